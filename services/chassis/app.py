@@ -1,0 +1,362 @@
+"""How a service is put together: `Service` owns its clients, `create_app` gives it its HTTP face.
+
+    service = Service(Settings())
+    posts = service.collection("post", Post, outbox=service.outbox("posts"))
+    service.hear("marks", "posts", project_marks)
+    app = service.create_app(router)
+
+Nothing happens at import, and nothing waits for the sidecar at start: with an app port set, the
+sidecar waits for the app.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from hmac import compare_digest
+from typing import Any, TypeVar
+
+import orjson
+import uvicorn
+from dapr.ext.fastapi import DaprApp
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.chassis import telemetry
+from services.chassis.deadletters import DeadLetters
+from services.chassis.documents import Collection, Upgrade
+from services.chassis.errors import Failure, Invalid, NotFound, from_status
+from services.chassis.identity import Identity
+from services.chassis.inbox import Handle, Inbox, Poison
+from services.chassis.outbox import SETTLED_AFTER, Outbox
+from services.chassis.settings import Settings
+from services.chassis.sidecar import Sidecar
+
+T = TypeVar("T")
+Render = Callable[[Failure], Mapping[str, Any]]
+
+log = logging.getLogger(__name__)
+
+
+class JSON(Response):
+    """A response of anything orjson can write: dicts, dataclasses, and rows as they were read."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return orjson.dumps(content)
+
+
+class Service:
+    """One service in one process: its sidecar, its documents, what it says and what it hears."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.name = settings.app_id
+        self.sidecar = Sidecar(settings.dapr_http_port, settings.dapr_api_token.get_secret_value())
+        self.identity = Identity(self.sidecar)
+        self.dead_letters = DeadLetters(self.sidecar)
+        self.inbox = Inbox(self.sidecar, self.sidecar, self.dead_letters.bury)
+        self.outboxes: dict[str, Outbox] = {}
+        self._background: list[Callable[[], Awaitable[None]]] = [self.identity.watch]
+        self._resources: list[Any] = []
+
+    def outbox(self, topic: str) -> Outbox:
+        """The outbox of a topic that this service produces."""
+        if topic not in self.outboxes:
+            self.outboxes[topic] = Outbox(topic, self.name, self.sidecar, self.sidecar)
+        return self.outboxes[topic]
+
+    def collection(
+        self,
+        kind: str,
+        model: type[T],
+        *,
+        outbox: Outbox | None = None,
+        upgrades: Mapping[int, Upgrade] | None = None,
+        ttl: int | None = None,
+    ) -> Collection[T]:
+        """A kind of document that this service owns."""
+        return Collection(self.sidecar, kind, model, outbox=outbox, upgrades=upgrades, ttl=ttl)
+
+    def hear(self, topic: str, producer: str, handle: Handle) -> None:
+        """Have a handler called for every event of a topic that a service produces."""
+        self.inbox.hear(topic, producer, handle)
+
+    def background(self, run: Callable[[], Awaitable[None]]) -> None:
+        """Run something for as long as the service lives."""
+        self._background.append(run)
+
+    def owns(self, resource: Any) -> None:
+        """Enter an async context manager at start, and leave it at stop."""
+        self._resources.append(resource)
+
+    def create_app(
+        self,
+        *routers: APIRouter,
+        render: Render = Failure.body,
+        title: str = "",
+        public: bool = False,
+    ) -> FastAPI:
+        """The service's HTTP face: its routes, health, events, what others ask of its outboxes.
+
+        All callers but the sidecar are refused, unless the service is `public`.
+        """
+        app = FastAPI(
+            title=title or f"Microgram {self.name}",
+            version="1",
+            lifespan=self._lifespan,
+            redirect_slashes=False,
+        )
+        app.state.identity = self.identity
+        app.state.service = self.name
+        for router in (*routers, self._health(), self._changes(), self._letters()):
+            app.include_router(router)
+        self._subscribe(app)
+        _render_failures(app, render)
+        app.add_middleware(
+            _Door, token=self.settings.app_api_token.get_secret_value(), public=public
+        )
+        return app
+
+    def run(self, app: FastAPI) -> None:
+        """Serve until a signal says stop."""
+        telemetry.configure_logging(self.name, self.settings.microgram_log_level)
+        uvicorn.run(
+            app,
+            host="127.0.0.1",
+            port=self.settings.app_port,
+            loop="uvloop",
+            http="httptools",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=2,
+            timeout_keep_alive=75,
+        )
+
+    # ── parts ───────────────────────────────────────────────────────────────────────────────
+
+    @asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        runs = list(self._background)
+        if self.inbox.subscriptions:
+            runs.append(self.inbox.watch)
+        if self.outboxes:
+            runs.append(self._recover)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.sidecar)
+            for resource in self._resources:
+                await stack.enter_async_context(resource)
+            tasks = [asyncio.ensure_future(run()) for run in runs]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await asyncio.gather(*(outbox.close() for outbox in self.outboxes.values()))
+
+    async def _recover(self) -> None:
+        while True:
+            await asyncio.sleep(SETTLED_AFTER)
+            for outbox in self.outboxes.values():
+                try:
+                    await outbox.recover()
+                except Failure as failure:
+                    log.warning("could not recover", extra={"why": failure.message})
+
+    def _health(self) -> APIRouter:
+        router = APIRouter(tags=["health"])
+
+        @router.get("/healthz", summary="Is the process alive? Open to everybody.")
+        async def live() -> dict[str, str]:
+            return {"status": "ok", "service": self.name}
+
+        @router.get("/readyz", summary="Can it work? Open to everybody.")
+        async def ready() -> Response:
+            is_ready = await self.sidecar.is_ready()
+            body = {"status": "ok" if is_ready else "no sidecar", "service": self.name}
+            return JSON(body, 200 if is_ready else 503)
+
+        return router
+
+    def _changes(self) -> APIRouter:
+        router = APIRouter(tags=["changes"], dependencies=[Depends(_any_service)])
+
+        @router.get("/changes", summary="How far the streams of some topics have come.")
+        async def heads(topics: str = Query(max_length=500)) -> dict[str, dict[str, int]]:
+            return {
+                topic: {head.stream: head.last for head in await self._topic(topic).heads()}
+                for topic in topics.split(",")
+            }
+
+        @router.get("/changes/{topic}/{stream}", summary="What a stream told after a number.")
+        async def since(
+            topic: str,
+            stream: str,
+            after: int = Query(ge=0),
+            limit: int = Query(default=64, ge=1, le=64),
+        ) -> Response:
+            events, settled = await self._topic(topic).since(stream, after, limit)
+            return JSON({"events": events, "settled": settled})
+
+        return router
+
+    def _topic(self, topic: str) -> Outbox:
+        if topic not in self.outboxes:
+            raise NotFound(f"{self.name} does not produce the topic «{topic}».")
+        return self.outboxes[topic]
+
+    def _letters(self) -> APIRouter:
+        router = APIRouter(tags=["dead letters"], dependencies=[Depends(_own_sidecar)])
+
+        @router.get("/deadletters", summary="Events that could not be handled.")
+        async def letters() -> Response:
+            return JSON(await self.dead_letters.all())
+
+        @router.post("/deadletters/replay", summary="Handle them again.")
+        async def replay() -> Response:
+            replayed, failed = await self.dead_letters.replay(self.inbox.receive)
+            return JSON({"replayed": replayed, "failed": failed})
+
+        return router
+
+    def _subscribe(self, app: FastAPI) -> None:
+        """Tell the sidecar what to bring; with a dead-letter topic for what cannot be handled."""
+        dapr = DaprApp(app, router_tags=["events"])
+        dead = f"{self.name}-dead"
+        for topic in self.inbox.subscriptions:
+            dapr.subscribe(
+                "pubsub", topic, metadata={}, route=f"/events/{topic}", dead_letter_topic=dead
+            )(self._receiver(topic))
+        if self.inbox.subscriptions:
+            dapr.subscribe("pubsub", dead, metadata={}, route="/events-dead")(self._undertaker())
+
+    def _receiver(self, topic: str) -> Callable[[Request], Awaitable[Response]]:
+        async def receive(request: Request) -> Response:
+            try:
+                await self.inbox.receive(topic, _loads(await request.body()))
+            except Poison as poison:
+                log.error("poison", extra={"topic": topic, "why": poison.message})  # noqa: TRY400
+                return JSON({"status": "DROP"})
+            except Failure as failure:
+                log.warning("will retry", extra={"topic": topic, "why": failure.message})
+                return JSON({"status": "RETRY"})
+            except Exception:
+                log.exception("will retry", extra={"topic": topic})
+                return JSON({"status": "RETRY"})
+            return JSON({"status": "SUCCESS"})
+
+        return receive
+
+    def _undertaker(self) -> Callable[[Request], Awaitable[Response]]:
+        async def bury(request: Request) -> Response:
+            raw = await request.body()
+            try:
+                event = orjson.loads(raw)
+            except orjson.JSONDecodeError:
+                event = {"raw": raw.decode(errors="replace")}
+            topic = str(event.get("topic", "")) if isinstance(event, dict) else ""
+            try:
+                await self.inbox.receive(topic, event)
+                why = ""
+            except KeyError:
+                why = f"nobody here hears the topic «{topic}»"
+            except Exception as error:
+                why = str(error)
+            if why:
+                await self.dead_letters.bury(topic, event, why)
+            return JSON({"status": "SUCCESS"})
+
+        return bury
+
+
+async def _any_service(request: Request) -> None:
+    if not request.headers.get("dapr-caller-app-id"):
+        raise from_status(403, "This route is for other services, through their sidecars.")
+
+
+async def _own_sidecar(request: Request) -> None:
+    service: str = request.app.state.service
+    if request.headers.get("dapr-caller-app-id") != service:
+        raise from_status(403, "This route is for the operator, through the service's own sidecar.")
+
+
+def _loads(raw: bytes) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise Poison("This is not JSON.") from error
+
+
+def _render_failures(app: FastAPI, render: Render) -> None:
+    async def failed(_: Request, error: Exception) -> Response:
+        failure = error if isinstance(error, Failure) else _as_failure(error)
+        if failure.status >= 500:
+            log.error(failure.message, exc_info=error, extra={"code": failure.code})
+        return JSON(dict(render(failure)), failure.status)
+
+    for kind in (Failure, HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(kind, failed)
+
+
+def _as_failure(error: Exception) -> Failure:
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:])
+        return Invalid(f"{where}: {first['msg']}" if where else str(first["msg"]))
+    if isinstance(error, HTTPException):
+        return from_status(error.status_code, str(error.detail))
+    return Failure("Something went wrong on our side.")
+
+
+class _Door:
+    """What every request passes: the sidecar's token is checked, the trace is picked up.
+
+    A public service lets in requests without the token too, but not to the routes that are for
+    sidecars, and without the headers by which a sidecar vouches for a caller.
+    """
+
+    OPEN = frozenset({"/healthz", "/readyz"})
+    INTERNAL = ("/dapr/", "/events", "/changes", "/deadletters")
+
+    def __init__(self, app: ASGIApp, token: str, *, public: bool) -> None:
+        self._app = app
+        self._token = token.encode()
+        self._public = public
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        vouched = compare_digest(headers.get(b"dapr-api-token", b""), self._token)
+        if not vouched and not self._lets_in(scope["path"]):
+            refusal = JSON({"code": "unauthenticated", "message": "This is for the sidecar."}, 401)
+            await refusal(scope, receive, send)
+            return
+        if not vouched:
+            scope["headers"] = [(k, v) for k, v in scope["headers"] if not k.startswith(b"dapr-")]
+        trace = telemetry.begin(
+            {name: headers.get(name.encode(), b"").decode("latin-1") for name in _TRACE}
+        )
+        request_id = (b"x-request-id", trace.request_id.encode())
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), request_id]
+            await send(message)
+
+        await self._app(scope, receive, answer)
+
+    def _lets_in(self, path: str) -> bool:
+        return path in self.OPEN or (self._public and not path.startswith(self.INTERNAL))
+
+
+_TRACE = ("traceparent", "tracestate", "x-request-id")

@@ -1,0 +1,251 @@
+"""How state is changed: load, decide, compare-and-swap, announce.
+
+A `Collection` keeps one kind of document. Every document is one key of the state store and wears an
+envelope: its schema version (old shapes are lifted on read), its own version (it grows by one with
+every change, and is what makes repeated and reordered events harmless) and, for kinds that others
+hear of, the change that made it. The state is the event: whoever has the document can tell the
+news, so a commit is one compare-and-swap and nothing can be committed without its event
+(docs/decisions/0003).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter
+
+from services.chassis.errors import Failure, OutcomeUnknown, Unavailable
+from services.chassis.outbox import COMMIT_DEADLINE, SETTLED_AFTER, Announcement, Outbox
+from services.chassis.sidecar import Conflict, Entry, StateStore
+
+T = TypeVar("T")
+Decide = Callable[[T | None], T | None]
+Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Doc(Generic[T]):
+    """A document as it was read."""
+
+    value: T
+    version: int
+    etag: str
+    change: Announcement
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[T]):
+    decide: Decide[T]
+    done: asyncio.Future[T | None]
+
+
+class Collection(Generic[T]):
+    """All documents of one kind: `posts.get(id)`, `posts.update(id, decide)`.
+
+    `model` is a dataclass, or anything pydantic can validate. `upgrades` lift older schemas:
+    `{1: from_1_to_2}`; the current schema is one more than the highest.
+    """
+
+    def __init__(
+        self,
+        state: StateStore,
+        kind: str,
+        model: type[T],
+        *,
+        outbox: Outbox | None = None,
+        upgrades: Mapping[int, Upgrade] | None = None,
+        ttl: int | None = None,
+    ) -> None:
+        self.kind = kind
+        self._state = state
+        self._adapter: TypeAdapter[T] = TypeAdapter(model)
+        self._outbox = outbox
+        self._upgrades = dict(upgrades or {})
+        self.schema = max(self._upgrades, default=0) + 1
+        self._ttl = ttl
+        self._queues: dict[str, list[_Waiting[T]]] = {}
+        self._drains: set[asyncio.Task[None]] = set()
+
+    def key(self, id: str) -> str:
+        """Where a document lies in the state store."""
+        return f"{self.kind}:{id}"
+
+    async def get(self, id: str) -> T | None:
+        """The document, or None. One state call."""
+        doc = await self.load(id)
+        return doc.value if doc else None
+
+    async def load(self, id: str) -> Doc[T] | None:
+        """The document with its version and ETag, or None. One state call."""
+        return self.open(await self._state.get(self.key(id)))
+
+    async def get_many(self, ids: Iterable[str]) -> dict[str, T]:
+        """The documents that are there, by id. One state call, however many."""
+        return {id: doc.value for id, doc in (await self.load_many(ids)).items()}
+
+    async def load_many(self, ids: Iterable[str]) -> dict[str, Doc[T]]:
+        """As `get_many`, with versions and ETags."""
+        keys = {self.key(id): id for id in ids}
+        rows = await self._state.get_many(list(keys))
+        docs = {keys[key]: self.open(entry) for key, entry in rows.items()}
+        return {id: doc for id, doc in docs.items() if doc is not None}
+
+    async def update(self, id: str, decide: Decide[T], *, fresh: bool = False) -> T | None:
+        """Change one document, and return it as it is then.
+
+        `decide` gets the present value (None where there is none) and returns the new one; the same
+        or an equal value, or None, means that nothing changes. It may run more than once, and what
+        it raises reaches the caller. Calls of one process for one document are decided together and
+        cost one swap; a swap lost to another process is tried again with jitter, until
+        `COMMIT_DEADLINE`. `fresh` says that the document is likely not there yet, and saves the
+        read. Two state calls, and for kinds with an outbox one more that concurrent commits share.
+        """
+        waiting: _Waiting[T] = _Waiting(decide, asyncio.get_running_loop().create_future())
+        queue = self._queues.get(id)
+        if queue is not None:
+            queue.append(waiting)
+        else:
+            self._queues[id] = [waiting]
+            task = asyncio.create_task(self._drain(id, fresh=fresh))
+            self._drains.add(task)
+            task.add_done_callback(self._drains.discard)
+        return await asyncio.shield(waiting.done)
+
+    async def delete(self, id: str) -> None:
+        """Remove a private document. Documents that others hear of end as tombstones instead."""
+        await self._state.delete(self.key(id))
+
+    def open(self, entry: Entry) -> Doc[T] | None:
+        """Take the envelope off."""
+        if entry.value is None:
+            return None
+        envelope: dict[str, Any] = entry.value
+        data = envelope["data"]
+        for schema in range(envelope["schema"], self.schema):
+            data = self._upgrades[schema](data)
+        change = envelope["change"]
+        return Doc(
+            self._adapter.validate_python(data),
+            envelope["version"],
+            entry.etag,
+            Announcement(**change),
+        )
+
+    def seal(self, value: T, version: int, change: Announcement) -> dict[str, Any]:
+        """Put the envelope on."""
+        return {"schema": self.schema, "version": version, "change": change, "data": value}
+
+    async def _drain(self, id: str, *, fresh: bool) -> None:
+        while batch := self._queues[id]:
+            self._queues[id] = []
+            try:
+                await _Commit(self, id, batch).run(fresh=fresh)
+            except Exception as error:
+                for waiting in batch:
+                    if not waiting.done.done():
+                        waiting.done.set_exception(error)
+            fresh = False
+        del self._queues[id]
+
+
+class _Commit(Generic[T]):
+    """One swap of one document, on behalf of everybody who waits for it."""
+
+    def __init__(self, collection: Collection[T], id: str, batch: list[_Waiting[T]]) -> None:
+        self._collection = collection
+        self._id = id
+        self._batch = batch
+        self._outbox = collection._outbox
+        self._change: Announcement | None = None
+        self._told = False
+        self._give_up_at = time.monotonic() + COMMIT_DEADLINE
+
+    async def run(self, *, fresh: bool) -> None:
+        try:
+            await self._attempt(None if fresh else await self._load())
+        except OutcomeUnknown:
+            self._abandon(SETTLED_AFTER)
+            raise
+        finally:
+            self._abandon(0)
+
+    def _abandon(self, after: float) -> None:
+        if self._outbox is not None and self._change is not None and not self._told:
+            self._outbox.abandon(self._change.sequence, after=after)
+            self._told = True
+
+    async def _attempt(self, doc: Doc[T] | None) -> None:
+        pause = 0.005
+        while True:
+            value, results = self._decide(doc)
+            before = doc.value if doc else None
+            if value is None or value == before:
+                return self._answer(results)
+            try:
+                await self._swap(value, doc)
+            except (Conflict, OutcomeUnknown, Unavailable) as failure:
+                await self._wait(pause, failure)
+                pause = min(pause * 2, 0.25)
+                doc = await self._load()
+                if doc is not None and doc.change == self._change:  # the try did commit
+                    return self._committed(doc.value, doc.version, results)
+            else:
+                return self._committed(value, doc.version + 1 if doc else 1, results)
+
+    def _decide(self, doc: Doc[T] | None) -> tuple[T | None, list[T | Exception | None]]:
+        value = doc.value if doc else None
+        results: list[T | Exception | None] = []
+        for waiting in self._batch:
+            try:
+                decided = waiting.decide(value)
+                value = value if decided is None else decided
+                results.append(value)
+            except Exception as error:
+                results.append(error)
+        return value, results
+
+    async def _swap(self, value: T, doc: Doc[T] | None) -> None:
+        collection = self._collection
+        key = collection.key(self._id)
+        if self._change is None:
+            self._change = await self._outbox.note(key) if self._outbox else Announcement.private()
+        version = doc.version + 1 if doc else 1
+        await collection._state.save(
+            key,
+            collection.seal(value, version, self._change),
+            etag=doc.etag if doc else "",
+            ttl=collection._ttl,
+        )
+
+    def _committed(self, value: T, version: int, results: list[T | Exception | None]) -> None:
+        if self._outbox is not None and self._change is not None:
+            self._told = True
+            key = self._collection.key(self._id)
+            self._outbox.announce(key, self._collection.seal(value, version, self._change))
+        self._answer(results)
+
+    def _answer(self, results: list[T | Exception | None]) -> None:
+        for waiting, result in zip(self._batch, results, strict=True):
+            if waiting.done.done():
+                continue
+            if isinstance(result, Exception):
+                waiting.done.set_exception(result)
+            else:
+                waiting.done.set_result(result)
+
+    async def _load(self) -> Doc[T] | None:
+        while True:
+            try:
+                return await self._collection.load(self._id)
+            except (OutcomeUnknown, Unavailable) as failure:
+                await self._wait(0.1, failure)
+
+    async def _wait(self, pause: float, failure: Failure) -> None:
+        if time.monotonic() + pause > self._give_up_at:
+            raise failure
+        await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 (jitter)

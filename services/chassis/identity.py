@@ -1,0 +1,212 @@
+"""Who is calling: access tokens are verified here, in every service, against auth's public keys.
+
+A token is a JWT signed with Ed25519. Its verification is cached by the token's hash; keys are
+fetched when an unknown one signs, and refreshed; the list of revoked tokens is followed every
+`FOLLOW` seconds, so that a revoked token stops working everywhere within 5 s. When auth cannot be
+asked, what is known stays in force for `TRUST_WITHOUT_AUTH` seconds: nobody can revoke while auth
+is down, and an outage of auth should not be one of everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import random
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+from fastapi import Request
+
+from services.chassis import telemetry
+from services.chassis.errors import Failure, Forbidden, Unauthenticated
+from services.chassis.sidecar import Sidecar
+
+ISSUER = "microgram"
+FOLLOW = 1.5
+TRUST_WITHOUT_AUTH = 120.0
+_CACHED = 20_000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody whose token is good. `user_id` is empty for an app that acts for nobody."""
+
+    user_id: str
+    client_id: str
+    token_id: str
+    scopes: frozenset[str]
+    token: str
+    username: str = ""
+
+    def may(self, scope: str) -> bool:
+        """Whether a scope is covered: `read` covers `read:statuses`; `follow` its old three."""
+        return bool(self.scopes & _covering(scope))
+
+
+def _covering(scope: str) -> frozenset[str]:
+    names = {scope, scope.partition(":")[0]}
+    if scope.partition(":")[2] in ("follows", "blocks", "mutes"):
+        names.add("follow")
+    return frozenset(names)
+
+
+class Identity:
+    """Verifies tokens without asking anybody, and keeps what that needs fresh."""
+
+    def __init__(self, sidecar: Sidecar, auth_app: str = "auth") -> None:
+        self._sidecar = sidecar
+        self._auth = auth_app
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._revoked: set[str] = set()
+        self._revocations = 0
+        self._followed_at = 0.0
+        self._looked_for_keys_at = 0.0
+        self._good: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
+
+    async def caller(self, token: str) -> Caller:
+        """Whose token this is. Raises `Unauthenticated`, or `Unavailable` without auth for long."""
+        if time.monotonic() - self._followed_at > TRUST_WITHOUT_AUTH:
+            await self._follow()
+        digest = hashlib.sha256(token.encode()).digest()
+        known = self._good.get(digest)
+        if known is None:
+            known = await self._verify(token)
+            self._good[digest] = known
+            if len(self._good) > _CACHED:
+                self._good.popitem(last=False)
+        caller, expires = known
+        if caller.token_id in self._revoked or expires < time.time():
+            raise Unauthenticated("The access token was revoked or has expired.")
+        return caller
+
+    async def watch(self) -> None:
+        """Follow the list of revoked tokens, for ever."""
+        while True:
+            try:
+                await self._follow()
+            except Failure as failure:
+                log.warning("could not follow revocations", extra={"why": failure.message})
+            await asyncio.sleep(FOLLOW * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
+
+    async def _follow(self) -> None:
+        while True:
+            reply = await self._sidecar.invoke(
+                self._auth, "revocations", params={"after": str(self._revocations)}, deadline=2.0
+            )
+            answer = reply.json()
+            self._revoked.update(answer["revoked"])
+            self._revocations = answer["next"]
+            self._followed_at = time.monotonic()
+            if not answer["revoked"]:
+                return
+
+    async def _verify(self, token: str) -> tuple[Caller, float]:
+        try:
+            kid = jwt.get_unverified_header(token).get("kid", "")
+            key = await self._key(kid)
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=["EdDSA"],
+                issuer=ISSUER,
+                options={"require": ["exp", "iat", "jti", "iss"]},
+            )
+        except jwt.PyJWTError as error:
+            raise Unauthenticated("The access token is invalid.") from error
+        return _caller(claims, token), claims["exp"]
+
+    async def _key(self, kid: str) -> jwt.PyJWK:
+        stale = time.monotonic() - self._looked_for_keys_at > FOLLOW
+        if kid not in self._keys and (stale or not self._keys):
+            self._looked_for_keys_at = time.monotonic()
+            reply = await self._sidecar.invoke(self._auth, "jwks", deadline=2.0)
+            self._keys = {key["kid"]: jwt.PyJWK(key) for key in reply.json()["keys"]}
+        if kid not in self._keys:
+            raise Unauthenticated("The access token is signed with an unknown key.")
+        return self._keys[kid]
+
+
+def _caller(claims: dict[str, Any], token: str) -> Caller:
+    return Caller(
+        user_id=claims.get("sub", ""),
+        client_id=claims.get("client_id", ""),
+        token_id=claims["jti"],
+        scopes=frozenset(claims.get("scope", "").split()),
+        token=token,
+        username=claims.get("username", ""),
+    )
+
+
+Guard = Callable[[Request], Awaitable[Caller]]
+MaybeGuard = Callable[[Request], Awaitable[Caller | None]]
+
+
+def bearer(request: Request) -> str:
+    """The token a request carries, or nothing."""
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+async def _identify(request: Request) -> Caller | None:
+    token = bearer(request)
+    if not token:
+        return None
+    identity: Identity = request.app.state.identity
+    caller = await identity.caller(token)
+    telemetry.current().user_id = caller.user_id
+    return caller
+
+
+def app_token(scope: str) -> Guard:
+    """Lets in any good token with the scope, also of an app that acts for nobody."""
+
+    async def guard(request: Request) -> Caller:
+        caller = await _identify(request)
+        if caller is None:
+            raise Unauthenticated("This needs an access token.")
+        if not caller.may(scope):
+            raise Forbidden(f"The access token does not cover the scope {scope}.")
+        return caller
+
+    return guard
+
+
+def signed_in(scope: str) -> Guard:
+    """Lets in people whose token covers the scope."""
+    check = app_token(scope)
+
+    async def guard(request: Request) -> Caller:
+        caller = await check(request)
+        if not caller.user_id:
+            raise Unauthenticated("This needs the access token of a person.", code="no_user")
+        return caller
+
+    return guard
+
+
+def anyone(scope: str) -> MaybeGuard:
+    """Lets everybody in; a token, where there is one, must be good and cover the scope."""
+    check = app_token(scope)
+
+    async def guard(request: Request) -> Caller | None:
+        return await check(request) if bearer(request) else None
+
+    return guard
+
+
+def service(*apps: str) -> Callable[[Request], Awaitable[None]]:
+    """Lets in other services by their app-id, which the sidecar vouches for."""
+
+    async def guard(request: Request) -> None:
+        caller = request.headers.get("dapr-caller-app-id", "")
+        if caller not in apps:
+            raise Forbidden(f"This route is for {', '.join(apps)}, not for «{caller}».")
+
+    return guard

@@ -1,0 +1,205 @@
+"""The inbox: events are heard at least once, gaps are noticed, and what is missing is fetched.
+
+The broker's copy is the fast one. Beside it, every `POLL` seconds the inbox asks each producer how
+far its streams have come, and fetches what it was told of at the poll before and has still not
+heard. So a broker may lose, delay, repeat or reorder, stop, or be started empty.
+
+Handlers are idempotent by the document's version, so the mark of what was heard is only advisory:
+it is written late, and what was heard twice is handled twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from services.chassis import telemetry
+from services.chassis.documents import Collection
+from services.chassis.errors import Failure, Invalid
+from services.chassis.ranges import Seen
+from services.chassis.sidecar import Sidecar, StateStore
+
+POLL = 1.5
+"""Seconds between two polls; what the broker lost is there after two of them."""
+
+_FETCH = 64
+_AT_ONCE = 16
+
+log = logging.getLogger(__name__)
+
+
+class Event(BaseModel):
+    """A CloudEvent of ours: the newest state of one document, and which version of it that is."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: str = Field(max_length=512)
+    type: str = Field(max_length=128)
+    source: str = Field(max_length=64)
+    subject: str = Field(max_length=256)
+    time: str = ""
+    traceparent: str = ""
+    stream: str = Field(max_length=64)
+    sequence: int = Field(ge=1)
+    entityversion: int = Field(ge=1)
+    data: dict[str, Any]
+
+
+Handle = Callable[[Event], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """What was heard of each stream of a topic."""
+
+    seen: dict[str, Seen] = field(default_factory=dict)
+
+    def merge(self, other: Streams) -> Streams:
+        streams = {**self.seen}
+        for stream, seen in other.seen.items():
+            streams[stream] = streams.get(stream, Seen()).merge(seen)
+        return Streams(streams)
+
+    def only(self, streams: Iterable[str]) -> Streams:
+        """Without the streams that their producer has forgotten."""
+        return Streams({stream: self.seen.get(stream, Seen()) for stream in streams})
+
+
+@dataclass(slots=True)
+class Subscription:
+    """One topic that a service hears, from the one service that produces it."""
+
+    topic: str
+    producer: str
+    handle: Handle
+    heard: Streams = field(default_factory=Streams)
+    announced: dict[str, int] = field(default_factory=dict)
+    caught_up: dict[str, int] | None = None
+
+    def mark(self, stream: str, sequence: int) -> None:
+        self.heard = self.heard.merge(Streams({stream: Seen().add([sequence])}))
+
+
+class Poison(Invalid):
+    """An event that can never be handled: it goes to the dead letters."""
+
+    code = "poison"
+
+
+class Inbox:
+    """All that a service hears. `receive` takes the broker's copies, `watch` finds the gaps."""
+
+    def __init__(
+        self, state: StateStore, sidecar: Sidecar, bury: Callable[[str, Any, str], Awaitable[None]]
+    ) -> None:
+        self._sidecar = sidecar
+        self._bury = bury
+        self._marks = Collection(state, "inbox", Streams)
+        self.subscriptions: dict[str, Subscription] = {}
+
+    def hear(self, topic: str, producer: str, handle: Handle) -> None:
+        """Have a handler called for every event of a topic."""
+        self.subscriptions[topic] = Subscription(topic, producer, handle)
+
+    async def receive(self, topic: str, body: Any) -> None:
+        """Handle one event. Raises `Poison` where that can never work, else whatever went wrong."""
+        subscription = self.subscriptions[topic]
+        event = parse(body)
+        telemetry.begin({"traceparent": event.traceparent})
+        await subscription.handle(event)
+        subscription.mark(event.stream, event.sequence)
+
+    async def watch(self) -> None:
+        """Look for gaps, for ever."""
+        while True:
+            await asyncio.sleep(POLL * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
+            for producer in {s.producer for s in self.subscriptions.values()}:
+                try:
+                    await self._reconcile(producer)
+                except Failure as failure:
+                    log.warning(
+                        "could not ask for missing events",
+                        extra={"producer": producer, "why": failure.message},
+                    )
+                except Exception:
+                    log.exception("could not catch up", extra={"producer": producer})
+
+    async def _reconcile(self, producer: str) -> None:
+        subscriptions = [s for s in self.subscriptions.values() if s.producer == producer]
+        topics = ",".join(s.topic for s in subscriptions)
+        reply = await self._sidecar.invoke(producer, "changes", params={"topics": topics})
+        heads: dict[str, dict[str, int]] = reply.json()
+        for subscription in subscriptions:
+            await self._fill(subscription, heads[subscription.topic])
+
+    async def _fill(self, subscription: Subscription, heads: dict[str, int]) -> None:
+        """Fetch what was announced a poll ago and is still not here, and keep the marks."""
+        told, subscription.announced = subscription.announced, heads
+        heard = subscription.heard
+        if heads == subscription.caught_up and not heard.seen:
+            return
+        marks = await self._marks.update(
+            subscription.topic, lambda kept: (kept or Streams()).merge(heard).only(heads)
+        )
+        known = (marks or Streams()).only(heads)
+        if subscription.heard is heard:
+            subscription.heard = Streams()
+        gaps = [
+            (stream, low - 1, high)
+            for stream, last in told.items()
+            for low, high in known.seen.get(stream, Seen()).missing(last)
+        ]
+        for stream, after, upto in gaps:
+            await self._fetch(subscription, stream, after, upto)
+        if not gaps:
+            subscription.caught_up = told
+
+    async def _fetch(self, subscription: Subscription, stream: str, after: int, upto: int) -> None:
+        while after < upto:
+            reply = await self._sidecar.invoke(
+                subscription.producer,
+                f"changes/{subscription.topic}/{stream}",
+                params={"after": str(after), "limit": str(min(_FETCH, upto - after))},
+            )
+            answer = reply.json()
+            await self._handle_all(subscription, answer["events"])
+            settled = min(answer["settled"], upto)
+            numbers = range(after + 1, settled + 1)
+            subscription.heard = subscription.heard.merge(Streams({stream: Seen().add(numbers)}))
+            log.info(
+                "fetched what the broker did not bring",
+                extra={"topic": subscription.topic, "stream": stream, "upto": settled},
+            )
+            if settled <= after:
+                return
+            after = settled
+
+    async def _handle_all(self, subscription: Subscription, bodies: list[Any]) -> None:
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def handle(body: Any) -> None:
+            async with slots:
+                try:
+                    await subscription.handle(parse(body))
+                except Poison as poison:
+                    await self._bury(subscription.topic, body, poison.message)
+
+        async with asyncio.TaskGroup() as group:
+            for body in bodies:
+                group.create_task(handle(body))
+
+
+def parse(body: Any) -> Event:
+    """An event of ours; raises `Poison` for anything else."""
+    try:
+        return Event.model_validate(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise Poison(f"This is not an event of ours: {where}: {first['msg']}.") from error

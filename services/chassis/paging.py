@@ -1,0 +1,64 @@
+"""Windows on lists that are sorted by id, newest first: the client API's four paging parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.chassis.errors import Invalid
+
+Row = list[Any]
+"""A row of a list: the id it is sorted by, then whatever belongs to it."""
+
+_DIGITS = 18
+
+
+def normal(id: str) -> str:
+    """An id as a client gives it, in the width that makes ids sort as strings."""
+    if not (id.isascii() and id.isdigit() and len(id) <= 20):
+        raise Invalid(f"«{id[:40]}» is not an id.")
+    return id.lstrip("0").rjust(_DIGITS, "0")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which rows are wanted: below `max_id`, above `since_id`, or the oldest above `min_id`."""
+
+    limit: int = 20
+    max_id: str = ""
+    since_id: str = ""
+    min_id: str = ""
+
+    @classmethod
+    def of(cls, limit: int, max_id: str | None, since_id: str | None, min_id: str | None) -> Window:
+        """From what a client sent. Raises `Invalid` for ids that are none."""
+        bounds = (normal(id) if id else "" for id in (max_id, since_id, min_id))
+        return cls(limit, *bounds)
+
+    @property
+    def upwards(self) -> bool:
+        """Whether the rows next above a bound are wanted, not the newest ones."""
+        return bool(self.min_id)
+
+    def admits(self, id: str) -> bool:
+        """Whether an id lies within the bounds."""
+        if self.max_id and id >= self.max_id:
+            return False
+        return id > max(self.since_id, self.min_id)
+
+    def cut(self, rows: Iterable[Row]) -> list[Row]:
+        """The rows that are wanted, newest first."""
+        found = {row[0]: row for row in rows if self.admits(row[0])}
+        nearest = sorted(found, reverse=not self.upwards)[: self.limit]
+        return [found[id] for id in sorted(nearest, reverse=True)]
+
+    def params(self) -> dict[str, str]:
+        """As query parameters for another service."""
+        named = {"max_id": self.max_id, "since_id": self.since_id, "min_id": self.min_id}
+        return {"limit": str(self.limit), **{name: id for name, id in named.items() if id}}
+
+
+def newest(rows: Sequence[Row]) -> list[Row]:
+    """Rows sorted newest first, each id once."""
+    return sorted({row[0]: row for row in rows}.values(), key=lambda row: row[0], reverse=True)

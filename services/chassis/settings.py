@@ -1,0 +1,29 @@
+"""What the environment tells a service, typed, in one place."""
+
+from __future__ import annotations
+
+from pydantic import AnyHttpUrl, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read once at start. `dapr run` and the runner set the first group; the second has defaults.
+
+    Empty tokens switch the check of `dapr-api-token` off, as plain `dapr run` sets none.
+    """
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    app_id: str
+    app_port: int
+    dapr_http_port: int = 3500
+    dapr_api_token: SecretStr = SecretStr("")
+    app_api_token: SecretStr = SecretStr("")
+
+    microgram_public_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8080")
+    microgram_log_level: str = "INFO"
+
+    @property
+    def public_url(self) -> str:
+        """The gateway's address as clients see it, without a slash at the end."""
+        return str(self.microgram_public_url).rstrip("/")

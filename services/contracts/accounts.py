@@ -1,0 +1,116 @@
+"""People: profiles, counts, and one person's stance on another."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Id = str
+
+
+class Model(BaseModel):
+    """What all contracts share: unknown fields are ignored, so that a producer may add some."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class ProfileField(Model):
+    """One line of the table under a profile."""
+
+    name: str
+    value: str
+    verified_at: str | None = None
+
+
+class Profile(Model):
+    """What a person says of themself. Event `account.changed` on `accounts`.
+
+    `note` and fields are plain text as typed; `avatar` and `header` are file names in `media`, empty
+    for the default picture. `deleted` is the tombstone: everything else is blank then.
+    """
+
+    id: Id
+    username: str
+    display_name: str = ""
+    note: str = ""
+    avatar: str = ""
+    header: str = ""
+    fields: list[ProfileField] = Field(default_factory=list)
+    locked: bool = False
+    bot: bool = False
+    discoverable: bool = True
+    default_visibility: str = "public"
+    default_sensitive: bool = False
+    default_language: str = ""
+    created_at: str
+    deleted: bool = False
+
+
+class AccountCounts(Model):
+    """The numbers on a profile; `last_status_at` is a date."""
+
+    followers: int = 0
+    following: int = 0
+    statuses: int = 0
+    last_status_at: str | None = None
+
+
+class Account(Model):
+    """A profile with its numbers. `version` grows with every change of the profile."""
+
+    profile: Profile
+    counts: AccountCounts = AccountCounts()
+    version: int = 1
+
+
+class Edge(Model):
+    """One person's stance on another. Event `edge.changed` on `edges`.
+
+    `follow_id` is the id of the present follow (or request), by which lists of followers are
+    sorted; empty where there is none.
+    """
+
+    source: Id
+    target: Id
+    follow_id: Id = ""
+    following: bool = False
+    requested: bool = False
+    show_reblogs: bool = True
+    notify: bool = False
+    blocking: bool = False
+    muting: bool = False
+    muting_notifications: bool = False
+    muted_until: str | None = None
+    note: str = ""
+
+
+class FollowCount(Model):
+    """How many follow somebody, or are followed by them. Events `followers.counted` and
+    `following.counted` on `account-counts`.
+    """
+
+    account: Id
+    total: int
+
+
+class AccountList(Model):
+    """A page of people; `ids` are what the list is sorted and paged by, in step with `accounts`."""
+
+    ids: list[Id]
+    accounts: list[Account]
+
+
+class Relationship(Model):
+    """How two people stand to each other, seen by the first."""
+
+    id: Id
+    following: bool = False
+    showing_reblogs: bool = False
+    notifying: bool = False
+    followed_by: bool = False
+    blocking: bool = False
+    blocked_by: bool = False
+    muting: bool = False
+    muting_notifications: bool = False
+    requested: bool = False
+    requested_by: bool = False
+    note: str = ""

@@ -1,0 +1,160 @@
+"""Pictures, posts, and what people do with posts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from services.contracts.accounts import Account, Id, Model
+
+Visibility = Literal["public", "unlisted", "private", "direct"]
+
+
+class Size(Model):
+    """Pixels."""
+
+    width: int
+    height: int
+
+
+class Attachment(Model):
+    """A picture, upright and without metadata. `original` and `small` are file names in `media`."""
+
+    id: Id
+    owner: Id
+    mime: str
+    original: str
+    small: str
+    original_size: Size
+    small_size: Size
+    blurhash: str
+    description: str = ""
+    focus: tuple[float, float] = (0.0, 0.0)
+
+
+class Mention(Model):
+    """Somebody who is named in a post."""
+
+    id: Id
+    username: str
+
+
+class Post(Model):
+    """A post as its author made it. Event `post.changed` on `posts`.
+
+    `text` is plain text as typed. `deleted` is the tombstone: text, pictures, tags and mentions are
+    blank then.
+    """
+
+    id: Id
+    author: Id
+    text: str = ""
+    spoiler_text: str = ""
+    visibility: Visibility = "public"
+    sensitive: bool = False
+    language: str | None = None
+    attachments: list[Attachment] = Field(default_factory=list)
+    tags: list[str] = Field(default_factory=list)
+    mentions: list[Mention] = Field(default_factory=list)
+    in_reply_to_id: Id | None = None
+    in_reply_to_account_id: Id | None = None
+    application: str = ""
+    created_at: str
+    edited_at: str | None = None
+    deleted: bool = False
+
+
+class PostCounts(Model):
+    """The numbers under a post."""
+
+    favourites: int = 0
+    reblogs: int = 0
+    replies: int = 0
+
+
+class PostCount(Model):
+    """How many like a post. Event `favourites.counted` on `post-counts`."""
+
+    post: Id
+    total: int
+
+
+class AuthoredCount(Model):
+    """How many posts somebody has, and the newest. Event `posts.counted` on `author-counts`."""
+
+    account: Id
+    total: int
+    last_post: Id = ""
+
+
+class Mark(Model):
+    """What one person did with one post. Event `mark.changed` on `marks`."""
+
+    user: Id
+    post: Id
+    favourited: bool = False
+    favourite_id: Id = ""
+    bookmarked: bool = False
+    bookmark_id: Id = ""
+
+
+class PostView(Model):
+    """A post as somebody sees it. `version` grows with every edit."""
+
+    post: Post
+    version: int = 1
+    counts: PostCounts = PostCounts()
+    favourited: bool = False
+    bookmarked: bool = False
+
+
+class NewPost(Model):
+    """What somebody wants to post; the rules are the posts service's."""
+
+    text: str = Field(default="", max_length=20_000)
+    media_ids: list[Id] = Field(default_factory=list, max_length=40)
+    in_reply_to_id: Id | None = None
+    visibility: Visibility | None = None
+    sensitive: bool = False
+    spoiler_text: str = Field(default="", max_length=20_000)
+    language: str | None = Field(default=None, max_length=20)
+    application: str = Field(default="", max_length=100)
+    idempotency_key: str = Field(default="", max_length=200)
+
+
+class EditedPost(Model):
+    """What somebody wants a post to be; `None` leaves a part as it is."""
+
+    text: str | None = Field(default=None, max_length=20_000)
+    media_ids: list[Id] | None = Field(default=None, max_length=40)
+    sensitive: bool | None = None
+    spoiler_text: str | None = Field(default=None, max_length=20_000)
+    language: str | None = Field(default=None, max_length=20)
+
+
+class PostList(Model):
+    """A page of posts; `ids` are what the list is sorted and paged by, in step with `views`."""
+
+    ids: list[Id]
+    views: list[PostView]
+
+
+class Reactors(Model):
+    """A page of people who did something; `ids` sort and page, `accounts` are account ids."""
+
+    ids: list[Id]
+    accounts: list[Id]
+
+
+class Page(Model):
+    """A page of a timeline, whole: the posts and everybody who made one.
+
+    `first` and `last` are the ids the page reaches to, also where a post among them is not shown;
+    both empty on an empty page.
+    """
+
+    views: list[PostView]
+    accounts: dict[Id, Account]
+    first: Id = ""
+    last: Id = ""

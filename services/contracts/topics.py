@@ -1,0 +1,46 @@
+"""Every event there is: on which topic, made by whom, of which type, and with what inside.
+
+Every event carries the newest state of one document and its version. So consumers keep the version
+they have seen, ignore what is not newer, and need no order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.contracts.accounts import Edge, FollowCount, Model, Profile
+from services.contracts.logins import Login
+from services.contracts.posts import AuthoredCount, Mark, Post, PostCount
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """One type of event."""
+
+    type: str
+    topic: str
+    producer: str
+    model: type[Model]
+
+
+LOGIN_REGISTERED = EventType("login.registered", "logins", "auth", Login)
+ACCOUNT_CHANGED = EventType("account.changed", "accounts", "users", Profile)
+EDGE_CHANGED = EventType("edge.changed", "edges", "users", Edge)
+FOLLOWERS_COUNTED = EventType("followers.counted", "account-counts", "users", FollowCount)
+FOLLOWING_COUNTED = EventType("following.counted", "account-counts", "users", FollowCount)
+POST_CHANGED = EventType("post.changed", "posts", "posts", Post)
+MARK_CHANGED = EventType("mark.changed", "marks", "posts", Mark)
+FAVOURITES_COUNTED = EventType("favourites.counted", "post-counts", "posts", PostCount)
+POSTS_COUNTED = EventType("posts.counted", "author-counts", "posts", AuthoredCount)
+
+EVENTS = (
+    LOGIN_REGISTERED,
+    ACCOUNT_CHANGED,
+    EDGE_CHANGED,
+    FOLLOWERS_COUNTED,
+    FOLLOWING_COUNTED,
+    POST_CHANGED,
+    MARK_CHANGED,
+    FAVOURITES_COUNTED,
+    POSTS_COUNTED,
+)
