@@ -24,8 +24,8 @@ class ProfileField(Model):
 class Profile(Model):
     """What a person says of themself. Event `account.changed` on `accounts`.
 
-    `note` and fields are plain text as typed; `avatar` and `header` are file names in `media`, empty
-    for the default picture. `deleted` is the tombstone: everything else is blank then.
+    `note` and fields are plain text as typed; `avatar` and `header` are file names in `media`,
+    empty for the default picture. `deleted` is the tombstone: all else is blank then.
     """
 
     id: Id
@@ -84,8 +84,9 @@ class Edge(Model):
 
 
 class FollowCount(Model):
-    """How many follow somebody, or are followed by them. Events `followers.counted` and
-    `following.counted` on `account-counts`.
+    """How many follow somebody, or are followed by them.
+
+    Events `followers.counted` and `following.counted` on `account-counts`.
     """
 
     account: Id

@@ -15,9 +15,9 @@ from services.contracts.posts import AuthoredCount, Mark, Post, PostCount
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """One type of event."""
+    """One type of event: its CloudEvents `type` is its name here."""
 
-    type: str
+    name: str
     topic: str
     producer: str
     model: type[Model]

@@ -1,0 +1,133 @@
+"""A workshop's worker: `python -m services.media.pictures`, jobs on stdin, answers on stdout.
+
+It keeps Pillow loaded and forks one child for each picture, which the kernel itself limits in
+time and memory. So a picture that hangs or breaks a decoder ends that child alone, and a decoder
+that has been taken over never sees anybody else's picture.
+"""
+
+import ctypes
+import fcntl
+import gc
+import json
+import math
+import os
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+from PIL import Image
+
+from services.media.pictures import wire
+from services.media.pictures.model import Kind, PictureError, Processed
+
+OUT_OF_MEMORY = 71  # our own exit code: nothing can be said any more when memory is gone
+MAX_ANSWER = 64 * 1024 * 1024
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+Process = Callable[[bytes], Processed]
+
+
+def serve(processes: Mapping[Kind, Process]) -> None:
+    """Answer jobs, one at a time, until stdin ends.
+
+    A job is a line of JSON (kind, size, seconds, memory) and `size` bytes; an answer is a line
+    of JSON (exit, size) and `size` bytes as `wire` writes them.
+    """
+    _die_with(os.getppid())
+    Image.init()
+    gc.freeze()  # or every child would copy the pages that the collector touches
+    jobs, answers = sys.stdin.buffer, sys.stdout.buffer
+    _widen(jobs)
+    _say(answers, {"ready": True})
+    while line := jobs.readline():
+        job = json.loads(line)
+        data = jobs.read(job["size"])
+        status, answer = _in_a_child(processes[job["kind"]], data, job)
+        _say(answers, {"exit": status, "size": len(answer)}, answer)
+
+
+def _widen(pipe: BinaryIO) -> None:
+    if sys.platform == "linux":
+        with suppress(OSError):  # uvloop gives a socket, which is wide already
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 1 << 20)
+
+
+def _say(answers: BinaryIO, head: dict[str, object], body: bytes = b"") -> None:
+    answers.write(json.dumps(head).encode() + b"\n" + body)
+    answers.flush()
+
+
+def _in_a_child(process: Process, data: bytes, job: Mapping[str, float]) -> tuple[int, bytes]:
+    reading, writing = os.pipe()
+    worker = os.getpid()
+    child = os.fork()
+    if child == 0:
+        with _last_words():
+            _die_with(worker)
+            _limit(job["seconds"], int(job["memory"]))
+            answer = wire.dump(_result(process, data))
+            with os.fdopen(writing, "wb") as pipe:
+                pipe.write(answer)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        answer = pipe.read(MAX_ANSWER)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), answer
+
+
+@contextmanager
+def _last_words() -> Iterator[None]:
+    """End this process with the block, whatever happens in it."""
+    status = 1
+    try:
+        yield
+        status = 0
+    except MemoryError:
+        status = OUT_OF_MEMORY
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _result(process: Process, data: bytes) -> Processed | PictureError:
+    try:
+        return process(data)
+    except PictureError as error:
+        return error
+
+
+def _limit(seconds: float, memory: int) -> None:
+    """Let the kernel end this process by SIGALRM, SIGXCPU or a failed allocation."""
+    cpu = math.ceil(seconds)
+    for what, limit in (
+        (resource.RLIMIT_CPU, cpu),
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+    ):
+        resource.setrlimit(what, (limit, limit))
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _die_with(parent: int) -> None:
+    """Be killed when the parent is; without Linux's prctl, the end of stdin and the limits do."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def main() -> None:
+    """Serve the real thing."""
+    from services.media.pictures.develop import PROCESSES
+
+    serve(PROCESSES)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""What goes in, what comes out, and what can be wrong with it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+MAX_BYTES = 16 * 1024 * 1024  # Mastodon's own limit for pictures
+MAX_PIXELS = 50_000_000  # a 48 megapixel phone camera, with a little room
+
+Kind = Literal["photo", "avatar", "header"]
+Code = Literal[
+    "too_large",
+    "too_many_pixels",
+    "unsupported",
+    "broken",
+    "timed_out",
+    "out_of_memory",
+    "busy",
+]
+Format = Literal["JPEG", "PNG", "WEBP", "GIF", "HEIF"]
+
+_STATUS: dict[Code, int] = {"too_large": 413, "busy": 503}
+_HEIF_BRANDS = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+)
+
+
+class PictureError(Exception):
+    """A picture that cannot be taken; the message tells its sender what to do.
+
+    `busy` means that the same picture may well be taken later; every other code, that it will not.
+    """
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message)
+        self.code: Code = code
+        self.message = message
+
+    @property
+    def status(self) -> int:
+        """The HTTP status that fits."""
+        return _STATUS.get(self.code, 422)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """One encoded size of a picture."""
+
+    body: bytes
+    mime: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """A picture fit to be kept: upright, sRGB, with nothing but pixels in it.
+
+    `small` is `original` itself when that is small already. `colour` is the average, `#rrggbb`.
+    """
+
+    original: Rendition
+    small: Rendition
+    blurhash: str
+    colour: str
+
+
+def sniff(data: bytes) -> Format:
+    """Tell the format from the first bytes alone; names and content types may lie.
+
+    Raises PictureError `too_large` or `unsupported`.
+    """
+    if len(data) > MAX_BYTES:
+        raise PictureError(
+            "too_large",
+            f"The file has {len(data) / 2**20:.1f} MiB; at most {MAX_BYTES >> 20} MiB are accepted."
+            " Make it smaller and try again.",
+        )
+    found = _magic(data)
+    if found is None:
+        raise PictureError(
+            "unsupported",
+            "The file is not a picture of a kind that is accepted."
+            " Send a JPEG, PNG, WebP, GIF or HEIC file.",
+        )
+    return found
+
+
+def _magic(data: bytes) -> Format | None:
+    if data.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
+        return "HEIF"
+    return None

@@ -1,0 +1,96 @@
+"""Opening what a stranger sent: limits first, pixels after."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from io import BytesIO
+
+import pillow_heif
+from PIL import Image
+
+from services.media.pictures.model import MAX_PIXELS, PictureError, sniff
+
+_SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "F")
+_PLAIN = ("L", "RGB", "RGBA", "CMYK")
+
+
+def open_picture(data: bytes) -> Image.Image:
+    """Read the header only, and refuse what is too large before a pixel is decoded.
+
+    Raises PictureError `too_large`, `too_many_pixels`, `unsupported` or `broken`.
+    """
+    kind = sniff(data)
+    _know_heif()
+    with _telling_what_is_wrong():
+        image = Image.open(BytesIO(data), formats=(kind,))
+        if image.width * image.height > MAX_PIXELS:
+            raise _too_many_pixels(f"is {image.width}x{image.height} pixels")
+        return image
+
+
+def decode(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Decode the first frame, at `size` or above, into L, RGB, RGBA or CMYK.
+
+    Raises PictureError `broken` or `out_of_memory`.
+    """
+    with _telling_what_is_wrong():
+        if image.format in ("JPEG", "MPO"):
+            image.draft(None, size)  # libjpeg decodes at 1/2, 1/4 or 1/8 for a fraction of the cost
+        image.load()
+        return _plain(image)
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    if image.mode in _SIXTEEN_BIT:
+        return image.point(lambda value: value * (1 / 257)).convert("L")
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    if image.mode in _PLAIN:
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+@cache
+def _know_heif() -> None:
+    # One thread: the workshop spreads pictures over cores, and thread stacks eat into RLIMIT_AS.
+    pillow_heif.register_heif_opener(
+        decode_threads=1, thumbnails=False, depth_images=False, aux_images=False
+    )
+
+
+@contextmanager
+def _telling_what_is_wrong() -> Iterator[None]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # remarks on bad metadata, which we drop anyway
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    except PictureError:
+        raise
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise _too_many_pixels("is far too large") from error
+    except MemoryError as error:
+        raise _out_of_memory() from error
+    except Exception as error:  # decoders raise whatever they like on bad bytes
+        if "memory" in str(error).lower():
+            raise _out_of_memory() from error
+        raise PictureError(
+            "broken",
+            "The picture is damaged, or was cut off on its way. Send the original file again.",
+        ) from error
+
+
+def _too_many_pixels(what: str) -> PictureError:
+    return PictureError(
+        "too_many_pixels",
+        f"The picture {what}; at most {MAX_PIXELS // 1_000_000} megapixels are accepted."
+        " Make it smaller and try again.",
+    )
+
+
+def _out_of_memory() -> PictureError:
+    return PictureError(
+        "out_of_memory",
+        "The picture needs more memory than is allowed. Make it smaller and try again.",
+    )
