@@ -44,7 +44,7 @@ def decode(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 def _plain(image: Image.Image) -> Image.Image:
     if image.mode in _SIXTEEN_BIT:
         return image.point(lambda value: value * (1 / 257)).convert("L")
-    if image.has_transparency_data:
+    if image.has_transparency_data and image.mode != "RGBA":  # converting would copy
         return image.convert("RGBA")
     if image.mode in _PLAIN:
         return image
