@@ -22,7 +22,7 @@ from services.media.pictures import Kind, PictureError, Processed, sniff, wire
 _ROOT = Path(__file__).resolve().parents[2]
 _COMMAND = (sys.executable, "-m", "services.media.pictures")
 _ENVIRONMENT = ("PATH", "LANG", "LD_LIBRARY_PATH")  # and no secrets: decoders see strangers' bytes
-# A fresh child touches every page for the first time: huge ones saved 32 ms of 216 on 12 megapixels.
+# A fresh child touches every page anew: huge ones saved 32 ms of 216 on 12 megapixels.
 _TUNING = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 _GRACE = 2.0  # seconds for the worker to report what the kernel did; then we end both
 _OUT_OF_MEMORY = 71  # as in pictures/__main__.py, which is not imported here: it loads Pillow
