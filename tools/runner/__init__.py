@@ -1,0 +1,1 @@
+"""What `./tye-like-run.sh` starts: the whole system, and everything around it."""

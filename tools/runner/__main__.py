@@ -1,0 +1,115 @@
+"""Runs the verb that the command line names."""
+
+import json
+import sys
+from argparse import Namespace
+
+from tools.runner import cli
+from tools.runner.errors import RunnerError
+from tools.runner.paths import REPO, RunDir
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command, and return its exit code."""
+    options = cli.parse(arguments)
+    try:
+        return _VERBS[options.verb](options, RunDir.at(options.run_dir))
+    except RunnerError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _up(options: Namespace, run: RunDir) -> int:
+    from tools.runner import up
+    from tools.runner.system import Plan
+
+    plan = Plan(
+        run=run,
+        manifest=options.manifest or REPO / "dapr.yaml",
+        components=options.components,
+        only=options.only,
+        without=options.without,
+        replicas=options.replicas,
+        port=options.port,
+        infra_only=options.infra_only,
+    )
+    if options.detach:
+        return up.up_detached(plan, _again(options))
+    return up.up(plan, watch=options.watch, quiet=options.quiet)
+
+
+def _again(options: Namespace) -> list[str]:
+    """Return the command line of a foreground start that does what this one asks."""
+    again = ["up", "--quiet", "--port", str(options.port)]
+    if options.components:
+        again += ["--components", options.components]
+    if options.manifest:
+        again += ["--manifest", str(options.manifest.resolve())]
+    for flag, names in (("--only", options.only), ("--except", options.without)):
+        again += [flag, ",".join(names)] if names else []
+    if options.replicas:
+        again += ["--replicas", ",".join(f"{k}={v}" for k, v in options.replicas.items())]
+    again += ["--watch"] if options.watch else []
+    return again + (["--infra-only"] if options.infra_only else [])
+
+
+def _down(_: Namespace, run: RunDir) -> int:
+    from tools.runner.up import down
+
+    return down(run)
+
+
+def _ps(options: Namespace, run: RunDir) -> int:
+    from tools.runner import control, view
+
+    report = control.ask(run, {"verb": "ps"})
+    if options.json:
+        nothing = {"run_dir": str(run.path), "gateway": None, "services": [], "infra": []}
+        print(json.dumps(report or nothing, indent=2))
+    elif report is None:
+        print("nothing is running")
+    else:
+        view.print_report(report)
+    return 0
+
+
+def _order(options: Namespace, run: RunDir) -> int:
+    from tools.runner import control, view
+
+    order = {"verb": options.verb, "name": options.app, "empty": getattr(options, "empty", False)}
+    report = control.ask(run, order)
+    if report is None:
+        raise RunnerError("nothing is running: start it with ./tye-like-run.sh")
+    view.print_report(report)
+    return 0
+
+
+def _logs(options: Namespace, run: RunDir) -> int:
+    from tools.runner import logs
+
+    files = logs.log_files(run.logs, options.app)
+    if not files:
+        raise RunnerError(f"there are no logs of {options.app or 'anything'} in {run.logs}")
+    terminal = logs.Terminal(width=max(len(path.stem) for path in files))
+    for path in files:
+        text = "\n".join(logs.tail(path, options.lines))
+        terminal.echo(path.stem, f"{text}\n".encode())
+    for _ in logs.follow(files, terminal.echo) if options.follow else ():
+        pass
+    return 0
+
+
+_VERBS = {
+    "up": _up,
+    "down": _down,
+    "ps": _ps,
+    "restart": _order,
+    "stop": _order,
+    "start": _order,
+    "logs": _logs,
+}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,80 @@
+"""The few HTTP requests of the runner, without importing an HTTP library."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+
+from tools.runner.process import Probe
+
+
+async def request(
+    port: int,
+    path: str,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    seconds: float = 2.0,
+) -> tuple[int, bytes]:
+    """Return status and body of one request to a port of the loopback address.
+
+    Raises OSError where nobody answers and TimeoutError after the given seconds.
+    """
+    async with asyncio.timeout(seconds):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            writer.write(_head(method, path, port, headers or {}))
+            return _parsed(await reader.read())
+        finally:
+            writer.close()
+
+
+def _head(method: str, path: str, port: int, headers: Mapping[str, str]) -> bytes:
+    fixed = {"Host": f"127.0.0.1:{port}", "Connection": "close", "Content-Length": "0"}
+    lines = [f"{name}: {value}" for name, value in (fixed | dict(headers)).items()]
+    return "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""]).encode()
+
+
+def _parsed(answer: bytes) -> tuple[int, bytes]:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    parts = head.split(b" ", 2)
+    if len(parts) < 2 or not parts[1].isdigit():
+        raise ConnectionError("not an HTTP answer")
+    if b"transfer-encoding: chunked" in head.lower():
+        body = _unchunked(body)
+    return int(parts[1]), body
+
+
+def _unchunked(body: bytes) -> bytes:
+    whole = b""
+    while body:
+        size, _, rest = body.partition(b"\r\n")
+        length = int(size.split(b";")[0] or b"0", 16)
+        whole, body = whole + rest[:length], rest[length + 2 :]
+        if length == 0:
+            break
+    return whole
+
+
+def http_probe(port: int, path: str) -> Probe:
+    """Return a probe that is content when the path answers 2xx."""
+
+    async def probe() -> bool:
+        with contextlib.suppress(OSError, TimeoutError, ValueError):
+            status, _ = await request(port, path, seconds=5.0)
+            return 200 <= status < 300
+        return False
+
+    return probe
+
+
+def tcp_probe(port: int) -> Probe:
+    """Return a probe that is content when something listens on the port."""
+
+    async def probe() -> bool:
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(1.0):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            return True
+        return False
+
+    return probe

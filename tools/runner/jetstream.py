@@ -1,0 +1,139 @@
+"""Keeps JetStream fit for Dapr: streams before sidecars, and consumers that outlive a lost broker.
+
+Dapr's component never makes a stream, and makes its consumers once, when a sidecar starts. So the
+runner makes the streams, brings consumers of an earlier start in line with the component's
+settings (the component refuses one that differs), and, should the broker come back empty, makes
+all of them again under their old delivery addresses, to which the sidecars still listen.
+Messages do not pass through here, and sidecars do not depend on it while nothing breaks.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tools.runner.nats import Nats
+
+_API = "$JS.API"
+_SECOND = 10**9
+
+
+class Keeper:
+    """Keeps one connection to the NATS server, for as long as it runs.
+
+    `settings` are what every consumer must have, in the words of the server: `ack_wait` in
+    nanoseconds, `max_ack_pending`.
+    """
+
+    def __init__(
+        self,
+        address: tuple[int, str, str],
+        topics: Iterable[str],
+        settings: Mapping[str, Any],
+    ) -> None:
+        self._address = address
+        self._topics = set(topics)
+        self._settings = settings
+        self._consumers: dict[tuple[str, str], dict[str, Any]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self.ready = asyncio.Event()
+
+    def start(self) -> None:
+        """Begin; `ready` tells when the streams are there."""
+        self._task = asyncio.create_task(self._keep(), name="jetstream")
+
+    async def stop(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _keep(self) -> None:
+        while True:
+            with contextlib.suppress(OSError, EOFError, TimeoutError):
+                await self._session()
+            self.ready.clear()
+            await asyncio.sleep(0.1)
+
+    async def _session(self) -> None:
+        client = await Nats.connect(*self._address)
+        reading = asyncio.create_task(client.run())
+        try:
+            for topic in sorted(self._topics):
+                await _make_stream(client, topic)
+                await self._align(client, topic)
+            for (stream, _), config in self._consumers.items():
+                await _make_consumer(client, stream, config)
+            self._listen(client)
+            self.ready.set()
+            await reading
+        finally:
+            reading.cancel()
+            client.close()
+
+    async def _align(self, client: Nats, topic: str) -> None:
+        """Remember the consumers of a stream, those that are there, with today's settings."""
+        stream = stream_name(topic)
+        answer = await client.request(f"{_API}.CONSUMER.LIST.{stream}", {"offset": 0})
+        for consumer in answer.get("consumers") or []:
+            config = consumer["config"] | self._settings
+            self._consumers[stream, consumer["name"]] = config
+
+    def _listen(self, client: Nats) -> None:
+        """Overhear what sidecars ask of JetStream."""
+
+        async def created(_subject: str, _reply: str, payload: bytes) -> None:
+            request = json.loads(payload)
+            config = request["config"]
+            if config.get("durable_name"):
+                self._consumers[request["stream_name"], config["durable_name"]] = config
+
+        async def looked_up(_subject: str, _reply: str, payload: bytes) -> None:
+            topic = json.loads(payload or b"{}").get("subject")
+            if topic and topic not in self._topics:  # a test's, say; the sidecar will ask again
+                await _make_stream(client, topic)
+                self._topics.add(topic)
+
+        client.subscribe(f"{_API}.CONSUMER.CREATE.>", created)
+        client.subscribe(f"{_API}.STREAM.NAMES", looked_up)
+
+
+def stream_name(topic: str) -> str:
+    """Return the name of a topic's stream, which may not have dots."""
+    return topic.replace(".", "_")
+
+
+def stream_config(topic: str) -> dict[str, Any]:
+    """Return the stream of one topic: on disk, for a week, at most 256 MB.
+
+    One for each topic, because JetStream drops an event id that a stream had in the last two
+    minutes, and an event that goes to a dead-letter topic keeps its id; and because a consumer's
+    durable name, of which the component knows only one, is a name within a stream.
+    """
+    return {
+        "name": stream_name(topic),
+        "subjects": [topic],
+        "storage": "file",
+        "retention": "limits",
+        "discard": "old",
+        "max_age": 7 * 24 * 3600 * _SECOND,
+        "max_bytes": 256_000_000,
+        "duplicate_window": 120 * _SECOND,
+        "num_replicas": 1,
+    }
+
+
+async def _make_stream(client: Nats, topic: str) -> None:
+    config = stream_config(topic)
+    answer = await client.request(f"{_API}.STREAM.CREATE.{config['name']}", config)
+    if "error" in answer:
+        await client.request(f"{_API}.STREAM.UPDATE.{config['name']}", config)
+
+
+async def _make_consumer(client: Nats, stream: str, config: dict[str, Any]) -> None:
+    subject = f"{_API}.CONSUMER.CREATE.{stream}.{config['durable_name']}"
+    if config.get("filter_subject"):
+        subject += f".{config['filter_subject']}"
+    await client.request(subject, {"stream_name": stream, "config": config})

@@ -1,0 +1,63 @@
+"""Chooses ports, and says who holds one that is taken."""
+
+import contextlib
+import random
+import socket
+from collections.abc import Iterator
+
+from tools.runner.errors import RunnerError
+
+_RANGE = range(20_000, 32_000)
+"""Below what Linux hands to outgoing connections (32768 and up): a port that a restarting process
+left for a moment must not be taken by somebody's call."""
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server could listen on this port of the loopback address."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return not _answers(port)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as caller:
+        caller.settimeout(0.5)
+        return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_ports() -> Iterator[int]:
+    """Yield ports that are free now and were not yielded before by this iterator."""
+    for port in random.sample(_RANGE, len(_RANGE)):
+        if is_free(port):
+            yield port
+    raise RunnerError(f"no free port left between {_RANGE.start} and {_RANGE.stop}")
+
+
+def claim(port: int) -> int:
+    """Return the port if it is free.
+
+    Raises RunnerError naming its holder if not.
+    """
+    if is_free(port):
+        return port
+    raise RunnerError(
+        f"port {port} is taken by {holder(port)}: stop that, or choose another port with --port"
+    )
+
+
+def holder(port: int) -> str:
+    """Name the process that listens on a port, as far as we may see it."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error, PermissionError):
+        for connection in psutil.net_connections(kind="tcp"):
+            if connection.status != psutil.CONN_LISTEN or connection.laddr.port != port:
+                continue
+            if connection.pid:
+                process = psutil.Process(connection.pid)
+                return f"{process.name()} (pid {process.pid}: {' '.join(process.cmdline())[:100]})"
+    return "a process that this user may not see"

@@ -1,0 +1,189 @@
+"""One process: started, watched, restarted when it dies, stopped when told."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from tools.runner.logs import Echo, LogFile, tail
+
+State = Literal["starting", "ready", "backoff", "stopped", "failed"]
+Probe = Callable[[], Awaitable[bool]]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to run, and how to know that it is ready."""
+
+    name: str
+    argv: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str] = field(repr=False)
+    probe: Probe
+    grace: float = 1.5
+    """Seconds between SIGTERM and SIGKILL."""
+
+
+class Backoff:
+    """How long to wait before the next start: 0.2 s doubling to 10 s, anew after a good minute."""
+
+    FIRST = 0.2
+    LONGEST = 10.0
+    HEALTHY = 60.0
+
+    def __init__(self) -> None:
+        self._next = self.FIRST
+
+    def delay(self, lived: float) -> float:
+        """Return the seconds to wait after a process that lived this many seconds."""
+        if lived >= self.HEALTHY:
+            self._next = self.FIRST
+        delay, self._next = self._next, min(self._next * 2, self.LONGEST)
+        return delay
+
+
+class Process:
+    """Supervises one process after another under the same name."""
+
+    def __init__(self, spec: Spec, logs: Path, echo: Echo | None = None) -> None:
+        self.spec = spec
+        self.state: State = "stopped"
+        self.restarts = 0
+        self.cause = ""
+        self.log = logs / f"{spec.name}.log"
+        self.died = asyncio.Event()
+        self._echo = echo
+        self._file: LogFile | None = None
+        self._child: asyncio.subprocess.Process | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._forgiving = False
+        self._backoff = Backoff()
+
+    @property
+    def pid(self) -> int | None:
+        child = self._child
+        return child.pid if child is not None and child.returncode is None else None
+
+    def start(self) -> None:
+        """Begin to run the process, unless it is run already."""
+        if self._task is None or self._task.done():
+            self._stopping = False
+            self.state = "starting"
+            self.died.clear()
+            self._task = asyncio.create_task(self._supervise(), name=self.spec.name)
+
+    def forgive(self) -> None:
+        """From now on a death is answered with a restart, no longer with `died`."""
+        self._forgiving = True
+
+    async def ready(self) -> None:
+        """Wait until the process answers; there is no deadline here."""
+        while self.state != "ready":
+            await asyncio.sleep(0.05)
+
+    async def stop(self) -> None:
+        """Stop the process: SIGTERM, and SIGKILL after its grace."""
+        self._stopping = True
+        task = self._task
+        if task is None:
+            return
+        if self.pid is None:
+            task.cancel()
+        else:
+            self._signal(signal.SIGTERM)
+            done, _ = await asyncio.wait([task], timeout=self.spec.grace)
+            if not done:
+                self._signal(signal.SIGKILL)
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        self.state = "stopped"
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal the process; kill its whole group, for what it may have started itself."""
+        if self.pid is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if number == signal.SIGKILL:
+                os.killpg(self.pid, number)
+            else:
+                os.kill(self.pid, number)
+
+    async def _supervise(self) -> None:
+        self._file = LogFile(self.log)
+        try:
+            while not self._stopping:
+                lived = await self._run_once()
+                if self._stopping:
+                    break
+                if not self._forgiving:
+                    self.state = "failed"
+                    self.died.set()
+                    return
+                self.restarts += 1
+                self.state = "backoff"
+                await asyncio.sleep(self._backoff.delay(lived))
+            self.state = "stopped"
+        finally:
+            self._file.close()
+
+    async def _run_once(self) -> float:
+        self.state = "starting"
+        began = time.monotonic()
+        try:
+            self._child = await self._spawn()
+        except OSError as error:
+            self.cause = f"could not be started: {error}"
+            return 0.0
+        pump = asyncio.create_task(self._pump(self._child))
+        prober = asyncio.create_task(self._probe())
+        try:
+            self.cause = _cause(await self._child.wait())
+            await asyncio.wait([pump], timeout=0.3)  # a grandchild may keep the pipe open
+        finally:
+            prober.cancel()
+            pump.cancel()
+        return time.monotonic() - began
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *self.spec.argv,
+            cwd=self.spec.cwd,
+            env=self.spec.env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for the runner, which stops things in order
+        )
+
+    async def _pump(self, child: asyncio.subprocess.Process) -> None:
+        assert child.stdout is not None
+        assert self._file is not None
+        while chunk := await child.stdout.read(65_536):
+            self._file.write(chunk)
+            if self._echo is not None:
+                self._echo(self.spec.name, chunk)
+
+    async def _probe(self) -> None:
+        while not await self.spec.probe():
+            await asyncio.sleep(0.1)
+        self.state = "ready"
+
+    def obituary(self) -> str:
+        """Say what died, why, its last lines and where the rest is."""
+        lines = tail(self.log, 20)
+        shown = "\n".join(f"    {line[:500]}" for line in lines) or "    (it wrote nothing)"
+        return f"{self.spec.name} {self.cause}\n{shown}\n  log: {self.log}"
+
+
+def _cause(code: int) -> str:
+    if code >= 0:
+        return f"exited with code {code}"
+    with contextlib.suppress(ValueError):
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"was killed by signal {-code}"

@@ -1,0 +1,57 @@
+"""Reads topology.yaml: what only the runner knows about the system."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from tools.runner.errors import RunnerError
+
+PRODUCTION = "rabbitmq-redis"
+"""The name of the component set that is components/ itself."""
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Component sets and their servers, topics, dependencies and replicas."""
+
+    default_set: str
+    sets: Mapping[str, tuple[str, ...]]
+    topics: tuple[str, ...]
+    gateway: str
+    needs: Mapping[str, tuple[str, ...]]
+    replicas: Mapping[str, int]
+    placement: bool
+    scheduler: bool
+
+    def servers(self, name: str) -> tuple[str, ...]:
+        """Return the servers that a component set needs.
+
+        Raises RunnerError for a set that is not described.
+        """
+        if name not in self.sets:
+            known = ", ".join(sorted(self.sets))
+            raise RunnerError(f'there is no component set "{name}" (known: {known})')
+        return self.sets[name]
+
+    def missed_by(self, chosen: Iterable[str]) -> dict[str, list[str]]:
+        """Return, for each chosen service, the services it calls that are not chosen."""
+        names = set(chosen)
+        missed = {n: [need for need in self.needs.get(n, ()) if need not in names] for n in names}
+        return {name: needs for name, needs in sorted(missed.items()) if needs}
+
+
+def read_topology(path: Path = Path(__file__).with_name("topology.yaml")) -> Topology:
+    """Return what topology.yaml says."""
+    raw = yaml.safe_load(path.read_text())
+    return Topology(
+        default_set=raw["default"],
+        sets={name: tuple(each["servers"]) for name, each in raw["sets"].items()},
+        topics=tuple(raw["topics"]),
+        gateway=raw["gateway"],
+        needs={name: tuple(needs) for name, needs in raw["needs"].items()},
+        replicas=raw["replicas"] or {},
+        placement=raw["control-plane"]["placement"],
+        scheduler=raw["control-plane"]["scheduler"],
+    )

@@ -1,0 +1,128 @@
+"""Turns one app of the manifest into two processes: the service and its sidecar."""
+
+import os
+import secrets as random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.runner.http import http_probe, tcp_probe
+from tools.runner.manifest import App
+from tools.runner.paths import MARKER, REPO, RunDir
+from tools.runner.process import Spec
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A service and its sidecar: one replica of one app."""
+
+    app: App
+    replica: int
+    app_port: int
+    http_port: int
+    grpc_port: int
+    internal_port: int
+    sidecar_token: str
+    app_token: str
+
+    @property
+    def name(self) -> str:
+        return self.app.app_id if self.replica == 0 else f"{self.app.app_id}.{self.replica + 1}"
+
+    @property
+    def sidecar_name(self) -> str:
+        return f"{self.name}.daprd"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all units of one run have in common."""
+
+    run: RunDir
+    daprd: Path
+    resources: Path
+    config: Path
+    public_url: str
+    placement_port: int | None = None
+    scheduler_port: int | None = None
+
+
+def make_unit(app: App, replica: int, app_port: int, ports: Iterator[int]) -> Unit:
+    """Give one replica its ports and its two tokens, fresh at every start."""
+    return Unit(
+        app=app,
+        replica=replica,
+        app_port=app_port,
+        http_port=next(ports),
+        grpc_port=next(ports),
+        internal_port=next(ports),
+        sidecar_token=random.token_urlsafe(24),
+        app_token=random.token_urlsafe(24),
+    )
+
+
+def base_env(run: RunDir) -> dict[str, str]:
+    """Return the environment of everything we start, with the mark that it is ours."""
+    return dict(os.environ) | {MARKER: run.marker, "MICROGRAM_RUN_DIR": str(run.path)}
+
+
+def app_spec(unit: Unit, setting: Setting) -> Spec:
+    """Return how to run the service of a unit."""
+    env = base_env(setting.run) | {
+        "APP_ID": unit.app.app_id,
+        "APP_PORT": str(unit.app_port),
+        "DAPR_HTTP_PORT": str(unit.http_port),
+        "DAPR_GRPC_PORT": str(unit.grpc_port),
+        "MICROGRAM_PUBLIC_URL": setting.public_url,
+        "PYTHONUNBUFFERED": "1",
+    }
+    return Spec(
+        name=unit.name,
+        argv=unit.app.command,
+        cwd=unit.app.directory,
+        env=env | _tokens(unit) | dict(unit.app.env),
+        probe=http_probe(unit.app_port, "/readyz"),
+        grace=2.0,
+    )
+
+
+def sidecar_spec(unit: Unit, setting: Setting) -> Spec:
+    """Return how to run the sidecar of a unit; its tokens are never on its command line."""
+    env = base_env(setting.run) | _tokens(unit)
+    return Spec(
+        name=unit.sidecar_name,
+        argv=_daprd(unit, setting),
+        cwd=REPO,
+        env=env | {"DAPR_HOST_IP": "127.0.0.1"},  # else others are told an address of the network
+        probe=tcp_probe(unit.http_port),
+        grace=1.2,
+    )
+
+
+def _tokens(unit: Unit) -> dict[str, str]:
+    return {"DAPR_API_TOKEN": unit.sidecar_token, "APP_API_TOKEN": unit.app_token}
+
+
+def _daprd(unit: Unit, setting: Setting) -> tuple[str, ...]:
+    options = {
+        "app-id": unit.app.app_id,
+        "app-port": unit.app_port,
+        "app-channel-address": "127.0.0.1",
+        "dapr-http-port": unit.http_port,
+        "dapr-grpc-port": unit.grpc_port,
+        "dapr-internal-grpc-port": unit.internal_port,
+        "dapr-internal-grpc-listen-address": "127.0.0.1",
+        "dapr-listen-addresses": "127.0.0.1",
+        "resources-path": setting.resources,
+        "config": setting.config,
+        "max-body-size": unit.app.max_body_size,
+        "read-buffer-size": "64Ki",  # tokens and trace headers
+        "log-level": unit.app.log_level,
+        "enable-metrics": "false",
+        "dapr-graceful-shutdown-seconds": 1,
+    }
+    if setting.placement_port:
+        options["placement-host-address"] = f"127.0.0.1:{setting.placement_port}"
+    if setting.scheduler_port:
+        options["scheduler-host-address"] = f"127.0.0.1:{setting.scheduler_port}"
+    return (str(setting.daprd), *(f"--{name}={value}" for name, value in options.items()))

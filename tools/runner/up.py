@@ -1,0 +1,147 @@
+"""The verbs that start and stop: up, down, infra."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tools.runner import control, toolchain
+from tools.runner.errors import RunnerError
+from tools.runner.leftovers import end_leftovers
+from tools.runner.lock import Lock, end_runner, runner_pid
+from tools.runner.logs import Echo, Terminal
+from tools.runner.paths import MARKER, REPO, RunDir, write_private
+from tools.runner.system import Plan, System
+from tools.runner.topology import read_topology
+from tools.runner.view import print_report
+
+
+def up(plan: Plan, watch: bool = False, quiet: bool = False) -> int:
+    """Start the system, follow its logs, and stop it on Ctrl-C or SIGTERM."""
+    os.environ.pop(MARKER, None)
+    prepare(plan)
+    lock = Lock(plan.run)
+    if not lock.take():
+        raise RunnerError(f"another runner (pid {runner_pid(plan.run)}) has {plan.run.path}")
+    try:
+        end_leftovers(plan.run)
+        return asyncio.run(_run(plan, watch, None if quiet else Terminal().echo))
+    finally:
+        plan.run.state.unlink(missing_ok=True)
+        end_leftovers(plan.run)
+        lock.release()
+
+
+def prepare(plan: Plan) -> None:
+    """See to what may take long, or must be refused, before anything is started."""
+    _make_way(plan)
+    servers = read_topology().servers(plan.components or read_topology().default_set)
+    toolchain.tool("daprd")
+    if "nats" in servers:
+        toolchain.tool("nats-server")
+
+
+def _make_way(plan: Plan) -> None:
+    pid = runner_pid(plan.run)
+    if pid is None:
+        return
+    if not plan.run.read_state().get("infra_only"):
+        raise RunnerError(
+            f"it is running already (pid {pid}, {plan.run.path}): "
+            "look with `ps`, stop it with `down`, or use another --run-dir"
+        )
+    end_runner(plan.run)
+
+
+async def _run(plan: Plan, watch: bool, echo: Echo | None) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    system = System(plan, echo)
+    try:
+        if not await _started(system, stop):
+            return 130
+        path = control.socket_path(plan.run)
+        async with control.serve(system, path):
+            _tell(system, path)
+            await _until(stop, system, watch)
+        return 0
+    finally:
+        began = time.monotonic()
+        await system.stop()
+        print(f"stopped after {time.monotonic() - began:.1f} s")
+
+
+async def _started(system: System, stop: asyncio.Event) -> bool:
+    """Start the system; tell whether it came up before somebody asked to stop."""
+    starting = asyncio.create_task(system.start())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not starting.done():
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+        return False
+    starting.result()
+    return True
+
+
+def _tell(system: System, path: Path) -> None:
+    state = system.private_state() | {"control": str(path), "runner_pid": os.getpid()}
+    write_private(system.plan.run.state, json.dumps(state, indent=2))
+    print_report(system.report())
+    sys.stdout.flush()
+
+
+async def _until(stop: asyncio.Event, system: System, watch: bool) -> None:
+    if not watch:
+        await stop.wait()
+        return
+    from tools.runner.watch import watch_files
+
+    await watch_files(system, stop)
+
+
+def up_detached(plan: Plan, arguments: list[str]) -> int:
+    """Start the system in the background, and return when it is ready or has failed."""
+    prepare(plan)
+    plan.run.create()
+    plan.run.state.unlink(missing_ok=True)
+    log = plan.run.logs / "runner.out"
+    with log.open("w") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "tools.runner", "--run-dir", str(plan.run.path), *arguments],
+            cwd=REPO,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    while child.poll() is None:
+        state = plan.run.read_state()
+        if state.get("runner_pid") == child.pid:
+            print_report(state)
+            return 0
+        time.sleep(0.05)
+    print(log.read_text(), file=sys.stderr, end="")
+    return child.returncode or 1
+
+
+def down(run: RunDir) -> int:
+    """Stop the runner and everything of ours that is left."""
+    began = time.monotonic()
+    was_running = end_runner(run)
+    count = end_leftovers(run)
+    run.state.unlink(missing_ok=True)
+    (run.path / "control.sock").unlink(missing_ok=True)
+    if was_running or count:
+        print(f"stopped after {time.monotonic() - began:.1f} s")
+    else:
+        print("nothing was running")
+    return 0
