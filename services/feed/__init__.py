@@ -1,0 +1,1 @@
+"""Timelines: a read model built only from events (CQRS)."""

@@ -1,0 +1,19 @@
+"""Starts the feed: `python -m services.feed`."""
+
+from __future__ import annotations
+
+from services.chassis.app import Service
+from services.feed.app import FeedSettings, create_app
+from services.feed.fanout import Limits
+
+
+def main() -> None:
+    """Run until a signal says stop."""
+    settings = FeedSettings()
+    limits = Limits(settings.microgram_feed_chunk, settings.microgram_feed_large)
+    service = Service(settings)
+    service.run(create_app(service, limits))
+
+
+if __name__ == "__main__":
+    main()

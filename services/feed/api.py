@@ -1,0 +1,75 @@
+"""The feed's routes: pages of timelines."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from services.chassis.app import JSON
+from services.chassis.identity import Caller, anyone, signed_in
+from services.chassis.paging import Window
+from services.contracts.posts import Page
+from services.feed.timelines import Filter, Timelines
+
+Id = Annotated[str, Path(max_length=20, pattern=r"^\d+$")]
+Tag = Annotated[str, Path(min_length=1, max_length=100)]
+Flag = Annotated[bool, Query()]
+
+
+def window(
+    limit: Annotated[int, Query(ge=1, le=80)] = 20,
+    max_id: str | None = None,
+    since_id: str | None = None,
+    min_id: str | None = None,
+) -> Window:
+    """The window that the query parameters ask for."""
+    return Window.of(limit, max_id, since_id, min_id)
+
+
+Wanted = Annotated[Window, Depends(window)]
+Reading = Annotated[Caller | None, Depends(anyone("read:statuses"))]
+
+
+def create_router(timelines: Timelines) -> APIRouter:
+    """The routes, on timelines."""
+    router = APIRouter(prefix="/timelines", tags=["timelines"])
+    page: dict[int | str, dict[str, Any]] = {
+        200: {"model": Page, "description": "A page, newest first."}
+    }
+
+    @router.get("/home", responses=page)
+    async def home(
+        window: Wanted, caller: Annotated[Caller, Depends(signed_in("read:statuses"))]
+    ) -> JSON:
+        """The caller's own posts and those of all they follow."""
+        return JSON(await timelines.home(caller.user_id, window))
+
+    @router.get("/public", responses=page)
+    async def public(window: Wanted, caller: Reading, only_media: Flag = False) -> JSON:
+        """Everybody's public posts."""
+        return JSON(await timelines.public(_id(caller), window, Filter(only_media)))
+
+    @router.get("/tags/{tag}", responses=page)
+    async def tagged(tag: Tag, window: Wanted, caller: Reading, only_media: Flag = False) -> JSON:
+        """Public posts with a hashtag, given without its #."""
+        return JSON(await timelines.tag(tag, _id(caller), window, Filter(only_media)))
+
+    @router.get("/accounts/{id}", responses=page)
+    async def account(
+        id: Id,
+        window: Wanted,
+        caller: Reading,
+        only_media: Flag = False,
+        exclude_replies: Flag = False,
+        tagged: Annotated[str, Query(max_length=100)] = "",
+    ) -> JSON:
+        """Somebody's posts, as far as the caller may see them."""
+        wanted = Filter(only_media, exclude_replies, tagged)
+        return JSON(await timelines.account(id, _id(caller), window, wanted))
+
+    return router
+
+
+def _id(caller: Caller | None) -> str:
+    return caller.user_id if caller else ""

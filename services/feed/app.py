@@ -1,0 +1,27 @@
+"""How the feed is put together."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from services.chassis.app import Service
+from services.chassis.settings import Settings
+from services.feed.api import create_router
+from services.feed.events import subscribe
+from services.feed.fanout import FanOut, Limits
+from services.feed.store import Store
+from services.feed.timelines import Timelines
+
+
+class FeedSettings(Settings):
+    """When a fan-out is shared among replicas, and when there is none, in followers."""
+
+    microgram_feed_chunk: int = Limits().chunk
+    microgram_feed_large: int = Limits().large
+
+
+def create_app(service: Service, limits: Limits | None = None) -> FastAPI:
+    """The feed on its sidecar."""
+    store = Store(service)
+    subscribe(service, store, FanOut(store, limits or Limits()))
+    return service.create_app(create_router(Timelines(store)))

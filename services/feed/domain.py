@@ -1,0 +1,216 @@
+"""What a timeline shows, to whom: plain rules on plain values.
+
+A row of a timeline is `[post id, author id, flags]`. Fan-out only puts rows near their readers;
+what a reader sees is decided when they read, by their own `Stance` and by the post's `Card`. So a
+row that comes late, twice, or after an unfollow, a block or a deletion can do no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+Row = list[Any]
+
+HOME, PUBLIC, TAG = 800, 800, 4_000
+"""How many of the newest rows a home, the public and a hashtag timeline keep."""
+
+BACKFILL = 40
+"""How many of somebody's newest posts come into the home of who follows them: two pages."""
+
+SHARDS = 8
+_TOMBSTONES = 500
+
+MEDIA, REPLY, LISTED, PRIVATE, DIRECT = 1, 2, 4, 8, 16
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A number that somebody else counts, and the version of their count."""
+
+    total: int = 0
+    version: int = 0
+
+    def heard(self, total: int, version: int) -> Counter:
+        return Counter(total, version) if version > self.version else self
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A post as it was last heard of; `post` is empty while only its counts are known."""
+
+    post: dict[str, Any] = field(default_factory=dict)
+    version: int = 0
+    favourites: Counter = Counter()
+
+    @property
+    def is_there(self) -> bool:
+        return bool(self.post) and not self.post["deleted"]
+
+    def heard(self, post: dict[str, Any], version: int) -> Card:
+        return replace(self, post=post, version=version) if version > self.version else self
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person as they were last heard of; `profile` is empty while only counts are known."""
+
+    profile: dict[str, Any] = field(default_factory=dict)
+    version: int = 0
+    followers: Counter = Counter()
+    following: Counter = Counter()
+    statuses: Counter = Counter()
+    last_post: str = ""
+
+    @property
+    def is_there(self) -> bool:
+        return bool(self.profile) and not self.profile["deleted"]
+
+    def heard(self, profile: dict[str, Any], version: int) -> Person:
+        return replace(self, profile=profile, version=version) if version > self.version else self
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What one person did with one post."""
+
+    favourited: bool = False
+    bookmarked: bool = False
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stance:
+    """How a reader stands to others: whom they follow, and whom they shall not see.
+
+    Each is `{person: version of the edge}`. `dropped` remembers those they stand in no relation to
+    any more, so that an older event that comes late is known to be old.
+    """
+
+    follows: dict[str, int] = field(default_factory=dict)
+    hidden: dict[str, int] = field(default_factory=dict)
+    blocked_by: dict[str, int] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    def version_of(self, person: str) -> int:
+        """The version of the edge to somebody that is known here; 0 for none."""
+        known = (self.follows, self.hidden, self.dropped)
+        return max(edges.get(person, 0) for edges in known)
+
+    def heard(self, person: str, *, follows: bool, hides: bool, version: int) -> Stance:
+        """With the reader's own edge to somebody."""
+        if version <= self.version_of(person):
+            return self
+        dropped = self.dropped if follows or hides else {**self.dropped, person: version}
+        if follows or hides:
+            dropped = without(dropped, person)
+        return replace(
+            self,
+            follows={**self.follows, person: version} if follows else without(self.follows, person),
+            hidden={**self.hidden, person: version} if hides else without(self.hidden, person),
+            dropped=dict(list(dropped.items())[-_TOMBSTONES:]),
+        )
+
+    def heard_block(self, person: str, *, blocks: bool, version: int) -> Stance:
+        """With somebody's edge to the reader, as far as it is a block. Negative: not blocking."""
+        if version <= abs(self.blocked_by.get(person, 0)):
+            return self
+        if not blocks and person not in self.blocked_by:
+            return self
+        return replace(
+            self, blocked_by={**self.blocked_by, person: version if blocks else -version}
+        )
+
+    def sees(self, author: str) -> bool:
+        """Whether the reader wants to see somebody, and may."""
+        return author not in self.hidden and self.blocked_by.get(author, 0) <= 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Some of somebody's followers: `{follower: version}`, negative once they have left."""
+
+    versions: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def followers(self) -> list[str]:
+        return [person for person, version in self.versions.items() if version > 0]
+
+    def heard(self, person: str, *, follows: bool, version: int) -> Shard:
+        known = self.versions.get(person, 0)
+        if version <= abs(known) or (not follows and not known):
+            return self
+        return Shard({**self.versions, person: version if follows else -version})
+
+
+@dataclass(frozen=True, slots=True)
+class LargeAuthors:
+    """Those whose posts are merged in when their followers read, not fanned out."""
+
+    ids: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads: nobody in particular, or somebody with a stance."""
+
+    id: str = ""
+    stance: Stance = field(default_factory=Stance)
+
+    def may_see(self, post: Mapping[str, Any]) -> bool:
+        """Whether a post is visible to them."""
+        author = post["author"]
+        if self.id and author == self.id:
+            return True
+        if not self.stance.sees(author):
+            return False
+        if post["visibility"] in ("public", "unlisted"):
+            return True
+        if self.id and any(mention["id"] == self.id for mention in post["mentions"]):
+            return True
+        return post["visibility"] == "private" and author in self.stance.follows
+
+    def wants_at_home(self, row: Row) -> bool:
+        """Whether a row belongs into their home: their own, or of somebody they follow."""
+        return row[1] == self.id or (row[1] in self.stance.follows and self.stance.sees(row[1]))
+
+
+def row_of(post: Mapping[str, Any]) -> Row:
+    """The row of a post."""
+    flags = {"public": LISTED, "unlisted": 0, "private": PRIVATE, "direct": DIRECT}[
+        post["visibility"]
+    ]
+    flags |= MEDIA if post["attachments"] else 0
+    flags |= REPLY if post["in_reply_to_id"] else 0
+    return [post["id"], post["author"], flags]
+
+
+def lists_of(post: Mapping[str, Any]) -> dict[str, set[str]]:
+    """Which timelines besides homes a post belongs into: by kind, the ids."""
+    shared = post["visibility"] == "public"
+    return {
+        "author": {post["author"]},
+        "public": {"all"} if shared and not post["in_reply_to_id"] else set(),
+        "tag": set(post["tags"]) if shared else set(),
+    }
+
+
+def audience(post: Mapping[str, Any], followers: Iterable[str]) -> list[str]:
+    """Whose homes a post is put into: the author's and their followers'.
+
+    A direct post goes to the author and those who are mentioned.
+    """
+    if post["visibility"] == "direct":
+        followers = [mention["id"] for mention in post["mentions"]]
+    return list(dict.fromkeys([post["author"], *followers]))
+
+
+def shard_of(person: str) -> int:
+    """In which shard of anybody's followers a person is. The low bits of ids are random enough."""
+    return (int(person) >> 6) % SHARDS if person.isdigit() else 0
+
+
+def without(edges: Mapping[str, int], person: str) -> dict[str, int]:
+    """A copy without one person."""
+    return {id: version for id, version in edges.items() if id != person}

@@ -1,0 +1,190 @@
+"""What the feed hears. Every handler may run twice, late, or out of order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from services.chassis.app import Service
+from services.chassis.inbox import Event, Handle, Poison
+from services.contracts import topics
+from services.contracts.accounts import Edge, FollowCount, Profile
+from services.contracts.posts import AuthoredCount, Mark, Post, PostCount
+from services.contracts.topics import EventType
+from services.feed.domain import Card, Marked, Person, Shard, Stance, lists_of, row_of, shard_of
+from services.feed.fanout import FanOut
+from services.feed.store import FANOUT, Chunk, Store
+
+
+def subscribe(service: Service, store: Store, fanout: FanOut) -> None:
+    """Hear all the feed is made from."""
+    handlers = Handlers(store, fanout)
+    by_type = {
+        topics.POST_CHANGED: handlers.post_changed,
+        topics.FAVOURITES_COUNTED: handlers.favourites_counted,
+        topics.MARK_CHANGED: handlers.mark_changed,
+        topics.POSTS_COUNTED: handlers.posts_counted,
+        topics.ACCOUNT_CHANGED: handlers.account_changed,
+        topics.FOLLOWERS_COUNTED: handlers.follows_counted,
+        topics.FOLLOWING_COUNTED: handlers.follows_counted,
+        topics.EDGE_CHANGED: handlers.edge_changed,
+    }
+    for topic, producer in {(event.topic, event.producer) for event in by_type}:
+        service.hear(topic, producer, _by_type(topic, by_type))
+    service.hear(FANOUT, service.name, handlers.fanout_due)
+
+
+def _by_type(topic: str, handlers: Mapping[EventType, Handle]) -> Handle:
+    on_topic = {event.name: handle for event, handle in handlers.items() if event.topic == topic}
+
+    async def handle(event: Event) -> None:
+        handler = on_topic.get(event.type)
+        if handler is not None:  # a type that is not for us, perhaps a newer one
+            await handler(event)
+
+    return handle
+
+
+def _read(model: Any, event: Event) -> Any:
+    try:
+        return TypeAdapter(model).validate_python(event.data)
+    except ValidationError as error:
+        raise Poison(f"{event.type} {event.subject}: {error.errors()[0]['msg']}") from error
+
+
+class Handlers:
+    """One method for each type of event."""
+
+    def __init__(self, store: Store, fanout: FanOut) -> None:
+        self._store = store
+        self._fanout = fanout
+
+    async def post_changed(self, event: Event) -> None:
+        """A post is new, edited or deleted.
+
+        A new post comes into its author's timeline before its followers are read, and a follow is
+        noted before that timeline is read: so one of the two sees the other.
+        """
+        post = _read(Post, event).model_dump(mode="json")
+        known = await self._store.cards.get(post["id"]) or Card()
+        if event.entityversion < known.version:
+            return
+        if not known.is_there and not post["deleted"]:
+            await self._spread(post)
+        card = await self._store.cards.update(
+            post["id"], lambda card: (card or Card()).heard(post, event.entityversion)
+        )
+        if card is not None:
+            await self._agree(card.post, [known.post, post])
+
+    async def _spread(self, post: dict[str, Any]) -> None:
+        for kind, ids in lists_of(post).items():
+            for id in ids:
+                await self._store.lists(kind).insert(id, [row_of(post)])
+        await self._fanout.deliver(post)
+
+    async def _agree(self, now: dict[str, Any], versions: list[dict[str, Any]]) -> None:
+        """Make the shared timelines agree with what a post is now, whatever it was before.
+
+        Homes need no such care: a deleted card hides its row.
+        """
+        wanted = {} if now["deleted"] else lists_of(now)
+        for before in versions:
+            if not before or before == now:
+                continue
+            for kind, ids in lists_of(before).items():
+                for id in ids - wanted.get(kind, set()):
+                    await self._store.lists(kind).remove(id, [now["id"]])
+        if len(versions) == 2 and versions[0] and versions[0] != now:
+            for kind, ids in wanted.items():
+                for id in ids:
+                    await self._store.lists(kind).insert(id, [row_of(now)])
+
+    async def favourites_counted(self, event: Event) -> None:
+        count: PostCount = _read(PostCount, event)
+
+        def heard(card: Card | None) -> Card:
+            card = card or Card()
+            return replace(card, favourites=card.favourites.heard(count.total, event.entityversion))
+
+        await self._store.cards.update(count.post, heard)
+
+    async def mark_changed(self, event: Event) -> None:
+        mark: Mark = _read(Mark, event)
+        marked = Marked(mark.favourited, mark.bookmarked, event.entityversion)
+        await self._store.marks.update(
+            f"{mark.user}:{mark.post}",
+            lambda known: marked if known is None or known.version < marked.version else known,
+        )
+
+    async def posts_counted(self, event: Event) -> None:
+        count: AuthoredCount = _read(AuthoredCount, event)
+
+        def heard(person: Person | None) -> Person:
+            person = person or Person()
+            statuses = person.statuses.heard(count.total, event.entityversion)
+            if statuses == person.statuses:
+                return person
+            return replace(person, statuses=statuses, last_post=count.last_post)
+
+        await self._store.people.update(count.account, heard)
+
+    async def account_changed(self, event: Event) -> None:
+        profile = _read(Profile, event).model_dump(mode="json")
+        await self._store.people.update(
+            profile["id"], lambda person: (person or Person()).heard(profile, event.entityversion)
+        )
+
+    async def follows_counted(self, event: Event) -> None:
+        count: FollowCount = _read(FollowCount, event)
+        side = "followers" if event.type == topics.FOLLOWERS_COUNTED.name else "following"
+
+        def heard(person: Person | None) -> Person:
+            person = person or Person()
+            counter = getattr(person, side).heard(count.total, event.entityversion)
+            return replace(person, **{side: counter})
+
+        await self._store.people.update(count.account, heard)
+
+    async def edge_changed(self, event: Event) -> None:
+        """Somebody follows, unfollows, blocks or mutes somebody.
+
+        A repeat does all of it again: the first time may have died halfway.
+        """
+        edge: Edge = _read(Edge, event)
+        version = event.entityversion
+        before = await self._store.stances.get(edge.source) or Stance()
+        if version < before.version_of(edge.target):
+            return
+        stance = await self._store.stances.update(
+            edge.source,
+            lambda stance: (stance or Stance()).heard(
+                edge.target,
+                follows=edge.following,
+                hides=edge.blocking or edge.muting,
+                version=version,
+            ),
+        )
+        await self._store.stances.update(
+            edge.target,
+            lambda stance: (stance or Stance()).heard_block(
+                edge.source, blocks=edge.blocking, version=version
+            ),
+        )
+        await self._store.shards.update(
+            f"{edge.target}:{shard_of(edge.source)}",
+            lambda shard: (shard or Shard()).heard(
+                edge.source, follows=edge.following, version=version
+            ),
+        )
+        if stance is not None and edge.target in stance.follows:
+            await self._fanout.backfill(edge.source, edge.target)
+        elif edge.target in before.follows:
+            await self._fanout.rebuild(edge.source)
+
+    async def fanout_due(self, event: Event) -> None:
+        chunk: Chunk = _read(Chunk, event)
+        await self._fanout.deliver_chunk(chunk)

@@ -1,0 +1,119 @@
+"""How a post comes into homes, and how a home is made from scratch.
+
+Cost: a post of somebody with F followers is one read of their shards, then one read and one write
+for every fifty homes; above `chunk` followers the shards become chunks that all replicas share;
+above `large` followers nothing is written, and the author is merged in when their followers read.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from services.chassis.paging import Window, newest
+from services.chassis.segments import Head
+from services.chassis.sidecar import Conflict
+from services.feed.domain import (
+    BACKFILL,
+    DIRECT,
+    HOME,
+    LargeAuthors,
+    Reader,
+    Row,
+    Stance,
+    audience,
+    row_of,
+)
+from services.feed.store import Chunk, Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From how many followers on a fan-out is shared, and from how many there is none."""
+
+    chunk: int = 500
+    large: int = 2_000
+
+
+class FanOut:
+    """Puts rows into homes."""
+
+    def __init__(self, store: Store, limits: Limits) -> None:
+        self._store = store
+        self._limits = limits
+
+    async def deliver(self, post: Mapping[str, Any]) -> None:
+        """Put a new post into the homes it belongs into. Safe to repeat."""
+        shards = await self._store.followers(post["author"])
+        followers = [person for shard in shards for person in shard]
+        if len(followers) > self._limits.large and post["visibility"] != "direct":
+            await self._mark_large(post["author"])
+            followers = []
+        elif len(followers) > self._limits.chunk and post["visibility"] != "direct":
+            await self._share(post, len(shards))
+            followers = []
+        await self._store.homes.insert_everywhere(audience(post, followers), [row_of(post)])
+
+    async def _share(self, post: Mapping[str, Any], shards: int) -> None:
+        for shard in range(shards):
+            chunk = Chunk(post["id"], post["author"], shard)
+            await self._store.chunks.update(f"{chunk.post}:{shard}", partial(_first, chunk))
+
+    async def deliver_chunk(self, chunk: Chunk) -> None:
+        """Put a post into the homes of one shard of its author's followers."""
+        card = await self._store.cards.get(chunk.post)
+        shard = await self._store.shards.get(f"{chunk.author}:{chunk.shard}")
+        if card is not None and card.is_there and shard is not None:
+            await self._store.homes.insert_everywhere(shard.followers, [row_of(card.post)])
+
+    async def backfill(self, reader: str, author: str) -> None:
+        """Put somebody's newest posts into the home of a new follower."""
+        rows = await self._store.authors.page(author, Window(BACKFILL))
+        shown = [row for row in rows if not row[2] & DIRECT]
+        if shown:
+            await self._store.homes.insert(reader, shown)
+
+    async def rebuild(self, reader: str) -> None:
+        """Make a home anew from the timelines of all whom its owner follows.
+
+        State calls: four, and one more for every segment that reaches into the newest `HOME` rows.
+        """
+        for _ in range(8):
+            stance = await self._store.stances.get(reader) or Stance()
+            rows = await self._merged([reader, *stance.follows])
+            wanted = [row for row in rows if Reader(reader, stance).wants_at_home(row)]
+            try:
+                await self._store.homes.replace(reader, wanted[:HOME])
+            except Conflict:
+                continue
+            return
+        log.warning("a home kept changing while it was rebuilt", extra={"reader": reader})
+
+    async def _merged(self, authors: list[str]) -> list[Row]:
+        heads = await self._store.authors.heads.get_many(authors)
+        rows = newest([row for head in heads.values() for row in head.recent])
+        floor = rows[HOME][0] if len(rows) > HOME else ""
+        for head in heads.values():
+            rows += await self._older(head, floor)
+        return newest([row for row in rows if not row[2] & DIRECT])
+
+    async def _older(self, head: Head, floor: str) -> list[Row]:
+        names = [span.name for span in head.spans if span.high > floor][: HOME // 60 + 1]
+        segments = await self._store.authors.segments.get_many(names)
+        return [row for segment in segments.values() for row in segment.rows]
+
+    async def _mark_large(self, author: str) -> None:
+        def add(large: LargeAuthors | None) -> LargeAuthors:
+            ids = large.ids if large else []
+            return LargeAuthors(ids if author in ids else [*ids, author])
+
+        await self._store.large.update("all", add)
+
+
+def _first(chunk: Chunk, known: Chunk | None) -> Chunk:
+    return known or chunk
