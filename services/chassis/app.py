@@ -120,7 +120,10 @@ class Service:
         self._subscribe(app)
         _render_failures(app, render)
         app.add_middleware(
-            _Door, token=self.settings.app_api_token.get_secret_value(), public=public
+            _Door,
+            name=self.name,
+            token=self.settings.app_api_token.get_secret_value(),
+            public=public,
         )
         return app
 
@@ -326,8 +329,9 @@ class _Door:
     OPEN = frozenset({"/healthz", "/readyz"})
     INTERNAL = ("/dapr/", "/events", "/changes", "/deadletters")
 
-    def __init__(self, app: ASGIApp, token: str, *, public: bool) -> None:
+    def __init__(self, app: ASGIApp, name: str, token: str, *, public: bool) -> None:
         self._app = app
+        self._name = name.encode()
         self._token = token.encode()
         self._public = public
 
@@ -343,6 +347,8 @@ class _Door:
             return
         if not vouched:
             scope["headers"] = [(k, v) for k, v in scope["headers"] if not k.startswith(b"dapr-")]
+        elif b"dapr-caller-app-id" not in headers:  # what a service asks of itself
+            scope["headers"] = [*scope["headers"], (b"dapr-caller-app-id", self._name)]
         trace = telemetry.begin(
             {name: headers.get(name.encode(), b"").decode("latin-1") for name in _TRACE}
         )

@@ -5,7 +5,7 @@ envelope: its schema version (old shapes are lifted on read), its own version (i
 every change, and is what makes repeated and reordered events harmless) and, for kinds that others
 hear of, the change that made it. The state is the event: whoever has the document can tell the
 news, so a commit is one compare-and-swap and nothing can be committed without its event
-(docs/decisions/0003).
+(docs/decisions/0002).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ act on: *refused* (a `Failure` with the status of the one who said no), `Conflic
 lost), `Unavailable` (nothing happened, try again) and `OutcomeUnknown` (it may have happened).
 
 Why HTTP with aiohttp and not the SDK: on two cores it costs a third of the caller's CPU on
-invocation and state, and is never slower by more than a few percent (docs/decisions/0002).
+invocation and state, and is never slower by more than a few percent (docs/decisions/0001).
 """
 
 from __future__ import annotations

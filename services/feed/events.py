@@ -72,36 +72,31 @@ class Handlers:
         known = await self._store.cards.get(post["id"]) or Card()
         if event.entityversion < known.version:
             return
-        if not known.is_there and not post["deleted"]:
+        if known.is_there or post["deleted"]:
+            await self._move(known.post, post)
+        else:
             await self._spread(post)
         card = await self._store.cards.update(
             post["id"], lambda card: (card or Card()).heard(post, event.entityversion)
         )
-        if card is not None:
-            await self._agree(card.post, [known.post, post])
+        if card is not None and card.version > event.entityversion:  # overtaken meanwhile
+            await self._move(post, card.post)
 
     async def _spread(self, post: dict[str, Any]) -> None:
-        for kind, ids in lists_of(post).items():
-            for id in ids:
-                await self._store.lists(kind).insert(id, [row_of(post)])
+        await self._move({}, post)
         await self._fanout.deliver(post)
 
-    async def _agree(self, now: dict[str, Any], versions: list[dict[str, Any]]) -> None:
-        """Make the shared timelines agree with what a post is now, whatever it was before.
+    async def _move(self, before: dict[str, Any], now: dict[str, Any]) -> None:
+        """Take a post out of shared timelines it no longer belongs into, and put it into new ones.
 
-        Homes need no such care: a deleted card hides its row.
+        Homes need no such care: a card that is deleted hides its row.
         """
-        wanted = {} if now["deleted"] else lists_of(now)
-        for before in versions:
-            if not before or before == now:
-                continue
-            for kind, ids in lists_of(before).items():
-                for id in ids - wanted.get(kind, set()):
-                    await self._store.lists(kind).remove(id, [now["id"]])
-        if len(versions) == 2 and versions[0] and versions[0] != now:
-            for kind, ids in wanted.items():
-                for id in ids:
-                    await self._store.lists(kind).insert(id, [row_of(now)])
+        had = _lists(before)
+        wants = _lists(now)
+        for kind, id in had - wants:
+            await self._store.lists(kind).remove(id, [now["id"]])
+        for kind, id in wants - had:
+            await self._store.lists(kind).insert(id, [row_of(now)])
 
     async def favourites_counted(self, event: Event) -> None:
         count: PostCount = _read(PostCount, event)
@@ -188,3 +183,9 @@ class Handlers:
     async def fanout_due(self, event: Event) -> None:
         chunk: Chunk = _read(Chunk, event)
         await self._fanout.deliver_chunk(chunk)
+
+
+def _lists(post: dict[str, Any]) -> set[tuple[str, str]]:
+    if not post or post["deleted"]:
+        return set()
+    return {(kind, id) for kind, ids in lists_of(post).items() for id in ids}
