@@ -47,8 +47,8 @@ _BACKLOG = 10_000
 
 log = logging.getLogger(__name__)
 
-Tell = Callable[[Any], Any]
-"""From a document's data (as JSON) to what others may hear of it; None where that is nothing."""
+Tell = Callable[[str, Any], Any]
+"""From a document's id and data (as JSON) to what others may hear of it; None for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class Outbox:
         self._writer: asyncio.Task[None] | None = None
         self._announcer: asyncio.Task[None] | None = None
 
-    def tells(self, kind: str, type: str, tell: Tell = lambda data: data) -> Outbox:
+    def tells(self, kind: str, type: str, tell: Tell = lambda _, data: data) -> Outbox:
         """Announce documents of a kind as events of a type, showing what `tell` makes of them."""
         self._kinds[kind] = _Kind(type, tell)
         return self
@@ -346,7 +346,7 @@ class Outbox:
         """The CloudEvent that a document tells; None if it is not for others."""
         kind, _, id = key.partition(":")
         teller = self._kinds[kind]
-        data = teller.tell(envelope["data"])
+        data = teller.tell(id, envelope["data"])
         if data is None:
             return None
         change = envelope["change"]

@@ -290,6 +290,8 @@ class SegmentedLists:
                 span = head.holder(row_id, seen)
             except _Needs as needs:
                 seen[needs.name] = await self._rows(needs.name)
+                if not seen[needs.name]:  # written anew by somebody else since the head was read
+                    head = await self.head(id)
                 continue
             if span is None:
                 return head
