@@ -184,7 +184,7 @@ class _Commit(Generic[T]):
         while True:
             value, results = self._decide(doc)
             before = doc.value if doc else None
-            if value is None or value == before:
+            if value is None or value is before or value == before:
                 return self._answer(results)
             try:
                 await self._swap(value, doc)

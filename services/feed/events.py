@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -48,9 +49,14 @@ def _by_type(topic: str, handlers: Mapping[EventType, Handle]) -> Handle:
     return handle
 
 
+@cache
+def _adapter(model: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(model)
+
+
 def _read(model: Any, event: Event) -> Any:
     try:
-        return TypeAdapter(model).validate_python(event.data)
+        return _adapter(model).validate_python(event.data)
     except ValidationError as error:
         raise Poison(f"{event.type} {event.subject}: {error.errors()[0]['msg']}") from error
 
