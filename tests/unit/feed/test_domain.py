@@ -1,0 +1,143 @@
+"""Who sees what: stances, shards and cards, whatever order the news comes in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.feed.domain import (
+    LISTED,
+    MEDIA,
+    PRIVATE,
+    REPLY,
+    Card,
+    Counter,
+    Reader,
+    Shard,
+    Stance,
+    audience,
+    lists_of,
+    row_of,
+)
+
+
+def a_post(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "100000000000000001",
+        "author": "1",
+        "visibility": "public",
+        "attachments": [],
+        "tags": [],
+        "mentions": [],
+        "in_reply_to_id": None,
+        "deleted": False,
+        **changes,
+    }
+
+
+edges = st.lists(
+    st.tuples(st.sampled_from("abc"), st.booleans(), st.booleans()), min_size=1, max_size=12
+)
+
+
+@given(edges, st.data())
+def test_a_stance_ends_the_same_whatever_order_the_news_comes_in(
+    news: list[tuple[str, bool, bool]], data: st.DataObject
+) -> None:
+    numbered = [(person, f, h, n) for n, (person, f, h) in enumerate(news, start=1)]
+    jumbled = data.draw(st.permutations(numbered + data.draw(st.lists(st.sampled_from(numbered)))))
+
+    in_order = told(numbered)
+    any_order = told(jumbled)
+
+    assert any_order.follows.keys() == in_order.follows.keys()
+    assert any_order.hidden.keys() == in_order.hidden.keys()
+
+
+def told(news: list[tuple[str, bool, bool, int]]) -> Stance:
+    stance = Stance()
+    for person, follows, hides, version in news:
+        stance = stance.heard(person, follows=follows, hides=hides, version=version)
+    return stance
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=12), st.data())
+def test_a_shard_of_followers_ends_the_same_whatever_order_the_news_comes_in(
+    news: list[tuple[str, bool]], data: st.DataObject
+) -> None:
+    numbered = [(person, follows, n) for n, (person, follows) in enumerate(news, start=1)]
+    expected = {person: follows for person, follows, _ in numbered}
+
+    shard = Shard()
+    for person, follows, version in data.draw(st.permutations(numbered)):
+        shard = shard.heard(person, follows=follows, version=version)
+
+    assert set(shard.followers) == {person for person, follows in expected.items() if follows}
+
+
+def test_a_block_hides_its_author_until_it_is_taken_back() -> None:
+    stance = Stance().heard_block("b", blocks=True, version=3)
+    assert not stance.sees("b")
+    assert not stance.heard_block("b", blocks=False, version=2).sees("b")
+    assert stance.heard_block("b", blocks=False, version=4).sees("b")
+
+
+def test_an_older_version_of_a_post_changes_nothing() -> None:
+    card = Card().heard(a_post(deleted=True), 2)
+    assert card.heard(a_post(), 1) is card
+    assert not card.is_there
+
+
+def test_a_counter_keeps_the_newest_count_not_the_largest() -> None:
+    assert Counter(5, 7).heard(9, 6) == Counter(5, 7)
+    assert Counter(5, 7).heard(4, 8) == Counter(4, 8)
+
+
+@pytest.mark.parametrize(
+    ("visibility", "stranger", "follower", "mentioned", "author"),
+    [
+        ("public", True, True, True, True),
+        ("unlisted", True, True, True, True),
+        ("private", False, True, True, True),
+        ("direct", False, False, True, True),
+    ],
+)
+def test_visibility(
+    visibility: str,
+    stranger: bool,
+    follower: bool,
+    mentioned: bool,
+    author: bool,
+) -> None:
+    post = a_post(visibility=visibility, mentions=[{"id": "9", "username": "nine"}])
+    assert Reader().may_see(post) is stranger
+    assert Reader("2").may_see(post) is stranger
+    assert Reader("3", Stance(follows={"1": 1})).may_see(post) is follower
+    assert Reader("9").may_see(post) is mentioned
+    assert Reader("1").may_see(post) is author
+
+
+def test_nobody_sees_an_author_they_hide_or_who_blocks_them() -> None:
+    assert not Reader("2", Stance(follows={"1": 1}, hidden={"1": 2})).may_see(a_post())
+    assert not Reader("2", Stance(follows={"1": 1}, blocked_by={"1": 2})).may_see(a_post())
+
+
+def test_a_row_says_what_timelines_filter_by() -> None:
+    post = a_post(attachments=[{}], in_reply_to_id="7")
+    assert row_of(post)[2] == LISTED | MEDIA | REPLY
+    assert row_of(a_post(visibility="private"))[2] == PRIVATE
+
+
+def test_only_public_posts_are_shared_and_replies_not_with_everybody() -> None:
+    assert lists_of(a_post(tags=["sea"])) == {"author": {"1"}, "public": {"all"}, "tag": {"sea"}}
+    assert lists_of(a_post(in_reply_to_id="7"))["public"] == set()
+    assert lists_of(a_post(visibility="unlisted", tags=["sea"]))["tag"] == set()
+
+
+def test_a_direct_post_goes_to_those_it_mentions_alone() -> None:
+    post = a_post(visibility="direct", mentions=[{"id": "9", "username": "nine"}])
+    assert audience(post, ["2", "3"]) == ["1", "9"]
+    assert audience(a_post(), ["2", "1", "2"]) == ["1", "2"]
