@@ -84,8 +84,8 @@ class Marked:
 class Stance:
     """How a reader stands to others: whom they follow, and whom they shall not see.
 
-    Each is `{person: version of the edge}`. `dropped` remembers those they stand in no relation to
-    any more, so that an older event that comes late is known to be old.
+    Each is `{person: version of the edge}`. What is over is remembered (in `dropped`, and with a
+    negative version in `blocked_by`), so that an older event that comes late is known to be old.
     """
 
     follows: dict[str, int] = field(default_factory=dict)
@@ -114,13 +114,14 @@ class Stance:
 
     def heard_block(self, person: str, *, blocks: bool, version: int) -> Stance:
         """With somebody's edge to the reader, as far as it is a block. Negative: not blocking."""
-        if version <= abs(self.blocked_by.get(person, 0)):
+        known = self.blocked_by.get(person, 0)
+        if version <= abs(known) or (version == 1 and not blocks):
             return self
-        if not blocks and person not in self.blocked_by:
-            return self
-        return replace(
-            self, blocked_by={**self.blocked_by, person: version if blocks else -version}
-        )
+        edges = {**without(self.blocked_by, person), person: version if blocks else -version}
+        lifted = [id for id, version in edges.items() if version < 0]
+        for id in lifted[:-_TOMBSTONES]:
+            del edges[id]
+        return replace(self, blocked_by=edges)
 
     def sees(self, author: str) -> bool:
         """Whether the reader wants to see somebody, and may."""
@@ -139,7 +140,7 @@ class Shard:
 
     def heard(self, person: str, *, follows: bool, version: int) -> Shard:
         known = self.versions.get(person, 0)
-        if version <= abs(known) or (not follows and not known):
+        if version <= abs(known) or (version == 1 and not follows):
             return self
         return Shard({**self.versions, person: version if follows else -version})
 

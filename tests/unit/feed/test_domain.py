@@ -78,6 +78,16 @@ def test_a_shard_of_followers_ends_the_same_whatever_order_the_news_comes_in(
     assert set(shard.followers) == {person for person, follows in expected.items() if follows}
 
 
+@given(st.lists(st.booleans(), min_size=1, max_size=8), st.data())
+def test_a_block_ends_the_same_whatever_order_the_news_comes_in(
+    news: list[bool], data: st.DataObject
+) -> None:
+    stance = Stance()
+    for version in data.draw(st.permutations(range(1, len(news) + 1))):
+        stance = stance.heard_block("b", blocks=news[version - 1], version=version)
+    assert stance.sees("b") is not news[-1]
+
+
 def test_a_block_hides_its_author_until_it_is_taken_back() -> None:
     stance = Stance().heard_block("b", blocks=True, version=3)
     assert not stance.sees("b")
