@@ -55,10 +55,12 @@ class JSON(Response):
 class Service:
     """One service in one process: its sidecar, its documents, what it says and what it hears."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, sidecar: Sidecar | None = None) -> None:
         self.settings = settings
         self.name = settings.app_id
-        self.sidecar = Sidecar(settings.dapr_http_port, settings.dapr_api_token.get_secret_value())
+        self.sidecar = sidecar or Sidecar(
+            settings.dapr_http_port, settings.dapr_api_token.get_secret_value()
+        )
         self.identity = Identity(self.sidecar)
         self.dead_letters = DeadLetters(self.sidecar)
         self.inbox = Inbox(self.sidecar, self.sidecar, self.dead_letters.bury)
@@ -115,6 +117,7 @@ class Service:
         )
         app.state.identity = self.identity
         app.state.service = self.name
+        app.state.chassis = self
         for router in (*routers, self._health(), self._changes(), self._letters()):
             app.include_router(router)
         self._subscribe(app)

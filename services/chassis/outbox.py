@@ -157,6 +157,11 @@ class Outbox:
         self._uncommitted.discard(sequence)
         self._unpublished.discard(sequence)
 
+    @property
+    def backlog(self) -> int:
+        """How many events wait for the broker."""
+        return len(self._news)
+
     # ── what consumers ask for ──────────────────────────────────────────────────────────────
 
     async def heads(self) -> list[Head]:

@@ -1,0 +1,8 @@
+"""What every test has: the repository on the path, from wherever pytest was started."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))

@@ -1,0 +1,64 @@
+"""Microgram without sidecars: fakes behind the chassis's ports, and a world of services on them.
+
+    from services.posts.app import create_app as posts_app
+    from services.users.app import create_app as users_app
+    from tests.fakes import World
+
+    async def test_a_post_can_be_read() -> None:
+        async with World() as world:
+            posts = await world.start(posts_app)      # create_app(settings) or create_service
+            users = await world.start(users_app)      # they invoke and hear one another
+            alice = world.token("1", "read write")    # accepted without an auth service
+            made = await posts.call("POST", "/posts", json={"text": "hi"}, token=alice)
+            assert made.status == 200
+            await world.settle()                      # all events published, handled, caught up
+
+`running.call(...)` asks as another service does (`caller="gateway"` unless said otherwise);
+`running.public(...)` asks as the public does. Both return a `Response` with `status`, `headers`,
+`body`, `text` and `json()`, also for errors, and take `json=`, `data=`, `form=`, `params=`,
+`headers=`, `token=`. `world.start(create, **settings)` twice gives two replicas on one database.
+
+What can go wrong:
+    world.broker.down = True                           publishing fails
+    world.broker.loses = lambda event: True            taken, and never delivered
+    world.broker.copies = 2                            delivered twice
+    world.broker.hold(); world.broker.release(seed=1)      late, and in another order
+    posts.sidecar.state.faults.fail("save", about="post:", nth=2)    a call that does nothing
+    posts.sidecar.state.faults.fail("save", after=True)              done, but the answer is lost
+    posts.sidecar.state.faults.fail("get", error=Conflict("…"))      any error
+    posts.sidecar.broker.faults.crash("publish")       the process dies there; start another one
+    posts.sidecar.faults.fail("invoke", about="users/")              a call to another service
+    await posts.kill(); await posts.stop()             the process dies, or ends well
+    world.auth.revoke(token), world.auth.rotate()
+
+What is kept: `world.state("posts").peek("post:1")`, `.keys("post:")`; `world.secrets`,
+`world.blobs`; what was said: `world.broker.events("posts")`; what was asked:
+`posts.sidecar.state.faults.count("get")`.
+
+The fakes alone: `FakeState` (a `StateStore`; `like="redis"` has its traps), `FakeBroker`
+(a `Publisher`), `FakeSidecar` (a `Sidecar`), `FakeAuth` (keys, tokens). The contract suites of
+`tests/contract` run on them and on the real sidecar alike.
+"""
+
+from tests.fakes.asgi import Response, call
+from tests.fakes.auth import FakeAuth
+from tests.fakes.broker import FakeBroker
+from tests.fakes.faults import Call, Faults
+from tests.fakes.sidecar import APP_TOKEN, FakeSidecar, Network
+from tests.fakes.state import FakeState
+from tests.fakes.world import Running, World
+
+__all__ = [
+    "APP_TOKEN",
+    "Call",
+    "FakeAuth",
+    "FakeBroker",
+    "FakeSidecar",
+    "FakeState",
+    "Faults",
+    "Network",
+    "Response",
+    "Running",
+    "World",
+    "call",
+]

@@ -1,0 +1,81 @@
+"""Stands in for the auth service: its keys, its list of revoked tokens, and tokens it signed."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import time
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from starlette.types import Receive, Scope, Send
+
+from services.chassis.app import JSON
+from services.chassis.identity import ISSUER
+
+
+class FakeAuth:
+    """An ASGI app that answers `/jwks` and `/revocations`, and issues tokens others accept."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, Ed25519PrivateKey] = {}
+        self._revoked: list[str] = []
+        self.rotate()
+
+    def rotate(self) -> str:
+        """Sign with a new key from now on; tokens of the old one stay good. Returns its id."""
+        self._kid = secrets.token_hex(4)
+        self._keys[self._kid] = Ed25519PrivateKey.generate()
+        return self._kid
+
+    def token(
+        self,
+        user_id: str = "",
+        scopes: str = "read write follow push",
+        *,
+        client_id: str = "client",
+        username: str = "",
+        lasts: float = 3600,
+        **claims: Any,
+    ) -> str:
+        """An access token, of a person or (without a `user_id`) of an app alone."""
+        now = int(time.time())
+        told = {
+            "iss": ISSUER,
+            "iat": now,
+            "exp": now + lasts,
+            "jti": secrets.token_hex(8),
+            "client_id": client_id,
+            "scope": scopes,
+        }
+        if user_id:
+            told |= {"sub": user_id, "username": username or f"user{user_id}"}
+        key = self._keys[self._kid]
+        return jwt.encode({**told, **claims}, key, "EdDSA", headers={"kid": self._kid})
+
+    def revoke(self, token: str) -> None:
+        """Put a token on the list of the revoked."""
+        self._revoked.append(jwt.decode(token, options={"verify_signature": False})["jti"])
+
+    def jwks(self) -> dict[str, Any]:
+        return {"keys": [_public(kid, key) for kid, key in self._keys.items()]}
+
+    def revocations(self, after: int) -> dict[str, Any]:
+        return {"revoked": self._revoked[after:], "next": len(self._revoked)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        query = scope["query_string"].decode()
+        if scope["path"] == "/jwks":
+            response = JSON(self.jwks())
+        elif scope["path"] == "/revocations":
+            response = JSON(self.revocations(int(query.partition("after=")[2] or 0)))
+        else:
+            response = JSON({"code": "not_found", "message": "Not found"}, 404)
+        await response(scope, receive, send)
+
+
+def _public(kid: str, key: Ed25519PrivateKey) -> dict[str, str]:
+    raw = key.public_key().public_bytes_raw()
+    x = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return {"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": kid, "x": x}

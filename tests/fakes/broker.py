@@ -1,0 +1,163 @@
+"""A broker in memory: gives every app its copy of every event, and misbehaves when told to."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from services.chassis.errors import Unavailable
+from tests.fakes.faults import Call, Faults
+
+Deliver = Callable[[dict[str, Any]], Awaitable[str]]
+"""Hands an event to a subscriber; returns SUCCESS, RETRY or DROP."""
+
+PATIENCE = 50
+"""How often an event is delivered that is always answered with RETRY."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """The replicas of one app that share a topic, and where its dead letters go."""
+
+    replicas: list[Deliver] = field(default_factory=list)
+    dead_letter_topic: str = ""
+
+
+class FakeBroker:
+    """Satisfies `Publisher`. Deliveries run by themselves; `await idle()` until all are done.
+
+    `down` refuses every publish. `loses(event)` says which events are lost without a word. `copies`
+    is how often each is delivered. `hold()` keeps deliveries back until `release()`, which can
+    shuffle them. `forget()` is a broker that was started empty: held deliveries are gone.
+    """
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self.down = False
+        self.loses: Callable[[dict[str, Any]], bool] = lambda _: False
+        self.copies = 1
+        self.published: list[tuple[str, dict[str, Any]]] = []
+        self.stuck: list[tuple[str, dict[str, Any]]] = []
+        self._groups: dict[str, dict[str, _Group]] = {}
+        self._held: list[tuple[_Group, str, dict[str, Any]]] | None = None
+        self._deliveries: set[asyncio.Task[None]] = set()
+
+    def subscribe(
+        self, topic: str, app: str, deliver: Deliver, *, dead_letter_topic: str = ""
+    ) -> None:
+        """Have one of an app's replicas hear a topic."""
+        group = self._groups.setdefault(topic, {}).setdefault(app, _Group())
+        group.replicas.append(deliver)
+        group.dead_letter_topic = dead_letter_topic
+
+    def unsubscribe(self, app: str, deliver: Deliver) -> None:
+        """Have a replica hear nothing more; the app's copies wait for its other replicas."""
+        for groups in self._groups.values():
+            if app in groups and deliver in groups[app].replicas:
+                groups[app].replicas.remove(deliver)
+
+    async def publish(self, topic: str, events: Sequence[dict[str, Any]]) -> None:
+        await _publish(self, self.faults, topic, events)
+
+    def hold(self) -> None:
+        """Keep deliveries back from now on."""
+        self._held = self._held or []
+
+    def release(self, seed: int | None = None) -> None:
+        """Deliver what was kept back, in another order where given a seed."""
+        held, self._held = self._held or [], None
+        if seed is not None:
+            random.Random(seed).shuffle(held)  # noqa: S311
+        for group, topic, event in held:
+            self._start(group, topic, event)
+
+    def forget(self) -> None:
+        """Lose what was kept back, and deliver again from now on."""
+        self._held = None
+
+    async def idle(self) -> None:
+        """Return when every delivery that was begun is done."""
+        while self._deliveries:
+            await asyncio.gather(*self._deliveries)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no delivery is under way."""
+        return not self._deliveries
+
+    async def abort(self) -> None:
+        """End every delivery that is under way."""
+        for task in self._deliveries:
+            task.cancel()
+        await asyncio.gather(*self._deliveries, return_exceptions=True)
+
+    def replica(self) -> BrokerLine:
+        """The same broker, on another process's line."""
+        return BrokerLine(self)
+
+    def events(self, topic: str) -> list[dict[str, Any]]:
+        """What was published on a topic."""
+        return [event for published, event in self.published if published == topic]
+
+    # ── parts ───────────────────────────────────────────────────────────────────────────────
+
+    def _publish(self, topic: str, events: Sequence[dict[str, Any]]) -> None:
+        if self.down:
+            raise Unavailable("The broker is down.")
+        for event in events:
+            self.published.append((topic, event))
+            if not self.loses(event):
+                self._deliver(topic, event)
+
+    def _deliver(self, topic: str, event: dict[str, Any]) -> None:
+        for group in self._groups.get(topic, {}).values():
+            for _ in range(self.copies):
+                if self._held is None:
+                    self._start(group, topic, event)
+                else:
+                    self._held.append((group, topic, event))
+
+    def _start(self, group: _Group, topic: str, event: dict[str, Any]) -> None:
+        task = asyncio.create_task(self._until_taken(group, topic, event))
+        self._deliveries.add(task)
+        task.add_done_callback(self._deliveries.discard)
+
+    async def _until_taken(self, group: _Group, topic: str, event: dict[str, Any]) -> None:
+        for turn in range(PATIENCE):
+            await asyncio.sleep(0.002 if turn else 0)
+            if not group.replicas:
+                continue
+            replica = group.replicas[turn % len(group.replicas)]
+            group.replicas.append(group.replicas.pop(0))
+            status = await replica(orjson.loads(orjson.dumps(event)))
+            if status == "SUCCESS":
+                return
+            if status == "DROP":
+                if group.dead_letter_topic:
+                    self._publish(group.dead_letter_topic, [event])
+                return
+        self.stuck.append((topic, event))
+
+
+class BrokerLine:
+    """One process's line to a broker, with faults of its own."""
+
+    def __init__(self, broker: FakeBroker) -> None:
+        self.faults = Faults()
+        self._broker = broker
+
+    async def publish(self, topic: str, events: Sequence[dict[str, Any]]) -> None:
+        await _publish(self._broker, self.faults, topic, events)
+
+
+async def _publish(
+    broker: FakeBroker, faults: Faults, topic: str, events: Sequence[dict[str, Any]]
+) -> None:
+    plain: list[dict[str, Any]] = orjson.loads(orjson.dumps(list(events)))
+    call = Call("publish", (topic, *(str(event.get("id", "")) for event in plain)))
+    await faults.around(call, lambda: broker._publish(topic, plain))

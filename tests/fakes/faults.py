@@ -1,0 +1,120 @@
+"""Faults on purpose: any call of a fake can fail, break after it took effect, or be the last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from services.chassis.errors import OutcomeUnknown, Unavailable
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a fake: its method, and the keys, topics or names it is about."""
+
+    name: str
+    about: tuple[str, ...] = ()
+
+
+Hook = Callable[[Call], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Fault:
+    name: str
+    about: str
+    skip: int
+    times: int
+    after: bool
+    error: Exception | None
+
+    def strikes(self, call: Call) -> bool:
+        """Whether this is one of the calls that are meant; counts those that could be."""
+        if self.name not in ("*", call.name):
+            return False
+        if self.about and not any(word.startswith(self.about) for word in call.about):
+            return False
+        if self.skip > 0:
+            self.skip -= 1
+            return False
+        self.times -= 1
+        return self.times >= 0
+
+
+@dataclass(slots=True)
+class Faults:
+    """What goes wrong on one line between a process and a fake; `calls` is what was asked on it.
+
+    `before` and `after` are hooks that run around every call: a hook may look, wait or raise.
+    """
+
+    calls: list[Call] = field(default_factory=list)
+    before: list[Hook] = field(default_factory=list)
+    after: list[Hook] = field(default_factory=list)
+    dead: asyncio.Event = field(default_factory=asyncio.Event)
+    _faults: list[_Fault] = field(default_factory=list)
+
+    def fail(
+        self,
+        name: str = "*",
+        *,
+        about: str = "",
+        nth: int = 1,
+        times: int = 1,
+        after: bool = False,
+        error: Exception | None = None,
+    ) -> None:
+        """Let calls fail: the nth from now of a name, about what begins so, and the next `times`.
+
+        Before it takes effect with `Unavailable`, or `after` it did with `OutcomeUnknown`; or with
+        an error of your own.
+        """
+        error = error or (OutcomeUnknown("lost answer") if after else Unavailable("not reachable"))
+        self._faults.append(_Fault(name, about, nth - 1, times, after, error))
+
+    def crash(self, name: str = "*", *, about: str = "", nth: int = 1, after: bool = False) -> None:
+        """Let the process die at a call: neither it nor any later call ever returns.
+
+        `await faults.dead.wait()` until it happened, then go on with another process.
+        """
+        self._faults.append(_Fault(name, about, nth - 1, 1, after, None))
+
+    def kill(self) -> None:
+        """Let the process be dead from now on."""
+        self.dead.set()
+
+    def count(self, name: str = "*") -> int:
+        """How many calls of a name there were."""
+        return sum(name in ("*", call.name) for call in self.calls)
+
+    async def around(self, call: Call, act: Callable[[], T]) -> T:
+        """Do what a call does, between whatever goes wrong before and after it."""
+        self.calls.append(call)
+        struck = [fault for fault in self._faults if fault.strikes(call)]
+        await asyncio.sleep(0)
+        await self._strike([fault for fault in struck if not fault.after])
+        for hook in self.before:
+            await hook(call)
+        await self._alive()
+        result = act()
+        await asyncio.sleep(0)
+        for hook in self.after:
+            await hook(call)
+        await self._strike([fault for fault in struck if fault.after])
+        await self._alive()
+        return result
+
+    async def _strike(self, faults: list[_Fault]) -> None:
+        for fault in faults:
+            if fault.error is not None:
+                raise fault.error
+            self.kill()
+        await self._alive()
+
+    async def _alive(self) -> None:
+        if self.dead.is_set():
+            await asyncio.get_running_loop().create_future()

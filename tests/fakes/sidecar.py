@@ -1,0 +1,165 @@
+"""A sidecar in this process: state, broker, secrets and blobs are fakes, calls go to ASGI apps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.types import ASGIApp
+
+from services.chassis import telemetry
+from services.chassis.errors import NotFound, OutcomeUnknown, Unavailable
+from services.chassis.sidecar import Entry, Reply, Sidecar, Upsert, _failure
+from tests.fakes import asgi
+from tests.fakes.broker import BrokerLine, FakeBroker
+from tests.fakes.faults import Call, Faults
+from tests.fakes.state import FakeState
+
+APP_TOKEN = "the-token-of-every-app"
+"""What sidecars show to apps, as APP_API_TOKEN."""
+
+
+class Network:
+    """Which applications answer to which app-id; replicas take turns."""
+
+    def __init__(self) -> None:
+        self._apps: dict[str, list[ASGIApp]] = {}
+
+    def __contains__(self, app: ASGIApp) -> bool:
+        return any(app in apps for apps in self._apps.values())
+
+    def add(self, app_id: str, app: ASGIApp) -> None:
+        self._apps.setdefault(app_id, []).append(app)
+
+    def remove(self, app_id: str, app: ASGIApp) -> None:
+        self._apps[app_id].remove(app)
+
+    def pick(self, app_id: str) -> ASGIApp:
+        """An application; raises `Unavailable` where none answers, as nothing was sent."""
+        apps = self._apps.get(app_id)
+        if not apps:
+            raise Unavailable(f"couldn't find service: {app_id}")
+        apps.append(apps.pop(0))
+        return apps[-1]
+
+
+class FakeSidecar(Sidecar):
+    """Everything that `Sidecar` does, without leaving the process."""
+
+    def __init__(
+        self,
+        app_id: str = "test",
+        *,
+        state: FakeState | None = None,
+        broker: FakeBroker | BrokerLine | None = None,
+        network: Network | None = None,
+        secrets: Mapping[str, str] | None = None,
+        blobs: dict[str, bytes] | None = None,
+    ) -> None:
+        super().__init__(0)
+        self.app_id = app_id
+        self.state = state or FakeState()
+        self.broker: FakeBroker | BrokerLine = broker or FakeBroker()
+        self.network = network or Network()
+        self.secrets = {} if secrets is None else secrets
+        self.blobs = {} if blobs is None else blobs
+        self.faults = Faults()
+        """What goes wrong with invocations, secrets and blobs; state and broker have their own."""
+
+    async def __aenter__(self) -> FakeSidecar:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return
+
+    def kill(self) -> None:
+        """Let the process beside this sidecar be dead: none of its calls ever returns."""
+        self.faults.kill()
+        self.state.faults.kill()
+        self.broker.faults.kill()
+
+    async def is_ready(self) -> bool:
+        return not self.faults.dead.is_set()
+
+    # ── state and publishing ────────────────────────────────────────────────────────────────
+
+    async def get(self, key: str) -> Entry:
+        return await self.state.get(key)
+
+    async def get_many(self, keys: Sequence[str]) -> dict[str, Entry]:
+        return await self.state.get_many(keys)
+
+    async def save(self, key: str, value: Any, *, etag: str, ttl: int | None = None) -> None:
+        await self.state.save(key, value, etag=etag, ttl=ttl)
+
+    async def put(self, key: str, value: Any, *, ttl: int | None = None) -> None:
+        await self.state.put(key, value, ttl=ttl)
+
+    async def transact(self, writes: Sequence[Upsert]) -> None:
+        await self.state.transact(writes)
+
+    async def delete(self, key: str) -> None:
+        await self.state.delete(key)
+
+    async def publish(self, topic: str, events: Sequence[dict[str, Any]]) -> None:
+        await self.broker.publish(topic, events)
+
+    # ── secrets and blobs ───────────────────────────────────────────────────────────────────
+
+    async def secret(self, name: str) -> str:
+        def find() -> str:
+            if name not in self.secrets:
+                raise NotFound(f"The secret store has no secret «{name}».")
+            return self.secrets[name]
+
+        return await self.faults.around(Call("secret", (name,)), find)
+
+    async def put_blob(self, name: str, data: bytes) -> None:
+        await self.faults.around(
+            Call("put_blob", (name,)), lambda: self.blobs.__setitem__(name, data)
+        )
+
+    async def get_blob(self, name: str) -> bytes:
+        def find() -> bytes:
+            if name not in self.blobs:
+                raise NotFound(f"There is no blob «{name}».")
+            return self.blobs[name]
+
+        return await self.faults.around(Call("get_blob", (name,)), find)
+
+    async def delete_blob(self, name: str) -> None:
+        await self.faults.around(Call("delete_blob", (name,)), lambda: self.blobs.pop(name, None))
+
+    # ── invocation: `invoke` itself is the real one ─────────────────────────────────────────
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        deadline: float,
+        data: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        app_id, _, target = path.removeprefix("/invoke/").partition("/method/")
+        call = Call("invoke", (app_id, f"{app_id}/{unquote(target)}"))
+        app = await self.faults.around(call, lambda: self.network.pick(app_id))
+        sent = {**telemetry.outbound(), **(headers or {})}
+        sent |= {"dapr-caller-app-id": self.app_id, "dapr-api-token": APP_TOKEN}
+        try:
+            response = await asgi.call(
+                app, method, target, headers=sent, params=params, data=data, deadline=deadline
+            )
+        except TimeoutError as error:
+            raise OutcomeUnknown(f"No answer to {method} {path} within {deadline} s.") from error
+        if response.status >= 400:
+            raise _failure(response.status, response.body, f"{method} {path}")
+        return Reply(response.status, response.body, response.headers)

@@ -1,0 +1,113 @@
+"""A state store in memory that answers as the sidecar's does, on Redis or on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import orjson
+
+from services.chassis.sidecar import ABSENT, Conflict, Entry, Upsert
+from tests.fakes.faults import Call, Faults
+
+
+@dataclass(slots=True)
+class _Row:
+    raw: bytes
+    etag: str
+    first_write: bool
+
+
+class FakeState:
+    """Satisfies `StateStore`. Values go through JSON, as they would; a time to live is ignored.
+
+    `like="redis"` has its traps: a stale ETag in a transaction fails its own key only, create-if-
+    absent overwrites what was saved plainly, and a stale ETag brings a deleted key back.
+    `like="sqlite"` has none of them. `replica()` is the same data as another process sees it, with
+    faults of its own.
+    """
+
+    def __init__(self, like: str = "sqlite") -> None:
+        self.faults = Faults()
+        self._redis = like == "redis"
+        self._rows: dict[str, _Row] = {}
+        self._etags = count(1)
+
+    def replica(self) -> FakeState:
+        """The same data, on another process's line."""
+        other = FakeState("redis" if self._redis else "sqlite")
+        other._rows, other._etags = self._rows, self._etags
+        return other
+
+    def peek(self, key: str) -> Any:
+        """The value of a key as it is now, or None; not counted as a call."""
+        row = self._rows.get(key)
+        return orjson.loads(row.raw) if row else None
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """The keys that are there and begin so."""
+        return [key for key in self._rows if key.startswith(prefix)]
+
+    async def get(self, key: str) -> Entry:
+        return await self.faults.around(Call("get", (key,)), lambda: self._get(key))
+
+    async def get_many(self, keys: Sequence[str]) -> dict[str, Entry]:
+        if not keys:
+            return {}
+        return await self.faults.around(
+            Call("get_many", tuple(keys)),
+            lambda: {key: self._get(key) for key in dict.fromkeys(keys) if key in self._rows},
+        )
+
+    async def save(self, key: str, value: Any, *, etag: str, ttl: int | None = None) -> None:
+        raw = orjson.dumps(value)
+        await self.faults.around(Call("save", (key,)), lambda: self._save(key, raw, etag))
+
+    async def put(self, key: str, value: Any, *, ttl: int | None = None) -> None:
+        raw = orjson.dumps(value)
+        await self.faults.around(Call("put", (key,)), lambda: self._put(key, raw))
+
+    async def transact(self, writes: Sequence[Upsert]) -> None:
+        raws = [(write, orjson.dumps(write.value)) for write in writes]
+        await self.faults.around(
+            Call("transact", tuple(write.key for write in writes)), lambda: self._transact(raws)
+        )
+
+    async def delete(self, key: str) -> None:
+        await self.faults.around(Call("delete", (key,)), lambda: self._delete(key))
+
+    # ── what happens to the data ────────────────────────────────────────────────────────────
+
+    def _get(self, key: str) -> Entry:
+        row = self._rows.get(key)
+        return Entry(orjson.loads(row.raw), row.etag) if row else ABSENT
+
+    def _holds(self, key: str, etag: str) -> bool:
+        row = self._rows.get(key)
+        if row is None:
+            return not etag or self._redis
+        if not etag:
+            return self._redis and not row.first_write
+        return row.etag == etag
+
+    def _save(self, key: str, raw: bytes, etag: str) -> None:
+        if not self._holds(key, etag):
+            raise Conflict(f"{key} was changed by somebody else.")
+        self._rows[key] = _Row(raw, str(next(self._etags)), first_write=True)
+
+    def _put(self, key: str, raw: bytes) -> None:
+        first_write = key in self._rows and self._rows[key].first_write
+        self._rows[key] = _Row(raw, str(next(self._etags)), first_write)
+
+    def _transact(self, raws: Sequence[tuple[Upsert, bytes]]) -> None:
+        stale = [w.key for w, _ in raws if w.etag and not self._holds(w.key, w.etag)]
+        for write, raw in raws:
+            if write.key not in stale and (self._redis or not stale):
+                self._put(write.key, raw)
+        if stale:
+            raise Conflict("Some keys of a transaction were changed.")
+
+    def _delete(self, key: str) -> None:
+        self._rows.pop(key, None)

@@ -1,0 +1,216 @@
+"""Several services of ours in one process, each beside a fake sidecar, wired to one another."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any
+from unittest import mock
+
+from fastapi import FastAPI
+
+from services.chassis.app import Service
+from services.chassis.settings import Settings
+from tests.fakes import asgi
+from tests.fakes.asgi import Response
+from tests.fakes.auth import FakeAuth
+from tests.fakes.broker import FakeBroker
+from tests.fakes.sidecar import APP_TOKEN, FakeSidecar, Network
+from tests.fakes.state import FakeState
+
+Create = Callable[[Any], Any]
+"""A service's `create_app(settings)`, or `create_service(settings)` where that needs no routers."""
+
+
+class Running:
+    """One replica of a service that a `World` runs: call it, look into it, stop or kill it."""
+
+    def __init__(self, world: World, app: FastAPI, service: Service, sidecar: FakeSidecar) -> None:
+        self._world = world
+        self.app = app
+        self.service = service
+        self.sidecar = sidecar
+        self.name = service.name
+        self._life = AsyncExitStack()
+
+    async def call(
+        self,
+        method: str,
+        target: str,
+        *,
+        token: str = "",
+        caller: str = "gateway",
+        headers: Mapping[str, str] | None = None,
+        **content: Any,
+    ) -> Response:
+        """Ask a route, as another service through its sidecar: `json`, `data`, `form`, `params`.
+
+        Returns what was answered, also where that is an error.
+        """
+        sent = {"dapr-caller-app-id": caller, "dapr-api-token": APP_TOKEN, **(headers or {})}
+        if token:
+            sent["authorization"] = f"Bearer {token}"
+        return await asgi.call(self.app, method, target, headers=sent, **content)
+
+    async def public(self, method: str, target: str, *, token: str = "", **rest: Any) -> Response:
+        """Ask a route as somebody out there, without a sidecar that vouches for him."""
+        headers = dict(rest.pop("headers", None) or {})
+        if token:
+            headers["authorization"] = f"Bearer {token}"
+        return await asgi.call(self.app, method, target, headers=headers, **rest)
+
+    async def stop(self) -> None:
+        """Stop it as a signal would."""
+        await self._world.forget(self)
+        await self._life.aclose()
+
+    async def kill(self) -> None:
+        """Stop it as `kill -9` would: no call of its own goes out, nothing is finished."""
+        self.sidecar.kill()
+        await self._world.forget(self)
+
+    async def _live(self) -> None:
+        await self._life.enter_async_context(self.app.router.lifespan_context(self.app))
+        self._world.network.add(self.name, self.app)
+        listing = await self.call("GET", "/dapr/subscribe", caller="")
+        for subscription in listing.json():
+            self._world.broker.subscribe(
+                subscription["topic"],
+                self.name,
+                _Delivery(self, subscription["route"]),
+                dead_letter_topic=subscription.get("deadLetterTopic", ""),
+            )
+
+
+class _Delivery:
+    """How one replica's sidecar hands it the events of a topic."""
+
+    def __init__(self, running: Running, route: str) -> None:
+        self._running = running
+        self._route = route
+
+    async def __call__(self, event: dict[str, Any]) -> str:
+        if self._running.sidecar.faults.dead.is_set():
+            return "RETRY"
+        headers = {"content-type": "application/cloudevents+json"}
+        response = await self._running.call(
+            "POST", self._route, caller="", headers=headers, json=event
+        )
+        if response.status == 404:
+            return "DROP"
+        return str(response.json().get("status", "RETRY")) if response.status == 200 else "RETRY"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Delivery) and other._running is self._running
+
+    def __hash__(self) -> int:
+        return hash(self._running)
+
+
+class World:
+    """A network, a broker, a database per service, and an auth service that is a fake.
+
+    Start the real auth service, and it takes the fake one's place.
+    """
+
+    def __init__(self, *, like: str = "sqlite") -> None:
+        self.network = Network()
+        self.broker = FakeBroker()
+        self.auth = FakeAuth()
+        self.secrets: dict[str, str] = {}
+        self.blobs: dict[str, bytes] = {}
+        self.states: dict[str, FakeState] = {}
+        self.running: list[Running] = []
+        self._like = like
+
+    async def __aenter__(self) -> World:
+        self.network.add("auth", self.auth)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for running in reversed([*self.running]):
+            await running.stop()
+        await self.broker.abort()
+
+    def state(self, app_id: str) -> FakeState:
+        """The database of a service: to look into, or to fill before it starts."""
+        return self.states.setdefault(app_id, FakeState(self._like))
+
+    def sidecar(self, app_id: str) -> FakeSidecar:
+        """A sidecar for an app-id, on the world's network: for a client or a test of its own."""
+        return FakeSidecar(
+            app_id,
+            state=self.state(app_id).replica(),
+            broker=self.broker.replica(),
+            network=self.network,
+            secrets=self.secrets,
+            blobs=self.blobs,
+        )
+
+    async def start(self, create: Create, app_id: str = "", **settings: Any) -> Running:
+        """Start a replica of a service. Its app-id is its package's name if none is given.
+
+        `create` gets `Settings`, or what its parameter's annotation says, made of `settings`.
+        """
+        app_id = app_id or create.__module__.split(".")[1]
+        sidecar = self.sidecar(app_id)
+        # Services make their sidecar where they make their `Service`: this is the only door to it.
+        with mock.patch("services.chassis.app.Sidecar", return_value=sidecar):
+            made = create(_settings(create, app_id, settings))
+        app: FastAPI = made.create_app() if isinstance(made, Service) else made
+        running = Running(self, app, app.state.chassis, sidecar)
+        if app_id == "auth" and self.auth in self.network:
+            self.network.remove("auth", self.auth)
+        await running._live()
+        self.running.append(running)
+        return running
+
+    async def forget(self, running: Running) -> None:
+        """Take a replica off the network and the broker."""
+        if running in self.running:
+            self.running.remove(running)
+            self.network.remove(running.name, running.app)
+            self.broker.unsubscribe(running.name, _Delivery(running, ""))
+
+    async def settle(self, rounds: int = 2) -> None:
+        """Return when every event has been published and handled, lost ones fetched too.
+
+        Each round is a poll of every inbox; what the broker lost is there after two.
+        """
+        await self._quiet()
+        for _ in range(rounds):
+            for running in [*self.running]:
+                await running.service.inbox.catch_up()
+            await self._quiet()
+
+    def token(self, user_id: str = "", scopes: str = "read write follow push", **more: Any) -> str:
+        """A token as auth would issue: of a person, or (without `user_id`) of an app alone."""
+        return self.auth.token(user_id, scopes, **more)
+
+    async def _quiet(self) -> None:
+        for _ in range(1000):
+            await self.broker.idle()
+            outboxes = [o for r in self.running for o in r.service.outboxes.values()]
+            if not any(outbox.backlog for outbox in outboxes) or self.broker.down:
+                await asyncio.sleep(0)
+                if self.broker.is_idle:
+                    return
+            await asyncio.sleep(0.002)
+
+
+def _settings(create: Create, app_id: str, values: dict[str, Any]) -> Settings:
+    """The settings that a service asks for by the annotation of its first parameter."""
+    parameters = inspect.signature(create, eval_str=True).parameters.values()
+    kind = next(iter(parameters)).annotation
+    kind = kind if isinstance(kind, type) and issubclass(kind, Settings) else Settings
+    own = {"app_id": app_id, "app_port": 1, "app_api_token": APP_TOKEN, "dapr_api_token": "-"}
+    made: Settings = kind(**{**own, **values})
+    return made

@@ -1,0 +1,101 @@
+"""The world of fakes: two small services that invoke and hear one another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+import pytest
+from fastapi import APIRouter, Depends
+
+from services.chassis.app import Service
+from services.chassis.identity import Caller, signed_in
+from services.chassis.inbox import Event
+from services.chassis.settings import Settings
+from tests.fakes import World
+
+
+@dataclass(frozen=True)
+class Thing:
+    text: str = ""
+    likes: int = 0
+
+
+def teller(settings: Settings) -> Service:
+    service = Service(settings)
+    things = service.collection("thing", Thing, outbox=service.outbox("things"))
+    service.outbox("things").tells("thing", "thing.changed")
+    router = APIRouter()
+
+    @router.post("/things/{id}")
+    async def like(
+        id: str, _: Annotated[Caller, Depends(signed_in("write:things"))]
+    ) -> Thing | None:
+        return await things.update(
+            id, lambda t: replace(t, likes=t.likes + 1) if t else Thing(id, 1)
+        )
+
+    service.routers = [router]  # type: ignore[attr-defined]
+    return service
+
+
+def teller_app(settings: Settings) -> object:
+    service = teller(settings)
+    return service.create_app(*service.routers)  # type: ignore[attr-defined]
+
+
+def hearer(settings: Settings) -> Service:
+    service = Service(settings)
+    copies = service.collection("copy", Thing)
+
+    async def keep(event: Event) -> None:
+        thing = Thing(**event.data)
+        await copies.update(
+            event.subject, lambda kept: thing if not kept or kept.likes < thing.likes else None
+        )
+
+    service.hear("things", "teller", keep)
+    return service
+
+
+@pytest.mark.parametrize("like", ["sqlite", "redis"])
+async def test_what_is_told_is_heard_whatever_the_broker_does(like: str) -> None:
+    async with World(like=like) as world:
+        one = await world.start(teller_app, "teller")
+        two = await world.start(teller_app, "teller")
+        await world.start(hearer, "hearer")
+        token = world.token("1")
+        world.broker.hold()
+        for i in range(8):
+            answer = await [one, two][i % 2].call("POST", f"/things/{i % 3}", token=token)
+            assert answer.status == 200
+        world.broker.release(seed=1)
+        world.broker.loses = lambda _: True
+        for i in range(40):
+            await one.call("POST", f"/things/{i % 3}", token=token)
+        await world.settle()
+        kept = [world.state("hearer").peek(f"copy:{i}")["data"]["likes"] for i in range(3)]
+        assert kept == [17, 16, 15]
+
+
+async def test_a_killed_service_leaves_what_it_committed() -> None:
+    async with World() as world:
+        one = await world.start(teller_app, "teller")
+        await world.start(hearer, "hearer")
+        one.sidecar.broker.faults.crash("publish")
+        assert (await one.call("POST", "/things/1", token=world.token("1"))).status == 200
+        await one.sidecar.broker.faults.dead.wait()
+        await one.kill()
+        await world.start(teller_app, "teller")
+        await world.settle()
+        assert world.broker.events("things") == []
+        assert world.state("teller").peek("thing:1")["data"]["likes"] == 1
+
+
+async def test_without_a_token_nobody_gets_in() -> None:
+    async with World() as world:
+        one = await world.start(teller_app, "teller")
+        assert (await one.call("POST", "/things/1")).status == 401
+        revoked = world.token("1")
+        assert (await one.call("POST", "/things/1", token=revoked)).status == 200
+        assert (await one.public("POST", "/things/1", token=revoked)).status == 401
