@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
 
 def _up(options: Namespace, run: RunDir) -> int:
     from tools.runner import up
-    from tools.runner.system import Plan
+    from tools.runner.plan import Plan
 
     plan = Plan(
         run=run,
@@ -66,7 +66,8 @@ def _ps(options: Namespace, run: RunDir) -> int:
 
     report = control.ask(run, {"verb": "ps"})
     if options.json:
-        nothing = {"run_dir": str(run.path), "gateway": None, "services": [], "infra": []}
+        nothing: dict[str, object] = {"run_dir": str(run.path), "gateway": None}
+        nothing |= {"services": [], "infra": []}
         print(json.dumps(report or nothing, indent=2))
     elif report is None:
         print("nothing is running")
@@ -101,6 +102,42 @@ def _logs(options: Namespace, run: RunDir) -> int:
     return 0
 
 
+def _infra(options: Namespace, run: RunDir) -> int:
+    from tools.runner import up
+    from tools.runner.plan import Plan
+    from tools.runner.topology import PRODUCTION
+
+    if options.action == "down":
+        return up.down(run)
+    plan = Plan(run=run, components=PRODUCTION, infra_only=True)
+    again = ["up", "--quiet", "--components", PRODUCTION, "--infra-only"]
+    return up.up_detached(plan, again)
+
+
+def _deadletters(options: Namespace, run: RunDir) -> int:
+    from tools.runner.deadletters import deadletters
+
+    return deadletters(run, options.app, options.replay)
+
+
+def _doctor(options: Namespace, run: RunDir) -> int:
+    from tools.runner.doctor import doctor
+
+    return doctor(run, options.json)
+
+
+def _test(options: Namespace, _: RunDir) -> int:
+    from tools.runner import checks
+
+    return checks.test(options.fast, options.rest)
+
+
+def _bench(options: Namespace, _: RunDir) -> int:
+    from tools.runner import checks
+
+    return checks.bench(options.rest)
+
+
 _VERBS = {
     "up": _up,
     "down": _down,
@@ -109,6 +146,11 @@ _VERBS = {
     "stop": _order,
     "start": _order,
     "logs": _logs,
+    "infra": _infra,
+    "deadletters": _deadletters,
+    "doctor": _doctor,
+    "test": _test,
+    "bench": _bench,
 }
 
 if __name__ == "__main__":

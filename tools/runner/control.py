@@ -28,7 +28,7 @@ def socket_path(run: RunDir) -> Path:
 
 @contextlib.asynccontextmanager
 async def serve(system: System, path: Path) -> AsyncIterator[None]:
-    """Answer on the socket while the block runs."""
+    """Answer on the socket while the block runs; one that a killed runner left is replaced."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -38,16 +38,19 @@ async def serve(system: System, path: Path) -> AsyncIterator[None]:
         writer.write(json.dumps(reply).encode() + b"\n")
         writer.close()
 
-    path.unlink(missing_ok=True)  # a runner that was killed leaves its socket
     server = await asyncio.start_unix_server(answer, path)
-    path.chmod(0o600)
     try:
         yield
     finally:
         server.close()
-        path.unlink(missing_ok=True)
-        if path.parent.name.startswith("microgram-"):
-            path.parent.rmdir()
+        remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a socket, and the folder that was made for it."""
+    path.unlink(missing_ok=True)
+    if path.parent.name.startswith("microgram-"):
+        path.parent.rmdir()
 
 
 async def _obey(system: System, order: dict[str, Any]) -> dict[str, Any]:

@@ -1,18 +1,21 @@
 """The servers behind a component set: found, or started privately."""
 
-from collections.abc import Callable, Iterator
+import importlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from tools.runner.components import Overrides, load_set
-from tools.runner.http import tcp_probe
+from tools.runner import debian
+from tools.runner.errors import RunnerError
 from tools.runner.jetstream import Keeper
-from tools.runner.paths import RunDir, write_private
-from tools.runner.ports import is_free
+from tools.runner.paths import RunDir
+from tools.runner.ports import holder, is_free
 from tools.runner.process import Spec
-from tools.runner.secrets import NATS, Secrets, credentials, password
-from tools.runner.units import base_env
+from tools.runner.secrets import Secrets
+
+_MODULES = {"nats": "nats_server", "rabbitmq": "rabbitmq", "redis": "redis"}
 
 
 @dataclass
@@ -23,13 +26,18 @@ class Server:
     address: str
     spec: Spec | None
     data: Path | None = None
-    overrides: Overrides = field(default_factory=dict)
+    overrides: Mapping[tuple[str, str], str] = field(default_factory=dict)
     keeper: Keeper | None = None
+    fresh_sidecars_after: float | None = None
+    """Seconds of its absence after which sidecars are no longer fit to talk to it."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """What a server may ask for when it is set up."""
+    """What a server may ask for when it is set up.
+
+    `standard_ports`: it must listen at the address that components/ name, or not at all.
+    """
 
     run: RunDir
     secrets: Secrets
@@ -37,58 +45,57 @@ class Need:
     tool: Callable[[str], Path]
     topics: tuple[str, ...] = ()
     standard_ports: bool = False
-    """Whether the well-known port must be used, or else the start be refused."""
 
-
-_NATS_CONF = """\
-host: 127.0.0.1
-port: {port}
-server_name: microgram
-max_payload: 4MB
-authorization {{ user: "{user}", password: "{password}" }}
-jetstream {{
-  store_dir: "{data}"
-  max_file_store: 100GB
-  max_memory_store: 64MB
-  sync_interval: 5s
-}}
-"""
-
-
-def nats(need: Need) -> Server:
-    """Set up a NATS server with JetStream; it keeps its port from start to start if it can."""
-    user, secret = credentials(need.secrets[NATS])
-    port = urlsplit(need.secrets[NATS]).port or 0
-    if port < 10_000 or not is_free(port):
-        port = next(need.ports)
-    need.secrets.set(NATS, f"nats://{user}:{secret or password()}@127.0.0.1:{port}")
-    user, secret = credentials(need.secrets[NATS])
-    data, conf = need.run.path / "nats", need.run.path / "nats.conf"
-    write_private(conf, _NATS_CONF.format(port=port, user=user, password=secret, data=data))
-    spec = Spec(
-        name="nats",
-        argv=(str(need.tool("nats-server")), "-c", str(conf)),
-        cwd=need.run.path,
-        env=base_env(need.run),
-        probe=tcp_probe(port),
-    )
-    keeper = Keeper((port, user, secret), need.topics, consumer_settings())
-    return Server("nats", f"127.0.0.1:{port}", spec, data=data, keeper=keeper)
-
-
-def consumer_settings() -> dict[str, int]:
-    """Return what components/embedded/pubsub.yaml asks of consumers, in the server's words."""
-    (component,) = [each for each in load_set("embedded") if each["metadata"]["name"] == "pubsub"]
-    metadata = {item["name"]: item.get("value", "") for item in component["spec"]["metadata"]}
-    return {
-        "ack_wait": int(metadata["ackWait"].removesuffix("s")) * 10**9,
-        "max_ack_pending": int(metadata["maxAckPending"]),
-    }
+    @property
+    def may_share(self) -> bool:
+        """Whether somebody else's server will do: not for a second system, which stands alone."""
+        return self.run.is_default
 
 
 def set_up(name: str, need: Need) -> Server:
     """Set up a server by its name in topology.yaml."""
-    return _MAKERS[name](need)
+    server: Server = importlib.import_module(f"tools.runner.{_MODULES[name]}").set_up(need)
+    return server
 
 
-_MAKERS: dict[str, Callable[[Need], Server]] = {"nats": nats}
+def choose_port(need: Need, standard: int, what: str) -> int:
+    """Return the standard port where it is free and ours to take, else any.
+
+    Raises RunnerError where only the standard one will do.
+    """
+    if need.run.is_default and is_free(standard):
+        return standard
+    if need.standard_ports:
+        raise RunnerError(
+            f"{what} must listen on {standard} for a plain `dapr run -f .`, but that is taken by "
+            f"{holder(standard)}, which does not accept the password in {need.run.secrets}"
+        )
+    return next(need.ports)
+
+
+def program(name: str) -> str:
+    """Return the path of a server's program, installing Debian's package where we may.
+
+    Raises RunnerError that says what to install.
+    """
+    return found_program(name) or _installed(name)
+
+
+def found_program(name: str) -> str | None:
+    """Return the path of a server's program, or None where it is not installed."""
+    debians_own = f"/usr/lib/{name.removesuffix('-server')}/bin/{name}"
+    # On PATH, Debian has a wrapper around RabbitMQ that switches to a user of its own.
+    return debians_own if os.access(debians_own, os.X_OK) else shutil.which(name)
+
+
+def _installed(name: str) -> str:
+    if debian.can_install():
+        debian.install(name)
+        path = found_program(name)
+        if path:
+            return path
+    raise RunnerError(
+        f"{name} is needed and not on PATH. Install it: `sudo apt install {name}` on Debian and "
+        f"Ubuntu, `brew install {name.removesuffix('-server')}` on macOS; or start one at the "
+        "address that components/ names; or use `--components embedded`, which needs neither."
+    )

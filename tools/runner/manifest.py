@@ -9,7 +9,7 @@ import yaml
 
 from tools.runner.errors import RunnerError
 
-_SHARED = {
+_SHARED: dict[str, type] = {
     "apiListenAddresses": str,
     "appProtocol": str,
     "configFilePath": str,
@@ -32,7 +32,7 @@ _APP = _SHARED | {
     "metricsPort": int,
     "profilePort": int,
 }
-_TOP = {"version": int, "common": dict, "apps": list}
+_TOP: dict[str, type] = {"version": int, "common": dict, "apps": list}
 _PORTS = [key for key in _APP if key.lower().endswith("port")]
 _DIRECTORIES = {"appDirPath", "resourcesPath", "resourcesPaths"}
 
@@ -101,14 +101,15 @@ class _Reader:
 
     def _value(self, entry: _Entry, kind: type) -> Any:
         value = _plain(entry.value)
-        if type(value) is not kind:
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise self.fail(entry.line, f'"{entry.key}" must be {_KINDS[kind]}')
-        if kind is list and not all(isinstance(item, str) for item in value):
+        if isinstance(value, list) and not all(isinstance(item, str) for item in value):
             raise self.fail(entry.line, f'"{entry.key}" must be a list of texts')
         return value
 
     def _check_directories(self, entry: _Entry, value: str | list[str]) -> None:
-        for directory in [value] if isinstance(value, str) else value:
+        directories: list[str] = [value] if isinstance(value, str) else value
+        for directory in directories:
             if not (self.path.parent / directory).is_dir():
                 raise self.fail(entry.line, f'"{entry.key}": no directory {directory}')
 
@@ -121,7 +122,7 @@ def _line(node: yaml.Node) -> int:
 
 
 def _plain(node: yaml.Node) -> Any:
-    return yaml.SafeLoader("").construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+    return yaml.SafeLoader("").construct_object(node, deep=True)
 
 
 def read_manifest(path: Path) -> list[App]:
@@ -131,7 +132,7 @@ def read_manifest(path: Path) -> list[App]:
     """
     reader = _Reader(path)
     parts = {entry.key: entry.value for entry in reader.entries(_root(reader), _TOP, "the file")}
-    if _plain(parts["version"]) != 1 if "version" in parts else True:
+    if "version" not in parts or _plain(parts["version"]) != 1:
         raise reader.fail(1, '"version: 1" is missing')
     common = reader.settings(parts["common"], _SHARED, "common") if "common" in parts else {}
     apps = parts.get("apps")

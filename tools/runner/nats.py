@@ -20,7 +20,7 @@ class Nats:
         self._handlers: dict[str, Handler] = {}
         self._answers: dict[str, asyncio.Future[bytes]] = {}
         self._inbox = f"_INBOX.{random.token_hex(8)}"
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Future[None]] = set()
 
     @classmethod
     async def connect(cls, port: int, user: str, password: str) -> "Nats":
@@ -86,7 +86,7 @@ class Nats:
         task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Future[None]) -> None:
-        self._tasks.discard(task)  # type: ignore[arg-type]
+        self._tasks.discard(task)
         if not task.cancelled():
             task.exception()
 

@@ -55,9 +55,8 @@ def holder(port: int) -> str:
 
     with contextlib.suppress(psutil.Error, PermissionError):
         for connection in psutil.net_connections(kind="tcp"):
-            if connection.status != psutil.CONN_LISTEN or connection.laddr.port != port:
-                continue
-            if connection.pid:
+            listens = connection.status == psutil.CONN_LISTEN
+            if listens and tuple(connection.laddr)[1:2] == (port,) and connection.pid:
                 process = psutil.Process(connection.pid)
                 return f"{process.name()} (pid {process.pid}: {' '.join(process.cmdline())[:100]})"
     return "a process that this user may not see"

@@ -57,6 +57,9 @@ class Process:
         self.cause = ""
         self.log = logs / f"{spec.name}.log"
         self.died = asyncio.Event()
+        self.is_ready = asyncio.Event()
+        self.returned: Callable[[float], None] | None = None
+        """Called when the process is ready again, with the seconds that it was away."""
         self._echo = echo
         self._file: LogFile | None = None
         self._child: asyncio.subprocess.Process | None = None
@@ -64,6 +67,7 @@ class Process:
         self._stopping = False
         self._forgiving = False
         self._backoff = Backoff()
+        self._away_since: float | None = None
 
     @property
     def pid(self) -> int | None:
@@ -82,16 +86,11 @@ class Process:
         """From now on a death is answered with a restart, no longer with `died`."""
         self._forgiving = True
 
-    async def ready(self) -> None:
-        """Wait until the process answers; there is no deadline here."""
-        while self.state != "ready":
-            await asyncio.sleep(0.05)
-
     async def stop(self) -> None:
         """Stop the process: SIGTERM, and SIGKILL after its grace."""
         self._stopping = True
         task = self._task
-        if task is None:
+        if task is None or task.done():
             return
         if self.pid is None:
             task.cancel()
@@ -136,18 +135,19 @@ class Process:
         self.state = "starting"
         began = time.monotonic()
         try:
-            self._child = await self._spawn()
+            self._child = child = await self._spawn()
         except OSError as error:
             self.cause = f"could not be started: {error}"
             return 0.0
-        pump = asyncio.create_task(self._pump(self._child))
-        prober = asyncio.create_task(self._probe())
+        tasks = [asyncio.create_task(self._pump(child)), asyncio.create_task(self._probe())]
         try:
-            self.cause = _cause(await self._child.wait())
-            await asyncio.wait([pump], timeout=0.3)  # a grandchild may keep the pipe open
+            self.cause = _cause(await child.wait())
+            await asyncio.wait(tasks[:1], timeout=0.3)  # a grandchild may keep the pipe open
         finally:
-            prober.cancel()
-            pump.cancel()
+            self.is_ready.clear()
+            self._away_since = self._away_since or time.monotonic()
+            for task in tasks:
+                task.cancel()
         return time.monotonic() - began
 
     async def _spawn(self) -> asyncio.subprocess.Process:
@@ -162,17 +162,22 @@ class Process:
         )
 
     async def _pump(self, child: asyncio.subprocess.Process) -> None:
-        assert child.stdout is not None
-        assert self._file is not None
-        while chunk := await child.stdout.read(65_536):
-            self._file.write(chunk)
+        stream, file = child.stdout, self._file
+        while stream and file and (chunk := await stream.read(65_536)):
+            file.write(chunk)
             if self._echo is not None:
                 self._echo(self.spec.name, chunk)
 
     async def _probe(self) -> None:
-        while not await self.spec.probe():
+        while True:
+            if await self.spec.probe():
+                break
             await asyncio.sleep(0.1)
         self.state = "ready"
+        self.is_ready.set()
+        if self._away_since is not None and self.returned is not None:
+            self.returned(time.monotonic() - self._away_since)
+        self._away_since = None
 
     def obituary(self) -> str:
         """Say what died, why, its last lines and where the rest is."""

@@ -3,6 +3,7 @@
 import base64
 import json
 import secrets as random
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -68,7 +69,7 @@ def _signing_keys() -> str:
     return json.dumps({"keys": [{"kid": random.token_hex(8), "private": seed}]})
 
 
-_MAKERS = {
+_MAKERS: dict[str, Callable[[], str]] = {
     JWT: _signing_keys,
     RABBITMQ: lambda: f"amqp://microgram:{password()}@localhost:5672/",
     REDIS: password,

@@ -1,55 +1,25 @@
 """The whole system of one run directory: started in order, watched, stopped in order."""
 
 import asyncio
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.runner import infra, ports, toolchain
+from tools.runner import infra, ports, report, toolchain
 from tools.runner.components import render_config, render_set
 from tools.runner.errors import RunnerError, StartFailedError
+from tools.runner.http import request
 from tools.runner.logs import Echo
 from tools.runner.manifest import App, read_manifest
-from tools.runner.paths import REPO, RunDir
+from tools.runner.paths import REPO
+from tools.runner.plan import Plan
 from tools.runner.process import Process, Spec
 from tools.runner.secrets import Secrets
-from tools.runner.topology import Topology, read_topology
+from tools.runner.topology import read_topology
 from tools.runner.units import Setting, Unit, app_spec, make_unit, sidecar_spec
 
 _PATIENCE = 60.0
 """Seconds after which a start that is neither done nor failed is given up."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What was asked for on the command line."""
-
-    run: RunDir
-    manifest: Path = REPO / "dapr.yaml"
-    components: str | None = None
-    only: frozenset[str] = frozenset()
-    without: frozenset[str] = frozenset()
-    replicas: Mapping[str, int] = field(default_factory=dict)
-    port: int = 8080
-    infra_only: bool = False
-
-    def chosen(self, apps: Sequence[App]) -> list[App]:
-        """Return the apps to start.
-
-        Raises RunnerError for a name that the manifest does not have.
-        """
-        known = {app.app_id for app in apps}
-        for name in sorted((self.only | self.without | set(self.replicas)) - known):
-            raise RunnerError(f'there is no app "{name}" (known: {", ".join(sorted(known))})')
-        return [
-            app
-            for app in apps
-            if not self.infra_only
-            and (not self.only or app.app_id in self.only)
-            and app.app_id not in self.without
-        ]
 
 
 class System:
@@ -57,14 +27,15 @@ class System:
 
     def __init__(self, plan: Plan, echo: Echo | None = None) -> None:
         self.plan = plan
-        self.topology: Topology = read_topology()
+        self.topology = read_topology()
         self.set_name = plan.components or self.topology.default_set
-        self.gateway: str | None = None
+        self.gateway_port: int | None = None
         self.units: list[Unit] = []
         self.servers: list[infra.Server] = []
         self._echo = echo
         self._processes: dict[str, Process] = {}
         self._ports = ports.free_ports()
+        self._renewal: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start everything, and return when all of it is ready.
@@ -73,19 +44,23 @@ class System:
         """
         everything = read_manifest(self.plan.manifest)
         apps = self.plan.chosen(everything)
-        names = self.topology.servers(self.set_name)
-        self.plan.run.create()
-        (self.plan.run.path / "names.db").unlink(missing_ok=True)
-        self.servers = [infra.set_up(name, self._need(everything)) for name in names]
-        self._launch(each.spec for each in self.servers if each.spec)
+        self._clean()
+        need = self._need(everything)
+        self.servers = [infra.set_up(name, need) for name in self.topology.servers(self.set_name)]
+        self._launch(server.spec for server in self.servers if server.spec)
         setting = self._setting(apps)
         self.units = [unit for app in apps for unit in self._units_of(app)]
         self._launch(app_spec(unit, setting) for unit in self.units)
         await self._servers_ready()
         self._launch(sidecar_spec(unit, setting) for unit in self.units)
         await self._all_ready(self._processes.values())
-        for process in self._processes.values():
-            process.forgive()
+        await self._first_request()
+        self._settle()
+
+    def _clean(self) -> None:
+        self.plan.run.create()
+        for name in ("names.db", "names.db-wal", "names.db-shm"):
+            (self.plan.run.path / name).unlink(missing_ok=True)
 
     def _need(self, apps: Sequence[App]) -> infra.Need:
         secrets = Secrets(self.plan.run.secrets)
@@ -101,28 +76,24 @@ class System:
         )
 
     def _setting(self, apps: Sequence[App]) -> Setting:
-        gateway_port = self._gateway_port(apps)
         overrides = {key: value for each in self.servers for key, value in each.overrides.items()}
         config = apps[0].config_file if apps else None
+        port = ports.claim(self.plan.port) if self.plan.port and apps else next(self._ports)
+        if any(app.app_id == self.topology.gateway for app in apps):
+            self.gateway_port = port
         return Setting(
             run=self.plan.run,
             daprd=toolchain.tool("daprd"),
             resources=render_set(self.set_name, self.plan.run, overrides),
             config=render_config(config or REPO / "deploy/local/config.yaml", self.plan.run),
-            public_url=f"http://127.0.0.1:{gateway_port}",
+            public_url=f"http://127.0.0.1:{port}",
         )
-
-    def _gateway_port(self, apps: Sequence[App]) -> int:
-        port = ports.claim(self.plan.port) if self.plan.port else next(self._ports)
-        if any(app.app_id == self.topology.gateway for app in apps):
-            self.gateway = f"http://127.0.0.1:{port}"
-        return port
 
     def _units_of(self, app: App) -> Iterator[Unit]:
         count = self.plan.replicas.get(app.app_id, self.topology.replicas.get(app.app_id, 1))
         for replica in range(count):
-            public = app.app_id == self.topology.gateway and replica == 0 and self.gateway
-            port = int(self.gateway.rpartition(":")[2]) if public else next(self._ports)
+            public = self.gateway_port if app.app_id == self.topology.gateway else None
+            port = public if public and replica == 0 else next(self._ports)
             yield make_unit(app, replica, port, self._ports)
 
     def _launch(self, specs: Iterable[Spec]) -> None:
@@ -141,19 +112,20 @@ class System:
     async def _all_ready(self, awaited: Iterable[Process]) -> None:
         """Wait for some processes, and give up as soon as any process at all has died."""
         deaths = {asyncio.ensure_future(p.died.wait()): p for p in self._processes.values()}
-        ready = asyncio.gather(*(process.ready() for process in awaited))
+        ready = asyncio.ensure_future(_every(process.is_ready for process in awaited))
+        waiting: set[asyncio.Future[Any]] = {ready, *deaths}
         try:
             done, _ = await asyncio.wait(
-                [ready, *deaths], timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED
+                waiting, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED
             )
-            for task in done & deaths.keys():
-                raise StartFailedError(deaths[task].obituary())
+            for task, process in deaths.items():
+                if task in done:
+                    raise StartFailedError(process.obituary())
             if not done:
                 raise StartFailedError(self._late())
         finally:
-            ready.cancel()
-            for task in deaths:
-                task.cancel()
+            for each in waiting:
+                each.cancel()
 
     def _late(self) -> str:
         late = [process for process in self._processes.values() if process.state != "ready"]
@@ -161,8 +133,39 @@ class System:
             process.cause = f"is not ready after {_PATIENCE:.0f} s"
         return "\n".join(process.obituary() for process in late)
 
+    async def _first_request(self) -> None:
+        """Knock at the public door, as its users will."""
+        if self.gateway_port:
+            status, _ = await request(self.gateway_port, "/healthz", seconds=10.0)
+            if status != 200:
+                raise StartFailedError(f"the gateway answers {status} to /healthz")
+
+    def _settle(self) -> None:
+        """From now on processes that die are restarted."""
+        for process in self._processes.values():
+            process.forgive()
+        for server in self.servers:
+            if server.spec and server.fresh_sidecars_after is not None:
+                self._processes[server.name].returned = self._renewer(server.fresh_sidecars_after)
+
+    def _renewer(self, tolerated: float) -> Callable[[float], None]:
+        def returned(away: float) -> None:
+            if away >= tolerated:
+                self._renewal = asyncio.create_task(self._renew_sidecars())
+
+        return returned
+
+    async def _renew_sidecars(self) -> None:
+        sidecars = [self._processes[unit.sidecar_name] for unit in self.units]
+        running = [process for process in sidecars if process.state != "stopped"]
+        await asyncio.gather(*(process.stop() for process in running))
+        for process in running:
+            process.start()
+
     async def stop(self) -> None:
         """Stop all: applications, then sidecars, then servers."""
+        if self._renewal:
+            self._renewal.cancel()
         apps = {unit.name for unit in self.units}
         sidecars = {unit.sidecar_name for unit in self.units}
         await self._stop_named(lambda name: name in apps)
@@ -182,13 +185,11 @@ class System:
         `posts`: the service, its replicas and their sidecars; `posts.daprd`: that process;
         `nats`: that server. Raises RunnerError for any other name.
         """
-        if name in self._processes and not any(unit.app.app_id == name for unit in self.units):
-            return [self._processes[name]]
         units = [unit for unit in self.units if unit.app.app_id == name]
-        found = [self._processes[unit.name] for unit in units]
-        found += [self._processes[unit.sidecar_name] for unit in units]
+        names = [unit.name for unit in units] + [unit.sidecar_name for unit in units]
+        found = [self._processes[each] for each in names or [name] if each in self._processes]
         if not found:
-            raise RunnerError(f'nothing is called "{name}" ({", ".join(self._processes)})')
+            raise RunnerError(f'nothing is called "{name}" (known: {", ".join(self._processes)})')
         return found
 
     async def stop_some(self, name: str) -> None:
@@ -197,12 +198,15 @@ class System:
             await process.stop()
 
     async def start_some(self, name: str) -> None:
-        """Start what the name means, and wait until it is ready."""
+        """Start what the name means, and wait until it is ready.
+
+        Raises TimeoutError when it is not in time.
+        """
         chosen = self.named(name)
         for process in chosen:
             process.start()
         async with asyncio.timeout(_PATIENCE):
-            await asyncio.gather(*(process.ready() for process in chosen))
+            await _every(process.is_ready for process in chosen)
 
     def server_data(self, name: str) -> Path:
         """Return where a server that we run keeps its data."""
@@ -213,52 +217,21 @@ class System:
 
     def report(self) -> dict[str, Any]:
         """Return what `ps --json` prints."""
+        processes = self._processes
+        gateway = f"http://127.0.0.1:{self.gateway_port}" if self.gateway_port else None
         return {
             "run_dir": str(self.plan.run.path),
             "components": self.set_name,
-            "gateway": self.gateway,
-            "services": [self._unit_row(unit) for unit in self.units],
-            "infra": [self._server_row(server) for server in self.servers],
-        }
-
-    def _unit_row(self, unit: Unit) -> dict[str, Any]:
-        app, sidecar = self._processes.get(unit.name), self._processes.get(unit.sidecar_name)
-        states = [process.state if process else "stopped" for process in (app, sidecar)]
-        return {
-            "service": unit.name,
-            "app_id": unit.app.app_id,
-            "address": f"http://127.0.0.1:{unit.app_port}",
-            "app_port": unit.app_port,
-            "sidecar_port": unit.http_port,
-            "sidecar_grpc_port": unit.grpc_port,
-            "pid": app.pid if app else None,
-            "sidecar_pid": sidecar.pid if sidecar else None,
-            "state": _worse(states),
-            "restarts": app.restarts if app else 0,
-            "sidecar_restarts": sidecar.restarts if sidecar else 0,
-        }
-
-    def _server_row(self, server: infra.Server) -> dict[str, Any]:
-        process = self._processes.get(server.name)
-        return {
-            "service": server.name,
-            "address": server.address,
-            "pid": process.pid if process else None,
-            "state": process.state if process else "external",
-            "restarts": process.restarts if process else 0,
+            "gateway": gateway,
+            "services": [report.unit_row(unit, processes) for unit in self.units],
+            "infra": [report.server_row(each, processes.get(each.name)) for each in self.servers],
         }
 
     def private_state(self) -> dict[str, Any]:
         """Return what other commands of the runner need to know, tokens included."""
-        tokens = {
-            unit.name: {"sidecar": unit.sidecar_token, "app": unit.app_token} for unit in self.units
-        }
-        own = {"tokens": tokens, "written": time.time(), "infra_only": self.plan.infra_only}
+        own = {"tokens": report.tokens(self.units), "infra_only": self.plan.infra_only}
         return self.report() | own
 
 
-_WORST_FIRST = ("failed", "backoff", "stopped", "starting", "ready")
-
-
-def _worse(states: Sequence[str]) -> str:
-    return min(states, key=_WORST_FIRST.index)
+async def _every(events: Iterable[asyncio.Event]) -> None:
+    await asyncio.gather(*(event.wait() for event in events))

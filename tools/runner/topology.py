@@ -11,6 +11,8 @@ from tools.runner.errors import RunnerError
 PRODUCTION = "rabbitmq-redis"
 """The name of the component set that is components/ itself."""
 
+_FILE = Path(__file__).with_name("topology.yaml")
+
 
 @dataclass(frozen=True)
 class Topology:
@@ -42,7 +44,7 @@ class Topology:
         return {name: needs for name, needs in sorted(missed.items()) if needs}
 
 
-def read_topology(path: Path = Path(__file__).with_name("topology.yaml")) -> Topology:
+def read_topology(path: Path = _FILE) -> Topology:
     """Return what topology.yaml says."""
     raw = yaml.safe_load(path.read_text())
     return Topology(

@@ -16,7 +16,8 @@ from tools.runner.leftovers import end_leftovers
 from tools.runner.lock import Lock, end_runner, runner_pid
 from tools.runner.logs import Echo, Terminal
 from tools.runner.paths import MARKER, REPO, RunDir, write_private
-from tools.runner.system import Plan, System
+from tools.runner.plan import Plan
+from tools.runner.system import System
 from tools.runner.topology import read_topology
 from tools.runner.view import print_report
 

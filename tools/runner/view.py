@@ -11,7 +11,8 @@ def print_report(report: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(soft_wrap=True)
+    console = Console()
+    console.width = max(console.width, 120)  # also where there is no terminal
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("service", "app-id", "address"):
         table.add_column(name, no_wrap=True)

@@ -1,0 +1,62 @@
+"""The verbs that run something else: `test` and `bench`."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tools.runner.paths import REPO
+
+_BIN = Path(sys.executable).parent
+_STEPS = {
+    "format": ["ruff", "format", "--check", "."],
+    "lint": ["ruff", "check", "."],
+    "types": ["mypy"],
+    "imports": ["lint-imports"],
+}
+
+
+def test(fast: bool, arguments: list[str]) -> int:
+    """Run every check, and pytest last; return non-zero if any of them failed."""
+    failed = [name for name, command in _STEPS.items() if not _passes(name, command)]
+    if failed:
+        print(f"\nFAILED before pytest: {', '.join(failed)} (see above)\n", flush=True)
+    tests = [] if any(Path(each.split("::")[0]).exists() for each in arguments) else _tests(fast)
+    code = _call([str(_BIN / "python"), "-m", "pytest", *tests, *arguments])
+    return code or (1 if failed else 0)
+
+
+def _tests(fast: bool) -> list[str]:
+    return ["tests/unit"] if fast else ["tests"]
+
+
+def _passes(name: str, command: list[str]) -> bool:
+    began = time.monotonic()
+    done = subprocess.run(
+        [str(_BIN / command[0]), *command[1:]],
+        cwd=REPO,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    took = f"{time.monotonic() - began:.1f} s"
+    print(f"{name:<8} {'ok' if done.returncode == 0 else 'FAILED':<7} {took}", flush=True)
+    if done.returncode:
+        print(done.stdout + done.stderr, flush=True)
+    return done.returncode == 0
+
+
+def bench(arguments: list[str]) -> int:
+    """Run the benchmark, and return its exit code."""
+    return _call([str(_BIN / "python"), "-m", "bench", *arguments])
+
+
+def _call(command: list[str]) -> int:
+    return subprocess.run(command, cwd=REPO, env=_environment(), check=False).returncode
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment, with the programs of .venv (toot, for one) first on PATH."""
+    return dict(os.environ) | {"PATH": f"{_BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
