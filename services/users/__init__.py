@@ -1,0 +1,1 @@
+"""People: profiles, search by name, and who follows, blocks and mutes whom."""

@@ -1,0 +1,316 @@
+"""The routes of the users service, which others invoke."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Depends, Path, Query
+from pydantic import Field as Limit
+
+from services.chassis.app import JSON
+from services.chassis.errors import Invalid, NotFound
+from services.chassis.identity import Caller, anyone, signed_in
+from services.chassis.paging import Window, normal
+from services.contracts.accounts import Account, AccountList, Id, Model, ProfileField, Relationship
+from services.users import examples
+from services.users.domain.edges import Manner
+from services.users.domain.edges import Relationship as Standing
+from services.users.domain.profiles import Changes, Field
+from services.users.lists import Lists
+from services.users.people import People
+from services.users.stances import Stances
+
+MOST_AT_ONCE = 80
+
+
+class ProfileChanges(Model):
+    """What is to be different about the caller's profile; what is not given stays as it is.
+
+    The rules on each part are the domain's: these bounds only keep out what is absurd.
+    """
+
+    display_name: str | None = Limit(default=None, max_length=1_000)
+    note: str | None = Limit(default=None, max_length=10_000)
+    avatar: str | None = Limit(default=None, max_length=200)
+    header: str | None = Limit(default=None, max_length=200)
+    fields: list[ProfileField] | None = Limit(default=None, max_length=20)
+    locked: bool | None = None
+    bot: bool | None = None
+    discoverable: bool | None = None
+    default_visibility: str | None = Limit(default=None, max_length=20)
+    default_sensitive: bool | None = None
+    default_language: str | None = Limit(default=None, max_length=20)
+
+    def changes(self) -> Changes:
+        """As the domain's value."""
+        fields = self.fields
+        given = {name: getattr(self, name) for name in Changes.__slots__ if name != "fields"}
+        lines = None if fields is None else tuple(Field(f.name, f.value) for f in fields)
+        return Changes(fields=lines, **given)
+
+
+class Lookup(Model):
+    """Usernames that are looked for, with or without a leading `@`."""
+
+    usernames: list[str] = Limit(max_length=MOST_AT_ONCE)
+
+
+class Following(Model):
+    """How somebody is to be followed; what is not given stays as it is."""
+
+    reblogs: bool | None = None
+    notify: bool | None = None
+
+
+class Muting(Model):
+    """How somebody is to be muted: for how many seconds, 0 for good."""
+
+    notifications: bool = True
+    duration: int = Limit(default=0, ge=0, le=10 * 365 * 24 * 3600)
+
+
+class Note(Model):
+    """A private note on somebody."""
+
+    comment: str = Limit(default="", max_length=10_000)
+
+
+def account_id(id: Annotated[str, Path(max_length=100, examples=["114906321984512345"])]) -> str:
+    """The id in a path; what is no id is nobody's."""
+    try:
+        return normal(id)
+    except Invalid as invalid:
+        raise NotFound("There is no such account.") from invalid
+
+
+def account_ids(ids: Annotated[str, Query(max_length=4_000, examples=["1,2"])]) -> list[str]:
+    """The ids in a query, each once; what is no id is nobody's. Raises `Invalid`, if too many."""
+    given = [id for id in ids.split(",") if id.isascii() and id.isdigit() and len(id) <= 20]
+    if len(given) > MOST_AT_ONCE:
+        raise Invalid(f"At most {MOST_AT_ONCE} ids can be asked for at once.")
+    return list(dict.fromkeys(normal(id) for id in given))
+
+
+def window(
+    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE)] = 40,
+    max_id: str | None = None,
+    since_id: str | None = None,
+    min_id: str | None = None,
+) -> Window:
+    """The window that the query parameters ask for."""
+    return Window.of(limit, max_id, since_id, min_id)
+
+
+Account_ = Annotated[str, Depends(account_id)]
+Ids = Annotated[list[str], Depends(account_ids)]
+Wanted = Annotated[Window, Depends(window)]
+Anyone = Annotated[Caller | None, Depends(anyone("read:accounts"))]
+Reader = Annotated[Caller, Depends(signed_in("read:accounts"))]
+Writer = Annotated[Caller, Depends(signed_in("write:accounts"))]
+Follower = Annotated[Caller, Depends(signed_in("write:follows"))]
+Blocker = Annotated[Caller, Depends(signed_in("write:blocks"))]
+Muter = Annotated[Caller, Depends(signed_in("write:mutes"))]
+Responses = dict[int | str, dict[str, Any]]
+
+
+def _gives(model: Any, example: Any, what: str, *failures: int) -> Responses:
+    """What a route answers, for its OpenAPI: `JSON` is written without pydantic's help."""
+    good = {
+        "model": model,
+        "description": what,
+        "content": {"application/json": {"example": example}},
+    }
+    return {200: good, **{status: examples.FAILURES[status] for status in failures}}
+
+
+ACCOUNT = _gives(Account, examples.ACCOUNT, "The account.", 401, 403, 404)
+ACCOUNTS = _gives(
+    dict[Id, Account], {examples.ID: examples.ACCOUNT}, "Those that exist, by what was given.", 422
+)
+FOUND = _gives(list[Account], [examples.ACCOUNT], "Those found, best first.", 401, 403)
+STANDING = _gives(
+    Relationship, examples.RELATIONSHIP, "How the two stand to each other now.", 401, 403, 404
+)
+STANDINGS = _gives(
+    list[Relationship], [examples.RELATIONSHIP], "One for each id, in their order.", 401, 403, 422
+)
+PAGE = _gives(AccountList, examples.PAGE, "A page, newest first.", 401, 403, 404)
+
+
+def create_router(people: People, stances: Stances, lists: Lists) -> APIRouter:
+    """All routes."""
+    router = APIRouter()
+    router.include_router(_accounts(people))
+    router.include_router(_stances(stances))
+    router.include_router(_requests(stances))
+    router.include_router(_lists(lists))
+    return router
+
+
+def _accounts(people: People) -> APIRouter:
+    router = APIRouter(tags=["accounts"])
+
+    @router.get("/accounts/me", responses=ACCOUNT)
+    async def me(caller: Reader) -> JSON:
+        """The caller's own account; its profile is made, if the news of it is late."""
+        return JSON(await people.me(caller.user_id, caller.username))
+
+    @router.patch("/accounts/me", responses={**ACCOUNT, 422: examples.FAILURES[422]})
+    async def change(
+        caller: Writer,
+        changes: Annotated[ProfileChanges, Body(openapi_examples=examples.CHANGES)],
+    ) -> JSON:
+        """Change parts of the caller's own profile."""
+        return JSON(await people.change(caller.user_id, caller.username, changes.changes()))
+
+    @router.get("/accounts", responses=ACCOUNTS)
+    async def accounts(ids: Ids, _: Anyone) -> JSON:
+        """Many accounts in one call."""
+        return JSON(await people.accounts(ids))
+
+    @router.get("/accounts/{id}", responses=ACCOUNT)
+    async def account(id: Account_, _: Anyone) -> JSON:
+        """One account."""
+        return JSON(await people.account(id))
+
+    @router.post("/lookups", responses=ACCOUNTS)
+    async def lookup(
+        wanted: Annotated[Lookup, Body(openapi_examples=examples.LOOKUP)], _: Anyone
+    ) -> JSON:
+        """Accounts by their usernames, of whatever case."""
+        return JSON(await people.lookup(wanted.usernames))
+
+    @router.get("/search", responses=FOUND)
+    async def search(
+        caller: Reader,
+        q: Annotated[str, Query(max_length=200, examples=["@ann"])],
+        limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE)] = 40,
+        offset: Annotated[int, Query(ge=0, le=1_000)] = 0,
+    ) -> JSON:
+        """Accounts whose handle, or a word of whose display name, begins so."""
+        return JSON(await people.search(q, caller.user_id, limit, offset))
+
+    return router
+
+
+def _stances(stances: Stances) -> APIRouter:
+    router = APIRouter(prefix="/accounts/{id}", tags=["stances"])
+
+    @router.post("/follow", responses={**STANDING, 422: examples.FAILURES[422]})
+    async def follow(
+        id: Account_,
+        caller: Follower,
+        how: Annotated[Following | None, Body(openapi_examples=examples.FOLLOWING)] = None,
+    ) -> JSON:
+        """Follow somebody; or ask to, if they are locked."""
+        how = how or Following()
+        manner = Manner(how.reblogs, how.notify)
+        return JSON(await stances.follow(caller.user_id, id, manner))
+
+    @router.post("/unfollow", responses=STANDING)
+    async def unfollow(id: Account_, caller: Follower) -> JSON:
+        """Follow somebody no more, or take a request back."""
+        return JSON(await stances.unfollow(caller.user_id, id))
+
+    @router.post("/block", responses=STANDING)
+    async def block(id: Account_, caller: Blocker) -> JSON:
+        """Part from somebody: neither follows the other any more."""
+        return JSON(await stances.block(caller.user_id, id))
+
+    @router.post("/unblock", responses=STANDING)
+    async def unblock(id: Account_, caller: Blocker) -> JSON:
+        """End a block."""
+        return JSON(await stances.unblock(caller.user_id, id))
+
+    @router.post("/mute", responses=STANDING)
+    async def mute(
+        id: Account_,
+        caller: Muter,
+        how: Annotated[Muting | None, Body(openapi_examples=examples.MUTING)] = None,
+    ) -> JSON:
+        """Not see somebody, without their noticing."""
+        how = how or Muting()
+        done = stances.mute(
+            caller.user_id, id, notifications=how.notifications, seconds=how.duration
+        )
+        return JSON(await done)
+
+    @router.post("/unmute", responses=STANDING)
+    async def unmute(id: Account_, caller: Muter) -> JSON:
+        """See somebody again."""
+        return JSON(await stances.unmute(caller.user_id, id))
+
+    @router.post("/note", responses={**STANDING, 422: examples.FAILURES[422]})
+    async def annotate(
+        id: Account_,
+        caller: Writer,
+        note: Annotated[Note, Body(openapi_examples=examples.NOTE)],
+    ) -> JSON:
+        """Keep a private note on somebody."""
+        return JSON(await stances.annotate(caller.user_id, id, note.comment))
+
+    return router
+
+
+def _requests(stances: Stances) -> APIRouter:
+    router = APIRouter(tags=["stances"])
+
+    @router.get("/relationships", responses=STANDINGS)
+    async def relationships(
+        ids: Ids, caller: Annotated[Caller, Depends(signed_in("read:follows"))]
+    ) -> JSON:
+        """How the caller stands to some others."""
+        return JSON(await stances.relationships(caller.user_id, ids))
+
+    @router.post("/follow_requests/{id}/{answer}", responses=STANDING)
+    async def answer(
+        id: Account_, answer: Literal["authorize", "reject"], caller: Follower
+    ) -> JSON:
+        """Let somebody follow who asked to, or turn them down."""
+        decide = {"authorize": stances.accept, "reject": stances.reject}[answer]
+        done: Awaitable[Standing] = decide(caller.user_id, id)
+        return JSON(await done)
+
+    return router
+
+
+def _lists(lists: Lists) -> APIRouter:
+    router = APIRouter(tags=["lists"])
+
+    @router.get("/accounts/{id}/followers", responses=PAGE)
+    async def followers(id: Account_, window: Wanted, caller: Anyone) -> JSON:
+        """Who follows somebody."""
+        return JSON(await lists.public("followers", id, _id(caller), window))
+
+    @router.get("/accounts/{id}/following", responses=PAGE)
+    async def following(id: Account_, window: Wanted, caller: Anyone) -> JSON:
+        """Whom somebody follows."""
+        return JSON(await lists.public("following", id, _id(caller), window))
+
+    @router.get("/blocks", responses=PAGE)
+    async def blocks(
+        window: Wanted, caller: Annotated[Caller, Depends(signed_in("read:blocks"))]
+    ) -> JSON:
+        """Whom the caller blocks."""
+        return JSON(await lists.own("blocks", caller.user_id, window))
+
+    @router.get("/mutes", responses=PAGE)
+    async def mutes(
+        window: Wanted, caller: Annotated[Caller, Depends(signed_in("read:mutes"))]
+    ) -> JSON:
+        """Whom the caller mutes."""
+        return JSON(await lists.own("mutes", caller.user_id, window))
+
+    @router.get("/follow_requests", responses=PAGE)
+    async def requests(
+        window: Wanted, caller: Annotated[Caller, Depends(signed_in("read:follows"))]
+    ) -> JSON:
+        """Who asks to follow the caller."""
+        return JSON(await lists.own("requests", caller.user_id, window))
+
+    return router
+
+
+def _id(caller: Caller | None) -> str:
+    return caller.user_id if caller else ""

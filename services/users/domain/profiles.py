@@ -1,0 +1,158 @@
+"""What people say of themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from services.chassis.errors import Invalid
+from services.chassis.ids import instant, timestamp
+
+MOST_DISPLAY_NAME = 30
+MOST_NOTE = 500
+MOST_FIELDS = 4
+MOST_FIELD_TEXT = 255
+VISIBILITIES = ("public", "unlisted", "private", "direct")
+
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(\.[a-z0-9]{1,8})?")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}")
+_LINE_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_TEXT_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One line of the table under a profile. Nothing here verifies links, so no line is."""
+
+    name: str
+    value: str
+    verified_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The document `user:ID`, in the shape others hear of it."""
+
+    id: str
+    username: str
+    created_at: str
+    display_name: str = ""
+    note: str = ""
+    avatar: str = ""
+    header: str = ""
+    fields: tuple[Field, ...] = ()
+    locked: bool = False
+    bot: bool = False
+    discoverable: bool = True
+    default_visibility: str = "public"
+    default_sensitive: bool = False
+    default_language: str = ""
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What somebody wants to be different about their profile; None leaves a part as it is."""
+
+    display_name: str | None = None
+    note: str | None = None
+    avatar: str | None = None
+    header: str | None = None
+    fields: tuple[Field, ...] | None = None
+    locked: bool | None = None
+    bot: bool | None = None
+    discoverable: bool | None = None
+    default_visibility: str | None = None
+    default_sensitive: bool | None = None
+    default_language: str | None = None
+
+
+def new_profile(id: str, username: str) -> Profile:
+    """The profile of somebody who has just registered: everything public, nothing said."""
+    return Profile(id=id, username=username, created_at=timestamp(instant(id)))
+
+
+def tombstone(id: str) -> Profile:
+    """What is left of a profile that was deleted."""
+    return Profile(id=id, username="", created_at=timestamp(instant(id)), deleted=True)
+
+
+def changed(profile: Profile, changes: Changes) -> Profile:
+    """The profile with what was given. Raises `Invalid`, with a sentence for people."""
+    given = {
+        name: _RULES[name](value)
+        for name in Changes.__slots__
+        if (value := getattr(changes, name)) is not None
+    }
+    return replace(profile, **given)
+
+
+def _display_name(text: str) -> str:
+    return _short(_line(text), MOST_DISPLAY_NAME, "The display name")
+
+
+def _note(text: str) -> str:
+    plain = _TEXT_CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _short(_whole(plain).strip(), MOST_NOTE, "The text about you")
+
+
+def _fields(fields: Sequence[Field]) -> tuple[Field, ...]:
+    lines = [Field(_line(field.name), _line(field.value)) for field in fields]
+    lines = [line for line in lines if line.name or line.value]
+    if len(lines) > MOST_FIELDS:
+        raise Invalid(f"A profile has at most {MOST_FIELDS} fields.")
+    for line in lines:
+        _short(line.name, MOST_FIELD_TEXT, "A field's name")
+        _short(line.value, MOST_FIELD_TEXT, "A field's value")
+    return tuple(lines)
+
+
+def _file(name: str) -> str:
+    if name and not _FILE.fullmatch(name):
+        raise Invalid("This is not the name of an uploaded picture.")
+    return name
+
+
+def _visibility(name: str) -> str:
+    if name not in VISIBILITIES:
+        raise Invalid(f"The default visibility is one of {', '.join(VISIBILITIES)}.")
+    return name
+
+
+def _language(code: str) -> str:
+    if code and not _LANGUAGE.fullmatch(code):
+        raise Invalid("The default language is a code such as «en» or «pt-BR».")
+    return code
+
+
+def _line(text: str) -> str:
+    return _whole(_LINE_CONTROL.sub(" ", text)).strip()
+
+
+def _whole(text: str) -> str:
+    """Without halves of surrogate pairs, which no JSON text may hold."""
+    return _SURROGATE.sub("", text)
+
+
+def _short(text: str, most: int, what: str) -> str:
+    if len(text) > most:
+        raise Invalid(f"{what} has {len(text)} characters; at most {most} are allowed.")
+    return text
+
+
+_RULES: dict[str, Callable[[Any], Any]] = {
+    "display_name": _display_name,
+    "note": _note,
+    "avatar": _file,
+    "header": _file,
+    "fields": _fields,
+    "locked": bool,
+    "bot": bool,
+    "discoverable": bool,
+    "default_visibility": _visibility,
+    "default_sensitive": bool,
+    "default_language": _language,
+}

@@ -1,0 +1,93 @@
+"""What the users service hears. Every handler may run twice, late, or out of order."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from services.chassis.app import Service
+from services.chassis.inbox import Event, Handle, Poison
+from services.chassis.paging import normal
+from services.contracts import topics
+from services.contracts.accounts import Model
+from services.contracts.logins import Login
+from services.contracts.posts import AuthoredCount
+from services.contracts.topics import EventType
+from services.users.domain.edges import ends
+from services.users.index import Index
+from services.users.people import delete_profile, make_profile
+from services.users.stances import Stances
+from services.users.store import Posted, Store
+
+M = TypeVar("M", bound=Model)
+
+
+def subscribe(service: Service, store: Store, stances: Stances, index: Index) -> None:
+    """Hear of registrations, of posts, and of what this service itself commits."""
+    handlers = Handlers(store, stances, index)
+    _hear(service, topics.LOGIN_REGISTERED, handlers.login_registered)
+    _hear(service, topics.ACCOUNT_CHANGED, handlers.account_changed)
+    _hear(service, topics.EDGE_CHANGED, handlers.edge_changed)
+    _hear(service, topics.POSTS_COUNTED, handlers.posts_counted)
+
+
+def _hear(service: Service, type: EventType, handle: Handle) -> None:
+    async def handle_type(event: Event) -> None:
+        if event.type == type.name:  # another is not for us, perhaps a newer one
+            await handle(event)
+
+    service.hear(type.topic, type.producer, handle_type)
+
+
+def _read(model: type[M], event: Event) -> M:
+    try:
+        return model.model_validate(event.data)
+    except ValidationError as error:
+        raise Poison(f"{event.type} {event.subject}: {error.errors()[0]['msg']}") from error
+
+
+def _id(value: Any) -> str:
+    """An id in an event, of which keys are made. Raises `Poison`."""
+    try:
+        return normal(str(value))
+    except Exception as error:
+        raise Poison(f"«{str(value)[:40]}» is not an id.") from error
+
+
+class Handlers:
+    """One method for each type of event."""
+
+    def __init__(self, store: Store, stances: Stances, index: Index) -> None:
+        self._store = store
+        self._stances = stances
+        self._index = index
+
+    async def login_registered(self, event: Event) -> None:
+        """Somebody registered, or their login was deleted."""
+        login = _read(Login, event)
+        if login.deleted:
+            await delete_profile(self._store, _id(login.user_id))
+        else:
+            await make_profile(self._store, _id(login.user_id), login.username)
+
+    async def account_changed(self, event: Event) -> None:
+        """A profile changed: they are found by other names, or need no longer be asked."""
+        id = _id(event.subject)
+        await self._index.agree(id)
+        if not event.data.get("locked", True):
+            await self._stances.open(id)
+
+    async def edge_changed(self, event: Event) -> None:
+        """Somebody stands otherwise to somebody: all lists follow."""
+        source, target = ends(event.subject)
+        await self._stances.agree(_id(source), _id(target))
+
+    async def posts_counted(self, event: Event) -> None:
+        """Somebody has more posts, or fewer."""
+        count = _read(AuthoredCount, event)
+        heard = Posted(count.total, count.last_post, event.entityversion)
+        await self._store.posted.update(
+            _id(count.account),
+            lambda kept: heard if kept is None or kept.version < heard.version else kept,
+        )

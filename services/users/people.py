@@ -1,0 +1,120 @@
+"""Profiles: made, changed, shown, looked up, found by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from services.chassis.errors import NotFound
+from services.users.domain.names import Query, answers
+from services.users.domain.profiles import Changes, Profile, changed, new_profile, tombstone
+from services.users.index import Index
+from services.users.store import Name, Person, Store
+
+Account = dict[str, Any]
+
+_USERNAME = re.compile(r"\w{1,100}", re.ASCII)
+
+
+async def make_profile(store: Store, id: str, username: str) -> Profile:
+    """Make a profile where there is none yet; its name first, so that no profile is without."""
+    await store.names.update(username.lower(), lambda kept: _newer(kept, Name(id)))
+    made = await store.users.update(id, lambda kept: kept or new_profile(id, username))
+    return made or new_profile(id, username)
+
+
+async def delete_profile(store: Store, id: str) -> None:
+    """Leave only a tombstone of a profile."""
+    await store.users.update(id, lambda kept: kept if kept and kept.deleted else tombstone(id))
+
+
+class _Late(Exception):
+    """The news of a registration has not come yet."""
+
+
+def _newer(kept: Name | None, name: Name) -> Name:
+    return name if kept is None or kept.id < name.id else kept
+
+
+class People:
+    """What others ask about people."""
+
+    def __init__(self, store: Store, index: Index) -> None:
+        self._store = store
+        self._index = index
+
+    async def me(self, id: str, username: str) -> Account:
+        """The caller's own account. One state call.
+
+        A few more, once, if the news of their registration has not come yet.
+        """
+        people = await self._store.people([id])
+        if id not in people:
+            await make_profile(self._store, id, username)
+            people = await self._store.people([id])
+        return _there(people, id).account()
+
+    async def change(self, id: str, username: str, changes: Changes) -> Account:
+        """Change the caller's own profile."""
+        try:
+            await self._decide(id, changes)
+        except _Late:
+            await make_profile(self._store, id, username)
+            await self._decide(id, changes)
+        return await self.account(id)
+
+    async def _decide(self, id: str, changes: Changes) -> None:
+        def decide(profile: Profile | None) -> Profile:
+            if profile is None:
+                raise _Late
+            if profile.deleted:
+                raise _not_found()
+            return changed(profile, changes)
+
+        await self._store.users.update(id, decide)
+
+    async def account(self, id: str) -> Account:
+        """Somebody's account. Raises `NotFound`. One state call."""
+        return _there(await self._store.people([id]), id).account()
+
+    async def accounts(self, ids: Iterable[str]) -> dict[str, Account]:
+        """Those of some accounts that are there, by id. One state call."""
+        people = await self._store.people(ids)
+        return {id: person.account() for id, person in people.items()}
+
+    async def lookup(self, usernames: Iterable[str]) -> dict[str, Account]:
+        """Those of some usernames that are somebody's, as they were given. Two state calls."""
+        asked = {given: given.removeprefix("@").lower() for given in usernames}
+        names = await self._store.names.get_many(
+            {name for name in asked.values() if _USERNAME.fullmatch(name)}
+        )
+        accounts = await self.accounts(name.id for name in names.values())
+        ids = {given: names[name].id for given, name in asked.items() if name in names}
+        return {given: accounts[id] for given, id in ids.items() if id in accounts}
+
+    async def search(self, text: str, viewer: str, limit: int, offset: int) -> list[Account]:
+        """People whose handle, or a word of whose name, begins as was typed. Two state calls.
+
+        Who blocks the viewer is not found; who is blocked by them only by the exact handle.
+        """
+        query = Query.of(text)
+        ids = await self._index.find(query)
+        people = await self._store.people(ids[offset : offset + limit], viewer)
+        return [p.account() for p in people.values() if _may_be_found(p, query)]
+
+
+def _may_be_found(person: Person, query: Query) -> bool:
+    exact = person.profile.username.lower() == query.handle
+    hidden = person.reverse.blocking or (person.edge.blocking and not exact)
+    return not hidden and answers(query, person.profile)
+
+
+def _there(people: dict[str, Person], id: str) -> Person:
+    if id not in people:
+        raise _not_found()
+    return people[id]
+
+
+def _not_found() -> NotFound:
+    return NotFound("There is no such account.")

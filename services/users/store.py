@@ -1,0 +1,204 @@
+"""What the users service keeps.
+
+user:ID                     a profile                              → account.changed
+name:USERNAME               the id behind a username (lower case)
+edge:SOURCE:TARGET          one person's stance on another         → edge.changed
+followers:ID, following:ID  lists that follow from edges           → followers/following.counted
+requests:ID, blocks:ID, mutes:ID    more of them, for their owner alone
+posted:ID                   how much somebody has posted, as posts says
+bucket:LETTERS, indexed:ID  the index of names
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from services.chassis.app import Service
+from services.chassis.documents import Collection
+from services.chassis.ids import instant
+from services.chassis.segments import Head, SegmentedLists, total_of
+from services.chassis.sidecar import Entry
+from services.contracts import topics
+from services.users.domain.edges import Edge, edge_id
+from services.users.domain.names import Bucket, Indexed
+from services.users.domain.profiles import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """Whose a username is."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """How many posts somebody has, and the newest, as of a version of posts' own count."""
+
+    total: int = 0
+    last_post: str = ""
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody with their numbers, and how they and who looks at them stand to each other."""
+
+    profile: Profile
+    version: int
+    followers: int
+    following: int
+    posted: Posted
+    edge: Edge
+    reverse: Edge
+
+    @property
+    def apart(self) -> bool:
+        """Whether one of the two blocks the other."""
+        return self.edge.blocking or self.reverse.blocking
+
+    def account(self) -> dict[str, Any]:
+        """As the contracts' `Account`."""
+        last = self.posted.last_post
+        return {
+            "profile": self.profile,
+            "counts": {
+                "followers": self.followers,
+                "following": self.following,
+                "statuses": self.posted.total,
+                "last_status_at": instant(last).date().isoformat() if last else None,
+            },
+            "version": self.version,
+        }
+
+
+class Store:
+    """The service's documents and lists, and the reads that take many of them in one call."""
+
+    def __init__(self, service: Service) -> None:
+        self.state = service.sidecar
+        self._tell(service)
+        accounts, edges = service.outbox("accounts"), service.outbox("edges")
+        counts = service.outbox("account-counts")
+        self.users = service.collection("user", Profile, outbox=accounts)
+        self.names = service.collection("name", Name)
+        self.edges = service.collection("edge", Edge, outbox=edges)
+        self.posted = service.collection("posted", Posted)
+        self.buckets = service.collection("bucket", Bucket)
+        self.indexed = service.collection("indexed", Indexed)
+        self.followers = SegmentedLists(self.state, "followers", outbox=counts)
+        self.following = SegmentedLists(self.state, "following", outbox=counts)
+        self._lists = {
+            "followers": self.followers,
+            "following": self.following,
+            **{kind: SegmentedLists(self.state, kind) for kind in ("requests", "blocks", "mutes")},
+        }
+
+    @staticmethod
+    def _tell(service: Service) -> None:
+        for kind, event, tell in (
+            ("user", topics.ACCOUNT_CHANGED, lambda _, profile: profile),
+            ("edge", topics.EDGE_CHANGED, _edge_told),
+            ("followers", topics.FOLLOWERS_COUNTED, _count_told),
+            ("following", topics.FOLLOWING_COUNTED, _count_told),
+        ):
+            service.outbox(event.topic).tells(kind, event.name, tell)
+
+    def lists(self, kind: str) -> SegmentedLists:
+        """The lists of a kind that `domain.edges.listings` names."""
+        return self._lists[kind]
+
+    async def people(self, ids: Iterable[str], viewer: str = "") -> dict[str, Person]:
+        """Those of some people who are there, as somebody sees them. One state call."""
+        ids = list(dict.fromkeys(ids))
+        rows = await self.state.get_many([key for id in ids for key in self._keys(id, viewer)])
+        found = {id: self._person(id, viewer, rows) for id in ids}
+        return {id: person for id, person in found.items() if person is not None}
+
+    async def pair(self, source: str, target: str) -> tuple[Edge, Edge]:
+        """How two people stand to each other. One state call."""
+        rows = await self.state.get_many(
+            [self.edge_key(source, target), self.edge_key(target, source)]
+        )
+        return self.edge_in(rows, source, target), self.edge_in(rows, target, source)
+
+    def edge_key(self, source: str, target: str) -> str:
+        """Where an edge lies."""
+        return self.edges.key(edge_id(source, target))
+
+    def edge_in(self, rows: dict[str, Entry], source: str, target: str) -> Edge:
+        """An edge among rows that were read; where there is none, one that says nothing."""
+        return open_in(rows, self.edges, edge_id(source, target)) or Edge(source, target)
+
+    def profile_in(self, rows: dict[str, Entry], id: str) -> Profile | None:
+        """A profile among rows that were read, unless it was deleted."""
+        profile = open_in(rows, self.users, id)
+        return None if profile is None or profile.deleted else profile
+
+    def head_in(self, rows: dict[str, Entry], kind: str, id: str) -> Head:
+        """A list's head among rows that were read."""
+        return open_in(rows, self._lists[kind].heads, id) or Head()
+
+    def total_in(self, rows: dict[str, Entry], kind: str, id: str) -> int:
+        """How long a list is; without looking at its rows, which may be many."""
+        entry = rows.get(self._lists[kind].heads.key(id))
+        return total_of(entry.value["data"]) if entry else 0
+
+    def _keys(self, id: str, viewer: str) -> list[str]:
+        keys = [
+            self.users.key(id),
+            self.followers.heads.key(id),
+            self.following.heads.key(id),
+            self.posted.key(id),
+        ]
+        if viewer and viewer != id:
+            keys += [self.edge_key(viewer, id), self.edge_key(id, viewer)]
+        return keys
+
+    def _person(self, id: str, viewer: str, rows: dict[str, Entry]) -> Person | None:
+        entry = rows.get(self.users.key(id))
+        doc = self.users.open(entry) if entry else None
+        if doc is None or doc.value.deleted:
+            return None
+        return Person(
+            doc.value,
+            doc.version,
+            self.total_in(rows, "followers", id),
+            self.total_in(rows, "following", id),
+            open_in(rows, self.posted, id) or Posted(),
+            self.edge_in(rows, viewer, id),
+            self.edge_in(rows, id, viewer),
+        )
+
+
+def open_in(rows: dict[str, Entry], collection: Collection[Any], id: str) -> Any:
+    """A document among rows that were read, or None."""
+    entry = rows.get(collection.key(id))
+    doc = collection.open(entry) if entry else None
+    return doc.value if doc else None
+
+
+def _edge_told(_: str, edge: dict[str, Any]) -> dict[str, Any]:
+    """As the contracts' `Edge`: without the places it has, and had, in lists."""
+    following, requested = edge["follow"]["taken"], edge["request"]["taken"]
+    place = edge["follow"] if following else edge["request"]
+    return {
+        "source": edge["source"],
+        "target": edge["target"],
+        "follow_id": place["id"] if following or requested else "",
+        "following": following,
+        "requested": requested,
+        "show_reblogs": edge["show_reblogs"],
+        "notify": edge["notify"],
+        "blocking": edge["block"]["taken"],
+        "muting": edge["mute"]["taken"],
+        "muting_notifications": edge["muting_notifications"],
+        "muted_until": edge["muted_until"],
+        "note": edge["note"],
+    }
+
+
+def _count_told(id: str, head: dict[str, Any]) -> dict[str, Any]:
+    return {"account": id, "total": total_of(head)}
