@@ -1,0 +1,197 @@
+"""The routes that others invoke: the gateway for people and apps, every service for the keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Path, Query, Request
+
+from services.auth import examples
+from services.auth.domain import people
+from services.auth.domain.apps import Client
+from services.auth.domain.refusals import UnsupportedGrant
+from services.auth.examples import Keys, Nothing, Revocation, Revocations, answers, refusal
+from services.auth.keys import Keyring
+from services.auth.office import Office, Signed
+from services.auth.office import Request as Asked
+from services.auth.registrar import Registrar
+from services.auth.revocations import RevocationLog
+from services.chassis.app import JSON
+from services.chassis.errors import Forbidden, NotFound
+from services.chassis.identity import Caller, anyone, service
+from services.contracts.logins import (
+    App,
+    Authorization,
+    Code,
+    NewApp,
+    Registered,
+    Registration,
+    Token,
+    TokenRequest,
+)
+
+AppToken = Annotated[Caller | None, Depends(anyone("write:accounts"))]
+ClientId = Annotated[str, Path(max_length=100, examples=[examples.CLIENT_ID])]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Who does the work behind the routes."""
+
+    office: Office
+    registrar: Registrar
+    keyring: Keyring
+    revocations: RevocationLog
+
+
+async def any_service(request: Request) -> None:
+    """Lets in every service, by the name that the sidecar vouches for."""
+    if not request.headers.get("dapr-caller-app-id"):
+        raise Forbidden("This route is for other services, through their sidecars.")
+
+
+def create_routers(desk: Desk) -> list[APIRouter]:
+    """Every route of auth, on a desk."""
+    return [_apps(desk), _people(desk), _tokens(desk), _keys(desk)]
+
+
+def _for_gateway(tag: str) -> APIRouter:
+    refused = refusal(403, "Not called by the gateway.")
+    return APIRouter(tags=[tag], dependencies=[Depends(service("gateway"))], responses=refused)
+
+
+def _apps(desk: Desk) -> APIRouter:
+    router = _for_gateway("apps")
+
+    @router.post("/apps", responses=answers(examples.APP, 422))
+    async def enrol(new: Annotated[NewApp, Body(examples=[examples.NEW_APP])]) -> App:
+        """Register an app. The secret is shown here and never again."""
+        client, secret = await desk.office.enrol(
+            new.client_name, new.redirect_uris, new.scopes, new.website
+        )
+        return _app(client, secret)
+
+    @router.get("/apps/{client_id}", responses=answers(examples.KNOWN_APP, 404))
+    async def known(client_id: ClientId) -> App:
+        """An app as it is known, without its secret."""
+        client = await desk.office.client(client_id)
+        if client is None:
+            raise NotFound("There is no such app.")
+        return _app(client, "")
+
+    return router
+
+
+def _people(desk: Desk) -> APIRouter:
+    router = _for_gateway("people")
+
+    @router.post("/registrations", responses=answers(examples.REGISTERED, 401, 403, 422, 429))
+    async def register(
+        form: Annotated[Registration, Body(examples=[examples.REGISTRATION])], app: AppToken
+    ) -> Registered:
+        """Register somebody; with an app's own token, also give that app a token for them.
+
+        A 422 carries `details`: for each field what is wrong with it.
+        """
+        if app is not None and app.user_id:
+            raise Forbidden("Somebody who is signed in cannot register somebody else.")
+        applicant = people.applicant(
+            form.username, form.email, form.password, agreement=form.agreement, locale=form.locale
+        )
+        if app is not None:
+            await desk.office.ready_to_sign()
+        person = await desk.registrar.register(applicant)
+        signed = await desk.office.for_registered(app.client_id, person) if app else None
+        return Registered(
+            user_id=person.user_id,
+            username=person.username,
+            token=_token(signed) if signed else None,
+        )
+
+    @router.post("/authorizations", responses=answers(examples.CODE, 400, 401, 422, 429))
+    async def authorize(
+        form: Annotated[Authorization, Body(examples=[examples.AUTHORIZATION])],
+    ) -> Code:
+        """Log somebody in for an app, and give a code that the app can redeem once.
+
+        `wrong_login` (401) is for the person; every other refusal is the app's fault. Only after
+        the redirect URI was seen to be the app's may a refusal be sent there.
+        """
+        asked = Asked(
+            form.client_id,
+            form.redirect_uri,
+            form.scope,
+            form.code_challenge,
+            form.code_challenge_method,
+            form.login,
+            form.password,
+        )
+        return Code(code=await desk.office.authorize(asked))
+
+    return router
+
+
+def _tokens(desk: Desk) -> APIRouter:
+    router = _for_gateway("tokens")
+
+    @router.post("/tokens", responses=answers(examples.TOKEN, 400, 401, 422))
+    async def give(
+        form: Annotated[TokenRequest, Body(openapi_examples=examples.TOKEN_REQUESTS)],
+    ) -> Token:
+        """A token for a code, or for the app itself."""
+        if form.grant_type == "authorization_code":
+            signed = await desk.office.redeem(
+                form.client_id, form.client_secret, form.code, form.redirect_uri, form.code_verifier
+            )
+        elif form.grant_type == "client_credentials":
+            signed = await desk.office.for_itself(form.client_id, form.client_secret, form.scope)
+        else:
+            raise UnsupportedGrant("The grant types are authorization_code and client_credentials.")
+        return _token(signed)
+
+    @router.post("/tokens/revoke", responses=answers({}, 401, 403, 422))
+    async def revoke(form: Annotated[Revocation, Body(examples=[examples.REVOCATION])]) -> Nothing:
+        """Take back a token of the app's own. What is no token, or none any more, is no error."""
+        await desk.office.revoke(form.client_id, form.client_secret, form.token)
+        return Nothing()
+
+    return router
+
+
+def _keys(desk: Desk) -> APIRouter:
+    refused = refusal(403, "Not called by a service.")
+    router = APIRouter(tags=["keys"], dependencies=[Depends(any_service)], responses=refused)
+
+    @router.get("/jwks", responses=answers(examples.KEYS), response_model=Keys)
+    async def keys() -> JSON:
+        """The public keys that verify tokens (RFC 7517, RFC 8037)."""
+        return JSON({"keys": await desk.keyring.public()})
+
+    @router.get("/revocations", responses=answers(examples.REVOCATIONS), response_model=Revocations)
+    async def revoked(
+        after: Annotated[int, Query(ge=0, le=10**12, description="`next` of the last answer.")] = 0,
+    ) -> JSON:
+        """The ids of tokens that were revoked since; ask again until there are none."""
+        ids, cursor = await desk.revocations.after(after)
+        return JSON({"revoked": ids, "next": cursor})
+
+    return router
+
+
+def _app(client: Client, secret: str) -> App:
+    return App(
+        id=client.id,
+        client_id=client.client_id,
+        client_secret=secret,
+        name=client.name,
+        website=client.website,
+        redirect_uris=client.redirect_uris,
+        scopes=client.scopes,
+    )
+
+
+def _token(signed: Signed) -> Token:
+    return Token(
+        access_token=signed.token, scope=signed.access.scope, created_at=signed.access.issued_at
+    )

@@ -1,0 +1,187 @@
+"""Who may register, and under which name."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from services.auth.domain.refusals import BadFields
+
+RESERVED = frozenset(
+    [
+        "about",
+        "abuse",
+        "account",
+        "accounts",
+        "admin",
+        "administrator",
+        "all",
+        "anonymous",
+        "api",
+        "app",
+        "apps",
+        "auth",
+        "billing",
+        "bot",
+        "contact",
+        "deleted",
+        "dev",
+        "everyone",
+        "explore",
+        "feed",
+        "help",
+        "here",
+        "home",
+        "info",
+        "instance",
+        "legal",
+        "local",
+        "localhost",
+        "login",
+        "logout",
+        "mail",
+        "media",
+        "me",
+        "microgram",
+        "mod",
+        "moderator",
+        "moderators",
+        "news",
+        "nobody",
+        "notifications",
+        "null",
+        "oauth",
+        "official",
+        "owner",
+        "postmaster",
+        "privacy",
+        "public",
+        "register",
+        "root",
+        "rules",
+        "search",
+        "security",
+        "server",
+        "settings",
+        "shop",
+        "signin",
+        "signup",
+        "staff",
+        "status",
+        "statuses",
+        "streaming",
+        "support",
+        "sys",
+        "sysadmin",
+        "system",
+        "tags",
+        "team",
+        "terms",
+        "undefined",
+        "users",
+        "web",
+        "webmaster",
+        "www",
+    ]
+)
+"""Names that could be taken for the server's own, or for a part of an address."""
+
+_USERNAME = re.compile(r"[A-Za-z0-9_]{1,30}")
+_LOCAL = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_EMAIL = re.compile(rf"{_LOCAL}(?:\.{_LOCAL})*@(?:{_LABEL}\.)+[a-z][a-z0-9-]{{0,61}}[a-z0-9]")
+_LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is registered. Of this only id, name and time are told to others."""
+
+    user_id: str
+    username: str
+    email: str
+    password_hash: str
+    created_at: str
+    locale: str = "en"
+    deleted: bool = False
+
+    def answers_to(self, login: str) -> bool:
+        """Whether this is the person that a name or an address in its one form means."""
+        return not self.deleted and login in (self.username.lower(), self.email)
+
+
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """Somebody who would like to register and breaks no rule, but whose name may be taken."""
+
+    username: str
+    email: str
+    password: str
+    locale: str = "en"
+
+    @property
+    def login(self) -> str:
+        """The name under which names are the same."""
+        return self.username.lower()
+
+
+def applicant(
+    username: str, email: str, password: str, *, agreement: bool, locale: str = "en"
+) -> Applicant:
+    """Check every field. Raises `BadFields` that names all that is wrong at once."""
+    mail = normal_email(email)
+    faults = {
+        "username": _username_faults(username),
+        "email": [] if _is_email(mail) else ["is not an e-mail address"],
+        "password": _password_faults(password, username, mail),
+        "agreement": [] if agreement else ["must be accepted"],
+    }
+    if any(faults.values()):
+        raise BadFields({field: found for field, found in faults.items() if found})
+    return Applicant(username, mail, password, locale if _LOCALE.fullmatch(locale) else "en")
+
+
+def normal_email(text: str) -> str:
+    """An e-mail address in the form in which addresses are the same."""
+    return text.strip().lower()
+
+
+def normal_login(text: str) -> str:
+    """What somebody types to log in, a username or an e-mail address, in its one form."""
+    return text.strip().removeprefix("@").lower()
+
+
+def normal_password(text: str) -> str:
+    """The same password however a keyboard composes its characters (NIST SP 800-63B, 5.1.1.2)."""
+    return unicodedata.normalize("NFKC", text)
+
+
+def is_username(text: str) -> bool:
+    """Whether a text has the shape of a username."""
+    return _USERNAME.fullmatch(text) is not None
+
+
+def _username_faults(username: str) -> list[str]:
+    if not username:
+        return ["can't be blank"]
+    if len(username) > 30:
+        return ["is too long (maximum is 30 characters)"]
+    if not is_username(username):
+        return ["must contain only letters, numbers and underscores"]
+    return ["is reserved"] if username.lower() in RESERVED else []
+
+
+def _is_email(mail: str) -> bool:
+    local = mail.partition("@")[0]
+    return len(mail) <= 254 and len(local) <= 64 and _EMAIL.fullmatch(mail) is not None
+
+
+def _password_faults(password: str, username: str, mail: str) -> list[str]:
+    if len(password) < 8:
+        return ["is too short (minimum is 8 characters)"]
+    if len(password) > 256:
+        return ["is too long (maximum is 256 characters)"]
+    if password.lower() in (username.lower(), mail):
+        return ["must not be the username or the e-mail address"]
+    return []

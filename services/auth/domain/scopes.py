@@ -1,0 +1,61 @@
+"""Scopes: what there is, and what covers what. The list is the Mastodon client API's.
+
+<https://docs.joinmastodon.org/api/oauth-scopes/>
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from services.auth.domain.refusals import InvalidScope
+
+_BOTH = "accounts blocks bookmarks favourites filters follows lists mutes notifications statuses"
+_READ = f"{_BOTH} search".split()
+_WRITE = f"{_BOTH} conversations media reports".split()
+_FOLLOW = ("blocks", "follows", "mutes")
+
+KNOWN = frozenset(
+    ["read", "write", "follow", "push", "profile"]
+    + [f"read:{noun}" for noun in _READ]
+    + [f"write:{noun}" for noun in _WRITE]
+)
+DEFAULT = "read"
+
+
+def parse(text: str) -> list[str]:
+    """The scopes in a text, each once, in their order.
+
+    Clients ask for `admin:…` (and, older ones, `crypto`) on the chance of getting them. Nobody gets
+    those, but to ask is no error: the answer says which scopes were given (RFC 6749, 3.3).
+    """
+    wanted = list(dict.fromkeys(text.split()))
+    unknown = [scope for scope in wanted if scope not in KNOWN and not _never_given(scope)]
+    if unknown:
+        raise InvalidScope(f"There is no scope «{unknown[0][:60]}».")
+    given = [scope for scope in wanted if scope in KNOWN]
+    if wanted and not given:
+        raise InvalidScope(f"The scope «{wanted[0][:60]}» is not given to anybody.")
+    return given
+
+
+def grant(wanted: str, held: str) -> str:
+    """What of an app's scopes a token gets. An empty wish is `read`, or all where that is not held.
+
+    Raises `InvalidScope` where more is wanted than is held.
+    """
+    ceiling = held.split()
+    asked = parse(wanted) or ([DEFAULT] if covers(ceiling, DEFAULT) else ceiling)
+    beyond = [scope for scope in asked if not covers(ceiling, scope)]
+    if beyond:
+        raise InvalidScope(f"The app is not registered for the scope «{beyond[0]}».")
+    return " ".join(asked)
+
+
+def covers(held: Iterable[str], scope: str) -> bool:
+    """Whether a scope is held, by itself or within a coarser one."""
+    section, _, noun = scope.partition(":")
+    return any(h in (scope, section) or (h == "follow" and noun in _FOLLOW) for h in held)
+
+
+def _never_given(scope: str) -> bool:
+    return scope == "crypto" or scope == "admin" or scope.startswith("admin:")

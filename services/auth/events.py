@@ -1,0 +1,22 @@
+"""What auth says: somebody registered. It hears nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.chassis.app import Service
+from services.chassis.outbox import Outbox
+from services.contracts.topics import LOGIN_REGISTERED
+
+PERSON = "person"
+"""The kind of document that is told; it is keyed by user id, so that is the event's subject."""
+
+
+def outbox(service: Service) -> Outbox:
+    """The outbox of `logins`."""
+    return service.outbox(LOGIN_REGISTERED.topic).tells(PERSON, LOGIN_REGISTERED.name, tell)
+
+
+def tell(_: str, person: dict[str, Any]) -> dict[str, Any]:
+    """What others may know of a person: neither the address nor anything of the password."""
+    return {field: person[field] for field in ("user_id", "username", "created_at", "deleted")}
