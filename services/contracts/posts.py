@@ -158,3 +158,41 @@ class Page(Model):
     accounts: dict[Id, Account]
     first: Id = ""
     last: Id = ""
+
+
+class PostVersion(Model):
+    """A post as it was from `created_at` on, until the next version."""
+
+    text: str
+    spoiler_text: str
+    sensitive: bool
+    language: str | None
+    attachments: list[Attachment]
+    created_at: str
+
+
+class Thread(Model):
+    """What is around a post: those it answers, topmost first, and those that answer it."""
+
+    ancestors: list[PostView]
+    descendants: list[PostView]
+
+
+class AttachmentEdit(Model):
+    """What somebody wants to say of their picture; `None` leaves a part as it is."""
+
+    description: str | None = Field(default=None, max_length=20_000)
+    focus: tuple[float, float] | None = None
+
+
+class Claims(Model):
+    """The pictures that a post wants to show."""
+
+    post_id: Id
+    ids: list[Id] = Field(max_length=40)
+
+
+class Portrait(Model):
+    """The file name of an avatar or header in `media`."""
+
+    name: str

@@ -1,0 +1,36 @@
+"""The limits that the owning services enforce, and that the instance announces to clients."""
+
+from __future__ import annotations
+
+CHARACTERS = 2_200
+"""Of a post's text and spoiler text together, in code points: what Instagram allows a caption."""
+
+PICTURES = 10
+"""In one post."""
+
+HASHTAGS = 30
+"""In one post: also what Instagram allows."""
+
+HASHTAG_CHARACTERS = 100
+
+MENTIONS = 50
+"""In one post."""
+
+DESCRIPTION_CHARACTERS = 1_500
+"""Of a picture's alt text: Mastodon's own limit."""
+
+PICTURE_BYTES = 16 * 1024 * 1024
+"""Of an uploaded picture, as `pictures.MAX_BYTES` in media."""
+
+PICTURE_PIXELS = 50_000_000
+"""Of an uploaded picture, as `pictures.MAX_PIXELS` in media."""
+
+DISPLAY_NAME_CHARACTERS = 30
+"""Of a profile: Mastodon's own limit, as the next three."""
+
+NOTE_CHARACTERS = 500
+
+PROFILE_FIELDS = 4
+
+PROFILE_FIELD_CHARACTERS = 255
+"""Of a field's name, and of its value."""

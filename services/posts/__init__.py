@@ -1,0 +1,1 @@
+"""Posts: made, edited, deleted, read, liked and kept."""

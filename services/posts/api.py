@@ -1,0 +1,160 @@
+"""The routes of posts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Path, Query
+
+from services.chassis.app import JSON
+from services.chassis.errors import Invalid
+from services.chassis.identity import Caller, anyone, signed_in
+from services.chassis.paging import Window
+from services.contracts.posts import (
+    EditedPost,
+    NewPost,
+    PostList,
+    PostVersion,
+    PostView,
+    Reactors,
+    Thread,
+)
+from services.posts.composer import Composer
+from services.posts.examples import EDITED_POSTS, LISTS, NEW_POSTS, REACTORS, VIEW
+from services.posts.reactions import Reactions
+from services.posts.views import Views, post_id
+
+MOST_IDS = 100
+"""How many posts can be asked for at once."""
+
+Id = Annotated[str, Path(max_length=40, examples=["116548273934401537"])]
+Reading = Annotated[Caller | None, Depends(anyone("read:statuses"))]
+Writing = Annotated[Caller, Depends(signed_in("write:statuses"))]
+Favouriting = Annotated[Caller, Depends(signed_in("write:favourites"))]
+Bookmarking = Annotated[Caller, Depends(signed_in("write:bookmarks"))]
+
+
+def window(
+    limit: Annotated[int, Query(ge=1, le=80)] = 20,
+    max_id: str | None = None,
+    since_id: str | None = None,
+    min_id: str | None = None,
+) -> Window:
+    """The window that the query parameters ask for."""
+    return Window.of(limit, max_id, since_id, min_id)
+
+
+Wanted = Annotated[Window, Depends(window)]
+
+
+def _gives(model: Any, description: str, example: Any = None) -> dict[int | str, dict[str, Any]]:
+    content = {"application/json": {"example": example}} if example is not None else {}
+    return {200: {"model": model, "description": description, "content": content}}
+
+
+A_VIEW = _gives(PostView, "The post as the caller sees it.", VIEW)
+
+
+def create_router(views: Views, composer: Composer, reactions: Reactions) -> APIRouter:
+    """All routes."""
+    router = APIRouter()
+    router.include_router(_posts(views, composer), tags=["posts"])
+    router.include_router(_reactions(views, reactions), tags=["reactions"])
+    return router
+
+
+def _posts(views: Views, composer: Composer) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/posts", responses=A_VIEW)
+    async def create(
+        new: Annotated[NewPost, Body(openapi_examples=NEW_POSTS)], caller: Writing
+    ) -> JSON:
+        """Make a post. The same idempotency key gives the same post for an hour."""
+        return JSON(await composer.create(new, caller))
+
+    @router.get("/posts", responses=_gives(list[PostView], "Those that are visible.", [VIEW]))
+    async def some(ids: Annotated[str, Query(max_length=2_200)], caller: Reading) -> JSON:
+        """Some posts by id, separated by commas, in that order; without those not visible."""
+        wanted = [post_id(id) for id in ids.split(",") if id]
+        if len(wanted) > MOST_IDS:
+            raise Invalid(f"At most {MOST_IDS} posts can be asked for at once.")
+        return JSON([seen.view() for seen in (await views.many(wanted, caller)).values()])
+
+    @router.get("/posts/{id}", responses=A_VIEW)
+    async def one(id: Id, caller: Reading) -> JSON:
+        """One post."""
+        return JSON((await views.one(id, caller)).view())
+
+    @router.put("/posts/{id}", responses=A_VIEW)
+    async def edit(
+        id: Id, wanted: Annotated[EditedPost, Body(openapi_examples=EDITED_POSTS)], caller: Writing
+    ) -> JSON:
+        """Edit one's own post; what is left out stays as it is."""
+        return JSON(await composer.edit(id, wanted, caller))
+
+    @router.delete("/posts/{id}", responses=A_VIEW)
+    async def delete(id: Id, caller: Writing) -> JSON:
+        """Delete one's own post; gives what it was."""
+        return JSON(await composer.delete(id, caller))
+
+    @router.get(
+        "/posts/{id}/history", responses=_gives(list[PostVersion], "All versions, oldest first.")
+    )
+    async def history(id: Id, caller: Reading) -> JSON:
+        """What a post was, and is. At most a hundred earlier versions are kept."""
+        return JSON(await views.history(id, caller))
+
+    @router.get("/posts/{id}/context", responses=_gives(Thread, "At most 40 up and 60 down."))
+    async def context(id: Id, caller: Reading) -> JSON:
+        """The posts that a post answers, and those that answer it, as far as they are visible."""
+        return JSON(await views.thread(id, caller))
+
+    return router
+
+
+def _reactions(views: Views, reactions: Reactions) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/posts/{id}/favourite", responses=A_VIEW)
+    async def favourite(id: Id, caller: Favouriting) -> JSON:
+        """Like a post. A repeat changes nothing."""
+        return JSON(await reactions.set("favourite", id, caller, on=True))
+
+    @router.post("/posts/{id}/unfavourite", responses=A_VIEW)
+    async def unfavourite(id: Id, caller: Favouriting) -> JSON:
+        """Take a like back. A repeat changes nothing."""
+        return JSON(await reactions.set("favourite", id, caller, on=False))
+
+    @router.post("/posts/{id}/bookmark", responses=A_VIEW)
+    async def bookmark(id: Id, caller: Bookmarking) -> JSON:
+        """Keep a post for oneself. A repeat changes nothing."""
+        return JSON(await reactions.set("bookmark", id, caller, on=True))
+
+    @router.post("/posts/{id}/unbookmark", responses=A_VIEW)
+    async def unbookmark(id: Id, caller: Bookmarking) -> JSON:
+        """Keep it no longer. A repeat changes nothing."""
+        return JSON(await reactions.set("bookmark", id, caller, on=False))
+
+    @router.get(
+        "/posts/{id}/favourited_by", responses=_gives(Reactors, "A page, newest first.", REACTORS)
+    )
+    async def favourited_by(id: Id, window: Wanted, caller: Reading) -> JSON:
+        """Who likes a post."""
+        return JSON(await views.favourited_by(id, window, caller))
+
+    @router.get("/favourites", responses=_gives(PostList, "A page, newest like first.", LISTS))
+    async def favourites(
+        window: Wanted, caller: Annotated[Caller, Depends(signed_in("read:favourites"))]
+    ) -> JSON:
+        """What the caller likes."""
+        return JSON(await views.marked("favourite", window, caller))
+
+    @router.get("/bookmarks", responses=_gives(PostList, "A page, newest bookmark first.", LISTS))
+    async def bookmarks(
+        window: Wanted, caller: Annotated[Caller, Depends(signed_in("read:bookmarks"))]
+    ) -> JSON:
+        """What the caller keeps."""
+        return JSON(await views.marked("bookmark", window, caller))
+
+    return router

@@ -1,0 +1,31 @@
+"""How the posts service is put together."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from services.chassis.app import Service
+from services.chassis.ids import Snowflakes, instant, timestamp
+from services.posts.api import create_router
+from services.posts.composer import Composer
+from services.posts.events import subscribe
+from services.posts.reactions import Reactions
+from services.posts.store import Store
+from services.posts.views import Views
+
+
+def create_app(service: Service) -> FastAPI:
+    """The posts service on its sidecar."""
+    store = Store(service)
+    views = Views(store, service.sidecar)
+    ids = Snowflakes().next
+    composer = Composer(
+        store,
+        views,
+        service.sidecar,
+        ids=ids,
+        moment=lambda id: timestamp(instant(id)),
+        now=timestamp,
+    )
+    subscribe(service, store)
+    return service.create_app(create_router(views, composer, Reactions(store, views, ids=ids)))

@@ -1,0 +1,212 @@
+"""Posts are made, edited and deleted: what must be asked of others, and in which order.
+
+The order of making one: first all that can be refused, then the key's intent decides the id, then
+the pictures are claimed for that id, then one compare-and-swap. Whatever dies in between, the same
+request can be made again, and makes the post once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+from pydantic import TypeAdapter
+
+from services.chassis.errors import NotFound, Unavailable
+from services.chassis.identity import Caller
+from services.chassis.sidecar import Sidecar
+from services.contracts.posts import EditedPost, NewPost
+from services.posts.domain.posts import (
+    Draft,
+    Edit,
+    Mention,
+    Picture,
+    Post,
+    Stale,
+    compose,
+    create,
+    edited,
+    no_such_post,
+    snapshot,
+    tombstone,
+)
+from services.posts.store import History, Intent, Store
+from services.posts.views import Views, post_id, view_of
+
+EDITS_AT_ONCE = 4
+"""How often an edit is decided anew, because others edit the same post."""
+
+_PICTURES = TypeAdapter(tuple[Picture, ...])
+
+
+class Composer:
+    """Makes, edits and deletes posts. `ids`, `moment` and `now` are the clock."""
+
+    def __init__(
+        self,
+        store: Store,
+        views: Views,
+        sidecar: Sidecar,
+        *,
+        ids: Callable[[], str],
+        moment: Callable[[str], str],
+        now: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._views = views
+        self._sidecar = sidecar
+        self._ids = ids
+        self._moment = moment
+        self._now = now
+
+    # ── making ──────────────────────────────────────────────────────────────────────────────
+
+    async def create(self, new: NewPost, caller: Caller) -> dict[str, Any]:
+        """Make a post; the `PostView` of it. Two state calls, with an idempotency key three."""
+        draft = Draft.of(
+            new.text,
+            spoiler_text=new.spoiler_text,
+            visibility=new.visibility,
+            sensitive=new.sensitive,
+            language=new.language,
+            pictures=new.media_ids,
+        )
+        parent, mentions = await asyncio.gather(
+            self._parent(new.in_reply_to_id, caller), self._mentions(draft.names, caller)
+        )
+        fingerprint = _fingerprint(new) if new.idempotency_key else ""
+        id = await self._decide_id(new.idempotency_key, caller)
+        post = compose(
+            draft,
+            id=id,
+            author=caller.user_id,
+            now=self._moment(id),
+            parent=parent,
+            mentions=mentions,
+            attachments=await self._claim(id, draft.pictures, caller),
+            application=new.application,
+            fingerprint=fingerprint,
+        )
+        made = await self._store.posts.update(id, lambda there: create(there, post), fresh=True)
+        if made is not post:  # made by an earlier request with the same key
+            return (await self._views.one(id, caller)).view()
+        return view_of(post, 1)
+
+    async def _parent(self, id: str | None, caller: Caller) -> Post | None:
+        return (await self._views.open_to(id, caller)).post if id else None
+
+    async def _mentions(self, names: Sequence[str], caller: Caller) -> tuple[Mention, ...]:
+        """Those of some names that are somebody's; the others are just text."""
+        if not names:
+            return ()
+        reply = await self._sidecar.invoke(
+            "users",
+            "lookups",
+            method="POST",
+            json={"usernames": list(names)},
+            token=caller.token if caller.may("read:accounts") else "",
+        )
+        found = {name.lower(): account["profile"] for name, account in reply.json().items()}
+        return tuple(
+            Mention(found[name]["id"], found[name]["username"]) for name in names if name in found
+        )
+
+    async def _decide_id(self, key: str, caller: Caller) -> str:
+        """The id of the post that a request makes: for the same key always the same."""
+        intent = Intent(self._ids())
+        if not key:
+            return intent.post_id
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        kept = await self._store.intents.update(
+            f"{caller.user_id}:{digest}", lambda there: there or intent, fresh=True
+        )
+        return (kept or intent).post_id
+
+    async def _claim(self, id: str, pictures: Sequence[str], caller: Caller) -> tuple[Picture, ...]:
+        if not pictures:
+            return ()
+        reply = await self._sidecar.invoke(
+            "media",
+            "claims",
+            method="POST",
+            json={"post_id": id, "ids": list(pictures)},
+            token=caller.token,
+        )
+        return _PICTURES.validate_python(reply.json())
+
+    # ── editing ─────────────────────────────────────────────────────────────────────────────
+
+    async def edit(self, id: str, wanted: EditedPost, caller: Caller) -> dict[str, Any]:
+        """Edit a post; the `PostView` of it. Seven state calls."""
+        edit = Edit(
+            text=wanted.text,
+            spoiler_text=wanted.spoiler_text,
+            sensitive=wanted.sensitive,
+            language=wanted.language,
+            pictures=None if wanted.media_ids is None else tuple(wanted.media_ids),
+        )
+        for _ in range(EDITS_AT_ONCE):
+            seen = await self._views.own(id, caller)
+            try:
+                await self._edit(seen.post, edit, caller)
+            except Stale:
+                continue
+            return (await self._views.own(id, caller)).view()
+        raise Unavailable("The post is being edited by others. Try again.")
+
+    async def _edit(self, post: Post, edit: Edit, caller: Caller) -> None:
+        draft = edit.draft(post)
+        mentions, attachments = post.mentions, post.attachments
+        if draft.text != post.text:
+            mentions = await self._mentions(draft.names, caller)
+        if edit.pictures is not None:
+            attachments = await self._claim(post.id, draft.pictures, caller)
+        now = self._now()
+
+        def decide(there: Post | None) -> Post:
+            return edited(
+                there,
+                draft,
+                revision=post.revision,
+                now=now,
+                mentions=mentions,
+                attachments=attachments,
+            )
+
+        if decide(post) == post:
+            return
+        await self._store.histories.update(
+            post.id,
+            lambda history: (history or History()).adding(post.revision, snapshot(post)),
+        )
+        try:
+            await self._store.posts.update(post.id, decide)
+        except NotFound:  # deleted meanwhile, and its history perhaps before we wrote it
+            await self._store.histories.delete(post.id)
+            raise
+
+    # ── deleting ────────────────────────────────────────────────────────────────────────────
+
+    async def delete(self, id: str, caller: Caller) -> dict[str, Any]:
+        """Delete a post; the `PostView` of what it was, or of its tombstone if it is a repeat."""
+        try:
+            seen = await self._views.own(id, caller)
+        except NotFound:
+            return await self._deleted(post_id(id), caller)
+        await self._store.posts.update(seen.post.id, lambda post: tombstone(post) if post else None)
+        return seen.view()
+
+    async def _deleted(self, id: str, caller: Caller) -> dict[str, Any]:
+        doc = await self._store.posts.load(id)
+        if doc is None or doc.value.author != caller.user_id or not doc.value.deleted:
+            raise no_such_post()
+        return view_of(doc.value, doc.version)
+
+
+def _fingerprint(new: NewPost) -> str:
+    """Tells a repeated request from another one that uses the same key."""
+    body = orjson.dumps(new.model_dump(exclude={"idempotency_key"}), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(body).hexdigest()[:32]

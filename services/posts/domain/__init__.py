@@ -1,0 +1,1 @@
+"""The rules of posts, in plain Python: `text`, `posts`, `marks`, `visibility`, `threads`."""

@@ -1,0 +1,83 @@
+"""What one person did with one post, and how lists of it are made to agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+PAST = 8
+"""How many ids a reaction may have had: who toggles more often keeps the last place in lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """A favourite or a bookmark.
+
+    `id` is its place in lists. A reaction that is made anew gets a new one; `past` remembers the
+    others, since a late or repeated handler may still put one of them into a list.
+    """
+
+    on: bool = False
+    id: str = ""
+    past: tuple[str, ...] = ()
+
+    def set(self, id: str) -> Reaction:
+        """Made; a repeat changes nothing."""
+        if self.on:
+            return self
+        if not self.id or len(self.past) >= PAST:
+            return replace(self, on=True, id=self.id or id)
+        return Reaction(on=True, id=id, past=(*self.past, self.id))
+
+    def unset(self) -> Reaction:
+        """Taken back; a repeat changes nothing."""
+        return replace(self, on=False) if self.on else self
+
+    @property
+    def place(self) -> str:
+        """Its id while it is made, else nothing."""
+        return self.id if self.on else ""
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """The ids that no list may hold."""
+        return self.past if self.on or not self.id else (*self.past, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What one person did with one post: the truth that all lists and counts follow."""
+
+    user: str
+    post: str
+    favourite: Reaction = Reaction()
+    bookmark: Reaction = Reaction()
+
+
+def public(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What others hear of a mark, from its document as JSON."""
+    favourite, bookmark = data["favourite"], data["bookmark"]
+    return {
+        "user": data["user"],
+        "post": data["post"],
+        "favourited": favourite["on"],
+        "favourite_id": favourite["id"] if favourite["on"] else "",
+        "bookmarked": bookmark["on"],
+        "bookmark_id": bookmark["id"] if bookmark["on"] else "",
+    }
+
+
+def total_for(head: Mapping[str, Any] | None, favourite: Reaction) -> int:
+    """How many like a post, as its list says, and as somebody knows of themself.
+
+    The list follows the marks a moment later; who has just liked a post shall see it counted.
+    """
+    if head is None:
+        return 1 if favourite.on else 0
+    total: int = head["total"]
+    recent = {row[0] for row in head["recent"]}
+    if favourite.on:
+        sealed = head["spans"][0]["high"] if head["spans"] else ""
+        return total + (favourite.id not in recent and favourite.id > sealed)
+    return total - any(id in recent for id in favourite.gone)

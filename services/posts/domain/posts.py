@@ -1,0 +1,306 @@
+"""A post: how it comes to be, is edited, and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+from services.chassis.errors import Duplicate, Forbidden, Invalid, NotFound
+from services.contracts import limits
+from services.posts.domain.text import hashtags, language_code, mentioned, tidy
+
+Visibility = Literal["public", "unlisted", "private", "direct"]
+
+PATH = 40
+"""How many of the posts above it a reply remembers: what a thread shows (Mastodon's number)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Pixels."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture as media described it when the post claimed it."""
+
+    id: str
+    owner: str
+    mime: str
+    original: str
+    small: str
+    original_size: Size
+    small_size: Size
+    blurhash: str
+    description: str = ""
+    focus: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Somebody who is named in a post."""
+
+    id: str
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A post. Others hear of everything but the last three.
+
+    `path` are the ids of the posts above it, topmost first; `revision` grows with each edit;
+    `fingerprint` tells a repeated request from another one with the same key.
+    """
+
+    id: str
+    author: str
+    created_at: str
+    text: str = ""
+    spoiler_text: str = ""
+    visibility: Visibility = "public"
+    sensitive: bool = False
+    language: str | None = None
+    attachments: tuple[Picture, ...] = ()
+    tags: tuple[str, ...] = ()
+    mentions: tuple[Mention, ...] = ()
+    in_reply_to_id: str | None = None
+    in_reply_to_account_id: str | None = None
+    application: str = ""
+    edited_at: str | None = None
+    deleted: bool = False
+    path: tuple[str, ...] = ()
+    revision: int = 1
+    fingerprint: str = ""
+
+
+PRIVATE_FIELDS = frozenset({"path", "revision", "fingerprint"})
+PUBLIC_FIELDS = tuple(field.name for field in fields(Post) if field.name not in PRIVATE_FIELDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What somebody wants to post, held against the rules; what it refers to is not known yet."""
+
+    text: str
+    spoiler_text: str
+    visibility: Visibility
+    sensitive: bool
+    language: str | None
+    pictures: tuple[str, ...]
+    tags: tuple[str, ...]
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        text: str,
+        *,
+        spoiler_text: str = "",
+        visibility: Visibility | None = None,
+        sensitive: bool = False,
+        language: str | None = None,
+        pictures: Iterable[str] = (),
+    ) -> Draft:
+        """A draft that keeps the rules. Raises `Invalid`."""
+        text, spoiler = tidy(text), tidy(spoiler_text)
+        chosen = tuple(dict.fromkeys(pictures))
+        _check_length(text, spoiler)
+        _check_pictures(chosen)
+        _check_content(text, chosen)
+        return cls(
+            text=text,
+            spoiler_text=spoiler,
+            visibility=visibility or "public",
+            sensitive=sensitive or bool(spoiler),
+            language=language_code(language),
+            pictures=chosen,
+            tags=hashtags(text),
+            names=mentioned(text),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What somebody wants a post to be; `None` leaves a part as it is."""
+
+    text: str | None = None
+    spoiler_text: str | None = None
+    sensitive: bool | None = None
+    language: str | None = None
+    pictures: tuple[str, ...] | None = None
+
+    def draft(self, post: Post) -> Draft:
+        """The whole of what the post is to be. Raises `Invalid`."""
+        kept = tuple(picture.id for picture in post.attachments)
+        return Draft.of(
+            post.text if self.text is None else self.text,
+            spoiler_text=post.spoiler_text if self.spoiler_text is None else self.spoiler_text,
+            visibility=post.visibility,
+            sensitive=post.sensitive if self.sensitive is None else self.sensitive,
+            language=post.language if self.language is None else self.language,
+            pictures=kept if self.pictures is None else self.pictures,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A post as it was from a moment on."""
+
+    text: str
+    spoiler_text: str
+    sensitive: bool
+    language: str | None
+    attachments: tuple[Picture, ...]
+    created_at: str
+
+
+def compose(
+    draft: Draft,
+    *,
+    id: str,
+    author: str,
+    now: str,
+    parent: Post | None = None,
+    mentions: tuple[Mention, ...] = (),
+    attachments: tuple[Picture, ...] = (),
+    application: str = "",
+    fingerprint: str = "",
+) -> Post:
+    """A post from a draft and what it refers to."""
+    return Post(
+        id=id,
+        author=author,
+        created_at=now,
+        text=draft.text,
+        spoiler_text=draft.spoiler_text,
+        visibility=draft.visibility,
+        sensitive=draft.sensitive,
+        language=draft.language,
+        attachments=attachments,
+        tags=draft.tags,
+        mentions=mentions,
+        in_reply_to_id=parent.id if parent else None,
+        in_reply_to_account_id=parent.author if parent else None,
+        application=application,
+        path=(*parent.path, parent.id)[-PATH:] if parent else (),
+        fingerprint=fingerprint,
+    )
+
+
+def create(existing: Post | None, post: Post) -> Post:
+    """The post that is there after creating one, perhaps again.
+
+    Raises `Invalid` if the key of the request was used for another one, `NotFound` if the post
+    was made and deleted, `Duplicate` if the id is taken.
+    """
+    if existing is None:
+        return post
+    if existing.author != post.author or not post.fingerprint:
+        raise Duplicate("The id of the new post is taken. Try again.")
+    if existing.deleted:
+        raise NotFound("The post that was made with this idempotency key is deleted.")
+    if existing.fingerprint != post.fingerprint:
+        raise Invalid("This idempotency key was used for another post.", code="key_reused")
+    return existing
+
+
+def edited(
+    post: Post | None,
+    draft: Draft,
+    *,
+    revision: int,
+    now: str,
+    mentions: tuple[Mention, ...],
+    attachments: tuple[Picture, ...],
+) -> Post:
+    """A post after an edit; the same post if the edit changes nothing.
+
+    Raises `Stale` if it is not at the revision any more that the edit was made from.
+    """
+    if post is None or post.deleted:
+        raise no_such_post()
+    if post.revision != revision:
+        raise Stale
+    new = replace(
+        post,
+        text=draft.text,
+        spoiler_text=draft.spoiler_text,
+        sensitive=draft.sensitive,
+        language=draft.language,
+        attachments=attachments,
+        tags=draft.tags,
+        mentions=mentions,
+    )
+    return post if new == post else replace(new, edited_at=now, revision=revision + 1)
+
+
+def tombstone(post: Post) -> Post:
+    """What is left of a deleted post: where it was, and that it was; nothing of what it said."""
+    if post.deleted:
+        return post
+    return replace(
+        post,
+        text="",
+        spoiler_text="",
+        sensitive=False,
+        language=None,
+        attachments=(),
+        tags=(),
+        mentions=(),
+        application="",
+        deleted=True,
+    )
+
+
+def snapshot(post: Post) -> Version:
+    """A post as it is now, for its history."""
+    return Version(
+        post.text,
+        post.spoiler_text,
+        post.sensitive,
+        post.language,
+        post.attachments,
+        post.edited_at or post.created_at,
+    )
+
+
+def check_author(post: Post, user: str) -> None:
+    """Raises `Forbidden` for somebody else's post."""
+    if post.author != user:
+        raise Forbidden("This is somebody else's post.")
+
+
+def public(data: dict[str, Any]) -> dict[str, Any]:
+    """What others hear of a post, from its document as JSON."""
+    return {name: value for name, value in data.items() if name not in PRIVATE_FIELDS}
+
+
+class Stale(Exception):
+    """The post was edited since it was read: decide again."""
+
+
+def no_such_post() -> NotFound:
+    """Not there and not visible are told apart by nobody."""
+    return NotFound("There is no such post.")
+
+
+def _check_length(text: str, spoiler: str) -> None:
+    length = len(text) + len(spoiler)
+    if length > limits.CHARACTERS:
+        raise Invalid(
+            f"The text has {length} characters; at most {limits.CHARACTERS} are possible."
+        )
+
+
+def _check_pictures(pictures: tuple[str, ...]) -> None:
+    if len(pictures) > limits.PICTURES:
+        raise Invalid(f"A post can have at most {limits.PICTURES} pictures.")
+
+
+def _check_content(text: str, pictures: tuple[str, ...]) -> None:
+    if not text and not pictures:
+        raise Invalid("A post needs a text or a picture.")

@@ -1,0 +1,48 @@
+"""Who may see a post."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from services.posts.domain.posts import Post
+
+
+class Sight(Enum):
+    """Whether somebody sees a post: `ASK` where it depends on how the author stands to them."""
+
+    YES = "yes"
+    NO = "no"
+    ASK = "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """How a viewer and an author stand to each other."""
+
+    follows: bool = False
+    blocked: bool = False
+
+
+def sight(post: Post, viewer: str) -> Sight:
+    """Whether somebody (nobody in particular, if empty) sees a post.
+
+    Public posts are there for everybody, also for those whom the author blocks: they can sign out.
+    """
+    if post.deleted:
+        return Sight.NO
+    if post.visibility in ("public", "unlisted") or post.author == viewer:
+        return Sight.YES
+    if not viewer or (post.visibility == "direct" and not is_mentioned(post, viewer)):
+        return Sight.NO
+    return Sight.ASK
+
+
+def sees(post: Post, viewer: str, relation: Relation) -> bool:
+    """The answer where `sight` said `ASK`."""
+    return not relation.blocked and (relation.follows or is_mentioned(post, viewer))
+
+
+def is_mentioned(post: Post, viewer: str) -> bool:
+    """Whether a post names somebody."""
+    return any(mention.id == viewer for mention in post.mentions)

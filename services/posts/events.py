@@ -1,0 +1,95 @@
+"""What posts hears: its own news, from which it makes its lists.
+
+Every handler is level-triggered: it reads the truth, makes the lists agree with it, and reads the
+truth again. So whichever of two handlers ends last has seen the newest truth, whatever order the
+news came in, and one that dies on the way is called again.
+"""
+
+from __future__ import annotations
+
+from services.chassis.app import Service
+from services.chassis.errors import Unavailable
+from services.chassis.inbox import Event, Poison
+from services.chassis.segments import SegmentedLists
+from services.contracts.topics import MARK_CHANGED, POST_CHANGED
+from services.posts.domain.marks import Mark, Reaction
+from services.posts.domain.posts import Post
+from services.posts.store import Store
+
+TURNS = 8
+"""How often the truth may change under a handler before it asks to be called again later."""
+
+
+def subscribe(service: Service, store: Store) -> None:
+    """Hear the service's own posts and marks."""
+    projections = Projections(store)
+    service.hear(MARK_CHANGED.topic, MARK_CHANGED.producer, projections.mark_changed)
+    service.hear(POST_CHANGED.topic, POST_CHANGED.producer, projections.post_changed)
+
+
+class Projections:
+    """Makes the lists agree with posts and marks."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def mark_changed(self, event: Event) -> None:
+        """Six to eight state calls for a new favourite, in the background."""
+        if event.type != MARK_CHANGED.name:
+            return
+        if event.subject.count(":") != 1:
+            raise Poison(f"«{event.subject}» is not the id of a mark.")
+        mark = await self._store.marks.get(event.subject)
+        for _ in range(TURNS):
+            if mark is None:
+                return
+            await self._follow_mark(mark)
+            now = await self._store.marks.get(event.subject)
+            if now == mark:
+                return
+            mark = now
+        raise Unavailable(f"The mark {event.subject} keeps changing.")
+
+    async def post_changed(self, event: Event) -> None:
+        """Three to seven state calls for a new post, in the background."""
+        if event.type != POST_CHANGED.name:
+            return
+        post = await self._store.posts.get(event.subject)
+        if post is None:
+            return
+        await self._follow_post(post)
+        if post.deleted:
+            await self._store.histories.delete(post.id)
+            return
+        now = await self._store.posts.get(event.subject)
+        if now is not None and now.deleted:  # nothing else that lists show can change
+            await self._follow_post(now)
+            await self._store.histories.delete(post.id)
+
+    async def _follow_mark(self, mark: Mark) -> None:
+        store, user, post = self._store, mark.user, mark.post
+        await _follow(store.favouriters, post, mark.favourite, user)
+        await _follow(store.favourites, user, mark.favourite, post)
+        await _follow(store.bookmarks, user, mark.bookmark, post)
+
+    async def _follow_post(self, post: Post) -> None:
+        if post.visibility != "direct":
+            await _agree(self._store.authored, post.author, [post.id], post.deleted)
+        if post.in_reply_to_id:
+            row = [post.id, post.author]
+            await _agree(self._store.replies, post.in_reply_to_id, row, post.deleted)
+
+
+async def _follow(lists: SegmentedLists, id: str, reaction: Reaction, other: str) -> None:
+    """Make a list hold a reaction at its place, and at no other."""
+    if reaction.gone:
+        await lists.remove(id, reaction.gone)
+    if reaction.place:
+        await lists.insert(id, [[reaction.place, other]])
+
+
+async def _agree(lists: SegmentedLists, id: str, row: list[str], is_gone: bool) -> None:
+    if is_gone:
+        await lists.remove(id, [row[0]])
+    else:
+        await lists.insert(id, [row])

@@ -1,0 +1,155 @@
+"""What posts keeps.
+
+post:POST                   a post; others hear of it on `posts`
+mark:USER:POST              what somebody did with a post; others hear of it on `marks`
+history:POST                what a post was before its edits
+idempotency:USER:KEY        which post a request makes, for an hour
+favouriters:POST            [favourite id, user], by whom a post is liked; its total goes to others
+favourites:USER             [favourite id, post]
+bookmarks:USER              [bookmark id, post]
+authored:USER               [post], all but direct ones; its total goes to others
+replies:POST                [post, author]
+
+The last five are segmented lists, made from `post` and `mark` by hearing of them (`events.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from services.chassis.app import Service
+from services.chassis.documents import Doc
+from services.chassis.segments import SegmentedLists, total_of
+from services.chassis.sidecar import ABSENT, Entry
+from services.contracts import topics
+from services.posts.domain import marks as mark_rules
+from services.posts.domain import posts as post_rules
+from services.posts.domain.marks import Mark
+from services.posts.domain.posts import Post, Version
+
+KEY_LIFE = 3600
+"""For how long, in seconds, an idempotency key is remembered: Mastodon's own number."""
+
+VERSIONS = 100
+"""How many earlier versions of a post are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Which post a request with an idempotency key makes."""
+
+    post_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The earlier versions of a post with their revisions, oldest first."""
+
+    versions: tuple[tuple[int, Version], ...] = ()
+
+    def adding(self, revision: int, version: Version) -> History:
+        """With a version; each revision is written once, and the oldest go."""
+        known = dict(self.versions)
+        if revision in known:
+            return self
+        return History(tuple(sorted({**known, revision: version}.items())[-VERSIONS:]))
+
+    def before(self, revision: int) -> list[Version]:
+        """What the post was before a revision, oldest first."""
+        return [version for kept, version in self.versions if kept < revision]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A post with all that is shown beside it; the heads of lists as they lie in the store."""
+
+    doc: Doc[Post] | None
+    favouriters: Entry
+    replies: Entry
+    mark: Mark | None
+
+    @property
+    def post(self) -> Post | None:
+        return self.doc.value if self.doc else None
+
+
+class Store:
+    """The documents and lists of posts."""
+
+    def __init__(self, service: Service) -> None:
+        self.state = service.sidecar
+        self.posts = service.collection(
+            "post",
+            Post,
+            outbox=service.outbox(topics.POST_CHANGED.topic).tells(
+                "post", topics.POST_CHANGED.name, lambda _, data: post_rules.public(data)
+            ),
+        )
+        self.marks = service.collection(
+            "mark",
+            Mark,
+            outbox=service.outbox(topics.MARK_CHANGED.topic).tells(
+                "mark", topics.MARK_CHANGED.name, lambda _, data: mark_rules.public(data)
+            ),
+        )
+        self.histories = service.collection("history", History)
+        self.intents = service.collection("idempotency", Intent, ttl=KEY_LIFE)
+        self.favouriters = SegmentedLists(
+            self.state,
+            "favouriters",
+            outbox=service.outbox(topics.FAVOURITES_COUNTED.topic).tells(
+                "favouriters", topics.FAVOURITES_COUNTED.name, _favourites_counted
+            ),
+        )
+        self.authored = SegmentedLists(
+            self.state,
+            "authored",
+            outbox=service.outbox(topics.POSTS_COUNTED.topic).tells(
+                "authored", topics.POSTS_COUNTED.name, _posts_counted
+            ),
+        )
+        self.favourites = SegmentedLists(self.state, "favourites")
+        self.bookmarks = SegmentedLists(self.state, "bookmarks")
+        self.replies = SegmentedLists(self.state, "replies")
+
+    async def records(self, ids: list[str], viewer: str) -> dict[str, Record]:
+        """Posts with all that is shown beside them. One state call, however many."""
+        post, mark = self.posts.key, self.marks.key
+        likes, replies = self.favouriters.heads.key, self.replies.heads.key
+        keys = [key(id) for id in ids for key in (post, likes, replies)]
+        if viewer:
+            keys += [mark(f"{viewer}:{id}") for id in ids]
+        rows = await self.state.get_many(keys)
+
+        def record(id: str) -> Record:
+            marked = self.marks.open(rows.get(mark(f"{viewer}:{id}"), ABSENT))
+            return Record(
+                doc=self.posts.open(rows.get(post(id), ABSENT)),
+                favouriters=rows.get(likes(id), ABSENT),
+                replies=rows.get(replies(id), ABSENT),
+                mark=marked.value if marked else None,
+            )
+
+        return {id: record(id) for id in ids}
+
+    async def versions(self, post: Post) -> list[Version]:
+        """What a post was and is, oldest first. One state call."""
+        history = await self.histories.get(post.id) or History()
+        return [*history.before(post.revision), post_rules.snapshot(post)]
+
+
+def data_of(head: Entry) -> dict[str, Any] | None:
+    """The head of a list, as JSON: unlike a `Head`, it costs nothing to take a total from."""
+    data: dict[str, Any] | None = head.value["data"] if head.value else None
+    return data
+
+
+def _favourites_counted(id: str, head: Any) -> dict[str, Any]:
+    return {"post": id, "total": total_of(head)}
+
+
+def _posts_counted(id: str, head: Any) -> dict[str, Any]:
+    newest = head["recent"][0][0] if head["recent"] else ""
+    sealed = head["spans"][0]["high"] if head["spans"] else ""
+    return {"account": id, "total": total_of(head), "last_post": max(newest, sealed)}

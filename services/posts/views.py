@@ -1,0 +1,237 @@
+"""What somebody sees of posts: the one place where visibility is enforced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.chassis.errors import Forbidden
+from services.chassis.identity import Caller
+from services.chassis.paging import Row, Window, normal
+from services.chassis.segments import Head, SegmentedLists
+from services.chassis.sidecar import Sidecar
+from services.posts.domain.marks import Mark, Reaction, total_for
+from services.posts.domain.posts import PUBLIC_FIELDS, Post, no_such_post
+from services.posts.domain.threads import DEPTH, DESCENDANTS, in_reading_order
+from services.posts.domain.visibility import Relation, Sight, sees, sight
+from services.posts.store import Record, Store, data_of
+
+ROUNDS = 5
+"""How many pages of a list are looked through for one that has something to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A post that somebody may see, with all that is shown beside it."""
+
+    post: Post
+    version: int
+    record: Record
+
+    @property
+    def mark(self) -> Mark | None:
+        return self.record.mark
+
+    def view(self, mark: Mark | None = None) -> dict[str, Any]:
+        """The `PostView`; with a mark that is newer than the one that was read."""
+        mark = mark or self.mark
+        favourite = mark.favourite if mark else Reaction()
+        replies = data_of(self.record.replies)
+        return view_of(
+            self.post,
+            self.version,
+            favourites=total_for(data_of(self.record.favouriters), favourite),
+            replies=replies["total"] if replies else 0,
+            mark=mark,
+        )
+
+
+def view_of(
+    post: Post, version: int, *, favourites: int = 0, replies: int = 0, mark: Mark | None = None
+) -> dict[str, Any]:
+    """A `PostView` as it goes on the wire."""
+    return {
+        "post": {name: getattr(post, name) for name in PUBLIC_FIELDS},
+        "version": version,
+        "counts": {"favourites": favourites, "reblogs": 0, "replies": replies},
+        "favourited": mark is not None and mark.favourite.on,
+        "bookmarked": mark is not None and mark.bookmark.on,
+    }
+
+
+class Relations:
+    """How authors stand to one caller: asked of users once, and only where it matters."""
+
+    def __init__(self, sidecar: Sidecar, caller: Caller | None) -> None:
+        self._sidecar = sidecar
+        self._caller = caller
+        self._known: dict[str, Relation] = {}
+
+    async def of(self, authors: Iterable[str]) -> dict[str, Relation]:
+        """One invocation for those that are not known yet; strangers where the token is silent."""
+        new = sorted(set(authors) - self._known.keys())
+        if new and self._caller is not None:
+            self._known |= dict.fromkeys(new, Relation()) | await self._ask(self._caller, new)
+        return self._known
+
+    async def _ask(self, caller: Caller, authors: list[str]) -> dict[str, Relation]:
+        if not caller.may("read:follows"):
+            return {}
+        reply = await self._sidecar.invoke(
+            "users", "relationships", token=caller.token, params={"ids": ",".join(authors)}
+        )
+        return {
+            row["id"]: Relation(follows=row["following"], blocked=row["blocked_by"])
+            for row in reply.json()
+        }
+
+
+class Views:
+    """Reads posts as somebody may see them."""
+
+    def __init__(self, store: Store, sidecar: Sidecar) -> None:
+        self._store = store
+        self._sidecar = sidecar
+
+    async def one(self, id: str, caller: Caller | None) -> Seen:
+        """A post. Raises `NotFound`. One state call; for private posts one invocation too."""
+        id = post_id(id)
+        seen = await self.many([id], caller)
+        if id not in seen:
+            raise no_such_post()
+        return seen[id]
+
+    async def own(self, id: str, caller: Caller) -> Seen:
+        """A post to change. Raises `NotFound`, or `Forbidden` for somebody else's."""
+        seen = await self.one(id, caller)
+        if seen.post.author != caller.user_id:
+            raise Forbidden("This is somebody else's post.")
+        return seen
+
+    async def open_to(self, id: str, caller: Caller) -> Seen:
+        """A post to react to: also hidden from those whom its author blocks. Raises `NotFound`."""
+        relations = Relations(self._sidecar, caller)
+        id = post_id(id)
+        seen = (await self.many([id], caller, relations)).get(id)
+        if seen is None:
+            raise no_such_post()
+        author = seen.post.author
+        if author != caller.user_id and (await relations.of([author]))[author].blocked:
+            raise no_such_post()
+        return seen
+
+    async def many(
+        self, ids: Sequence[str], caller: Caller | None, relations: Relations | None = None
+    ) -> dict[str, Seen]:
+        """Those of some posts that are visible. One state call, and at most one invocation."""
+        viewer = caller.user_id if caller else ""
+        records = await self._store.records(list(dict.fromkeys(ids)), viewer)
+        found = {id: (doc, record) for id, record in records.items() if (doc := record.doc)}
+        sights = {id: sight(doc.value, viewer) for id, (doc, _) in found.items()}
+        asked = [doc.value.author for id, (doc, _) in found.items() if sights[id] is Sight.ASK]
+        known = await (relations or Relations(self._sidecar, caller)).of(asked)
+        return {
+            id: Seen(doc.value, doc.version, record)
+            for id, (doc, record) in found.items()
+            if sights[id] is Sight.YES
+            or (sights[id] is Sight.ASK and sees(doc.value, viewer, known[doc.value.author]))
+        }
+
+    async def history(self, id: str, caller: Caller | None) -> list[Any]:
+        """All versions of a post, oldest first. Two state calls."""
+        seen = await self.one(id, caller)
+        return await self._store.versions(seen.post)
+
+    # ── lists ───────────────────────────────────────────────────────────────────────────────
+
+    async def favourited_by(
+        self, id: str, window: Window, caller: Caller | None
+    ) -> dict[str, list[str]]:
+        """Who likes a post. One state call, or two beyond the newest hundred."""
+        seen = await self.one(id, caller)
+        lists = self._store.favouriters
+        doc = lists.heads.open(seen.record.favouriters)
+        rows = await lists.read(doc.value if doc else Head(), window)
+        return {"ids": [row[0] for row in rows], "accounts": [row[1] for row in rows]}
+
+    async def marked(self, kind: str, window: Window, caller: Caller) -> dict[str, list[Any]]:
+        """What somebody likes or keeps, newest first. Two state calls, or three further down.
+
+        A page on which nothing is visible any more is passed over, since an empty one would end
+        the list.
+        """
+        lists = self._store.favourites if kind == "favourite" else self._store.bookmarks
+        for _ in range(ROUNDS):
+            rows = await lists.page(caller.user_id, window)
+            shown = await self._shown(kind, rows, caller)
+            if shown["ids"] or len(rows) < window.limit:
+                break
+            window = _beyond(window, rows)
+        return shown
+
+    async def _shown(self, kind: str, rows: list[Row], caller: Caller) -> dict[str, list[Any]]:
+        seen = await self.many([row[1] for row in rows], caller) if rows else {}
+        kept = [row for row in rows if row[1] in seen and _is_still(kind, row[0], seen[row[1]])]
+        return {
+            "ids": [row[0] for row in kept],
+            "views": [seen[row[1]].view() for row in kept],
+        }
+
+    # ── threads ─────────────────────────────────────────────────────────────────────────────
+
+    async def thread(self, id: str, caller: Caller | None) -> dict[str, list[Any]]:
+        """What is above and below a post: 40 up, 60 down. Two state calls, one for each level."""
+        seen = await self.one(id, caller)
+        relations = Relations(self._sidecar, caller)
+        path = seen.post.path
+        above = await self.many(path, caller, relations) if path else {}
+        return {
+            "ancestors": [above[id].view() for id in path if id in above],
+            "descendants": await self._below(seen, caller, relations),
+        }
+
+    async def _below(self, root: Seen, caller: Caller | None, relations: Relations) -> list[Any]:
+        found: dict[str, Seen] = {}
+        level = [root]
+        for _ in range(DEPTH):
+            ids = await self._replies_to(level, DESCENDANTS - len(found))
+            if not ids:
+                break
+            below = await self.many(ids, caller, relations)
+            found |= below
+            level = list(below.values())
+        posts = in_reading_order(root.post.id, (seen.post for seen in found.values()))
+        return [found[post.id].view() for post in posts]
+
+    async def _replies_to(self, level: list[Seen], room: int) -> list[str]:
+        """The oldest replies to each of some posts, as far as there is room."""
+        ids: list[str] = []
+        for seen in level:
+            if len(ids) >= room:
+                break
+            rows = await self._oldest(self._store.replies, seen, room - len(ids))
+            ids += [row[0] for row in reversed(rows)]
+        return ids
+
+    async def _oldest(self, lists: SegmentedLists, seen: Seen, limit: int) -> list[Row]:
+        doc = lists.heads.open(seen.record.replies)
+        return await lists.read(doc.value, Window(limit, min_id="0")) if doc else []
+
+
+def post_id(id: str) -> str:
+    """An id as it is kept. Raises `NotFound` for what cannot be one."""
+    if not (id.isascii() and id.isdigit() and len(id) <= 20):
+        raise no_such_post()
+    return normal(id)
+
+
+def _is_still(kind: str, id: str, seen: Seen) -> bool:
+    mark = seen.mark or Mark("", "")
+    return (mark.favourite if kind == "favourite" else mark.bookmark).place == id
+
+
+def _beyond(window: Window, rows: list[Row]) -> Window:
+    if window.upwards:
+        return Window(window.limit, window.max_id, window.since_id, rows[0][0])
+    return Window(window.limit, rows[-1][0], window.since_id, window.min_id)
