@@ -1,0 +1,1 @@
+"""Media: uploaded pictures, made safe, and the files they lie in."""

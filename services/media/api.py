@@ -1,0 +1,178 @@
+"""The routes of media."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Depends, Path, Query, Request
+from fastapi.responses import Response
+
+from services.chassis.app import JSON
+from services.chassis.errors import Forbidden, Invalid, TooLarge
+from services.chassis.identity import Caller, service, signed_in
+from services.contracts import limits
+from services.contracts.posts import Attachment, AttachmentEdit, Claims, Portrait
+from services.media.domain import content_type, parsed_focus
+from services.media.pool import Pool, shown
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+
+_EXAMPLE = {
+    "id": "116548273000001537",
+    "owner": "116548270000001537",
+    "mime": "image/jpeg",
+    "original": "116548273000001537-9f86d081884c7d65-o.jpg",
+    "small": "116548273000001537-9f86d081884c7d65-s.jpg",
+    "original_size": {"width": 2048, "height": 1536},
+    "small_size": {"width": 640, "height": 480},
+    "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+    "description": "Boats in a harbour before sunrise",
+    "focus": [0.0, 0.25],
+}
+
+_picture = {"schema": {"type": "string", "format": "binary"}}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": f"The picture itself, at most {limits.PICTURE_BYTES >> 20} MiB.",
+        "content": {
+            **{f"image/{kind}": _picture for kind in ("jpeg", "png", "webp", "gif", "heic")},
+            "application/octet-stream": _picture,
+        },
+    }
+}
+
+
+def _gives(model: Any, description: str, example: Any) -> dict[int | str, dict[str, Any]]:
+    content = {"application/json": {"example": example}}
+    return {200: {"model": model, "description": description, "content": content}}
+
+
+_AN_ATTACHMENT = _gives(Attachment, "The picture.", _EXAMPLE)
+
+_may_write_media = signed_in("write:media")
+_may_write_statuses = signed_in("write:statuses")
+
+
+async def claimant(request: Request) -> Caller:
+    """Lets in people whose token covers either scope: a post claims with its author's token."""
+    try:
+        return await _may_write_media(request)
+    except Forbidden:
+        return await _may_write_statuses(request)
+
+
+async def picture(request: Request) -> bytes:
+    """The raw body, bounded. What says that it is too long is refused before it is read."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limits.PICTURE_BYTES:
+        raise _too_large()
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limits.PICTURE_BYTES:
+            raise _too_large()
+    if not body:
+        raise Invalid("There is no picture in the request.")
+    return bytes(body)
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"A picture can have at most {limits.PICTURE_BYTES >> 20} MiB.")
+
+
+Id = Annotated[str, Path(max_length=40, examples=["116548273000001537"])]
+Name = Annotated[str, Path(max_length=100, examples=[_EXAMPLE["original"]])]
+Uploading = Annotated[Caller, Depends(_may_write_media)]
+
+
+def create_router(pool: Pool) -> APIRouter:
+    """All routes."""
+    router = APIRouter()
+    router.include_router(_attachments(pool), tags=["attachments"])
+    router.include_router(_files(pool), tags=["files"])
+    return router
+
+
+def _attachments(pool: Pool) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/attachments", responses=_AN_ATTACHMENT, openapi_extra=_BODY)
+    async def upload(
+        request: Request,
+        caller: Uploading,
+        description: Annotated[str, Query(max_length=20_000)] = "",
+        focus: Annotated[str, Query(max_length=60, examples=["0.0,0.25"])] = "",
+    ) -> JSON:
+        """Upload a picture for a post. JPEG, PNG, WebP, GIF (its first frame) or HEIC."""
+        point = parsed_focus(focus)
+        data = await picture(request)
+        return JSON(shown(await pool.add(data, caller, description=description, focus=point)))
+
+    @router.get("/attachments/{id}", responses=_AN_ATTACHMENT)
+    async def one(id: Id, caller: Uploading) -> JSON:
+        """One's own picture."""
+        return JSON(shown(await pool.one(id, caller)))
+
+    @router.put("/attachments/{id}", responses=_AN_ATTACHMENT)
+    async def describe(
+        id: Id,
+        edit: Annotated[AttachmentEdit, Body(examples=[{"description": "Boats in a harbour"}])],
+        caller: Uploading,
+    ) -> JSON:
+        """Describe one's own picture. A post that shows it already keeps what it has."""
+        return JSON(shown(await pool.describe(id, caller, edit.description, edit.focus)))
+
+    @router.post(
+        "/claims", responses=_gives(list[Attachment], "The pictures, in order.", [_EXAMPLE])
+    )
+    async def claim(
+        claims: Annotated[
+            Claims, Body(examples=[{"post_id": "116548273934401537", "ids": [_EXAMPLE["id"]]}])
+        ],
+        caller: Annotated[Caller, Depends(claimant)],
+    ) -> JSON:
+        """Have a post show one's own pictures. Again for the same post is fine."""
+        taken = await pool.claim(claims.post_id, claims.ids, caller)
+        return JSON([shown(attachment) for attachment in taken])
+
+    return router
+
+
+def _files(pool: Pool) -> APIRouter:
+    router = APIRouter()
+
+    @router.post(
+        "/portraits",
+        responses=_gives(Portrait, "The name of the file.", {"name": _EXAMPLE["original"]}),
+        openapi_extra=_BODY,
+    )
+    async def portrait(
+        request: Request,
+        kind: Literal["avatar", "header"],
+        caller: Annotated[Caller, Depends(signed_in("write:accounts"))],
+    ) -> JSON:
+        """Upload an avatar or header; it is used once the profile names it."""
+        return JSON({"name": await pool.add_portrait(await picture(request), kind)})
+
+    @router.get(
+        "/files/{name}",
+        dependencies=[Depends(service("gateway"))],
+        response_class=Response,
+        responses={
+            200: {
+                "description": "The bytes, the same for ever.",
+                "content": {"image/jpeg": _picture, "image/webp": _picture},
+            },
+            304: {"description": "The caller has them already."},
+        },
+    )
+    async def file(name: Name, request: Request) -> Response:
+        """A file by its name, which nobody can guess."""
+        mime = content_type(name)
+        headers = {"etag": f'"{name}"', "cache-control": IMMUTABLE}
+        if f'"{name}"' in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(await pool.file(name), media_type=mime, headers=headers)
+
+    return router

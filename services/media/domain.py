@@ -1,0 +1,131 @@
+"""The rules of pictures: whose they are, what is said of them, which post shows them."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+
+from services.chassis.errors import Invalid, NotFound
+from services.contracts import limits
+
+ORPHAN_HOURS = 24
+"""For how many hours a picture waits for a post."""
+
+Focus = tuple[float, float]
+
+_TYPES = {"image/jpeg": "jpg", "image/webp": "webp"}
+_BY_ENDING = {ending: mime for mime, ending in _TYPES.items()}
+_NAME = re.compile(r"[0-9]{18,20}-[0-9a-f]{16}-[osah]\.(jpg|webp)")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Pixels."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """An uploaded picture. `claimed_by` is the post that shows it; `deleted` is the tombstone."""
+
+    id: str
+    owner: str
+    mime: str = ""
+    original: str = ""
+    small: str = ""
+    original_size: Size = Size(0, 0)
+    small_size: Size = Size(0, 0)
+    blurhash: str = ""
+    description: str = ""
+    focus: Focus = (0.0, 0.0)
+    claimed_by: str = ""
+    deleted: bool = False
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of its files."""
+        return tuple(dict.fromkeys(name for name in (self.original, self.small) if name))
+
+
+def checked_id(id: str) -> str:
+    """An id that may be a key. Raises `NotFound` for what cannot be one."""
+    if not (id.isascii() and id.isdigit() and len(id) <= 20):
+        raise NotFound("There is no such picture.")
+    return id
+
+
+def owned(attachment: Attachment | None, user: str) -> Attachment:
+    """A picture of somebody's own. Raises `NotFound` for all others."""
+    if attachment is None or attachment.deleted or attachment.owner != user:
+        raise NotFound("There is no such picture of yours.")
+    return attachment
+
+
+def claimed(attachment: Attachment | None, user: str, post: str) -> Attachment:
+    """A picture that a post shows. Raises `Invalid`; the same post may claim it again."""
+    if attachment is None or attachment.deleted or attachment.owner != user:
+        raise Invalid("A picture of the post is not there, or is not yours. Upload it again.")
+    if attachment.claimed_by not in ("", post):
+        raise Invalid("A picture of the post is part of another post. Upload it again.")
+    return replace(attachment, claimed_by=post)
+
+
+def described(
+    attachment: Attachment, description: str | None = None, focus: Focus | None = None
+) -> Attachment:
+    """A picture with another description or focus; `None` leaves a part as it is."""
+    return replace(
+        attachment,
+        description=attachment.description if description is None else alt_text(description),
+        focus=attachment.focus if focus is None else focal_point(*focus),
+    )
+
+
+def tombstone(attachment: Attachment) -> Attachment:
+    """What is left of a picture that is gone: the names of its files, until they are gone too."""
+    return replace(attachment, blurhash="", description="", focus=(0.0, 0.0), deleted=True)
+
+
+def alt_text(text: str) -> str:
+    """A description as it is kept. Raises `Invalid`."""
+    text = text.replace("\x00", "").strip()
+    if len(text) > limits.DESCRIPTION_CHARACTERS:
+        raise Invalid(
+            f"The description has {len(text)} characters;"
+            f" at most {limits.DESCRIPTION_CHARACTERS} are possible."
+        )
+    return text
+
+
+def focal_point(x: float, y: float) -> Focus:
+    """The middle of what matters, each from -1 to 1. Raises `Invalid`."""
+    if not all(math.isfinite(part) and -1 <= part <= 1 for part in (x, y)):
+        raise Invalid("The focus is two numbers from -1 to 1, such as «0.0,0.5».")
+    return (x, y)
+
+
+def parsed_focus(text: str) -> Focus:
+    """The focal point in a query, the middle where there is none. Raises `Invalid`."""
+    if not text:
+        return (0.0, 0.0)
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError:
+        raise Invalid("The focus is two numbers from -1 to 1, such as «0.0,0.5».") from None
+    return focal_point(x, y)
+
+
+def file_name(id: str, secret: str, part: str, mime: str) -> str:
+    """A name that nobody can guess: whoever knows it was shown the picture."""
+    return f"{id}-{secret}-{part}.{_TYPES[mime]}"
+
+
+def content_type(name: str) -> str:
+    """The type of a file by its name. Raises `NotFound` for all that we never gave as a name."""
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise NotFound("There is no such file.")
+    return _BY_ENDING[match[1]]

@@ -1,0 +1,201 @@
+"""Pictures come in, are described, claimed, shown, and go."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from services.chassis.errors import Invalid, from_status
+from services.chassis.identity import Caller
+from services.chassis.sidecar import Sidecar
+from services.contracts import limits
+from services.media.domain import (
+    ORPHAN_HOURS,
+    Attachment,
+    Focus,
+    Size,
+    alt_text,
+    checked_id,
+    claimed,
+    described,
+    file_name,
+    owned,
+    tombstone,
+)
+from services.media.pictures import Kind, PictureError, Processed, Rendition
+from services.media.store import Ids, Store, Swept
+
+HOUR = 3600
+MOST_HOURS = 7 * 24
+"""How many hours are swept in one round."""
+
+
+class Processes(Protocol):
+    """The port behind which pictures are made: the workshop, or a fake."""
+
+    async def process(self, data: bytes, kind: Kind = "photo") -> Processed: ...
+
+
+class Pool:
+    """All pictures. `ids` and `now` (in seconds since 1970) are the clock."""
+
+    def __init__(
+        self,
+        store: Store,
+        sidecar: Sidecar,
+        workshop: Processes,
+        *,
+        ids: Callable[[], str],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._sidecar = sidecar
+        self._workshop = workshop
+        self._ids = ids
+        self._now = now
+
+    # ── coming in ───────────────────────────────────────────────────────────────────────────
+
+    async def add(
+        self, data: bytes, caller: Caller, *, description: str, focus: Focus
+    ) -> Attachment:
+        """Make an attachment of a photo: two blobs, then two documents. Three state calls."""
+        description = alt_text(description)
+        made = await self._process(data, "photo")
+        id = self._ids()
+        original, small = self._name(id, "o", made.original), self._name(id, "s", made.small)
+        await self._keep({original: made.original, small: made.small})
+        attachment = Attachment(
+            id=id,
+            owner=caller.user_id,
+            mime=made.original.mime,
+            original=original,
+            small=small,
+            original_size=Size(made.original.width, made.original.height),
+            small_size=Size(made.small.width, made.small.height),
+            blurhash=made.blurhash,
+            description=description,
+            focus=focus,
+        )
+        await self._store.uploads.update(
+            str(int(self._now()) // HOUR), lambda kept: (kept or Ids()).adding([id])
+        )
+        await self._store.attachments.update(id, lambda there: there or attachment, fresh=True)
+        return attachment
+
+    async def add_portrait(self, data: bytes, kind: Kind) -> str:
+        """Keep an avatar or header; the name of its file. No state call."""
+        made = await self._process(data, kind)
+        name = self._name(self._ids(), kind[0], made.original)
+        await self._keep({name: made.original})
+        return name
+
+    async def _process(self, data: bytes, kind: Kind) -> Processed:
+        try:
+            return await self._workshop.process(data, kind)
+        except PictureError as error:
+            raise from_status(error.status, error.message, error.code) from error
+
+    def _name(self, id: str, part: str, rendition: Rendition) -> str:
+        return file_name(id, secrets.token_hex(8), part, rendition.mime)
+
+    async def _keep(self, files: dict[str, Rendition]) -> None:
+        await asyncio.gather(
+            *(self._sidecar.put_blob(name, one.body) for name, one in files.items())
+        )
+
+    # ── being there ─────────────────────────────────────────────────────────────────────────
+
+    async def one(self, id: str, caller: Caller) -> Attachment:
+        """A picture of the caller's. Raises `NotFound`. One state call."""
+        return owned(await self._store.attachments.get(checked_id(id)), caller.user_id)
+
+    async def describe(
+        self, id: str, caller: Caller, description: str | None, focus: Focus | None
+    ) -> Attachment:
+        """Say something else of it; a post that shows it keeps what it has. Two state calls."""
+        changed = await self._store.attachments.update(
+            checked_id(id),
+            lambda there: described(owned(there, caller.user_id), description, focus),
+        )
+        return owned(changed, caller.user_id)
+
+    async def file(self, name: str) -> bytes:
+        """A file. Raises `NotFound`."""
+        return await self._sidecar.get_blob(name)
+
+    # ── being claimed ───────────────────────────────────────────────────────────────────────
+
+    async def claim(self, post: str, ids: Sequence[str], caller: Caller) -> list[Attachment]:
+        """Have a post show some pictures: all of them, or none. Again for the same post is fine.
+
+        All are looked at before the first is taken, so only a rival at the very same moment can
+        leave some taken, and those are taken for this post. Three state calls, and two for each.
+        """
+        post, wanted = checked_id(post), [checked_id(id) for id in dict.fromkeys(ids)]
+        if len(wanted) > limits.PICTURES:
+            raise Invalid(f"A post can have at most {limits.PICTURES} pictures.")
+        user = caller.user_id
+        there = await self._store.attachments.get_many(wanted)
+        taken = {id: claimed(there.get(id), user, post) for id in wanted}
+        if wanted:
+            await self._store.claims.update(post, lambda kept: (kept or Ids()).adding(wanted))
+        missing = [id for id in wanted if taken[id] != there[id]]
+        swapped = await asyncio.gather(
+            *(
+                self._store.attachments.update(id, lambda now: claimed(now, user, post))
+                for id in missing
+            )
+        )
+        taken |= {one.id: one for one in swapped if one is not None}
+        return [taken[id] for id in wanted]
+
+    # ── going ───────────────────────────────────────────────────────────────────────────────
+
+    async def post_deleted(self, post: str) -> None:
+        """Remove the pictures of a deleted post. Again is fine."""
+        claims = await self._store.claims.get(post)
+        for id in claims.ids if claims else ():
+            await self._remove(id, claimed_by=post)
+
+    async def sweep(self) -> int:
+        """Remove what no post wanted for a day; returns how many hours were looked at."""
+        upto = int(self._now()) // HOUR - ORPHAN_HOURS - 1
+        done = await self._store.swept.update("all", lambda kept: kept or Swept(upto - 1))
+        first = done.hour + 1 if done else upto
+        hours = range(first, min(upto, first + MOST_HOURS) + 1)
+        uploads = await self._store.uploads.get_many([str(hour) for hour in hours])
+        for hour, batch in uploads.items():
+            for id in batch.ids:
+                await self._remove(id, claimed_by="")
+            await self._store.uploads.delete(hour)
+        if hours:
+            last = hours[-1]
+            await self._store.swept.update(
+                "all", lambda kept: Swept(max(last, kept.hour if kept else last))
+            )
+        return len(hours)
+
+    async def _remove(self, id: str, *, claimed_by: str) -> None:
+        """Remove one picture, unless another post has it: first the right to claim it."""
+
+        def bury(now: Attachment | None) -> Attachment | None:
+            return tombstone(now) if now and now.claimed_by == claimed_by else None
+
+        after = await self._store.attachments.update(id, bury)
+        if after is not None and after.deleted:
+            await asyncio.gather(*(self._sidecar.delete_blob(name) for name in after.files))
+
+
+def shown(attachment: Attachment) -> dict[str, Any]:
+    """An attachment as others see it."""
+    return {name: getattr(attachment, name) for name in _SHOWN}
+
+
+_SHOWN = (
+    *("id", "owner", "mime", "original", "small", "original_size", "small_size"),
+    *("blurhash", "description", "focus"),
+)
