@@ -61,15 +61,15 @@ class FanOut:
 
     async def _share(self, post: Mapping[str, Any], shards: int) -> None:
         for shard in range(shards):
-            chunk = Chunk(post["id"], post["author"], shard)
-            await self._store.chunks.update(f"{chunk.post}:{shard}", partial(_first, chunk))
+            chunk = Chunk(row_of(post), shard)
+            await self._store.chunks.update(f"{post['id']}:{shard}", partial(_first, chunk))
 
     async def deliver_chunk(self, chunk: Chunk) -> None:
-        """Put a post into the homes of one shard of its author's followers."""
-        card = await self._store.cards.get(chunk.post)
-        shard = await self._store.shards.get(f"{chunk.author}:{chunk.shard}")
-        if card is not None and card.is_there and shard is not None:
-            await self._store.homes.insert_everywhere(shard.followers, [row_of(card.post)])
+        """Put a row into the homes of one shard of its author's followers."""
+        author = chunk.row[1]
+        shard = await self._store.shards.get(f"{author}:{chunk.shard}")
+        if shard is not None:
+            await self._store.homes.insert_everywhere(shard.followers, [chunk.row])
 
     async def backfill(self, reader: str, author: str) -> None:
         """Put somebody's newest posts into the home of a new follower."""

@@ -25,6 +25,7 @@ from services.feed.domain import (
     LargeAuthors,
     Marked,
     Person,
+    Row,
     Shard,
     Stance,
 )
@@ -35,10 +36,9 @@ _DAY = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A post that is to be put into the homes of one shard of its author's followers."""
+    """A row that is to be put into the homes of one shard of its author's followers."""
 
-    post: str
-    author: str
+    row: Row
     shard: int
 
 

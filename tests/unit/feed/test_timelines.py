@@ -1,0 +1,259 @@
+"""The feed beside users and posts, on fakes: what people see, whatever becomes of the events."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from services.chassis.app import Service
+from services.chassis.settings import Settings
+from services.feed.app import create_app as feed_app
+from services.feed.fanout import Limits
+from services.posts.app import create_app as posts_app
+from services.users.app import create_app as users_app
+from tests.fakes import Running, World
+
+SCOPES = "read write follow"
+
+
+async def start(world: World, name: str, create: Callable[[Service], FastAPI]) -> Running:
+    def create_app(settings: Settings) -> FastAPI:
+        return create(Service(settings))
+
+    return await world.start(create_app, name)
+
+
+class Town:
+    """Three services and some people."""
+
+    def __init__(self, world: World, users: Running, posts: Running, feed: Running) -> None:
+        self.world, self.users, self.posts, self.feed = world, users, posts, feed
+        self._people = 0
+
+    async def person(self) -> str:
+        self._people += 1
+        id = str(117_000_000_000_000_000 + self._people * 64)
+        await self._ok(self.users, "GET", "/accounts/me", id)
+        return id
+
+    async def post(self, author: str, text: str = "hello", **more: Any) -> str:
+        body = {"text": text, **more}
+        made = await self._ok(self.posts, "POST", "/posts", author, json=body)
+        return str(made["post"]["id"])
+
+    async def delete(self, author: str, post: str) -> None:
+        await self._ok(self.posts, "DELETE", f"/posts/{post}", author)
+
+    async def follow(self, who: str, whom: str, what: str = "follow") -> None:
+        await self._ok(self.users, "POST", f"/accounts/{whom}/{what}", who, json={})
+
+    async def timeline(self, path: str, reader: str = "", **params: Any) -> list[str]:
+        return [v["post"]["id"] for v in (await self.page(path, reader, **params))["views"]]
+
+    async def home(self, reader: str, **params: Any) -> list[str]:
+        return await self.timeline("home", reader, **params)
+
+    async def page(self, path: str, reader: str = "", **params: Any) -> dict[str, Any]:
+        given = {name: str(value) for name, value in params.items()}
+        return await self._ok(self.feed, "GET", f"/timelines/{path}", reader, params=given)
+
+    async def _ok(
+        self, service: Running, method: str, path: str, who: str, **more: Any
+    ) -> dict[str, Any]:
+        token = self.world.token(who, SCOPES) if who else ""
+        answer = await service.call(method, path, token=token, **more)
+        assert answer.status == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+
+@pytest.fixture
+async def town() -> AsyncIterator[Town]:
+    async with World() as world:
+        yield Town(
+            world,
+            await start(world, "users", users_app),
+            await start(world, "posts", posts_app),
+            await start(world, "feed", feed_app),
+        )
+
+
+async def test_a_post_reaches_its_author_and_who_follows_them_and_nobody_else(town: Town) -> None:
+    ann, ben, cid = [await town.person() for _ in range(3)]
+    await town.follow(ben, ann)
+    await town.world.settle()
+
+    post = await town.post(ann)
+    await town.world.settle()
+
+    assert await town.home(ann) == await town.home(ben) == [post]
+    assert await town.home(cid) == []
+    assert await town.timeline("public") == [post]
+
+
+async def test_following_brings_the_newest_posts_and_unfollowing_takes_them_away(
+    town: Town,
+) -> None:
+    ann, ben = await town.person(), await town.person()
+    posts = [await town.post(ann, f"number {n}") for n in range(3)]
+    await town.follow(ben, ann)
+    await town.world.settle()
+    assert await town.home(ben) == posts[::-1]
+
+    await town.follow(ben, ann, "unfollow")
+    await town.world.settle()
+    assert await town.home(ben) == []
+
+    await town.follow(ben, ann)
+    await town.world.settle()
+    assert await town.home(ben) == posts[::-1]
+
+
+async def test_a_deleted_post_disappears_from_every_timeline(town: Town) -> None:
+    ann, ben = await town.person(), await town.person()
+    await town.follow(ben, ann)
+    post = await town.post(ann, "look #sea")
+    await town.world.settle()
+    paths = ["public", "tags/sea", f"accounts/{ann}"]
+    assert [await town.timeline(path) for path in paths] == [[post]] * 3
+
+    await town.delete(ann, post)
+    await town.world.settle()
+
+    assert [await town.timeline(path) for path in paths] == [[]] * 3
+    assert await town.home(ben) == await town.home(ann) == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_late_repeated_and_reordered_news_ends_the_same(town: Town, seed: int) -> None:
+    people = [await town.person() for _ in range(4)]
+    await town.world.settle()
+    dice = random.Random(seed)  # noqa: S311
+    town.world.broker.copies = 2
+    town.world.broker.hold()
+    follows: set[tuple[str, str]] = set()
+    posts: dict[str, str] = {}
+    for _ in range(40):
+        who, whom = dice.sample(people, 2)
+        match dice.choice(["post", "post", "follow", "unfollow", "delete"]):
+            case "post":
+                posts[await town.post(who)] = who
+            case "follow":
+                await town.follow(who, whom)
+                follows.add((who, whom))
+            case "unfollow":
+                await town.follow(who, whom, "unfollow")
+                follows.discard((who, whom))
+            case "delete" if posts:
+                post = dice.choice(sorted(posts))
+                await town.delete(posts.pop(post), post)
+    town.world.broker.release(seed=seed)
+    await town.world.settle()
+
+    for reader in people:
+        authors = {reader} | {whom for who, whom in follows if who == reader}
+        expected = sorted((p for p, author in posts.items() if author in authors), reverse=True)
+        assert await town.home(reader, limit=80) == expected
+
+
+async def test_what_the_broker_loses_is_fetched(town: Town) -> None:
+    ann, ben = await town.person(), await town.person()
+    town.world.broker.loses = lambda event: True
+    await town.follow(ben, ann)
+    posts = [await town.post(ann) for _ in range(3)]
+    await town.world.settle()
+    assert await town.home(ben) == posts[::-1]
+
+
+async def test_pages_in_both_directions_meet(town: Town) -> None:
+    ann = await town.person()
+    posts = [await town.post(ann, f"number {n}") for n in range(150)][::-1]
+    await town.world.settle()
+
+    down: list[str] = []
+    while page := await town.home(ann, limit=40, **({"max_id": down[-1]} if down else {})):
+        down += page
+    up = await town.home(ann, limit=40, min_id=posts[-1])
+
+    assert down == posts
+    assert up == posts[-41:-1]
+    assert await town.home(ann, limit=5, since_id=posts[3]) == posts[:3]
+
+
+async def test_a_newest_page_costs_two_state_calls_and_an_older_one_three(town: Town) -> None:
+    ann = await town.person()
+    for n in range(150):
+        await town.post(ann, f"number {n}")
+    others = [await town.person() for _ in range(20)]
+    for other in others:
+        await town.follow(ann, other)
+    await town.world.settle()
+    calls = town.feed.sidecar.state.faults
+
+    before = calls.count("get_many") + calls.count("get")
+    page = await town.home(ann)
+    newest = calls.count("get_many") + calls.count("get") - before
+    await town.home(ann, max_id=page[-1], limit=80)
+    older = calls.count("get_many") + calls.count("get") - before - newest
+
+    assert newest == 2
+    assert older <= 3
+
+
+@pytest.mark.parametrize("limits", [Limits(chunk=2, large=100), Limits(chunk=1, large=3)])
+async def test_shared_and_large_fan_outs_show_the_same_homes(limits: Limits) -> None:
+    async with World() as world:
+        users = await start(world, "users", users_app)
+        posts = await start(world, "posts", posts_app)
+        feed = await start(world, "feed", lambda service: feed_app(service, limits))
+        town = Town(world, users, posts, feed)
+        ann = await town.person()
+        fans = [await town.person() for _ in range(6)]
+        for fan in fans:
+            await town.follow(fan, ann)
+        await world.settle()
+        made = [await town.post(ann, f"number {n}") for n in range(3)]
+        await world.settle()
+        for fan in fans:
+            assert await town.home(fan) == made[::-1]
+
+
+async def test_a_private_post_is_seen_by_followers_and_the_mentioned_only(town: Town) -> None:
+    ann, ben, cid = [await town.person() for _ in range(3)]
+    await town.follow(ben, ann)
+    post = await town.post(ann, "for friends #sea", visibility="private")
+    await town.world.settle()
+    assert await town.timeline(f"accounts/{ann}", ben) == [post]
+    assert await town.timeline(f"accounts/{ann}", cid) == []
+    assert await town.timeline(f"accounts/{ann}") == []
+    assert await town.timeline("public", ben) == []
+    assert await town.timeline("tags/sea", ben) == []
+
+
+async def test_a_block_hides_in_both_directions(town: Town) -> None:
+    ann, ben = await town.person(), await town.person()
+    await town.follow(ben, ann)
+    post, other = await town.post(ann), await town.post(ben)
+    await town.follow(ann, ben, "block")
+    await town.world.settle()
+    assert await town.home(ben) == [other]
+    assert await town.timeline("public", ben) == [other]
+    assert await town.timeline("public", ann) == [post]
+    assert await town.timeline(f"accounts/{ann}", ben) == []
+
+
+async def test_counts_and_marks_are_on_the_page(town: Town) -> None:
+    ann, ben = await town.person(), await town.person()
+    post = await town.post(ann)
+    await town._ok(town.posts, "POST", f"/posts/{post}/favourite", ben)
+    await town.follow(ben, ann)
+    await town.world.settle()
+    page = await town.page("home", ben)
+    assert page["views"][0]["favourited"] is True
+    assert page["views"][0]["counts"]["favourites"] == 1
+    assert page["accounts"][ann]["counts"]["followers"] == 1
+    assert page["accounts"][ann]["counts"]["statuses"] == 1
