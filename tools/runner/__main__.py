@@ -89,11 +89,12 @@ def _order(options: Namespace, run: RunDir) -> int:
 
 def _logs(options: Namespace, run: RunDir) -> int:
     from tools.runner import logs
+    from tools.runner.terminal import Terminal
 
     files = logs.log_files(run.logs, options.app)
     if not files:
         raise RunnerError(f"there are no logs of {options.app or 'anything'} in {run.logs}")
-    terminal = logs.Terminal(width=max(len(path.stem) for path in files))
+    terminal = Terminal(width=max(len(path.stem) for path in files), everything=True)
     for path in files:
         text = "\n".join(logs.tail(path, options.lines))
         terminal.echo(path.stem, f"{text}\n".encode())

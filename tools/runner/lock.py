@@ -21,9 +21,7 @@ class Lock:
         """Take the lock if nobody has it."""
         self._run.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = self._run.lock.open("a+")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(file):
             file.close()
             return False
         file.truncate(0)
@@ -37,6 +35,16 @@ class Lock:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _locked(file: TextIOWrapper) -> bool:
+    """Lock the file; try a little longer, for `runner_pid` of another command may be looking."""
+    for _ in range(5):
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def runner_pid(run: RunDir) -> int | None:

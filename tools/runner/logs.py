@@ -1,6 +1,5 @@
-"""Log files: one stable name per process, rotated by size, and followed on the terminal."""
+"""Log files: one stable name per process, rotated by size, read from the end, followed."""
 
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -8,9 +7,6 @@ from pathlib import Path
 
 MAX_BYTES = 10_000_000
 BACKUPS = 3
-_COLOURS = (36, 32, 33, 35, 34, 96, 92, 93, 95, 94)
-_SHOWN = 2_000
-"""Characters of one line that the terminal is shown; the file has them all."""
 
 Echo = Callable[[str, bytes], None]
 
@@ -24,6 +20,10 @@ class LogFile:
         self._backups = backups
         self._file = path.open("ab", buffering=0)
         self._size = path.stat().st_size
+
+    @property
+    def size(self) -> int:
+        return self._size
 
     def write(self, chunk: bytes) -> None:
         """Append a chunk; rotate after its last line break if the file has grown too long."""
@@ -59,48 +59,16 @@ class LogFile:
         self._file.close()
 
 
-def tail(path: Path, lines: int, max_bytes: int = 262_144) -> list[str]:
-    """Return the last lines of a file, none if there is no file."""
+def tail(path: Path, lines: int, since: int = 0, max_bytes: int = 262_144) -> list[str]:
+    """Return the last lines of a file, none from before the given position."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
-            file.seek(max(0, size - max_bytes))
+            file.seek(max(since if since <= size else 0, size - max_bytes))
             text = file.read().decode(errors="replace")
     except FileNotFoundError:
         return []
     return list(deque(text.splitlines(), maxlen=lines))
-
-
-class Terminal:
-    """Prints the lines of many processes, each behind its name in its own colour."""
-
-    def __init__(self, width: int = 12, colour: bool | None = None) -> None:
-        self._width = width
-        self._colour = sys.stdout.isatty() if colour is None else colour
-        self._rest: dict[str, bytes] = {}
-        self._order: dict[str, int] = {}
-
-    def echo(self, name: str, chunk: bytes) -> None:
-        """Print the whole lines of a chunk, and keep what is left for the next one."""
-        *lines, rest = (self._rest.get(name, b"") + chunk).split(b"\n")
-        if len(rest) > _SHOWN:
-            lines, rest = [*lines, rest], b""
-        self._rest[name] = rest
-        text = "".join(f"{self._prefix(name)} {_shown(line)}\n" for line in lines if line.strip())
-        sys.stdout.write(text)
-        sys.stdout.flush()
-
-    def _prefix(self, name: str) -> str:
-        label = f"{name:<{self._width}} |"
-        if not self._colour:
-            return label
-        number = self._order.setdefault(name, len(self._order))
-        return f"\x1b[{_COLOURS[number % len(_COLOURS)]}m{label}\x1b[0m"
-
-
-def _shown(line: bytes) -> str:
-    text = line[: _SHOWN * 4].decode(errors="replace").rstrip()
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… (+{len(line) - _SHOWN})"
 
 
 def log_files(folder: Path, app: str | None) -> list[Path]:

@@ -68,6 +68,7 @@ class Process:
         self._forgiving = False
         self._backoff = Backoff()
         self._away_since: float | None = None
+        self._log_start = 0
 
     @property
     def pid(self) -> int | None:
@@ -135,6 +136,7 @@ class Process:
         self.state = "starting"
         began = time.monotonic()
         try:
+            self._log_start = self._file.size if self._file else 0
             self._child = child = await self._spawn()
         except OSError as error:
             self.cause = f"could not be started: {error}"
@@ -181,7 +183,7 @@ class Process:
 
     def obituary(self) -> str:
         """Say what died, why, its last lines and where the rest is."""
-        lines = tail(self.log, 20)
+        lines = tail(self.log, 20, since=self._log_start)
         shown = "\n".join(f"    {line[:500]}" for line in lines) or "    (it wrote nothing)"
         return f"{self.spec.name} {self.cause}\n{shown}\n  log: {self.log}"
 

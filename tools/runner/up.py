@@ -14,10 +14,11 @@ from tools.runner import control, toolchain
 from tools.runner.errors import RunnerError
 from tools.runner.leftovers import end_leftovers
 from tools.runner.lock import Lock, end_runner, runner_pid
-from tools.runner.logs import Echo, Terminal
+from tools.runner.logs import Echo
 from tools.runner.paths import MARKER, REPO, RunDir, write_private
 from tools.runner.plan import Plan
 from tools.runner.system import System
+from tools.runner.terminal import Terminal
 from tools.runner.topology import read_topology
 from tools.runner.view import print_report
 

@@ -1,0 +1,113 @@
+from pathlib import Path
+
+import pytest
+
+from tools.runner import cli
+from tools.runner.deadletters import items
+from tools.runner.errors import RunnerError
+from tools.runner.manifest import App
+from tools.runner.paths import REPO, RunDir
+from tools.runner.plan import Plan
+from tools.runner.report import worst
+from tools.runner.topology import read_topology
+from tools.runner.watch import affected
+
+APPS = [
+    App(name, Path(), ("x",), None, None, "4Mi") for name in ("gateway", "posts", "feed", "users")
+]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["--components", "embedded"], ["--run-dir", "/x"], ["--run-dir=/x", "--port", "0"]],
+)
+def test_up_is_the_verb_where_none_is_given(arguments: list[str]) -> None:
+    assert cli.parse(arguments).verb == "up"
+
+
+def test_the_run_directory_may_stand_before_or_after_the_verb() -> None:
+    assert cli.parse(["--run-dir", "/x", "down"]).run_dir == "/x"
+    assert cli.parse(["down", "--run-dir", "/x"]).run_dir == "/x"
+
+
+def test_options_of_up_are_understood() -> None:
+    options = cli.parse(["--only", "a,b", "--except", "c", "--replicas", "posts=2,feed=3"])
+    assert options.only == {"a", "b"}
+    assert options.without == {"c"}
+    assert options.replicas == {"posts": 2, "feed": 3}
+    assert options.port == 8080
+
+
+def test_what_pytest_is_to_have_is_passed_on() -> None:
+    options = cli.parse(["test", "--fast", "-k", "name", "tests/unit"])
+    assert options.fast
+    assert options.rest == ["-k", "name", "tests/unit"]
+
+
+@pytest.mark.parametrize("arguments", [["down", "--hurry"], ["--replicas", "posts"], ["dance"]])
+def test_what_is_not_understood_is_refused(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.parse(arguments)
+    assert caught.value.code == 2
+
+
+def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.parse(["--help"])
+    shown = capsys.readouterr().out
+    assert all(f"    {verb} " in shown for verb in cli.VERBS)
+
+
+def chosen(plan: Plan) -> list[str]:
+    return [app.app_id for app in plan.chosen(APPS)]
+
+
+def test_only_and_except_choose_services(run: RunDir) -> None:
+    assert chosen(Plan(run)) == ["gateway", "posts", "feed", "users"]
+    assert chosen(Plan(run, only=frozenset({"posts", "feed"}))) == ["posts", "feed"]
+    assert chosen(Plan(run, without=frozenset({"gateway"}))) == ["posts", "feed", "users"]
+    assert chosen(Plan(run, infra_only=True)) == []
+
+
+@pytest.mark.parametrize(
+    "options", [{"only": frozenset({"x"})}, {"without": frozenset({"x"})}, {"replicas": {"x": 2}}]
+)
+def test_a_service_that_is_not_there_is_refused(run: RunDir, options: dict[str, object]) -> None:
+    with pytest.raises(RunnerError, match='no app "x"'):
+        Plan(run, **options).chosen(APPS)  # type: ignore[arg-type]
+
+
+def test_the_topology_says_what_a_choice_will_miss() -> None:
+    topology = read_topology()
+    assert topology.missed_by(["gateway", "auth", "users", "media", "posts", "feed"]) == {}
+    assert "auth" in topology.missed_by(["posts"])["posts"]
+    with pytest.raises(RunnerError, match="no component set"):
+        topology.servers("kafka")
+
+
+def test_a_change_in_what_is_shared_concerns_every_service() -> None:
+    services = REPO / "services"
+    running = {"posts", "feed"}
+    assert affected([services / "posts" / "api.py"], running) == {"posts"}
+    assert affected([services / "auth" / "api.py"], running) == set()
+    assert affected([services / "chassis" / "outbox.py"], running) == running
+
+
+def test_a_pair_is_as_well_as_the_worse_of_the_two() -> None:
+    assert worst(["ready", "backoff"]) == "backoff"
+    assert worst(["ready", "ready"]) == "ready"
+
+
+@pytest.mark.parametrize("answer", [[{"id": 1}], {"items": [{"id": 1}], "count": 1}])
+def test_dead_letters_are_found_in_either_shape(answer: object) -> None:
+    assert items(answer) == [{"id": 1}]
+
+
+def test_a_run_directory_is_named_by_option_or_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("MICROGRAM_RUN_DIR", raising=False)
+    assert RunDir.at(None).is_default
+    monkeypatch.setenv("MICROGRAM_RUN_DIR", str(tmp_path))
+    assert RunDir.at(None).path == tmp_path
+    assert RunDir.at("/elsewhere").path == Path("/elsewhere")

@@ -1,0 +1,130 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tools.runner.components import load_set, relocated, render_config, render_set
+from tools.runner.errors import RunnerError
+from tools.runner.manifest import read_manifest
+from tools.runner.nats_server import consumer_settings
+from tools.runner.paths import REPO, RunDir
+from tools.runner.topology import read_topology
+
+SETS = sorted(read_topology().sets)
+FIXED_NAMES = {"pubsub", "statestore", "secretstore", "blobs", "resiliency"}
+
+
+def component(name: str, which: str) -> dict[str, Any]:
+    (found,) = [each for each in load_set(which) if each["metadata"]["name"] == name]
+    return found
+
+
+def metadata(name: str, which: str) -> dict[str, str]:
+    return {
+        item["name"]: item.get("value", "") for item in component(name, which)["spec"]["metadata"]
+    }
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_set_gives_the_fixed_names_and_no_others(name: str) -> None:
+    assert {each["metadata"]["name"] for each in load_set(name)} == FIXED_NAMES
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_no_rendered_path_leads_outside_the_run_directory(name: str, run: RunDir) -> None:
+    folder = render_set(name, run, {})
+    texts = [path.read_text() for path in folder.iterdir()]
+    assert len(texts) == len(FIXED_NAMES)
+    assert any(f"{run.path}/secrets.json" in text for text in texts)
+    assert not any(" .run/" in text for text in texts)
+
+
+def test_a_set_replaces_components_of_the_same_name_only() -> None:
+    types = {
+        each["metadata"]["name"]: each["spec"].get("type")
+        for each in load_set("embedded")
+        if each["kind"] == "Component"
+    }
+    assert types == {
+        "pubsub": "pubsub.jetstream",
+        "statestore": "state.sqlite",
+        "secretstore": "secretstores.local.file",
+        "blobs": "bindings.localstorage",
+    }
+
+
+def test_an_address_found_at_start_is_put_in_place(run: RunDir) -> None:
+    overrides = {("statestore", "redisHost"): "127.0.0.1:12345"}
+    folder = render_set("rabbitmq-redis", run, overrides)
+    assert "127.0.0.1:12345" in (folder / "component-statestore.yaml").read_text()
+
+
+def test_rendering_again_leaves_nothing_of_the_set_before(run: RunDir) -> None:
+    render_set("rabbitmq-redis", run, {})
+    folder = render_set("embedded", run, {})
+    assert "rabbitmq" not in "".join(path.read_text() for path in folder.iterdir())
+
+
+def test_a_set_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunnerError, match="no component set"):
+        load_set("kafka", tmp_path)
+
+
+def test_only_values_that_are_paths_are_moved(run: RunDir) -> None:
+    value = {"a": [".run/x", "see .run/x", 1], "b": ".running"}
+    assert relocated(value, run) == {"a": [f"{run.path}/x", "see .run/x", 1], "b": ".running"}
+
+
+def test_the_sidecars_configuration_moves_its_names_file(run: RunDir) -> None:
+    config = yaml.safe_load(render_config(REPO / "deploy/local/config.yaml", run).read_text())
+    resolution = config["spec"]["nameResolution"]["configuration"]
+    assert resolution["connectionString"] == f"{run.path}/names.db"
+    seconds = {
+        key: int(value.removesuffix("s"))
+        for key, value in resolution.items()
+        if key != "connectionString"
+    }
+    assert seconds["updateInterval"] > seconds["timeout"]  # else daprd goes on without names
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("durable", "true"),
+        ("deletedWhenUnused", "false"),
+        ("deliveryMode", "2"),
+        ("publisherConfirm", "true"),
+        ("requeueInFailure", "true"),
+        ("autoAck", "false"),
+    ],
+)
+def test_rabbitmq_is_set_not_to_lose_messages(setting: str, value: str) -> None:
+    assert metadata("pubsub", "rabbitmq-redis")[setting] == value
+
+
+def test_jetstream_delivers_singly_lest_it_acknowledge_before_the_service_has_seen() -> None:
+    assert metadata("pubsub", "embedded")["concurrency"] == "single"
+
+
+def test_jetstream_waits_longer_than_a_message_is_retried() -> None:
+    policy = component("resiliency", "embedded")["spec"]["policies"]["retries"]["delivery"]
+    longest = 1.5 * float(policy["maxInterval"].removesuffix("ms")) / 1000 * policy["maxRetries"]
+    assert longest <= consumer_settings()["ack_wait"] / 1e9 + 3
+
+
+def test_every_service_has_a_resiliency_target() -> None:
+    targets = component("resiliency", "embedded")["spec"]["targets"]["apps"]
+    assert set(targets) == {app.app_id for app in read_manifest(REPO / "dapr.yaml")}
+
+
+def test_no_secret_is_written_into_a_component() -> None:
+    for name in SETS:
+        for each in load_set(name):
+            for item in each["spec"].get("metadata", []):
+                if (
+                    "assword" in item["name"]
+                    or "URL" in item["name"]
+                    or item["name"] == "connectionString"
+                ):
+                    assert "secretKeyRef" in item or item["value"].startswith(".run/")

@@ -1,0 +1,86 @@
+"""Nothing of ours survives, and nothing of others is touched."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tools.runner import control
+from tools.runner.leftovers import end_leftovers, find_leftovers
+from tools.runner.lock import Lock, end_runner, runner_pid
+from tools.runner.paths import MARKER, RunDir
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+HOLD = """
+import sys, time
+from pathlib import Path
+from tools.runner.lock import Lock
+from tools.runner.paths import RunDir
+lock = Lock(RunDir(Path(sys.argv[1])))
+assert lock.take()
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def start(marker: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(SLEEP, env=dict(os.environ) | {MARKER: marker})
+
+
+@pytest.fixture
+def holder(run: RunDir) -> Iterator[int]:
+    command = [sys.executable, "-c", HOLD, str(run.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"held\n"
+        yield child.pid
+        child.kill()
+
+
+def test_only_processes_with_our_mark_are_ended(run: RunDir) -> None:
+    with start(run.marker) as ours, start(run.marker + "-other") as theirs:
+        try:
+            assert find_leftovers(run) == [ours.pid]
+            assert end_leftovers(run) == 1
+            assert ours.wait(5) is not None
+            assert theirs.poll() is None
+        finally:
+            ours.kill()
+            theirs.kill()
+
+
+def test_there_is_one_runner_in_a_run_directory(run: RunDir, holder: int) -> None:
+    assert runner_pid(run) == holder
+    assert not Lock(run).take()
+    assert end_runner(run, patience=5)
+    assert runner_pid(run) is None
+    lock = Lock(run)
+    assert lock.take()
+    lock.release()
+    assert lock.take()
+    lock.release()
+
+
+def test_a_lock_ends_with_a_runner_that_is_killed(run: RunDir, holder: int) -> None:
+    os.kill(holder, signal.SIGKILL)
+    assert end_runner(run, patience=5) in (True, False)
+    assert runner_pid(run) is None
+
+
+def test_a_socket_that_a_killed_runner_left_is_nobody(run: RunDir) -> None:
+    import socket
+
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(control.socket_path(run)))
+    assert control.ask(run, {"verb": "ps"}) is None
+
+
+def test_a_socket_below_a_deep_run_directory_goes_elsewhere(run: RunDir) -> None:
+    deep = RunDir(run.path / ("d" * 120))
+    path = control.socket_path(deep)
+    assert len(str(path)) < 100
+    control.remove(path)
+    assert not path.parent.exists()

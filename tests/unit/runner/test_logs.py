@@ -1,0 +1,127 @@
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tools.runner.logs import LogFile, follow, log_files, tail
+from tools.runner.terminal import Terminal, compact
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "posts.log"
+
+
+def whole(path: Path) -> bytes:
+    older = sorted(path.parent.glob(f"{path.name}.*"), key=lambda each: -int(each.suffix[1:]))
+    return b"".join(each.read_bytes() for each in [*older, path])
+
+
+def test_rotation_loses_no_byte_and_breaks_no_line(path: Path) -> None:
+    log = LogFile(path, max_bytes=1_000, backups=100)
+    text = b"".join(b"line %d %s\n" % (number, b"x" * (number % 50)) for number in range(400))
+    for start, end in pairwise([*range(0, len(text), 77), len(text)]):
+        log.write(text[start:end])
+    log.close()
+    assert whole(path) == text
+    assert len(list(path.parent.iterdir())) > 5
+    for older in path.parent.glob("posts.log.*"):
+        assert older.read_bytes().endswith(b"\n")
+
+
+def test_only_so_many_old_files_are_kept(path: Path) -> None:
+    log = LogFile(path, max_bytes=100, backups=2)
+    for number in range(100):
+        log.write(b"%d some words of a line\n" % number)
+    log.close()
+    assert sorted(each.name for each in path.parent.iterdir()) == [
+        "posts.log",
+        "posts.log.1",
+        "posts.log.2",
+    ]
+
+
+def test_a_line_of_any_length_passes(path: Path) -> None:
+    log = LogFile(path, max_bytes=1_000)
+    for _ in range(100):
+        log.write(b"y" * 65_536)
+    log.write(b"\n")
+    log.close()
+    assert whole(path) == b"y" * 6_553_600 + b"\n"
+
+
+def test_a_file_is_continued_after_a_restart(path: Path) -> None:
+    for word in (b"one\n", b"two\n"):
+        log = LogFile(path)
+        log.write(word)
+        log.close()
+    assert tail(path, 10) == ["one", "two"]
+
+
+def test_the_tail_can_leave_out_what_was_there_before(path: Path) -> None:
+    path.write_text("old\nnew\n")
+    assert tail(path, 10, since=4) == ["new"]
+    assert tail(path, 10, since=999) == ["old", "new"]  # rotated meanwhile
+    assert tail(path, 1) == ["new"]
+    assert tail(path.with_name("none"), 5) == []
+
+
+def test_a_service_means_its_sidecar_and_replicas_too(tmp_path: Path) -> None:
+    for name in ("posts", "posts.daprd", "posts.2", "posts.2.daprd", "postscript"):
+        (tmp_path / f"{name}.log").touch()
+    names = [each.stem for each in log_files(tmp_path, "posts")]
+    assert names == ["posts.2.daprd", "posts.2", "posts.daprd", "posts"]
+    assert [each.stem for each in log_files(tmp_path, "posts.daprd")] == ["posts.daprd"]
+    assert len(log_files(tmp_path, None)) == 5
+
+
+def test_following_goes_on_across_a_rotation(path: Path) -> None:
+    path.write_bytes(b"before\n")
+    heard: list[bytes] = []
+    rounds = follow([path], lambda _, chunk: heard.append(chunk), period=0)
+    next(rounds)
+    path.write_bytes(b"before\nafter\n")
+    next(rounds)
+    path.rename(path.with_name("posts.log.1"))
+    path.write_bytes(b"new file\n")
+    next(rounds)
+    assert heard == [b"after\n", b"new file\n"]
+
+
+def test_the_terminal_prints_whole_lines_behind_their_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    terminal = Terminal(width=5, colour=False)
+    terminal.echo("posts", b"one\ntw")
+    terminal.echo("feed", b"other\n")
+    terminal.echo("posts", b"o\n\n")
+    assert capsys.readouterr().out == "posts | one\nfeed  | other\nposts | two\n"
+
+
+def test_the_terminal_shortens_an_endless_line(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal(colour=False)
+    for _ in range(100):
+        terminal.echo("posts", b"z" * 65_536)
+    assert 0 < len(capsys.readouterr().out) < 200_000
+
+
+@pytest.mark.parametrize(
+    ("line", "shown", "everything"),
+    [
+        ('time="t" level=info msg="ready" app_id=x', "", "info ready"),
+        (
+            'time="t" level=error msg="no \\"such\\" thing" app_id=x',
+            'error no \\"such\\" thing',
+            None,
+        ),
+        ("[7] 2026/11/21 01:23:54.19 [INF] Server is ready", "", "INF Server is ready"),
+        ("[7] 2026/11/21 01:23:54.19 [WRN] slow", "WRN slow", None),
+        ('{"level": "info", "message": "made", "id": 7, "time": "t"}', "info made id=7", None),
+        ('{"other": 1}', '{"other": 1}', None),
+        ("{broken", "{broken", None),
+        ("plain", "plain", None),
+    ],
+)
+def test_lines_are_made_compact(line: str, shown: str, everything: str | None) -> None:
+    assert compact(line) == shown
+    assert compact(line, everything=True) == (shown if everything is None else everything)

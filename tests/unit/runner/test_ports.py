@@ -1,0 +1,42 @@
+import itertools
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tools.runner import ports
+from tools.runner.errors import RunnerError
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield server
+
+
+def test_ports_are_distinct_free_and_out_of_the_way_of_outgoing_calls() -> None:
+    chosen = list(itertools.islice(ports.free_ports(), 50))
+    assert len(set(chosen)) == 50
+    assert all(ports.is_free(port) for port in chosen)
+    assert all(20_000 <= port < 32_000 for port in chosen)
+
+
+def test_a_free_port_is_claimed() -> None:
+    port = next(ports.free_ports())
+    assert ports.claim(port) == port
+
+
+def test_a_taken_port_names_its_holder(listener: socket.socket) -> None:
+    port = listener.getsockname()[1]
+    assert not ports.is_free(port)
+    with pytest.raises(RunnerError, match=rf"port {port} is taken by python.*pid \d+"):
+        ports.claim(port)
+
+
+def test_a_port_taken_on_every_address_is_not_free() -> None:
+    with socket.socket() as server:
+        server.bind(("0.0.0.0", 0))  # noqa: S104
+        server.listen()
+        assert not ports.is_free(server.getsockname()[1])

@@ -1,0 +1,125 @@
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tools.runner.paths import RunDir
+from tools.runner.process import Backoff, Process, Spec
+
+
+async def _content() -> bool:
+    return True
+
+
+def spec(code: str, folder: Path) -> Spec:
+    return Spec(
+        "child", (sys.executable, "-c", code), folder, dict(os.environ), _content, grace=0.3
+    )
+
+
+@pytest.fixture
+async def processes() -> AsyncIterator[list[Process]]:
+    made: list[Process] = []
+    yield made
+    for process in made:
+        await process.stop()
+
+
+def make(code: str, run: RunDir, processes: list[Process]) -> Process:
+    process = Process(spec(code, run.path), run.logs)
+    processes.append(process)
+    return process
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    for _ in count():
+        if holds():
+            return
+        await asyncio.sleep(0.02)
+
+
+SLEEP = "import time; print('up', flush=True); time.sleep(60)"
+
+
+def test_backoff_doubles_to_a_limit_and_forgets_after_a_healthy_minute() -> None:
+    backoff = Backoff()
+    delays = [backoff.delay(lived=1) for _ in range(8)]
+    assert delays == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
+    assert backoff.delay(lived=61) == 0.2
+    assert backoff.delay(lived=1) == 0.4
+
+
+async def test_a_death_during_start_is_told_with_cause_and_last_lines(
+    run: RunDir, processes: list[Process]
+) -> None:
+    process = make("print('what went wrong'); raise SystemExit(3)", run, processes)
+    process.start()
+    async with asyncio.timeout(10):
+        await process.died.wait()
+    told = process.obituary()
+    assert "child exited with code 3" in told
+    assert "what went wrong" in told
+    assert str(process.log) in told
+    assert process.state == "failed"
+
+
+async def test_a_program_that_is_not_there_is_a_death_too(run: RunDir) -> None:
+    process = Process(Spec("child", ("/nowhere/x",), run.path, {}, _content), run.logs)
+    process.start()
+    async with asyncio.timeout(10):
+        await process.died.wait()
+    assert "could not be started" in process.obituary()
+
+
+async def test_a_later_death_is_answered_with_a_restart_that_is_counted(
+    run: RunDir, processes: list[Process]
+) -> None:
+    process = make(SLEEP, run, processes)
+    returned: list[float] = []
+    process.returned = returned.append
+    process.start()
+    async with asyncio.timeout(10):
+        await process.is_ready.wait()
+        process.forgive()
+        first = process.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: process.pid not in (first, None))
+        await process.is_ready.wait()
+    assert process.restarts == 1
+    assert process.cause == "was killed by SIGKILL"
+    assert len(returned) == 1
+
+
+async def test_stopping_is_not_a_death_and_starting_again_not_a_restart(
+    run: RunDir, processes: list[Process]
+) -> None:
+    process = make(SLEEP, run, processes)
+    process.start()
+    async with asyncio.timeout(10):
+        await process.is_ready.wait()
+        process.forgive()
+        await process.stop()
+        assert process.state == "stopped"
+        assert process.pid is None
+        process.start()
+        await process.is_ready.wait()
+    assert process.restarts == 0
+
+
+async def test_what_ignores_sigterm_is_killed_after_its_grace(
+    run: RunDir, processes: list[Process]
+) -> None:
+    code = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
+    process = make(code, run, processes)
+    process.start()
+    async with asyncio.timeout(10):
+        await until(lambda: process.log.exists() and b"up" in process.log.read_bytes())
+        await process.stop()
+    assert process.state == "stopped"
+    assert "SIGKILL" in process.cause

@@ -1,0 +1,78 @@
+import base64
+import hashlib
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from tools.runner.errors import RunnerError
+from tools.runner.paths import RunDir, write_private
+from tools.runner.rabbitmq import password_hash
+from tools.runner.secrets import JWT, NATS, RABBITMQ, REDIS, Secrets, credentials
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "secrets.json"
+
+
+def test_a_first_start_makes_every_secret_for_its_owner_only(path: Path) -> None:
+    Secrets(path).complete()
+    values = json.loads(path.read_text())
+    assert set(values) == {JWT, RABBITMQ, REDIS, NATS}
+    assert all(isinstance(value, str) for value in values.values())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_signing_key_is_an_ed25519_seed_with_an_id(path: Path) -> None:
+    secrets = Secrets(path)
+    secrets.complete()
+    (key,) = json.loads(secrets[JWT])["keys"]
+    assert len(base64.urlsafe_b64decode(key["private"])) == 32
+    assert key["kid"]
+
+
+def test_what_is_there_is_kept_and_what_is_missing_is_added(path: Path) -> None:
+    path.write_text(json.dumps({REDIS: "mine", "smtp": "theirs"}))
+    Secrets(path).complete()
+    values = json.loads(path.read_text())
+    assert values[REDIS] == "mine"
+    assert values["smtp"] == "theirs"
+    assert values[JWT]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_two_systems_have_no_secret_in_common(tmp_path: Path) -> None:
+    made = []
+    for name in ("a", "b"):
+        Secrets(tmp_path / name).complete()
+        made.append(json.loads((tmp_path / name).read_text()))
+    assert all(made[0][key] != made[1][key] for key in made[0])
+
+
+def test_a_broken_file_is_named_and_not_overwritten(path: Path) -> None:
+    path.write_text("{")
+    with pytest.raises(RunnerError, match=r"secrets\.json is not JSON"):
+        Secrets(path)
+    assert path.read_text() == "{"
+
+
+def test_credentials_are_read_from_a_connection_url() -> None:
+    assert credentials("amqp://user:pass-word_1@localhost:5672/") == ("user", "pass-word_1")
+    assert credentials("") == ("", "")
+
+
+def test_rabbitmq_gets_a_salted_hash_of_its_password() -> None:
+    raw = base64.b64decode(password_hash("secret", b"salt"))
+    assert raw == b"salt" + hashlib.sha256(b"saltsecret").digest()
+
+
+def test_a_private_file_is_replaced_at_once(run: RunDir) -> None:
+    target = run.path / "file"
+    target.write_text("old")
+    target.chmod(0o644)
+    write_private(target, "new")
+    assert target.read_text() == "new"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert not list(run.path.glob(".file.*"))

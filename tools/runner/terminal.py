@@ -1,0 +1,74 @@
+"""The logs of many processes on one terminal, one compact line each."""
+
+import json
+import re
+import sys
+from typing import Any
+
+_COLOURS = (36, 32, 33, 35, 34, 96, 92, 93, 95, 94)
+_SHOWN = 1_000
+"""Characters of one line that the terminal is shown; the file has them all."""
+_DAPR = re.compile(r'^time="[^"]*" level=(\w+) msg="((?:[^"\\]|\\.)*)"')
+_NATS = re.compile(r"^\[\d+\] \S+ \S+ \[(\w+)\] (.*)")
+_QUIET = {"debug", "info", "INF", "DBG"}
+_MESSAGE = ("message", "msg", "event")
+_DULL = {"time", "timestamp", "ts", "level", "service", "trace_id", "span_id", *_MESSAGE}
+
+
+class Terminal:
+    """Prints lines behind the name of their process, each name in its own colour.
+
+    Unless `everything` is asked for, sidecars and servers are only heard when something is wrong:
+    that is what their log files are for.
+    """
+
+    def __init__(
+        self, width: int = 12, colour: bool | None = None, everything: bool = False
+    ) -> None:
+        self._width = width
+        self._colour = sys.stdout.isatty() if colour is None else colour
+        self._everything = everything
+        self._rest: dict[str, bytes] = {}
+        self._order: dict[str, int] = {}
+
+    def echo(self, name: str, chunk: bytes) -> None:
+        """Print the whole lines of a chunk, and keep what is left for the next one."""
+        *lines, rest = (self._rest.get(name, b"") + chunk).split(b"\n")
+        if len(rest) > _SHOWN * 4:
+            lines, rest = [*lines, rest], b""
+        self._rest[name] = rest
+        shown = (compact(line.decode(errors="replace"), self._everything) for line in lines)
+        sys.stdout.write("".join(f"{self._prefix(name)} {text}\n" for text in shown if text))
+        sys.stdout.flush()
+
+    def _prefix(self, name: str) -> str:
+        label = f"{name:<{self._width}} |"
+        if not self._colour:
+            return label
+        number = self._order.setdefault(name, len(self._order))
+        return f"\x1b[{_COLOURS[number % len(_COLOURS)]}m{label}\x1b[0m"
+
+
+def compact(line: str, everything: bool = False) -> str:
+    """Return what a person wants to see of a line, nothing at all for what is of no interest."""
+    text = line.rstrip()
+    if found := _DAPR.match(text) or _NATS.match(text):
+        level, message = found[1], found[2].strip()
+        if level in _QUIET and not everything:
+            return ""
+        text = f"{level} {message}" if message else ""
+    elif text.startswith("{"):
+        text = _from_json(text)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… (+{len(text) - _SHOWN})"
+
+
+def _from_json(text: str) -> str:
+    try:
+        fields: dict[str, Any] = json.loads(text)
+    except ValueError:
+        return text
+    message = next((fields[key] for key in _MESSAGE if key in fields), None)
+    if message is None:
+        return text
+    extras = " ".join(f"{key}={value}" for key, value in fields.items() if key not in _DULL)
+    return f"{fields.get('level', '')} {message} {extras}".strip()
