@@ -1,0 +1,173 @@
+"""Whatever people do to one another, and however the news of it comes, lists end equal to edges."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.chassis.segments import SegmentedLists
+from tests.fakes import Running, World
+from tests.unit.users.world import Person, start
+
+VERBS = ("follow", "unfollow", "block", "unblock", "mute", "unmute")
+KINDS = ("followers", "following", "requests", "blocks", "mutes")
+PEOPLE = 4
+
+Action = tuple[str, int, int]
+actions = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(VERBS), st.integers(0, PEOPLE - 1), st.integers(0, PEOPLE - 1)),
+        st.tuples(
+            st.sampled_from(("lock", "open", "authorize", "reject")),
+            st.integers(0, PEOPLE - 1),
+            st.integers(0, PEOPLE - 1),
+        ),
+        st.tuples(st.just("wait"), st.just(0), st.just(0)),
+    ),
+    max_size=40,
+)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """How the news comes."""
+
+    copies: int = 1
+    held: bool = False
+    lost: float = 0.0
+    broken: float = 0.0
+    seed: int = 0
+
+
+troubles = st.builds(
+    Trouble,
+    copies=st.integers(1, 3),
+    held=st.booleans(),
+    lost=st.sampled_from((0.0, 0.3)),
+    broken=st.sampled_from((0.0, 0.02)),
+    seed=st.integers(0, 1_000),
+)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(actions, troubles)
+def test_lists_end_equal_to_edges(script: list[Action], trouble: Trouble) -> None:
+    asyncio.run(play(script, trouble))
+
+
+async def play(script: list[Action], trouble: Trouble) -> None:
+    async with World() as world:
+        replicas = [await start(world), await start(world)]
+        people = [await Person.registered(world, replicas[n % 2], f"p{n}") for n in range(PEOPLE)]
+        await world.settle()
+        make(trouble, world, replicas)
+        await act(script, world, people)
+        world.broker.release(seed=trouble.seed)
+        await world.settle(rounds=3)
+        for replica in replicas:
+            replica.sidecar.state.faults.before.clear()
+        await world.settle(rounds=4)
+        await check(world, people, replicas[0])
+
+
+def make(trouble: Trouble, world: World, replicas: list[Running]) -> None:
+    """Let things go wrong, the same way for the same seed."""
+    dice = random.Random(trouble.seed)  # noqa: S311
+    world.broker.copies = trouble.copies
+    world.broker.loses = lambda _: dice.random() < trouble.lost
+    if trouble.held:
+        world.broker.hold()
+
+    async def perhaps_break(_: Any) -> None:
+        await asyncio.sleep(0 if dice.random() < 0.7 else 0.0005)
+        if dice.random() < trouble.broken:
+            raise ConnectionError("on purpose")
+
+    for replica in replicas:
+        replica.sidecar.state.faults.before.append(perhaps_break)
+
+
+async def act(script: list[Action], world: World, people: list[Person]) -> None:
+    """Everybody does what the script says, all at once between two waits."""
+    group: list[asyncio.Task[None]] = []
+    for action in [*script, ("wait", 0, 0)]:
+        if action[0] != "wait":
+            group.append(asyncio.create_task(one(action, people)))
+            continue
+        await asyncio.gather(*group)
+        group.clear()
+
+
+async def one(action: Action, people: list[Person]) -> None:
+    verb, who, whom = action
+    me, other = people[who], people[whom]
+    if verb in ("lock", "open"):
+        await me.ask("PATCH", "/accounts/me", json={"locked": verb == "lock"})
+    elif verb in ("authorize", "reject"):
+        await me.ask("POST", f"/follow_requests/{other.id}/{verb}")
+    else:
+        await me.ask("POST", f"/accounts/{other.id}/{verb}")
+
+
+async def check(world: World, people: list[Person], users: Running) -> None:
+    state = world.state("users")
+    edges = [state.peek(key)["data"] for key in state.keys("edge:")]
+    locked = {p.id: state.peek(f"user:{p.id}")["data"]["locked"] for p in people}
+    expected: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for edge in edges:
+        source, target = edge["source"], edge["target"]
+        for kind, owner, other, place in (
+            ("followers", target, source, "follow"),
+            ("following", source, target, "follow"),
+            ("requests", target, source, "request"),
+            ("blocks", source, target, "block"),
+            ("mutes", source, target, "mute"),
+        ):
+            if edge[place]["taken"]:
+                expected.setdefault((kind, owner), set()).add((edge[place]["id"], other))
+    for kind in KINDS:
+        lists = SegmentedLists(users.sidecar, kind)
+        for person in people:
+            rows = await lists.all(person.id)
+            head = await lists.head(person.id)
+            wanted = expected.get((kind, person.id), set())
+            assert {(row[0], row[1]) for row in rows} == wanted, (kind, person.username)
+            assert head.total == len(rows) == len(wanted)
+    blocked = {(e["source"], e["target"]) for e in edges if e["block"]["taken"]}
+    for edge in edges:
+        pair = edge["source"], edge["target"]
+        if edge["follow"]["taken"] or edge["request"]["taken"]:
+            assert pair not in blocked
+            assert pair[::-1] not in blocked
+        if edge["request"]["taken"]:
+            assert locked[edge["target"]]
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("about", ["edge:", "followers:", "following:", "journal:"])
+async def test_a_service_that_dies_halfway_leaves_nothing_undone(about: str, after: bool) -> None:
+    async with World() as world:
+        doomed = await start(world)
+        anna = await Person.registered(world, doomed, "anna")
+        ben = await Person.registered(world, doomed, "ben")
+        await world.settle()
+        doomed.sidecar.state.faults.crash("*", about=about, nth=2, after=after)
+        asking = asyncio.create_task(anna.ask("POST", f"/accounts/{ben.id}/follow"))
+        await doomed.sidecar.state.faults.dead.wait()
+        await doomed.kill()
+        asking.cancel()
+        anna.users = ben.users = heir = await start(world)
+        await anna.does("follow", ben)
+        await world.settle(rounds=3)
+        await check(world, [anna, ben], heir)
+        assert await anna.listed(f"/accounts/{ben.id}/followers") == ["anna"]
