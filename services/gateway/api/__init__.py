@@ -1,0 +1,1 @@
+"""The client API: one module per noun, each with `create_router(desk)`."""

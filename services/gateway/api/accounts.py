@@ -1,0 +1,412 @@
+"""People: oneself, others, how one stands to them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+
+from services.chassis.app import JSON
+from services.chassis.errors import Failure, Invalid, NotFound
+from services.chassis.identity import Caller, anyone, app_token, signed_in
+from services.contracts.accounts import Account, Relationship
+from services.contracts.logins import Token
+from services.gateway import paging
+from services.gateway.api.media import portrait
+from services.gateway.bodies import Said, said
+from services.gateway.desk import Desk, answer, numeric
+from services.gateway.documents import FILE, gives, lists, takes
+from services.gateway.entities import apps, people
+from services.gateway.registering import refusal, registration
+
+Reading = Annotated[Caller | None, Depends(anyone("read:accounts"))]
+Me = Annotated[Caller, Depends(signed_in("read:accounts"))]
+Writing = Annotated[Caller, Depends(signed_in("write:accounts"))]
+Following = Annotated[Caller, Depends(signed_in("write:follows"))]
+Blocking = Annotated[Caller, Depends(signed_in("write:blocks"))]
+Id = Annotated[str, Path(examples=["114000000000000000"])]
+Flag = Annotated[bool, Query()]
+_PEOPLE = gives([], "A page of Account; `Link` leads to the next.")
+_STANDING = gives(description="The Relationship as it is now.")
+_AT_ONCE = 80
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """Routes about people. Those with a fixed name come before those with an id."""
+    router = APIRouter(prefix="/api/v1", tags=["accounts"])
+    for part in (_own, _found, _shown, _stances, _requests, _own_lists):
+        router.include_router(part(desk))
+    return router
+
+
+def _own(desk: Desk) -> APIRouter:
+    router = APIRouter()
+
+    @router.post(
+        "/accounts",
+        openapi_extra=takes(
+            username="string",
+            email="string",
+            password="string",  # noqa: S106 (a type)
+            agreement="boolean",
+            locale="string",
+            example={
+                "username": "ada",
+                "email": "ada@example.org",
+                "password": "correct horse battery",
+                "agreement": True,
+                "locale": "en",
+            },
+        ),
+        responses=gives({"access_token": "eyJ…", "token_type": "Bearer"}, "A Token."),
+    )
+    async def register(
+        request: Request, caller: Annotated[Caller, Depends(app_token("write:accounts"))]
+    ) -> JSON:
+        """Register somebody, and get a token for them. Needs the token of an app."""
+        form = registration(await said(request))
+        try:
+            made = await desk.ask("auth", "registrations", caller, method="POST", json=form)
+        except Failure as failure:
+            raise refusal(failure) from failure
+        return JSON(apps.token(Token.model_validate(made["token"])))
+
+    @router.get("/accounts/verify_credentials", responses=gives(description="A CredentialAccount."))
+    async def verify_credentials(caller: Me) -> JSON:
+        """Whose token this is."""
+        return JSON(_credentials(desk, await desk.ask("users", "accounts/me", caller)))
+
+    @router.patch(
+        "/accounts/update_credentials",
+        openapi_extra=takes(
+            display_name="string",
+            note="string",
+            avatar=FILE,
+            header=FILE,
+            locked="boolean",
+            bot="boolean",
+            discoverable="boolean",
+            fields_attributes=lists("object"),
+            source="object",
+            example={"display_name": "Ada", "note": "I photograph bridges. #bridges"},
+        ),
+        responses=gives(description="A CredentialAccount."),
+    )
+    async def update_credentials(request: Request, caller: Writing) -> JSON:
+        """Change parts of one's own profile."""
+        return await _change(desk, caller, _changes(await said(request, files=2)))
+
+    @router.delete("/profile/{kind}", responses=gives(description="A CredentialAccount."))
+    async def remove_portrait(kind: str, caller: Writing) -> JSON:
+        """Go back to the default picture: `kind` is `avatar` or `header`."""
+        if kind not in ("avatar", "header"):
+            raise NotFound("Record not found")
+        return await _change(desk, caller, {kind: ""})
+
+    @router.get("/preferences", responses=gives(description="Preferences."))
+    async def preferences(caller: Me) -> JSON:
+        """What somebody prefers, as their profile says."""
+        row = await desk.ask("users", "accounts/me", caller)
+        return JSON(people.preferences(Account.model_validate(row)))
+
+    return router
+
+
+def _found(desk: Desk) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/accounts/lookup", responses=gives(description="An Account."))
+    async def lookup(acct: Annotated[str, Query(max_length=200)], _: Reading) -> Response:
+        """An account by its name."""
+        name = local_name(acct, desk.at.host)
+        if not name:
+            raise NotFound("Record not found")
+        return answer(desk.rendered.account(await desk.one_named(name)))
+
+    @router.get("/accounts/search", responses=_PEOPLE)
+    async def search(
+        request: Request,
+        caller: Me,
+        q: Annotated[str, Query()] = "",
+        limit: int = 40,
+        offset: int = 0,
+        resolve: Flag = False,
+        following: Flag = False,
+    ) -> Response:
+        """Accounts by the beginning of a name."""
+        rows = await find_people(desk, caller, q, limit, offset)
+        if following and rows:
+            ids = [row["profile"]["id"] for row in rows]
+            stances = await desk.ask(
+                "users", "relationships", caller, params={"ids": ",".join(ids)}
+            )
+            followed = {stance["id"] for stance in stances if stance["following"]}
+            rows = [row for row in rows if row["profile"]["id"] in followed]
+        return answer(desk.rendered.accounts(rows))
+
+    @router.get("/accounts/relationships", responses=gives([], "A Relationship for each id."))
+    async def relationships(
+        request: Request, caller: Annotated[Caller, Depends(signed_in("read:follows"))]
+    ) -> JSON:
+        """How one stands to some others: `id[]`."""
+        ids = asked_ids(request)
+        if not ids:
+            return JSON([])
+        rows = await desk.ask("users", "relationships", caller, params={"ids": ",".join(ids)})
+        return JSON([people.relationship(Relationship.model_validate(row)) for row in rows])
+
+    @router.get("/accounts/familiar_followers", responses=gives([]))
+    async def familiar_followers(
+        request: Request, caller: Annotated[Caller, Depends(signed_in("read:follows"))]
+    ) -> JSON:
+        """Nobody looks for these yet: nobody, for each id."""
+        ids = (await said(request)).texts("id") or []
+        return JSON([{"id": numeric(id), "accounts": []} for id in ids[:_AT_ONCE]])
+
+    @router.get("/accounts", responses=gives([], "Those that exist."))
+    async def some(request: Request, _: Reading) -> Response:
+        """Some accounts by id: `id[]`."""
+        ids = asked_ids(request)
+        found = await desk.people(ids) if ids else {}
+        return answer(desk.rendered.accounts([found[id] for id in ids if id in found]))
+
+    return router
+
+
+def _shown(desk: Desk) -> APIRouter:
+    router = APIRouter(prefix="/accounts/{id}")
+
+    @router.get("", responses=gives(description="An Account."))
+    async def account(id: Id, _: Reading) -> Response:
+        """One account."""
+        return answer(desk.rendered.account(await desk.person(id)))
+
+    @router.get("/statuses", responses=gives([], "A page of Status."))
+    async def statuses(
+        request: Request,
+        id: Id,
+        caller: Annotated[Caller | None, Depends(anyone("read:statuses"))],
+        window: paging.Posts,
+        only_media: Flag = False,
+        exclude_replies: Flag = False,
+        exclude_reblogs: Flag = False,
+        pinned: Flag = False,
+        tagged: Annotated[str, Query(max_length=100)] = "",
+    ) -> Response:
+        """Somebody's posts, as far as the caller may see them. Nothing can be pinned yet."""
+        path = f"timelines/accounts/{numeric(id)}"
+        if pinned:
+            return answer(b"[]")
+        asked = {"only_media": only_media, "exclude_replies": exclude_replies}
+        wanted = {name: "true" for name, value in asked.items() if value}
+        if tagged:
+            wanted["tagged"] = tagged.removeprefix("#")
+        return await desk.timeline(request, path, caller, window, **wanted)
+
+    @router.get("/followers", responses=_PEOPLE)
+    async def followers(
+        request: Request, id: Id, caller: Reading, window: paging.People
+    ) -> Response:
+        """Who follows somebody, the newest first."""
+        return await _list(desk, request, f"accounts/{numeric(id)}/followers", caller, window)
+
+    @router.get("/following", responses=_PEOPLE)
+    async def following(
+        request: Request, id: Id, caller: Reading, window: paging.People
+    ) -> Response:
+        """Whom somebody follows, the newest first."""
+        return await _list(desk, request, f"accounts/{numeric(id)}/following", caller, window)
+
+    return router
+
+
+def _stances(desk: Desk) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/accounts/{id}/follow", responses=_STANDING)
+    async def follow(request: Request, id: Id, caller: Following) -> JSON:
+        """Follow somebody, or ask to, where they are locked."""
+        body = await said(request)
+        how = {"reblogs": body.flag("reblogs"), "notify": body.flag("notify")}
+        return await _act(desk, f"accounts/{numeric(id)}/follow", caller, how)
+
+    @router.post("/accounts/{id}/unfollow", responses=_STANDING)
+    async def unfollow(id: Id, caller: Following) -> JSON:
+        """Follow somebody no more."""
+        return await _act(desk, f"accounts/{numeric(id)}/unfollow", caller)
+
+    @router.post("/accounts/{id}/block", responses=_STANDING)
+    async def block(id: Id, caller: Blocking) -> JSON:
+        """Part from somebody: neither sees the other any more."""
+        return await _act(desk, f"accounts/{numeric(id)}/block", caller)
+
+    @router.post("/accounts/{id}/unblock", responses=_STANDING)
+    async def unblock(id: Id, caller: Blocking) -> JSON:
+        """End a block."""
+        return await _act(desk, f"accounts/{numeric(id)}/unblock", caller)
+
+    @router.post("/accounts/{id}/mute", responses=_STANDING)
+    async def mute(
+        request: Request, id: Id, caller: Annotated[Caller, Depends(signed_in("write:mutes"))]
+    ) -> JSON:
+        """Not see somebody, without their noticing."""
+        body = await said(request)
+        notifications = body.flag("notifications")
+        how = {
+            "notifications": notifications is not False,
+            "duration": max(0, body.number("duration") or 0),
+        }
+        return await _act(desk, f"accounts/{numeric(id)}/mute", caller, how)
+
+    @router.post("/accounts/{id}/unmute", responses=_STANDING)
+    async def unmute(id: Id, caller: Annotated[Caller, Depends(signed_in("write:mutes"))]) -> JSON:
+        """See somebody again."""
+        return await _act(desk, f"accounts/{numeric(id)}/unmute", caller)
+
+    @router.post("/accounts/{id}/note", responses=_STANDING)
+    async def note(request: Request, id: Id, caller: Writing) -> JSON:
+        """Keep a private note on somebody."""
+        comment = (await said(request)).words("comment")
+        return await _act(desk, f"accounts/{numeric(id)}/note", caller, {"comment": comment})
+
+    return router
+
+
+def _requests(desk: Desk) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/follow_requests/{id}/authorize", responses=_STANDING)
+    async def authorize(id: Id, caller: Following) -> JSON:
+        """Let somebody follow who asked to."""
+        return await _act(desk, f"follow_requests/{numeric(id)}/authorize", caller)
+
+    @router.post("/follow_requests/{id}/reject", responses=_STANDING)
+    async def reject(id: Id, caller: Following) -> JSON:
+        """Turn somebody down who asked to follow."""
+        return await _act(desk, f"follow_requests/{numeric(id)}/reject", caller)
+
+    return router
+
+
+def _own_lists(desk: Desk) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/blocks", responses=_PEOPLE)
+    async def blocks(
+        request: Request,
+        caller: Annotated[Caller, Depends(signed_in("read:blocks"))],
+        window: paging.People,
+    ) -> Response:
+        """Whom one blocks."""
+        return await _list(desk, request, "blocks", caller, window)
+
+    @router.get("/mutes", responses=_PEOPLE)
+    async def mutes(
+        request: Request,
+        caller: Annotated[Caller, Depends(signed_in("read:mutes"))],
+        window: paging.People,
+    ) -> Response:
+        """Whom one mutes."""
+        return await _list(desk, request, "mutes", caller, window)
+
+    @router.get("/follow_requests", responses=_PEOPLE)
+    async def follow_requests(
+        request: Request,
+        caller: Annotated[Caller, Depends(signed_in("read:follows"))],
+        window: paging.People,
+    ) -> Response:
+        """Who asks to follow."""
+        return await _list(desk, request, "follow_requests", caller, window)
+
+    return router
+
+
+# ── what several routes need ────────────────────────────────────────────────────────────────────
+
+
+async def find_people(
+    desk: Desk, caller: Caller | None, q: str, limit: int, offset: int = 0
+) -> list[Any]:
+    """Accounts for what was typed: who has exactly this name first, then the rest.
+
+    Strangers find by the exact name only.
+    """
+    typed = q.strip()
+    name = local_name(typed, desk.at.host)
+    exact = await desk.named([name]) if name and not offset else {}
+    rows = list(exact.values())
+    if caller is not None and typed:
+        params = {
+            "q": (name or typed)[:100],
+            "limit": str(max(1, min(limit, _AT_ONCE))),
+            "offset": str(max(0, min(offset, 1000))),
+        }
+        rows += await desk.ask("users", "search", caller, params=params)
+    once = {row["profile"]["id"]: row for row in rows}
+    return list(once.values())[: max(1, limit)]
+
+
+def local_name(acct: str, host: str) -> str:
+    """The username in `name`, `@name` or `name@host`; empty for what is none, or not from here."""
+    name, at, where = acct.strip().removeprefix("@").partition("@")
+    if at and where.lower() != host.lower():
+        return ""
+    return name if name.replace("_", "a").isalnum() and name.isascii() and len(name) <= 30 else ""
+
+
+def asked_ids(request: Request) -> list[str]:
+    """The ids in `id[]` or `id`, each once. Raises `Invalid` for too many."""
+    query = request.query_params
+    given = dict.fromkeys([*query.getlist("id[]"), *query.getlist("id")])
+    if len(given) > _AT_ONCE:
+        raise Invalid(f"At most {_AT_ONCE} ids can be asked for at once.")
+    return [numeric(id) for id in given]
+
+
+async def _act(desk: Desk, path: str, caller: Caller, body: dict[str, Any] | None = None) -> JSON:
+    row = await desk.ask("users", path, caller, method="POST", json=body or {})
+    return JSON(people.relationship(Relationship.model_validate(row)))
+
+
+async def _list(
+    desk: Desk, request: Request, path: str, caller: Caller | None, window: Any
+) -> Response:
+    page = await desk.ask("users", path, caller, params=window.params())
+    return answer(
+        desk.rendered.accounts(page["accounts"]),
+        paging.links_of(desk.at.public_url, request, page["ids"]),
+    )
+
+
+def _credentials(desk: Desk, row: Any) -> dict[str, Any]:
+    return people.credential_account(Account.model_validate(row), desk.at, desk.writer)
+
+
+async def _change(desk: Desk, caller: Caller, changes: dict[str, Any]) -> JSON:
+    for kind in ("avatar", "header"):
+        if changes.get(kind):
+            changes[kind] = await portrait(desk, caller, kind, changes[kind])
+    row = await desk.ask("users", "accounts/me", caller, method="PATCH", json=changes)
+    return JSON(_credentials(desk, row))
+
+
+def _changes(body: Said) -> dict[str, Any]:
+    """What of a profile is to change. Pictures are uploads still."""
+    source = body.within("source")
+    fields = body.dicts("fields_attributes")
+    wanted: dict[str, Any] = {
+        "display_name": body.text("display_name"),
+        "note": body.text("note"),
+        "locked": body.flag("locked"),
+        "bot": body.flag("bot"),
+        "discoverable": body.flag("discoverable"),
+        "default_visibility": source.text("privacy"),
+        "default_sensitive": source.flag("sensitive"),
+        "default_language": source.text("language"),
+        "fields": None
+        if fields is None
+        else [{"name": field.words("name"), "value": field.words("value")} for field in fields],
+        "avatar": body.upload("avatar"),
+        "header": body.upload("header"),
+    }
+    return {name: value for name, value in wanted.items() if value is not None}

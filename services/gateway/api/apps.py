@@ -1,0 +1,86 @@
+"""Clients make themselves known."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+
+from services.chassis.app import JSON
+from services.chassis.errors import Unauthenticated
+from services.chassis.identity import Caller, Identity, bearer
+from services.contracts.logins import App
+from services.gateway.bodies import Said, said
+from services.gateway.desk import Desk, segment
+from services.gateway.documents import gives, lists, takes
+from services.gateway.entities import apps
+
+_EXAMPLE = {
+    "client_name": "toot",
+    "redirect_uris": "urn:ietf:wg:oauth:2.0:oob",
+    "scopes": "read write follow",
+    "website": "https://github.com/ihabunek/toot",
+}
+
+
+async def any_token(request: Request) -> Caller:
+    """Lets in any good token, whatever it covers: an app may always ask who it is."""
+    token = bearer(request)
+    if not token:
+        raise Unauthenticated("This needs an access token.")
+    identity: Identity = request.app.state.identity
+    return await identity.caller(token)
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """Routes about apps."""
+    router = APIRouter(prefix="/api/v1/apps", tags=["apps"])
+
+    @router.post(
+        "",
+        openapi_extra=takes(
+            client_name="string",
+            redirect_uris={"anyOf": [{"type": "string"}, lists("string")]},
+            scopes="string",
+            website="string",
+            example=_EXAMPLE,
+        ),
+        responses=gives(
+            {
+                "id": "114000000000000000",
+                "name": "toot",
+                "website": "https://github.com/ihabunek/toot",
+                "client_id": "y0Qm…",
+                "client_secret": "s3cr…",
+                "redirect_uri": "urn:ietf:wg:oauth:2.0:oob",
+                "redirect_uris": ["urn:ietf:wg:oauth:2.0:oob"],
+                "scopes": ["read", "write", "follow"],
+                "vapid_key": "",
+                "client_secret_expires_at": 0,
+            }
+        ),
+    )
+    async def register_app(request: Request) -> JSON:
+        """Make an app known, and get its secret. Open to everybody."""
+        new = _new_app(await said(request))
+        made = await desk.ask("auth", "apps", method="POST", json=new)
+        return JSON(apps.credential_application(App.model_validate(made)))
+
+    @router.get("/verify_credentials", responses=gives())
+    async def verify_app(caller: Annotated[Caller, Depends(any_token)]) -> JSON:
+        """Which app a token belongs to."""
+        found = await desk.ask("auth", f"apps/{segment(caller.client_id)}")
+        return JSON(apps.application(App.model_validate(found)))
+
+    return router
+
+
+def _new_app(body: Said) -> dict[str, Any]:
+    """A `NewApp`; redirect URIs come as a list, or as one text with a line for each."""
+    uris = [uri for text in body.texts("redirect_uris") or [] for uri in text.split()]
+    return {
+        "client_name": body.words("client_name"),
+        "redirect_uris": uris,
+        "scopes": " ".join(body.texts("scopes") or []) or "read",
+        "website": body.words("website"),
+    }

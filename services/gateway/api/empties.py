@@ -1,0 +1,155 @@
+"""What clients ask for and nothing stands behind yet: empty, and well-formed.
+
+`Nothing` rows are answered as they are; a `None` body is a 404, and a text in `_NOT_OFFERED` a 422.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+
+from services.chassis.app import JSON
+from services.chassis.errors import Invalid, NotFound
+from services.chassis.identity import signed_in
+from services.gateway.documents import gives
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A route with a constant answer; without a scope it is open to everybody."""
+
+    method: str
+    path: str
+    scope: str
+    body: Any
+
+
+_GROUPS: dict[str, Any] = {"accounts": [], "statuses": [], "notification_groups": []}
+_POLICY = {
+    "for_not_following": "accept",
+    "for_not_followers": "accept",
+    "for_new_accounts": "accept",
+    "for_private_mentions": "accept",
+    "for_limited_accounts": "accept",
+    "summary": {"pending_requests_count": 0, "pending_notifications_count": 0},
+}
+_NOTES = "read:notifications"
+_WRITES = "write:notifications"
+
+NOTHINGS = (
+    Nothing("GET", "/api/v1/notifications", _NOTES, []),
+    Nothing("GET", "/api/v1/notifications/unread_count", _NOTES, {"count": 0}),
+    Nothing("GET", "/api/v1/notifications/requests", _NOTES, []),
+    Nothing("GET", "/api/v1/notifications/requests/merged", _NOTES, {"merged": True}),
+    Nothing("GET", "/api/v1/notifications/policy", _NOTES, _POLICY),
+    Nothing("POST", "/api/v1/notifications/clear", _WRITES, {}),
+    Nothing("POST", "/api/v1/notifications/dismiss", _WRITES, {}),
+    Nothing("GET", "/api/v1/notifications/{id}", _NOTES, None),
+    Nothing("POST", "/api/v1/notifications/{id}/dismiss", _WRITES, {}),
+    Nothing("GET", "/api/v2/notifications", _NOTES, _GROUPS),
+    Nothing("GET", "/api/v2/notifications/unread_count", _NOTES, {"count": 0}),
+    Nothing("GET", "/api/v2/notifications/policy", _NOTES, _POLICY),
+    Nothing("GET", "/api/v1/custom_emojis", "", []),
+    Nothing("GET", "/api/v1/lists", "read:lists", []),
+    Nothing("GET", "/api/v1/lists/{id}", "read:lists", None),
+    Nothing("GET", "/api/v1/lists/{id}/accounts", "read:lists", None),
+    Nothing("GET", "/api/v1/timelines/list/{id}", "read:lists", None),
+    Nothing("GET", "/api/v1/accounts/{id}/lists", "read:lists", []),
+    Nothing("GET", "/api/v1/filters", "read:filters", []),
+    Nothing("GET", "/api/v1/filters/{id}", "read:filters", None),
+    Nothing("GET", "/api/v2/filters", "read:filters", []),
+    Nothing("GET", "/api/v2/filters/{id}", "read:filters", None),
+    Nothing("GET", "/api/v1/announcements", "read", []),
+    Nothing("GET", "/api/v1/markers", "read:statuses", {}),
+    Nothing("POST", "/api/v1/markers", "write:statuses", {}),
+    Nothing("GET", "/api/v1/conversations", "read:statuses", []),
+    Nothing("GET", "/api/v1/scheduled_statuses", "read:statuses", []),
+    Nothing("GET", "/api/v1/scheduled_statuses/{id}", "read:statuses", None),
+    Nothing("GET", "/api/v1/polls/{id}", "", None),
+    Nothing("GET", "/api/v1/trends", "", []),
+    Nothing("GET", "/api/v1/trends/tags", "", []),
+    Nothing("GET", "/api/v1/trends/statuses", "", []),
+    Nothing("GET", "/api/v1/trends/links", "", []),
+    Nothing("GET", "/api/v1/suggestions", "read", []),
+    Nothing("GET", "/api/v2/suggestions", "read", []),
+    Nothing("GET", "/api/v1/directory", "", []),
+    Nothing("GET", "/api/v1/followed_tags", "read:follows", []),
+    Nothing("GET", "/api/v1/featured_tags", "read:accounts", []),
+    Nothing("GET", "/api/v1/featured_tags/suggestions", "read:accounts", []),
+    Nothing("GET", "/api/v1/accounts/{id}/featured_tags", "", []),
+    Nothing("GET", "/api/v1/endorsements", "read:accounts", []),
+    Nothing("GET", "/api/v1/domain_blocks", "read:blocks", []),
+    Nothing("GET", "/api/v1/push/subscription", "push", None),
+    Nothing("GET", "/api/v1/instance/peers", "", []),
+    Nothing("GET", "/api/v1/instance/domain_blocks", "", []),
+    Nothing("GET", "/api/v1/instance/translation_languages", "", {}),
+    Nothing("GET", "/api/v1/instance/terms_of_service", "", None),
+)
+
+_NOT_OFFERED = {
+    "/api/v1/lists": "Lists are",
+    "/api/v1/filters": "Filters are",
+    "/api/v2/filters": "Filters are",
+    "/api/v1/tags/{name}/follow": "Following hashtags is",
+    "/api/v1/tags/{name}/unfollow": "Following hashtags is",
+    "/api/v1/featured_tags": "Featuring hashtags is",
+    "/api/v1/polls/{id}/votes": "Polls are",
+    "/api/v1/reports": "Reporting is",
+    "/api/v1/push/subscription": "Push is",
+    "/api/v1/domain_blocks": "Blocking domains is",
+    "/api/v1/accounts/{id}/pin": "Endorsing is",
+    "/api/v1/accounts/{id}/unpin": "Endorsing is",
+    "/api/v1/accounts/{id}/endorse": "Endorsing is",
+    "/api/v1/accounts/{id}/unendorse": "Endorsing is",
+    "/api/v1/accounts/{id}/remove_from_followers": "Removing followers is",
+}
+
+
+def create_router() -> APIRouter:
+    """All of them."""
+    router = APIRouter(tags=["empty for now"])
+    for nothing in NOTHINGS:
+        _constant(router, nothing)
+    for path, what in _NOT_OFFERED.items():
+        _refused(router, path, what)
+    return router
+
+
+def _constant(router: APIRouter, nothing: Nothing) -> None:
+    guards = [Depends(signed_in(nothing.scope))] if nothing.scope else []
+
+    async def route(request: Request) -> JSON:
+        """Nothing stands behind this yet."""
+        if nothing.body is None:
+            raise NotFound("Record not found")
+        return JSON(nothing.body)
+
+    router.add_api_route(
+        nothing.path,
+        route,
+        methods=[nothing.method],
+        dependencies=guards,
+        responses=gives(nothing.body),
+        name=f"{nothing.method} {nothing.path}",
+        operation_id=f"empty_{nothing.method.lower()}{nothing.path}",
+        response_model=None,
+    )
+
+
+def _refused(router: APIRouter, path: str, what: str) -> None:
+    async def route(request: Request) -> JSON:
+        """Not offered yet."""
+        raise Invalid(f"{what} not offered yet.")
+
+    router.add_api_route(
+        path,
+        route,
+        methods=["POST"],
+        dependencies=[Depends(signed_in("write"))],
+        responses=gives(description="Never."),
+        name=f"refused {path}",
+        operation_id=f"refused_{path}",
+        response_model=None,
+    )

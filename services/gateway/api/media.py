@@ -1,0 +1,158 @@
+"""Pictures: uploaded, described, shown."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import orjson
+from fastapi import APIRouter, Depends, Path, Request, Response
+from starlette.datastructures import UploadFile
+
+from services.chassis.app import JSON
+from services.chassis.errors import Invalid, NotFound, TooLarge
+from services.chassis.identity import Caller, signed_in
+from services.contracts import limits
+from services.contracts.posts import Attachment
+from services.gateway.bodies import Said, said
+from services.gateway.desk import Desk, numeric
+from services.gateway.documents import FILE, gives, takes
+from services.gateway.entities import posts
+
+Writing = Annotated[Caller, Depends(signed_in("write:media"))]
+Id = Annotated[str, Path(examples=["114000000000000000"])]
+
+UPLOAD_DEADLINE = 60.0
+_IN_MEMORY = 4
+"""Pictures held whole at once; the rest wait on disk, where forms are spooled."""
+_IN_AN_ADDRESS = 600
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,120}(\.[A-Za-z0-9]{1,8})?")
+_FOR_EVER = "public, max-age=31536000, immutable"
+_holding = asyncio.Semaphore(_IN_MEMORY)
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """Routes about pictures."""
+    router = APIRouter(tags=["media"])
+    picture = gives(description="A MediaAttachment; it is ready at once.")
+    form = takes(
+        "multipart/form-data",
+        file=FILE,
+        description="string",
+        focus={"type": "string", "example": "0.0,-0.5"},
+    )
+
+    @router.post("/api/v1/media", openapi_extra=form, responses=picture)
+    @router.post("/api/v2/media", openapi_extra=form, responses=picture)
+    async def upload(request: Request, caller: Writing) -> JSON:
+        """Upload a picture of at most 16 MiB: JPEG, PNG, GIF, WebP or HEIC."""
+        body = await said(request, files=1)
+        file = body.upload("file")
+        if file is None:
+            raise Invalid("Validation failed: File can't be blank")
+        row = await _keep(desk, caller, file, body)
+        return JSON(posts.attachment(Attachment.model_validate(row), desk.at))
+
+    @router.get("/api/v1/media/{id}", responses=picture)
+    async def attachment(id: Id, caller: Writing) -> JSON:
+        """A picture of one's own."""
+        row = await desk.ask("media", f"attachments/{numeric(id)}", caller)
+        return JSON(posts.attachment(Attachment.model_validate(row), desk.at))
+
+    @router.put(
+        "/api/v1/media/{id}",
+        openapi_extra=takes(description="string", focus="string"),
+        responses=picture,
+    )
+    async def describe(request: Request, id: Id, caller: Writing) -> JSON:
+        """Say what a picture shows, and where its middle is."""
+        row = await describe_picture(desk, caller, id, await said(request, files=1))
+        return JSON(posts.attachment(Attachment.model_validate(row), desk.at))
+
+    @router.get("/media/{name}", responses=gives(description="The picture.", media="image/*"))
+    async def file(request: Request, name: str) -> Response:
+        """The bytes of a picture. A name never means another picture, so it is kept for ever."""
+        if not _NAME.fullmatch(name):
+            raise NotFound("There is no such picture.")
+        headers = {"cache-control": _FOR_EVER, "etag": f'"{name}"'}
+        if f'"{name}"' in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        reply = await desk.services.invoke("media", f"files/{quote(name)}")
+        kind = reply.headers.get("content-type", "")
+        if not kind.startswith("image/") or "svg" in kind:
+            kind = "application/octet-stream"
+        return Response(reply.body, media_type=kind, headers=headers)
+
+    return router
+
+
+async def portrait(desk: Desk, caller: Caller, kind: str, file: UploadFile) -> str:
+    """Upload an avatar or a header; gives the name it is kept under."""
+    kept = await _send(desk, caller, "portraits", file, {"kind": kind})
+    return str(kept["name"])
+
+
+async def describe_picture(desk: Desk, caller: Caller, id: str, body: Said) -> Any:
+    """Change description and focus of a picture, where they are given."""
+    wanted = {"description": body.text("description"), "focus": focus(body)}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    return await desk.ask("media", f"attachments/{numeric(id)}", caller, method="PUT", json=given)
+
+
+def focus(body: Said) -> list[float] | None:
+    """The focal point, from -1 to 1 both ways: `"x,y"`, or a list of two."""
+    value = body.get("focus")
+    if value is None or value == "":
+        return None
+    parts = value.split(",") if isinstance(value, str) else value
+    try:
+        x, y = (float(part) for part in parts)
+    except (TypeError, ValueError) as error:
+        raise Invalid("focus must be two numbers, as in 0.0,-0.5.") from error
+    if not (-1 <= x <= 1 and -1 <= y <= 1):
+        raise Invalid("Both numbers of focus must be from -1 to 1.")
+    return [x, y]
+
+
+async def _keep(desk: Desk, caller: Caller, file: UploadFile, body: Said) -> Any:
+    """Upload a picture with what is said of it.
+
+    A long description does not fit into an address, so it is told afterwards.
+    """
+    description, point = body.words("description"), focus(body)
+    if len(description) > limits.DESCRIPTION_CHARACTERS:
+        most = limits.DESCRIPTION_CHARACTERS
+        raise Invalid(f"Validation failed: Description is too long (maximum is {most} characters)")
+    is_long = len(quote(description)) > _IN_AN_ADDRESS
+    params = {} if is_long or not description else {"description": description}
+    if point:
+        params["focus"] = f"{point[0]},{point[1]}"
+    row = await _send(desk, caller, "attachments", file, params)
+    if is_long:
+        said = Said(description=description)
+        return await describe_picture(desk, caller, row["id"], said)
+    return row
+
+
+async def _send(
+    desk: Desk, caller: Caller, path: str, file: UploadFile, params: Mapping[str, str]
+) -> Any:
+    if file.size is not None and file.size > limits.PICTURE_BYTES:
+        raise TooLarge(f"A picture may have at most {limits.PICTURE_BYTES >> 20} MiB.")
+    if not file.size:
+        raise Invalid("Validation failed: The file is empty.")
+    async with _holding:
+        reply = await desk.services.invoke(
+            "media",
+            path,
+            method="POST",
+            token=caller.token,
+            data=await file.read(),
+            params=params,
+            headers={"content-type": "application/octet-stream"},
+            deadline=UPLOAD_DEADLINE,
+        )
+    return orjson.loads(reply.body)

@@ -1,0 +1,140 @@
+"""OAuth 2 for programs: tokens. What people see of it is in `pages/oauth.py`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Coroutine
+from typing import Any
+from urllib.parse import unquote_plus
+
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+
+from services.chassis.app import JSON
+from services.chassis.errors import Failure, NotFound
+from services.contracts.logins import Token
+from services.gateway.bodies import Said, said
+from services.gateway.desk import Desk
+from services.gateway.documents import gives, takes
+from services.gateway.entities import apps
+from services.gateway.errors import render_oauth
+
+_NO_STORE = {"cache-control": "no-store"}
+_ASKED = ("client_id", "client_secret", "code", "redirect_uri", "code_verifier", "scope")
+
+
+class OAuthRoute(APIRoute):
+    """A route whose failures are in OAuth's shape."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except Failure as failure:
+                status, body = render_oauth(failure)
+            except RequestValidationError:
+                status, body = 400, {"error": "invalid_request", "error_description": "Not clear."}
+            return JSON(body, status, headers=_NO_STORE)
+
+        return handler
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """Routes about tokens."""
+    router = APIRouter(tags=["oauth"], route_class=OAuthRoute)
+
+    @router.post(
+        "/oauth/token",
+        openapi_extra=takes(
+            grant_type="string",
+            client_id="string",
+            client_secret="string",  # noqa: S106 (a type)
+            code="string",
+            redirect_uri="string",
+            code_verifier="string",
+            scope="string",
+            example={
+                "grant_type": "authorization_code",
+                "client_id": "y0Qm…",
+                "client_secret": "s3cr…",
+                "code": "c0de…",
+                "redirect_uri": "urn:ietf:wg:oauth:2.0:oob",
+            },
+        ),
+        responses=gives(
+            {
+                "access_token": "eyJ…",
+                "token_type": "Bearer",
+                "scope": "read write",
+                "created_at": 1750000000,
+            }
+        ),
+    )
+    async def token(request: Request) -> JSON:
+        """Exchange a code, or an app's own secret, for an access token."""
+        body = _with_basic(request, await said(request))
+        asked = {name: body.words(name) for name in _ASKED}
+        made = await desk.ask(
+            "auth", "tokens", method="POST", json={"grant_type": body.words("grant_type"), **asked}
+        )
+        return JSON(apps.token(Token.model_validate(made)), headers=_NO_STORE)
+
+    @router.post(
+        "/oauth/revoke",
+        openapi_extra=takes(
+            client_id="string",
+            client_secret="string",  # noqa: S106 (a type)
+            token="string",  # noqa: S106 (a type)
+        ),
+        responses=gives({}),
+    )
+    async def revoke(request: Request) -> JSON:
+        """Have a token stop working, everywhere within seconds."""
+        body = _with_basic(request, await said(request))
+        names = ("client_id", "client_secret", "token")
+        await desk.ask(
+            "auth", "tokens/revoke", method="POST", json={name: body.words(name) for name in names}
+        )
+        return JSON({}, headers=_NO_STORE)
+
+    @router.get("/.well-known/oauth-authorization-server", responses=gives())
+    async def metadata() -> JSON:
+        """Where OAuth's endpoints are (RFC 8414); only over TLS, since clients insist on https."""
+        if not desk.at.public_url.startswith("https://"):
+            raise NotFound("This is only told over TLS.")
+        return JSON(_metadata(desk.at.public_url))
+
+    return router
+
+
+def _with_basic(request: Request, body: Said) -> Said:
+    """With the client's credentials from the `Authorization` header, where they are there."""
+    kind, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "basic" or body.get("client_secret"):
+        return body
+    try:
+        client, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return body
+    return Said(body | {"client_id": unquote_plus(client), "client_secret": unquote_plus(secret)})
+
+
+def _metadata(url: str) -> dict[str, Any]:
+    ways = ["client_secret_basic", "client_secret_post"]
+    return {
+        "issuer": f"{url}/",
+        "authorization_endpoint": f"{url}/oauth/authorize",
+        "token_endpoint": f"{url}/oauth/token",
+        "revocation_endpoint": f"{url}/oauth/revoke",
+        "app_registration_endpoint": f"{url}/api/v1/apps",
+        "scopes_supported": ["read", "write", "follow", "push", "profile"],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "client_credentials"],
+        "token_endpoint_auth_methods_supported": ways,
+        "code_challenge_methods_supported": ["S256"],
+    }

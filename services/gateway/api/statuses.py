@@ -1,0 +1,243 @@
+"""Posts: made, changed, deleted, seen, marked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Path, Request, Response
+
+from services.chassis.app import JSON
+from services.chassis.errors import Invalid, NotFound
+from services.chassis.identity import Caller, anyone, signed_in
+from services.contracts.posts import Post, PostVersion, PostView
+from services.gateway import paging
+from services.gateway.api.accounts import asked_ids
+from services.gateway.api.media import describe_picture
+from services.gateway.bodies import Said, said
+from services.gateway.desk import Desk, answer, numeric, together
+from services.gateway.documents import gives, lists, takes
+from services.gateway.entities import posts
+from services.gateway.entities.rendered import Row
+
+Reading = Annotated[Caller | None, Depends(anyone("read:statuses"))]
+Writing = Annotated[Caller, Depends(signed_in("write:statuses"))]
+Id = Annotated[str, Path(examples=["114000000000000000"])]
+_STATUS = gives(description="The Status as it is now.")
+_NEW = takes(
+    status="string",
+    media_ids=lists("string"),
+    in_reply_to_id="string",
+    visibility={"type": "string", "enum": ["public", "unlisted", "private", "direct"]},
+    sensitive="boolean",
+    spoiler_text="string",
+    language="string",
+    example={"status": "Low tide. #sea", "media_ids": ["114000000000000000"], "language": "en"},
+)
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """Routes about posts."""
+    router = APIRouter(prefix="/api/v1/statuses", tags=["statuses"])
+    for part in (_written, _seen, _marked, _not_offered):
+        router.include_router(part(desk))
+    return router
+
+
+def _written(desk: Desk) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("", openapi_extra=_NEW, responses=_STATUS)
+    async def create(request: Request, caller: Writing) -> Response:
+        """Post. The same `Idempotency-Key` gives the same status for an hour."""
+        body = await said(request)
+        _refuse_not_offered(body)
+        new = {
+            "text": body.words("status"),
+            "media_ids": [numeric(id) for id in body.texts("media_ids") or []],
+            "in_reply_to_id": body.text("in_reply_to_id") or None,
+            "visibility": body.text("visibility") or None,
+            "sensitive": bool(body.flag("sensitive")),
+            "spoiler_text": body.words("spoiler_text"),
+            "language": body.text("language") or None,
+            "application": await desk.app_name(caller),
+            "idempotency_key": request.headers.get("idempotency-key", "")[:200],
+        }
+        view, people = await together(
+            desk.ask("posts", "posts", caller, method="POST", json=new),
+            desk.people([caller.user_id]),
+        )
+        author = people.get(caller.user_id) or await desk.author(view)
+        return answer(desk.rendered.status(view, author))
+
+    @router.put("/{id}", openapi_extra=_NEW, responses=_STATUS)
+    async def edit(request: Request, id: Id, caller: Writing) -> Response:
+        """Change one's own post; what is left out stays as it is."""
+        body = await said(request)
+        _refuse_not_offered(body)
+        for picture in body.dicts("media_attributes") or []:
+            await describe_picture(desk, caller, picture.words("id"), picture)
+        pictures = body.texts("media_ids")
+        wanted = {
+            "text": body.text("status"),
+            "media_ids": None if pictures is None else [numeric(id) for id in pictures],
+            "sensitive": body.flag("sensitive"),
+            "spoiler_text": body.text("spoiler_text"),
+            "language": body.text("language") or None,
+        }
+        view = await desk.ask("posts", f"posts/{numeric(id)}", caller, method="PUT", json=wanted)
+        return answer(await desk.status(view))
+
+    @router.delete("/{id}", responses=_STATUS)
+    async def delete(id: Id, caller: Writing) -> JSON:
+        """Delete one's own post; gives what it was, with its `text`, to be drafted anew."""
+        view = await desk.ask("posts", f"posts/{numeric(id)}", caller, method="DELETE")
+        status = orjson.loads(await desk.status(view))
+        return JSON(status | {"text": view["post"]["text"]})
+
+    return router
+
+
+def _seen(desk: Desk) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("", responses=gives([], "Those that are visible."))
+    async def some(request: Request, caller: Reading) -> Response:
+        """Some posts by id: `id[]`."""
+        ids = asked_ids(request)
+        if not ids:
+            return answer(b"[]")
+        views = await desk.ask("posts", "posts", caller, params={"ids": ",".join(ids)})
+        return answer(await desk.statuses(views))
+
+    @router.get("/{id}", responses=_STATUS)
+    async def one(id: Id, caller: Reading) -> Response:
+        """One post."""
+        return answer(await desk.status(await desk.post(id, caller)))
+
+    @router.get("/{id}/context", responses=gives({"ancestors": [], "descendants": []}))
+    async def context(id: Id, caller: Reading) -> JSON:
+        """The posts that a post answers, and those that answer it."""
+        thread = await desk.ask("posts", f"posts/{numeric(id)}/context", caller)
+        views = [*thread["ancestors"], *thread["descendants"]]
+        people = await desk.people([view["post"]["author"] for view in views])
+        return JSON(
+            {
+                part: orjson.Fragment(desk.rendered.statuses(thread[part], people))
+                for part in ("ancestors", "descendants")
+            }
+        )
+
+    @router.get("/{id}/source", responses=gives({"id": "1", "text": "", "spoiler_text": ""}))
+    async def source(
+        id: Id, caller: Annotated[Caller, Depends(signed_in("read:statuses"))]
+    ) -> JSON:
+        """A post's text as it was typed."""
+        return JSON(posts.source(PostView.model_validate(await desk.post(id, caller))))
+
+    @router.get("/{id}/history", responses=gives([], "Every StatusEdit, the oldest first."))
+    async def history(id: Id, caller: Reading) -> JSON:
+        """What a post was, and is."""
+        view, versions = await together(
+            desk.post(id, caller), desk.ask("posts", f"posts/{numeric(id)}/history", caller)
+        )
+        return JSON(await _history(desk, view, versions))
+
+    @router.get("/{id}/card", responses=gives({}))
+    async def card(id: Id, caller: Reading) -> JSON:
+        """No link has a preview yet."""
+        await desk.post(id, caller)
+        return JSON({})
+
+    return router
+
+
+def _marked(desk: Desk) -> APIRouter:
+    router = APIRouter()
+
+    async def mark(id: str, verb: str, caller: Caller) -> Response:
+        view = await desk.ask("posts", f"posts/{numeric(id)}/{verb}", caller, method="POST")
+        return answer(await desk.status(view))
+
+    for verb, noun in (
+        ("favourite", "favourites"),
+        ("unfavourite", "favourites"),
+        ("bookmark", "bookmarks"),
+        ("unbookmark", "bookmarks"),
+    ):
+        _marking(router, verb, noun, mark)
+
+    @router.get("/{id}/favourited_by", responses=gives([], "A page of Account."))
+    async def favourited_by(
+        request: Request, id: Id, caller: Reading, window: paging.People
+    ) -> Response:
+        """Who likes a post."""
+        page = await desk.ask(
+            "posts", f"posts/{numeric(id)}/favourited_by", caller, params=window.params()
+        )
+        people = await desk.people(page["accounts"])
+        rows = [people[id] for id in page["accounts"] if id in people]
+        return answer(
+            desk.rendered.accounts(rows),
+            paging.links_of(desk.at.public_url, request, page["ids"]),
+        )
+
+    @router.get("/{id}/reblogged_by", responses=gives([], "Nobody can boost yet."))
+    async def reblogged_by(id: Id, caller: Reading) -> Response:
+        """Nobody can boost yet."""
+        await desk.post(id, caller)
+        return answer(b"[]")
+
+    return router
+
+
+def _marking(router: APIRouter, verb: str, noun: str, mark: Any) -> None:
+    @router.post(f"/{{id}}/{verb}", responses=_STATUS, summary=verb.capitalize(), name=verb)
+    async def route(
+        id: Id, caller: Annotated[Caller, Depends(signed_in(f"write:{noun}"))]
+    ) -> Response:
+        """A repeat changes nothing."""
+        answered: Response = await mark(id, verb, caller)
+        return answered
+
+
+def _not_offered(desk: Desk) -> APIRouter:
+    router = APIRouter()
+    nouns = {
+        "reblog": "Boosting",
+        "unreblog": "Boosting",
+        "pin": "Pinning",
+        "unpin": "Pinning",
+        "mute": "Muting a conversation",
+        "unmute": "Muting a conversation",
+        "translate": "Translating",
+    }
+
+    @router.post("/{id}/{verb}", responses=gives(description="Never."))
+    async def not_offered(id: Id, verb: str, caller: Writing) -> Response:
+        """What the client API has and this place has not yet."""
+        if verb not in nouns:
+            raise NotFound("Record not found")
+        raise Invalid(f"{nouns[verb]} is not offered yet.")
+
+    return router
+
+
+async def _history(desk: Desk, view: Row, versions: list[Any]) -> list[dict[str, Any]]:
+    author = orjson.Fragment(desk.rendered.account(await desk.author(view)))
+    post = Post.model_validate(view["post"])
+    return [
+        posts.edit(PostVersion.model_validate(version), post, desk.at, desk.writer)
+        | {"account": author}
+        for version in versions
+    ]
+
+
+def _refuse_not_offered(body: Said) -> None:
+    for name, what in (
+        ("poll", "Polls are"),
+        ("scheduled_at", "Posting later is"),
+        ("quoted_status_id", "Quoting is"),
+    ):
+        if body.get(name):
+            raise Invalid(f"{what} not offered yet.")

@@ -1,0 +1,61 @@
+"""How the gateway is put together."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from services.chassis.app import Service
+from services.gateway.api import (
+    accounts,
+    apps,
+    empties,
+    instance,
+    media,
+    oauth,
+    search,
+    statuses,
+    timelines,
+)
+from services.gateway.desk import Desk, Invoker
+from services.gateway.door import PublicDoor
+from services.gateway.errors import render
+from services.gateway.pages import oauth as forms
+from services.gateway.pages import public
+from services.gateway.pages.paper import Paper
+from services.gateway.settings import VERSION, GatewaySettings
+
+
+def create_service(settings: GatewaySettings) -> Service:
+    """The gateway's own service: a sidecar and an identity, and nothing kept."""
+    return Service(settings)
+
+
+def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
+    """The gateway on its sidecar, or on a fake of the other services.
+
+    Timelines come first, since routes are tried in order.
+    """
+    settings = service.settings
+    if not isinstance(settings, GatewaySettings):
+        raise TypeError("The gateway needs GatewaySettings.")
+    desk = Desk(settings, services or service.sidecar)
+    paper = Paper(settings.microgram_title, settings.public_url)
+    app = service.create_app(
+        timelines.create_router(desk),
+        instance.create_router(desk),
+        accounts.create_router(desk),
+        statuses.create_router(desk),
+        media.create_router(desk),
+        apps.create_router(desk),
+        oauth.create_router(desk),
+        search.create_router(desk),
+        empties.create_router(),
+        forms.create_router(desk, paper),
+        public.create_router(desk, paper),
+        render=render,
+        title=f"{settings.microgram_title} gateway",
+        public=True,
+    )
+    app.version = VERSION
+    app.add_middleware(PublicDoor, settings=settings, identity=service.identity)
+    return app

@@ -1,0 +1,229 @@
+"""What a request says, as one dict, in whichever of three ways it was written.
+
+JSON, urlencoded and multipart all become the same: `media_ids[]` and `media_ids` are a list,
+`source[privacy]` is a dict in a dict, `fields_attributes[0][name]` is a list of dicts. What stands
+in the address is there too, since some clients write it there; the body wins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Iterable
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from services.chassis.errors import Failure, Invalid, TooLarge, from_status
+from services.contracts import limits
+
+_KEY = re.compile(r"^([^\[\]]+)((?:\[[^\[\]]*\])*)$")
+_INNER = re.compile(r"\[([^\[\]]*)\]")
+BODY_BYTES = 1024 * 1024
+_FIELDS = 200
+_DEPTH = 4
+_FRAME = 128 * 1024  # what a multipart form has around its files
+_TRUE = frozenset({"1", "true", "t", "on", "yes"})
+_FALSE = frozenset({"0", "false", "f", "off", "no", ""})
+
+
+class Said(dict[str, Any]):
+    """What a request says. Every accessor raises `Invalid` for a value of another type."""
+
+    def text(self, name: str) -> str | None:
+        """Words; numbers are taken as they are written. `None` where nothing is said."""
+        value = self.get(name)
+        if value is None or isinstance(value, str):
+            return value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+        raise Invalid(f"{name} must be a text.")
+
+    def words(self, name: str) -> str:
+        """Words, or an empty text."""
+        return self.text(name) or ""
+
+    def flag(self, name: str) -> bool | None:
+        """Yes or no, as `true`, `1`, `"on"` and their kind."""
+        value = self.get(name)
+        if value is None or isinstance(value, bool):
+            return value
+        written = str(value).lower()
+        if written in _TRUE:
+            return True
+        if written in _FALSE:
+            return False
+        raise Invalid(f"{name} must be true or false.")
+
+    def number(self, name: str) -> int | None:
+        """A whole number."""
+        written = self.text(name)
+        if written is None or written == "":
+            return None
+        try:
+            return int(written)
+        except ValueError as error:
+            raise Invalid(f"{name} must be a whole number.") from error
+
+    def texts(self, name: str) -> list[str] | None:
+        """A list of words; a single one is a list of one."""
+        value = self.get(name)
+        if value is None:
+            return None
+        items = value if isinstance(value, list) else [value]
+        return [text for item in items if (text := Said({name: item}).text(name))]
+
+    def dicts(self, name: str) -> list[Said] | None:
+        """A list of dicts."""
+        value = self.get(name)
+        if value is None:
+            return None
+        if isinstance(value, dict):
+            value = list(value.values())
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise Invalid(f"{name} must be a list of objects.")
+        return [Said(item) for item in value]
+
+    def within(self, name: str) -> Said:
+        """A dict in this dict; empty where there is none."""
+        value = self.get(name)
+        if value is None:
+            return Said()
+        if not isinstance(value, dict):
+            raise Invalid(f"{name} must be an object.")
+        return Said(value)
+
+    def upload(self, name: str) -> UploadFile | None:
+        """A file of a multipart form."""
+        value = self.get(name)
+        if value is None or value == "":
+            return None
+        if not isinstance(value, UploadFile):
+            raise Invalid(f"{name} must be a file, sent as multipart/form-data.")
+        return value
+
+
+async def said(request: Request, files: int = 0) -> Said:
+    """All that a request says. With `files`, that many pictures may be among it.
+
+    Raises `TooLarge` as soon as that is known, 400 for what cannot be read, else `Invalid`.
+    """
+    bound = BODY_BYTES
+    if files:
+        bound = files * limits.PICTURE_BYTES + _FRAME
+    refuse_early(request, bound)
+    spoken = gather(request.query_params.multi_items())
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        spoken.update(await _multipart(request, bound, files))
+        return spoken
+    raw = b"".join([chunk async for chunk in _bounded(request, min(bound, BODY_BYTES))])
+    if not raw.strip():
+        return spoken
+    if kind == "application/json" or kind.endswith("+json") or (not kind and raw[:1] == b"{"):
+        spoken.update(_json(raw))
+    elif kind in ("application/x-www-form-urlencoded", ""):
+        spoken.update(_urlencoded(raw))
+    else:
+        raise from_status(415, f"A body of the type {kind[:100]} is not understood.")
+    return spoken
+
+
+def refuse_early(request: Request, bound: int) -> None:
+    """Raise `TooLarge` if the request says itself that it is larger than that many bytes."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > bound:
+        raise _too_large(bound)
+
+
+def gather(pairs: Iterable[tuple[str, Any]]) -> Said:
+    """Pairs of a form into one dict, by the brackets in their names."""
+    spoken = Said()
+    for count, (name, value) in enumerate(pairs):
+        if count >= _FIELDS:
+            raise Invalid(f"More than {_FIELDS} fields are not understood.")
+        match = _KEY.match(name)
+        if match is None:
+            continue
+        path = [match[1], *_INNER.findall(match[2])]
+        if len(path) > _DEPTH:
+            raise Invalid(f"{name[:100]} is nested too deeply.")
+        _place(spoken, path, value)
+    return Said({name: _listed(value) for name, value in spoken.items()})
+
+
+def _place(where: dict[str, Any], path: list[str], value: Any) -> None:
+    name, rest = path[0], path[1:]
+    if not rest:
+        where[name] = value
+    elif rest == [""]:
+        items = where.setdefault(name, [])
+        if not isinstance(items, list):
+            items = where[name] = [items]
+        items.append(value)
+    else:
+        inner = where.setdefault(name, {})
+        if not isinstance(inner, dict):
+            raise Invalid(f"{name[:100]} is given both as a value and as an object.")
+        if rest[0] == "":  # x[][name]: a new object at every repeated name
+            last = str(len(inner) - 1)
+            taken = last not in inner or (len(rest) > 1 and rest[1] in inner[last])
+            rest = [str(len(inner)) if taken else last, *rest[1:]]
+        _place(inner, rest, value)
+
+
+def _listed(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    items = {name: _listed(item) for name, item in value.items()}
+    if items and all(name.isdigit() for name in items):
+        return [items[name] for name in sorted(items, key=int)]
+    return items
+
+
+def _json(raw: bytes) -> dict[str, Any]:
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise from_status(400, "The body is not valid JSON.") from error
+    if not isinstance(value, dict):
+        raise from_status(400, "The body must be a JSON object.")
+    return {name.removesuffix("[]"): item for name, item in value.items()}
+
+
+def _urlencoded(raw: bytes) -> dict[str, Any]:
+    try:
+        pairs = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=_FIELDS)
+    except (UnicodeDecodeError, ValueError) as error:
+        raise from_status(400, "The form cannot be read.") from error
+    return gather(pairs)
+
+
+async def _multipart(request: Request, bound: int, files: int) -> dict[str, Any]:
+    parser = MultiPartParser(
+        request.headers, _bounded(request, bound), max_files=max(1, files) + 1, max_fields=_FIELDS
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise from_status(400, f"The form cannot be read: {error.message}") from error
+    except KeyError as error:
+        raise from_status(400, "The form says no boundary.") from error
+    return gather(form.multi_items())
+
+
+async def _bounded(request: Request, bound: int) -> AsyncGenerator[bytes, None]:
+    taken = 0
+    async for chunk in request.stream():
+        taken += len(chunk)
+        if taken > bound:
+            raise _too_large(bound)
+        yield chunk
+
+
+def _too_large(bound: int) -> Failure:
+    mib = bound // BODY_BYTES
+    return TooLarge(f"This is too large: at most {mib} MiB are taken here.")

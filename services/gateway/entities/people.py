@@ -1,0 +1,116 @@
+"""Account, CredentialAccount, Relationship."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.contracts.accounts import Account, Relationship
+from services.gateway.content import Writer
+from services.gateway.entities.addresses import Addresses
+
+Entity = dict[str, Any]
+
+ROLE: Entity = {
+    "id": "-99",  # Mastodon's id of the role that everybody has
+    "name": "",
+    "color": "",
+    "permissions": "0",
+    "highlighted": False,
+}
+
+
+def account(source: Account, at: Addresses, writer: Writer) -> Entity:
+    """The entity Account."""
+    profile, counts = source.profile, source.counts
+    avatar, header = at.avatar(profile.avatar), at.header(profile.header)
+    return {
+        "id": profile.id,
+        "username": profile.username,
+        "acct": profile.username,
+        "display_name": profile.display_name,
+        "locked": profile.locked,
+        "bot": profile.bot,
+        "discoverable": profile.discoverable,
+        "indexable": profile.discoverable,
+        "group": False,
+        "created_at": profile.created_at,
+        "note": writer.note(profile.note),
+        "url": at.account(profile.username),
+        "uri": at.actor(profile.username),
+        "avatar": avatar,
+        "avatar_static": avatar,
+        "header": header,
+        "header_static": header,
+        "followers_count": counts.followers,
+        "following_count": counts.following,
+        "statuses_count": counts.statuses,
+        "last_status_at": counts.last_status_at,
+        "hide_collections": False,
+        "noindex": not profile.discoverable,
+        "suspended": False,
+        "limited": False,
+        "moved": None,
+        "emojis": [],
+        "roles": [],
+        "fields": [
+            {
+                "name": field.name,
+                "value": writer.line(field.value),
+                "verified_at": field.verified_at,
+            }
+            for field in profile.fields
+        ],
+    }
+
+
+def credential_account(source: Account, at: Addresses, writer: Writer) -> Entity:
+    """The entity CredentialAccount: one's own account, with what only oneself sees."""
+    profile = source.profile
+    own = {
+        "privacy": profile.default_visibility,
+        "sensitive": profile.default_sensitive,
+        "language": profile.default_language or None,
+        "note": profile.note,
+        "fields": [field.model_dump() for field in profile.fields],
+        "follow_requests_count": 0,
+        "hide_collections": False,
+        "discoverable": profile.discoverable,
+        "indexable": profile.discoverable,
+        "attribution_domains": [],
+    }
+    return account(source, at, writer) | {"source": own, "role": ROLE}
+
+
+def relationship(source: Relationship) -> Entity:
+    """The entity Relationship."""
+    return {
+        "id": source.id,
+        "following": source.following,
+        "showing_reblogs": source.showing_reblogs,
+        "notifying": source.notifying,
+        "languages": None,
+        "followed_by": source.followed_by,
+        "blocking": source.blocking,
+        "blocked_by": source.blocked_by,
+        "muting": source.muting,
+        "muting_notifications": source.muting_notifications,
+        "muting_expires_at": None,
+        "requested": source.requested,
+        "requested_by": source.requested_by,
+        "domain_blocking": False,
+        "endorsed": False,
+        "note": source.note,
+    }
+
+
+def preferences(source: Account) -> Entity:
+    """The entity Preferences."""
+    profile = source.profile
+    return {
+        "posting:default:visibility": profile.default_visibility,
+        "posting:default:sensitive": profile.default_sensitive,
+        "posting:default:language": profile.default_language or None,
+        "reading:expand:media": "default",
+        "reading:expand:spoilers": False,
+        "reading:autoplay:gifs": False,
+    }

@@ -1,0 +1,136 @@
+"""Status without its account, MediaAttachment, StatusSource, StatusEdit, Tag."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from services.contracts.posts import Attachment, Post, PostVersion, PostView, Size
+from services.gateway.content import Writer
+from services.gateway.entities.addresses import Addresses
+
+Entity = dict[str, Any]
+
+
+def status(view: PostView, username: str, at: Addresses, writer: Writer) -> Entity:
+    """The entity Status, all but its `account`."""
+    post, counts = view.post, view.counts
+    return {
+        "id": post.id,
+        "uri": at.post_uri(username, post.id),
+        "url": at.post(username, post.id),
+        "created_at": post.created_at,
+        "edited_at": post.edited_at,
+        "content": content(post, post.text, writer),
+        "visibility": post.visibility,
+        "sensitive": post.sensitive,
+        "spoiler_text": post.spoiler_text,
+        "language": post.language,
+        "in_reply_to_id": post.in_reply_to_id,
+        "in_reply_to_account_id": post.in_reply_to_account_id,
+        "media_attachments": [attachment(picture, at) for picture in post.attachments],
+        "mentions": [
+            {
+                "id": mention.id,
+                "username": mention.username,
+                "acct": mention.username,
+                "url": at.account(mention.username),
+            }
+            for mention in post.mentions
+        ],
+        "tags": [{"name": tag, "url": at.tag(tag)} for tag in post.tags],
+        "emojis": [],
+        "application": {"name": post.application, "website": None} if post.application else None,
+        "reblogs_count": counts.reblogs,
+        "favourites_count": counts.favourites,
+        "replies_count": counts.replies,
+        "favourited": view.favourited,
+        "bookmarked": view.bookmarked,
+        "reblogged": False,
+        "muted": False,
+        "pinned": False,
+        "reblog": None,
+        "poll": None,
+        "card": None,
+        "filtered": [],
+    }
+
+
+def content(post: Post, text: str, writer: Writer) -> str:
+    """A text as HTML, with the mentions of a post that it is a version of."""
+    names = {mention.username.lower(): mention.username for mention in post.mentions}
+    return writer.post(text, post.tags, names)
+
+
+def attachment(source: Attachment, at: Addresses) -> Entity:
+    """The entity MediaAttachment."""
+    x, y = source.focus
+    return {
+        "id": source.id,
+        "type": "image",
+        "url": at.media(source.original),
+        "preview_url": at.media(source.small),
+        "remote_url": None,
+        "preview_remote_url": None,
+        "text_url": None,
+        "meta": {
+            "original": _size(source.original_size),
+            "small": _size(source.small_size),
+            "focus": {"x": float(x), "y": float(y)},
+        },
+        "description": source.description or None,
+        "blurhash": source.blurhash,
+    }
+
+
+def _size(source: Size) -> Entity:
+    return {
+        "width": source.width,
+        "height": source.height,
+        "size": f"{source.width}x{source.height}",
+        "aspect": source.width / max(1, source.height),
+    }
+
+
+def source(view: PostView) -> Entity:
+    """The entity StatusSource: the text as it was typed."""
+    post = view.post
+    return {"id": post.id, "text": post.text, "spoiler_text": post.spoiler_text}
+
+
+def edit(version: PostVersion, post: Post, at: Addresses, writer: Writer) -> Entity:
+    """The entity StatusEdit, all but its `account`."""
+    return {
+        "content": content(post, version.text, writer),
+        "spoiler_text": version.spoiler_text,
+        "sensitive": version.sensitive,
+        "created_at": version.created_at,
+        "poll": None,
+        "media_attachments": [attachment(picture, at) for picture in version.attachments],
+        "emojis": [],
+    }
+
+
+def tag(
+    name: str, at: Addresses, uses: Sequence[tuple[str, str]] = (), today: date | None = None
+) -> Entity:
+    """The entity Tag; its history counts `uses` (author, created_at) in the past week, by day."""
+    today = today or datetime.now(UTC).date()
+    days = [today - timedelta(days=ago) for ago in range(7)]
+    on = {day: [who for who, when in uses if when.startswith(day.isoformat())] for day in days}
+    return {
+        "id": name,
+        "name": name,
+        "url": at.tag(name),
+        "history": [
+            {
+                "day": str(int(datetime.combine(day, time(), UTC).timestamp())),
+                "uses": str(len(on[day])),
+                "accounts": str(len(set(on[day]))),
+            }
+            for day in days
+        ],
+        "following": False,
+        "featuring": False,
+    }

@@ -1,0 +1,73 @@
+"""Entities as bytes, rendered once for each version of what they show.
+
+A status is kept without its account, and an account by itself, so that a new follower of somebody
+does not render all their posts again; they are joined by copying bytes. A page of what is known
+costs two lookups a post.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from services.contracts.accounts import Account
+from services.contracts.posts import PostView
+from services.gateway.content import Writer
+from services.gateway.entities import people, posts
+from services.gateway.entities.addresses import Addresses
+from services.gateway.shelf import Shelf
+
+Row = Mapping[str, Any]
+"""An `Account` or `PostView` as it came over the wire."""
+
+
+class Rendered:
+    """Renders accounts and statuses from rows, with a bound on what it keeps."""
+
+    def __init__(self, at: Addresses, writer: Writer, bytes_at_most: int) -> None:
+        self._at = at
+        self._writer = writer
+        self._accounts = Shelf(bytes_at_most // 4)
+        self._posts = Shelf(bytes_at_most - bytes_at_most // 4)
+
+    def account(self, row: Row) -> bytes:
+        """The entity Account."""
+        counts = row["counts"]
+        key = (row["profile"]["id"], row["version"], *counts.values())
+        return self._accounts.get(key) or self._accounts.put(
+            key,
+            orjson.dumps(people.account(Account.model_validate(row), self._at, self._writer)),
+        )
+
+    def status(self, view: Row, author: Row) -> bytes:
+        """The entity Status."""
+        key = (
+            view["post"]["id"],
+            view["version"],
+            *view["counts"].values(),
+            view["favourited"],
+            view["bookmarked"],
+        )
+        body = self._posts.get(key) or self._posts.put(key, self._body(view, author))
+        return b'%b,"account":%b}' % (body, self.account(author))
+
+    def _body(self, view: Row, author: Row) -> bytes:
+        username = author["profile"]["username"]
+        entity = posts.status(PostView.model_validate(view), username, self._at, self._writer)
+        return orjson.dumps(entity)[:-1]
+
+    def statuses(self, views: Iterable[Row], authors: Mapping[str, Row]) -> bytes:
+        """A list of Status; posts of people who are not there (any more) are left out."""
+        return b"[%b]" % b",".join(
+            [
+                self.status(view, authors[author])
+                for view in views
+                if (author := view["post"]["author"]) in authors
+            ]
+        )
+
+    def accounts(self, rows: Iterable[Row]) -> bytes:
+        """A list of Account."""
+        return b"[%b]" % b",".join([self.account(row) for row in rows])

@@ -1,0 +1,47 @@
+"""Failures in the shapes that clients expect: the client API's, OAuth's, and a page for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.chassis.errors import Failure
+
+_OURS = "Something here is not answering right now. Please try again in a moment."
+_OAUTH = frozenset(
+    {
+        "invalid_request",
+        "invalid_client",
+        "invalid_grant",
+        "invalid_scope",
+        "invalid_redirect_uri",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "unsupported_response_type",
+        "access_denied",
+    }
+)
+_OAUTH_BY_STATUS = {401: "invalid_client", 403: "unauthorized_client", 404: "invalid_client"}
+
+
+def sentence(failure: Failure) -> str:
+    """What to tell people: our own troubles are not theirs to read about."""
+    return failure.message if failure.status < 500 else _OURS
+
+
+def render(failure: Failure) -> dict[str, Any]:
+    """The entity Error; with `details` by field where a form was refused."""
+    body: dict[str, Any] = {"error": sentence(failure)}
+    if isinstance(failure.details.get("details"), dict):
+        body["details"] = failure.details["details"]
+    return body
+
+
+def render_oauth(failure: Failure) -> tuple[int, dict[str, Any]]:
+    """Status and body of an OAuth error (RFC 6749, 5.2)."""
+    if failure.status >= 500 or failure.status == 429:
+        return failure.status, render(failure) | {"error_description": sentence(failure)}
+    code = failure.code
+    if code not in _OAUTH:
+        code = _OAUTH_BY_STATUS.get(failure.status, "invalid_request")
+    status = 401 if code == "invalid_client" else 403 if code == "unauthorized_client" else 400
+    return status, {"error": code, "error_description": sentence(failure)}

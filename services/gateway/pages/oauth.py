@@ -1,0 +1,232 @@
+"""Logging in to an app, and registering: the two forms that people fill in."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from urllib.parse import urlencode, urlsplit
+
+from fastapi import APIRouter, Request, Response
+from starlette.responses import RedirectResponse
+
+from services.chassis.errors import Failure, NotFound, from_status
+from services.contracts.logins import App
+from services.gateway.bodies import Said, said
+from services.gateway.desk import Desk, segment
+from services.gateway.pages.paper import Paper
+from services.gateway.registering import faults, registration
+
+OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
+_AUTHORIZE = "/oauth/authorize"
+_SIGN_UP = "/auth/sign_up"
+_MEANINGS = {
+    "read": "see everything that you can see",
+    "write": "post, change and delete in your name",
+    "follow": "follow, mute and block in your name",
+    "push": "send you notifications",
+    "profile": "see who you are",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an app asks for, carried through the form."""
+
+    client_id: str
+    redirect_uri: str
+    scope: str
+    state: str
+    code_challenge: str
+    code_challenge_method: str
+    response_type: str
+
+    @classmethod
+    def of(cls, form: Said) -> Asked:
+        """From the address, or from the form's hidden fields."""
+        return cls(
+            client_id=form.words("client_id"),
+            redirect_uri=form.words("redirect_uri"),
+            scope=form.words("scope") or "read",
+            state=form.words("state"),
+            code_challenge=form.words("code_challenge"),
+            code_challenge_method=form.words("code_challenge_method"),
+            response_type=form.words("response_type") or "code",
+        )
+
+    @property
+    def is_out_of_band(self) -> bool:
+        """Whether the person carries the code to the app by hand."""
+        return self.redirect_uri == OUT_OF_BAND
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What the form must carry along."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    @property
+    def target(self) -> str:
+        """Where the form leads to in the end, as a source of a content security policy."""
+        parts = urlsplit(self.redirect_uri)
+        if self.is_out_of_band:
+            return ""
+        if parts.scheme in ("http", "https"):
+            return f"{parts.scheme}://{parts.netloc}"
+        return f"{parts.scheme}:"
+
+    def back(self, **answer: str) -> Response:
+        """Back to the app, with an answer."""
+        told = {**answer, **({"state": self.state} if self.state else {})}
+        joint = "&" if "?" in self.redirect_uri else "?"
+        address = f"{self.redirect_uri}{joint}{urlencode(told)}"
+        return RedirectResponse(address, 303, headers={"cache-control": "no-store"})
+
+
+def create_router(desk: Desk, paper: Paper) -> APIRouter:
+    """The two forms."""
+    router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
+    door = _Door(desk, paper)
+    router.add_api_route(_AUTHORIZE, door.ask, methods=["GET"], response_model=None)
+    router.add_api_route(_AUTHORIZE, door.decide, methods=["POST"], response_model=None)
+    registry = _Registry(desk, paper)
+    router.add_api_route(_SIGN_UP, registry.ask, methods=["GET"], response_model=None)
+    router.add_api_route(_SIGN_UP, registry.register, methods=["POST"], response_model=None)
+    return router
+
+
+class _Door:
+    """The form by which somebody lets an app in."""
+
+    def __init__(self, desk: Desk, paper: Paper) -> None:
+        self._desk = desk
+        self._paper = paper
+
+    async def ask(self, request: Request) -> Response:
+        """Show the form."""
+        asked = Asked.of(await said(request))
+        app = await _app(self._desk, asked)
+        if asked.response_type != "code":
+            return self._refuse(asked, "unsupported_response_type", "Only codes are given.")
+        return self._form(asked, app)
+
+    async def decide(self, request: Request) -> Response:
+        """Somebody let the app in, or did not."""
+        body = await said(request)
+        asked = Asked.of(body)
+        app = await _app(self._desk, asked)
+        if body.words("decision") == "deny":
+            return self._refuse(asked, "access_denied", "You did not let the app in.")
+        login = body.words("login").strip()[:320]
+        try:
+            code = await _authorize(self._desk, asked, login, body.words("password"))
+        except Failure as failure:
+            return self._refused(asked, app, login, failure)
+        if asked.is_out_of_band:
+            return self._paper.page("code", code=code, app=app)
+        return asked.back(code=code)
+
+    def _form(
+        self, asked: Asked, app: App, *, login: str = "", error: str = "", status: int = 200
+    ) -> Response:
+        address = f"{_AUTHORIZE}?{urlencode(asked.fields)}"
+        return self._paper.page(
+            "authorize",
+            status=status,
+            form_targets=[asked.target] if asked.target else [],
+            app=app,
+            asked=asked,
+            meanings=[(scope, _meaning(scope)) for scope in dict.fromkeys(asked.scope.split())],
+            register=f"{_SIGN_UP}?{urlencode({'next': address})}",
+            login=login,
+            error=error,
+        )
+
+    def _refused(self, asked: Asked, app: App, login: str, failure: Failure) -> Response:
+        """What auth refuses is the person's to mend, or the app's."""
+        if failure.code == "wrong_login" or failure.status == 429:
+            status = 429 if failure.status == 429 else 422
+            return self._form(asked, app, login=login, error=failure.message, status=status)
+        if failure.status in (400, 422):
+            return self._refuse(asked, failure.code, failure.message)
+        raise failure
+
+    def _refuse(self, asked: Asked, code: str, message: str) -> Response:
+        """Tell the app, or where it cannot be told, the person (RFC 6749, 4.1.2.1)."""
+        if asked.is_out_of_band:
+            return self._paper.failure(from_status(400, message))
+        return asked.back(error=code, error_description=message)
+
+
+class _Registry:
+    """The form by which somebody registers."""
+
+    def __init__(self, desk: Desk, paper: Paper) -> None:
+        self._desk = desk
+        self._paper = paper
+
+    async def ask(self, request: Request) -> Response:
+        """Show the form."""
+        query = await said(request)
+        return self._paper.page("register", next=_next(query), given={}, faults={}, error="")
+
+    async def register(self, request: Request) -> Response:
+        """Somebody filled it in."""
+        body = await said(request)
+        new = registration(body)
+        try:
+            await self._desk.ask("auth", "registrations", method="POST", json=new)
+        except Failure as failure:
+            if failure.status not in (409, 422, 429):
+                raise
+            by_field = faults(failure)
+            return self._paper.page(
+                "register",
+                status=failure.status if failure.status == 429 else 422,
+                next=_next(body),
+                given={name: new[name] for name in ("username", "email")},
+                faults=by_field,
+                error="" if by_field else failure.message,
+            )
+        return self._paper.page("registered", username=new["username"], next=_next(body))
+
+
+async def _app(desk: Desk, asked: Asked) -> App:
+    """The app that asks. Nobody is ever sent to an address that is not the app's own."""
+    try:
+        known = await desk.ask("auth", f"apps/{segment(asked.client_id)}")
+    except NotFound as failure:
+        raise from_status(400, "No app is known under this client id.") from failure
+    app = App.model_validate(known)
+    if asked.redirect_uri not in app.redirect_uris:
+        raise from_status(400, "The redirect URI is not one that the app registered.")
+    return app
+
+
+async def _authorize(desk: Desk, asked: Asked, login: str, password: str) -> str:
+    made = await desk.ask(
+        "auth",
+        "authorizations",
+        method="POST",
+        json={
+            "client_id": asked.client_id,
+            "redirect_uri": asked.redirect_uri,
+            "scope": asked.scope,
+            "code_challenge": asked.code_challenge,
+            "code_challenge_method": asked.code_challenge_method,
+            "login": login,
+            "password": password[:256],
+        },
+    )
+    return str(made["code"])
+
+
+def _next(form: Said) -> str:
+    """Where to go on after registering: only ever back to the form of the app."""
+    address = form.words("next")
+    return address if address.startswith(f"{_AUTHORIZE}?") else ""
+
+
+def _meaning(scope: str) -> str:
+    section, _, noun = scope.partition(":")
+    if noun:
+        verb = "see" if section == "read" else "change"
+        return f"{verb} your {noun.replace('_', ' ')}"
+    return _MEANINGS.get(scope, scope)

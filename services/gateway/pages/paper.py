@@ -1,0 +1,100 @@
+"""How a page is put on the wire: templates, a strict content security policy, errors as pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from services.chassis.errors import Failure
+from services.gateway.errors import sentence
+
+_TITLES = {
+    400: "That request makes no sense here",
+    401: "You are not signed in",
+    403: "This is not for you",
+    404: "There is nothing here",
+    429: "Too many requests",
+}
+
+
+class Paper:
+    """Renders the templates."""
+
+    def __init__(self, site: str, public_url: str) -> None:
+        self._templates = Environment(
+            loader=FileSystemLoader(Path(__file__).parent / "templates"),
+            autoescape=select_autoescape(default=True, default_for_string=True),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.globals |= {"site": site, "public_url": public_url}
+
+    def page(
+        self,
+        name: str,
+        *,
+        status: int = 200,
+        store: bool = False,
+        form_targets: Sequence[str] = (),
+        **shown: Any,
+    ) -> Response:
+        """A page. `form_targets` are where its form may lead to beside this site."""
+        html = self._templates.get_template(f"{name}.html").render(**shown)
+        headers = {
+            "content-security-policy": _policy(form_targets),
+            "cache-control": "public, max-age=10" if store else "no-store",
+        }
+        return Response(html, status, headers, media_type="text/html")
+
+    def failure(self, failure: Failure) -> Response:
+        """A failure as a page."""
+        status = 503 if failure.status >= 500 else failure.status
+        title = _TITLES.get(status, "That did not work")
+        return self.page("error", status=status, title=title, message=sentence(failure))
+
+    def route_class(self) -> type[APIRoute]:
+        """A class of routes whose failures are pages."""
+        paper = self
+
+        class PageRoute(APIRoute):
+            def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+                handle = super().get_route_handler()
+
+                async def handler(request: Request) -> Response:
+                    try:
+                        return await handle(request)
+                    except Failure as failure:
+                        return paper.failure(failure)
+                    except RequestValidationError:
+                        wrong = Failure("Something in the address is missing or not understood.")
+                        wrong.status = 400
+                        return paper.failure(wrong)
+
+                return handler
+
+        return PageRoute
+
+
+def _policy(form_targets: Sequence[str]) -> str:
+    """No scripts, nothing from elsewhere, in nobody's frame.
+
+    Browsers hold `form-action` against redirects after a form too, so the app that is logged in
+    to must be named.
+    """
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "style-src 'self'",
+            "img-src 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+            " ".join(("form-action 'self'", *form_targets)),
+        )
+    )

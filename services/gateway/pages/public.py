@@ -1,0 +1,152 @@
+"""The front page, profiles and posts for everybody, and what pages are made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from markupsafe import Markup
+from starlette.responses import RedirectResponse
+
+from services.chassis.errors import Failure, NotFound
+from services.contracts.accounts import Account
+from services.contracts.posts import PostView
+from services.gateway.content import normal_tag
+from services.gateway.desk import Desk, numeric
+from services.gateway.entities import instances, people, posts
+from services.gateway.pages.drawn import picture
+from services.gateway.pages.paper import Paper
+
+_STYLE = (Path(__file__).parent / "style.css").read_bytes()
+_A_DAY = {"cache-control": "public, max-age=86400"}
+_ON_FRONT, _ON_PROFILE = "12", "30"
+
+MaxId = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
+
+
+def create_router(desk: Desk, paper: Paper) -> APIRouter:
+    """Pages that need no login."""
+    router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
+    router.include_router(_parts(desk, paper))
+    shows = _Shows(desk)
+
+    @router.get("/")
+    async def front() -> Response:
+        """A welcome, with the newest pictures; without them where the feed does not answer."""
+        try:
+            tiles, _ = await shows.grid("timelines/public", _ON_FRONT, "")
+        except Failure:
+            tiles = []
+        rules = [{"text": text, "hint": hint} for text, hint in instances.RULES]
+        return paper.page("front", store=True, tiles=tiles, rules=rules, about=instances.LONG)
+
+    @router.get("/@{username}")
+    async def profile(username: str, max_id: MaxId = "") -> Response:
+        """Somebody's pictures."""
+        row = await desk.one_named(username[:40])
+        account = Account.model_validate(row)
+        path = f"timelines/accounts/{account.profile.id}"
+        tiles, older = await shows.grid(path, _ON_PROFILE, max_id)
+        shown = shows.person(account)
+        return paper.page("profile", store=True, account=shown, tiles=tiles, older=older)
+
+    @router.get("/@{username}/{id}")
+    async def post(username: str, id: str) -> Response:
+        """One post, if everybody may see it."""
+        view = PostView.model_validate(await desk.post(id, None))
+        author = Account.model_validate(await desk.author(view.model_dump()))
+        if author.profile.username.lower() != username.lower():
+            raise NotFound("There is no such post here.")
+        return paper.page(
+            "post", store=True, account=shows.person(author), post=shows.post(view, author)
+        )
+
+    @router.get("/tags/{tag}")
+    async def tagged(tag: str, max_id: MaxId = "") -> Response:
+        """Public pictures with a hashtag."""
+        name = normal_tag(tag)
+        if not name:
+            raise NotFound("This is not a hashtag.")
+        tiles, older = await shows.grid(f"timelines/tags/{name}", _ON_PROFILE, max_id)
+        return paper.page("tag", store=True, tag=name, tiles=tiles, older=older)
+
+    return router
+
+
+def _parts(desk: Desk, paper: Paper) -> APIRouter:
+    router = APIRouter(route_class=paper.route_class())
+
+    @router.get("/users/{username}")
+    async def actor(username: str) -> Response:
+        """The lasting address of a person leads to their page."""
+        return RedirectResponse(desk.at.account(username), 302)
+
+    @router.get("/users/{username}/statuses/{id}")
+    async def note(username: str, id: str) -> Response:
+        """The lasting address of a post leads to its page."""
+        return RedirectResponse(desk.at.post(username, numeric(id)), 302)
+
+    @router.get("/static/{name}")
+    async def static(name: str) -> Response:
+        """What pages are made of, and the default pictures."""
+        if name == "style.css":
+            return Response(_STYLE, media_type="text/css", headers=_A_DAY)
+        drawn = picture(name)
+        if drawn is None:
+            raise NotFound("There is no such file.")
+        return Response(drawn, media_type="image/png", headers=_A_DAY)
+
+    @router.get("/favicon.ico")
+    async def icon(_: Request) -> Response:
+        """A camera."""
+        return Response(picture("icon.png"), media_type="image/png", headers=_A_DAY)
+
+    return router
+
+
+class _Shows:
+    """What the templates show, from the contracts' models."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def grid(self, path: str, limit: str, max_id: str) -> tuple[list[Any], str]:
+        """Tiles of a timeline as strangers see it, and where older ones begin."""
+        params = {"limit": limit} | ({"max_id": max_id} if max_id else {})
+        page = await self._desk.ask("feed", path, params=params)
+        tiles = [
+            self._tile(PostView.model_validate(view), Account.model_validate(author))
+            for view in page["views"]
+            if (author := page["accounts"].get(view["post"]["author"]))
+        ]
+        return tiles, page["last"] if len(tiles) == int(limit) else ""
+
+    def _tile(self, view: PostView, author: Account) -> dict[str, Any]:
+        shown = self.post(view, author)
+        return shown | {"account": self.person(author)}
+
+    def person(self, account: Account) -> dict[str, Any]:
+        entity = people.account(account, self._desk.at, self._desk.writer)
+        fields = [field | {"value": Markup(field["value"])} for field in entity["fields"]]  # noqa: S704 (escaped by Writer)
+        return entity | {
+            "note": Markup(entity["note"]),  # noqa: S704 (escaped by Writer)
+            "name": entity["display_name"] or entity["username"],
+            "fields": fields,
+        }
+
+    def post(self, view: PostView, author: Account) -> dict[str, Any]:
+        entity = posts.status(view, author.profile.username, self._desk.at, self._desk.writer)
+        pictures = [
+            picture | {"alt": picture["description"] or "A picture without a description"}
+            for picture in entity["media_attachments"]
+        ]
+        return (
+            entity
+            | {
+                "content": Markup(entity["content"]),  # noqa: S704 (escaped by Writer)
+                "text": view.post.text,
+                "day": view.post.created_at[:10],
+                "pictures": pictures,
+            }
+        )

@@ -1,0 +1,50 @@
+"""Registration: the same form for apps and on the web page, the same refusals by field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.chassis.errors import Failure, Invalid
+from services.gateway.bodies import Said
+
+_CODES = (
+    ("blank", "ERR_BLANK"),
+    ("too long", "ERR_TOO_LONG"),
+    ("too short", "ERR_TOO_SHORT"),
+    ("taken", "ERR_TAKEN"),
+    ("reserved", "ERR_RESERVED"),
+    ("accepted", "ERR_ACCEPTED"),
+)
+
+
+def registration(form: Said) -> dict[str, Any]:
+    """A `Registration`, cut to what its contract takes: the rules are auth's."""
+    return {
+        "username": form.words("username").strip()[:100],
+        "email": form.words("email").strip()[:320],
+        "password": form.words("password")[:256],
+        "agreement": bool(form.flag("agreement")),
+        "locale": form.words("locale")[:20] or "en",
+    }
+
+
+def faults(failure: Failure) -> dict[str, list[str]]:
+    """What is wrong with each field, in auth's words; empty where it is not about fields."""
+    details = failure.details.get("details")
+    return details if isinstance(details, dict) else {}
+
+
+def refusal(failure: Failure) -> Failure:
+    """A refusal in the shape of the client API: for each field a code and a description."""
+    by_field = faults(failure)
+    if not by_field:
+        return failure
+    details = {
+        field: [{"error": _code(text), "description": text} for text in texts]
+        for field, texts in by_field.items()
+    }
+    return Invalid(failure.message, details=details)
+
+
+def _code(text: str) -> str:
+    return next((code for words, code in _CODES if words in text), "ERR_INVALID")

@@ -1,0 +1,35 @@
+"""Rendered bytes, kept while they are asked for, within a bound on memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+
+_OVERHEAD = 400  # bytes that an entry costs beside its own: key, row of the table, bytes object
+
+
+class Shelf:
+    """Bytes by key; the one that was not asked for longest leaves first."""
+
+    def __init__(self, bytes_at_most: int) -> None:
+        self._room = bytes_at_most
+        self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, key: Hashable) -> bytes | None:
+        """What is kept under a key."""
+        found = self._kept.get(key)
+        if found is not None:
+            self._kept.move_to_end(key)
+        return found
+
+    def put(self, key: Hashable, value: bytes) -> bytes:
+        """Keep something under a key that has nothing yet, and give it back."""
+        self._kept[key] = value
+        self._room -= len(value) + _OVERHEAD
+        while self._room < 0:
+            _, oldest = self._kept.popitem(last=False)
+            self._room += len(oldest) + _OVERHEAD
+        return value
