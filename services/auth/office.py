@@ -106,7 +106,7 @@ class Office:
         client = await self._proven(client_id, secret)
         if not code:
             raise InvalidRequest("The code is missing.")
-        await self._keyring.all()  # before the code is used up, find out whether we can sign at all
+        await self.ready_to_sign()  # else the code would be used up for nothing
         access = self._pass(client, "")
         asked = Redemption(client.client_id, redirect_uri, verifier, access.id, access.expires_at)
         try:

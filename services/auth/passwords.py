@@ -22,8 +22,8 @@ from services.chassis.errors import TooMany
 T = TypeVar("T")
 
 AT_ONCE = 2
-WAITING = 32
-"""At 30 ms and two at once the last in the queue waits for half a second."""
+WAITING = 64
+"""At 30 ms and two at once the last in the queue waits for a second."""
 
 
 def argon2id() -> PasswordHasher:
@@ -61,6 +61,7 @@ class Passwords:
 
     async def __aenter__(self) -> Passwords:
         self._threads = ThreadPoolExecutor(self._at_once, thread_name_prefix="argon2")
+        self._nobodys = await self.hash("nobody has this password")
         return self
 
     async def __aexit__(
@@ -90,15 +91,10 @@ class Passwords:
 
     def _check(self, password: str, hashed: str) -> Verdict:
         try:
-            self._hasher.verify(hashed or self._nobody(), password)
+            self._hasher.verify(hashed or self._nobodys, password)
         except (VerificationError, InvalidHashError):
             return Verdict(right=False)
-        return Verdict(bool(hashed), self._hasher.check_needs_rehash(hashed or self._nobody()))
-
-    def _nobody(self) -> str:
-        if not self._nobodys:
-            self._nobodys = self._hasher.hash("nobody has this password")
-        return self._nobodys
+        return Verdict(bool(hashed), self._hasher.check_needs_rehash(hashed or self._nobodys))
 
     async def _run(self, work: Callable[[], T]) -> T:
         self.ensure_room()

@@ -19,30 +19,11 @@ OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 _MOST_URIS, _LONGEST_URI = 10, 2000
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")
 _PLAIN = re.compile(r"[!-\[\]-~]+")  # ASCII without blanks, controls and the backslash
-_DANGEROUS = frozenset(
-    [
-        "about",
-        "blob",
-        "chrome",
-        "content",
-        "data",
-        "file",
-        "filesystem",
-        "ftp",
-        "intent",
-        "jar",
-        "javascript",
-        "mailto",
-        "resource",
-        "sms",
-        "tel",
-        "urn",
-        "vbscript",
-        "view-source",
-        "ws",
-        "wss",
-    ]
-)
+_LOCAL_OR_ACTIVE = """
+    about blob chrome content data file filesystem ftp intent jar javascript mailto resource sms
+    tel urn vbscript view-source ws wss
+"""
+_DANGEROUS = frozenset(_LOCAL_OR_ACTIVE.split())
 _TURN = frozenset(["LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"])
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 

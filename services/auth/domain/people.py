@@ -8,83 +8,15 @@ from dataclasses import dataclass
 
 from services.auth.domain.refusals import BadFields
 
-RESERVED = frozenset(
-    [
-        "about",
-        "abuse",
-        "account",
-        "accounts",
-        "admin",
-        "administrator",
-        "all",
-        "anonymous",
-        "api",
-        "app",
-        "apps",
-        "auth",
-        "billing",
-        "bot",
-        "contact",
-        "deleted",
-        "dev",
-        "everyone",
-        "explore",
-        "feed",
-        "help",
-        "here",
-        "home",
-        "info",
-        "instance",
-        "legal",
-        "local",
-        "localhost",
-        "login",
-        "logout",
-        "mail",
-        "media",
-        "me",
-        "microgram",
-        "mod",
-        "moderator",
-        "moderators",
-        "news",
-        "nobody",
-        "notifications",
-        "null",
-        "oauth",
-        "official",
-        "owner",
-        "postmaster",
-        "privacy",
-        "public",
-        "register",
-        "root",
-        "rules",
-        "search",
-        "security",
-        "server",
-        "settings",
-        "shop",
-        "signin",
-        "signup",
-        "staff",
-        "status",
-        "statuses",
-        "streaming",
-        "support",
-        "sys",
-        "sysadmin",
-        "system",
-        "tags",
-        "team",
-        "terms",
-        "undefined",
-        "users",
-        "web",
-        "webmaster",
-        "www",
-    ]
-)
+_RESERVED = """
+    about abuse account accounts admin administrator all anonymous api app apps auth billing bot
+    contact deleted dev everyone explore feed help here home info instance legal local localhost
+    login logout mail media me microgram mod moderator moderators news nobody notifications null
+    oauth official owner postmaster privacy public register root rules search security server
+    settings shop signin signup staff status statuses streaming support sys sysadmin system tags
+    team terms undefined users web webmaster www
+"""
+RESERVED = frozenset(_RESERVED.split())
 """Names that could be taken for the server's own, or for a part of an address."""
 
 _USERNAME = re.compile(r"[A-Za-z0-9_]{1,30}")

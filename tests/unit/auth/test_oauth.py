@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import jwt
+import pytest
+
+from services.chassis.errors import Unauthenticated
+from services.chassis.identity import Identity
+from tests.unit.auth.world import Auth, cheap, proof
+
+
+async def test_an_app_sees_its_secret_once_and_the_store_never(auth: Auth) -> None:
+    app = await auth.app()
+    assert len(app["client_secret"]) >= 43
+    known = await auth.running.call("GET", f"/apps/{app['client_id']}")
+    assert known.json() == {**app, "client_secret": ""}
+    kept = auth.world.state("auth").peek(f"app:{app['client_id']}")
+    assert app["client_secret"] not in str(kept)
+    for nobody in ("x" * 43, "a||b", "short", "x" * 101):
+        assert (await auth.running.call("GET", f"/apps/{nobody}")).status in (404, 422)
+
+
+async def test_a_bad_app_is_refused_field_by_field(auth: Auth) -> None:
+    made = await auth.ask(
+        "/apps", client_name="x", redirect_uris=["javascript:x"], scopes="read sudo"
+    )
+    assert made.status == 422
+    assert made.json()["details"].keys() == {"redirect_uris", "scopes"}
+    assert not auth.world.state("auth").keys("app:")
+
+
+async def test_from_password_to_token(auth: Auth) -> None:
+    user_id = (await auth.register("Ada")).json()["user_id"]
+    app = await auth.app()
+    code = (await auth.authorize(app, "ADA", scope="read write:media")).json()["code"]
+    token = (await auth.redeem(app, code)).json()
+    assert token["token_type"] == "Bearer"
+    assert token["scope"] == "read write:media"
+    assert token["created_at"] == int(auth.clock().timestamp())
+    caller = await Identity(auth.world.sidecar("posts")).caller(token["access_token"])
+    assert (caller.user_id, caller.username) == (user_id, "Ada")
+    assert caller.scopes == {"read", "write:media"}
+    assert code not in str(auth.world.state("auth").keys())
+    claims = jwt.decode(token["access_token"], options={"verify_signature": False})
+    assert claims["exp"] - claims["iat"] == 365 * 24 * 3600
+
+
+async def test_an_app_acts_for_itself(auth: Auth) -> None:
+    app = await auth.app()
+    caller = await Identity(auth.world.sidecar("posts")).caller(await auth.app_token(app, ""))
+    assert caller.user_id == ""
+    assert caller.scopes == {"read"}
+
+
+@pytest.mark.parametrize("login", ["ada", "ADA", "@ada", " ada ", "Ada@Example.org"])
+async def test_a_person_logs_in_by_name_or_address(auth: Auth, login: str) -> None:
+    await auth.register("ada")
+    assert (await auth.authorize(await auth.app(), login)).status == 200
+
+
+@pytest.mark.parametrize("login", ["bob", "b@c.de", "a||b", "ada/../ada", "", "x" * 320, "-"])
+async def test_nobody_and_a_wrong_password_look_the_same(auth: Auth, login: str) -> None:
+    await auth.register("ada")
+    app = await auth.app()
+    nobody = await auth.authorize(app, login)
+    wrong = await auth.authorize(app, "ada", password="analytical engines")
+    assert nobody.status == wrong.status == 401
+    assert nobody.json() == wrong.json()
+    assert nobody.json()["code"] == "wrong_login"
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "code"),
+    [
+        ({"client_id": "x" * 43}, 401, "invalid_client"),
+        ({"client_id": "a||b"}, 401, "invalid_client"),
+        ({"redirect_uri": "https://evil.example/"}, 400, "invalid_request"),
+        ({"scope": "read push"}, 400, "invalid_scope"),
+        ({"scope": "sudo"}, 400, "invalid_scope"),
+        ({"scope": "admin:read"}, 400, "invalid_scope"),
+        ({"code_challenge_method": "plain"}, 400, "invalid_request"),
+        ({"code_challenge_method": ""}, 400, "invalid_request"),
+        ({"code_challenge": "x"}, 400, "invalid_request"),
+        ({"password": "x" * 257}, 422, "invalid"),
+        ({"password": "\u0000"}, 401, "wrong_login"),
+    ],
+)
+async def test_what_an_app_may_not_ask(
+    auth: Auth, changed: dict[str, str], status: int, code: str
+) -> None:
+    await auth.register("ada")
+    refused = await auth.authorize(await auth.app(), **changed)
+    assert (refused.status, refused.json()["code"]) == (status, code)
+    assert not auth.world.state("auth").keys("code:")
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "code"),
+    [
+        ({"client_secret": "wrong"}, 401, "invalid_client"),
+        ({"client_secret": ""}, 401, "invalid_client"),
+        ({"client_id": ""}, 401, "invalid_client"),
+        ({"code": ""}, 400, "invalid_request"),
+        ({"code": "wrong"}, 400, "invalid_grant"),
+        ({"redirect_uri": "https://x.org/"}, 400, "invalid_grant"),
+        ({"redirect_uri": ""}, 400, "invalid_grant"),
+        ({"code_verifier": "x" * 43}, 400, "invalid_grant"),
+        ({"code_verifier": ""}, 400, "invalid_grant"),
+        ({"grant_type": "password"}, 400, "unsupported_grant_type"),
+        ({"grant_type": ""}, 400, "unsupported_grant_type"),
+        ({"grant_type": "client_credentials", "scope": "push"}, 400, "invalid_scope"),
+    ],
+)
+async def test_what_gets_no_token_and_leaves_the_code_good(
+    auth: Auth, changed: dict[str, str], status: int, code: str
+) -> None:
+    await auth.register("ada")
+    app = await auth.app()
+    good = (await auth.authorize(app)).json()["code"]
+    refused = await auth.redeem(app, good, **changed)
+    assert (refused.status, refused.json()["code"]) == (status, code)
+    assert (await auth.redeem(app, good)).status == 200
+
+
+async def test_a_code_is_for_the_app_that_asked(auth: Auth) -> None:
+    await auth.register("ada")
+    app, other = await auth.app(), await auth.app()
+    code = (await auth.authorize(app)).json()["code"]
+    assert (await auth.redeem(other, code)).json()["code"] == "invalid_grant"
+    assert (await auth.redeem(app, code)).status == 200
+    assert (await auth.redeem(other, code)).json()["code"] == "invalid_grant"
+    assert await auth.revoked() == []
+
+
+async def test_a_code_expires_after_ten_minutes(auth: Auth) -> None:
+    await auth.register("ada")
+    app = await auth.app()
+    code = (await auth.authorize(app)).json()["code"]
+    auth.clock.turn(600)
+    assert (await auth.redeem(app, code)).json()["code"] == "invalid_grant"
+
+
+async def test_a_code_used_again_takes_its_token_with_it(auth: Auth) -> None:
+    await auth.register("ada")
+    app = await auth.app()
+    code = (await auth.authorize(app)).json()["code"]
+    token = (await auth.redeem(app, code)).json()["access_token"]
+    again = await auth.redeem(app, code)
+    assert (again.status, again.json()["code"]) == (400, "invalid_grant")
+    identity = Identity(auth.world.sidecar("posts"))
+    await identity._follow()
+    with pytest.raises(Unauthenticated):
+        await identity.caller(token)
+
+
+async def test_of_many_who_redeem_a_code_at_once_at_most_one_gets_a_token(auth: Auth) -> None:
+    await auth.register("ada")
+    app, other = await auth.app(), await auth.replica()
+    code = (await auth.authorize(app)).json()["code"]
+    desks = [auth, other] * 4
+    answers = await asyncio.gather(*(desk.redeem(app, code) for desk in desks))
+    assert sorted(answer.status for answer in answers) == [200] + [400] * 7
+    (token_id,) = set(await auth.revoked())
+    (token,) = [a.json()["access_token"] for a in answers if a.status == 200]
+    assert jwt.decode(token, options={"verify_signature": False})["jti"] == token_id
+
+
+async def test_a_token_is_taken_back_only_by_its_app(auth: Auth) -> None:
+    await auth.register("ada")
+    app, other = await auth.app(), await auth.app()
+    token = await auth.token(app)
+    refused = await revoke(auth, other, token)
+    assert (refused.status, refused.json()["code"]) == (403, "unauthorized_client")
+    wrong = await revoke(auth, {**app, "client_secret": "wrong"}, token)
+    assert (wrong.status, wrong.json()["code"]) == (401, "invalid_client")
+    assert await auth.revoked() == []
+    done = await revoke(auth, app, token)
+    assert (done.status, done.json()) == (200, {})
+    assert await auth.revoked() == [jwt.decode(token, options={"verify_signature": False})["jti"]]
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", "a.b.c", "é"])
+async def test_to_revoke_what_is_no_token_is_no_error(auth: Auth, token: str) -> None:
+    done = await revoke(auth, await auth.app(), token)
+    assert (done.status, done.json()) == (200, {})
+    assert await auth.revoked() == []
+
+
+async def test_a_forged_token_revokes_nothing(auth: Auth) -> None:
+    app = await auth.app()
+    token = await auth.app_token(app)
+    claims = jwt.decode(token, options={"verify_signature": False})
+    for forged in (
+        jwt.encode(claims, "x" * 32, "HS256", {"kid": "first"}),
+        jwt.encode(claims, "", "none", {"kid": "first"}),
+        token[:-8] + "AAAAAAAA",
+    ):
+        assert (await revoke(auth, app, forged)).json() == {}
+    assert await auth.revoked() == []
+
+
+async def test_ten_guesses_then_a_pause_that_is_short_and_not_for_the_address(auth: Auth) -> None:
+    await auth.register("ada")
+    app, other = await auth.app(), await auth.replica()
+    for i in range(10):
+        desk = auth if i % 2 else other
+        assert (await desk.authorize(app, "ada", password="guess number")).status == 401
+    for desk in (auth, other):
+        locked = await desk.authorize(app, "@ADA")
+        assert locked.status == 429
+        assert 0 < locked.json()["retry_after"] <= 600
+    assert (await auth.authorize(app, "ada@example.org")).status == 200
+    auth.clock.turn(600)
+    assert (await auth.authorize(app, "ada")).status == 200
+
+
+async def test_guesses_all_at_once_are_counted_too(auth: Auth) -> None:
+    await auth.register("ada")
+    app = await auth.app()
+    tries = [auth.authorize(app, "ada", password=f"guess {i:06}") for i in range(30)]
+    statuses = [answer.status for answer in await asyncio.gather(*tries)]
+    assert statuses.count(401) == 10
+    assert statuses.count(429) == 20
+
+
+async def test_who_gets_in_starts_anew(auth: Auth) -> None:
+    await auth.register("ada")
+    app = await auth.app()
+    for _ in range(3):
+        for _ in range(9):
+            await auth.authorize(app, "ada", password="guess number")
+        assert (await auth.authorize(app, "ada")).status == 200
+
+
+async def test_a_hash_with_old_parameters_is_made_anew_at_login(auth: Auth) -> None:
+    user_id = (await auth.register("ada")).json()["user_id"]
+    newer = await auth.replica(cheap(time_cost=2))
+    app = await auth.app()
+
+    def kept() -> Any:
+        return auth.world.state("auth").peek(f"person:{user_id}")["data"]
+
+    before = kept()
+    assert (await newer.authorize(app, "ada", password="guess number")).status == 401
+    assert kept() == before
+    assert (await newer.authorize(app, "ada")).status == 200
+    assert "t=2" in kept()["password_hash"]
+    assert {**kept(), "password_hash": ""} == {**before, "password_hash": ""}
+    assert (await newer.authorize(app, "ada")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("POST", "/apps"),
+        ("GET", "/apps/x"),
+        ("POST", "/authorizations"),
+        ("POST", "/tokens"),
+        ("POST", "/tokens/revoke"),
+        ("POST", "/registrations"),
+    ],
+)
+async def test_people_and_apps_come_through_the_gateway_only(
+    auth: Auth, method: str, target: str
+) -> None:
+    assert (await auth.running.call(method, target, caller="posts", json={})).status == 403
+    assert (await auth.running.public(method, target, json={})).status == 401
+
+
+async def test_the_keys_are_for_services_only(auth: Auth) -> None:
+    for target in ("/jwks", "/revocations?after=0"):
+        assert (await auth.running.call("GET", target, caller="posts")).status == 200
+        assert (await auth.running.public("GET", target)).status == 401
+
+
+async def test_every_route_is_described_with_examples(auth: Auth) -> None:
+    paths = auth.running.app.openapi()["paths"]
+    ours = ["/apps", "/apps/{client_id}", "/registrations", "/authorizations"]
+    ours += ["/tokens", "/tokens/revoke", "/jwks", "/revocations"]
+    for path in ours:
+        for route in paths[path].values():
+            assert route["description"]
+            assert "example" in route["responses"]["200"]["content"]["application/json"]
+            if "requestBody" in route:
+                assert "example" in str(route["requestBody"])
+
+
+async def revoke(auth: Auth, app: dict[str, Any], token: str) -> Any:
+    body = {**proof(app), "token": token}
+    return await auth.running.call("POST", "/tokens/revoke", json=body)

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from services.chassis.identity import Identity
+from tests.unit.auth.world import PASSWORD, Auth
+
+
+def taken(body: dict[str, object]) -> object:
+    return body["details"]
+
+
+async def test_who_registers_is_announced_and_nothing_secret_with_it(auth: Auth) -> None:
+    made = await auth.register("Ada", email="Ada@Example.org")
+    assert made.status == 200
+    assert made.json()["username"] == "Ada"
+    assert made.json()["token"] is None
+    await auth.world.settle()
+    (event,) = auth.world.broker.events("logins")
+    assert event["type"] == "login.registered"
+    assert event["subject"] == made.json()["user_id"]
+    assert event["data"].keys() == {"user_id", "username", "created_at", "deleted"}
+    person = auth.world.state("auth").peek(f"person:{event['subject']}")["data"]
+    assert person["password_hash"].startswith("$argon2id$")
+    assert PASSWORD not in str(person)
+
+
+async def test_the_same_registration_again_says_so_for_each_field(auth: Auth) -> None:
+    await auth.register("ada")
+    again = await auth.register("ADA")
+    assert again.status == 422
+    assert again.json()["message"] == (
+        "Validation failed: Username has already been taken, E-mail has already been taken"
+    )
+    assert taken(again.json()) == {
+        "username": ["has already been taken"],
+        "email": ["has already been taken"],
+    }
+    other = await auth.register("bob", email="ADA@example.org")
+    assert taken(other.json()) == {"email": ["has already been taken"]}
+    other = await auth.register("Ada", email="new@example.org")
+    assert taken(other.json()) == {"username": ["has already been taken"]}
+    assert (await auth.register("bob", email="new@example.org")).status == 200
+
+
+async def test_a_name_lost_does_not_keep_the_address(auth: Auth) -> None:
+    one, two = await asyncio.gather(
+        auth.register("ada", email="one@example.org"),
+        auth.register("ada", email="two@example.org"),
+    )
+    assert sorted((one.status, two.status)) == [200, 422]
+    loser = "two" if one.status == 200 else "one"
+    assert (await auth.register("bob", email=f"{loser}@example.org")).status == 200
+
+
+@pytest.mark.parametrize("same_mail", [True, False])
+async def test_of_many_at_once_on_two_replicas_one_gets_the_name(
+    auth: Auth, *, same_mail: bool
+) -> None:
+    desks = [auth, await auth.replica()]
+    tries = [
+        desks[i % 2].register("ada", email="ada@example.org" if same_mail else f"a{i}@x.org")
+        for i in range(10)
+    ]
+    answers = await asyncio.gather(*tries)
+    assert sorted(answer.status for answer in answers) == [200] + [422] * 9
+    await auth.world.settle()
+    assert len(auth.world.broker.events("logins")) == 1
+    app = await auth.app()
+    assert (await auth.authorize(app, "ada")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("key", "after"),
+    [
+        ("email:", False),
+        ("email:", True),
+        ("login:", False),
+        ("login:", True),
+        ("person:", False),
+        ("person:", True),
+    ],
+)
+async def test_a_crash_at_any_step_leaves_nothing_stuck(
+    auth: Auth, key: str, *, after: bool
+) -> None:
+    await auth.die_registering(key, after=after)
+    other = await auth.replica()
+    app = await other.app()
+    registered = key == "person:" and after
+    assert (await other.authorize(app, "ada")).status == (200 if registered else 401)
+    again = await other.register("ada")
+    assert again.status == (422 if registered else 200)
+    assert (await other.authorize(app, "ada@example.org")).status == 200
+    await auth.world.settle()
+
+
+@pytest.mark.parametrize("key", ["login:", "person:"])
+async def test_after_a_minute_others_take_over_what_a_crash_left(auth: Auth, key: str) -> None:
+    await auth.die_registering(key)
+    other = await auth.replica()
+    assert (await other.register("bob", email="ada@example.org")).status == 422
+    other.clock.turn(61)
+    assert (await other.register("bob", email="ada@example.org")).status == 200
+    assert (await other.register("ada", email="new@example.org")).status == 200
+    app = await other.app()
+    assert (await other.authorize(app, "ada@example.org")).status == 200
+    assert (await other.authorize(app, "ada")).status == 200
+
+
+async def test_a_lost_answer_of_the_store_makes_nobody_twice(auth: Auth) -> None:
+    for key in ("email:", "login:", "person:"):
+        auth.running.sidecar.state.faults.fail("save", about=key, after=True)
+    assert (await auth.register("ada")).status == 200
+    assert len(auth.world.state("auth").keys("person:")) == 1
+
+
+async def test_a_registration_that_took_too_long_makes_nobody(auth: Auth) -> None:
+    async def dawdle(call: object) -> None:
+        if "login:ada" in str(call) and "save" in str(call):
+            auth.clock.turn(31)
+
+    auth.running.sidecar.state.faults.after.append(dawdle)
+    assert (await auth.register("ada")).status == 503
+    assert not auth.world.state("auth").keys("person:")
+
+
+async def test_an_app_gets_a_token_for_who_registers_through_it(auth: Auth) -> None:
+    app = await auth.app("read write:accounts")
+    token = await auth.app_token(app, "write:accounts")
+    made = (await auth.register("ada", token)).json()
+    assert made["token"]["scope"] == "read write:accounts"
+    caller = await Identity(auth.world.sidecar("posts")).caller(made["token"]["access_token"])
+    assert (caller.user_id, caller.username) == (made["user_id"], "ada")
+    assert caller.client_id == app["client_id"]
+
+
+async def test_only_an_apps_own_token_with_the_scope_registers(auth: Auth) -> None:
+    app = await auth.app("read write")
+    assert (await auth.register("ada", await auth.app_token(app, "read"))).status == 403
+    assert (await auth.register("ada", "nonsense")).status == 401
+    assert not auth.world.state("auth").keys("person:")
+    await auth.register("ada")
+    assert (await auth.register("bob", await auth.token(app))).status == 403
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"agreement": False},
+        {"password": "short"},
+        {"email": "x"},
+        {"username": "admin"},
+        {"username": 7},
+        {"password": "x" * 257},
+        {"locale": "x" * 30},
+        {"agreement": None},
+    ],
+)
+async def test_bad_forms_change_nothing(auth: Auth, form: dict[str, Any]) -> None:
+    assert await bad(auth, form) == 422
+    assert not auth.world.state("auth").keys("person:")
+    assert not auth.world.state("auth").keys("email:")
+
+
+async def bad(auth: Auth, form: dict[str, Any]) -> int:
+    whole = {"username": "ada", "email": "a@b.co", "password": PASSWORD, "agreement": True}
+    return (await auth.ask("/registrations", **{**whole, **form})).status

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.auth.domain.refusals import InvalidScope
+from services.auth.domain.scopes import KNOWN, covers, grant, parse
+
+scope_texts = st.lists(st.sampled_from(sorted(KNOWN)), max_size=6).map(" ".join)
+
+
+@given(scope_texts, scope_texts)
+def test_nothing_is_granted_beyond_what_is_held(wanted: str, held: str) -> None:
+    try:
+        given_ = grant(wanted, held or "read").split()
+    except InvalidScope:
+        return
+    assert all(covers((held or "read").split(), scope) for scope in given_)
+    assert not wanted or given_ == parse(wanted)
+
+
+@given(scope_texts)
+def test_whoever_holds_scopes_gets_those_very_scopes(held: str) -> None:
+    if held:
+        assert grant(held, held) == " ".join(dict.fromkeys(held.split()))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "held", "given_"),
+    [
+        ("read:accounts", "read", "read:accounts"),
+        ("write:media read", "read write", "write:media read"),
+        ("write:follows read:blocks", "follow", "write:follows read:blocks"),
+        ("", "read write", "read"),
+        ("", "write:media", "write:media"),
+        ("read admin:read crypto", "read", "read"),
+    ],
+)
+def test_a_coarse_scope_covers_its_parts(wanted: str, held: str, given_: str) -> None:
+    assert grant(wanted, held) == given_
+
+
+@pytest.mark.parametrize(
+    ("wanted", "held"),
+    [
+        ("read", "read:accounts"),
+        ("write", "read"),
+        ("follow", "read write"),
+        ("read:statuses", "follow"),
+        ("admin:write", "read write"),
+        ("read:everything", "read"),
+        ("READ", "read"),
+        ("read,write", "read write"),
+        ("write:search", "write"),
+    ],
+)
+def test_more_than_is_held_or_known_is_refused(wanted: str, held: str) -> None:
+    with pytest.raises(InvalidScope):
+        grant(wanted, held)

@@ -1,0 +1,139 @@
+"""Auth in a world of fakes: a clock to turn, cheap passwords, and clients that behave."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+
+from services.auth.app import create_app
+from services.auth.domain.codes import challenge_of
+from services.auth.keys import SECRET
+from services.auth.passwords import Passwords
+from services.chassis.app import Service
+from services.chassis.settings import Settings
+from tests.fakes import Response, Running, World
+
+OOB = "urn:ietf:wg:oauth:2.0:oob"
+VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+PASSWORD = "analytical engine"
+
+
+def cheap(time_cost: int = 1) -> PasswordHasher:
+    return PasswordHasher(time_cost=time_cost, memory_cost=8, parallelism=1)
+
+
+def signing_keys(*kids: str) -> str:
+    seeds = {kid: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode() for kid in kids}
+    return json.dumps({"keys": [{"kid": kid, "private": seeds[kid]} for kid in kids]})
+
+
+@dataclass
+class Clock:
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def turn(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class Auth:
+    """One replica, and what the gateway asks of it."""
+
+    world: World
+    clock: Clock
+    running: Running
+
+    async def ask(self, target: str, token: str = "", **form: Any) -> Response:
+        return await self.running.call("POST", target, json=form, token=token)
+
+    async def replica(self, hasher: PasswordHasher | None = None) -> Auth:
+        return Auth(self.world, self.clock, await start(self.world, self.clock, hasher))
+
+    async def register(self, username: str = "ada", token: str = "", **changed: Any) -> Response:
+        form = {"username": username, "email": f"{username}@example.org", "password": PASSWORD}
+        return await self.ask("/registrations", token, **{**form, "agreement": True, **changed})
+
+    async def die_registering(self, key: str, *, after: bool = False) -> None:
+        """The process dies where it saves a key, while ada registers."""
+        self.running.sidecar.state.faults.crash("save", about=key, after=after)
+        doomed = asyncio.create_task(self.register("ada"))
+        await self.running.sidecar.state.faults.dead.wait()
+        await self.running.kill()
+        doomed.cancel()
+        self.running.service.outboxes.clear()  # the dead have nothing to finish at the end
+
+    async def app(self, scopes: str = "read write follow", uri: str = OOB) -> dict[str, Any]:
+        made = await self.ask("/apps", client_name="toot", redirect_uris=[uri], scopes=scopes)
+        assert made.status == 200, made.text
+        app: dict[str, Any] = made.json()
+        return app
+
+    async def authorize(self, app: dict[str, Any], login: str = "ada", **changed: Any) -> Response:
+        form = {
+            "client_id": app["client_id"],
+            "redirect_uri": OOB,
+            "scope": "read write",
+            "code_challenge": challenge_of(VERIFIER),
+            "code_challenge_method": "S256",
+            "login": login,
+            "password": PASSWORD,
+        }
+        return await self.ask("/authorizations", **{**form, **changed})
+
+    async def redeem(self, app: dict[str, Any], code: str, /, **changed: Any) -> Response:
+        form = {
+            "grant_type": "authorization_code",
+            **proof(app),
+            "code": code,
+            "redirect_uri": OOB,
+            "code_verifier": VERIFIER,
+        }
+        return await self.ask("/tokens", **{**form, **changed})
+
+    async def token(self, app: dict[str, Any], login: str = "ada") -> str:
+        code = (await self.authorize(app, login)).json()["code"]
+        token: str = (await self.redeem(app, code)).json()["access_token"]
+        return token
+
+    async def app_token(self, app: dict[str, Any], scope: str = "read write") -> str:
+        form = {"grant_type": "client_credentials", **proof(app), "scope": scope}
+        token: str = (await self.ask("/tokens", **form)).json()["access_token"]
+        return token
+
+    async def revoked(self) -> list[str]:
+        answer = await self.running.call("GET", "/revocations?after=0", caller="posts")
+        ids: list[str] = answer.json()["revoked"]
+        return ids
+
+
+def proof(app: dict[str, Any]) -> dict[str, str]:
+    return {"client_id": app["client_id"], "client_secret": app["client_secret"]}
+
+
+async def start(world: World, clock: Clock, hasher: PasswordHasher | None = None) -> Running:
+    def create(settings: Settings) -> FastAPI:
+        passwords = Passwords(hasher or cheap(), waiting=100)
+        return create_app(Service(settings), passwords=passwords, clock=clock)
+
+    return await world.start(create, "auth")
+
+
+@asynccontextmanager
+async def auth_world() -> AsyncIterator[Auth]:
+    async with World() as world:
+        world.secrets[SECRET] = signing_keys("first")
+        clock = Clock()
+        yield Auth(world, clock, await start(world, clock))
