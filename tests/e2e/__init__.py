@@ -1,0 +1,1 @@
+"""One suite, unchanged on every component set: real clients against the whole running system."""

@@ -1,0 +1,64 @@
+"""The running system that all end-to-end tests of one component set share."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import pictures
+from tests.system import SETS, Person, System, started
+
+RUNNING = "MICROGRAM_SYSTEM"
+"""Names the run directory of a system that runs already, to save its start while writing tests."""
+
+
+@pytest.fixture(scope="session", params=SETS)
+def system(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[System]:
+    components: str = request.param
+    folder = tmp_path_factory.mktemp(f"e2e-{components}")
+    running = os.environ.get(RUNNING)
+    if running is None:
+        with started(components, folder) as system:
+            yield system
+        return
+    salt = f"_{int(time.time()) % 100_000_000:x}"
+    system = System(Path(running), folder / "homes", salt)
+    if system.components != components:
+        pytest.skip(f"{running} is a system on {system.components}")
+    yield system
+
+
+@pytest.fixture
+def someone(system: System) -> Callable[[str], Person]:
+    """Makes people with accounts, logged in."""
+    return system.register
+
+
+@pytest.fixture
+def anna(someone: Callable[[str], Person]) -> Person:
+    return someone("anna")
+
+
+@pytest.fixture
+def ben(someone: Callable[[str], Person]) -> Person:
+    return someone("ben")
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Real camera photos where they are at hand, made ones otherwise; with metadata in any case."""
+    return pictures.photos(tmp_path_factory.mktemp("photos"))
+
+
+@pytest.fixture(scope="session")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One small picture."""
+    path = tmp_path_factory.mktemp("pictures") / "small.jpg"
+    path.write_bytes(pictures.jpeg(size=(64, 48)))
+    return path

@@ -1,0 +1,41 @@
+"""What tests read off an answer, from Mastodon.py's objects and from plain JSON alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tests.system import wait_until
+
+
+def ids(entities: Iterable[Any] | None) -> list[str]:
+    """The ids of some entities; of no page at all, none."""
+    return [str(entity["id"]) for entity in entities or ()]
+
+
+def names(accounts: Iterable[Any] | None) -> list[str]:
+    """The usernames of some accounts."""
+    return [str(account["username"]) for account in accounts or ()]
+
+
+def await_ids(
+    read: Callable[[], Iterable[Any] | None], expected: Iterable[Any], deadline: float = 10.0
+) -> None:
+    """Wait until a page holds exactly some posts (or ids), in this order."""
+    wanted = [each if isinstance(each, str) else str(each["id"]) for each in expected]
+
+    def same() -> bool:
+        assert ids(read()) == wanted
+        return True
+
+    wait_until(same, deadline)
+
+
+def await_presence(read: Callable[[], Iterable[Any] | None], id: str, where: str = "") -> None:
+    """Wait until a page holds a post."""
+    wait_until(lambda: id in ids(read()), what=f"{id} in {where or 'the page'}")
+
+
+def await_absence(read: Callable[[], Iterable[Any] | None], id: str, where: str = "") -> None:
+    """Wait until a page does not hold a post."""
+    wait_until(lambda: id not in ids(read()), what=f"{id} gone from {where or 'the page'}")

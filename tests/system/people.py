@@ -1,0 +1,137 @@
+"""People with accounts, and the applications they log in with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import requests
+from mastodon import Mastodon
+
+from tests.system.browser import Browser
+from tests.system.toot import Toot
+from tests.system.wire import CheckedSession
+
+OOB = "urn:ietf:wg:oauth:2.0:oob"
+SCOPES = ["read", "write", "follow", "push"]
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass(frozen=True)
+class Application:
+    """A client application as the server knows it."""
+
+    base: str
+    client_id: str
+    client_secret: str
+    scopes: tuple[str, ...] = tuple(SCOPES)
+
+    @classmethod
+    def registered(
+        cls, base: str, name: str = "end to end", scopes: list[str] | None = None
+    ) -> Application:
+        """Make an application known to the server, through Mastodon.py."""
+        wanted = scopes or SCOPES
+        with CheckedSession() as session:
+            id, secret = Mastodon.create_app(
+                name, scopes=wanted, api_base_url=base, session=session, request_timeout=15
+            )
+        return cls(base, id, secret, tuple(wanted))
+
+    def client(self, token: str | None = None) -> Mastodon:
+        """A Mastodon.py client of this application, whose every answer is checked."""
+        return Mastodon(
+            client_id=self.client_id,
+            client_secret=self.client_secret,
+            access_token=token,
+            api_base_url=self.base,
+            ratelimit_method="throw",
+            request_timeout=30,
+            session=CheckedSession(),
+        )
+
+    def authorize_url(self, **more: str) -> str:
+        """The address of the login page for this application."""
+        asked = {
+            "response_type": "code",
+            "client_id": self.client_id,
+            "redirect_uri": OOB,
+            "scope": " ".join(self.scopes),
+        }
+        return f"{self.base}/oauth/authorize?{urlencode(asked | more)}"
+
+    def token_request(self, code: str, **more: str) -> dict[str, str]:
+        """The body that trades a code for a token."""
+        asked = {
+            "grant_type": "authorization_code",
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "redirect_uri": OOB,
+            "code": code,
+        }
+        return asked | more
+
+
+@dataclass
+class Person:
+    """Somebody with an account, logged in."""
+
+    base: str
+    name: str
+    email: str
+    password: str
+    app: Application
+    home: Path
+    client: Mastodon
+
+    @classmethod
+    def registered(cls, app: Application, name: str, home: Path) -> Person:
+        """Register somebody, and log them in by authorization code through the login page."""
+        email = f"{name}@example.org"
+        newcomer = app.client()
+        newcomer.create_account(name, PASSWORD, email, agreement=True, scopes=list(app.scopes))
+        client = app.client()
+        with Browser(app.base) as browser:
+            code = browser.log_in(app.authorize_url(), email, PASSWORD)
+        client.log_in(code=code, redirect_uri=OOB, scopes=list(app.scopes))
+        return cls(app.base, name, email, PASSWORD, app, home, client)
+
+    @cached_property
+    def id(self) -> str:
+        return str(self.client.me().id)
+
+    @property
+    def token(self) -> str:
+        return str(self.client.access_token)
+
+    @cached_property
+    def toot(self) -> Toot:
+        """The real `toot`, logged in as a person would."""
+        toot = Toot(self.base, self.home)
+        toot.log_in(self.email, self.password)
+        return toot
+
+    @cached_property
+    def http(self) -> CheckedSession:
+        """Plain HTTP as this person, for what the clients would not send."""
+        session = CheckedSession()
+        session.headers["Authorization"] = f"Bearer {self.token}"
+        return session
+
+    def call(self, method: str, path: str, **given: Any) -> requests.Response:
+        """One request as this person; redirects are not followed."""
+        return self.http.request(
+            method, f"{self.base}{path}", allow_redirects=False, timeout=30, **given
+        )
+
+    def token_for(self, app: Application, **more: str) -> str:
+        """Log in for another application, and return its token."""
+        with Browser(self.base) as browser:
+            code = browser.log_in(app.authorize_url(**more), self.email, self.password)
+        with CheckedSession() as session:
+            reply = session.post(f"{self.base}/oauth/token", data=app.token_request(code))
+        assert reply.ok, reply.text
+        return str(reply.json()["access_token"])

@@ -1,0 +1,194 @@
+"""One running system, through the one command that starts it and whatever else it can do."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.system.people import Application, Person
+from tests.system.waiting import wait_until
+
+REPO = Path(__file__).parents[2]
+SETS = ("embedded", "rabbitmq-redis")
+"""The component sets that one suite passes on, unchanged."""
+
+GENEROUS = {
+    "MICROGRAM_LIMIT_USER": "1000000",
+    "MICROGRAM_LIMIT_ADDRESS": "1000000",
+    "MICROGRAM_LIMIT_MEDIA": "1000000",
+}
+"""What the environment says so that no test runs into a limit that it does not ask for."""
+
+_START_PATIENCE = 180.0
+_PATIENCE = 100.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of `ps`: a service with its sidecar, or a server (which has no sidecar)."""
+
+    name: str
+    app_id: str
+    address: str
+    app_port: int
+    sidecar_port: int
+    pid: int | None
+    sidecar_pid: int | None
+    state: str
+    restarts: int
+    sidecar_restarts: int
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Row:
+        """From a row of `ps --json`."""
+        return cls(
+            name=row["service"],
+            app_id=row.get("app_id", ""),
+            address=row["address"],
+            app_port=row.get("app_port", 0),
+            sidecar_port=row.get("sidecar_port", 0),
+            pid=row["pid"],
+            sidecar_pid=row.get("sidecar_pid"),
+            state=row["state"],
+            restarts=row["restarts"],
+            sidecar_restarts=row.get("sidecar_restarts", 0),
+        )
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a service and its sidecar tell each other by."""
+
+    sidecar: str
+    app: str
+
+
+class System:
+    """A running system, known by its run directory."""
+
+    def __init__(self, run_dir: Path, homes: Path, salt: str = "") -> None:
+        self.run_dir = run_dir
+        self.base = str(self._state()["gateway"])
+        self.components = str(self._state()["components"])
+        self._homes = homes
+        self._salt = salt
+        self._names = itertools.count(1)
+
+    # ── people ──────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def app(self) -> Application:
+        """The application that people log in with unless a test says otherwise."""
+        return Application.registered(self.base)
+
+    def fresh(self, word: str) -> str:
+        """A name that nothing else in this system has: letters, digits and underscores."""
+        return f"{word}{self._salt}_{next(self._names)}"
+
+    def register(self, word: str) -> Person:
+        """Somebody new, logged in by authorization code through the login page."""
+        name = self.fresh(word)
+        return Person.registered(self.app, name, self._homes / name)
+
+    def get(self, path: str, **given: Any) -> requests.Response:
+        """One request as nobody in particular."""
+        return requests.get(f"{self.base}{path}", timeout=30, **given)
+
+    # ── processes ───────────────────────────────────────────────────────────────────────────
+
+    def command(self, *arguments: str) -> str:
+        """Run `./tye-like-run.sh` on this system, and return what it prints."""
+        return _command(self.run_dir, *arguments)
+
+    def ps(self) -> dict[str, Row]:
+        """Every service and server by name."""
+        report = json.loads(self.command("ps", "--json"))
+        rows = [Row.of(row) for row in [*report["services"], *report["infra"]]]
+        return {row.name: row for row in rows}
+
+    def tokens(self, service: str) -> Tokens:
+        """The tokens of a service and its sidecar."""
+        found = self._state()["tokens"][service]
+        return Tokens(found["sidecar"], found["app"])
+
+    def kill(self, process: str) -> None:
+        """Kill -9 one process: `posts`, its sidecar `posts.daprd`, or a server."""
+        service, _, sidecar = process.partition(".daprd")
+        row = self.ps()[service if process.endswith(".daprd") else process]
+        pid = row.sidecar_pid if process.endswith(".daprd") else row.pid
+        del sidecar
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+
+    def stop(self, name: str) -> None:
+        """Stop a service with its sidecar, one process, or a server."""
+        self.command("stop", name)
+
+    def start(self, name: str) -> None:
+        """Start it again, and wait until it is ready."""
+        self.command("start", name)
+
+    def restart(self, name: str, *, empty: bool = False) -> None:
+        """Restart it; a server, where asked for, without its data."""
+        self.command("restart", name, *(["--empty"] if empty else []))
+
+    def all_ready(self, deadline: float = 40.0) -> None:
+        """Wait until every process is up, and the gateway serves what needs every service."""
+
+        def ready() -> bool:
+            late = [
+                row.name for row in self.ps().values() if row.state not in ("ready", "external")
+            ]
+            assert not late, f"not ready: {late}"
+            return self.get("/api/v1/timelines/public").ok
+
+        wait_until(ready, deadline)
+
+    def log(self, process: str) -> str:
+        """What a process has written."""
+        path = self.run_dir / "logs" / f"{process}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def _state(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.run_dir / "state.json").read_text())
+        return found
+
+
+def _command(run_dir: Path, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+    verb, *rest = arguments
+    done = subprocess.run(
+        ["./tye-like-run.sh", "--run-dir", str(run_dir), verb, *rest],
+        cwd=REPO,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=_START_PATIENCE if verb == "up" else _PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, f"{' '.join(arguments)}: {done.stderr or done.stdout}"
+    return done.stdout
+
+
+@contextmanager
+def started(
+    components: str, run_dir: Path, env: Mapping[str, str] | None = None
+) -> Iterator[System]:
+    """Start a whole system in a folder of its own, on free ports; stop it at the end."""
+    run_dir.mkdir(parents=True, exist_ok=True)
+    options = ["--components", components, "--port", "0", "--detach"]
+    try:
+        _command(run_dir, "up", *options, env={**GENEROUS, **(env or {})})
+        yield System(run_dir, run_dir / "homes")
+    finally:
+        _command(run_dir, "down")

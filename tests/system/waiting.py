@@ -1,0 +1,34 @@
+"""Waiting for a condition with a deadline, never for a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+
+T = TypeVar("T")
+
+_PAUSE = 0.1
+
+
+def wait_until(condition: Callable[[], T], deadline: float = 10.0, what: str = "") -> T:
+    """Return the first true value of a condition, which may also say by `assert` what it misses.
+
+    Fails after `deadline` seconds with the condition's last assertion, or its last value.
+    """
+    give_up_at = time.monotonic() + deadline
+    while True:
+        try:
+            value = condition()
+        except AssertionError:
+            if time.monotonic() > give_up_at:
+                raise
+        else:
+            if value:
+                return value
+            if time.monotonic() > give_up_at:
+                name = what or getattr(condition, "__name__", "the condition")
+                pytest.fail(f"After {deadline:.0f} s, {name} is still {value!r}.")
+        time.sleep(_PAUSE)
