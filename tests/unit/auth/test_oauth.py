@@ -54,73 +54,70 @@ async def test_an_app_acts_for_itself(auth: Auth) -> None:
     assert caller.scopes == {"read"}
 
 
-@pytest.mark.parametrize("login", ["ada", "ADA", "@ada", " ada ", "Ada@Example.org"])
-async def test_a_person_logs_in_by_name_or_address(auth: Auth, login: str) -> None:
-    await auth.register("ada")
-    assert (await auth.authorize(await auth.app(), login)).status == 200
-
-
-@pytest.mark.parametrize("login", ["bob", "b@c.de", "a||b", "ada/../ada", "", "x" * 320, "-"])
-async def test_nobody_and_a_wrong_password_look_the_same(auth: Auth, login: str) -> None:
+async def test_a_person_logs_in_by_name_or_address(auth: Auth) -> None:
     await auth.register("ada")
     app = await auth.app()
-    nobody = await auth.authorize(app, login)
-    wrong = await auth.authorize(app, "ada", password="analytical engines")
-    assert nobody.status == wrong.status == 401
-    assert nobody.json() == wrong.json()
-    assert nobody.json()["code"] == "wrong_login"
+    for login in ("ada", "ADA", "@ada", " ada ", "Ada@Example.org"):
+        assert (await auth.authorize(app, login)).status == 200
 
 
-@pytest.mark.parametrize(
-    ("changed", "status", "code"),
-    [
-        ({"client_id": "x" * 43}, 401, "invalid_client"),
-        ({"client_id": "a||b"}, 401, "invalid_client"),
-        ({"redirect_uri": "https://evil.example/"}, 400, "invalid_request"),
-        ({"scope": "read push"}, 400, "invalid_scope"),
-        ({"scope": "sudo"}, 400, "invalid_scope"),
-        ({"scope": "admin:read"}, 400, "invalid_scope"),
-        ({"code_challenge_method": "plain"}, 400, "invalid_request"),
-        ({"code_challenge_method": ""}, 400, "invalid_request"),
-        ({"code_challenge": "x"}, 400, "invalid_request"),
-        ({"password": "x" * 257}, 422, "invalid"),
-        ({"password": "\u0000"}, 401, "wrong_login"),
-    ],
-)
-async def test_what_an_app_may_not_ask(
-    auth: Auth, changed: dict[str, str], status: int, code: str
-) -> None:
+async def test_nobody_and_a_wrong_password_look_the_same(auth: Auth) -> None:
     await auth.register("ada")
-    refused = await auth.authorize(await auth.app(), **changed)
-    assert (refused.status, refused.json()["code"]) == (status, code)
+    app = await auth.app()
+    wrong = await auth.authorize(app, "ada", password="analytical engines")
+    assert (wrong.status, wrong.json()["code"]) == (401, "wrong_login")
+    for login in ("bob", "b@c.de", "a||b", "ada/../ada", "", "x" * 320, "-"):
+        nobody = await auth.authorize(app, login)
+        assert (nobody.status, nobody.json()) == (401, wrong.json())
+
+
+MAY_NOT_ASK: list[tuple[dict[str, str], int, str]] = [
+    ({"client_id": "x" * 43}, 401, "invalid_client"),
+    ({"client_id": "a||b"}, 401, "invalid_client"),
+    ({"redirect_uri": "https://evil.example/"}, 400, "invalid_request"),
+    ({"scope": "read push"}, 400, "invalid_scope"),
+    ({"scope": "sudo"}, 400, "invalid_scope"),
+    ({"scope": "admin:read"}, 400, "invalid_scope"),
+    ({"code_challenge_method": "plain"}, 400, "invalid_request"),
+    ({"code_challenge_method": ""}, 400, "invalid_request"),
+    ({"code_challenge": "x"}, 400, "invalid_request"),
+    ({"password": "x" * 257}, 422, "invalid"),
+    ({"password": "\u0000"}, 401, "wrong_login"),
+]
+
+
+async def test_what_an_app_may_not_ask(auth: Auth) -> None:
+    await auth.register("ada")
+    app = await auth.app()
+    for changed, status, code in MAY_NOT_ASK:
+        refused = await auth.authorize(app, **changed)
+        assert (refused.status, refused.json()["code"]) == (status, code), changed
     assert not auth.world.state("auth").keys("code:")
 
 
-@pytest.mark.parametrize(
-    ("changed", "status", "code"),
-    [
-        ({"client_secret": "wrong"}, 401, "invalid_client"),
-        ({"client_secret": ""}, 401, "invalid_client"),
-        ({"client_id": ""}, 401, "invalid_client"),
-        ({"code": ""}, 400, "invalid_request"),
-        ({"code": "wrong"}, 400, "invalid_grant"),
-        ({"redirect_uri": "https://x.org/"}, 400, "invalid_grant"),
-        ({"redirect_uri": ""}, 400, "invalid_grant"),
-        ({"code_verifier": "x" * 43}, 400, "invalid_grant"),
-        ({"code_verifier": ""}, 400, "invalid_grant"),
-        ({"grant_type": "password"}, 400, "unsupported_grant_type"),
-        ({"grant_type": ""}, 400, "unsupported_grant_type"),
-        ({"grant_type": "client_credentials", "scope": "push"}, 400, "invalid_scope"),
-    ],
-)
-async def test_what_gets_no_token_and_leaves_the_code_good(
-    auth: Auth, changed: dict[str, str], status: int, code: str
-) -> None:
+GET_NO_TOKEN: list[tuple[dict[str, str], int, str]] = [
+    ({"client_secret": "wrong"}, 401, "invalid_client"),
+    ({"client_secret": ""}, 401, "invalid_client"),
+    ({"client_id": ""}, 401, "invalid_client"),
+    ({"code": ""}, 400, "invalid_request"),
+    ({"code": "wrong"}, 400, "invalid_grant"),
+    ({"redirect_uri": "https://x.org/"}, 400, "invalid_grant"),
+    ({"redirect_uri": ""}, 400, "invalid_grant"),
+    ({"code_verifier": "x" * 43}, 400, "invalid_grant"),
+    ({"code_verifier": ""}, 400, "invalid_grant"),
+    ({"grant_type": "password"}, 400, "unsupported_grant_type"),
+    ({"grant_type": ""}, 400, "unsupported_grant_type"),
+    ({"grant_type": "client_credentials", "scope": "push"}, 400, "invalid_scope"),
+]
+
+
+async def test_what_gets_no_token_leaves_the_code_good(auth: Auth) -> None:
     await auth.register("ada")
     app = await auth.app()
     good = (await auth.authorize(app)).json()["code"]
-    refused = await auth.redeem(app, good, **changed)
-    assert (refused.status, refused.json()["code"]) == (status, code)
+    for changed, status, code in GET_NO_TOKEN:
+        refused = await auth.redeem(app, good, **changed)
+        assert (refused.status, refused.json()["code"]) == (status, code), changed
     assert (await auth.redeem(app, good)).status == 200
 
 
@@ -181,10 +178,11 @@ async def test_a_token_is_taken_back_only_by_its_app(auth: Auth) -> None:
     assert await auth.revoked() == [jwt.decode(token, options={"verify_signature": False})["jti"]]
 
 
-@pytest.mark.parametrize("token", ["", "nonsense", "a.b.c", "é"])
-async def test_to_revoke_what_is_no_token_is_no_error(auth: Auth, token: str) -> None:
-    done = await revoke(auth, await auth.app(), token)
-    assert (done.status, done.json()) == (200, {})
+async def test_to_revoke_what_is_no_token_is_no_error(auth: Auth) -> None:
+    app = await auth.app()
+    for token in ("", "nonsense", "a.b.c", "é"):
+        done = await revoke(auth, app, token)
+        assert (done.status, done.json()) == (200, {})
     assert await auth.revoked() == []
 
 
@@ -251,22 +249,11 @@ async def test_a_hash_with_old_parameters_is_made_anew_at_login(auth: Auth) -> N
     assert (await newer.authorize(app, "ada")).status == 200
 
 
-@pytest.mark.parametrize(
-    ("method", "target"),
-    [
-        ("POST", "/apps"),
-        ("GET", "/apps/x"),
-        ("POST", "/authorizations"),
-        ("POST", "/tokens"),
-        ("POST", "/tokens/revoke"),
-        ("POST", "/registrations"),
-    ],
-)
-async def test_people_and_apps_come_through_the_gateway_only(
-    auth: Auth, method: str, target: str
-) -> None:
-    assert (await auth.running.call(method, target, caller="posts", json={})).status == 403
-    assert (await auth.running.public(method, target, json={})).status == 401
+async def test_people_and_apps_come_through_the_gateway_only(auth: Auth) -> None:
+    posts = ["/apps", "/authorizations", "/tokens", "/tokens/revoke", "/registrations"]
+    for method, target in [("GET", "/apps/x"), *(("POST", target) for target in posts)]:
+        assert (await auth.running.call(method, target, caller="posts", json={})).status == 403
+        assert (await auth.running.public(method, target, json={})).status == 401
 
 
 async def test_the_keys_are_for_services_only(auth: Auth) -> None:
