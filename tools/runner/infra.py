@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.runner import debian
+from tools.runner import control_plane, debian
 from tools.runner.errors import RunnerError
 from tools.runner.jetstream import Keeper
 from tools.runner.paths import RunDir
@@ -15,6 +15,7 @@ from tools.runner.ports import holder, is_free
 from tools.runner.process import Spec
 from tools.runner.secrets import Secrets
 
+CONTROL_PLANE = {"placement": control_plane.placement, "scheduler": control_plane.scheduler}
 _MODULES = {"nats": "nats_server", "rabbitmq": "rabbitmq", "redis": "redis"}
 
 
@@ -54,6 +55,9 @@ class Need:
 
 def set_up(name: str, need: Need) -> Server:
     """Set up a server by its name in topology.yaml."""
+    if name in CONTROL_PLANE:
+        spec, port = CONTROL_PLANE[name](need.run, need.tool, need.ports)
+        return Server(name, f"127.0.0.1:{port}", spec)
     server: Server = importlib.import_module(f"tools.runner.{_MODULES[name]}").set_up(need)
     return server
 

@@ -46,7 +46,10 @@ class System:
         apps = self.plan.chosen(everything)
         self._clean()
         need = self._need(everything)
-        self.servers = [infra.set_up(name, need) for name in self.topology.servers(self.set_name)]
+        names = self.topology.servers(self.set_name)
+        if apps:
+            names += self.topology.control_plane
+        self.servers = [infra.set_up(name, need) for name in names]
         self._launch(server.spec for server in self.servers if server.spec)
         setting = self._setting(apps)
         self.units = [unit for app in apps for unit in self._units_of(app)]
@@ -87,6 +90,11 @@ class System:
             resources=render_set(self.set_name, self.plan.run, overrides),
             config=render_config(config or REPO / "deploy/local/config.yaml", self.plan.run),
             public_url=f"http://127.0.0.1:{port}",
+            control_plane={
+                each.name: each.address
+                for each in self.servers
+                if each.name in self.topology.control_plane
+            },
         )
 
     def _units_of(self, app: App) -> Iterator[Unit]:
@@ -207,6 +215,10 @@ class System:
             process.start()
         async with asyncio.timeout(_PATIENCE):
             await _every(process.is_ready for process in chosen)
+
+    def missed(self) -> dict[str, list[str]]:
+        """Return which services call others that this start leaves out."""
+        return self.topology.missed_by(unit.app.app_id for unit in self.units)
 
     def server_data(self, name: str) -> Path:
         """Return where a server that we run keeps its data."""

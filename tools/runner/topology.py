@@ -24,8 +24,7 @@ class Topology:
     gateway: str
     needs: Mapping[str, tuple[str, ...]]
     replicas: Mapping[str, int]
-    placement: bool
-    scheduler: bool
+    control_plane: tuple[str, ...]
 
     def servers(self, name: str) -> tuple[str, ...]:
         """Return the servers that a component set needs.
@@ -54,6 +53,5 @@ def read_topology(path: Path = _FILE) -> Topology:
         gateway=raw["gateway"],
         needs={name: tuple(needs) for name, needs in raw["needs"].items()},
         replicas=raw["replicas"] or {},
-        placement=raw["control-plane"]["placement"],
-        scheduler=raw["control-plane"]["scheduler"],
+        control_plane=tuple(name for name, wanted in raw["control-plane"].items() if wanted),
     )

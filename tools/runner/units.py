@@ -2,8 +2,8 @@
 
 import os
 import secrets as random
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.runner.http import http_probe, tcp_probe
@@ -43,8 +43,8 @@ class Setting:
     resources: Path
     config: Path
     public_url: str
-    placement_port: int | None = None
-    scheduler_port: int | None = None
+    control_plane: Mapping[str, str] = field(default_factory=dict)
+    """Addresses of `placement` and `scheduler`, where they run."""
 
 
 def make_unit(app: App, replica: int, app_port: int, ports: Iterator[int]) -> Unit:
@@ -121,8 +121,6 @@ def _daprd(unit: Unit, setting: Setting) -> tuple[str, ...]:
         "enable-metrics": "false",
         "dapr-graceful-shutdown-seconds": 1,
     }
-    if setting.placement_port:
-        options["placement-host-address"] = f"127.0.0.1:{setting.placement_port}"
-    if setting.scheduler_port:
-        options["scheduler-host-address"] = f"127.0.0.1:{setting.scheduler_port}"
+    for name, address in setting.control_plane.items():
+        options[f"{name}-host-address"] = address
     return (str(setting.daprd), *(f"--{name}={value}" for name, value in options.items()))

@@ -62,7 +62,7 @@ def _make_way(plan: Plan) -> None:
 
 async def _run(plan: Plan, watch: bool, echo: Echo | None) -> int:
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     system = System(plan, echo)
     try:
@@ -98,6 +98,8 @@ def _tell(system: System, path: Path) -> None:
     state = system.private_state() | {"control": str(path), "runner_pid": os.getpid()}
     write_private(system.plan.run.state, json.dumps(state, indent=2))
     print_report(system.report())
+    for name, needs in system.missed().items():
+        print(f"note: {name} calls {', '.join(needs)}, left out of this start")
     sys.stdout.flush()
 
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from services.contracts.topics import EVENTS
 from tools.runner import cli
 from tools.runner.deadletters import items
 from tools.runner.errors import RunnerError
@@ -83,6 +84,10 @@ def test_the_topology_says_what_a_choice_will_miss() -> None:
     assert "auth" in topology.missed_by(["posts"])["posts"]
     with pytest.raises(RunnerError, match="no component set"):
         topology.servers("kafka")
+
+
+def test_every_topic_of_the_contracts_is_known_to_the_runner() -> None:
+    assert {event.topic for event in EVENTS} <= set(read_topology().topics)
 
 
 def test_a_change_in_what_is_shared_concerns_every_service() -> None:
