@@ -1,0 +1,148 @@
+"""`python -m tools.contracts` writes docs/contracts; with `--check` it says what is out of date."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from services.chassis.app import Service
+from services.chassis.inbox import Event
+from services.chassis.settings import Settings
+from services.contracts.topics import EVENTS
+
+FOLDER = Path(__file__).parents[2] / "docs" / "contracts"
+SERVICES = ("auth", "feed", "gateway", "media", "posts", "users")
+
+
+def documents() -> dict[str, dict[str, Any]]:
+    """Every document by its file name."""
+    return {
+        **{f"{name}.openapi.json": openapi(name) for name in SERVICES},
+        "events.asyncapi.json": asyncapi(),
+    }
+
+
+def openapi(name: str) -> dict[str, Any]:
+    """The routes of one service."""
+    module = importlib.import_module(f"services.{name}.app")
+    made: dict[str, Any] = module.create_app(Service(_settings(module, name))).openapi()
+    return made
+
+
+def asyncapi() -> dict[str, Any]:
+    """Every event: its topic, who says it, and what is in it."""
+    topics = sorted({event.topic for event in EVENTS})
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Microgram events",
+            "version": "1",
+            "description": "CloudEvents 1.0 on the Dapr component `pubsub`. Each carries the "
+            "newest state of one document and its version (`entityversion`): keep the version you have "
+            "seen, and ignore what is not newer. `stream` and `sequence` number what a producer "
+            "says; it answers for what the broker lost at `GET /changes/{topic}/{stream}`.",
+        },
+        "channels": {topic: {"address": topic, "messages": _messages(topic)} for topic in topics},
+        "operations": {
+            f"{event.producer} says {event.name}": {
+                "action": "send",
+                "channel": {"$ref": f"#/channels/{event.topic}"},
+                "messages": [{"$ref": f"#/channels/{event.topic}/messages/{event.name}"}],
+            }
+            for event in EVENTS
+        },
+        "components": {"schemas": _schemas()},
+    }
+
+
+def _messages(topic: str) -> dict[str, Any]:
+    return {
+        event.name: {
+            "contentType": "application/cloudevents+json",
+            "summary": (event.model.__doc__ or "").partition("\n")[0],
+            "payload": {
+                "allOf": [
+                    {"$ref": _ref(Event)},
+                    {
+                        "properties": {
+                            "type": {"const": event.name},
+                            "data": {"$ref": _ref(event.model)},
+                        }
+                    },
+                ]
+            },
+        }
+        for event in EVENTS
+        if event.topic == topic
+    }
+
+
+def _schemas() -> dict[str, Any]:
+    """The JSON Schema of every model on the wire; with those they refer to."""
+    models: set[type[BaseModel]] = {Event, *(event.model for event in EVENTS)}
+    ordered = sorted(models, key=lambda model: model.__name__)
+    _, schema = models_json_schema([(model, "validation") for model in ordered], ref_template=_REF)
+    schemas: dict[str, Any] = schema["$defs"]
+    return schemas
+
+
+_REF = "#/components/schemas/{model}"
+
+
+def _ref(model: type[BaseModel]) -> str:
+    return _REF.format(model=model.__name__)
+
+
+def _settings(module: Any, name: str) -> Settings:
+    own = [
+        kind
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, Settings) and kind is not Settings
+    ]
+    kind = own[0] if own else Settings
+    return kind(app_id=name, app_port=1)
+
+
+def _text(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def stale() -> list[str]:
+    """The files that are not what the code says."""
+    wanted = documents()
+    there = {path.name for path in FOLDER.glob("*.json")}
+    return sorted(
+        name
+        for name in there | wanted.keys()
+        if name not in wanted
+        or name not in there
+        or (FOLDER / name).read_text() != _text(wanted[name])
+    )
+
+
+def main() -> int:
+    """Write the documents, or with `--check` only compare them."""
+    parser = argparse.ArgumentParser(prog="python -m tools.contracts", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    if parser.parse_args().check:
+        old = stale()
+        for name in old:
+            print(f"docs/contracts/{name} is out of date: run `python -m tools.contracts`.")
+        return 1 if old else 0
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for path in FOLDER.glob("*.json"):
+        path.unlink()
+    for name, document in documents().items():
+        (FOLDER / name).write_text(_text(document))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
