@@ -21,6 +21,14 @@ FOLDER = Path(__file__).parents[2] / "docs" / "contracts"
 SERVICES = ("auth", "feed", "gateway", "media", "posts", "users")
 
 
+ABOUT = (
+    "CloudEvents 1.0 on the Dapr component `pubsub`. Each carries the newest state of one document "
+    "and its version (`entityversion`): keep the version you have seen, and ignore what is not "
+    "newer. `stream` and `sequence` number what a producer says; it answers for what the broker "
+    "lost at `GET /changes/{topic}/{stream}`."
+)
+
+
 def documents() -> dict[str, dict[str, Any]]:
     """Every document by its file name."""
     return {
@@ -44,10 +52,7 @@ def asyncapi() -> dict[str, Any]:
         "info": {
             "title": "Microgram events",
             "version": "1",
-            "description": "CloudEvents 1.0 on the Dapr component `pubsub`. Each carries the "
-            "newest state of one document and its version (`entityversion`): keep the version you have "
-            "seen, and ignore what is not newer. `stream` and `sequence` number what a producer "
-            "says; it answers for what the broker lost at `GET /changes/{topic}/{stream}`.",
+            "description": ABOUT,
         },
         "channels": {topic: {"address": topic, "messages": _messages(topic)} for topic in topics},
         "operations": {
