@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from services.chassis.errors import Failure
+
+log = logging.getLogger(__name__)
 
 _OURS = "Something here is not answering right now. Please try again in a moment."
 _OAUTH = frozenset(
@@ -26,6 +29,12 @@ _OAUTH_BY_STATUS = {401: "invalid_client", 403: "unauthorized_client", 404: "inv
 def sentence(failure: Failure) -> str:
     """What to tell people: our own troubles are not theirs to read about."""
     return failure.message if failure.status < 500 else _OURS
+
+
+def note(failure: Failure) -> None:
+    """Log a failure that is ours and that a route answers by itself."""
+    if failure.status >= 500:
+        log.error(failure.message, exc_info=failure, extra={"code": failure.code})
 
 
 def render(failure: Failure) -> dict[str, Any]:

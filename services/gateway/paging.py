@@ -12,12 +12,13 @@ from services.chassis.paging import Window
 
 _OWN = frozenset({"max_id", "since_id", "min_id"})
 
+Limit = Annotated[int, Query(description="How many; more than the most gives the most.")]
 Id = Annotated[str | None, Query(max_length=20, examples=["114000000000000000"])]
 
 
 def _window(default: int, cap: int) -> Callable[..., Awaitable[Window]]:
     async def window(
-        limit: Annotated[int, Query(description=f"at most {cap}")] = default,
+        limit: Limit = default,
         max_id: Id = None,
         since_id: Id = None,
         min_id: Id = None,

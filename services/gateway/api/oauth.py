@@ -19,7 +19,7 @@ from services.gateway.bodies import Said, said
 from services.gateway.desk import Desk
 from services.gateway.documents import gives, takes
 from services.gateway.entities import apps
-from services.gateway.errors import render_oauth
+from services.gateway.errors import note, render_oauth
 
 _NO_STORE = {"cache-control": "no-store"}
 _ASKED = ("client_id", "client_secret", "code", "redirect_uri", "code_verifier", "scope")
@@ -35,6 +35,7 @@ class OAuthRoute(APIRoute):
             try:
                 return await handle(request)
             except Failure as failure:
+                note(failure)
                 status, body = render_oauth(failure)
             except RequestValidationError:
                 status, body = 400, {"error": "invalid_request", "error_description": "Not clear."}

@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from services.chassis.errors import Failure
-from services.gateway.errors import sentence
+from services.gateway.errors import note, sentence
 
 _TITLES = {
     400: "That request makes no sense here",
@@ -71,6 +71,7 @@ class Paper:
                     try:
                         return await handle(request)
                     except Failure as failure:
+                        note(failure)
                         return paper.failure(failure)
                     except RequestValidationError:
                         wrong = Failure("Something in the address is missing or not understood.")
