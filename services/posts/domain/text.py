@@ -11,7 +11,7 @@ from services.contracts import limits
 
 _HASH = re.compile(r"(?<![\w/&#=])[#\uff03](?=\w)")
 _JOINERS = frozenset("_\u00b7\u200c\u30fb")
-_MENTION = re.compile(r"(?<![\w/@.])@([A-Za-z0-9_]+(?:[.-]+[A-Za-z0-9_]+)*)(?![\w@])")
+_MENTION = re.compile(r"(?<![\w/@.])@([A-Za-z0-9_]{1,30})(?![\w@]|[.-][\w.-]*@)")
 _LANGUAGE = re.compile(r"([a-zA-Z]{2,3})((?:-[a-zA-Z0-9]{2,8}){0,4})")
 
 

@@ -1,0 +1,405 @@
+"""The routes of posts, on fakes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from services.chassis.errors import Unavailable
+from services.contracts.posts import PostList, PostVersion, PostView, Reactors, Thread
+from tests.fakes import World
+from tests.unit.posts.world import Town, posts_app
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+async def town(request: pytest.FixtureRequest) -> AsyncIterator[Town]:
+    async with World(like=request.param) as world:
+        yield await Town.start(world)
+
+
+# ── making ──────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_post_is_what_was_asked_for_and_can_be_read_by_everybody(town: Town) -> None:
+    ann, bob = town.person("ann"), town.person("bob")
+    made = await ann.does(
+        "POST",
+        "/posts",
+        json={
+            "text": "Hi @bob and @nobody #First",
+            "media_ids": ["5", "6"],
+            "spoiler_text": "light",
+            "language": "EN",
+            "application": "toot",
+        },
+    )
+    view = PostView.model_validate(made, strict=False)
+    assert made == view.model_dump(mode="json")
+    post = view.post
+    assert (post.author, post.text, post.tags) == (ann.id, "Hi @bob and @nobody #First", ["first"])
+    assert [mention.id for mention in post.mentions] == [bob.id]
+    assert [picture.id for picture in post.attachments] == ["5", "6"]
+    assert (post.sensitive, post.language, post.visibility) == (True, "en", "public")
+    assert await bob.does("GET", f"/posts/{post.id}") == made
+    assert (await town.posts.call("GET", f"/posts/{post.id}")).json() == made
+
+
+async def test_the_same_key_gives_the_same_post_once(town: Town) -> None:
+    ann, bob = town.person("ann"), town.person("bob")
+    body = {"text": "once", "idempotency_key": "k", "media_ids": ["5"]}
+    views = await asyncio.gather(*(ann.does("POST", "/posts", json=body) for _ in range(5)))
+    assert len({view["post"]["id"] for view in views}) == 1
+    assert len(town.world.state("posts").keys("post:")) == 1
+    again = await ann.ask("POST", "/posts", json={**body, "text": "twice"})
+    assert (again.status, again.json()["code"]) == (422, "key_reused")
+    other = await bob.does("POST", "/posts", json={"text": "once", "idempotency_key": "k"})
+    assert other["post"]["id"] != views[0]["post"]["id"]
+
+
+@pytest.mark.parametrize("about", ["idempotency:", "journal:", "post:"])
+async def test_a_crash_anywhere_in_making_a_post_leaves_it_once_after_a_repeat(
+    town: Town, about: str
+) -> None:
+    ann = town.person("ann")
+    body = {"text": "once", "idempotency_key": "k", "media_ids": ["5"]}
+    for after in (False, True):
+        town.posts.sidecar.state.faults.crash(about=about, after=after)
+        with pytest.raises(TimeoutError):
+            await ann.ask("POST", "/posts", json=body, deadline=0.2)
+        await town.posts.kill()
+        town.posts = await town.world.start(posts_app, "posts")
+    made = await ann.does("POST", "/posts", json=body)
+    assert town.world.state("posts").keys("post:") == [f"post:{made['post']['id']}"]
+
+
+async def test_a_refused_post_does_not_use_up_its_key(town: Town) -> None:
+    ann = town.person("ann")
+    town.others.claims["5"] = "another post"
+    body = {"text": "x", "idempotency_key": "k"}
+    refused = await ann.ask("POST", "/posts", json={**body, "media_ids": ["5"]})
+    assert refused.status == 422
+    await ann.does("POST", "/posts", json={**body, "media_ids": ["6"]})
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 422),
+        ({"text": "a" * 2201}, 422),
+        ({"text": 5}, 422),
+        ({"text": "x", "visibility": "secret"}, 422),
+        ({"text": "x", "language": "klingon!"}, 422),
+        ({"text": "x", "in_reply_to_id": "116548273934401537"}, 404),
+        ({"text": "x", "in_reply_to_id": "../x"}, 404),
+        ({"text": "x", "media_ids": [str(n) for n in range(11)]}, 422),
+    ],
+)
+async def test_what_breaks_a_rule_is_refused_and_leaves_nothing(
+    town: Town, body: Any, status: int
+) -> None:
+    answer = await town.person("ann").ask("POST", "/posts", json=body)
+    assert (answer.status, set(answer.json())) == (status, {"code", "message"})
+    assert town.world.state("posts").keys() == []
+    assert town.others.claims == {}
+
+
+async def test_a_token_must_cover_what_is_done(town: Town) -> None:
+    reader = town.person("ann", "read")
+    assert (await reader.ask("POST", "/posts", json={"text": "x"})).status == 403
+    assert (await town.posts.call("POST", "/posts", json={"text": "x"})).status == 401
+    app = town.world.token()
+    assert (await town.posts.call("POST", "/posts", token=app, json={"text": "x"})).status == 401
+
+
+async def test_a_narrow_token_can_mention_and_reply(town: Town) -> None:
+    ann, bob = town.person("ann"), town.person("bob", "write:statuses read:statuses")
+    id = await ann.makes()
+    assert await bob.makes("yes @ann", in_reply_to_id=id)
+
+
+# ── who sees what ───────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("visibility", "mentioned", "follower", "stranger", "nobody"),
+    [
+        ("public", 200, 200, 200, 200),
+        ("unlisted", 200, 200, 200, 200),
+        ("private", 200, 200, 404, 404),
+        ("direct", 200, 404, 404, 404),
+    ],
+)
+async def test_visibility_holds_on_every_route_by_id(
+    town: Town, visibility: str, mentioned: int, follower: int, stranger: int, nobody: int
+) -> None:
+    ann, bob, cid, dan = (town.person(name) for name in ("ann", "bob", "cid", "dan"))
+    town.others.follows.add((cid.id, ann.id))
+    id = await ann.makes("to @bob", visibility=visibility)
+    for person, status in ((ann, 200), (bob, mentioned), (cid, follower), (dan, stranger)):
+        for route in ("", "/history", "/context", "/favourited_by"):
+            assert (await person.ask("GET", f"/posts/{id}{route}")).status == status
+        for verb in ("favourite", "unfavourite", "bookmark", "unbookmark"):
+            assert (await person.ask("POST", f"/posts/{id}/{verb}")).status == status
+        reply = {"text": "re", "in_reply_to_id": id, "visibility": "direct"}
+        assert (await person.ask("POST", "/posts", json=reply)).status == status
+        some = await person.does("GET", "/posts", params={"ids": f"{id},1"})
+        assert len(some) == (status == 200)
+        if person is not ann:
+            refused = 403 if status == 200 else 404
+            assert (await person.ask("DELETE", f"/posts/{id}")).status == refused
+            assert (await person.ask("PUT", f"/posts/{id}", json={})).status == refused
+    assert (await town.posts.call("GET", f"/posts/{id}")).status == nobody
+
+
+async def test_who_is_blocked_by_the_author_cannot_react_nor_see_what_is_private(
+    town: Town,
+) -> None:
+    ann, bob = town.person("ann"), town.person("bob")
+    town.others.follows.add((bob.id, ann.id))
+    town.others.blocks.add((ann.id, bob.id))
+    open_, closed = await ann.makes(), await ann.makes("@bob", visibility="private")
+    assert await bob.sees(open_) == 200
+    assert await bob.sees(closed) == 404
+    assert (await bob.ask("POST", f"/posts/{open_}/favourite")).status == 404
+    reply = await bob.ask("POST", "/posts", json={"text": "x", "in_reply_to_id": open_})
+    assert reply.status == 404
+
+
+async def test_public_posts_are_read_with_one_state_call_and_without_asking_anybody(
+    town: Town,
+) -> None:
+    ann, bob = town.person("ann"), town.person("bob")
+    ids = [await ann.makes(f"post {n}") for n in range(20)]
+    await town.world.settle()
+    calls = town.calls()
+    views = await bob.does("GET", "/posts", params={"ids": ",".join(ids)})
+    assert [view["post"]["id"] for view in views] == ids
+    assert town.calls() == calls + 1
+    assert not [c for c in town.posts.sidecar.faults.calls if c.about[1] == "users/relationships"]
+
+
+async def test_ids_that_are_none_are_not_found(town: Town) -> None:
+    ann = town.person("ann")
+    for id in ("x", "1", "-1", "9" * 21, "1%2F2", "1%7C%7C2"):
+        assert await ann.sees(id) == 404
+
+
+# ── editing and deleting ────────────────────────────────────────────────────────────────────
+
+
+async def test_an_edit_is_seen_and_its_history_kept(town: Town) -> None:
+    ann = town.person("ann")
+    id = await ann.makes("one", media_ids=["5"])
+    first = await ann.does("PUT", f"/posts/{id}", json={"text": "two #b", "media_ids": ["6", "5"]})
+    await ann.does("PUT", f"/posts/{id}", json={"text": "two #b"})
+    view = await ann.does("PUT", f"/posts/{id}", json={"spoiler_text": "s"})
+    assert (view["post"]["text"], view["post"]["tags"]) == ("two #b", ["b"])
+    assert [picture["id"] for picture in view["post"]["attachments"]] == ["6", "5"]
+    assert (first["version"], view["version"]) == (2, 3)
+    assert view["post"]["edited_at"] >= first["post"]["edited_at"] > view["post"]["created_at"]
+    rows = await ann.does("GET", f"/posts/{id}/history")
+    assert [PostVersion.model_validate(row).text for row in rows] == ["one", "two #b", "two #b"]
+    assert [row["created_at"] for row in rows] == [
+        view["post"]["created_at"],
+        first["post"]["edited_at"],
+        view["post"]["edited_at"],
+    ]
+
+
+async def test_edits_at_the_same_time_are_all_in_the_history(town: Town) -> None:
+    ann = town.person("ann")
+    id = await ann.makes("0")
+    texts = [str(n) for n in range(1, 4)]
+    await asyncio.gather(*(ann.does("PUT", f"/posts/{id}", json={"text": t}) for t in texts))
+    rows = await ann.does("GET", f"/posts/{id}/history")
+    assert rows[0]["text"] == "0"
+    assert sorted(row["text"] for row in rows) == ["0", *texts]
+
+
+async def test_a_deleted_post_is_gone_everywhere_and_its_words_with_it(town: Town) -> None:
+    ann, bob = town.person("ann"), town.person("bob")
+    id = await ann.makes("secret words", media_ids=["5"])
+    reply = await bob.makes("re", in_reply_to_id=id)
+    await ann.does("PUT", f"/posts/{id}", json={"text": "other secret words"})
+    await bob.does("POST", f"/posts/{id}/favourite")
+    await bob.does("POST", f"/posts/{id}/bookmark")
+    gone = await ann.does("DELETE", f"/posts/{id}")
+    assert gone["post"]["text"] == "other secret words"
+    again = await ann.does("DELETE", f"/posts/{id}")
+    assert (again["post"]["text"], again["post"]["deleted"]) == ("", True)
+    assert (await bob.ask("DELETE", f"/posts/{id}")).status == 404
+    await town.world.settle()
+    for person in (ann, bob):
+        assert await person.sees(id) == 404
+    for path in ("/favourites", "/bookmarks"):
+        assert (await bob.does("GET", path))["ids"] == []
+    thread = await bob.does("GET", f"/posts/{reply}/context")
+    assert thread == {"ancestors": [], "descendants": []}
+    kept = town.world.state("posts")
+    assert "secret" not in str([kept.peek(key) for key in sorted(kept.keys())])
+    assert town.world.broker.events("posts")[-1]["data"]["deleted"] is True
+    assert town.world.broker.events("author-counts")[-1]["data"]["total"] in (0, 1)
+
+
+# ── reactions ───────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_like_counts_once_at_once_and_for_everybody_soon(town: Town) -> None:
+    ann, bob = town.person("ann"), town.person("bob")
+    id = await ann.makes()
+    for _ in range(2):
+        view = await bob.does("POST", f"/posts/{id}/favourite")
+        assert (view["favourited"], view["counts"]["favourites"]) == (True, 1)
+    await town.world.settle()
+    seen = await ann.does("GET", f"/posts/{id}")
+    assert (seen["favourited"], seen["counts"]["favourites"]) == (False, 1)
+    assert (await ann.does("GET", f"/posts/{id}/favourited_by"))["accounts"] == [bob.id]
+    for _ in range(2):
+        view = await bob.does("POST", f"/posts/{id}/unfavourite")
+        assert (view["favourited"], view["counts"]["favourites"]) == (False, 0)
+    await town.world.settle()
+    assert (await ann.does("GET", f"/posts/{id}"))["counts"]["favourites"] == 0
+    assert [e["data"]["total"] for e in town.world.broker.events("post-counts")] == [1, 0]
+
+
+async def test_likes_and_bookmarks_are_paged_newest_first_in_both_directions(town: Town) -> None:
+    ann, bob = town.person("ann"), town.person("bob")
+    posts = [await ann.makes(str(n)) for n in range(7)]
+    for id in posts:
+        await bob.does("POST", f"/posts/{id}/favourite")
+        await bob.does("POST", f"/posts/{id}/bookmark")
+    await town.world.settle()
+    newest = list(reversed(posts))
+    for path in ("/favourites", "/bookmarks"):
+        page = PostList.model_validate(await bob.does("GET", path, params={"limit": "3"}))
+        assert [view.post.id for view in page.views] == newest[:3]
+        down = PostList.model_validate(
+            await bob.does("GET", path, params={"limit": "3", "max_id": page.ids[-1]})
+        )
+        assert [view.post.id for view in down.views] == newest[3:6]
+        up = await bob.does("GET", path, params={"limit": "2", "min_id": down.ids[-1]})
+        assert up["ids"] == down.ids[:2]
+
+
+async def test_a_page_of_deleted_posts_does_not_end_the_list(town: Town) -> None:
+    ann, bob = town.person("ann"), town.person("bob")
+    posts = [await ann.makes(str(n)) for n in range(4)]
+    for id in posts:
+        await bob.does("POST", f"/posts/{id}/bookmark")
+    for id in posts[2:]:
+        await ann.does("DELETE", f"/posts/{id}")
+    await town.world.settle()
+    page = await bob.does("GET", "/bookmarks", params={"limit": "2"})
+    assert [view["post"]["id"] for view in page["views"]] == [posts[1], posts[0]]
+
+
+async def test_liking_costs_the_same_number_of_calls_at_any_number_of_likes(town: Town) -> None:
+    ann = town.person("ann")
+    id = await ann.makes()
+    costs = set()
+    for n in range(260):
+        liker = town.person(f"liker{n}")
+        is_measured = n in (1, 100, 259)
+        if is_measured:  # without what goes on in the background
+            await town.world.settle()
+            town.world.broker.hold()
+        calls = town.calls()
+        await liker.does("POST", f"/posts/{id}/favourite")
+        if is_measured:
+            costs.add(town.calls() - calls)
+            town.world.broker.release()
+    await town.world.settle()
+    assert costs == {3}
+    first = Reactors.model_validate(
+        await ann.does("GET", f"/posts/{id}/favourited_by", params={"limit": "80"})
+    )
+    second = Reactors.model_validate(
+        await ann.does(
+            "GET", f"/posts/{id}/favourited_by", params={"limit": "80", "max_id": first.ids[-1]}
+        )
+    )
+    assert len({*first.accounts, *second.accounts}) == 160
+    assert (await ann.does("GET", f"/posts/{id}"))["counts"]["favourites"] == 260
+
+
+async def test_a_lost_answer_of_the_store_does_not_like_twice(town: Town) -> None:
+    ann, bob = town.person("ann"), town.person("bob")
+    id = await ann.makes()
+    town.posts.sidecar.state.faults.fail("save", about="mark:", after=True)
+    town.posts.sidecar.state.faults.fail("save", about="mark:", nth=2, error=Unavailable("x"))
+    await bob.does("POST", f"/posts/{id}/favourite")
+    await bob.does("POST", f"/posts/{id}/unfavourite")
+    await bob.does("POST", f"/posts/{id}/favourite")
+    await town.world.settle()
+    assert (await ann.does("GET", f"/posts/{id}"))["counts"]["favourites"] == 1
+
+
+# ── threads ─────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_thread_shows_what_is_above_and_below_in_reading_order(town: Town) -> None:
+    ann, bob = town.person("ann"), town.person("bob")
+    root = await ann.makes("root")
+    a = await bob.makes("a", in_reply_to_id=root)
+    b = await ann.makes("b", in_reply_to_id=root)
+    aa = await ann.makes("aa", in_reply_to_id=a)
+    aaa = await bob.makes("aaa", in_reply_to_id=aa)
+    hidden = await bob.makes("hidden", in_reply_to_id=aa, visibility="direct")
+    await town.world.settle()
+    thread = Thread.model_validate(await ann.does("GET", f"/posts/{aa}/context"))
+    assert [view.post.id for view in thread.ancestors] == [root, a]
+    assert [view.post.id for view in thread.descendants] == [aaa]
+    seen = [
+        view["post"]["id"]
+        for view in (await bob.does("GET", f"/posts/{aa}/context"))["descendants"]
+    ]
+    assert seen == [aaa, hidden]
+    whole = await ann.does("GET", f"/posts/{root}/context")
+    assert [view["post"]["id"] for view in whole["descendants"]] == [a, aa, aaa, b]
+    assert (await ann.does("GET", f"/posts/{root}"))["counts"]["replies"] == 2
+
+
+async def test_a_deep_thread_is_bounded_and_its_top_read_at_once(town: Town) -> None:
+    ann = town.person("ann")
+    ids = [await ann.makes("0")]
+    for n in range(1, 50):
+        ids.append(await ann.makes(str(n), in_reply_to_id=ids[-1]))
+    await town.world.settle()
+    calls = town.calls()
+    up = await ann.does("GET", f"/posts/{ids[-1]}/context")
+    assert [view["post"]["id"] for view in up["ancestors"]] == ids[9:-1]
+    assert town.calls() - calls == 2
+    down = await ann.does("GET", f"/posts/{ids[0]}/context")
+    assert [view["post"]["id"] for view in down["descendants"]] == ids[1:21]
+
+
+async def test_a_broad_thread_shows_its_oldest_sixty(town: Town) -> None:
+    ann = town.person("ann")
+    root = await ann.makes("root")
+    ids = [await ann.makes(str(n), in_reply_to_id=root) for n in range(70)]
+    await town.world.settle()
+    thread = await ann.does("GET", f"/posts/{root}/context")
+    assert [view["post"]["id"] for view in thread["descendants"]] == ids[:60]
+
+
+# ── counts of authors ───────────────────────────────────────────────────────────────────────
+
+
+async def test_posts_are_counted_for_their_authors_but_direct_ones(town: Town) -> None:
+    ann = town.person("ann")
+    one, two = await ann.makes("1"), await ann.makes("2", visibility="private")
+    await ann.makes("3", visibility="direct")
+    await town.world.settle()
+    count = town.world.broker.events("author-counts")[-1]
+    assert count["subject"] == ann.id
+    assert count["data"] == {"account": ann.id, "total": 2, "last_post": two}
+    await ann.does("DELETE", f"/posts/{two}")
+    await town.world.settle()
+    assert town.world.broker.events("author-counts")[-1]["data"] == {
+        "account": ann.id,
+        "total": 1,
+        "last_post": one,
+    }

@@ -1,0 +1,184 @@
+"""At rest every list equals what the marks and posts say, whatever happened to the news."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import random
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+from unittest import mock
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.chassis.app import Service
+from services.chassis.errors import Unavailable
+from services.chassis.ids import Snowflakes
+from services.chassis.inbox import Event
+from services.chassis.segments import SegmentedLists
+from services.chassis.settings import Settings
+from services.posts.domain.marks import Mark
+from services.posts.events import Projections
+from services.posts.store import Store
+from tests.fakes import Call, FakeSidecar, FakeState, World
+from tests.unit.posts.world import Town, posts_app
+
+ACTIONS = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.integers(0, 1),
+        st.sampled_from(["favourite", "unfavourite", "bookmark", "unbookmark"]),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ACTIONS, st.integers(0, 10_000))
+def test_lists_equal_marks_however_handlers_run_into_one_another(
+    actions: list[tuple[int, int, str]], seed: int
+) -> None:
+    asyncio.run(_handlers(actions, random.Random(seed)))  # noqa: S311
+
+
+async def _handlers(actions: list[tuple[int, int, str]], chance: random.Random) -> None:
+    sidecar = FakeSidecar("posts")
+    with mock.patch("services.chassis.app.Sidecar", return_value=sidecar):
+        store = Store(Service(Settings(app_id="posts", app_port=1)))
+    handlers, ids, tasks = Projections(store), Snowflakes(), []
+
+    async def dawdle(_: Call) -> None:
+        for _turn in range(chance.randrange(4)):
+            await asyncio.sleep(0)
+
+    async def hear(key: str) -> None:
+        for _turn in range(chance.randrange(60)):
+            await asyncio.sleep(0)
+        while True:  # as a broker that delivers again what was not taken
+            with suppress(Unavailable):
+                return await handlers.mark_changed(_event(key))
+
+    sidecar.state.faults.before.append(dawdle)
+    for user, post, verb in actions:
+        key = f"{user}:{post}"
+        await store.marks.update(key, functools.partial(_changed, key, verb, ids.next()))
+        tasks += [asyncio.create_task(hear(key)) for _ in range(chance.randint(1, 3))]
+    await asyncio.gather(*tasks)
+    sidecar.state.faults.before.clear()
+    await _check_marks(sidecar.state)
+
+
+def _changed(key: str, verb: str, id: str, mark: Mark | None) -> Mark:
+    user, _, post = key.partition(":")
+    mark = mark or Mark(user, post)
+    if verb.endswith("favourite"):
+        favourite = mark.favourite.unset() if verb.startswith("un") else mark.favourite.set(id)
+        return replace(mark, favourite=favourite)
+    bookmark = mark.bookmark.unset() if verb.startswith("un") else mark.bookmark.set(id)
+    return replace(mark, bookmark=bookmark)
+
+
+def _event(key: str) -> Event:
+    return Event(
+        id="e",
+        type="mark.changed",
+        source="posts",
+        subject=key,
+        stream="s",
+        sequence=1,
+        entityversion=1,
+        data={},
+    )
+
+
+@settings(max_examples=3, deadline=None)
+@given(ACTIONS, st.integers(0, 1000), st.integers(1, 3), st.sets(st.integers(0, 40)))
+def test_lists_equal_marks_under_loss_repeats_and_any_order(
+    actions: list[tuple[int, int, str]], seed: int, copies: int, lost: set[int]
+) -> None:
+    asyncio.run(_marks(actions, seed, copies, lost))
+
+
+async def _marks(
+    actions: list[tuple[int, int, str]], seed: int, copies: int, lost: set[int]
+) -> None:
+    async with World() as world:
+        town = await Town.start(world)
+        await world.start(posts_app, "posts")  # a second replica hears too
+        people = [town.person(name) for name in ("ann", "bob", "cid")]
+        posts = [await people[0].makes(str(n)) for n in range(2)]
+        await world.settle()
+        numbers = iter(range(10_000))
+        world.broker.loses = lambda _: next(numbers) in lost
+        world.broker.copies = copies
+        world.broker.hold()
+        for person, post, verb in actions:
+            await people[person].does("POST", f"/posts/{posts[post]}/{verb}")
+        world.broker.release(seed=seed)
+        await world.settle(3)
+        await _check_marks(world.state("posts"))
+
+
+async def _check_marks(state: FakeState) -> None:
+    expected: dict[str, set[tuple[str, str]]] = {}
+    for key in state.keys("mark:"):
+        _, user, post = key.split(":")
+        mark = state.peek(key)["data"]
+        if mark["favourite"]["on"]:
+            id = mark["favourite"]["id"]
+            expected.setdefault(f"favouriters:{post}", set()).add((id, user))
+            expected.setdefault(f"favourites:{user}", set()).add((id, post))
+        if mark["bookmark"]["on"]:
+            expected.setdefault(f"bookmarks:{user}", set()).add((mark["bookmark"]["id"], post))
+    found = {
+        key: {tuple(row) for row in await _rows(state, key)}
+        for kind in ("favouriters:", "favourites:", "bookmarks:")
+        for key in state.keys(kind)
+    }
+    assert {key: rows for key, rows in found.items() if rows} == expected
+    for key, rows in found.items():
+        assert state.peek(key)["data"]["total"] == len(rows)
+
+
+async def _rows(state: FakeState, key: str) -> list[Any]:
+    kind, _, id = key.partition(":")
+    return await SegmentedLists(state, kind).all(id)
+
+
+@settings(max_examples=3, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(["reply", "delete"]), st.integers(0, 20)), max_size=20),
+    st.integers(0, 1000),
+    st.sets(st.integers(0, 30)),
+)
+def test_replies_and_author_counts_equal_posts(
+    actions: list[tuple[str, int]], seed: int, lost: set[int]
+) -> None:
+    asyncio.run(_posts(actions, seed, lost))
+
+
+async def _posts(actions: list[tuple[str, int]], seed: int, lost: set[int]) -> None:
+    async with World() as world:
+        town = await Town.start(world)
+        ann = town.person("ann")
+        numbers = iter(range(10_000))
+        world.broker.loses = lambda _: next(numbers) in lost
+        world.broker.copies = 2
+        world.broker.hold()
+        alive = [await ann.makes("root")]
+        for verb, which in actions:
+            if verb == "reply":
+                alive.append(await ann.makes("re", in_reply_to_id=alive[which % len(alive)]))
+            elif len(alive) > 1:
+                await ann.does("DELETE", f"/posts/{alive.pop(1 + which % (len(alive) - 1))}")
+        world.broker.release(seed=seed)
+        await world.settle(3)
+        state = world.state("posts")
+        there = [state.peek(f"post:{id}")["data"] for id in alive]
+        authored = await _rows(state, f"authored:{ann.id}")
+        assert {row[0] for row in authored} == set(alive)
+        for key in state.keys("replies:"):
+            rows = {row[0] for row in await _rows(state, key)}
+            assert rows == {p["id"] for p in there if f"replies:{p['in_reply_to_id']}" == key}

@@ -1,0 +1,314 @@
+"""The rules of posts and marks."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.chassis.errors import Duplicate, Invalid, NotFound
+from services.contracts import limits
+from services.contracts.posts import Mark as MarkContract
+from services.contracts.posts import Post as PostContract
+from services.posts.domain import marks as mark_rules
+from services.posts.domain.marks import PAST, Mark, Reaction, total_for
+from services.posts.domain.posts import (
+    PATH,
+    PUBLIC_FIELDS,
+    Draft,
+    Edit,
+    Mention,
+    Picture,
+    Post,
+    Size,
+    Stale,
+    Version,
+    compose,
+    create,
+    edited,
+    tombstone,
+)
+from services.posts.domain.threads import in_reading_order
+from services.posts.domain.visibility import Relation, Sight, sees, sight
+from services.posts.store import VERSIONS, History
+
+NOW = "2026-05-10T05:12:31.402Z"
+LATER = "2026-05-10T06:00:00.000Z"
+
+
+def a_post(id: str = "100000000000000001", **changes: Any) -> Post:
+    return Post(**{"id": id, "author": "1", "created_at": NOW, "text": "hello", **changes})
+
+
+def a_picture(id: str) -> Picture:
+    size = Size(4, 3)
+    return Picture(id, "1", "image/jpeg", f"{id}-o.jpg", f"{id}-s.jpg", size, size, "L")
+
+
+# ── drafts ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_text_and_spoiler_text_share_the_limit() -> None:
+    Draft.of("a" * 2_000, spoiler_text="b" * 200)
+    with pytest.raises(Invalid, match="2201 characters; at most 2200"):
+        Draft.of("a" * 2_000, spoiler_text="b" * 201)
+
+
+def test_characters_are_counted_not_bytes() -> None:
+    assert Draft.of("日" * limits.CHARACTERS).text == "日" * limits.CHARACTERS
+
+
+def test_a_text_or_a_picture_is_needed() -> None:
+    assert Draft.of("", pictures=["5"]).pictures == ("5",)
+    for text in ("", "  \n", "\x00"):
+        with pytest.raises(Invalid, match="needs a text or a picture"):
+            Draft.of(text, spoiler_text="careful")
+
+
+def test_ten_pictures_at_most_each_once() -> None:
+    assert len(Draft.of("", pictures=[str(n % 10) for n in range(20)]).pictures) == 10
+    with pytest.raises(Invalid, match="at most 10 pictures"):
+        Draft.of("", pictures=[str(n) for n in range(11)])
+
+
+def test_a_spoiler_text_makes_a_post_sensitive() -> None:
+    assert Draft.of("x", spoiler_text="careful").sensitive
+    assert Draft.of("x", sensitive=True).sensitive
+    assert not Draft.of("x").sensitive
+
+
+def test_visibility_is_public_unless_said_otherwise() -> None:
+    assert Draft.of("x").visibility == "public"
+    assert Draft.of("x", visibility="direct").visibility == "direct"
+
+
+# ── making and ending ───────────────────────────────────────────────────────────────────────
+
+
+def test_others_hear_of_all_the_fields_of_the_contract_and_no_other() -> None:
+    assert set(PUBLIC_FIELDS) == set(PostContract.model_fields)
+    assert {"path", "revision", "fingerprint"} == {f.name for f in fields(Post)} - set(
+        PUBLIC_FIELDS
+    )
+
+
+def test_a_reply_remembers_whom_it_answers_and_the_nearest_posts_above() -> None:
+    parent = a_post("7", author="2", path=tuple(str(n) for n in range(PATH)))
+    reply = compose(Draft.of("yes"), id="8", author="1", now=NOW, parent=parent)
+    assert (reply.in_reply_to_id, reply.in_reply_to_account_id) == ("7", "2")
+    assert reply.path == (*(str(n) for n in range(1, PATH)), "7")
+
+
+def test_the_same_request_again_gives_the_same_post() -> None:
+    first, again = a_post(fingerprint="f", text="1"), a_post(fingerprint="f", text="2")
+    assert create(None, first) is first
+    assert create(first, again) is first
+
+
+def test_the_same_key_for_another_request_is_refused() -> None:
+    with pytest.raises(Invalid, match="used for another post"):
+        create(a_post(fingerprint="f"), a_post(fingerprint="g"))
+
+
+def test_a_key_whose_post_is_deleted_makes_no_other() -> None:
+    with pytest.raises(NotFound):
+        create(tombstone(a_post(fingerprint="f")), a_post(fingerprint="f"))
+
+
+@pytest.mark.parametrize("post", [a_post(fingerprint=""), a_post(fingerprint="f", author="2")])
+def test_an_id_that_is_taken_is_never_overwritten(post: Post) -> None:
+    with pytest.raises(Duplicate):
+        create(a_post(fingerprint="f"), post)
+
+
+def test_a_tombstone_says_nothing_but_where_it_was() -> None:
+    post = a_post(
+        spoiler_text="s",
+        attachments=(a_picture("5"),),
+        tags=("t",),
+        mentions=(Mention("2", "bob"),),
+        in_reply_to_id="7",
+        language="en",
+    )
+    dead = tombstone(post)
+    assert dead == a_post(text="", in_reply_to_id="7", deleted=True)
+    assert tombstone(dead) is dead
+
+
+# ── editing ─────────────────────────────────────────────────────────────────────────────────
+
+
+def edit(post: Post | None, wanted: Edit, revision: int = 1) -> Post:
+    return edited(
+        post,
+        wanted.draft(post or a_post()),
+        revision=revision,
+        now=LATER,
+        mentions=(),
+        attachments=post.attachments if post else (),
+    )
+
+
+def test_an_edit_changes_what_it_names_and_nothing_else() -> None:
+    post = a_post(attachments=(a_picture("5"),), visibility="private", language="de")
+    new = edit(post, Edit(text="now #new"))
+    assert (new.text, new.tags, new.edited_at, new.revision) == ("now #new", ("new",), LATER, 2)
+    assert (new.attachments, new.language, new.visibility) == (post.attachments, "de", "private")
+    assert edit(post, Edit(language="")).language is None
+
+
+def test_an_edit_that_changes_nothing_is_none() -> None:
+    post = a_post()
+    assert edit(post, Edit(text=" hello ")) is post
+
+
+def test_an_edit_of_an_older_revision_is_decided_again() -> None:
+    with pytest.raises(Stale):
+        edit(a_post(revision=2), Edit(text="x"))
+
+
+@pytest.mark.parametrize("post", [None, tombstone(a_post())])
+def test_what_is_gone_cannot_be_edited(post: Post | None) -> None:
+    with pytest.raises(NotFound):
+        edit(post, Edit(text="x"))
+
+
+def test_an_edit_keeps_the_rules() -> None:
+    with pytest.raises(Invalid, match="needs a text or a picture"):
+        Edit(text="").draft(a_post())
+
+
+def test_history_holds_each_version_once_and_a_hundred_at_most() -> None:
+    history = History()
+    for n in range(1, VERSIONS + 3):
+        version = Version(
+            f"v{n}", "", sensitive=False, language=None, attachments=(), created_at=""
+        )
+        history = history.adding(n, version).adding(n, version)
+    assert [version.text for version in history.before(5)] == ["v3", "v4"]
+    assert len(history.versions) == VERSIONS
+
+
+# ── visibility ──────────────────────────────────────────────────────────────────────────────
+
+BOB = (Mention("2", "bob"),)
+
+
+@pytest.mark.parametrize(
+    ("visibility", "mentions", "stranger", "nobody"),
+    [
+        ("public", (), Sight.YES, Sight.YES),
+        ("unlisted", (), Sight.YES, Sight.YES),
+        ("private", (), Sight.ASK, Sight.NO),
+        ("private", BOB, Sight.ASK, Sight.NO),
+        ("direct", (), Sight.NO, Sight.NO),
+        ("direct", BOB, Sight.ASK, Sight.NO),
+    ],
+)
+def test_who_sees_a_post(visibility: str, mentions: Any, stranger: Sight, nobody: Sight) -> None:
+    post = a_post(visibility=visibility, mentions=mentions)
+    assert sight(post, "2") is stranger
+    assert sight(post, "") is nobody
+    assert sight(post, "1") is Sight.YES
+    assert {sight(tombstone(post), viewer) for viewer in ("", "1", "2")} == {Sight.NO}
+
+
+@pytest.mark.parametrize("mentioned", [True, False])
+@pytest.mark.parametrize("follows", [True, False])
+def test_followers_and_mentioned_see_what_is_private_unless_blocked(
+    mentioned: bool, follows: bool
+) -> None:
+    post = a_post(visibility="private", mentions=BOB if mentioned else ())
+    assert sees(post, "2", Relation(follows=follows)) is (follows or mentioned)
+    assert not sees(post, "2", Relation(follows=follows, blocked=True))
+
+
+# ── marks ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_repeated_mark_changes_nothing() -> None:
+    on = Reaction().set("5")
+    assert on.set("6") is on
+    off = on.unset()
+    assert off.unset() is off
+
+
+def test_a_mark_that_is_made_anew_has_a_new_place_and_remembers_the_old() -> None:
+    anew = Reaction().set("5").unset().set("6")
+    assert (anew.place, anew.gone) == ("6", ("5",))
+    assert anew.unset().place == ""
+    assert anew.unset().gone == ("5", "6")
+
+
+@given(st.lists(st.booleans(), max_size=60))
+def test_every_place_a_mark_had_is_remembered(turns: list[bool]) -> None:
+    reaction, had = Reaction(), set()
+    for number, on in enumerate(turns):
+        reaction = reaction.set(str(number)) if on else reaction.unset()
+        had |= {reaction.place} - {""}
+    assert {reaction.place, *reaction.gone} - {""} == had
+    assert len(reaction.past) <= PAST
+
+
+def test_others_hear_of_marks_what_the_contract_says() -> None:
+    reaction = {"on": True, "id": "5", "past": []}
+    off = {"on": False, "id": "6", "past": ["4"]}
+    told = mark_rules.public({"user": "1", "post": "2", "favourite": reaction, "bookmark": off})
+    assert MarkContract.model_validate(told).model_dump() == told
+    assert (told["favourite_id"], told["bookmark_id"]) == ("5", "")
+    assert Mark("1", "2").bookmark.gone == ()
+
+
+def head(recent: list[str], sealed: str = "", total: int | None = None) -> dict[str, Any]:
+    spans = [{"name": "s", "high": sealed, "low": "1", "count": 60}] if sealed else []
+    rows = [[id, "u"] for id in recent]
+    return {"recent": rows, "spans": spans, "total": len(rows) if total is None else total}
+
+
+@pytest.mark.parametrize(
+    ("list_", "favourite", "total"),
+    [
+        (None, Reaction(), 0),
+        (None, Reaction(on=True, id="5"), 1),
+        (head(["7"]), Reaction(on=True, id="9"), 2),
+        (head(["7", "9"]), Reaction(on=True, id="9"), 2),
+        (head(["7"], "6", 61), Reaction(on=True, id="9"), 62),
+        (head(["7"], "6", 61), Reaction(on=True, id="5"), 61),
+        (head(["7", "9"]), Reaction(on=False, id="9"), 1),
+        (head(["7"]), Reaction(on=False, id="9"), 1),
+        (head(["7", "9"]), Reaction(on=True, id="9", past=("3",)), 2),
+    ],
+)
+def test_people_see_their_own_like_counted_before_the_list_knows(
+    list_: Any, favourite: Reaction, total: int
+) -> None:
+    assert total_for(list_, favourite) == total
+
+
+# ── threads ─────────────────────────────────────────────────────────────────────────────────
+
+
+@given(st.data(), st.integers(1, 12))
+def test_a_thread_reads_depth_first_oldest_first(data: st.DataObject, size: int) -> None:
+    replies = [
+        a_post(f"{n:02}", in_reply_to_id=f"{data.draw(st.integers(0, n - 1)):02}")
+        for n in range(1, size + 1)
+    ]
+    ordered = in_reading_order("00", data.draw(st.permutations(replies)))
+    assert sorted(post.id for post in ordered) == [post.id for post in replies]
+    places = {post.id: place for place, post in enumerate(ordered)}
+    for post in replies:
+        parent = post.in_reply_to_id or ""
+        assert parent == "00" or places[parent] < places[post.id]
+    for one, other in itertools.pairwise(p for p in ordered if p.in_reply_to_id == "00"):
+        assert one.id < other.id
+
+
+def test_strays_are_left_out_of_a_thread() -> None:
+    stray = a_post("09", in_reply_to_id="08")
+    assert in_reading_order("00", [stray, a_post("01", in_reply_to_id="00")])[0].id == "01"
+    assert in_reading_order("00", [stray]) == []

@@ -1,0 +1,132 @@
+"""Posts among stand-ins for users and media, and short ways to ask it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, FastAPI, Request
+
+from services.chassis.app import JSON, Service
+from services.chassis.errors import Invalid
+from services.chassis.identity import bearer
+from services.chassis.ids import Snowflakes
+from services.chassis.settings import Settings
+from services.posts.app import create_app
+from tests.fakes import Response, Running, World
+
+_ids = Snowflakes()
+
+
+def posts_app(settings: Settings) -> FastAPI:
+    return create_app(Service(settings))
+
+
+class Others:
+    """What users and media say: who is who, who follows and blocks whom, which pictures are."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+        self.follows: set[tuple[str, str]] = set()
+        self.blocks: set[tuple[str, str]] = set()
+        self.claims: dict[str, str] = {}
+
+    def users_app(self, settings: Settings) -> FastAPI:
+        service, router = Service(settings), APIRouter()
+
+        @router.post("/lookups")
+        async def lookups(usernames: Annotated[list[str], Body(embed=True)]) -> JSON:
+            known = {name: id for name, id in self.names.items() if name in usernames}
+            return JSON({n: {"profile": {"id": id, "username": n}} for n, id in known.items()})
+
+        @router.get("/relationships")
+        async def relationships(ids: str, request: Request) -> JSON:
+            me = (await service.identity.caller(bearer(request))).user_id
+            return JSON([self._relation(me, id) for id in ids.split(",")])
+
+        return service.create_app(router)
+
+    def media_app(self, settings: Settings) -> FastAPI:
+        service, router = Service(settings), APIRouter()
+
+        @router.post("/claims")
+        async def claims(
+            post_id: Annotated[str, Body()], ids: Annotated[list[str], Body()], request: Request
+        ) -> JSON:
+            me = (await service.identity.caller(bearer(request))).user_id
+            if any(self.claims.setdefault(id, post_id) != post_id for id in ids):
+                raise Invalid("A picture of the post is part of another post.")
+            return JSON([_picture(id, me) for id in ids])
+
+        return service.create_app(router)
+
+    def _relation(self, me: str, id: str) -> dict[str, Any]:
+        return {
+            "id": id,
+            "following": (me, id) in self.follows,
+            "blocked_by": (id, me) in self.blocks,
+        }
+
+
+def _picture(id: str, owner: str) -> dict[str, Any]:
+    return {
+        "id": id,
+        "owner": owner,
+        "mime": "image/jpeg",
+        "original": f"{id}-0123456789abcdef-o.jpg",
+        "small": f"{id}-0123456789abcdef-s.jpg",
+        "original_size": {"width": 4, "height": 3},
+        "small_size": {"width": 4, "height": 3},
+        "blurhash": "L",
+        "description": "",
+        "focus": [0.0, 0.5],
+    }
+
+
+class Town:
+    """A running posts service, and people who ask it."""
+
+    def __init__(self, world: World, posts: Running, others: Others) -> None:
+        self.world = world
+        self.posts = posts
+        self.others = others
+
+    @classmethod
+    async def start(cls, world: World) -> Town:
+        others = Others()
+        await world.start(others.users_app, "users")
+        await world.start(others.media_app, "media")
+        return cls(world, await world.start(posts_app, "posts"), others)
+
+    def person(self, username: str, scopes: str = "read write follow") -> Person:
+        person = Person(self, username, scopes)
+        self.others.names[username] = person.id
+        return person
+
+    def calls(self) -> int:
+        """How many state calls posts has made, in the background too."""
+        return self.posts.sidecar.state.faults.count()
+
+
+class Person:
+    """Somebody signed in."""
+
+    def __init__(self, town: Town, username: str, scopes: str) -> None:
+        self.id = _ids.next()
+        self.town = town
+        self.token = town.world.token(self.id, scopes, username=username)
+
+    async def ask(self, method: str, path: str, **content: Any) -> Response:
+        return await self.town.posts.call(method, path, token=self.token, **content)
+
+    async def does(self, method: str, path: str, **content: Any) -> Any:
+        response = await self.ask(method, path, **content)
+        assert response.status == 200, response.text
+        return response.json()
+
+    async def makes(self, text: str = "hello", **more: Any) -> str:
+        view = await self.does("POST", "/posts", json={"text": text, **more})
+        id: str = view["post"]["id"]
+        return id
+
+    async def sees(self, id: str) -> int:
+        return (await self.ask("GET", f"/posts/{id}")).status
