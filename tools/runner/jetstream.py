@@ -37,6 +37,7 @@ class Keeper:
         self._settings = settings
         self._consumers: dict[tuple[str, str], dict[str, Any]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._client: Nats | None = None
         self.ready = asyncio.Event()
 
     def start(self) -> None:
@@ -67,11 +68,24 @@ class Keeper:
             for (stream, _), config in self._consumers.items():
                 await _make_consumer(client, stream, config)
             self._listen(client)
+            self._client = client
             self.ready.set()
             await reading
         finally:
+            self._client = None
             reading.cancel()
             client.close()
+
+    async def release(self, consumer: str) -> None:
+        """Have messages delivered at once that a sidecar had in hand when it was killed.
+
+        Else each would wait for the end of its `ack_wait`. What another replica has in hand is
+        delivered a second time, too, which consumers take in their stride.
+        """
+        for stream, name in list(self._consumers):
+            if name == consumer and self._client:
+                with contextlib.suppress(OSError, TimeoutError):
+                    await _refuse_pending(self._client, stream, name)
 
     async def _align(self, client: Nats, topic: str) -> None:
         """Remember the consumers of a stream, those that are there, with today's settings."""
@@ -130,6 +144,18 @@ async def _make_stream(client: Nats, topic: str) -> None:
     answer = await client.request(f"{_API}.STREAM.CREATE.{config['name']}", config)
     if "error" in answer:
         await client.request(f"{_API}.STREAM.UPDATE.{config['name']}", config)
+
+
+async def _refuse_pending(client: Nats, stream: str, consumer: str) -> None:
+    info = await client.request(f"{_API}.CONSUMER.INFO.{stream}.{consumer}", {})
+    if not info.get("num_ack_pending"):
+        return
+    delivered, floor = info["delivered"], info["ack_floor"]
+    first = max(floor["stream_seq"] + 1, delivered["stream_seq"] - 10_000)
+    for sequence in range(first, delivered["stream_seq"] + 1):
+        # Delivery count, stream sequence, a consumer sequence that is within range, time, pending.
+        token = f"1.{sequence}.{delivered['consumer_seq']}.0.0"
+        client.publish(f"$JS.ACK.{stream}.{consumer}.{token}", b"-NAK")
 
 
 async def _make_consumer(client: Nats, stream: str, config: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """The whole system of one run directory: started in order, watched, stopped in order."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from tools.runner import infra, ports, report, toolchain
 from tools.runner.components import render_config, render_set
 from tools.runner.errors import RunnerError, StartFailedError
 from tools.runner.http import request
+from tools.runner.jetstream import Keeper
 from tools.runner.logs import Echo
 from tools.runner.manifest import App, read_manifest
 from tools.runner.paths import REPO
@@ -35,7 +36,7 @@ class System:
         self._echo = echo
         self._processes: dict[str, Process] = {}
         self._ports = ports.free_ports()
-        self._renewal: asyncio.Task[None] | None = None
+        self._errands: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Start everything, and return when all of it is ready.
@@ -155,13 +156,25 @@ class System:
         for server in self.servers:
             if server.spec and server.fresh_sidecars_after is not None:
                 self._processes[server.name].returned = self._renewer(server.fresh_sidecars_after)
+            if server.keeper:
+                for unit in self.units:
+                    release = self._releaser(server.keeper, unit.app.app_id)
+                    self._processes[unit.sidecar_name].returned = release
 
     def _renewer(self, tolerated: float) -> Callable[[float], None]:
         def returned(away: float) -> None:
             if away >= tolerated:
-                self._renewal = asyncio.create_task(self._renew_sidecars())
+                self._do(self._renew_sidecars())
 
         return returned
+
+    def _releaser(self, keeper: Keeper, app_id: str) -> Callable[[float], None]:
+        return lambda _: self._do(keeper.release(app_id))
+
+    def _do(self, errand: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(errand)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
 
     async def _renew_sidecars(self) -> None:
         sidecars = [self._processes[unit.sidecar_name] for unit in self.units]
@@ -172,8 +185,8 @@ class System:
 
     async def stop(self) -> None:
         """Stop all: applications, then sidecars, then servers."""
-        if self._renewal:
-            self._renewal.cancel()
+        for errand in self._errands:
+            errand.cancel()
         apps = {unit.name for unit in self.units}
         sidecars = {unit.sidecar_name for unit in self.units}
         await self._stop_named(lambda name: name in apps)
