@@ -132,8 +132,10 @@ class Pool:
     async def claim(self, post: str, ids: Sequence[str], caller: Caller) -> list[Attachment]:
         """Have a post show some pictures: all of them, or none. Again for the same post is fine.
 
-        All are looked at before the first is taken, so only a rival at the very same moment can
-        leave some taken, and those are taken for this post. Three state calls, and two for each.
+        All are looked at before the first is taken, and they are taken in the order of their ids:
+        so of two posts that want the same ones at the same moment, one gets them all. What the
+        other had taken by then stays its own, for when it is tried again. Three state calls, and
+        two for each picture.
         """
         post, wanted = checked_id(post), [checked_id(id) for id in dict.fromkeys(ids)]
         if len(wanted) > limits.PICTURES:
@@ -143,14 +145,9 @@ class Pool:
         taken = {id: claimed(there.get(id), user, post) for id in wanted}
         if wanted:
             await self._store.claims.update(post, lambda kept: (kept or Ids()).adding(wanted))
-        missing = [id for id in wanted if taken[id] != there[id]]
-        swapped = await asyncio.gather(
-            *(
-                self._store.attachments.update(id, lambda now: claimed(now, user, post))
-                for id in missing
-            )
-        )
-        taken |= {one.id: one for one in swapped if one is not None}
+        for id in sorted(id for id in wanted if taken[id] != there[id]):
+            now = await self._store.attachments.update(id, lambda now: claimed(now, user, post))
+            taken[id] = now or taken[id]
         return [taken[id] for id in wanted]
 
     # ── going ───────────────────────────────────────────────────────────────────────────────

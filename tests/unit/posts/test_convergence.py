@@ -43,14 +43,41 @@ def test_lists_equal_marks_however_handlers_run_into_one_another(
     asyncio.run(_handlers(actions, random.Random(seed)))  # noqa: S311
 
 
-async def _handlers(actions: list[tuple[int, int, str]], chance: random.Random) -> None:
-    sidecar = FakeSidecar("posts")
+async def test_a_handler_that_is_overtaken_mends_what_it_wrote() -> None:
+    sidecar, store = _store()
+    handlers, go_on, is_held = Projections(store), asyncio.Event(), False
+
+    async def hold_first(call: Call) -> None:
+        nonlocal is_held
+        if call.name == "get" and call.about[0].startswith("favouriters:") and not is_held:
+            is_held = True
+            await go_on.wait()
+
+    await store.marks.update("1:2", functools.partial(_changed, "1:2", "favourite", "5"))
+    sidecar.state.faults.before.append(hold_first)
+    slow = asyncio.create_task(handlers.mark_changed(_event("1:2")))
+    while not is_held:
+        await asyncio.sleep(0)
+    await store.marks.update("1:2", functools.partial(_changed, "1:2", "unfavourite", "6"))
+    # As if in another replica: in this one, changes of the same list would wait for one another.
+    await Projections(_store(sidecar.state)[1]).mark_changed(_event("1:2"))
+    go_on.set()
+    await slow
+    await _check_marks(sidecar.state)
+
+
+def _store(state: FakeState | None = None) -> tuple[FakeSidecar, Store]:
+    sidecar = FakeSidecar("posts", state=state.replica() if state else None)
     with mock.patch("services.chassis.app.Sidecar", return_value=sidecar):
-        store = Store(Service(Settings(app_id="posts", app_port=1)))
+        return sidecar, Store(Service(Settings(app_id="posts", app_port=1)))
+
+
+async def _handlers(actions: list[tuple[int, int, str]], chance: random.Random) -> None:
+    sidecar, store = _store()
     handlers, ids, tasks = Projections(store), Snowflakes(), []
 
     async def dawdle(_: Call) -> None:
-        for _turn in range(chance.randrange(4)):
+        for _turn in range(chance.choice((0, 0, 1, 2, 40))):
             await asyncio.sleep(0)
 
     async def hear(key: str) -> None:

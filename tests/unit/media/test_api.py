@@ -1,0 +1,347 @@
+"""The routes of media, on fakes: with a workshop that makes pictures of nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.chassis.app import Service
+from services.chassis.errors import NotFound
+from services.chassis.ids import Snowflakes
+from services.chassis.settings import Settings
+from services.contracts import limits, topics
+from services.contracts.posts import Attachment
+from services.media.app import create_app
+from services.media.domain import content_type, file_name
+from services.media.pictures import (
+    MAX_BYTES,
+    MAX_PIXELS,
+    Kind,
+    PictureError,
+    Processed,
+    Rendition,
+    sniff,
+)
+from services.media.pool import HOUR, Pool
+from services.media.store import Store
+from tests.fakes import Response, Running, World
+
+PHOTO = b"\xff\xd8\xff a photo"
+
+
+class FakeWorkshop:
+    """Makes two renditions of what looks like a picture."""
+
+    mime = "image/jpeg"
+    error: PictureError | None = None
+
+    async def process(self, data: bytes, kind: Kind = "photo") -> Processed:
+        sniff(data)
+        if self.error:
+            raise self.error
+        original = Rendition(b"original of " + data, self.mime, 40, 30)
+        return Processed(original, Rendition(b"small", self.mime, 4, 3), f"hash of {kind}", "#fff")
+
+
+class Studio:
+    """A running media service, and short ways to ask it."""
+
+    def __init__(self, world: World, media: Running, workshop: FakeWorkshop) -> None:
+        self.world = world
+        self.media = media
+        self.workshop = workshop
+        self.ann, self.bob = world.token("1"), world.token("2")
+
+    async def upload(self, token: str = "", data: bytes = PHOTO, **params: str) -> Response:
+        return await self.media.call(
+            "POST", "/attachments", token=token or self.ann, data=data, params=params
+        )
+
+    async def picture(self, description: str = "") -> str:
+        answer = await self.upload(description=description)
+        assert answer.status == 200, answer.text
+        id: str = answer.json()["id"]
+        return id
+
+    async def claim(self, post: str, ids: Sequence[str], token: str = "") -> Response:
+        body = {"post_id": post, "ids": list(ids)}
+        return await self.media.call("POST", "/claims", token=token or self.ann, json=body)
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+async def studio(request: pytest.FixtureRequest) -> AsyncIterator[Studio]:
+    workshop = FakeWorkshop()
+
+    def media_app(settings: Settings) -> FastAPI:
+        return create_app(Service(settings), workshop)
+
+    async with World(like=request.param) as world:
+        yield Studio(world, await world.start(media_app, "media"), workshop)
+
+
+# ── uploading ───────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_upload_is_kept_as_two_files_and_described(studio: Studio) -> None:
+    answer = await studio.upload(description=" Boats ", focus="0.5,-1")
+    view = Attachment.model_validate(answer.json())
+    assert answer.json() == view.model_dump(mode="json")
+    assert (view.owner, view.description, view.focus) == ("1", "Boats", (0.5, -1.0))
+    assert (view.original_size.width, view.small_size.height) == (40, 3)
+    assert studio.world.blobs == {view.original: b"original of " + PHOTO, view.small: b"small"}
+    again = await studio.media.call("GET", f"/attachments/{view.id}", token=studio.ann)
+    assert again.json() == answer.json()
+
+
+async def test_names_of_files_cannot_be_guessed(studio: Studio) -> None:
+    views = [(await studio.upload()).json() for _ in range(2)]
+    secrets = {name.split("-")[1] for view in views for name in (view["original"], view["small"])}
+    assert len(secrets) == 4
+    assert all(len(secret) == 16 for secret in secrets)
+
+
+async def test_what_says_it_is_too_long_is_refused_before_it_is_read(studio: Studio) -> None:
+    answer = await studio.media.call(
+        "POST",
+        "/attachments",
+        token=studio.ann,
+        data=PHOTO,
+        headers={"content-length": str(limits.PICTURE_BYTES + 1)},
+    )
+    assert (answer.status, answer.json()["code"]) == (413, "too_large")
+
+
+async def test_what_lies_about_its_length_is_refused_while_it_is_read(studio: Studio) -> None:
+    answer = await studio.media.call(
+        "POST",
+        "/attachments",
+        token=studio.ann,
+        data=PHOTO + bytes(limits.PICTURE_BYTES),
+        headers={"content-length": "9"},
+    )
+    assert answer.status == 413
+    assert studio.world.blobs == {}
+
+
+@pytest.mark.parametrize(
+    ("params", "data"),
+    [
+        ({}, b""),
+        ({}, b"not a picture"),
+        ({"focus": "1"}, PHOTO),
+        ({"focus": "nan,0"}, PHOTO),
+        ({"focus": "2,0"}, PHOTO),
+        ({"description": "a" * 1501}, PHOTO),
+    ],
+)
+async def test_what_breaks_a_rule_is_refused_and_leaves_nothing(
+    studio: Studio, params: dict[str, str], data: bytes
+) -> None:
+    answer = await studio.upload(data=data, **params)
+    assert (answer.status, bool(answer.json()["message"])) == (422, True)
+    assert studio.world.blobs == {}
+    assert studio.world.state("media").keys("attachment:") == []
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("broken", 422), ("timed_out", 422), ("too_large", 413), ("busy", 503)]
+)
+async def test_what_the_workshop_says_reaches_the_sender(
+    studio: Studio, code: Any, status: int
+) -> None:
+    studio.workshop.error = PictureError(code, "Do this instead.")
+    answer = await studio.upload()
+    assert (answer.status, answer.json()) == (status, {"code": code, "message": "Do this instead."})
+
+
+async def test_a_portrait_is_one_file(studio: Studio) -> None:
+    for kind in ("avatar", "header"):
+        answer = await studio.media.call(
+            "POST", "/portraits", token=studio.ann, data=PHOTO, params={"kind": kind}
+        )
+        assert answer.json()["name"] in studio.world.blobs
+    bad = await studio.media.call(
+        "POST", "/portraits", token=studio.ann, data=PHOTO, params={"kind": "x"}
+    )
+    assert bad.status == 422
+
+
+def test_the_announced_limits_are_the_ones_of_the_decoder() -> None:
+    assert (limits.PICTURE_BYTES, limits.PICTURE_PIXELS) == (MAX_BYTES, MAX_PIXELS)
+
+
+# ── describing ──────────────────────────────────────────────────────────────────────────────
+
+
+async def test_only_the_owner_sees_and_describes_an_attachment(studio: Studio) -> None:
+    id = await studio.picture(description="one")
+    path = f"/attachments/{id}"
+    edited = await studio.media.call("PUT", path, token=studio.ann, json={"focus": [0, 1]})
+    assert (edited.json()["description"], edited.json()["focus"]) == ("one", [0.0, 1.0])
+    for method, body in (("GET", None), ("PUT", {"description": "mine"})):
+        answer = await studio.media.call(method, path, token=studio.bob, json=body)
+        assert answer.status == 404
+    for bad in ({"focus": [0, 2]}, {"description": "a" * 1501}, {"focus": [1]}):
+        answer = await studio.media.call("PUT", path, token=studio.ann, json=bad)
+        assert answer.status == 422
+    assert (await studio.media.call("GET", "/attachments/x", token=studio.ann)).status == 404
+
+
+# ── claiming ────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_picture_belongs_to_one_post_and_to_it_again(studio: Studio) -> None:
+    ids = [await studio.picture() for _ in range(3)]
+    for _ in range(2):
+        answer = await studio.claim("77", ids)
+        assert [row["id"] for row in answer.json()] == ids
+    refused = await studio.claim("78", ids[:1])
+    assert (refused.status, "another post" in refused.json()["message"]) == (422, True)
+
+
+async def test_a_claim_takes_all_or_nothing(studio: Studio) -> None:
+    free, taken = await studio.picture(), await studio.picture()
+    await studio.claim("77", [taken])
+    for ids in ([free, taken], [free, "1"]):
+        assert (await studio.claim("78", ids)).status == 422
+    assert (await studio.claim("79", [free])).status == 200
+
+
+async def test_one_of_two_posts_gets_a_picture_both_want(studio: Studio) -> None:
+    ids = [await studio.picture() for _ in range(4)]
+    answers = await asyncio.gather(*(studio.claim(str(post), ids) for post in (77, 78)))
+    statuses = sorted(answer.status for answer in answers)
+    assert statuses == [200, 422]
+    state = studio.world.state("media")
+    owners = [state.peek(f"attachment:{id}")["data"]["claimed_by"] for id in ids]
+    assert len(set(owners)) == 1
+
+
+async def test_a_claim_that_failed_half_way_can_be_made_again(studio: Studio) -> None:
+    ids = [await studio.picture() for _ in range(3)]
+    studio.media.sidecar.state.faults.crash("save", about=f"attachment:{ids[1]}")
+    with pytest.raises(TimeoutError):
+        await studio.media.call(
+            "POST",
+            "/claims",
+            token=studio.ann,
+            json={"post_id": "77", "ids": ids},
+            deadline=0.2,
+        )
+    await studio.media.kill()
+    studio.media = await studio.world.start(
+        lambda settings: create_app(Service(settings), studio.workshop), "media"
+    )
+    assert (await studio.claim("77", ids)).status == 200
+
+
+async def test_somebody_elses_picture_cannot_be_claimed(studio: Studio) -> None:
+    id = await studio.picture()
+    assert (await studio.claim("77", [id], studio.bob)).status == 422
+    posting = studio.world.token("1", "write:statuses")
+    assert (await studio.claim("77", [id], posting)).status == 200
+    reading = studio.world.token("1", "read")
+    assert (await studio.claim("77", [id], reading)).status == 403
+
+
+# ── files ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("mime", ["image/jpeg", "image/webp"])
+async def test_a_file_is_served_for_ever(studio: Studio, mime: str) -> None:
+    studio.workshop.mime = mime
+    name = (await studio.upload()).json()["original"]
+    answer = await studio.media.call("GET", f"/files/{name}")
+    assert (answer.status, answer.body) == (200, b"original of " + PHOTO)
+    assert answer.headers["content-type"] == mime
+    assert "immutable" in answer.headers["cache-control"]
+    etag = {"if-none-match": answer.headers["etag"]}
+    again = await studio.media.call("GET", f"/files/{name}", headers=etag)
+    assert (again.status, again.body) == (304, b"")
+    assert (await studio.media.call("GET", f"/files/{name}", caller="posts")).status == 403
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..%2F..%2Fetc%2Fpasswd",
+        "....//x",
+        "116548273000001537-9f86d081884c7d65-o.jpg%00.png",
+        "116548273000001537-9f86d081884c7d65-o.jpg%0A",
+        "116548273000001537-9f86d081884c7d65-x.jpg",
+        "116548273000001537-9F86D081884C7D65-o.jpg",
+        "116548273000001537-9f86d081884c7d65-o.jpg",
+    ],
+)
+async def test_what_we_never_gave_as_a_name_is_not_found(studio: Studio, name: str) -> None:
+    studio.world.blobs["../../etc/passwd"] = b"root"
+    assert (await studio.media.call("GET", f"/files/{name}")).status == 404
+
+
+@given(st.text(max_size=80))
+def test_no_text_gets_past_the_names_we_give(name: str) -> None:
+    with pytest.raises(NotFound):
+        content_type(name)
+
+
+def test_every_name_we_give_is_one() -> None:
+    for part in "osah":
+        for mime in ("image/jpeg", "image/webp"):
+            assert content_type(file_name(Snowflakes().next(), "0" * 16, part, mime)) == mime
+
+
+# ── going ───────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_pictures_go_with_their_post(studio: Studio) -> None:
+    gone, kept = await studio.picture(), await studio.picture()
+    await studio.claim("77", [gone])
+    await studio.claim("78", [kept])
+    event = {
+        "specversion": "1.0",
+        "id": "e",
+        "type": topics.POST_CHANGED.name,
+        "source": "posts",
+        "subject": "77",
+        "stream": "s",
+        "sequence": 1,
+        "entityversion": 2,
+        "data": {"deleted": True},
+    }
+    for _ in range(2):
+        await studio.world.broker.publish("posts", [event])
+        await studio.world.broker.idle()
+    assert len(studio.world.blobs) == 2
+    assert all(name.startswith(kept) for name in studio.world.blobs)
+    assert (await studio.claim("77", [gone])).status == 422
+
+
+async def test_what_no_post_wants_for_a_day_goes(studio: Studio) -> None:
+    clock = [1_000_000.0 * HOUR]
+    sidecar = studio.world.sidecar("media")
+    service = studio.media.service
+    pool = Pool(
+        Store(service), sidecar, studio.workshop, ids=Snowflakes().next, now=lambda: clock[0]
+    )
+    caller = await service.identity.caller(studio.ann)
+    await pool.sweep()
+    wanted, unwanted = [
+        await pool.add(PHOTO, caller, description="", focus=(0.0, 0.0)) for _ in range(2)
+    ]
+    await pool.claim("77", [wanted.id], caller)
+    clock[0] += 24 * HOUR
+    await pool.sweep()
+    assert len(studio.world.blobs) == 4
+    clock[0] += HOUR
+    await pool.sweep()
+    assert set(studio.world.blobs) == set(wanted.files)
+    assert await pool.sweep() == 0
+    with pytest.raises(NotFound):
+        await pool.one(unwanted.id, caller)
+    assert (await pool.one(wanted.id, caller)).id == wanted.id
