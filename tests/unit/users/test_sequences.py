@@ -15,22 +15,20 @@ from services.chassis.segments import SegmentedLists
 from tests.fakes import Running, World
 from tests.unit.users.world import Person, start
 
-VERBS = ("follow", "unfollow", "block", "unblock", "mute", "unmute")
+VERBS = ("follow", "follow", "follow", "unfollow", "unfollow", "block", "unblock", "mute", "unmute")
+ANSWERS = ("lock", "open", "authorize", "reject", "wait", "wait", "wait")
 KINDS = ("followers", "following", "requests", "blocks", "mutes")
-PEOPLE = 4
+PEOPLE = 3
 
 Action = tuple[str, int, int]
 actions = st.lists(
-    st.one_of(
-        st.tuples(st.sampled_from(VERBS), st.integers(0, PEOPLE - 1), st.integers(0, PEOPLE - 1)),
-        st.tuples(
-            st.sampled_from(("lock", "open", "authorize", "reject")),
-            st.integers(0, PEOPLE - 1),
-            st.integers(0, PEOPLE - 1),
-        ),
-        st.tuples(st.just("wait"), st.just(0), st.just(0)),
+    st.tuples(
+        st.sampled_from((*VERBS, *ANSWERS)),
+        st.integers(0, PEOPLE - 1),
+        st.integers(1, PEOPLE - 1),  # how much further on the other sits: never oneself
     ),
-    max_size=40,
+    min_size=30,
+    max_size=60,
 )
 
 
@@ -50,13 +48,13 @@ troubles = st.builds(
     copies=st.integers(1, 3),
     held=st.booleans(),
     lost=st.sampled_from((0.0, 0.3)),
-    broken=st.sampled_from((0.0, 0.02)),
+    broken=st.sampled_from((0.0, 0.03)),
     seed=st.integers(0, 1_000),
 )
 
 
 @settings(
-    max_examples=40,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -110,7 +108,7 @@ async def act(script: list[Action], world: World, people: list[Person]) -> None:
 
 async def one(action: Action, people: list[Person]) -> None:
     verb, who, whom = action
-    me, other = people[who], people[whom]
+    me, other = people[who], people[(who + whom) % PEOPLE]
     if verb in ("lock", "open"):
         await me.ask("PATCH", "/accounts/me", json={"locked": verb == "lock"})
     elif verb in ("authorize", "reject"):
@@ -166,6 +164,7 @@ async def test_a_service_that_dies_halfway_leaves_nothing_undone(about: str, aft
         await doomed.sidecar.state.faults.dead.wait()
         await doomed.kill()
         asking.cancel()
+        await world.broker.abort()  # what was being delivered is lost: the heir has to ask for it
         anna.users = ben.users = heir = await start(world)
         await anna.does("follow", ben)
         await world.settle(rounds=3)
