@@ -45,19 +45,17 @@ def test_lists_equal_marks_however_handlers_run_into_one_another(
 
 async def test_a_handler_that_is_overtaken_mends_what_it_wrote() -> None:
     sidecar, store = _store()
-    handlers, go_on, is_held = Projections(store), asyncio.Event(), False
+    handlers, go_on, held = Projections(store), asyncio.Event(), asyncio.Event()
 
     async def hold_first(call: Call) -> None:
-        nonlocal is_held
-        if call.name == "get" and call.about[0].startswith("favouriters:") and not is_held:
-            is_held = True
+        if call.name == "get" and call.about[0].startswith("favouriters:") and not held.is_set():
+            held.set()
             await go_on.wait()
 
     await store.marks.update("1:2", functools.partial(_changed, "1:2", "favourite", "5"))
     sidecar.state.faults.before.append(hold_first)
     slow = asyncio.create_task(handlers.mark_changed(_event("1:2")))
-    while not is_held:
-        await asyncio.sleep(0)
+    await held.wait()
     await store.marks.update("1:2", functools.partial(_changed, "1:2", "unfavourite", "6"))
     # As if in another replica: in this one, changes of the same list would wait for one another.
     await Projections(_store(sidecar.state)[1]).mark_changed(_event("1:2"))
