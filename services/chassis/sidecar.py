@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -36,7 +37,12 @@ INVOKE_DEADLINE = 10.0
 PUBLISH_DEADLINE = 5.0
 BLOB_DEADLINE = 20.0
 
+_LARGE = 2**18
+"""Bytes beyond which a body is sent in pieces, so that it does not hold up the event loop."""
+
 _NOT_SENT = ("no host found", "couldn't find service", "connection refused", "failed to resolve")
+_BROKEN = ("timeout", "eof", "connection", "broken pipe", "dial tcp", "loading", "readonly")
+_NO_COMPONENT = ("_NOT_FOUND", "_NOT_CONFIGURED")
 
 
 class Conflict(Failure):
@@ -150,7 +156,8 @@ class Sidecar:
         A callee that cannot be reached is asked again twice, since nothing happened. Raises the
         callee's own `Failure`, `Unavailable` or `OutcomeUnknown`.
         """
-        sent = dict(headers or {})
+        # The sidecar would hand on a `dapr-caller-app-id` beside the one that it sets itself.
+        sent = {k: v for k, v in (headers or {}).items() if not k.lower().startswith("dapr-")}
         if token:
             sent["authorization"] = f"Bearer {token}"
         if json is not None:
@@ -180,7 +187,7 @@ class Sidecar:
 
     async def get(self, key: str) -> Entry:
         """One value; `ABSENT` where there is none."""
-        reply = await self._call("GET", f"/state/statestore/{quote(key)}", deadline=STATE_DEADLINE)
+        reply = await self._call("GET", _state_path(key), deadline=STATE_DEADLINE)
         if reply.status == 204 or not reply.body:
             return ABSENT
         return Entry(orjson.loads(reply.body), reply.headers.get("Etag", ""))
@@ -228,8 +235,10 @@ class Sidecar:
                 headers=_JSON,
             )
         except Failure as failure:
-            if failure.status == 409 or failure.code == "ERR_STATE_SAVE_ETAG":
+            if _lost_the_race(failure):
                 raise Conflict(f"{key} was changed by somebody else.") from failure
+            if failure.status == 409:  # a broken connection in a conflict's clothes
+                raise OutcomeUnknown(failure.message) from failure
             raise
 
     async def transact(self, writes: Sequence[Upsert]) -> None:
@@ -255,14 +264,13 @@ class Sidecar:
                 headers=_JSON,
             )
         except Failure as failure:
-            # The sidecar answers a stale ETag in a transaction with a plain 500.
-            if failure.status == 409 or "etag" in failure.message.lower():
+            if _lost_the_race(failure):
                 raise Conflict("Some keys of a transaction were changed.") from failure
             raise
 
     async def delete(self, key: str) -> None:
         """Remove a key. Never for published documents: those end as tombstones."""
-        await self._call("DELETE", f"/state/statestore/{quote(key)}", deadline=STATE_DEADLINE)
+        await self._call("DELETE", _state_path(key), deadline=STATE_DEADLINE)
 
     # ── publishing ──────────────────────────────────────────────────────────────────────────
 
@@ -293,8 +301,13 @@ class Sidecar:
 
     async def secret(self, name: str) -> str:
         """One secret from the secret store; raises `NotFound` where it has none of that name."""
-        reply = await self._call("GET", f"/secrets/secretstore/{name}", deadline=STATE_DEADLINE)
-        values: dict[str, str] = reply.json()
+        path = f"/secrets/secretstore/{quote(name, safe='')}"
+        try:
+            values: dict[str, str] = (await self._call("GET", path, deadline=STATE_DEADLINE)).json()
+        except Failure as failure:
+            if f"secret {name} not found" in failure.message:  # the local store's plain 500
+                raise NotFound(f"The secret store has no secret «{name}».") from failure
+            raise
         if name not in values:
             raise NotFound(f"The secret store has no secret «{name}».")
         return values[name]
@@ -352,7 +365,7 @@ class Sidecar:
             async with self._session.request(
                 method,
                 self._base + path,
-                data=data,
+                data=io.BytesIO(data) if data and len(data) > _LARGE else data,
                 params=params,
                 headers={**telemetry.outbound(), **(headers or {})},
                 timeout=aiohttp.ClientTimeout(total=deadline),
@@ -374,7 +387,27 @@ _JSON = {"content-type": "application/json"}
 _CLOUD_EVENT = {"content-type": "application/cloudevents+json"}
 
 
+def _state_path(key: str) -> str:
+    return f"/state/statestore/{quote(key, safe='')}"
+
+
+def _lost_the_race(failure: Failure) -> bool:
+    """Whether a store says that an ETag is stale, or a key there that should not be.
+
+    SQLite says 409, or 500 in a transaction, both with «etag mismatch». Redis says 409 for a stale
+    ETag, 500 for a key that is there and in a transaction, always with its script's refusal; and
+    «etag mismatch» with another reason for a broken connection.
+    """
+    lowered = failure.message.lower()
+    if "user_script" in lowered:
+        return True
+    reason = lowered.partition("error from state store")[2]
+    return "etag" in lowered and not any(words in reason for words in _BROKEN)
+
+
 def _failure(status: int, body: bytes, call: str) -> Failure:
+    if status == 401 and body.strip() == b"invalid api token":
+        return Unavailable("The sidecar does not know this service's DAPR_API_TOKEN.")
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -386,9 +419,10 @@ def _failure(status: int, body: bytes, call: str) -> Failure:
         details = {key: value for key, value in answer.items() if key not in ("code", "message")}
         return from_status(status, message, answer.get("code"), **details)
     lowered = message.lower()
-    if "larger than max" in lowered:
+    if "too large" in lowered or "larger than max" in lowered:
         return TooLarge("The request is larger than the sidecar accepts.")
-    if any(words in lowered for words in _NOT_SENT):
+    missing = str(answer["errorCode"]).endswith(_NO_COMPONENT)
+    if missing or any(words in lowered for words in _NOT_SENT):
         return Unavailable(message)
     if status >= 500:
         return OutcomeUnknown(message)
