@@ -30,7 +30,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.chassis import telemetry
 from services.chassis.deadletters import DeadLetters
 from services.chassis.documents import Collection, Upgrade
-from services.chassis.errors import Failure, Invalid, NotFound, from_status
+from services.chassis.errors import (
+    Failure,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Unauthenticated,
+    from_status,
+)
 from services.chassis.identity import Identity
 from services.chassis.inbox import Handle, Inbox, Poison
 from services.chassis.outbox import SETTLED_AFTER, Outbox
@@ -39,6 +46,7 @@ from services.chassis.sidecar import Sidecar
 
 T = TypeVar("T")
 Render = Callable[[Failure], Mapping[str, Any]]
+Failed = Callable[[Request, Exception], Awaitable[Response]]
 
 log = logging.getLogger(__name__)
 
@@ -121,12 +129,15 @@ class Service:
         for router in (*routers, self._health(), self._changes(), self._letters()):
             app.include_router(router)
         self._subscribe(app)
-        _render_failures(app, render)
+        failed = _renderer(render)
+        for kind in (Failure, HTTPException, RequestValidationError):
+            app.add_exception_handler(kind, failed)
         app.add_middleware(
             _Door,
             name=self.name,
             token=self.settings.app_api_token.get_secret_value(),
             public=public,
+            failed=failed,
         )
         return app
 
@@ -159,7 +170,7 @@ class Service:
             await stack.enter_async_context(self.sidecar)
             for resource in self._resources:
                 await stack.enter_async_context(resource)
-            tasks = [asyncio.ensure_future(run()) for run in runs]
+            tasks = [asyncio.ensure_future(_supervised(run)) for run in runs]
             try:
                 yield
             finally:
@@ -283,6 +294,13 @@ class Service:
         return bury
 
 
+async def _supervised(run: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await run()
+    except Exception:
+        log.exception("a background task has ended")
+
+
 async def _any_service(request: Request) -> None:
     if not request.headers.get("dapr-caller-app-id"):
         raise from_status(403, "This route is for other services, through their sidecars.")
@@ -301,15 +319,15 @@ def _loads(raw: bytes) -> Any:
         raise Poison("This is not JSON.") from error
 
 
-def _render_failures(app: FastAPI, render: Render) -> None:
+def _renderer(render: Render) -> Failed:
     async def failed(_: Request, error: Exception) -> Response:
         failure = error if isinstance(error, Failure) else _as_failure(error)
         if failure.status >= 500:
             log.error(failure.message, exc_info=error, extra={"code": failure.code})
-        return JSON(dict(render(failure)), failure.status)
+        headers = error.headers if isinstance(error, HTTPException) else None
+        return JSON(dict(render(failure)), failure.status, headers=headers)
 
-    for kind in (Failure, HTTPException, RequestValidationError, Exception):
-        app.add_exception_handler(kind, failed)
+    return failed
 
 
 def _as_failure(error: Exception) -> Failure:
@@ -325,18 +343,22 @@ def _as_failure(error: Exception) -> Failure:
 class _Door:
     """What every request passes: the sidecar's token is checked, the trace is picked up.
 
-    A public service lets in requests without the token too, but not to the routes that are for
-    sidecars, and without the headers by which a sidecar vouches for a caller.
+    What nobody else caught ends here, so that its answer has the request's id too. A public service
+    lets in requests without the token too, but not to the routes that are for sidecars, and without
+    the headers by which a sidecar vouches for a caller.
     """
 
     OPEN = frozenset({"/healthz", "/readyz"})
     INTERNAL = ("/dapr/", "/events", "/changes", "/deadletters")
 
-    def __init__(self, app: ASGIApp, name: str, token: str, *, public: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, name: str, token: str, *, public: bool, failed: Failed
+    ) -> None:
         self._app = app
         self._name = name.encode()
         self._token = token.encode()
         self._public = public
+        self._failed = failed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -344,10 +366,6 @@ class _Door:
             return
         headers = dict(scope["headers"])
         vouched = compare_digest(headers.get(b"dapr-api-token", b""), self._token)
-        if not vouched and not self._lets_in(scope["path"]):
-            refusal = JSON({"code": "unauthenticated", "message": "This is for the sidecar."}, 401)
-            await refusal(scope, receive, send)
-            return
         if not vouched:
             scope["headers"] = [(k, v) for k, v in scope["headers"] if not k.startswith(b"dapr-")]
         elif b"dapr-caller-app-id" not in headers:  # what a service asks of itself
@@ -357,12 +375,30 @@ class _Door:
         )
         request_id = (b"x-request-id", trace.request_id.encode())
 
+        started = False
+
         async def answer(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 message["headers"] = [*message.get("headers", ()), request_id]
             await send(message)
 
-        await self._app(scope, receive, answer)
+        try:
+            self._check(scope, vouched=vouched)
+            await self._app(scope, receive, answer)
+        except Exception as error:
+            if started or scope["type"] != "http":
+                raise
+            response = await self._failed(Request(scope), error)
+            await response(scope, receive, answer)
+
+    def _check(self, scope: Scope, *, vouched: bool) -> None:
+        if not vouched and not self._lets_in(scope["path"]):
+            raise Unauthenticated("This is for the sidecar.")
+        # A sidecar hands on a name that its caller made up, beside the true one.
+        if sum(name == b"dapr-caller-app-id" for name, _ in scope["headers"]) > 1:
+            raise Forbidden("The caller has more than one name.")
 
     def _lets_in(self, path: str) -> bool:
         return path in self.OPEN or (self._public and not path.startswith(self.INTERNAL))
