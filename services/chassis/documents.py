@@ -15,10 +15,11 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar
 
 from pydantic import TypeAdapter
 
+from services.chassis import telemetry
 from services.chassis.errors import Failure, OutcomeUnknown, Unavailable
 from services.chassis.outbox import COMMIT_DEADLINE, SETTLED_AFTER, Announcement, Outbox
 from services.chassis.sidecar import Conflict, Entry, StateStore
@@ -42,6 +43,7 @@ class Doc(Generic[T]):
 class _Waiting(Generic[T]):
     decide: Decide[T]
     done: asyncio.Future[T | None]
+    trace: telemetry.Trace | None
 
 
 class Collection(Generic[T]):
@@ -105,7 +107,8 @@ class Collection(Generic[T]):
         `COMMIT_DEADLINE`. `fresh` says that the document is likely not there yet, and saves the
         read. Two state calls, and for kinds with an outbox one more that concurrent commits share.
         """
-        waiting: _Waiting[T] = _Waiting(decide, asyncio.get_running_loop().create_future())
+        done: asyncio.Future[T | None] = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(decide, done, telemetry.carried())
         queue = self._queues.get(id)
         if queue is not None:
             queue.append(waiting)
@@ -143,6 +146,7 @@ class Collection(Generic[T]):
     async def _drain(self, id: str, *, fresh: bool) -> None:
         while batch := self._queues[id]:
             self._queues[id] = []
+            telemetry.resume(batch[0].trace)
             try:
                 await _Commit(self, id, batch).run(fresh=fresh)
             except Exception as error:
@@ -163,16 +167,21 @@ class _Commit(Generic[T]):
         self._outbox = collection._outbox
         self._change: Announcement | None = None
         self._told = False
+        self._unsure = 0
+        """The version that a swap without an answer may have made, or may still make."""
         self._give_up_at = time.monotonic() + COMMIT_DEADLINE
 
     async def run(self, *, fresh: bool) -> None:
         try:
             await self._attempt(None if fresh else await self._load())
-        except OutcomeUnknown:
-            self._abandon(SETTLED_AFTER)
+        except Failure as failure:
+            if self._unsure:
+                raise OutcomeUnknown(failure.message) from failure
+            if isinstance(failure, OutcomeUnknown):  # of a read, or of the journal
+                raise Unavailable(failure.message) from failure
             raise
         finally:
-            self._abandon(0)
+            self._abandon(SETTLED_AFTER if self._unsure else 0)
 
     def _abandon(self, after: float) -> None:
         if self._outbox is not None and self._change is not None and not self._told:
@@ -192,10 +201,25 @@ class _Commit(Generic[T]):
                 await self._wait(pause, failure)
                 pause = min(pause * 2, 0.25)
                 doc = await self._load()
-                if doc is not None and doc.change == self._change:  # the try did commit
+                if self._did_commit(doc):
                     return self._committed(doc.value, doc.version, results)
             else:
                 return self._committed(value, doc.version + 1 if doc else 1, results)
+
+    def _did_commit(self, doc: Doc[T] | None) -> TypeGuard[Doc[T]]:
+        """Whether the document shows that the last try did commit after all.
+
+        Raises `OutcomeUnknown` where others have changed it since, so that nobody can tell.
+        """
+        if doc is None:
+            return False
+        if doc.change == self._change:
+            return True
+        if self._unsure and doc.version > self._unsure:
+            raise OutcomeUnknown(f"{self._id} was changed, by this try or only by others.")
+        if doc.version == self._unsure:
+            self._unsure = 0
+        return False
 
     def _decide(self, doc: Doc[T] | None) -> tuple[T | None, list[T | Exception | None]]:
         value = doc.value if doc else None
@@ -215,12 +239,13 @@ class _Commit(Generic[T]):
         if self._change is None:
             self._change = await self._outbox.note(key) if self._outbox else Announcement.private()
         version = doc.version + 1 if doc else 1
-        await collection._state.save(
-            key,
-            collection.seal(value, version, self._change),
-            etag=doc.etag if doc else "",
-            ttl=collection._ttl,
-        )
+        envelope = collection.seal(value, version, self._change)
+        etag = doc.etag if doc else ""
+        try:
+            await collection._state.save(key, envelope, etag=etag, ttl=collection._ttl)
+        except OutcomeUnknown:
+            self._unsure = version
+            raise
 
     def _committed(self, value: T, version: int, results: list[T | Exception | None]) -> None:
         if self._outbox is not None and self._change is not None:

@@ -46,6 +46,16 @@ def current() -> Trace:
     return trace
 
 
+def carried() -> Trace | None:
+    """The trace of the work at hand, if there is one: for `resume` in another task."""
+    return _current.get()
+
+
+def resume(trace: Trace | None) -> None:
+    """Go on with work that began elsewhere."""
+    _current.set(trace)
+
+
 def begin(headers: Mapping[str, str]) -> Trace:
     """Continue the caller's trace, or start one where its headers carry none that is valid."""
     traceparent = headers.get("traceparent", "")
