@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from services.chassis import telemetry
 from services.chassis.documents import Collection
@@ -35,7 +35,11 @@ log = logging.getLogger(__name__)
 
 
 class Event(BaseModel):
-    """A CloudEvent of ours: the newest state of one document, and which version of it that is."""
+    """A CloudEvent of ours: the newest state of one document, and which version of it that is.
+
+    `traceparent` comes as `cause`: a sidecar overwrites the attribute of that name, with nothing
+    or with a trace of its own.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -44,7 +48,7 @@ class Event(BaseModel):
     source: str = Field(max_length=64)
     subject: str = Field(max_length=256)
     time: str = ""
-    traceparent: str = ""
+    traceparent: str = Field("", validation_alias=AliasChoices("cause", "traceparent"))
     stream: str = Field(max_length=64)
     sequence: int = Field(ge=1)
     entityversion: int = Field(ge=1)
@@ -142,8 +146,10 @@ class Inbox:
         topics = ",".join(s.topic for s in subscriptions)
         reply = await self._sidecar.invoke(producer, "changes", params={"topics": topics})
         heads: dict[str, dict[str, int]] = reply.json()
-        for subscription in subscriptions:
-            await self._fill(subscription, heads[subscription.topic])
+        fills = [self._fill(s, heads[s.topic]) for s in subscriptions]
+        for outcome in await asyncio.gather(*fills, return_exceptions=True):
+            if isinstance(outcome, BaseException):  # what ails one topic holds up no other
+                raise outcome
 
     async def _fill(self, subscription: Subscription, heads: dict[str, int]) -> None:
         """Fetch what was announced a poll ago and is still not here, and keep the marks."""
@@ -193,13 +199,20 @@ class Inbox:
         async def handle(body: Any) -> None:
             async with slots:
                 try:
-                    await subscription.handle(parse(body))
+                    event = parse(body)
+                    telemetry.begin({"traceparent": event.traceparent})
+                    await subscription.handle(event)
                 except Poison as poison:
                     await self._bury(subscription.topic, body, poison.message)
+                except (Failure, OSError):
+                    raise
+                except Exception as error:  # one bad event must not hold up all that follow
+                    log.exception("cannot be handled", extra={"topic": subscription.topic})
+                    await self._bury(subscription.topic, body, repr(error))
 
-        async with asyncio.TaskGroup() as group:
-            for body in bodies:
-                group.create_task(handle(body))
+        for outcome in await asyncio.gather(*map(handle, bodies), return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
 
 def parse(body: Any) -> Event:

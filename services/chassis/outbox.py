@@ -8,7 +8,7 @@ news, the state store keeps it. A crash before the commit leaves a note of nothi
 it leaves a note that `recover` and the consumers' inboxes find without scanning the store.
 
 What is kept for a topic; a journal is written only by the process that owns the stream:
-    streams:TOPIC               {stream: ms when it began}, the registry, by compare-and-swap
+    streams:TOPIC               {stream: ms when it last said so}, the registry
     journal:TOPIC:STREAM        the tail: {"segment", "notes": [[number, key, ms]…], "published"}
     journal:TOPIC:STREAM:N      full segments of `SEGMENT` notes, for `RETENTION`
     recovered:TOPIC:STREAM      the number up to which others have published for a dead process
@@ -41,6 +41,9 @@ COMMIT_DEADLINE = 8.0
 
 SETTLED_AFTER = 2 * COMMIT_DEADLINE
 """A note of another process that is this old has led to a commit, or never will."""
+
+_REFRESH = 24 * 3600
+"""How often, in seconds, a stream that goes on says in the registry that it does."""
 
 _BATCH = 100
 _BACKLOG = 10_000
@@ -104,13 +107,14 @@ class Outbox:
         self._sequence = 0
         self._tail: list[_Note] = []
         self._segment = 0
-        self._registered = False
+        self._registered_at = 0
         self._pending: list[_Note] = []
         self._uncommitted: set[int] = set()
         self._unpublished: set[int] = set()
         self._news: deque[dict[str, Any]] = deque(maxlen=_BACKLOG)
         self._writer: asyncio.Task[None] | None = None
         self._announcer: asyncio.Task[None] | None = None
+        self._flush: asyncio.TimerHandle | None = None
 
     def tells(self, kind: str, type: str, tell: Tell = lambda _, data: data) -> Outbox:
         """Announce documents of a kind as events of a type, showing what `tell` makes of them."""
@@ -183,11 +187,12 @@ class Outbox:
         An event may be younger than its note: consumers go by the document's version. At most three
         state calls.
         """
-        notes = await self._notes(stream, after, min(limit, SEGMENT))
+        decided = self._decided() if stream == self.stream else None  # before documents are read
+        notes, end = await self._notes(stream, after, min(limit, SEGMENT))
         rows = await self._state.get_many([note.key for note in notes])
         events = [self._event(key, entry.value) for key, entry in rows.items()]
         told = [event for event in events if event is not None]
-        return told, self._settled(stream, after, notes)
+        return told, self._settled(after, notes, end, decided)
 
     async def recover(self) -> int:
         """Publish what other processes noted and did not get to publish before they died.
@@ -226,9 +231,9 @@ class Outbox:
                     await self._writer
         except TimeoutError:
             log.warning("stopped with events unpublished", extra={"topic": self.topic})
-        for task in (self._announcer, self._writer):
-            if task is not None:
-                task.cancel()
+        for last in (self._announcer, self._writer, self._flush):
+            if last is not None:
+                last.cancel()
 
     # ── the journal's writer ────────────────────────────────────────────────────────────────
 
@@ -254,7 +259,7 @@ class Outbox:
 
     async def _append(self, batch: Sequence[_Note]) -> None:
         self._tail += batch
-        if not self._registered:
+        if _now() - self._registered_at > _REFRESH * 1000:
             await self._register()
         while len(self._tail) >= SEGMENT:
             full = [note.row() for note in self._tail[:SEGMENT]]
@@ -284,7 +289,7 @@ class Outbox:
                 )
             except Conflict:
                 continue
-            self._registered = True
+            self._registered_at = _now()
             return
         raise Conflict(f"The registry of the streams of {self.topic} is contended.")
 
@@ -301,21 +306,34 @@ class Outbox:
 
     # ── reading the journal ─────────────────────────────────────────────────────────────────
 
-    async def _notes(self, stream: str, after: int, limit: int) -> list[_Note]:
-        """At most `limit` notes that follow a number: from one full segment, or from the tail."""
-        full, tail = f"{self._tail_key(stream)}:{after // SEGMENT}", self._tail_key(stream)
+    async def _notes(self, stream: str, after: int, limit: int) -> tuple[list[_Note], int | None]:
+        """At most `limit` notes that follow a number, from one full segment or from the tail.
+
+        And the number of the stream's last note; None where the stream is forgotten.
+        """
+        segment = after // SEGMENT
+        full, tail = f"{self._tail_key(stream)}:{segment}", self._tail_key(stream)
         found = await self._state.get_many([full, tail])
+        if full not in found and tail in found and found[tail].value["segment"] > segment:
+            found |= await self._state.get_many([full])  # perhaps filled between the two reads
         kept = found.get(full) or found.get(tail)
         notes = [_Note(*row) for row in kept.value["notes"]] if kept else []
-        return [note for note in notes if note.sequence > after][:limit]
+        end = self._head_of(stream, found[tail].value).last if tail in found else None
+        return [note for note in notes if note.sequence > after][:limit], end
 
-    def _settled(self, stream: str, after: int, notes: Sequence[_Note]) -> int:
-        """The number up to which the notes, from the one after `after` on, are decided."""
-        if not notes:  # a segment that has outlived its retention
-            return (after // SEGMENT + 1) * SEGMENT
-        if stream == self.stream:
-            last = notes[-1].sequence
-            return max(after, min(last, min(self._uncommitted, default=last + 1) - 1))
+    def _decided(self) -> int:
+        """The number up to which this process's own commits have happened, or never will."""
+        return min(self._uncommitted, default=self._sequence + 1) - 1
+
+    def _settled(
+        self, after: int, notes: Sequence[_Note], end: int | None, decided: int | None
+    ) -> int:
+        """The number up to which a consumer who has these notes need not ask again."""
+        last = notes[-1].sequence if notes else (after // SEGMENT + 1) * SEGMENT
+        if decided is not None:
+            return max(after, min(last, decided))
+        if not notes:  # not there yet; or the segment has outlived its retention
+            return after if end is not None and end <= after else last
         old = _now() - SETTLED_AFTER * 1000
         return max((note.sequence for note in notes if note.at < old), default=after)
 
@@ -345,7 +363,9 @@ class Outbox:
                     self._news.popleft()
                 self._unpublished.discard(event["sequence"])
         # So that a later crash does not make others publish all of this again.
-        asyncio.get_running_loop().call_later(1, self._wake_writer, True)
+        if self._flush is not None:
+            self._flush.cancel()
+        self._flush = asyncio.get_running_loop().call_later(1, self._wake_writer, True)
 
     def _event(self, key: str, envelope: dict[str, Any]) -> dict[str, Any] | None:
         """The CloudEvent that a document tells; None if it is not for others."""
@@ -364,6 +384,7 @@ class Outbox:
             "time": change["time"],
             "datacontenttype": "application/json",
             "traceparent": change["traceparent"],
+            "cause": change["traceparent"],
             "topic": self.topic,
             "stream": change["stream"],
             "sequence": change["sequence"],
