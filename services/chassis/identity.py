@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 import random
 import time
 from collections import OrderedDict
@@ -66,8 +67,9 @@ class Identity:
         self._keys: dict[str, jwt.PyJWK] = {}
         self._revoked: set[str] = set()
         self._revocations = 0
-        self._followed_at = 0.0
-        self._looked_for_keys_at = 0.0
+        self._followed_at = -math.inf
+        self._looked_for_keys_at = -math.inf
+        self._looking: asyncio.Task[None] | None = None
         self._good: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
 
     async def caller(self, token: str) -> Caller:
@@ -93,6 +95,8 @@ class Identity:
                 await self._follow()
             except Failure as failure:
                 log.warning("could not follow revocations", extra={"why": failure.message})
+            except Exception:
+                log.exception("could not understand the list of revocations")
             await asyncio.sleep(FOLLOW * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
 
     async def _follow(self) -> None:
@@ -123,14 +127,22 @@ class Identity:
         return _caller(claims, token), claims["exp"]
 
     async def _key(self, kid: str) -> jwt.PyJWK:
-        stale = time.monotonic() - self._looked_for_keys_at > FOLLOW
-        if kid not in self._keys and (stale or not self._keys):
-            self._looked_for_keys_at = time.monotonic()
-            reply = await self._sidecar.invoke(self._auth, "jwks", deadline=2.0)
-            self._keys = {key["kid"]: jwt.PyJWK(key) for key in reply.json()["keys"]}
+        if kid not in self._keys and self._may_look():
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._fetch_keys())
+            await asyncio.shield(self._looking)  # whoever comes meanwhile waits, and is not refused
         if kid not in self._keys:
             raise Unauthenticated("The access token is signed with an unknown key.")
         return self._keys[kid]
+
+    def _may_look(self) -> bool:
+        """Whether it is long enough ago: anybody can make up an unknown key."""
+        return not self._keys or time.monotonic() - self._looked_for_keys_at > FOLLOW
+
+    async def _fetch_keys(self) -> None:
+        reply = await self._sidecar.invoke(self._auth, "jwks", deadline=2.0)
+        self._keys = {key["kid"]: jwt.PyJWK(key) for key in reply.json()["keys"]}
+        self._looked_for_keys_at = time.monotonic()
 
 
 def _caller(claims: dict[str, Any], token: str) -> Caller:
