@@ -110,6 +110,7 @@ class FakeBroker:
         if self.down:
             raise Unavailable("The broker is down.")
         for event in events:
+            event["topic"] = topic  # as a sidecar does
             self.published.append((topic, event))
             if not self.loses(event):
                 self._deliver(topic, event)
@@ -138,8 +139,9 @@ class FakeBroker:
             if status == "SUCCESS":
                 return
             if status == "DROP":
-                if group.dead_letter_topic:
-                    self._publish(group.dead_letter_topic, [event])
+                if group.dead_letter_topic:  # as it is: it keeps the name of its own topic
+                    self.published.append((group.dead_letter_topic, event))
+                    self._deliver(group.dead_letter_topic, event)
                 return
         self.stuck.append((topic, event))
 

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import unquote
 
+from multidict import CIMultiDict
 from starlette.types import ASGIApp
 
 from services.chassis import telemetry
@@ -152,8 +153,9 @@ class FakeSidecar(Sidecar):
         app_id, _, target = path.removeprefix("/invoke/").partition("/method/")
         call = Call("invoke", (app_id, f"{app_id}/{unquote(target)}"))
         app = await self.faults.around(call, lambda: self.network.pick(app_id))
-        sent = {**telemetry.outbound(), **(headers or {})}
-        sent |= {"dapr-caller-app-id": self.app_id, "dapr-api-token": APP_TOKEN}
+        sent = CIMultiDict({**telemetry.outbound(), **(headers or {})})
+        sent["dapr-api-token"] = APP_TOKEN
+        sent.add("dapr-caller-app-id", self.app_id)  # beside a forged one, as daprd does
         try:
             response = await asgi.call(
                 app, method, target, headers=sent, params=params, data=data, deadline=deadline

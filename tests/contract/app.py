@@ -1,0 +1,109 @@
+"""The service that the contract suites talk to: it echoes, fails, dawdles and remembers events.
+
+The same program runs on the fakes, in this process, and beside real sidecars, in its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections import Counter
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import Response
+
+from services.chassis import telemetry
+from services.chassis.app import JSON, Service
+from services.chassis.errors import Failure, TooMany, Unavailable
+from services.chassis.identity import service as from_service
+from services.chassis.inbox import Event, Poison
+from services.chassis.settings import Settings
+
+TOPIC = "contract"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    service = Service(settings)
+    heard: list[dict[str, Any]] = []
+    tries: Counter[str] = Counter()
+    if service.name == "alpha":
+        service.outbox(TOPIC)
+
+    async def hear(event: Event) -> None:
+        tries[event.id] += 1
+        do, _, times = str(event.data.get("do", "keep")).partition(":")
+        if do == "drop":
+            raise Poison("I was told to.")
+        if do == "retry" and tries[event.id] <= int(times):
+            raise Unavailable("I was told to.")
+        trace = telemetry.current().traceparent
+        heard.append({**event.model_dump(), "traced": trace, "tries": tries[event.id]})
+
+    service.hear(TOPIC, "alpha", hear)
+    return service.create_app(_routes(heard))
+
+
+def _routes(heard: list[dict[str, Any]]) -> APIRouter:
+    router = APIRouter()
+
+    @router.api_route("/echo/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    async def echo(rest: str, request: Request) -> Response:
+        body = await request.body()
+        seen = {
+            "method": request.method,
+            "path": rest,
+            "params": dict(request.query_params),
+            "headers": [[k.decode(), v.decode()] for k, v in request.headers.raw],
+            "size": len(body),
+            "sha256": hashlib.sha256(body).hexdigest(),
+        }
+        return JSON(seen, 201, headers={"x-echo": "yes"})
+
+    @router.get("/bytes/{count}")
+    async def some(count: int) -> Response:
+        return Response(bytes(count), media_type="application/octet-stream")
+
+    @router.get("/for-alpha", dependencies=[Depends(from_service("alpha"))])
+    async def for_alpha() -> dict[str, str]:
+        return {"welcome": "alpha"}
+
+    @router.get("/heard")
+    async def what_was_heard(stream: str) -> Response:
+        return JSON([event for event in heard if event["stream"] == stream])
+
+    _trouble(router)
+    return router
+
+
+def _trouble(router: APIRouter) -> None:
+    @router.get("/fail/{status}")
+    async def fail(status: int) -> None:
+        if status == 429:
+            raise TooMany("Slow down.", code="too_fast", wait=3)
+        failure = Failure(f"Failing with {status}.", code="on_purpose", why="asked to")
+        failure.status = status
+        raise failure
+
+    @router.get("/empty/{status}")
+    async def empty(status: int) -> Response:
+        return Response(status_code=status)
+
+    @router.get("/slow")
+    async def slow(seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    @router.post("/die")
+    async def die() -> None:
+        os._exit(7)
+
+
+def main() -> None:
+    app = create_app(Settings())
+    owner: Service = app.state.chassis
+    owner.run(app)
+
+
+if __name__ == "__main__":
+    main()

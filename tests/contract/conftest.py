@@ -1,0 +1,55 @@
+"""Every suite here is run on the fakes and on real sidecars with every component set."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from services.chassis.sidecar import Sidecar
+from tests.contract.systems import FakeSystem, RealSystem, System
+from tests.fakes import World
+
+SETS = ("embedded", "rabbitmq-redis")
+
+
+class Systems:
+    """The real systems that were started, each once."""
+
+    def __init__(self, stack: ExitStack, factory: pytest.TempPathFactory) -> None:
+        self._stack = stack
+        self._factory = factory
+        self._started: dict[str, RealSystem] = {}
+
+    def get(self, components: str) -> RealSystem:
+        if components not in self._started:
+            system = RealSystem(components, self._factory.mktemp(components))
+            self._stack.callback(system.stop)
+            system.start()
+            self._started[components] = system
+        return self._started[components]
+
+
+@pytest.fixture(scope="session")
+def systems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Systems]:
+    with ExitStack() as stack:
+        yield Systems(stack, tmp_path_factory)
+
+
+@pytest.fixture(params=["fakes", *SETS])
+async def system(request: pytest.FixtureRequest) -> AsyncIterator[System]:
+    if request.param == "fakes":
+        async with World(like="redis") as world:
+            fake = FakeSystem(world)
+            await fake.start()
+            yield fake
+    else:
+        systems: Systems = request.getfixturevalue("systems")
+        yield systems.get(request.param)
+
+
+@pytest.fixture
+async def sidecar(system: System) -> AsyncIterator[Sidecar]:
+    async with system.sidecar() as client:
+        yield client

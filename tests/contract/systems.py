@@ -1,0 +1,193 @@
+"""What the contract suites run against: the fakes in this process, or real sidecars.
+
+Both have the apps `alpha` (one replica) and `beta` (two), which are `tests.contract.app`; the real
+ones also have `mayfly`, which may be killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import aiohttp
+import yaml
+
+from services.chassis.sidecar import Sidecar
+from tests.contract.app import create_app
+from tests.fakes import Running, World
+
+T = TypeVar("T")
+
+REPO = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered, whatever the status."""
+
+    status: int
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Replica(Protocol):
+    """One process of an app: asked directly, past its sidecar."""
+
+    async def ask(self, method: str, path: str, *, vouched: bool = True) -> Answer: ...
+
+
+class System(Protocol):
+    """Two apps, their sidecars, and what stands behind."""
+
+    is_real: bool
+
+    def sidecar(self, app: str = "alpha") -> AbstractAsyncContextManager[Sidecar]:
+        """A client of an app's own sidecar."""
+
+    def replicas(self, app: str) -> list[Replica]:
+        """The processes of an app."""
+
+
+# ── fakes ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class FakeReplica:
+    def __init__(self, running: Running) -> None:
+        self._running = running
+
+    async def ask(self, method: str, path: str, *, vouched: bool = True) -> Answer:
+        ask = self._running.call if vouched else self._running.public
+        response = await ask(method, path)
+        return Answer(response.status, response.body)
+
+
+class FakeSystem:
+    is_real = False
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def start(self) -> None:
+        self._world.secrets["nats-url"] = "nats://somewhere"
+        for app in ("alpha", "beta", "beta"):
+            await self._world.start(create_app, app)
+
+    def sidecar(self, app: str = "alpha") -> AbstractAsyncContextManager[Sidecar]:
+        return self._world.sidecar(app)
+
+    def replicas(self, app: str) -> list[Replica]:
+        return [FakeReplica(running) for running in self._world.running if running.name == app]
+
+
+# ── the real thing ──────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A replica as the runner started it."""
+
+    app: str
+    app_port: int
+    sidecar_port: int
+    app_token: str
+    sidecar_token: str
+
+    async def ask(self, method: str, path: str, *, vouched: bool = True) -> Answer:
+        headers = {"dapr-caller-app-id": "test"}
+        if vouched:
+            headers["dapr-api-token"] = self.app_token
+        url = f"http://127.0.0.1:{self.app_port}{path}"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, url, headers=headers) as response,
+        ):
+            return Answer(response.status, await response.read())
+
+
+class RealSystem:
+    """The runner's own start, with a manifest of two test apps in a folder of its own."""
+
+    is_real = True
+
+    def __init__(self, components: str, folder: Path) -> None:
+        self._components = components
+        self._folder = folder
+        self._run_dir = folder / "run"
+        self.processes: list[Process] = []
+
+    def start(self) -> None:
+        manifest = self._folder / "dapr.yaml"
+        manifest.write_text(yaml.safe_dump(_manifest()))
+        self._runner(
+            *("up", "--detach", "--port", "0", "--components", self._components),
+            *("--manifest", str(manifest), "--replicas", "beta=2"),
+        )
+        state = json.loads((self._run_dir / "state.json").read_text())
+        self.processes = [_process(row, state["tokens"]) for row in state["services"]]
+
+    def stop(self) -> None:
+        self._runner("down")
+
+    def sidecar(self, app: str = "alpha") -> AbstractAsyncContextManager[Sidecar]:
+        process = next(p for p in self.processes if p.app == app)
+        return Sidecar(process.sidecar_port, process.sidecar_token)
+
+    def replicas(self, app: str) -> list[Replica]:
+        return [process for process in self.processes if process.app == app]
+
+    def _runner(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "tools.runner", "--run-dir", str(self._run_dir)]
+        done = subprocess.run(
+            [*command, *arguments], cwd=REPO, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _manifest() -> dict[str, Any]:
+    command = [sys.executable, "-m", "tests.contract.app"]
+    return {
+        "version": 1,
+        "common": {
+            "resourcesPaths": [str(REPO / "components")],
+            "configFilePath": str(REPO / "deploy/local/config.yaml"),
+            "maxBodySize": "24Mi",
+        },
+        "apps": [
+            {"appID": app, "appDirPath": str(REPO), "appPort": 9000 + i, "command": command}
+            for i, app in enumerate(("alpha", "beta", "mayfly"))
+        ],
+    }
+
+
+def _process(row: dict[str, Any], tokens: dict[str, Any]) -> Process:
+    own = tokens[row["service"]]
+    return Process(
+        app=row["app_id"],
+        app_port=row["app_port"],
+        sidecar_port=row["sidecar_port"],
+        app_token=own["app"],
+        sidecar_token=own["sidecar"],
+    )
+
+
+async def until(
+    look: Callable[[], Awaitable[T]], good: Callable[[T], bool], *, within: float = 20.0
+) -> T:
+    """What a look shows once it is good; fails where it is not in time."""
+    give_up_at = time.monotonic() + within
+    while True:
+        seen = await look()
+        if good(seen):
+            return seen
+        assert time.monotonic() < give_up_at, f"after {within} s it is still {seen!r}"[:2000]
+        await asyncio.sleep(0.02)

@@ -1,0 +1,165 @@
+"""What the chassis takes for granted of a broker, whichever it is."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Any
+
+import pytest
+
+from services.chassis.ids import timestamp
+from services.chassis.sidecar import Sidecar
+from services.contracts.topics import EVENTS
+from tests.contract.app import TOPIC
+from tests.contract.systems import System, until
+
+
+class Stream:
+    """Events of one test: published through alpha's sidecar, heard by alpha and both of beta."""
+
+    def __init__(self, system: System, sidecar: Sidecar) -> None:
+        self.name = secrets.token_hex(6)
+        self.cause = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+        self._system = system
+        self._sidecar = sidecar
+        self._last = 0
+
+    def event(self, **data: Any) -> dict[str, Any]:
+        """An event in the shape of the outbox."""
+        self._last += 1
+        return {
+            "specversion": "1.0",
+            "id": f"alpha:{TOPIC}:{self.name}@{self._last}",
+            "source": "alpha",
+            "type": "contract.changed",
+            "subject": f"{self.name}:{self._last}",
+            "time": timestamp(),
+            "datacontenttype": "application/json",
+            "traceparent": self.cause,
+            "cause": self.cause,
+            "topic": TOPIC,
+            "stream": self.name,
+            "sequence": self._last,
+            "entityversion": self._last + 6,
+            "schemaversion": 2,
+            "data": data,
+        }
+
+    async def publish(self, *events: dict[str, Any]) -> None:
+        await self._sidecar.publish(TOPIC, events)
+
+    async def heard_by(self, app: str) -> list[list[dict[str, Any]]]:
+        """What each replica of an app has heard of this stream."""
+        asked = [
+            replica.ask("GET", f"/heard?stream={self.name}")
+            for replica in self._system.replicas(app)
+        ]
+        return [answer.json() for answer in await asyncio.gather(*asked)]
+
+    async def all_heard(self, app: str, count: int) -> list[dict[str, Any]]:
+        """What an app has heard, once it is so many."""
+        replicas = await until(
+            lambda: self.heard_by(app), lambda heard: sum(map(len, heard)) >= count
+        )
+        return [event for replica in replicas for event in replica]
+
+
+@pytest.fixture
+async def stream(system: System, sidecar: Sidecar) -> Stream:
+    return Stream(system, sidecar)
+
+
+async def test_an_event_arrives_whole(stream: Stream) -> None:
+    sent = stream.event(text="Größe 🌻", nested={"rows": [[1, None, True, 0.5]]}, n=2**53)
+    await stream.publish(sent)
+    for app in ("alpha", "beta"):
+        (heard,) = await stream.all_heard(app, 1)
+        same = ("id", "type", "source", "subject", "time", "stream", "sequence")
+        assert [heard[name] for name in same] == [sent[name] for name in same]
+        assert heard["entityversion"] == sent["entityversion"]
+        assert heard["data"] == sent["data"]
+
+
+async def test_the_trace_of_the_cause_is_carried(stream: Stream) -> None:
+    await stream.publish(stream.event())
+    await stream.publish(stream.event(), stream.event())
+    for heard in await stream.all_heard("beta", 3):
+        assert heard["traceparent"] == stream.cause
+        assert heard["traced"] == stream.cause
+
+
+async def test_a_bulk_publish_brings_every_event_to_every_app_once(stream: Stream) -> None:
+    sent = [stream.event(n=n) for n in range(100)]
+    await stream.publish(*sent)
+    for app in ("alpha", "beta"):
+        heard = await stream.all_heard(app, 100)
+        assert sorted(event["sequence"] for event in heard) == list(range(1, 101))
+        assert {event["id"]: event["data"] for event in heard} == {
+            event["id"]: event["data"] for event in sent
+        }
+
+
+async def test_replicas_share_what_their_app_hears(stream: Stream) -> None:
+    for start in range(0, 200, 20):
+        await stream.publish(*(stream.event(n=start + n) for n in range(20)))
+    await stream.all_heard("beta", 200)
+    one, two = await stream.heard_by("beta")
+    assert sorted(event["sequence"] for event in one + two) == list(range(1, 201))
+    assert len(one) >= 20
+    assert len(two) >= 20
+
+
+async def test_what_is_answered_with_retry_comes_again(stream: Stream) -> None:
+    await stream.publish(stream.event(do="retry:2"), stream.event())
+    heard = await stream.all_heard("alpha", 2)
+    tries = {event["sequence"]: event["tries"] for event in heard}
+    assert tries == {1: 3, 2: 1}
+
+
+async def test_poison_ends_among_the_dead_letters_and_holds_nobody_up(
+    system: System, stream: Stream
+) -> None:
+    poison = stream.event(do="drop", text="Größe")
+    await stream.publish(poison)
+    await stream.publish(*(stream.event(n=n) for n in range(5)))
+    await stream.all_heard("alpha", 5)
+    for app in ("alpha", "beta"):
+        async with system.sidecar(app) as own:
+
+            async def letters(own: Sidecar = own, app: str = app) -> list[dict[str, Any]]:
+                found: list[dict[str, Any]] = (await own.invoke(app, "deadletters")).json()
+                return [letter for letter in found if letter["event"]["id"] == poison["id"]]
+
+            (letter,) = await until(letters, bool)
+        assert letter["topic"] == TOPIC
+        assert letter["why"] == "I was told to."
+        assert letter["event"]["data"] == poison["data"]
+        assert letter["event"]["sequence"] == poison["sequence"]
+
+
+async def test_what_is_no_event_of_ours_is_a_dead_letter(system: System, sidecar: Sidecar) -> None:
+    strange = {"hello": secrets.token_hex(4)}
+    await sidecar.publish(TOPIC, [strange])
+
+    async def letters() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await sidecar.invoke("alpha", "deadletters")).json()
+        return [letter for letter in found if letter["event"].get("hello") == strange["hello"]]
+
+    (letter,) = await until(letters, bool)
+    assert letter["why"].startswith("This is not an event of ours")
+
+
+async def test_a_large_event_arrives_whole(stream: Stream) -> None:
+    text = "ü" * 50_000 + secrets.token_hex(50_000)
+    await stream.publish(stream.event(text=text))
+    await stream.publish(*(stream.event(text=text) for _ in range(3)))
+    heard = await stream.all_heard("beta", 4)
+    assert all(event["data"] == {"text": text} for event in heard)
+
+
+@pytest.mark.parametrize("topic", sorted({event.topic for event in EVENTS}))
+async def test_our_topics_take_events_also_where_nobody_hears_them(
+    sidecar: Sidecar, stream: Stream, topic: str
+) -> None:
+    await sidecar.publish(topic, [stream.event()])

@@ -1,0 +1,52 @@
+"""What the chassis takes for granted of secrets and of blobs."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from services.chassis.errors import NotFound
+from services.chassis.sidecar import Sidecar
+
+
+@pytest.fixture
+def name() -> str:
+    return f"{secrets.token_hex(6)}.bin"
+
+
+async def test_a_secret_is_read(sidecar: Sidecar) -> None:
+    assert (await sidecar.secret("nats-url")).startswith("nats://")
+
+
+async def test_a_secret_that_is_not_there_is_not_found(sidecar: Sidecar) -> None:
+    with pytest.raises(NotFound):
+        await sidecar.secret("no-such-secret")
+
+
+@pytest.mark.parametrize("size", [0, 1, 256, 1_000_000])
+async def test_a_blob_comes_back_as_it_was(sidecar: Sidecar, name: str, size: int) -> None:
+    data = secrets.token_bytes(size)
+    await sidecar.put_blob(name, data)
+    assert await sidecar.get_blob(name) == data
+
+
+async def test_a_blob_of_16_mb_comes_back_as_it_was(sidecar: Sidecar, name: str) -> None:
+    data = bytes(range(256)) * 65_536
+    await sidecar.put_blob(name, data)
+    assert await sidecar.get_blob(name) == data
+
+
+async def test_a_blob_is_replaced_and_deleted(sidecar: Sidecar, name: str) -> None:
+    await sidecar.put_blob(name, b"a longer one")
+    await sidecar.put_blob(name, b"short")
+    assert await sidecar.get_blob(name) == b"short"
+    await sidecar.delete_blob(name)
+    with pytest.raises(NotFound):
+        await sidecar.get_blob(name)
+    await sidecar.delete_blob(name)
+
+
+async def test_a_blob_that_is_not_there_is_not_found(sidecar: Sidecar, name: str) -> None:
+    with pytest.raises(NotFound):
+        await sidecar.get_blob(name)

@@ -1,0 +1,203 @@
+"""What the chassis takes for granted of a state store, whichever it is."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+
+import pytest
+
+from services.chassis.documents import Collection
+from services.chassis.errors import TooLarge
+from services.chassis.sidecar import ABSENT, Conflict, Sidecar, Upsert
+from tests.contract.systems import System, until
+
+
+@pytest.fixture
+def key() -> str:
+    return f"contract:{secrets.token_hex(6)}"
+
+
+async def test_what_is_saved_is_read_with_an_etag(sidecar: Sidecar, key: str) -> None:
+    assert await sidecar.get(key) == ABSENT
+    value = {"text": "Größe 🌻", "rows": [["1", None], ["2", True]], "n": 2**53, "x": 0.5}
+    await sidecar.save(key, value, etag="")
+    entry = await sidecar.get(key)
+    assert entry.value == value
+    assert entry.etag
+
+
+async def test_a_swap_with_the_present_etag_wins_and_gives_a_new_one(
+    sidecar: Sidecar, key: str
+) -> None:
+    await sidecar.save(key, 1, etag="")
+    first = await sidecar.get(key)
+    await sidecar.save(key, 2, etag=first.etag)
+    second = await sidecar.get(key)
+    assert second.value == 2
+    assert second.etag != first.etag
+
+
+async def test_a_swap_with_a_stale_etag_is_a_conflict_and_changes_nothing(
+    sidecar: Sidecar, key: str
+) -> None:
+    await sidecar.save(key, 1, etag="")
+    stale = (await sidecar.get(key)).etag
+    await sidecar.save(key, 2, etag=stale)
+    with pytest.raises(Conflict):
+        await sidecar.save(key, 3, etag=stale)
+    assert (await sidecar.get(key)).value == 2
+
+
+async def test_create_if_absent_is_a_conflict_where_the_key_is_there(
+    sidecar: Sidecar, key: str
+) -> None:
+    await sidecar.save(key, 1, etag="")
+    with pytest.raises(Conflict):
+        await sidecar.save(key, 2, etag="")
+    etag = (await sidecar.get(key)).etag
+    await sidecar.save(key, 3, etag=etag)
+    await sidecar.transact([Upsert(key, 4, (await sidecar.get(key)).etag)])
+    with pytest.raises(Conflict):
+        await sidecar.save(key, 5, etag="")
+    assert (await sidecar.get(key)).value == 4
+
+
+async def test_of_many_who_create_one_wins(sidecar: Sidecar, key: str) -> None:
+    tries = [sidecar.save(key, n, etag="") for n in range(12)]
+    outcomes = await asyncio.gather(*tries, return_exceptions=True)
+    won = [n for n, outcome in enumerate(outcomes) if outcome is None]
+    assert len(won) == 1
+    assert all(isinstance(outcome, Conflict) for outcome in outcomes if outcome is not None)
+    assert (await sidecar.get(key)).value == won[0]
+
+
+async def test_put_overwrites(sidecar: Sidecar, key: str) -> None:
+    await sidecar.put(key, {"n": 1})
+    await sidecar.put(key, {"n": 2})
+    assert (await sidecar.get(key)).value == {"n": 2}
+
+
+async def test_a_deleted_key_is_absent_and_may_be_deleted_again(sidecar: Sidecar, key: str) -> None:
+    await sidecar.save(key, 1, etag="")
+    await sidecar.delete(key)
+    await sidecar.delete(key)
+    assert await sidecar.get(key) == ABSENT
+    await sidecar.save(key, 2, etag="")
+    assert (await sidecar.get(key)).value == 2
+
+
+async def test_a_bulk_get_leaves_out_what_is_not_there(sidecar: Sidecar, key: str) -> None:
+    await asyncio.gather(*(sidecar.save(f"{key}:{n}", {"n": n}, etag="") for n in range(0, 60, 2)))
+    keys = [f"{key}:{n}" for n in range(60)]
+    found = await sidecar.get_many([*keys, *keys[:3]])
+    assert {k: entry.value["n"] for k, entry in found.items()} == {
+        f"{key}:{n}": n for n in range(0, 60, 2)
+    }
+    assert found[keys[2]].etag == (await sidecar.get(keys[2])).etag
+    assert await sidecar.get_many([]) == {}
+
+
+async def test_a_transaction_writes_all(sidecar: Sidecar, key: str) -> None:
+    await sidecar.save(f"{key}:0", 0, etag="")
+    etag = (await sidecar.get(f"{key}:0")).etag
+    await sidecar.transact(
+        [Upsert(f"{key}:0", "new", etag), *(Upsert(f"{key}:{n}", n) for n in range(1, 50))]
+    )
+    found = await sidecar.get_many([f"{key}:{n}" for n in range(50)])
+    assert [found[f"{key}:{n}"].value for n in range(50)] == ["new", *range(1, 50)]
+    assert found[f"{key}:0"].etag != etag
+
+
+async def test_a_transaction_with_a_stale_etag_is_a_conflict_and_spares_its_key(
+    sidecar: Sidecar, key: str
+) -> None:
+    await asyncio.gather(*(sidecar.save(f"{key}:{n}", "old", etag="") for n in range(3)))
+    docs = await sidecar.get_many([f"{key}:{n}" for n in range(3)])
+    await sidecar.save(f"{key}:1", "newer", etag=docs[f"{key}:1"].etag)
+    with pytest.raises(Conflict):
+        await sidecar.transact([Upsert(k, "new", entry.etag) for k, entry in docs.items()])
+    after = {k: e.value for k, e in (await sidecar.get_many(list(docs))).items()}
+    assert after[f"{key}:1"] == "newer"
+    # The others may be written or not: that is the one thing that stores do not agree upon.
+    assert after[f"{key}:0"] in ("old", "new")
+
+
+async def test_what_has_a_time_to_live_is_gone_after_it(
+    system: System, sidecar: Sidecar, key: str
+) -> None:
+    if not system.is_real:
+        pytest.skip("the fakes keep everything")
+    await sidecar.put(f"{key}:put", 1, ttl=1)
+    await sidecar.save(f"{key}:save", 1, etag="", ttl=1)
+    await sidecar.put(f"{key}:later", 1, ttl=600)
+    assert len(await sidecar.get_many([f"{key}:put", f"{key}:save"])) == 2
+    keys = [f"{key}:put", f"{key}:save", f"{key}:later"]
+    await until(lambda: sidecar.get_many(keys), lambda found: list(found) == keys[2:])
+    assert await sidecar.get(keys[0]) == ABSENT
+    await sidecar.save(keys[1], 2, etag="")
+
+
+async def test_a_large_value_is_kept_whole(sidecar: Sidecar, key: str) -> None:
+    value = {"text": "ü" * 500_000, "digits": secrets.token_hex(24_000)}
+    await sidecar.save(key, value, etag="")
+    assert (await sidecar.get(key)).value == value
+    assert (await sidecar.get_many([key]))[key].value == value
+
+
+async def test_what_is_too_large_is_refused(system: System, sidecar: Sidecar, key: str) -> None:
+    if not system.is_real:
+        pytest.skip("the fakes take everything")
+    with pytest.raises(TooLarge):
+        await sidecar.save(key, "x" * (25 * 2**20), etag="")
+
+
+@pytest.mark.parametrize("odd", ["a:b:c", "größe", "日本", "a b", "a/b", "a?b#c", "a%2Fb", "a+b"])
+async def test_keys_are_kept_apart_whatever_is_in_them(
+    sidecar: Sidecar, key: str, odd: str
+) -> None:
+    await sidecar.save(f"{key}:{odd}", odd, etag="")
+    assert (await sidecar.get(f"{key}:{odd}")).value == odd
+    assert (await sidecar.get_many([f"{key}:{odd}"]))[f"{key}:{odd}"].value == odd
+    await sidecar.delete(f"{key}:{odd}")
+    assert await sidecar.get(f"{key}:{odd}") == ABSENT
+
+
+async def test_apps_do_not_see_one_anothers_keys(system: System, key: str) -> None:
+    async with system.sidecar("alpha") as alpha, system.sidecar("beta") as beta:
+        await alpha.save(key, "alpha's", etag="")
+        assert await beta.get(key) == ABSENT
+        await beta.save(key, "beta's", etag="")
+        assert (await alpha.get(key)).value == "alpha's"
+
+
+@dataclass(frozen=True)
+class Tally:
+    count: int = 0
+    by: tuple[str, ...] = ()
+
+
+def signed(tally: Tally | None, by: str) -> Tally:
+    tally = tally or Tally()
+    return Tally(tally.count + 1, (*tally.by, by))
+
+
+async def test_concurrent_updates_of_many_processes_lose_nothing(system: System, key: str) -> None:
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(system.sidecar()) for _ in range(4)]
+        # Four writers of each process are decided together; processes fight for the swap.
+        collections = [Collection(client, key.replace(":", "-"), Tally) for client in clients]
+
+        async def write(writer: int) -> None:
+            for n in range(20):
+                sign = partial(signed, by=f"{writer}.{n}")
+                await collections[writer % 4].update("one", sign)
+
+        await asyncio.gather(*(write(writer) for writer in range(16)))
+        tally = await collections[0].get("one")
+        assert tally is not None
+        assert tally.count == 16 * 20
+        assert len(set(tally.by)) == 16 * 20
