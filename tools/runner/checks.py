@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tools.runner.paths import REPO
@@ -19,7 +20,9 @@ _STEPS = {
 
 def test(fast: bool, arguments: list[str]) -> int:
     """Run every check, and pytest last; return non-zero if any of them failed."""
-    failed = [name for name, command in _STEPS.items() if not _passes(name, command)]
+    with ThreadPoolExecutor() as pool:
+        passed = dict(zip(_STEPS, pool.map(_passes, _STEPS, _STEPS.values()), strict=True))
+    failed = [name for name, well in passed.items() if not well]
     if failed:
         print(f"\nFAILED before pytest: {', '.join(failed)} (see above)\n", flush=True)
     tests = [] if any(Path(each.split("::")[0]).exists() for each in arguments) else _tests(fast)
@@ -42,10 +45,9 @@ def _passes(name: str, command: list[str]) -> bool:
         check=False,
     )
     took = f"{time.monotonic() - began:.1f} s"
-    print(f"{name:<8} {'ok' if done.returncode == 0 else 'FAILED':<7} {took}", flush=True)
-    if done.returncode:
-        print(done.stdout + done.stderr, flush=True)
-    return done.returncode == 0
+    said = "" if done.returncode == 0 else f"\n{done.stdout}{done.stderr}"
+    print(f"{name:<8} {'FAILED' if said else 'ok':<7} {took}{said}", flush=True)
+    return not said
 
 
 def bench(arguments: list[str]) -> int:
