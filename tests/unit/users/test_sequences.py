@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.chassis.segments import SegmentedLists
-from tests.fakes import Running, World
+from tests.fakes import Call, Running, World
 from tests.unit.users.world import Person, start
 
 VERBS = ("follow", "follow", "follow", "unfollow", "unfollow", "block", "unblock", "mute", "unmute")
@@ -54,7 +54,7 @@ troubles = st.builds(
 
 
 @settings(
-    max_examples=30,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -170,3 +170,33 @@ async def test_a_service_that_dies_halfway_leaves_nothing_undone(about: str, aft
         await world.settle(rounds=3)
         await check(world, [anna, ben], heir)
         assert await anna.listed(f"/accounts/{ben.id}/followers") == ["anna"]
+
+
+async def test_who_wrote_from_an_edge_that_changed_meanwhile_makes_it_good() -> None:
+    async with World() as world:
+        replicas = [await start(world), await start(world)]
+        anna = await Person.registered(world, replicas[0], "anna")
+        ben = await Person.registered(world, replicas[0], "ben")
+        await world.settle()
+        reached, taken_out, gate = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def stall_the_first(call: Call) -> None:
+            if call == Call("save", (f"followers:{ben.id}",)) and not reached.is_set():
+                reached.set()
+                await gate.wait()
+
+        async def notice_the_second(call: Call) -> None:
+            if call == Call("get", (f"followers:{ben.id}",)) and reached.is_set():
+                taken_out.set()
+
+        for replica in replicas:
+            replica.sidecar.state.faults.before.append(stall_the_first)
+            replica.sidecar.state.faults.after.append(notice_the_second)
+        await anna.does("follow", ben)
+        await reached.wait()  # one replica is about to write what the edge said
+        await anna.does("unfollow", ben)
+        async with asyncio.timeout(5):
+            await taken_out.wait()  # the other replica saw that there is nothing to take out
+        gate.set()
+        await world.settle()
+        await check(world, [anna, ben], replicas[0])
