@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 import piexif
-from PIL import Image, ImageChops, ImageDraw, ImageOps, ImageStat
+from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageOps, ImageStat
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "photos"
 
@@ -81,15 +81,23 @@ def encoded(kind: str, size: tuple[int, int] = (320, 240)) -> bytes:
 
 
 def upright(data: bytes) -> Image.Image:
-    """The pixels as a person would see them."""
+    """The pixels as a person would see them: turned, and in the colours that the file means."""
     with Image.open(io.BytesIO(data)) as image:
-        return ImageOps.exif_transpose(image).convert("RGB")
+        return _in_srgb(ImageOps.exif_transpose(image)).convert("RGB")
+
+
+def _in_srgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return image
+    meant = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    return ImageCms.profileToProfile(image, meant, ImageCms.createProfile("sRGB")) or image
 
 
 def pixels(data: bytes) -> Image.Image:
     """The pixels as they lie in the file."""
     with Image.open(io.BytesIO(data)) as image:
-        return image.convert("RGB")
+        return _in_srgb(image).convert("RGB")
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:

@@ -28,7 +28,7 @@ def test_every_photo_comes_out_upright_and_bare_of_metadata(
     anna: Person, photos: list[Path]
 ) -> None:
     def upload(photo: Path) -> None:
-        made = anna.client.media_post(photo, description=f"photo {photo.stem}")
+        made = anna.upload(photo, description=f"photo {photo.stem}")
         assert made.type == "image"
         assert made.description == f"photo {photo.stem}"
         for url in (made.url, made.preview_url):
@@ -45,7 +45,7 @@ def test_every_photo_comes_out_upright_and_bare_of_metadata(
 
 def test_the_eight_orientations_look_the_same(anna: Person, tmp_path: Path) -> None:
     views = [
-        pictures.pixels(fetched(anna.client.media_post(path).preview_url))
+        pictures.pixels(fetched(anna.upload(path).preview_url))
         for path in pictures.eight_orientations(tmp_path)
     ]
     assert len({view.size for view in views}) == 1
@@ -63,7 +63,7 @@ def test_other_formats_are_taken(anna: Person, kind: str) -> None:
 def test_an_upload_tells_its_sizes_and_a_blurhash_and_can_be_described_later(
     anna: Person, picture: Path
 ) -> None:
-    made = anna.client.media_post(picture, focus=(0.5, -0.25))
+    made = anna.upload(picture, focus=(0.5, -0.25))
     assert made.meta.original.width == 64
     assert made.meta.small.aspect == pytest.approx(64 / 48, abs=0.05)
     assert len(made.blurhash) > 10
@@ -85,14 +85,14 @@ def test_the_old_upload_route_works_too(anna: Person, picture: Path) -> None:
 def test_a_picture_is_cached_for_long_and_cannot_run_as_a_page(
     system: System, anna: Person, picture: Path
 ) -> None:
-    made = anna.client.media_post(picture)
+    made = anna.upload(picture)
     headers = requests.get(made.url, timeout=30).headers
     assert "max-age" in headers["Cache-Control"]
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_a_picture_belongs_to_who_uploaded_it(anna: Person, ben: Person, picture: Path) -> None:
-    made = anna.client.media_post(picture)
+    made = anna.upload(picture)
     assert ben.call("GET", f"/api/v1/media/{made.id}").status_code == 404
     changed = ben.call("PUT", f"/api/v1/media/{made.id}", json={"description": "mine"})
     assert changed.status_code in (403, 404)
@@ -103,7 +103,7 @@ def test_a_picture_belongs_to_who_uploaded_it(anna: Person, ben: Person, picture
 
 
 def test_a_picture_goes_into_one_post_only(anna: Person, picture: Path) -> None:
-    made = anna.client.media_post(picture)
+    made = anna.upload(picture)
     anna.client.status_post("first", media_ids=[made.id])
     again = anna.call("POST", "/api/v1/statuses", json={"status": "x", "media_ids": [made.id]})
     assert again.status_code == 422

@@ -15,7 +15,7 @@ from tests.system import Person, System, wait_until
 
 
 def test_a_post_is_as_it_was_written(anna: Person, picture: Path) -> None:
-    media = anna.client.media_post(picture, description="small")
+    media = anna.upload(picture, description="small")
     post = anna.client.status_post(
         "Light over the #Harbour & <b>boats</b>\nsecond line",
         media_ids=[media.id],
@@ -49,7 +49,7 @@ def test_a_mention_is_linked_and_carried(anna: Person, ben: Person) -> None:
 def test_a_post_can_be_sent_in_every_way_that_clients_do(
     anna: Person, picture: Path, style: str
 ) -> None:
-    id = str(anna.client.media_post(picture).id)
+    id = str(anna.upload(picture).id)
     sent: dict[str, dict[str, Any]] = {
         "json": {"json": {"status": "x", "media_ids": [id], "sensitive": True}},
         "form": {"data": {"status": "x", "media_ids[]": [id], "sensitive": "1"}},

@@ -118,7 +118,7 @@ def test_an_odd_limit_is_bounded_or_refused(ben: Person, limit: str) -> None:
 
 
 def test_an_accounts_posts_can_be_narrowed(anna: Person, ben: Person, picture: Path) -> None:
-    media = anna.client.media_post(picture)
+    media = anna.upload(picture)
     plain = anna.client.status_post("plain")
     shot = anna.client.status_post("shot #sunset", media_ids=[media.id])
     own = anna.client.status_post("to myself", in_reply_to_id=plain.id)
@@ -141,7 +141,7 @@ def test_a_hashtag_gathers_posts_however_it_is_written(
     system: System, anna: Person, ben: Person, picture: Path
 ) -> None:
     tag = system.fresh("Harbour").replace("_", "")
-    media = anna.client.media_post(picture)
+    media = anna.upload(picture)
     one = anna.client.status_post(f"one #{tag}")
     two = anna.client.status_post(f"two #{tag.upper()}", media_ids=[media.id])
     three = ben.client.status_post(f"three #{tag.lower()}, and #{tag}")
@@ -154,7 +154,7 @@ def test_a_hashtag_gathers_posts_however_it_is_written(
 
 
 def test_the_public_timeline_is_for_everybody(system: System, anna: Person, picture: Path) -> None:
-    media = anna.client.media_post(picture)
+    media = anna.upload(picture)
     shot = anna.client.status_post("to everybody", media_ids=[media.id])
     plain = anna.client.status_post("and this")
 

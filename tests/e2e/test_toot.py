@@ -182,4 +182,4 @@ def test_what_is_empty_is_well_formed(anna: Person) -> None:
     assert anna.toot.json("tags", "followed") == []
     assert anna.toot.json("tags", "featured") == []
     assert anna.toot.json("follow-requests", "list") == []
-    anna.toot("lists")
+    anna.toot("lists", "list")

@@ -32,7 +32,6 @@ class _Reader(HTMLParser):
         self.codes: list[str] = []
         self.words: list[str] = []
         self._open: Form | None = None
-        self._in_code = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -41,8 +40,6 @@ class _Reader(HTMLParser):
             self.forms.append(self._open)
         elif tag in ("input", "button") and self._open is not None:
             self._field(self._open, tag, given)
-        elif tag == "code":
-            self._in_code = True
         if tag == "input" and "readonly" in given:
             self.codes.append(given.get("value", ""))
 
@@ -61,19 +58,19 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
             self._open = None
-        if tag == "code":
-            self._in_code = False
 
     def handle_data(self, data: str) -> None:
         if data.strip():
             self.words.append(data.strip())
-            if self._in_code:
-                self.codes.append(data.strip())
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page as it was read. `redirect` is where it would send the browser outside of the site."""
+    """A page as it was read.
+
+    `codes` are what its read-only fields hold, for people to copy; `redirect` is where it would send
+    the browser outside of the site.
+    """
 
     url: str
     status: int
