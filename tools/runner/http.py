@@ -24,7 +24,13 @@ async def request(
             writer.write(_head(method, path, port, headers or {}))
             return _parsed(await reader.read())
         finally:
-            writer.close()
+            await _close(writer)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 def _head(method: str, path: str, port: int, headers: Mapping[str, str]) -> bytes:
@@ -73,7 +79,7 @@ def tcp_probe(port: int) -> Probe:
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(1.0):
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.close()
+            await _close(writer)
             return True
         return False
 

@@ -74,7 +74,7 @@ class Keeper:
         finally:
             self._client = None
             reading.cancel()
-            client.close()
+            await client.close()
 
     async def release(self, consumer: str) -> None:
         """Have messages delivered at once that a sidecar had in hand when it was killed.

@@ -36,6 +36,7 @@ class Nats:
         answer = await reader.readline()
         if answer.strip() != b"PONG":
             writer.close()
+            await writer.wait_closed()
             raise ConnectionError(answer.decode(errors="replace").strip())
         client = cls(reader, writer)
         client.subscribe(f"{client._inbox}.*", client._answered)
@@ -90,7 +91,8 @@ class Nats:
         if not task.cancelled():
             task.exception()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Break the connection."""
+        self._writer.close()
         with contextlib.suppress(OSError):
-            self._writer.close()
+            await self._writer.wait_closed()

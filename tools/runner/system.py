@@ -116,7 +116,14 @@ class System:
         for server in self.servers:
             if server.keeper:
                 server.keeper.start()
-                await asyncio.wait_for(server.keeper.ready.wait(), 15)
+                await self._kept(server.keeper)
+
+    async def _kept(self, keeper: Keeper) -> None:
+        try:
+            await asyncio.wait_for(keeper.ready.wait(), 15)
+        except TimeoutError:
+            said = f"JetStream does not take its streams: see {self.plan.run.logs / 'nats.log'}"
+            raise StartFailedError(said) from None
 
     async def _all_ready(self, awaited: Iterable[Process]) -> None:
         """Wait for some processes, and give up as soon as any process at all has died."""
@@ -229,10 +236,6 @@ class System:
         async with asyncio.timeout(_PATIENCE):
             await _every(process.is_ready for process in chosen)
 
-    def missed(self) -> dict[str, list[str]]:
-        """Return which services call others that this start leaves out."""
-        return self.topology.missed_by(unit.app.app_id for unit in self.units)
-
     def server_data(self, name: str) -> Path:
         """Return where a server that we run keeps its data."""
         for server in self.servers:
@@ -254,8 +257,9 @@ class System:
 
     def private_state(self) -> dict[str, Any]:
         """Return what other commands of the runner need to know, tokens included."""
+        missed = self.topology.missed_by(unit.app.app_id for unit in self.units)
         own = {"tokens": report.tokens(self.units), "infra_only": self.plan.infra_only}
-        return self.report() | own
+        return self.report() | own | {"missed": missed}
 
 
 async def _every(events: Iterable[asyncio.Event]) -> None:

@@ -12,7 +12,7 @@ _DAPR = re.compile(r'^time="[^"]*" level=(\w+) msg="((?:[^"\\]|\\.)*)"')
 _NATS = re.compile(r"^\[\d+\] \S+ \S+ \[(\w+)\] (.*)")
 _QUIET = {"debug", "info", "INF", "DBG"}
 _MESSAGE = ("message", "msg", "event")
-_DULL = {"time", "timestamp", "ts", "level", "service", "trace_id", "span_id", *_MESSAGE}
+_DULL = {"time", "level", "service", "logger", "color_message", "trace_id", "span_id", *_MESSAGE}
 
 
 class Terminal:

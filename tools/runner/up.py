@@ -97,9 +97,7 @@ async def _started(system: System, stop: asyncio.Event) -> bool:
 def _tell(system: System, path: Path) -> None:
     state = system.private_state() | {"control": str(path), "runner_pid": os.getpid()}
     write_private(system.plan.run.state, json.dumps(state, indent=2))
-    print_report(system.report())
-    for name, needs in system.missed().items():
-        print(f"note: {name} calls {', '.join(needs)}, left out of this start")
+    print_report(state)
     sys.stdout.flush()
 
 

@@ -25,6 +25,8 @@ def print_report(report: dict[str, Any]) -> None:
     console.print(table)
     if report.get("gateway"):
         console.print(f"Microgram is at [bold]{report['gateway']}[/bold] ({report['components']})")
+    for name, needs in report.get("missed", {}).items():
+        console.print(f"note: {name} calls {', '.join(needs)}, left out of this start")
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

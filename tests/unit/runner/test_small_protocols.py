@@ -1,0 +1,109 @@
+"""The few words of HTTP and NATS that the runner speaks, against servers of a few lines."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tools.runner.http import http_probe, request, tcp_probe
+from tools.runner.jetstream import stream_config
+from tools.runner.nats import Nats
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def serving(talk: Talk) -> AsyncIterator[int]:
+    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await talk(reader, writer)
+        finally:
+            writer.close()
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(served, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+def answering(text: str) -> Talk:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(text.encode())
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+    ],
+)
+async def test_an_answer_is_read_whole_or_in_chunks(text: str) -> None:
+    async with serving(answering(text)) as port:
+        assert await request(port, "/x") == (200, b"hello")
+
+
+@pytest.mark.parametrize(("status", "content"), [("200 OK", True), ("503 Not yet", False)])
+async def test_a_probe_is_content_with_success_only(status: str, content: bool) -> None:
+    async with serving(answering(f"HTTP/1.1 {status}\r\n\r\n")) as port:
+        assert await http_probe(port, "/readyz")() is content
+        assert await tcp_probe(port)() is True
+
+
+async def test_a_probe_of_nobody_is_not_content() -> None:
+    async with serving(answering("")) as port:
+        pass
+    assert await http_probe(port, "/readyz")() is False
+    assert await tcp_probe(port)() is False
+
+
+async def test_a_probe_of_something_else_is_not_content() -> None:
+    async with serving(answering("SSH-2.0\r\n")) as port:
+        assert await http_probe(port, "/readyz")() is False
+
+
+async def nats_talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Let `secret` in, and answer every request with its own subject and payload."""
+    writer.write(b"INFO {}\r\n")
+    options = json.loads((await reader.readline()).split(b" ", 1)[1])
+    await reader.readline()
+    if options["pass"] != "secret":
+        writer.write(b"-ERR 'Authorization Violation'\r\n")
+        return
+    writer.write(b"PONG\r\nPING\r\n")
+    while line := await reader.readline():
+        words = line.decode().split()
+        if words[0] == "PUB":
+            payload = (await reader.readexactly(int(words[-1]) + 2))[:-2]
+            answer = json.dumps({"subject": words[1], "got": json.loads(payload)}).encode()
+            writer.write(f"MSG {words[2]} 1 {len(answer)}\r\n".encode() + answer + b"\r\n")
+
+
+async def test_a_request_is_matched_with_its_answer() -> None:
+    async with serving(nats_talk) as port:
+        client = await Nats.connect(port, "user", "secret")
+        reading = asyncio.create_task(client.run())
+        answers = await asyncio.gather(*(client.request("api.x", {"n": n}) for n in range(5)))
+        assert [answer["got"]["n"] for answer in answers] == list(range(5))
+        await client.close()
+        await asyncio.gather(reading, return_exceptions=True)
+
+
+async def test_a_wrong_password_is_refused() -> None:
+    async with serving(nats_talk) as port:
+        with pytest.raises(ConnectionError, match="Authorization"):
+            await Nats.connect(port, "user", "wrong")
+
+
+def test_a_stream_holds_one_topic_on_disk_within_bounds() -> None:
+    config = stream_config("posts.made")
+    assert config["name"] == "posts_made"
+    assert config["subjects"] == ["posts.made"]
+    assert config["storage"] == "file"
+    assert config["max_bytes"] > 0
+    assert config["max_age"] > 0
