@@ -8,13 +8,14 @@ in the address is there too, since some clients write it there; the body wins.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
 from fastapi import Request
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from services.chassis.errors import Failure, Invalid, TooLarge, from_status
@@ -32,6 +33,9 @@ _FALSE = frozenset({"0", "false", "f", "off", "no", ""})
 
 class Said(dict[str, Any]):
     """What a request says. Every accessor raises `Invalid` for a value of another type."""
+
+    form: FormData | None = None
+    """The multipart form it came from, whose files are open."""
 
     def text(self, name: str) -> str | None:
         """Words; numbers are taken as they are written. `None` where nothing is said."""
@@ -106,8 +110,22 @@ class Said(dict[str, Any]):
         return value
 
 
+@asynccontextmanager
+async def uploaded(request: Request, files: int) -> AsyncIterator[Said]:
+    """All that a request says, with at most so many pictures among it, which are closed at the end.
+
+    Raises as `said` does.
+    """
+    body = await said(request, files)
+    try:
+        yield body
+    finally:
+        if body.form is not None:
+            await body.form.close()
+
+
 async def said(request: Request, files: int = 0) -> Said:
-    """All that a request says. With `files`, that many pictures may be among it.
+    """All that a request says. For pictures use `uploaded`.
 
     Raises `TooLarge` as soon as that is known, 400 for what cannot be read, else `Invalid`.
     """
@@ -118,7 +136,8 @@ async def said(request: Request, files: int = 0) -> Said:
     spoken = gather(request.query_params.multi_items())
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        spoken.update(await _multipart(request, bound, files))
+        spoken.form = await _multipart(request, bound, files)
+        spoken.update(gather(spoken.form.multi_items()))
         return spoken
     raw = b"".join([chunk async for chunk in _bounded(request, min(bound, BODY_BYTES))])
     if not raw.strip():
@@ -202,17 +221,16 @@ def _urlencoded(raw: bytes) -> dict[str, Any]:
     return gather(pairs)
 
 
-async def _multipart(request: Request, bound: int, files: int) -> dict[str, Any]:
+async def _multipart(request: Request, bound: int, files: int) -> FormData:
     parser = MultiPartParser(
-        request.headers, _bounded(request, bound), max_files=max(1, files) + 1, max_fields=_FIELDS
+        request.headers, _bounded(request, bound), max_files=files, max_fields=_FIELDS
     )
     try:
-        form = await parser.parse()
+        return await parser.parse()
     except MultiPartException as error:
         raise from_status(400, f"The form cannot be read: {error.message}") from error
     except KeyError as error:
         raise from_status(400, "The form says no boundary.") from error
-    return gather(form.multi_items())
 
 
 async def _bounded(request: Request, bound: int) -> AsyncGenerator[bytes, None]:

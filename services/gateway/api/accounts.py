@@ -13,7 +13,7 @@ from services.contracts.accounts import Account, Relationship
 from services.contracts.logins import Token
 from services.gateway import paging
 from services.gateway.api.media import portrait
-from services.gateway.bodies import Said, said
+from services.gateway.bodies import Said, said, uploaded
 from services.gateway.desk import Desk, answer, numeric
 from services.gateway.documents import FILE, gives, lists, takes
 from services.gateway.entities import apps, people
@@ -94,7 +94,8 @@ def _own(desk: Desk) -> APIRouter:
     )
     async def update_credentials(request: Request, caller: Writing) -> JSON:
         """Change parts of one's own profile."""
-        return await _change(desk, caller, _changes(await said(request, files=2)))
+        async with uploaded(request, files=2) as body:
+            return await _change(desk, caller, _changes(body))
 
     @router.delete("/profile/{kind}", responses=gives(description="A CredentialAccount."))
     async def remove_portrait(kind: str, caller: Writing) -> JSON:

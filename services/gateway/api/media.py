@@ -17,7 +17,7 @@ from services.chassis.errors import Invalid, NotFound, TooLarge
 from services.chassis.identity import Caller, signed_in
 from services.contracts import limits
 from services.contracts.posts import Attachment
-from services.gateway.bodies import Said, said
+from services.gateway.bodies import Said, uploaded
 from services.gateway.desk import Desk, numeric
 from services.gateway.documents import FILE, gives, takes
 from services.gateway.entities import posts
@@ -49,11 +49,11 @@ def create_router(desk: Desk) -> APIRouter:
     @router.post("/api/v2/media", openapi_extra=form, responses=picture)
     async def upload(request: Request, caller: Writing) -> JSON:
         """Upload a picture of at most 16 MiB: JPEG, PNG, GIF, WebP or HEIC."""
-        body = await said(request, files=1)
-        file = body.upload("file")
-        if file is None:
-            raise Invalid("Validation failed: File can't be blank")
-        row = await _keep(desk, caller, file, body)
+        async with uploaded(request, files=2) as body:
+            file = body.upload("file")
+            if file is None:
+                raise Invalid("Validation failed: File can't be blank")
+            row = await _keep(desk, caller, file, body)
         return JSON(posts.attachment(Attachment.model_validate(row), desk.at))
 
     @router.get("/api/v1/media/{id}", responses=picture)
@@ -69,7 +69,8 @@ def create_router(desk: Desk) -> APIRouter:
     )
     async def describe(request: Request, id: Id, caller: Writing) -> JSON:
         """Say what a picture shows, and where its middle is."""
-        row = await describe_picture(desk, caller, id, await said(request, files=1))
+        async with uploaded(request, files=1) as body:
+            row = await describe_picture(desk, caller, id, body)
         return JSON(posts.attachment(Attachment.model_validate(row), desk.at))
 
     @router.get("/media/{name}", responses=gives(description="The picture.", media="image/*"))
@@ -132,8 +133,7 @@ async def _keep(desk: Desk, caller: Caller, file: UploadFile, body: Said) -> Any
         params["focus"] = f"{point[0]},{point[1]}"
     row = await _send(desk, caller, "attachments", file, params)
     if is_long:
-        said = Said(description=description)
-        return await describe_picture(desk, caller, row["id"], said)
+        return await describe_picture(desk, caller, row["id"], Said(description=description))
     return row
 
 

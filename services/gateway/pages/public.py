@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 from markupsafe import Markup
@@ -35,7 +36,7 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
     async def front() -> Response:
         """A welcome, with the newest pictures; without them where the feed does not answer."""
         try:
-            tiles, _ = await shows.grid("timelines/public", _ON_FRONT, "")
+            tiles, _ = await shows.grid("timelines/public", _ON_FRONT, only_media="true")
         except Failure:
             tiles = []
         rules = [{"text": text, "hint": hint} for text, hint in instances.RULES]
@@ -47,7 +48,7 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
         row = await desk.one_named(username[:40])
         account = Account.model_validate(row)
         path = f"timelines/accounts/{account.profile.id}"
-        tiles, older = await shows.grid(path, _ON_PROFILE, max_id)
+        tiles, older = await shows.grid(path, _ON_PROFILE, max_id=max_id)
         shown = shows.person(account)
         return paper.page("profile", store=True, account=shown, tiles=tiles, older=older)
 
@@ -68,7 +69,7 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
         name = normal_tag(tag)
         if not name:
             raise NotFound("This is not a hashtag.")
-        tiles, older = await shows.grid(f"timelines/tags/{name}", _ON_PROFILE, max_id)
+        tiles, older = await shows.grid(f"timelines/tags/{quote(name)}", _ON_PROFILE, max_id=max_id)
         return paper.page("tag", store=True, tag=name, tiles=tiles, older=older)
 
     return router
@@ -111,9 +112,9 @@ class _Shows:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    async def grid(self, path: str, limit: str, max_id: str) -> tuple[list[Any], str]:
+    async def grid(self, path: str, limit: str, **asked: str) -> tuple[list[Any], str]:
         """Tiles of a timeline as strangers see it, and where older ones begin."""
-        params = {"limit": limit} | ({"max_id": max_id} if max_id else {})
+        params = {"limit": limit} | {name: value for name, value in asked.items() if value}
         page = await self._desk.ask("feed", path, params=params)
         tiles = [
             self._tile(PostView.model_validate(view), Account.model_validate(author))

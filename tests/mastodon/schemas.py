@@ -1,0 +1,471 @@
+"""The client API's entities, written down by hand: every field, its type, null only where allowed.
+
+`check("Status", value)` raises AssertionError with the path of the first thing that is wrong.
+Source: <https://docs.joinmastodon.org/entities/>, with the fields of Mastodon 4.3.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urlsplit
+
+Check = Callable[[Any, str], None]
+
+
+def _fail(path: str, what: str, value: Any) -> None:
+    raise AssertionError(f"{path} must be {what}, and is {value!r}")
+
+
+def _of(kind: type, what: str) -> Check:
+    def check(value: Any, path: str) -> None:
+        if type(value) is not kind:
+            _fail(path, what, value)
+
+    return check
+
+
+text = _of(str, "a text")
+flag = _of(bool, "true or false")
+whole = _of(int, "a whole number")
+
+
+def number(value: Any, path: str) -> None:
+    """A number, whole or not."""
+    if type(value) not in (int, float):
+        _fail(path, "a number", value)
+
+
+def count(value: Any, path: str) -> None:
+    """A whole number, not below 0."""
+    whole(value, path)
+    if value < 0:
+        _fail(path, "0 or more", value)
+
+
+def id(value: Any, path: str) -> None:
+    """An id: a text of digits."""
+    text(value, path)
+    if not re.fullmatch(r"\d{1,20}", value):
+        _fail(path, "an id", value)
+
+
+def digits(value: Any, path: str) -> None:
+    """A number, as a text."""
+    text(value, path)
+    if not re.fullmatch(r"-?\d+", value):
+        _fail(path, "a number as a text", value)
+
+
+def url(value: Any, path: str) -> None:
+    """An absolute address."""
+    text(value, path)
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https", "ws", "wss") or not parts.netloc:
+        _fail(path, "an absolute address", value)
+
+
+def time(value: Any, path: str) -> None:
+    """RFC 3339 in UTC with milliseconds and Z."""
+    text(value, path)
+    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", value):
+        _fail(path, "a time with milliseconds and Z", value)
+    datetime.fromisoformat(value)
+
+
+def day(value: Any, path: str) -> None:
+    """A date."""
+    text(value, path)
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        _fail(path, "a date", value)
+    date.fromisoformat(value)
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.wrong: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        allowed = {"a": {"href", "rel", "target", "class"}, "span": {"class"}, "p": set()}
+        if tag not in allowed or not {name for name, _ in attrs} <= allowed[tag]:
+            self.wrong.append(self.get_starttag_text() or tag)
+        for name, value in attrs:
+            if name == "href" and not (value or "").startswith(("http://", "https://")):
+                self.wrong.append(f"href {value}")
+        self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag != "br" or attrs:
+            self.wrong.append(self.get_starttag_text() or tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(f"/{tag}")
+
+    def handle_comment(self, data: str) -> None:
+        self.wrong.append("comment")
+
+    def handle_decl(self, decl: str) -> None:
+        self.wrong.append("declaration")
+
+    def handle_pi(self, data: str) -> None:
+        self.wrong.append("instruction")
+
+
+def html(value: Any, path: str) -> None:
+    """HTML of p, br, span and a alone, well nested, with http links."""
+    text(value, path)
+    tags = _Tags()
+    tags.feed(value)
+    tags.close()
+    if tags.wrong or tags.open:
+        _fail(path, f"clean HTML (see {[*tags.wrong, *tags.open][:3]})", value)
+
+
+def null(value: Any, path: str) -> None:
+    """Nothing."""
+    if value is not None:
+        _fail(path, "null", value)
+
+
+def opt(inner: Check | str) -> Check:
+    """Null, or what is given."""
+
+    def check(value: Any, path: str) -> None:
+        if value is not None:
+            _check(inner, value, path)
+
+    return check
+
+
+def many(inner: Check | str) -> Check:
+    """A list."""
+
+    def check(value: Any, path: str) -> None:
+        if type(value) is not list:
+            _fail(path, "a list", value)
+        for index, item in enumerate(value):
+            _check(inner, item, f"{path}[{index}]")
+
+    return check
+
+
+def one_of(*allowed: str) -> Check:
+    """One of some words."""
+
+    def check(value: Any, path: str) -> None:
+        if value not in allowed:
+            _fail(path, f"one of {allowed}", value)
+
+    return check
+
+
+def shape(**fields: Check | str) -> Check:
+    """An object with exactly these fields; a trailing underscore frees words that Python keeps."""
+    named = {name.rstrip("_"): inner for name, inner in fields.items()}
+
+    def check(value: Any, path: str) -> None:
+        if type(value) is not dict:
+            _fail(path, "an object", value)
+        missing, extra = named.keys() - value.keys(), value.keys() - named.keys()
+        if missing or extra:
+            raise AssertionError(
+                f"{path} lacks {sorted(missing)} and has too much: {sorted(extra)}"
+            )
+        for name, inner in named.items():
+            _check(inner, value[name], f"{path}.{name}")
+
+    return check
+
+
+def also(base: Mapping[str, Check | str], **fields: Check | str) -> Check:
+    """An object with the fields of another, and more."""
+    return shape(**{**base, **fields})
+
+
+VISIBILITY = one_of("public", "unlisted", "private", "direct")
+
+_ACCOUNT: dict[str, Check | str] = {
+    "id": id,
+    "username": text,
+    "acct": text,
+    "display_name": text,
+    "locked": flag,
+    "bot": flag,
+    "discoverable": opt(flag),
+    "indexable": flag,
+    "group": flag,
+    "created_at": time,
+    "note": html,
+    "url": url,
+    "uri": url,
+    "avatar": url,
+    "avatar_static": url,
+    "header": url,
+    "header_static": url,
+    "followers_count": count,
+    "following_count": count,
+    "statuses_count": count,
+    "last_status_at": opt(day),
+    "hide_collections": opt(flag),
+    "noindex": opt(flag),
+    "suspended": flag,
+    "limited": flag,
+    "moved": opt("Account"),
+    "emojis": many("CustomEmoji"),
+    "roles": many("Role"),
+    "fields": many("Field"),
+}
+
+_STATUS: dict[str, Check | str] = {
+    "id": id,
+    "uri": url,
+    "url": opt(url),
+    "created_at": time,
+    "edited_at": opt(time),
+    "account": "Account",
+    "content": html,
+    "visibility": VISIBILITY,
+    "sensitive": flag,
+    "spoiler_text": text,
+    "language": opt(text),
+    "in_reply_to_id": opt(id),
+    "in_reply_to_account_id": opt(id),
+    "media_attachments": many("MediaAttachment"),
+    "mentions": many(shape(id=id, username=text, acct=text, url=url)),
+    "tags": many(shape(name=text, url=url)),
+    "emojis": many("CustomEmoji"),
+    "application": opt(shape(name=text, website=opt(url))),
+    "reblogs_count": count,
+    "favourites_count": count,
+    "replies_count": count,
+    "favourited": flag,
+    "bookmarked": flag,
+    "reblogged": flag,
+    "muted": flag,
+    "pinned": flag,
+    "reblog": opt("Status"),
+    "poll": null,
+    "card": null,
+    "filtered": many(null),
+}
+
+_APPLICATION: dict[str, Check | str] = {
+    "id": id,
+    "name": text,
+    "website": opt(url),
+    "scopes": many(text),
+    "redirect_uri": text,
+    "redirect_uris": many(text),
+    "vapid_key": text,
+}
+
+_LIMITS: dict[str, Check | str] = {
+    "statuses": shape(
+        max_characters=count, max_media_attachments=count, characters_reserved_per_url=count
+    ),
+    "media_attachments": shape(
+        supported_mime_types=many(text),
+        description_limit=count,
+        image_size_limit=count,
+        image_matrix_limit=count,
+        video_size_limit=count,
+        video_frame_rate_limit=count,
+        video_matrix_limit=count,
+    ),
+    "polls": shape(
+        max_options=count,
+        max_characters_per_option=count,
+        min_expiration=count,
+        max_expiration=count,
+    ),
+}
+
+_SIZE = shape(width=count, height=count, size=text, aspect=number)
+_FAULTS = many(shape(error=text, description=text))
+
+ENTITIES: dict[str, Check] = {
+    "Account": shape(**_ACCOUNT),
+    "CredentialAccount": also(
+        _ACCOUNT,
+        source=shape(
+            privacy=VISIBILITY,
+            sensitive=flag,
+            language=opt(text),
+            note=text,
+            fields=many(shape(name=text, value=text, verified_at=opt(time))),
+            follow_requests_count=count,
+            hide_collections=opt(flag),
+            discoverable=opt(flag),
+            indexable=flag,
+            attribution_domains=many(text),
+        ),
+        role="Role",
+    ),
+    "Application": shape(**_APPLICATION),
+    "CredentialApplication": also(
+        _APPLICATION, client_id=text, client_secret=text, client_secret_expires_at=count
+    ),
+    "Context": shape(ancestors=many("Status"), descendants=many("Status")),
+    "CustomEmoji": shape(
+        shortcode=text, url=url, static_url=url, visible_in_picker=flag, category=opt(text)
+    ),
+    "DeletedStatus": also(_STATUS, text=text),
+    "Field": shape(name=text, value=html, verified_at=opt(time)),
+    "Instance": shape(
+        domain=text,
+        title=text,
+        version=text,
+        source_url=url,
+        description=text,
+        usage=shape(users=shape(active_month=count)),
+        thumbnail=shape(
+            url=url, blurhash=opt(text), versions=shape(**{"@1x": url}), description=text
+        ),
+        icon=many(shape(src=url, size=text)),
+        languages=many(text),
+        configuration=shape(
+            urls=shape(
+                streaming=url,
+                status=opt(url),
+                about=opt(url),
+                privacy_policy=opt(url),
+                terms_of_service=opt(url),
+            ),
+            vapid=shape(public_key=text),
+            accounts=shape(
+                max_featured_tags=count,
+                max_pinned_statuses=count,
+                max_display_name_length=count,
+                max_note_length=count,
+                max_profile_fields=count,
+                profile_field_name_limit=count,
+                profile_field_value_limit=count,
+            ),
+            translation=shape(enabled=flag),
+            limited_federation=flag,
+            **_LIMITS,
+        ),
+        registrations=shape(
+            enabled=flag,
+            approval_required=flag,
+            reason_required=flag,
+            message=opt(text),
+            min_age=opt(count),
+            url=opt(url),
+        ),
+        api_versions=shape(mastodon=count),
+        contact=shape(email=text, account=opt("Account")),
+        rules=many("Rule"),
+    ),
+    "InstanceV1": shape(
+        uri=text,
+        title=text,
+        short_description=text,
+        description=text,
+        email=text,
+        version=text,
+        urls=shape(streaming_api=url),
+        stats=shape(user_count=count, status_count=count, domain_count=count),
+        thumbnail=opt(url),
+        languages=many(text),
+        registrations=flag,
+        approval_required=flag,
+        invites_enabled=flag,
+        configuration=shape(accounts=shape(max_featured_tags=count), **_LIMITS),
+        contact_account=opt("Account"),
+        rules=many("Rule"),
+    ),
+    "MediaAttachment": shape(
+        id=id,
+        type=one_of("image"),
+        url=url,
+        preview_url=url,
+        remote_url=opt(url),
+        preview_remote_url=opt(url),
+        text_url=opt(url),
+        meta=shape(original=_SIZE, small=_SIZE, focus=shape(x=number, y=number)),
+        description=opt(text),
+        blurhash=text,
+    ),
+    "Preferences": shape(
+        **{
+            "posting:default:visibility": VISIBILITY,
+            "posting:default:sensitive": flag,
+            "posting:default:language": opt(text),
+            "reading:expand:media": one_of("default", "show_all", "hide_all"),
+            "reading:expand:spoilers": flag,
+            "reading:autoplay:gifs": flag,
+        }
+    ),
+    "Relationship": shape(
+        id=id,
+        following=flag,
+        showing_reblogs=flag,
+        notifying=flag,
+        languages=opt(many(text)),
+        followed_by=flag,
+        blocking=flag,
+        blocked_by=flag,
+        muting=flag,
+        muting_notifications=flag,
+        muting_expires_at=opt(time),
+        requested=flag,
+        requested_by=flag,
+        domain_blocking=flag,
+        endorsed=flag,
+        note=text,
+    ),
+    "Role": shape(id=digits, name=text, color=text, permissions=digits, highlighted=flag),
+    "Rule": shape(id=id, text=text, hint=text, translations=shape()),
+    "Search": shape(accounts=many("Account"), statuses=many("Status"), hashtags=many("Tag")),
+    "Status": shape(**_STATUS),
+    "StatusEdit": shape(
+        content=html,
+        spoiler_text=text,
+        sensitive=flag,
+        created_at=time,
+        account="Account",
+        poll=null,
+        media_attachments=many("MediaAttachment"),
+        emojis=many("CustomEmoji"),
+    ),
+    "StatusSource": shape(id=id, text=text, spoiler_text=text),
+    "Tag": shape(
+        id=text,
+        name=text,
+        url=url,
+        history=many(shape(day=digits, uses=digits, accounts=digits)),
+        following=flag,
+        featuring=flag,
+    ),
+    "Token": shape(access_token=text, token_type=one_of("Bearer"), scope=text, created_at=count),
+    "Error": shape(error=text),
+    "OAuthError": shape(error=text, error_description=text),
+}
+
+
+def check_validation(value: Any) -> None:
+    """The refusal of a registration: a sentence, and for each field what is wrong with it."""
+    shape(error=text, details=lambda details, path: None)(value, "ValidationError")
+    for name, faults in value["details"].items():
+        _FAULTS(faults, f"ValidationError.details.{name}")
+
+
+def check(entity: str, value: Any) -> None:
+    """Raise AssertionError unless a value is that entity, whole."""
+    ENTITIES[entity](value, entity)
+
+
+def check_all(entity: str, value: Any) -> None:
+    """Raise AssertionError unless a value is a list of that entity."""
+    many(entity)(value, f"[{entity}]")
+
+
+def _check(inner: Check | str, value: Any, path: str) -> None:
+    (ENTITIES[inner] if isinstance(inner, str) else inner)(value, path)

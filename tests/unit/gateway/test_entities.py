@@ -1,0 +1,149 @@
+"""Entities are whole, and rendered once."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import orjson
+import pytest
+
+from services.contracts.accounts import Account, AccountCounts, Profile, ProfileField, Relationship
+from services.contracts.logins import App
+from services.contracts.posts import Attachment, Mention, Post, PostCounts, PostView, Size
+from services.gateway.content import Writer
+from services.gateway.entities import apps, people, posts
+from services.gateway.entities.addresses import Addresses
+from services.gateway.entities.instances import Instances
+from services.gateway.entities.rendered import Rendered
+from services.gateway.settings import GatewaySettings
+from services.gateway.shelf import Shelf
+from tests.mastodon.schemas import check, check_all
+
+SITE = "https://micro.example"
+WHEN = "2026-01-02T03:04:05.678Z"
+at, writer = Addresses(SITE), Writer(SITE)
+
+ADA = Account(
+    profile=Profile(
+        id="114000000000000001",
+        username="ada",
+        display_name="Ada <b>",
+        note="Hi #sea https://a.example",
+        avatar="a.jpg",
+        fields=[ProfileField(name="web", value="https://a.example")],
+        created_at=WHEN,
+    ),
+    counts=AccountCounts(followers=1, following=2, statuses=3, last_status_at="2026-01-02"),
+)
+BARE = Account(profile=Profile(id="114000000000000002", username="bob", created_at=WHEN))
+PICTURE = Attachment(
+    id="114000000000000003",
+    owner=ADA.profile.id,
+    mime="image/jpeg",
+    original="o.jpg",
+    small="s.jpg",
+    original_size=Size(width=4, height=3),
+    small_size=Size(width=4, height=3),
+    blurhash="LEHV",
+)
+POST = Post(
+    id="114000000000000004",
+    author=ADA.profile.id,
+    text="Low tide #sea @bob",
+    tags=["sea"],
+    mentions=[Mention(id=BARE.profile.id, username="bob")],
+    attachments=[PICTURE],
+    application="toot",
+    created_at=WHEN,
+)
+VIEW = PostView(post=POST, counts=PostCounts(favourites=1), favourited=True)
+
+
+def rendered(room: int = 1 << 20) -> Rendered:
+    return Rendered(at, writer, room)
+
+
+@pytest.mark.parametrize("account", [ADA, BARE])
+def test_accounts_are_whole(account: Account) -> None:
+    check("Account", people.account(account, at, writer))
+    check("CredentialAccount", people.credential_account(account, at, writer))
+    check("Preferences", people.preferences(account))
+
+
+def test_a_default_picture_is_shown_where_there_is_none() -> None:
+    assert people.account(BARE, at, writer)["avatar"] == f"{SITE}/static/avatar.png"
+    assert people.account(ADA, at, writer)["avatar"] == f"{SITE}/media/a.jpg"
+
+
+@pytest.mark.parametrize("view", [VIEW, PostView(post=Post(id="1", author="2", created_at=WHEN))])
+def test_statuses_are_whole(view: PostView) -> None:
+    status = orjson.loads(rendered().status(view.model_dump(), ADA.model_dump()))
+    check("Status", status)
+    assert status["url"] == f"{SITE}/@ada/{view.post.id}"
+
+
+def test_other_entities_are_whole() -> None:
+    check("Relationship", people.relationship(Relationship(id="1")))
+    check("MediaAttachment", posts.attachment(PICTURE, at))
+    check("StatusSource", posts.source(VIEW))
+    app = App(id="1", client_id="c", name="toot", redirect_uris=["x:y"], scopes="read write")
+    check("Application", apps.application(app))
+    check("CredentialApplication", apps.credential_application(app))
+
+
+def test_the_instance_is_whole() -> None:
+    settings = GatewaySettings(app_id="gateway", app_port=1)
+    instances = Instances(settings, at, writer)
+    check("InstanceV1", instances.v1())
+    check("Instance", instances.v2())
+    check_all("Rule", instances.rules())
+
+
+def test_a_hashtag_counts_uses_and_people_by_day() -> None:
+    uses = [("1", WHEN), ("1", WHEN), ("2", WHEN), ("2", "2025-12-31T00:00:00.000Z")]
+    tag = posts.tag("sea", at, uses, date(2026, 1, 3))
+    check("Tag", tag)
+    assert [day["uses"] for day in tag["history"]] == ["0", "3", "0", "1", "0", "0", "0"]
+    assert tag["history"][1]["accounts"] == "2"
+
+
+def test_what_was_rendered_is_used_again_until_it_changes() -> None:
+    keeper = rendered()
+    first = keeper.status(VIEW.model_dump(), ADA.model_dump())
+    assert keeper.status(VIEW.model_dump(), ADA.model_dump()) == first
+    changes: list[tuple[dict[str, Any], str, Any]] = [
+        ({"favourited": False}, "favourited", False),
+        ({"bookmarked": True}, "bookmarked", True),
+        ({"counts": PostCounts(favourites=7)}, "favourites_count", 7),
+        ({"counts": PostCounts(replies=7)}, "replies_count", 7),
+        ({"post": POST.model_copy(update={"language": "de"}), "version": 2}, "language", "de"),
+    ]
+    for change, field, value in changes:
+        view = VIEW.model_copy(update=change).model_dump()
+        assert orjson.loads(keeper.status(view, ADA.model_dump()))[field] == value
+
+
+def test_a_new_follower_shows_beside_posts_that_were_rendered_before() -> None:
+    keeper = rendered()
+    keeper.status(VIEW.model_dump(), ADA.model_dump())
+    counts = ADA.counts.model_copy(update={"followers": 9})
+    author = ADA.model_copy(update={"counts": counts}).model_dump()
+    shown = orjson.loads(keeper.status(VIEW.model_dump(), author))
+    assert shown["account"]["followers_count"] == 9
+
+
+def test_posts_of_people_who_are_gone_are_left_out() -> None:
+    views = [VIEW.model_dump(), VIEW.model_dump()]
+    assert orjson.loads(rendered().statuses(views, {})) == []
+    check_all("Status", orjson.loads(rendered().statuses(views, {POST.author: ADA.model_dump()})))
+
+
+def test_the_shelf_keeps_within_its_bound_and_what_is_asked_for() -> None:
+    shelf = Shelf(10_000)
+    for n in range(100):
+        shelf.put(n, b"x" * 600)
+        shelf.get(0)
+    assert len(shelf) <= 10
+    assert shelf.get(0) is not None
+    assert shelf.get(1) is None

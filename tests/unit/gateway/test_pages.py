@@ -1,0 +1,169 @@
+"""What people see in a browser."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+
+from tests.mastodon.schemas import check
+from tests.unit.gateway.world import CHALLENGE, OOB, PASSWORD, VERIFIER, Place, hidden
+
+FORM = {"login": "ada", "password": PASSWORD, "decision": "allow"}
+
+
+async def asked(place: Place, uri: str = OOB, **more: str) -> tuple[dict[str, str], str]:
+    """An app with a redirect URI, and the address of its login page."""
+    app = await place.app(uri=uri)
+    query = {
+        "response_type": "code",
+        "client_id": app["client_id"],
+        "redirect_uri": uri,
+        "scope": "read write",
+    }
+    return app, "/oauth/authorize?" + urlencode({**query, **more})
+
+
+async def test_somebody_logs_in_and_reads_the_code(place: Place) -> None:
+    await place.person("ada")
+    app, address = await asked(place)
+    page = await place.ask("GET", address)
+    assert "A client" in page.text
+    assert "post, change and delete" in page.text
+    shown = await place.ask("POST", "/oauth/authorize", form={**hidden(page.text), **FORM})
+    code = shown.text.split('name="code" value="')[1].split('"')[0]
+    grant = {
+        "grant_type": "authorization_code",
+        "client_id": app["client_id"],
+        "client_secret": app["client_secret"],
+        "code": code,
+        "redirect_uri": OOB,
+    }
+    check("Token", (await place.ask("POST", "/oauth/token", json=grant)).json())
+    again = await place.ask("POST", "/oauth/token", form=grant)
+    assert (again.status, again.json()["error"]) == (400, "invalid_grant")
+    check("OAuthError", again.json())
+
+
+@pytest.mark.parametrize("uri", ["https://app.example/cb?x=1", "myapp://cb"])
+async def test_somebody_is_sent_back_to_the_app_with_code_and_state(place: Place, uri: str) -> None:
+    await place.person("ada")
+    pkce = {"code_challenge": CHALLENGE, "code_challenge_method": "S256", "state": 'a&b="<'}
+    app, address = await asked(place, uri, **pkce)
+    page = await place.ask("GET", address)
+    policy = page.headers["content-security-policy"]
+    assert policy.endswith("'self' https://app.example" if "https" in uri else "'self' myapp:")
+    back = await place.ask("POST", "/oauth/authorize", form={**hidden(page.text), **FORM})
+    assert back.status == 303
+    assert back.headers["location"].startswith(uri)
+    query = parse_qs(urlsplit(back.headers["location"]).query)
+    assert query["state"] == [pkce["state"]]
+    grant = {
+        "grant_type": "authorization_code",
+        "client_id": app["client_id"],
+        "client_secret": app["client_secret"],
+        "redirect_uri": uri,
+        "code": query["code"][0],
+    }
+    wrong = await place.ask("POST", "/oauth/token", form={**grant, "code_verifier": "x" * 43})
+    assert wrong.json()["error"] == "invalid_grant"
+    good = await place.ask("POST", "/oauth/token", form={**grant, "code_verifier": VERIFIER})
+    assert good.status in (200, 400)  # a wrong verifier may use the code up
+
+
+async def test_a_wrong_password_is_said_beside_the_field(place: Place) -> None:
+    await place.person("ada")
+    _, address = await asked(place)
+    page = await place.ask("GET", address)
+    wrong = {**hidden(page.text), **FORM, "password": "wrong <b>"}
+    again = await place.ask("POST", "/oauth/authorize", form=wrong)
+    assert again.status == 422
+    assert 'aria-describedby="password-error"' in again.text
+    assert "do not match" in again.text
+    assert 'value="ada"' in again.text
+    assert "wrong <b>" not in again.text
+    assert hidden(again.text) == hidden(page.text)
+
+
+async def test_saying_no_is_told_to_the_app(place: Place) -> None:
+    _, address = await asked(place, "myapp://cb", state="s")
+    page = await place.ask("GET", address)
+    back = await place.ask(
+        "POST", "/oauth/authorize", form={**hidden(page.text), "decision": "deny"}
+    )
+    query = parse_qs(urlsplit(back.headers["location"]).query)
+    assert (query["error"], query["state"]) == (["access_denied"], ["s"])
+
+
+@pytest.mark.parametrize("change", [{"redirect_uri": "https://evil.example"}, {"client_id": "x"}])
+async def test_nobody_is_sent_where_the_app_is_not(place: Place, change: dict[str, str]) -> None:
+    await place.person("ada")
+    _, address = await asked(place, "myapp://cb")
+    form = {**hidden((await place.ask("GET", address)).text), **FORM, **change}
+    for refused in (
+        await place.ask("GET", "/oauth/authorize", params=form),
+        await place.ask("POST", "/oauth/authorize", form=form),
+    ):
+        assert refused.status == 400
+        assert "location" not in refused.headers
+        assert "<h1>" in refused.text
+
+
+async def test_somebody_registers_on_the_page_and_goes_on_to_the_app(place: Place) -> None:
+    _, address = await asked(place)
+    form = {"username": "ada", "email": "ada@example.org", "password": "short", "next": address}
+    refused = await place.ask("POST", "/auth/sign_up", form=form)
+    assert refused.status == 422
+    assert "Password is too short" in refused.text
+    assert "They must be accepted" in refused.text
+    assert 'value="ada@example.org"' in refused.text
+    assert "short&" not in refused.text
+    form |= {"password": PASSWORD, "agreement": "1"}
+    welcome = await place.ask("POST", "/auth/sign_up", form=form)
+    assert "Welcome, @ada" in welcome.text
+    assert "Go on and sign in" in welcome.text
+    evil = {**form, "username": "bob", "email": "b@example.org", "next": "https://evil.example"}
+    assert "evil" not in (await place.ask("POST", "/auth/sign_up", form=evil)).text
+
+
+async def test_pages_are_safe(place: Place) -> None:
+    for path in ("/", "/auth/sign_up", "/oauth/authorize", "/@nobody"):
+        page = await place.ask("GET", path)
+        policy = page.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert page.headers["referrer-policy"] == "no-referrer"
+        assert page.headers["x-content-type-options"] == "nosniff"
+        assert page.headers["content-type"].startswith("text/html")
+        assert "<script" not in page.text
+
+
+async def test_profiles_and_public_posts_have_pages_and_others_have_none(place: Place) -> None:
+    ada = await place.person("ada")
+    picture = await ada.upload('A "bridge" <b>')
+    body = {"status": "<i>Low</i> #sea", "media_ids": [picture["id"]]}
+    public = await ada.post("statuses", body)
+    private = await ada.post("statuses", {"status": "secret", "visibility": "private"})
+    await place.world.settle()
+    here = "http://127.0.0.1:8080"
+    for path in ("/@ada", "/@Ada", "/tags/sea", "/", public["url"].removeprefix(here)):
+        page = await place.ask("GET", path)
+        assert page.status == 200, path
+        assert "A &#34;bridge&#34; &lt;b&gt;" in page.text, path
+        assert "secret" not in page.text
+    assert "&lt;i&gt;Low&lt;/i&gt;" in (await place.ask("GET", f"/@ada/{public['id']}")).text
+    assert (await place.ask("GET", f"/@ada/{private['id']}")).status == 404
+    assert (await place.ask("GET", f"/@bob/{public['id']}")).status == 404
+    assert (await place.ask("GET", "/@nobody")).status == 404
+    lasting = await place.ask("GET", public["uri"].removeprefix(here))
+    assert lasting.headers["location"] == public["url"]
+
+
+async def test_default_pictures_and_the_style_are_served(place: Place) -> None:
+    for name in ("avatar.png", "header.png", "thumbnail.png", "icon.png"):
+        shown = await place.ask("GET", f"/static/{name}")
+        assert shown.headers["content-type"] == "image/png"
+        assert shown.body.startswith(b"\x89PNG")
+    assert (await place.ask("GET", "/static/style.css")).status == 200
+    assert (await place.ask("GET", "/favicon.ico")).status == 200
+    assert (await place.ask("GET", "/static/app.py")).status == 404

@@ -1,0 +1,486 @@
+"""The client API, in front of the real services among fakes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+
+from services.chassis.errors import OutcomeUnknown, Unavailable
+from services.gateway.api.empties import NOTHINGS
+from tests.fakes import Response
+from tests.mastodon.schemas import check, check_all, check_validation
+from tests.unit.gateway.world import OOB, PASSWORD, Person, Place, a_place, multipart
+
+
+def next_of(response: Response) -> str:
+    found = requests.utils.parse_header_links(response.headers["link"])
+    assert [link["rel"] for link in found] == ["next", "prev"]
+    return str(found[0]["url"].removeprefix("http://127.0.0.1:8080"))
+
+
+# ── apps and registration ───────────────────────────────────────────────────────────────────────
+
+
+async def test_an_app_gets_its_secret_once_and_a_token_tells_which_app_it_is(place: Place) -> None:
+    app = await place.app("read")
+    check("CredentialApplication", app)
+    shown = await place.ask("GET", "/api/v1/apps/verify_credentials", await place.app_token(app))
+    check("Application", shown.json())
+    assert shown.json()["name"] == "A client"
+
+
+async def test_redirect_uris_come_as_a_list_or_as_lines(place: Place) -> None:
+    for uris in (["a.b:/c", OOB], f"a.b:/c\n{OOB}"):
+        form = {"client_name": "x", "redirect_uris": uris}
+        made = await place.ask("POST", "/api/v1/apps", json=form)
+        assert made.json()["redirect_uris"] == ["a.b:/c", OOB]
+
+
+async def test_somebody_registers_through_an_app(place: Place) -> None:
+    token = await place.app_token(await place.app())
+    form = {"username": "ada", "email": "ada@example.org", "password": PASSWORD}
+    made = await place.ask("POST", "/api/v1/accounts", token, form={**form, "agreement": "true"})
+    check("Token", made.json())
+    again = await place.ask("POST", "/api/v1/accounts", token, json={**form, "agreement": True})
+    assert again.status == 422
+    check_validation(again.json())
+    assert again.json()["details"]["username"][0]["error"] == "ERR_TAKEN"
+    anonymous = await place.ask("POST", "/api/v1/accounts", json=form)
+    assert anonymous.status == 401
+    check("Error", anonymous.json())
+
+
+# ── people ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_profile_is_changed_in_parts(place: Place) -> None:
+    ada = await place.person("ada")
+    fields = {
+        "display_name": "Ada",
+        "note": "#sea",
+        "locked": "1",
+        "fields_attributes[0][name]": "web",
+        "fields_attributes[0][value]": "https://a.example",
+        "source[privacy]": "private",
+    }
+    content = multipart(fields, {"avatar": b"\xff\xd8\xff"})
+    changed = await ada.ask("PATCH", "/api/v1/accounts/update_credentials", **content)
+    check("CredentialAccount", changed.json())
+    await ada.ask("PATCH", "/api/v1/accounts/update_credentials", json={"bot": True})
+    me = await ada.get("accounts/verify_credentials")
+    assert (me["display_name"], me["locked"], me["bot"]) == ("Ada", True, True)
+    assert me["source"]["privacy"] == "private"
+    assert me["source"]["fields"][0]["value"] == "https://a.example"
+    assert "/media/" in me["avatar"]
+    assert "/static/" in me["header"]
+    preferences = await ada.get("preferences")
+    check("Preferences", preferences)
+    assert preferences["posting:default:visibility"] == "private"
+    await ada.ask("DELETE", "/api/v1/profile/avatar")
+    assert "/static/" in (await ada.get("accounts/verify_credentials"))["avatar"]
+
+
+async def test_people_are_found(place: Place) -> None:
+    ada, bob = await place.person("ada"), await place.person("bob")
+    for path in ("accounts/lookup?acct=bob", "accounts/lookup?acct=@bob@127.0.0.1:8080"):
+        found = await ada.get(path)
+        check("Account", found)
+        assert found["id"] == bob.id
+    assert (await ada.ask("GET", "/api/v1/accounts/lookup?acct=nobody")).status == 404
+    assert (
+        await ada.ask("GET", "/api/v1/accounts/lookup?acct=bob@elsewhere.example")
+    ).status == 404
+    assert [one["acct"] for one in await ada.get("accounts/search?q=bo")] == ["bob"]
+    for typed in ("bob", "@bob", "http://127.0.0.1:8080/@bob", "bob@127.0.0.1:8080"):
+        response = await ada.ask("GET", "/api/v2/search", params={"q": typed, "resolve": "1"})
+        check("Search", response.json())
+        assert [one["id"] for one in response.json()["accounts"]] == [bob.id], typed
+    both = await ada.get(f"accounts?id[]={ada.id}&id[]={bob.id}")
+    check_all("Account", both)
+    assert [one["id"] for one in both] == [ada.id, bob.id]
+
+
+async def test_how_one_stands_to_others(place: Place) -> None:
+    ada, bob = await place.person("ada"), await place.person("bob")
+    for verb, field, value in (
+        ("follow", "following", True),
+        ("mute", "muting", True),
+        ("unmute", "muting", False),
+        ("block", "blocking", True),
+        ("unblock", "blocking", False),
+        ("follow", "following", True),
+        ("unfollow", "following", False),
+    ):
+        standing = await ada.post(f"accounts/{bob.id}/{verb}")
+        check("Relationship", standing)
+        assert standing[field] is value, verb
+    noted = await ada.ask("POST", f"/api/v1/accounts/{bob.id}/note", form={"comment": "a friend"})
+    assert noted.json()["note"] == "a friend"
+    rows = await ada.get(f"accounts/relationships?id[]={bob.id}&id[]={ada.id}")
+    check_all("Relationship", rows)
+    assert await ada.get("accounts/relationships") == []
+    muted = await ada.ask(
+        "POST", f"/api/v1/accounts/{bob.id}/mute", form={"notifications": "0", "duration": "60"}
+    )
+    assert muted.json()["muting_notifications"] is False
+
+
+async def test_lists_of_people_lead_on(place: Place) -> None:
+    ada = await place.person("ada")
+    people = [await place.person(name) for name in ("bob", "cyd", "dan")]
+    for person in people:
+        await person.post(f"accounts/{ada.id}/follow")
+    await place.world.settle()
+    path, seen = f"/api/v1/accounts/{ada.id}/followers?limit=2", []
+    for _ in range(2):
+        response = await ada.ask("GET", path)
+        check_all("Account", response.json())
+        seen += [one["acct"] for one in response.json()]
+        path = next_of(response)
+    assert seen == ["dan", "cyd", "bob"]
+    end = await ada.ask("GET", path)
+    assert end.json() == []
+    assert "link" not in end.headers
+
+
+async def test_a_locked_account_answers_requests(place: Place) -> None:
+    ada, bob = await place.person("ada"), await place.person("bob")
+    await ada.ask("PATCH", "/api/v1/accounts/update_credentials", form={"locked": "true"})
+    assert (await bob.post(f"accounts/{ada.id}/follow"))["requested"] is True
+    await place.world.settle()
+    assert [one["acct"] for one in await ada.get("follow_requests")] == ["bob"]
+    check("Relationship", await ada.post(f"follow_requests/{bob.id}/authorize"))
+    assert (await bob.get(f"accounts/relationships?id[]={ada.id}"))[0]["following"] is True
+    refused = await ada.ask("POST", f"/api/v1/follow_requests/{bob.id}/authorize")
+    check("Error", refused.json()) if refused.status >= 400 else None
+
+
+# ── pictures ────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_picture_is_uploaded_described_and_shown(place: Place) -> None:
+    ada = await place.person("ada")
+    picture = await ada.upload("A bridge. " * 100)
+    check("MediaAttachment", picture)
+    assert picture["description"].startswith("A bridge")
+    form = {"description": "A bridge", "focus": "0.5,-0.25"}
+    changed = await ada.ask("PUT", f"/api/v1/media/{picture['id']}", form=form)
+    check("MediaAttachment", changed.json())
+    assert changed.json()["meta"]["focus"] == {"x": 0.5, "y": -0.25}
+    assert (await ada.get(f"media/{picture['id']}"))["description"] == "A bridge"
+    path = picture["url"].removeprefix("http://127.0.0.1:8080")
+    shown = await place.ask("GET", path)
+    assert (shown.status, shown.headers["content-type"]) == (200, "image/jpeg")
+    assert "immutable" in shown.headers["cache-control"]
+    known = {"if-none-match": shown.headers["etag"]}
+    assert (await place.ask("GET", path, headers=known)).status == 304
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (multipart({}, {"file": b"not a picture"}), 422),
+        (multipart({}, {"file": b""}), 422),
+        (multipart({"description": "x"}, {}), 422),
+        (multipart({"focus": "2,0"}, {"file": b"\xff\xd8\xff"}), 422),
+        (multipart({"description": "x" * 1501}, {"file": b"\xff\xd8\xff"}), 422),
+        (multipart({}, {"file": b"\xff\xd8\xff" + b"x" * 16 * 1024 * 1024}), 413),
+        ({"json": {"file": "x"}}, 422),
+    ],
+    ids=["lie", "empty", "missing", "focus", "description", "large", "json"],
+)
+async def test_what_is_no_good_picture_is_refused(
+    place: Place, content: dict[str, Any], status: int
+) -> None:
+    ada = await place.person("ada")
+    refused = await ada.ask("POST", "/api/v2/media", **content)
+    assert refused.status == status, refused.text
+    check("Error", refused.json())
+
+
+@pytest.mark.parametrize("name", ["..%2Fx", "%2e%2e", ".env", "a%00b", "a/../b", "x" * 200])
+async def test_tricks_in_the_name_of_a_picture_find_nothing(place: Place, name: str) -> None:
+    assert (await place.ask("GET", f"/media/{name}")).status == 404
+
+
+# ── posts ───────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_post_is_made_changed_and_deleted(place: Place) -> None:
+    ada, bob = await place.person("ada"), await place.person("bob")
+    picture = await ada.upload("A bridge")
+    form = {"status": "Hello @bob #sea", "media_ids[]": picture["id"], "language": "en"}
+    status = (await ada.ask("POST", "/api/v1/statuses", form=form)).json()
+    check("Status", status)
+    assert status["application"]["name"] == "A client"
+    assert [one["acct"] for one in status["mentions"]] == ["bob"]
+    assert status["media_attachments"][0]["description"] == "A bridge"
+    check("Status", await bob.get(f"statuses/{status['id']}"))
+    source = await ada.get(f"statuses/{status['id']}/source")
+    check("StatusSource", source)
+    assert source["text"] == "Hello @bob #sea"
+    edited = await ada.ask("PUT", f"/api/v1/statuses/{status['id']}", json={"status": "Bye"})
+    check("Status", edited.json())
+    assert edited.json()["content"] == "<p>Bye</p>"
+    assert len(edited.json()["media_attachments"]) == 1
+    history = await bob.get(f"statuses/{status['id']}/history")
+    check_all("StatusEdit", history)
+    assert len(history) == 2
+    assert (await bob.ask("DELETE", f"/api/v1/statuses/{status['id']}")).status == 403
+    deleted = await ada.ask("DELETE", f"/api/v1/statuses/{status['id']}", json={})
+    check("DeletedStatus", deleted.json())
+    assert deleted.json()["text"] == "Bye"
+    assert (await ada.ask("GET", f"/api/v1/statuses/{status['id']}")).status == 404
+
+
+async def test_the_same_key_gives_the_same_post(place: Place) -> None:
+    ada = await place.person("ada")
+    posts = [
+        await ada.ask(
+            "POST", "/api/v1/statuses", json={"status": "x"}, headers={"idempotency-key": "k"}
+        )
+        for _ in range(2)
+    ]
+    assert posts[0].json()["id"] == posts[1].json()["id"]
+
+
+async def test_a_reply_stands_in_the_context(place: Place) -> None:
+    ada, bob = await place.person("ada"), await place.person("bob")
+    post = await ada.post("statuses", {"status": "x"})
+    reply = await bob.post("statuses", {"status": "@ada y", "in_reply_to_id": post["id"]})
+    assert reply["in_reply_to_account_id"] == ada.id
+    await place.world.settle()
+    context = await ada.get(f"statuses/{post['id']}/context")
+    check("Context", context)
+    assert [one["id"] for one in context["descendants"]] == [reply["id"]]
+    assert [
+        one["id"] for one in (await ada.get(f"statuses/{reply['id']}/context"))["ancestors"]
+    ] == [post["id"]]
+
+
+async def test_posts_are_marked_and_listed(place: Place) -> None:
+    ada, bob = await place.person("ada"), await place.person("bob")
+    post = await ada.post("statuses", {"status": "x"})
+    for verb, field, value in (
+        ("favourite", "favourited", True),
+        ("bookmark", "bookmarked", True),
+    ):
+        marked = await bob.post(f"statuses/{post['id']}/{verb}")
+        check("Status", marked)
+        assert marked[field] is value
+    await place.world.settle()
+    for noun in ("favourites", "bookmarks"):
+        response = await bob.ask("GET", f"/api/v1/{noun}?limit=1")
+        check_all("Status", response.json())
+        assert [one["id"] for one in response.json()] == [post["id"]]
+        assert (await bob.ask("GET", next_of(response))).json() == []
+    likers = await ada.get(f"statuses/{post['id']}/favourited_by")
+    check_all("Account", likers)
+    assert [one["acct"] for one in likers] == ["bob"]
+    assert (await bob.post(f"statuses/{post['id']}/unfavourite"))["favourited"] is False
+    assert (await bob.post(f"statuses/{post['id']}/unbookmark"))["bookmarked"] is False
+    assert await ada.get(f"statuses/{post['id']}/reblogged_by") == []
+
+
+@pytest.mark.parametrize("verb", ["reblog", "unreblog", "pin", "unpin", "mute", "translate"])
+async def test_what_is_not_offered_says_so(place: Place, verb: str) -> None:
+    ada = await place.person("ada")
+    refused = await ada.ask("POST", f"/api/v1/statuses/1/{verb}")
+    assert refused.status == 422
+    check("Error", refused.json())
+    assert "not offered yet" in refused.json()["error"]
+
+
+# ── timelines and search ────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_post_reaches_every_timeline_and_leads_on(place: Place) -> None:
+    ada, bob = await place.person("ada"), await place.person("bob")
+    await bob.post(f"accounts/{ada.id}/follow")
+    ids = [(await ada.post("statuses", {"status": f"{n} #sea"}))["id"] for n in range(3)][::-1]
+    await place.world.settle()
+    for path in (
+        "/api/v1/timelines/home",
+        "/api/v1/timelines/public",
+        "/api/v1/timelines/tag/Sea",
+        f"/api/v1/accounts/{ada.id}/statuses",
+    ):
+        page = await bob.ask("GET", f"{path}?limit=2")
+        check_all("Status", page.json())
+        assert [one["id"] for one in page.json()] == ids[:2], path
+        older = await bob.ask("GET", next_of(page))
+        assert [one["id"] for one in older.json()] == ids[2:], path
+        end = await bob.ask("GET", next_of(older))
+        assert end.json() == []
+        assert "link" not in end.headers
+    pictures = f"/api/v1/accounts/{ada.id}/statuses?only_media=1"
+    assert (await bob.ask("GET", pictures)).json() == []
+
+
+async def test_posts_and_hashtags_are_found(place: Place) -> None:
+    ada = await place.person("ada")
+    post = await ada.post("statuses", {"status": "x #sea"})
+    await place.world.settle()
+    for typed in (post["url"], post["uri"], post["id"]):
+        response = await ada.ask("GET", "/api/v2/search", params={"q": typed})
+        check("Search", response.json())
+        assert [one["id"] for one in response.json()["statuses"]] == [post["id"]], typed
+    for typed in ("#Sea", "sea"):
+        response = await ada.ask("GET", "/api/v2/search", params={"q": typed, "type": "hashtags"})
+        assert [one["name"] for one in response.json()["hashtags"]] == ["sea"]
+        assert response.json()["hashtags"][0]["history"][0]["uses"] == "1"
+    check("Tag", await ada.get("tags/sea"))
+    check("Tag", await ada.get("tags/unused"))
+
+
+# ── the rest ────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_instance_is_told_to_everybody(place: Place) -> None:
+    check("InstanceV1", (await place.ask("GET", "/api/v1/instance/")).json())
+    check("Instance", (await place.ask("GET", "/api/v2/instance")).json())
+    check_all("Rule", (await place.ask("GET", "/api/v1/instance/rules")).json())
+    found = (await place.ask("GET", "/.well-known/nodeinfo")).json()["links"][0]["href"]
+    nodeinfo = await place.ask("GET", found.removeprefix("http://127.0.0.1:8080"))
+    assert nodeinfo.json()["metadata"]["upstream"]["name"] == "mastodon"
+    assert (await place.ask("GET", "/api/v1/streaming/health")).text == "OK"
+    assert (await place.ask("GET", "/ping")).json() == {}
+    activity = (await place.ask("GET", "/api/v1/instance/activity")).json()
+    assert len(activity) == 12
+
+
+async def test_what_stands_for_nothing_yet_is_well_formed(place: Place) -> None:
+    ada = await place.person("ada")
+    for nothing in NOTHINGS:
+        path = nothing.path.replace("{id}", ada.id)
+        if nothing.scope == "push":
+            continue
+        response = await ada.ask(nothing.method, path)
+        assert response.status == (404 if nothing.body is None else 200), path
+        if nothing.body is None:
+            check("Error", response.json())
+        else:
+            assert response.json() == nothing.body
+        if nothing.scope:
+            assert (await place.ask(nothing.method, path)).status == 401, path
+
+
+async def test_a_slash_at_the_end_is_never_a_redirect(place: Place) -> None:
+    ada = await place.person("ada")
+    for path in (
+        "/api/v1/accounts/verify_credentials/",
+        "/api/v1/timelines/home/",
+        "/oauth/authorize/",
+    ):
+        assert (await ada.ask("GET", path)).status in (200, 400)
+
+
+async def test_head_answers_as_get(place: Place) -> None:
+    assert (await place.ask("HEAD", "/")).status == 200
+
+
+async def test_scripts_from_everywhere_may_call(place: Place) -> None:
+    preflight = await place.ask(
+        "OPTIONS", "/api/v1/statuses", headers={"origin": "https://x.example"}
+    )
+    assert preflight.status == 204
+    assert "Idempotency-Key" in preflight.headers["access-control-allow-headers"]
+    answered = await place.ask("GET", "/api/v1/instance")
+    assert answered.headers["access-control-allow-origin"] == "*"
+    assert "Link" in answered.headers["access-control-expose-headers"]
+    page = await place.ask("GET", "/auth/sign_up")
+    assert "access-control-allow-origin" not in page.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/v1/nothing", 404),
+        ("GET", "/api/v1/statuses/1", 404),
+        ("GET", "/api/v1/statuses/x", 404),
+        ("GET", "/api/v1/accounts/99999999999999999999999", 404),
+        ("GET", "/api/v1/timelines/home?limit=x", 422),
+        ("GET", "/api/v1/timelines/home?max_id=x", 422),
+        ("POST", "/api/v1/timelines/home", 405),
+        ("POST", "/api/v1/statuses", 422),
+        ("POST", "/api/v1/statuses/1/favourite", 404),
+        ("POST", "/api/v1/accounts/1/follow", 404),
+        ("GET", "/dapr/subscribe", 401),
+        ("GET", "/deadletters", 401),
+    ],
+)
+async def test_refusals_have_the_shape_that_clients_show(
+    place: Place, method: str, path: str, status: int
+) -> None:
+    ada = await place.person("ada")
+    refused = await ada.ask(method, path)
+    assert refused.status == status, refused.text
+    check("Error", refused.json())
+
+
+async def test_a_token_without_the_scope_is_refused_and_one_with_it_is_enough(place: Place) -> None:
+    ada = await place.person("ada")
+    app = await place.app("write:statuses")
+    app_token = await place.app_token(app)
+    assert (await place.ask("GET", "/api/v1/timelines/home", app_token)).status == 403
+    form = {
+        "client_id": app["client_id"],
+        "redirect_uri": OOB,
+        "scope": "write:statuses",
+        "login": "ada",
+        "password": PASSWORD,
+    }
+    page = await place.ask("POST", "/oauth/authorize", form=form)
+    code = page.text.split('name="code" value="')[1].split('"')[0]
+    grant = {**form, "grant_type": "authorization_code", "code": code}
+    grant["client_secret"] = app["client_secret"]
+    token = (await place.ask("POST", "/oauth/token", form=grant)).json()["access_token"]
+    made = await Person(place, ada.id, "ada", token).post("statuses", {"status": "x"})
+    check("Status", made)
+
+
+async def test_inner_trouble_is_a_503_that_says_when_to_come_back(place: Place) -> None:
+    ada = await place.person("ada")
+    faults = place.gateway.sidecar.faults
+    for trouble, times in (
+        (Unavailable("The feed at 10.0.0.7 is down"), 3),
+        (OutcomeUnknown("?"), 1),
+    ):
+        faults.fail("invoke", about="feed", error=trouble, times=times)
+        refused = await ada.ask("GET", "/api/v1/timelines/home")
+        assert refused.status == 503
+        assert refused.headers["retry-after"]
+        check("Error", refused.json())
+        assert "10.0.0.7" not in refused.text
+
+
+async def test_too_many_requests_are_refused_with_headers() -> None:
+    async with a_place(microgram_limit_user=4, microgram_limit_media=1) as place:
+        ada = await place.person("ada")
+        statuses = [(await ada.ask("GET", "/api/v1/custom_emojis")) for _ in range(5)]
+        assert [one.status for one in statuses][-2:] == [429, 429]
+        last = statuses[-1]
+        assert last.json() == {"error": "Too many requests"}
+        assert last.headers["x-ratelimit-remaining"] == "0"
+        assert last.headers["access-control-allow-origin"] == "*"
+        assert int(last.headers["retry-after"]) > 0
+        assert (await place.ask("GET", "/api/v1/custom_emojis")).status == 200
+        content = multipart({}, {"file": b"\xff\xd8\xff"})
+        first = await ada.ask("POST", "/api/v2/media/", **content)
+        second = await ada.ask("POST", "/api/v1/media", **content)
+        assert (first.status, second.status) == (200, 429)
+
+
+async def test_openapi_knows_every_route_and_invents_no_parameter(place: Place) -> None:
+    told = (await place.ask("GET", "/openapi.json")).json()
+    names = {
+        parameter["name"]
+        for path in told["paths"].values()
+        for operation in path.values()
+        for parameter in operation.get("parameters", ())
+    }
+    assert not names & {"caller", "window", "request", "guard", "_"}
+    for path in ("/api/v1/statuses", "/oauth/token", "/api/v2/media", "/api/v1/accounts"):
+        assert "requestBody" in told["paths"][path]["post"]
