@@ -1,0 +1,101 @@
+"""The client API, as far as loading and checking needs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import aiohttp
+import orjson
+
+_PATIENCE = aiohttp.ClientTimeout(total=30)
+_SCOPES = "read write follow"
+_OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
+
+
+class Refused(Exception):
+    """The system answered something else than was due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is registered."""
+
+    id: str
+    token: str
+
+
+class Client:
+    """Asks, and raises `Refused` for whatever is not a success."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    async def __aenter__(self) -> Client:
+        self._session = aiohttp.ClientSession(
+            base_url=self.url, timeout=_PATIENCE, connector=aiohttp.TCPConnector(limit=0)
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def app_token(self) -> str:
+        """A token of an app of our own, with which people can be registered."""
+        app = await self._post(
+            "/api/v1/apps",
+            client_name="Benchmark",
+            redirect_uris=_OUT_OF_BAND,
+            scopes=_SCOPES,
+        )
+        token = await self._post(
+            "/oauth/token",
+            grant_type="client_credentials",
+            client_id=app["client_id"],
+            client_secret=app["client_secret"],
+            scope=_SCOPES,
+        )
+        return str(token["access_token"])
+
+    async def register(self, username: str, app_token: str) -> Person:
+        """Somebody new."""
+        token = await self._post(
+            "/api/v1/accounts",
+            app_token,
+            username=username,
+            email=f"{username}@example.org",
+            password=f"secret of {username}",
+            agreement="true",
+        )
+        own = await self._call("GET", "/api/v1/accounts/verify_credentials", token["access_token"])
+        return Person(own["id"], token["access_token"])
+
+    async def follow(self, follower: Person, followed: Person) -> None:
+        await self._post(f"/api/v1/accounts/{followed.id}/follow", follower.token)
+
+    async def post(self, author: Person, text: str) -> str:
+        """The id of a new post."""
+        made = await self._post("/api/v1/statuses", author.token, status=text)
+        return str(made["id"])
+
+    async def home(self, reader: Person, limit: int) -> list[str]:
+        """The ids of the posts on somebody's newest home page."""
+        path = f"/api/v1/timelines/home?limit={limit}"
+        return [status["id"] for status in await self._call("GET", path, reader.token)]
+
+    async def _post(self, path: str, token: str = "", **fields: str) -> Any:
+        return await self._call("POST", path, token, fields)
+
+    async def _call(
+        self, method: str, path: str, token: str, fields: dict[str, str] | None = None
+    ) -> Any:
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        async with self._session.request(method, path, data=fields, headers=headers) as response:
+            body = await response.read()
+        if response.status != 200:
+            said = body[:300].decode(errors="replace")
+            raise Refused(f"{method} {path} answered {response.status}: {said}")
+        return orjson.loads(body)

@@ -1,0 +1,65 @@
+"""The load generator, seen from the benchmark."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, cast
+
+import orjson
+
+from bench.kinds import Stage
+
+_LONGEST_LINE = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one stretch of one kind at one number of requests in flight came to."""
+
+    took: list[float]
+    posted: list[tuple[int, str]]
+    errors: int
+    samples: list[str]
+    seconds: float
+    own_cpu: float
+
+
+class Generator:
+    """Runs the worker, and hands cells to it."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    async def __aenter__(self) -> Generator:
+        pipe = asyncio.subprocess.PIPE
+        self._child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bench.worker", stdin=pipe, stdout=pipe, limit=_LONGEST_LINE
+        )
+        self._orders = cast("asyncio.StreamWriter", self._child.stdin)
+        self._answers = cast("asyncio.StreamReader", self._child.stdout)
+        await self._tell(self._stage.to_json())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if self._child.returncode is None:
+            self._child.kill()
+        await self._child.wait()
+
+    async def run(self, kind: str, in_flight: int, seconds: float) -> Cell:
+        """Measure one cell."""
+        await self._tell({"kind": kind, "in_flight": in_flight, "seconds": seconds})
+        line = await self._answers.readline()
+        if not line:
+            raise RuntimeError("The load generator has died.")
+        answer: dict[str, Any] = orjson.loads(line)
+        answer["posted"] = [(author, id) for author, id in answer["posted"]]
+        return Cell(**answer)
+
+    async def _tell(self, what: dict[str, Any]) -> None:
+        self._orders.write(orjson.dumps(what) + b"\n")
+        await self._orders.drain()

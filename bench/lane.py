@@ -1,0 +1,120 @@
+"""One connection with one request in flight: raw HTTP/1.1, callbacks only.
+
+The load generator shares the machine with what it measures. A lane spends about 20 µs on a
+request; an aiohttp client spends 70 to 90.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import cast
+
+import httptools
+
+from bench.requests import Request
+
+Draw = Callable[[], Request]
+
+_KEPT = 20
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of all the lanes of a cell."""
+
+    took: list[float] = field(default_factory=list)
+    """Seconds, one for each request that was answered rightly."""
+    posted: list[tuple[int, str]] = field(default_factory=list)
+    """(author, id of the post)."""
+    errors: int = 0
+    samples: list[str] = field(default_factory=list)
+
+    def fail(self, why: str) -> None:
+        self.errors += 1
+        if len(self.samples) < _KEPT:
+            self.samples.append(why)
+
+
+class Lane(asyncio.Protocol):
+    """Sends a request as soon as the one before is answered, until the clock says stop."""
+
+    def __init__(self, draw: Draw, tally: Tally, ends: float) -> None:
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._draw = draw
+        self._tally = tally
+        self._ends = ends
+        self._body: list[bytes] = []
+        self._parser = httptools.HttpResponseParser(self)
+
+    def start(self) -> None:
+        """Send the first request; the connection is there by now."""
+        self._next()
+
+    # ── asyncio's side ──────────────────────────────────────────────────────────────────────
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._stop(f"not HTTP: {error}")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop(f"the connection was closed: {exc or 'without a word'}")
+
+    # ── httptools' side ─────────────────────────────────────────────────────────────────────
+
+    def on_body(self, body: bytes) -> None:
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        now = perf_counter()
+        body = b"".join(self._body)
+        self._body.clear()
+        request = self._request
+        fault = request.check(self._parser.get_status_code(), body)
+        if fault:
+            self._tally.fail(fault)
+        elif request.then is not None:
+            self._send(request.then(body))
+            return
+        else:
+            self._tally.took.append(now - self._began)
+            if request.author >= 0:
+                self._tally.posted.append((request.author, body[7 : body.index(b'"', 7)].decode()))
+        if now < self._ends:
+            self._next()
+        else:
+            self._stop("")
+
+    # ── parts ───────────────────────────────────────────────────────────────────────────────
+
+    def _next(self) -> None:
+        request = self._draw()
+        self._began = perf_counter()
+        self._send(request)
+
+    def _send(self, request: Request) -> None:
+        self._request = request
+        self._transport.write(request.sent)
+
+    def _stop(self, why: str) -> None:
+        if self.done.done():
+            return
+        if why:
+            self._tally.fail(why)
+        self.done.set_result(None)
+        self._transport.close()
+
+
+async def connect(host: str, port: int, draw: Draw, tally: Tally, seconds: float) -> Lane:
+    """A lane that is connected and will end so many seconds from now."""
+    loop = asyncio.get_running_loop()
+    ends = perf_counter() + seconds
+    _, lane = await loop.create_connection(lambda: Lane(draw, tally, ends), host, port)
+    return lane

@@ -1,0 +1,108 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.kinds import COMPOSE, KINDS, PICTURE
+from bench.system import Wanted
+
+_DESCRIPTION = """\
+Starts a system of its own, fills it with people who follow each other, measures it, and takes it
+down. What each figure means: docs/benchmark.md.
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for."""
+
+    wanted: Wanted
+    edges: Path | None
+    people: int
+    posts: int
+    kinds: tuple[str, ...]
+    in_flight: tuple[int, ...]
+    seconds: float
+    rounds: int
+    fan_outs: int
+    seed: int
+    strict: bool
+    json: Path | None
+
+
+def parse(arguments: list[str]) -> Options:
+    """What is asked for; exits with a message where that is unclear."""
+    given = _parser().parse_args(arguments)
+    kinds = given.kinds or tuple(kind for kind in KINDS if kind != PICTURE)
+    if given.pictures and PICTURE not in kinds:
+        kinds = (*kinds, PICTURE)
+    return Options(
+        wanted=Wanted(given.url, given.running, given.components, given.replicas, given.keep),
+        edges=given.edges,
+        people=given.people,
+        posts=given.posts,
+        kinds=kinds,
+        in_flight=given.in_flight,
+        seconds=given.seconds,
+        rounds=given.rounds,
+        fan_outs=given.fan_outs,
+        seed=given.seed,
+        strict=given.strict,
+        json=given.json,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./tye-like-run.sh bench", description=_DESCRIPTION)
+    graph = parser.add_argument_group("who is there")
+    graph.add_argument("--edges", type=Path, metavar="FILE", help="a graph, `a b` a line")
+    graph.add_argument(
+        "--people", type=_at_least(0), default=200, help="the best connected so many (200; 0: all)"
+    )
+    graph.add_argument("--posts", type=_at_least(1), default=10, help="of each person (10)")
+    graph.add_argument("--seed", type=int, default=1, help="of all that is drawn (1)")
+    what = parser.add_argument_group("what is measured")
+    what.add_argument("--kinds", type=_kinds, metavar="A,B", help=f"of {', '.join(KINDS)}")
+    what.add_argument("--pictures", action="store_true", help=f"{COMPOSE} with a picture too")
+    what.add_argument("--in-flight", type=_numbers, default=(1, 16), metavar="N,M", help="(1,16)")
+    what.add_argument("--seconds", type=float, default=9.0, help="for each cell, in all (9)")
+    what.add_argument("--rounds", type=_at_least(1), default=3, help="turns of each cell (3)")
+    what.add_argument("--fan-outs", type=_at_least(0), default=7, help="posts that are timed (7)")
+    system = parser.add_argument_group("which system")
+    system.add_argument("--components", default="", metavar="NAME", help="the set to start")
+    system.add_argument("--replicas", default="", metavar="A=N", help="more than one of a kind")
+    system.add_argument("--running", type=Path, metavar="DIR", help="one that runs: its run dir")
+    system.add_argument("--url", default="", help="one that runs: its gateway (no costs, then)")
+    system.add_argument("--keep", action="store_true", help="leave the system running afterwards")
+    end = parser.add_argument_group("at the end")
+    end.add_argument("--strict", action="store_true", help="fail where a target is missed")
+    end.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
+    return parser
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"at least {least}, not {text}")
+        return int(text)
+
+    return number
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    numbers = tuple(int(part) for part in text.split(","))
+    if not all(1 <= number <= 1024 for number in numbers):
+        raise argparse.ArgumentTypeError("numbers from 1 to 1024")
+    return numbers
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    kinds = tuple(part.strip() for part in text.split(","))
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)} (of {', '.join(KINDS)})")
+    return kinds

@@ -1,0 +1,91 @@
+"""What a run has come to, as tables and as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bench import report
+from bench.fanout import FanOut
+from bench.figures import Figures, Idle, Target, targets
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All figures of one run."""
+
+    about: Mapping[str, Any]
+    """Which system, which graph, how it was asked."""
+    followers: int
+    """Of the most-followed."""
+    phases: Mapping[str, Mapping[str, float]]
+    rows: Sequence[Figures]
+    idle: Idle
+    memory: Mapping[str, Mapping[str, float]]
+    fan_outs: Sequence[FanOut]
+    wrong_homes: int
+
+    @property
+    def errors(self) -> int:
+        """Requests that failed, and homes that do not show what was acknowledged."""
+        failed = sum(row.errors for row in self.rows)
+        return failed + sum(post.missing for post in self.fan_outs) + self.wrong_homes
+
+    @property
+    def is_on_target(self) -> bool:
+        return all(target.met for target in self._targets())
+
+    def show(self, console: Console) -> None:
+        """Print the tables."""
+        console.print(report.load_table(self.phases))
+        console.print(report.speed_table(self.rows))
+        if self.idle.cores:
+            console.print(report.cost_table(self.rows, self.idle))
+        if self.memory:
+            console.print(report.memory_table(self.memory))
+        if self.fan_outs:
+            console.print(report.fan_out_table(self.fan_outs, self.followers))
+        console.print(report.target_table(self._targets()))
+        report.print_samples(console, self.rows)
+
+    def write(self, path: Path) -> None:
+        """Write everything as JSON."""
+        figures = {
+            "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "machine": _machine(),
+            **self.about,
+            "load": self.phases,
+            "idle": asdict(self.idle),
+            "cells": [asdict(row) for row in self.rows],
+            "memory": self.memory,
+            "fan_out": [asdict(post) for post in self.fan_outs],
+            "wrong_homes": self.wrong_homes,
+            "targets": [asdict(target) for target in self._targets()],
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(figures, indent=2))
+
+    def _targets(self) -> list[Target]:
+        return targets(self.rows, self.fan_outs, self.followers, self.wrong_homes)
+
+
+def _machine() -> dict[str, Any]:
+    model = platform.processor()
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
+    return {
+        "cores": os.cpu_count(),
+        "processor": model,
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }

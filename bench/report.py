@@ -1,0 +1,142 @@
+"""The tables at the end of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from bench.fanout import FanOut
+from bench.figures import Figures, Idle, Target
+from bench.stats import median
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0)
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
+    return table
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A figure as a table shows it; a dash for none."""
+    return "-" if value is None or value != value else f"{value:,.{digits}f}"
+
+
+def speed_table(rows: Sequence[Figures]) -> Table:
+    """What a client sees."""
+    table = _table(
+        "Requests, n in flight",
+        "what",
+        "n",
+        "req/s",
+        "of floor",
+        "p50 ms",
+        "p99 ms",
+        "errors",
+        "state",
+        "digest s",
+        "sustained",
+    )
+    for row, ends in _grouped(rows):
+        table.add_row(
+            row.kind,
+            str(row.in_flight),
+            _rate(row.per_second),
+            number(row.of_floor),
+            number(row.latency.p50, 1),
+            number(row.latency.p99, 1),
+            f"[red]{row.errors}[/red]" if row.errors else "0",
+            number(row.state_calls, 1),
+            number(row.digested_after, 1),
+            _rate(row.sustained),
+            end_section=ends,
+        )
+    return table
+
+
+def cost_table(rows: Sequence[Figures], idle: Idle) -> Table:
+    """What it costs the machine."""
+    kinds = list(idle.cores)
+    share = max((row.generator_share for row in rows), default=0.0)
+    title = (
+        "Processor seconds per 1,000 requests; the load generator is not in «all», and took "
+        f"{share:.0%} of a core at most"
+    )
+    table = _table(title, "what", "n", *kinds, "all", "generator")
+    for row, ends in _grouped(rows):
+        costs = [number(row.cpu.get(kind)) for kind in kinds]
+        table.add_row(
+            row.kind,
+            str(row.in_flight),
+            *costs,
+            number(row.cpu_in_all),
+            number(row.generator_cpu, 3),
+            end_section=ends,
+        )
+    cores = [number(idle.cores[kind], 3) for kind in kinds]
+    table.add_row("rest (cores)", "", *cores, number(sum(idle.cores.values()), 3), "")
+    return table
+
+
+def memory_table(stages: Mapping[str, Mapping[str, float]]) -> Table:
+    """How much memory is resident, by kind of process, at some moments."""
+    kinds = list(next(iter(stages.values())))
+    table = _table("Resident memory, MiB", "when", *kinds, "all")
+    for stage, memory in stages.items():
+        values = [number(memory[kind], 0) for kind in kinds]
+        table.add_row(stage, *values, number(sum(memory.values()), 0))
+    return table
+
+
+def fan_out_table(fan_outs: Sequence[FanOut], followers: int) -> Table:
+    """How long a post takes to all who follow its author."""
+    title = f"A post to {followers} followers, in seconds from its sending ({len(fan_outs)} posts)"
+    table = _table(title, "", "acknowledged", "half", "all (sampled)", "all (each asked)")
+    columns = ("acknowledged", "median", "sampled", "proven")
+    values = [[getattr(post, column) for post in fan_outs] for column in columns]
+    table.add_row("median", *(number(median(column), 3) for column in values))
+    table.add_row("worst", *(number(max(column), 3) for column in values))
+    return table
+
+
+def load_table(phases: Mapping[str, Mapping[str, float]]) -> Table:
+    """How fast the system was filled."""
+    table = _table("Loading", "what", "how many", "seconds", "per second")
+    for phase, seen in phases.items():
+        rate = seen["count"] / seen["seconds"]
+        table.add_row(phase, number(seen["count"], 0), number(seen["seconds"], 1), number(rate, 0))
+    return table
+
+
+def target_table(targets: Sequence[Target]) -> Table:
+    """What had to hold."""
+    table = _table("Targets", "target", "wanted", "figure", "")
+    for target in targets:
+        verdict = "[green]met[/green]" if target.met else "[red]missed[/red]"
+        table.add_row(target.what, target.wanted, target.got, verdict)
+    return table
+
+
+def print_samples(console: Console, rows: Sequence[Figures]) -> None:
+    """What went wrong, in the system's own words."""
+    for row in rows:
+        for sample in row.samples:
+            console.print(
+                f"[red]{row.kind}, {row.in_flight} in flight[/red]: {sample}", markup=True
+            )
+
+
+def _rate(per_second: float | None) -> str:
+    return number(per_second, 1 if per_second is not None and per_second < 100 else 0)
+
+
+def _grouped(rows: Sequence[Figures]) -> list[tuple[Figures, bool]]:
+    """Each row, and whether a group of the same number in flight ends with it."""
+    following = [*rows[1:], None]
+    return [
+        (row, next_row is None or next_row.in_flight != row.in_flight)
+        for row, next_row in zip(rows, following, strict=True)
+    ]

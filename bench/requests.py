@@ -1,0 +1,114 @@
+"""Requests, made before the clock starts, and what a right answer to each looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
+
+import orjson
+
+Check = Callable[[int, bytes], str]
+"""From a status and a body to what is wrong with them; empty if nothing is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Bytes to send, and how to judge the answer."""
+
+    sent: bytes
+    check: Check
+    author: int = -1
+    """Who posts by it; -1 where nobody does."""
+    then: Callable[[bytes], Request] | None = None
+    """What has to follow an answer before the whole is done: the post after its picture."""
+
+
+class Maker:
+    """Makes requests to one address."""
+
+    def __init__(self, url: str) -> None:
+        self._host = urlsplit(url).netloc
+
+    def get(self, path: str, check: Check, token: str = "") -> Request:
+        return Request(self._head("GET", path, token) + b"\r\n", check)
+
+    def post(
+        self,
+        path: str,
+        body: bytes,
+        kind: str,
+        check: Check,
+        token: str,
+        *,
+        author: int = -1,
+        then: Callable[[bytes], Request] | None = None,
+    ) -> Request:
+        head = self._head("POST", path, token)
+        head += f"content-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+        return Request(head + body, check, author, then)
+
+    def _head(self, method: str, path: str, token: str) -> bytes:
+        lines = [f"{method} {path} HTTP/1.1", f"host: {self._host}", "accept: application/json"]
+        if token:
+            lines.append(f"authorization: Bearer {token}")
+        return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+def form(**fields: str) -> bytes:
+    """A body of kind `FORM`."""
+    return urlencode(fields).encode()
+
+
+FORM = "application/x-www-form-urlencoded"
+_STATUS = b'"spoiler_text":'
+_LOOK_CLOSELY_EVERY = 64
+
+
+def is_empty_object(status: int, body: bytes) -> str:
+    """The floor's answer."""
+    return "" if status == 200 and body == b"{}" else refusal(status, body)
+
+
+def is_post(status: int, body: bytes) -> str:
+    """One status."""
+    fine = status == 200 and body.startswith(b'{"id":"') and body.count(_STATUS) == 1
+    return "" if fine else refusal(status, body)
+
+
+def is_picture(status: int, body: bytes) -> str:
+    """One uploaded picture."""
+    fine = status in (200, 202) and body.startswith(b'{"id":"')
+    return "" if fine else refusal(status, body)
+
+
+class IsPage:
+    """A page of statuses, of at least so many; now and then it is parsed and looked at closely."""
+
+    def __init__(self, least: int) -> None:
+        self._least = least
+        self._seen = 0
+
+    def __call__(self, status: int, body: bytes) -> str:
+        if status != 200 or not (body.startswith(b"[{") and body.endswith(b"}]")):
+            return refusal(status, body)
+        count = body.count(_STATUS)
+        if count < self._least:
+            return f"a page of {count} statuses, not of {self._least}"
+        self._seen += 1
+        return "" if self._seen % _LOOK_CLOSELY_EVERY else _fault(body)
+
+
+def _fault(body: bytes) -> str:
+    page = orjson.loads(body)
+    ids = [int(status["id"]) for status in page]
+    if ids != sorted(set(ids), reverse=True):
+        return "a page that is not newest first, each once"
+    if not all(status["account"]["acct"] and status["created_at"] for status in page):
+        return "a page with a status of nobody"
+    return ""
+
+
+def refusal(status: int, body: bytes) -> str:
+    """What an unexpected answer said."""
+    return f"{status} {body[:200].decode(errors='replace')}"

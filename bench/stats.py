@@ -1,0 +1,40 @@
+"""What many latencies come to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """The value that a share of all does not exceed (nearest rank); NaN of nothing."""
+    if not ordered:
+        return math.nan
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle one, or the mean of the middle two; NaN of nothing."""
+    ordered = sorted(values)
+    if not ordered:
+        return math.nan
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+@dataclass(frozen=True)
+class Latency:
+    """In milliseconds."""
+
+    p50: float
+    p90: float
+    p99: float
+    worst: float
+
+    @classmethod
+    def of(cls, milliseconds: Sequence[float]) -> Latency:
+        """Of requests in any order."""
+        ordered = sorted(milliseconds)
+        p50, p90, p99 = (percentile(ordered, share) for share in (0.5, 0.9, 0.99))
+        return cls(p50, p90, p99, ordered[-1] if ordered else math.nan)

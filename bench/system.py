@@ -1,0 +1,142 @@
+"""The system that is measured: one of our own, fresh and for this run only, or one that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import yaml
+
+from bench.counted import FOLDER
+
+REPO = Path(__file__).resolve().parents[1]
+OUTPUT = REPO / ".run" / "bench"
+
+_NO_LIMIT = str(10**9)
+_ENVIRONMENT = {
+    "MICROGRAM_LIMIT_USER": _NO_LIMIT,
+    "MICROGRAM_LIMIT_ADDRESS": _NO_LIMIT,
+    "MICROGRAM_LIMIT_MEDIA": _NO_LIMIT,
+}
+
+
+class NoSystem(Exception):
+    """The system could not be started, or is not there."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to measure: something that runs, or what to start."""
+
+    url: str = ""
+    run_dir: Path | None = None
+    components: str = ""
+    replicas: str = ""
+    keep: bool = False
+
+
+@dataclass
+class System:
+    """Where the system listens and which processes it is made of; empty where that is unknown."""
+
+    wanted: Wanted
+    url: str = ""
+    components: str = ""
+    started_in: float | None = None
+    report: dict[str, Any] = field(default_factory=dict)
+    run_dir: Path | None = None
+
+    async def __aenter__(self) -> System:
+        if self.wanted.url or self.wanted.run_dir:
+            self.run_dir = self.wanted.run_dir
+            if self.run_dir:
+                await self._look()
+            self.url = self.wanted.url or self.report["gateway"]
+            return self
+        self.run_dir = OUTPUT / "system"
+        shutil.rmtree(self.run_dir, ignore_errors=True)
+        await self._start(self.run_dir)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        is_ours = not (self.wanted.url or self.wanted.run_dir)
+        if is_ours and not self.wanted.keep:
+            await self._runner("down", quiet=True)
+
+    @property
+    def counts(self) -> Path | None:
+        """Where the calls to sidecars are counted."""
+        folder = self.run_dir / "counts" if self.run_dir else None
+        return folder if folder and folder.is_dir() else None
+
+    async def _start(self, run_dir: Path) -> None:
+        (run_dir / "counts").mkdir(parents=True)
+        manifest = run_dir / "manifest.yaml"
+        manifest.write_text(yaml.safe_dump(counted_manifest(REPO / "dapr.yaml"), sort_keys=False))
+        options = ["--detach", "--port", "0", "--manifest", str(manifest)]
+        if self.wanted.components:
+            options += ["--components", self.wanted.components]
+        if self.wanted.replicas:
+            options += ["--replicas", self.wanted.replicas]
+        began = time.perf_counter()
+        await self._runner("up", *options)
+        self.started_in = time.perf_counter() - began
+        await self._look()
+        self.url = self.report["gateway"]
+
+    async def _look(self) -> None:
+        self.report = json.loads(await self._runner("ps", "--json"))
+        self.components = self.report.get("components", "")
+        if not self.report.get("gateway"):
+            raise NoSystem(f"No system with a gateway runs in {self.run_dir}.")
+
+    async def _runner(self, verb: str, *options: str, quiet: bool = False) -> str:
+        environment = os.environ | _ENVIRONMENT | {FOLDER: f"{self.run_dir}/counts"}
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tools.runner", "--run-dir", str(self.run_dir), verb, *options),
+            cwd=REPO,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for the benchmark, which takes the system down
+        )
+        output, _ = await child.communicate()
+        if child.returncode and not quiet:
+            raise NoSystem(f"`{verb}` failed:\n{output.decode(errors='replace')}")
+        return output.decode()
+
+
+def counted_manifest(path: Path) -> dict[str, Any]:
+    """The system's manifest, with every service started so that its calls are counted."""
+    manifest: dict[str, Any] = yaml.safe_load(path.read_text())
+    base = path.parent
+    common = manifest.get("common", {})
+    for settings in (common, *manifest["apps"]):
+        for key in ("appDirPath", "configFilePath", "resourcesPath"):
+            if key in settings:
+                settings[key] = str((base / settings[key]).resolve())
+        if "resourcesPaths" in settings:
+            settings["resourcesPaths"] = [
+                str((base / p).resolve()) for p in settings["resourcesPaths"]
+            ]
+    for app in manifest["apps"]:
+        app["command"] = counted_command(app["command"])
+    return manifest
+
+
+def counted_command(command: list[str]) -> list[str]:
+    """`python -m services.feed`, counted; any other command as it is."""
+    python, *rest = command
+    if rest[:1] == ["-m"] and rest[1:2] and rest[1].startswith("services."):
+        return [python, "-m", "bench.counted", *rest[1:]]
+    return command

@@ -1,0 +1,79 @@
+"""What the system's processes have used: processor time and memory, by kind of process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import psutil
+
+GATEWAY, SERVICES, SIDECARS, BROKER, STORE = (
+    "gateway",
+    "services",
+    "sidecars",
+    "broker",
+    "store",
+)
+_STORES = frozenset({"redis", "postgres", "postgresql", "mysql", "etcd"})
+
+
+def kinds_of(report: Mapping[str, Any]) -> dict[str, list[int]]:
+    """Process ids by kind, from what `ps --json` says; kinds that have none are left out."""
+    kinds: dict[str, list[int]] = {}
+    for row in report.get("services", ()):
+        own = GATEWAY if row["app_id"] == "gateway" else SERVICES
+        for kind, pid in ((own, row["pid"]), (SIDECARS, row["sidecar_pid"])):
+            if pid:
+                kinds.setdefault(kind, []).append(pid)
+    for row in report.get("infra", ()):
+        if row["pid"]:
+            kind = STORE if row["service"] in _STORES else BROKER
+            kinds.setdefault(kind, []).append(row["pid"])
+    order = (GATEWAY, SERVICES, SIDECARS, BROKER, STORE)
+    return {kind: kinds[kind] for kind in order if kind in kinds}
+
+
+class Usage:
+    """Reads what the processes of a running system have used so far."""
+
+    def __init__(self, report: Mapping[str, Any]) -> None:
+        self.kinds = kinds_of(report)
+
+    def cpu(self) -> dict[str, float]:
+        """Processor seconds by kind since the start, those of children included."""
+        return {kind: sum(map(_cpu, pids)) for kind, pids in self.kinds.items()}
+
+    def memory(self) -> dict[str, float]:
+        """Resident MiB by kind. Pages that processes share are counted in each."""
+        return {kind: sum(map(_resident, pids)) for kind, pids in self.kinds.items()}
+
+
+def _tree(pid: int) -> Iterator[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        yield process
+        yield from process.children(recursive=True)
+
+
+def _cpu(pid: int) -> float:
+    total = 0.0
+    for process in _tree(pid):
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total += times.user + times.system
+            total += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return total
+
+
+def _resident(pid: int) -> float:
+    total = 0.0
+    for process in _tree(pid):
+        with suppress(psutil.NoSuchProcess):
+            total += process.memory_info().rss / 2**20
+    return total
+
+
+def less(after: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
+    """What came between two readings."""
+    return {kind: after[kind] - before.get(kind, 0.0) for kind in after}

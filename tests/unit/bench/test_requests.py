@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import orjson
+
+from bench.kinds import ACCOUNT, COMPOSE, FLOOR, HOME, MIX, PICTURE, Deck, Stage, make_picture
+from bench.requests import FORM, IsPage, Maker, form, is_empty_object, is_post
+
+STAGE = Stage("http://127.0.0.1:8080", ["t0", "t1"], ["10", "11"], [50, 3], [10, 0], seed=1)
+
+
+def page(*ids: int) -> bytes:
+    return orjson.dumps(
+        [
+            {"id": str(id), "spoiler_text": "", "created_at": "now", "account": {"acct": "ada"}}
+            for id in ids
+        ]
+    )
+
+
+def test_a_get_is_a_whole_request() -> None:
+    request = Maker("http://127.0.0.1:8080").get("/ping", is_empty_object, "secret")
+    assert request.sent == (
+        b"GET /ping HTTP/1.1\r\nhost: 127.0.0.1:8080\r\naccept: application/json\r\n"
+        b"authorization: Bearer secret\r\n\r\n"
+    )
+
+
+def test_a_post_says_how_long_its_body_is() -> None:
+    body = form(status="a & b")
+    sent = Maker("http://h:1").post("/p", body, FORM, is_post, "t").sent
+    assert sent.endswith(b"content-length: %d\r\n\r\nstatus=a+%%26+b" % len(body))
+
+
+def test_only_the_right_answer_to_the_floor_is_right() -> None:
+    assert is_empty_object(200, b"{}") == ""
+    assert is_empty_object(200, b"[]")
+    assert is_empty_object(503, b"{}").startswith("503")
+
+
+def test_a_post_is_told_from_an_error() -> None:
+    assert is_post(200, b'{"id":"1","spoiler_text":""}') == ""
+    assert "gone" in is_post(404, b'{"error":"gone"}')
+
+
+def test_a_page_with_too_little_on_it_is_wrong() -> None:
+    assert IsPage(2)(200, page(3, 2)) == ""
+    assert IsPage(3)(200, page(3, 2)) == "a page of 2 statuses, not of 3"
+    assert IsPage(1)(429, b'{"error":"Too many requests"}').startswith("429")
+
+
+def test_a_page_out_of_order_is_found_sooner_or_later() -> None:
+    check = IsPage(2)
+    assert any(check(200, page(2, 3)) for _ in range(64))
+    assert not any(check(200, page(3, 2)) for _ in range(64))
+
+
+def test_homes_are_asked_for_by_their_owners() -> None:
+    deck = Deck(STAGE)
+    drawn = {deck.draw(HOME)().sent for _ in range(50)}
+    assert len(drawn) == 2
+    assert all(b"GET /api/v1/timelines/home?limit=20 " in sent for sent in drawn)
+
+
+def test_the_floor_needs_no_token() -> None:
+    assert b"authorization" not in Deck(STAGE).draw(FLOOR)().sent
+
+
+def test_the_mix_is_sixty_thirty_ten() -> None:
+    deck = Deck(STAGE)
+    drawn = [deck.draw(MIX)().sent.split(b"\r\n")[0] for _ in range(2000)]
+    shares = [
+        sum(words in line for line in drawn) / len(drawn)
+        for words in (b"/timelines/home", b"/statuses?", b"POST /api/v1/statuses")
+    ]
+    assert all(abs(got - due) < 0.05 for got, due in zip(shares, (0.6, 0.3, 0.1), strict=True))
+
+
+def test_posts_know_their_author_and_differ() -> None:
+    deck = Deck(STAGE)
+    first, second = deck.draw(COMPOSE)(), deck.draw(COMPOSE)()
+    assert first.author in (0, 1)
+    assert first.sent.rpartition(b"\r\n")[2] != second.sent.rpartition(b"\r\n")[2]
+
+
+def test_a_post_follows_its_picture_by_the_same_person() -> None:
+    stage = Stage(**STAGE.to_json() | {"picture": make_picture(64).hex()})
+    upload = Deck(stage).draw(PICTURE)()
+    assert upload.then is not None
+    post = upload.then(b'{"id":"77"}')
+    assert b"media_ids%5B%5D=77" in post.sent
+    token = f"Bearer t{post.author}".encode()
+    assert token in upload.sent
+    assert token in post.sent
+
+
+def test_pages_of_accounts_may_be_as_short_as_their_posts_are_few() -> None:
+    deck = Deck(STAGE)
+    for request in (deck.draw(ACCOUNT)() for _ in range(20)):
+        is_first = b"/accounts/10/" in request.sent
+        assert request.check(200, page(*range(20, 10, -1))) == ""
+        assert bool(request.check(200, page(1))) == is_first

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bench.client import Person
+from bench.counted import BLOCKS, block_of, read_counts
+from bench.homes import Homes
+from bench.options import parse
+from bench.system import REPO, counted_command, counted_manifest
+from bench.usage import Usage, kinds_of, less
+
+REPORT = {
+    "services": [
+        {"app_id": "gateway", "pid": 1, "sidecar_pid": 2},
+        {"app_id": "feed", "pid": 3, "sidecar_pid": 4},
+        {"app_id": "feed", "pid": 5, "sidecar_pid": None},
+    ],
+    "infra": [{"service": "nats", "pid": 6}, {"service": "redis", "pid": None}],
+}
+
+
+def test_processes_are_sorted_by_kind() -> None:
+    assert kinds_of(REPORT) == {
+        "gateway": [1],
+        "services": [3, 5],
+        "sidecars": [2, 4],
+        "broker": [6],
+    }
+
+
+def test_use_is_read_from_living_processes() -> None:
+    report = {"services": [{"app_id": "gateway", "pid": os.getpid(), "sidecar_pid": None}]}
+    usage = Usage(report)
+    assert usage.cpu()["gateway"] > 0
+    assert usage.memory()["gateway"] > 5
+
+
+def test_what_came_between_two_readings() -> None:
+    assert less({"a": 3.0, "b": 2.0}, {"a": 1.0}) == {"a": 2.0, "b": 2.0}
+
+
+def test_every_service_is_counted_and_every_path_is_absolute(tmp_path: Path) -> None:
+    manifest = counted_manifest(REPO / "dapr.yaml")
+    for app in manifest["apps"]:
+        assert app["command"][1:3] == ["-m", "bench.counted"]
+        assert app["command"][3].startswith("services.")
+        assert Path(app["appDirPath"]).is_absolute()
+    assert all(Path(path).is_absolute() for path in manifest["common"]["resourcesPaths"])
+    assert yaml.safe_load(yaml.safe_dump(manifest)) == manifest
+
+
+def test_guests_in_other_languages_are_left_as_they_are() -> None:
+    assert counted_command(["./guest", "-m", "x"]) == ["./guest", "-m", "x"]
+
+
+@pytest.mark.parametrize(
+    ("url", "block"),
+    [
+        ("http://127.0.0.1:3500/v1.0/state/statestore/a", "state"),
+        ("http://127.0.0.1:3500/v1.0/invoke/feed/method/v1.0/state", "invoke"),
+        ("http://127.0.0.1:3500/v1.0/healthz/outbound", "other"),
+        ("http://example.org/", "other"),
+    ],
+)
+def test_calls_are_told_apart_by_their_building_block(url: str, block: str) -> None:
+    assert block_of(url) == block
+
+
+def test_counts_of_all_processes_are_added_up(tmp_path: Path) -> None:
+    one = struct.pack(f"<{len(BLOCKS)}Q", *range(len(BLOCKS)))
+    (tmp_path / "feed.1").write_bytes(one)
+    (tmp_path / "feed.2").write_bytes(one)
+    (tmp_path / "half-made").write_bytes(one[:9])
+    assert read_counts(tmp_path) == {block: 2 * i for i, block in enumerate(BLOCKS)}
+    assert sum(read_counts(tmp_path / "nowhere").values()) == 0
+
+
+def test_a_home_shows_the_newest_of_its_owner_and_of_whom_they_follow() -> None:
+    homes = Homes([Person(str(n), "") for n in range(3)], [[1], [0], []])
+    for author, id in ((0, "9"), (1, "10"), (2, "11"), (1, "8")):
+        homes.posted(author, id)
+    assert homes.expected(0) == ["10", "9", "8"]
+    assert homes.expected(2) == ["11"]
+    assert (homes.total(0), homes.by(1)) == (3, 2)
+
+
+def test_pictures_are_measured_only_where_they_are_asked_for() -> None:
+    assert "picture" not in parse([]).kinds
+    assert "picture" in parse(["--pictures"]).kinds
+    assert parse(["--kinds", "floor,home", "--in-flight", "4"]).in_flight == (4,)
+
+
+@pytest.mark.parametrize("wrong", [["--kinds", "x"], ["--in-flight", "0"], ["--posts", "0"]])
+def test_what_cannot_be_is_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(wrong)
+    assert "usage:" in capsys.readouterr().err
