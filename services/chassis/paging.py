@@ -15,10 +15,14 @@ _DIGITS = 18
 
 
 def normal(id: str) -> str:
-    """An id as a client gives it, in the width that makes ids sort as strings."""
+    """An id as a client gives it, in the width that makes ids sort as strings.
+
+    Of those that are too wide, the highest there is: clients send such bounds for «the newest».
+    """
     if not (id.isascii() and id.isdigit() and len(id) <= 20):
         raise Invalid(f"«{id[:40]}» is not an id.")
-    return id.lstrip("0").rjust(_DIGITS, "0")
+    digits = id.lstrip("0")
+    return digits.rjust(_DIGITS, "0") if len(digits) <= _DIGITS else "9" * _DIGITS
 
 
 @dataclass(frozen=True, slots=True)

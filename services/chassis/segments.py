@@ -26,6 +26,7 @@ first three pages of 20 are always in the head."""
 
 SEGMENT = 60
 _TOGETHER = 50
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +93,28 @@ class Head:
         return Head(kept, spans, total)
 
     def spans_for(self, window: Window) -> list[Span]:
-        """The segments that are sure to complete a window; none for the newest page."""
+        """The segments that are sure to complete a window; none for the newest page.
+
+        Rows that came late are in segments that overlap others, so a segment is left out only if
+        it lies beyond as many rows, of segments wholly within, as are wanted.
+        """
         reach = [s for s in self.spans if self._overlaps(s, window)]
         have = sorted(
             (row[0] for row in self.recent if window.admits(row[0])), reverse=not window.upwards
         )[: window.limit]
-        if window.upwards:
-            reach.sort(key=lambda s: s.low)
-            beyond = [s for s in reach if len(have) < window.limit or s.low < have[-1]]
-        else:
-            beyond = [s for s in reach if len(have) < window.limit or s.high > have[-1]]
+        edge = have[-1] if len(have) == window.limit else ""
+        reach.sort(key=lambda s: s.low if window.upwards else s.high, reverse=not window.upwards)
         chosen: list[Span] = []
         whole = 0
-        for span in beyond:
-            if whole >= window.limit:
+        for span in reach:
+            if edge and (span.low > edge if window.upwards else span.high < edge):
                 break
             chosen.append(span)
-            if window.admits(span.low) and window.admits(span.high):
+            if not edge and window.admits(span.low) and window.admits(span.high):
                 whole += span.count
+                if whole >= window.limit:
+                    ends = [s for s in chosen if window.admits(s.low) and window.admits(s.high)]
+                    edge = max(s.high for s in ends) if window.upwards else min(s.low for s in ends)
         return chosen
 
     def _overlaps(self, span: Span, window: Window) -> bool:
@@ -165,19 +170,30 @@ class SegmentedLists:
 
     async def page(self, id: str, window: Window) -> list[Row]:
         """The rows of a window, newest first. One state call for the newest page, else two."""
-        return await self.read(await self.head(id), window)
+        for _ in range(_TRIES):
+            head = await self.head(id)
+            spans = head.spans_for(window)
+            rows, whole = await self._held(spans)
+            if whole:
+                break
+        return window.cut([*head.recent, *rows])
 
     async def read(self, head: Head, window: Window) -> list[Row]:
-        """As `page`, from a head one has. At most one state call."""
-        spans = head.spans_for(window)
-        segments = await self.segments.get_many([span.name for span in spans]) if spans else {}
-        return window.cut([*head.recent, *(r for s in segments.values() for r in s.rows)])
+        """As `page`, from a head one has. At most one state call.
+
+        Rows of a segment that was written anew since the head was read are missing.
+        """
+        rows, _ = await self._held(head.spans_for(window))
+        return window.cut([*head.recent, *rows])
 
     async def all(self, id: str) -> list[Row]:
         """Every row. For short lists, and for rebuilding."""
-        head = await self.head(id)
-        segments = await self.segments.get_many([span.name for span in head.spans])
-        return newest([*head.recent, *(row for s in segments.values() for row in s.rows)])
+        for _ in range(_TRIES):
+            head = await self.head(id)
+            rows, whole = await self._held(head.spans)
+            if whole:
+                break
+        return newest([*head.recent, *rows])
 
     async def insert(self, id: str, rows: Sequence[Row]) -> Head:
         """Put rows in, each once, however often it is asked for."""
@@ -311,6 +327,14 @@ class SegmentedLists:
         span = Span(secrets.token_hex(8), rows[0][0], rows[-1][0], len(rows))
         await self.segments.update(span.name, lambda _: Segment(list(rows)), fresh=True)
         return span
+
+    async def _held(self, spans: Sequence[Span]) -> tuple[list[Row], bool]:
+        """The rows of some segments, and whether none was written anew since the head was read."""
+        if not spans:
+            return [], True
+        segments = await self.segments.get_many([span.name for span in spans])
+        rows = [row for segment in segments.values() for row in segment.rows]
+        return rows, len(segments) == len(spans)
 
     async def _rows(self, name: str) -> list[Row]:
         segment = await self.segments.get(name)
