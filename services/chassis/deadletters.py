@@ -47,7 +47,16 @@ class DeadLetters:
         id = hashlib.sha256(orjson.dumps([topic, event])).hexdigest()[:16]
         letter = Letter(id, topic, why, timestamp(), event)
         await self._letters.update(id, lambda kept: kept or letter, fresh=True)
-        await self._shelves.update("all", lambda shelf: Shelf([*_without(shelf, id), id][-MOST:]))
+        dropped: list[str] = []
+
+        def shelve(shelf: Shelf | None) -> Shelf:
+            ids = [*_without(shelf, id), id]
+            dropped[:] = ids[:-MOST]
+            return Shelf(ids[-MOST:])
+
+        await self._shelves.update("all", shelve)
+        for old in dropped:
+            await self._letters.delete(old)
 
     async def all(self) -> list[Letter]:
         """Every letter, oldest first. Two state calls."""
