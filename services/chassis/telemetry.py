@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import orjson
 
-_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$")
-_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 @dataclass(slots=True)
@@ -59,10 +59,10 @@ def resume(trace: Trace | None) -> None:
 def begin(headers: Mapping[str, str]) -> Trace:
     """Continue the caller's trace, or start one where its headers carry none that is valid."""
     traceparent = headers.get("traceparent", "")
-    if not _TRACEPARENT.match(traceparent):
+    if not _TRACEPARENT.fullmatch(traceparent):
         traceparent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
     request_id = headers.get("x-request-id", "")
-    if not _REQUEST_ID.match(request_id):
+    if not _REQUEST_ID.fullmatch(request_id):
         request_id = traceparent[3:19]
     trace = Trace(traceparent, headers.get("tracestate", "")[:512], request_id)
     _current.set(trace)
