@@ -46,6 +46,7 @@ from tests.fakes.broker import FakeBroker
 from tests.fakes.faults import Call, Faults
 from tests.fakes.sidecar import APP_TOKEN, FakeSidecar, Network
 from tests.fakes.state import FakeState
+from tests.fakes.waiting import until
 from tests.fakes.world import Running, World
 
 __all__ = [
@@ -61,4 +62,5 @@ __all__ = [
     "Running",
     "World",
     "call",
+    "until",
 ]

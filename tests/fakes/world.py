@@ -73,8 +73,8 @@ class Running:
         await self._world.forget(self)
 
     async def _live(self) -> None:
-        await self._life.enter_async_context(self.app.router.lifespan_context(self.app))
         self._world.network.add(self.name, self.app)
+        await self._life.enter_async_context(self.app.router.lifespan_context(self.app))
         listing = await self.call("GET", "/dapr/subscribe", caller="")
         for subscription in listing.json():
             self._world.broker.subscribe(
@@ -169,8 +169,8 @@ class World:
         running = Running(self, app, app.state.chassis, sidecar)
         if app_id == "auth" and self.auth in self.network:
             self.network.remove("auth", self.auth)
-        await running._live()
         self.running.append(running)
+        await running._live()
         return running
 
     async def forget(self, running: Running) -> None:

@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import jwt
+import pytest
+
+from services.chassis import identity as module
+from services.chassis.errors import Unauthenticated, Unavailable
+from services.chassis.identity import Identity
+from tests.fakes import FakeAuth, FakeSidecar, Network, until
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+
+    class Ahead:
+        time = staticmethod(lambda: time.time() + clock.ahead)
+        monotonic = staticmethod(lambda: time.monotonic() + clock.ahead)
+
+    monkeypatch.setattr(module, "time", Ahead)
+    return clock
+
+
+@pytest.fixture
+def auth() -> FakeAuth:
+    return FakeAuth()
+
+
+@pytest.fixture
+def sidecar(auth: FakeAuth) -> FakeSidecar:
+    network = Network()
+    network.add("auth", auth)
+    return FakeSidecar(network=network)
+
+
+@pytest.fixture
+def identity(sidecar: FakeSidecar) -> Identity:
+    return Identity(sidecar)
+
+
+async def test_a_good_token_says_who_calls(identity: Identity, auth: FakeAuth) -> None:
+    token = auth.token("7", "read write:media", client_id="app", username="ada")
+    caller = await identity.caller(token)
+    assert (caller.user_id, caller.username, caller.client_id) == ("7", "ada", "app")
+    assert caller.token == token
+    assert caller.may("read:statuses")
+    assert caller.may("write:media")
+    assert not caller.may("write:statuses")
+    assert not caller.may("write")
+
+
+async def test_follow_covers_its_old_three(identity: Identity, auth: FakeAuth) -> None:
+    caller = await identity.caller(auth.token("7", "follow"))
+    assert all(caller.may(f"write:{what}") for what in ("follows", "blocks", "mutes"))
+    assert not caller.may("write:media")
+
+
+async def test_a_token_is_verified_once_and_without_asking_again(
+    identity: Identity, auth: FakeAuth, sidecar: FakeSidecar
+) -> None:
+    token = auth.token("7")
+    for _ in range(5):
+        await identity.caller(token)
+    assert sidecar.faults.count("invoke") == 2  # the keys, the revocations
+
+
+async def test_a_token_ends_when_it_expires_also_a_known_one(
+    identity: Identity, auth: FakeAuth, clock: Clock
+) -> None:
+    token = auth.token("7", lasts=100)
+    await identity.caller(token)
+    clock.ahead = 101
+    with pytest.raises(Unauthenticated):
+        await identity.caller(token)
+    with pytest.raises(Unauthenticated):
+        await identity.caller(auth.token("7", lasts=-10))
+
+
+Forge = Callable[[FakeAuth], str]
+
+
+def _altered(auth: FakeAuth) -> str:
+    head, _, signature = auth.token("7").split(".")
+    return ".".join((head, auth.token("8").split(".")[1], signature))
+
+
+def _none(auth: FakeAuth) -> str:
+    claims = jwt.decode(auth.token("7"), options={"verify_signature": False})
+    kid = jwt.get_unverified_header(auth.token("7"))["kid"]
+    return jwt.encode(claims, "", "none", headers={"kid": kid})
+
+
+def _symmetric(auth: FakeAuth) -> str:
+    claims = jwt.decode(auth.token("7"), options={"verify_signature": False})
+    key = auth.jwks()["keys"][0]
+    return jwt.encode(claims, key["x"].ljust(64, "="), "HS256", headers={"kid": key["kid"]})
+
+
+def _stranger(auth: FakeAuth) -> str:
+    """Signed by another key, under the name of the right one."""
+    other = FakeAuth()
+    other._kid, other._keys = auth._kid, {auth._kid: next(iter(other._keys.values()))}
+    return other.token("7")
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        *(_altered, _none, _symmetric, _stranger),
+        lambda _: FakeAuth().token("7"),
+        lambda auth: auth.token("7", iss="somebody"),
+        lambda auth: auth.token("7", jti=None),
+        lambda auth: auth.token("7")[:-4],
+        lambda _: "not a token",
+        lambda _: "",
+    ],
+)
+async def test_a_forged_token_is_refused(identity: Identity, auth: FakeAuth, forge: Forge) -> None:
+    with pytest.raises(Unauthenticated):
+        await identity.caller(forge(auth))
+
+
+async def test_a_new_key_is_fetched_and_old_tokens_stay_good(
+    identity: Identity, auth: FakeAuth, clock: Clock
+) -> None:
+    old = auth.token("7")
+    await identity.caller(old)
+    auth.rotate()
+    clock.ahead = 2
+    assert (await identity.caller(auth.token("8"))).user_id == "8"
+    assert (await identity.caller(old)).user_id == "7"
+
+
+async def test_who_comes_while_keys_are_fetched_is_not_refused(
+    identity: Identity, auth: FakeAuth, clock: Clock, sidecar: FakeSidecar
+) -> None:
+    await identity.caller(auth.token("7"))
+    auth.rotate()
+    clock.ahead = 2
+    sidecar.faults.calls.clear()
+    callers = await asyncio.gather(*(identity.caller(auth.token(str(n))) for n in range(20)))
+    assert [caller.user_id for caller in callers] == [str(n) for n in range(20)]
+    assert sidecar.faults.count("invoke") == 1
+
+
+async def test_made_up_keys_do_not_make_us_ask_each_time(
+    identity: Identity, auth: FakeAuth, sidecar: FakeSidecar
+) -> None:
+    await identity.caller(auth.token("7"))
+    sidecar.faults.calls.clear()
+    for _ in range(20):
+        with pytest.raises(Unauthenticated):
+            await identity.caller(FakeAuth().token("7"))
+    assert sidecar.faults.count("invoke") == 0
+
+
+async def test_a_revoked_token_ends_with_the_next_look_at_the_list(
+    identity: Identity, auth: FakeAuth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FOLLOW", 0.01)
+    token, other = auth.token("7"), auth.token("7")
+    await identity.caller(token)
+    watching = asyncio.ensure_future(identity.watch())
+    auth.revoke(token)
+    async with asyncio.timeout(2):
+        while True:
+            try:
+                await identity.caller(token)
+            except Unauthenticated:
+                break
+            await asyncio.sleep(0.005)
+    assert (await identity.caller(other)).user_id == "7"
+    watching.cancel()
+
+
+async def test_what_was_revoked_before_we_started_is_refused_at_once(
+    identity: Identity, auth: FakeAuth
+) -> None:
+    token = auth.token("7")
+    auth.revoke(token)
+    with pytest.raises(Unauthenticated):
+        await identity.caller(token)
+
+
+def test_a_long_list_is_looked_at_within_the_promised_time() -> None:
+    assert module.FOLLOW * 1.2 + 2.0 < 5
+
+
+async def test_without_auth_what_is_known_stays_in_force_for_a_while(
+    identity: Identity, auth: FakeAuth, sidecar: FakeSidecar, clock: Clock
+) -> None:
+    token = auth.token("7")
+    await identity.caller(token)
+    sidecar.network.remove("auth", auth)
+    clock.ahead = 100
+    assert (await identity.caller(token)).user_id == "7"
+    assert (await identity.caller(auth.token("8"))).user_id == "8"
+    clock.ahead = 200
+    with pytest.raises(Unavailable):
+        await identity.caller(token)
+    sidecar.network.add("auth", auth)
+    assert (await identity.caller(token)).user_id == "7"
+
+
+async def test_an_outage_of_auth_does_not_make_good_tokens_bad(
+    identity: Identity, auth: FakeAuth, sidecar: FakeSidecar, clock: Clock
+) -> None:
+    await identity.caller(auth.token("7"))
+    auth.rotate()
+    clock.ahead = 2
+    sidecar.network.remove("auth", auth)
+    for _ in range(2):  # the second time too, though we looked a moment ago
+        with pytest.raises(Unavailable):
+            await identity.caller(auth.token("8"))
+    sidecar.network.add("auth", auth)
+    assert (await identity.caller(auth.token("8"))).user_id == "8"
+
+
+async def test_a_list_that_makes_no_sense_does_not_end_the_watch(
+    identity: Identity, auth: FakeAuth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FOLLOW", 0.01)
+    real = auth.revocations
+    answers = [{"nonsense": True}]
+    monkeypatch.setattr(
+        auth, "revocations", lambda after: answers.pop() if answers else real(after)
+    )
+    watching = asyncio.ensure_future(identity.watch())
+    token = auth.token("7")
+    auth.revoke(token)
+    async with asyncio.timeout(2):
+        await until(lambda: identity._revoked)
+    watching.cancel()

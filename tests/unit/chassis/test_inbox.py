@@ -1,0 +1,331 @@
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from fastapi import APIRouter, FastAPI
+
+from services.chassis import telemetry
+from services.chassis.app import Service
+from services.chassis.errors import Unavailable
+from services.chassis.inbox import Event, Poison, parse
+from services.chassis.settings import Settings
+from tests.fakes import Running, World
+
+
+@dataclass(frozen=True)
+class Thing:
+    n: int = 0
+
+
+def maker_app(settings: Settings) -> FastAPI:
+    """Tells of things and of others; `POST /things/1` makes the next version of one."""
+    service = Service(settings)
+    router = APIRouter()
+    for kind in ("thing", "other"):
+        outbox = service.outbox(f"{kind}s").tells(kind, f"{kind}.changed")
+        _route(router, service, kind, outbox)
+    return service.create_app(router)
+
+
+def _route(router: APIRouter, service: Service, kind: str, outbox: Any) -> None:
+    things = service.collection(kind, Thing, outbox=outbox)
+
+    @router.post(f"/{kind}s/{{id}}")
+    async def make(id: str) -> Thing | None:
+        return await things.update(id, lambda thing: Thing((thing.n if thing else 0) + 1))
+
+
+class Hearer:
+    """A service that keeps the newest version it has heard of each thing."""
+
+    def __init__(self) -> None:
+        self.heard: list[Event] = []
+        self.traces: list[str] = []
+        self.poison: set[str] = set()
+        self.broken: set[str] = set()
+        self.failing: Counter[str] = Counter()
+
+    def app(self, settings: Settings) -> FastAPI:
+        service = Service(settings)
+        kept = service.collection("kept", dict)
+
+        async def keep(event: Event) -> None:
+            if event.subject in self.poison:
+                raise Poison("cannot be")
+            if event.subject in self.broken:
+                raise KeyError(event.subject)
+            if self.failing[event.subject] > 0:
+                self.failing[event.subject] -= 1
+                raise Unavailable("not now")
+            self.heard.append(event)
+            self.traces.append(telemetry.current().traceparent)
+            await kept.update(
+                f"{event.type}/{event.subject}",
+                lambda known: (
+                    {"version": event.entityversion, **event.data}
+                    if not known or known["version"] < event.entityversion
+                    else None
+                ),
+            )
+
+        for topic in ("things", "others"):
+            service.hear(topic, "maker", keep)
+        return service.create_app()
+
+
+class Pair:
+    """A maker and a hearer, and what each of them knows."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.hearer = Hearer()
+        self.makers: list[Running] = []
+        self.hearers: list[Running] = []
+
+    async def start_maker(self) -> Running:
+        self.makers.append(await self.world.start(maker_app, "maker"))
+        return self.makers[-1]
+
+    async def start_hearer(self) -> Running:
+        self.hearers.append(await self.world.start(self.hearer.app, "hearer"))
+        return self.hearers[-1]
+
+    async def make(self, *ids: str, topic: str = "things") -> None:
+        for n, id in enumerate(ids):
+            maker = self.makers[n % len(self.makers)]
+            assert (await maker.call("POST", f"/{topic}/{id}")).status == 200
+
+    def truth(self) -> dict[str, int]:
+        return self._numbers("maker", "thing:")
+
+    def known(self) -> dict[str, int]:
+        return self._numbers("hearer", "kept:thing.changed/")
+
+    def _numbers(self, app: str, prefix: str) -> dict[str, int]:
+        state = self.world.state(app)
+        found = {key.removeprefix(prefix): state.peek(key)["data"] for key in state.keys(prefix)}
+        return {id: data["n"] for id, data in found.items()}
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[Pair]:
+    async with World() as world:
+        pair = Pair(world)
+        await pair.start_maker()
+        await pair.start_hearer()
+        yield pair
+
+
+def ids(count: int) -> list[str]:
+    return [f"t{n}" for n in range(count)]
+
+
+async def test_what_the_broker_brings_is_handled_with_its_trace(pair: Pair) -> None:
+    await pair.make("a")
+    await pair.world.settle(rounds=0)
+    assert pair.known() == pair.truth() == {"a": 1}
+    assert pair.hearer.traces == [pair.hearer.heard[0].traceparent]
+    assert pair.world.state("maker").peek("thing:a")["change"]["traceparent"] in pair.hearer.traces
+
+
+async def test_what_the_broker_brought_is_not_fetched(pair: Pair) -> None:
+    await pair.make(*ids(20))
+    await pair.world.settle(rounds=5)
+    assert len(pair.hearer.heard) == 20
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_events_may_be_lost_doubled_late_and_in_any_order(pair: Pair, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311
+    world = pair.world
+    world.broker.copies = 2
+    world.broker.loses = lambda _: chance.random() < 0.4
+    for _ in range(4):
+        world.broker.hold()
+        await pair.make(*(chance.choice(ids(30)) for _ in range(40)))
+        world.broker.release(seed)
+        await world.settle(rounds=1)
+    await world.settle()
+    assert pair.known() == pair.truth()
+
+
+async def test_what_a_broker_lost_is_there_after_two_polls(pair: Pair) -> None:
+    pair.world.broker.loses = lambda _: True
+    await pair.make(*ids(200))
+    await pair.world.settle(rounds=1)
+    assert pair.known() == {}
+    await pair.world.settle(rounds=1)
+    assert pair.known() == pair.truth()
+    assert len(pair.known()) == 200
+    calls = pair.hearers[0].sidecar.faults.count("invoke")
+    await pair.world.settle(rounds=2)
+    assert len(pair.hearer.heard) == 200
+    assert pair.hearers[0].sidecar.faults.count("invoke") == calls + 2
+
+
+async def test_a_broker_that_is_started_empty_loses_nothing(pair: Pair) -> None:
+    pair.world.broker.hold()
+    await pair.make(*ids(30))
+    pair.world.broker.forget()
+    await pair.world.settle()
+    assert pair.known() == pair.truth()
+
+
+async def test_a_hearer_that_comes_late_catches_up(pair: Pair) -> None:
+    await pair.hearers[0].stop()
+    await pair.make(*ids(150), *ids(10))
+    await pair.start_hearer()
+    await pair.world.settle()
+    assert pair.known() == pair.truth()
+
+
+async def test_a_hearer_that_starts_again_goes_on_from_its_marks(pair: Pair) -> None:
+    pair.world.broker.loses = lambda _: True
+    await pair.make(*ids(40))
+    await pair.world.settle(rounds=3)
+    await pair.hearers[0].kill()
+    await pair.make("new")
+    pair.hearer.heard.clear()
+    await pair.start_hearer()
+    await pair.world.settle()
+    assert pair.known() == pair.truth()
+    assert [event.subject for event in pair.hearer.heard] == ["new"]
+
+
+async def test_a_hearer_that_dies_between_effect_and_answer_hears_it_again(pair: Pair) -> None:
+    pair.world.broker.loses = lambda _: True
+    pair.hearers[0].sidecar.state.faults.crash("save", about="kept:", nth=5, after=True)
+    await pair.make(*ids(30))
+    await pair.hearers[0].service.inbox.catch_up()
+    dying = asyncio.ensure_future(pair.hearers[0].service.inbox.catch_up())
+    await pair.hearers[0].sidecar.state.faults.dead.wait()
+    await pair.hearers[0].kill()
+    dying.cancel()
+    await pair.start_hearer()
+    await pair.world.settle()
+    assert pair.known() == pair.truth()
+
+
+async def test_makers_that_die_and_start_again_are_heard_to_the_end(pair: Pair) -> None:
+    pair.world.broker.loses = lambda _: True
+    for n in range(3):
+        await pair.make(*ids(10 + n))
+        await pair.makers.pop().kill()
+        await pair.start_maker()
+    # Notes of the dead settle with time; their news can be had at once.
+    await pair.world.settle()
+    assert pair.known() == pair.truth()
+
+
+async def test_two_makers_and_two_hearers_agree(pair: Pair) -> None:
+    await pair.start_maker()
+    await pair.start_hearer()
+    lost = Counter[str]()
+
+    def every_third(event: dict[str, Any]) -> bool:
+        lost["seen"] += 1
+        return lost["seen"] % 3 == 0
+
+    pair.world.broker.loses = every_third
+    for _ in range(5):
+        await pair.make(*ids(20))
+        await pair.world.settle(rounds=1)
+    await pair.world.settle(rounds=3)
+    assert pair.known() == pair.truth()
+    assert set(pair.truth().values()) == {5}
+
+
+async def test_what_fails_for_a_moment_is_tried_again(pair: Pair) -> None:
+    pair.hearer.failing["a"] = 3
+    await pair.make("a", "b")
+    await pair.world.settle(rounds=0)
+    assert pair.known() == pair.truth()
+
+
+async def test_poison_is_buried_whichever_way_it_came_and_holds_up_nothing(pair: Pair) -> None:
+    pair.hearer.poison = {"t3"}
+    pair.world.broker.loses = lambda event: event["subject"] == "t3"
+    await pair.make(*ids(20))
+    await pair.world.settle()
+    pair.world.broker.loses = lambda _: False
+    await pair.make("t3")
+    await pair.world.settle()
+    expected = {id: n for id, n in pair.truth().items() if id != "t3"}
+    assert pair.known() == expected
+    letters = (await pair.hearers[0].call("GET", "/deadletters", caller="hearer")).json()
+    assert [letter["event"]["entityversion"] for letter in letters] == [1, 2]
+    assert {letter["why"] for letter in letters} == {"cannot be"}
+    pair.hearer.poison.clear()
+    replay = await pair.hearers[0].call("POST", "/deadletters/replay", caller="hearer")
+    assert replay.json() == {"replayed": 2, "failed": {}}
+    assert pair.known() == pair.truth()
+
+
+async def test_an_event_that_breaks_its_handler_holds_up_nothing_that_is_fetched(
+    pair: Pair,
+) -> None:
+    pair.hearer.broken = {"t3"}
+    pair.world.broker.loses = lambda _: True
+    await pair.make(*ids(150))
+    await pair.world.settle(rounds=3)
+    assert set(pair.truth()) - set(pair.known()) == {"t3"}
+    letters = (await pair.hearers[0].call("GET", "/deadletters", caller="hearer")).json()
+    assert [letter["event"]["subject"] for letter in letters] == ["t3"]
+
+
+async def test_a_topic_that_cannot_be_handled_now_holds_up_no_other(pair: Pair) -> None:
+    pair.world.broker.loses = lambda _: True
+    pair.hearer.failing["bad"] = 1000
+    await pair.make("bad")
+    await pair.make("good", topic="others")
+    await pair.world.settle()
+    assert pair.world.state("hearer").peek("kept:other.changed/good") is not None
+    pair.hearer.failing.clear()
+    await pair.world.settle()
+    assert pair.known() == pair.truth()
+
+
+async def test_a_maker_that_is_away_is_asked_again(pair: Pair) -> None:
+    pair.world.broker.loses = lambda _: True
+    await pair.make("a")
+    pair.hearers[0].sidecar.faults.fail("invoke", about="maker", times=3)
+    await pair.hearers[0].service.inbox.catch_up()
+    await pair.world.settle()
+    assert pair.known() == pair.truth()
+
+
+GOOD = {
+    "id": "1",
+    "type": "t",
+    "source": "s",
+    "subject": "u",
+    "stream": "x",
+    "sequence": 1,
+    "entityversion": 1,
+    "data": {},
+}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *(None, [], "text", 7, {}),
+        *({name: value for name, value in GOOD.items() if name != left} for left in GOOD),
+        *({**GOOD, "sequence": 0}, {**GOOD, "data": []}, {**GOOD, "id": "x" * 600}),
+    ],
+)
+def test_what_is_no_event_of_ours_is_poison(bad: Any) -> None:
+    with pytest.raises(Poison, match="not an event of ours"):
+        parse(bad)
+
+
+def test_unknown_attributes_are_ignored_and_the_cause_is_the_trace() -> None:
+    event = parse({**GOOD, "traceparent": "overwritten", "cause": "ours", "pubsubname": "x"})
+    assert event.traceparent == "ours"
+    assert parse({**GOOD, "traceparent": "theirs"}).traceparent == "theirs"

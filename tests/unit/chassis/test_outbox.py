@@ -1,0 +1,475 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from services.chassis import outbox as module
+from services.chassis import telemetry
+from services.chassis.documents import Collection
+from services.chassis.errors import Unavailable
+from services.chassis.outbox import SEGMENT, Outbox
+from tests.fakes import Call, FakeBroker, FakeState, until
+
+
+@dataclass(frozen=True)
+class Thing:
+    n: int = 0
+    secret: str = "hidden"
+
+
+class Process:
+    """A process that tells of its things, on a line of its own to store and broker."""
+
+    def __init__(self, state: FakeState, broker: FakeBroker) -> None:
+        self.state, self.broker = state.replica(), broker.replica()
+        self.outbox = Outbox("things", "maker", self.state, self.broker)
+        self.outbox.tells("thing", "thing.changed", lambda id, data: {"id": id, "n": data["n"]})
+        self.things = Collection(self.state, "thing", Thing, outbox=self.outbox)
+
+    async def make(self, *ids: str) -> None:
+        await asyncio.gather(
+            *(self.things.update(id, lambda t: Thing((t.n if t else 0) + 1)) for id in ids)
+        )
+
+    async def published(self) -> None:
+        await until(lambda: not self.outbox.backlog)
+
+    def kill(self) -> None:
+        self.state.faults.kill()
+        self.broker.faults.kill()
+
+
+class World:
+    def __init__(self) -> None:
+        self.state, self.broker = FakeState(), FakeBroker()
+        self.processes: list[Process] = []
+
+    def process(self) -> Process:
+        self.processes.append(Process(self.state, self.broker))
+        return self.processes[-1]
+
+    def told(self) -> dict[str, int]:
+        """The newest that the broker was told of each thing."""
+        told: dict[str, int] = {}
+        for event in self.broker.events("things"):
+            told[event["subject"]] = max(event["data"]["n"], told.get(event["subject"], 0))
+        return told
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    world = World()
+    yield world
+    for process in world.processes:
+        if not process.state.faults.dead.is_set() and not process.broker.faults.dead.is_set():
+            await process.outbox.close()
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets the outbox believe that it is later."""
+    ahead = [0.0]
+    real = module._now
+    monkeypatch.setattr(module, "_now", lambda: real() + int(ahead[0] * 1000))
+
+    def jump(seconds: float) -> None:
+        ahead[0] += seconds
+
+    return jump
+
+
+async def dies(process: Process, work: Awaitable[Any]) -> None:
+    """Have a process do what it will not survive."""
+    doomed = asyncio.ensure_future(work)
+    dead = (process.state.faults.dead, process.broker.faults.dead)
+    waits = [asyncio.ensure_future(event.wait()) for event in dead]
+    async with asyncio.timeout(5):
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    process.kill()
+    for task in (doomed, *waits):
+        task.cancel()
+    await asyncio.gather(doomed, *waits, return_exceptions=True)
+
+
+async def test_a_commit_is_told_with_all_that_consumers_need(world: World) -> None:
+    trace = telemetry.begin({})
+    one = world.process()
+    await one.make("a")
+    await one.make("a")
+    await one.published()
+    first, second = world.broker.events("things")
+    assert first["id"] == "maker:thing:a@1"
+    assert second["id"] == "maker:thing:a@2"
+    assert second["data"] == {"id": "a", "n": 2}
+    assert second["type"] == "thing.changed"
+    assert second["source"] == "maker"
+    assert second["subject"] == "a"
+    assert second["stream"] == one.outbox.stream
+    assert (first["sequence"], second["sequence"]) == (1, 2)
+    assert (first["entityversion"], second["entityversion"]) == (1, 2)
+    assert second["schemaversion"] == 1
+    assert second["cause"] == trace.traceparent
+
+
+async def test_notes_of_concurrent_commits_share_their_writes(world: World) -> None:
+    one = world.process()
+    await one.make("first")
+    await one.published()
+    one.state.faults.calls.clear()
+    await one.make(*(f"t{n}" for n in range(50)))
+    assert one.state.faults.count("save") == 50
+    assert one.state.faults.count("put") <= 3
+    await one.published()
+    assert len(world.told()) == 51
+    assert one.broker.faults.count("publish") <= 5
+
+
+async def test_nothing_is_committed_before_its_note_is_written(world: World) -> None:
+    one = world.process()
+    seen: list[str] = []
+
+    async def look(call: Call) -> None:
+        if call.name == "save" and call.about[0].startswith("thing:"):
+            tail = world.state.peek(f"journal:things:{one.outbox.stream}")
+            seen.extend(key for _, key, _ in tail["notes"] if key == call.about[0])
+
+    one.state.faults.before.append(look)
+    await one.make("a", "b", "c")
+    assert sorted(seen) == ["thing:a", "thing:b", "thing:c"]
+
+
+async def test_a_note_that_cannot_be_written_is_a_commit_that_does_not_happen(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.chassis.documents.COMMIT_DEADLINE", 0.02)
+    one = world.process()
+    one.state.faults.fail("put", times=1000, error=Unavailable("down"))
+    with pytest.raises(Unavailable):
+        await one.make("a")
+    assert world.state.peek("thing:a") is None
+    one.state.faults._faults.clear()
+    await one.make("a")
+    await one.published()
+    assert world.told() == {"a": 1}
+
+
+async def test_what_is_told_of_nothing_is_not_told(world: World) -> None:
+    one = world.process()
+    one.outbox.tells("thing", "thing.changed", lambda id, data: data if id == "open" else None)
+    await one.make("open", "closed")
+    await one.published()
+    assert set(world.told()) == {"open"}
+    events, settled = await one.outbox.since(one.outbox.stream, 0, 64)
+    assert [event["subject"] for event in events] == ["open"]
+    assert settled == 2
+
+
+# ── crashes ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def caught_up(process: Process, stream: str, after: int = 0) -> tuple[dict[str, int], int]:
+    """What a consumer gets who heard nothing, by asking until nothing more is settled."""
+    told: dict[str, int] = {}
+    while True:
+        events, settled = await process.outbox.since(stream, after, 64)
+        told |= {event["subject"]: event["data"]["n"] for event in events}
+        heads = {head.stream: head.last for head in await process.outbox.heads()}
+        if settled <= after or settled >= heads[stream]:
+            return told, settled
+        after = settled
+
+
+@pytest.mark.parametrize(
+    ("name", "about", "after", "committed"),
+    [
+        ("put", "journal:", False, False),
+        ("put", "journal:", True, False),
+        ("save", "thing:b", False, False),
+        ("save", "thing:b", True, True),
+    ],
+    ids=["before-note", "after-note", "before-commit", "after-commit"],
+)
+async def test_a_crash_loses_nothing_that_was_committed(
+    world: World,
+    later: Callable[[float], None],
+    name: str,
+    about: str,
+    after: bool,
+    committed: bool,
+) -> None:
+    one, two = world.process(), world.process()
+    await one.make("a")
+    await one.published()
+    one.state.faults.crash(name, about=about, after=after)
+    await dies(one, one.make("b"))
+    later(20)
+    await two.outbox.recover()
+    expected = {"a": 1, "b": 1} if committed else {"a": 1}
+    assert world.told() == expected
+    told, _ = await caught_up(two, one.outbox.stream)
+    assert told == expected
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_crash_around_the_publish_loses_nothing(
+    world: World, later: Callable[[float], None], after: bool
+) -> None:
+    one, two = world.process(), world.process()
+    one.broker.faults.crash("publish", after=after)
+    await dies(one, one.make("a", "b", "c"))
+    assert world.told() == ({"a": 1, "b": 1, "c": 1} if after else {})
+    later(20)
+    await two.outbox.recover()
+    assert world.told() == {"a": 1, "b": 1, "c": 1}
+    published = len(world.broker.events("things"))
+    await two.outbox.recover()
+    assert len(world.broker.events("things")) == published
+
+
+async def test_recovery_leaves_a_process_that_may_be_alive_alone(world: World) -> None:
+    one, two = world.process(), world.process()
+    one.broker.faults.crash("publish")
+    await dies(one, one.make("a"))
+    assert await two.outbox.recover() == 0
+    assert world.told() == {}
+
+
+async def test_a_recovery_that_dies_is_taken_over(
+    world: World, later: Callable[[float], None]
+) -> None:
+    one, two, three = world.process(), world.process(), world.process()
+    one.broker.faults.crash("publish")
+    await dies(one, one.make(*(f"t{n}" for n in range(150))))
+    later(20)
+    two.broker.faults.crash("publish", nth=2)
+    await dies(two, two.outbox.recover())
+    await three.outbox.recover()
+    assert len(world.told()) == 150
+
+
+# ── what consumers ask for ──────────────────────────────────────────────────────────────────────
+
+
+async def test_heads_say_how_far_every_stream_has_come(world: World) -> None:
+    one, two = world.process(), world.process()
+    assert await one.outbox.heads() == []
+    await one.make("a", "b")
+    await two.make("c")
+    for process in (one, two):
+        heads = {head.stream: head.last for head in await process.outbox.heads()}
+        assert heads == {one.outbox.stream: 2, two.outbox.stream: 1}
+
+
+@pytest.mark.parametrize("count", [1, SEGMENT - 1, SEGMENT, SEGMENT + 1, 3 * SEGMENT + 7])
+async def test_all_that_was_committed_can_be_asked_for_from_any_number(
+    world: World, later: Callable[[float], None], count: int
+) -> None:
+    one, two = world.process(), world.process()
+    for start in range(0, count, 10):
+        await one.make(*(f"t{n}" for n in range(start, min(start + 10, count))))
+    later(20)
+    for asked in (one, two):
+        for after in sorted({0, 1, SEGMENT - 1, SEGMENT, SEGMENT + 1, count - 1} & {*range(count)}):
+            told, settled = await caught_up(asked, one.outbox.stream, after)
+            assert settled == count
+            assert len(told) == count - after
+
+
+async def test_what_is_not_decided_yet_is_not_settled(world: World) -> None:
+    one = world.process()
+    gate = asyncio.Event()
+
+    async def wait(call: Call) -> None:
+        if call.about == ("thing:slow",) and call.name == "save":
+            await gate.wait()
+
+    one.state.faults.before.append(wait)
+    await one.make("a")
+    slow = asyncio.ensure_future(one.make("slow"))
+    await until(lambda: one.state.faults.calls[-1].about == ("thing:slow",))
+    await one.make("b")
+    events, settled = await one.outbox.since(one.outbox.stream, 0, 64)
+    assert {event["subject"] for event in events} == {"a", "b"}
+    assert settled == 1
+    gate.set()
+    await slow
+    _, settled = await one.outbox.since(one.outbox.stream, 0, 64)
+    assert settled == 3
+
+
+async def test_a_note_that_is_not_written_yet_is_not_settled(world: World) -> None:
+    one = world.process()
+    await one.make("a")
+    gate = asyncio.Event()
+
+    async def wait(call: Call) -> None:
+        if call.name == "put":
+            await gate.wait()
+
+    one.state.faults.before.append(wait)
+    slow = asyncio.ensure_future(one.make("b"))
+    await until(lambda: one.outbox._sequence == 2)
+    assert [head.last for head in await one.outbox.heads()] == [2]
+    assert await one.outbox.since(one.outbox.stream, 1, 64) == ([], 1)
+    gate.set()
+    await slow
+
+
+async def test_a_commit_that_happens_while_somebody_asks_is_not_settled_unheard(
+    world: World,
+) -> None:
+    one = world.process()
+    await one.make("a")
+    gate = asyncio.Event()
+
+    async def wait(call: Call) -> None:
+        if call.about == ("thing:b",) and call.name == "save":
+            await gate.wait()
+
+    async def commit_now(call: Call) -> None:  # after the documents were read
+        if "thing:b" in call.about and call.name == "get_many":
+            gate.set()
+            await asyncio.shield(slow)
+
+    one.state.faults.before.append(wait)
+    one.state.faults.after.append(commit_now)
+    slow = asyncio.ensure_future(one.make("b"))
+    await until(lambda: one.state.faults.count("save") == 3)
+    events, settled = await one.outbox.since(one.outbox.stream, 0, 64)
+    assert [event["subject"] for event in events] == ["a"]
+    assert settled == 1
+
+
+async def test_a_segment_that_is_filled_while_somebody_asks_is_not_skipped(world: World) -> None:
+    one, two = world.process(), world.process()
+    for n in range(SEGMENT - 1):
+        await one.make(f"t{n}")
+
+    asked = two.state
+    real = asked.get_many
+
+    async def torn(keys: Any) -> Any:  # the segment too early and the tail too late, as it may be
+        if len(keys) == 2 and keys[0].endswith(":0"):
+            before = await real(keys[:1])
+            await one.make("x", "y", "z")
+            return before | await real(keys[1:])
+        return await real(keys)
+
+    asked.get_many = torn  # type: ignore[method-assign]
+    events, _ = await two.outbox.since(one.outbox.stream, 0, 64)
+    assert len(events) == SEGMENT
+
+
+async def test_notes_of_another_process_settle_with_time(
+    world: World, later: Callable[[float], None]
+) -> None:
+    one, two = world.process(), world.process()
+    await one.make("a")
+    events, settled = await two.outbox.since(one.outbox.stream, 0, 64)
+    assert [event["subject"] for event in events] == ["a"]
+    assert settled == 0
+    later(20)
+    _, settled = await two.outbox.since(one.outbox.stream, 0, 64)
+    assert settled == 1
+
+
+async def test_an_unknown_outcome_is_settled_only_when_it_cannot_happen_any_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.chassis.documents.COMMIT_DEADLINE", 0.02)
+    monkeypatch.setattr("services.chassis.documents.SETTLED_AFTER", 0.05)
+    one = world.process()
+    await one.make("a")
+    one.state.faults.fail("save", about="thing:b", times=1000, after=True)
+    one.state.faults.fail("get", about="thing:b", nth=2, times=1000)
+    with pytest.raises(Exception, match=r"not reachable|lost answer"):
+        await one.make("b")
+    events, settled = await one.outbox.since(one.outbox.stream, 0, 64)
+    assert {event["subject"] for event in events} == {"a", "b"}
+    assert settled == 1
+    async with asyncio.timeout(2):
+        while settled < 2:
+            await asyncio.sleep(0.01)
+            _, settled = await one.outbox.since(one.outbox.stream, 0, 64)
+
+
+async def test_what_has_outlived_its_retention_is_passed_over(
+    world: World, later: Callable[[float], None]
+) -> None:
+    one, two = world.process(), world.process()
+    for n in range(SEGMENT + 5):
+        await one.make(f"t{n}")
+    await world.state.delete(f"journal:things:{one.outbox.stream}:0")
+    later(20)
+    for asked in (one, two):
+        told, settled = await caught_up(asked, one.outbox.stream)
+        assert len(told) == 5
+        assert settled == SEGMENT + 5
+
+
+async def test_a_stream_that_lives_long_stays_in_the_registry(
+    world: World, later: Callable[[float], None]
+) -> None:
+    one = world.process()
+    await one.make("a")
+    for _ in range(9):
+        later(24 * 3600 + 60)
+        await one.make("a")
+    two = world.process()
+    await two.make("b")
+    assert one.outbox.stream in world.state.peek("streams:things")
+    later(8 * 24 * 3600)
+    three = world.process()
+    await three.make("c")
+    assert list(world.state.peek("streams:things")) == [three.outbox.stream]
+
+
+# ── the broker ──────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_broker_that_is_down_delays_news_and_no_commit(world: World) -> None:
+    one = world.process()
+    world.broker.down = True
+    await one.make(*(f"t{n}" for n in range(30)))
+    await one.make("t1")
+    assert one.outbox.backlog == 31
+    world.broker.down = False
+    await one.published()
+    assert world.told() == {f"t{n}": 2 if n == 1 else 1 for n in range(30)}
+
+
+async def test_of_a_backlog_without_end_the_oldest_go(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BACKLOG", 10)
+    one = world.process()
+    world.broker.down = True
+    await one.make(*(f"t{n}" for n in range(30)))
+    assert one.outbox.backlog == 10
+    world.broker.down = False
+    await one.published()
+    told, _ = await caught_up(one, one.outbox.stream)
+    assert len(told) == 30
+
+
+async def test_a_good_end_publishes_and_writes_what_is_left(
+    world: World, later: Callable[[float], None]
+) -> None:
+    one, two = world.process(), world.process()
+    await one.make("a", "b", "c")
+    await one.outbox.close()
+    assert len(world.told()) == 3
+    assert world.state.peek(f"journal:things:{one.outbox.stream}")["published"] == 3
+    later(20)
+    assert await two.outbox.recover() == 0
+
+
+async def test_replicas_that_start_at_once_all_register(world: World) -> None:
+    processes = [world.process() for _ in range(6)]
+    await asyncio.gather(*(process.make(f"t{n}") for n, process in enumerate(processes)))
+    registry = world.state.peek("streams:things")
+    assert set(registry) == {process.outbox.stream for process in processes}

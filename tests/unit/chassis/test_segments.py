@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.chassis import segments as module
+from services.chassis.errors import Unavailable
+from services.chassis.paging import Row, Window
+from services.chassis.segments import SegmentedLists
+from services.chassis.sidecar import Conflict
+from tests.fakes import Call, FakeState
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments of 3, so that a short list has many."""
+    monkeypatch.setattr(module, "SEGMENT", 3)
+    monkeypatch.setattr(module, "RECENT", 6)
+
+
+def row(n: int) -> Row:
+    return [f"{n:018}", n]
+
+
+def rows_of(*numbers: int) -> list[Row]:
+    return [row(n) for n in numbers]
+
+
+numbers = st.integers(1, 40)
+some = st.lists(numbers, min_size=1, max_size=9)
+step = st.one_of(
+    st.tuples(st.just("insert"), some),
+    st.tuples(st.just("remove"), some),
+    st.tuples(st.just("everywhere"), some),
+    st.tuples(st.just("replace"), some),
+)
+bound = st.one_of(st.just(0), numbers)
+window = st.tuples(st.integers(1, 12), bound, bound, bound).map(
+    lambda w: Window(w[0], *(f"{n:018}" if n else "" for n in w[1:]))
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(step, max_size=25), st.lists(window, min_size=1, max_size=6))
+def test_a_list_is_what_was_put_in_less_what_was_taken_out(
+    steps: list[tuple[str, list[int]]], windows: list[Window]
+) -> None:
+    asyncio.run(_compare(steps, windows))
+
+
+async def _compare(steps: list[tuple[str, list[int]]], windows: list[Window]) -> None:
+    state = FakeState()
+    lists = SegmentedLists(state, "list")
+    model: set[int] = set()
+    for what, batch in steps:
+        if what == "insert":
+            await lists.insert("a", rows_of(*batch))
+            model |= set(batch)
+        elif what == "everywhere":
+            await lists.insert_everywhere(["a", "b"], rows_of(*batch))
+            model |= set(batch)
+        elif what == "replace":
+            await lists.replace("a", rows_of(*batch))
+            model = set(batch)
+        else:
+            await lists.remove("a", [row(n)[0] for n in batch])
+            model -= set(batch)
+        head = await lists.head("a")
+        assert head.total == len(model)
+        assert len(head.recent) <= 6
+    assert await lists.all("a") == rows_of(*sorted(model, reverse=True))
+    for window in windows:
+        assert await lists.page("a", window) == window.cut(rows_of(*model))
+    # Nothing is kept that nothing points at.
+    spans = [*(await lists.head("a")).spans, *(await lists.head("b")).spans]
+    assert set(state.keys("list-segment:")) == {f"list-segment:{span.name}" for span in spans}
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), some), min_size=2, max_size=10))
+def test_changes_at_once_lose_nothing(changes: list[tuple[bool, list[int]]]) -> None:
+    # Odd numbers are only put in, even ones are there and only taken out: order cannot matter.
+    asyncio.run(_at_once(changes))
+
+
+async def _at_once(changes: list[tuple[bool, list[int]]]) -> None:
+    state = FakeState()
+    replicas = [SegmentedLists(state.replica(), "list") for _ in range(3)]
+    evens = list(range(2, 41, 2))
+    await replicas[0].insert("a", rows_of(*evens))
+    added = {2 * n + 1 for adds, batch in changes if adds for n in batch}
+    removed = {2 * (n // 2) for adds, batch in changes if not adds for n in batch}
+    work = []
+    for i, (adds, batch) in enumerate(changes):
+        lists = replicas[i % 3]
+        if adds:
+            work.append(lists.insert("a", rows_of(*(2 * n + 1 for n in batch))))
+        else:
+            work.append(lists.remove("a", [row(2 * (n // 2))[0] for n in batch]))
+    await asyncio.gather(*work)
+    expected = sorted((set(evens) - removed) | added, reverse=True)
+    assert await replicas[1].all("a") == rows_of(*expected)
+    assert (await replicas[2].head("a")).total == len(expected)
+
+
+async def test_a_bounded_list_drops_its_oldest() -> None:
+    state = FakeState()
+    lists = SegmentedLists(state, "list", most=12)
+    for n in range(1, 60):
+        await lists.insert("a", rows_of(n))
+    kept = await lists.all("a")
+    assert 12 <= len(kept) <= 12 + 6
+    assert kept == rows_of(*range(59, 59 - len(kept), -1))
+    assert (await lists.head("a")).total == len(kept)
+    assert len(state.keys("list-segment:")) == len((await lists.head("a")).spans)
+
+
+@pytest.mark.parametrize("like", ["sqlite", "redis"])
+async def test_rows_reach_every_list_also_those_that_are_new_or_change_meanwhile(like: str) -> None:
+    state = FakeState(like)
+    lists, other = SegmentedLists(state, "list"), SegmentedLists(state.replica(), "list")
+    ids = [f"l{n}" for n in range(120)]
+    for n, id in enumerate(ids[:100]):
+        await lists.insert(id, rows_of(*range(100, 100 + n % 9)))
+
+    async def meanwhile(call: Call) -> None:
+        if call.name == "transact" and call.about[0] == "list:l0":
+            await other.insert("l7", rows_of(77))
+
+    state.faults.before.append(meanwhile)
+    await lists.insert_everywhere(ids, rows_of(500))
+    await lists.insert_everywhere(ids, rows_of(500))
+    for n, id in enumerate(ids):
+        expected = {500, *(range(100, 100 + n % 9) if n < 100 else ())} | (
+            {77} if n == 7 else set()
+        )
+        assert await lists.all(id) == rows_of(*sorted(expected, reverse=True))
+
+
+async def test_many_lists_cost_one_read_and_a_write_for_every_fifty() -> None:
+    state = FakeState()
+    lists = SegmentedLists(state, "list")
+    ids = [f"l{n}" for n in range(100)]
+    for id in ids:
+        await lists.insert(id, rows_of(1))
+    state.faults.calls.clear()
+    await lists.insert_everywhere(ids, rows_of(2))
+    assert [call.name for call in state.faults.calls] == ["get_many", "transact", "transact"]
+
+
+async def test_the_newest_page_costs_one_call_and_any_other_two() -> None:
+    state = FakeState()
+    lists = SegmentedLists(state, "list")
+    for n in range(1, 100):
+        await lists.insert("a", rows_of(n))
+    state.faults.calls.clear()
+    await lists.page("a", Window(3))
+    assert state.faults.count() == 1
+    await lists.page("a", Window(3, max_id=row(50)[0]))
+    assert state.faults.count() == 3
+
+
+Change = Callable[[SegmentedLists], Any]
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("name", ["save", "get", "get_many", "delete"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lists: lists.insert("a", rows_of(30, 31, 32)),
+        lambda lists: lists.remove("a", [row(2)[0], row(5)[0], row(20)[0]]),
+    ],
+    ids=["insert", "remove"],
+)
+async def test_a_crash_anywhere_leaves_a_list_that_the_repeat_completes(
+    change: Change, name: str, after: bool
+) -> None:
+    for nth in range(1, 12):
+        state = FakeState()
+        before = SegmentedLists(state, "list")
+        await before.insert("a", rows_of(*range(1, 21)))
+        mortal = state.replica()
+        mortal.faults.crash(name, nth=nth, after=after)
+        doomed = asyncio.ensure_future(change(SegmentedLists(mortal, "list")))
+        death = asyncio.ensure_future(mortal.faults.dead.wait())
+        await asyncio.wait([doomed, death], return_when=asyncio.FIRST_COMPLETED)
+        again = SegmentedLists(state.replica(), "list")
+        head = await again.head("a")
+        assert head.total == len(await again.all("a"))
+        await change(again)
+        expected = SegmentedLists(FakeState(), "list")
+        await expected.insert("a", rows_of(*range(1, 21)))
+        await change(expected)
+        assert await again.all("a") == await expected.all("a")
+        assert (await again.head("a")).total == (await expected.head("a")).total
+        died = death.done()
+        for task in (doomed, death):
+            task.cancel()
+        await asyncio.gather(doomed, death, return_exceptions=True)
+        if not died:
+            return
+
+
+async def test_a_replace_while_the_list_changes_is_a_conflict_and_leaves_no_segments() -> None:
+    state = FakeState()
+    lists, other = SegmentedLists(state, "list"), SegmentedLists(state.replica(), "list")
+    await lists.insert("a", rows_of(*range(1, 5)))
+
+    async def meanwhile(call: Call) -> None:
+        if call.name == "save" and call.about[0] == "list:a":
+            state.faults.before.clear()
+            await other.insert("a", rows_of(99))
+
+    state.faults.before.append(meanwhile)
+    with pytest.raises(Conflict):
+        await lists.replace("a", rows_of(*range(10, 40)))
+    assert await lists.all("a") == rows_of(99, 4, 3, 2, 1)
+    assert state.keys("list-segment:") == []
+
+
+async def test_a_reader_whose_segment_is_rewritten_reads_again() -> None:
+    state = FakeState()
+    lists, other = SegmentedLists(state, "list"), SegmentedLists(state.replica(), "list")
+    await lists.insert("a", rows_of(*range(1, 21)))
+
+    async def meanwhile(call: Call) -> None:
+        if call.name == "get_many":
+            state.faults.before.clear()
+            await other.remove("a", [row(2)[0]])
+
+    for below in (5, 4):
+        state.faults.before.append(meanwhile)
+        page = await lists.page("a", Window(4, max_id=row(below)[0]))
+        assert row(1) in page
+        assert row(3) in page
+
+    async def again(call: Call) -> None:
+        if call.name == "get_many":
+            state.faults.before.clear()
+            await other.remove("a", [row(7)[0]])
+
+    state.faults.before.append(again)
+    assert await lists.all("a") == rows_of(*(n for n in range(20, 0, -1) if n not in (2, 7)))
+
+
+async def test_lists_that_others_hear_of_are_not_changed_in_bulk() -> None:
+    from services.chassis.outbox import Outbox
+    from tests.fakes import FakeBroker
+
+    state = FakeState()
+    outbox = Outbox("lists", "me", state, FakeBroker())
+    lists = SegmentedLists(state, "list", outbox=outbox)
+    with pytest.raises(ValueError, match="one at a time"):
+        await lists.insert_everywhere(["a"], rows_of(1))
+
+
+async def test_a_store_that_is_down_fails_the_change_and_not_the_next() -> None:
+    state = FakeState()
+    lists = SegmentedLists(state, "list")
+    state.faults.fail("get", times=1, error=ValueError("broken"))
+    with pytest.raises(ValueError, match="broken"):
+        await lists.insert("a", rows_of(1))
+    state.faults.fail("get", error=Unavailable("for a moment"))
+    await lists.insert("a", rows_of(1))
+    assert await lists.all("a") == rows_of(1)
