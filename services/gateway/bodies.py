@@ -110,11 +110,22 @@ class Said(dict[str, Any]):
         return value
 
 
+def asks(request: Request, name: str) -> bool:
+    """Whether the address asks for something by a flag."""
+    value = request.query_params.get(name)
+    return value is not None and Said({name: value}).flag(name) is True
+
+
+def flags(request: Request, *names: str) -> dict[str, str]:
+    """Those flags that the address asks for, for another service's address."""
+    return {name: "true" for name in names if asks(request, name)}
+
+
 @asynccontextmanager
 async def uploaded(request: Request, files: int) -> AsyncIterator[Said]:
-    """All that a request says, with at most so many pictures among it, which are closed at the end.
+    """All that a request says, with room for so many pictures, which are closed at the end.
 
-    Raises as `said` does.
+    One file more may be there, since clients send thumbnails that nobody needs. Raises as `said`.
     """
     body = await said(request, files)
     try:
@@ -223,7 +234,10 @@ def _urlencoded(raw: bytes) -> dict[str, Any]:
 
 async def _multipart(request: Request, bound: int, files: int) -> FormData:
     parser = MultiPartParser(
-        request.headers, _bounded(request, bound), max_files=files, max_fields=_FIELDS
+        request.headers,
+        _bounded(request, bound),
+        max_files=files + 1 if files else 0,
+        max_fields=_FIELDS,
     )
     try:
         return await parser.parse()

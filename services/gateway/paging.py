@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated
-from urllib.parse import urlencode
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Request
 
+from services.chassis.errors import Invalid
 from services.chassis.paging import Window
 
 _OWN = frozenset({"max_id", "since_id", "min_id"})
 
-Limit = Annotated[int, Query(description="How many; more than the most gives the most.")]
-Id = Annotated[str | None, Query(max_length=20, examples=["114000000000000000"])]
 
+def _window(default: int, cap: int) -> Callable[[Request], Awaitable[Window]]:
+    """Reads the window by hand: declared as parameters, it would cost more than the page itself."""
 
-def _window(default: int, cap: int) -> Callable[..., Awaitable[Window]]:
-    async def window(
-        limit: Limit = default,
-        max_id: Id = None,
-        since_id: Id = None,
-        min_id: Id = None,
-    ) -> Window:
-        return Window.of(max(1, min(limit, cap)), max_id, since_id, min_id)
+    async def window(request: Request) -> Window:
+        query = request.query_params
+        return Window.of(
+            _limit(query.get("limit"), default, cap),
+            query.get("max_id"),
+            query.get("since_id"),
+            query.get("min_id"),
+        )
 
     return window
+
+
+def _limit(written: str | None, default: int, cap: int) -> int:
+    if not written:
+        return default
+    if not (written.isascii() and written.isdigit() and len(written) <= 9):
+        raise Invalid("limit must be a whole number.")
+    return max(1, min(int(written), cap))
 
 
 Posts = Annotated[Window, Depends(_window(20, 40))]
@@ -33,6 +42,24 @@ Posts = Annotated[Window, Depends(_window(20, 40))]
 
 People = Annotated[Window, Depends(_window(40, 80))]
 """A page of people."""
+
+
+def pages(**flags: str) -> dict[str, Any]:
+    """The parameters of a page for `openapi_extra`; `flags` are others, with what they mean."""
+    return {
+        "parameters": [
+            _parameter("limit", "How many; more than the most gives the most.", "integer"),
+            _parameter("max_id", "Only what is older than this."),
+            _parameter("since_id", "Only what is newer than this, the newest first."),
+            _parameter("min_id", "The page just newer than this."),
+            *(_parameter(name, meaning, "boolean") for name, meaning in flags.items()),
+        ]
+    }
+
+
+def _parameter(name: str, meaning: str, kind: str = "string") -> dict[str, Any]:
+    schema = {"type": kind}
+    return {"name": name, "in": "query", "description": meaning, "schema": schema}
 
 
 def links(public_url: str, request: Request, first: str, last: str) -> dict[str, str]:
@@ -44,10 +71,9 @@ def links(public_url: str, request: Request, first: str, last: str) -> dict[str,
     if not last:
         return {}
     kept = [(name, value) for name, value in request.query_params.multi_items() if name not in _OWN]
-    address = public_url + request.url.path
-    older = urlencode([*kept, ("max_id", last)])
-    newer = urlencode([*kept, ("min_id", first)])
-    return {"link": f'<{address}?{older}>; rel="next", <{address}?{newer}>; rel="prev"'}
+    same = urlencode(kept) + "&" if kept else ""
+    address = f"{public_url}{quote(request.scope['path'])}?{same}"
+    return {"link": f'<{address}max_id={last}>; rel="next", <{address}min_id={first}>; rel="prev"'}
 
 
 def links_of(public_url: str, request: Request, ids: Sequence[str]) -> dict[str, str]:

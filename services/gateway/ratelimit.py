@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from services.chassis.ids import timestamp
 
@@ -32,12 +33,16 @@ class Standing:
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """The three headers that every answer of the API carries."""
-        reset = timestamp(datetime.fromtimestamp(math.ceil(self.reset), UTC))
         return [
             (b"x-ratelimit-limit", b"%d" % self.limit),
             (b"x-ratelimit-remaining", b"%d" % max(0, self.limit - self.used)),
-            (b"x-ratelimit-reset", reset.encode()),
+            (b"x-ratelimit-reset", _moment(math.ceil(self.reset))),
         ]
+
+
+@lru_cache(4096)
+def _moment(seconds: int) -> bytes:
+    return timestamp(datetime.fromtimestamp(seconds, UTC)).encode()
 
 
 class Limiter:

@@ -13,7 +13,7 @@ from services.contracts.accounts import Account, Relationship
 from services.contracts.logins import Token
 from services.gateway import paging
 from services.gateway.api.media import portrait
-from services.gateway.bodies import Said, said, uploaded
+from services.gateway.bodies import Said, asks, flags, said, uploaded
 from services.gateway.desk import Desk, answer, numeric
 from services.gateway.documents import FILE, gives, lists, takes
 from services.gateway.entities import apps, people
@@ -182,36 +182,40 @@ def _shown(desk: Desk) -> APIRouter:
         """One account."""
         return answer(desk.rendered.account(await desk.person(id)))
 
-    @router.get("/statuses", responses=gives([], "A page of Status."))
+    @router.get(
+        "/statuses",
+        responses=gives([], "A page of Status."),
+        openapi_extra=paging.pages(
+            only_media="Only posts with pictures.",
+            exclude_replies="No replies.",
+            exclude_reblogs="No boosts; there are none.",
+            pinned="Only pinned posts; there are none.",
+        ),
+    )
     async def statuses(
         request: Request,
         id: Id,
         caller: Annotated[Caller | None, Depends(anyone("read:statuses"))],
         window: paging.Posts,
-        only_media: Flag = False,
-        exclude_replies: Flag = False,
-        exclude_reblogs: Flag = False,
-        pinned: Flag = False,
         tagged: Annotated[str, Query(max_length=100)] = "",
     ) -> Response:
         """Somebody's posts, as far as the caller may see them. Nothing can be pinned yet."""
         path = f"timelines/accounts/{numeric(id)}"
-        if pinned:
+        if asks(request, "pinned"):
             return answer(b"[]")
-        asked = {"only_media": only_media, "exclude_replies": exclude_replies}
-        wanted = {name: "true" for name, value in asked.items() if value}
+        wanted = flags(request, "only_media", "exclude_replies")
         if tagged:
             wanted["tagged"] = tagged.removeprefix("#")
         return await desk.timeline(request, path, caller, window, **wanted)
 
-    @router.get("/followers", responses=_PEOPLE)
+    @router.get("/followers", responses=_PEOPLE, openapi_extra=paging.pages())
     async def followers(
         request: Request, id: Id, caller: Reading, window: paging.People
     ) -> Response:
         """Who follows somebody, the newest first."""
         return await _list(desk, request, f"accounts/{numeric(id)}/followers", caller, window)
 
-    @router.get("/following", responses=_PEOPLE)
+    @router.get("/following", responses=_PEOPLE, openapi_extra=paging.pages())
     async def following(
         request: Request, id: Id, caller: Reading, window: paging.People
     ) -> Response:
@@ -292,7 +296,7 @@ def _requests(desk: Desk) -> APIRouter:
 def _own_lists(desk: Desk) -> APIRouter:
     router = APIRouter()
 
-    @router.get("/blocks", responses=_PEOPLE)
+    @router.get("/blocks", responses=_PEOPLE, openapi_extra=paging.pages())
     async def blocks(
         request: Request,
         caller: Annotated[Caller, Depends(signed_in("read:blocks"))],
@@ -301,7 +305,7 @@ def _own_lists(desk: Desk) -> APIRouter:
         """Whom one blocks."""
         return await _list(desk, request, "blocks", caller, window)
 
-    @router.get("/mutes", responses=_PEOPLE)
+    @router.get("/mutes", responses=_PEOPLE, openapi_extra=paging.pages())
     async def mutes(
         request: Request,
         caller: Annotated[Caller, Depends(signed_in("read:mutes"))],
@@ -310,7 +314,7 @@ def _own_lists(desk: Desk) -> APIRouter:
         """Whom one mutes."""
         return await _list(desk, request, "mutes", caller, window)
 
-    @router.get("/follow_requests", responses=_PEOPLE)
+    @router.get("/follow_requests", responses=_PEOPLE, openapi_extra=paging.pages())
     async def follow_requests(
         request: Request,
         caller: Annotated[Caller, Depends(signed_in("read:follows"))],

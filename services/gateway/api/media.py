@@ -49,7 +49,7 @@ def create_router(desk: Desk) -> APIRouter:
     @router.post("/api/v2/media", openapi_extra=form, responses=picture)
     async def upload(request: Request, caller: Writing) -> JSON:
         """Upload a picture of at most 16 MiB: JPEG, PNG, GIF, WebP or HEIC."""
-        async with uploaded(request, files=2) as body:
+        async with uploaded(request, files=1) as body:
             file = body.upload("file")
             if file is None:
                 raise Invalid("Validation failed: File can't be blank")

@@ -168,7 +168,11 @@ def _marked(desk: Desk) -> APIRouter:
     ):
         _marking(router, verb, noun, mark)
 
-    @router.get("/{id}/favourited_by", responses=gives([], "A page of Account."))
+    @router.get(
+        "/{id}/favourited_by",
+        responses=gives([], "A page of Account."),
+        openapi_extra=paging.pages(),
+    )
     async def favourited_by(
         request: Request, id: Id, caller: Reading, window: paging.People
     ) -> Response:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from services.chassis.identity import Caller, anyone, signed_in
 from services.chassis.paging import Window
 from services.gateway import paging
+from services.gateway.bodies import asks, flags
 from services.gateway.content import normal_tag
 from services.gateway.desk import Desk, answer
 from services.gateway.documents import gives
+from services.gateway.paging import pages
 
 Reading = Annotated[Caller | None, Depends(anyone("read:statuses"))]
-Flag = Annotated[bool, Query()]
+_FLAGS = {"only_media": "Only posts with pictures.", "remote": "Only posts from elsewhere: none."}
 _PAGE = gives([], "A page of Status, newest first; `Link` leads to the next.")
 
 
@@ -23,7 +25,7 @@ def create_router(desk: Desk) -> APIRouter:
     """Routes to pages of posts."""
     router = APIRouter(prefix="/api/v1", tags=["timelines"])
 
-    @router.get("/timelines/home", responses=_PAGE)
+    @router.get("/timelines/home", responses=_PAGE, openapi_extra=pages())
     async def home(
         request: Request,
         caller: Annotated[Caller, Depends(signed_in("read:statuses"))],
@@ -32,38 +34,34 @@ def create_router(desk: Desk) -> APIRouter:
         """The newest posts of everybody the caller follows, and their own."""
         return await desk.timeline(request, "timelines/home", caller, window)
 
-    @router.get("/timelines/public", responses=_PAGE)
+    @router.get("/timelines/public", responses=_PAGE, openapi_extra=pages(**_FLAGS))
     async def public(
         request: Request,
         caller: Reading,
         window: paging.Posts,
-        only_media: Flag = False,
-        remote: Flag = False,
     ) -> Response:
         """Everybody's public posts. All are local: a wish for remote ones alone gives none."""
-        if remote:
+        if asks(request, "remote"):
             return answer(b"[]")
         return await desk.timeline(
-            request, "timelines/public", caller, window, only_media=_flag(only_media)
+            request, "timelines/public", caller, window, **flags(request, "only_media")
         )
 
-    @router.get("/timelines/tag/{tag}", responses=_PAGE)
+    @router.get("/timelines/tag/{tag}", responses=_PAGE, openapi_extra=pages(**_FLAGS))
     async def tagged(
         request: Request,
         tag: Annotated[str, Path(min_length=1, max_length=100)],
         caller: Reading,
         window: paging.Posts,
-        only_media: Flag = False,
-        remote: Flag = False,
     ) -> Response:
         """Public posts with a hashtag, given without its #."""
         name = normal_tag(tag)
-        if remote or not name:
+        if asks(request, "remote") or not name:
             return answer(b"[]")
         path = f"timelines/tags/{quote(name)}"
-        return await desk.timeline(request, path, caller, window, only_media=_flag(only_media))
+        return await desk.timeline(request, path, caller, window, **flags(request, "only_media"))
 
-    @router.get("/bookmarks", responses=_PAGE)
+    @router.get("/bookmarks", responses=_PAGE, openapi_extra=pages())
     async def bookmarks(
         request: Request,
         caller: Annotated[Caller, Depends(signed_in("read:bookmarks"))],
@@ -72,7 +70,7 @@ def create_router(desk: Desk) -> APIRouter:
         """What the caller bookmarked, the newest bookmark first."""
         return await _marked(desk, request, "bookmarks", caller, window)
 
-    @router.get("/favourites", responses=_PAGE)
+    @router.get("/favourites", responses=_PAGE, openapi_extra=pages())
     async def favourites(
         request: Request,
         caller: Annotated[Caller, Depends(signed_in("read:favourites"))],
@@ -92,7 +90,3 @@ async def _marked(
         await desk.statuses(page["views"]),
         paging.links_of(desk.at.public_url, request, page["ids"]),
     )
-
-
-def _flag(value: bool) -> str:
-    return "true" if value else "false"
