@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import heapq
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from bench.client import Client, Person
 
 PAGE = 40
 _AT_ONCE = 4
 _PAUSE = 0.3
+_SAMPLE = 12
 _PATIENCE = 60.0
 """Seconds without any progress after which homes are given up."""
 
@@ -48,27 +50,50 @@ class Homes:
         return [str(id) for id in newest]
 
     async def settle(self, client: Client, progress: Progress, title: str) -> list[int]:
-        """Wait until every home is as it must be; returns those that never became so."""
-        bar = progress.add_task(title, total=len(self._people))
-        wrong = list(range(len(self._people)))
-        moved = time.monotonic()
-        while wrong and time.monotonic() - moved < _PATIENCE:
-            still = await self._wrong(client, wrong)
-            if len(still) < len(wrong):
-                moved = time.monotonic()
-            wrong = still
-            progress.update(bar, completed=len(self._people) - len(wrong))
-            if wrong:
-                await asyncio.sleep(_PAUSE)
-        return wrong
+        """Wait until every home is as it must be; returns those that never became so.
 
-    async def _wrong(self, client: Client, people: Iterable[int]) -> list[int]:
+        A few homes are asked again and again, and all of them once those are right: to ask takes
+        the processor from what is waited for.
+        """
+        everybody = range(len(self._people))
+        for people in (everybody[:: max(1, len(everybody) // _SAMPLE)], everybody):
+            bar = progress.add_task(title, total=sum(len(self.expected(p)) for p in people))
+            wrong = await self._settled(client, people, partial(_show, progress, bar))
+            if wrong:
+                return wrong
+            if people is not everybody:
+                progress.remove_task(bar)
+        return []
+
+    async def _settled(
+        self, client: Client, people: Sequence[int], show: Callable[[int], None]
+    ) -> list[int]:
+        lacking = {person: len(self.expected(person)) for person in people}
+        total = sum(lacking.values())
+        moved = time.monotonic()
+        while True:
+            before = sum(lacking.values())
+            lacking |= await self._lacking(client, [p for p, count in lacking.items() if count])
+            left = sum(lacking.values())
+            show(total - left)
+            if left < before:
+                moved = time.monotonic()
+            if not left or time.monotonic() - moved > _PATIENCE:
+                return [person for person, count in lacking.items() if count]
+            await asyncio.sleep(_PAUSE)
+
+    async def _lacking(self, client: Client, people: Sequence[int]) -> dict[int, int]:
+        """How many posts each home lacks; one that shows too many or a wrong order lacks one."""
         slots = asyncio.Semaphore(_AT_ONCE)
 
-        async def is_wrong(person: int) -> bool:
+        async def look(person: int) -> int:
             async with slots:
-                return await client.home(self._people[person], PAGE) != self.expected(person)
+                shown = await client.home(self._people[person], PAGE)
+            expected = self.expected(person)
+            return len(set(expected) - set(shown)) or int(shown != expected)
 
-        checked = list(people)
-        verdicts = await asyncio.gather(*(is_wrong(person) for person in checked))
-        return [person for person, wrong in zip(checked, verdicts, strict=True) if wrong]
+        return dict(zip(people, await asyncio.gather(*map(look, people)), strict=True))
+
+
+def _show(progress: Progress, bar: TaskID, shown: int) -> None:
+    progress.update(bar, completed=shown)
