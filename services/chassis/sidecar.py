@@ -112,6 +112,9 @@ class Sidecar:
     `secretstore`, `blobs`.
     """
 
+    pauses: tuple[float, ...] = (0.1, 0.4)
+    """Seconds between the tries of an invocation that did not reach the callee."""
+
     def __init__(self, port: int, token: str = "") -> None:
         self._base = f"http://127.0.0.1:{port}/v1.0"
         self._headers = {"dapr-api-token": token} if token else {}
@@ -164,7 +167,7 @@ class Sidecar:
             data = orjson.dumps(json)
             sent["content-type"] = "application/json"
         url = f"/invoke/{app}/method/{path.lstrip('/')}"
-        for pause in (0.1, 0.4, None):
+        for pause in (*self.pauses, None):
             try:
                 return await self._call(
                     method, url, deadline=deadline, data=data, params=params, headers=sent
@@ -422,7 +425,10 @@ def _failure(status: int, body: bytes, call: str) -> Failure:
     if "too large" in lowered or "larger than max" in lowered:
         return TooLarge("The request is larger than the sidecar accepts.")
     missing = str(answer["errorCode"]).endswith(_NO_COMPONENT)
-    if missing or any(words in lowered for words in _NOT_SENT):
+    # Of a store or a broker even «connection refused» proves nothing: their clients try again, and
+    # tell of the last try only.
+    not_sent = " /invoke/" in call and any(words in lowered for words in _NOT_SENT)
+    if missing or not_sent:
         return Unavailable(message)
     if status >= 500:
         return OutcomeUnknown(message)

@@ -49,6 +49,8 @@ class Network:
 class FakeSidecar(Sidecar):
     """Everything that `Sidecar` does, without leaving the process."""
 
+    pauses = (0.0, 0.0)
+
     def __init__(
         self,
         app_id: str = "test",

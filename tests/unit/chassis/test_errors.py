@@ -71,7 +71,12 @@ def test_a_lost_swap_is_told_from_a_broken_store(status: int, message: str, lost
 def test_an_answer_becomes_what_a_caller_can_act_on(
     status: int, body: bytes, expected: int
 ) -> None:
-    assert _failure(status, body, "GET /x").status == expected
+    assert _failure(status, body, "GET /invoke/app/method/x").status == expected
+
+
+def test_a_refused_connection_proves_nothing_of_a_store_whose_client_tries_again() -> None:
+    body = b'{"errorCode":"ERR_STATE_SAVE","message":"dial tcp: connection refused"}'
+    assert type(_failure(500, body, "POST /state/statestore")) is OutcomeUnknown
 
 
 def test_a_conflict_is_a_duplicate_to_clients() -> None:
