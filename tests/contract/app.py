@@ -78,6 +78,18 @@ def _routes(heard: list[dict[str, Any]]) -> APIRouter:
 
 
 def _trouble(router: APIRouter) -> None:
+    calls: Counter[str] = Counter()
+
+    @router.post("/tally/{name}")
+    async def tally(name: str, status: int = 200, seconds: float = 0) -> Response:
+        calls[name] += 1
+        await asyncio.sleep(seconds)
+        return JSON({"code": "on_purpose", "message": "x"}, status)
+
+    @router.get("/tally/{name}")
+    async def tallied(name: str) -> int:
+        return calls[name]
+
     @router.get("/fail/{status}")
     async def fail(status: int) -> None:
         if status == 429:

@@ -1,7 +1,6 @@
 """What the contract suites run against: the fakes in this process, or real sidecars.
 
-Both have the apps `alpha` (one replica) and `beta` (two), which are `tests.contract.app`; the real
-ones also have `mayfly`, which may be killed.
+Both have the apps `alpha` (one replica), `beta` (two) and `MORTAL`, which are `tests.contract.app`.
 """
 
 from __future__ import annotations
@@ -27,6 +26,8 @@ from tests.fakes import Running, World
 T = TypeVar("T")
 
 REPO = Path(__file__).parents[2]
+MORTAL = "posts"
+"""An app that may be killed; under a name for which there are rules in resiliency.yaml."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class FakeSystem:
 
     async def start(self) -> None:
         self._world.secrets["nats-url"] = "nats://somewhere"
-        for app in ("alpha", "beta", "beta"):
+        for app in ("alpha", "beta", "beta", MORTAL):
             await self._world.start(create_app, app)
 
     def sidecar(self, app: str = "alpha") -> AbstractAsyncContextManager[Sidecar]:
@@ -164,7 +165,7 @@ def _manifest() -> dict[str, Any]:
         },
         "apps": [
             {"appID": app, "appDirPath": str(REPO), "appPort": 9000 + i, "command": command}
-            for i, app in enumerate(("alpha", "beta", "mayfly"))
+            for i, app in enumerate(("alpha", "beta", MORTAL))
         ],
     }
 

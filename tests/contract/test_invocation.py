@@ -20,7 +20,7 @@ from services.chassis.errors import (
     Unavailable,
 )
 from services.chassis.sidecar import Sidecar
-from tests.contract.systems import System, until
+from tests.contract.systems import MORTAL, System, until
 
 
 def headers_of(echo: dict[str, Any]) -> dict[str, str]:
@@ -122,13 +122,34 @@ async def test_an_app_that_is_not_there_is_unavailable(sidecar: Sidecar) -> None
 async def test_an_app_that_is_down_beside_its_sidecar_is_unavailable(system: System) -> None:
     if not system.is_real:
         pytest.skip("fakes have no sidecar that outlives its app")
-    async with system.sidecar("mayfly") as sidecar:
-        await until(sidecar.is_ready, bool)
+    async with system.sidecar() as sidecar:
+        await until(lambda: _answers(sidecar), bool)
         # Cut off in the middle, so it may have happened.
         with pytest.raises(OutcomeUnknown):
-            await sidecar.invoke("mayfly", "die", method="POST")
+            await sidecar.invoke(MORTAL, "die", method="POST")
         with pytest.raises(Unavailable):
-            await sidecar.invoke("mayfly", "echo/x", method="POST")
+            await sidecar._call("POST", f"/invoke/{MORTAL}/method/echo/x", deadline=5)
+        await until(lambda: _answers(sidecar), bool)
+
+
+async def _answers(sidecar: Sidecar) -> bool:
+    try:
+        await sidecar.invoke(MORTAL, "echo/x")
+    except Failure:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+@pytest.mark.parametrize("app", ["beta", MORTAL])
+async def test_a_call_that_may_have_happened_is_not_made_again(
+    system: System, sidecar: Sidecar, app: str, status: int
+) -> None:
+    name = secrets.token_hex(6)
+    with pytest.raises(Failure):
+        await sidecar.invoke(app, f"tally/{name}", method="POST", params={"status": str(status)})
+    counts = [(await r.ask("GET", f"/tally/{name}")).json() for r in system.replicas(app)]
+    assert sum(counts) == 1
 
 
 async def test_a_slow_callee_is_an_unknown_outcome_at_the_deadline(sidecar: Sidecar) -> None:
