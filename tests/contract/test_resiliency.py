@@ -1,8 +1,9 @@
 """The sidecar must not repeat calls by itself: it cannot know which of them are harmless twice.
 
-Without a rule for an app by its name, daprd's built-in one sends a call again whose callee's sidecar
-died over it; and with a retry it does so whenever the app died, or answered with a status it matches.
-The chassis repeats what was surely not sent, and reports the rest as `OutcomeUnknown`.
+Without a rule for an app by its name, daprd's built-in one sends a call again whose callee's
+sidecar died over it; and with a retry it does so whenever the app died, or answered with a status
+that it matches. The chassis repeats what was surely not sent, and reports the rest as
+`OutcomeUnknown`.
 """
 
 from __future__ import annotations
