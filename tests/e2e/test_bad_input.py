@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from tests.e2e import pictures
-from tests.system import Person, System
+from tests.system import Person, System, wait_until
 
 NOWHERE = "999999999999999999"
 MIB = 1024 * 1024
@@ -41,6 +41,7 @@ def victim(system: System) -> Person:
     """Somebody whom no bad input changes, so that all these tests can share them."""
     person = system.register("victim")
     person.client.status_post("before")
+    wait_until(lambda: person.client.me().statuses_count == 1)
     return person
 
 

@@ -68,8 +68,8 @@ class _Reader(HTMLParser):
 class Page:
     """A page as it was read.
 
-    `codes` are what its read-only fields hold, for people to copy; `redirect` is where it would send
-    the browser outside of the site.
+    `codes` are what its read-only fields hold, for people to copy; `redirect` is where it would
+    send the browser outside of the site.
     """
 
     url: str

@@ -170,7 +170,7 @@ def _command(run_dir: Path, *arguments: str, env: Mapping[str, str] | None = Non
     done = subprocess.run(
         ["./tye-like-run.sh", "--run-dir", str(run_dir), verb, *rest],
         cwd=REPO,
-        env={**os.environ, **(env or {})},
+        env={**os.environ, "COLUMNS": "400", **(env or {})},
         capture_output=True,
         text=True,
         timeout=_START_PATIENCE if verb == "up" else _PATIENCE,

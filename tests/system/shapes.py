@@ -48,7 +48,7 @@ _ROUTES = [
 
 
 def entity_of(method: str, path: str) -> str:
-    """The entity that a route answers with (`many …` for a list), or nothing if it has no schema."""
+    """The entity that a route answers with (`many …` for a list); empty if it has no schema."""
     for methods, pattern, entity in _ROUTES:
         if re.fullmatch(methods, method) and re.fullmatch(pattern, path):
             return entity

@@ -1,0 +1,1 @@
+"""Crash tests: whatever is killed, nothing acknowledged is lost and nothing takes effect twice."""

@@ -1,0 +1,107 @@
+"""Kills a service at a chosen point, or has it choke on an event, when a test says so.
+
+Python imports this module at its start when the folder is on PYTHONPATH, so that production code
+needs no hooks. A test writes a trap, a file in MICROGRAM_TRAPS named `APP.POINT`: its first line
+is what the key or the topic must begin with, its second how many more to let pass. The process
+that runs into it takes it away and dies by SIGKILL; one at `choke` stays until the test takes it.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.util
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+_FOLDER = os.environ.get("MICROGRAM_TRAPS", "")
+_APP = os.environ.get("APP_ID", "")
+_passed: Counter[str] = Counter()
+
+
+def _is_set(point: str, subject: str) -> Path | None:
+    trap = Path(_FOLDER, f"{_APP}.{point}")
+    try:
+        prefix, _, let_pass = trap.read_text().partition("\n")
+    except FileNotFoundError:
+        return None
+    if not subject.startswith(prefix):
+        return None
+    _passed[point] += 1
+    return trap if _passed[point] > int(let_pass or 0) else None
+
+
+def _strike(point: str, subject: str) -> None:
+    trap = _is_set(point, subject)
+    if trap is None:
+        return
+    try:
+        trap.rename(trap.with_suffix(f"{trap.suffix}.sprung"))
+    except FileNotFoundError:  # somebody else ran into it
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _sidecar(module: ModuleType) -> None:
+    """Traps before and after what is written (with a key) and published (with a topic)."""
+    for method, point in (("save", "commit"), ("publish", "publish")):
+        setattr(module.Sidecar, method, _between(getattr(module.Sidecar, method), point))
+
+
+def _between(call: Any, point: str) -> Any:
+    async def calling(self: Any, subject: str, *args: Any, **kwargs: Any) -> Any:
+        _strike(f"before-{point}", subject)
+        result = await call(self, subject, *args, **kwargs)
+        _strike(f"after-{point}", subject)
+        return result
+
+    return calling
+
+
+def _inbox(module: ModuleType) -> None:
+    """Traps around what is heard."""
+    receive = module.Inbox.receive
+
+    async def receiving(self: Any, topic: str, *args: Any, **kwargs: Any) -> Any:
+        if _is_set("choke", topic):
+            raise module.Poison("a test had it choke")
+        _strike("before-effect", topic)
+        result = await receive(self, topic, *args, **kwargs)
+        _strike("after-effect", topic)
+        return result
+
+    module.Inbox.receive = receiving
+
+
+_PATCHES: dict[str, Callable[[ModuleType], None]] = {
+    "services.chassis.sidecar": _sidecar,
+    "services.chassis.inbox": _inbox,
+}
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Patches a module as soon as the service itself imports it."""
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        patch = _PATCHES.pop(fullname, None)
+        spec = importlib.util.find_spec(fullname) if patch else None
+        if patch is None or spec is None or spec.loader is None:
+            return None
+        run = spec.loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            run(module)
+            patch(module)
+
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+if _FOLDER and _APP:
+    sys.meta_path.insert(0, _Finder())

@@ -1,0 +1,207 @@
+"""A stream of posts by several authors with several followers, and the account kept of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from tests.e2e.reading import ids, names
+from tests.system import Person, System, wait_until
+
+AUTHORS, FOLLOWERS = 2, 3
+TOO_LONG = 2_300
+PATIENCE = 40.0
+"""Seconds in which somebody who tries again and again must be answered."""
+
+_PAUSE = 0.1
+_REFUSE_EVERY = 5
+_LIKE_EVERY = 4
+
+
+@dataclass
+class Cast:
+    """Who takes part in one storm, and what they were told."""
+
+    name: str
+    authors: list[Person]
+    followers: list[Person]
+    late: Person
+    acknowledged: dict[str, list[str]] = field(default_factory=dict)
+    """The ids of each author's posts, by the author's name."""
+    refused: list[str] = field(default_factory=list)
+    liked: dict[str, set[str]] = field(default_factory=dict)
+    """Who was told that they like a post, by its id."""
+
+    @classmethod
+    def of(cls, system: System, name: str) -> Cast:
+        """People for one storm; the followers follow the authors, the late one nobody yet."""
+        authors = [system.register("author") for _ in range(AUTHORS)]
+        followers = [system.register("follower") for _ in range(FOLLOWERS)]
+        for follower in followers:
+            for author in authors:
+                follower.client.account_follow(author.id)
+        return cls(name, authors, followers, system.register("late"))
+
+    @contextmanager
+    def posting(self) -> Iterator[None]:
+        """Authors post, and followers like what they see, for as long as the block runs.
+
+        Raises at its end what went wrong for somebody who had patience.
+        """
+        stop = threading.Event()
+        with ThreadPoolExecutor(AUTHORS) as pool:
+            running = [pool.submit(self._write, author, stop) for author in self.authors]
+            try:
+                yield
+            finally:
+                stop.set()
+                _finish(running)
+
+    def follow_late(self) -> None:
+        """Somebody follows everybody in the middle of it all.
+
+        They get each author's newest 40 posts and all that follow, so this must come early.
+        """
+        for author in self.authors:
+            path = f"/api/v1/accounts/{author.id}/follow"
+            answer = insist(self.late, "POST", path)
+            assert answer.json()["following"], answer.text
+        self.followers.append(self.late)
+
+    def _write(self, author: Person, stop: threading.Event) -> None:
+        ours = self.acknowledged.setdefault(author.name, [])
+        number = 0
+        while not stop.is_set():
+            number += 1
+            words = f"{self.name} {author.name} {number}"
+            if number % _REFUSE_EVERY == 0:
+                body = {"status": f"{words} ".ljust(TOO_LONG, "x")}
+                assert insist(author, "POST", "/api/v1/statuses", body).status_code == 422
+                self.refused.append(words)
+                continue
+            made = insist(author, "POST", "/api/v1/statuses", {"status": words}, key=words)
+            assert made.status_code == 200, made.text
+            ours.append(made.json()["id"])
+            if number % _LIKE_EVERY == 0:
+                self._like(ours[-1])
+            stop.wait(_PAUSE)
+
+    def _like(self, id: str) -> None:
+        follower = self.followers[len(self.liked) % FOLLOWERS]
+        path = f"/api/v1/statuses/{id}/favourite"
+        assert insist(follower, "POST", path).status_code == 200
+        self.liked.setdefault(id, set()).add(follower.name)
+
+    # ── what must hold afterwards ───────────────────────────────────────────────────────────
+
+    def settled(self, deadline: float) -> None:
+        """Wait until everything that must hold in the end does, and fail with what does not."""
+        posted = sum(map(len, self.acknowledged.values()))
+        assert posted >= AUTHORS, "nobody posted anything"
+
+        def holds() -> bool:
+            self._check_homes()
+            self._check_authors()
+            self._check_likes()
+            return True
+
+        wait_until(holds, deadline)
+
+    def _check_homes(self) -> None:
+        wanted = sorted((id for ours in self.acknowledged.values() for id in ours), reverse=True)
+        for follower in self.followers:
+            found = whole(follower, "/api/v1/timelines/home")
+            _same(f"{follower.name}'s home", ids(found), wanted)
+
+    def _check_authors(self) -> None:
+        for author in self.authors:
+            ours = self.acknowledged[author.name][::-1]
+            listed = whole(author, f"/api/v1/accounts/{author.id}/statuses")
+            _same(f"{author.name}'s posts", ids(listed), ours)
+            me = read(author, "/api/v1/accounts/verify_credentials").json()
+            _same(f"{author.name}'s number of posts", me["statuses_count"], len(ours))
+            followers = whole(author, f"/api/v1/accounts/{author.id}/followers")
+            expected = sorted(follower.name for follower in self.followers)
+            _same(f"{author.name}'s followers", sorted(names(followers)), expected)
+            _same(f"{author.name}'s number of followers", me["followers_count"], len(expected))
+
+    def _check_likes(self) -> None:
+        reader = self.followers[0]
+        for id, expected in self.liked.items():
+            likers = whole(reader, f"/api/v1/statuses/{id}/favourited_by")
+            _same(f"who likes {id}", set(names(likers)), expected)
+            status = read(reader, f"/api/v1/statuses/{id}").json()
+            _same(f"how many like {id}", status["favourites_count"], len(expected))
+        for follower in self.followers:
+            mine = [id for id, likers in self.liked.items() if follower.name in likers]
+            listed = whole(follower, "/api/v1/favourites")
+            _same(f"{follower.name}'s favourites", sorted(ids(listed)), sorted(mine))
+
+
+def _finish(running: list[Future[None]]) -> None:
+    for future in running:
+        future.result(PATIENCE + 10)
+
+
+def _same(what: str, found: Any, expected: Any) -> None:
+    if found == expected:
+        return
+    if isinstance(found, list) and isinstance(expected, list):
+        lost = [each for each in expected if each not in found]
+        extra = [each for each in found if each not in expected]
+        twice = sorted({each for each in found if found.count(each) > 1})
+        found = f"{len(found)} of {len(expected)}: lost {lost}, extra {extra}, twice {twice}"
+    raise AssertionError(f"{what}: {found!r}, not {expected if isinstance(expected, int) else ''}")
+
+
+def insist(
+    person: Person, method: str, path: str, body: Any = None, *, key: str = ""
+) -> requests.Response:
+    """Ask again and again, as a client with a bad line does, until the answer is a clear one."""
+    headers = {"Idempotency-Key": key} if key else {}
+
+    def answered() -> list[requests.Response]:  # a response is false when it is a refusal
+        try:
+            answer = requests.request(
+                method,
+                f"{person.base}{path}",
+                json=body,
+                headers={"Authorization": f"Bearer {person.token}", **headers},
+                timeout=30,
+            )
+        except requests.RequestException:
+            return []
+        return [answer] if answer.status_code < 500 else []
+
+    return wait_until(answered, PATIENCE, f"{method} {path} answered")[0]
+
+
+def read(person: Person, path: str) -> requests.Response:
+    """One read that must succeed, though perhaps not yet."""
+    url = path if path.startswith("http") else f"{person.base}{path}"
+    headers = {"Authorization": f"Bearer {person.token}"}
+    try:
+        answer = requests.get(url, headers=headers, timeout=30)
+    except requests.RequestException as error:
+        raise AssertionError(f"{url}: {error}") from error
+    assert answer.ok, f"{url}: {answer.status_code} {answer.text[:200]}"
+    return answer
+
+
+def whole(person: Person, path: str) -> list[dict[str, Any]]:
+    """Every page of a list, one after the other."""
+    found: list[dict[str, Any]] = []
+    url = f"{path}?limit=40"
+    while True:
+        answer = read(person, url)
+        page = answer.json()
+        found += page
+        url = answer.links.get("next", {}).get("url", "")
+        if not page or not url:
+            return found

@@ -1,0 +1,50 @@
+"""An event that cannot be handled is kept, listed, and handled again when that is mended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+
+from tests.chaos.conftest import Stage
+from tests.e2e.reading import await_ids
+from tests.system import System, wait_until
+
+
+def publish(system: System, topic: str, event: Any) -> None:
+    """Publish anything, as somebody who has got hold of a sidecar could."""
+    row, token = system.ps()["gateway"], system.tokens("gateway").sidecar
+    url = f"http://127.0.0.1:{row.sidecar_port}/v1.0/publish/pubsub/{topic}"
+    answer = requests.post(url, json=event, headers={"dapr-api-token": token}, timeout=10)
+    assert answer.ok, answer.text
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [{"hello": "garbage"}, [1, 2, 3], "text", {"stream": "x", "sequence": -1, "data": {}}],
+    ids=["object", "list", "text", "half an event"],
+)
+def test_garbage_on_a_topic_ends_in_the_dead_letters_and_holds_nobody_up(
+    stage: Stage, garbage: Any
+) -> None:
+    system = stage.system
+    mark = system.fresh("garbage")
+    publish(system, "posts", {**garbage, "mark": mark} if isinstance(garbage, dict) else garbage)
+    author = system.register("author")
+    post = author.client.status_post("after the garbage")
+    await_ids(author.client.timeline_home, [post])
+    expected = mark if isinstance(garbage, dict) else "not an event of ours"
+    wait_until(lambda: expected in system.command("deadletters", "feed"), 20, "listed")
+
+
+def test_a_letter_is_handled_again_on_demand(stage: Stage) -> None:
+    system = stage.system
+    author = system.register("author")
+    system.command("deadletters", "feed", "--replay")
+    with stage.traps.choking("feed", "posts"):
+        post = author.client.status_post("hard to swallow")
+        wait_until(lambda: "had it choke" in system.command("deadletters", "feed"), 30, "listed")
+    assert '"replayed": ' in system.command("deadletters", "feed", "--replay")
+    assert "had it choke" not in system.command("deadletters", "feed")
+    await_ids(author.client.timeline_home, [post])
