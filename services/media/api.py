@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request
 from fastapi.responses import Response
@@ -13,42 +13,21 @@ from services.chassis.identity import Caller, service, signed_in
 from services.contracts import limits
 from services.contracts.posts import Attachment, AttachmentEdit, Claims, Portrait
 from services.media.domain import content_type, parsed_focus
+from services.media.examples import (
+    A_FILE,
+    ATTACHMENT,
+    PICTURE,
+    PORTRAIT,
+    answers,
+)
 from services.media.pool import Pool, shown
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 
-_EXAMPLE = {
-    "id": "116548273000001537",
-    "owner": "116548270000001537",
-    "mime": "image/jpeg",
-    "original": "116548273000001537-9f86d081884c7d65-o.jpg",
-    "small": "116548273000001537-9f86d081884c7d65-s.jpg",
-    "original_size": {"width": 2048, "height": 1536},
-    "small_size": {"width": 640, "height": 480},
-    "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
-    "description": "Boats in a harbour before sunrise",
-    "focus": [0.0, 0.25],
-}
-
-_picture = {"schema": {"type": "string", "format": "binary"}}
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "description": f"The picture itself, at most {limits.PICTURE_BYTES >> 20} MiB.",
-        "content": {
-            **{f"image/{kind}": _picture for kind in ("jpeg", "png", "webp", "gif", "heic")},
-            "application/octet-stream": _picture,
-        },
-    }
-}
-
-
-def _gives(model: Any, description: str, example: Any) -> dict[int | str, dict[str, Any]]:
-    content = {"application/json": {"example": example}}
-    return {200: {"model": model, "description": description, "content": content}}
-
-
-_AN_ATTACHMENT = _gives(Attachment, "The picture.", _EXAMPLE)
+A_PICTURE = answers(Attachment, "The picture.", ATTACHMENT, 401, 403, 404, 422)
+AN_UPLOAD = answers(Attachment, "The picture.", ATTACHMENT, 401, 403, 413, 422, 503)
+CLAIMED = answers(list[Attachment], "Those pictures, in order.", [ATTACHMENT], 401, 403, 422)
+A_PORTRAIT = answers(Portrait, "The name of the file.", PORTRAIT, 401, 403, 413, 422, 503)
 
 _may_write_media = signed_in("write:media")
 _may_write_statuses = signed_in("write:statuses")
@@ -82,7 +61,7 @@ def _too_large() -> TooLarge:
 
 
 Id = Annotated[str, Path(max_length=40, examples=["116548273000001537"])]
-Name = Annotated[str, Path(max_length=100, examples=[_EXAMPLE["original"]])]
+Name = Annotated[str, Path(max_length=100, examples=[ATTACHMENT["original"]])]
 Uploading = Annotated[Caller, Depends(_may_write_media)]
 
 
@@ -97,7 +76,7 @@ def create_router(pool: Pool) -> APIRouter:
 def _attachments(pool: Pool) -> APIRouter:
     router = APIRouter()
 
-    @router.post("/attachments", responses=_AN_ATTACHMENT, openapi_extra=_BODY)
+    @router.post("/attachments", responses=AN_UPLOAD, openapi_extra=PICTURE)
     async def upload(
         request: Request,
         caller: Uploading,
@@ -109,12 +88,12 @@ def _attachments(pool: Pool) -> APIRouter:
         data = await picture(request)
         return JSON(shown(await pool.add(data, caller, description=description, focus=point)))
 
-    @router.get("/attachments/{id}", responses=_AN_ATTACHMENT)
+    @router.get("/attachments/{id}", responses=A_PICTURE)
     async def one(id: Id, caller: Uploading) -> JSON:
         """One's own picture."""
         return JSON(shown(await pool.one(id, caller)))
 
-    @router.put("/attachments/{id}", responses=_AN_ATTACHMENT)
+    @router.put("/attachments/{id}", responses=A_PICTURE)
     async def describe(
         id: Id,
         edit: Annotated[AttachmentEdit, Body(examples=[{"description": "Boats in a harbour"}])],
@@ -123,12 +102,10 @@ def _attachments(pool: Pool) -> APIRouter:
         """Describe one's own picture. A post that shows it already keeps what it has."""
         return JSON(shown(await pool.describe(id, caller, edit.description, edit.focus)))
 
-    @router.post(
-        "/claims", responses=_gives(list[Attachment], "The pictures, in order.", [_EXAMPLE])
-    )
+    @router.post("/claims", responses=CLAIMED)
     async def claim(
         claims: Annotated[
-            Claims, Body(examples=[{"post_id": "116548273934401537", "ids": [_EXAMPLE["id"]]}])
+            Claims, Body(examples=[{"post_id": "116548273934401537", "ids": [ATTACHMENT["id"]]}])
         ],
         caller: Annotated[Caller, Depends(claimant)],
     ) -> JSON:
@@ -144,8 +121,8 @@ def _files(pool: Pool) -> APIRouter:
 
     @router.post(
         "/portraits",
-        responses=_gives(Portrait, "The name of the file.", {"name": _EXAMPLE["original"]}),
-        openapi_extra=_BODY,
+        responses=A_PORTRAIT,
+        openapi_extra=PICTURE,
     )
     async def portrait(
         request: Request,
@@ -159,13 +136,7 @@ def _files(pool: Pool) -> APIRouter:
         "/files/{name}",
         dependencies=[Depends(service("gateway"))],
         response_class=Response,
-        responses={
-            200: {
-                "description": "The bytes, the same for ever.",
-                "content": {"image/jpeg": _picture, "image/webp": _picture},
-            },
-            304: {"description": "The caller has them already."},
-        },
+        responses=A_FILE,
     )
     async def file(name: Name, request: Request) -> Response:
         """A file by its name, which nobody can guess."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Path, Query
 
@@ -20,7 +20,16 @@ from services.contracts.posts import (
     Thread,
 )
 from services.posts.composer import Composer
-from services.posts.examples import EDITED_POSTS, LISTS, NEW_POSTS, REACTORS, VIEW
+from services.posts.examples import (
+    EDITED_POSTS,
+    LISTS,
+    NEW_POSTS,
+    REACTORS,
+    THREAD,
+    VERSION,
+    VIEW,
+    answers,
+)
 from services.posts.reactions import Reactions
 from services.posts.views import Views, post_id
 
@@ -47,12 +56,9 @@ def window(
 Wanted = Annotated[Window, Depends(window)]
 
 
-def _gives(model: Any, description: str, example: Any = None) -> dict[int | str, dict[str, Any]]:
-    content = {"application/json": {"example": example}} if example is not None else {}
-    return {200: {"model": model, "description": description, "content": content}}
-
-
-A_VIEW = _gives(PostView, "The post as the caller sees it.", VIEW)
+A_VIEW = answers(PostView, "The post as the caller sees it.", VIEW, 401, 403, 404, 422)
+A_CHANGE = answers(PostView, "The post as it is then.", VIEW, 401, 403, 404, 422, 503)
+A_LIST = answers(PostList, "A page, newest mark first.", LISTS, 401, 403, 422)
 
 
 def create_router(views: Views, composer: Composer, reactions: Reactions) -> APIRouter:
@@ -66,14 +72,16 @@ def create_router(views: Views, composer: Composer, reactions: Reactions) -> API
 def _posts(views: Views, composer: Composer) -> APIRouter:
     router = APIRouter()
 
-    @router.post("/posts", responses=A_VIEW)
+    @router.post("/posts", responses=A_CHANGE)
     async def create(
         new: Annotated[NewPost, Body(openapi_examples=NEW_POSTS)], caller: Writing
     ) -> JSON:
         """Make a post. The same idempotency key gives the same post for an hour."""
         return JSON(await composer.create(new, caller))
 
-    @router.get("/posts", responses=_gives(list[PostView], "Those that are visible.", [VIEW]))
+    @router.get(
+        "/posts", responses=answers(list[PostView], "Those visible.", [VIEW], 401, 403, 404, 422)
+    )
     async def some(ids: Annotated[str, Query(max_length=2_200)], caller: Reading) -> JSON:
         """Some posts by id, separated by commas, in that order; without those not visible."""
         wanted = [post_id(id) for id in ids.split(",") if id]
@@ -86,7 +94,7 @@ def _posts(views: Views, composer: Composer) -> APIRouter:
         """One post."""
         return JSON((await views.one(id, caller)).view())
 
-    @router.put("/posts/{id}", responses=A_VIEW)
+    @router.put("/posts/{id}", responses=A_CHANGE)
     async def edit(
         id: Id, wanted: Annotated[EditedPost, Body(openapi_examples=EDITED_POSTS)], caller: Writing
     ) -> JSON:
@@ -99,13 +107,19 @@ def _posts(views: Views, composer: Composer) -> APIRouter:
         return JSON(await composer.delete(id, caller))
 
     @router.get(
-        "/posts/{id}/history", responses=_gives(list[PostVersion], "All versions, oldest first.")
+        "/posts/{id}/history",
+        responses=answers(
+            list[PostVersion], "All versions, oldest first.", [VERSION], 401, 403, 404
+        ),
     )
     async def history(id: Id, caller: Reading) -> JSON:
         """What a post was, and is. At most a hundred earlier versions are kept."""
         return JSON(await views.history(id, caller))
 
-    @router.get("/posts/{id}/context", responses=_gives(Thread, "At most 40 up and 60 down."))
+    @router.get(
+        "/posts/{id}/context",
+        responses=answers(Thread, "At most 40 up and 60 down.", THREAD, 401, 403, 404, 422),
+    )
     async def context(id: Id, caller: Reading) -> JSON:
         """The posts that a post answers, and those that answer it, as far as they are visible."""
         return JSON(await views.thread(id, caller))
@@ -137,20 +151,21 @@ def _reactions(views: Views, reactions: Reactions) -> APIRouter:
         return JSON(await reactions.set("bookmark", id, caller, on=False))
 
     @router.get(
-        "/posts/{id}/favourited_by", responses=_gives(Reactors, "A page, newest first.", REACTORS)
+        "/posts/{id}/favourited_by",
+        responses=answers(Reactors, "A page, newest first.", REACTORS, 401, 403, 404, 422),
     )
     async def favourited_by(id: Id, window: Wanted, caller: Reading) -> JSON:
         """Who likes a post."""
         return JSON(await views.favourited_by(id, window, caller))
 
-    @router.get("/favourites", responses=_gives(PostList, "A page, newest like first.", LISTS))
+    @router.get("/favourites", responses=A_LIST)
     async def favourites(
         window: Wanted, caller: Annotated[Caller, Depends(signed_in("read:favourites"))]
     ) -> JSON:
         """What the caller likes."""
         return JSON(await views.marked("favourite", window, caller))
 
-    @router.get("/bookmarks", responses=_gives(PostList, "A page, newest bookmark first.", LISTS))
+    @router.get("/bookmarks", responses=A_LIST)
     async def bookmarks(
         window: Wanted, caller: Annotated[Caller, Depends(signed_in("read:bookmarks"))]
     ) -> JSON:

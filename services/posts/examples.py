@@ -6,6 +6,10 @@ from typing import Any
 
 from fastapi.openapi.models import Example
 
+from services.contracts.accounts import Model
+
+Responses = dict[int | str, dict[str, Any]]
+
 POST: dict[str, Any] = {
     "id": "116548273934401537",
     "author": "116548270000001537",
@@ -63,3 +67,61 @@ EDITED_POSTS: dict[str, Example] = {"another text": {"value": {"text": "Last lig
 REACTORS = {"ids": ["116548280000001537"], "accounts": ["116548270000002561"]}
 
 LISTS = {"ids": ["116548280000001537"], "views": [VIEW]}
+
+VERSION: dict[str, Any] = {
+    "text": POST["text"],
+    "spoiler_text": "",
+    "sensitive": False,
+    "language": "en",
+    "attachments": POST["attachments"],
+    "created_at": POST["created_at"],
+}
+
+THREAD: dict[str, Any] = {"ancestors": [], "descendants": [VIEW]}
+
+_FAILURES: dict[int, tuple[str, str, str]] = {
+    401: ("No access token, or not a good one.", "unauthenticated", "This needs an access token."),
+    403: (
+        "The access token does not cover this, or it is somebody else's.",
+        "forbidden",
+        "This is somebody else's post.",
+    ),
+    404: ("Not there, or not visible to the caller.", "not_found", "There is no such post."),
+    413: ("Too large.", "too_large", "A picture can have at most 16 MiB."),
+    422: ("It breaks a rule.", "invalid", "A post needs a text or a picture."),
+    503: ("Try again in a moment.", "unavailable", "The part that is needed is not reachable."),
+}
+
+
+class Problem(Model):
+    """Why something was refused: a code for programs, a sentence for people."""
+
+    code: str
+    message: str
+
+
+def answers(model: Any, what: str, example: Any, *failures: int) -> Responses:
+    """What a route answers, for its OpenAPI: `JSON` is written without pydantic's help."""
+    found: Responses = {
+        200: {
+            "model": model,
+            "description": what,
+            "content": {"application/json": {"example": example}},
+        }
+    }
+    for status in failures:
+        found |= refusal(status)
+    return found
+
+
+def refusal(status: int) -> Responses:
+    """One way to be refused."""
+    description, code, message = _FAILURES[status]
+    example = {"code": code, "message": message}
+    return {
+        status: {
+            "model": Problem,
+            "description": description,
+            "content": {"application/json": {"example": example}},
+        }
+    }

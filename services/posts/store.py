@@ -150,6 +150,5 @@ def _favourites_counted(id: str, head: Any) -> dict[str, Any]:
 
 
 def _posts_counted(id: str, head: Any) -> dict[str, Any]:
-    newest = head["recent"][0][0] if head["recent"] else ""
-    sealed = head["spans"][0]["high"] if head["spans"] else ""
-    return {"account": id, "total": total_of(head), "last_post": max(newest, sealed)}
+    ids = [*(row[0] for row in head["recent"]), *(span["high"] for span in head["spans"])]
+    return {"account": id, "total": total_of(head), "last_post": max(ids, default="")}

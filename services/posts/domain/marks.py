@@ -78,6 +78,7 @@ def total_for(head: Mapping[str, Any] | None, favourite: Reaction) -> int:
     total: int = head["total"]
     recent = {row[0] for row in head["recent"]}
     if favourite.on:
-        sealed = head["spans"][0]["high"] if head["spans"] else ""
-        return total + (favourite.id not in recent and favourite.id > sealed)
+        if favourite.id in recent:
+            return total
+        return total + all(favourite.id > span["high"] for span in head["spans"])
     return total - any(id in recent for id in favourite.gone)

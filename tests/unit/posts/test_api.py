@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from services.chassis.errors import Unavailable
-from services.contracts.posts import PostList, PostVersion, PostView, Reactors, Thread
+from services.contracts.posts import (
+    EditedPost,
+    NewPost,
+    PostList,
+    PostVersion,
+    PostView,
+    Reactors,
+    Thread,
+)
+from services.posts.examples import EDITED_POSTS, NEW_POSTS, VERSION, VIEW
 from tests.fakes import World
 from tests.unit.posts.world import Town, posts_app
 
@@ -403,3 +412,12 @@ async def test_posts_are_counted_for_their_authors_but_direct_ones(town: Town) -
         "total": 1,
         "last_post": one,
     }
+
+
+def test_the_examples_are_what_the_routes_give_and_take() -> None:
+    assert PostView.model_validate(VIEW).model_dump(mode="json") == VIEW
+    assert PostVersion.model_validate(VERSION).model_dump(mode="json") == VERSION
+    for example in NEW_POSTS.values():
+        NewPost.model_validate(example["value"])
+    for example in EDITED_POSTS.values():
+        EditedPost.model_validate(example["value"])
