@@ -109,7 +109,7 @@ def _posts(views: Views, composer: Composer) -> APIRouter:
     @router.get(
         "/posts/{id}/history",
         responses=answers(
-            list[PostVersion], "All versions, oldest first.", [VERSION], 401, 403, 404
+            list[PostVersion], "All versions, oldest first.", [VERSION], 401, 403, 404, 422
         ),
     )
     async def history(id: Id, caller: Reading) -> JSON:
