@@ -206,7 +206,10 @@ def _shown(desk: Desk) -> APIRouter:
         wanted = flags(request, "only_media", "exclude_replies")
         if tagged:
             wanted["tagged"] = tagged.removeprefix("#")
-        return await desk.timeline(request, path, caller, window, **wanted)
+        page = await desk.timeline(request, path, caller, window, **wanted)
+        if page.body == b"[]":
+            await desk.person(id)  # nobody's posts are not none, but not found
+        return page
 
     @router.get("/followers", responses=_PEOPLE, openapi_extra=paging.pages())
     async def followers(

@@ -53,23 +53,12 @@ def _written(desk: Desk) -> APIRouter:
         """Post. The same `Idempotency-Key` gives the same status for an hour."""
         body = await said(request)
         _refuse_not_offered(body)
-        new = {
-            "text": body.words("status"),
-            "media_ids": [numeric(id) for id in body.texts("media_ids") or []],
-            "in_reply_to_id": body.text("in_reply_to_id") or None,
-            "visibility": body.text("visibility") or None,
-            "sensitive": bool(body.flag("sensitive")),
-            "spoiler_text": body.words("spoiler_text"),
-            "language": body.text("language") or None,
-            "application": await desk.app_name(caller),
-            "idempotency_key": request.headers.get("idempotency-key", "")[:200],
-        }
-        view, people = await together(
-            desk.ask("posts", "posts", caller, method="POST", json=new),
-            desk.people([caller.user_id]),
-        )
-        author = people.get(caller.user_id) or await desk.author(view)
-        return answer(desk.rendered.status(view, author))
+        me, app = await together(desk.people([caller.user_id]), desk.app_name(caller))
+        author: Row | None = me.get(caller.user_id)
+        key = request.headers.get("idempotency-key", "")[:200]
+        new = {**_new(body, author), "application": app, "idempotency_key": key}
+        view = await desk.ask("posts", "posts", caller, method="POST", json=new)
+        return answer(desk.rendered.status(view, author or await desk.author(view)))
 
     @router.put("/{id}", openapi_extra=_NEW, responses=_STATUS)
     async def edit(request: Request, id: Id, caller: Writing) -> Response:
@@ -97,6 +86,24 @@ def _written(desk: Desk) -> APIRouter:
         return JSON(status | {"text": view["post"]["text"]})
 
     return router
+
+
+def _new(body: Said, author: Row | None) -> dict[str, Any]:
+    """What is to be posted; where it does not say, as its author's profile says.
+
+    Nobody who made their profile say `private` must post to everybody because a client is silent.
+    """
+    usual = author["profile"] if author else {}
+    sensitive = body.flag("sensitive")
+    return {
+        "text": body.words("status"),
+        "media_ids": [numeric(id) for id in body.texts("media_ids") or []],
+        "in_reply_to_id": body.text("in_reply_to_id") or None,
+        "visibility": body.text("visibility") or usual.get("default_visibility"),
+        "sensitive": bool(usual.get("default_sensitive") if sensitive is None else sensitive),
+        "spoiler_text": body.words("spoiler_text"),
+        "language": body.text("language") or usual.get("default_language") or None,
+    }
 
 
 def _seen(desk: Desk) -> APIRouter:
