@@ -22,7 +22,7 @@ def registration(form: Said) -> dict[str, Any]:
     return {
         "username": form.words("username").strip()[:100],
         "email": form.words("email").strip()[:320],
-        "password": form.words("password")[:256],
+        "password": form.words("password")[:1000],
         "agreement": bool(form.flag("agreement")),
         "locale": form.words("locale")[:20] or "en",
     }
