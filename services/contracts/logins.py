@@ -46,7 +46,7 @@ class Authorization(Model):
     code_challenge: str = Field(default="", max_length=128)
     code_challenge_method: str = Field(default="", max_length=10)
     login: str = Field(max_length=320)
-    password: str = Field(max_length=1000)  # auth refuses to keep one above 256
+    password: str = Field(max_length=256)
 
 
 class Code(Model):

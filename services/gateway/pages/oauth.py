@@ -212,7 +212,7 @@ async def _authorize(desk: Desk, asked: Asked, login: str, password: str) -> str
             "code_challenge": asked.code_challenge,
             "code_challenge_method": asked.code_challenge_method,
             "login": login,
-            "password": password[:1000],
+            "password": password[:257],
         },
     )
     return str(made["code"])
