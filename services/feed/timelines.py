@@ -144,13 +144,7 @@ class Timelines:
             if missing <= 0 or len(rows) < rest.limit:
                 break
             rest = _beyond(rest, rows)
-        views.sort(key=lambda view: view["post"]["id"], reverse=True)
-        return {
-            "views": views[: window.limit] if not window.upwards else views[-window.limit :],
-            "accounts": accounts,
-            "first": max(reached, default=""),
-            "last": min(reached, default=""),
-        }
+        return _bounded(views, accounts, reached, window)
 
     async def _rows(
         self,
@@ -188,6 +182,20 @@ class Timelines:
 
 
 _EMPTY: dict[str, Any] = {"views": [], "accounts": {}, "first": "", "last": ""}
+
+
+def _bounded(
+    views: list[dict[str, Any]], accounts: dict[str, Any], reached: list[str], window: Window
+) -> dict[str, Any]:
+    """A `contracts.posts.Page`. What does not fit is left to the next page, which begins there."""
+    views.sort(key=lambda view: view["post"]["id"], reverse=True)
+    shown = views[-window.limit :] if window.upwards else views[: window.limit]
+    first, last = max(reached, default=""), min(reached, default="")
+    if len(shown) < len(views) and window.upwards:
+        first = shown[0]["post"]["id"]
+    elif len(shown) < len(views):
+        last = shown[-1]["post"]["id"]
+    return {"views": shown, "accounts": accounts, "first": first, "last": last}
 
 
 def _beyond(window: Window, rows: Sequence[Row]) -> Window:

@@ -184,6 +184,31 @@ async def test_pages_in_both_directions_meet(town: Town) -> None:
     assert await town.home(ann, limit=5, since_id=posts[3]) == posts[:3]
 
 
+async def test_no_post_is_lost_between_pages_on_which_others_are_left_out(town: Town) -> None:
+    ann, ben = await town.person(), await town.person()
+    posts = []
+    for n in range(30):
+        posts.append(await town.post(ann, f"number {n}"))
+        if n % 3:
+            await town.post(ben, f"number {n}")
+    await town.follow(ann, ben, "mute")
+    await town.world.settle()
+
+    down: list[str] = []
+    last = ""
+    while (page := await town.page("public", ann, limit=7, max_id=last))["last"]:
+        down += [view["post"]["id"] for view in page["views"]]
+        last = page["last"]
+    up: list[str] = []
+    first = posts[0]
+    while (page := await town.page("public", ann, limit=7, min_id=first))["first"]:
+        up = [view["post"]["id"] for view in page["views"]] + up
+        first = page["first"]
+
+    assert down == posts[::-1]
+    assert up == posts[:0:-1]
+
+
 async def test_a_newest_page_costs_two_state_calls_and_an_older_one_three(town: Town) -> None:
     ann = await town.person()
     for n in range(150):
