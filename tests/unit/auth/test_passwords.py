@@ -6,7 +6,7 @@ import pytest
 
 from services.auth.passwords import Passwords, argon2id
 from services.chassis.errors import TooMany
-from tests.unit.auth.world import cheap
+from tests.services.auth.world import cheap
 
 
 async def test_only_the_password_itself_is_right() -> None:

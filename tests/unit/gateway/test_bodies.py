@@ -13,7 +13,7 @@ from starlette.types import Message
 
 from services.chassis.errors import Failure, Invalid, TooLarge
 from services.gateway.bodies import BODY_BYTES, Said, gather, said
-from tests.unit.gateway.world import multipart
+from tests.services.gateway.world import multipart
 
 
 async def read(

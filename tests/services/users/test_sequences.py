@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from services.chassis.segments import SegmentedLists
 from tests.fakes import Call, Running, World
-from tests.unit.users.world import Person, start
+from tests.services.users.world import Person, start
 
 VERBS = ("follow", "follow", "follow", "unfollow", "unfollow", "block", "unblock", "mute", "unmute")
 ANSWERS = ("lock", "open", "authorize", "reject", "wait", "wait", "wait")

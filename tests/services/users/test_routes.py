@@ -10,7 +10,7 @@ import pytest
 
 from services.contracts.accounts import Account, AccountList, Relationship
 from tests.fakes import Running, World
-from tests.unit.users.world import Person, start
+from tests.services.users.world import Person, start
 
 
 @dataclass

@@ -23,7 +23,7 @@ from services.media.pictures import Kind, PictureError, Processed, Rendition
 from services.posts.app import create_app as create_posts
 from services.users.app import create_app as create_users
 from tests.fakes import Response, Running, World
-from tests.unit.auth import world as auth
+from tests.services.auth import world as auth
 
 PASSWORD = "correct horse battery"
 OOB = "urn:ietf:wg:oauth:2.0:oob"

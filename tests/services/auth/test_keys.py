@@ -10,7 +10,7 @@ import pytest
 from services.auth.domain.tokens import Pass
 from services.auth.keys import REREAD, BadKeys, Keyring, parse
 from services.chassis.errors import Unavailable
-from tests.unit.auth.world import Auth, signing_keys
+from tests.services.auth.world import Auth, signing_keys
 
 
 @dataclass

@@ -20,7 +20,7 @@ from services.contracts.posts import (
 )
 from services.posts.examples import EDITED_POSTS, NEW_POSTS, VERSION, VIEW
 from tests.fakes import World
-from tests.unit.posts.world import Town, posts_app
+from tests.services.posts.world import Town, posts_app
 
 
 @pytest.fixture(params=["sqlite", "redis"])

@@ -10,7 +10,7 @@ from services.chassis.errors import OutcomeUnknown, Unavailable
 from services.gateway.api.empties import NOTHINGS
 from tests.fakes import Response
 from tests.mastodon.schemas import check, check_all, check_validation
-from tests.unit.gateway.world import OOB, PASSWORD, Person, Place, a_place, multipart
+from tests.services.gateway.world import OOB, PASSWORD, Person, Place, a_place, multipart
 
 
 def next_of(response: Response) -> str:

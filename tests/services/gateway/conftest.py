@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.unit.gateway.world import Place, a_place
+from tests.services.gateway.world import Place, a_place
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from tests.mastodon.schemas import check
-from tests.unit.gateway.world import CHALLENGE, OOB, PASSWORD, VERIFIER, Place, hidden
+from tests.services.gateway.world import CHALLENGE, OOB, PASSWORD, VERIFIER, Place, hidden
 
 FORM = {"login": "ada", "password": PASSWORD, "decision": "allow"}
 

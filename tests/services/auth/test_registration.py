@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.chassis.identity import Identity
-from tests.unit.auth.world import PASSWORD, Auth
+from tests.services.auth.world import PASSWORD, Auth
 
 
 def taken(body: dict[str, object]) -> object:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.unit.auth.world import Auth, auth_world
+from tests.services.auth.world import Auth, auth_world
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from services.posts.domain.marks import Mark
 from services.posts.events import Projections
 from services.posts.store import Store
 from tests.fakes import Call, FakeSidecar, FakeState, World
-from tests.unit.posts.world import Town, posts_app
+from tests.services.posts.world import Town, posts_app
 
 ACTIONS = st.lists(
     st.tuples(

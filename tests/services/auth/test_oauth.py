@@ -8,7 +8,7 @@ import pytest
 
 from services.chassis.errors import Unauthenticated
 from services.chassis.identity import Identity
-from tests.unit.auth.world import Auth, cheap, proof
+from tests.services.auth.world import Auth, cheap, proof
 
 
 async def test_an_app_sees_its_secret_once_and_the_store_never(auth: Auth) -> None:
