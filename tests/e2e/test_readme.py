@@ -1,0 +1,69 @@
+"""The README's tour, typed as it stands there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from tests.system.browser import Browser
+from tests.system.people import PASSWORD
+from tests.system.running import System
+from tests.system.toot import Toot
+from tests.system.waiting import wait_until
+
+README = Path(__file__).parents[2] / "README.md"
+_VARYING = [
+    (re.compile(r"\d{18}-[0-9a-f]{16}"), "FILE"),
+    (re.compile(r"\d{18}"), "ID"),
+    (re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d UTC)?"), "DATE"),
+    (re.compile(r"127\.0\.0\.1:\d+"), "HOST"),
+]
+
+
+def steps() -> Iterator[tuple[str, str]]:
+    """The tour's commands, each with what it prints."""
+    tour = README.read_text().partition("<!-- tour -->")[2]
+    block = tour.partition("```console\n")[2].partition("```")[0]
+    for step in block.split("$ ")[1:]:
+        command, _, output = step.partition("\n")
+        yield command, output
+
+
+def plain(text: str) -> str:
+    for pattern, word in _VARYING:
+        text = pattern.sub(word, text)
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+
+
+def test_the_tour_is_as_the_readme_tells_it(system: System, picture: Path, tmp_path: Path) -> None:
+    host = system.base.removeprefix("http://")
+    toot = Toot(system.base, tmp_path / "tour")
+    for name in ("ada", "ben"):
+        with Browser(system.base) as browser:
+            page = browser.open("/auth/sign_up")
+            given = {"username": name, "email": f"{name}@example.org", "agreement": "1"}
+            browser.submit(page, page.forms[0], {**given, "password": PASSWORD})
+        toot.log_in(name, PASSWORD)
+
+    newest = ""
+    for command, expected in steps():
+        here = command.replace("127.0.0.1:8080", host).replace("photo.jpg", str(picture))
+        arguments = shlex.split(re.sub(r"\d{18}", newest, here))[1:]
+        reads = {"timelines", "whois"} & set(arguments)
+        wait_until(partial(_prints, toot, arguments, expected), 10 if reads else 0)
+        newest = newest or _id_in(toot, expected)
+
+
+def _prints(toot: Toot, arguments: list[str], expected: str) -> bool:
+    assert plain(toot(*arguments)) == plain(expected)
+    return True
+
+
+def _id_in(toot: Toot, expected: str) -> str:
+    if "Toot posted" not in expected:
+        return ""
+    account = f"ada@{toot.base.removeprefix('http://')}"
+    return str(toot.json("--as", account, "timelines", "home")[0]["id"])
