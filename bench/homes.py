@@ -15,13 +15,14 @@ from functools import partial
 from rich.progress import Progress, TaskID
 
 from bench.client import Client, Person
+from bench.quiet import Gauge
 
 PAGE = 40
 _AT_ONCE = 4
 _PAUSE = 0.3
 _SAMPLE = 12
 _PATIENCE = 60.0
-"""Seconds without any progress after which homes are given up."""
+"""Seconds without any progress, at rest, after which homes are given up."""
 
 
 class Homes:
@@ -49,16 +50,19 @@ class Homes:
         newest = heapq.nlargest(PAGE, (id for author in authors for id in self._posts[author]))
         return [str(id) for id in newest]
 
-    async def settle(self, client: Client, progress: Progress, title: str) -> list[int]:
+    async def settle(
+        self, client: Client, progress: Progress, title: str, gauge: Gauge
+    ) -> list[int]:
         """Wait until every home is as it must be; returns those that never became so.
 
         A few homes are asked again and again, and all of them once those are right: to ask takes
-        the processor from what is waited for.
+        the processor from what is waited for. Given up are homes in which nothing new shows for a
+        minute while the system is at rest.
         """
         everybody = range(len(self._people))
         for people in (everybody[:: max(1, len(everybody) // _SAMPLE)], everybody):
             bar = progress.add_task(title, total=sum(len(self.expected(p)) for p in people))
-            wrong = await self._settled(client, people, partial(_show, progress, bar))
+            wrong = await self._settled(client, people, gauge, partial(_show, progress, bar))
             if wrong:
                 return wrong
             if people is not everybody:
@@ -66,7 +70,7 @@ class Homes:
         return []
 
     async def _settled(
-        self, client: Client, people: Sequence[int], show: Callable[[int], None]
+        self, client: Client, people: Sequence[int], gauge: Gauge, show: Callable[[int], None]
     ) -> list[int]:
         lacking = {person: len(self.expected(person)) for person in people}
         total = sum(lacking.values())
@@ -76,7 +80,7 @@ class Homes:
             lacking |= await self._lacking(client, [p for p, count in lacking.items() if count])
             left = sum(lacking.values())
             show(total - left)
-            if left < before:
+            if left < before or not gauge.is_calm():
                 moved = time.monotonic()
             if not left or time.monotonic() - moved > _PATIENCE:
                 return [person for person, count in lacking.items() if count]

@@ -13,6 +13,7 @@ from bench.client import Client, Person
 from bench.graph import Graph
 from bench.homes import Homes
 from bench.progress import for_each
+from bench.quiet import Gauge
 
 _REGISTERING, _FOLLOWING, _POSTING = 6, 12, 8
 """How many requests at once: as many as keep both cores busy, and none is refused."""
@@ -38,7 +39,9 @@ class Loaded:
     """By phase: how many, and within how many seconds."""
 
 
-async def load(client: Client, graph: Graph, posts: int, seed: int, progress: Progress) -> Loaded:
+async def load(
+    client: Client, graph: Graph, posts: int, seed: int, progress: Progress, gauge: Gauge
+) -> Loaded:
     """Register everybody, let them follow each other and post; return when homes are right."""
     friends = graph.friends()
     began = time.perf_counter()
@@ -69,7 +72,7 @@ async def load(client: Client, graph: Graph, posts: int, seed: int, progress: Pr
 
     await for_each(progress, "posting", authors, post, _POSTING)
     began = _note(loaded, "posts", len(authors), began)
-    wrong = await loaded.homes.settle(client, progress, "homes are complete")
+    wrong = await loaded.homes.settle(client, progress, "homes are complete", gauge)
     if wrong:
         raise RuntimeError(
             f"{len(wrong)} of {graph.people} homes do not show what they must after waiting: the "

@@ -18,6 +18,8 @@ from bench import report
 from bench.fanout import FanOut
 from bench.figures import Figures, Idle, Target, targets
 
+_QUIET = 0.05
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -33,11 +35,15 @@ class Outcome:
     memory: Mapping[str, Mapping[str, float]]
     fan_outs: Sequence[FanOut]
     wrong_homes: int
+    elsewhere: float
+    """Share of the machine that others took while it was measured."""
+    restarts: Mapping[str, int]
+    """Processes of the system that died."""
 
     @property
     def errors(self) -> int:
-        """Requests that failed, and homes that do not show what was acknowledged."""
-        failed = sum(row.errors for row in self.rows)
+        """Requests that failed, homes that lack what was acknowledged, processes that died."""
+        failed = sum(row.errors for row in self.rows) + sum(self.restarts.values())
         return failed + sum(post.missing for post in self.fan_outs) + self.wrong_homes
 
     @property
@@ -56,6 +62,14 @@ class Outcome:
             console.print(report.fan_out_table(self.fan_outs, self.followers))
         console.print(report.target_table(self._targets()))
         report.print_samples(console, self.rows)
+        for name, count in self.restarts.items():
+            console.print(f"{name} died, {count} times", style="red")
+        if self.elsewhere > _QUIET:
+            console.print(
+                f"Other processes took {self.elsewhere:.0%} of the machine meanwhile: "
+                "alone, the system does better than this.",
+                style="yellow",
+            )
 
     def write(self, path: Path) -> None:
         """Write everything as JSON."""
@@ -69,6 +83,8 @@ class Outcome:
             "memory": self.memory,
             "fan_out": [asdict(post) for post in self.fan_outs],
             "wrong_homes": self.wrong_homes,
+            "elsewhere": self.elsewhere,
+            "restarts": self.restarts,
             "targets": [asdict(target) for target in self._targets()],
         }
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,36 +1,68 @@
-"""Waits until the system has nothing more to digest."""
+"""Waits until the system has nothing more to digest, and sees what else the machine does."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 
-from bench.usage import Usage
+from bench.usage import Usage, machine_busy, process_cpu
 
 _WINDOW = 0.3
 _CALM = 0.25
 """Cores below which a system is at rest: polls and heartbeats are all that is left."""
 
 _CALM_WINDOWS = 3
-_PATIENCE = 180.0
+_PATIENCE = 300.0
 
 
 async def until_quiet(usage: Usage) -> float:
     """Wait until the processes have been calm for a second or so; returns the seconds it took.
 
-    What that second is for is not counted. Gives up after three minutes.
+    What that second is for is not counted. Gives up after five minutes.
     """
     began = time.perf_counter()
     calm_since = began
     calm = 0
-    before = sum(usage.cpu().values())
+    gauge = Gauge(usage)
     while calm < _CALM_WINDOWS and time.perf_counter() - began < _PATIENCE:
-        start = time.perf_counter()
         await asyncio.sleep(_WINDOW)
-        after = sum(usage.cpu().values())
-        if after - before > _CALM * (time.perf_counter() - start):
-            calm, calm_since = 0, time.perf_counter()
-        else:
+        if gauge.is_calm():
             calm += 1
-        before = after
+        else:
+            calm, calm_since = 0, time.perf_counter()
     return calm_since - began
+
+
+class Gauge:
+    """Says whether the system was at rest since it was last asked."""
+
+    def __init__(self, usage: Usage) -> None:
+        self._usage = usage
+        self._at, self._used = time.perf_counter(), self._total()
+
+    def is_calm(self) -> bool:
+        at, used = time.perf_counter(), self._total()
+        cores = (used - self._used) / max(at - self._at, 1e-6)
+        self._at, self._used = at, used
+        return cores <= _CALM
+
+    def _total(self) -> float:
+        return sum(self._usage.cpu().values())
+
+
+class Disturbance:
+    """What share of the machine others took, who have nothing to do with the benchmark."""
+
+    def __init__(self, usage: Usage) -> None:
+        self._usage = usage
+        self._at, self._others = time.perf_counter(), self._elsewhere()
+
+    def share(self) -> float:
+        """Since this was made, of all cores."""
+        seconds = (time.perf_counter() - self._at) * (os.cpu_count() or 1)
+        return max(0.0, self._elsewhere() - self._others) / seconds
+
+    def _elsewhere(self) -> float:
+        ours = sum(self._usage.cpu().values()) + process_cpu(os.getpid())
+        return machine_busy() - ours

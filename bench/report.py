@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 
 from bench.fanout import FanOut
@@ -13,8 +13,8 @@ from bench.figures import Figures, Idle, Target
 from bench.stats import median
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0)
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=0)
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
     return table
@@ -25,10 +25,9 @@ def number(value: float | None, digits: int = 2) -> str:
     return "-" if value is None or value != value else f"{value:,.{digits}f}"
 
 
-def speed_table(rows: Sequence[Figures]) -> Table:
+def speed_table(rows: Sequence[Figures]) -> Group:
     """What a client sees."""
     table = _table(
-        "Requests, n in flight",
         "what",
         "n",
         "req/s",
@@ -54,18 +53,18 @@ def speed_table(rows: Sequence[Figures]) -> Table:
             _rate(row.sustained),
             end_section=ends,
         )
-    return table
+    return Group("What clients see, n in flight", table)
 
 
-def cost_table(rows: Sequence[Figures], idle: Idle) -> Table:
+def cost_table(rows: Sequence[Figures], idle: Idle) -> Group:
     """What it costs the machine."""
     kinds = list(idle.cores)
     share = max((row.generator_share for row in rows), default=0.0)
     title = (
-        "Processor seconds per 1,000 requests; the load generator is not in «all», and took "
-        f"{share:.0%} of a core at most"
+        "Processor seconds per 1,000 requests, n in flight; the load generator is not in «all»,\n"
+        f"and took {share:.0%} of a core at most"
     )
-    table = _table(title, "what", "n", *kinds, "all", "generator")
+    table = _table("what", "n", *kinds, "all", "generator")
     for row, ends in _grouped(rows):
         costs = [number(row.cpu.get(kind)) for kind in kinds]
         table.add_row(
@@ -78,46 +77,46 @@ def cost_table(rows: Sequence[Figures], idle: Idle) -> Table:
         )
     cores = [number(idle.cores[kind], 3) for kind in kinds]
     table.add_row("rest (cores)", "", *cores, number(sum(idle.cores.values()), 3), "")
-    return table
+    return Group(title, table)
 
 
-def memory_table(stages: Mapping[str, Mapping[str, float]]) -> Table:
+def memory_table(stages: Mapping[str, Mapping[str, float]]) -> Group:
     """How much memory is resident, by kind of process, at some moments."""
     kinds = list(next(iter(stages.values())))
-    table = _table("Resident memory, MiB", "when", *kinds, "all")
+    table = _table("when", *kinds, "all")
     for stage, memory in stages.items():
         values = [number(memory[kind], 0) for kind in kinds]
         table.add_row(stage, *values, number(sum(memory.values()), 0))
-    return table
+    return Group("Resident memory, MiB", table)
 
 
-def fan_out_table(fan_outs: Sequence[FanOut], followers: int) -> Table:
+def fan_out_table(fan_outs: Sequence[FanOut], followers: int) -> Group:
     """How long a post takes to all who follow its author."""
-    title = f"A post to {followers} followers, in seconds from its sending ({len(fan_outs)} posts)"
-    table = _table(title, "", "acknowledged", "half", "all (sampled)", "all (each asked)")
+    title = f"A post to {followers} followers, {len(fan_outs)} times: seconds from its sending"
+    table = _table("", "acknowledged", "half", "all (sampled)", "all (each asked)")
     columns = ("acknowledged", "median", "sampled", "proven")
     values = [[getattr(post, column) for post in fan_outs] for column in columns]
     table.add_row("median", *(number(median(column), 3) for column in values))
     table.add_row("worst", *(number(max(column), 3) for column in values))
-    return table
+    return Group(title, table)
 
 
-def load_table(phases: Mapping[str, Mapping[str, float]]) -> Table:
+def load_table(phases: Mapping[str, Mapping[str, float]]) -> Group:
     """How fast the system was filled."""
-    table = _table("Loading", "what", "how many", "seconds", "per second")
+    table = _table("what", "how many", "seconds", "per second")
     for phase, seen in phases.items():
         rate = seen["count"] / seen["seconds"]
         table.add_row(phase, number(seen["count"], 0), number(seen["seconds"], 1), number(rate, 0))
-    return table
+    return Group("Loading", table)
 
 
-def target_table(targets: Sequence[Target]) -> Table:
+def target_table(targets: Sequence[Target]) -> Group:
     """What had to hold."""
-    table = _table("Targets", "target", "wanted", "figure", "")
+    table = _table("target", "wanted", "figure", "")
     for target in targets:
         verdict = "[green]met[/green]" if target.met else "[red]missed[/red]"
         table.add_row(target.what, target.wanted, target.got, verdict)
-    return table
+    return Group("Targets", table)
 
 
 def print_samples(console: Console, rows: Sequence[Figures]) -> None:

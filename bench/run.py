@@ -16,7 +16,7 @@ from bench.kinds import PICTURE, Stage, make_picture
 from bench.load import Loaded, load
 from bench.options import Options
 from bench.outcome import Outcome
-from bench.quiet import until_quiet
+from bench.quiet import Disturbance, Gauge, until_quiet
 from bench.rounds import Probe, Rounds
 from bench.system import System
 from bench.usage import Usage
@@ -39,15 +39,22 @@ class Run:
             self._progress.advance(starting)
             usage = Usage(system.report)
             self._look(usage, "started")
-            loaded = await load(client, graph, options.posts, options.seed, self._progress)
+            loaded = await load(
+                client, graph, options.posts, options.seed, self._progress, Gauge(usage)
+            )
             await until_quiet(usage)
             self._look(usage, "loaded")
+            others = Disturbance(usage)
             async with Generator(self._stage(system.url, loaded)) as generator:
                 rounds = Rounds(generator, Probe(system, usage), loaded.homes)
                 await self._measure(rounds)
             fan_outs = await self._fan_out(client, usage, loaded)
-            wrong = await loaded.homes.settle(client, self._progress, "homes are right")
+            wrong = await loaded.homes.settle(
+                client, self._progress, "homes are right", Gauge(usage)
+            )
             self._look(usage, "measured")
+            elsewhere = others.share()
+            restarts = await system.restarts()
         idle = idle_of(rounds.idle)
         return Outcome(
             about=self._about(system, graph),
@@ -58,6 +65,8 @@ class Run:
             memory=self._memory,
             fan_outs=fan_outs,
             wrong_homes=len(wrong),
+            elsewhere=elsewhere,
+            restarts=restarts,
         )
 
     def _look(self, usage: Usage, stage: str) -> None:

@@ -79,6 +79,17 @@ class System:
         folder = self.run_dir / "counts" if self.run_dir else None
         return folder if folder and folder.is_dir() else None
 
+    async def restarts(self) -> dict[str, int]:
+        """Which processes have died and were started again, and how often."""
+        if not self.run_dir:
+            return {}
+        report = json.loads(await self._runner("ps", "--json"))
+        found: dict[str, int] = {}
+        for row in (*report["services"], *report["infra"]):
+            found[row["service"]] = row["restarts"]
+            found[f"{row['service']}.daprd"] = row.get("sidecar_restarts", 0)
+        return {name: count for name, count in found.items() if count}
+
     async def _start(self, run_dir: Path) -> None:
         (run_dir / "counts").mkdir(parents=True)
         manifest = run_dir / "manifest.yaml"

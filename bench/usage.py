@@ -42,11 +42,22 @@ class Usage:
 
     def cpu(self) -> dict[str, float]:
         """Processor seconds by kind since the start, those of children included."""
-        return {kind: sum(map(_cpu, pids)) for kind, pids in self.kinds.items()}
+        return {kind: sum(map(process_cpu, pids)) for kind, pids in self.kinds.items()}
 
     def memory(self) -> dict[str, float]:
         """Resident MiB by kind. Pages that processes share are counted in each."""
         return {kind: sum(map(_resident, pids)) for kind, pids in self.kinds.items()}
+
+
+def machine_busy() -> float:
+    """Seconds for which the machine's cores were busy so far, or taken by others on its host."""
+    times = psutil.cpu_times()
+    return sum(times) - times.idle - getattr(times, "iowait", 0.0) - _counted_twice(times)
+
+
+def _counted_twice(times: Any) -> float:
+    guests: float = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+    return guests
 
 
 def _tree(pid: int) -> Iterator[psutil.Process]:
@@ -56,7 +67,8 @@ def _tree(pid: int) -> Iterator[psutil.Process]:
         yield from process.children(recursive=True)
 
 
-def _cpu(pid: int) -> float:
+def process_cpu(pid: int) -> float:
+    """Processor seconds of a process and its children, also of those that have ended."""
     total = 0.0
     for process in _tree(pid):
         with suppress(psutil.NoSuchProcess):

@@ -3,8 +3,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, Group
 
 from bench import report
 from bench.fanout import FanOut
@@ -96,7 +95,7 @@ def test_failed_requests_and_wrong_homes_are_misses() -> None:
     assert found["homes that lack something acknowledged"] == "2"
 
 
-def printed(table: Table) -> str:
+def printed(table: Group) -> str:
     console = Console(file=io.StringIO(), width=80, color_system=None)
     console.print(table)
     assert isinstance(console.file, io.StringIO)
