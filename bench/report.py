@@ -60,10 +60,7 @@ def cost_table(rows: Sequence[Figures], idle: Idle) -> Group:
     """What it costs the machine."""
     kinds = list(idle.cores)
     share = max((row.generator_share for row in rows), default=0.0)
-    title = (
-        "Processor seconds per 1,000 requests, n in flight; the load generator is not in «all»,\n"
-        f"and took {share:.0%} of a core at most"
-    )
+    title = f"Processor seconds per 1,000 requests (the generator: {share:.0%} of a core at most)"
     table = _table("what", "n", *kinds, "all", "generator")
     for row, ends in _grouped(rows):
         costs = [number(row.cpu.get(kind)) for kind in kinds]
