@@ -69,15 +69,13 @@ class Relations:
         self._known: dict[str, Relation] = {}
 
     async def of(self, authors: Iterable[str]) -> dict[str, Relation]:
-        """One invocation for those that are not known yet; strangers where the token is silent."""
+        """One invocation for those that are not known yet; none for an app that acts for nobody."""
         new = sorted(set(authors) - self._known.keys())
-        if new and self._caller is not None:
+        if new and self._caller is not None and self._caller.user_id:
             self._known |= dict.fromkeys(new, Relation()) | await self._ask(self._caller, new)
         return self._known
 
     async def _ask(self, caller: Caller, authors: list[str]) -> dict[str, Relation]:
-        if not caller.may("read:follows"):
-            return {}
         reply = await self._sidecar.invoke(
             "users", "relationships", token=caller.token, params={"ids": ",".join(authors)}
         )

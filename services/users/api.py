@@ -258,7 +258,7 @@ def _requests(stances: Stances) -> APIRouter:
 
     @router.get("/relationships", responses=STANDINGS)
     async def relationships(
-        ids: Ids, caller: Annotated[Caller, Depends(signed_in("read:follows"))]
+        ids: Ids, caller: Annotated[Caller, Depends(signed_in("read:follows", also_for=("posts",)))]
     ) -> JSON:
         """How the caller stands to some others."""
         return JSON(await stances.relationships(caller.user_id, ids))

@@ -23,6 +23,9 @@ PATIENCE = 40.0
 POSTS = "/api/v1/statuses"
 
 _PAUSE = 0.08
+_BEFORE_LATE = 35
+"""Somebody's newest 40 posts come into the home of who follows them; the older ones do not."""
+
 _TOO_LONG_EVERY = 5
 _ONCE_EVERY = 3
 _LIKE_EVERY = 4
@@ -71,10 +74,7 @@ class Cast:
                 _finish(running)
 
     def follow_late(self) -> None:
-        """Somebody follows everybody in the middle of it all.
-
-        They get each author's newest 40 posts and all that follow, so this must come early.
-        """
+        """Somebody follows everybody in the middle of it all."""
         for author in self.authors:
             path = f"/api/v1/accounts/{author.id}/follow"
             answer = insist(self.late, "POST", path)
@@ -85,7 +85,7 @@ class Cast:
         ours = self.acknowledged.setdefault(author.name, [])
         given_up = self.given_up.setdefault(author.name, [])
         for number in count(1):
-            if stop.wait(_PAUSE):
+            if stop.wait(_PAUSE) or not self._may_go_on(ours, stop):
                 return
             words = f"{self.name} {author.name} {number}."
             if number % _TOO_LONG_EVERY == 0:
@@ -103,6 +103,13 @@ class Cast:
                 ours.append(made.json()["id"])
                 if number % _LIKE_EVERY == 0:
                     self._like(ours[-1])
+
+    def _may_go_on(self, ours: list[str], stop: threading.Event) -> bool:
+        """Wait, where an author has posted what a late follower gets, until that one is there."""
+        while len(ours) >= _BEFORE_LATE and self.late not in self.followers:
+            if stop.wait(_PAUSE):
+                return False
+        return True
 
     def _like(self, id: str) -> None:
         follower = self.followers[len(self.liked) % FOLLOWERS]

@@ -29,6 +29,10 @@ class FakeAuth:
         self._keys[self._kid] = Ed25519PrivateKey.generate()
         return self._kid
 
+    def withdraw(self, kid: str) -> None:
+        """Stop vouching for a key: its tokens are to be refused."""
+        del self._keys[kid]
+
     def token(
         self,
         user_id: str = "",

@@ -468,3 +468,15 @@ async def test_the_openapi_has_examples(town: Town) -> None:
         assert good["schema"]
         for body in operation.get("requestBody", {}).get("content", {}).values():
             assert body["examples"]
+
+
+@pytest.mark.parametrize(("caller", "status"), [("posts", 200), ("gateway", 403)])
+async def test_posts_learns_how_people_stand_whatever_their_token_covers(
+    town: Town, caller: str, status: int
+) -> None:
+    ann = await town.person("ann")
+    token = town.world.token(ann.id, "read:statuses")
+    answer = await town.users.call(
+        "GET", "/relationships", params={"ids": ann.id}, token=token, caller=caller
+    )
+    assert answer.status == status

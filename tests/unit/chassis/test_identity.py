@@ -240,3 +240,22 @@ async def test_a_list_that_makes_no_sense_does_not_end_the_watch(
     async with asyncio.timeout(2):
         await until(lambda: identity._revoked)
     watching.cancel()
+
+
+async def test_what_a_withdrawn_key_signed_is_soon_refused(
+    identity: Identity, auth: FakeAuth, clock: Clock
+) -> None:
+    old = auth.token("7")
+    await identity.caller(old)
+    kid = jwt.get_unverified_header(old)["kid"]
+    auth.rotate()
+    auth.withdraw(kid)
+    clock.ahead += module.KEYS_FOR + 1
+    watching = asyncio.create_task(identity.watch())
+    try:
+        await until(lambda: kid not in identity._keys)
+    finally:
+        watching.cancel()
+    with pytest.raises(Unauthenticated):
+        await identity.caller(old)
+    assert (await identity.caller(auth.token("7"))).user_id == "7"
