@@ -49,7 +49,7 @@ def kill(stage: Stage, cast: Cast, *, processes: tuple[str, ...]) -> None:
         flowing(cast)
 
 
-def random_kills(stage: Stage, cast: Cast, *, seed: int = 42, times: int = 8) -> None:
+def random_kills(stage: Stage, cast: Cast, *, seed: int = 42, times: int = 6) -> None:
     """Services and sidecars are killed in a random order, each as soon as posts flow again."""
     dice = random.Random(seed)  # noqa: S311 (the same every time)
     names = [name for service in SERVICES for name in (service, f"{service}.daprd")]
