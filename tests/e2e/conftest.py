@@ -6,11 +6,13 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e import pictures
-from tests.system import SETS, Person, System, started
+from tests.system import SETS, Person, System, started, wait_until
+from tests.system.wire import CheckedSession
 
 RUNNING = "MICROGRAM_SYSTEM"
 """Names the run directory of a system that runs already, to save its start while writing tests."""
@@ -50,6 +52,12 @@ def ben(someone: Callable[[str], Person]) -> Person:
     return someone("ben")
 
 
+@pytest.fixture
+def session() -> CheckedSession:
+    """Plain HTTP as nobody, every answer checked."""
+    return CheckedSession()
+
+
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Real camera photos where they are at hand, made ones otherwise; with metadata in any case."""
@@ -62,3 +70,32 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("pictures") / "small.jpg"
     path.write_bytes(pictures.jpeg(size=(64, 48)))
     return path
+
+
+def snapshot(person: Person) -> dict[str, Any]:
+    """All of somebody that bad input might have changed."""
+    reads = {
+        "me": "/api/v1/accounts/verify_credentials",
+        "posts": f"/api/v1/accounts/{person.id}/statuses",
+        "favourites": "/api/v1/favourites",
+        "bookmarks": "/api/v1/bookmarks",
+        "following": f"/api/v1/accounts/{person.id}/following",
+        "blocks": "/api/v1/blocks",
+    }
+    return {name: person.call("GET", path).json() for name, path in reads.items()}
+
+
+@pytest.fixture(scope="module")
+def victim(system: System) -> Person:
+    """Somebody whom no bad input changes, so that all these tests can share them."""
+    person = system.register("victim")
+    person.client.status_post("before")
+    wait_until(lambda: person.client.me().statuses_count == 1)
+    return person
+
+
+@pytest.fixture
+def unchanged(victim: Person) -> Iterator[None]:
+    before = snapshot(victim)
+    yield
+    assert snapshot(victim) == before

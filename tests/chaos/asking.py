@@ -1,0 +1,67 @@
+"""Asking a system in which things die: once, until it answers, and page by page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+from tests.system import Person, wait_until
+
+PATIENCE = 40.0
+"""Seconds in which somebody who tries again and again must be answered."""
+
+
+def insist(
+    person: Person, method: str, path: str, body: Any = None, *, key: str = ""
+) -> requests.Response:
+    """Ask again and again, as a client with a bad line does, until the answer is a clear one."""
+
+    def answered() -> list[requests.Response]:  # a response is false when it is a refusal
+        answer = attempt(person, method, path, body, key=key)
+        return [] if answer is None else [answer]
+
+    return wait_until(answered, PATIENCE, f"{method} {path} answered")[0]
+
+
+def attempt(
+    person: Person, method: str, path: str, body: Any = None, *, key: str = ""
+) -> requests.Response | None:
+    """Ask once; None where nobody knows whether it took effect."""
+    headers = {"Idempotency-Key": key} if key else {}
+    try:
+        answer = requests.request(
+            method,
+            f"{person.base}{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {person.token}", **headers},
+            timeout=30,
+        )
+    except requests.RequestException:
+        return None
+    return answer if answer.status_code < 500 else None
+
+
+def read(person: Person, path: str) -> requests.Response:
+    """One read that must succeed, though perhaps not yet."""
+    url = path if path.startswith("http") else f"{person.base}{path}"
+    headers = {"Authorization": f"Bearer {person.token}"}
+    try:
+        answer = requests.get(url, headers=headers, timeout=30)
+    except requests.RequestException as error:
+        raise AssertionError(f"{url}: {error}") from error
+    assert answer.ok, f"{url}: {answer.status_code} {answer.text[:200]}"
+    return answer
+
+
+def whole(person: Person, path: str) -> list[dict[str, Any]]:
+    """Every page of a list, one after the other."""
+    found: list[dict[str, Any]] = []
+    url = f"{path}?limit=40"
+    while True:
+        answer = read(person, url)
+        page = answer.json()
+        found += page
+        url = answer.links.get("next", {}).get("url", "")
+        if not page or not url:
+            return found
