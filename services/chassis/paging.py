@@ -12,6 +12,7 @@ Row = list[Any]
 """A row of a list: the id it is sorted by, then whatever belongs to it."""
 
 _DIGITS = 18
+_BEYOND = ":"  # sorts after every digit
 
 
 def normal(id: str) -> str:
@@ -53,7 +54,8 @@ class Window:
 
     def cut(self, rows: Iterable[Row]) -> list[Row]:
         """The rows that are wanted, newest first."""
-        found = {row[0]: row for row in rows if self.admits(row[0])}
+        low, high = max(self.since_id, self.min_id), self.max_id or _BEYOND
+        found = {row[0]: row for row in rows if low < row[0] < high}
         nearest = sorted(found, reverse=not self.upwards)[: self.limit]
         return [found[id] for id in sorted(nearest, reverse=True)]
 

@@ -99,6 +99,8 @@ class Head:
         it lies beyond as many rows, of segments wholly within, as are wanted.
         """
         reach = [s for s in self.spans if self._overlaps(s, window)]
+        if not reach:
+            return []
         have = sorted(
             (row[0] for row in self.recent if window.admits(row[0])), reverse=not window.upwards
         )[: window.limit]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from services.chassis.ids import instant
@@ -222,6 +223,12 @@ def _view(card: dict[str, Any], mark: dict[str, Any] | None) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=4096)
+def _day(post: str) -> str:
+    """The date on which a post was made."""
+    return instant(post).date().isoformat()
+
+
 def _account(person: dict[str, Any]) -> dict[str, Any]:
     """A `contracts.accounts.Account`."""
     last_post: str = person["last_post"]
@@ -231,7 +238,7 @@ def _account(person: dict[str, Any]) -> dict[str, Any]:
             "followers": person["followers"]["total"],
             "following": person["following"]["total"],
             "statuses": person["statuses"]["total"],
-            "last_status_at": instant(last_post).date().isoformat() if last_post else None,
+            "last_status_at": _day(last_post) if last_post else None,
         },
         "version": person["version"],
     }
