@@ -19,7 +19,7 @@ class Stage:
     traps: Traps
 
 
-@pytest.fixture(scope="session", params=SETS)
+@pytest.fixture(scope="package", params=SETS)
 def stage(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stage]:

@@ -27,7 +27,7 @@ class Season:
     troubles: dict[str, BaseException] = field(default_factory=dict)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def season(stage: Stage, request: pytest.FixtureRequest) -> Season:
     season = Season()
     for name in _chosen(request, stage.system.components):

@@ -31,7 +31,7 @@ class Systems:
         return self._started[components]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def systems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Systems]:
     with ExitStack() as stack:
         yield Systems(stack, tmp_path_factory)

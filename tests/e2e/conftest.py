@@ -18,7 +18,7 @@ RUNNING = "MICROGRAM_SYSTEM"
 """Names the run directory of a system that runs already, to save its start while writing tests."""
 
 
-@pytest.fixture(scope="session", params=SETS)
+@pytest.fixture(scope="package", params=SETS)
 def system(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[System]:
@@ -58,13 +58,13 @@ def session() -> CheckedSession:
     return CheckedSession()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Real camera photos where they are at hand, made ones otherwise; with metadata in any case."""
     return pictures.photos(tmp_path_factory.mktemp("photos"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One small picture."""
     path = tmp_path_factory.mktemp("pictures") / "small.jpg"
