@@ -15,8 +15,8 @@ from bench.homes import Homes
 from bench.progress import for_each
 from bench.quiet import Gauge
 
-_REGISTERING, _FOLLOWING, _POSTING = 6, 12, 8
-"""How many requests at once: as many as keep both cores busy, and none is refused."""
+_REGISTERING, _FOLLOWING, _POSTING = 6, 6, 3
+"""How many requests at once: about as many as are digested meanwhile, so that none pile up."""
 
 _TEXTS = (
     "The harbour before anybody is up. #morning",

@@ -85,6 +85,16 @@ class Subscription:
     heard: Streams = field(default_factory=Streams)
     announced: dict[str, int] = field(default_factory=dict)
     caught_up: dict[str, int] | None = None
+    tops: dict[str, int] = field(default_factory=dict)
+
+    def due(self, stream: str, last: int, seen: Seen) -> int:
+        """Up to which number what is missing counts as lost.
+
+        While the broker is bringing a stream, what lies beyond what it has brought is only late: to
+        fetch it as well would double the work just when there is too much of it.
+        """
+        top, self.tops[stream] = self.tops.get(stream, seen.top), seen.top
+        return min(last, seen.top) if seen.top > top else last
 
     def mark(self, stream: str, sequence: int) -> None:
         self.heard = self.heard.merge(Streams({stream: Seen().add([sequence])}))
@@ -163,14 +173,18 @@ class Inbox:
         known = (marks or Streams()).only(heads)
         if subscription.heard is heard:
             subscription.heard = Streams()
+        seen = {stream: known.seen.get(stream, Seen()) for stream in told}
+        due = {
+            stream: subscription.due(stream, last, seen[stream]) for stream, last in told.items()
+        }
         gaps = [
             (stream, low - 1, high)
-            for stream, last in told.items()
-            for low, high in known.seen.get(stream, Seen()).missing(last)
+            for stream, last in due.items()
+            for low, high in seen[stream].missing(last)
         ]
         for stream, after, upto in gaps:
             await self._fetch(subscription, stream, after, upto)
-        if not gaps:
+        if not gaps and due == told:
             subscription.caught_up = told
 
     async def _fetch(self, subscription: Subscription, stream: str, after: int, upto: int) -> None:
@@ -185,6 +199,7 @@ class Inbox:
             settled = min(answer["settled"], upto)
             numbers = range(after + 1, settled + 1)
             subscription.heard = subscription.heard.merge(Streams({stream: Seen().add(numbers)}))
+            subscription.tops[stream] = max(subscription.tops.get(stream, 0), settled)
             log.info(
                 "fetched what the broker did not bring",
                 extra={"topic": subscription.topic, "stream": stream, "upto": settled},

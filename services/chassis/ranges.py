@@ -15,6 +15,11 @@ class Seen:
     done: int = 0
     above: tuple[Range, ...] = field(default=())
 
+    @property
+    def top(self) -> int:
+        """The highest number."""
+        return self.above[-1][1] if self.above else self.done
+
     def add(self, numbers: Iterable[int]) -> Seen:
         """With some more numbers."""
         return self.merge(Seen(0, tuple((n, n) for n in numbers)))

@@ -10,6 +10,7 @@ Reading the newest page costs one state call, any other page two.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -165,6 +166,7 @@ class SegmentedLists:
         self._state = state
         self._most = most
         self._silent = outbox is None
+        self._together = asyncio.Lock()
 
     async def head(self, id: str) -> Head:
         """The head of a list; of an empty one where there is none. One state call."""
@@ -211,10 +213,18 @@ class SegmentedLists:
     async def insert_everywhere(self, ids: Sequence[str], rows: Sequence[Row]) -> None:
         """Put the same rows into many lists: one read, and one write for every fifty lists.
 
-        A list that is not there yet, or was changed meanwhile, is done by itself.
+        A list that is not there yet, or was changed meanwhile, is done by itself; calls of one
+        process wait for one another, so as not to make that the rule.
         """
         if not self._silent:
             raise ValueError("Lists that others hear of are changed one at a time.")
+        async with self._together:
+            alone = await self._insert_together(ids, rows)
+        for id in alone:
+            await self.insert(id, rows)
+
+    async def _insert_together(self, ids: Sequence[str], rows: Sequence[Row]) -> list[str]:
+        """Returns the lists that must be done by themselves."""
         docs = await self.heads.load_many(ids)
         writes: dict[str, tuple[Head, Doc[Head]]] = {}
         alone = [id for id in ids if id not in docs]
@@ -229,8 +239,7 @@ class SegmentedLists:
         names = list(writes)
         for start in range(0, len(names), _TOGETHER):
             alone += await self._write({id: writes[id] for id in names[start : start + _TOGETHER]})
-        for id in alone:
-            await self.insert(id, rows)
+        return alone
 
     async def remove(self, id: str, ids: Iterable[str]) -> Head:
         """Take rows out, wherever they are."""

@@ -13,7 +13,8 @@ from fastapi import APIRouter, FastAPI
 from services.chassis import telemetry
 from services.chassis.app import Service
 from services.chassis.errors import Unavailable
-from services.chassis.inbox import Event, Poison, parse
+from services.chassis.inbox import Event, Poison, Subscription, parse
+from services.chassis.ranges import Seen
 from services.chassis.settings import Settings
 from tests.fakes import Running, World
 
@@ -329,3 +330,12 @@ def test_unknown_attributes_are_ignored_and_the_cause_is_the_trace() -> None:
     event = parse({**GOOD, "traceparent": "overwritten", "cause": "ours", "pubsubname": "x"})
     assert event.traceparent == "ours"
     assert parse({**GOOD, "traceparent": "theirs"}).traceparent == "theirs"
+
+
+def test_what_the_broker_is_still_bringing_is_late_and_not_lost() -> None:
+    async def handle(_: Event) -> None: ...
+
+    subscription = Subscription("things", "teller", handle)
+    assert subscription.due("s", 100, Seen(10)) == 100  # nothing is known of its pace yet
+    assert subscription.due("s", 100, Seen(10, ((15, 20),))) == 20  # on its way: gaps below alone
+    assert subscription.due("s", 100, Seen(20)) == 100  # no news since the last poll: lost

@@ -45,3 +45,9 @@ def test_what_came_in_order_is_one_number() -> None:
         seen = seen.add([n])
     assert seen == Seen(999)
     assert seen.add([1001]) == Seen(999, ((1001, 1001),))
+
+
+def test_the_top_is_the_highest_number_seen() -> None:
+    assert Seen().top == 0
+    assert Seen(3).top == 3
+    assert Seen(3, ((5, 6), (9, 9))).top == 9
