@@ -61,7 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     made = {
-        name: verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        name: verbs.add_parser(
+            name,
+            help=text,
+            description=text[0].upper() + text[1:] + ".",
+            add_help=name != "bench",  # it has options, and so a --help, of its own
+        )
         for name, text in VERBS.items()
     }
     for each in made.values():
