@@ -62,8 +62,12 @@ class System:
             self.url = self.wanted.url or self.report["gateway"]
             return self
         self.run_dir = OUTPUT / "system"
-        shutil.rmtree(self.run_dir, ignore_errors=True)
-        await self._start(self.run_dir)
+        await self._clear(self.run_dir)
+        try:
+            await self._start(self.run_dir)
+        except BaseException:
+            await self._runner("down", quiet=True)
+            raise
         return self
 
     async def __aexit__(
@@ -78,6 +82,15 @@ class System:
         """Where the calls to sidecars are counted."""
         folder = self.run_dir / "counts" if self.run_dir else None
         return folder if folder and folder.is_dir() else None
+
+    async def _clear(self, run_dir: Path) -> None:
+        """Make room; raises `NoSystem` where another benchmark's system still runs."""
+        if json.loads(await self._runner("ps", "--json"))["services"]:
+            raise NoSystem(
+                f"The system of a benchmark runs in {run_dir}: wait for its end, or stop it with "
+                f"`./tye-like-run.sh down --run-dir {run_dir}`."
+            )
+        shutil.rmtree(run_dir, ignore_errors=True)
 
     async def restarts(self) -> dict[str, int]:
         """Which processes have died and were started again, and how often."""
