@@ -155,6 +155,26 @@ def many(inner: Check | str) -> Check:
     return check
 
 
+def none(value: Any, path: str) -> None:
+    """An empty list."""
+    if value != [] or type(value) is not list:
+        _fail(path, "an empty list", value)
+
+
+def map_of(inner: Check | str, *names: str) -> Check:
+    """An object with some of these fields, and no others."""
+
+    def check(value: Any, path: str) -> None:
+        if type(value) is not dict:
+            _fail(path, "an object", value)
+        for name, item in value.items():
+            if name not in names:
+                _fail(f"{path}.{name}", f"one of {names}", name)
+            _check(inner, item, f"{path}.{name}")
+
+    return check
+
+
 def one_of(*allowed: str) -> Check:
     """One of some words."""
 
@@ -286,6 +306,20 @@ _LIMITS: dict[str, Check | str] = {
     ),
 }
 
+_NOTIFICATION_TYPE = one_of(
+    "mention",
+    "status",
+    "reblog",
+    "follow",
+    "follow_request",
+    "favourite",
+    "poll",
+    "update",
+    "admin.sign_up",
+    "admin.report",
+)
+_PENDING = shape(pending_requests_count=count, pending_notifications_count=count)
+_HANDLING = one_of("accept", "filter", "drop")
 _SIZE = shape(width=count, height=count, size=text, aspect=number)
 _FAULTS = many(shape(error=text, description=text))
 
@@ -316,6 +350,7 @@ ENTITIES: dict[str, Check] = {
         shortcode=text, url=url, static_url=url, visible_in_picker=flag, category=opt(text)
     ),
     "DeletedStatus": also(_STATUS, text=text),
+    "ExtendedDescription": shape(updated_at=time, content=html),
     "Field": shape(name=text, value=html, verified_at=opt(time)),
     "Instance": shape(
         domain=text,
@@ -393,6 +428,52 @@ ENTITIES: dict[str, Check] = {
         description=opt(text),
         blurhash=text,
     ),
+    "GroupedNotifications": shape(
+        accounts=many("Account"),
+        statuses=many("Status"),
+        notification_groups=many("NotificationGroup"),
+    ),
+    "Marker": shape(last_read_id=id, version=count, updated_at=time),
+    "NodeInfo": shape(
+        version=one_of("2.0"),
+        software=shape(name=text, version=text),
+        protocols=many(text),
+        services=shape(inbound=many(text), outbound=many(text)),
+        openRegistrations=flag,
+        usage=shape(
+            users=shape(total=count, activeMonth=count, activeHalfyear=count), localPosts=count
+        ),
+        metadata=shape(
+            nodeName=text, nodeDescription=text, upstream=shape(name=text, version=text)
+        ),
+    ),
+    "Notification": shape(
+        id=id,
+        type=_NOTIFICATION_TYPE,
+        created_at=time,
+        group_key=text,
+        account="Account",
+        status=opt("Status"),
+    ),
+    "NotificationGroup": shape(
+        group_key=text,
+        notifications_count=count,
+        type=_NOTIFICATION_TYPE,
+        most_recent_notification_id=count,
+        page_min_id=id,
+        page_max_id=id,
+        latest_page_notification_at=time,
+        sample_account_ids=many(id),
+        status_id=opt(id),
+    ),
+    "NotificationPolicy": shape(
+        for_not_following=_HANDLING,
+        for_not_followers=_HANDLING,
+        for_new_accounts=_HANDLING,
+        for_private_mentions=_HANDLING,
+        for_limited_accounts=_HANDLING,
+        summary=_PENDING,
+    ),
     "Preferences": shape(
         **{
             "posting:default:visibility": VISIBILITY,
@@ -421,6 +502,18 @@ ENTITIES: dict[str, Check] = {
         endorsed=flag,
         note=text,
     ),
+    "Report": shape(
+        id=id,
+        action_taken=flag,
+        action_taken_at=opt(time),
+        category=one_of("spam", "legal", "violation", "other"),
+        comment=text,
+        forwarded=flag,
+        created_at=time,
+        status_ids=opt(many(id)),
+        rule_ids=opt(many(text)),
+        target_account="Account",
+    ),
     "Role": shape(id=digits, name=text, color=text, permissions=digits, highlighted=flag),
     "Rule": shape(id=id, text=text, hint=text, translations=shape()),
     "Search": shape(accounts=many("Account"), statuses=many("Status"), hashtags=many("Tag")),
@@ -436,6 +529,11 @@ ENTITIES: dict[str, Check] = {
         emojis=many("CustomEmoji"),
     ),
     "StatusSource": shape(id=id, text=text, spoiler_text=text),
+    "Suggestion": shape(
+        source=one_of("staff", "past_interactions", "global"),
+        sources=many(text),
+        account="Account",
+    ),
     "Tag": shape(
         id=text,
         name=text,
@@ -465,6 +563,11 @@ def check(entity: str, value: Any) -> None:
 def check_all(entity: str, value: Any) -> None:
     """Raise AssertionError unless a value is a list of that entity."""
     many(entity)(value, f"[{entity}]")
+
+
+def check_value(promised: Check | str, value: Any, path: str) -> None:
+    """Raise AssertionError unless a value is as promised: an entity by name, or a check."""
+    _check(promised, value, path)
 
 
 def _check(inner: Check | str, value: Any, path: str) -> None:

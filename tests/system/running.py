@@ -18,6 +18,7 @@ import requests
 
 from tests.system.people import Application, Person
 from tests.system.waiting import wait_until
+from tests.system.wire import CheckedSession
 
 REPO = Path(__file__).parents[2]
 SETS = ("embedded", "rabbitmq-redis")
@@ -103,7 +104,8 @@ class System:
 
     def get(self, path: str, **given: Any) -> requests.Response:
         """One request as nobody in particular."""
-        return requests.get(f"{self.base}{path}", timeout=30, **given)
+        with CheckedSession() as session:
+            return session.get(f"{self.base}{path}", timeout=30, **given)
 
     # ── processes ───────────────────────────────────────────────────────────────────────────
 

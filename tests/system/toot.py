@@ -13,6 +13,8 @@ from typing import Any
 from tests.system.browser import Browser
 
 _TOOT = Path(sys.executable).with_name("toot")
+_WATCHING = Path(__file__).with_name("watching")
+_REPO = Path(__file__).parents[2]
 _PATIENCE = 30.0
 
 
@@ -27,7 +29,10 @@ class Toot:
         self.base = base
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
+        self._faults = home / "faults"
         self._env = {
+            "PYTHONPATH": os.pathsep.join([str(_WATCHING), str(_REPO)]),
+            "MICROGRAM_FAULTS": str(self._faults),
             "HOME": str(home),
             "XDG_CONFIG_HOME": str(home / "config"),
             "XDG_CACHE_HOME": str(home / "cache"),
@@ -48,9 +53,15 @@ class Toot:
             timeout=_PATIENCE,
             check=False,
         )
+        self._look()
         if done.returncode:
             raise TootError(f"toot {' '.join(map(str, arguments))}: {done.stderr or done.stdout}")
         return done.stdout
+
+    def _look(self) -> None:
+        """Fail on any answer that `toot` got and no client should have to bear."""
+        faults = self._faults.read_text() if self._faults.exists() else ""
+        assert not faults, f"toot was answered: {faults}"
 
     def json(self, *arguments: str | Path) -> Any:
         """Run a command with `--json`, and return what it prints."""
@@ -85,6 +96,7 @@ class Toot:
             if not url:
                 raise TootError(f"toot login: {''.join(heard)}")
             said, _ = process.communicate(f"n\n{browse(url)}\n", timeout=_PATIENCE)
+        self._look()
         if process.returncode:
             raise TootError(f"toot login: {said}")
         return said

@@ -23,6 +23,7 @@ from services.media.pictures import Kind, PictureError, Processed, Rendition
 from services.posts.app import create_app as create_posts
 from services.users.app import create_app as create_users
 from tests.fakes import Response, Running, World
+from tests.mastodon import routes
 from tests.services.auth import world as auth
 
 PASSWORD = "correct horse battery"
@@ -74,7 +75,13 @@ class Place:
     gateway: Running
 
     async def ask(self, method: str, path: str, token: str = "", **content: Any) -> Response:
-        return await self.gateway.public(method, path, token=token, **content)
+        """One request; every good answer of the API is held to tests/mastodon/routes.py."""
+        answered = await self.gateway.public(method, path, token=token, **content)
+        route = path.partition("?")[0]
+        watched = route.startswith(("/api/", "/nodeinfo/")) and routes.answers_json(method, route)
+        if watched and answered.status == 200:
+            routes.check(method, route, answered.json())
+        return answered
 
     async def app(self, scopes: str = "read write follow", uri: str = OOB) -> dict[str, Any]:
         form = {"client_name": "A client", "redirect_uris": uri, "scopes": scopes}

@@ -1,0 +1,237 @@
+"""What every route of the gateway answers with: one row for each, and no route without a row.
+
+`check("GET", "/api/v1/timelines/home", body)` raises AssertionError unless the answer is what
+the row says. A new route needs a row here (tests/unit/gateway/test_routes_table.py compares the
+table with the gateway's OpenAPI), and its entity a schema in `schemas.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from tests.mastodon.schemas import (
+    Check,
+    check_value,
+    count,
+    digits,
+    flag,
+    many,
+    map_of,
+    none,
+    shape,
+    text,
+)
+
+NOTHING = none
+"""An empty list: nothing stands behind this route."""
+
+EMPTY = shape()
+"""An empty object."""
+
+NEVER = "never"
+"""A route that only ever refuses."""
+
+NO_JSON = "no JSON"
+"""Texts, pictures, streams: not for a schema."""
+
+OURS = "ours"
+"""Routes that are for operators and sidecars, not of the client API."""
+
+ROUTES: dict[str, Check | str] = {
+    # apps and tokens
+    "POST /oauth/token": "Token",
+    "POST /oauth/revoke": EMPTY,
+    "POST /api/v1/apps": "CredentialApplication",
+    "GET /api/v1/apps/verify_credentials": "Application",
+    "GET /.well-known/oauth-authorization-server": OURS,
+    # the place
+    "GET /api/v1/instance": "InstanceV1",
+    "GET /api/v2/instance": "Instance",
+    "GET /api/v1/instance/rules": "[Rule]",
+    "GET /api/v1/instance/peers": many(text),
+    "GET /api/v1/instance/activity": many(
+        shape(week=digits, statuses=digits, logins=digits, registrations=digits)
+    ),
+    "GET /api/v1/instance/languages": many(shape(code=text, name=text)),
+    "GET /api/v1/instance/extended_description": "ExtendedDescription",
+    "GET /api/v1/instance/privacy_policy": "ExtendedDescription",
+    "GET /api/v1/instance/terms_of_service": NEVER,
+    "GET /api/v1/instance/domain_blocks": NOTHING,
+    "GET /api/v1/instance/translation_languages": EMPTY,
+    "GET /.well-known/nodeinfo": shape(links=many(shape(rel=text, href=text))),
+    "GET /nodeinfo/2.0": "NodeInfo",
+    "GET /api/v1/custom_emojis": "[CustomEmoji]",
+    "GET /api/v1/announcements": NOTHING,
+    "GET /api/v1/directory": "[Account]",
+    # people
+    "POST /api/v1/accounts": "Token",
+    "GET /api/v1/accounts": "[Account]",
+    "GET /api/v1/accounts/verify_credentials": "CredentialAccount",
+    "PATCH /api/v1/accounts/update_credentials": "CredentialAccount",
+    "DELETE /api/v1/profile/{kind}": "CredentialAccount",
+    "GET /api/v1/preferences": "Preferences",
+    "GET /api/v1/accounts/lookup": "Account",
+    "GET /api/v1/accounts/search": "[Account]",
+    "GET /api/v1/accounts/relationships": "[Relationship]",
+    "GET /api/v1/accounts/familiar_followers": many(shape(id=text, accounts=many("Account"))),
+    "GET /api/v1/accounts/{id}": "Account",
+    "GET /api/v1/accounts/{id}/statuses": "[Status]",
+    "GET /api/v1/accounts/{id}/followers": "[Account]",
+    "GET /api/v1/accounts/{id}/following": "[Account]",
+    "GET /api/v1/accounts/{id}/lists": NOTHING,
+    "GET /api/v1/accounts/{id}/featured_tags": NOTHING,
+    "POST /api/v1/accounts/{id}/follow": "Relationship",
+    "POST /api/v1/accounts/{id}/unfollow": "Relationship",
+    "POST /api/v1/accounts/{id}/remove_from_followers": "Relationship",
+    "POST /api/v1/accounts/{id}/block": "Relationship",
+    "POST /api/v1/accounts/{id}/unblock": "Relationship",
+    "POST /api/v1/accounts/{id}/mute": "Relationship",
+    "POST /api/v1/accounts/{id}/unmute": "Relationship",
+    "POST /api/v1/accounts/{id}/note": "Relationship",
+    "POST /api/v1/accounts/{id}/pin": NEVER,
+    "POST /api/v1/accounts/{id}/unpin": NEVER,
+    "POST /api/v1/accounts/{id}/endorse": NEVER,
+    "POST /api/v1/accounts/{id}/unendorse": NEVER,
+    "GET /api/v1/blocks": "[Account]",
+    "GET /api/v1/mutes": "[Account]",
+    "GET /api/v1/endorsements": NOTHING,
+    "GET /api/v1/domain_blocks": NOTHING,
+    "POST /api/v1/domain_blocks": NEVER,
+    "GET /api/v1/follow_requests": "[Account]",
+    "POST /api/v1/follow_requests/{id}/authorize": "Relationship",
+    "POST /api/v1/follow_requests/{id}/reject": "Relationship",
+    "GET /api/v1/suggestions": "[Account]",
+    "GET /api/v2/suggestions": "[Suggestion]",
+    "POST /api/v1/reports": "Report",
+    # pictures
+    "POST /api/v1/media": "MediaAttachment",
+    "POST /api/v2/media": "MediaAttachment",
+    "GET /api/v1/media/{id}": "MediaAttachment",
+    "PUT /api/v1/media/{id}": "MediaAttachment",
+    "GET /media/{name}": NO_JSON,
+    # posts
+    "POST /api/v1/statuses": "Status",
+    "GET /api/v1/statuses": "[Status]",
+    "GET /api/v1/statuses/{id}": "Status",
+    "PUT /api/v1/statuses/{id}": "Status",
+    "DELETE /api/v1/statuses/{id}": "DeletedStatus",
+    "GET /api/v1/statuses/{id}/context": "Context",
+    "GET /api/v1/statuses/{id}/source": "StatusSource",
+    "GET /api/v1/statuses/{id}/history": "[StatusEdit]",
+    "GET /api/v1/statuses/{id}/card": EMPTY,
+    "GET /api/v1/statuses/{id}/favourited_by": "[Account]",
+    "GET /api/v1/statuses/{id}/reblogged_by": "[Account]",
+    "POST /api/v1/statuses/{id}/favourite": "Status",
+    "POST /api/v1/statuses/{id}/unfavourite": "Status",
+    "POST /api/v1/statuses/{id}/bookmark": "Status",
+    "POST /api/v1/statuses/{id}/unbookmark": "Status",
+    "POST /api/v1/statuses/{id}/reblog": "Status",
+    "POST /api/v1/statuses/{id}/unreblog": "Status",
+    "POST /api/v1/statuses/{id}/pin": "Status",
+    "POST /api/v1/statuses/{id}/unpin": "Status",
+    "POST /api/v1/statuses/{id}/mute": "Status",
+    "POST /api/v1/statuses/{id}/unmute": "Status",
+    "POST /api/v1/statuses/{id}/{verb}": NEVER,
+    "GET /api/v1/scheduled_statuses": NOTHING,
+    "GET /api/v1/scheduled_statuses/{id}": NEVER,
+    "GET /api/v1/polls/{id}": NEVER,
+    "POST /api/v1/polls/{id}/votes": NEVER,
+    # timelines
+    "GET /api/v1/timelines/home": "[Status]",
+    "GET /api/v1/timelines/public": "[Status]",
+    "GET /api/v1/timelines/tag/{tag}": "[Status]",
+    "GET /api/v1/timelines/list/{id}": NEVER,
+    "GET /api/v1/favourites": "[Status]",
+    "GET /api/v1/bookmarks": "[Status]",
+    "GET /api/v1/conversations": NOTHING,
+    "GET /api/v1/markers": map_of("Marker", "home", "notifications"),
+    "POST /api/v1/markers": map_of("Marker", "home", "notifications"),
+    "GET /api/v1/lists": NOTHING,
+    "POST /api/v1/lists": NEVER,
+    "GET /api/v1/lists/{id}": NEVER,
+    "GET /api/v1/lists/{id}/accounts": NEVER,
+    "GET /api/v1/filters": NOTHING,
+    "POST /api/v1/filters": NEVER,
+    "GET /api/v1/filters/{id}": NEVER,
+    "GET /api/v2/filters": NOTHING,
+    "POST /api/v2/filters": NEVER,
+    "GET /api/v2/filters/{id}": NEVER,
+    # what there is to find
+    "GET /api/v2/search": "Search",
+    "GET /api/v1/tags/{name}": "Tag",
+    "POST /api/v1/tags/{name}/follow": "Tag",
+    "POST /api/v1/tags/{name}/unfollow": "Tag",
+    "GET /api/v1/followed_tags": "[Tag]",
+    "GET /api/v1/featured_tags": NOTHING,
+    "POST /api/v1/featured_tags": NEVER,
+    "GET /api/v1/featured_tags/suggestions": "[Tag]",
+    "GET /api/v1/trends": "[Tag]",
+    "GET /api/v1/trends/tags": "[Tag]",
+    "GET /api/v1/trends/statuses": "[Status]",
+    "GET /api/v1/trends/links": NOTHING,
+    # notifications
+    "GET /api/v1/notifications": "[Notification]",
+    "GET /api/v1/notifications/{id}": "Notification",
+    "GET /api/v1/notifications/unread_count": shape(count=count),
+    "POST /api/v1/notifications/clear": EMPTY,
+    "POST /api/v1/notifications/dismiss": EMPTY,
+    "POST /api/v1/notifications/{id}/dismiss": EMPTY,
+    "GET /api/v1/notifications/requests": NOTHING,
+    "GET /api/v1/notifications/requests/merged": shape(merged=flag),
+    "GET /api/v1/notifications/policy": "NotificationPolicy",
+    "GET /api/v2/notifications": "GroupedNotifications",
+    "GET /api/v2/notifications/unread_count": shape(count=count),
+    "GET /api/v2/notifications/policy": "NotificationPolicy",
+    "GET /api/v1/push/subscription": NEVER,
+    "POST /api/v1/push/subscription": NEVER,
+    # streaming
+    "GET /api/v1/streaming/health": NO_JSON,
+    # for operators and sidecars
+    "GET /health": NO_JSON,
+    "GET /ping": EMPTY,
+    "GET /healthz": OURS,
+    "GET /readyz": OURS,
+    "GET /changes": OURS,
+    "GET /changes/{topic}/{stream}": OURS,
+    "GET /deadletters": OURS,
+    "POST /deadletters/replay": OURS,
+    "GET /dapr/subscribe": OURS,
+}
+
+
+def row_for(method: str, path: str) -> str:
+    """The row of a request, as `GET /api/v1/statuses/{id}`; empty if there is none."""
+    wanted = f"{method} {path.rstrip('/') or '/'}"
+    if wanted in ROUTES:
+        return wanted
+    return next((row for row, pattern in _patterns() if pattern.fullmatch(wanted)), "")
+
+
+def answers_json(method: str, path: str) -> bool:
+    """Whether a route answers with JSON."""
+    return ROUTES.get(row_for(method, path)) is not NO_JSON
+
+
+def check(method: str, path: str, body: Any) -> None:
+    """Assert that a good answer is what its route promises, whole and of the right types."""
+    row = row_for(method, path)
+    if not row:
+        raise AssertionError(f"{method} {path} has no row in tests/mastodon/routes.py")
+    promised = ROUTES[row]
+    if promised is NEVER:
+        raise AssertionError(f"{row} promises to refuse, and answers {body!r}")
+    if promised is OURS or promised is NO_JSON:
+        return
+    if isinstance(promised, str) and promised.startswith("["):
+        check_value(many(promised.strip("[]")), body, promised)
+    else:
+        check_value(promised, body, row)
+
+
+@cache
+def _patterns() -> list[tuple[str, re.Pattern[str]]]:
+    """Rows with parameters, those with the fewest first."""
+    rows = sorted((row for row in ROUTES if "{" in row), key=lambda row: row.count("{"))
+    return [(row, re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(row)))) for row in rows]
