@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 Id = str
@@ -62,6 +64,12 @@ class Account(Model):
     version: int = 1
 
 
+class OwnAccount(Account):
+    """One's own account, with what is for oneself alone."""
+
+    follow_requests: int = 0
+
+
 class Edge(Model):
     """One person's stance on another. Event `edge.changed` on `edges`.
 
@@ -112,6 +120,21 @@ class Relationship(Model):
     blocked_by: bool = False
     muting: bool = False
     muting_notifications: bool = False
+    muting_expires_at: str | None = None
     requested: bool = False
     requested_by: bool = False
     note: str = ""
+
+
+class Suggestion(Model):
+    """Somebody whom one might want to follow, and why."""
+
+    account: Account
+    reason: Literal["friends_of_friends", "new"]
+
+
+class Familiar(Model):
+    """Those whom one follows and who follow somebody."""
+
+    id: Id
+    accounts: list[Account]

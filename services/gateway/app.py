@@ -14,6 +14,7 @@ from services.gateway.api import (
     oauth,
     search,
     statuses,
+    suggestions,
     timelines,
 )
 from services.gateway.desk import Desk, Invoker
@@ -49,6 +50,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         apps.create_router(desk),
         oauth.create_router(desk),
         search.create_router(desk),
+        suggestions.create_router(desk),
         empties.create_router(),
         forms.create_router(desk, paper),
         public.create_router(desk, paper),

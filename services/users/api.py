@@ -12,7 +12,17 @@ from services.chassis.app import JSON
 from services.chassis.errors import Invalid, NotFound
 from services.chassis.identity import Caller, anyone, signed_in
 from services.chassis.paging import Window, normal
-from services.contracts.accounts import Account, AccountList, Id, Model, ProfileField, Relationship
+from services.contracts.accounts import (
+    Account,
+    AccountList,
+    Familiar,
+    Id,
+    Model,
+    OwnAccount,
+    ProfileField,
+    Relationship,
+    Suggestion,
+)
 from services.users import examples
 from services.users.domain.edges import Manner
 from services.users.domain.edges import Relationship as Standing
@@ -20,8 +30,10 @@ from services.users.domain.profiles import Changes, Field
 from services.users.lists import Lists
 from services.users.people import People
 from services.users.stances import Stances
+from services.users.suggestions import Suggestions
 
 MOST_AT_ONCE = 80
+MOST_FAMILIAR = 10
 
 
 class ProfileChanges(Model):
@@ -125,6 +137,7 @@ def _gives(model: Any, example: Any, what: str, *failures: int) -> Responses:
 
 
 ACCOUNT = _gives(Account, examples.ACCOUNT, "The account.", 401, 403, 404)
+OWN = _gives(OwnAccount, {**examples.ACCOUNT, "follow_requests": 2}, "The caller's.", 401, 403, 404)
 ACCOUNTS = _gives(
     dict[Id, Account], {examples.ID: examples.ACCOUNT}, "Those that exist, by what was given.", 422
 )
@@ -135,28 +148,42 @@ STANDING = _gives(
 STANDINGS = _gives(
     list[Relationship], [examples.RELATIONSHIP], "One for each id, in their order.", 401, 403, 422
 )
+SUGGESTIONS = _gives(
+    list[Suggestion],
+    [{"account": examples.ACCOUNT, "reason": "friends_of_friends"}],
+    "Best first.",
+    401,
+    403,
+)
+DISMISSED = _gives(dict[str, Id], {"id": examples.ID}, "Who was dismissed.", 401, 403)
+FAMILIAR = _gives(
+    list[Familiar], [{"id": examples.ID, "accounts": [examples.ACCOUNT]}], "One for each.", 422
+)
 PAGE = _gives(AccountList, examples.PAGE, "A page, newest first.", 401, 403, 404)
 
 
-def create_router(people: People, stances: Stances, lists: Lists) -> APIRouter:
+def create_router(
+    people: People, stances: Stances, lists: Lists, suggestions: Suggestions
+) -> APIRouter:
     """All routes."""
     router = APIRouter()
     router.include_router(_accounts(people))
     router.include_router(_stances(stances))
     router.include_router(_requests(stances))
     router.include_router(_lists(lists))
+    router.include_router(_suggestions(suggestions))
     return router
 
 
 def _accounts(people: People) -> APIRouter:
     router = APIRouter(tags=["accounts"])
 
-    @router.get("/accounts/me", responses=ACCOUNT)
+    @router.get("/accounts/me", responses=OWN)
     async def me(caller: Reader) -> JSON:
         """The caller's own account; its profile is made, if the news of it is late."""
         return JSON(await people.me(caller.user_id, caller.username))
 
-    @router.patch("/accounts/me", responses={**ACCOUNT, 422: examples.FAILURES[422]})
+    @router.patch("/accounts/me", responses={**OWN, 422: examples.FAILURES[422]})
     async def change(
         caller: Writer,
         changes: Annotated[ProfileChanges, Body(openapi_examples=examples.CHANGES)],
@@ -241,6 +268,11 @@ def _stances(stances: Stances) -> APIRouter:
         """See somebody again."""
         return JSON(await stances.unmute(caller.user_id, id))
 
+    @router.post("/remove_from_followers", responses=STANDING)
+    async def remove_follower(id: Account_, caller: Follower) -> JSON:
+        """Have somebody follow the caller no more."""
+        return JSON(await stances.remove_follower(caller.user_id, id))
+
     @router.post("/note", responses={**STANDING, 422: examples.FAILURES[422]})
     async def annotate(
         id: Account_,
@@ -308,6 +340,34 @@ def _lists(lists: Lists) -> APIRouter:
     ) -> JSON:
         """Who asks to follow the caller."""
         return JSON(await lists.own("requests", caller.user_id, window))
+
+    return router
+
+
+def _suggestions(suggestions: Suggestions) -> APIRouter:
+    router = APIRouter(tags=["suggestions"])
+
+    @router.get("/suggestions", responses=SUGGESTIONS)
+    async def suggest(
+        caller: Reader, limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE)] = 40
+    ) -> JSON:
+        """Whom the caller might want to follow."""
+        return JSON(await suggestions.suggest(caller.user_id, limit))
+
+    @router.delete("/suggestions/{id}", responses=DISMISSED)
+    async def dismiss(id: Account_, caller: Writer) -> JSON:
+        """Suggest somebody to the caller no more."""
+        await suggestions.dismiss(caller.user_id, id)
+        return JSON({"id": id})
+
+    @router.get("/familiar_followers", responses=FAMILIAR)
+    async def familiar(
+        ids: Ids, caller: Annotated[Caller, Depends(signed_in("read:follows"))]
+    ) -> JSON:
+        """Of those whom the caller follows, who follows each of at most ten people."""
+        if len(ids) > MOST_FAMILIAR:
+            raise Invalid(f"At most {MOST_FAMILIAR} ids can be asked for at once.")
+        return JSON(await suggestions.familiar(caller.user_id, ids))
 
     return router
 

@@ -6,12 +6,14 @@ from fastapi import FastAPI
 
 from services.chassis.app import Service
 from services.users.api import create_router
+from services.users.endings import Endings
 from services.users.events import subscribe
 from services.users.index import Index
 from services.users.lists import Lists
 from services.users.people import People
 from services.users.stances import Stances
 from services.users.store import Store
+from services.users.suggestions import Suggestions
 
 
 def create_app(service: Service) -> FastAPI:
@@ -19,5 +21,9 @@ def create_app(service: Service) -> FastAPI:
     store = Store(service)
     index = Index(store)
     stances = Stances(store)
-    subscribe(service, store, stances, index)
-    return service.create_app(create_router(People(store, index), stances, Lists(store)))
+    suggestions = Suggestions(store)
+    subscribe(service, store, stances, index, suggestions)
+    service.background(Endings(store).watch)
+    return service.create_app(
+        create_router(People(store, index), stances, Lists(store), suggestions)
+    )

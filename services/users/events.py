@@ -19,13 +19,16 @@ from services.users.index import Index
 from services.users.people import delete_profile, make_profile
 from services.users.stances import Stances
 from services.users.store import Posted, Store
+from services.users.suggestions import Suggestions
 
 M = TypeVar("M", bound=Model)
 
 
-def subscribe(service: Service, store: Store, stances: Stances, index: Index) -> None:
+def subscribe(
+    service: Service, store: Store, stances: Stances, index: Index, suggestions: Suggestions
+) -> None:
     """Hear of registrations, of posts, and of what this service itself commits."""
-    handlers = Handlers(store, stances, index)
+    handlers = Handlers(store, stances, index, suggestions)
     _hear(service, topics.LOGIN_REGISTERED, handlers.login_registered)
     _hear(service, topics.ACCOUNT_CHANGED, handlers.account_changed)
     _hear(service, topics.EDGE_CHANGED, handlers.edge_changed)
@@ -58,10 +61,13 @@ def _id(value: Any) -> str:
 class Handlers:
     """One method for each type of event."""
 
-    def __init__(self, store: Store, stances: Stances, index: Index) -> None:
+    def __init__(
+        self, store: Store, stances: Stances, index: Index, suggestions: Suggestions
+    ) -> None:
         self._store = store
         self._stances = stances
         self._index = index
+        self._suggestions = suggestions
 
     async def login_registered(self, event: Event) -> None:
         """Somebody registered, or their login was deleted."""
@@ -75,6 +81,7 @@ class Handlers:
         """A profile changed: they are found by other names, or need no longer be asked."""
         id = _id(event.subject)
         await self._index.agree(id)
+        await self._suggestions.agree(id)
         if not event.data.get("locked", True):
             await self._stances.open(id)
 

@@ -40,6 +40,7 @@ RELATIONSHIP: dict[str, Any] = {
     "blocked_by": False,
     "muting": False,
     "muting_notifications": False,
+    "muting_expires_at": None,
     "requested": False,
     "requested_by": False,
     "note": "",

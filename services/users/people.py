@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -45,15 +46,17 @@ class People:
         self._index = index
 
     async def me(self, id: str, username: str) -> Account:
-        """The caller's own account. One state call.
+        """The caller's own account, with how many ask to follow them. Two state calls.
 
         A few more, once, if the news of their registration has not come yet.
         """
-        people = await self._store.people([id])
+        people, requests = await asyncio.gather(
+            self._store.people([id]), self._store.lists("requests").head(id)
+        )
         if id not in people:
             await make_profile(self._store, id, username)
             people = await self._store.people([id])
-        return _there(people, id).account()
+        return _there(people, id).account() | {"follow_requests": requests.total}
 
     async def change(self, id: str, username: str, changes: Changes) -> Account:
         """Change the caller's own profile."""
@@ -62,7 +65,7 @@ class People:
         except _Late:
             await make_profile(self._store, id, username)
             await self._decide(id, changes)
-        return await self.account(id)
+        return await self.me(id, username)
 
     async def _decide(self, id: str, changes: Changes) -> None:
         def decide(profile: Profile | None) -> Profile:
@@ -96,7 +99,7 @@ class People:
     async def search(self, text: str, viewer: str, limit: int, offset: int) -> list[Account]:
         """People whose handle, or a word of whose name, begins as was typed. Two state calls.
 
-        Who blocks the viewer is not found; who is blocked by them only by the exact handle.
+        Neither who blocks the viewer is found, nor who is blocked by them.
         """
         query = Query.of(text)
         ids = await self._index.find(query)
@@ -105,9 +108,7 @@ class People:
 
 
 def _may_be_found(person: Person, query: Query) -> bool:
-    exact = person.profile.username.lower() == query.handle
-    hidden = person.reverse.blocking or (person.edge.blocking and not exact)
-    return not hidden and answers(query, person.profile)
+    return not person.apart and answers(query, person.profile)
 
 
 def _there(people: dict[str, Person], id: str) -> Person:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from services.chassis.errors import NotFound
 from services.chassis.ids import Snowflakes, timestamp
 from services.chassis.sidecar import Entry
 from services.users.domain import edges as rules
 from services.users.domain.edges import Edge, Listing, Manner, Relationship, Terms
+from services.users.endings import Clock, Endings, utc_now
 from services.users.store import Store
 
-Clock = Callable[[], datetime]
 Change = Callable[[Edge], Edge]
-
-
-def utc_now() -> datetime:
-    """The time."""
-    return datetime.now(UTC)
 
 
 class Stances:
@@ -28,6 +23,7 @@ class Stances:
     def __init__(self, store: Store, clock: Clock = utc_now) -> None:
         self._store = store
         self._clock = clock
+        self._endings = Endings(store, clock)
         self._ids = Snowflakes()
 
     async def follow(self, source: str, target: str, manner: Manner) -> Relationship:
@@ -70,9 +66,16 @@ class Stances:
     async def mute(
         self, source: str, target: str, *, notifications: bool, seconds: int
     ) -> Relationship:
-        """Not see somebody, for some seconds or (0) until told otherwise."""
+        """Not see somebody, for some seconds or (0) until told otherwise.
+
+        A mute that ends is noted first, so that the end of none is missed.
+        """
         rules.refuse_oneself(source, target, "mute")
-        until = timestamp(self._clock() + timedelta(seconds=seconds)) if seconds else None
+        until = None
+        if seconds:
+            end = self._clock() + timedelta(seconds=seconds)
+            until = timestamp(end)
+            await self._endings.note(end, rules.edge_id(source, target))
         id = self._ids.next()
 
         def mute(edge: Edge) -> Edge:
@@ -100,20 +103,31 @@ class Stances:
         return await self._answer(me, source, rules.reject)
 
     async def relationships(self, source: str, targets: Iterable[str]) -> list[Relationship]:
-        """How somebody stands to some others. One state call."""
+        """How somebody stands to those of some others who are there. One state call."""
         targets = list(dict.fromkeys(targets))
         store = self._store
         rows = await store.state.get_many(
             [
-                store.edge_key(*pair)
+                key
                 for target in targets
-                for pair in ((source, target), (target, source))
+                for key in (
+                    store.users.key(target),
+                    store.edge_key(source, target),
+                    store.edge_key(target, source),
+                )
             ]
         )
         return [
             self._seen(store.edge_in(rows, source, target), store.edge_in(rows, target, source))
             for target in targets
+            if store.profile_in(rows, target) is not None
         ]
+
+    async def remove_follower(self, me: str, source: str) -> Relationship:
+        """Have somebody follow me no more; they may follow again."""
+        return await self._answer(
+            me, source, lambda edge: rules.unfollow(edge) if edge is not None else None
+        )
 
     # ── what follows from edges ─────────────────────────────────────────────────────────────
 
@@ -206,7 +220,7 @@ class Stances:
         return self._seen(edge, store.edge_in(rows, target, source))
 
     async def _answer(
-        self, me: str, source: str, decide: Callable[[Edge | None], Edge]
+        self, me: str, source: str, decide: Callable[[Edge | None], Edge | None]
     ) -> Relationship:
         """Decide on the edge of somebody who asked to follow me."""
         reverse = await self._store.edges.update(rules.edge_id(source, me), decide)

@@ -7,6 +7,9 @@ followers:ID, following:ID  lists that follow from edges           → followers
 requests:ID, blocks:ID, mutes:ID    more of them, for their owner alone
 posted:ID                   how much somebody has posted, as posts says
 bucket:LETTERS, indexed:ID  the index of names
+ending:SPAN, swept:all      which mutes end in some seconds; how far those have been ended
+arrivals:all                the newest people who want to be discovered
+dismissed:ID                whom somebody does not want to be suggested
 """
 
 from __future__ import annotations
@@ -25,12 +28,44 @@ from services.users.domain.edges import Edge, edge_id
 from services.users.domain.names import Bucket, Indexed
 from services.users.domain.profiles import Profile
 
+MOST_ARRIVALS = 240
+MOST_DISMISSED = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Name:
     """Whose a username is."""
 
     id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Edges whose mutes may end at some time."""
+
+    edges: tuple[str, ...] = ()
+
+    def adding(self, edge: str) -> Ending:
+        """With one more, once."""
+        return self if edge in self.edges else Ending((*self.edges, edge))
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """The last span of which nothing is left to end."""
+
+    span: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissed:
+    """Whom somebody does not want to be suggested; the oldest are forgotten."""
+
+    ids: tuple[str, ...] = ()
+
+    def adding(self, id: str) -> Dismissed:
+        """With one more, once."""
+        return self if id in self.ids else Dismissed((*self.ids, id)[-MOST_DISMISSED:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +123,10 @@ class Store:
         self.posted = service.collection("posted", Posted)
         self.buckets = service.collection("bucket", Bucket)
         self.indexed = service.collection("indexed", Indexed)
+        self.endings = service.collection("ending", Ending)
+        self.swept = service.collection("swept", Swept)
+        self.dismissed = service.collection("dismissed", Dismissed)
+        self.arrivals = SegmentedLists(self.state, "arrivals", most=MOST_ARRIVALS)
         self.followers = SegmentedLists(self.state, "followers", outbox=counts)
         self.following = SegmentedLists(self.state, "following", outbox=counts)
         self._lists = {

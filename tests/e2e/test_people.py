@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,64 @@ def test_a_locked_account_is_followed_when_it_says_yes(
     anna.client.follow_request_reject(carl.id)
     wait_until(lambda: anna.client.follow_requests() == [])
     assert carl.client.account_relationships(anna.id)[0].following is False
+
+
+def test_who_waits_for_an_answer_is_counted_and_toot_can_give_it(anna: Person, ben: Person) -> None:
+    anna.client.account_update_credentials(locked=True)
+    ben.client.account_follow(anna.id)
+    wait_until(lambda: anna.client.me().source.follow_requests_count == 1)
+    anna.client.follow_request_authorize(ben.id)
+    wait_until(lambda: anna.client.me().source.follow_requests_count == 0)
+    assert ben.name in anna.toot("followers")
+    assert anna.client.account_remove_from_followers(ben.id).followed_by is False
+    wait_until(lambda: anna.client.me().followers_count == 0)
+
+
+def test_a_mute_for_a_time_ends_by_itself_everywhere(anna: Person, ben: Person) -> None:
+    ben.client.account_follow(anna.id)
+    post = anna.client.status_post("back soon")
+    await_ids(lambda: ben.client.timeline_home(), [post])
+    assert ben.client.account_mute(anna.id, duration=6).muting_expires_at is not None
+    wait_until(lambda: ben.client.timeline_home() == [])
+    await_ids(lambda: ben.client.timeline_home(), [post], deadline=60)
+    assert ben.client.mutes() == []
+    assert ben.client.account_relationships(anna.id)[0].muting is False
+
+
+def test_relationships_say_nothing_of_who_is_not_there(anna: Person, ben: Person) -> None:
+    found = anna.client.account_relationships([ben.id, "123"])
+    assert ids(found) == [ben.id]
+
+
+def test_friends_of_friends_are_suggested_until_dismissed(
+    anna: Person, ben: Person, someone: Callable[[str], Person]
+) -> None:
+    cyd = someone("cyd")
+    anna.client.account_follow(ben.id)
+    ben.client.account_follow(cyd.id)
+    wait_until(lambda: cyd.name in names(anna.client.suggestions()))
+    (familiar,) = anna.client.account_familiar_followers(cyd.id)
+    assert names(familiar.accounts) == [ben.name]
+    assert cyd.name in names(anna.client.suggestions_v1())
+    assert anna.name not in names(anna.client.suggestions_v1())
+    anna.client.suggestion_delete(cyd.id)
+    assert cyd.name not in names(anna.client.suggestions())
+
+
+def test_people_are_found_whatever_the_case_and_accents_but_not_across_a_block(
+    anna: Person, ben: Person
+) -> None:
+    anna.client.account_update_credentials(display_name="Ängström Åsa")
+
+    def found(typed: str) -> bool:
+        return anna.name in names(ben.client.account_search(typed))
+
+    for typed in ("angst", "ÄNGST", "åsa", anna.name.upper()):
+        wait_until(partial(found, typed))
+    ben.client.account_block(anna.id)
+    for one, other in ((anna, ben), (ben, anna)):
+        assert other.name not in names(one.client.account_search(other.name))
+        assert other.name not in names(one.client.search(other.name).accounts)
 
 
 @pytest.mark.parametrize("action", ["follow", "block", "mute"])

@@ -75,7 +75,7 @@ ROUTES: dict[str, Check | str] = {
     "GET /api/v1/accounts/lookup": "Account",
     "GET /api/v1/accounts/search": "[Account]",
     "GET /api/v1/accounts/relationships": "[Relationship]",
-    "GET /api/v1/accounts/familiar_followers": many(shape(id=text, accounts=many("Account"))),
+    "GET /api/v1/accounts/familiar_followers": "[FamiliarFollowers]",
     "GET /api/v1/accounts/{id}": "Account",
     "GET /api/v1/accounts/{id}/statuses": "[Status]",
     "GET /api/v1/accounts/{id}/followers": "[Account]",
@@ -104,6 +104,7 @@ ROUTES: dict[str, Check | str] = {
     "POST /api/v1/follow_requests/{id}/reject": "Relationship",
     "GET /api/v1/suggestions": "[Account]",
     "GET /api/v2/suggestions": "[Suggestion]",
+    "DELETE /api/v1/suggestions/{id}": EMPTY,
     "POST /api/v1/reports": "Report",
     # pictures
     "POST /api/v1/media": "MediaAttachment",

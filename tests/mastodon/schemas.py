@@ -474,6 +474,7 @@ ENTITIES: dict[str, Check] = {
         for_limited_accounts=_HANDLING,
         summary=_PENDING,
     ),
+    "FamiliarFollowers": shape(id=id, accounts=many("Account")),
     "Preferences": shape(
         **{
             "posting:default:visibility": VISIBILITY,
@@ -531,7 +532,15 @@ ENTITIES: dict[str, Check] = {
     "StatusSource": shape(id=id, text=text, spoiler_text=text),
     "Suggestion": shape(
         source=one_of("staff", "past_interactions", "global"),
-        sources=many(text),
+        sources=many(
+            one_of(
+                "featured",
+                "most_followed",
+                "most_interactions",
+                "similar_to_recently_followed",
+                "friends_of_friends",
+            )
+        ),
         account="Account",
     ),
     "Tag": shape(

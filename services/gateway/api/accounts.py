@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from services.chassis.app import JSON
 from services.chassis.errors import Failure, Invalid, NotFound
 from services.chassis.identity import Caller, anyone, app_token, signed_in
-from services.contracts.accounts import Account, Relationship
+from services.contracts.accounts import Account, OwnAccount, Relationship
 from services.contracts.logins import Token
 from services.gateway import paging
 from services.gateway.api.media import portrait
@@ -160,9 +161,21 @@ def _found(desk: Desk) -> APIRouter:
     async def familiar_followers(
         request: Request, caller: Annotated[Caller, Depends(signed_in("read:follows"))]
     ) -> JSON:
-        """Nobody looks for these yet: nobody, for each id."""
-        ids = (await said(request)).texts("id") or []
-        return JSON([{"id": numeric(id), "accounts": []} for id in ids[:_AT_ONCE]])
+        """Of those whom one follows, who follows each of some people: `id[]`, at most ten."""
+        given = (await said(request)).texts("id") or []
+        ids = [numeric(id) for id in given[:_AT_ONCE]]
+        if not ids:
+            return JSON([])
+        rows = await desk.ask("users", "familiar_followers", caller, params={"ids": ",".join(ids)})
+        return JSON(
+            [
+                {
+                    "id": row["id"],
+                    "accounts": orjson.Fragment(desk.rendered.accounts(row["accounts"])),
+                }
+                for row in rows
+            ]
+        )
 
     @router.get("/accounts", responses=gives([], "Those that exist."))
     async def some(request: Request, _: Reading) -> Response:
@@ -242,6 +255,11 @@ def _stances(desk: Desk) -> APIRouter:
     async def unfollow(id: Id, caller: Following) -> JSON:
         """Follow somebody no more."""
         return await _act(desk, f"accounts/{numeric(id)}/unfollow", caller)
+
+    @router.post("/accounts/{id}/remove_from_followers", responses=_STANDING)
+    async def remove_from_followers(id: Id, caller: Following) -> JSON:
+        """Have somebody follow one no more."""
+        return await _act(desk, f"accounts/{numeric(id)}/remove_from_followers", caller)
 
     @router.post("/accounts/{id}/block", responses=_STANDING)
     async def block(id: Id, caller: Blocking) -> JSON:
@@ -341,17 +359,18 @@ async def find_people(
     """
     typed = q.strip()
     name = local_name(typed, desk.at.host)
-    exact = await desk.named([name]) if name and not offset else {}
-    rows = list(exact.values())
-    if caller is not None and typed:
-        params = {
-            "q": (name or typed)[:100],
-            "limit": str(max(1, min(limit, _AT_ONCE))),
-            "offset": str(max(0, min(offset, 1000))),
-        }
-        rows += await desk.ask("users", "search", caller, params=params)
-    once = {row["profile"]["id"]: row for row in rows}
-    return list(once.values())[: max(1, limit)]
+    if caller is None or not caller.user_id:
+        exact = await desk.named([name]) if name and not offset else {}
+        return list(exact.values())
+    if not typed:
+        return []
+    params = {
+        "q": (name or typed)[:100],
+        "limit": str(max(1, min(limit, _AT_ONCE))),
+        "offset": str(max(0, min(offset, 1000))),
+    }
+    rows: list[Any] = await desk.ask("users", "search", caller, params=params)
+    return rows
 
 
 def local_name(acct: str, host: str) -> str:
@@ -387,7 +406,7 @@ async def _list(
 
 
 def _credentials(desk: Desk, row: Any) -> dict[str, Any]:
-    return people.credential_account(Account.model_validate(row), desk.at, desk.writer)
+    return people.credential_account(OwnAccount.model_validate(row), desk.at, desk.writer)
 
 
 async def _change(desk: Desk, caller: Caller, changes: dict[str, Any]) -> JSON:

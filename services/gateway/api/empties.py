@@ -72,8 +72,6 @@ NOTHINGS = (
     Nothing("GET", "/api/v1/trends/tags", "", []),
     Nothing("GET", "/api/v1/trends/statuses", "", []),
     Nothing("GET", "/api/v1/trends/links", "", []),
-    Nothing("GET", "/api/v1/suggestions", "read", []),
-    Nothing("GET", "/api/v2/suggestions", "read", []),
     Nothing("GET", "/api/v1/directory", "", []),
     Nothing("GET", "/api/v1/followed_tags", "read:follows", []),
     Nothing("GET", "/api/v1/featured_tags", "read:accounts", []),
@@ -103,7 +101,6 @@ _NOT_OFFERED = {
     "/api/v1/accounts/{id}/unpin": "Endorsing is",
     "/api/v1/accounts/{id}/endorse": "Endorsing is",
     "/api/v1/accounts/{id}/unendorse": "Endorsing is",
-    "/api/v1/accounts/{id}/remove_from_followers": "Removing followers is",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.contracts.accounts import Account, Relationship
+from services.contracts.accounts import Account, OwnAccount, Relationship
 from services.gateway.content import Writer
 from services.gateway.entities.addresses import Addresses
 
@@ -63,7 +63,7 @@ def account(source: Account, at: Addresses, writer: Writer) -> Entity:
     }
 
 
-def credential_account(source: Account, at: Addresses, writer: Writer) -> Entity:
+def credential_account(source: OwnAccount, at: Addresses, writer: Writer) -> Entity:
     """The entity CredentialAccount: one's own account, with what only oneself sees."""
     profile = source.profile
     own = {
@@ -72,7 +72,7 @@ def credential_account(source: Account, at: Addresses, writer: Writer) -> Entity
         "language": profile.default_language or None,
         "note": profile.note,
         "fields": [field.model_dump() for field in profile.fields],
-        "follow_requests_count": 0,
+        "follow_requests_count": source.follow_requests,
         "hide_collections": False,
         "discoverable": profile.discoverable,
         "indexable": profile.discoverable,
@@ -94,7 +94,7 @@ def relationship(source: Relationship) -> Entity:
         "blocked_by": source.blocked_by,
         "muting": source.muting,
         "muting_notifications": source.muting_notifications,
-        "muting_expires_at": None,
+        "muting_expires_at": source.muting_expires_at,
         "requested": source.requested,
         "requested_by": source.requested_by,
         "domain_blocking": False,

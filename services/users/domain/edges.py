@@ -182,6 +182,12 @@ def unmute(edge: Edge) -> Edge:
     return replace(edge, mute=edge.mute.leave(), muting_notifications=False, muted_until=None)
 
 
+def end_mute(edge: Edge, now: str) -> Edge:
+    """See somebody again, if the mute was for a time that is over."""
+    over = edge.mute.taken and edge.muted_until is not None and edge.muted_until <= now
+    return unmute(edge) if over else edge
+
+
 def annotate(edge: Edge, note: str) -> Edge:
     """Keep a private note on somebody. Raises `Invalid`."""
     if len(note) > MOST_NOTE:
@@ -238,6 +244,7 @@ class Relationship:
     blocked_by: bool
     muting: bool
     muting_notifications: bool
+    muting_expires_at: str | None
     requested: bool
     requested_by: bool
     note: str
@@ -258,6 +265,7 @@ def relationship(edge: Edge, reverse: Edge, now: str) -> Relationship:
         blocked_by=reverse.blocking,
         muting=muting,
         muting_notifications=muting and edge.muting_notifications,
+        muting_expires_at=edge.muted_until if muting else None,
         requested=edge.requested and not apart,
         requested_by=reverse.requested and not apart,
         note=edge.note,

@@ -126,6 +126,26 @@ async def test_how_one_stands_to_others(place: Place) -> None:
     assert muted.json()["muting_notifications"] is False
 
 
+async def test_friends_of_friends_are_suggested(place: Place) -> None:
+    ada, bob, cyd = [await place.person(name) for name in ("ada", "bob", "cyd")]
+    await ada.post(f"accounts/{bob.id}/follow")
+    await bob.post(f"accounts/{cyd.id}/follow")
+    await place.world.settle()
+    rows = (await ada.ask("GET", "/api/v2/suggestions")).json()
+    check_all("Suggestion", rows)
+    assert [row["account"]["id"] for row in rows] == [cyd.id]
+    (account,) = await ada.get("suggestions")
+    check("Account", account)
+    (familiar,) = await ada.get(f"accounts/familiar_followers?id[]={cyd.id}")
+    check("FamiliarFollowers", familiar)
+    assert [one["id"] for one in familiar["accounts"]] == [bob.id]
+    assert (await ada.ask("DELETE", f"/api/v1/suggestions/{cyd.id}")).json() == {}
+    assert await ada.get("suggestions") == []
+    standing = await cyd.post(f"accounts/{bob.id}/remove_from_followers")
+    check("Relationship", standing)
+    assert standing["followed_by"] is False
+
+
 async def test_lists_of_people_lead_on(place: Place) -> None:
     ada = await place.person("ada")
     people = [await place.person(name) for name in ("bob", "cyd", "dan")]

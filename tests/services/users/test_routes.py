@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
-from services.contracts.accounts import Account, AccountList, Relationship
+from services.chassis.app import Service
+from services.contracts.accounts import Account, AccountList, Relationship, Suggestion
+from services.users.endings import Endings
+from services.users.store import Store
 from tests.fakes import Running, World
 from tests.services.users.world import Person, start
 
@@ -304,7 +309,7 @@ async def test_a_block_parts_two_people_both_ways(town: Town) -> None:
     assert await eve.listed(f"/accounts/{anna.id}/followers") == ["eve"]
     assert await ben.get("/search", q="ann") == []
     assert await ben.get("/search", q="anna") == []
-    assert [a["profile"]["username"] for a in await anna.get("/search", q="@ben")] == ["ben"]
+    assert await anna.get("/search", q="@ben") == []
     assert await anna.get("/search", q="be") == []
     await anna.does("unblock", ben)
     await town.world.settle()
@@ -324,6 +329,26 @@ async def test_a_mute_is_for_its_owner_alone(town: Town) -> None:
     assert await anna.listed("/mutes") == ["eve"]
     bad = await anna.ask("POST", f"/accounts/{ben.id}/mute", json={"duration": -1})
     assert bad.status == 422
+
+
+async def test_a_mute_ends_when_its_time_comes_and_all_hear_of_it(town: Town) -> None:
+    anna, ben, eve = await town.people("anna", "ben", "eve")
+    await anna.does("mute", ben, {"duration": 60})
+    seen = await anna.does("mute", eve, {"duration": 60})
+    assert seen["muting_expires_at"] is not None
+    await anna.does("mute", eve, {"duration": 7200})
+    await town.world.settle()
+    now = datetime.now(UTC)
+    for minutes in (0.5, 2, 60):
+        store = Store(Service(town.users.service.settings, town.users.sidecar))
+        clock = Mock(return_value=now + timedelta(minutes=minutes))
+        assert await Endings(store, clock).sweep()
+        await town.world.settle()
+        muted = ["eve", "ben"] if minutes < 1 else ["eve"]
+        assert await anna.listed("/mutes") == muted
+    told = town.world.broker.events("edges")[-1]["data"]
+    assert (told["target"], told["muting"]) == (ben.id, False)
+    assert len(town.world.state("users").keys("ending:")) == 1
 
 
 async def test_who_is_locked_is_asked_first(town: Town) -> None:
@@ -371,6 +396,111 @@ async def test_a_note_is_kept(town: Town) -> None:
     assert seen["note"] == "met once"
     (other,) = await ben.get("/relationships", ids=anna.id)
     assert other["note"] == ""
+
+
+async def test_somebody_can_be_rid_of_a_follower(town: Town) -> None:
+    anna, ben, eve = await town.people("anna", "ben", "eve")
+    await ben.does("follow", anna)
+    assert not (await anna.does("remove_from_followers", ben))["followed_by"]
+    assert not (await anna.does("remove_from_followers", eve))["followed_by"]
+    await town.world.settle()
+    assert (await anna.get("/accounts/me"))["counts"]["followers"] == 0
+    assert (await ben.does("follow", anna))["following"]
+
+
+async def test_nobody_stands_to_who_is_not_there(town: Town) -> None:
+    anna, ben = await town.people("anna", "ben")
+    rows = await anna.get("/relationships", ids=f"123,{ben.id},456")
+    assert [row["id"] for row in rows] == [ben.id]
+
+
+async def test_who_asks_to_follow_is_counted(town: Town) -> None:
+    anna, ben = await town.people("anna", "ben")
+    await anna.ask("PATCH", "/accounts/me", json={"locked": True})
+    await ben.does("follow", anna)
+    await town.world.settle()
+    assert (await anna.get("/accounts/me"))["follow_requests"] == 1
+    changed = await anna.ask("PATCH", "/accounts/me", json={"note": "x"})
+    assert changed.json()["follow_requests"] == 1
+
+
+# ── suggestions ─────────────────────────────────────────────────────────────────────────────
+
+
+async def posted(town: Town, person: Person) -> None:
+    count = {"account": person.id, "total": 1, "last_post": person.id}
+    await town.tell("author-counts", "posts", "posts.counted", person.id, **count)
+
+
+async def suggested(person: Person) -> list[tuple[str, str]]:
+    rows = await person.get("/suggestions")
+    for row in rows:
+        Suggestion.model_validate(row)
+    return [(row["account"]["profile"]["username"], row["reason"]) for row in rows]
+
+
+async def test_friends_of_friends_come_first_then_the_newest_who_post(town: Town) -> None:
+    anna, ben, cyd, dan, eve, fay, _ = await town.people(
+        "anna", "ben", "cyd", "dan", "eve", "fay", "gil"
+    )
+    for one, other in ((anna, ben), (anna, cyd), (ben, dan), (cyd, dan), (ben, eve), (ben, anna)):
+        await one.does("follow", other)
+    await posted(town, fay)
+    await town.world.settle()
+    assert await suggested(anna) == [
+        ("dan", "friends_of_friends"),
+        ("eve", "friends_of_friends"),
+        ("fay", "new"),
+    ]
+    (limited,) = await anna.get("/suggestions", limit="1")
+    assert limited["account"]["profile"]["username"] == "dan"
+
+
+@pytest.mark.parametrize("why", ["block", "mute", "dismissed", "blocked", "hidden", "follow"])
+async def test_who_is_not_wanted_is_not_suggested(town: Town, why: str) -> None:
+    anna, ben, dan, fay = await town.people("anna", "ben", "dan", "fay")
+    await anna.does("follow", ben)
+    await ben.does("follow", dan)
+    for person in (dan, fay):
+        await posted(town, person)
+    await town.world.settle()
+    assert [name for name, _ in await suggested(anna)] == ["dan", "fay"]
+    for person in (dan, fay):
+        if why in ("block", "mute", "follow"):
+            await anna.does(why, person)
+        elif why == "blocked":
+            await person.does("block", anna)
+        elif why == "hidden":
+            await person.ask("PATCH", "/accounts/me", json={"discoverable": False})
+        else:
+            assert (await anna.ask("DELETE", f"/suggestions/{person.id}")).status == 200
+    await town.world.settle()
+    assert await suggested(anna) == []
+
+
+async def test_suggestions_take_three_state_calls_however_many_people_there_are(
+    town: Town,
+) -> None:
+    anna, ben, *others = await town.people("anna", "ben", *(f"p{n}" for n in range(30)))
+    await anna.does("follow", ben)
+    for other in others[:20]:
+        await ben.does("follow", other)
+    await town.world.settle()
+    before = town.calls()
+    assert len(await anna.get("/suggestions")) == 20
+    assert town.calls() - before == 3
+
+
+async def test_familiar_followers_are_those_whom_one_follows(town: Town) -> None:
+    anna, ben, cyd, dan = await town.people("anna", "ben", "cyd", "dan")
+    for one, other in ((anna, ben), (anna, cyd), (ben, dan), (dan, ben)):
+        await one.does("follow", other)
+    await town.world.settle()
+    rows = await anna.get("/familiar_followers", ids=f"{dan.id},{ben.id}")
+    names = [[one["profile"]["username"] for one in row["accounts"]] for row in rows]
+    assert ([row["id"] for row in rows], names) == ([dan.id, ben.id], [["ben"], []])
+    many = ",".join(str(n) for n in range(1, 12))
+    assert (await anna.ask("GET", "/familiar_followers", params={"ids": many})).status == 422
 
 
 async def test_relationships_take_one_state_call(town: Town) -> None:
@@ -461,7 +591,7 @@ async def test_the_openapi_has_examples(town: Town) -> None:
         for operation in methods.values()
         if not path.startswith(("/changes", "/dead", "/healthz", "/readyz", "/events", "/dapr"))
     ]
-    assert len(routes) == 20
+    assert len(routes) == 24
     for operation in routes:
         good = operation["responses"]["200"]["content"]["application/json"]
         assert good["example"]

@@ -8,7 +8,14 @@ from typing import Any
 import orjson
 import pytest
 
-from services.contracts.accounts import Account, AccountCounts, Profile, ProfileField, Relationship
+from services.contracts.accounts import (
+    Account,
+    AccountCounts,
+    OwnAccount,
+    Profile,
+    ProfileField,
+    Relationship,
+)
 from services.contracts.logins import App
 from services.contracts.posts import Attachment, Mention, Post, PostCounts, PostView, Size
 from services.gateway.content import Writer
@@ -67,7 +74,10 @@ def rendered(room: int = 1 << 20) -> Rendered:
 @pytest.mark.parametrize("account", [ADA, BARE])
 def test_accounts_are_whole(account: Account) -> None:
     check("Account", people.account(account, at, writer))
-    check("CredentialAccount", people.credential_account(account, at, writer))
+    own = OwnAccount(**account.model_dump(), follow_requests=3)
+    entity = people.credential_account(own, at, writer)
+    check("CredentialAccount", entity)
+    assert entity["source"]["follow_requests_count"] == 3
     check("Preferences", people.preferences(account))
 
 
