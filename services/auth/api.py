@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, Depends, Path, Query, Request
 from services.auth import examples
 from services.auth.domain import people
 from services.auth.domain.apps import Client
-from services.auth.domain.refusals import UnsupportedGrant
+from services.auth.domain.refusals import InvalidRequest, UnsupportedGrant
 from services.auth.examples import Keys, Nothing, Revocation, Revocations, answers, refusal
 from services.auth.keys import Keyring
 from services.auth.office import Office, Signed
@@ -24,6 +24,7 @@ from services.contracts.logins import (
     App,
     Authorization,
     Code,
+    Grantable,
     NewApp,
     Registered,
     Registration,
@@ -79,6 +80,13 @@ def _apps(desk: Desk) -> APIRouter:
         if client is None:
             raise NotFound("There is no such app.")
         return _app(client, "")
+
+    @router.get("/apps/{client_id}/grant", responses=answers(examples.GRANT, 400, 401, 422))
+    async def grantable(
+        client_id: ClientId, scope: Annotated[str, Query(max_length=500)] = ""
+    ) -> Grantable:
+        """What of the scopes that an app asks for it would get; refused where that is none."""
+        return Grantable(scope=await desk.office.grantable(client_id, scope))
 
     return router
 
@@ -146,6 +154,8 @@ def _tokens(desk: Desk) -> APIRouter:
             )
         elif form.grant_type == "client_credentials":
             signed = await desk.office.for_itself(form.client_id, form.client_secret, form.scope)
+        elif not form.grant_type:
+            raise InvalidRequest("The grant type is missing.")
         else:
             raise UnsupportedGrant("The grant types are authorization_code and client_credentials.")
         return _token(signed)

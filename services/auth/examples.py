@@ -28,6 +28,7 @@ KNOWN_APP = {
     "redirect_uris": [_REDIRECT],
     "scopes": "read write follow",
 }
+GRANT = {"scope": "read write"}
 APP = {**KNOWN_APP, "client_secret": _SECRET}
 AUTHORIZATION = {
     "client_id": CLIENT_ID,

@@ -77,6 +77,13 @@ class Office:
         await self._store.clients.update(client.client_id, lambda kept: kept or client, fresh=True)
         return client, secret
 
+    async def grantable(self, client_id: str, wanted: str) -> str:
+        """What an app would get of the scopes it asks for. Raises `InvalidScope`."""
+        client = await self._store.client(client_id)
+        if client is None:
+            raise InvalidClient
+        return scopes.grant(wanted, client.scopes)
+
     async def authorize(self, request: Request) -> str:
         """A code for a token. What the app did wrong is said before the password is looked at."""
         client = await self._store.client(request.client_id)

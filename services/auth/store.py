@@ -3,7 +3,7 @@
     person:USER_ID        the truth: who is there is registered; published as `login.registered`
     login:NAME            the claim on a username, in lower case
     email:SHA256          the claim on an e-mail address
-    attempts:SHA256       failed logins under a name as typed, for ten minutes
+    attempts:SHA256       failed logins under a name as typed, for an hour
     app:CLIENT_ID         an app
     code:SHA256           an authorization code, for ten minutes
     revocations:N         a chunk of the list of revoked tokens
@@ -19,7 +19,7 @@ from services.auth.domain.apps import Client, digest, is_client_id
 from services.auth.domain.claims import Claim
 from services.auth.domain.codes import CODE_LIFE, Grant
 from services.auth.domain.people import Person, is_username
-from services.auth.domain.throttle import WINDOW, Attempts
+from services.auth.domain.throttle import FORGET, Attempts
 from services.auth.revocations import Chunk, Ends, RevocationLog
 from services.chassis.app import Service
 
@@ -31,7 +31,9 @@ class Store:
         self.people = service.collection(events.PERSON, Person, outbox=events.outbox(service))
         self.logins = service.collection("login", Claim)
         self.emails = service.collection("email", Claim)
-        self.attempts = service.collection("attempts", Attempts, ttl=WINDOW)
+        self.attempts = service.collection(
+            "attempts", Attempts, ttl=FORGET, upgrades={1: lambda _: {"count": 0, "last": 0}}
+        )
         self.clients = service.collection("app", Client)
         self.grants = service.collection("code", Grant, ttl=CODE_LIFE)
         self.revocations = RevocationLog(

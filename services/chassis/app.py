@@ -324,7 +324,9 @@ def _renderer(render: Render) -> Failed:
         failure = error if isinstance(error, Failure) else _as_failure(error)
         if failure.status >= 500:
             log.error(failure.message, exc_info=error, extra={"code": failure.code})
-        headers = error.headers if isinstance(error, HTTPException) else None
+        headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+        if "retry_after" in failure.details:
+            headers["retry-after"] = str(failure.details["retry_after"])
         return JSON(dict(render(failure)), failure.status, headers=headers)
 
     return failed

@@ -37,6 +37,12 @@ class App(Model):
     scopes: str
 
 
+class Grantable(Model):
+    """The scopes that a client would get."""
+
+    scope: str
+
+
 class Authorization(Model):
     """Somebody logs in for a client, and lets it act within scopes."""
 

@@ -18,8 +18,9 @@ from services.gateway.api import (
     timelines,
 )
 from services.gateway.desk import Desk, Invoker
-from services.gateway.door import PublicDoor
+from services.gateway.door import PublicDoor, limiters
 from services.gateway.errors import render
+from services.gateway.ledger import Ledger
 from services.gateway.pages import oauth as forms
 from services.gateway.pages import public
 from services.gateway.pages.paper import Paper
@@ -27,7 +28,7 @@ from services.gateway.settings import VERSION, GatewaySettings
 
 
 def create_service(settings: GatewaySettings) -> Service:
-    """The gateway's own service: a sidecar and an identity, and nothing kept."""
+    """The gateway's own service: a sidecar and an identity, and nothing kept but counters."""
     return Service(settings)
 
 
@@ -39,6 +40,10 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     settings = service.settings
     if not isinstance(settings, GatewaySettings):
         raise TypeError("The gateway needs GatewaySettings.")
+    counted = limiters(settings)
+    ledger = Ledger(service.sidecar, list(counted.values()))
+    service.owns(ledger)
+    service.background(ledger.run)
     desk = Desk(settings, services or service.sidecar)
     paper = Paper(settings.microgram_title, settings.public_url)
     app = service.create_app(
@@ -59,5 +64,5 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         public=True,
     )
     app.version = VERSION
-    app.add_middleware(PublicDoor, settings=settings, identity=service.identity)
+    app.add_middleware(PublicDoor, limiters=counted, identity=service.identity)
     return app

@@ -5,12 +5,16 @@ It is plain ASGI, outside of the framework, because every request pays for it.
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
 
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.chassis import telemetry
 from services.chassis.errors import Failure
 from services.chassis.identity import Caller, Identity
 from services.gateway.ratelimit import Limiter, Standing
@@ -20,7 +24,18 @@ Headers = list[tuple[bytes, bytes]]
 
 _UNLIMITED = ("/healthz", "/readyz", "/static/", "/media/", "/dapr/", "/events", "/favicon.ico")
 _FOR_SCRIPTS = ("/api/", "/oauth/token", "/oauth/revoke", "/nodeinfo", "/.well-known", "/media/")
-_UPLOADS = frozenset({"/api/v1/media", "/api/v2/media"})
+_OWN_LIMITS = {
+    "/api/v1/media": "media",
+    "/api/v2/media": "media",
+    "/api/v1/reports": "reports",
+    "/api/v1/accounts": "registrations",
+    "/auth/sign_up": "registrations",
+    "/api/v1/apps": "apps",
+    "/oauth/authorize": "logins",
+    "/oauth/token": "tokens",
+}
+"""What is limited apart from all else, when it is posted."""
+_OF_PEOPLE = ("users", "media", "reports")
 _SAFE: Headers = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -44,15 +59,12 @@ _RETRY_AFTER = b"2"
 class PublicDoor:
     """The outermost layer."""
 
-    def __init__(self, app: ASGIApp, settings: GatewaySettings, identity: Identity) -> None:
+    def __init__(
+        self, app: ASGIApp, limiters: Mapping[str, Limiter], identity: Identity
+    ) -> None:
         self._app = app
+        self._limiters = limiters
         self._identity = identity
-        window = settings.microgram_limit_window
-        self._people = Limiter(settings.microgram_limit_user, window)
-        self._addresses = Limiter(settings.microgram_limit_address, window)
-        self._uploads = Limiter(
-            settings.microgram_limit_media, settings.microgram_limit_media_window
-        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -67,7 +79,7 @@ class PublicDoor:
             standing = await self._count(scope, path)
             added += standing.headers()
             if standing.is_over:
-                await _refuse(send, added, standing)
+                await _refuse(scope, send, added, standing)
                 return
         # HEAD is GET without its body, which the server leaves out by the method it saw itself.
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
@@ -75,14 +87,13 @@ class PublicDoor:
         await self._app(inner, receive, _adding(send, added))
 
     async def _count(self, scope: Scope, path: str) -> Standing:
+        own = _OWN_LIMITS.get(path) if scope["method"] == "POST" else None
+        if own and own not in _OF_PEOPLE:
+            return self._limiters[own].hit(_address(scope))
         caller = await self._caller(scope)
-        if caller is None:
-            client = scope.get("client")
-            return self._addresses.hit(client[0] if client else "")
-        who = caller.user_id or caller.token_id
-        if path in _UPLOADS and scope["method"] == "POST":
-            return self._uploads.hit(who)
-        return self._people.hit(who)
+        if caller is None or not caller.user_id:  # an app may get itself any number of tokens
+            return self._limiters["addresses"].hit(_address(scope))
+        return self._limiters[own or "users"].hit(caller.user_id)
 
     async def _caller(self, scope: Scope) -> Caller | None:
         """Whose token it is; one that is not good counts for the address it came from."""
@@ -95,6 +106,43 @@ class PublicDoor:
         return None
 
 
+def limiters(settings: GatewaySettings) -> dict[str, Limiter]:
+    """All that is limited, by name: for each person, and for each address the rest."""
+    replica = secrets.token_hex(4)
+    window, slow = settings.microgram_limit_window, settings.microgram_limit_slow_window
+    limits = {
+        "users": (settings.microgram_limit_user, window),
+        "media": (settings.microgram_limit_media, settings.microgram_limit_media_window),
+        "reports": (settings.microgram_limit_reports, slow),
+        "addresses": (settings.microgram_limit_address, window),
+        "logins": (settings.microgram_limit_logins, window),
+        "tokens": (settings.microgram_limit_tokens, window),
+        "registrations": (settings.microgram_limit_registrations, slow),
+        "apps": (settings.microgram_limit_apps, slow),
+    }
+    return {
+        name: Limiter(name, limit, seconds, replica=replica)
+        for name, (limit, seconds) in limits.items()
+    }
+
+
+def _address(scope: Scope) -> str:
+    """Where a request comes from; of IPv6 the /64, since that is what one customer gets."""
+    client = scope.get("client")
+    return _network(client[0] if client else "")
+
+
+@lru_cache(4096)
+def _network(address: str) -> str:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
+        return str(IPv6Address(int(parsed) >> 64 << 64))
+    return str(parsed)
+
+
 def _adding(send: Send, added: Headers) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -103,16 +151,24 @@ def _adding(send: Send, added: Headers) -> Send:
                 # Nobody outside can tell the two apart, and both ask to try again.
                 message["status"] = 503
                 headers.append((b"retry-after", _RETRY_AFTER))
+            elif message["status"] == 429 and not any(k == b"retry-after" for k, _ in headers):
+                headers.append((b"retry-after", _RETRY_AFTER))
             message["headers"] = headers
         await send(message)
 
     return sending
 
 
-async def _refuse(send: Send, headers: Headers, standing: Standing) -> None:
+async def _refuse(scope: Scope, send: Send, headers: Headers, standing: Standing) -> None:
+    given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+    trace = telemetry.begin({"x-request-id": given})
     wait = max(1, round(standing.reset - time.time()))
     body = orjson.dumps({"error": "Too many requests"})
-    extra = [(b"content-type", b"application/json"), (b"retry-after", b"%d" % wait)]
+    extra = [
+        (b"content-type", b"application/json"),
+        (b"retry-after", b"%d" % wait),
+        (b"x-request-id", trace.request_id.encode()),
+    ]
     await _send(send, 429, [*headers, *extra], body)
 
 

@@ -22,5 +22,11 @@ class GatewaySettings(Settings):
     microgram_limit_window: int = Field(default=300, ge=1)
     microgram_limit_media: int = Field(default=30, ge=1)
     microgram_limit_media_window: int = Field(default=1800, ge=1)
+    microgram_limit_logins: int = Field(default=25, ge=1)  # of an address, as the next three
+    microgram_limit_tokens: int = Field(default=100, ge=1)
+    microgram_limit_registrations: int = Field(default=10, ge=1)
+    microgram_limit_apps: int = Field(default=30, ge=1)
+    microgram_limit_reports: int = Field(default=20, ge=1)
+    microgram_limit_slow_window: int = Field(default=1800, ge=1)  # of the last three
 
     microgram_rendered_mib: int = Field(default=48, ge=1)

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from tests.system import Person, System, wait_until
 from tests.system.running import REPO
 
 
-@pytest.fixture(scope="module")
-def strict(system: System) -> Iterator[str]:
-    """The address of a second gateway, beside the same sidecar, with limits that are soon met."""
+@contextmanager
+def a_gateway(system: System, **limits: str) -> Iterator[str]:
+    """The address of another gateway, beside the same sidecar, with limits that are soon met."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -34,10 +35,13 @@ def strict(system: System) -> Iterator[str]:
         "MICROGRAM_LIMIT_USER": "10",
         "MICROGRAM_LIMIT_ADDRESS": "15",
         "MICROGRAM_LIMIT_MEDIA": "2",
-        "MICROGRAM_LIMIT_WINDOW": "300",
+        # A window of its own, so that what the other gateways count is none of its business.
+        "MICROGRAM_LIMIT_WINDOW": "86400",
+        "MICROGRAM_LIMIT_MEDIA_WINDOW": "86400",
         "MICROGRAM_RUN_ID": str(system.run_dir),  # so that `down` would end it too
+        **limits,
     }
-    log = (system.run_dir / "logs" / "strict-gateway.log").open("wb")
+    log = (system.run_dir / "logs" / f"gateway-{port}.log").open("wb")
     command = [sys.executable, "-m", "services.gateway"]
     with log, subprocess.Popen(command, cwd=REPO, env=env, stdout=log, stderr=log) as process:
         address = f"http://127.0.0.1:{port}"
@@ -49,10 +53,36 @@ def strict(system: System) -> Iterator[str]:
                 return False
 
         try:
-            wait_until(up, 20)
+            wait_until(up, 30)
             yield address
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="module")
+def strict(system: System) -> Iterator[str]:
+    """One such gateway."""
+    with a_gateway(system) as address:
+        yield address
+
+
+def used(address: str, person: Person) -> int:
+    """How many requests of somebody a gateway has counted, this one included."""
+    answer = person.http.get(f"{address}/api/v1/custom_emojis", timeout=10)
+    return int(answer.headers["X-RateLimit-Limit"]) - int(answer.headers["X-RateLimit-Remaining"])
+
+
+def test_replicas_share_what_they_count_and_a_restart_lifts_nothing(
+    system: System, anna: Person
+) -> None:
+    limits = {"MICROGRAM_LIMIT_USER": "10000", "MICROGRAM_LIMIT_WINDOW": "80000"}
+    with a_gateway(system, **limits) as other:
+        with a_gateway(system, **limits) as one:
+            told = max(used(one, anna) for _ in range(300))
+            wait_until(lambda: used(other, anna) > told, 30)
+        last = used(other, anna)
+    with a_gateway(system, **limits) as restarted:
+        wait_until(lambda: used(restarted, anna) > last, 30)
 
 
 def test_a_burst_is_refused_beyond_the_limit_and_told_when_to_come_back(
@@ -66,7 +96,7 @@ def test_a_burst_is_refused_beyond_the_limit_and_told_when_to_come_back(
     assert refused.headers["X-RateLimit-Limit"] == "10"
     reset = datetime.fromisoformat(refused.headers["X-RateLimit-Reset"])
     now = datetime.now(UTC)
-    assert now < reset < now + timedelta(seconds=310)
+    assert now < reset < now + timedelta(days=1, seconds=10)
     assert refused.json()["error"]
     assert ben.http.get(f"{strict}/api/v1/timelines/home", timeout=10).status_code == 200
 

@@ -1,32 +1,46 @@
 """How often a password may be guessed, without letting anybody lock somebody else out for long.
 
-Ten failures within ten minutes are allowed for each name as it is typed. What keeps this from being
-a weapon: attempts that are refused are not counted, so a lock ends ten minutes after the failures
-that made it; a username and the e-mail address of the same person are counted apart, and the
-address is not public, so that its owner gets in by it while strangers hammer the name; a login that
-succeeds clears the count; and tokens that were given out before go on working.
+`FREE` guesses are allowed for each name as it is typed; after that the wait doubles with every one,
+up to `LONGEST`. So nobody guesses more than some 20 times in the first hour, and 12 in each later
+one. What keeps this from being a weapon: no wait is longer than five minutes, and attempts that are
+refused are not counted; a username and the e-mail address of the same person are counted apart, and
+the address is not public, so that its owner gets in by it while strangers hammer the name; a login
+that succeeds clears the count; and tokens that were given out before go on working. Names that
+nobody has are counted and refused just so.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services.auth.domain.refusals import Throttled
 
-MOST = 10
-WINDOW = 600
-"""Seconds for which a failure counts."""
+FREE = 8
+"""Guesses before the first wait."""
+
+LONGEST = 300
+"""Seconds of the longest wait."""
+
+FORGET = 3600
+"""Seconds after the last guess in which all are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """When somebody tried a name without success, in seconds since 1970."""
+    """How often in a row somebody tried a name without success, and when last."""
 
-    at: list[int] = field(default_factory=list)
+    count: int = 0
+    last: int = 0
+
+    @property
+    def wait(self) -> int:
+        """Seconds after the last attempt in which there may be no other."""
+        return min(2 ** min(self.count - FREE, 30), LONGEST) if self.count >= FREE else 0
 
     def another(self, now: int) -> Attempts:
         """With one attempt more, counted before it is known how it ends. Raises `Throttled`."""
-        recent = [at for at in self.at if at > now - WINDOW]
-        if len(recent) >= MOST:
-            raise Throttled(recent[-MOST] + WINDOW - now)
-        return Attempts([*recent, now])
+        if now - self.last >= FORGET:
+            return Attempts(1, now)
+        if now < self.last + self.wait:
+            raise Throttled(self.last + self.wait - now)
+        return Attempts(self.count + 1, now)

@@ -105,6 +105,12 @@ class _Door:
         app = await _app(self._desk, asked)
         if asked.response_type != "code":
             return self._refuse(asked, "unsupported_response_type", "Only codes are given.")
+        try:
+            await self._desk.ask(
+                "auth", f"apps/{segment(asked.client_id)}/grant", params={"scope": asked.scope}
+            )
+        except Failure as failure:
+            return self._refused(asked, app, "", failure)
         return self._form(asked, app)
 
     async def decide(self, request: Request) -> Response:
@@ -143,7 +149,10 @@ class _Door:
         """What auth refuses is the person's to mend, or the app's."""
         if failure.code == "wrong_login" or failure.status == 429:
             status = 429 if failure.status == 429 else 422
-            return self._form(asked, app, login=login, error=failure.message, status=status)
+            page = self._form(asked, app, login=login, error=failure.message, status=status)
+            if "retry_after" in failure.details:
+                page.headers["retry-after"] = str(failure.details["retry_after"])
+            return page
         if failure.status in (400, 422):
             return self._refuse(asked, failure.code, failure.message)
         raise failure

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import requests
 
 from services.chassis.errors import OutcomeUnknown, Unavailable
 from services.gateway.api.empties import NOTHINGS
-from tests.fakes import Response
+from tests.fakes import Response, Running
 from tests.mastodon.schemas import check, check_all, check_validation
-from tests.services.gateway.world import OOB, PASSWORD, Person, Place, a_place, multipart
+from tests.services.gateway.world import (
+    OOB,
+    PASSWORD,
+    Person,
+    Place,
+    a_place,
+    gateway_app,
+    multipart,
+)
 
 
 def next_of(response: Response) -> str:
@@ -480,11 +489,50 @@ async def test_too_many_requests_are_refused_with_headers() -> None:
         assert last.headers["x-ratelimit-remaining"] == "0"
         assert last.headers["access-control-allow-origin"] == "*"
         assert int(last.headers["retry-after"]) > 0
+        assert last.headers["x-request-id"]
         assert (await place.ask("GET", "/api/v1/custom_emojis")).status == 200
         content = multipart({}, {"file": b"\xff\xd8\xff"})
         first = await ada.ask("POST", "/api/v2/media/", **content)
         second = await ada.ask("POST", "/api/v1/media", **content)
         assert (first.status, second.status) == (200, 429)
+
+
+async def test_replicas_share_limits_and_a_new_one_knows_them() -> None:
+    limits = {"microgram_limit_user": 500}
+    async with a_place(**limits) as place:
+        ada = await place.person("ada")
+
+        async def used(replica: Running) -> int:
+            answer = await replica.public("GET", "/api/v1/custom_emojis", token=ada.token)
+            return 500 - int(answer.headers["x-ratelimit-remaining"])
+
+        async def hears_of(count: int, replica: Running) -> None:
+            asked = 0
+            async with asyncio.timeout(30):
+                while await used(replica) < count + asked + 1:
+                    asked += 1
+                    await asyncio.sleep(0.05)
+
+        before = max([await used(place.gateway) for _ in range(100)])
+        other = await place.world.start(gateway_app, "gateway", **limits)
+        await hears_of(before, other)
+        told = await used(other)
+        await other.stop()
+        third = await place.world.start(gateway_app, "gateway", **limits)
+        await hears_of(told, third)
+
+
+async def test_registrations_logins_and_apps_have_limits_of_their_address() -> None:
+    async with a_place(microgram_limit_apps=2) as place:
+        token = await place.app_token(await place.app())
+        await place.app()
+        form = {"client_name": "A client", "redirect_uris": OOB, "scopes": "read"}
+        refused = await place.ask("POST", "/api/v1/apps", json=form)
+        assert refused.status == 429
+        assert int(refused.headers["retry-after"]) > 0
+        named = await place.ask("POST", "/api/v1/apps", token, json=form)
+        assert named.status == 429  # a token of an app is nobody
+        assert (await place.ask("GET", "/api/v1/instance")).status == 200
 
 
 async def test_openapi_knows_every_route_and_invents_no_parameter(place: Place) -> None:

@@ -28,6 +28,9 @@ from tests.services.auth import world as auth
 
 PASSWORD = "correct horse battery"
 OOB = "urn:ietf:wg:oauth:2.0:oob"
+GENEROUS = [
+    f"microgram_limit_{what}" for what in ("logins", "tokens", "registrations", "apps", "reports")
+]
 PICTURE = b"\xff\xd8\xff a picture"
 
 
@@ -181,7 +184,8 @@ async def a_place(**settings: Any) -> AsyncIterator[Place]:
         await auth.start(world, auth.Clock())
         for create in (users_app, posts_app, feed_app, media_app):
             await world.start(create, create.__name__.removesuffix("_app"))
-        yield Place(world, await world.start(gateway_app, "gateway", **settings))
+        given = dict.fromkeys(GENEROUS, 1000) | settings
+        yield Place(world, await world.start(gateway_app, "gateway", **given))
 
 
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"

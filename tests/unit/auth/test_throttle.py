@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.auth.domain.refusals import Throttled
-from services.auth.domain.throttle import MOST, WINDOW, Attempts
+from services.auth.domain.throttle import FORGET, FREE, LONGEST, Attempts
 
 
 def hammered(times: list[int]) -> tuple[Attempts, int]:
@@ -18,22 +18,40 @@ def hammered(times: list[int]) -> tuple[Attempts, int]:
     return attempts, let_in
 
 
-@given(st.lists(st.integers(1000, 1000 + WINDOW - 1), max_size=60))
-def test_no_window_lets_in_more_than_ten_guesses(times: list[int]) -> None:
-    assert hammered(times)[1] == min(len(times), MOST)
+def test_a_few_guesses_are_free_and_then_each_wait_is_twice_the_last() -> None:
+    attempts, waits, now = Attempts(), [], 1000
+    for _ in range(FREE + 12):
+        attempts = attempts.another(now)
+        waits.append(attempts.wait)
+        now += attempts.wait
+    assert waits[: FREE - 1] == [0] * (FREE - 1)
+    assert waits[FREE - 1 :] == [1, 2, 4, 8, 16, 32, 64, 128, 256, *[LONGEST] * 4]
 
 
-@given(st.lists(st.integers(1000, 5000), min_size=1, max_size=200))
-def test_nobody_is_locked_out_longer_than_a_window_by_hammering(times: list[int]) -> None:
+def test_who_hammers_for_a_day_gets_few_guesses() -> None:
+    _, let_in = hammered(list(range(1000, 1000 + 24 * 3600)))
+    assert let_in <= FREE + 10 + 24 * 3600 // LONGEST
+
+
+@given(st.lists(st.integers(1000, 20_000), min_size=1, max_size=200))
+def test_nobody_is_locked_out_longer_than_the_longest_wait(times: list[int]) -> None:
     attempts, _ = hammered(times)
-    assert attempts.another(max(attempts.at) + WINDOW)
+    assert attempts.another(attempts.last + LONGEST)
 
 
-def test_the_wait_that_is_told_is_the_wait() -> None:
-    attempts, _ = hammered(list(range(1000, 1000 + MOST)))
+@given(st.lists(st.integers(1000, 2000), min_size=FREE, max_size=60))
+def test_the_wait_that_is_told_is_the_wait(times: list[int]) -> None:
+    attempts, _ = hammered(times)
+    if attempts.wait == 0:
+        return
     with pytest.raises(Throttled) as refusal:
-        attempts.another(1100)
+        attempts.another(attempts.last)
     wait = refusal.value.details["retry_after"]
     with pytest.raises(Throttled):
-        attempts.another(1100 + wait - 1)
-    assert attempts.another(1100 + wait)
+        attempts.another(attempts.last + wait - 1)
+    assert attempts.another(attempts.last + wait)
+
+
+def test_an_hour_of_peace_forgets_all() -> None:
+    attempts, _ = hammered(list(range(1000, 3000)))
+    assert attempts.another(attempts.last + FORGET) == Attempts(1, attempts.last + FORGET)
