@@ -59,9 +59,7 @@ _RETRY_AFTER = b"2"
 class PublicDoor:
     """The outermost layer."""
 
-    def __init__(
-        self, app: ASGIApp, limiters: Mapping[str, Limiter], identity: Identity
-    ) -> None:
+    def __init__(self, app: ASGIApp, limiters: Mapping[str, Limiter], identity: Identity) -> None:
         self._app = app
         self._limiters = limiters
         self._identity = identity

@@ -45,6 +45,21 @@ async def test_somebody_logs_in_and_reads_the_code(place: Place) -> None:
     check("OAuthError", again.json())
 
 
+async def test_more_than_the_app_may_have_is_refused_before_a_password_is_asked_for(
+    place: Place,
+) -> None:
+    _, address = await asked(place, scope="read push")
+    page = await place.ask("GET", address)
+    assert page.status == 400
+    assert "password" not in page.text
+    assert "push" in page.text
+    _, address = await asked(place, "https://app.example/cb", scope="read sudo", state="s")
+    back = await place.ask("GET", address)
+    assert back.status == 303
+    query = parse_qs(urlsplit(back.headers["location"]).query)
+    assert (query["error"], query["state"]) == (["invalid_scope"], ["s"])
+
+
 @pytest.mark.parametrize("uri", ["https://app.example/cb?x=1", "myapp://cb"])
 async def test_somebody_is_sent_back_to_the_app_with_code_and_state(place: Place, uri: str) -> None:
     await place.person("ada")
