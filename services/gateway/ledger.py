@@ -45,11 +45,11 @@ class Ledger:
 
     async def run(self) -> None:
         """Learn what was counted before this replica began; then tell and learn, for ever."""
-        while not await self._try(everything=True):
-            await asyncio.sleep(_START)
+        knows = False
         while True:
-            await asyncio.sleep(EVERY * random.uniform(1.0, 1.2))  # noqa: S311 (jitter)
-            await self._try()
+            knows = await self._try(everything=not knows) or knows
+            pause = EVERY * random.uniform(1.0, 1.2)  # noqa: S311 (jitter)
+            await asyncio.sleep(pause if knows else _START)
 
     async def share(self, *, everything: bool = False) -> None:
         """One round. Raises `Conflict` if another replica's came between: the next will do."""
