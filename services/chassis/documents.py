@@ -15,7 +15,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeGuard, TypeVar
+from typing import Any, Generic, Protocol, TypeGuard, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -46,11 +46,30 @@ class _Waiting(Generic[T]):
     trace: telemetry.Trace | None
 
 
+class Codec(Protocol[T]):
+    """How a document's value is written as JSON, and read from it."""
+
+    def load(self, data: Any) -> T: ...
+
+    def dump(self, value: T) -> Any: ...
+
+
+class _Validated(Generic[T]):
+    """Reads what pydantic validates, and writes what orjson can."""
+
+    def __init__(self, model: type[T]) -> None:
+        self.load: Callable[[Any], T] = TypeAdapter(model).validate_python
+
+    def dump(self, value: T) -> Any:
+        return value
+
+
 class Collection(Generic[T]):
     """All documents of one kind: `posts.get(id)`, `posts.update(id, decide)`.
 
     `model` is a dataclass, or anything pydantic can validate. `upgrades` lift older schemas:
-    `{1: from_1_to_2}`; the current schema is one more than the highest.
+    `{1: from_1_to_2}`; the current schema is one more than the highest. A `codec` takes the place
+    of pydantic where documents are large and many.
     """
 
     def __init__(
@@ -62,10 +81,11 @@ class Collection(Generic[T]):
         outbox: Outbox | None = None,
         upgrades: Mapping[int, Upgrade] | None = None,
         ttl: int | None = None,
+        codec: Codec[T] | None = None,
     ) -> None:
         self.kind = kind
         self._state = state
-        self._adapter: TypeAdapter[T] = TypeAdapter(model)
+        self._codec: Codec[T] = codec or _Validated(model)
         self._outbox = outbox
         self._upgrades = dict(upgrades or {})
         self.schema = max(self._upgrades, default=0) + 1
@@ -133,7 +153,7 @@ class Collection(Generic[T]):
             data = self._upgrades[schema](data)
         change = envelope["change"]
         return Doc(
-            self._adapter.validate_python(data),
+            self._codec.load(data),
             envelope["version"],
             entry.etag,
             Announcement(**change),
@@ -141,7 +161,12 @@ class Collection(Generic[T]):
 
     def seal(self, value: T, version: int, change: Announcement) -> dict[str, Any]:
         """Put the envelope on."""
-        return {"schema": self.schema, "version": version, "change": change, "data": value}
+        return {
+            "schema": self.schema,
+            "version": version,
+            "change": change,
+            "data": self._codec.dump(value),
+        }
 
     async def _drain(self, id: str, *, fresh: bool) -> None:
         while batch := self._queues[id]:

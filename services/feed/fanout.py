@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any
 
 from services.chassis.paging import Window, newest
-from services.chassis.segments import Head
 from services.chassis.sidecar import Conflict
 from services.feed.domain import (
     BACKFILL,
@@ -97,15 +96,10 @@ class FanOut:
     async def _merged(self, authors: list[str]) -> list[Row]:
         heads = await self._store.authors.heads.get_many(authors)
         rows = newest([row for head in heads.values() for row in head.recent])
-        floor = rows[HOME][0] if len(rows) > HOME else ""
+        older = Window(HOME, since_id=rows[HOME][0] if len(rows) > HOME else "")
         for head in heads.values():
-            rows += await self._older(head, floor)
+            rows += await self._store.authors.read(head, older)
         return newest([row for row in rows if not row[2] & DIRECT])
-
-    async def _older(self, head: Head, floor: str) -> list[Row]:
-        names = [span.name for span in head.spans if span.high > floor][: HOME // 60 + 1]
-        segments = await self._store.authors.segments.get_many(names)
-        return [row for segment in segments.values() for row in segment.rows]
 
     async def _mark_large(self, author: str) -> None:
         def add(large: LargeAuthors | None) -> LargeAuthors:

@@ -20,7 +20,7 @@ from typing import Any
 
 from services.chassis.app import Service
 from services.chassis.documents import Doc
-from services.chassis.segments import SegmentedLists, total_of
+from services.chassis.segments import Head, SegmentedLists, head_of, total_of
 from services.chassis.sidecar import ABSENT, Entry
 from services.contracts import topics
 from services.posts.domain import marks as mark_rules
@@ -145,10 +145,14 @@ def data_of(head: Entry) -> dict[str, Any] | None:
     return data
 
 
+def opened(head: Entry) -> Head | None:
+    """The head of a list among rows that were read."""
+    return head_of(head.value["data"]) if head.value else None
+
+
 def _favourites_counted(id: str, head: Any) -> dict[str, Any]:
     return {"post": id, "total": total_of(head)}
 
 
 def _posts_counted(id: str, head: Any) -> dict[str, Any]:
-    ids = [*(row[0] for row in head["recent"]), *(span["high"] for span in head["spans"])]
-    return {"account": id, "total": total_of(head), "last_post": max(ids, default="")}
+    return {"account": id, "total": total_of(head), "last_post": head_of(head).high}

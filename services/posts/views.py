@@ -15,7 +15,7 @@ from services.posts.domain.marks import Mark, Reaction, total_for
 from services.posts.domain.posts import PUBLIC_FIELDS, Post, no_such_post
 from services.posts.domain.threads import DEPTH, DESCENDANTS, in_reading_order
 from services.posts.domain.visibility import Relation, Sight, sees, sight
-from services.posts.store import Record, Store, data_of
+from services.posts.store import Record, Store, data_of, opened
 
 ROUNDS = 5
 """How many pages of a list are looked through for one that has something to show."""
@@ -41,7 +41,7 @@ class Seen:
         return view_of(
             self.post,
             self.version,
-            favourites=total_for(data_of(self.record.favouriters), favourite),
+            favourites=total_for(opened(self.record.favouriters), favourite),
             replies=replies["total"] if replies else 0,
             mark=mark,
         )

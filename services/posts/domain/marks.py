@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from services.chassis.segments import Head
+
 PAST = 8
 """How many ids a reaction may have had: who toggles more often keeps the last place in lists."""
 
@@ -68,17 +70,16 @@ def public(data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def total_for(head: Mapping[str, Any] | None, favourite: Reaction) -> int:
+def total_for(head: Head | None, favourite: Reaction) -> int:
     """How many like a post, as its list says, and as somebody knows of themself.
 
     The list follows the marks a moment later; who has just liked a post shall see it counted.
     """
     if head is None:
         return 1 if favourite.on else 0
-    total: int = head["total"]
-    recent = {row[0] for row in head["recent"]}
+    recent = {row[0] for row in head.recent}
     if favourite.on:
         if favourite.id in recent:
-            return total
-        return total + all(favourite.id > span["high"] for span in head["spans"])
-    return total - any(id in recent for id in favourite.gone)
+            return head.total
+        return head.total + all(favourite.id > span.high for span in head.spans)
+    return head.total - any(id in recent for id in favourite.gone)

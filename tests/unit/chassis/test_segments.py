@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,16 +12,16 @@ from hypothesis import strategies as st
 from services.chassis import segments as module
 from services.chassis.errors import Unavailable
 from services.chassis.paging import Row, Window
-from services.chassis.segments import SegmentedLists
+from services.chassis.segments import SegmentedLists, Span
 from services.chassis.sidecar import Conflict
 from tests.fakes import Call, FakeState
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Segments of 3, so that a short list has many."""
+    """Segments of 3 rows or of 2 names, so that a short list is a tree."""
     monkeypatch.setattr(module, "SEGMENT", 3)
-    monkeypatch.setattr(module, "RECENT", 6)
+    monkeypatch.setattr(module, "_INDEX", 2)
 
 
 def row(n: int) -> Row:
@@ -31,8 +32,8 @@ def rows_of(*numbers: int) -> list[Row]:
     return [row(n) for n in numbers]
 
 
-numbers = st.integers(1, 40)
-some = st.lists(numbers, min_size=1, max_size=9)
+numbers = st.integers(1, 90)
+some = st.lists(numbers, min_size=1, max_size=30)
 step = st.one_of(
     st.tuples(st.just("insert"), some),
     st.tuples(st.just("remove"), some),
@@ -77,8 +78,20 @@ async def _compare(steps: list[tuple[str, list[int]]], windows: list[Window]) ->
     for window in windows:
         assert await lists.page("a", window) == window.cut(rows_of(*model))
     # Nothing is kept that nothing points at.
-    spans = [*(await lists.head("a")).spans, *(await lists.head("b")).spans]
-    assert set(state.keys("list-segment:")) == {f"list-segment:{span.name}" for span in spans}
+    named = await _named(lists, "a") | await _named(lists, "b")
+    assert set(state.keys("list-segment:")) == {f"list-segment:{name}" for name in named}
+
+
+async def _named(lists: SegmentedLists, id: str) -> set[str]:
+    """The names of all segments of a list, on every level."""
+    spans, names = (await lists.head(id)).spans, set[str]()
+    assert all(sum(s.level == level for s in spans) <= 4 for level in range(9))
+    while spans:
+        names |= {span.name for span in spans}
+        above = [span.name for span in spans if span.level]
+        held = await lists.segments.get_many(above)
+        spans = [Span(*row) for segment in held.values() for row in segment.rows]
+    return names
 
 
 @settings(max_examples=30, deadline=None)
@@ -117,7 +130,7 @@ async def test_a_bounded_list_drops_its_oldest() -> None:
     assert 12 <= len(kept) <= 12 + 6
     assert kept == rows_of(*range(59, 59 - len(kept), -1))
     assert (await lists.head("a")).total == len(kept)
-    assert len(state.keys("list-segment:")) == len((await lists.head("a")).spans)
+    assert len(state.keys("list-segment:")) == len(await _named(lists, "a"))
 
 
 @pytest.mark.parametrize("like", ["sqlite", "redis"])
@@ -153,7 +166,10 @@ async def test_many_lists_cost_one_read_and_a_write_for_every_fifty() -> None:
     assert [call.name for call in state.faults.calls] == ["get_many", "transact", "transact"]
 
 
-async def test_the_newest_page_costs_one_call_and_any_other_two() -> None:
+async def test_the_newest_page_costs_one_call_and_any_other_two(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_INDEX", 32)
     state = FakeState()
     lists = SegmentedLists(state, "list")
     for n in range(1, 100):
@@ -163,6 +179,28 @@ async def test_the_newest_page_costs_one_call_and_any_other_two() -> None:
     assert state.faults.count() == 1
     await lists.page("a", Window(3, max_id=row(50)[0]))
     assert state.faults.count() == 3
+
+
+async def test_a_list_of_100_000_costs_little_more_than_a_short_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.undo()
+    state = FakeState()
+    lists = SegmentedLists(state, "list")
+    await lists.replace("a", rows_of(*range(1, 100_001)))
+    assert len(orjson.dumps(state.peek("list:a"))) < 16_000
+    state.faults.calls.clear()
+    assert await lists.page("a", Window(3)) == rows_of(100_000, 99_999, 99_998)
+    assert state.faults.count() == 1
+    assert await lists.page("a", Window(2, max_id=row(500)[0])) == rows_of(499, 498)
+    assert state.faults.count() == 4  # the head, names, rows
+    state.faults.calls.clear()
+    await lists.insert("a", rows_of(100_001))
+    assert state.faults.count() == 2
+    state.faults.calls.clear()
+    await lists.remove("a", [row(777)[0]])
+    assert state.faults.count() <= 12
+    assert (await lists.head("a")).total == 100_000
 
 
 Change = Callable[[SegmentedLists], Any]

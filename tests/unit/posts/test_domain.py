@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chassis.errors import Duplicate, Invalid, NotFound
+from services.chassis.segments import Head, Span
 from services.contracts import limits
 from services.contracts.posts import Mark as MarkContract
 from services.contracts.posts import Post as PostContract
@@ -263,10 +264,9 @@ def test_others_hear_of_marks_what_the_contract_says() -> None:
     assert Mark("1", "2").bookmark.gone == ()
 
 
-def head(recent: list[str], sealed: str = "", total: int | None = None) -> dict[str, Any]:
-    spans = [{"name": "s", "high": sealed, "low": "1", "count": 60}] if sealed else []
-    rows = [[id, "u"] for id in recent]
-    return {"recent": rows, "spans": spans, "total": len(rows) if total is None else total}
+def head(recent: list[str], sealed: str = "", total: int | None = None) -> Head:
+    spans = [Span("s", sealed, "1", 60)] if sealed else []
+    return Head([[id, "u"] for id in recent], spans, len(recent) if total is None else total)
 
 
 @pytest.mark.parametrize(
