@@ -25,6 +25,7 @@ from typing import Any
 import orjson
 
 from services.chassis.documents import Collection, Doc
+from services.chassis.errors import Unavailable
 from services.chassis.outbox import Announcement, Outbox
 from services.chassis.paging import Row, Window, newest
 from services.chassis.sidecar import Conflict, StateStore, Upsert
@@ -298,13 +299,13 @@ class SegmentedLists:
         return window.cut([*head.recent, *rows])
 
     async def all(self, id: str) -> list[Row]:
-        """Every row. For short lists, and for rebuilding."""
+        """Every row. Raises `Unavailable` if they change whenever they are read."""
         for _ in range(_TRIES):
             head = await self.head(id)
             rows, whole = await self._within(head, Window(head.total or 1))
             if whole:
-                break
-        return newest([*head.recent, *rows])
+                return newest([*head.recent, *rows])
+        raise Unavailable(f"The list {id} changed whenever it was read.")
 
     async def insert(self, id: str, rows: Sequence[Row]) -> Head:
         """Put rows in, each once, however often it is asked for."""

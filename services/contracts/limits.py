@@ -13,6 +13,9 @@ HASHTAGS = 30
 
 HASHTAG_CHARACTERS = 100
 
+PATH = 40
+"""Posts above it that a reply names: the topmost, and the nearest of the others."""
+
 MENTIONS = 50
 """In one post."""
 

@@ -44,7 +44,8 @@ class Post(Model):
     """A post as its author made it. Event `post.changed` on `posts`.
 
     `text` is plain text as typed. `deleted` is the tombstone: text, pictures, tags and mentions are
-    blank then.
+    blank then. `path` are a reply's posts above with their authors, topmost first: the topmost and
+    the nearest of the others, `limits.PATH` in all.
     """
 
     id: Id
@@ -59,6 +60,7 @@ class Post(Model):
     mentions: list[Mention] = Field(default_factory=list)
     in_reply_to_id: Id | None = None
     in_reply_to_account_id: Id | None = None
+    path: list[tuple[Id, Id]] = Field(default_factory=list)
     application: str = ""
     created_at: str
     edited_at: str | None = None
@@ -171,11 +173,15 @@ class PostVersion(Model):
     created_at: str
 
 
-class Thread(Model):
-    """What is around a post: those it answers, topmost first, and those that answer it."""
+class Asked(Model):
+    """The posts that somebody wants to see.
 
-    ancestors: list[PostView]
-    descendants: list[PostView]
+    With `around`, they are the thread around that post: without people whom the viewer blocks or
+    mutes, or who block the viewer.
+    """
+
+    ids: list[Id] = Field(max_length=2_100)
+    around: Id | None = None
 
 
 class AttachmentEdit(Model):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.contracts.accounts import Edge, FollowCount, Model, Profile
+from services.contracts.comments import Comment, ReplyCount
 from services.contracts.logins import Login
 from services.contracts.posts import AuthoredCount, Mark, Post, PostCount
 
@@ -32,6 +33,8 @@ POST_CHANGED = EventType("post.changed", "posts", "posts", Post)
 MARK_CHANGED = EventType("mark.changed", "marks", "posts", Mark)
 FAVOURITES_COUNTED = EventType("favourites.counted", "post-counts", "posts", PostCount)
 POSTS_COUNTED = EventType("posts.counted", "author-counts", "posts", AuthoredCount)
+COMMENT_CHANGED = EventType("comment.changed", "comments", "comments", Comment)
+REPLIES_COUNTED = EventType("replies.counted", "comment-counts", "comments", ReplyCount)
 
 EVENTS = (
     LOGIN_REGISTERED,
@@ -43,4 +46,6 @@ EVENTS = (
     MARK_CHANGED,
     FAVOURITES_COUNTED,
     POSTS_COUNTED,
+    COMMENT_CHANGED,
+    REPLIES_COUNTED,
 )

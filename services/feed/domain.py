@@ -43,6 +43,7 @@ class Card:
     post: dict[str, Any] = field(default_factory=dict)
     version: int = 0
     favourites: Counter = Counter()
+    replies: Counter = Counter()
 
     @property
     def is_there(self) -> bool:

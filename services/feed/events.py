@@ -13,6 +13,7 @@ from services.chassis.app import Service
 from services.chassis.inbox import Event, Handle, Poison
 from services.contracts import topics
 from services.contracts.accounts import Edge, FollowCount, Profile
+from services.contracts.comments import ReplyCount
 from services.contracts.posts import AuthoredCount, Mark, Post, PostCount
 from services.contracts.topics import EventType
 from services.feed.domain import Card, Marked, Person, Shard, Stance, lists_of, row_of, shard_of
@@ -26,6 +27,7 @@ def subscribe(service: Service, store: Store, fanout: FanOut) -> None:
     by_type = {
         topics.POST_CHANGED: handlers.post_changed,
         topics.FAVOURITES_COUNTED: handlers.favourites_counted,
+        topics.REPLIES_COUNTED: handlers.replies_counted,
         topics.MARK_CHANGED: handlers.mark_changed,
         topics.POSTS_COUNTED: handlers.posts_counted,
         topics.ACCOUNT_CHANGED: handlers.account_changed,
@@ -110,6 +112,15 @@ class Handlers:
         def heard(card: Card | None) -> Card:
             card = card or Card()
             return replace(card, favourites=card.favourites.heard(count.total, event.entityversion))
+
+        await self._store.cards.update(count.post, heard)
+
+    async def replies_counted(self, event: Event) -> None:
+        count: ReplyCount = _read(ReplyCount, event)
+
+        def heard(card: Card | None) -> Card:
+            card = card or Card()
+            return replace(card, replies=card.replies.heard(count.total, event.entityversion))
 
         await self._store.cards.update(count.post, heard)
 

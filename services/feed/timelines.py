@@ -217,7 +217,11 @@ def _view(card: dict[str, Any], mark: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "post": card["post"],
         "version": card["version"],
-        "counts": {"favourites": card["favourites"]["total"], "reblogs": 0, "replies": 0},
+        "counts": {
+            "favourites": card["favourites"]["total"],
+            "reblogs": 0,
+            "replies": card["replies"]["total"] if "replies" in card else 0,
+        },
         "favourited": bool(mark and mark["favourited"]),
         "bookmarked": bool(mark and mark["bookmarked"]),
     }

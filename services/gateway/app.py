@@ -15,6 +15,7 @@ from services.gateway.api import (
     search,
     statuses,
     suggestions,
+    threads,
     timelines,
 )
 from services.gateway.desk import Desk, Invoker
@@ -50,6 +51,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         timelines.create_router(desk),
         instance.create_router(desk),
         accounts.create_router(desk),
+        threads.create_router(desk),
         statuses.create_router(desk),
         media.create_router(desk),
         apps.create_router(desk),

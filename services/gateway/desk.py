@@ -79,9 +79,10 @@ class Desk:
         """Accounts by id, of those that exist."""
         found: dict[str, Row] = {}
         wanted = list(dict.fromkeys(ids))
-        for start in range(0, len(wanted), _AT_ONCE):
-            params = {"ids": ",".join(wanted[start : start + _AT_ONCE])}
-            found |= await self.ask("users", "accounts", params=params)
+        parts = [wanted[start : start + _AT_ONCE] for start in range(0, len(wanted), _AT_ONCE)]
+        asked = (self.ask("users", "accounts", params={"ids": ",".join(part)}) for part in parts)
+        for answered in await together(*asked):
+            found |= answered
         return found
 
     async def person(self, id: str) -> Row:

@@ -11,21 +11,21 @@ from services.chassis.errors import Invalid
 from services.chassis.identity import Caller, anyone, signed_in
 from services.chassis.paging import Window
 from services.contracts.posts import (
+    Asked,
     EditedPost,
     NewPost,
     PostList,
     PostVersion,
     PostView,
     Reactors,
-    Thread,
 )
 from services.posts.composer import Composer
 from services.posts.examples import (
+    ASKED,
     EDITED_POSTS,
     LISTS,
     NEW_POSTS,
     REACTORS,
-    THREAD,
     VERSION,
     VIEW,
     answers,
@@ -89,6 +89,20 @@ def _posts(views: Views, composer: Composer) -> APIRouter:
             raise Invalid(f"At most {MOST_IDS} posts can be asked for at once.")
         return JSON([seen.view() for seen in (await views.many(wanted, caller)).values()])
 
+    @router.post(
+        "/posts/views", responses=answers(list[PostView], "Those visible.", [VIEW], 401, 403, 404)
+    )
+    async def views_of(
+        asked: Annotated[Asked, Body(openapi_examples=ASKED)], caller: Reading
+    ) -> JSON:
+        """Many posts, in that order: those that are visible, or the visible part of a thread."""
+        ids = [post_id(id) for id in asked.ids]
+        if asked.around is None:
+            seen = list((await views.many(ids, caller)).values())
+        else:
+            seen = await views.around(post_id(asked.around), ids, caller)
+        return JSON([one.view() for one in seen])
+
     @router.get("/posts/{id}", responses=A_VIEW)
     async def one(id: Id, caller: Reading) -> JSON:
         """One post."""
@@ -103,7 +117,10 @@ def _posts(views: Views, composer: Composer) -> APIRouter:
 
     @router.delete("/posts/{id}", responses=A_VIEW)
     async def delete(id: Id, caller: Writing) -> JSON:
-        """Delete one's own post; gives what it was."""
+        """Delete one's own post, or a comment below it; gives what it was.
+
+        What is below it goes with it, a moment later.
+        """
         return JSON(await composer.delete(id, caller))
 
     @router.get(
@@ -115,14 +132,6 @@ def _posts(views: Views, composer: Composer) -> APIRouter:
     async def history(id: Id, caller: Reading) -> JSON:
         """What a post was, and is. At most a hundred earlier versions are kept."""
         return JSON(await views.history(id, caller))
-
-    @router.get(
-        "/posts/{id}/context",
-        responses=answers(Thread, "At most 40 up and 60 down.", THREAD, 401, 403, 404, 422),
-    )
-    async def context(id: Id, caller: Reading) -> JSON:
-        """The posts that a post answers, and those that answer it, as far as they are visible."""
-        return JSON(await views.thread(id, caller))
 
     return router
 

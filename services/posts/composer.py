@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter
 
-from services.chassis.errors import NotFound, Unavailable
+from services.chassis.errors import Forbidden, NotFound, Unavailable
 from services.chassis.identity import Caller
 from services.chassis.sidecar import Sidecar
 from services.contracts.posts import EditedPost, NewPost
@@ -29,6 +29,7 @@ from services.posts.domain.posts import (
     compose,
     create,
     edited,
+    may_remove,
     no_such_post,
     snapshot,
     tombstone,
@@ -193,15 +194,17 @@ class Composer:
     async def delete(self, id: str, caller: Caller) -> dict[str, Any]:
         """Delete a post; the `PostView` of what it was, or of its tombstone if it is a repeat."""
         try:
-            seen = await self._views.own(id, caller)
+            seen = await self._views.one(id, caller)
         except NotFound:
             return await self._deleted(post_id(id), caller)
+        if not may_remove(seen.post, caller.user_id):
+            raise Forbidden("This is somebody else's post.")
         await self._store.posts.update(seen.post.id, lambda post: tombstone(post) if post else None)
         return seen.view()
 
     async def _deleted(self, id: str, caller: Caller) -> dict[str, Any]:
         doc = await self._store.posts.load(id)
-        if doc is None or doc.value.author != caller.user_id or not doc.value.deleted:
+        if doc is None or not doc.value.deleted or not may_remove(doc.value, caller.user_id):
             raise no_such_post()
         return view_of(doc.value, doc.version)
 

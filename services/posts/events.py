@@ -1,4 +1,4 @@
-"""What posts hears: its own news, from which it makes its lists.
+"""What posts hears: its own news, from which it makes its lists; and what comments says.
 
 Every handler is level-triggered: it reads the truth, makes the lists agree with it, and reads the
 truth again. So whichever of two handlers ends last has seen the newest truth, whatever order the
@@ -7,24 +7,38 @@ news came in, and one that dies on the way is called again.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
 from services.chassis.app import Service
 from services.chassis.errors import Unavailable
 from services.chassis.inbox import Event, Poison
 from services.chassis.segments import SegmentedLists
-from services.contracts.topics import MARK_CHANGED, POST_CHANGED
+from services.contracts.comments import Comment, ReplyCount
+from services.contracts.topics import (
+    COMMENT_CHANGED,
+    MARK_CHANGED,
+    POST_CHANGED,
+    REPLIES_COUNTED,
+)
 from services.posts.domain.marks import Mark, Reaction
-from services.posts.domain.posts import Post
-from services.posts.store import Store
+from services.posts.domain.posts import Post, tombstone
+from services.posts.store import Store, Tally
+
+M = TypeVar("M", bound=BaseModel)
 
 TURNS = 8
 """How often the truth may change under a handler before it asks to be called again later."""
 
 
 def subscribe(service: Service, store: Store) -> None:
-    """Hear the service's own posts and marks."""
+    """Hear the service's own posts and marks, and of comments."""
     projections = Projections(store)
     service.hear(MARK_CHANGED.topic, MARK_CHANGED.producer, projections.mark_changed)
     service.hear(POST_CHANGED.topic, POST_CHANGED.producer, projections.post_changed)
+    service.hear(COMMENT_CHANGED.topic, COMMENT_CHANGED.producer, projections.comment_changed)
+    service.hear(REPLIES_COUNTED.topic, REPLIES_COUNTED.producer, projections.replies_counted)
 
 
 class Projections:
@@ -66,6 +80,27 @@ class Projections:
             await self._follow_post(now)
             await self._store.histories.delete(post.id)
 
+    async def comment_changed(self, event: Event) -> None:
+        """A comment ends with the post above it. Three state calls, in the background."""
+        if event.type != COMMENT_CHANGED.name:
+            return
+        comment = _read(Comment, event)
+        if comment.deleted:
+            await self._store.posts.update(
+                comment.id, lambda post: tombstone(post) if post else None
+            )
+
+    async def replies_counted(self, event: Event) -> None:
+        """Two state calls, in the background."""
+        if event.type != REPLIES_COUNTED.name:
+            return
+        count = _read(ReplyCount, event)
+        await self._store.tallies.update(
+            count.post,
+            lambda tally: (tally or Tally()).heard(count.total, event.entityversion),
+            fresh=count.total == 1,
+        )
+
     async def _follow_mark(self, mark: Mark) -> None:
         store, user, post = self._store, mark.user, mark.post
         await _follow(store.favouriters, post, mark.favourite, user)
@@ -75,9 +110,13 @@ class Projections:
     async def _follow_post(self, post: Post) -> None:
         if post.visibility != "direct":
             await _agree(self._store.authored, post.author, [post.id], post.deleted)
-        if post.in_reply_to_id:
-            row = [post.id, post.author]
-            await _agree(self._store.replies, post.in_reply_to_id, row, post.deleted)
+
+
+def _read(model: type[M], event: Event) -> M:
+    try:
+        return model.model_validate(event.data)
+    except ValidationError as error:
+        raise Poison(f"{event.type} {event.subject}: {error.errors()[0]['msg']}") from error
 
 
 async def _follow(lists: SegmentedLists, id: str, reaction: Reaction, other: str) -> None:

@@ -36,6 +36,7 @@ POST: dict[str, Any] = {
     "mentions": [{"id": "116548270000002561", "username": "bob"}],
     "in_reply_to_id": None,
     "in_reply_to_account_id": None,
+    "path": [],
     "application": "toot",
     "created_at": "2026-05-10T05:12:31.402Z",
     "edited_at": None,
@@ -64,6 +65,15 @@ NEW_POSTS: dict[str, Example] = {
 
 EDITED_POSTS: dict[str, Example] = {"another text": {"value": {"text": "Last light, in fact"}}}
 
+ASKED: dict[str, Example] = {
+    "a thread": {
+        "value": {
+            "ids": ["116548273934401537", "116548280000001537"],
+            "around": "116548273934401537",
+        }
+    }
+}
+
 REACTORS = {"ids": ["116548280000001537"], "accounts": ["116548270000002561"]}
 
 LISTS = {"ids": ["116548280000001537"], "views": [VIEW]}
@@ -76,8 +86,6 @@ VERSION: dict[str, Any] = {
     "attachments": POST["attachments"],
     "created_at": POST["created_at"],
 }
-
-THREAD: dict[str, Any] = {"ancestors": [], "descendants": [VIEW]}
 
 _FAILURES: dict[int, tuple[str, str, str]] = {
     401: ("No access token, or not a good one.", "unauthenticated", "This needs an access token."),

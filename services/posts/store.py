@@ -8,9 +8,10 @@ favouriters:POST            [favourite id, user], by whom a post is liked; its t
 favourites:USER             [favourite id, post]
 bookmarks:USER              [bookmark id, post]
 authored:USER               [post], all but direct ones; its total goes to others
-replies:POST                [post, author]
+tally:POST                  how many replies it has, as comments counts them
 
-The last five are segmented lists, made from `post` and `mark` by hearing of them (`events.py`).
+The four before the last are segmented lists, made from `post` and `mark` by hearing of them
+(`events.py`).
 """
 
 from __future__ import annotations
@@ -61,12 +62,23 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """How many replies a post has, as last heard of, and the version of that count."""
+
+    replies: int = 0
+    version: int = 0
+
+    def heard(self, replies: int, version: int) -> Tally:
+        return Tally(replies, version) if version > self.version else self
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """A post with all that is shown beside it; the heads of lists as they lie in the store."""
 
     doc: Doc[Post] | None
     favouriters: Entry
-    replies: Entry
+    replies: int
     mark: Mark | None
 
     @property
@@ -85,6 +97,7 @@ class Store:
             outbox=service.outbox(topics.POST_CHANGED.topic).tells(
                 "post", topics.POST_CHANGED.name, lambda _, data: post_rules.public(data)
             ),
+            upgrades={1: _without_path},
         )
         self.marks = service.collection(
             "mark",
@@ -111,23 +124,24 @@ class Store:
         )
         self.favourites = SegmentedLists(self.state, "favourites")
         self.bookmarks = SegmentedLists(self.state, "bookmarks")
-        self.replies = SegmentedLists(self.state, "replies")
+        self.tallies = service.collection("tally", Tally)
 
     async def records(self, ids: list[str], viewer: str) -> dict[str, Record]:
         """Posts with all that is shown beside them. One state call, however many."""
         post, mark = self.posts.key, self.marks.key
-        likes, replies = self.favouriters.heads.key, self.replies.heads.key
-        keys = [key(id) for id in ids for key in (post, likes, replies)]
+        likes, tally = self.favouriters.heads.key, self.tallies.key
+        keys = [key(id) for id in ids for key in (post, likes, tally)]
         if viewer:
             keys += [mark(f"{viewer}:{id}") for id in ids]
         rows = await self.state.get_many(keys)
 
         def record(id: str) -> Record:
             marked = self.marks.open(rows.get(mark(f"{viewer}:{id}"), ABSENT))
+            counted = self.tallies.open(rows.get(tally(id), ABSENT))
             return Record(
                 doc=self.posts.open(rows.get(post(id), ABSENT)),
                 favouriters=rows.get(likes(id), ABSENT),
-                replies=rows.get(replies(id), ABSENT),
+                replies=counted.value.replies if counted else 0,
                 mark=marked.value if marked else None,
             )
 
@@ -148,6 +162,11 @@ def data_of(head: Entry) -> dict[str, Any] | None:
 def opened(head: Entry) -> Head | None:
     """The head of a list among rows that were read."""
     return head_of(head.value["data"]) if head.value else None
+
+
+def _without_path(data: dict[str, Any]) -> dict[str, Any]:
+    """The first schema's path named no authors, so that no thread could be made of it."""
+    return data | {"path": []}
 
 
 def _favourites_counted(id: str, head: Any) -> dict[str, Any]:

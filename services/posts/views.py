@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +10,15 @@ from typing import Any
 from services.chassis.errors import Forbidden
 from services.chassis.identity import Caller
 from services.chassis.paging import Row, Window, normal
-from services.chassis.segments import Head, SegmentedLists
+from services.chassis.segments import Head
 from services.chassis.sidecar import Sidecar
 from services.posts.domain.marks import Mark, Reaction, total_for
 from services.posts.domain.posts import PUBLIC_FIELDS, Post, no_such_post
-from services.posts.domain.threads import DEPTH, DESCENDANTS, in_reading_order
-from services.posts.domain.visibility import Relation, Sight, sees, sight
-from services.posts.store import Record, Store, data_of, opened
+from services.posts.domain.visibility import Relation, Sight, is_wanted, sees, sight
+from services.posts.store import Record, Store, opened
+
+_AUTHORS = 80
+"""As many as users answers for at once."""
 
 ROUNDS = 5
 """How many pages of a list are looked through for one that has something to show."""
@@ -37,12 +40,11 @@ class Seen:
         """The `PostView`; with a mark that is newer than the one that was read."""
         mark = mark or self.mark
         favourite = mark.favourite if mark else Reaction()
-        replies = data_of(self.record.replies)
         return view_of(
             self.post,
             self.version,
             favourites=total_for(opened(self.record.favouriters), favourite),
-            replies=replies["total"] if replies else 0,
+            replies=self.record.replies,
             mark=mark,
         )
 
@@ -61,7 +63,10 @@ def view_of(
 
 
 class Relations:
-    """How authors stand to one caller: asked of users once, and only where it matters."""
+    """How authors stand to one caller: asked of users once, and only where it matters.
+
+    One invocation for every `_AUTHORS` of them: their ids stand in an address.
+    """
 
     def __init__(self, sidecar: Sidecar, caller: Caller | None) -> None:
         self._sidecar = sidecar
@@ -69,10 +74,14 @@ class Relations:
         self._known: dict[str, Relation] = {}
 
     async def of(self, authors: Iterable[str]) -> dict[str, Relation]:
-        """One invocation for those that are not known yet; none for an app that acts for nobody."""
+        """Asks for those that are not known yet; not at all for an app that acts for nobody."""
         new = sorted(set(authors) - self._known.keys())
         if new and self._caller is not None and self._caller.user_id:
-            self._known |= dict.fromkeys(new, Relation()) | await self._ask(self._caller, new)
+            parts = [new[start : start + _AUTHORS] for start in range(0, len(new), _AUTHORS)]
+            answers = await asyncio.gather(*(self._ask(self._caller, part) for part in parts))
+            self._known |= dict.fromkeys(new, Relation())
+            for answer in answers:
+                self._known |= answer
         return self._known
 
     async def _ask(self, caller: Caller, authors: list[str]) -> dict[str, Relation]:
@@ -80,7 +89,11 @@ class Relations:
             "users", "relationships", token=caller.token, params={"ids": ",".join(authors)}
         )
         return {
-            row["id"]: Relation(follows=row["following"], blocked=row["blocked_by"])
+            row["id"]: Relation(
+                follows=row["following"],
+                blocked=row["blocked_by"],
+                hidden=row["blocking"] or row["muting"],
+            )
             for row in reply.json()
         }
 
@@ -136,6 +149,24 @@ class Views:
             or (sights[id] is Sight.ASK and sees(doc.value, viewer, known[doc.value.author]))
         }
 
+    async def around(self, id: str, ids: Sequence[str], caller: Caller | None) -> list[Seen]:
+        """A post, and those of its thread that are visible and wanted. Raises `NotFound`.
+
+        One state call; and for somebody signed in one invocation (`Relations`), where others take
+        part.
+        """
+        relations = Relations(self._sidecar, caller)
+        seen = await self.many([id, *ids], caller, relations)
+        if id not in seen:
+            raise no_such_post()
+        me = caller.user_id if caller else ""
+        known = await relations.of({one.post.author for one in seen.values()} - {me})
+        return [
+            seen[each]
+            for each in dict.fromkeys(ids)
+            if each == id or (each in seen and is_wanted(known.get(seen[each].post.author)))
+        ]
+
     async def history(self, id: str, caller: Caller | None) -> list[Any]:
         """All versions of a post, oldest first. Two state calls."""
         seen = await self.one(id, caller)
@@ -175,46 +206,6 @@ class Views:
             "ids": [row[0] for row in kept],
             "views": [seen[row[1]].view() for row in kept],
         }
-
-    # ── threads ─────────────────────────────────────────────────────────────────────────────
-
-    async def thread(self, id: str, caller: Caller | None) -> dict[str, list[Any]]:
-        """What is above and below a post: 40 up, 60 down. Two state calls, one for each level."""
-        seen = await self.one(id, caller)
-        relations = Relations(self._sidecar, caller)
-        path = seen.post.path
-        above = await self.many(path, caller, relations) if path else {}
-        return {
-            "ancestors": [above[id].view() for id in path if id in above],
-            "descendants": await self._below(seen, caller, relations),
-        }
-
-    async def _below(self, root: Seen, caller: Caller | None, relations: Relations) -> list[Any]:
-        found: dict[str, Seen] = {}
-        level = [root]
-        for _ in range(DEPTH):
-            ids = await self._replies_to(level, DESCENDANTS - len(found))
-            if not ids:
-                break
-            below = await self.many(ids, caller, relations)
-            found |= below
-            level = list(below.values())
-        posts = in_reading_order(root.post.id, (seen.post for seen in found.values()))
-        return [found[post.id].view() for post in posts]
-
-    async def _replies_to(self, level: list[Seen], room: int) -> list[str]:
-        """The oldest replies to each of some posts, as far as there is room."""
-        ids: list[str] = []
-        for seen in level:
-            if len(ids) >= room:
-                break
-            rows = await self._oldest(self._store.replies, seen, room - len(ids))
-            ids += [row[0] for row in reversed(rows)]
-        return ids
-
-    async def _oldest(self, lists: SegmentedLists, seen: Seen, limit: int) -> list[Row]:
-        doc = lists.heads.open(seen.record.replies)
-        return await lists.read(doc.value, Window(limit, min_id="0")) if doc else []
 
 
 def post_id(id: str) -> str:

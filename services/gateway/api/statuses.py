@@ -123,19 +123,6 @@ def _seen(desk: Desk) -> APIRouter:
         """One post."""
         return answer(await desk.status(await desk.post(id, caller)))
 
-    @router.get("/{id}/context", responses=gives({"ancestors": [], "descendants": []}))
-    async def context(id: Id, caller: Reading) -> JSON:
-        """The posts that a post answers, and those that answer it."""
-        thread = await desk.ask("posts", f"posts/{numeric(id)}/context", caller)
-        views = [*thread["ancestors"], *thread["descendants"]]
-        people = await desk.people([view["post"]["author"] for view in views])
-        return JSON(
-            {
-                part: orjson.Fragment(desk.rendered.statuses(thread[part], people))
-                for part in ("ancestors", "descendants")
-            }
-        )
-
     @router.get("/{id}/source", responses=gives({"id": "1", "text": "", "spoiler_text": ""}))
     async def source(
         id: Id, caller: Annotated[Caller, Depends(signed_in("read:statuses"))]

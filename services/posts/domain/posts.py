@@ -6,14 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from services.chassis.errors import Duplicate, Forbidden, Invalid, NotFound
+from services.chassis.errors import Duplicate, Invalid, NotFound
 from services.contracts import limits
 from services.posts.domain.text import hashtags, language_code, mentioned, tidy
 
 Visibility = Literal["public", "unlisted", "private", "direct"]
-
-PATH = 40
-"""How many of the posts above it a reply remembers: what a thread shows (Mastodon's number)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +47,11 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A post. Others hear of everything but the last three.
+    """A post. Others hear of everything but the last two.
 
-    `path` are the ids of the posts above it, topmost first; `revision` grows with each edit;
-    `fingerprint` tells a repeated request from another one with the same key.
+    `path` are the posts above it with their authors, topmost first: the topmost and the nearest of
+    the others. `revision` grows with each edit; `fingerprint` tells a repeated request from another
+    one with the same key.
     """
 
     id: str
@@ -72,12 +70,12 @@ class Post:
     application: str = ""
     edited_at: str | None = None
     deleted: bool = False
-    path: tuple[str, ...] = ()
+    path: tuple[tuple[str, str], ...] = ()
     revision: int = 1
     fingerprint: str = ""
 
 
-PRIVATE_FIELDS = frozenset({"path", "revision", "fingerprint"})
+PRIVATE_FIELDS = frozenset({"revision", "fingerprint"})
 PUBLIC_FIELDS = tuple(field.name for field in fields(Post) if field.name not in PRIVATE_FIELDS)
 
 
@@ -186,9 +184,14 @@ def compose(
         in_reply_to_id=parent.id if parent else None,
         in_reply_to_account_id=parent.author if parent else None,
         application=application,
-        path=(*parent.path, parent.id)[-PATH:] if parent else (),
+        path=_path_below(parent) if parent else (),
         fingerprint=fingerprint,
     )
+
+
+def _path_below(parent: Post) -> tuple[tuple[str, str], ...]:
+    path = (*parent.path, (parent.id, parent.author))
+    return path if len(path) <= limits.PATH else (path[0], *path[1 - limits.PATH :])
 
 
 def create(existing: Post | None, post: Post) -> Post:
@@ -268,10 +271,9 @@ def snapshot(post: Post) -> Version:
     )
 
 
-def check_author(post: Post, user: str) -> None:
-    """Raises `Forbidden` for somebody else's post."""
-    if post.author != user:
-        raise Forbidden("This is somebody else's post.")
+def may_remove(post: Post, user: str) -> bool:
+    """Whether somebody may delete a post: their own, and every comment below their own."""
+    return user in {post.author, *(author for _, author in post.path[:1])}
 
 
 def public(data: dict[str, Any]) -> dict[str, Any]:

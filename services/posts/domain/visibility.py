@@ -18,10 +18,14 @@ class Sight(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """How a viewer and an author stand to each other."""
+    """How a viewer and an author stand to each other.
+
+    `blocked` is the viewer by the author; `hidden` the author, blocked or muted by the viewer.
+    """
 
     follows: bool = False
     blocked: bool = False
+    hidden: bool = False
 
 
 def sight(post: Post, viewer: str) -> Sight:
@@ -41,6 +45,11 @@ def sight(post: Post, viewer: str) -> Sight:
 def sees(post: Post, viewer: str, relation: Relation) -> bool:
     """The answer where `sight` said `ASK`."""
     return not relation.blocked and (relation.follows or is_mentioned(post, viewer))
+
+
+def is_wanted(relation: Relation | None) -> bool:
+    """Whether an author's posts belong into a thread that a viewer is shown."""
+    return relation is None or not (relation.blocked or relation.hidden)
 
 
 def is_mentioned(post: Post, viewer: str) -> bool:

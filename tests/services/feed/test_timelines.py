@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from services.chassis.app import Service
 from services.chassis.settings import Settings
+from services.comments.app import create_app as comments_app
 from services.feed.app import create_app as feed_app
 from services.feed.fanout import Limits
 from services.posts.app import create_app as posts_app
@@ -80,6 +81,19 @@ async def town() -> AsyncIterator[Town]:
             await start(world, "posts", posts_app),
             await start(world, "feed", feed_app),
         )
+
+
+async def test_replies_are_counted_in_timelines(town: Town) -> None:
+    await start(town.world, "comments", comments_app)
+    ann, ben = await town.person(), await town.person()
+    post = await town.post(ann)
+    reply = await town.post(ben, "re", in_reply_to_id=post)
+    await town.post(ben, "just for you", in_reply_to_id=post, visibility="direct")
+    await town.world.settle()
+    assert (await town.page("home", ann))["views"][-1]["counts"]["replies"] == 1
+    await town.delete(ben, reply)
+    await town.world.settle()
+    assert (await town.page("home", ann))["views"][-1]["counts"]["replies"] == 0
 
 
 async def test_a_post_reaches_its_author_and_who_follows_them_and_nobody_else(town: Town) -> None:

@@ -15,6 +15,7 @@ from services.auth.domain.codes import challenge_of
 from services.auth.keys import SECRET
 from services.chassis.app import Service
 from services.chassis.settings import Settings
+from services.comments.app import create_app as create_comments
 from services.feed.app import create_app as create_feed
 from services.gateway.app import create_app, create_service
 from services.gateway.settings import GatewaySettings
@@ -60,6 +61,10 @@ def users_app(settings: Settings) -> FastAPI:
 
 def posts_app(settings: Settings) -> FastAPI:
     return create_posts(Service(settings))
+
+
+def comments_app(settings: Settings) -> FastAPI:
+    return create_comments(Service(settings))
 
 
 def feed_app(settings: Settings) -> FastAPI:
@@ -182,7 +187,7 @@ async def a_place(**settings: Any) -> AsyncIterator[Place]:
     async with World() as world:
         world.secrets[SECRET] = auth.signing_keys("a")
         await auth.start(world, auth.Clock())
-        for create in (users_app, posts_app, feed_app, media_app):
+        for create in (users_app, posts_app, comments_app, feed_app, media_app):
             await world.start(create, create.__name__.removesuffix("_app"))
         given = dict.fromkeys(GENEROUS, 1000) | settings
         yield Place(world, await world.start(gateway_app, "gateway", **given))

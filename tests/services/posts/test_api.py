@@ -16,7 +16,6 @@ from services.contracts.posts import (
     PostVersion,
     PostView,
     Reactors,
-    Thread,
 )
 from services.posts.examples import EDITED_POSTS, NEW_POSTS, VERSION, VIEW
 from tests.fakes import World
@@ -148,7 +147,7 @@ async def test_visibility_holds_on_every_route_by_id(
     town.others.follows.add((cid.id, ann.id))
     id = await ann.makes("to @bob", visibility=visibility)
     for person, status in ((ann, 200), (bob, mentioned), (cid, follower), (dan, stranger)):
-        for route in ("", "/history", "/context", "/favourited_by"):
+        for route in ("", "/history", "/favourited_by"):
             assert (await person.ask("GET", f"/posts/{id}{route}")).status == status
         for verb in ("favourite", "unfavourite", "bookmark", "unbookmark"):
             assert (await person.ask("POST", f"/posts/{id}/{verb}")).status == status
@@ -231,7 +230,6 @@ async def test_edits_at_the_same_time_are_all_in_the_history(town: Town) -> None
 async def test_a_deleted_post_is_gone_everywhere_and_its_words_with_it(town: Town) -> None:
     ann, bob = town.person("ann"), town.person("bob")
     id = await ann.makes("secret words", media_ids=["5"])
-    reply = await bob.makes("re", in_reply_to_id=id)
     await ann.does("PUT", f"/posts/{id}", json={"text": "other secret words"})
     await bob.does("POST", f"/posts/{id}/favourite")
     await bob.does("POST", f"/posts/{id}/bookmark")
@@ -245,8 +243,6 @@ async def test_a_deleted_post_is_gone_everywhere_and_its_words_with_it(town: Tow
         assert await person.sees(id) == 404
     for path in ("/favourites", "/bookmarks"):
         assert (await bob.does("GET", path))["ids"] == []
-    thread = await bob.does("GET", f"/posts/{reply}/context")
-    assert thread == {"ancestors": [], "descendants": []}
     kept = town.world.state("posts")
     assert "secret" not in str([kept.peek(key) for key in sorted(kept.keys())])
     assert town.world.broker.events("posts")[-1]["data"]["deleted"] is True
@@ -346,52 +342,65 @@ async def test_a_lost_answer_of_the_store_does_not_like_twice(town: Town) -> Non
     assert (await ann.does("GET", f"/posts/{id}"))["counts"]["favourites"] == 1
 
 
-# ── threads ─────────────────────────────────────────────────────────────────────────────────
+# ── many at once ────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_thread_shows_what_is_above_and_below_in_reading_order(town: Town) -> None:
+async def test_many_posts_are_read_with_one_state_call_in_the_order_asked_for(town: Town) -> None:
     ann, bob = town.person("ann"), town.person("bob")
-    root = await ann.makes("root")
-    a = await bob.makes("a", in_reply_to_id=root)
-    b = await ann.makes("b", in_reply_to_id=root)
-    aa = await ann.makes("aa", in_reply_to_id=a)
-    aaa = await bob.makes("aaa", in_reply_to_id=aa)
-    hidden = await bob.makes("hidden", in_reply_to_id=aa, visibility="direct")
-    await town.world.settle()
-    thread = Thread.model_validate(await ann.does("GET", f"/posts/{aa}/context"))
-    assert [view.post.id for view in thread.ancestors] == [root, a]
-    assert [view.post.id for view in thread.descendants] == [aaa]
-    seen = [
-        view["post"]["id"]
-        for view in (await bob.does("GET", f"/posts/{aa}/context"))["descendants"]
-    ]
-    assert seen == [aaa, hidden]
-    whole = await ann.does("GET", f"/posts/{root}/context")
-    assert [view["post"]["id"] for view in whole["descendants"]] == [a, aa, aaa, b]
-    assert (await ann.does("GET", f"/posts/{root}"))["counts"]["replies"] == 2
-
-
-async def test_a_deep_thread_is_bounded_and_its_top_read_at_once(town: Town) -> None:
-    ann = town.person("ann")
-    ids = [await ann.makes("0")]
-    for n in range(1, 50):
-        ids.append(await ann.makes(str(n), in_reply_to_id=ids[-1]))
+    ids = [await ann.makes(str(n)) for n in range(150)]
+    hidden = await ann.makes("hidden", visibility="direct")
     await town.world.settle()
     calls = town.calls()
-    up = await ann.does("GET", f"/posts/{ids[-1]}/context")
-    assert [view["post"]["id"] for view in up["ancestors"]] == ids[9:-1]
-    assert town.calls() - calls == 2
-    down = await ann.does("GET", f"/posts/{ids[0]}/context")
-    assert [view["post"]["id"] for view in down["descendants"]] == ids[1:21]
+    wanted = [*ids[::-1], hidden, "1"]
+    views = await bob.does("POST", "/posts/views", json={"ids": wanted})
+    assert [view["post"]["id"] for view in views] == ids[::-1]
+    assert town.calls() == calls + 1
 
 
-async def test_a_broad_thread_shows_its_oldest_sixty(town: Town) -> None:
+async def test_a_thread_is_shown_without_whom_the_viewer_shuns_or_is_shunned_by(
+    town: Town,
+) -> None:
     ann = town.person("ann")
+    people = [town.person(f"p{n}") for n in range(90)]
+    root = await people[0].makes("root")
+    replies = [await one.makes("re", in_reply_to_id=root) for one in people]
+    town.others.hidden.add((ann.id, people[1].id))
+    town.others.blocks.add((people[2].id, ann.id))
+    secret = await people[3].makes("to nobody here", in_reply_to_id=root, visibility="direct")
+    asked = {"ids": [root, *replies, secret], "around": root}
+    views = await ann.does("POST", "/posts/views", json=asked)
+    shown = [replies[0], *replies[3:]]
+    assert [view["post"]["id"] for view in views] == [root, *shown]
+    calls = [c for c in town.posts.sidecar.faults.calls if c.about[1] == "users/relationships"]
+    assert len(calls) == 2  # 90 authors, at most 80 in one address
+    strangers = await town.posts.call("POST", "/posts/views", json=asked)
+    assert [view["post"]["id"] for view in strangers.json()] == [root, *replies]
+    beside = {"ids": [root, *replies[:3]], "around": replies[1]}
+    views = await ann.does("POST", "/posts/views", json=beside)
+    assert [view["post"]["id"] for view in views] == [root, *replies[:2]]
+
+
+async def test_nothing_is_shown_around_a_post_that_is_not_visible(town: Town) -> None:
+    ann, bob = town.person("ann"), town.person("bob")
     root = await ann.makes("root")
-    ids = [await ann.makes(str(n), in_reply_to_id=root) for n in range(70)]
-    await town.world.settle()
-    thread = await ann.does("GET", f"/posts/{root}/context")
-    assert [view["post"]["id"] for view in thread["descendants"]] == ids[:60]
+    secret = await ann.makes("mine", in_reply_to_id=root, visibility="direct")
+    asked = {"ids": [root, secret], "around": secret}
+    assert (await bob.ask("POST", "/posts/views", json=asked)).status == 404
+    many = await bob.ask("POST", "/posts/views", json={"ids": ["1"] * 2_101})
+    assert many.status == 422
+
+
+async def test_a_comment_is_removed_by_whose_post_it_is_under(town: Town) -> None:
+    ann, bob, cid = (town.person(name) for name in ("ann", "bob", "cid"))
+    root = await ann.makes("root")
+    comment = await bob.makes("a", in_reply_to_id=root)
+    below = await cid.makes("b", in_reply_to_id=comment)
+    assert (await bob.ask("DELETE", f"/posts/{below}")).status == 403
+    assert (await ann.ask("PUT", f"/posts/{below}", json={"text": "x"})).status == 403
+    for _ in range(2):
+        assert (await ann.does("DELETE", f"/posts/{below}"))["post"]["id"] == below
+    assert await cid.sees(below) == 404
+    assert (await bob.ask("DELETE", f"/posts/{root}")).status == 403
 
 
 # ── counts of authors ───────────────────────────────────────────────────────────────────────

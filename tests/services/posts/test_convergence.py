@@ -178,7 +178,7 @@ async def _rows(state: FakeState, key: str) -> list[Any]:
     st.integers(0, 1000),
     st.sets(st.integers(0, 30)),
 )
-def test_replies_and_author_counts_equal_posts(
+def test_author_counts_equal_posts(
     actions: list[tuple[str, int]], seed: int, lost: set[int]
 ) -> None:
     asyncio.run(_posts(actions, seed, lost))
@@ -201,9 +201,5 @@ async def _posts(actions: list[tuple[str, int]], seed: int, lost: set[int]) -> N
         world.broker.release(seed=seed)
         await world.settle(3)
         state = world.state("posts")
-        there = [state.peek(f"post:{id}")["data"] for id in alive]
         authored = await _rows(state, f"authored:{ann.id}")
         assert {row[0] for row in authored} == set(alive)
-        for key in state.keys("replies:"):
-            rows = {row[0] for row in await _rows(state, key)}
-            assert rows == {p["id"] for p in there if f"replies:{p['in_reply_to_id']}" == key}

@@ -28,6 +28,7 @@ class Others:
         self.names: dict[str, str] = {}
         self.follows: set[tuple[str, str]] = set()
         self.blocks: set[tuple[str, str]] = set()
+        self.hidden: set[tuple[str, str]] = set()
         self.claims: dict[str, str] = {}
 
     def users_app(self, settings: Settings) -> FastAPI:
@@ -63,7 +64,9 @@ class Others:
         return {
             "id": id,
             "following": (me, id) in self.follows,
+            "blocking": (me, id) in self.blocks,
             "blocked_by": (id, me) in self.blocks,
+            "muting": (me, id) in self.hidden,
         }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import fields
 from typing import Any
 
@@ -18,7 +17,6 @@ from services.contracts.posts import Post as PostContract
 from services.posts.domain import marks as mark_rules
 from services.posts.domain.marks import PAST, Mark, Reaction, total_for
 from services.posts.domain.posts import (
-    PATH,
     PUBLIC_FIELDS,
     Draft,
     Edit,
@@ -31,9 +29,9 @@ from services.posts.domain.posts import (
     compose,
     create,
     edited,
+    may_remove,
     tombstone,
 )
-from services.posts.domain.threads import in_reading_order
 from services.posts.domain.visibility import Relation, Sight, sees, sight
 from services.posts.store import VERSIONS, History
 
@@ -92,16 +90,22 @@ def test_visibility_is_public_unless_said_otherwise() -> None:
 
 def test_others_hear_of_all_the_fields_of_the_contract_and_no_other() -> None:
     assert set(PUBLIC_FIELDS) == set(PostContract.model_fields)
-    assert {"path", "revision", "fingerprint"} == {f.name for f in fields(Post)} - set(
-        PUBLIC_FIELDS
-    )
+    assert {"revision", "fingerprint"} == {f.name for f in fields(Post)} - set(PUBLIC_FIELDS)
 
 
 def test_a_reply_remembers_whom_it_answers_and_the_nearest_posts_above() -> None:
-    parent = a_post("7", author="2", path=tuple(str(n) for n in range(PATH)))
+    above = tuple((str(n), "9") for n in range(limits.PATH))
+    parent = a_post("7", author="2", path=above)
     reply = compose(Draft.of("yes"), id="8", author="1", now=NOW, parent=parent)
     assert (reply.in_reply_to_id, reply.in_reply_to_account_id) == ("7", "2")
-    assert reply.path == (*(str(n) for n in range(1, PATH)), "7")
+    assert reply.path == (above[0], *above[2:], ("7", "2"))
+    assert len(reply.path) == limits.PATH
+
+
+def test_a_post_is_deleted_by_its_author_and_a_comment_by_whoever_made_the_topmost_post() -> None:
+    comment = a_post("8", author="1", path=(("6", "3"), ("7", "2")))
+    assert [user for user in "1234" if may_remove(comment, user)] == ["1", "3"]
+    assert [user for user in "1234" if may_remove(a_post("6", author="3"), user)] == ["3"]
 
 
 def test_the_same_request_again_gives_the_same_post() -> None:
@@ -287,28 +291,3 @@ def test_people_see_their_own_like_counted_before_the_list_knows(
     list_: Any, favourite: Reaction, total: int
 ) -> None:
     assert total_for(list_, favourite) == total
-
-
-# ── threads ─────────────────────────────────────────────────────────────────────────────────
-
-
-@given(st.data(), st.integers(1, 12))
-def test_a_thread_reads_depth_first_oldest_first(data: st.DataObject, size: int) -> None:
-    replies = [
-        a_post(f"{n:02}", in_reply_to_id=f"{data.draw(st.integers(0, n - 1)):02}")
-        for n in range(1, size + 1)
-    ]
-    ordered = in_reading_order("00", data.draw(st.permutations(replies)))
-    assert sorted(post.id for post in ordered) == [post.id for post in replies]
-    places = {post.id: place for place, post in enumerate(ordered)}
-    for post in replies:
-        parent = post.in_reply_to_id or ""
-        assert parent == "00" or places[parent] < places[post.id]
-    for one, other in itertools.pairwise(p for p in ordered if p.in_reply_to_id == "00"):
-        assert one.id < other.id
-
-
-def test_strays_are_left_out_of_a_thread() -> None:
-    stray = a_post("09", in_reply_to_id="08")
-    assert in_reading_order("00", [stray, a_post("01", in_reply_to_id="00")])[0].id == "01"
-    assert in_reading_order("00", [stray]) == []

@@ -1,0 +1,58 @@
+"""The routes of comments."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from services.chassis.app import JSON
+from services.chassis.errors import NotFound
+from services.chassis.identity import Caller, anyone
+from services.chassis.paging import normal
+from services.comments.domain import SIGNED_IN, STRANGERS
+from services.comments.threads import Threads
+from services.contracts.comments import Thread
+
+Reading = Annotated[Caller | None, Depends(anyone("read:statuses"))]
+EXAMPLE = {
+    "ancestors": ["116548273934401537"],
+    "descendants": ["116548273999901537", "116548274000201537"],
+}
+
+
+def post_id(id: Annotated[str, Path(max_length=40, examples=["116548273934401537"])]) -> str:
+    """The id in a path, as it is kept. Raises `NotFound` for what cannot be one."""
+    if not (id.isascii() and id.isdigit() and len(id) <= 20):
+        raise NotFound("There is no such post.")
+    return normal(id)
+
+
+Id = Annotated[str, Depends(post_id)]
+Most = Annotated[int, Query(ge=0, le=SIGNED_IN.descendants)]
+
+
+def create_router(threads: Threads) -> APIRouter:
+    """All routes."""
+    router = APIRouter(tags=["threads"])
+    found: dict[int | str, dict[str, Any]] = {
+        200: {
+            "model": Thread,
+            "description": "What is above, and what is below in reading order.",
+            "content": {"application/json": {"example": EXAMPLE}},
+        }
+    }
+
+    @router.get("/threads/{id}", responses=found)
+    async def thread(id: Id, caller: Reading, descendants: Most = SIGNED_IN.descendants) -> JSON:
+        """The ids above and below a post, also of those that the caller may not see.
+
+        At most 1,024 above and 1,024 below; for strangers 40 above, and 60 below, 20 levels deep.
+        `posts` says which of them are visible: `POST /posts/views`.
+        """
+        bounds = SIGNED_IN if caller and caller.user_id else STRANGERS
+        most = min(descendants, bounds.descendants)
+        return JSON(await threads.around(id, replace(bounds, descendants=most)))
+
+    return router

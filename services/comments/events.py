@@ -1,0 +1,106 @@
+"""What comments hears: posts, of which it makes threads.
+
+Every handler may run twice, late, or out of order. It writes first what a comment is, then makes
+the lists agree, and then reads the truth again: so of two that run into each other, the one that
+ends last leaves the lists as the truth is.
+
+What is below a deleted post ends with it. Whoever deletes writes first that the post is gone and
+reads then what is below; whoever comments comes first into the list and reads then whether the post
+above is gone. So one of the two sees the other. `posts` hears of the comments that ended so, makes
+tombstones of them, and tells of those; which does the same for what is below them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from pydantic import ValidationError
+
+from services.chassis.app import Service
+from services.chassis.inbox import Event, Poison
+from services.comments.domain import Comment, comment_of, ended, heard
+from services.comments.store import Gone, Store
+from services.contracts.posts import Post
+from services.contracts.topics import POST_CHANGED
+
+_AT_ONCE = 50
+
+
+def subscribe(service: Service, store: Store) -> None:
+    """Hear of posts."""
+    service.hear(POST_CHANGED.topic, POST_CHANGED.producer, Projections(store).post_changed)
+
+
+class Projections:
+    """Makes comments and their lists agree with posts."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def post_changed(self, event: Event) -> None:
+        """Nine state calls for a new comment, none for another new post; in the background."""
+        if event.type != POST_CHANGED.name:
+            return
+        post = _read(event)
+        if post.path:
+            now = comment_of(post.model_dump())
+            comment = await self._store.comments.update(
+                post.id, lambda known: heard(known, now), fresh=True
+            )
+            await self._follow(comment or now)
+        elif post.deleted:
+            gone = Gone(post.id)
+            await self._store.gone.update(post.id, lambda known: known or gone, fresh=True)
+            await self._end_below(post.id)
+
+    async def _follow(self, comment: Comment) -> None:
+        if not comment.deleted:
+            await self._join(comment)
+            if not await self._store.is_over(comment):
+                return
+            await self._end([comment.id])
+        await self._leave(comment)
+        await self._end_below(comment.id)
+
+    async def _join(self, comment: Comment) -> None:
+        row = [comment.id, comment.author]
+        await self._store.threads.insert(comment.root, [comment.row])
+        await self._store.siblings(comment).insert(comment.parent, [row])
+
+    async def _leave(self, comment: Comment) -> None:
+        await self._store.siblings(comment).remove(comment.parent, [comment.id])
+        await self._store.threads.remove(comment.root, [comment.id])
+
+    async def _end_below(self, id: str) -> None:
+        """End all comments below a post, level by level.
+
+        Those that are ended already are left to their own news, and so is what is below them.
+        """
+        level = [id]
+        while level:
+            found: list[str] = []
+            for ids in _batches(level):
+                found += await self._store.replies_to(ids)
+            level = []
+            for ids in _batches(found):
+                comments = await self._store.comments.get_many(ids)
+                alive = [id for id, comment in comments.items() if not comment.deleted]
+                await self._end(alive)
+                level += alive
+
+    async def _end(self, ids: list[str]) -> None:
+        comments = self._store.comments
+        await asyncio.gather(
+            *(comments.update(id, lambda c: ended(c) if c else None) for id in ids)
+        )
+
+
+def _batches(ids: list[str]) -> list[list[str]]:
+    return [ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)]
+
+
+def _read(event: Event) -> Post:
+    try:
+        return Post.model_validate(event.data)
+    except ValidationError as error:
+        raise Poison(f"{event.type} {event.subject}: {error.errors()[0]['msg']}") from error

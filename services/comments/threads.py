@@ -1,0 +1,59 @@
+"""Reading threads: from one list for the whole thread, whatever its shape."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from services.chassis.ids import first_id_at, instant
+from services.chassis.paging import Window
+from services.chassis.segments import Head
+from services.comments.domain import Bounds, Comment, Row, above, below
+from services.comments.store import Store
+from services.contracts.limits import PATH
+
+ROWS = 4_096
+"""How many comments of a thread are looked at: the oldest below a post, the newest above it."""
+
+_CLOCKS_DIFFER_BY = timedelta(seconds=5)
+
+
+class Threads:
+    """What is above and below posts, as ids."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def around(self, id: str, bounds: Bounds) -> dict[str, list[str]]:
+        """A `contracts.comments.Thread`; an empty one of a post that is not known.
+
+        Three state calls, or four in a thread that is deeper than `PATH`: the comment, the head of
+        the thread's list, and its segments. A list of thousands of rows needs one more for each
+        level of its tree, and of it those rows are looked at that are nearest to the post in time.
+        """
+        comment, head = await self._store.place(id)
+        if comment is not None and comment.deleted:
+            return {"ancestors": [], "descendants": []}
+        return {
+            "ancestors": await self._above(comment, head, bounds) if comment else [],
+            "descendants": await self._below(id, comment, head, bounds),
+        }
+
+    async def _above(self, comment: Comment, head: Head, bounds: Bounds) -> list[str]:
+        rows: list[Row] = []
+        if len(comment.path) >= PATH:
+            rows = await self._store.threads.read(head, Window(ROWS, max_id=comment.id))
+        return above(comment.path, rows, bounds.ancestors)
+
+    async def _below(
+        self, id: str, comment: Comment | None, head: Head, bounds: Bounds
+    ) -> list[str]:
+        if not bounds.descendants:
+            return []
+        since = _shortly_before(id) if comment else "0"
+        rows = await self._store.threads.read(head, Window(ROWS, min_id=since))
+        return below(id, rows, most=bounds.descendants, depth=bounds.depth)
+
+
+def _shortly_before(id: str) -> str:
+    """A bound that all replies to a post are above, also if made by a clock that goes behind."""
+    return first_id_at(instant(id) - _CLOCKS_DIFFER_BY)

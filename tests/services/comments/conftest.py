@@ -1,0 +1,16 @@
+"""Comments beside posts, for each test anew."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.fakes import World
+from tests.services.comments.world import Town
+
+
+@pytest.fixture
+async def town() -> AsyncIterator[Town]:
+    async with World() as world:
+        yield await Town.start(world)

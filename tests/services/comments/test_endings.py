@@ -1,0 +1,197 @@
+"""What is below a deleted post goes with it, whatever happens on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.chassis.errors import Unavailable
+from tests.fakes import Call, World
+from tests.services.comments.world import Town, comments_app
+from tests.services.posts.world import posts_app
+
+
+async def test_a_post_takes_its_whole_thread_along_and_nothing_else(town: Town) -> None:
+    ann, bob = town.person("ann"), town.person("bob")
+    root, other = await ann.makes("root"), await ann.makes("another")
+    a = await bob.makes("a", in_reply_to_id=root)
+    aa = await ann.makes("aa", in_reply_to_id=a)
+    aaa = await bob.makes("aaa", in_reply_to_id=aa, visibility="direct")
+    b = await bob.makes("b", in_reply_to_id=root)
+    elsewhere = await bob.makes("elsewhere", in_reply_to_id=other)
+    await town.world.settle()
+    await bob.does("DELETE", f"/posts/{a}")
+    await town.world.settle()
+    assert [await bob.sees(id) for id in (root, a, aa, aaa, b)] == [200, 404, 404, 404, 200]
+    assert await town.below(root, ann) == [b]
+    assert (await ann.does("GET", f"/posts/{root}"))["counts"]["replies"] == 1
+    await town.check()
+    await ann.does("DELETE", f"/posts/{root}")
+    await town.world.settle()
+    assert [await bob.sees(id) for id in (root, b, other, elsewhere)] == [404, 404, 200, 200]
+    assert await town.below(root, ann) == []
+    assert town.kept(b)["text"] == ""
+    await town.check()
+
+
+async def test_nobody_can_comment_on_what_is_gone(town: Town) -> None:
+    ann, bob = town.person("ann"), town.person("bob")
+    root = await ann.makes("root")
+    a = await bob.makes("a", in_reply_to_id=root)
+    await ann.does("DELETE", f"/posts/{root}")
+    await town.world.settle()
+    for id in (root, a):
+        reply = await bob.ask("POST", "/posts", json={"text": "late", "in_reply_to_id": id})
+        assert reply.status == 404
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+async def test_a_comment_made_while_the_post_above_is_deleted_ends_too(
+    town: Town, depth: int
+) -> None:
+    ann, bob = town.person("ann"), town.person("bob")
+    above = await ann.makes("root")
+    for _ in range(depth):
+        above = await ann.makes("again", in_reply_to_id=above)
+    await town.world.settle()
+    deleting: list[str] = []
+
+    async def delete_first(call: Call) -> None:
+        if call.about[0].startswith("post:") and not deleting:
+            deleting.append(above)
+            await ann.does("DELETE", f"/posts/{above}")
+            await town.world.settle()
+
+    town.posts.sidecar.state.faults.before.append(_at("save", delete_first))
+    late = await bob.makes("late", in_reply_to_id=above)
+    assert deleting
+    await town.world.settle()
+    assert await bob.sees(late) == 404
+    await town.check()
+
+
+def _at(name, act):  # type: ignore[no-untyped-def]
+    async def before(call: Call) -> None:
+        if call.name == name:
+            await act(call)
+
+    return before
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_a_removal_that_dies_halfway_is_finished(town: Town, seed: int) -> None:
+    ann, dice = town.person("ann"), random.Random(seed)  # noqa: S311
+    ids = [await ann.makes("root")]
+    for n in range(30):
+        parent = ids[dice.randrange(max(0, n - 5), n + 1)]
+        visibility = dice.choice(["public", "private"])
+        ids.append(await ann.makes(str(n), in_reply_to_id=parent, visibility=visibility))
+    await town.world.settle()
+    await ann.does("DELETE", f"/posts/{ids[0]}")
+    for _ in range(dice.randrange(40)):
+        await asyncio.sleep(0)
+    await town.comments.kill()
+    await town.posts.kill()
+    town.posts = await town.world.start(posts_app, "posts")
+    town.comments = await town.world.start(comments_app, "comments")
+    await town.world.settle(4)
+    assert [id for id in ids if await ann.sees(id) != 404] == []
+    await town.check()
+
+
+ACTIONS = st.lists(
+    st.tuples(st.sampled_from(["reply", "reply", "reply", "delete"]), st.integers(0, 40)),
+    max_size=25,
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(ACTIONS, st.integers(0, 1000), st.integers(1, 2), st.sets(st.integers(0, 60)))
+def test_counts_equal_lists_under_loss_repeats_and_any_order(
+    actions: list[tuple[str, int]], seed: int, copies: int, lost: set[int]
+) -> None:
+    asyncio.run(_actions(actions, seed, copies, lost))
+
+
+async def _actions(actions: list[tuple[str, int]], seed: int, copies: int, lost: set[int]) -> None:
+    async with World() as world:
+        town = await Town.start(world)
+        await world.start(comments_app, "comments")  # a second replica hears too
+        people = [town.person(name) for name in ("ann", "bob")]
+        numbers, dice = iter(range(10_000)), random.Random(seed)  # noqa: S311
+        world.broker.loses = lambda _: next(numbers) in lost
+        world.broker.copies = copies
+        world.broker.hold()
+        alive = [(people[0], await people[0].makes("root"))]
+        for verb, which in actions:
+            author, id = alive[which % len(alive)]
+            person = dice.choice(people)
+            if verb == "delete":
+                await author.does("DELETE", f"/posts/{id}")
+                alive.remove((author, id))
+            else:
+                visibility = dice.choice(["public", "public", "direct"])
+                body = {"text": "re", "in_reply_to_id": id, "visibility": visibility}
+                made = await person.ask("POST", "/posts", json=body)
+                if made.status == 200:
+                    alive.append((person, made.json()["post"]["id"]))
+            if not alive:
+                alive.append((people[0], await people[0].makes("root")))
+        world.broker.release(seed=seed)
+        await world.settle(4)
+        await town.check()
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_counts_stay_right_while_many_comment_and_delete_at_once(
+    town: Town, seed: int
+) -> None:
+    dice = random.Random(seed)  # noqa: S311
+    await town.world.start(comments_app, "comments")
+    await town.world.start(posts_app, "posts")
+    people = [town.person(f"p{n}") for n in range(4)]
+    root = await people[0].makes("root")
+    made: list[tuple[int, str]] = []
+
+    async def dawdle(_: Call) -> None:
+        for _turn in range(dice.choice((0, 0, 1, 5))):
+            await asyncio.sleep(0)
+        if dice.random() < 0.02:
+            raise Unavailable("a bad moment")
+
+    async def act(who: int) -> None:
+        for _ in range(12):
+            person = people[who]
+            if made and dice.random() < 0.25:
+                owner, id = made[dice.randrange(len(made))]
+                await people[owner].ask("DELETE", f"/posts/{id}")
+            else:
+                parent = dice.choice([root, *(id for _, id in made)])
+                body = {"text": "re", "in_reply_to_id": parent}
+                answer = await person.ask("POST", "/posts", json=body)
+                if answer.status == 200:
+                    made.append((who, answer.json()["post"]["id"]))
+
+    for running in town.world.running:
+        if running.name in ("posts", "comments"):
+            running.sidecar.state.faults.before.append(dawdle)
+    await asyncio.gather(*(act(n) for n in range(len(people))))
+    for running in town.world.running:
+        running.sidecar.state.faults.before.clear()
+    await town.world.settle(4)
+    await town.check()
+
+
+async def test_a_thousand_comments_go_with_their_post(town: Town) -> None:
+    ann = town.person("ann")
+    root = await ann.makes("root")
+    ids = [await ann.makes(str(n), in_reply_to_id=root) for n in range(300)]
+    await town.world.settle()
+    await ann.does("DELETE", f"/posts/{root}")
+    await town.world.settle()
+    assert not [id for id in ids if not town.kept(id)["deleted"]]
+    await town.check()

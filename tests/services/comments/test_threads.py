@@ -1,0 +1,110 @@
+"""Threads as they are read."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.comments.api import EXAMPLE
+from services.contracts.comments import Comment, ReplyCount, Thread
+from services.contracts.limits import PATH
+from tests.services.comments.world import Town
+
+NOTHING = {"ancestors": [], "descendants": []}
+
+
+async def test_a_thread_is_above_and_below_in_reading_order(town: Town) -> None:
+    ann, bob = town.person("ann"), town.person("bob")
+    root = await ann.makes("root")
+    a = await bob.makes("a", in_reply_to_id=root)
+    b = await ann.makes("b", in_reply_to_id=root)
+    aa = await ann.makes("aa", in_reply_to_id=a)
+    aaa = await bob.makes("aaa", in_reply_to_id=aa)
+    bb = await bob.makes("bb", in_reply_to_id=b)
+    ab = await bob.makes("ab", in_reply_to_id=a, visibility="direct")
+    await town.world.settle()
+    assert await town.thread(aa, ann) == {"ancestors": [root, a], "descendants": [aaa]}
+    assert await town.thread(root, ann) == {"ancestors": [], "descendants": [a, aa, aaa, ab, b, bb]}
+    assert (await town.thread(root, ann, descendants="2"))["descendants"] == [a, aa]
+    assert (await town.thread(aa, ann, descendants="0"))["ancestors"] == [root, a]
+    await town.check()
+
+
+async def test_a_deep_thread_is_whole_for_people_and_bounded_for_strangers(town: Town) -> None:
+    ann = town.person("ann")
+    ids = [await ann.makes("0")]
+    for n in range(1, 3 * PATH):
+        ids.append(await ann.makes(str(n), in_reply_to_id=ids[-1]))
+    await town.world.settle()
+    middle = 2 * PATH
+    assert await town.thread(ids[middle], ann) == {
+        "ancestors": ids[:middle],
+        "descendants": ids[middle + 1 :],
+    }
+    assert await town.thread(ids[middle]) == {
+        "ancestors": [ids[0], *ids[middle - 39 : middle]],
+        "descendants": ids[middle + 1 : middle + 21],
+    }
+
+
+async def test_a_thread_of_500_costs_as_many_state_calls_as_one_of_five(town: Town) -> None:
+    ann = town.person("ann")
+    costs = []
+    for size in (5, 500):
+        ids = [await ann.makes("0")]
+        for n in range(size):
+            ids.append(await ann.makes(str(n), in_reply_to_id=ids[n // 2]))
+        await town.world.settle()
+        for id in (ids[0], ids[1]):
+            before = town.comments.sidecar.state.faults.count()
+            thread = await town.thread(id, ann)
+            costs.append((town.comments.sidecar.state.faults.count() - before, len(thread)))
+        assert sorted(await town.below(ids[0], ann)) == ids[1:]
+    assert max(cost for cost, _ in costs) <= 3
+
+
+async def test_strangers_see_the_first_sixty(town: Town) -> None:
+    ann = town.person("ann")
+    root = await ann.makes("root")
+    ids = [await ann.makes(str(n), in_reply_to_id=root) for n in range(70)]
+    await town.world.settle()
+    assert (await town.thread(root))["descendants"] == ids[:60]
+    assert await town.below(root, ann) == ids
+
+
+async def test_what_nobody_commented_on_has_an_empty_thread(town: Town) -> None:
+    ann = town.person("ann")
+    post = await ann.makes("alone")
+    await town.world.settle()
+    assert await town.thread(post, ann) == await town.thread("1", ann) == NOTHING
+
+
+@pytest.mark.parametrize("id", ["x", "-1", "9" * 21, "1%2F2"])
+async def test_ids_that_are_none_are_not_found(town: Town, id: str) -> None:
+    assert (await town.comments.call("GET", f"/threads/{id}")).status == 404
+
+
+@pytest.mark.parametrize("most", ["-1", "1025", "x"])
+async def test_no_more_is_asked_for_than_is_given(town: Town, most: str) -> None:
+    answer = await town.comments.call("GET", "/threads/1", params={"descendants": most})
+    assert answer.status == 422
+
+
+async def test_others_hear_of_comments_and_of_how_many(town: Town) -> None:
+    ann, bob = town.person("ann"), town.person("bob")
+    root = await ann.makes("root")
+    comment = await bob.makes("a", in_reply_to_id=root)
+    await ann.makes("only you, @bob", in_reply_to_id=comment, visibility="direct")
+    await town.world.settle()
+    first, second = town.world.broker.events("comments")
+    heard = Comment.model_validate(first["data"])
+    assert (heard.id, heard.root, heard.parent) == (comment, root, root)
+    assert (heard.author, heard.audience, heard.deleted) == (bob.id, [ann.id], False)
+    assert Comment.model_validate(second["data"]).audience == [bob.id]
+    (count,) = town.world.broker.events("comment-counts")
+    assert ReplyCount.model_validate(count["data"]) == ReplyCount(post=root, total=1)
+    assert (await bob.does("GET", f"/posts/{root}"))["counts"]["replies"] == 1
+    assert (await bob.does("GET", f"/posts/{comment}"))["counts"]["replies"] == 0
+
+
+def test_the_example_is_what_the_route_gives() -> None:
+    assert Thread.model_validate(EXAMPLE).model_dump() == EXAMPLE

@@ -1,0 +1,78 @@
+"""Comments beside posts, and short ways to ask them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from services.chassis.app import Service
+from services.chassis.segments import SegmentedLists
+from services.chassis.settings import Settings
+from services.comments.app import create_app
+from tests.fakes import FakeState, Running, World
+from tests.services.posts.world import Others, Person
+from tests.services.posts.world import Town as PostsTown
+
+
+def comments_app(settings: Settings) -> FastAPI:
+    return create_app(Service(settings))
+
+
+class Town(PostsTown):
+    """Running posts and comments services."""
+
+    def __init__(self, world: World, posts: Running, others: Others, comments: Running) -> None:
+        super().__init__(world, posts, others)
+        self.comments = comments
+
+    @classmethod
+    async def start(cls, world: World) -> Town:
+        town = await PostsTown.start(world)
+        return cls(world, town.posts, town.others, await world.start(comments_app, "comments"))
+
+    async def thread(self, id: str, person: Person | None = None, **params: str) -> Any:
+        token = person.token if person else ""
+        path = f"/threads/{id}"
+        answer = await self.comments.call("GET", path, token=token, params=params)
+        assert answer.status == 200, answer.text
+        return answer.json()
+
+    async def below(self, id: str, person: Person) -> list[str]:
+        found: list[str] = (await self.thread(id, person))["descendants"]
+        return found
+
+    def kept(self, id: str) -> dict[str, Any]:
+        """A post's document."""
+        data: dict[str, Any] = self.world.state("posts").peek(f"post:{id}")["data"]
+        return data
+
+    async def check(self) -> None:
+        """At rest lists, counts and tombstones are what the posts that are there say."""
+        posts, comments = self.world.state("posts"), self.world.state("comments")
+        docs = {key[5:]: posts.peek(key)["data"] for key in posts.keys("post:")}
+        there = {id: doc for id, doc in docs.items() if not doc["deleted"]}
+        replies = {id: doc for id, doc in there.items() if doc["in_reply_to_id"]}
+        for id, doc in replies.items():
+            assert doc["in_reply_to_id"] in there, f"{id} has outlived the post above it"
+        for id, doc in docs.items():
+            if doc["in_reply_to_id"]:
+                known = comments.peek(f"comment:{id}")["data"]
+                assert known["deleted"] == doc["deleted"], id
+        for id in docs:
+            below = {r: d for r, d in replies.items() if d["in_reply_to_id"] == id}
+            open_ = {r for r, d in below.items() if d["visibility"] in ("public", "unlisted")}
+            assert await rows(comments, "replies", id) == open_
+            assert await rows(comments, "whispers", id) == below.keys() - open_
+            whole = {r for r, d in replies.items() if d["path"][0][0] == id}
+            assert await rows(comments, "thread", id) == whole
+            tally = posts.peek(f"tally:{id}")
+            assert (tally["data"]["replies"] if tally else 0) == len(open_)
+
+
+async def rows(state: FakeState, kind: str, id: str) -> set[str]:
+    """The ids in a list, whose total agrees with them."""
+    lists = SegmentedLists(state, kind)
+    found = await lists.all(id)
+    assert (await lists.head(id)).total == len(found)
+    return {row[0] for row in found}
