@@ -96,9 +96,16 @@ class _Delivery:
         if self._running.sidecar.faults.dead.is_set():
             return "RETRY"
         headers = {"content-type": "application/cloudevents+json"}
-        response = await self._running.call(
-            "POST", self._route, caller="", headers=headers, json=event
+        call = asyncio.ensure_future(
+            self._running.call("POST", self._route, caller="", headers=headers, json=event)
         )
+        died = asyncio.ensure_future(self._running.sidecar.faults.dead.wait())
+        await asyncio.wait({call, died}, return_when=asyncio.FIRST_COMPLETED)
+        died.cancel()
+        if not call.done():  # killed in the middle: the connection breaks
+            call.cancel()
+            return "RETRY"
+        response = call.result()
         if response.status == 404:
             return "DROP"
         return str(response.json().get("status", "RETRY")) if response.status == 200 else "RETRY"

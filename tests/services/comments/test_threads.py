@@ -9,7 +9,7 @@ from services.contracts.comments import Comment, ReplyCount, Thread
 from services.contracts.limits import PATH
 from tests.services.comments.world import Town
 
-NOTHING = {"ancestors": [], "descendants": []}
+NOTHING: dict[str, list[str]] = {"ancestors": [], "descendants": []}
 
 
 async def test_a_thread_is_above_and_below_in_reading_order(town: Town) -> None:
