@@ -153,12 +153,6 @@ class Store:
         return [*history.before(post.revision), post_rules.snapshot(post)]
 
 
-def data_of(head: Entry) -> dict[str, Any] | None:
-    """The head of a list, as JSON: unlike a `Head`, it costs nothing to take a total from."""
-    data: dict[str, Any] | None = head.value["data"] if head.value else None
-    return data
-
-
 def opened(head: Entry) -> Head | None:
     """The head of a list among rows that were read."""
     return head_of(head.value["data"]) if head.value else None
