@@ -108,6 +108,12 @@ class Head:
         """Where a row is, if it is in a segment; else empty. Raises `_Needs`."""
         return _path_to(id, self.spans, seen)
 
+    def without_oldest(self, upto: str) -> Head:
+        """Without its recent rows and whole segments up to an id."""
+        recent = [row for row in self.recent if row[0] > upto]
+        spans = [span for span in self.spans if span.high > upto]
+        return Head(recent, spans, len(recent) + sum(span.count for span in spans))
+
     def swapped(self, old: Span, new: Span | None) -> Head:
         """With one segment in the place of another; as it is, if that other is gone already."""
         if old not in self.spans:
@@ -337,6 +343,21 @@ class SegmentedLists:
         for row_id in wanted:
             head = await self._remove_from_segments(id, head, row_id)
         return head
+
+    async def clear(self, id: str, upto: str) -> Head:
+        """Take out all rows up to one: one swap, however many they are.
+
+        Rows of a segment that reaches beyond it stay.
+        """
+        dropped: list[Span] = []
+
+        def cleared(head: Head | None) -> Head | None:
+            dropped[:] = [span for span in head.spans if span.high <= upto] if head else []
+            return head.without_oldest(upto) if head else None
+
+        head = await self.heads.update(id, cleared)
+        await self._drop(dropped)
+        return head or Head()
 
     async def replace(self, id: str, rows: Sequence[Row]) -> Head:
         """Make a list hold these rows, and nothing else, unless it changes at the same time.

@@ -91,10 +91,14 @@ class AuthoredCount(Model):
 
 
 class Mark(Model):
-    """What one person did with one post. Event `mark.changed` on `marks`."""
+    """What one person did with one post. Event `mark.changed` on `marks`.
+
+    `author` made the post; empty in marks of before that was told.
+    """
 
     user: Id
     post: Id
+    author: Id = ""
     favourited: bool = False
     favourite_id: Id = ""
     bookmarked: bool = False

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from services.contracts.accounts import Edge, FollowCount, Model, Profile
 from services.contracts.comments import Comment, ReplyCount
 from services.contracts.logins import Login
+from services.contracts.notifications import Notification
 from services.contracts.posts import AuthoredCount, Mark, Post, PostCount
 
 
@@ -35,6 +36,9 @@ FAVOURITES_COUNTED = EventType("favourites.counted", "post-counts", "posts", Pos
 POSTS_COUNTED = EventType("posts.counted", "author-counts", "posts", AuthoredCount)
 COMMENT_CHANGED = EventType("comment.changed", "comments", "comments", Comment)
 REPLIES_COUNTED = EventType("replies.counted", "comment-counts", "comments", ReplyCount)
+NOTIFICATION_CHANGED = EventType(
+    "notification.changed", "notifications", "notifications", Notification
+)
 
 EVENTS = (
     LOGIN_REGISTERED,
@@ -48,4 +52,5 @@ EVENTS = (
     POSTS_COUNTED,
     COMMENT_CHANGED,
     REPLIES_COUNTED,
+    NOTIFICATION_CHANGED,
 )

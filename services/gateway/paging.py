@@ -41,7 +41,10 @@ Posts = Annotated[Window, Depends(_window(20, 40))]
 """A page of posts."""
 
 People = Annotated[Window, Depends(_window(40, 80))]
-"""A page of people."""
+"""A page of people, or of notifications."""
+
+Counted = Annotated[Window, Depends(_window(100, 1_000))]
+"""How far something is counted."""
 
 
 def pages(**flags: str) -> dict[str, Any]:

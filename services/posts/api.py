@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Path, Query
 
@@ -40,6 +40,7 @@ Id = Annotated[str, Path(max_length=40, examples=["116548273934401537"])]
 Reading = Annotated[Caller | None, Depends(anyone("read:statuses"))]
 Writing = Annotated[Caller, Depends(signed_in("write:statuses"))]
 Favouriting = Annotated[Caller, Depends(signed_in("write:favourites"))]
+Notified = Annotated[Caller, Depends(signed_in("read:notifications"))]
 Bookmarking = Annotated[Caller, Depends(signed_in("write:bookmarks"))]
 
 
@@ -84,10 +85,14 @@ def _posts(views: Views, composer: Composer) -> APIRouter:
     )
     async def some(ids: Annotated[str, Query(max_length=2_200)], caller: Reading) -> JSON:
         """Some posts by id, separated by commas, in that order; without those not visible."""
-        wanted = [post_id(id) for id in ids.split(",") if id]
-        if len(wanted) > MOST_IDS:
-            raise Invalid(f"At most {MOST_IDS} posts can be asked for at once.")
-        return JSON([seen.view() for seen in (await views.many(wanted, caller)).values()])
+        return JSON(await _some(views, ids, caller))
+
+    @router.get(
+        "/notified", responses=answers(list[PostView], "Those visible.", [VIEW], 401, 403, 422)
+    )
+    async def notified(ids: Annotated[str, Query(max_length=2_200)], caller: Notified) -> JSON:
+        """As `/posts?ids=`, of what somebody is notified of: their token need cover no more."""
+        return JSON(await _some(views, ids, caller))
 
     @router.post(
         "/posts/views", responses=answers(list[PostView], "Those visible.", [VIEW], 401, 403, 404)
@@ -134,6 +139,13 @@ def _posts(views: Views, composer: Composer) -> APIRouter:
         return JSON(await views.history(id, caller))
 
     return router
+
+
+async def _some(views: Views, ids: str, caller: Caller | None) -> list[Any]:
+    wanted = [post_id(id) for id in ids.split(",") if id]
+    if len(wanted) > MOST_IDS:
+        raise Invalid(f"At most {MOST_IDS} posts can be asked for at once.")
+    return [seen.view() for seen in (await views.many(wanted, caller)).values()]
 
 
 def _reactions(views: Views, reactions: Reactions) -> APIRouter:

@@ -36,7 +36,7 @@ class Reactions:
         new_id = self._ids()
 
         def decide(mark: Mark | None) -> Mark | None:
-            mark = mark or Mark(user, post)
+            mark = replace(mark or Mark(user, post), author=seen.post.author)
             if kind == "favourite":
                 return replace(mark, favourite=_turned(mark.favourite, new_id, on=on))
             return replace(mark, bookmark=_turned(mark.bookmark, new_id, on=on))

@@ -9,7 +9,7 @@ import requests
 
 from tests.system import Person, Row, System
 
-SERVICES = ("auth", "users", "media", "posts", "comments", "feed")
+SERVICES = ("auth", "users", "media", "posts", "comments", "feed", "notifications")
 INTERNAL = ("/dapr/subscribe", "/events/posts", "/events-dead", "/changes", "/deadletters")
 
 

@@ -208,6 +208,16 @@ def also(base: Mapping[str, Check | str], **fields: Check | str) -> Check:
     return shape(**{**base, **fields})
 
 
+def _also_perhaps(base: Mapping[str, Check | str], **fields: Check | str) -> Check:
+    """An object with these fields, and perhaps some of the others."""
+
+    def check(value: Any, path: str) -> None:
+        there = {name: inner for name, inner in fields.items() if name in value}
+        shape(**base, **there)(value, path)
+
+    return check
+
+
 VISIBILITY = one_of("public", "unlisted", "private", "direct")
 
 _ACCOUNT: dict[str, Check | str] = {
@@ -323,6 +333,7 @@ _HANDLING = one_of("accept", "filter", "drop")
 _SIZE = shape(width=count, height=count, size=text, aspect=number)
 _FAULTS = many(shape(error=text, description=text))
 
+
 ENTITIES: dict[str, Check] = {
     "Account": shape(**_ACCOUNT),
     "CredentialAccount": also(
@@ -428,10 +439,13 @@ ENTITIES: dict[str, Check] = {
         description=opt(text),
         blurhash=text,
     ),
-    "GroupedNotifications": shape(
-        accounts=many("Account"),
-        statuses=many("Status"),
-        notification_groups=many("NotificationGroup"),
+    "GroupedNotifications": _also_perhaps(
+        {
+            "accounts": many("Account"),
+            "statuses": many("Status"),
+            "notification_groups": many("NotificationGroup"),
+        },
+        partial_accounts=many("Account"),
     ),
     "Marker": shape(last_read_id=id, version=count, updated_at=time),
     "NodeInfo": shape(

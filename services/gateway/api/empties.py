@@ -26,31 +26,7 @@ class Nothing:
     body: Any
 
 
-_GROUPS: dict[str, Any] = {"accounts": [], "statuses": [], "notification_groups": []}
-_POLICY = {
-    "for_not_following": "accept",
-    "for_not_followers": "accept",
-    "for_new_accounts": "accept",
-    "for_private_mentions": "accept",
-    "for_limited_accounts": "accept",
-    "summary": {"pending_requests_count": 0, "pending_notifications_count": 0},
-}
-_NOTES = "read:notifications"
-_WRITES = "write:notifications"
-
 NOTHINGS = (
-    Nothing("GET", "/api/v1/notifications", _NOTES, []),
-    Nothing("GET", "/api/v1/notifications/unread_count", _NOTES, {"count": 0}),
-    Nothing("GET", "/api/v1/notifications/requests", _NOTES, []),
-    Nothing("GET", "/api/v1/notifications/requests/merged", _NOTES, {"merged": True}),
-    Nothing("GET", "/api/v1/notifications/policy", _NOTES, _POLICY),
-    Nothing("POST", "/api/v1/notifications/clear", _WRITES, {}),
-    Nothing("POST", "/api/v1/notifications/dismiss", _WRITES, {}),
-    Nothing("GET", "/api/v1/notifications/{id}", _NOTES, None),
-    Nothing("POST", "/api/v1/notifications/{id}/dismiss", _WRITES, {}),
-    Nothing("GET", "/api/v2/notifications", _NOTES, _GROUPS),
-    Nothing("GET", "/api/v2/notifications/unread_count", _NOTES, {"count": 0}),
-    Nothing("GET", "/api/v2/notifications/policy", _NOTES, _POLICY),
     Nothing("GET", "/api/v1/custom_emojis", "", []),
     Nothing("GET", "/api/v1/lists", "read:lists", []),
     Nothing("GET", "/api/v1/lists/{id}", "read:lists", None),
@@ -62,8 +38,6 @@ NOTHINGS = (
     Nothing("GET", "/api/v2/filters", "read:filters", []),
     Nothing("GET", "/api/v2/filters/{id}", "read:filters", None),
     Nothing("GET", "/api/v1/announcements", "read", []),
-    Nothing("GET", "/api/v1/markers", "read:statuses", {}),
-    Nothing("POST", "/api/v1/markers", "write:statuses", {}),
     Nothing("GET", "/api/v1/conversations", "read:statuses", []),
     Nothing("GET", "/api/v1/scheduled_statuses", "read:statuses", []),
     Nothing("GET", "/api/v1/scheduled_statuses/{id}", "read:statuses", None),

@@ -49,12 +49,16 @@ class Reaction:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What one person did with one post: the truth that all lists and counts follow."""
+    """What one person did with one post: the truth that all lists and counts follow.
+
+    `author` is whose post it is, which whoever tells them of it needs to know.
+    """
 
     user: str
     post: str
     favourite: Reaction = Reaction()
     bookmark: Reaction = Reaction()
+    author: str = ""
 
 
 def public(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,6 +67,7 @@ def public(data: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "user": data["user"],
         "post": data["post"],
+        "author": data.get("author", ""),
         "favourited": favourite["on"],
         "favourite_id": favourite["id"] if favourite["on"] else "",
         "bookmarked": bookmark["on"],

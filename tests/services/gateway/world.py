@@ -21,6 +21,7 @@ from services.gateway.app import create_app, create_service
 from services.gateway.settings import GatewaySettings
 from services.media.app import create_app as create_media
 from services.media.pictures import Kind, PictureError, Processed, Rendition
+from services.notifications.app import create_app as create_notifications
 from services.posts.app import create_app as create_posts
 from services.users.app import create_app as create_users
 from tests.fakes import Response, Running, World
@@ -69,6 +70,10 @@ def comments_app(settings: Settings) -> FastAPI:
 
 def feed_app(settings: Settings) -> FastAPI:
     return create_feed(Service(settings))
+
+
+def notifications_app(settings: Settings) -> FastAPI:
+    return create_notifications(Service(settings))
 
 
 def media_app(settings: Settings) -> FastAPI:
@@ -187,7 +192,7 @@ async def a_place(**settings: Any) -> AsyncIterator[Place]:
     async with World() as world:
         world.secrets[SECRET] = auth.signing_keys("a")
         await auth.start(world, auth.Clock())
-        for create in (users_app, posts_app, comments_app, feed_app, media_app):
+        for create in (users_app, posts_app, comments_app, feed_app, notifications_app, media_app):
             await world.start(create, create.__name__.removesuffix("_app"))
         given = dict.fromkeys(GENEROUS, 1000) | settings
         yield Place(world, await world.start(gateway_app, "gateway", **given))

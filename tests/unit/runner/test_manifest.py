@@ -32,7 +32,16 @@ def write(folder: Path, text: str) -> Path:
 
 def test_our_own_manifest_is_good() -> None:
     names = [app.app_id for app in read_manifest(REPO / "dapr.yaml")]
-    assert names == ["gateway", "auth", "users", "media", "posts", "comments", "feed"]
+    assert names == [
+        "gateway",
+        "auth",
+        "users",
+        "media",
+        "posts",
+        "comments",
+        "feed",
+        "notifications",
+    ]
 
 
 def test_common_settings_are_merged_into_each_app(tmp_path: Path) -> None:

@@ -1,0 +1,82 @@
+"""What people are told of, and how far they have read."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from services.contracts.accounts import Id, Model
+
+
+class Notification(Model):
+    """Somebody is told of something. Event `notification.changed` on `notifications`.
+
+    `type` is one of Mastodon's: `follow`, `follow_request`, `favourite`, `reblog`, `mention`,
+    `status`. `account` did it, `post` is what it is about. `dismissed`: the owner has put it away,
+    or its cause is no more. The same id may be told of again; what is made anew has a new one.
+    `group_key` is shared by what clients show as one.
+    """
+
+    id: Id
+    owner: Id
+    type: str
+    account: Id
+    post: Id | None = None
+    created_at: str
+    dismissed: bool = False
+    group_key: str = ""
+
+
+class NotificationList(Model):
+    """A page, newest first. `first` and `last` are the ids it reaches to; empty where it is."""
+
+    notifications: list[Notification]
+    first: Id = ""
+    last: Id = ""
+
+
+class NotificationGroup(Model):
+    """What a page has of one group: how many, the newest and oldest, and who did the newest."""
+
+    group_key: str
+    type: str
+    count: int
+    newest: Id
+    oldest: Id
+    latest_at: str
+    accounts: list[Id]
+    post: Id | None = None
+
+
+class GroupList(Model):
+    """A page of groups, newest first, as `NotificationList`."""
+
+    groups: list[NotificationGroup]
+    first: Id = ""
+    last: Id = ""
+
+
+class Marker(Model):
+    """How far somebody has read a timeline."""
+
+    last_read_id: str
+    version: int
+    updated_at: str
+
+
+class Read(Model):
+    """The newest that somebody has read of a timeline."""
+
+    last_read_id: str = Field(min_length=1, max_length=20, pattern=r"^\d+$")
+
+
+class NewMarkers(Model):
+    """How far somebody has read now; `None` leaves a marker as it is."""
+
+    home: Read | None = None
+    notifications: Read | None = None
+
+
+class UnreadCount(Model):
+    """How many are newer than the marker, as far as was asked for."""
+
+    count: int

@@ -1,0 +1,345 @@
+"""What people are told of, singly and in groups, and how far they have read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Path, Request, Response
+
+from services.chassis.app import JSON
+from services.chassis.errors import Invalid, NotFound
+from services.chassis.identity import Caller, signed_in
+from services.chassis.paging import Window, normal
+from services.contracts.notifications import Marker, Notification, NotificationGroup
+from services.gateway import paging
+from services.gateway.bodies import Said, gather, said
+from services.gateway.desk import Desk, answer, numeric, segment, together
+from services.gateway.documents import gives, takes
+from services.gateway.entities import notifications as entities
+from services.gateway.entities.rendered import Row
+from services.gateway.paging import pages
+
+ROUNDS = 3
+"""How many pages are looked through for one that has something the caller may see."""
+
+TIMELINES = ("home", "notifications")
+
+Reading = Annotated[Caller, Depends(signed_in("read:notifications"))]
+Writing = Annotated[Caller, Depends(signed_in("write:notifications"))]
+Id = Annotated[str, Path(examples=["114000000000000000"])]
+Key = Annotated[str, Path(examples=["favourite-114000000000000000-20552"])]
+_V1, _V2 = "/api/v1/notifications", "/api/v2/notifications"
+_NAME = re.compile(r"[a-z._]{1,40}")
+_PAGE = gives([], "A page of Notification, newest first; `Link` leads to the next.")
+_GROUPS = gives(
+    {"accounts": [], "statuses": [], "notification_groups": []},
+    "A page of groups with all that they show; `Link` leads to the next.",
+)
+_COUNT = gives({"count": 3}, "How many are newer than the marker, `limit` at most.")
+_DONE = gives({}, "Done.")
+_POLICY = gives(entities.POLICY, "Nothing is held back.")
+_MARKERS = gives(
+    {"home": {"last_read_id": "114000000000000000", "version": 3, "updated_at": "…"}},
+    "The entity Marker by timeline.",
+)
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """Routes about notifications; those with fixed names come first."""
+    router = APIRouter(tags=["notifications"])
+    for part in (_policies, _singly, _grouped, _markers):
+        router.include_router(part(desk))
+    return router
+
+
+def _singly(desk: Desk) -> APIRouter:
+    router = APIRouter(prefix=_V1)
+
+    @router.get("", responses=_PAGE, openapi_extra=pages())
+    async def page(request: Request, caller: Reading, window: paging.People) -> Response:
+        """What the caller was told of: `types[]`, `exclude_types[]`, `account_id`."""
+        wanted, first = _filter(request), ""
+        for _ in range(ROUNDS):
+            found = await desk.ask(
+                "notifications", "notifications", caller, params=window.params() | wanted
+            )
+            shown = await _show(desk, caller, found["notifications"])
+            first = first or found["first"]
+            if shown or not found["last"]:
+                break
+            window = _beyond(window, found)
+        links = paging.links(desk.at.public_url, request, first, found["last"])
+        return answer(b"[%b]" % b",".join(shown), links)
+
+    @router.get("/unread_count", responses=_COUNT)
+    async def unread(request: Request, caller: Reading, window: paging.Counted) -> JSON:
+        """How many the caller has not read."""
+        asked = {"limit": str(window.limit)} | _filter(request)
+        return JSON(await desk.ask("notifications", "notifications/unread", caller, params=asked))
+
+    @router.post("/clear", responses=_DONE)
+    async def clear(caller: Writing) -> JSON:
+        """Put all away."""
+        return JSON(await desk.ask("notifications", "notifications/clear", caller, method="POST"))
+
+    @router.post("/dismiss", responses=_DONE, openapi_extra=takes(id="string"))
+    async def dismiss_named(request: Request, caller: Writing) -> JSON:
+        """Put one away that is named in the body, as old clients do."""
+        return await _dismiss(desk, caller, (await said(request)).words("id"))
+
+    @router.get("/{id}", responses=gives(description="The Notification."))
+    async def one(id: Id, caller: Reading) -> Response:
+        """One of the caller's notifications."""
+        found = await desk.ask("notifications", f"notifications/{numeric(id)}", caller)
+        shown = await _show(desk, caller, [found])
+        if not shown:
+            raise NotFound("Record not found")
+        return answer(shown[0])
+
+    @router.post("/{id}/dismiss", responses=_DONE)
+    async def dismiss(id: Id, caller: Writing) -> JSON:
+        """Put one away."""
+        return await _dismiss(desk, caller, id)
+
+    return router
+
+
+def _grouped(desk: Desk) -> APIRouter:
+    router = APIRouter(prefix=_V2)
+
+    @router.get("", responses=_GROUPS, openapi_extra=pages())
+    async def page(request: Request, caller: Reading, window: paging.People) -> Response:
+        """What the caller was told of, alike ones of a day together."""
+        wanted, first = _filter(request) | _grouping(request), ""
+        for _ in range(ROUNDS):
+            params = window.params() | wanted
+            found = await desk.ask("notifications", "groups", caller, params=params)
+            shown, count = await _gather(desk, request, caller, found["groups"])
+            first = first or found["first"]
+            if count or not found["last"]:
+                break
+            window = _beyond(window, found)
+        links = paging.links(desk.at.public_url, request, first, found["last"])
+        return answer(shown, links)
+
+    @router.get("/unread_count", responses=_COUNT)
+    async def unread(request: Request, caller: Reading, window: paging.Counted) -> JSON:
+        """In how many groups there is something that the caller has not read."""
+        asked = {"limit": str(window.limit)} | _filter(request) | _grouping(request)
+        return JSON(await desk.ask("notifications", "groups/unread", caller, params=asked))
+
+    @router.get("/{group_key}", responses=_GROUPS)
+    async def one(request: Request, group_key: Key, caller: Reading) -> Response:
+        """One group, whole."""
+        found = await desk.ask("notifications", f"groups/{segment(group_key)}", caller)
+        shown, count = await _gather(desk, request, caller, found["groups"])
+        if not count:
+            raise NotFound("Record not found")
+        return answer(shown)
+
+    @router.get("/{group_key}/accounts", responses=gives([], "A list of Account."))
+    async def accounts(group_key: Key, caller: Reading) -> Response:
+        """Who is in a group, the newest first."""
+        path = f"groups/{segment(group_key)}/accounts"
+        ids: list[str] = await desk.ask("notifications", path, caller)
+        people = await desk.people(ids)
+        return answer(desk.rendered.accounts(people[id] for id in ids if id in people))
+
+    @router.post("/{group_key}/dismiss", responses=_DONE)
+    async def dismiss(group_key: Key, caller: Writing) -> JSON:
+        """Put a whole group away."""
+        path = f"groups/{segment(group_key)}/dismiss"
+        return JSON(await desk.ask("notifications", path, caller, method="POST"))
+
+    return router
+
+
+def _markers(desk: Desk) -> APIRouter:
+    router = APIRouter(prefix="/api/v1/markers")
+
+    @router.get("", responses=_MARKERS)
+    async def get(
+        request: Request, caller: Annotated[Caller, Depends(signed_in("read:statuses"))]
+    ) -> JSON:
+        """How far the caller has read: `timeline[]`, `home` if nothing is said."""
+        asked = gather(request.query_params.multi_items()).texts("timeline") or ["home"]
+        known = await desk.ask("notifications", "markers", caller)
+        return JSON({name: _marker(known[name]) for name in known if name in asked})
+
+    @router.post("", responses=_MARKERS, openapi_extra=takes(**dict.fromkeys(TIMELINES, "object")))
+    async def move(
+        request: Request, caller: Annotated[Caller, Depends(signed_in("write:statuses"))]
+    ) -> JSON:
+        """Say how far the caller has read: `home[last_read_id]`, `notifications[last_read_id]`."""
+        body = await said(request)
+        read = {name: body.within(name).text("last_read_id") for name in TIMELINES}
+        moved = {name: {"last_read_id": normal(id)} for name, id in read.items() if id}
+        known = await desk.ask("notifications", "markers", caller, method="POST", json=moved)
+        return JSON({name: _marker(row) for name, row in known.items()})
+
+    return router
+
+
+def _policies(_: Desk) -> APIRouter:
+    """Nothing is held back for the caller to allow: the policy says so, the requests are none."""
+    router = APIRouter()
+    reading, writing = (
+        [Depends(signed_in("read:notifications"))],
+        [Depends(signed_in("write:notifications"))],
+    )
+
+    @router.get(f"{_V1}/policy", responses=_POLICY, dependencies=reading)
+    @router.get(f"{_V2}/policy", responses=_POLICY, dependencies=reading)
+    async def policy() -> JSON:
+        """What is held back: nothing."""
+        return JSON(entities.POLICY)
+
+    rules = [name for name in entities.POLICY if name != "summary"]
+    body = takes(**dict.fromkeys(rules, "string"))
+
+    @router.put(f"{_V1}/policy", responses=_POLICY, dependencies=writing, openapi_extra=body)
+    @router.patch(f"{_V2}/policy", responses=_POLICY, dependencies=writing, openapi_extra=body)
+    async def change(request: Request) -> JSON:
+        """Only `accept` can be asked for."""
+        asked = await said(request)
+        if any(asked.text(rule) not in (None, "accept") for rule in rules):
+            raise Invalid("Holding notifications back is not offered.")
+        return JSON(entities.POLICY)
+
+    @router.get(f"{_V1}/requests", responses=gives([]), dependencies=reading)
+    async def requests() -> JSON:
+        """Whose notifications are held back: nobody's."""
+        return JSON([])
+
+    @router.get(f"{_V1}/requests/merged", responses=gives({}), dependencies=reading)
+    async def merged() -> JSON:
+        """Whether those that were let in are in the list: there are none that are not."""
+        return JSON({"merged": True})
+
+    @router.post(f"{_V1}/requests/accept", responses=_DONE, dependencies=writing)
+    @router.post(f"{_V1}/requests/dismiss", responses=_DONE, dependencies=writing)
+    async def answer_many(request: Request) -> JSON:
+        """Answer some: there are none."""
+        if (await said(request)).texts("id"):
+            raise NotFound("Record not found")
+        return JSON({})
+
+    @router.get(f"{_V1}/requests/{{id}}", responses=gives({}), dependencies=reading)
+    @router.post(f"{_V1}/requests/{{id}}/accept", responses=_DONE, dependencies=writing)
+    @router.post(f"{_V1}/requests/{{id}}/dismiss", responses=_DONE, dependencies=writing)
+    async def one(id: Id) -> JSON:
+        """One of none."""
+        raise NotFound("Record not found")
+
+    return router
+
+
+# ── parts ───────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _dismiss(desk: Desk, caller: Caller, id: str) -> JSON:
+    path = f"notifications/{numeric(id)}/dismiss"
+    return JSON(await desk.ask("notifications", path, caller, method="POST"))
+
+
+async def _show(desk: Desk, caller: Caller, rows: Sequence[Row]) -> list[bytes]:
+    """Notifications as entities; without those whose post or person the caller cannot see."""
+    people, views = await _about(
+        desk, caller, [row["account"] for row in rows], [row["post"] for row in rows]
+    )
+    shown = []
+    for row in rows:
+        view = views.get(row["post"])
+        if row["account"] not in people or (row["post"] and view is None):
+            continue
+        body = orjson.dumps(entities.notification(Notification.model_validate(row)))[:-1]
+        account = desk.rendered.account(people[row["account"]])
+        status = b"null"
+        if view is not None:
+            status = desk.rendered.status(view, people[view["post"]["author"]])
+        shown.append(b'%b,"account":%b,"status":%b}' % (body, account, status))
+    return shown
+
+
+async def _gather(
+    desk: Desk, request: Request, caller: Caller, rows: Sequence[Row]
+) -> tuple[bytes, int]:
+    """The entity GroupedNotificationsResults, and how many groups are in it.
+
+    All accounts are shown in full, also where a client could do with less of some of them.
+    """
+    sampled = [id for row in rows for id in row["accounts"]]
+    people, views = await _about(desk, caller, sampled, [row["post"] for row in rows])
+    groups = []
+    for row in rows:
+        accounts = [id for id in row["accounts"] if id in people]
+        if accounts and (not row["post"] or row["post"] in views):
+            source = NotificationGroup.model_validate({**row, "accounts": accounts})
+            groups.append(entities.group(source))
+    seen = {id for group in groups for id in group["sample_account_ids"]}
+    posts = {group["status_id"] for group in groups}
+    parts = {
+        "accounts": desk.rendered.accounts(people[id] for id in people if id in seen),
+        "statuses": desk.rendered.statuses([views[id] for id in views if id in posts], people),
+        "notification_groups": orjson.dumps(groups),
+    }
+    if request.query_params.get("expand_accounts") == "partial_avatars":
+        parts["partial_accounts"] = b"[]"
+    body = b",".join(b'"%b":%b' % (name.encode(), part) for name, part in parts.items())
+    return b"{%b}" % body, len(groups)
+
+
+async def _about(
+    desk: Desk, caller: Caller, accounts: Iterable[str], posts: Iterable[str | None]
+) -> tuple[dict[str, Row], dict[str, Row]]:
+    """People and posts by id, asked for together: two calls.
+
+    A post is the caller's own or of somebody who is among the accounts.
+    """
+    wanted = list(dict.fromkeys(id for id in posts if id))
+    people = list(dict.fromkeys([*accounts, *([caller.user_id] if wanted else [])]))
+    found, views = await together(desk.people(people), _views(desk, caller, wanted))
+    return found, {view["post"]["id"]: view for view in views if view["post"]["author"] in found}
+
+
+async def _views(desk: Desk, caller: Caller, ids: Sequence[str]) -> list[Row]:
+    if not ids:
+        return []
+    views: list[Row] = await desk.ask("posts", "notified", caller, params={"ids": ",".join(ids)})
+    return views
+
+
+def _marker(row: Row) -> dict[str, Any]:
+    return entities.marker(Marker.model_validate(row))
+
+
+def _filter(request: Request) -> dict[str, str]:
+    """What of the address chooses among notifications, for the service's address."""
+    query = gather(request.query_params.multi_items())
+    account = query.words("account_id")
+    named = {name: _names(query, name) for name in ("types", "exclude_types")}
+    chosen = {name: names for name, names in named.items() if names}
+    return chosen | ({"account_id": numeric(account)} if account else {})
+
+
+def _grouping(request: Request) -> dict[str, str]:
+    query = gather(request.query_params.multi_items())
+    if query.texts("grouped_types") is None:
+        return {}
+    return {"grouped_types": _names(query, "grouped_types")}
+
+
+def _names(query: Said, name: str) -> str:
+    given = query.texts(name) or []
+    if len(given) > 40 or not all(map(_NAME.fullmatch, given)):
+        raise Invalid(f"{name} must be a list of types.")
+    return ",".join(given)
+
+
+def _beyond(window: Window, found: Mapping[str, Any]) -> Window:
+    if window.upwards:
+        return Window(window.limit, window.max_id, window.since_id, found["first"])
+    return Window(window.limit, found["last"], window.since_id, window.min_id)

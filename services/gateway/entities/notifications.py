@@ -1,0 +1,53 @@
+"""Notification and NotificationGroup without what they show, NotificationPolicy, Marker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.contracts.notifications import Marker, Notification, NotificationGroup
+
+Entity = dict[str, Any]
+
+POLICY: Entity = {
+    "for_not_following": "accept",
+    "for_not_followers": "accept",
+    "for_new_accounts": "accept",
+    "for_private_mentions": "accept",
+    "for_limited_accounts": "accept",
+    "summary": {"pending_requests_count": 0, "pending_notifications_count": 0},
+}
+"""Nothing is held back: whom one does not want to hear of, one mutes or blocks."""
+
+
+def notification(source: Notification) -> Entity:
+    """The entity Notification, all but its `account` and `status`."""
+    return {
+        "id": source.id,
+        "type": source.type,
+        "created_at": source.created_at,
+        "group_key": source.group_key,
+    }
+
+
+def group(source: NotificationGroup) -> Entity:
+    """The entity NotificationGroup; alone of all ids, its newest is a number: Mastodon's way."""
+    return {
+        "group_key": source.group_key,
+        "notifications_count": source.count,
+        "type": source.type,
+        "most_recent_notification_id": int(source.newest),
+        "page_min_id": source.oldest,
+        "page_max_id": source.newest,
+        "latest_page_notification_at": source.latest_at,
+        "sample_account_ids": source.accounts,
+        "status_id": source.post,
+    }
+
+
+def marker(source: Marker) -> Entity:
+    """The entity Marker."""
+    return {
+        "last_read_id": source.last_read_id.lstrip("0") or "0",
+        "version": source.version,
+        "updated_at": source.updated_at,
+    }

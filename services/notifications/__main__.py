@@ -1,0 +1,17 @@
+"""Starts the notifications service: `python -m services.notifications`."""
+
+from __future__ import annotations
+
+from services.chassis.app import Service
+from services.chassis.settings import Settings
+from services.notifications.app import create_app
+
+
+def main() -> None:
+    """Run until a signal says stop."""
+    service = Service(Settings())
+    service.run(create_app(service))
+
+
+if __name__ == "__main__":
+    main()

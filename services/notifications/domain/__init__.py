@@ -1,0 +1,1 @@
+"""The rules of notifications: plain values in, plain values out."""

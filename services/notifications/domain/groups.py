@@ -1,0 +1,87 @@
+"""What clients show as one: the likes of a post, its boosts, new followers, each of one UTC day."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from services.chassis.ids import first_id_at, instant
+from services.notifications.domain.notifications import ACCOUNT, ID, POST, TYPE, Row
+
+GROUPED = frozenset({"favourite", "reblog", "follow"})
+
+SAMPLE = 8
+"""How many accounts a group shows: Mastodon's number."""
+
+_KEY = re.compile(r"(?:(favourite|reblog)-(\d{1,20})|(follow))-(\d{1,5})", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = timedelta(days=1)
+
+
+def group_key(id: str, type: str, post: str, grouped: Collection[str] = GROUPED) -> str:
+    """The key of the group that a notification is in; alone in one, where its type is not."""
+    if type not in GROUPED or type not in grouped:
+        return f"ungrouped-{id}"
+    day = (instant(id) - _EPOCH) // _DAY
+    return f"{type}-{post}-{day}" if type != "follow" else f"follow-{day}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Between which ids, both left out, and of which type and post the members of a group are."""
+
+    above: str
+    below: str
+    type: str = ""
+    post: str = ""
+
+    def holds(self, row: Row) -> bool:
+        """Whether a row between the ids is a member."""
+        return not self.type or (row[TYPE] == self.type and self.post in ("", row[POST]))
+
+
+def bounds(key: str) -> Bounds | None:
+    """Where to look for the members of a group; None for what is no key."""
+    if key.startswith("ungrouped-"):
+        id = key.removeprefix("ungrouped-")
+        if not (id.isascii() and id.isdigit() and len(id) <= 18):
+            return None
+        return Bounds(_plus(id, -1), _plus(id, 1))
+    match = _KEY.fullmatch(key)
+    if match is None:
+        return None
+    day = _EPOCH + int(match[4]) * _DAY
+    type, post = match[1] or match[3], match[2] or ""
+    above, below = first_id_at(day), first_id_at(day + _DAY)
+    return Bounds(_plus(above, -1), _plus(below, 0), type, post)
+
+
+def _plus(id: str, step: int) -> str:
+    return str(max(0, int(id) + step)).rjust(18, "0")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Some notifications of one key, newest first."""
+
+    key: str
+    rows: list[Row]
+
+    @property
+    def newest(self) -> Row:
+        return self.rows[0]
+
+    @property
+    def sample(self) -> list[str]:
+        """Who did it last."""
+        return list(dict.fromkeys(row[ACCOUNT] for row in self.rows))[:SAMPLE]
+
+
+def grouped(rows: Iterable[Row], types: Collection[str] = GROUPED) -> list[Group]:
+    """Rows, newest first, as groups in the order of their newest."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(group_key(row[ID], row[TYPE], row[POST], types), []).append(row)
+    return [Group(key, members) for key, members in groups.items()]

@@ -1,0 +1,35 @@
+"""How far somebody has read their timelines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """The newest id that was read of a timeline; `version` counts the changes."""
+
+    last_read_id: str
+    version: int
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Markers:
+    """Of each timeline."""
+
+    timelines: dict[str, Marker] = field(default_factory=dict)
+
+    def moved(self, read: Mapping[str, str], now: str) -> Markers:
+        """With what was read now; the same id again changes nothing."""
+        timelines = dict(self.timelines)
+        for timeline, id in read.items():
+            known = timelines.get(timeline)
+            if known is None or known.last_read_id != id:
+                timelines[timeline] = Marker(id, known.version + 1 if known else 0, now)
+        return Markers(timelines)
+
+    def last_read(self, timeline: str) -> str:
+        """The newest id that was read, or nothing."""
+        return self.timelines[timeline].last_read_id if timeline in self.timelines else ""

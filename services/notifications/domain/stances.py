@@ -1,0 +1,58 @@
+"""Whom somebody does not want to be told of, and who does not want to be told to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+_LIFTED = 500
+"""How many of those who are hidden no more are remembered, so that late news is known to be old."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """What an edge said at a version: whether its target is hidden, perhaps until a time."""
+
+    version: int
+    hides: bool = True
+    until: str | None = None
+
+    def at(self, now: str) -> bool:
+        return self.hides and (self.until is None or now < self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Stance:
+    """`hidden`: by the owner's edges. `blocked_by`: versions, negative where it is no block."""
+
+    hidden: dict[str, Hidden] = field(default_factory=dict)
+    blocked_by: dict[str, int] = field(default_factory=dict)
+
+    def heard(self, person: str, edge: Hidden) -> Stance:
+        """With the owner's own edge to somebody."""
+        known = self.hidden.get(person)
+        if edge.version <= (known.version if known else 0):
+            return self
+        if known is None and edge.version == 1 and not edge.hides:
+            return self
+        edges = {id: each for id, each in self.hidden.items() if id != person} | {person: edge}
+        lifted = [id for id, each in edges.items() if not each.hides]
+        for id in lifted[:-_LIFTED]:
+            del edges[id]
+        return replace(self, hidden=edges)
+
+    def heard_block(self, person: str, version: int, *, blocks: bool) -> Stance:
+        """With somebody's edge to the owner, as far as it is a block."""
+        known = self.blocked_by.get(person, 0)
+        if version <= abs(known) or (version == 1 and not blocks):
+            return self
+        edges = {id: each for id, each in self.blocked_by.items() if id != person}
+        edges[person] = version if blocks else -version
+        lifted = [id for id, each in edges.items() if each < 0]
+        for id in lifted[:-_LIFTED]:
+            del edges[id]
+        return replace(self, blocked_by=edges)
+
+    def admits(self, person: str, now: str) -> bool:
+        """Whether the owner is told of what somebody does."""
+        hidden = self.hidden.get(person)
+        return not (hidden and hidden.at(now)) and self.blocked_by.get(person, 0) <= 0

@@ -1,0 +1,146 @@
+"""What the notifications service hears. Every handler may run twice, late, or out of order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from services.chassis.app import Service
+from services.chassis.inbox import Event, Poison
+from services.contracts import topics
+from services.contracts.accounts import Edge, Model, Profile
+from services.contracts.notifications import Notification
+from services.contracts.posts import Mark, Post
+from services.contracts.topics import EventType
+from services.notifications.bell import Bell
+from services.notifications.domain.notifications import Cause
+from services.notifications.domain.stances import Hidden, Stance
+from services.notifications.store import Gone, Store
+
+M = TypeVar("M", bound=Model)
+Handler = Callable[[M, Event], Awaitable[None]]
+
+
+def subscribe(service: Service, store: Store, bell: Bell) -> None:
+    """Hear of all that people are told of."""
+    handlers = Handlers(store, bell)
+    _hear(service, topics.EDGE_CHANGED, Edge, handlers.edge_changed)
+    _hear(service, topics.MARK_CHANGED, Mark, handlers.mark_changed)
+    _hear(service, topics.POST_CHANGED, Post, handlers.post_changed)
+    _hear(service, topics.ACCOUNT_CHANGED, Profile, handlers.account_changed)
+    _hear(service, topics.NOTIFICATION_CHANGED, Notification, handlers.notification_changed)
+
+
+def _hear(service: Service, type: EventType, model: type[M], handler: Handler[M]) -> None:
+    async def handle(event: Event) -> None:
+        if event.type == type.name:  # another is not for us, perhaps a newer one
+            await handler(_read(model, event), event)
+
+    service.hear(type.topic, type.producer, handle)
+
+
+def _read(model: type[M], event: Event) -> M:
+    try:
+        return model.model_validate(event.data)
+    except ValidationError as error:
+        raise Poison(f"{event.type} {event.subject}: {error.errors()[0]['msg']}") from error
+
+
+class Handlers:
+    """One method for each type of event."""
+
+    def __init__(self, store: Store, bell: Bell) -> None:
+        self._store = store
+        self._bell = bell
+
+    async def edge_changed(self, edge: Edge, event: Event) -> None:
+        """Somebody follows somebody, asks to, or does so no more; blocks or mutes them."""
+        version = event.entityversion
+        hidden = Hidden(
+            version,
+            edge.blocking or (edge.muting and edge.muting_notifications),
+            None if edge.blocking else edge.muted_until,
+        )
+        await self._store.stances.update(
+            edge.source, lambda stance: (stance or Stance()).heard(edge.target, hidden)
+        )
+        await self._store.stances.update(
+            edge.target,
+            lambda stance: (stance or Stance()).heard_block(
+                edge.source, version, blocks=edge.blocking
+            ),
+        )
+        await self._bell.ring(
+            Cause(
+                key=f"{edge.target}:follow:{edge.source}",
+                owner=edge.target,
+                type="follow" if edge.following else "follow_request",
+                account=edge.source,
+                source="edges",
+                version=version,
+                making=edge.follow_id,
+                on=edge.following or edge.requested,
+            )
+        )
+
+    async def mark_changed(self, mark: Mark, event: Event) -> None:
+        """Somebody likes a post, or no longer does."""
+        if not mark.author:
+            return
+        await self._bell.ring(
+            Cause(
+                key=f"{mark.author}:favourite:{mark.post}:{mark.user}",
+                owner=mark.author,
+                type="favourite",
+                account=mark.user,
+                post=mark.post,
+                source="marks",
+                version=event.entityversion,
+                making=mark.favourite_id,
+                on=mark.favourited,
+            )
+        )
+
+    async def post_changed(self, post: Post, event: Event) -> None:
+        """Somebody is mentioned. What is told of a post that is deleted is told no more.
+
+        A mention is one, whatever later edits make of the post: so Mastodon has it, too.
+        """
+        if post.deleted:
+            await self._gone(f"post:{post.id}")
+            return
+        await self._ring(
+            Cause(
+                key=f"{mention.id}:post:{post.id}",
+                owner=mention.id,
+                type="mention",
+                account=post.author,
+                post=post.id,
+                source="posts",
+                making=post.id,
+            )
+            for mention in post.mentions
+        )
+
+    async def account_changed(self, profile: Profile, event: Event) -> None:
+        """Nobody is told of those who are no more; nor are they, and nothing of theirs is kept."""
+        if not profile.deleted:
+            return
+        await self._gone(f"account:{profile.id}")
+        await self._bell.clear(profile.id)
+        await self._store.stances.delete(profile.id)
+        await self._store.markers.delete(profile.id)
+
+    async def notification_changed(self, notification: Notification, event: Event) -> None:
+        """Somebody put one away: their list follows, also where we died in between."""
+        if notification.dismissed:
+            await self._bell.agree(event.subject)
+
+    async def _gone(self, id: str) -> None:
+        await self._store.gone.update(id, lambda known: known or Gone(), fresh=True)
+
+    async def _ring(self, causes: Iterable[Cause]) -> None:
+        await asyncio.gather(*map(self._bell.ring, causes))

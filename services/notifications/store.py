@@ -1,0 +1,153 @@
+"""What notifications keeps.
+
+notification:OWNER:…     one for each cause; others hear of it on `notifications`
+notifications:OWNER      its row, while it is shown (a segmented list of the newest `MOST`)
+cleared:OWNER            up to which id somebody has cleared their list
+stance:OWNER             whom they do not want to be told of, and who blocks them
+markers:OWNER            how far they have read their timelines
+gone:post:ID, gone:account:ID    what was deleted, so that nobody is told of it any more
+
+    OWNER:favourite:POST:ACTOR   somebody likes a post of theirs
+    OWNER:follow:ACTOR           somebody follows them, or asks to
+    OWNER:reblog:BOOST           somebody boosts a post of theirs
+    OWNER:post:POST              a post that mentions them, or is said in a thread of theirs
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from services.chassis.app import Service
+from services.chassis.documents import Collection
+from services.chassis.ids import instant, timestamp
+from services.chassis.segments import Head, SegmentedLists
+from services.chassis.sidecar import ABSENT, Entry
+from services.contracts import topics
+from services.notifications.domain import notifications as rules
+from services.notifications.domain.groups import group_key
+from services.notifications.domain.markers import Markers
+from services.notifications.domain.notifications import ACCOUNT, ID, KEY, POST, TYPE, Row
+from services.notifications.domain.stances import Stance
+
+MOST = 4_000
+"""How many notifications of one person are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Something that was deleted."""
+
+    gone: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """A list that was cleared."""
+
+    upto: str
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What somebody's pages are made from."""
+
+    head: Head
+    stance: Stance
+    cleared: str
+    markers: Markers
+
+
+class Store:
+    """The service's documents and lists."""
+
+    def __init__(self, service: Service) -> None:
+        self.state = service.sidecar
+        outbox = service.outbox(topics.NOTIFICATION_CHANGED.topic)
+        self.notifications = service.collection(
+            "notification",
+            rules.Notification,
+            outbox=outbox.tells("notification", topics.NOTIFICATION_CHANGED.name, _told),
+        )
+        self.lists = SegmentedLists(self.state, "notifications", most=MOST)
+        self.cleared = service.collection("cleared", Cleared)
+        self.stances = service.collection("stance", Stance)
+        self.markers = service.collection("markers", Markers)
+        self.gone = service.collection("gone", Gone)
+
+    async def desk(self, owner: str) -> Desk:
+        """What somebody's pages are made from. One state call."""
+        heads = self.lists.heads
+        parts: tuple[Collection[Any], ...] = (heads, self.stances, self.cleared, self.markers)
+        rows = await self.state.get_many([part.key(owner) for part in parts])
+        cleared = _in(rows, self.cleared, owner)
+        return Desk(
+            _in(rows, heads, owner) or Head(),
+            _in(rows, self.stances, owner) or Stance(),
+            cleared.upto if cleared else "",
+            _in(rows, self.markers, owner) or Markers(),
+        )
+
+    async def remaining(self, rows: Iterable[Row]) -> list[Row]:
+        """Those rows of which nothing was deleted. One state call."""
+        needs = {row[KEY]: things(row) for row in rows}
+        keys = {self.gone.key(id) for ids in needs.values() for id in ids}
+        gone = await self.state.get_many(sorted(keys))
+        return [row for row in rows if not any(self.gone.key(id) in gone for id in needs[row[KEY]])]
+
+    async def quiet(self, cause: rules.Cause, now: str) -> bool:
+        """Whether somebody is not to be told of something. One state call."""
+        rows = await self.state.get_many(
+            [
+                self.stances.key(cause.owner),
+                *(self.gone.key(id) for id in (f"account:{cause.owner}", *_things(cause))),
+            ]
+        )
+        stance = _in(rows, self.stances, cause.owner) or Stance()
+        rows.pop(self.stances.key(cause.owner), None)
+        return bool(rows) or not stance.admits(cause.account, now)
+
+
+def things(row: Row) -> list[str]:
+    """Without what a notification is nothing: its person, its post, and the boost that it is."""
+    return _named(row[ACCOUNT], row[POST], row[KEY])
+
+
+def _things(cause: rules.Cause) -> list[str]:
+    return _named(cause.account, cause.post, cause.key)
+
+
+def _named(account: str, post: str, key: str) -> list[str]:
+    _, kind, id, *_ = key.split(":")
+    posts = {post, id if kind == "reblog" else ""} - {""}
+    return [f"account:{account}", *(f"post:{id}" for id in sorted(posts))]
+
+
+def entity(row: Row, owner: str) -> dict[str, Any]:
+    """A `contracts.notifications.Notification`, from a row."""
+    return _dated(
+        {
+            "id": row[ID],
+            "owner": owner,
+            "type": row[TYPE],
+            "account": row[ACCOUNT],
+            "post": row[POST] or None,
+            "dismissed": False,
+        }
+    )
+
+
+def _told(_: str, data: dict[str, Any]) -> dict[str, Any] | None:
+    told = rules.told(data)
+    return _dated(told) if told else None
+
+
+def _dated(told: dict[str, Any]) -> dict[str, Any]:
+    key = group_key(told["id"], told["type"], told["post"] or "")
+    return told | {"created_at": timestamp(instant(told["id"])), "group_key": key}
+
+
+def _in(rows: dict[str, Entry], collection: Collection[Any], id: str) -> Any:
+    doc = collection.open(rows.get(collection.key(id), ABSENT))
+    return doc.value if doc else None

@@ -1,0 +1,182 @@
+"""Notifications and markers as clients see them, in front of the real services among fakes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.gateway.entities.notifications import POLICY
+from tests.fakes import Response
+from tests.mastodon import routes
+from tests.services.gateway.world import PASSWORD, Person, Place
+
+V1, V2 = "/api/v1/notifications", "/api/v2/notifications"
+
+
+async def told(person: Person, path: str = V1, **params: str) -> Any:
+    answer = await person.ask("GET", path, params=params)
+    assert answer.status == 200, answer.text
+    routes.check("GET", path, answer.json())
+    return answer.json()
+
+
+async def does(person: Person, method: str, path: str, **content: Any) -> Response:
+    answer = await person.ask(method, path, **content)
+    if answer.status == 200:
+        routes.check(method, path, answer.json())
+    return answer
+
+
+async def a_lively_day(place: Place) -> tuple[Person, Person, str, str]:
+    """Ben likes a post of Ada's, follows her, and mentions her."""
+    ada, ben = await place.person("ada"), await place.person("ben")
+    post = (await ada.post("statuses", {"status": "look"}))["id"]
+    await ben.post(f"statuses/{post}/favourite")
+    await place.world.settle()
+    await ben.post(f"accounts/{ada.id}/follow")
+    await place.world.settle()
+    naming = (await ben.post("statuses", {"status": "@ada hello"}))["id"]
+    await place.world.settle()
+    return ada, ben, post, naming
+
+
+async def test_notifications_are_whole_and_chosen_by_type(place: Place) -> None:
+    ada, ben, post, naming = await a_lively_day(place)
+    found = await told(ada)
+    assert [each["type"] for each in found] == ["mention", "follow", "favourite"]
+    assert {each["account"]["id"] for each in found} == {ben.id}
+    assert [each["status"] and each["status"]["id"] for each in found] == [naming, None, post]
+    one = await told(ada, f"{V1}/{found[0]['id']}")
+    assert one == found[0]
+    assert len(await told(ada, **{"types[]": "mention"})) == 1
+    assert len(await told(ada, **{"exclude_types[]": "mention"})) == 2
+    assert await told(ada, account_id=ada.id) == []
+    assert await told(ben) == []
+    assert await told(ada, f"{V1}/unread_count") == {"count": 3}
+
+
+async def test_pages_of_notifications_have_links_that_keep_the_filter(place: Place) -> None:
+    ada, _, _, _ = await a_lively_day(place)
+    params = {"limit": "1", "exclude_types[]": "follow"}
+    answer = await ada.ask("GET", V1, params=params)
+    assert [each["type"] for each in answer.json()] == ["mention"]
+    link = answer.headers["link"]
+    assert 'rel="next"' in link
+    assert "exclude_types%5B%5D=follow" in link
+    older = await told(ada, max_id=answer.json()[0]["id"], **params)
+    assert [each["type"] for each in older] == ["favourite"]
+
+
+async def test_a_page_asks_each_service_once(place: Place) -> None:
+    ada, _, _, _ = await a_lively_day(place)
+    faults = place.gateway.sidecar.faults
+    before = len(faults.calls)
+    await told(ada)
+    asked = [call.about[0].partition("/")[0] for call in faults.calls[before:]]
+    assert sorted(asked) == ["notifications", "posts", "users"]
+
+
+async def test_a_token_for_notifications_alone_shows_their_posts_too(place: Place) -> None:
+    app = await place.app("read:notifications write:accounts")
+    form = {"username": "eve", "email": "eve@example.org", "password": PASSWORD, "agreement": True}
+    made = await place.ask("POST", "/api/v1/accounts", await place.app_token(app), json=form)
+    ben = await place.person("ben")
+    await place.world.settle()
+    naming = await ben.post("statuses", {"status": "@eve hello"})
+    await place.world.settle()
+    answer = await place.ask("GET", V1, made.json()["access_token"])
+    assert [each["status"]["id"] for each in answer.json()] == [naming["id"]]
+
+
+async def test_one_is_dismissed_and_all_are_cleared(place: Place) -> None:
+    ada, ben, _, _ = await a_lively_day(place)
+    first, second, third = await told(ada)
+    assert (await does(ben, "POST", f"{V1}/{first['id']}/dismiss")).status == 404
+    assert (await does(ada, "POST", f"{V1}/{first['id']}/dismiss")).status == 200
+    assert await told(ada) == [second, third]
+    assert (await does(ada, "POST", f"{V1}/dismiss", form={"id": third["id"]})).status == 200
+    assert await told(ada) == [second]
+    for id in (first["id"], "7", "x"):
+        assert (await ada.ask("GET", f"{V1}/{id}")).status == 404
+        assert (await ada.ask("POST", f"{V1}/{id}/dismiss")).status == 404
+    assert (await does(ada, "POST", f"{V1}/clear")).status == 200
+    assert await told(ada) == []
+
+
+async def test_what_the_caller_may_no_longer_see_is_not_shown(place: Place) -> None:
+    ada, ben = await place.person("ada"), await place.person("ben")
+    post = await ben.post("statuses", {"status": "@ada psst", "visibility": "direct"})
+    await place.world.settle()
+    assert len(await told(ada)) == 1
+    await ben.ask("DELETE", f"/api/v1/statuses/{post['id']}")
+    assert await told(ada) == []
+
+
+async def test_markers_move_and_say_so(place: Place) -> None:
+    ada, _, _, _ = await a_lively_day(place)
+    path = "/api/v1/markers"
+    assert await told(ada, path) == {}
+    newest, older, _ = await told(ada)
+    moved = await does(ada, "POST", path, json={"notifications": {"last_read_id": older["id"]}})
+    assert moved.json()["notifications"]["last_read_id"] == older["id"]
+    assert await told(ada, f"{V1}/unread_count") == {"count": 1}
+    form = {"home[last_read_id]": "42", "notifications[last_read_id]": newest["id"]}
+    moved = await does(ada, "POST", path, form=form)
+    assert moved.json()["home"]["last_read_id"] == "42"
+    assert moved.json()["notifications"]["version"] == 1
+    assert (await told(ada, path)).keys() == {"home"}
+    assert (await told(ada, path, **{"timeline[]": "notifications"})).keys() == {"notifications"}
+    assert await told(ada, f"{V1}/unread_count") == {"count": 0}
+    bad = await does(ada, "POST", path, json={"home": {"last_read_id": "newest"}})
+    assert bad.status == 422
+
+
+async def test_groups_have_all_that_they_show(place: Place) -> None:
+    ada, ben, post, naming = await a_lively_day(place)
+    cid = await place.person("cid")
+    await cid.post(f"statuses/{post}/favourite")
+    await place.world.settle()
+    found = await told(ada, V2)
+    likes, mention, follow = found["notification_groups"]
+    assert (likes["type"], likes["notifications_count"], likes["status_id"]) == (
+        "favourite",
+        2,
+        post,
+    )
+    assert likes["sample_account_ids"] == [cid.id, ben.id]
+    assert (mention["status_id"], follow["status_id"]) == (naming, None)
+    assert {each["id"] for each in found["statuses"]} == {post, naming}
+    assert {each["id"] for each in found["accounts"]} == {ben.id, cid.id}
+    partial = await told(ada, V2, expand_accounts="partial_avatars")
+    assert partial == found | {"partial_accounts": []}
+    key = likes["group_key"]
+    assert (await told(ada, f"{V2}/{key}"))["notification_groups"] == [likes]
+    assert [each["id"] for each in await told(ada, f"{V2}/{key}/accounts")] == [cid.id, ben.id]
+    assert await told(ada, f"{V2}/unread_count") == {"count": 3}
+    singly = await told(ada, V2, **{"grouped_types[]": "follow"})
+    assert len(singly["notification_groups"]) == 4
+    assert (await does(ada, "POST", f"{V2}/{key}/dismiss")).status == 200
+    assert len((await told(ada, V2))["notification_groups"]) == 2
+    assert (await ada.ask("GET", f"{V2}/{key}")).status == 404
+
+
+async def test_nothing_is_held_back(place: Place) -> None:
+    ada = await place.person("ada")
+    for path in (f"{V1}/policy", f"{V2}/policy"):
+        assert await told(ada, path) == POLICY
+    kept = await does(ada, "PATCH", f"{V2}/policy", json={"for_not_following": "accept"})
+    assert kept.json() == POLICY
+    assert (await ada.ask("PATCH", f"{V2}/policy", json={"for_new_accounts": "drop"})).status == 422
+    assert await told(ada, f"{V1}/requests") == []
+    assert await told(ada, f"{V1}/requests/merged") == {"merged": True}
+    assert (await ada.ask("GET", f"{V1}/requests/5")).status == 404
+    assert (await ada.ask("POST", f"{V1}/requests/5/accept")).status == 404
+    assert (await does(ada, "POST", f"{V1}/requests/dismiss")).json() == {}
+
+
+@pytest.mark.parametrize(
+    "path", ["notifications", "notifications/unread_count", "markers", "notifications/policy"]
+)
+async def test_none_of_it_is_for_strangers(place: Place, path: str) -> None:
+    assert (await place.ask("GET", f"/api/v1/{path}")).status == 401

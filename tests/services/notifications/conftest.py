@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.fakes import World
+from tests.services.notifications.world import Town
+
+
+@pytest.fixture
+async def town() -> AsyncIterator[Town]:
+    async with World() as world:
+        yield await Town.built(world)

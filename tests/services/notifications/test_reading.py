@@ -1,0 +1,219 @@
+"""What people read of their notifications, and put away."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.services.notifications.world import Person, Town
+
+
+async def liked(town: Town, count: int) -> tuple[Person, Person, list[str]]:
+    """Somebody, who likes all of their posts, and the notifications of that, newest first."""
+    ann, ben = await town.people(2)
+    for n in range(count):
+        await ben.marks(await ann.makes(f"number {n}"))
+    await town.world.settle()
+    ids: list[str] = []
+    while page := await ann.ids(limit=80, **({"max_id": ids[-1]} if ids else {})):
+        ids += page
+    assert len(ids) == count
+    return ann, ben, ids
+
+
+async def test_pages_in_both_directions_meet(town: Town) -> None:
+    ann, _, ids = await liked(town, 130)
+    assert ids == sorted(ids, reverse=True)
+    assert await ann.ids() == ids[:40]
+    assert await ann.ids(limit=5, since_id=ids[20]) == ids[:5]
+    assert await ann.ids(limit=5, min_id=ids[20]) == ids[15:20]
+    up: list[str] = []
+    first = ids[-1]
+    while (page := await ann.page(limit=7, min_id=first))["first"]:
+        up = [each["id"] for each in page["notifications"]] + up
+        first = page["first"]
+    assert up == ids[:-1]
+
+
+async def test_no_page_is_empty_while_there_is_more_of_what_is_wanted(town: Town) -> None:
+    ann, ben = await town.people(2)
+    await ben.stands(ann, "follow")
+    naming = await ben.makes(f"@{ann.name}")
+    await town.world.settle()
+    for n in range(150):
+        await ben.marks(await ann.makes(f"number {n}"))
+    await town.world.settle()
+    assert sorted(await ann.told(limit=2, exclude_types="favourite,poll")) == [
+        ("follow", ben.id, None),
+        ("mention", ben.id, naming),
+    ]
+    assert await ann.told(limit=1, types="mention,status") == [("mention", ben.id, naming)]
+    assert await ann.told(types="poll") == []
+    assert len(await ann.told(account_id=ben.id, limit=80)) == 80
+    assert await ann.told(account_id="5") == []
+    assert await ann.unread(types="mention") == 1
+
+
+async def test_a_filter_that_leaves_out_most_loses_nothing_between_pages(town: Town) -> None:
+    ann, ben, cid = await town.people(3)
+    for n in range(60):
+        post = await ann.makes(f"number {n}")
+        await ben.marks(post)
+        if n % 7 == 0:
+            await cid.marks(post)
+    await town.world.settle()
+    wanted = await ann.ids(account_id=cid.id, limit=80)
+    assert len(wanted) == 9
+    down: list[str] = []
+    last = ""
+    while (page := await ann.page(account_id=cid.id, limit=2, max_id=last))["last"]:
+        down += [each["id"] for each in page["notifications"]]
+        last = page["last"]
+    assert down == wanted
+
+
+async def test_a_newest_page_costs_two_state_calls_and_an_older_one_three(town: Town) -> None:
+    ann, _, ids = await liked(town, 150)
+    faults = town.notes.sidecar.state.faults
+
+    def calls() -> int:
+        return faults.count("get_many") + faults.count("get")
+
+    before = calls()
+    await ann.ids()
+    newest = calls() - before
+    await ann.ids(max_id=ids[39])
+    assert newest == 2
+    assert calls() - before - newest <= 3
+
+
+async def test_one_is_read_and_put_away_and_does_not_come_back(town: Town) -> None:
+    ann, ben, ids = await liked(town, 3)
+    one = await ann.page(f"notifications/{ids[1]}")
+    assert (one["id"], one["account"], one["type"]) == (ids[1], ben.id, "favourite")
+    assert (await ben.ask(town.notes, "GET", f"/notifications/{ids[1]}")).status == 404
+    assert (await ben.ask(town.notes, "POST", f"/notifications/{ids[1]}/dismiss")).status == 404
+    await ann.puts_away(f"notifications/{ids[1]}/dismiss")
+    assert await ann.ids() == [ids[0], ids[2]]
+    assert (await ann.ask(town.notes, "GET", f"/notifications/{ids[1]}")).status == 404
+    for topic in ("marks", "notifications"):
+        events = town.world.broker.events(topic)
+        await town.world.broker.publish(topic, [{**event} for event in events])
+    await town.world.settle()
+    assert await ann.ids() == [ids[0], ids[2]]
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("about", ["journal:", "notification:", "notifications:"])
+async def test_what_was_put_away_when_it_died_is_away_or_can_be_put_away(
+    town: Town, about: str, after: bool
+) -> None:
+    ann, _, ids = await liked(town, 2)
+    faults = town.notes.sidecar.state.faults
+    faults.crash("save" if about != "journal:" else "*", about=about, after=after)
+    path = f"/notifications/{ids[0]}/dismiss"
+    asking = asyncio.create_task(ann.ask(town.notes, "POST", path))
+    await faults.dead.wait()
+    asking.cancel()
+    await town.restart()
+    await town.world.settle(rounds=3)
+    was_committed = about == "notifications:" or (about == "notification:" and after)
+    assert await ann.ids() == ([ids[1]] if was_committed else ids)
+    for id in await ann.ids():
+        await ann.puts_away(f"notifications/{id}/dismiss")
+    assert await ann.ids() == []
+
+
+async def test_cleared_means_all_there_are_and_none_that_come(town: Town) -> None:
+    ann, ben, _ = await liked(town, 130)
+    await ann.puts_away("notifications/clear")
+    assert await ann.ids() == []
+    assert await ann.unread() == 0
+    events = town.world.broker.events("marks")
+    await town.world.broker.publish("marks", [{**event} for event in events])
+    await ben.stands(ann, "follow")
+    await town.world.settle()
+    assert await ann.told() == [("follow", ben.id, None)]
+
+
+# ── markers ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_markers_count_what_is_unread(town: Town) -> None:
+    ann, _, ids = await liked(town, 5)
+    assert await ann.page("markers") == {}
+    assert await ann.unread() == 5
+    assert await ann.unread(limit=2) == 2
+    read = {"notifications": {"last_read_id": ids[2]}}
+    moved = await ann.does(town.notes, "POST", "/markers", json=read)
+    assert moved["notifications"]["last_read_id"] == ids[2]
+    assert moved["notifications"]["version"] == 0
+    assert await ann.unread() == 2
+    again = await ann.does(town.notes, "POST", "/markers", json=read)
+    assert again == moved
+    both = {"notifications": {"last_read_id": ids[0]}, "home": {"last_read_id": "7"}}
+    await ann.does(town.notes, "POST", "/markers", json=both)
+    markers = await ann.page("markers")
+    assert markers["notifications"]["version"] == 1
+    assert markers["home"]["last_read_id"] == "7".rjust(18, "0")
+    assert await ann.unread() == 0
+
+
+# ── groups ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_likes_of_a_post_and_follows_are_groups(town: Town) -> None:
+    ann, *others = await town.people(12)
+    post, other = await ann.makes(), await ann.makes()
+    for person in others:
+        await person.marks(post)
+        await person.stands(ann, "follow")
+    await others[0].marks(other)
+    await others[0].makes(f"@{ann.name}")
+    await town.world.settle()
+    groups = (await ann.page("groups"))["groups"]
+    by_type = {(group["type"], group["post"]): group for group in groups}
+    assert len(groups) == len(by_type) == 4
+    likes = by_type["favourite", post]
+    assert likes["count"] == 11
+    assert len(likes["accounts"]) == 8
+    assert by_type["follow", None]["count"] == 11
+    assert by_type["favourite", other]["count"] == 1
+    assert await ann.unread("groups") == 4
+    assert await ann.unread("groups", grouped_types="") == 24
+    singly = (await ann.page("groups", grouped_types="follow", limit=80))["groups"]
+    assert len(singly) == 14
+
+    key = likes["group_key"]
+    (whole,) = (await ann.page(f"groups/{key}"))["groups"]
+    assert whole == likes
+    everybody = await ann.page(f"groups/{key}/accounts")
+    assert sorted(everybody) == sorted(person.id for person in others)
+    await ann.puts_away(f"groups/{key}/dismiss")
+    left = (await ann.page("groups"))["groups"]
+    assert key not in {group["group_key"] for group in left}
+    assert len(left) == 3
+    assert (await ann.ask(town.notes, "GET", f"/groups/{key}")).status == 404
+    for nonsense in ("favourite", "ungrouped-x", "follow-1-2-3", "favourite-1-99999"):
+        assert (await ann.ask(town.notes, "GET", f"/groups/{nonsense}")).status == 404
+
+
+async def test_pages_of_groups_hold_every_notification_once(town: Town) -> None:
+    ann, *others = await town.people(5)
+    for n in range(12):
+        post = await ann.makes(f"number {n}")
+        for person in others:
+            await person.marks(post)
+    await town.world.settle()
+    seen, last = 0, ""
+    while (page := await ann.page("groups", limit=5, max_id=last))["last"]:
+        assert 0 < len(page["groups"]) <= 5
+        seen += sum(group["count"] for group in page["groups"])
+        last = page["last"]
+    assert seen == 48
+    seen, first = 0, "1"
+    while (page := await ann.page("groups", limit=5, min_id=first))["first"]:
+        seen += sum(group["count"] for group in page["groups"])
+        first = page["first"]
+    assert seen == 48
