@@ -28,6 +28,7 @@ def window(
 
 
 Wanted = Annotated[Window, Depends(window)]
+Known = Annotated[str, Query(max_length=40, description="The tag of the page one has.")]
 Reading = Annotated[Caller | None, Depends(anyone("read:statuses"))]
 
 
@@ -40,20 +41,28 @@ def create_router(timelines: Timelines) -> APIRouter:
 
     @router.get("/home", responses=page)
     async def home(
-        window: Wanted, caller: Annotated[Caller, Depends(signed_in("read:statuses"))]
+        window: Wanted,
+        caller: Annotated[Caller, Depends(signed_in("read:statuses"))],
+        known: Known = "",
     ) -> JSON:
         """The caller's own posts and those of all they follow."""
-        return JSON(await timelines.home(caller.user_id, window))
+        return JSON((await timelines.home(caller.user_id, window)).page(known))
 
     @router.get("/public", responses=page)
-    async def public(window: Wanted, caller: Reading, only_media: Flag = False) -> JSON:
+    async def public(
+        window: Wanted, caller: Reading, only_media: Flag = False, known: Known = ""
+    ) -> JSON:
         """Everybody's public posts."""
-        return JSON(await timelines.public(_id(caller), window, Filter(only_media)))
+        found = await timelines.public(_id(caller), window, Filter(only_media))
+        return JSON(found.page(known))
 
     @router.get("/tags/{tag}", responses=page)
-    async def tagged(tag: Tag, window: Wanted, caller: Reading, only_media: Flag = False) -> JSON:
+    async def tagged(
+        tag: Tag, window: Wanted, caller: Reading, only_media: Flag = False, known: Known = ""
+    ) -> JSON:
         """Public posts with a hashtag, given without its #."""
-        return JSON(await timelines.tag(tag, _id(caller), window, Filter(only_media)))
+        found = await timelines.tag(tag, _id(caller), window, Filter(only_media))
+        return JSON(found.page(known))
 
     @router.get("/accounts/{id}", responses=page)
     async def account(
@@ -63,10 +72,11 @@ def create_router(timelines: Timelines) -> APIRouter:
         only_media: Flag = False,
         exclude_replies: Flag = False,
         tagged: Annotated[str, Query(max_length=100)] = "",
+        known: Known = "",
     ) -> JSON:
         """Somebody's posts, as far as the caller may see them."""
         wanted = Filter(only_media, exclude_replies, tagged)
-        return JSON(await timelines.account(id, _id(caller), window, wanted))
+        return JSON((await timelines.account(id, _id(caller), window, wanted)).page(known))
 
     return router
 

@@ -16,13 +16,16 @@ Row = list[Any]
 HOME, PUBLIC, TAG = 800, 800, 4_000
 """How many of the newest rows a home, the public and a hashtag timeline keep."""
 
-BACKFILL = 40
-"""How many of somebody's newest posts come into the home of who follows them: two pages."""
-
 SHARDS = 8
 _TOMBSTONES = 500
 
 MEDIA, REPLY, LISTED, PRIVATE, DIRECT = 1, 2, 4, 8, 16
+FAVOURITED, BOOKMARKED = 1, 2
+
+MARKS = 300
+"""How many marks a reader's document of recent ones holds before the oldest `_OLDER` leave it."""
+
+_OLDER = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +79,38 @@ class Person:
 class Marked:
     """What one person did with one post."""
 
-    favourited: bool = False
-    bookmarked: bool = False
+    flags: int = 0
     version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RecentMarks:
+    """What one person did with the newest posts: `{post: (flags, version)}`.
+
+    What they did with posts up to `floor` is kept elsewhere, post by post.
+    """
+
+    posts: dict[str, tuple[int, int]] = field(default_factory=dict)
+    floor: str = ""
+
+    def heard(self, post: str, flags: int, version: int) -> RecentMarks:
+        if post <= self.floor or version <= self.posts.get(post, (0, 0))[1]:
+            return self
+        return replace(self, posts={**self.posts, post: (flags, version)})
+
+    def oldest(self) -> dict[str, tuple[int, int]]:
+        """Those that are to leave; none while there is room."""
+        if len(self.posts) <= MARKS:
+            return {}
+        return {post: self.posts[post] for post in sorted(self.posts)[:_OLDER]}
+
+    def without(self, older: Mapping[str, tuple[int, int]]) -> RecentMarks:
+        """Less those that left, unless one of them was changed meanwhile."""
+        if any(self.posts.get(post) != mark for post, mark in older.items()):
+            return self
+        kept = {post: mark for post, mark in self.posts.items() if post not in older}
+        floor = max(older)
+        return self if min(kept, default="~") < floor else RecentMarks(kept, floor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +191,7 @@ class Reader:
 
     id: str = ""
     stance: Stance = field(default_factory=Stance)
+    marks: RecentMarks = field(default_factory=RecentMarks)
 
     def may_see(self, post: Mapping[str, Any]) -> bool:
         """Whether a post is visible to them."""

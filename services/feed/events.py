@@ -16,7 +16,17 @@ from services.contracts.accounts import Edge, FollowCount, Profile
 from services.contracts.comments import ReplyCount
 from services.contracts.posts import AuthoredCount, Mark, Post, PostCount
 from services.contracts.topics import EventType
-from services.feed.domain import Card, Marked, Person, Shard, Stance, lists_of, row_of, shard_of
+from services.feed.domain import (
+    BOOKMARKED,
+    FAVOURITED,
+    Card,
+    Person,
+    Shard,
+    Stance,
+    lists_of,
+    row_of,
+    shard_of,
+)
 from services.feed.fanout import FanOut
 from services.feed.store import FANOUT, Chunk, Store
 
@@ -84,10 +94,10 @@ class Handlers:
             await self._move(known.post, post)
         else:
             await self._spread(post)
-        card = await self._store.cards.update(
-            post["id"], lambda card: (card or Card()).heard(post, event.entityversion)
+        card = await self._store.change_card(
+            post["id"], lambda card: card.heard(post, event.entityversion)
         )
-        if card is not None and card.version > event.entityversion:  # overtaken meanwhile
+        if card.version > event.entityversion:  # overtaken meanwhile
             await self._move(post, card.post)
 
     async def _spread(self, post: dict[str, Any]) -> None:
@@ -109,57 +119,50 @@ class Handlers:
     async def favourites_counted(self, event: Event) -> None:
         count: PostCount = _read(PostCount, event)
 
-        def heard(card: Card | None) -> Card:
-            card = card or Card()
+        def heard(card: Card) -> Card:
             return replace(card, favourites=card.favourites.heard(count.total, event.entityversion))
 
-        await self._store.cards.update(count.post, heard)
+        await self._store.change_card(count.post, heard)
 
     async def replies_counted(self, event: Event) -> None:
         count: ReplyCount = _read(ReplyCount, event)
 
-        def heard(card: Card | None) -> Card:
-            card = card or Card()
+        def heard(card: Card) -> Card:
             return replace(card, replies=card.replies.heard(count.total, event.entityversion))
 
-        await self._store.cards.update(count.post, heard)
+        await self._store.change_card(count.post, heard)
 
     async def mark_changed(self, event: Event) -> None:
         mark: Mark = _read(Mark, event)
-        marked = Marked(mark.favourited, mark.bookmarked, event.entityversion)
-        await self._store.marks.update(
-            f"{mark.user}:{mark.post}",
-            lambda known: marked if known is None or known.version < marked.version else known,
-        )
+        flags = (FAVOURITED if mark.favourited else 0) | (BOOKMARKED if mark.bookmarked else 0)
+        await self._store.mark(mark.user, mark.post, flags, event.entityversion)
 
     async def posts_counted(self, event: Event) -> None:
         count: AuthoredCount = _read(AuthoredCount, event)
 
-        def heard(person: Person | None) -> Person:
-            person = person or Person()
+        def heard(person: Person) -> Person:
             statuses = person.statuses.heard(count.total, event.entityversion)
             if statuses == person.statuses:
                 return person
             return replace(person, statuses=statuses, last_post=count.last_post)
 
-        await self._store.people.update(count.account, heard)
+        await self._store.change_person(count.account, heard)
 
     async def account_changed(self, event: Event) -> None:
         profile = _read(Profile, event).model_dump(mode="json")
-        await self._store.people.update(
-            profile["id"], lambda person: (person or Person()).heard(profile, event.entityversion)
+        await self._store.change_person(
+            profile["id"], lambda person: person.heard(profile, event.entityversion)
         )
 
     async def follows_counted(self, event: Event) -> None:
         count: FollowCount = _read(FollowCount, event)
         side = "followers" if event.type == topics.FOLLOWERS_COUNTED.name else "following"
 
-        def heard(person: Person | None) -> Person:
-            person = person or Person()
+        def heard(person: Person) -> Person:
             counter = getattr(person, side).heard(count.total, event.entityversion)
             return replace(person, **{side: counter})
 
-        await self._store.people.update(count.account, heard)
+        await self._store.change_person(count.account, heard)
 
     async def edge_changed(self, event: Event) -> None:
         """Somebody follows, unfollows, blocks or mutes somebody.

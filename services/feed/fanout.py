@@ -16,7 +16,6 @@ from typing import Any
 from services.chassis.paging import Window, newest
 from services.chassis.sidecar import Conflict
 from services.feed.domain import (
-    BACKFILL,
     DIRECT,
     HOME,
     LargeAuthors,
@@ -71,8 +70,11 @@ class FanOut:
             await self._store.homes.insert_everywhere(shard.followers, [chunk.row])
 
     async def backfill(self, reader: str, author: str) -> None:
-        """Put somebody's newest posts into the home of a new follower."""
-        rows = await self._store.authors.page(author, Window(BACKFILL))
+        """Put somebody's newest posts into the home of a new follower, as many as it can hold.
+
+        So a home to which people came one by one is the same as one that is rebuilt.
+        """
+        rows = await self._store.authors.page(author, Window(HOME))
         shown = [row for row in rows if not row[2] & DIRECT]
         if shown:
             await self._store.homes.insert(reader, shown)
@@ -80,7 +82,8 @@ class FanOut:
     async def rebuild(self, reader: str) -> None:
         """Make a home anew from the timelines of all whom its owner follows.
 
-        State calls: four, and one more for every segment that reaches into the newest `HOME` rows.
+        State calls: four, and one more for everybody whose posts among the newest `HOME` reach
+        beyond the head of their timeline.
         """
         for _ in range(8):
             stance = await self._store.stances.get(reader) or Stance()

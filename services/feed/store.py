@@ -2,7 +2,8 @@
 
 card:POST              a post as last heard of, with its counts
 person:ACCOUNT         a profile as last heard of, with its counts
-mark:USER:POST         whether somebody likes or keeps a post
+marks:USER             whether somebody likes or keeps posts, the newest ones
+mark:USER:POST         the same for older ones
 stance:USER            whom somebody follows, hides, is blocked by
 followers:USER:SHARD   the other way round, in `SHARDS` parts
 large:all              authors that are merged in at read time
@@ -12,6 +13,7 @@ chunk:POST:SHARD       a part of a fan-out that any replica may do
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.chassis.app import Service
@@ -25,10 +27,12 @@ from services.feed.domain import (
     LargeAuthors,
     Marked,
     Person,
+    RecentMarks,
     Row,
     Shard,
     Stance,
 )
+from services.feed.memory import Memory
 
 FANOUT = "feed-fanout"
 _DAY = 24 * 3600
@@ -47,15 +51,17 @@ class Store:
 
     def __init__(self, service: Service) -> None:
         self.state = service.sidecar
+        self.memory = Memory(self.state)
         fanout = service.outbox(FANOUT).tells("chunk", "fanout.due")
         self.cards = service.collection("card", Card)
         self.people = service.collection("person", Person)
-        self.marks = service.collection("mark", Marked)
+        self.recent_marks = service.collection("marks", RecentMarks)
+        self.older_marks = service.collection("mark", Marked)
         self.stances = service.collection("stance", Stance)
         self.shards = service.collection("followers", Shard)
         self.large = service.collection("large", LargeAuthors)
         self.chunks = service.collection("chunk", Chunk, outbox=fanout, ttl=_DAY)
-        self.homes = SegmentedLists(self.state, "home", most=HOME)
+        self.homes = SegmentedLists(self.state, "home", most=HOME, segment=40)
         self.authors = SegmentedLists(self.state, "author")
         self.tags = SegmentedLists(self.state, "tag", most=TAG)
         self.public = SegmentedLists(self.state, "public", most=PUBLIC)
@@ -69,3 +75,35 @@ class Store:
         ids = [f"{author}:{shard}" for shard in range(SHARDS)]
         shards = await self.shards.get_many(ids)
         return [shards.get(id, Shard()).followers for id in ids]
+
+    async def change_card(self, id: str, heard: Callable[[Card], Card]) -> Card:
+        """Change what is known of a post."""
+        card = await self.cards.update(id, lambda card: heard(card or Card()))
+        self.memory.forget(self.cards.key(id))
+        return card or Card()
+
+    async def change_person(self, id: str, heard: Callable[[Person], Person]) -> None:
+        """Change what is known of a person."""
+        await self.people.update(id, lambda person: heard(person or Person()))
+        self.memory.forget(self.people.key(id))
+
+    async def mark(self, user: str, post: str, flags: int, version: int) -> None:
+        """Remember what somebody did with a post. Two state calls for a recent post, else four."""
+        recent = await self.recent_marks.update(
+            user, lambda known: (known or RecentMarks()).heard(post, flags, version)
+        )
+        if recent is None or post <= recent.floor:
+            await self._mark_older(user, post, flags, version)
+        elif older := recent.oldest():
+            for id, mark in older.items():
+                await self._mark_older(user, id, *mark)
+            await self.recent_marks.update(
+                user, lambda known: known.without(older) if known else None
+            )
+
+    async def _mark_older(self, user: str, post: str, flags: int, version: int) -> None:
+        marked = Marked(flags, version)
+        await self.older_marks.update(
+            f"{user}:{post}",
+            lambda known: known if known and known.version >= version else marked,
+        )

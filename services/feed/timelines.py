@@ -1,23 +1,40 @@
 """Reading timelines.
 
-State calls: two for a newest page (the list with the reader's stance; the posts with their authors
-and the reader's marks), three for any other, or where large authors are merged in; the same however
-many one follows. A page on which much is filtered away may take `_TRIES` more.
+State calls: two for a newest page (the list with the reader's stance and marks; the posts with
+their authors), of which the second is spared where the posts were just shown to somebody; one more
+for any other page, or where large authors are merged in; the same however many one follows. A page
+on which much is filtered away may take `_TRIES` more.
+
+Every page has a tag that names its content. Who asks with the tag of the page they have is told
+that it is still the same, and spared the page.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Any
+
+import orjson
 
 from services.chassis.ids import instant
 from services.chassis.paging import Row, Window
 from services.chassis.segments import Head, SegmentedLists
 from services.chassis.sidecar import ABSENT
-from services.feed.domain import DIRECT, MEDIA, PRIVATE, REPLY, Reader, Stance
+from services.feed.domain import (
+    BOOKMARKED,
+    DIRECT,
+    FAVOURITED,
+    MEDIA,
+    PRIVATE,
+    REPLY,
+    Reader,
+    RecentMarks,
+    Stance,
+)
 from services.feed.store import Store
 
 _TRIES = 3
@@ -50,7 +67,7 @@ class Timelines:
         self._large: frozenset[str] = frozenset()
         self._large_until = 0.0
 
-    async def home(self, user: str, window: Window) -> dict[str, Any]:
+    async def home(self, user: str, window: Window) -> Found:
         """Somebody's own posts and those of all they follow."""
         homes = self._store.homes
         head, reader = await self._begin(homes, user, user)
@@ -58,23 +75,21 @@ class Timelines:
         others = list((await self._store.authors.heads.get_many(large)).values()) if large else []
         return await self._page(homes, [head], window, reader, reader.wants_at_home, others=others)
 
-    async def public(self, user: str, window: Window, wanted: Filter) -> dict[str, Any]:
+    async def public(self, user: str, window: Window, wanted: Filter) -> Found:
         """Everybody's public posts."""
         head, reader = await self._begin(self._store.public, "all", user)
         return await self._shared(self._store.public, head, window, reader, wanted)
 
-    async def tag(self, tag: str, user: str, window: Window, wanted: Filter) -> dict[str, Any]:
+    async def tag(self, tag: str, user: str, window: Window, wanted: Filter) -> Found:
         """Public posts with a hashtag."""
         head, reader = await self._begin(self._store.tags, tag.lower(), user)
         return await self._shared(self._store.tags, head, window, reader, wanted)
 
-    async def account(
-        self, author: str, user: str, window: Window, wanted: Filter
-    ) -> dict[str, Any]:
+    async def account(self, author: str, user: str, window: Window, wanted: Filter) -> Found:
         """Somebody's posts, as far as the reader may see them."""
         head, reader = await self._begin(self._store.authors, author, user)
         if not reader.stance.blocked_by.get(author, 0) <= 0:
-            return _EMPTY
+            return Found(window)
         own = author == user
         follows = author in reader.stance.follows
 
@@ -82,14 +97,14 @@ class Timelines:
             hidden = row[2] & PRIVATE and not (own or follows or user)
             return wanted.keeps(row) and not hidden and not (row[2] & DIRECT and not user)
 
-        visible = Reader(reader.id, Stance(follows=reader.stance.follows))
+        visible = replace(reader, stance=Stance(follows=reader.stance.follows))
         return await self._page(
             self._store.authors, [head], window, visible, keeps, tagged=wanted.tagged
         )
 
     async def _shared(
         self, lists: SegmentedLists, head: Head, window: Window, reader: Reader, wanted: Filter
-    ) -> dict[str, Any]:
+    ) -> Found:
         def keeps(row: Row) -> bool:
             return wanted.keeps(row) and reader.stance.sees(row[1])
 
@@ -100,7 +115,7 @@ class Timelines:
         store = self._store
         keys = [lists.heads.key(id)]
         if user:
-            keys.append(store.stances.key(user))
+            keys += [store.stances.key(user), store.recent_marks.key(user)]
         refresh = lists is store.homes and time.monotonic() > self._large_until
         if refresh:
             keys.append(store.large.key("all"))
@@ -111,10 +126,11 @@ class Timelines:
             self._large_until = time.monotonic() + _LARGE_FOR
         head = lists.heads.open(rows.get(keys[0], ABSENT))
         stance = store.stances.open(rows.get(store.stances.key(user), ABSENT))
-        return (
-            head.value if head else Head(),
-            Reader(user, stance.value if stance else Stance()),
+        marks = store.recent_marks.open(rows.get(store.recent_marks.key(user), ABSENT))
+        reader = Reader(
+            user, stance.value if stance else Stance(), marks.value if marks else RecentMarks()
         )
+        return head.value if head else Head(), reader
 
     async def _page(
         self,
@@ -126,26 +142,21 @@ class Timelines:
         *,
         others: Sequence[Head] = (),
         tagged: str = "",
-    ) -> dict[str, Any]:
+    ) -> Found:
         """Read on until the page is full, nothing is left, or it has been tried often enough."""
-        views: list[dict[str, Any]] = []
-        accounts: dict[str, Any] = {}
-        reached: list[str] = []
+        found = Found(window)
         rest = window
         for _ in range(_TRIES):
             rows = await self._rows(lists, heads, others, rest)
             if not rows:
                 break
-            kept = [row for row in rows if keeps(row)]
-            new, people = await self._show(kept, reader, tagged)
-            views += new
-            accounts |= people
-            reached += [rows[0][0], rows[-1][0]]
-            missing = window.limit - len(views)
+            await self._show([row for row in rows if keeps(row)], reader, tagged, found)
+            found.reached += [rows[0][0], rows[-1][0]]
+            missing = window.limit - len(found.shown)
             if missing <= 0 or len(rows) < rest.limit:
                 break
             rest = _beyond(rest, rows)
-        return _bounded(views, accounts, reached, window)
+        return found
 
     async def _rows(
         self,
@@ -159,44 +170,96 @@ class Timelines:
             rows += await self._store.authors.read(head, window)
         return window.cut(rows)
 
-    async def _show(
-        self, rows: Sequence[Row], reader: Reader, tagged: str
-    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        """The posts of some rows that may be seen, and who made them, in one state call."""
+    async def _show(self, rows: Sequence[Row], reader: Reader, tagged: str, found: Found) -> None:
+        """Find posts of rows that may be seen, and their authors. At most one state call."""
         if not rows:
-            return [], {}
+            return
         store = self._store
-        cards = [store.cards.key(row[0]) for row in rows]
+        cards = {row[0]: store.cards.key(row[0]) for row in rows}
         people = {row[1]: store.people.key(row[1]) for row in rows}
-        marks = [store.marks.key(f"{reader.id}:{row[0]}") for row in rows] if reader.id else []
-        found = await store.state.get_many([*cards, *people.values(), *marks])
-        views: list[dict[str, Any]] = []
-        for i, key in enumerate(cards):
-            if key not in found:
+        older = {
+            id: store.older_marks.key(f"{reader.id}:{id}")
+            for id in cards
+            if id <= reader.marks.floor
+        }
+        docs = await store.memory.read([*cards.values(), *people.values()], older.values())
+        for id, key in cards.items():
+            if key not in docs:
                 continue
-            card: dict[str, Any] = found[key].value["data"]
-            mark = found.get(marks[i], ABSENT).value if marks else None
-            if _shows(card["post"], reader, tagged) and people[card["post"]["author"]] in found:
-                views.append(_view(card, mark["data"] if mark else None))
-        authors = {view["post"]["author"] for view in views}
-        return views, {id: _account(found[people[id]].value["data"]) for id in authors}
+            post = docs[key]["data"]["post"]
+            if not _shows(post, reader, tagged) or people[post["author"]] not in docs:
+                continue
+            mark = docs.get(older.get(id, ""))
+            flags = mark["data"]["flags"] if mark else reader.marks.posts.get(id, (0, 0))[0]
+            found.shown[id] = Shown(docs[key], flags)
+            found.people[post["author"]] = docs[people[post["author"]]]
 
 
-_EMPTY: dict[str, Any] = {"views": [], "accounts": {}, "first": "", "last": ""}
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A card as it was read, with what the reader did with the post."""
+
+    card: dict[str, Any]
+    flags: int
+
+    def view(self) -> dict[str, Any]:
+        """A `contracts.posts.PostView`."""
+        card = self.card["data"]
+        return {
+            "post": card["post"],
+            "version": card["version"],
+            "counts": {
+                "favourites": card["favourites"]["total"],
+                "reblogs": 0,
+                "replies": card["replies"]["total"],
+            },
+            "favourited": bool(self.flags & FAVOURITED),
+            "bookmarked": bool(self.flags & BOOKMARKED),
+        }
 
 
-def _bounded(
-    views: list[dict[str, Any]], accounts: dict[str, Any], reached: list[str], window: Window
-) -> dict[str, Any]:
-    """A `contracts.posts.Page`. What does not fit is left to the next page, which begins there."""
-    views.sort(key=lambda view: view["post"]["id"], reverse=True)
-    shown = views[-window.limit :] if window.upwards else views[: window.limit]
-    first, last = max(reached, default=""), min(reached, default="")
-    if len(shown) < len(views) and window.upwards:
-        first = shown[0]["post"]["id"]
-    elif len(shown) < len(views):
-        last = shown[-1]["post"]["id"]
-    return {"views": shown, "accounts": accounts, "first": first, "last": last}
+class Found:
+    """What was found for a page: posts by id, their authors, and the ids that were reached."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self.shown: dict[str, Shown] = {}
+        self.people: dict[str, dict[str, Any]] = {}
+        self.reached: list[str] = []
+
+    def page(self, known: str = "") -> dict[str, Any]:
+        """A `contracts.posts.Page`; without its content if that is known already.
+
+        What does not fit is left to the next page, which begins there.
+        """
+        window, ids = self._window, sorted(self.shown, reverse=True)
+        kept = ids[-window.limit :] if window.upwards else ids[: window.limit]
+        first, last = max(self.reached, default=""), min(self.reached, default="")
+        if len(kept) < len(ids) and window.upwards:
+            first = kept[0]
+        elif len(kept) < len(ids):
+            last = kept[-1]
+        shown = [self.shown[id] for id in kept]
+        authors = dict.fromkeys(item.card["data"]["post"]["author"] for item in shown)
+        tag = _tag(
+            first,
+            last,
+            *((id, item.card["version"], item.flags) for id, item in zip(kept, shown, strict=True)),
+            *((id, self.people[id]["version"]) for id in authors),
+        )
+        same = tag == known
+        return {
+            "views": [] if same else [item.view() for item in shown],
+            "accounts": {} if same else {id: _account(self.people[id]["data"]) for id in authors},
+            "first": first,
+            "last": last,
+            "tag": tag,
+            "same": same,
+        }
+
+
+def _tag(*parts: Any) -> str:
+    return blake2b(orjson.dumps(parts), digest_size=12).hexdigest()
 
 
 def _beyond(window: Window, rows: Sequence[Row]) -> Window:
@@ -210,21 +273,6 @@ def _shows(post: dict[str, Any], reader: Reader, tagged: str) -> bool:
     if not post or post["deleted"] or not reader.may_see(post):
         return False
     return not tagged or tagged.lower() in post["tags"]
-
-
-def _view(card: dict[str, Any], mark: dict[str, Any] | None) -> dict[str, Any]:
-    """A `contracts.posts.PostView`, from documents as they were read: this is the hot path."""
-    return {
-        "post": card["post"],
-        "version": card["version"],
-        "counts": {
-            "favourites": card["favourites"]["total"],
-            "reblogs": 0,
-            "replies": card["replies"]["total"] if "replies" in card else 0,
-        },
-        "favourited": bool(mark and mark["favourited"]),
-        "bookmarked": bool(mark and mark["bookmarked"]),
-    }
 
 
 @lru_cache(maxsize=4096)

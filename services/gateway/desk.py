@@ -22,9 +22,11 @@ from services.gateway.content import Writer
 from services.gateway.entities.addresses import Addresses
 from services.gateway.entities.rendered import Rendered, Row
 from services.gateway.settings import GatewaySettings
+from services.gateway.shelf import Shelf
 
 _AT_ONCE = 80  # ids in one address: the sidecar reads 4 KiB of request line and headers
 _APPS = 1000
+_TAG = 24  # characters in the tag of a page
 
 
 class Invoker(Protocol):
@@ -54,6 +56,7 @@ class Desk:
         self.at = Addresses(settings.public_url)
         self.writer = Writer(settings.public_url)
         self.rendered = Rendered(self.at, self.writer, settings.microgram_rendered_mib << 20)
+        self._pages = Shelf(settings.microgram_pages_mib << 20)
         self._apps: dict[str, str] = {}
 
     async def ask(
@@ -139,13 +142,26 @@ class Desk:
         window: Window,
         **asked: str,
     ) -> Response:
-        """A page of the feed. This is the hot path: one call, and bytes that are known already."""
-        token = caller.token if caller else ""
+        """A page of the feed. This is the hot path: one call, and bytes that are known already.
+
+        A page that was asked for before is kept with its tag, and the feed is asked whether it is
+        still the same.
+        """
+        params = window.params() | asked
+        key = (caller.user_id if caller else "", path, *params.items())
+        kept = self._pages.get(key) or b""
         reply = await self.services.invoke(
-            "feed", path, token=token, params=window.params() | asked
+            "feed",
+            path,
+            token=caller.token if caller else "",
+            params={**params, "known": kept[:_TAG].decode()} if kept else params,
         )
         page = orjson.loads(reply.body)
-        body = self.rendered.statuses(page["views"], page["accounts"])
+        if page["same"]:
+            body = kept[_TAG:]
+        else:
+            body = self.rendered.statuses(page["views"], page["accounts"])
+            self._pages.put(key, page["tag"].encode() + body)
         return answer(body, paging.links(self.at.public_url, request, page["first"], page["last"]))
 
     # ── apps ────────────────────────────────────────────────────────────────────────────────

@@ -30,3 +30,4 @@ class GatewaySettings(Settings):
     microgram_limit_slow_window: int = Field(default=1800, ge=1)  # of the last three
 
     microgram_rendered_mib: int = Field(default=48, ge=1)
+    microgram_pages_mib: int = Field(default=32, ge=1)

@@ -26,7 +26,10 @@ class Shelf:
         return found
 
     def put(self, key: Hashable, value: bytes) -> bytes:
-        """Keep something under a key that has nothing yet, and give it back."""
+        """Keep something, in the place of what was under the key, and give it back."""
+        before = self._kept.pop(key, None)
+        if before is not None:
+            self._room += len(before) + _OVERHEAD
         self._kept[key] = value
         self._room -= len(value) + _OVERHEAD
         while self._room < 0:

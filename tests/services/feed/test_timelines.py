@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from services.chassis.app import Service
 from services.chassis.settings import Settings
 from services.comments.app import create_app as comments_app
+from services.feed import domain
 from services.feed.app import create_app as feed_app
 from services.feed.fanout import Limits
 from services.posts.app import create_app as posts_app
@@ -296,3 +297,55 @@ async def test_counts_and_marks_are_on_the_page(town: Town) -> None:
     assert page["views"][0]["counts"]["favourites"] == 1
     assert page["accounts"][ann]["counts"]["followers"] == 1
     assert page["accounts"][ann]["counts"]["statuses"] == 1
+
+
+async def test_a_page_that_is_still_the_same_is_spared(town: Town) -> None:
+    ann, ben = await town.person(), await town.person()
+    await town.follow(ben, ann)
+    post = await town.post(ann)
+    await town.world.settle()
+    page = await town.page("home", ben)
+    assert (len(page["views"]), page["same"]) == (1, False)
+
+    again = await town.page("home", ben, known=page["tag"])
+    assert (again["views"], again["accounts"], again["same"]) == ([], {}, True)
+    assert (again["first"], again["last"], again["tag"]) == (post, post, page["tag"])
+    assert not (await town.page("home", ann, known="nonsense"))["same"]
+
+    async def changes(method: str, path: str, who: str, **more: Any) -> None:
+        nonlocal page
+        await town._ok(town.posts, method, path, who, **more)
+        await town.world.settle()
+        now = await town.page("home", ben, known=page["tag"])
+        assert not now["same"]
+        assert len(now["views"]) == 1
+        page = now
+
+    await changes("POST", f"/posts/{post}/favourite", ann)  # a count
+    await changes("POST", f"/posts/{post}/bookmark", ben)  # a mark
+    await changes("PUT", f"/posts/{post}", ann, json={"text": "an edit"})
+    await town._ok(town.users, "PATCH", "/accounts/me", ann, json={"display_name": "Ann"})
+    await town.world.settle()
+    assert not (await town.page("home", ben, known=page["tag"]))["same"]
+
+
+async def test_marks_on_old_posts_are_known_too(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(domain, "MARKS", 4)
+    monkeypatch.setattr(domain, "_OLDER", 2)
+    ann = await town.person()
+    posts = [await town.post(ann, f"number {n}") for n in range(12)]
+    liked = [3, 1, 4, 0, 5, 9, 2, 6, 11, 8]
+    for n in liked:
+        await town._ok(town.posts, "POST", f"/posts/{posts[n]}/favourite", ann)
+        await town.world.settle()
+    for n in (0, 9, 4):
+        await town._ok(town.posts, "POST", f"/posts/{posts[n]}/unfavourite", ann)
+    town.world.broker.copies = 2
+    await town._ok(town.posts, "POST", f"/posts/{posts[1]}/bookmark", ann)
+    await town.world.settle()
+    views = (await town.page("home", ann))["views"]
+    shown = {posts.index(v["post"]["id"]) for v in views if v["favourited"]}
+    assert shown == set(liked) - {0, 9, 4}
+    assert [posts.index(v["post"]["id"]) for v in views if v["bookmarked"]] == [1]

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from services.feed.memory import Memory
+from tests.fakes import FakeState
+
+
+async def _with(*keys: str) -> FakeState:
+    state = FakeState()
+    for key in keys:
+        await state.put(key, {"version": 1, "data": key})
+    state.faults.calls.clear()
+    return state
+
+
+async def test_what_was_read_is_not_read_again_until_it_is_forgotten() -> None:
+    state = await _with("a", "b")
+    memory = Memory(state)
+    assert set(await memory.read(["a", "c"])) == {"a"}
+    assert set(await memory.read(["a", "b"], also=["c"])) == {"a", "b"}
+    assert [call.about for call in state.faults.calls] == [("a", "c"), ("b", "c")]
+    await memory.read(["a", "b"])
+    assert state.faults.count() == 2
+    await state.put("a", {"version": 2, "data": "a"})
+    memory.forget("a")
+    assert (await memory.read(["a"]))["a"]["version"] == 2
+
+
+async def test_nothing_is_believed_for_longer_than_it_is_fresh() -> None:
+    state = await _with("a")
+    memory = Memory(state, fresh=0)
+    await memory.read(["a"])
+    await memory.read(["a"])
+    assert state.faults.count() == 2
+
+
+async def test_what_was_read_longest_ago_leaves() -> None:
+    state = await _with("a", "b", "c")
+    memory = Memory(state, most=2)
+    for key in "abc":
+        await memory.read([key])
+    state.faults.calls.clear()
+    await memory.read(["b", "c"])
+    assert state.faults.count() == 0
+    await memory.read(["a"])
+    assert state.faults.count() == 1
