@@ -17,15 +17,18 @@ from services.auth.office import Office, Signed
 from services.auth.office import Request as Asked
 from services.auth.registrar import Registrar
 from services.auth.revocations import RevocationLog
+from services.auth.warden import Warden
 from services.chassis.app import JSON
 from services.chassis.errors import Forbidden, NotFound
-from services.chassis.identity import Caller, anyone, service
+from services.chassis.identity import Caller, anyone, service, signed_in
 from services.contracts.logins import (
     App,
     Authorization,
     Code,
     Grantable,
+    LoginDetails,
     NewApp,
+    NewRole,
     Registered,
     Registration,
     Token,
@@ -33,6 +36,9 @@ from services.contracts.logins import (
 )
 
 AppToken = Annotated[Caller | None, Depends(anyone("write:accounts"))]
+Overseer = Annotated[Caller, Depends(signed_in("admin:read:accounts"))]
+Judge = Annotated[Caller, Depends(signed_in("admin:write:accounts"))]
+UserId = Annotated[str, Path(pattern=r"^[0-9]{1,20}$", examples=["115581273340018689"])]
 ClientId = Annotated[str, Path(max_length=100, examples=[examples.CLIENT_ID])]
 
 
@@ -42,6 +48,7 @@ class Desk:
 
     office: Office
     registrar: Registrar
+    warden: Warden
     keyring: Keyring
     revocations: RevocationLog
 
@@ -54,7 +61,8 @@ async def any_service(request: Request) -> None:
 
 def create_routers(desk: Desk) -> list[APIRouter]:
     """Every route of auth, on a desk."""
-    return [_apps(desk), _people(desk), _tokens(desk), _keys(desk)]
+    parts = (_apps, _people, _standing, _roles, _tokens, _keys)
+    return [part(desk) for part in parts]
 
 
 def _for_gateway(tag: str) -> APIRouter:
@@ -140,6 +148,39 @@ def _people(desk: Desk) -> APIRouter:
     return router
 
 
+def _standing(desk: Desk) -> APIRouter:
+    router = _for_gateway("standing")
+
+    @router.get("/people/{user_id}", responses=answers(examples.DETAILS, 401, 403, 404))
+    async def details(user_id: UserId, _: Overseer) -> LoginDetails:
+        """Somebody's login, for admins."""
+        return _details(await desk.warden.find(user_id))
+
+    @router.post("/people/{user_id}/suspend", responses=answers(examples.DETAILS, 401, 403, 404))
+    async def suspend(user_id: UserId, _: Judge) -> LoginDetails:
+        """Put somebody out: no login, no token, nothing of theirs is seen. Nothing is deleted."""
+        return _details(await desk.warden.suspend(user_id))
+
+    @router.post("/people/{user_id}/unsuspend", responses=answers(examples.DETAILS, 401, 403, 404))
+    async def unsuspend(user_id: UserId, _: Judge) -> LoginDetails:
+        """Let somebody in again, with all that was theirs."""
+        return _details(await desk.warden.unsuspend(user_id))
+
+    return router
+
+
+def _roles(desk: Desk) -> APIRouter:
+    refused = refusal(403, "Not called through auth's own sidecar.")
+    router = APIRouter(tags=["roles"], dependencies=[Depends(service("auth"))], responses=refused)
+
+    @router.post("/roles", responses=answers(examples.DETAILS, 404, 422))
+    async def give_role(new: Annotated[NewRole, Body(examples=[examples.ROLE])]) -> LoginDetails:
+        """Give somebody a role, or take it: for the operator, who has the sidecar's token."""
+        return _details(await desk.warden.give_role(new.username, new.role))
+
+    return router
+
+
 def _tokens(desk: Desk) -> APIRouter:
     router = _for_gateway("tokens")
 
@@ -198,6 +239,18 @@ def _app(client: Client, secret: str) -> App:
         website=client.website,
         redirect_uris=client.redirect_uris,
         scopes=client.scopes,
+    )
+
+
+def _details(person: people.Person) -> LoginDetails:
+    return LoginDetails(
+        user_id=person.user_id,
+        username=person.username,
+        created_at=person.created_at,
+        role=person.role,
+        suspended=person.suspended,
+        email=person.email,
+        locale=person.locale,
     )
 
 

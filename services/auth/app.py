@@ -15,8 +15,10 @@ from services.auth.passwords import Passwords
 from services.auth.registrar import Registrar
 from services.auth.store import Store
 from services.auth.turnstile import Turnstile
+from services.auth.warden import Warden
 from services.chassis.app import Service
 from services.chassis.ids import Snowflakes
+from services.contracts.topics import LOGIN_REGISTERED
 
 Clock = Callable[[], datetime]
 
@@ -34,7 +36,9 @@ def create_app(
     turnstile = Turnstile(store, passwords, clock)
     office = Office(store, turnstile, keyring, new_id, _new_secret, clock)
     registrar = Registrar(store, passwords, new_id, clock)
-    desk = Desk(office, registrar, keyring, store.revocations)
+    warden = Warden(store, clock)
+    service.hear(LOGIN_REGISTERED.topic, LOGIN_REGISTERED.producer, warden.login_changed)
+    desk = Desk(office, registrar, warden, keyring, store.revocations)
     return service.create_app(*create_routers(desk))
 
 

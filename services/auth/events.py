@@ -1,4 +1,4 @@
-"""What auth says: somebody registered. It hears nothing."""
+"""What auth says: somebody registered, or stands otherwise now. It hears only itself."""
 
 from __future__ import annotations
 
@@ -19,4 +19,5 @@ def outbox(service: Service) -> Outbox:
 
 def tell(_: str, person: dict[str, Any]) -> dict[str, Any]:
     """What others may know of a person: neither the address nor anything of the password."""
-    return {field: person[field] for field in ("user_id", "username", "created_at", "deleted")}
+    told = {field: person[field] for field in ("user_id", "username", "created_at", "deleted")}
+    return {**told, "role": person.get("role", ""), "suspended": person.get("suspended", False)}

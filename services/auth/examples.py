@@ -73,6 +73,17 @@ REGISTRATION = {
     "agreement": True,
     "locale": "en",
 }
+DETAILS = {
+    "user_id": "115581273340018689",
+    "username": "ada",
+    "created_at": "2025-11-20T09:12:44.120Z",
+    "deleted": False,
+    "role": "",
+    "suspended": False,
+    "email": "ada@example.org",
+    "locale": "en",
+}
+ROLE = {"username": "ada", "role": "admin"}
 REGISTERED = {"user_id": "115581273340018689", "username": "ada", "token": TOKEN}
 REVOCATION = {"client_id": CLIENT_ID, "client_secret": _SECRET, "token": TOKEN["access_token"]}
 REVOCATIONS = {"revoked": ["kQ1zXo2mQkZEakb0z0eVUQhTAwJvL1Rx1MYc8g4Jm2Y"], "next": 1}

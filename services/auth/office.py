@@ -93,6 +93,7 @@ class Office:
         scope = scopes.grant(request.scope, client.scopes)
         codes.check_challenge(request.challenge, request.method)
         person = await self._turnstile.enter(request.login, request.password)
+        scope = scopes.narrow(scope, to_admin=person.is_admin)
         grant = Grant(
             client_id=client.client_id,
             user_id=person.user_id,
@@ -125,20 +126,25 @@ class Office:
             raise
         if grant is None:
             raise InvalidGrant("The authorization code is unknown.")
-        return await self._sign(_for(access, grant.scope, grant.user_id, grant.username))
+        person = await self._store.people.get(grant.user_id)
+        if person is None or not person.is_welcome:
+            raise InvalidGrant("The account is not there any more, or is suspended.")
+        scope = scopes.narrow(grant.scope, to_admin=person.is_admin)
+        return await self._sign(_for(access, scope, person))
 
     async def for_itself(self, client_id: str, secret: str, wanted: str) -> Signed:
         """A token with which an app acts for nobody."""
         client = await self._proven(client_id, secret)
-        return await self._sign(self._pass(client, scopes.grant(wanted, client.scopes)))
+        granted = scopes.narrow(scopes.grant(wanted, client.scopes), to_admin=False)
+        return await self._sign(self._pass(client, granted))
 
     async def for_registered(self, client_id: str, person: Person) -> Signed:
         """A token for who has just registered through an app: with all that the app may have."""
         client = await self._store.client(client_id)
         if client is None:
             raise InvalidClient
-        access = self._pass(client, client.scopes)
-        return await self._sign(_for(access, client.scopes, person.user_id, person.username))
+        scope = scopes.narrow(client.scopes, to_admin=False)
+        return await self._sign(_for(self._pass(client, scope), scope, person))
 
     async def revoke(self, client_id: str, secret: str, token: str) -> None:
         """Take a token back. One that is none of ours, or has expired, needs nothing done."""
@@ -175,5 +181,6 @@ class Office:
         return int(self._clock().timestamp())
 
 
-def _for(access: Pass, scope: str, user_id: str, username: str) -> Pass:
-    return Pass(access.id, access.client_id, scope, access.issued_at, user_id, username)
+def _for(access: Pass, scope: str, person: Person) -> Pass:
+    issued_at = max(access.issued_at, person.tokens_from)
+    return Pass(access.id, access.client_id, scope, issued_at, person.user_id, person.username)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from services.auth.domain.apps import digest
 from services.auth.domain.people import Person, normal_login
-from services.auth.domain.refusals import WrongLogin
+from services.auth.domain.refusals import Suspended, WrongLogin
 from services.auth.domain.throttle import Attempts
 from services.auth.passwords import Passwords
 from services.auth.store import Store
@@ -25,7 +25,7 @@ class Turnstile:
     async def enter(self, login: str, password: str) -> Person:
         """Who has this name or address and this password.
 
-        Raises `WrongLogin`, `Throttled`, or `TooMany` when the machine is busy.
+        Raises `WrongLogin`, `Suspended`, `Throttled`, or `TooMany` when the machine is busy.
         """
         self._passwords.ensure_room()
         name = normal_login(login)
@@ -37,6 +37,8 @@ class Turnstile:
         verdict = await self._passwords.check(password, person.password_hash if person else "")
         if person is None or not verdict.right:
             raise WrongLogin
+        if person.suspended:
+            raise Suspended
         await self._store.attempts.update(attempts, lambda _: Attempts())
         if verdict.outdated:
             await self._rehash(person, password)

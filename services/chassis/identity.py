@@ -16,7 +16,7 @@ import math
 import random
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,9 +55,15 @@ class Caller:
         return bool(self.scopes & _covering(scope))
 
 
+def everything_of(user_id: str, tokens_from: int) -> str:
+    """The entry of the list of the revoked for all that somebody got before a second."""
+    return f"user:{user_id}:{tokens_from}"
+
+
 def _covering(scope: str) -> frozenset[str]:
-    names = {scope, scope.partition(":")[0]}
-    if scope.partition(":")[2] in ("follows", "blocks", "mutes"):
+    outer, _, noun = scope.rpartition(":")
+    names = {scope, outer}
+    if noun in ("follows", "blocks", "mutes"):
         names.add("follow")
     return frozenset(names)
 
@@ -70,11 +76,12 @@ class Identity:
         self._auth = auth_app
         self._keys: dict[str, jwt.PyJWK] = {}
         self._revoked: set[str] = set()
+        self._tokens_from: dict[str, int] = {}
         self._revocations = 0
         self._followed_at = -math.inf
         self._looked_for_keys_at = -math.inf
         self._looking: asyncio.Task[None] | None = None
-        self._good: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
+        self._good: OrderedDict[bytes, tuple[Caller, float, float]] = OrderedDict()
 
     async def caller(self, token: str) -> Caller:
         """Whose token this is. Raises `Unauthenticated`, or `Unavailable` without auth for long."""
@@ -87,8 +94,12 @@ class Identity:
             self._good[digest] = known
             if len(self._good) > _CACHED:
                 self._good.popitem(last=False)
-        caller, expires = known
-        if caller.token_id in self._revoked or expires < time.time():
+        caller, issued, expires = known
+        if (
+            caller.token_id in self._revoked
+            or expires < time.time()
+            or issued < self._tokens_from.get(caller.user_id, 0)
+        ):
             raise Unauthenticated("The access token was revoked or has expired.")
         return caller
 
@@ -111,13 +122,23 @@ class Identity:
                 self._auth, "revocations", params={"after": str(self._revocations)}, deadline=2.0
             )
             answer = reply.json()
-            self._revoked.update(answer["revoked"])
+            self._note(answer["revoked"])
             self._revocations = answer["next"]
             self._followed_at = time.monotonic()
             if not answer["revoked"]:
                 return
 
-    async def _verify(self, token: str) -> tuple[Caller, float]:
+    def _note(self, revoked: Iterable[str]) -> None:
+        """Take in some entries: ids of tokens, or `everything_of` somebody."""
+        for entry in revoked:
+            kind, _, rest = entry.partition(":")
+            user, _, since = rest.partition(":")
+            if kind == "user" and since.isdigit():
+                self._tokens_from[user] = max(int(since), self._tokens_from.get(user, 0))
+            else:
+                self._revoked.add(entry)
+
+    async def _verify(self, token: str) -> tuple[Caller, float, float]:
         try:
             kid = jwt.get_unverified_header(token).get("kid", "")
             key = await self._key(kid)
@@ -131,7 +152,7 @@ class Identity:
             )
         except jwt.PyJWTError as error:
             raise Unauthenticated("The access token is invalid.") from error
-        return _caller(claims, token), claims["exp"]
+        return _caller(claims, token), claims["iat"], claims["exp"]
 
     async def _key(self, kid: str) -> jwt.PyJWK:
         if kid not in self._keys and self._may_look():

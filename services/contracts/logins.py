@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from services.contracts.accounts import Id, Model
 
 
 class Login(Model):
-    """Somebody registered. Event `login.registered` on `logins`; says nothing secret."""
+    """Somebody registered, or stands otherwise now; says nothing secret.
+
+    Event `login.registered` on `logins`. `role` is empty or `admin`.
+    """
 
     user_id: Id
     username: str
     created_at: str
     deleted: bool = False
+    role: str = ""
+    suspended: bool = False
+
+
+class LoginDetails(Login):
+    """A login as an admin sees it."""
+
+    email: str
+    locale: str = "en"
+
+
+class NewRole(Model):
+    """Which role somebody is to have; an empty one for none."""
+
+    username: str = Field(max_length=100)
+    role: Literal["", "admin"]
 
 
 class NewApp(Model):

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.auth.domain.refusals import BadFields
+from services.chassis.errors import Forbidden
+
+ADMIN = "admin"
+ROLES = ("", ADMIN)
 
 _RESERVED = """
     about abuse account accounts admin administrator all anonymous api app apps auth billing bot
@@ -37,6 +41,43 @@ class Person:
     created_at: str
     locale: str = "en"
     deleted: bool = False
+    role: str = ""
+    suspended: bool = False
+    tokens_from: int = 0
+    """In seconds since 1970: tokens that were issued before are good no more."""
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether they may moderate."""
+        return self.role == ADMIN and not self.suspended
+
+    @property
+    def is_welcome(self) -> bool:
+        """Whether they may have a token."""
+        return not (self.deleted or self.suspended)
+
+    def with_role(self, role: str, now: int) -> Person:
+        """With a role, or without one. A role that is taken takes the tokens with it."""
+        if self.deleted or role == self.role:
+            return self
+        after = replace(self, role=role)
+        return after if role else after.logged_out(now)
+
+    def suspend(self, now: int) -> Person:
+        """Out until `unsuspend`, and out of everything they are logged in to."""
+        if self.role == ADMIN:
+            raise Forbidden("An admin cannot be suspended: take the role away first.")
+        if self.suspended or self.deleted:
+            return self
+        return replace(self, suspended=True).logged_out(now)
+
+    def unsuspend(self) -> Person:
+        """In again; what they were logged in to stays ended."""
+        return replace(self, suspended=False) if self.suspended else self
+
+    def logged_out(self, now: int) -> Person:
+        """With no token that is good any more. Later ones are issued in a later second."""
+        return replace(self, tokens_from=max(self.tokens_from, now + 1))
 
     def answers_to(self, login: str) -> bool:
         """Whether this is the person that a name or an address in its one form means."""

@@ -60,6 +60,15 @@ class WrongLogin(Unauthenticated):
         super().__init__("The username or e-mail address and the password do not match.")
 
 
+class Suspended(Forbidden):
+    """Somebody who proved who they are, and is suspended."""
+
+    code = "suspended"
+
+    def __init__(self) -> None:
+        super().__init__("This account is suspended.")
+
+
 class Throttled(TooMany):
     """Too many wrong passwords for one name."""
 

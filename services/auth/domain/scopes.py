@@ -14,10 +14,13 @@ _READ = f"{_BOTH} search".split()
 _WRITE = f"{_BOTH} conversations media reports".split()
 _FOLLOW = ("blocks", "follows", "mutes")
 
+_OVERSIGHT = ("", ":accounts", ":reports")
+
 KNOWN = frozenset(
     ["read", "write", "follow", "push", "profile"]
     + [f"read:{noun}" for noun in _READ]
     + [f"write:{noun}" for noun in _WRITE]
+    + [f"admin:{verb}{noun}" for verb in ("read", "write") for noun in _OVERSIGHT]
 )
 DEFAULT = "read"
 
@@ -25,8 +28,8 @@ DEFAULT = "read"
 def parse(text: str) -> list[str]:
     """The scopes in a text, each once, in their order.
 
-    Clients ask for `admin:…` (and, older ones, `crypto`) on the chance of getting them. Nobody gets
-    those, but to ask is no error: the answer says which scopes were given (RFC 6749, 3.3).
+    Clients ask for all of `admin` (and, older ones, for `crypto`) on the chance of getting it.
+    Nobody does, but to ask is no error: the answer says which scopes were given (RFC 6749, 3.3).
     """
     wanted = list(dict.fromkeys(text.split()))
     unknown = [scope for scope in wanted if scope not in KNOWN and not _never_given(scope)]
@@ -41,20 +44,33 @@ def parse(text: str) -> list[str]:
 def grant(wanted: str, held: str) -> str:
     """What of an app's scopes a token gets. An empty wish is `read`, or all where that is not held.
 
-    Raises `InvalidScope` where more is wanted than is held.
+    Raises `InvalidScope` where more is wanted than is held; `admin:…` is just not given then.
     """
     ceiling = held.split()
     asked = parse(wanted) or ([DEFAULT] if covers(ceiling, DEFAULT) else ceiling)
-    beyond = [scope for scope in asked if not covers(ceiling, scope)]
-    if beyond:
+    given = [scope for scope in asked if covers(ceiling, scope)]
+    beyond = [scope for scope in asked if scope not in given]
+    if beyond and not (given and all(map(_is_admins, beyond))):
         raise InvalidScope(f"The app is not registered for the scope «{beyond[0]}».")
-    return " ".join(asked)
+    return " ".join(given)
+
+
+def narrow(granted: str, *, to_admin: bool) -> str:
+    """What of some scopes is for somebody: `admin:…` for admins only. Raises `InvalidScope`."""
+    given = [scope for scope in granted.split() if to_admin or not _is_admins(scope)]
+    if not given:
+        raise InvalidScope("These scopes are for admins only.")
+    return " ".join(given)
 
 
 def covers(held: Iterable[str], scope: str) -> bool:
     """Whether a scope is held, by itself or within a coarser one."""
-    section, _, noun = scope.partition(":")
-    return any(h in (scope, section) or (h == "follow" and noun in _FOLLOW) for h in held)
+    outer, _, noun = scope.rpartition(":")
+    return any(h in (scope, outer) or (h == "follow" and noun in _FOLLOW) for h in held)
+
+
+def _is_admins(scope: str) -> bool:
+    return scope.startswith("admin:")
 
 
 def _never_given(scope: str) -> bool:

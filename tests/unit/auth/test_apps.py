@@ -82,7 +82,7 @@ def test_an_app_hears_of_all_that_is_wrong_with_it() -> None:
 
 
 def test_scopes_that_are_never_given_are_left_out() -> None:
-    assert check("app", [OOB], "read write admin:read", "") == "read write"
+    assert check("app", [OOB], "read write admin crypto", "") == "read write"
     assert check("app", [OOB], "", "https://example.org") == "read"
 
 

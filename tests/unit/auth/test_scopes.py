@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.auth.domain.refusals import InvalidScope
-from services.auth.domain.scopes import KNOWN, covers, grant, parse
+from services.auth.domain.scopes import KNOWN, covers, grant, narrow, parse
 
 scope_texts = st.lists(st.sampled_from(sorted(KNOWN)), max_size=6).map(" ".join)
 
@@ -17,7 +17,19 @@ def test_nothing_is_granted_beyond_what_is_held(wanted: str, held: str) -> None:
     except InvalidScope:
         return
     assert all(covers((held or "read").split(), scope) for scope in given_)
-    assert not wanted or given_ == parse(wanted)
+    dropped = [scope for scope in parse(wanted) if scope not in given_]
+    assert not wanted or all(scope.startswith("admin:") for scope in dropped)
+
+
+@given(scope_texts)
+def test_only_admins_get_what_is_for_admins(held: str) -> None:
+    for_all = [scope for scope in held.split() if not scope.startswith("admin:")]
+    if for_all:
+        assert narrow(held, to_admin=False).split() == for_all
+        assert narrow(held, to_admin=True) == held
+    else:
+        with pytest.raises(InvalidScope):
+            narrow(held, to_admin=False)
 
 
 @given(scope_texts)
@@ -34,7 +46,9 @@ def test_whoever_holds_scopes_gets_those_very_scopes(held: str) -> None:
         ("write:follows read:blocks", "follow", "write:follows read:blocks"),
         ("", "read write", "read"),
         ("", "write:media", "write:media"),
-        ("read admin:read crypto", "read", "read"),
+        ("read admin crypto", "read", "read"),
+        ("read admin:read", "read", "read"),
+        ("admin:read:reports read", "read admin:read", "admin:read:reports read"),
     ],
 )
 def test_a_coarse_scope_covers_its_parts(wanted: str, held: str, given_: str) -> None:

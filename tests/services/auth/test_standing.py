@@ -1,0 +1,136 @@
+"""Roles and suspensions: what they open, and what they end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import jwt
+import pytest
+
+from services.chassis.errors import Unauthenticated
+from services.chassis.identity import Identity
+from tests.fakes import Response
+from tests.services.auth.world import Auth
+
+SCOPES = "read write admin:read admin:write"
+
+
+async def give_role(auth: Auth, name: str, role: str) -> Response:
+    body = {"username": name, "role": role}
+    return await auth.running.call("POST", "/roles", json=body, caller="auth")
+
+
+async def scopes(auth: Auth, app: dict[str, Any], login: str) -> set[str]:
+    code = (await auth.authorize(app, login, scope=SCOPES)).json()["code"]
+    return set((await auth.redeem(app, code)).json()["scope"].split())
+
+
+async def judge(auth: Auth) -> str:
+    """The token of an admin."""
+    await auth.register("judge")
+    assert (await give_role(auth, "@Judge", "admin")).status == 200
+    app = await auth.app(SCOPES)
+    code = (await auth.authorize(app, "judge", scope=SCOPES)).json()["code"]
+    token: str = (await auth.redeem(app, code)).json()["access_token"]
+    return token
+
+
+async def user(auth: Auth, name: str) -> str:
+    return str((await auth.register(name)).json()["user_id"])
+
+
+async def test_what_is_for_admins_is_given_to_admins_only(auth: Auth) -> None:
+    await user(auth, "ada")
+    app = await auth.app(SCOPES)
+    assert await scopes(auth, app, "ada") == {"read", "write"}
+    assert (await give_role(auth, "ada", "admin")).json()["role"] == "admin"
+    assert await scopes(auth, app, "ada") == set(SCOPES.split())
+    await give_role(auth, "ada", "")
+    assert await scopes(auth, app, "ada") == {"read", "write"}
+    only = await auth.app("admin:read")
+    refused = await auth.authorize(only, "ada", scope="admin:read")
+    assert (refused.status, refused.json()["code"]) == (400, "invalid_scope")
+    token = await auth.app_token(app, SCOPES)
+    told = jwt.decode(token, options={"verify_signature": False})
+    assert told["scope"] == "read write"
+
+
+async def test_roles_are_given_through_auths_own_sidecar_only(auth: Auth) -> None:
+    token = await judge(auth)
+    await user(auth, "ada")
+    for caller in ("gateway", "users", ""):
+        body = {"username": "ada", "role": "admin"}
+        refused = await auth.running.call("POST", "/roles", json=body, caller=caller, token=token)
+        assert refused.status in (401, 403), caller
+    assert (await give_role(auth, "nobody", "admin")).status == 404
+    assert (await give_role(auth, "ada", "owner")).status == 422
+
+
+async def test_a_role_that_is_taken_takes_the_tokens_with_it(auth: Auth) -> None:
+    token = await judge(auth)
+    identity = Identity(auth.world.sidecar("posts"))
+    assert (await identity.caller(token)).may("admin:write:reports")
+    await give_role(auth, "judge", "")
+    await identity._follow()
+    with pytest.raises(Unauthenticated):
+        await identity.caller(token)
+
+
+async def test_who_is_suspended_is_out_everywhere_until_let_in_again(auth: Auth) -> None:
+    token, app = await judge(auth), await auth.app()
+    ada = await user(auth, "ada")
+    before = await auth.token(app)
+    code = (await auth.authorize(app)).json()["code"]
+    for _ in range(2):  # a repeat changes nothing
+        done = await auth.ask(f"/people/{ada}/suspend", token)
+        assert (done.status, done.json()["suspended"]) == (200, True)
+    wrong = await auth.authorize(app, password="not hers at all")
+    assert wrong.json()["code"] == "wrong_login"  # told to nobody else
+    refused = await auth.authorize(app)
+    assert (refused.status, refused.json()["code"]) == (403, "suspended")
+    assert (await auth.redeem(app, code)).json()["code"] == "invalid_grant"
+    identity = Identity(auth.world.sidecar("posts"))
+    with pytest.raises(Unauthenticated):
+        await identity.caller(before)
+    assert (await auth.ask(f"/people/{ada}/unsuspend", token)).json()["suspended"] is False
+    after = await auth.token(app)
+    await identity._follow()
+    assert (await identity.caller(after)).user_id == ada
+    with pytest.raises(Unauthenticated):
+        await identity.caller(before)
+
+
+async def test_tokens_end_even_if_auth_dies_right_after_the_commit(auth: Auth) -> None:
+    token, app = await judge(auth), await auth.app()
+    ada = await user(auth, "ada")
+    before = await auth.token(app)
+    await auth.world.settle()
+    faults = auth.running.sidecar.state.faults
+    faults.crash("save", about=f"person:{ada}", after=True)
+    doomed = asyncio.create_task(auth.ask(f"/people/{ada}/suspend", token))
+    await faults.dead.wait()
+    await auth.running.kill()
+    doomed.cancel()
+    auth.running.service.outboxes.clear()
+    other = await auth.replica()
+    for outbox in other.running.service.outboxes.values():
+        await outbox.recover()
+    await auth.world.settle()
+    identity = Identity(auth.world.sidecar("posts"))
+    with pytest.raises(Unauthenticated):
+        await identity.caller(before)
+
+
+async def test_an_admin_is_not_suspended_and_strangers_judge_nobody(auth: Auth) -> None:
+    token, app = await judge(auth), await auth.app()
+    ada = await user(auth, "ada")
+    hers = await auth.token(app)
+    assert (await auth.ask(f"/people/{ada}/suspend", hers)).status == 403
+    assert (await auth.running.call("GET", f"/people/{ada}", token=hers)).status == 403
+    assert (await auth.ask("/people/99/suspend", token)).status == 404
+    me = jwt.decode(token, options={"verify_signature": False})["sub"]
+    assert (await auth.ask(f"/people/{me}/suspend", token)).status == 403
+    details = await auth.running.call("GET", f"/people/{ada}", token=token)
+    assert details.json()["email"] == "ada@example.org"
+    assert "password_hash" not in details.json()
