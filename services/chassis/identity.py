@@ -207,26 +207,26 @@ async def _identify(request: Request) -> Caller | None:
     return caller
 
 
-def app_token(scope: str) -> Guard:
-    """Lets in any good token with the scope, also of an app that acts for nobody."""
+def app_token(*scopes: str) -> Guard:
+    """Lets in any good token with one of the scopes, also of an app that acts for nobody."""
 
     async def guard(request: Request) -> Caller:
         caller = await _identify(request)
         if caller is None:
             raise Unauthenticated("This needs an access token.")
-        if not caller.may(scope):
-            raise Forbidden(f"The access token does not cover the scope {scope}.")
+        if not any(caller.may(scope) for scope in scopes):
+            raise Forbidden(f"The access token does not cover the scope {scopes[0]}.")
         return caller
 
     return guard
 
 
-def signed_in(scope: str, *, also_for: Collection[str] = ()) -> Guard:
-    """Lets in people whose token covers the scope.
+def signed_in(*scopes: str, also_for: Collection[str] = ()) -> Guard:
+    """Lets in people whose token covers one of the scopes.
 
     Where one of the services `also_for` asks for them, whatever their token covers will do.
     """
-    check = app_token(scope)
+    check = app_token(*scopes)
 
     async def guard(request: Request) -> Caller:
         known = request.headers.get("dapr-caller-app-id") in also_for

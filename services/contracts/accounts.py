@@ -27,7 +27,8 @@ class Profile(Model):
     """What a person says of themself. Event `account.changed` on `accounts`.
 
     `note` and fields are plain text as typed; `avatar` and `header` are file names in `media`,
-    empty for the default picture. `deleted` is the tombstone: all else is blank then.
+    empty for the default picture. `role` is empty or `admin`. Nothing of who is `suspended` is
+    shown, for as long as they are. `deleted` is the tombstone: all else is blank then.
     """
 
     id: Id
@@ -44,6 +45,8 @@ class Profile(Model):
     default_sensitive: bool = False
     default_language: str = ""
     created_at: str
+    role: str = ""
+    suspended: bool = False
     deleted: bool = False
 
 

@@ -19,7 +19,7 @@ from services.contracts.posts import (
     PostView,
     Reactors,
 )
-from services.posts.composer import Composer
+from services.posts.composer import MODERATE, Composer
 from services.posts.examples import (
     ASKED,
     EDITED_POSTS,
@@ -39,6 +39,7 @@ MOST_IDS = 100
 Id = Annotated[str, Path(max_length=40, examples=["116548273934401537"])]
 Reading = Annotated[Caller | None, Depends(anyone("read:statuses"))]
 Writing = Annotated[Caller, Depends(signed_in("write:statuses"))]
+Deleting = Annotated[Caller, Depends(signed_in("write:statuses", MODERATE))]
 Favouriting = Annotated[Caller, Depends(signed_in("write:favourites"))]
 Notified = Annotated[Caller, Depends(signed_in("read:notifications"))]
 Bookmarking = Annotated[Caller, Depends(signed_in("write:bookmarks"))]
@@ -121,10 +122,10 @@ def _posts(views: Views, composer: Composer) -> APIRouter:
         return JSON(await composer.edit(id, wanted, caller))
 
     @router.delete("/posts/{id}", responses=A_VIEW)
-    async def delete(id: Id, caller: Writing) -> JSON:
-        """Delete one's own post, or a comment below it; gives what it was.
+    async def delete(id: Id, caller: Deleting) -> JSON:
+        """Delete one's own post, or a comment below it, or as an admin anybody's.
 
-        What is below it goes with it, a moment later.
+        Gives what it was. What is below it goes with it, a moment later.
         """
         return JSON(await composer.delete(id, caller))
 

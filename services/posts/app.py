@@ -6,18 +6,22 @@ from fastapi import FastAPI
 
 from services.chassis.app import Service
 from services.chassis.ids import Snowflakes, instant, timestamp
+from services.contracts.topics import ACCOUNT_CHANGED
 from services.posts.api import create_router
 from services.posts.composer import Composer
 from services.posts.events import subscribe
 from services.posts.reactions import Reactions
 from services.posts.store import Store
+from services.posts.suspensions import Suspensions
 from services.posts.views import Views
 
 
 def create_app(service: Service) -> FastAPI:
     """The posts service on its sidecar."""
     store = Store(service)
-    views = Views(store, service.sidecar)
+    suspensions = Suspensions(service)
+    service.hear(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, suspensions.account_changed)
+    views = Views(store, service.sidecar, suspensions)
     ids = Snowflakes().next
     composer = Composer(
         store,

@@ -16,6 +16,7 @@ from services.posts.domain.marks import Mark, Reaction, total_for
 from services.posts.domain.posts import PUBLIC_FIELDS, Post, no_such_post
 from services.posts.domain.visibility import Relation, Sight, is_wanted, sees, sight
 from services.posts.store import Record, Store, opened
+from services.posts.suspensions import Suspensions
 
 _AUTHORS = 80
 """As many as users answers for at once."""
@@ -101,9 +102,10 @@ class Relations:
 class Views:
     """Reads posts as somebody may see them."""
 
-    def __init__(self, store: Store, sidecar: Sidecar) -> None:
+    def __init__(self, store: Store, sidecar: Sidecar, suspensions: Suspensions) -> None:
         self._store = store
         self._sidecar = sidecar
+        self._suspensions = suspensions
 
     async def one(self, id: str, caller: Caller | None) -> Seen:
         """A post. Raises `NotFound`. One state call; for private posts one invocation too."""
@@ -138,7 +140,12 @@ class Views:
         """Those of some posts that are visible. One state call, and at most one invocation."""
         viewer = caller.user_id if caller else ""
         records = await self._store.records(list(dict.fromkeys(ids)), viewer)
-        found = {id: (doc, record) for id, record in records.items() if (doc := record.doc)}
+        suspended = await self._suspensions.ids()
+        found = {
+            id: (doc, record)
+            for id, record in records.items()
+            if (doc := record.doc) and doc.value.author not in suspended
+        }
         sights = {id: sight(doc.value, viewer) for id, (doc, _) in found.items()}
         asked = [doc.value.author for id, (doc, _) in found.items() if sights[id] is Sight.ASK]
         known = await (relations or Relations(self._sidecar, caller)).of(asked)

@@ -15,8 +15,9 @@ from services.contracts.logins import Login
 from services.contracts.posts import AuthoredCount
 from services.contracts.topics import EventType
 from services.users.domain.edges import ends
+from services.users.domain.profiles import Standing
 from services.users.index import Index
-from services.users.people import delete_profile, make_profile
+from services.users.people import delete_profile, follow_standing, make_profile
 from services.users.stances import Stances
 from services.users.store import Posted, Store
 from services.users.suggestions import Suggestions
@@ -70,12 +71,15 @@ class Handlers:
         self._suggestions = suggestions
 
     async def login_registered(self, event: Event) -> None:
-        """Somebody registered, or their login was deleted."""
+        """Somebody registered, stands otherwise now, or their login was deleted."""
         login = _read(Login, event)
         if login.deleted:
             await delete_profile(self._store, _id(login.user_id))
         else:
-            await make_profile(self._store, _id(login.user_id), login.username)
+            id = _id(login.user_id)
+            await make_profile(self._store, id, login.username)
+            standing = Standing(event.entityversion, login.role, login.suspended)
+            await follow_standing(self._store, id, standing)
 
     async def account_changed(self, event: Event) -> None:
         """A profile changed: they are found by other names, or need no longer be asked."""

@@ -24,6 +24,8 @@ ACCOUNT: dict[str, Any] = {
         "default_sensitive": False,
         "default_language": "sv",
         "created_at": "2025-07-24T09:12:44.120Z",
+        "role": "",
+        "suspended": False,
         "deleted": False,
     },
     "counts": {"followers": 120, "following": 87, "statuses": 42, "last_status_at": "2025-08-01"},

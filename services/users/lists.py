@@ -22,14 +22,15 @@ class Lists:
     async def public(self, kind: str, owner: str, viewer: str, window: Window) -> Page:
         """Somebody's followers, or whom they follow, without those who and the viewer are apart.
 
-        Nobody is shown to whom the owner blocks. Raises `NotFound`.
+        Nobody is shown to whom the owner blocks, nor of a suspended one. Raises `NotFound`.
         """
         store = self._store
         keys = [store.users.key(owner), store.lists(kind).heads.key(owner)]
         rows = await store.state.get_many([*keys, store.edge_key(owner, viewer)])
-        if store.profile_in(rows, owner) is None:
+        profile = store.profile_in(rows, owner)
+        if profile is None:
             raise NotFound("There is no such account.")
-        if store.edge_in(rows, owner, viewer).blocking:
+        if profile.suspended or store.edge_in(rows, owner, viewer).blocking:
             return _page([], {})
         listed = await store.lists(kind).read(store.head_in(rows, kind, owner), window)
         return await self._show(listed, viewer, lambda person: not person.apart)

@@ -9,7 +9,14 @@ from typing import Any
 
 from services.chassis.errors import NotFound
 from services.users.domain.names import Query, answers
-from services.users.domain.profiles import Changes, Profile, changed, new_profile, tombstone
+from services.users.domain.profiles import (
+    Changes,
+    Profile,
+    Standing,
+    changed,
+    new_profile,
+    tombstone,
+)
 from services.users.index import Index
 from services.users.store import Name, Person, Store
 
@@ -23,6 +30,17 @@ async def make_profile(store: Store, id: str, username: str) -> Profile:
     await store.names.update(username.lower(), lambda kept: _newer(kept, Name(id)))
     made = await store.users.update(id, lambda kept: kept or new_profile(id, username))
     return made or new_profile(id, username)
+
+
+async def follow_standing(store: Store, id: str, heard: Standing) -> None:
+    """Make a profile say of role and suspension what auth says. Three state calls or four."""
+    known = await store.standings.update(id, lambda kept: (kept or Standing()).heard(heard))
+    while known is not None:
+        await store.users.update(id, known.applied)
+        now = await store.standings.get(id)
+        if now == known:
+            return
+        known = now
 
 
 async def delete_profile(store: Store, id: str) -> None:

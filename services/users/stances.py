@@ -38,7 +38,7 @@ class Stances:
             ]
         )
         profile = store.profile_in(rows, target)
-        if profile is None:
+        if profile is None or profile.suspended:
             raise NotFound("There is no such account.")
         reverse = store.edge_in(rows, target, source)
         followed = store.total_in(rows, "following", source)

@@ -1,6 +1,7 @@
 """What the users service keeps.
 
 user:ID                     a profile                              → account.changed
+standing:ID                 role and suspension, as auth says
 name:USERNAME               the id behind a username (lower case)
 edge:SOURCE:TARGET          one person's stance on another         → edge.changed
 followers:ID, following:ID  lists that follow from edges           → followers/following.counted
@@ -26,7 +27,7 @@ from services.chassis.sidecar import Entry
 from services.contracts import topics
 from services.users.domain.edges import Edge, edge_id
 from services.users.domain.names import Bucket, Indexed
-from services.users.domain.profiles import Profile
+from services.users.domain.profiles import Profile, Standing
 
 MOST_ARRIVALS = 240
 MOST_DISMISSED = 500
@@ -91,8 +92,8 @@ class Person:
 
     @property
     def apart(self) -> bool:
-        """Whether one of the two blocks the other."""
-        return self.edge.blocking or self.reverse.blocking
+        """Whether they are kept from one another: by a block, or by a suspension."""
+        return self.edge.blocking or self.reverse.blocking or self.profile.suspended
 
     def account(self) -> dict[str, Any]:
         """As the contracts' `Account`."""
@@ -118,6 +119,7 @@ class Store:
         accounts, edges = service.outbox("accounts"), service.outbox("edges")
         counts = service.outbox("account-counts")
         self.users = service.collection("user", Profile, outbox=accounts)
+        self.standings = service.collection("standing", Standing)
         self.names = service.collection("name", Name)
         self.edges = service.collection("edge", Edge, outbox=edges)
         self.posted = service.collection("posted", Posted)

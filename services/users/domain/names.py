@@ -84,7 +84,7 @@ def words(text: str) -> list[str]:
 
 def entries_of(profile: Profile) -> tuple[Entry, ...]:
     """By what somebody is found: nothing, for those who do not want to be discovered."""
-    if profile.deleted or not profile.discoverable:
+    if profile.is_hidden or not profile.discoverable:
         return ()
     handle = profile.username.lower()
     named = dict.fromkeys(word[:_MOST_TERM] for word in words(profile.display_name)[:_MOST_WORDS])

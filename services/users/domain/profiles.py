@@ -50,7 +50,33 @@ class Profile:
     default_visibility: str = "public"
     default_sensitive: bool = False
     default_language: str = ""
+    role: str = ""
+    suspended: bool = False
     deleted: bool = False
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether nobody is to find them."""
+        return self.deleted or self.suspended
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How somebody stands with the place, as of a version of their login."""
+
+    version: int = 0
+    role: str = ""
+    suspended: bool = False
+
+    def heard(self, other: Standing) -> Standing:
+        """The newer of the two."""
+        return other if other.version > self.version else self
+
+    def applied(self, profile: Profile | None) -> Profile | None:
+        """A profile that says so."""
+        if profile is None or profile.deleted:
+            return profile
+        return replace(profile, role=self.role, suspended=self.suspended)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,4 +41,4 @@ def candidates(
 
 def may_be_suggested(profile: Profile) -> bool:
     """Whether somebody wants to be found by who does not know them."""
-    return profile.discoverable and not profile.deleted
+    return profile.discoverable and not profile.is_hidden

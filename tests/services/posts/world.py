@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, FastAPI, Request
 
 from services.chassis.app import JSON, Service
+from services.chassis.documents import Collection
 from services.chassis.errors import Invalid
 from services.chassis.identity import bearer
 from services.chassis.ids import Snowflakes
@@ -30,9 +31,12 @@ class Others:
         self.blocks: set[tuple[str, str]] = set()
         self.hidden: set[tuple[str, str]] = set()
         self.claims: dict[str, str] = {}
+        self.profiles: Collection[dict[str, Any]]
 
     def users_app(self, settings: Settings) -> FastAPI:
         service, router = Service(settings), APIRouter()
+        accounts = service.outbox("accounts").tells("user", "account.changed", lambda _, p: p)
+        self.profiles = service.collection("user", dict[str, Any], outbox=accounts)
 
         @router.post("/lookups")
         async def lookups(usernames: Annotated[list[str], Body(embed=True)]) -> JSON:
@@ -106,8 +110,12 @@ class Town:
         return person
 
     def calls(self) -> int:
-        """How many state calls posts has made, in the background too."""
-        return self.posts.sidecar.state.faults.count()
+        """How many state calls posts has made, in the background too.
+
+        But for the list of the suspended, which is read once in two seconds.
+        """
+        calls = self.posts.sidecar.state.faults.calls
+        return sum(call.about != ("suspended:all",) for call in calls)
 
 
 class Person:
@@ -130,6 +138,12 @@ class Person:
         view = await self.does("POST", "/posts", json={"text": text, **more})
         id: str = view["post"]["id"]
         return id
+
+    async def is_suspended(self, *, suspended: bool = True) -> None:
+        """Users says so of them."""
+        said = {"id": self.id, "username": "x", "suspended": suspended, "deleted": False}
+        await self.town.others.profiles.update(self.id, lambda _: said)
+        await self.town.world.settle()
 
     async def sees(self, id: str) -> int:
         return (await self.ask("GET", f"/posts/{id}")).status
