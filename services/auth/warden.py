@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from services.auth.domain.people import Person, normal_login
@@ -25,9 +25,10 @@ class Warden:
         self._store = store
         self._clock = clock
 
-    async def find(self, user_id: str) -> Person:
-        """Somebody who is registered. Raises `NotFound`. One state call."""
-        return _there(await self._store.people.get(user_id))
+    async def some(self, user_ids: Iterable[str]) -> list[Person]:
+        """Those of some people who are registered. One state call."""
+        found = await self._store.people.get_many(user_ids)
+        return [person for person in found.values() if not person.deleted]
 
     async def give_role(self, username: str, role: str) -> Person:
         """Give somebody a role, or take it. Raises `NotFound`."""

@@ -187,7 +187,7 @@ class Timelines:
             if key not in docs:
                 continue
             post = docs[key]["data"]["post"]
-            if not _shows(post, reader, tagged) or people[post["author"]] not in docs:
+            if not _shows(post, reader, tagged) or not _is_seen(docs.get(people[post["author"]])):
                 continue
             mark = docs.get(older.get(id, ""))
             flags = mark["data"]["flags"] if mark else reader.marks.posts.get(id, (0, 0))[0]
@@ -273,6 +273,11 @@ def _shows(post: dict[str, Any], reader: Reader, tagged: str) -> bool:
     if not post or post["deleted"] or not reader.may_see(post):
         return False
     return not tagged or tagged.lower() in post["tags"]
+
+
+def _is_seen(person: dict[str, Any] | None) -> bool:
+    """Whether somebody, as they were read, is there and not suspended."""
+    return person is not None and not person["data"]["profile"].get("suspended")
 
 
 @lru_cache(maxsize=4096)

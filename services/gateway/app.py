@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from services.chassis.app import Service
 from services.gateway.api import (
     accounts,
+    admin,
     apps,
     empties,
     instance,
@@ -59,6 +60,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         apps.create_router(desk),
         oauth.create_router(desk),
         search.create_router(desk),
+        admin.create_router(desk),
         suggestions.create_router(desk),
         empties.create_router(),
         forms.create_router(desk, paper),

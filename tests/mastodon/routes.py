@@ -46,6 +46,10 @@ ROUTES: dict[str, Check | str] = {
     "POST /api/v1/apps": "CredentialApplication",
     "GET /api/v1/apps/verify_credentials": "Application",
     "GET /.well-known/oauth-authorization-server": OURS,
+    # what admins do
+    "GET /api/v1/admin/accounts/{id}": "Admin::Account",
+    "POST /api/v1/admin/accounts/{id}/action": EMPTY,
+    "POST /api/v1/admin/accounts/{id}/unsuspend": "Admin::Account",
     # the place
     "GET /api/v1/instance": "InstanceV1",
     "GET /api/v2/instance": "Instance",

@@ -121,6 +121,12 @@ def _deadletters(options: Namespace, run: RunDir) -> int:
     return deadletters(run, options.app, options.replay)
 
 
+def _admin(options: Namespace, run: RunDir) -> int:
+    from tools.runner.admin import admin
+
+    return admin(run, options.name, options.remove)
+
+
 def _doctor(options: Namespace, run: RunDir) -> int:
     from tools.runner.doctor import doctor
 
@@ -149,6 +155,7 @@ _VERBS = {
     "logs": _logs,
     "infra": _infra,
     "deadletters": _deadletters,
+    "admin": _admin,
     "doctor": _doctor,
     "test": _test,
     "bench": _bench,

@@ -13,6 +13,7 @@ VERBS = {
     "start": "start it again",
     "infra": "start or stop RabbitMQ and Redis alone, for a plain `dapr run -f .`",
     "deadletters": "list the messages that a service could not take, or replay them",
+    "admin": "make somebody an admin, who can remove posts and suspend accounts",
     "doctor": "say what is missing, what is in the way, and what to do",
     "test": "run all checks, or with --fast those that need no sidecar",
     "bench": "measure the system",
@@ -111,6 +112,8 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     made["infra"].add_argument("action", choices=["up", "down"])
     made["deadletters"].add_argument("app", nargs="?", help="a service (default: all)")
     made["deadletters"].add_argument("--replay", action="store_true", help="deliver them again")
+    made["admin"].add_argument("name", help="a username")
+    made["admin"].add_argument("--remove", action="store_true", help="an admin no more")
     made["test"].add_argument("--fast", action="store_true", help="30 seconds, no sidecars")
 
 

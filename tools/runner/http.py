@@ -13,6 +13,7 @@ async def request(
     method: str = "GET",
     headers: Mapping[str, str] | None = None,
     seconds: float = 2.0,
+    body: bytes = b"",
 ) -> tuple[int, bytes]:
     """Return status and body of one request to a port of the loopback address.
 
@@ -21,7 +22,7 @@ async def request(
     async with asyncio.timeout(seconds):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
-            writer.write(_head(method, path, port, headers or {}))
+            writer.write(_head(method, path, port, headers or {}, len(body)) + body)
             return _parsed(await reader.read())
         finally:
             await _close(writer)
@@ -33,8 +34,8 @@ async def _close(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-def _head(method: str, path: str, port: int, headers: Mapping[str, str]) -> bytes:
-    fixed = {"Host": f"127.0.0.1:{port}", "Connection": "close", "Content-Length": "0"}
+def _head(method: str, path: str, port: int, headers: Mapping[str, str], length: int) -> bytes:
+    fixed = {"Host": f"127.0.0.1:{port}", "Connection": "close", "Content-Length": str(length)}
     lines = [f"{name}: {value}" for name, value in (fixed | dict(headers)).items()]
     return "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""]).encode()
 

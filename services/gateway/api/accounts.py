@@ -361,7 +361,7 @@ async def find_people(
     name = local_name(typed, desk.at.host)
     if caller is None or not caller.user_id:
         exact = await desk.named([name]) if name and not offset else {}
-        return list(exact.values())
+        return [row for row in exact.values() if not row["profile"]["suspended"]]
     if not typed:
         return []
     params = {

@@ -21,6 +21,7 @@ from services.gateway.entities import posts
 from services.gateway.entities.rendered import Row
 
 Reading = Annotated[Caller | None, Depends(anyone("read:statuses"))]
+Deleting = Annotated[Caller, Depends(signed_in("write:statuses", "admin:write:reports"))]
 Writing = Annotated[Caller, Depends(signed_in("write:statuses"))]
 Id = Annotated[str, Path(examples=["114000000000000000"])]
 _PREFIX = "/api/v1/statuses"
@@ -79,8 +80,11 @@ def _written(desk: Desk) -> APIRouter:
         return answer(await desk.status(view))
 
     @router.delete("/{id}", responses=_STATUS)
-    async def delete(id: Id, caller: Writing) -> JSON:
-        """Delete one's own post; gives what it was, with its `text`, to be drafted anew."""
+    async def delete(id: Id, caller: Deleting) -> JSON:
+        """Delete one's own post, or as an admin (`admin:write:reports`) anybody's.
+
+        Gives what it was, with its `text`, to be drafted anew.
+        """
         view = await desk.ask("posts", f"posts/{numeric(id)}", caller, method="DELETE")
         status = orjson.loads(await desk.status(view))
         return JSON(status | {"text": view["post"]["text"]})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.contracts.accounts import Account, OwnAccount, Relationship
+from services.contracts.accounts import Account, OwnAccount, Profile, Relationship
 from services.gateway.content import Writer
 from services.gateway.entities.addresses import Addresses
 
@@ -19,9 +19,36 @@ ROLE: Entity = {
 }
 
 
+ADMIN: Entity = {
+    "id": "3",
+    "name": "Admin",
+    "color": "",
+    "permissions": str(1 << 4 | 1 << 10),  # Mastodon's «Manage Reports» and «Manage Users»
+    "highlighted": True,
+}
+
+
+def role(profile: Profile) -> Entity:
+    """The entity Role."""
+    return ADMIN if profile.role == "admin" else ROLE
+
+
+def shown(profile: Profile) -> Profile:
+    """What may be shown of somebody: of who is suspended nothing but the name."""
+    if not profile.suspended:
+        return profile
+    return Profile(
+        id=profile.id,
+        username=profile.username,
+        created_at=profile.created_at,
+        discoverable=False,
+        suspended=True,
+    )
+
+
 def account(source: Account, at: Addresses, writer: Writer) -> Entity:
     """The entity Account."""
-    profile, counts = source.profile, source.counts
+    profile, counts = shown(source.profile), source.counts
     avatar, header = at.avatar(profile.avatar), at.header(profile.header)
     return {
         "id": profile.id,
@@ -47,7 +74,7 @@ def account(source: Account, at: Addresses, writer: Writer) -> Entity:
         "last_status_at": counts.last_status_at,
         "hide_collections": False,
         "noindex": not profile.discoverable,
-        "suspended": False,
+        "suspended": profile.suspended,
         "limited": False,
         "moved": None,
         "emojis": [],
@@ -78,7 +105,7 @@ def credential_account(source: OwnAccount, at: Addresses, writer: Writer) -> Ent
         "indexable": profile.discoverable,
         "attribution_domains": [],
     }
-    return account(source, at, writer) | {"source": own, "role": ROLE}
+    return account(source, at, writer) | {"source": own, "role": role(profile)}
 
 
 def relationship(source: Relationship) -> Entity:

@@ -147,8 +147,8 @@ class _Door:
 
     def _refused(self, asked: Asked, app: App, login: str, failure: Failure) -> Response:
         """What auth refuses is the person's to mend, or the app's."""
-        if failure.code == "wrong_login" or failure.status == 429:
-            status = 429 if failure.status == 429 else 422
+        if failure.code in ("wrong_login", "suspended") or failure.status == 429:
+            status = {"wrong_login": 422, "suspended": 403}.get(failure.code, 429)
             page = self._form(asked, app, login=login, error=failure.message, status=status)
             if "retry_after" in failure.details:
                 page.headers["retry-after"] = str(failure.details["retry_after"])
@@ -235,6 +235,10 @@ def _next(form: Said) -> str:
 
 def _meaning(scope: str) -> str:
     section, _, noun = scope.partition(":")
+    if section == "admin":
+        verb, _, noun = noun.partition(":")
+        what = noun or "accounts and reports"
+        return f"{'see' if verb == 'read' else 'decide on'} all {what}, as an admin"
     if noun:
         verb = "see" if section == "read" else "change"
         return f"{verb} your {noun.replace('_', ' ')}"

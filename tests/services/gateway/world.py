@@ -128,6 +128,36 @@ class Place:
         me = (await self.ask("GET", "/api/v1/accounts/verify_credentials", token)).json()
         return Person(self, me["id"], username, token)
 
+    async def log_in(self, username: str, scopes: str) -> str:
+        """A token of somebody who is registered, by the login page."""
+        app = await self.app(scopes)
+        query = {"client_id": app["client_id"], "redirect_uri": OOB, "scope": scopes}
+        page = await self.ask("GET", "/oauth/authorize", params={**query, "response_type": "code"})
+        form = {**hidden(page.text), "login": username, "password": PASSWORD, "decision": "allow"}
+        shown = await self.ask("POST", "/oauth/authorize", form=form)
+        grant = {
+            "grant_type": "authorization_code",
+            "client_id": app["client_id"],
+            "client_secret": app["client_secret"],
+            "redirect_uri": OOB,
+            "code": shown.text.partition('name="code" value="')[2].partition('"')[0],
+        }
+        made = await self.ask("POST", "/oauth/token", form=grant)
+        assert made.status == 200, shown.text
+        token: str = made.json()["access_token"]
+        return token
+
+    async def admin(
+        self, username: str, scopes: str = "read write admin:read admin:write"
+    ) -> Person:
+        """Somebody whom the operator made an admin."""
+        person = await self.person(username)
+        (desk,) = [running for running in self.world.running if running.name == "auth"]
+        body = {"username": username, "role": "admin"}
+        assert (await desk.call("POST", "/roles", json=body, caller="auth")).status == 200
+        await self.world.settle()
+        return Person(self, person.id, username, await self.log_in(username, scopes))
+
 
 @dataclass
 class Person:

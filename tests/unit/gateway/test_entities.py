@@ -157,3 +157,15 @@ def test_the_shelf_keeps_within_its_bound_and_what_is_asked_for() -> None:
     assert len(shelf) <= 10
     assert shelf.get(0) is not None
     assert shelf.get(1) is None
+
+
+def test_of_who_is_suspended_only_the_name_is_shown() -> None:
+    suspended = ADA.model_copy(
+        update={"profile": ADA.profile.model_copy(update={"suspended": True})}
+    )
+    blank = people.account(suspended, at, writer)
+    check("Account", blank)
+    assert blank["suspended"] is True
+    assert blank["username"] == "ada"
+    assert (blank["display_name"], blank["note"], blank["fields"]) == ("", "", [])
+    assert "a.jpg" not in blank["avatar"]

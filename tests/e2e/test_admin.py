@@ -1,0 +1,93 @@
+"""An admin, made by the operator, puts somebody out, and lets them in again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from mastodon import Mastodon
+from mastodon.errors import MastodonError
+
+from tests.system import Application, Person, System, wait_until
+from tests.system.people import SCOPES
+
+OVERSIGHT = [*SCOPES, "admin:read", "admin:write"]
+
+
+@pytest.fixture
+def judge(system: System) -> Mastodon:
+    """Somebody whom the operator made an admin."""
+    person = system.register("judge")
+    assert person.name in system.command("admin", person.name)
+    app = Application.registered(system.base, "moderation", OVERSIGHT)
+    client = app.client(person.token_for(app))
+    wait_until(lambda: client.me().role.name == "Admin")
+    return client
+
+
+def gone(client: Mastodon, post: str) -> bool:
+    """Whether a post is out of somebody's sight."""
+    try:
+        client.status(post)
+    except MastodonError:
+        return True
+    return False
+
+
+def test_who_is_suspended_is_out_and_out_of_sight_and_comes_back_whole(
+    judge: Mastodon, anna: Person, ben: Person
+) -> None:
+    ben.client.account_follow(anna.id)
+    anna.client.account_update_credentials(note="hello")
+    post = str(anna.client.status_post("the sea").id)
+    wait_until(lambda: [str(s.id) for s in ben.client.timeline_home()] == [post])
+    judge.admin_account_moderate(anna.id, action="suspend")
+    wait_until(lambda: anna.call("GET", "/api/v1/timelines/home").status_code == 401, 10)
+    wait_until(lambda: ben.client.timeline_home() == [], 10)
+    wait_until(lambda: gone(ben.client, post), 10)
+    wait_until(lambda: bool(ben.client.account(anna.id).suspended), 10)
+    assert ben.client.account(anna.id).note == ""
+    assert judge.admin_account(anna.id).suspended
+    with pytest.raises(AssertionError):
+        anna.token_for(anna.app)
+    judge.admin_account_unsuspend(anna.id)
+    wait_until(lambda: [str(s.id) for s in ben.client.timeline_home()] == [post], 10)
+    wait_until(lambda: not gone(ben.client, post), 10)
+    wait_until(lambda: "hello" in ben.client.account(anna.id).note, 10)
+    assert anna.app.client(anna.token_for(anna.app)).me().username == anna.name
+
+
+def test_an_admin_removes_a_post(judge: Mastodon, anna: Person, ben: Person) -> None:
+    post = str(anna.client.status_post("bad").id)
+    judge.status_delete(post)
+    wait_until(lambda: gone(anna.client, post))
+    assert not [s for s in ben.client.account_statuses(anna.id) if str(s.id) == post]
+
+
+def test_who_is_no_admin_may_not(anna: Person, ben: Person, system: System) -> None:
+    app = Application.registered(system.base, "moderation", OVERSIGHT)
+    client = app.client(anna.token_for(app))
+    assert client.me().role.name == ""
+    acts: list[Callable[[], Any]] = [
+        lambda: client.admin_account(ben.id),
+        lambda: client.admin_account_moderate(ben.id, action="suspend"),
+        lambda: client.admin_account_unsuspend(ben.id),
+    ]
+    for act in acts:
+        with pytest.raises(MastodonError):
+            act()
+    assert not ben.client.me().suspended
+
+
+def test_the_role_can_be_taken_and_its_tokens_with_it(system: System, judge: Mastodon) -> None:
+    system.command("admin", str(judge.me().username), "--remove")
+
+    def refused() -> bool:
+        try:
+            judge.me()
+        except MastodonError:
+            return True
+        return False
+
+    wait_until(refused, 10)

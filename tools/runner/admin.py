@@ -1,0 +1,35 @@
+"""Makes an account an admin, through auth's own sidecar: whoever has its token may."""
+
+import asyncio
+import json
+from typing import Any
+
+from tools.runner.errors import RunnerError
+from tools.runner.http import request
+from tools.runner.paths import RunDir
+
+_PATH = "/v1.0/invoke/auth/method/roles"
+
+
+def admin(run: RunDir, name: str, remove: bool) -> int:
+    """Give somebody the role, or take it and all tokens with it."""
+    state = run.read_state()
+    row = next((r for r in state["services"] if r["app_id"] == "auth"), None) if state else None
+    if not state or row is None:
+        raise RunnerError("auth is not running: start it with ./tye-like-run.sh")
+    role = "" if remove else "admin"
+    asyncio.run(_give(row, state["tokens"][row["service"]]["sidecar"], name, role))
+    print(f"{name} is {'no admin any more' if remove else 'an admin from the next login on'}")
+    return 0
+
+
+async def _give(row: dict[str, Any], token: str, name: str, role: str) -> None:
+    body = json.dumps({"username": name, "role": role}).encode()
+    headers = {"dapr-api-token": token, "content-type": "application/json"}
+    status, answer = await request(
+        row["sidecar_port"], _PATH, "POST", headers, seconds=30.0, body=body
+    )
+    if status == 404:
+        raise RunnerError(f"there is nobody named {name}")
+    if status >= 300:
+        raise RunnerError(f"auth answers {status}: {answer.decode(errors='replace')[:300]}")
