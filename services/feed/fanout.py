@@ -8,12 +8,13 @@ above `large` followers nothing is written, and the author is merged in when the
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from services.chassis.paging import Window, newest
+from services.chassis.segments import insert_together
 from services.chassis.sidecar import Conflict
 from services.feed.domain import (
     DIRECT,
@@ -44,6 +45,12 @@ class FanOut:
     def __init__(self, store: Store, limits: Limits) -> None:
         self._store = store
         self._limits = limits
+
+    async def place(self, places: Iterable[tuple[str, str]], row: Row) -> None:
+        """Put the row of a new post into shared timelines, given as kinds and ids."""
+        lists = [(self._store.lists(kind), id) for kind, id in sorted(places)]
+        for kind, id in await insert_together(self._store.state, lists, [row]):
+            await kind.insert(id, [row])
 
     async def deliver(self, post: Mapping[str, Any]) -> None:
         """Put a new post into the homes it belongs into. Safe to repeat."""

@@ -76,9 +76,11 @@ class Store:
         shards = await self.shards.get_many(ids)
         return [shards.get(id, Shard()).followers for id in ids]
 
-    async def change_card(self, id: str, heard: Callable[[Card], Card]) -> Card:
-        """Change what is known of a post."""
-        card = await self.cards.update(id, lambda card: heard(card or Card()))
+    async def change_card(
+        self, id: str, heard: Callable[[Card], Card], *, fresh: bool = False
+    ) -> Card:
+        """Change what is known of a post; `fresh` says that nothing is, most likely."""
+        card = await self.cards.update(id, lambda card: heard(card or Card()), fresh=fresh)
         self.memory.forget(self.cards.key(id))
         return card or Card()
 
