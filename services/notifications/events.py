@@ -12,13 +12,17 @@ from services.chassis.app import Service
 from services.chassis.inbox import Event, Poison
 from services.contracts import topics
 from services.contracts.accounts import Edge, Model, Profile
+from services.contracts.comments import Comment
 from services.contracts.notifications import Notification
 from services.contracts.posts import Mark, Post
 from services.contracts.topics import EventType
 from services.notifications.bell import Bell
 from services.notifications.domain.notifications import Cause
 from services.notifications.domain.stances import Hidden, Stance
+from services.notifications.domain.subscribers import Subscribers
 from services.notifications.store import Gone, Store
+
+_AT_ONCE = 16
 
 M = TypeVar("M", bound=Model)
 Handler = Callable[[M, Event], Awaitable[None]]
@@ -30,6 +34,7 @@ def subscribe(service: Service, store: Store, bell: Bell) -> None:
     _hear(service, topics.EDGE_CHANGED, Edge, handlers.edge_changed)
     _hear(service, topics.MARK_CHANGED, Mark, handlers.mark_changed)
     _hear(service, topics.POST_CHANGED, Post, handlers.post_changed)
+    _hear(service, topics.COMMENT_CHANGED, Comment, handlers.comment_changed)
     _hear(service, topics.ACCOUNT_CHANGED, Profile, handlers.account_changed)
     _hear(service, topics.NOTIFICATION_CHANGED, Notification, handlers.notification_changed)
 
@@ -73,6 +78,12 @@ class Handlers:
                 edge.source, version, blocks=edge.blocking
             ),
         )
+        await self._store.subscribers.update(
+            edge.target,
+            lambda known: (known or Subscribers()).heard(
+                edge.source, version, event.time if edge.following and edge.notify else ""
+            ),
+        )
         await self._bell.ring(
             Cause(
                 key=f"{edge.target}:follow:{edge.source}",
@@ -87,43 +98,61 @@ class Handlers:
         )
 
     async def mark_changed(self, mark: Mark, event: Event) -> None:
-        """Somebody likes a post, or no longer does."""
+        """Somebody likes or boosts a post, or no longer does."""
         if not mark.author:
             return
-        await self._bell.ring(
+        reactions = (
+            ("favourite", mark.favourited, mark.favourite_id),
+            ("reblog", mark.reblogged, mark.reblog_id),
+        )
+        await self._ring(
             Cause(
-                key=f"{mark.author}:favourite:{mark.post}:{mark.user}",
+                key=f"{mark.author}:{type}:{mark.post}:{mark.user}",
                 owner=mark.author,
-                type="favourite",
+                type=type,
                 account=mark.user,
                 post=mark.post,
                 source="marks",
                 version=event.entityversion,
-                making=mark.favourite_id,
-                on=mark.favourited,
+                making=making,
+                on=on,
             )
+            for type, on, making in reactions
         )
 
     async def post_changed(self, post: Post, event: Event) -> None:
-        """Somebody is mentioned. What is told of a post that is deleted is told no more.
+        """Somebody is mentioned, or somebody posted whose every post others want to hear of.
 
-        A mention is one, whatever later edits make of the post: so Mastodon has it, too.
+        What is told of a post that is deleted is told no more. A mention is one, whatever later
+        edits make of the post: so Mastodon has it, too.
         """
         if post.deleted:
             await self._gone(f"post:{post.id}")
             return
+        mentioned = [mention.id for mention in post.mentions]
+        await self._ring(_about(post, owner, "mention", "posts") for owner in mentioned)
+        to_others = post.in_reply_to_account_id not in (None, post.author)
+        if post.visibility == "direct" or post.reblog_of_id or to_others:
+            return
+        subscribers = await self._store.subscribers.get(post.author) or Subscribers()
         await self._ring(
-            Cause(
-                key=f"{mention.id}:post:{post.id}",
-                owner=mention.id,
-                type="mention",
-                account=post.author,
-                post=post.id,
-                source="posts",
-                making=post.id,
-            )
-            for mention in post.mentions
+            _about(post, owner, "status", "subscriptions")
+            for owner in subscribers.at(post.created_at)
+            if owner not in mentioned
         )
+
+    async def comment_changed(self, comment: Comment, event: Event) -> None:
+        """Somebody said something in a thread. Clients know that as a mention.
+
+        Of a followers-only comment only those are told who follow, or are mentioned.
+        """
+        if comment.deleted:
+            await self._gone(f"post:{comment.id}")
+            return
+        audience = set(comment.audience)
+        if comment.visibility == "private":
+            audience = await self._store.following(audience, comment.author)
+        await self._ring(_about(comment, owner, "mention", "comments") for owner in audience)
 
     async def account_changed(self, profile: Profile, event: Event) -> None:
         """Nobody is told of those who are no more; nor are they, and nothing of theirs is kept."""
@@ -143,4 +172,23 @@ class Handlers:
         await self._store.gone.update(id, lambda known: known or Gone(), fresh=True)
 
     async def _ring(self, causes: Iterable[Cause]) -> None:
-        await asyncio.gather(*map(self._bell.ring, causes))
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def ring(cause: Cause) -> None:
+            async with slots:
+                await self._bell.ring(cause)
+
+        await asyncio.gather(*map(ring, causes))
+
+
+def _about(post: Post | Comment, owner: str, type: str, source: str) -> Cause:
+    """Of one post somebody is told once, for whichever reason comes first."""
+    return Cause(
+        key=f"{owner}:post:{post.id}",
+        owner=owner,
+        type=type,
+        account=post.author,
+        post=post.id,
+        source=source,
+        making=post.id,
+    )

@@ -5,12 +5,14 @@ notifications:OWNER      its row, while it is shown (a segmented list of the new
 cleared:OWNER            up to which id somebody has cleared their list
 stance:OWNER             whom they do not want to be told of, and who blocks them
 markers:OWNER            how far they have read their timelines
+subscribers:AUTHOR       who wants to hear of every post of somebody
 gone:post:ID, gone:account:ID    what was deleted, so that nobody is told of it any more
 
     OWNER:favourite:POST:ACTOR   somebody likes a post of theirs
     OWNER:follow:ACTOR           somebody follows them, or asks to
-    OWNER:reblog:BOOST           somebody boosts a post of theirs
-    OWNER:post:POST              a post that mentions them, or is said in a thread of theirs
+    OWNER:reblog:POST:ACTOR      somebody boosts it
+    OWNER:post:POST              a post that mentions them, is said in a thread of theirs, or is
+                                 by somebody whose every post they want to hear of
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from services.notifications.domain.groups import group_key
 from services.notifications.domain.markers import Markers
 from services.notifications.domain.notifications import ACCOUNT, ID, KEY, POST, TYPE, Row
 from services.notifications.domain.stances import Stance
+from services.notifications.domain.subscribers import Subscribers
 
 MOST = 4_000
 """How many notifications of one person are kept."""
@@ -75,6 +78,7 @@ class Store:
         self.stances = service.collection("stance", Stance)
         self.markers = service.collection("markers", Markers)
         self.gone = service.collection("gone", Gone)
+        self.subscribers = service.collection("subscribers", Subscribers)
 
     async def desk(self, owner: str) -> Desk:
         """What somebody's pages are made from. One state call."""
@@ -91,17 +95,24 @@ class Store:
 
     async def remaining(self, rows: Iterable[Row]) -> list[Row]:
         """Those rows of which nothing was deleted. One state call."""
-        needs = {row[KEY]: things(row) for row in rows}
+        needs = {row[KEY]: _named(row[ACCOUNT], row[POST]) for row in rows}
         keys = {self.gone.key(id) for ids in needs.values() for id in ids}
         gone = await self.state.get_many(sorted(keys))
         return [row for row in rows if not any(self.gone.key(id) in gone for id in needs[row[KEY]])]
+
+    async def following(self, people: Iterable[str], author: str) -> set[str]:
+        """Those of some people who follow somebody, as far as that was told. One state call."""
+        keys = {f"{author}:follow:{person}": person for person in people}
+        known = await self.notifications.get_many(keys)
+        return {keys[key] for key, each in known.items() if each.on and each.type == "follow"}
 
     async def quiet(self, cause: rules.Cause, now: str) -> bool:
         """Whether somebody is not to be told of something. One state call."""
         rows = await self.state.get_many(
             [
                 self.stances.key(cause.owner),
-                *(self.gone.key(id) for id in (f"account:{cause.owner}", *_things(cause))),
+                self.gone.key(f"account:{cause.owner}"),
+                *(self.gone.key(id) for id in _named(cause.account, cause.post)),
             ]
         )
         stance = _in(rows, self.stances, cause.owner) or Stance()
@@ -109,19 +120,9 @@ class Store:
         return bool(rows) or not stance.admits(cause.account, now)
 
 
-def things(row: Row) -> list[str]:
-    """Without what a notification is nothing: its person, its post, and the boost that it is."""
-    return _named(row[ACCOUNT], row[POST], row[KEY])
-
-
-def _things(cause: rules.Cause) -> list[str]:
-    return _named(cause.account, cause.post, cause.key)
-
-
-def _named(account: str, post: str, key: str) -> list[str]:
-    _, kind, id, *_ = key.split(":")
-    posts = {post, id if kind == "reblog" else ""} - {""}
-    return [f"account:{account}", *(f"post:{id}" for id in sorted(posts))]
+def _named(account: str, post: str) -> list[str]:
+    """Without what a notification is nothing: its person, and its post."""
+    return [f"account:{account}", *([f"post:{post}"] if post else [])]
 
 
 def entity(row: Row, owner: str) -> dict[str, Any]:

@@ -160,6 +160,84 @@ async def test_a_mention_is_one_however_often_the_post_is_edited(town: Town) -> 
     assert len(town.world.broker.events("notifications")) == 2
 
 
+# ── threads ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_those_in_a_thread_are_told_of_a_comment_once(town: Town) -> None:
+    ann, ben, cid = await town.people(3)
+    root = await ann.makes()
+    first = await ben.makes("first", in_reply_to_id=root)
+    await town.world.settle()
+    second = await cid.makes(f"@{ann.name} second", in_reply_to_id=first)
+    await town.world.settle()
+    third = await ann.makes("third", in_reply_to_id=second)
+    await town.world.settle()
+    assert await ann.told() == [("mention", cid.id, second), ("mention", ben.id, first)]
+    assert await ben.told() == [("mention", ann.id, third), ("mention", cid.id, second)]
+    assert await cid.told() == [("mention", ann.id, third)]
+    await cid.deletes(second)
+    await town.world.settle()
+    assert await ann.told() == [("mention", ben.id, first)]
+
+
+async def test_a_comment_that_may_not_be_seen_is_not_told_of(town: Town) -> None:
+    ann, ben, cid = await town.people(3)
+    await ann.stands(cid, "follow")
+    await town.world.settle()
+    root = await ann.makes()
+    first = await ben.makes("first", in_reply_to_id=root)
+    hidden = await cid.makes("for followers", in_reply_to_id=first, visibility="private")
+    await cid.makes(f"for @{ann.name}", in_reply_to_id=first, visibility="direct")
+    await town.world.settle()
+    assert await ben.told() == []
+    assert len(await ann.told()) == 3
+    assert ("mention", cid.id, hidden) in await ann.told()
+
+
+async def test_who_asked_for_it_is_told_of_every_post(town: Town) -> None:
+    ann, ben = await town.people(2)
+    await ann.makes("before")
+    await town.world.settle()
+    await ben.stands(ann, "follow", notify=True)
+    await town.world.settle()
+    post = await ann.makes()
+    naming = await ann.makes(f"@{ben.name}")
+    await ann.makes("to myself", in_reply_to_id=post)
+    await town.world.settle()
+    told = await ben.told()
+    assert [type for type, _, _ in told] == ["status", "mention", "status"]
+    assert told[1:] == [("mention", ann.id, naming), ("status", ann.id, post)]
+    other = await ben.makes()
+    await ann.makes("to others", in_reply_to_id=other)
+    await ann.does(town.posts, "PUT", f"/posts/{post}", json={"text": "edited"})
+    await town.world.settle()
+    assert [type for type, _, _ in await ben.told()] == ["mention", *(each[0] for each in told)]
+    await ben.stands(ann, "follow", notify=False)
+    await town.world.settle()
+    await ann.makes()
+    await town.world.settle()
+    assert len(await ben.told()) == 4
+
+
+async def test_a_boost_is_told_of_until_it_is_taken_back(town: Town) -> None:
+    ann, ben = await town.people(2)
+    post = await ann.makes()
+    boosted = {
+        "user": ben.id,
+        "post": post,
+        "author": ann.id,
+        "reblogged": True,
+        "reblog_id": "5",
+    }
+    await town.world.broker.publish("marks", [_event("mark.changed", "x", 1, boosted)])
+    await town.world.settle()
+    assert await ann.told() == [("reblog", ben.id, post)]
+    taken_back = {**boosted, "reblogged": False, "reblog_id": ""}
+    await town.world.broker.publish("marks", [_event("mark.changed", "x", 2, taken_back)])
+    await town.world.settle()
+    assert await ann.told() == []
+
+
 async def test_a_deleted_account_is_told_of_nowhere_and_nothing_of_it_is_kept(town: Town) -> None:
     ann, ben = await town.people(2)
     post = await ann.makes()
@@ -168,25 +246,25 @@ async def test_a_deleted_account_is_told_of_nowhere_and_nothing_of_it_is_kept(to
     await ann.does(town.notes, "POST", "/markers", json={"home": {"last_read_id": "5"}})
     await town.world.settle()
     assert len(await ann.told()) == len(await ben.told()) == 1
-    event = _account_deleted(ann)
-    await town.world.broker.publish("accounts", [event])
+    gone = {"id": ann.id, "username": "", "created_at": "", "deleted": True}
+    await town.world.broker.publish("accounts", [_event("account.changed", ann.id, 99, gone)])
     await town.world.settle()
     assert await ben.told() == await ann.told() == []
     state = town.world.state("notifications")
     assert not [key for key in state.keys("") if key in (f"markers:{ann.id}", f"stance:{ann.id}")]
 
 
-def _account_deleted(person: Person) -> dict[str, object]:
+def _event(type: str, subject: str, version: int, data: dict[str, object]) -> dict[str, object]:
     return {
         "specversion": "1.0",
-        "id": "x",
-        "type": "account.changed",
-        "source": "users",
-        "subject": person.id,
+        "id": f"{subject}@{version}",
+        "type": type,
+        "source": "tests",
+        "subject": subject,
         "stream": "tests",
-        "sequence": 1,
-        "entityversion": 99,
-        "data": {"id": person.id, "username": "", "created_at": "", "deleted": True},
+        "sequence": version,
+        "entityversion": version,
+        "data": data,
     }
 
 

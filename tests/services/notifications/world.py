@@ -1,4 +1,4 @@
-"""Notifications beside users and posts, on fakes."""
+"""Notifications beside users, posts and comments, on fakes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from services.chassis.app import Service
 from services.chassis.ids import Snowflakes
 from services.chassis.settings import Settings
+from services.comments.app import create_app as comments_app
 from services.notifications.app import create_app as notifications_app
 from services.posts.app import create_app as posts_app
 from services.users.app import create_app as users_app
@@ -26,10 +27,13 @@ async def start(world: World, name: str, create: Callable[[Service], FastAPI]) -
 
 
 class Town:
-    """Three services, and short ways to ask them."""
+    """Four services, and short ways to ask them."""
 
-    def __init__(self, world: World, users: Running, posts: Running, notes: Running) -> None:
-        self.world, self.users, self.posts, self.notes = world, users, posts, notes
+    def __init__(
+        self, world: World, users: Running, posts: Running, comments: Running, notes: Running
+    ) -> None:
+        self.world, self.users, self.posts = world, users, posts
+        self.comments, self.notes = comments, notes
 
     @classmethod
     async def built(cls, world: World) -> Town:
@@ -37,6 +41,7 @@ class Town:
             world,
             await start(world, "users", users_app),
             await start(world, "posts", posts_app),
+            await start(world, "comments", comments_app),
             await start(world, "notifications", notifications_app),
         )
 
