@@ -122,6 +122,12 @@ STORMS: dict[str, Storm] = {
     "users and feed die over a follow": _crash(
         Trap("users", "before-publish", "edges"), Trap("feed", "after-effect", "edges")
     ),
+    "notifications dies before the effect of a like": _crash(
+        Trap("notifications", "before-effect", "marks")
+    ),
+    "notifications dies after a commit": _crash(
+        Trap("notifications", "after-commit", "notification:")
+    ),
     "the sidecar of posts is killed": _kill("posts.daprd"),
     "the sidecar of feed is killed": _kill("feed.daprd"),
     "the gateway and its sidecar are killed": _kill("gateway", "gateway.daprd"),

@@ -35,24 +35,28 @@ class Cast:
     authors: list[Person]
     followers: list[Person]
     late: Person
+    critic: Person
+    """Follows nobody, and comments."""
     acknowledged: dict[str, list[str]] = field(default_factory=dict)
     """The ids of each author's posts, by the author's name."""
     given_up: dict[str, list[str]] = field(default_factory=dict)
     """The words of posts whose author was told of trouble and did not try again."""
     liked: dict[str, set[str]] = field(default_factory=dict)
     """Who was told that they like a post, by its id."""
+    answered: dict[str, str] = field(default_factory=dict)
+    """The id of the comment that the critic was told they made, by the post's id."""
 
     @classmethod
     def of(cls, system: System, name: str) -> Cast:
         """People for one storm; the followers follow the authors, the late one nobody yet."""
-        words = ["author"] * AUTHORS + ["follower"] * FOLLOWERS + ["late"]
+        words = ["author"] * AUTHORS + ["follower"] * FOLLOWERS + ["late", "critic"]
         with ThreadPoolExecutor(3) as pool:
             people = list(pool.map(system.register, words))
-        authors, followers, late = people[:AUTHORS], people[AUTHORS:-1], people[-1]
+        authors, followers = people[:AUTHORS], people[AUTHORS:-2]
         for follower in followers:
             for author in authors:
                 follower.client.account_follow(author.id)
-        return cls(name, authors, followers, late)
+        return cls(name, authors, followers, late=people[-2], critic=people[-1])
 
     @contextmanager
     def posting(self) -> Iterator[None]:
@@ -99,6 +103,7 @@ class Cast:
                 ours.append(made.json()["id"])
                 if number % _LIKE_EVERY == 0:
                     self._like(ours[-1])
+                    self._answer(ours[-1])
 
     def _may_go_on(self, ours: list[str], stop: threading.Event) -> bool:
         """Wait, where an author has posted what a late follower gets, until that one is there."""
@@ -113,6 +118,13 @@ class Cast:
         assert insist(follower, "POST", path).status_code == 200
         self.liked.setdefault(id, set()).add(follower.name)
 
+    def _answer(self, id: str) -> None:
+        words = f"On {id}."
+        body = {"status": words, "in_reply_to_id": id}
+        made = insist(self.critic, "POST", POSTS, body, key=words)
+        assert made.status_code == 200, made.text
+        self.answered[id] = made.json()["id"]
+
     # ── what must hold afterwards ───────────────────────────────────────────────────────────
 
     def settled(self, deadline: float) -> None:
@@ -123,6 +135,8 @@ class Cast:
         def holds() -> bool:
             self._check_homes([id for author in self.authors for id in self._check_author(author)])
             self._check_likes()
+            for author in self.authors:
+                self._check_notifications(author)
             return True
 
         wait_until(holds, deadline)
@@ -165,6 +179,26 @@ class Cast:
             mine = [id for id, likers in self.liked.items() if follower.name in likers]
             listed = whole(follower, "/api/v1/favourites")
             _same(f"{follower.name}'s favourites", sorted(ids(listed)), sorted(mine))
+
+    def _check_notifications(self, author: Person) -> None:
+        """What an author was told of: each like, comment and follow, once."""
+        ours = set(self.acknowledged[author.name])
+        expected = [f"follow {follower.name}" for follower in self.followers]
+        for id in ours & self.liked.keys():
+            expected += [f"favourite {name} {id}" for name in self.liked[id]]
+        for id in ours & self.answered.keys():
+            expected.append(f"mention {self.critic.name} {self.answered[id]}")
+        told = [
+            " ".join(
+                [
+                    each["type"],
+                    *names([each["account"]]),
+                    *ids([each["status"]] if each["status"] else []),
+                ]
+            )
+            for each in whole(author, "/api/v1/notifications")
+        ]
+        _same(f"{author.name}'s notifications", sorted(told), sorted(expected))
 
 
 def _finish(running: list[Future[None]]) -> None:
