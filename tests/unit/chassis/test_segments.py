@@ -262,6 +262,24 @@ async def test_a_replace_while_the_list_changes_is_a_conflict_and_leaves_no_segm
     assert state.keys("list-segment:") == []
 
 
+async def test_a_list_is_cleared_up_to_a_row_in_one_swap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.chassis.segments._INDEX", 4)
+    state = FakeState()
+    lists = SegmentedLists(state, "list", segment=5)
+    for n in range(1, 101):
+        await lists.insert("a", rows_of(n))
+    before = state.faults.count("save")
+    await lists.clear("a", row(50)[0])
+    assert state.faults.count("save") == before + 1
+    left = await lists.all("a")
+    assert left[:50] == rows_of(*range(100, 50, -1))
+    assert len(left) == (await lists.head("a")).total < 71
+    await lists.clear("a", row(100)[0])
+    assert await lists.all("a") == []
+    assert state.keys("list-segment:") == []
+    assert (await lists.clear("nothing", row(1)[0])).total == 0
+
+
 async def test_a_reader_whose_segment_is_rewritten_reads_again() -> None:
     state = FakeState()
     lists, other = SegmentedLists(state, "list"), SegmentedLists(state.replica(), "list")

@@ -1,0 +1,192 @@
+"""The rules of notifications."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+
+from services.chassis.ids import first_id_at, instant
+from services.notifications.domain import groups
+from services.notifications.domain.markers import Markers
+from services.notifications.domain.notifications import (
+    PAST,
+    Cause,
+    Filter,
+    Notification,
+    dismissed,
+    heard,
+)
+from services.notifications.domain.stances import Hidden, Stance
+from services.notifications.domain.subscribers import MOST, Subscribers
+
+LIKE = Cause("1:favourite:9:2", "1", "favourite", "2", "marks", "9", making="a")
+
+
+def after(causes: Sequence[Cause]) -> Notification | None:
+    known: Notification | None = None
+    for number, cause in enumerate(causes, 100):
+        known = heard(known, cause, str(number), quiet=False)
+    return known
+
+
+def test_a_cause_makes_a_notification_and_a_repeat_nothing() -> None:
+    made = after([LIKE])
+    assert made is not None
+    assert made.row(LIKE.key) == ["100", "favourite", "2", "9", LIKE.key]
+    assert after([LIKE, LIKE]) == made
+    assert after([LIKE, replace(LIKE, version=2)]) is not None
+
+
+def test_what_was_never_on_is_nothing() -> None:
+    assert after([replace(LIKE, on=False, making="")]) is None
+
+
+def test_the_order_of_news_does_not_matter() -> None:
+    story = [
+        LIKE,
+        replace(LIKE, version=2, on=False, making=""),
+        replace(LIKE, version=3, making="b"),
+        replace(LIKE, version=4, on=False, making=""),
+    ]
+    for count in (2, 3, 4):
+        for order in permutations(story[:count]):
+            made = after(order)
+            assert made is not None
+            assert bool(made.place) is story[count - 1].on, order
+
+
+def test_what_is_made_again_has_a_new_place_and_the_old_one_is_gone() -> None:
+    off = replace(LIKE, version=2, on=False, making="")
+    again = after([LIKE, off, replace(LIKE, version=3, making="b")])
+    assert again is not None
+    assert (again.place, again.gone) == ("102", ("100",))
+
+
+def test_from_some_time_on_it_only_comes_back_where_it_was() -> None:
+    story = [replace(LIKE, version=n, making=str(n)) for n in range(1, PAST + 5)]
+    made = after(story)
+    assert made is not None
+    assert made.place == str(100 + PAST)
+    assert len(made.past) == PAST
+
+
+def test_what_is_dismissed_stays_so_until_it_is_made_again() -> None:
+    away = dismissed(after([LIKE]), "100")
+    assert away is not None
+    assert away.place == ""
+    assert heard(away, replace(LIKE, version=2), "200", quiet=False) == away
+    again = heard(away, replace(LIKE, version=3, making="b"), "200", quiet=False)
+    assert again is not None
+    assert again.place == "200"
+    assert dismissed(again, "100") == again
+
+
+def test_what_is_made_quietly_is_never_shown() -> None:
+    made = heard(None, LIKE, "100", quiet=True)
+    assert made is not None
+    assert made.place == ""
+    again = heard(made, LIKE, "101", quiet=False)
+    assert again is made
+
+
+def test_one_reason_of_two_is_enough_and_both_are_one() -> None:
+    mention = Cause("1:post:9", "1", "mention", "2", "posts", "9", making="9")
+    both = after([mention, replace(mention, source="comments")])
+    assert both is not None
+    assert (both.place, both.past) == ("100", ())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kept"),
+    [
+        (Filter(), True),
+        (Filter(types=frozenset({"favourite", "follow"})), True),
+        (Filter(types=frozenset({"follow"})), False),
+        (Filter(without=frozenset({"favourite"})), False),
+        (Filter(account="2"), True),
+        (Filter(account="3"), False),
+    ],
+)
+def test_a_filter_keeps_what_is_wanted(wanted: Filter, kept: bool) -> None:
+    assert wanted.keeps(["100", "favourite", "2", "9", LIKE.key]) is kept
+
+
+# ── stances ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_mute_ends_by_itself() -> None:
+    stance = Stance().heard("2", Hidden(3, hides=True, until="2026-01-02"))
+    assert not stance.admits("2", "2026-01-01")
+    assert stance.admits("2", "2026-01-02")
+
+
+def test_late_news_of_an_edge_is_old() -> None:
+    stance = Stance().heard("2", Hidden(3, hides=False)).heard("2", Hidden(2))
+    assert stance.admits("2", "")
+    stance = Stance().heard_block("2", 3, blocks=False).heard_block("2", 2, blocks=True)
+    assert stance.admits("2", "")
+    assert Stance().heard("2", Hidden(1, hides=False)) == Stance()
+    assert not Stance().heard_block("2", 1, blocks=True).admits("2", "")
+
+
+def test_stances_forget_the_oldest_that_are_over_and_nobody_that_is_hidden() -> None:
+    stance = Stance().heard("0", Hidden(2))
+    for n in range(1, 700):
+        stance = stance.heard(str(n), Hidden(2, hides=False))
+        stance = stance.heard_block(str(n), 2, blocks=n == 1)
+    assert len(stance.hidden) == len(stance.blocked_by) == 501
+    assert not stance.admits("0", "")
+    assert not stance.admits("1", "")
+
+
+def test_subscribers_are_told_from_when_they_asked_and_are_bounded() -> None:
+    people = Subscribers().heard("2", 1, "2026-01-02").heard("2", 2, "2026-01-05")
+    assert people.at("2026-01-01") == []
+    assert people.at("2026-01-03") == ["2"]
+    assert people.heard("2", 3, "").heard("2", 2, "2026").at("2027") == []
+    for n in range(MOST + 50):
+        people = people.heard(f"p{n}", 1, "2026")
+    assert len(people.at("2027")) == MOST
+
+
+# ── groups and markers ──────────────────────────────────────────────────────────────────────────
+
+NOON = first_id_at(instant("116548273934401537").replace(hour=12))
+
+
+def test_groups_are_of_one_type_post_and_day() -> None:
+    soon, next_day = (str(int(NOON) + (hours * 3_600_000 << 16)) for hours in (5, 13))
+    key = groups.group_key(NOON, "favourite", "9")
+    assert groups.group_key(soon, "favourite", "9") == key
+    assert groups.group_key(next_day, "favourite", "9") != key
+    assert groups.group_key(NOON, "favourite", "8") != key
+    assert groups.group_key(NOON, "reblog", "9") != key
+    assert groups.group_key(NOON, "mention", "9") == f"ungrouped-{NOON}"
+    assert groups.group_key(NOON, "follow", "", ("favourite",)) == f"ungrouped-{NOON}"
+
+
+@pytest.mark.parametrize("type", ["favourite", "follow", "mention"])
+def test_a_key_says_where_its_members_are(type: str) -> None:
+    row = [NOON, type, "2", "" if type == "follow" else "9", "key"]
+    where = groups.bounds(groups.group_key(NOON, type, row[3]))
+    assert where is not None
+    assert where.above < NOON < where.below
+    assert where.holds(row)
+
+
+@pytest.mark.parametrize(
+    "key", ["", "x", "ungrouped-", "ungrouped-" + "9" * 30, "follow-1-2", "favourite-1", "follow-x"]
+)
+def test_what_is_no_key_is_nowhere(key: str) -> None:
+    assert groups.bounds(key) is None
+
+
+def test_a_marker_counts_its_moves() -> None:
+    markers = Markers().moved({"home": "5"}, "then").moved({"home": "5"}, "now")
+    assert (markers.timelines["home"].version, markers.timelines["home"].updated_at) == (0, "then")
+    moved = markers.moved({"home": "4", "notifications": "1"}, "now")
+    assert (moved.last_read("home"), moved.timelines["home"].version) == ("4", 1)
+    assert (moved.last_read("notifications"), moved.last_read("public")) == ("1", "")
