@@ -61,8 +61,6 @@ class Post(Model):
     in_reply_to_id: Id | None = None
     in_reply_to_account_id: Id | None = None
     path: list[tuple[Id, Id]] = Field(default_factory=list)
-    reblog_of_id: Id | None = None
-    reblog_of_account_id: Id | None = None
     application: str = ""
     created_at: str
     edited_at: str | None = None
@@ -105,8 +103,6 @@ class Mark(Model):
     favourite_id: Id = ""
     bookmarked: bool = False
     bookmark_id: Id = ""
-    reblogged: bool = False
-    reblog_id: Id = ""
 
 
 class PostView(Model):

@@ -219,25 +219,6 @@ async def test_who_asked_for_it_is_told_of_every_post(town: Town) -> None:
     assert len(await ben.told()) == 4
 
 
-async def test_a_boost_is_told_of_until_it_is_taken_back(town: Town) -> None:
-    ann, ben = await town.people(2)
-    post = await ann.makes()
-    boosted = {
-        "user": ben.id,
-        "post": post,
-        "author": ann.id,
-        "reblogged": True,
-        "reblog_id": "5",
-    }
-    await town.world.broker.publish("marks", [_event("mark.changed", "x", 1, boosted)])
-    await town.world.settle()
-    assert await ann.told() == [("reblog", ben.id, post)]
-    taken_back = {**boosted, "reblogged": False, "reblog_id": ""}
-    await town.world.broker.publish("marks", [_event("mark.changed", "x", 2, taken_back)])
-    await town.world.settle()
-    assert await ann.told() == []
-
-
 async def test_a_deleted_account_is_told_of_nowhere_and_nothing_of_it_is_kept(town: Town) -> None:
     ann, ben = await town.people(2)
     post = await ann.makes()
