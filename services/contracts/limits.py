@@ -19,6 +19,9 @@ PATH = 40
 MENTIONS = 50
 """In one post."""
 
+PINS = 5
+"""Of one person's own posts: Mastodon's own number."""
+
 DESCRIPTION_CHARACTERS = 1_500
 """Of a picture's alt text: Mastodon's own limit."""
 

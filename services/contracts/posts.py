@@ -45,7 +45,8 @@ class Post(Model):
 
     `text` is plain text as typed. `deleted` is the tombstone: text, pictures, tags and mentions are
     blank then. `path` are a reply's posts above with their authors, topmost first: the topmost and
-    the nearest of the others, `limits.PATH` in all.
+    the nearest of the others, `limits.PATH` in all. A boost is a post without a text that names the
+    post it shows (`reblog_of_id`).
     """
 
     id: Id
@@ -61,6 +62,8 @@ class Post(Model):
     in_reply_to_id: Id | None = None
     in_reply_to_account_id: Id | None = None
     path: list[tuple[Id, Id]] = Field(default_factory=list)
+    reblog_of_id: Id | None = None
+    reblog_of_account_id: Id | None = None
     application: str = ""
     created_at: str
     edited_at: str | None = None
@@ -76,7 +79,10 @@ class PostCounts(Model):
 
 
 class PostCount(Model):
-    """How many like a post. Event `favourites.counted` on `post-counts`."""
+    """How many like a post, or boost it.
+
+    Events `favourites.counted` and `reblogs.counted` on `post-counts`.
+    """
 
     post: Id
     total: int
@@ -90,10 +96,18 @@ class AuthoredCount(Model):
     last_post: Id = ""
 
 
+class Pins(Model):
+    """What somebody pinned to their profile, newest pin first. Event `pins.changed` on `pins`."""
+
+    account: Id
+    posts: list[Id] = Field(default_factory=list)
+
+
 class Mark(Model):
     """What one person did with one post. Event `mark.changed` on `marks`.
 
-    `author` made the post; empty in marks of before that was told.
+    `author` made the post; empty in marks of before that was told. `reblog_id` is the id of the
+    boost, which is a post of its own.
     """
 
     user: Id
@@ -103,16 +117,30 @@ class Mark(Model):
     favourite_id: Id = ""
     bookmarked: bool = False
     bookmark_id: Id = ""
+    reblogged: bool = False
+    reblog_id: Id = ""
 
 
 class PostView(Model):
-    """A post as somebody sees it. `version` grows with every edit."""
+    """A post as somebody sees it. `version` grows with every edit.
+
+    A boost comes with the post it shows (`reblog`), and with that one's counts and marks.
+    """
 
     post: Post
     version: int = 1
     counts: PostCounts = PostCounts()
     favourited: bool = False
     bookmarked: bool = False
+    reblogged: bool = False
+    pinned: bool = False
+    reblog: PostView | None = None
+
+
+class NewBoost(Model):
+    """How somebody wants to boost a post; `None` is public."""
+
+    visibility: Literal["public", "unlisted", "private"] | None = None
 
 
 class NewPost(Model):
@@ -154,7 +182,7 @@ class Reactors(Model):
 
 
 class Page(Model):
-    """A page of a timeline, whole: the posts and everybody who made one.
+    """A page of a timeline, whole: the posts and everybody who made one, boosted ones too.
 
     `first` and `last` are the ids the page reaches to, also where a post among them is not shown;
     both empty on an empty page. `tag` names the content: who asks with `known` and the tag of the

@@ -12,7 +12,7 @@ from services.contracts.accounts import Edge, FollowCount, Model, Profile
 from services.contracts.comments import Comment, ReplyCount
 from services.contracts.logins import Login
 from services.contracts.notifications import Notification
-from services.contracts.posts import AuthoredCount, Mark, Post, PostCount
+from services.contracts.posts import AuthoredCount, Mark, Pins, Post, PostCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ FOLLOWING_COUNTED = EventType("following.counted", "account-counts", "users", Fo
 POST_CHANGED = EventType("post.changed", "posts", "posts", Post)
 MARK_CHANGED = EventType("mark.changed", "marks", "posts", Mark)
 FAVOURITES_COUNTED = EventType("favourites.counted", "post-counts", "posts", PostCount)
+REBLOGS_COUNTED = EventType("reblogs.counted", "post-counts", "posts", PostCount)
+PINS_CHANGED = EventType("pins.changed", "pins", "posts", Pins)
 POSTS_COUNTED = EventType("posts.counted", "author-counts", "posts", AuthoredCount)
 COMMENT_CHANGED = EventType("comment.changed", "comments", "comments", Comment)
 REPLIES_COUNTED = EventType("replies.counted", "comment-counts", "comments", ReplyCount)
@@ -49,6 +51,8 @@ EVENTS = (
     POST_CHANGED,
     MARK_CHANGED,
     FAVOURITES_COUNTED,
+    REBLOGS_COUNTED,
+    PINS_CHANGED,
     POSTS_COUNTED,
     COMMENT_CHANGED,
     REPLIES_COUNTED,

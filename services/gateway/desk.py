@@ -20,7 +20,7 @@ from services.chassis.sidecar import INVOKE_DEADLINE, Reply
 from services.gateway import paging
 from services.gateway.content import Writer
 from services.gateway.entities.addresses import Addresses
-from services.gateway.entities.rendered import Rendered, Row
+from services.gateway.entities.rendered import Rendered, Row, authors_of
 from services.gateway.settings import GatewaySettings
 from services.gateway.shelf import Shelf
 
@@ -118,20 +118,24 @@ class Desk:
         return view
 
     async def status(self, view: Row) -> bytes:
-        """The entity Status of a post."""
-        return self.rendered.status(view, await self.author(view))
+        """The entity Status of a post; raises `NotFound`."""
+        return self.rendered.status(view, await self._authors(view))
+
+    async def _authors(self, view: Row) -> dict[str, Row]:
+        ids = authors_of(view)
+        found = await self.people(ids)
+        if not all(id in found for id in ids):
+            raise NotFound("The author of this post is not here any more.")
+        return found
 
     async def author(self, view: Row) -> Row:
         """Who made a post; raises `NotFound`."""
-        id: str = view["post"]["author"]
-        found = await self.people([id])
-        if id not in found:
-            raise NotFound("The author of this post is not here any more.")
-        return found[id]
+        return (await self._authors(view))[view["post"]["author"]]
 
     async def statuses(self, views: Sequence[Row]) -> bytes:
         """A list of Status."""
-        authors = await self.people([view["post"]["author"] for view in views]) if views else {}
+        ids = [id for view in views for id in authors_of(view)]
+        authors = await self.people(ids) if ids else {}
         return self.rendered.statuses(views, authors)
 
     async def timeline(

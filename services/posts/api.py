@@ -13,23 +13,28 @@ from services.chassis.paging import Window
 from services.contracts.posts import (
     Asked,
     EditedPost,
+    NewBoost,
     NewPost,
     PostList,
     PostVersion,
     PostView,
     Reactors,
 )
+from services.posts.boosts import Boosts
 from services.posts.composer import MODERATE, Composer
 from services.posts.examples import (
     ASKED,
+    BOOST,
     EDITED_POSTS,
     LISTS,
+    NEW_BOOSTS,
     NEW_POSTS,
     REACTORS,
     VERSION,
     VIEW,
     answers,
 )
+from services.posts.pinning import Pinning
 from services.posts.reactions import Reactions
 from services.posts.views import Views, post_id
 
@@ -42,6 +47,7 @@ Writing = Annotated[Caller, Depends(signed_in("write:statuses"))]
 Deleting = Annotated[Caller, Depends(signed_in("write:statuses", MODERATE))]
 Favouriting = Annotated[Caller, Depends(signed_in("write:favourites"))]
 Notified = Annotated[Caller, Depends(signed_in("read:notifications"))]
+Arranging = Annotated[Caller, Depends(signed_in("write:accounts"))]
 Bookmarking = Annotated[Caller, Depends(signed_in("write:bookmarks"))]
 
 
@@ -60,14 +66,19 @@ Wanted = Annotated[Window, Depends(window)]
 
 A_VIEW = answers(PostView, "The post as the caller sees it.", VIEW, 401, 403, 404, 422)
 A_CHANGE = answers(PostView, "The post as it is then.", VIEW, 401, 403, 404, 422, 503)
+A_BOOST = answers(PostView, "The boost and what it shows.", BOOST, 401, 403, 404, 422, 503)
 A_LIST = answers(PostList, "A page, newest mark first.", LISTS, 401, 403, 422)
 
 
-def create_router(views: Views, composer: Composer, reactions: Reactions) -> APIRouter:
+def create_router(
+    views: Views, composer: Composer, reactions: Reactions, boosts: Boosts, pinning: Pinning
+) -> APIRouter:
     """All routes."""
     router = APIRouter()
     router.include_router(_posts(views, composer), tags=["posts"])
     router.include_router(_reactions(views, reactions), tags=["reactions"])
+    router.include_router(_boosts(views, boosts), tags=["boosts"])
+    router.include_router(_pins(pinning), tags=["pins"])
     return router
 
 
@@ -193,5 +204,57 @@ def _reactions(views: Views, reactions: Reactions) -> APIRouter:
     ) -> JSON:
         """What the caller keeps."""
         return JSON(await views.marked("bookmark", window, caller))
+
+    return router
+
+
+def _boosts(views: Views, boosts: Boosts) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/posts/{id}/reblog", responses=A_BOOST)
+    async def reblog(
+        id: Id,
+        caller: Writing,
+        how: Annotated[NewBoost | None, Body(openapi_examples=NEW_BOOSTS)] = None,
+    ) -> JSON:
+        """Boost a post. A repeat gives the same boost; a boost of a boost is one of the post."""
+        return JSON(await boosts.make(id, how.visibility if how else None, caller))
+
+    @router.post("/posts/{id}/unreblog", responses=A_VIEW)
+    async def unreblog(id: Id, caller: Writing) -> JSON:
+        """Take a boost back; gives what was boosted. A repeat changes nothing."""
+        return JSON(await boosts.unmake(id, caller))
+
+    @router.get(
+        "/posts/{id}/reblogged_by",
+        responses=answers(Reactors, "A page, newest first.", REACTORS, 401, 403, 404, 422),
+    )
+    async def reblogged_by(id: Id, window: Wanted, caller: Reading) -> JSON:
+        """Who boosts a post."""
+        return JSON(await views.reblogged_by(id, window, caller))
+
+    return router
+
+
+def _pins(pinning: Pinning) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/posts/{id}/pin", responses=A_VIEW)
+    async def pin(id: Id, caller: Arranging) -> JSON:
+        """Pin a post of one's own to one's profile. A repeat changes nothing."""
+        return JSON(await pinning.pin(id, caller))
+
+    @router.post("/posts/{id}/unpin", responses=A_VIEW)
+    async def unpin(id: Id, caller: Arranging) -> JSON:
+        """Unpin it. A repeat changes nothing."""
+        return JSON(await pinning.unpin(id, caller))
+
+    @router.get(
+        "/accounts/{id}/pins",
+        responses=answers(list[PostView], "Those visible.", [VIEW], 401, 403, 404, 422),
+    )
+    async def pins(id: Id, caller: Reading) -> JSON:
+        """What somebody pinned, newest pin first."""
+        return JSON(await pinning.of(post_id(id), caller))
 
     return router

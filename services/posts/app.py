@@ -8,8 +8,10 @@ from services.chassis.app import Service
 from services.chassis.ids import Snowflakes, instant, timestamp
 from services.contracts.topics import ACCOUNT_CHANGED
 from services.posts.api import create_router
+from services.posts.boosts import Boosts
 from services.posts.composer import Composer
 from services.posts.events import subscribe
+from services.posts.pinning import Pinning
 from services.posts.reactions import Reactions
 from services.posts.store import Store
 from services.posts.suspensions import Suspensions
@@ -23,13 +25,17 @@ def create_app(service: Service) -> FastAPI:
     service.hear(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, suspensions.account_changed)
     views = Views(store, service.sidecar, suspensions)
     ids = Snowflakes().next
+    boosts = Boosts(store, views, ids=ids)
     composer = Composer(
         store,
         views,
+        boosts,
         service.sidecar,
         ids=ids,
         moment=lambda id: timestamp(instant(id)),
         now=timestamp,
     )
     subscribe(service, store)
-    return service.create_app(create_router(views, composer, Reactions(store, views, ids=ids)))
+    reactions = Reactions(store, views, ids=ids)
+    pinning = Pinning(store, views)
+    return service.create_app(create_router(views, composer, reactions, boosts, pinning))

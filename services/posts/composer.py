@@ -15,10 +15,11 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter
 
-from services.chassis.errors import Forbidden, NotFound, Unavailable
+from services.chassis.errors import Forbidden, Invalid, NotFound, Unavailable
 from services.chassis.identity import Caller
 from services.chassis.sidecar import Sidecar
 from services.contracts.posts import EditedPost, NewPost
+from services.posts.boosts import Boosts
 from services.posts.domain.posts import (
     Draft,
     Edit,
@@ -53,6 +54,7 @@ class Composer:
         self,
         store: Store,
         views: Views,
+        boosts: Boosts,
         sidecar: Sidecar,
         *,
         ids: Callable[[], str],
@@ -61,6 +63,7 @@ class Composer:
     ) -> None:
         self._store = store
         self._views = views
+        self._boosts = boosts
         self._sidecar = sidecar
         self._ids = ids
         self._moment = moment
@@ -100,7 +103,7 @@ class Composer:
         return view_of(post, 1)
 
     async def _parent(self, id: str | None, caller: Caller) -> Post | None:
-        return (await self._views.open_to(id, caller)).post if id else None
+        return (await self._views.target(id, caller)).post if id else None
 
     async def _mentions(self, names: Sequence[str], caller: Caller) -> tuple[Mention, ...]:
         """Those of some names that are somebody's; the others are just text."""
@@ -154,6 +157,8 @@ class Composer:
         )
         for _ in range(EDITS_AT_ONCE):
             seen = await self._views.own(id, caller)
+            if seen.post.reblog_of_id:
+                raise Invalid("A boost cannot be edited.")
             try:
                 await self._edit(seen.post, edit, caller)
             except Stale:
@@ -204,9 +209,12 @@ class Composer:
         try:
             seen = await self._views.one(id, caller)
         except NotFound:
-            return await self._deleted(post_id(id), caller)
+            return await self._unseen(post_id(id), caller)
         if not may_remove(seen.post, caller.user_id):
             raise Forbidden("This is somebody else's post.")
+        if seen.post.reblog_of_id:
+            await self._boosts.delete(seen.post)
+            return seen.view()
         await self._store.posts.update(seen.post.id, lambda post: tombstone(post) if post else None)
         return seen.view()
 
@@ -217,9 +225,14 @@ class Composer:
         await self._store.posts.update(id, lambda post: tombstone(post) if post else None)
         return view_of(doc.value, doc.version)
 
-    async def _deleted(self, id: str, caller: Caller) -> dict[str, Any]:
+    async def _unseen(self, id: str, caller: Caller) -> dict[str, Any]:
+        """Delete what its author does not see: deleted already, or a boost of what is hidden."""
         doc = await self._store.posts.load(id)
-        if doc is None or not doc.value.deleted or not may_remove(doc.value, caller.user_id):
+        if doc is None or not may_remove(doc.value, caller.user_id):
+            raise no_such_post()
+        if doc.value.reblog_of_id:
+            await self._boosts.delete(doc.value)
+        elif not doc.value.deleted:
             raise no_such_post()
         return view_of(doc.value, doc.version)
 

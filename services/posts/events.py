@@ -22,6 +22,7 @@ from services.contracts.topics import (
     POST_CHANGED,
     REPLIES_COUNTED,
 )
+from services.posts import boosts
 from services.posts.domain.marks import Mark, Reaction
 from services.posts.domain.posts import Post, tombstone
 from services.posts.store import Store, Tally
@@ -65,7 +66,7 @@ class Projections:
         raise Unavailable(f"The mark {event.subject} keeps changing.")
 
     async def post_changed(self, event: Event) -> None:
-        """Three to seven state calls for a new post, in the background."""
+        """Three to seven state calls for a new post, ten for a boost, in the background."""
         if event.type != POST_CHANGED.name:
             return
         post = await self._store.posts.get(event.subject)
@@ -73,12 +74,10 @@ class Projections:
             return
         await self._follow_post(post)
         if post.deleted:
-            await self._store.histories.delete(post.id)
             return
         now = await self._store.posts.get(event.subject)
         if now is not None and now.deleted:  # nothing else that lists show can change
             await self._follow_post(now)
-            await self._store.histories.delete(post.id)
 
     async def comment_changed(self, event: Event) -> None:
         """A comment ends with the post above it. Three state calls, in the background."""
@@ -106,10 +105,19 @@ class Projections:
         await _follow(store.favouriters, post, mark.favourite, user)
         await _follow(store.favourites, user, mark.favourite, post)
         await _follow(store.bookmarks, user, mark.bookmark, post)
+        if mark.reblog.id:
+            await boosts.agree(store, mark)
 
     async def _follow_post(self, post: Post) -> None:
         if post.visibility != "direct":
             await _agree(self._store.authored, post.author, [post.id], post.deleted)
+        if post.reblog_of_id:
+            row = [post.id, post.author, post.visibility]
+            await _agree(self._store.rebloggers, post.reblog_of_id, row, post.deleted)
+            await boosts.follow(self._store, post)
+        elif post.deleted:
+            await boosts.fell(self._store, post.id)
+            await self._store.histories.delete(post.id)
 
 
 def _read(model: type[M], event: Event) -> M:

@@ -37,6 +37,8 @@ POST: dict[str, Any] = {
     "in_reply_to_id": None,
     "in_reply_to_account_id": None,
     "path": [],
+    "reblog_of_id": None,
+    "reblog_of_account_id": None,
     "application": "toot",
     "created_at": "2026-05-10T05:12:31.402Z",
     "edited_at": None,
@@ -49,6 +51,33 @@ VIEW: dict[str, Any] = {
     "counts": {"favourites": 12, "reblogs": 0, "replies": 3},
     "favourited": True,
     "bookmarked": False,
+    "reblogged": False,
+    "pinned": False,
+    "reblog": None,
+}
+
+BOOST: dict[str, Any] = VIEW | {
+    "post": POST
+    | {
+        "id": "116548290000001537",
+        "author": "116548270000002561",
+        "text": "",
+        "language": None,
+        "attachments": [],
+        "tags": [],
+        "mentions": [],
+        "application": "",
+        "reblog_of_id": POST["id"],
+        "reblog_of_account_id": POST["author"],
+        "created_at": "2026-05-10T06:40:02.118Z",
+    },
+    "reblogged": True,
+    "reblog": VIEW | {"reblogged": True},
+}
+
+NEW_BOOSTS: dict[str, Example] = {
+    "for everybody": {"value": {}},
+    "not in public timelines": {"value": {"visibility": "unlisted"}},
 }
 
 NEW_POSTS: dict[str, Example] = {

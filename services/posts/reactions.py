@@ -26,17 +26,16 @@ class Reactions:
         """Favourite or bookmark a post, or take that back; the `PostView` of it.
 
         The same cost however many like the post: three state calls, four where the caller has
-        marked it before; and one invocation for a favourite of somebody else's post.
+        marked it before; and one invocation for somebody else's post.
         """
-        asks = kind == "favourite" and on
-        seen = await (self._views.open_to if asks else self._views.one)(id, caller)
-        user, post = caller.user_id, seen.post.id
+        seen = await self._views.target(id, caller)
+        user, post, author = caller.user_id, seen.post.id, seen.post.author
         if seen.mark is None and not on:
             return seen.view()
         new_id = self._ids()
 
         def decide(mark: Mark | None) -> Mark | None:
-            mark = replace(mark or Mark(user, post), author=seen.post.author)
+            mark = replace(mark or Mark(user, post), author=author)
             if kind == "favourite":
                 return replace(mark, favourite=_turned(mark.favourite, new_id, on=on))
             return replace(mark, bookmark=_turned(mark.bookmark, new_id, on=on))

@@ -2,15 +2,17 @@
 
 post:POST                   a post; others hear of it on `posts`
 mark:USER:POST              what somebody did with a post; others hear of it on `marks`
+pins:USER                   the few posts somebody pinned; others hear of it on `pins`
 history:POST                what a post was before its edits
 idempotency:USER:KEY        which post a request makes, for an hour
 favouriters:POST            [favourite id, user], by whom a post is liked; its total goes to others
+rebloggers:POST             [boost's post id, user, visibility], by whom it is boosted; likewise
 favourites:USER             [favourite id, post]
 bookmarks:USER              [bookmark id, post]
 authored:USER               [post], all but direct ones; its total goes to others
 tally:POST                  how many replies it has, as comments counts them
 
-The four before the last are segmented lists, made from `post` and `mark` by hearing of them
+The five before the last are segmented lists, made from `post` and `mark` by hearing of them
 (`events.py`).
 """
 
@@ -27,6 +29,7 @@ from services.contracts import topics
 from services.posts.domain import marks as mark_rules
 from services.posts.domain import posts as post_rules
 from services.posts.domain.marks import Mark
+from services.posts.domain.pins import Pins
 from services.posts.domain.posts import Post, Version
 
 KEY_LIFE = 3600
@@ -78,8 +81,10 @@ class Record:
 
     doc: Doc[Post] | None
     favouriters: Entry
+    rebloggers: Entry
     replies: int
     mark: Mark | None
+    pinned: bool
 
     @property
     def post(self) -> Post | None:
@@ -106,13 +111,27 @@ class Store:
                 "mark", topics.MARK_CHANGED.name, lambda _, data: mark_rules.public(data)
             ),
         )
+        self.pins = service.collection(
+            "pins",
+            Pins,
+            outbox=service.outbox(topics.PINS_CHANGED.topic).tells(
+                "pins", topics.PINS_CHANGED.name
+            ),
+        )
         self.histories = service.collection("history", History)
         self.intents = service.collection("idempotency", Intent, ttl=KEY_LIFE)
         self.favouriters = SegmentedLists(
             self.state,
             "favouriters",
             outbox=service.outbox(topics.FAVOURITES_COUNTED.topic).tells(
-                "favouriters", topics.FAVOURITES_COUNTED.name, _favourites_counted
+                "favouriters", topics.FAVOURITES_COUNTED.name, _counted
+            ),
+        )
+        self.rebloggers = SegmentedLists(
+            self.state,
+            "rebloggers",
+            outbox=service.outbox(topics.REBLOGS_COUNTED.topic).tells(
+                "rebloggers", topics.REBLOGS_COUNTED.name, _counted
             ),
         )
         self.authored = SegmentedLists(
@@ -129,11 +148,14 @@ class Store:
     async def records(self, ids: list[str], viewer: str) -> dict[str, Record]:
         """Posts with all that is shown beside them. One state call, however many."""
         post, mark = self.posts.key, self.marks.key
-        likes, tally = self.favouriters.heads.key, self.tallies.key
-        keys = [key(id) for id in ids for key in (post, likes, tally)]
+        likes, boosts = self.favouriters.heads.key, self.rebloggers.heads.key
+        tally = self.tallies.key
+        keys = [key(id) for id in ids for key in (post, likes, boosts, tally)]
         if viewer:
-            keys += [mark(f"{viewer}:{id}") for id in ids]
+            keys += [self.pins.key(viewer), *(mark(f"{viewer}:{id}") for id in ids)]
         rows = await self.state.get_many(keys)
+        pins = self.pins.open(rows.get(self.pins.key(viewer), ABSENT))
+        pinned = pins.value.posts if pins else ()
 
         def record(id: str) -> Record:
             marked = self.marks.open(rows.get(mark(f"{viewer}:{id}"), ABSENT))
@@ -141,8 +163,10 @@ class Store:
             return Record(
                 doc=self.posts.open(rows.get(post(id), ABSENT)),
                 favouriters=rows.get(likes(id), ABSENT),
+                rebloggers=rows.get(boosts(id), ABSENT),
                 replies=counted.value.replies if counted else 0,
                 mark=marked.value if marked else None,
+                pinned=id in pinned,
             )
 
         return {id: record(id) for id in ids}
@@ -163,7 +187,7 @@ def _without_path(data: dict[str, Any]) -> dict[str, Any]:
     return data | {"path": []}
 
 
-def _favourites_counted(id: str, head: Any) -> dict[str, Any]:
+def _counted(id: str, head: Any) -> dict[str, Any]:
     return {"post": id, "total": total_of(head)}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.chassis.errors import Forbidden
@@ -12,7 +12,7 @@ from services.chassis.identity import Caller
 from services.chassis.paging import Row, Window, normal
 from services.chassis.segments import Head
 from services.chassis.sidecar import Sidecar
-from services.posts.domain.marks import Mark, Reaction, total_for
+from services.posts.domain.marks import Boost, Mark, Reaction, total_for
 from services.posts.domain.posts import PUBLIC_FIELDS, Post, no_such_post
 from services.posts.domain.visibility import Relation, Sight, is_wanted, sees, sight
 from services.posts.store import Record, Store, opened
@@ -27,11 +27,12 @@ ROUNDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A post that somebody may see, with all that is shown beside it."""
+    """A post that somebody may see, with all that is shown beside it; a boost, what it shows."""
 
     post: Post
     version: int
     record: Record
+    reblog: Seen | None = None
 
     @property
     def mark(self) -> Mark | None:
@@ -39,28 +40,49 @@ class Seen:
 
     def view(self, mark: Mark | None = None) -> dict[str, Any]:
         """The `PostView`; with a mark that is newer than the one that was read."""
+        if self.reblog is not None:
+            return _boost_view(self.post, self.version, self.reblog.view(mark))
         mark = mark or self.mark
         favourite = mark.favourite if mark else Reaction()
-        return view_of(
+        reblog = mark.reblog if mark else Boost()
+        view = view_of(
             self.post,
             self.version,
             favourites=total_for(opened(self.record.favouriters), favourite),
+            reblogs=total_for(opened(self.record.rebloggers), reblog),
             replies=self.record.replies,
             mark=mark,
         )
+        return view | {"pinned": self.record.pinned}
 
 
 def view_of(
-    post: Post, version: int, *, favourites: int = 0, replies: int = 0, mark: Mark | None = None
+    post: Post,
+    version: int,
+    *,
+    favourites: int = 0,
+    reblogs: int = 0,
+    replies: int = 0,
+    mark: Mark | None = None,
 ) -> dict[str, Any]:
     """A `PostView` as it goes on the wire."""
     return {
         "post": {name: getattr(post, name) for name in PUBLIC_FIELDS},
         "version": version,
-        "counts": {"favourites": favourites, "reblogs": 0, "replies": replies},
+        "counts": {"favourites": favourites, "reblogs": reblogs, "replies": replies},
         "favourited": mark is not None and mark.favourite.on,
         "bookmarked": mark is not None and mark.bookmark.on,
+        "reblogged": mark is not None and mark.reblog.on,
+        "pinned": False,
+        "reblog": None,
     }
+
+
+def _boost_view(boost: Post, version: int, original: dict[str, Any]) -> dict[str, Any]:
+    """The `PostView` of a boost: what people think of it, they think of what it shows."""
+    own = {"post", "version", "pinned", "reblog"}
+    shared = {name: value for name, value in original.items() if name not in own}
+    return view_of(boost, version) | shared | {"reblog": original}
 
 
 class Relations:
@@ -108,7 +130,11 @@ class Views:
         self._suspensions = suspensions
 
     async def one(self, id: str, caller: Caller | None) -> Seen:
-        """A post. Raises `NotFound`. One state call; for private posts one invocation too."""
+        """A post. Raises `NotFound`.
+
+        One state call, for a boost two; and for somebody else's post, where the caller is signed
+        in, one invocation.
+        """
         id = post_id(id)
         seen = await self.many([id], caller)
         if id not in seen:
@@ -122,24 +148,20 @@ class Views:
             raise Forbidden("This is somebody else's post.")
         return seen
 
-    async def open_to(self, id: str, caller: Caller) -> Seen:
-        """A post to react to: also hidden from those whom its author blocks. Raises `NotFound`."""
-        relations = Relations(self._sidecar, caller)
-        id = post_id(id)
-        seen = (await self.many([id], caller, relations)).get(id)
-        if seen is None:
-            raise no_such_post()
-        author = seen.post.author
-        if author != caller.user_id and (await relations.of([author]))[author].blocked:
-            raise no_such_post()
-        return seen
+    async def target(self, id: str, caller: Caller | None) -> Seen:
+        """A post to react to, or to ask more about: for a boost, what it shows. As `one`."""
+        seen = await self.one(id, caller)
+        return seen.reblog or seen
 
     async def many(
         self, ids: Sequence[str], caller: Caller | None, relations: Relations | None = None
     ) -> dict[str, Seen]:
-        """Those of some posts that are visible. One state call, and at most one invocation."""
+        """Those of some posts that are visible, in that order.
+
+        One state call, with boosts among them two; and at most one invocation.
+        """
         viewer = caller.user_id if caller else ""
-        records = await self._store.records(list(dict.fromkeys(ids)), viewer)
+        records = await self._records(ids, viewer)
         suspended = await self._suspensions.ids()
         found = {
             id: (doc, record)
@@ -149,12 +171,21 @@ class Views:
         sights = {id: sight(doc.value, viewer) for id, (doc, _) in found.items()}
         asked = [doc.value.author for id, (doc, _) in found.items() if sights[id] is Sight.ASK]
         known = await (relations or Relations(self._sidecar, caller)).of(asked)
-        return {
+        seen = {
             id: Seen(doc.value, doc.version, record)
             for id, (doc, record) in found.items()
             if sights[id] is Sight.YES
             or (sights[id] is Sight.ASK and sees(doc.value, viewer, known[doc.value.author]))
         }
+        return {id: whole for id in ids if (whole := _whole(id, seen))}
+
+    async def _records(self, ids: Sequence[str], viewer: str) -> dict[str, Record]:
+        """Posts with all that is shown beside them, and with those that boosts among them show."""
+        records = await self._store.records(list(dict.fromkeys(ids)), viewer)
+        posts = [record.post for record in records.values()]
+        shown = {post.reblog_of_id for post in posts if post and post.reblog_of_id}
+        more = sorted(shown - records.keys())
+        return records | await self._store.records(more, viewer) if more else records
 
     async def around(self, id: str, ids: Sequence[str], caller: Caller | None) -> list[Seen]:
         """A post, and those of its thread that are visible and wanted. Raises `NotFound`.
@@ -176,7 +207,7 @@ class Views:
 
     async def history(self, id: str, caller: Caller | None) -> list[Any]:
         """All versions of a post, oldest first. Two state calls."""
-        seen = await self.one(id, caller)
+        seen = await self.target(id, caller)
         return await self._store.versions(seen.post)
 
     # ── lists ───────────────────────────────────────────────────────────────────────────────
@@ -185,11 +216,30 @@ class Views:
         self, id: str, window: Window, caller: Caller | None
     ) -> dict[str, list[str]]:
         """Who likes a post. One state call, or two beyond the newest hundred."""
-        seen = await self.one(id, caller)
+        seen = await self.target(id, caller)
         lists = self._store.favouriters
         doc = lists.heads.open(seen.record.favouriters)
-        rows = await lists.read(doc.value if doc else Head(), window)
-        return {"ids": [row[0] for row in rows], "accounts": [row[1] for row in rows]}
+        return _reactors(await lists.read(doc.value if doc else Head(), window))
+
+    async def reblogged_by(
+        self, id: str, window: Window, caller: Caller | None
+    ) -> dict[str, list[str]]:
+        """Who boosts a post, but for those who do so for their own followers alone.
+
+        One state call, or two beyond the newest hundred.
+        """
+        seen = await self.target(id, caller)
+        viewer = caller.user_id if caller else ""
+        lists = self._store.rebloggers
+        doc = lists.heads.open(seen.record.rebloggers)
+        kept: list[Row] = []
+        for _ in range(ROUNDS):
+            rows = await lists.read(doc.value if doc else Head(), window)
+            kept = [row for row in rows if _is_told(row, seen.post, viewer)]
+            if kept or len(rows) < window.limit:
+                break
+            window = _beyond(window, rows)
+        return _reactors(kept)
 
     async def marked(self, kind: str, window: Window, caller: Caller) -> dict[str, list[Any]]:
         """What somebody likes or keeps, newest first. Two state calls, or three further down.
@@ -220,6 +270,23 @@ def post_id(id: str) -> str:
     if not (id.isascii() and id.isdigit() and len(id) <= 20):
         raise no_such_post()
     return normal(id)
+
+
+def _whole(id: str, seen: dict[str, Seen]) -> Seen | None:
+    """A post that is visible; a boost with what it shows, if that is visible too."""
+    found = seen.get(id)
+    if found is None or not found.post.reblog_of_id:
+        return found
+    original = seen.get(found.post.reblog_of_id)
+    return replace(found, reblog=original) if original else None
+
+
+def _is_told(row: Row, original: Post, viewer: str) -> bool:
+    return row[2] != "private" or original.visibility == "private" or row[1] == viewer
+
+
+def _reactors(rows: list[Row]) -> dict[str, list[str]]:
+    return {"ids": [row[0] for row in rows], "accounts": [row[1] for row in rows]}
 
 
 def _is_still(kind: str, id: str, seen: Seen) -> bool:

@@ -201,8 +201,8 @@ def _shown(desk: Desk) -> APIRouter:
         openapi_extra=paging.pages(
             only_media="Only posts with pictures.",
             exclude_replies="No replies.",
-            exclude_reblogs="No boosts; there are none.",
-            pinned="Only pinned posts; there are none.",
+            exclude_reblogs="No boosts.",
+            pinned="Only pinned posts: all of them, the newest pin first.",
         ),
     )
     async def statuses(
@@ -212,11 +212,12 @@ def _shown(desk: Desk) -> APIRouter:
         window: paging.Posts,
         tagged: Annotated[str, Query(max_length=100)] = "",
     ) -> Response:
-        """Somebody's posts, as far as the caller may see them. Nothing can be pinned yet."""
-        path = f"timelines/accounts/{numeric(id)}"
+        """Somebody's posts, as far as the caller may see them."""
         if asks(request, "pinned"):
-            return answer(b"[]")
-        wanted = flags(request, "only_media", "exclude_replies")
+            views = await desk.ask("posts", f"accounts/{numeric(id)}/pins", caller)
+            return answer(await desk.statuses(views))
+        path = f"timelines/accounts/{numeric(id)}"
+        wanted = flags(request, "only_media", "exclude_replies", "exclude_reblogs")
         if tagged:
             wanted["tagged"] = tagged.removeprefix("#")
         page = await desk.timeline(request, path, caller, window, **wanted)

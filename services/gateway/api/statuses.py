@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from services.chassis.app import JSON
 from services.chassis.errors import Invalid, NotFound
 from services.chassis.identity import Caller, anyone, signed_in
+from services.chassis.paging import Window
 from services.contracts.posts import Post, PostVersion, PostView
 from services.gateway import paging
 from services.gateway.api.accounts import asked_ids
@@ -41,7 +42,7 @@ _NEW = takes(
 def create_router(desk: Desk) -> APIRouter:
     """Routes about posts."""
     router = APIRouter(tags=["statuses"])
-    for part in (_written, _seen, _marked, _not_offered):
+    for part in (_written, _seen, _marked, _boosted, _not_offered):
         router.include_router(part(desk))
     return router
 
@@ -59,7 +60,9 @@ def _written(desk: Desk) -> APIRouter:
         key = request.headers.get("idempotency-key", "")[:200]
         new = {**_new(body, author), "application": app, "idempotency_key": key}
         view = await desk.ask("posts", "posts", caller, method="POST", json=new)
-        return answer(desk.rendered.status(view, author or await desk.author(view)))
+        if author is None:
+            return answer(await desk.status(view))
+        return answer(desk.rendered.status(view, {caller.user_id: author}))
 
     @router.put("/{id}", openapi_extra=_NEW, responses=_STATUS)
     async def edit(request: Request, id: Id, caller: Writing) -> Response:
@@ -132,7 +135,8 @@ def _seen(desk: Desk) -> APIRouter:
         id: Id, caller: Annotated[Caller, Depends(signed_in("read:statuses"))]
     ) -> JSON:
         """A post's text as it was typed."""
-        return JSON(posts.source(PostView.model_validate(await desk.post(id, caller))))
+        view = await desk.post(id, caller)
+        return JSON(posts.source(PostView.model_validate(view["reblog"] or view)))
 
     @router.get("/{id}/history", responses=gives([], "Every StatusEdit, the oldest first."))
     async def history(id: Id, caller: Reading) -> JSON:
@@ -163,6 +167,9 @@ def _marked(desk: Desk) -> APIRouter:
         ("unfavourite", "favourites"),
         ("bookmark", "bookmarks"),
         ("unbookmark", "bookmarks"),
+        ("unreblog", "statuses"),
+        ("pin", "accounts"),
+        ("unpin", "accounts"),
     ):
         _marking(router, verb, noun, mark)
 
@@ -175,21 +182,39 @@ def _marked(desk: Desk) -> APIRouter:
         request: Request, id: Id, caller: Reading, window: paging.People
     ) -> Response:
         """Who likes a post."""
-        page = await desk.ask(
-            "posts", f"posts/{numeric(id)}/favourited_by", caller, params=window.params()
-        )
-        people = await desk.people(page["accounts"])
-        rows = [people[id] for id in page["accounts"] if id in people]
-        return answer(
-            desk.rendered.accounts(rows),
-            paging.links_of(desk.at.public_url, request, page["ids"]),
-        )
+        return await _reactors(desk, request, f"posts/{numeric(id)}/favourited_by", caller, window)
 
-    @router.get("/{id}/reblogged_by", responses=gives([], "Nobody can boost yet."))
-    async def reblogged_by(id: Id, caller: Reading) -> Response:
-        """Nobody can boost yet."""
-        await desk.post(id, caller)
-        return answer(b"[]")
+    return router
+
+
+def _boosted(desk: Desk) -> APIRouter:
+    router = APIRouter(prefix=_PREFIX)
+
+    @router.post(
+        "/{id}/reblog",
+        openapi_extra=takes(
+            visibility={"type": "string", "enum": ["public", "unlisted", "private"]},
+            example={"visibility": "unlisted"},
+        ),
+        responses=gives(description="The Status of the boost; `reblog` is what it shows."),
+    )
+    async def reblog(request: Request, id: Id, caller: Writing) -> Response:
+        """Boost a post. A repeat gives the same boost."""
+        how = {"visibility": (await said(request)).text("visibility") or None}
+        path = f"posts/{numeric(id)}/reblog"
+        view = await desk.ask("posts", path, caller, method="POST", json=how)
+        return answer(await desk.status(view))
+
+    @router.get(
+        "/{id}/reblogged_by",
+        responses=gives([], "A page of Account."),
+        openapi_extra=paging.pages(),
+    )
+    async def reblogged_by(
+        request: Request, id: Id, caller: Reading, window: paging.People
+    ) -> Response:
+        """Who boosts a post."""
+        return await _reactors(desk, request, f"posts/{numeric(id)}/reblogged_by", caller, window)
 
     return router
 
@@ -207,10 +232,6 @@ def _marking(router: APIRouter, verb: str, noun: str, mark: Any) -> None:
 def _not_offered(desk: Desk) -> APIRouter:
     router = APIRouter(prefix=_PREFIX)
     nouns = {
-        "reblog": "Boosting",
-        "unreblog": "Boosting",
-        "pin": "Pinning",
-        "unpin": "Pinning",
         "mute": "Muting a conversation",
         "unmute": "Muting a conversation",
         "translate": "Translating",
@@ -227,6 +248,7 @@ def _not_offered(desk: Desk) -> APIRouter:
 
 
 async def _history(desk: Desk, view: Row, versions: list[Any]) -> list[dict[str, Any]]:
+    view = view["reblog"] or view
     author = orjson.Fragment(desk.rendered.account(await desk.author(view)))
     post = Post.model_validate(view["post"])
     return [
@@ -234,6 +256,17 @@ async def _history(desk: Desk, view: Row, versions: list[Any]) -> list[dict[str,
         | {"account": author}
         for version in versions
     ]
+
+
+async def _reactors(
+    desk: Desk, request: Request, path: str, caller: Caller | None, window: Window
+) -> Response:
+    """A page of people who did something with a post."""
+    page = await desk.ask("posts", path, caller, params=window.params())
+    people = await desk.people(page["accounts"])
+    rows = [people[id] for id in page["accounts"] if id in people]
+    links = paging.links_of(desk.at.public_url, request, page["ids"])
+    return answer(desk.rendered.accounts(rows), links)
 
 
 def _refuse_not_offered(body: Said) -> None:

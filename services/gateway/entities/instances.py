@@ -142,7 +142,7 @@ class Instances:
             "vapid": {"public_key": ""},
             "accounts": {
                 "max_featured_tags": 0,
-                "max_pinned_statuses": 0,
+                "max_pinned_statuses": limits.PINS,
                 "max_display_name_length": limits.DISPLAY_NAME_CHARACTERS,
                 "max_note_length": limits.NOTE_CHARACTERS,
                 "max_profile_fields": limits.PROFILE_FIELDS,

@@ -14,7 +14,7 @@ Entity = dict[str, Any]
 
 
 def status(view: PostView, username: str, at: Addresses, writer: Writer) -> Entity:
-    """The entity Status, all but its `account`."""
+    """The entity Status, all but its `account` and its `reblog`."""
     post, counts = view.post, view.counts
     return {
         "id": post.id,
@@ -47,10 +47,9 @@ def status(view: PostView, username: str, at: Addresses, writer: Writer) -> Enti
         "replies_count": counts.replies,
         "favourited": view.favourited,
         "bookmarked": view.bookmarked,
-        "reblogged": False,
+        "reblogged": view.reblogged,
         "muted": False,
-        "pinned": False,
-        "reblog": None,
+        "pinned": view.pinned,
         "poll": None,
         "card": None,
         "filtered": [],

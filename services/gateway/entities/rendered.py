@@ -41,17 +41,22 @@ class Rendered:
             orjson.dumps(people.account(Account.model_validate(row), self._at, self._writer)),
         )
 
-    def status(self, view: Row, author: Row) -> bytes:
-        """The entity Status."""
+    def status(self, view: Row, authors: Mapping[str, Row]) -> bytes:
+        """The entity Status; a boost with what it shows. Raises `KeyError` for missing authors."""
+        author = authors[view["post"]["author"]]
+        shown = view.get("reblog")
+        reblog = self.status(shown, authors) if shown else b"null"
         key = (
             view["post"]["id"],
             view["version"],
             *view["counts"].values(),
             view["favourited"],
             view["bookmarked"],
+            view.get("reblogged"),
+            view.get("pinned"),
         )
         body = self._posts.get(key) or self._posts.put(key, self._body(view, author))
-        return b'%b,"account":%b}' % (body, self.account(author))
+        return b'%b,"account":%b,"reblog":%b}' % (body, self.account(author), reblog)
 
     def _body(self, view: Row, author: Row) -> bytes:
         username = author["profile"]["username"]
@@ -62,12 +67,19 @@ class Rendered:
         """A list of Status; posts of people who are not there (any more) are left out."""
         return b"[%b]" % b",".join(
             [
-                self.status(view, authors[author])
+                self.status(view, authors)
                 for view in views
-                if (author := view["post"]["author"]) in authors
+                if all(author in authors for author in authors_of(view))
             ]
         )
 
     def accounts(self, rows: Iterable[Row]) -> bytes:
         """A list of Account."""
         return b"[%b]" % b",".join([self.account(row) for row in rows])
+
+
+def authors_of(view: Row) -> list[str]:
+    """Who made a post; for a boost, who boosts, and who made what it shows."""
+    author: str = view["post"]["author"]
+    reblog = view.get("reblog")
+    return [author, reblog["post"]["author"]] if reblog else [author]

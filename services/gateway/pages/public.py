@@ -54,8 +54,9 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
 
     @router.get("/@{username}/{id}")
     async def post(username: str, id: str) -> Response:
-        """One post, if everybody may see it."""
-        view = PostView.model_validate(await desk.post(id, None))
+        """One post, if everybody may see it; for a boost, what it shows."""
+        row = await desk.post(id, None)
+        view = PostView.model_validate(row["reblog"] or row)
         author = Account.model_validate(await desk.author(view.model_dump()))
         if author.profile.username.lower() != username.lower():
             raise NotFound("There is no such post here.")

@@ -1,1 +1,1 @@
-"""The rules of posts, in plain Python: `text`, `posts`, `marks`, `visibility`, `threads`."""
+"""The rules of posts, in plain Python: one module for each of the things that are decided."""

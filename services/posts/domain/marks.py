@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from services.chassis.segments import Head
+from services.posts.domain.posts import Visibility
 
+_NONE = {"on": False, "id": ""}
 PAST = 8
 """How many ids a reaction may have had: who toggles more often keeps the last place in lists."""
 
@@ -48,6 +50,27 @@ class Reaction:
 
 
 @dataclass(frozen=True, slots=True)
+class Boost:
+    """Whether somebody boosts a post, and by which post of their own: `id`, the last they made.
+
+    An id gives way to another only when its post is a tombstone (`boosts.py`): none is forgotten.
+    """
+
+    on: bool = False
+    id: str = ""
+    visibility: Visibility = "public"
+
+    def unset(self) -> Boost:
+        """Taken back; a repeat changes nothing."""
+        return replace(self, on=False) if self.on else self
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """The id that no list may hold."""
+        return (self.id,) if self.id and not self.on else ()
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """What one person did with one post: the truth that all lists and counts follow.
 
@@ -56,14 +79,16 @@ class Mark:
 
     user: str
     post: str
+    author: str = ""
     favourite: Reaction = Reaction()
     bookmark: Reaction = Reaction()
-    author: str = ""
+    reblog: Boost = Boost()
 
 
 def public(data: Mapping[str, Any]) -> dict[str, Any]:
     """What others hear of a mark, from its document as JSON."""
     favourite, bookmark = data["favourite"], data["bookmark"]
+    reblog = data.get("reblog", _NONE)  # not there in what was written before there were boosts
     return {
         "user": data["user"],
         "post": data["post"],
@@ -72,11 +97,13 @@ def public(data: Mapping[str, Any]) -> dict[str, Any]:
         "favourite_id": favourite["id"] if favourite["on"] else "",
         "bookmarked": bookmark["on"],
         "bookmark_id": bookmark["id"] if bookmark["on"] else "",
+        "reblogged": reblog["on"],
+        "reblog_id": reblog["id"] if reblog["on"] else "",
     }
 
 
-def total_for(head: Head | None, favourite: Reaction) -> int:
-    """How many like a post, as its list says, and as somebody knows of themself.
+def total_for(head: Head | None, favourite: Reaction | Boost) -> int:
+    """How many like (or boost) a post, as its list says, and as somebody knows of themself.
 
     The list follows the marks a moment later; who has just liked a post shall see it counted.
     """

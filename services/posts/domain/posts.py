@@ -67,6 +67,8 @@ class Post:
     mentions: tuple[Mention, ...] = ()
     in_reply_to_id: str | None = None
     in_reply_to_account_id: str | None = None
+    reblog_of_id: str | None = None
+    reblog_of_account_id: str | None = None
     application: str = ""
     edited_at: str | None = None
     deleted: bool = False

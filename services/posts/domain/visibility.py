@@ -29,22 +29,28 @@ class Relation:
 
 
 def sight(post: Post, viewer: str) -> Sight:
-    """Whether somebody (nobody in particular, if empty) sees a post.
-
-    Public posts are there for everybody, also for those whom the author blocks: they can sign out.
-    """
+    """Whether somebody (nobody in particular, if empty) sees a post."""
     if post.deleted:
         return Sight.NO
-    if post.visibility in ("public", "unlisted") or post.author == viewer:
+    if post.author == viewer:
         return Sight.YES
-    if not viewer or (post.visibility == "direct" and not is_mentioned(post, viewer)):
+    if not viewer:
+        return Sight.YES if is_open(post) else Sight.NO
+    if post.visibility == "direct" and not is_mentioned(post, viewer):
         return Sight.NO
     return Sight.ASK
 
 
 def sees(post: Post, viewer: str, relation: Relation) -> bool:
     """The answer where `sight` said `ASK`."""
-    return not relation.blocked and (relation.follows or is_mentioned(post, viewer))
+    if relation.blocked:
+        return False
+    return is_open(post) or relation.follows or is_mentioned(post, viewer)
+
+
+def is_open(post: Post) -> bool:
+    """Whether a post is for everybody, but for those whom its author blocks."""
+    return post.visibility in ("public", "unlisted")
 
 
 def is_wanted(relation: Relation | None) -> bool:

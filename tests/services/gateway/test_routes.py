@@ -309,9 +309,72 @@ async def test_posts_are_marked_and_listed(place: Place) -> None:
     assert await ada.get(f"statuses/{post['id']}/reblogged_by") == []
 
 
+async def test_boosts(place: Place) -> None:
+    ada, bob = await place.person("ada"), await place.person("bob")
+    picture = await ada.upload("the sea")
+    post = await ada.post("statuses", {"status": "Low tide", "media_ids": [picture["id"]]})
+    boost = await bob.post(f"statuses/{post['id']}/reblog", {"visibility": "unlisted"})
+    check("Status", boost)
+    assert (boost["account"]["acct"], boost["visibility"], boost["content"]) == (
+        "bob",
+        "unlisted",
+        "",
+    )
+    assert (boost["reblog"]["id"], boost["reblog"]["account"]["acct"]) == (post["id"], "ada")
+    assert boost["reblog"]["media_attachments"][0]["description"] == "the sea"
+    assert (boost["reblog"]["reblogged"], boost["reblog"]["reblogs_count"]) == (True, 1)
+    assert (await bob.post(f"statuses/{boost['id']}/reblog"))["id"] == boost["id"]
+    await place.world.settle()
+    seen = await ada.get(f"statuses/{boost['id']}")
+    assert (seen["reblog"]["reblogged"], seen["reblog"]["reblogs_count"]) == (False, 1)
+    response = await ada.ask("GET", f"/api/v1/statuses/{post['id']}/reblogged_by?limit=1")
+    check_all("Account", response.json())
+    assert [one["acct"] for one in response.json()] == ["bob"]
+    assert (await ada.ask("GET", next_of(response))).json() == []
+    bad = await bob.ask("POST", f"/api/v1/statuses/{post['id']}/reblog", json={"visibility": "x"})
+    assert bad.status == 422
+    check("Error", bad.json())
+    for path in ("source", "history"):
+        about = await bob.get(f"statuses/{boost['id']}/{path}")
+        assert "Low tide" in str(about)
+    page = await place.ask("GET", f"/@ada/{boost['id']}")
+    assert (page.status, "Low tide" in page.text) == (200, True)
+    undone = await bob.post(f"statuses/{post['id']}/unreblog")
+    check("Status", undone)
+    assert (undone["id"], undone["reblogged"], undone["reblogs_count"]) == (post["id"], False, 0)
+    boost = await bob.post(f"statuses/{post['id']}/reblog")
+    gone = await bob.ask("DELETE", f"/api/v1/statuses/{boost['id']}")
+    check("DeletedStatus", gone.json())
+    assert (await bob.ask("GET", f"/api/v1/statuses/{boost['id']}")).status == 404
+    assert (await bob.get(f"statuses/{post['id']}"))["reblogged"] is False
+
+
+async def test_pins(place: Place) -> None:
+    ada, bob = await place.person("ada"), await place.person("bob")
+    most = (await ada.ask("GET", "/api/v2/instance")).json()["configuration"]["accounts"]
+    posts = [
+        (await ada.post("statuses", {"status": str(n)}))["id"]
+        for n in range(most["max_pinned_statuses"] + 1)
+    ]
+    for id in posts[:-1]:
+        pinned = await ada.post(f"statuses/{id}/pin")
+        check("Status", pinned)
+        assert pinned["pinned"] is True
+    refused = await ada.ask("POST", f"/api/v1/statuses/{posts[-1]}/pin")
+    check("Error", refused.json())
+    assert refused.status == 422
+    shown = await bob.get(f"accounts/{ada.id}/statuses", pinned="true")
+    check_all("Status", shown)
+    assert [status["id"] for status in shown] == posts[-2::-1]
+    assert (await ada.get(f"statuses/{posts[0]}"))["pinned"] is True
+    assert (await ada.post(f"statuses/{posts[0]}/unpin"))["pinned"] is False
+    await ada.post(f"statuses/{posts[-1]}/pin")
+    assert (await bob.ask("POST", f"/api/v1/statuses/{posts[0]}/pin")).status == 422
+
+
 async def test_what_is_not_offered_says_so(place: Place) -> None:
     ada = await place.person("ada")
-    for verb in ("reblog", "unreblog", "pin", "unpin", "mute", "translate"):
+    for verb in ("mute", "translate"):
         refused = await ada.ask("POST", f"/api/v1/statuses/1/{verb}")
         assert refused.status == 422
         check("Error", refused.json())

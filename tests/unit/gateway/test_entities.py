@@ -88,7 +88,8 @@ def test_a_default_picture_is_shown_where_there_is_none() -> None:
 
 @pytest.mark.parametrize("view", [VIEW, PostView(post=Post(id="1", author="2", created_at=WHEN))])
 def test_statuses_are_whole(view: PostView) -> None:
-    status = orjson.loads(rendered().status(view.model_dump(), ADA.model_dump()))
+    authors = {ADA.profile.id: ADA.model_dump(), "2": ADA.model_dump()}
+    status = orjson.loads(rendered().status(view.model_dump(), authors))
     check("Status", status)
     assert status["url"] == f"{SITE}/@ada/{view.post.id}"
 
@@ -119,28 +120,45 @@ def test_a_hashtag_counts_uses_and_people_by_day() -> None:
 
 
 def test_what_was_rendered_is_used_again_until_it_changes() -> None:
-    keeper = rendered()
-    first = keeper.status(VIEW.model_dump(), ADA.model_dump())
-    assert keeper.status(VIEW.model_dump(), ADA.model_dump()) == first
+    keeper, authors = rendered(), {ADA.profile.id: ADA.model_dump()}
+    first = keeper.status(VIEW.model_dump(), authors)
+    assert keeper.status(VIEW.model_dump(), authors) == first
     changes: list[tuple[dict[str, Any], str, Any]] = [
         ({"favourited": False}, "favourited", False),
         ({"bookmarked": True}, "bookmarked", True),
+        ({"reblogged": True}, "reblogged", True),
+        ({"pinned": True}, "pinned", True),
         ({"counts": PostCounts(favourites=7)}, "favourites_count", 7),
         ({"counts": PostCounts(replies=7)}, "replies_count", 7),
         ({"post": POST.model_copy(update={"language": "de"}), "version": 2}, "language", "de"),
     ]
     for change, field, value in changes:
         view = VIEW.model_copy(update=change).model_dump()
-        assert orjson.loads(keeper.status(view, ADA.model_dump()))[field] == value
+        assert orjson.loads(keeper.status(view, authors))[field] == value
 
 
 def test_a_new_follower_shows_beside_posts_that_were_rendered_before() -> None:
     keeper = rendered()
-    keeper.status(VIEW.model_dump(), ADA.model_dump())
+    keeper.status(VIEW.model_dump(), {ADA.profile.id: ADA.model_dump()})
     counts = ADA.counts.model_copy(update={"followers": 9})
     author = ADA.model_copy(update={"counts": counts}).model_dump()
-    shown = orjson.loads(keeper.status(VIEW.model_dump(), author))
+    shown = orjson.loads(keeper.status(VIEW.model_dump(), {ADA.profile.id: author}))
     assert shown["account"]["followers_count"] == 9
+
+
+def test_a_boost_shows_whole_what_it_boosts_or_is_left_out() -> None:
+    boost = Post(id="5", author=BARE.profile.id, reblog_of_id=POST.id, created_at=WHEN)
+    view = PostView(post=boost, reblog=VIEW, counts=VIEW.counts, reblogged=True).model_dump()
+    authors = {row.profile.id: row.model_dump() for row in (ADA, BARE)}
+    status = orjson.loads(rendered().status(view, authors))
+    check("Status", status)
+    assert (status["account"]["username"], status["reblog"]["account"]["username"]) == (
+        "bob",
+        "ada",
+    )
+    assert status["reblog"]["id"] == POST.id
+    del authors[ADA.profile.id]
+    assert orjson.loads(rendered().statuses([view], authors)) == []
 
 
 def test_posts_of_people_who_are_gone_are_left_out() -> None:

@@ -206,8 +206,8 @@ BOB = (Mention("2", "bob"),)
 @pytest.mark.parametrize(
     ("visibility", "mentions", "stranger", "nobody"),
     [
-        ("public", (), Sight.YES, Sight.YES),
-        ("unlisted", (), Sight.YES, Sight.YES),
+        ("public", (), Sight.ASK, Sight.YES),
+        ("unlisted", (), Sight.ASK, Sight.YES),
         ("private", (), Sight.ASK, Sight.NO),
         ("private", BOB, Sight.ASK, Sight.NO),
         ("direct", (), Sight.NO, Sight.NO),
@@ -230,6 +230,13 @@ def test_followers_and_mentioned_see_what_is_private_unless_blocked(
     post = a_post(visibility="private", mentions=BOB if mentioned else ())
     assert sees(post, "2", Relation(follows=follows)) is (follows or mentioned)
     assert not sees(post, "2", Relation(follows=follows, blocked=True))
+
+
+@pytest.mark.parametrize("visibility", ["public", "unlisted"])
+def test_everybody_sees_what_is_open_but_those_whom_its_author_blocks(visibility: str) -> None:
+    post = a_post(visibility=visibility)
+    assert sees(post, "2", Relation())
+    assert not sees(post, "2", Relation(blocked=True))
 
 
 # ── marks ───────────────────────────────────────────────────────────────────────────────────
@@ -262,8 +269,13 @@ def test_every_place_a_mark_had_is_remembered(turns: list[bool]) -> None:
 def test_others_hear_of_marks_what_the_contract_says() -> None:
     reaction = {"on": True, "id": "5", "past": []}
     off = {"on": False, "id": "6", "past": ["4"]}
-    told = mark_rules.public({"user": "1", "post": "2", "favourite": reaction, "bookmark": off})
+    old = {"user": "1", "post": "2", "favourite": reaction, "bookmark": off}
+    boost = {"on": True, "id": "9", "visibility": "public"}
+    told = mark_rules.public({**old, "author": "7", "reblog": boost})
     assert MarkContract.model_validate(told).model_dump() == told
+    assert (told["author"], told["reblogged"], told["reblog_id"]) == ("7", True, "9")
+    told = mark_rules.public(old)  # written before there were boosts
+    assert (told["author"], told["reblogged"], told["reblog_id"]) == ("", False, "")
     assert (told["favourite_id"], told["bookmark_id"]) == ("5", "")
     assert Mark("1", "2").bookmark.gone == ()
 
