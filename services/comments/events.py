@@ -48,7 +48,7 @@ class Projections:
                 post.id, lambda known: heard(known, now), fresh=True
             )
             await self._follow(comment or now)
-        elif post.deleted:
+        elif post.deleted and not post.reblog_of_id:
             gone = Gone(post.id)
             await self._store.gone.update(post.id, lambda known: known or gone, fresh=True)
             await self._end_below(post.id)
