@@ -19,15 +19,15 @@ from hmac import compare_digest
 from typing import Any, TypeVar
 
 import orjson
-import uvicorn
 from dapr.ext.fastapi import DaprApp
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.chassis import telemetry
+from services.chassis import serving, telemetry
 from services.chassis.deadletters import DeadLetters
 from services.chassis.documents import Collection, Upgrade
 from services.chassis.errors import (
@@ -39,14 +39,14 @@ from services.chassis.errors import (
     from_status,
 )
 from services.chassis.identity import Identity
-from services.chassis.inbox import Handle, Inbox, Poison
+from services.chassis.inbox import Handle, Inbox, Poison, parse
 from services.chassis.outbox import SETTLED_AFTER, Outbox
 from services.chassis.settings import Settings
 from services.chassis.sidecar import Sidecar
 
 T = TypeVar("T")
 Render = Callable[[Failure], Mapping[str, Any]]
-Failed = Callable[[Request, Exception], Awaitable[Response]]
+Failed = Callable[[HTTPConnection, Exception], Awaitable[Response]]
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +75,8 @@ class Service:
         self.outboxes: dict[str, Outbox] = {}
         self._background: list[Callable[[], Awaitable[None]]] = [self.identity.watch]
         self._resources: list[Any] = []
+        self._overheard: dict[str, Handle] = {}
+        self._stopping: list[Callable[[], None]] = []
 
     def outbox(self, topic: str) -> Outbox:
         """The outbox of a topic that this service produces."""
@@ -97,6 +99,17 @@ class Service:
     def hear(self, topic: str, producer: str, handle: Handle) -> None:
         """Have a handler called for every event of a topic that a service produces."""
         self.inbox.hear(topic, producer, handle)
+
+    def overhear(self, topic: str, handle: Handle) -> None:
+        """Have a handler called, in every replica, for what is said on a topic while it runs.
+
+        By the component `broadcast`: nothing is kept, asked for again, or tried a second time.
+        """
+        self._overheard[topic] = handle
+
+    def at_stop(self, tell: Callable[[], None]) -> None:
+        """Call something when the server is told to stop, before it waits for open requests."""
+        self._stopping.append(tell)
 
     def background(self, run: Callable[[], Awaitable[None]]) -> None:
         """Run something for as long as the service lives."""
@@ -144,18 +157,7 @@ class Service:
     def run(self, app: FastAPI) -> None:
         """Serve until a signal says stop."""
         telemetry.configure_logging(self.name, self.settings.microgram_log_level)
-        uvicorn.run(
-            app,
-            host="127.0.0.1",
-            port=self.settings.app_port,
-            loop="uvloop",
-            http="httptools",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=2,
-            timeout_keep_alive=75,
-        )
+        serving.serve(app, self.settings.app_port, self._stopping)
 
     # ── parts ───────────────────────────────────────────────────────────────────────────────
 
@@ -254,6 +256,10 @@ class Service:
             )(self._receiver(topic))
         if self.inbox.subscriptions:
             dapr.subscribe("pubsub", dead, metadata={}, route="/events-dead")(self._undertaker())
+        for topic, handle in self._overheard.items():
+            dapr.subscribe("broadcast", topic, metadata={}, route=f"/events-broadcast/{topic}")(
+                _listener(topic, handle)
+            )
 
     def _receiver(self, topic: str) -> Callable[[Request], Awaitable[Response]]:
         async def receive(request: Request) -> Response:
@@ -294,6 +300,19 @@ class Service:
         return bury
 
 
+def _listener(topic: str, handle: Handle) -> Callable[[Request], Awaitable[Response]]:
+    async def listen(request: Request) -> Response:
+        try:
+            event = parse(_loads(await request.body()))
+            telemetry.begin({"traceparent": event.traceparent})
+            await handle(event)
+        except Exception:
+            log.exception("could not make use of what was said", extra={"topic": topic})
+        return JSON({"status": "SUCCESS"})
+
+    return listen
+
+
 async def _supervised(run: Callable[[], Awaitable[None]]) -> None:
     try:
         await run()
@@ -320,7 +339,7 @@ def _loads(raw: bytes) -> Any:
 
 
 def _renderer(render: Render) -> Failed:
-    async def failed(_: Request, error: Exception) -> Response:
+    async def failed(_: HTTPConnection, error: Exception) -> Response:
         failure = error if isinstance(error, Failure) else _as_failure(error)
         if failure.status >= 500:
             log.error(failure.message, exc_info=error, extra={"code": failure.code})
@@ -382,7 +401,7 @@ class _Door:
 
         async def answer(message: Message) -> None:
             nonlocal started
-            if message["type"] == "http.response.start":
+            if message["type"] in _STARTS:
                 started = True
                 message["headers"] = [*message.get("headers", ()), request_id]
             await send(message)
@@ -391,9 +410,9 @@ class _Door:
             self._check(scope, vouched=vouched)
             await self._app(scope, receive, answer)
         except Exception as error:
-            if started or scope["type"] != "http":
+            if started:
                 raise
-            response = await self._failed(Request(scope), error)
+            response = await self._failed(HTTPConnection(scope), error)
             await response(scope, receive, answer)
 
     def _check(self, scope: Scope, *, vouched: bool) -> None:
@@ -408,3 +427,4 @@ class _Door:
 
 
 _TRACE = ("traceparent", "tracestate", "x-request-id")
+_STARTS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})

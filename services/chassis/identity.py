@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jwt
-from fastapi import Request
+from starlette.requests import HTTPConnection
 
 from services.chassis import telemetry
 from services.chassis.errors import Failure, Forbidden, Unauthenticated
@@ -187,17 +187,17 @@ def _caller(claims: dict[str, Any], token: str) -> Caller:
     )
 
 
-Guard = Callable[[Request], Awaitable[Caller]]
-MaybeGuard = Callable[[Request], Awaitable[Caller | None]]
+Guard = Callable[[HTTPConnection], Awaitable[Caller]]
+MaybeGuard = Callable[[HTTPConnection], Awaitable[Caller | None]]
 
 
-def bearer(request: Request) -> str:
+def bearer(request: HTTPConnection) -> str:
     """The token a request carries, or nothing."""
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if kind.lower() == "bearer" else ""
 
 
-async def _identify(request: Request) -> Caller | None:
+async def _identify(request: HTTPConnection) -> Caller | None:
     token = bearer(request)
     if not token:
         return None
@@ -210,7 +210,7 @@ async def _identify(request: Request) -> Caller | None:
 def app_token(*scopes: str) -> Guard:
     """Lets in any good token with one of the scopes, also of an app that acts for nobody."""
 
-    async def guard(request: Request) -> Caller:
+    async def guard(request: HTTPConnection) -> Caller:
         caller = await _identify(request)
         if caller is None:
             raise Unauthenticated("This needs an access token.")
@@ -228,7 +228,7 @@ def signed_in(*scopes: str, also_for: Collection[str] = ()) -> Guard:
     """
     check = app_token(*scopes)
 
-    async def guard(request: Request) -> Caller:
+    async def guard(request: HTTPConnection) -> Caller:
         known = request.headers.get("dapr-caller-app-id") in also_for
         caller = await _identify(request) if known else None
         caller = caller or await check(request)
@@ -239,20 +239,30 @@ def signed_in(*scopes: str, also_for: Collection[str] = ()) -> Guard:
     return guard
 
 
+async def person(request: HTTPConnection) -> Caller:
+    """A guard: lets in people with any good token. For what is asked for piece by piece later."""
+    caller = await _identify(request)
+    if caller is None:
+        raise Unauthenticated("This needs an access token.")
+    if not caller.user_id:
+        raise Unauthenticated("This needs the access token of a person.", code="no_user")
+    return caller
+
+
 def anyone(scope: str) -> MaybeGuard:
     """Lets everybody in; a token, where there is one, must be good and cover the scope."""
     check = app_token(scope)
 
-    async def guard(request: Request) -> Caller | None:
+    async def guard(request: HTTPConnection) -> Caller | None:
         return await check(request) if bearer(request) else None
 
     return guard
 
 
-def service(*apps: str) -> Callable[[Request], Awaitable[None]]:
+def service(*apps: str) -> Callable[[HTTPConnection], Awaitable[None]]:
     """Lets in other services by their app-id, which the sidecar vouches for."""
 
-    async def guard(request: Request) -> None:
+    async def guard(request: HTTPConnection) -> None:
         caller = request.headers.get("dapr-caller-app-id", "")
         if caller not in apps:
             raise Forbidden(f"This route is for {', '.join(apps)}, not for «{caller}».")

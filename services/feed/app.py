@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from services.chassis.app import Service
 from services.chassis.settings import Settings
+from services.feed import audiences
 from services.feed.api import create_router
 from services.feed.events import subscribe
 from services.feed.fanout import FanOut, Limits
@@ -24,4 +25,6 @@ def create_app(service: Service, limits: Limits | None = None) -> FastAPI:
     """The feed on its sidecar."""
     store = Store(service)
     subscribe(service, store, FanOut(store, limits or Limits()))
-    return service.create_app(create_router(Timelines(store)))
+    return service.create_app(
+        create_router(Timelines(store)), audiences.create_router(audiences.Audiences(store))
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from services.chassis.app import Service
+from services.contracts import topics
 from services.gateway.api import (
     accounts,
     admin,
@@ -16,6 +17,7 @@ from services.gateway.api import (
     oauth,
     search,
     statuses,
+    streaming,
     suggestions,
     threads,
     timelines,
@@ -28,6 +30,8 @@ from services.gateway.pages import oauth as forms
 from services.gateway.pages import public
 from services.gateway.pages.paper import Paper
 from services.gateway.settings import VERSION, GatewaySettings
+from services.gateway.streaming.hub import Hub
+from services.gateway.streaming.newsroom import Newsroom
 
 
 def create_service(settings: GatewaySettings) -> Service:
@@ -61,6 +65,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         oauth.create_router(desk),
         search.create_router(desk),
         admin.create_router(desk),
+        streaming.create_router(_stream(service, settings, desk)),
         suggestions.create_router(desk),
         empties.create_router(),
         forms.create_router(desk, paper),
@@ -72,3 +77,20 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     app.version = VERSION
     app.add_middleware(PublicDoor, limiters=counted, identity=service.identity)
     return app
+
+
+def _stream(service: Service, settings: GatewaySettings, desk: Desk) -> Hub:
+    """Hear what is broadcast, and tell whoever is connected."""
+    hub = Hub(
+        service.identity,
+        at_most=settings.microgram_streams,
+        each_at_most=settings.microgram_streams_user,
+    )
+    newsroom = Newsroom(hub, desk, notifications.show)
+    service.overhear(topics.POST_CHANGED.topic, newsroom.post_changed)
+    service.overhear(topics.NOTIFICATION_CHANGED.topic, newsroom.notification_changed)
+    service.overhear(topics.ACCOUNT_CHANGED.topic, newsroom.account_changed)
+    service.background(newsroom.work)
+    service.background(hub.watch)
+    service.at_stop(hub.stop)
+    return hub

@@ -19,6 +19,8 @@ from services.chassis.errors import Failure
 from services.chassis.identity import Caller, Identity
 from services.gateway.ratelimit import Limiter, Standing
 from services.gateway.settings import GatewaySettings
+from services.gateway.streaming.tokens import PATH as STREAMING
+from services.gateway.streaming.tokens import with_token
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -65,12 +67,15 @@ class PublicDoor:
         self._identity = identity
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         path = scope["path"].rstrip("/") or "/"
+        if path.startswith(STREAMING):
+            scope = with_token(scope)
         added = [*_SAFE, *(_CORS if path.startswith(_FOR_SCRIPTS) else ())]
-        if scope["method"] == "OPTIONS" and path.startswith(_FOR_SCRIPTS):
+        method = scope.get("method", "")  # a WebSocket has none
+        if method == "OPTIONS" and path.startswith(_FOR_SCRIPTS):
             await _send(send, 204, [*added, *_PREFLIGHT])
             return
         if not path.startswith(_UNLIMITED):
@@ -79,13 +84,14 @@ class PublicDoor:
             if standing.is_over:
                 await _refuse(scope, send, added, standing)
                 return
-        # HEAD is GET without its body, which the server leaves out by the method it saw itself.
-        method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        inner = {**scope, "path": path, "raw_path": path.encode(), "method": method}
+        inner = {**scope, "path": path, "raw_path": path.encode()}
+        if method == "HEAD" and not path.startswith(STREAMING):
+            # GET without its body, which the server leaves out by the method it saw itself.
+            inner["method"] = "GET"
         await self._app(inner, receive, _adding(send, added))
 
     async def _count(self, scope: Scope, path: str) -> Standing:
-        own = _OWN_LIMITS.get(path) if scope["method"] == "POST" else None
+        own = _OWN_LIMITS.get(path) if scope.get("method") == "POST" else None
         if own and own not in _OF_PEOPLE:
             return self._limiters[own].hit(_address(scope))
         caller = await self._caller(scope)
@@ -143,7 +149,9 @@ def _network(address: str) -> str:
 
 def _adding(send: Send, added: Headers) -> Send:
     async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] == "websocket.accept":
+            message["headers"] = [*message.get("headers", ()), *added]
+        elif message["type"] in ("http.response.start", "websocket.http.response.start"):
             headers = [*message.get("headers", ()), *added]
             if message["status"] in (503, 504):
                 # Nobody outside can tell the two apart, and both ask to try again.
@@ -167,7 +175,18 @@ async def _refuse(scope: Scope, send: Send, headers: Headers, standing: Standing
         (b"retry-after", b"%d" % wait),
         (b"x-request-id", trace.request_id.encode()),
     ]
+    if scope["type"] == "websocket":
+        send = _denying(send)
     await _send(send, 429, [*headers, *extra], body)
+
+
+def _denying(send: Send) -> Send:
+    """An HTTP answer to who wanted a WebSocket."""
+
+    async def sending(message: Message) -> None:
+        await send({**message, "type": f"websocket.{message['type']}"})
+
+    return sending
 
 
 async def _send(

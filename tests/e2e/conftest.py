@@ -26,7 +26,7 @@ def system(
     folder = tmp_path_factory.mktemp(f"e2e-{components}")
     running = os.environ.get(RUNNING)
     if running is None:
-        with started(components, folder) as system:
+        with started(components, folder, replicas="gateway=2") as system:
             yield system
         return
     salt = f"_{int(time.time()) % 100_000_000:x}"

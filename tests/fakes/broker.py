@@ -61,6 +61,11 @@ class FakeBroker:
             if app in groups and deliver in groups[app].replicas:
                 groups[app].replicas.remove(deliver)
 
+    def dismiss(self, app: str) -> None:
+        """Keep no more copies for an app."""
+        for groups in self._groups.values():
+            groups.pop(app, None)
+
     async def publish(self, topic: str, events: Sequence[dict[str, Any]]) -> None:
         await _publish(self, self.faults, topic, events)
 

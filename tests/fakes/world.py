@@ -34,6 +34,8 @@ class Running:
         self.service = service
         self.sidecar = sidecar
         self.name = service.name
+        self.alone = f"{self.name}, replica {id(self)}"
+        """What it is to the broker where every replica gets its own copy."""
         self._life = AsyncExitStack()
 
     async def call(
@@ -77,9 +79,10 @@ class Running:
         await self._life.enter_async_context(self.app.router.lifespan_context(self.app))
         listing = await self.call("GET", "/dapr/subscribe", caller="")
         for subscription in listing.json():
+            shared = subscription["pubsubname"] == "pubsub"
             self._world.broker.subscribe(
                 subscription["topic"],
-                self.name,
+                self.name if shared else self.alone,
                 _Delivery(self, subscription["route"]),
                 dead_letter_topic=subscription.get("deadLetterTopic", ""),
             )
@@ -186,6 +189,7 @@ class World:
             self.running.remove(running)
             self.network.remove(running.name, running.app)
             self.broker.unsubscribe(running.name, _Delivery(running, ""))
+            self.broker.dismiss(running.alone)
 
     async def settle(self, rounds: int = 2) -> None:
         """Return when every event has been published and handled, lost ones fetched too.

@@ -189,11 +189,12 @@ def _command(run_dir: Path, *arguments: str, env: Mapping[str, str] | None = Non
 
 @contextmanager
 def started(
-    components: str, run_dir: Path, env: Mapping[str, str] | None = None
+    components: str, run_dir: Path, env: Mapping[str, str] | None = None, replicas: str = ""
 ) -> Iterator[System]:
     """Start a whole system in a folder of its own, on free ports; stop it at the end."""
     run_dir.mkdir(parents=True, exist_ok=True)
     options = ["--components", components, "--port", "0", "--detach"]
+    options += ["--replicas", replicas] if replicas else []
     try:
         _command(run_dir, "up", *options, env={**GENEROUS, **(env or {})})
         yield System(run_dir, run_dir / "homes")

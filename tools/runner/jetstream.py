@@ -1,7 +1,7 @@
 """Keeps JetStream fit for Dapr: streams before sidecars, and consumers that outlive a lost broker.
 
 Dapr's component never makes a stream, and makes its consumers once, when a sidecar starts. So the
-runner makes the streams, brings consumers of an earlier start in line with the component's
+runner makes the streams, brings durable consumers of an earlier start in line with the component's
 settings (the component refuses one that differs), and, should the broker come back empty, makes
 all of them again under their old delivery addresses, to which the sidecars still listen.
 Messages do not pass through here, and sidecars do not depend on it while nothing breaks.
@@ -62,11 +62,13 @@ class Keeper:
         client = await Nats.connect(*self._address)
         reading = asyncio.create_task(client.run())
         try:
+            served: set[str] = set()
             for topic in sorted(self._topics):
                 await _make_stream(client, topic)
-                await self._align(client, topic)
+                served |= await self._align(client, topic)
             for (stream, _), config in self._consumers.items():
-                await _make_consumer(client, stream, config)
+                if config.get("durable_name") or config["deliver_subject"] not in served:
+                    await _make_consumer(client, stream, config)
             self._listen(client)
             self._client = client
             self.ready.set()
@@ -87,13 +89,18 @@ class Keeper:
                 with contextlib.suppress(OSError, TimeoutError):
                     await _refuse_pending(self._client, stream, name)
 
-    async def _align(self, client: Nats, topic: str) -> None:
-        """Remember the consumers of a stream, those that are there, with today's settings."""
+    async def _align(self, client: Nats, topic: str) -> set[str]:
+        """Remember the durable consumers that a stream has, with today's settings.
+
+        Returns where any of its consumers deliver to.
+        """
         stream = stream_name(topic)
         answer = await client.request(f"{_API}.CONSUMER.LIST.{stream}", {"offset": 0})
-        for consumer in answer.get("consumers") or []:
-            config = consumer["config"] | self._settings
-            self._consumers[stream, consumer["name"]] = config
+        found = [consumer["config"] for consumer in answer.get("consumers") or []]
+        for config in found:
+            if name := config.get("durable_name"):
+                self._consumers[stream, name] = config | self._settings
+        return {config.get("deliver_subject", "") for config in found}
 
     def _listen(self, client: Nats) -> None:
         """Overhear what sidecars ask of JetStream."""
@@ -101,8 +108,7 @@ class Keeper:
         async def created(_subject: str, _reply: str, payload: bytes) -> None:
             request = json.loads(payload)
             config = request["config"]
-            if config.get("durable_name"):
-                self._consumers[request["stream_name"], config["durable_name"]] = config
+            self._consumers[request["stream_name"], _name(config)] = config
 
         async def looked_up(_subject: str, _reply: str, payload: bytes) -> None:
             topic = json.loads(payload or b"{}").get("subject")
@@ -159,7 +165,13 @@ async def _refuse_pending(client: Nats, stream: str, consumer: str) -> None:
 
 
 async def _make_consumer(client: Nats, stream: str, config: dict[str, Any]) -> None:
-    subject = f"{_API}.CONSUMER.CREATE.{stream}.{config['durable_name']}"
+    config = {**config, "name": _name(config)}
+    subject = f"{_API}.CONSUMER.CREATE.{stream}.{config['name']}"
     if config.get("filter_subject"):
         subject += f".{config['filter_subject']}"
     await client.request(subject, {"stream_name": stream, "config": config})
+
+
+def _name(config: Mapping[str, Any]) -> str:
+    """Return a consumer's name; one that is not durable gets one by where it delivers to."""
+    return str(config.get("durable_name") or config["deliver_subject"].rpartition(".")[2])

@@ -75,7 +75,7 @@ def _write(data: Path, port: int, user: str, secret: str) -> Path:
 
 
 def _definitions(user: str, secret: str) -> dict[str, object]:
-    """Return the only user there is: with definitions to load, RabbitMQ makes no guest."""
+    """Return the only user there is (with definitions to load, RabbitMQ makes no guest)."""
     every = {"configure": ".*", "write": ".*", "read": ".*"}
     return {
         "users": [
@@ -88,6 +88,15 @@ def _definitions(user: str, secret: str) -> dict[str, object]:
         ],
         "vhosts": [{"name": "/"}],
         "permissions": [{"user": user, "vhost": "/", **every}],
+        "policies": [
+            {  # of replicas that are gone: the queues of components/broadcast.yaml
+                "vhost": "/",
+                "name": "broadcast",
+                "pattern": "^broadcast-",
+                "apply-to": "queues",
+                "definition": {"expires": 60_000},
+            }
+        ],
     }
 
 

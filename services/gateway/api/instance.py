@@ -81,7 +81,6 @@ def _probes(desk: Desk, instances: Instances) -> APIRouter:
         return JSON(instances.nodeinfo())
 
     @router.get("/health", responses=gives("OK", media="text/plain"))
-    @router.get("/api/v1/streaming/health", responses=gives("OK", media="text/plain"))
     async def health() -> Response:
         """OK, as text."""
         return Response("OK", media_type="text/plain")

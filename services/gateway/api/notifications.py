@@ -66,7 +66,7 @@ def _singly(desk: Desk) -> APIRouter:
             found = await desk.ask(
                 "notifications", "notifications", caller, params=window.params() | wanted
             )
-            shown = await _show(desk, caller, found["notifications"])
+            shown = await show(desk, caller, found["notifications"])
             first = first or found["first"]
             if shown or not found["last"]:
                 break
@@ -94,7 +94,7 @@ def _singly(desk: Desk) -> APIRouter:
     async def one(id: Id, caller: Reading) -> Response:
         """One of the caller's notifications."""
         found = await desk.ask("notifications", f"notifications/{numeric(id)}", caller)
-        shown = await _show(desk, caller, [found])
+        shown = await show(desk, caller, [found])
         if not shown:
             raise NotFound("Record not found")
         return answer(shown[0])
@@ -245,7 +245,7 @@ async def _dismiss(desk: Desk, caller: Caller, id: str) -> JSON:
     return JSON(await desk.ask("notifications", path, caller, method="POST"))
 
 
-async def _show(desk: Desk, caller: Caller, rows: Sequence[Row]) -> list[bytes]:
+async def show(desk: Desk, caller: Caller, rows: Sequence[Row]) -> list[bytes]:
     """Notifications as entities; without those whose post or person the caller cannot see."""
     people, views = await _about(
         desk, caller, [row["account"] for row in rows], [row["post"] for row in rows]

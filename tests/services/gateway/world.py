@@ -113,8 +113,8 @@ class Place:
         token: str = (await self.ask("POST", "/oauth/token", form=form)).json()["access_token"]
         return token
 
-    async def person(self, username: str) -> Person:
-        token = await self.app_token(await self.app())
+    async def person(self, username: str, app: dict[str, Any] | None = None) -> Person:
+        token = await self.app_token(app or await self.app())
         form = {
             "username": username,
             "email": f"{username}@example.org",

@@ -12,7 +12,7 @@ from tools.runner.paths import REPO, RunDir
 from tools.runner.topology import read_topology
 
 SETS = sorted(read_topology().sets)
-FIXED_NAMES = {"pubsub", "statestore", "secretstore", "blobs", "resiliency"}
+FIXED_NAMES = {"pubsub", "broadcast", "statestore", "secretstore", "blobs", "resiliency"}
 
 
 def component(name: str, which: str) -> dict[str, Any]:
@@ -48,6 +48,7 @@ def test_a_set_replaces_components_of_the_same_name_only() -> None:
     }
     assert types == {
         "pubsub": "pubsub.jetstream",
+        "broadcast": "pubsub.jetstream",
         "statestore": "state.sqlite",
         "secretstore": "secretstores.local.file",
         "blobs": "bindings.localstorage",
@@ -101,6 +102,20 @@ def test_the_sidecars_configuration_moves_its_names_file(run: RunDir) -> None:
 )
 def test_rabbitmq_is_set_not_to_lose_messages(setting: str, value: str) -> None:
     assert metadata("pubsub", "rabbitmq-redis")[setting] == value
+
+
+@pytest.mark.parametrize("setting", ["durable", "deletedWhenUnused", "connectionString"])
+def test_rabbitmq_has_the_exchanges_of_broadcast_declared_as_those_of_pubsub(setting: str) -> None:
+    broadcast, pubsub = (metadata(name, "rabbitmq-redis") for name in ("broadcast", "pubsub"))
+    assert broadcast[setting] == pubsub[setting]
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_replica_of_the_gateway_alone_hears_a_broadcast(name: str) -> None:
+    assert component("broadcast", name)["scopes"] == ["gateway"]
+    told = metadata("broadcast", name)
+    assert "{uuid}" in told.get("consumerID", "{uuid}")
+    assert not {"durableName", "queueGroupName"} & told.keys()
 
 
 def test_jetstream_delivers_singly_lest_it_acknowledge_before_the_service_has_seen() -> None:

@@ -1,0 +1,35 @@
+"""Which of those who are connected a post is for: what the gateway asks the feed."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from services.contracts.accounts import Account, Id, Model
+from services.contracts.posts import Post, PostView
+
+PEOPLE = 2_000
+"""How many people may be asked for at once."""
+
+
+class AudienceQuestion(Model):
+    """A post as it was just heard of, which may be before the feed hears of it.
+
+    `users` listen to their homes, `viewers` to channels that all share.
+    """
+
+    post: Post
+    version: int = Field(ge=1)
+    users: list[Id] = Field(default_factory=list, max_length=PEOPLE)
+    viewers: list[Id] = Field(default_factory=list, max_length=PEOPLE)
+
+
+class Audience(Model):
+    """Into whose home the post belongs, from which viewers it is to be hidden, and the post.
+
+    The view is nobody's in particular. Without an author the feed has not heard of them yet.
+    """
+
+    home: list[Id]
+    hidden: list[Id]
+    view: PostView
+    author: Account | None = None

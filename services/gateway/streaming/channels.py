@@ -1,0 +1,62 @@
+"""What can be listened to. A channel is `(stream, argument)`: `("user", ID)`, `("hashtag", TAG)`.
+
+Everything here is local, so that `public` and `public:local` carry the same, and `public:remote`
+nothing. `direct` carries nothing either: there are no conversations here, but some clients want to
+listen to it.
+"""
+
+from __future__ import annotations
+
+from services.chassis.errors import Invalid, NotFound
+from services.contracts.posts import Post
+from services.gateway.content import normal_tag
+
+Channel = tuple[str, str]
+
+USER, NOTIFICATIONS = "user", "user:notification"
+_PERSONAL = frozenset({USER, NOTIFICATIONS, "direct"})
+_PUBLIC = ("public", "public:local")
+_REMOTE = ("public:remote", "public:remote:media")
+_MEDIA = tuple(f"{stream}:media" for stream in _PUBLIC)
+_SHARED = frozenset({*_PUBLIC, *_MEDIA, *_REMOTE})
+_TAGGED = ("hashtag", "hashtag:local")
+
+
+def channel(stream: str, tag: str, user: str) -> Channel:
+    """The channel that a client means; raises `NotFound` or `Invalid` where it means none."""
+    if stream in _PERSONAL:
+        return stream, user
+    if stream in _SHARED:
+        return stream, ""
+    if stream not in _TAGGED:
+        raise NotFound("Unknown stream type")
+    name = normal_tag(tag.removeprefix("#"))
+    if not name:
+        raise Invalid("Missing tag name parameter")
+    return stream, name
+
+
+def names(stream: str, tag: str) -> tuple[str, ...]:
+    """What a frame says it is for: the stream, and the tag as the client wrote it."""
+    return (stream, tag) if stream in _TAGGED else (stream,)
+
+
+def scope_of(stream: str) -> str:
+    """The scope that a token must cover."""
+    return "read:notifications" if stream == NOTIFICATIONS else "read:statuses"
+
+
+def shared_by(post: Post) -> list[Channel]:
+    """The channels that a post goes to besides people's own: as into the timelines of that name."""
+    if post.visibility != "public":
+        return []
+    streams = [] if post.in_reply_to_id else [*_PUBLIC]
+    if streams and post.attachments:
+        streams += _MEDIA
+    tags = [(stream, tag) for tag in post.tags for stream in _TAGGED]
+    return [*((stream, "") for stream in streams), *tags]
+
+
+def is_shared(channel: Channel) -> bool:
+    """Whether it is not one person's own."""
+    return channel[0] not in _PERSONAL

@@ -1,0 +1,87 @@
+"""What was heard of a post before, and so whether there is news of it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.chassis.ids import instant
+from services.contracts.posts import Post
+
+NEWS_FOR = 300.0
+"""Seconds after which a post or an edit is no news. What is said of an old post, for a reason that
+its readers do not see, is not shown to them as a new one."""
+
+_REMEMBERED = 10_000
+
+
+@dataclass(slots=True)
+class Heard:
+    """What was last heard of a post, and who was told, where that can be found out but once."""
+
+    version: int
+    edited_at: str | None
+    told: Sequence[str] = ()
+
+
+class Memory:
+    """What was heard of the posts that were last spoken of."""
+
+    def __init__(self, remembered: int = _REMEMBERED) -> None:
+        self._heard: OrderedDict[str, Heard] = OrderedDict()
+        self._remembered = remembered
+
+    def __len__(self) -> int:
+        return len(self._heard)
+
+    def event_for(self, post: Post, version: int, now: float) -> str:
+        """Which event tells of this state of a post; empty where it is nothing new."""
+        known = self._heard.get(post.id)
+        if known and version <= known.version:
+            return ""
+        self._remember(post, version, known)
+        if post.deleted:
+            return "delete"
+        if known:
+            return "status.update" if post.edited_at != known.edited_at else ""
+        if now - instant(post.id).timestamp() < NEWS_FOR:
+            return "update"
+        edited_at = post.edited_at
+        if edited_at and now - datetime.fromisoformat(edited_at).timestamp() < NEWS_FOR:
+            return "status.update"
+        return ""
+
+    def _remember(self, post: Post, version: int, known: Heard | None) -> None:
+        self._heard[post.id] = Heard(version, post.edited_at, known.told if known else ())
+        self._heard.move_to_end(post.id)
+        if len(self._heard) > self._remembered:
+            self._heard.popitem(last=False)
+
+    def told(self, id: str) -> Sequence[str]:
+        """Who was told of a post."""
+        known = self._heard.get(id)
+        return known.told if known else ()
+
+    def tell(self, id: str, people: Sequence[str]) -> None:
+        """Remember who was told of a post."""
+        if id in self._heard:
+            self._heard[id].told = people
+
+
+class Once:
+    """Which ids came before."""
+
+    def __init__(self, remembered: int = _REMEMBERED) -> None:
+        self._ids: OrderedDict[str, None] = OrderedDict()
+        self._remembered = remembered
+
+    def is_first(self, id: str) -> bool:
+        """Whether an id comes for the first time, as far as is remembered."""
+        if id in self._ids:
+            return False
+        self._ids[id] = None
+        if len(self._ids) > self._remembered:
+            self._ids.popitem(last=False)
+        return True

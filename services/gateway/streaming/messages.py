@@ -1,0 +1,35 @@
+"""An event as it goes over the wire: made once, and shared by all who get it."""
+
+from __future__ import annotations
+
+import orjson
+
+Names = tuple[str, ...]
+
+HELLO, THUMP = b":)\n", b":thump\n"
+"""Comments of server-sent events: the first one, and the one that says that all is well."""
+
+
+class News:
+    """An event with its payload: an entity as JSON, or an id."""
+
+    __slots__ = ("_event", "_frames", "_payload", "sse")
+
+    def __init__(self, event: str, payload: bytes) -> None:
+        self._event = event
+        self._payload = payload
+        self._frames: dict[Names, str] = {}
+        self.sse = b"event: %b\ndata: %b\n\n" % (event.encode(), payload)
+
+    def frame(self, names: Names) -> str:
+        """The text of a WebSocket frame, for one of the streams it was asked for on."""
+        found = self._frames.get(names)
+        if found is None:
+            said = {"stream": names, "event": self._event, "payload": self._payload.decode()}
+            found = self._frames[names] = orjson.dumps(said).decode()
+        return found
+
+
+def complaint(message: str, status: int) -> str:
+    """The text of a frame that says what was wrong with one of the client's."""
+    return orjson.dumps({"error": message, "status": status}).decode()

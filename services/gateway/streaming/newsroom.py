@@ -1,0 +1,187 @@
+"""What is said elsewhere, and who gets to hear it.
+
+A post costs one call of the feed, which knows for whom of those connected it is, and is rendered
+once. Nothing waits in the sidecar: what was heard goes into one of a few lanes, by post, so that
+what is said of one post stays in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.chassis.errors import Failure
+from services.chassis.identity import Caller
+from services.chassis.ids import instant
+from services.chassis.inbox import Event
+from services.contracts.accounts import Profile
+from services.contracts.audiences import PEOPLE
+from services.contracts.notifications import Notification
+from services.contracts.posts import Post
+from services.gateway.desk import Desk
+from services.gateway.entities.rendered import Row
+from services.gateway.streaming.channels import (
+    NOTIFICATIONS,
+    USER,
+    Channel,
+    is_shared,
+    scope_of,
+    shared_by,
+)
+from services.gateway.streaming.hub import Hub
+from services.gateway.streaming.memory import NEWS_FOR, Memory, Once
+from services.gateway.streaming.messages import News
+
+_LANES = 4
+_WAITING = 500
+
+Show = Callable[[Desk, Caller, Sequence[Row]], Awaitable[list[bytes]]]
+"""Renders those of some notifications that somebody may see."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A state of a post that is news: `event` is the name of the event."""
+
+    event: str
+    post: Post
+    version: int
+
+
+class Newsroom:
+    """Hears what is broadcast, and has the hub tell it."""
+
+    def __init__(self, hub: Hub, desk: Desk, show: Show) -> None:
+        self._hub = hub
+        self._desk = desk
+        self._show = show
+        self._memory = Memory()
+        self._notified = Once()
+        self._lanes = [asyncio.Queue[Told | Notification](_WAITING) for _ in range(_LANES)]
+
+    async def post_changed(self, event: Event) -> None:
+        """A post is new, edited or deleted."""
+        post = Post.model_validate(event.data)
+        kind = self._memory.event_for(post, event.entityversion, time.time())
+        if not kind or not len(self._hub):
+            return
+        self._put(post.id, Told(kind, post, event.entityversion))
+
+    async def notification_changed(self, event: Event) -> None:
+        """Somebody is told of something."""
+        notification = Notification.model_validate(event.data)
+        if notification.dismissed or not self._is_fresh(notification.id):
+            return
+        if self._hub.caller_of(_own(notification), scope_of(NOTIFICATIONS)):
+            self._put(notification.id, notification)
+
+    def _is_fresh(self, id: str) -> bool:
+        age = time.time() - instant(id).timestamp()
+        return self._notified.is_first(id) and age < NEWS_FOR
+
+    def _put(self, id: str, what: Told | Notification) -> None:
+        try:
+            self._lanes[int(id) % _LANES].put_nowait(what)
+        except asyncio.QueueFull:
+            log.warning("too much news: streams miss some", extra={"about": id})
+
+    async def account_changed(self, event: Event) -> None:
+        """Whoever is gone, or may not be here any more, listens no more."""
+        profile = Profile.model_validate(event.data)
+        if profile.deleted or profile.suspended:
+            self._hub.end_person(profile.id)
+
+    async def work(self) -> None:
+        """Tell what was heard, for ever."""
+        await asyncio.gather(*(self._work(lane) for lane in self._lanes))
+
+    async def _work(self, lane: asyncio.Queue[Told | Notification]) -> None:
+        while True:
+            what = await lane.get()
+            try:
+                if isinstance(what, Told):
+                    await self._tell(what)
+                else:
+                    await self._notify(what)
+            except Failure as failure:
+                log.warning("streams miss something", extra={"why": failure.message})
+            except Exception:
+                log.exception("streams miss something")
+
+    async def _notify(self, notification: Notification) -> None:
+        """Tell the owner, as `GET /api/v1/notifications/{id}` would: two calls."""
+        caller = self._hub.caller_of(_own(notification), scope_of(NOTIFICATIONS))
+        if caller is None:  # who has left meanwhile
+            return
+        for entity in await self._show(self._desk, caller, [notification.model_dump()]):
+            for channel in _own(notification):
+                news = News("notification", entity)
+                self._hub.tell(channel, news, scope=scope_of(NOTIFICATIONS))
+
+    async def _tell(self, told: Told) -> None:
+        if told.event == "delete":
+            await self._tell_end(told)
+            return
+        shared = [channel for channel in shared_by(told.post) if self._hub.listens(channel)]
+        homes, hidden, shown = await self._audience(told, list(self._hub.people(shared)))
+        if shown is None:
+            return
+        news = News(told.event, self._desk.rendered.status(*shown))
+        if told.post.visibility == "direct":
+            self._memory.tell(told.post.id, homes)
+        for user in homes:
+            self._hub.tell((USER, user), news)
+        for channel in shared:
+            self._hub.tell(channel, news, but=hidden)
+
+    async def _tell_end(self, told: Told) -> None:
+        """Tell that a post is gone: an id, to those who may have been shown it.
+
+        A tombstone does not say who was named in it, nor its tags.
+        """
+        post, news = told.post, News("delete", told.post.id.encode())
+        if post.visibility == "direct":
+            homes = [*self._memory.told(post.id)]
+        else:
+            homes, _, _ = await self._audience(told, [])
+        for user in homes:
+            self._hub.tell((USER, user), news)
+        for channel in self._hub.channels() if post.visibility == "public" else ():
+            if is_shared(channel):
+                self._hub.tell(channel, news)
+
+    async def _audience(
+        self, told: Told, viewers: list[str]
+    ) -> tuple[list[str], set[str], tuple[Row, Row] | None]:
+        """Whose homes a post is for, from whom it is hidden; the post as a view, and its author.
+
+        One call for every `PEOPLE` that are connected; none where nobody is who might care.
+        """
+        users = self._hub.arguments(USER)
+        homes: list[str] = []
+        hidden: set[str] = set()
+        shown: tuple[Row, Row] | None = None
+        for start in range(0, max(len(users), len(viewers)), PEOPLE):
+            question: dict[str, Any] = {
+                "post": told.post.model_dump(mode="json"),
+                "version": told.version,
+                "users": users[start : start + PEOPLE],
+                "viewers": viewers[start : start + PEOPLE],
+            }
+            audience = await self._desk.ask("feed", "audiences", method="POST", json=question)
+            homes += audience["home"]
+            hidden |= {*audience["hidden"]}
+            if shown is None:
+                author = audience["author"] or await self._desk.author(audience["view"])
+                shown = audience["view"], author
+        return homes, hidden, shown
+
+
+def _own(notification: Notification) -> list[Channel]:
+    return [(USER, notification.owner), (NOTIFICATIONS, notification.owner)]

@@ -1,0 +1,24 @@
+"""The other two places where a stream's token may stand: browsers cannot set headers there."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs
+
+from starlette.types import Scope
+
+PATH = "/api/v1/streaming"
+
+
+def with_token(scope: Scope) -> Scope:
+    """A scope whose token stands in `Authorization`, wherever the client has put it.
+
+    `Authorization` itself, `?access_token=`, or `Sec-WebSocket-Protocol`, in this order.
+    """
+    if any(name == b"authorization" for name, _ in scope["headers"]):
+        return scope
+    given = parse_qs(scope["query_string"].decode("latin-1")).get("access_token", [])
+    token = next(iter([*given, *scope.get("subprotocols", [])]), "")
+    if not token.isascii() or not token.isprintable() or not token:
+        return scope
+    header = (b"authorization", b"Bearer " + token.encode())
+    return {**scope, "headers": [*scope["headers"], header]}

@@ -1,0 +1,104 @@
+"""Streams on the real server, over real sockets: slow clients, and the end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+import uvicorn
+
+from services.chassis.serving import Http, Server, WebSockets
+from services.gateway.streaming.messages import News
+from tests.fakes import until
+from tests.services.gateway.world import Place
+
+NEWS = News("update", b'"%b"' % (b"x" * 8_000))
+
+
+@asynccontextmanager
+async def served(place: Place) -> AsyncIterator[tuple[int, Any, Server]]:
+    """The gateway on a port of its own, with its hub."""
+    (stop,) = place.gateway.service._stopping
+    hub = stop.__self__  # type: ignore[attr-defined]
+    app = place.gateway.app
+    config = uvicorn.Config(
+        app, port=0, http=Http, ws=WebSockets, lifespan="off", log_config=None, access_log=False
+    )
+    server = Server(config, [stop])
+    task = asyncio.create_task(server.serve())
+    await until(lambda: server.started)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1], hub, server
+    finally:
+        server.should_exit = True
+        await asyncio.wait_for(task, 10)
+
+
+def request(path: str, token: str, more: str = "") -> bytes:
+    lines = [f"GET {path} HTTP/1.1", "Host: x", f"Authorization: Bearer {token}", more, ""]
+    return "\r\n".join(line for line in lines if line or line is lines[-1]).encode() + b"\r\n"
+
+
+UPGRADE = (
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [("/api/v1/streaming/public", ""), ("/api/v1/streaming?stream=public", UPGRADE)],
+)
+async def test_a_client_that_never_reads_is_cut_off_and_what_was_kept_for_it_is_free(
+    place: Place, path: str, more: str
+) -> None:
+    anna = await place.person("anna")
+    async with served(place) as (port, hub, _):
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(deaf, ("127.0.0.1", port))
+            deaf.sendall(request(path, anna.token, more))
+            await until(lambda: hub.listens(("public", "")))
+            told = 0
+            while len(hub):
+                hub.tell(("public", ""), NEWS)
+                told += 1
+                await asyncio.sleep(0)
+                # Its queue and the buffers on the way, which are bounded too, hold less than this.
+                assert told * len(NEWS.sse) < 3_000_000
+            assert not hub.channels()
+
+
+async def test_clients_that_read_hear_the_end_at_once_when_the_server_stops(place: Place) -> None:
+    anna = await place.person("anna")
+    headers = {"Authorization": f"Bearer {anna.token}"}
+    async with (
+        served(place) as (port, hub, server),
+        aiohttp.ClientSession(headers=headers) as client,
+    ):
+        base = f"http://127.0.0.1:{port}/api/v1/streaming"
+        async with client.get(f"{base}/user") as events, client.ws_connect(base) as frames:
+            await until(lambda: len(hub) == 2)
+            server.should_exit = True
+            assert b":)\n" in await asyncio.wait_for(events.read(), 5)  # read to its proper end
+            end = await asyncio.wait_for(frames.receive(), 5)
+            assert end.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING)
+            assert end.data in (1001, 1012)
+
+
+async def test_a_socket_that_is_refused_gets_an_answer_of_the_api(place: Place) -> None:
+    async with served(place) as (port, _, _), aiohttp.ClientSession() as client:
+        url = f"http://127.0.0.1:{port}/api/v1/streaming"
+        for token in ("", "?access_token=nonsense"):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await client.ws_connect(url + token)
+            assert refused.value.status == 401
+            headers: Any = refused.value.headers
+            assert headers["X-Request-Id"]
+            assert headers["Content-Type"] == "application/json"

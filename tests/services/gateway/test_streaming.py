@@ -1,0 +1,318 @@
+"""Who hears what, in front of the real services among fakes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+import pytest
+
+from services.feed import audiences
+from services.gateway.streaming import hub
+from tests.fakes import until
+from tests.fakes.streams import FakeStream, stream
+from tests.mastodon.schemas import check
+from tests.services.gateway.world import Person, Place, a_place, gateway_app
+
+STREAMS = "/api/v1/streaming"
+
+
+@asynccontextmanager
+async def home_of(person: Person) -> AsyncIterator[FakeStream]:
+    async with stream(person.place.gateway.app, f"{STREAMS}/user", person.token) as opened:
+        assert opened.status == 200
+        yield opened
+
+
+@asynccontextmanager
+async def socket_of(person: Person, *streams: str) -> AsyncIterator[FakeStream]:
+    async with stream(person.place.gateway.app, STREAMS, person.token, socket=True) as opened:
+        assert opened.status == 101
+        for each in streams:
+            opened.frame(type="subscribe", stream=each)
+        opened.frame(type="?", stream="user")
+        await until(lambda: opened.frames)
+        yield opened
+
+
+async def a_pair(place: Place) -> tuple[Person, Person]:
+    """Anna, and Ben who follows her."""
+    anna, ben = await place.person("anna"), await place.person("ben")
+    await ben.post(f"accounts/{anna.id}/follow")
+    await place.world.settle()
+    return anna, ben
+
+
+async def sentinel(author: Person, stream: FakeStream) -> None:
+    """Wait until a post of the listener's own has come: what was said before it has, too."""
+    post = await author.post("statuses", {"status": "my own"})
+    await author.place.world.settle()
+    await until(lambda: any(_id(data) == post["id"] for _, data in stream.events))
+
+
+def _id(data: Any) -> str:
+    return str(data["id"] if isinstance(data, dict) else data)
+
+
+async def test_a_follower_hears_of_a_post_an_edit_and_the_end(place: Place) -> None:
+    anna, ben = await a_pair(place)
+    async with home_of(ben) as home:
+        post = await anna.post("statuses", {"status": "hello"})
+        shown = await home.heard("update")
+        check("Status", shown)
+        assert shown["id"] == post["id"]
+        assert shown["account"]["id"] == anna.id
+        edit = await anna.ask("PUT", f"/api/v1/statuses/{post['id']}", json={"status": "hi"})
+        assert edit.status == 200
+        assert "hi" in (await home.heard("status.update"))["content"]
+        await anna.ask("DELETE", f"/api/v1/statuses/{post['id']}")
+        assert str(await home.heard("delete")) == post["id"]
+        assert [kind for kind, _ in home.events] == ["update", "status.update", "delete"]
+
+
+async def test_what_is_said_twice_or_out_of_order_is_told_once(place: Place) -> None:
+    anna, ben = await a_pair(place)
+    async with home_of(ben) as home:
+        place.world.broker.copies = 3
+        place.world.broker.hold()
+        post = await anna.post("statuses", {"status": "hello"})
+        await anna.ask("PUT", f"/api/v1/statuses/{post['id']}", json={"status": "hi"})
+        await until(lambda: not any(box.backlog for box in _outboxes(place)))
+        place.world.broker.release(seed=3)
+        await place.world.settle()
+        await sentinel(ben, home)
+        kinds = [kind for kind, data in home.events if _id(data) == post["id"]]
+        assert kinds[0] == "update"
+        assert kinds in (["update"], ["update", "status.update"])
+
+
+def _outboxes(place: Place) -> list[Any]:
+    return [box for running in place.world.running for box in running.service.outboxes.values()]
+
+
+async def test_it_reaches_them_also_where_the_feed_has_not_heard_of_it_yet(place: Place) -> None:
+    anna, ben = await a_pair(place)
+    feed = next(running for running in place.world.running if running.name == "feed")
+    async with home_of(ben) as home:
+        subscribed = place.world.broker._groups["posts"].pop("feed")
+        post = await anna.post("statuses", {"status": "hello"})
+        assert (await home.heard("update"))["id"] == post["id"]
+        assert await feed.service.collection("card", dict).get(post["id"]) is None
+        place.world.broker._groups["posts"]["feed"] = subscribed
+
+
+async def test_nobody_hears_what_is_not_for_them(place: Place) -> None:
+    anna, ben = await a_pair(place)
+    cleo, dora = await place.person("cleo"), await place.person("dora")
+    for person in (cleo, dora):
+        await person.post(f"accounts/{anna.id}/follow")
+    await cleo.post(f"accounts/{anna.id}/mute")
+    await anna.post(f"accounts/{dora.id}/block")
+    await place.world.settle()
+    everywhere = ("user", "public", "public:local")
+    async with (
+        socket_of(ben, *everywhere) as follower,
+        socket_of(cleo, *everywhere) as mutes,
+        socket_of(dora, *everywhere) as blocked,
+    ):
+        for visibility in ("direct", "private", "unlisted", "public"):
+            form = {"status": f"{visibility} of nobody", "visibility": visibility}
+            await anna.post("statuses", form)
+        await sentinel(ben, follower)
+        await sentinel(cleo, mutes)
+        await sentinel(dora, blocked)
+        for_ben = [data["content"] for _, data in follower.events]
+        assert sum("private of" in text for text in for_ben) == 1
+        assert sum("unlisted of" in text for text in for_ben) == 1
+        assert sum("public of" in text for text in for_ben) == 3
+        assert not any("direct of" in text for text in for_ben)
+        for other in (mutes, blocked):
+            assert not any("of nobody" in data["content"] for _, data in other.events)
+
+
+async def test_a_direct_post_is_for_who_is_named_and_so_is_its_end(place: Place) -> None:
+    anna, ben = await a_pair(place)
+    cleo = await place.person("cleo")
+    await cleo.post(f"accounts/{anna.id}/follow")
+    await place.world.settle()
+    async with home_of(ben) as named, home_of(cleo) as other:
+        form = {"status": "psst @ben", "visibility": "direct"}
+        post = await anna.post("statuses", form)
+        assert (await named.heard("update"))["id"] == post["id"]
+        await anna.ask("DELETE", f"/api/v1/statuses/{post['id']}")
+        assert str(await named.heard("delete")) == post["id"]
+        await sentinel(cleo, other)
+        assert post["id"] not in other.text
+
+
+async def test_who_is_told_of_something_hears_of_it_at_once_and_only_they(place: Place) -> None:
+    anna, ben = await a_pair(place)
+    post = await anna.post("statuses", {"status": "hello"})
+    await place.world.settle()
+    streams = ("user", "user:notification")
+    async with socket_of(anna, *streams) as owner, socket_of(ben, *streams) as other:
+        place.world.broker.copies = 2
+        await ben.post(f"statuses/{post['id']}/favourite")
+        notification = await owner.heard("notification", 2)
+        check("Notification", notification)
+        assert notification["type"] == "favourite"
+        assert notification["account"]["id"] == ben.id
+        same = await anna.get(f"notifications/{notification['id']}")
+        assert same["status"]["id"] == notification["status"]["id"] == post["id"]
+        await sentinel(ben, other)
+        await sentinel(anna, owner)
+        told = [frame["stream"] for frame in owner.frames if frame.get("event") == "notification"]
+        assert sorted(told) == [["user"], ["user:notification"]]
+        assert "notification" not in [kind for kind, _ in other.events]
+
+
+async def test_among_many_listeners_the_followers_are_found(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audiences, "_FEW", 0)
+    anna, ben = await a_pair(place)
+    cleo = await place.person("cleo")
+    async with home_of(ben) as follower, home_of(anna) as own, home_of(cleo) as stranger:
+        post = await anna.post("statuses", {"status": "hello"})
+        assert (await follower.heard("update"))["id"] == post["id"]
+        assert (await own.heard("update"))["id"] == post["id"]
+        await sentinel(cleo, stranger)
+        assert post["id"] not in stranger.text
+
+
+async def test_an_audience_costs_two_state_calls_however_many_are_asked_for(place: Place) -> None:
+    anna, _ = await a_pair(place)
+    feed = next(running for running in place.world.running if running.name == "feed")
+    post = await anna.post("statuses", {"status": "hello"})
+    await place.world.settle()
+    view = (await place.gateway.service.sidecar.invoke("posts", f"posts/{post['id']}")).json()
+    for users in (["1"], [str(number) for number in range(1000)]):
+        before = len(feed.sidecar.state.faults.calls)
+        asked = {"post": view["post"], "version": view["version"], "users": users}
+        answer = await feed.call("POST", "/audiences", json={**asked, "viewers": users})
+        assert answer.status == 200
+        assert len(feed.sidecar.state.faults.calls) - before == 2
+
+
+async def test_only_the_gateway_may_ask_for_audiences(place: Place) -> None:
+    feed = next(running for running in place.world.running if running.name == "feed")
+    assert (await feed.call("POST", "/audiences", caller="posts", json={})).status == 403
+
+
+async def test_every_replica_tells_its_own(place: Place) -> None:
+    anna, ben = await a_pair(place)
+    second = await place.world.start(gateway_app, "gateway")
+    async with home_of(ben) as here, stream(second.app, f"{STREAMS}/user", ben.token) as there:
+        post = await anna.post("statuses", {"status": "hello"})
+        for opened in (here, there):
+            assert (await opened.heard("update"))["id"] == post["id"]
+
+
+async def test_a_socket_takes_its_token_in_three_ways(place: Place) -> None:
+    anna = await place.person("anna")
+    ways: list[dict[str, Any]] = [
+        {"target": STREAMS, "token": anna.token},
+        {"target": f"{STREAMS}/?access_token={anna.token}"},
+        {"target": STREAMS, "subprotocols": [anna.token]},
+    ]
+    for way in ways:
+        async with stream(place.gateway.app, socket=True, **way) as opened:
+            assert opened.status == 101
+            accepted = opened.sent[0]
+            assert accepted.get("subprotocol") == (anna.token if "subprotocols" in way else None)
+            assert (b"x-ratelimit-limit", b"300") in accepted["headers"]
+
+
+@pytest.mark.parametrize("socket", [False, True])
+async def test_who_has_no_good_token_of_a_person_is_refused(place: Place, socket: bool) -> None:
+    app = await place.app_token(await place.app())
+    target = STREAMS if socket else f"{STREAMS}/user"
+    for token in ("", "nonsense", app):
+        async with stream(place.gateway.app, target, token, socket=socket) as opened:
+            assert opened.status == 401
+            assert "error" in orjson.loads(opened.text)
+
+
+async def test_connecting_counts_as_a_request() -> None:
+    async with a_place(microgram_limit_user=3) as place:
+        anna = await place.person("anna")
+        for turn in range(4):
+            async with stream(place.gateway.app, STREAMS, anna.token, socket=True) as opened:
+                assert opened.status == (101 if turn < 2 else 429)
+
+
+@pytest.mark.parametrize("socket", [False, True])
+async def test_too_many_streams_are_refused_in_words(socket: bool) -> None:
+    target = STREAMS if socket else f"{STREAMS}/user"
+    async with a_place(microgram_streams=3, microgram_streams_user=2) as place:
+        anna, ben, cleo = [await place.person(name) for name in ("anna", "ben", "cleo")]
+        app = place.gateway.app
+        async with (
+            stream(app, target, anna.token, socket=socket),
+            stream(app, target, anna.token, socket=socket),
+        ):
+            async with stream(app, target, anna.token, socket=socket) as third:
+                assert third.status == 429
+                assert "2 streams" in orjson.loads(third.text)["error"]
+            async with stream(app, target, ben.token, socket=socket) as other:
+                assert other.status == (101 if socket else 200)
+                async with stream(app, target, cleo.token, socket=socket) as last:
+                    assert last.status == 429
+        async with stream(app, target, anna.token, socket=socket) as again:
+            assert again.status == (101 if socket else 200)
+
+
+async def test_the_streams_of_a_revoked_token_end(place: Place) -> None:
+    app = await place.app()
+    anna, ben = await place.person("anna", app), await place.person("ben")
+    async with home_of(anna) as one, socket_of(anna) as two, home_of(ben) as other:
+        form = {key: app[key] for key in ("client_id", "client_secret")}
+        gone = await place.ask("POST", "/oauth/revoke", form={**form, "token": anna.token})
+        assert gone.status == 200
+        await asyncio.wait_for(asyncio.gather(one.over.wait(), two.over.wait()), 5)
+        assert two.sent[-1] == {"type": "websocket.close", "code": 1001, "reason": ""}
+        assert not other.over.is_set()
+
+
+async def test_the_streams_of_somebody_who_is_gone_end(place: Place) -> None:
+    anna, ben = await place.person("anna"), await place.person("ben")
+    async with home_of(anna) as gone, socket_of(anna) as gone_too, home_of(ben) as other:
+        event = place.world.broker.events("accounts")[-1]
+        data = {**event["data"], "id": anna.id, "deleted": True}
+        said = {**event, "subject": anna.id, "entityversion": 99, "data": data}
+        answer = await place.gateway.call(
+            "POST", "/events-broadcast/accounts", caller="", json=said
+        )
+        assert answer.json() == {"status": "SUCCESS"}
+        await asyncio.wait_for(asyncio.gather(gone.over.wait(), gone_too.over.wait()), 5)
+        assert not other.over.is_set()
+
+
+async def test_what_cannot_be_understood_is_let_go(place: Place) -> None:
+    for said in ({}, {"nonsense": 1}):
+        answer = await place.gateway.call("POST", "/events-broadcast/posts", caller="", json=said)
+        assert answer.json() == {"status": "SUCCESS"}
+
+
+async def test_a_client_that_does_not_read_is_cut_off(place: Place) -> None:
+    anna, ben = await a_pair(place)
+    async with home_of(ben) as slow, home_of(anna) as quick:
+        slow.reads.clear()
+        for turn in range(80):
+            post = await anna.post("statuses", {"status": f"turn {turn}"})
+            if slow.transport.aborted.is_set():
+                break
+        await asyncio.wait_for(slow.transport.aborted.wait(), 5)
+        await until(lambda: post["id"] in quick.text)
+
+
+async def test_it_is_said_now_and_then_that_all_is_well(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "CHECKED", 0.005)
+    anna = await place.person("anna")
+    async with home_of(anna) as home:
+        await until(lambda: home.text.startswith(":)\n:thump\n"))

@@ -1,0 +1,122 @@
+"""Clients of streams: Mastodon.py's listener, and a bare WebSocket."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mastodon import StreamListener
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from tests.mastodon import schemas
+from tests.system.people import Person
+from tests.system.waiting import wait_until
+
+_ENTITIES = {"update": "Status", "status.update": "Status", "notification": "Notification"}
+_SENTENCE = {"type": "a frame that is wrong", "stream": "user"}
+
+Event = tuple[str, Any]
+
+
+class Ear(StreamListener):
+    """Keeps what Mastodon.py hears, and holds the entities to their schemas."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.connected = threading.Event()
+
+    def handle_heartbeat(self) -> None:
+        self.connected.set()
+
+    def on_any_event(self, name: str, data: Any = None, for_stream: Any = None) -> None:
+        del for_stream
+        self.events.append((name, data))
+
+    def heard(self, name: str, match: Callable[[Any], object], deadline: float = 20.0) -> Any:
+        """The first event of a name that matches, once it is there."""
+
+        def found() -> list[Any]:
+            return [data for kind, data in self.events if kind == name and match(data)]
+
+        return wait_until(found, deadline, f"{name} among {[kind for kind, _ in self.events]}")[0]
+
+
+@contextmanager
+def listening(person: Person, stream: str = "user", *arguments: Any, **more: Any) -> Iterator[Ear]:
+    """Mastodon.py listening in a thread: `stream_user`, `stream_hashtag`…"""
+    ear = Ear()
+    listen = getattr(person.client, f"stream_{stream}")
+    handle = listen(*arguments, ear, run_async=True, **more)
+    try:
+        assert ear.connected.wait(20), "the stream has not begun"
+        yield ear
+    finally:
+        handle.close()
+
+
+class Line:
+    """A WebSocket. `frames` are all that came, in order."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        self.frames: list[dict[str, Any]] = []
+
+    def send(self, **frame: Any) -> None:
+        """Send a frame."""
+        self.connection.send(json.dumps(frame))
+
+    def settle(self) -> None:
+        """Return when the server has done all that it was sent: it answers in order."""
+        self.connection.send(json.dumps(_SENTENCE))
+        while "error" not in self.next():
+            pass
+
+    def next(self, deadline: float = 20.0) -> dict[str, Any]:
+        """The next frame, its entity held to its schema."""
+        frame: dict[str, Any] = json.loads(self.connection.recv(timeout=deadline))
+        self.frames.append(frame)
+        if "event" in frame:
+            assert set(frame) == {"stream", "event", "payload"}
+            entity = _ENTITIES.get(frame["event"])
+            if entity:
+                schemas.check(entity, json.loads(frame["payload"]))
+        return frame
+
+    def heard(self, name: str, text: str, stream: list[str] | None = None) -> Any:
+        """The payload of the first frame of an event that has a text in it."""
+        while True:
+            frame = self.next()
+            right = frame.get("event") == name and text in frame["payload"]
+            if right and (stream is None or frame["stream"] == stream):
+                return json.loads(frame["payload"])
+
+    def ended(self, deadline: float) -> int:
+        """Read until the server closes it, and return its code."""
+        try:
+            while True:
+                self.next(deadline)
+        except ConnectionClosed as closed:
+            return closed.rcvd.code if closed.rcvd else 1006
+
+
+@contextmanager
+def line(
+    base: str, token: str, *, by: str = "header", query: str = "", slash: str = ""
+) -> Iterator[Line]:
+    """A WebSocket with its token passed in one of the three ways: header, query, protocol."""
+    address = base.replace("http", "ws", 1) + "/api/v1/streaming" + slash
+    asked = [f"access_token={token}"] if by == "query" else []
+    asked += [query] if query else []
+    with connect(
+        f"{address}?{'&'.join(asked)}",
+        additional_headers={"Authorization": f"Bearer {token}"} if by == "header" else None,
+        subprotocols=[Subprotocol(token)] if by == "protocol" else None,
+        open_timeout=20,
+        proxy=None,
+    ) as connection:
+        yield Line(connection)
