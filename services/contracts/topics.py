@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from services.contracts.accounts import Edge, FollowCount, Model, Profile
 from services.contracts.comments import Comment, ReplyCount
+from services.contracts.discovery import FollowedTags
 from services.contracts.logins import Login
 from services.contracts.notifications import Notification
 from services.contracts.posts import AuthoredCount, Mark, Pins, Post, PostCount
@@ -30,6 +31,7 @@ ACCOUNT_CHANGED = EventType("account.changed", "accounts", "users", Profile)
 EDGE_CHANGED = EventType("edge.changed", "edges", "users", Edge)
 FOLLOWERS_COUNTED = EventType("followers.counted", "account-counts", "users", FollowCount)
 FOLLOWING_COUNTED = EventType("following.counted", "account-counts", "users", FollowCount)
+TAGS_FOLLOWED = EventType("tags.followed", "followed-tags", "users", FollowedTags)
 POST_CHANGED = EventType("post.changed", "posts", "posts", Post)
 MARK_CHANGED = EventType("mark.changed", "marks", "posts", Mark)
 FAVOURITES_COUNTED = EventType("favourites.counted", "post-counts", "posts", PostCount)
@@ -48,6 +50,7 @@ EVENTS = (
     EDGE_CHANGED,
     FOLLOWERS_COUNTED,
     FOLLOWING_COUNTED,
+    TAGS_FOLLOWED,
     POST_CHANGED,
     MARK_CHANGED,
     FAVOURITES_COUNTED,

@@ -6,12 +6,14 @@ from fastapi import FastAPI
 
 from services.chassis.app import Service
 from services.chassis.settings import Settings
-from services.feed import audiences
+from services.feed import audiences, discovery
 from services.feed.api import create_router
 from services.feed.events import subscribe
 from services.feed.fanout import FanOut, Limits
+from services.feed.hashtags import Hashtags
 from services.feed.store import Store
 from services.feed.timelines import Timelines
+from services.feed.trends import Trends
 
 
 class FeedSettings(Settings):
@@ -24,7 +26,14 @@ class FeedSettings(Settings):
 def create_app(service: Service, limits: Limits | None = None) -> FastAPI:
     """The feed on its sidecar."""
     store = Store(service)
-    subscribe(service, store, FanOut(store, limits or Limits()))
-    return service.create_app(
-        create_router(Timelines(store)), audiences.create_router(audiences.Audiences(store))
+    trends = Trends(store)
+    hashtags = Hashtags(store, trends)
+    subscribe(service, store, FanOut(store, limits or Limits()), hashtags, trends)
+    service.background(trends.run)
+    app = service.create_app(
+        create_router(Timelines(store)),
+        audiences.create_router(audiences.Audiences(store)),
+        discovery.create_router(hashtags),
     )
+    app.state.trends = trends
+    return app

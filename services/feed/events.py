@@ -28,12 +28,16 @@ from services.feed.domain import (
     shard_of,
 )
 from services.feed.fanout import FanOut
+from services.feed.hashtags import Hashtags
 from services.feed.store import FANOUT, Chunk, Store
+from services.feed.trends import Trends
 
 
-def subscribe(service: Service, store: Store, fanout: FanOut) -> None:
+def subscribe(
+    service: Service, store: Store, fanout: FanOut, hashtags: Hashtags, trends: Trends
+) -> None:
     """Hear all the feed is made from."""
-    handlers = Handlers(store, fanout)
+    handlers = Handlers(store, fanout, hashtags, trends)
     by_type = {
         topics.POST_CHANGED: handlers.post_changed,
         topics.FAVOURITES_COUNTED: handlers.favourites_counted,
@@ -76,9 +80,11 @@ def _read(model: Any, event: Event) -> Any:
 class Handlers:
     """One method for each type of event."""
 
-    def __init__(self, store: Store, fanout: FanOut) -> None:
+    def __init__(self, store: Store, fanout: FanOut, hashtags: Hashtags, trends: Trends) -> None:
         self._store = store
         self._fanout = fanout
+        self._hashtags = hashtags
+        self._trends = trends
 
     async def post_changed(self, event: Event) -> None:
         """A post is new, edited or deleted.
@@ -101,6 +107,9 @@ class Handlers:
         )
         if card.version > event.entityversion:  # overtaken meanwhile
             await self._move(post, card.post)
+        if post["visibility"] == "public":
+            await self._hashtags.index(post["tags"])
+        self._trends.post_made(post)
 
     async def _spread(self, post: dict[str, Any]) -> None:
         await self._fanout.place(_lists(post), row_of(post))
@@ -136,6 +145,8 @@ class Handlers:
 
     async def mark_changed(self, event: Event) -> None:
         mark: Mark = _read(Mark, event)
+        if mark.favourited:
+            self._trends.liked(mark.post, mark.user, mark.favourite_id)
         flags = (FAVOURITED if mark.favourited else 0) | (BOOKMARKED if mark.bookmarked else 0)
         await self._store.mark(mark.user, mark.post, flags, event.entityversion)
 

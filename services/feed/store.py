@@ -8,13 +8,15 @@ stance:USER            whom somebody follows, hides, is blocked by
 followers:USER:SHARD   the other way round, in `SHARDS` parts
 large:all              authors that are merged in at read time
 home:USER, author:USER, tag:TAG, public:all     timelines (segmented lists of rows)
+tagindex:LETTERS       hashtags that begin so
+trend:KIND:HOUR:SHARD  who used what in an hour (`trending.Bucket`)
 chunk:POST:SHARD       a part of a fan-out that any replica may do
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.chassis.app import Service
 from services.chassis.segments import SegmentedLists
@@ -33,9 +35,11 @@ from services.feed.domain import (
     Stance,
 )
 from services.feed.memory import Memory
+from services.feed.trending import HOURS, Bucket
 
 FANOUT = "feed-fanout"
 _DAY = 24 * 3600
+_MOST_IN_BUCKET = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,19 @@ class Chunk:
 
     row: Row
     shard: int
+
+
+@dataclass(frozen=True, slots=True)
+class TagBucket:
+    """Hashtags that begin alike; one that is full sends on to those of one letter more."""
+
+    names: list[str] = field(default_factory=list)
+
+    def adding(self, tag: str) -> TagBucket:
+        """With a hashtag, if it has room."""
+        if tag in self.names or len(self.names) >= _MOST_IN_BUCKET:
+            return self
+        return TagBucket([*self.names, tag])
 
 
 class Store:
@@ -61,6 +78,8 @@ class Store:
         self.shards = service.collection("followers", Shard)
         self.large = service.collection("large", LargeAuthors)
         self.chunks = service.collection("chunk", Chunk, outbox=fanout, ttl=_DAY)
+        self.tag_index = service.collection("tagindex", TagBucket)
+        self.trends = service.collection("trend", Bucket, ttl=(HOURS + 2) * 3600)
         self.homes = SegmentedLists(self.state, "home", most=HOME, segment=40)
         self.authors = SegmentedLists(self.state, "author")
         self.tags = SegmentedLists(self.state, "tag", most=TAG)

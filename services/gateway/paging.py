@@ -46,6 +46,9 @@ People = Annotated[Window, Depends(_window(40, 80))]
 Counted = Annotated[Window, Depends(_window(100, 1_000))]
 """How far something is counted."""
 
+Tags = Annotated[Window, Depends(_window(100, 200))]
+"""A page of hashtags."""
+
 
 def pages(**flags: str) -> dict[str, Any]:
     """The parameters of a page for `openapi_extra`; `flags` are others, with what they mean."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from services.chassis.app import Service
+from services.users import discovery
 from services.users.api import create_router
+from services.users.census import Registry
 from services.users.endings import Endings
 from services.users.events import subscribe
 from services.users.index import Index
@@ -14,6 +16,7 @@ from services.users.people import People
 from services.users.stances import Stances
 from services.users.store import Store
 from services.users.suggestions import Suggestions
+from services.users.tags import Tags
 
 
 def create_app(service: Service) -> FastAPI:
@@ -22,8 +25,10 @@ def create_app(service: Service) -> FastAPI:
     index = Index(store)
     stances = Stances(store)
     suggestions = Suggestions(store)
-    subscribe(service, store, stances, index, suggestions)
+    tags, registry = Tags(store), Registry(store)
+    subscribe(service, store, stances, index, suggestions, tags, registry)
     service.background(Endings(store).watch)
     return service.create_app(
-        create_router(People(store, index), stances, Lists(store), suggestions)
+        create_router(People(store, index), stances, Lists(store), suggestions),
+        discovery.create_router(tags, registry),
     )

@@ -14,6 +14,7 @@ from services.contracts.accounts import Model
 from services.contracts.logins import Login
 from services.contracts.posts import AuthoredCount
 from services.contracts.topics import EventType
+from services.users.census import Registry
 from services.users.domain.edges import ends
 from services.users.domain.profiles import Standing
 from services.users.index import Index
@@ -21,15 +22,22 @@ from services.users.people import delete_profile, follow_standing, make_profile
 from services.users.stances import Stances
 from services.users.store import Posted, Store
 from services.users.suggestions import Suggestions
+from services.users.tags import Tags
 
 M = TypeVar("M", bound=Model)
 
 
 def subscribe(
-    service: Service, store: Store, stances: Stances, index: Index, suggestions: Suggestions
+    service: Service,
+    store: Store,
+    stances: Stances,
+    index: Index,
+    suggestions: Suggestions,
+    tags: Tags,
+    registry: Registry,
 ) -> None:
     """Hear of registrations, of posts, and of what this service itself commits."""
-    handlers = Handlers(store, stances, index, suggestions)
+    handlers = Handlers(store, stances, index, suggestions, tags, registry)
     _hear(service, topics.LOGIN_REGISTERED, handlers.login_registered)
     _hear(service, topics.ACCOUNT_CHANGED, handlers.account_changed)
     _hear(service, topics.EDGE_CHANGED, handlers.edge_changed)
@@ -63,12 +71,20 @@ class Handlers:
     """One method for each type of event."""
 
     def __init__(
-        self, store: Store, stances: Stances, index: Index, suggestions: Suggestions
+        self,
+        store: Store,
+        stances: Stances,
+        index: Index,
+        suggestions: Suggestions,
+        tags: Tags,
+        registry: Registry,
     ) -> None:
         self._store = store
         self._stances = stances
         self._index = index
         self._suggestions = suggestions
+        self._tags = tags
+        self._registry = registry
 
     async def login_registered(self, event: Event) -> None:
         """Somebody registered, stands otherwise now, or their login was deleted."""
@@ -86,6 +102,9 @@ class Handlers:
         id = _id(event.subject)
         await self._index.agree(id)
         await self._suggestions.agree(id)
+        await self._registry.agree(id)
+        if event.data.get("deleted"):
+            await self._tags.forget(id)
         if not event.data.get("locked", True):
             await self._stances.open(id)
 
@@ -102,3 +121,4 @@ class Handlers:
             _id(count.account),
             lambda kept: heard if kept is None or kept.version < heard.version else kept,
         )
+        await self._registry.agree(_id(count.account))

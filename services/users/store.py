@@ -7,6 +7,8 @@ edge:SOURCE:TARGET          one person's stance on another         → edge.chan
 followers:ID, following:ID  lists that follow from edges           → followers/following.counted
 requests:ID, blocks:ID, mutes:ID    more of them, for their owner alone
 posted:ID                   how much somebody has posted, as posts says
+tags:ID                     the hashtags that somebody follows     → tags.followed
+census:SHARD                one line for each of some people, for counting
 bucket:LETTERS, indexed:ID  the index of names
 ending:SPAN, swept:all      which mutes end in some seconds; how far those have been ended
 arrivals:all                the newest people who want to be discovered
@@ -25,9 +27,11 @@ from services.chassis.ids import instant
 from services.chassis.segments import Head, SegmentedLists, total_of
 from services.chassis.sidecar import Entry
 from services.contracts import topics
+from services.users.domain.census import Sheet
 from services.users.domain.edges import Edge, edge_id
 from services.users.domain.names import Bucket, Indexed
 from services.users.domain.profiles import Profile, Standing
+from services.users.domain.tags import FollowedTags
 
 MOST_ARRIVALS = 240
 MOST_DISMISSED = 500
@@ -122,6 +126,10 @@ class Store:
         self.standings = service.collection("standing", Standing)
         self.names = service.collection("name", Name)
         self.edges = service.collection("edge", Edge, outbox=edges)
+        self.tags = service.collection(
+            "tags", FollowedTags, outbox=service.outbox(topics.TAGS_FOLLOWED.topic)
+        )
+        self.census = service.collection("census", Sheet)
         self.posted = service.collection("posted", Posted)
         self.buckets = service.collection("bucket", Bucket)
         self.indexed = service.collection("indexed", Indexed)
@@ -144,6 +152,7 @@ class Store:
             ("edge", topics.EDGE_CHANGED, _edge_told),
             ("followers", topics.FOLLOWERS_COUNTED, _count_told),
             ("following", topics.FOLLOWING_COUNTED, _count_told),
+            ("tags", topics.TAGS_FOLLOWED, _tags_told),
         ):
             service.outbox(event.topic).tells(kind, event.name, tell)
 
@@ -243,3 +252,7 @@ def _edge_told(_: str, edge: dict[str, Any]) -> dict[str, Any]:
 
 def _count_told(id: str, head: dict[str, Any]) -> dict[str, Any]:
     return {"account": id, "total": total_of(head)}
+
+
+def _tags_told(id: str, followed: dict[str, Any]) -> dict[str, Any]:
+    return {"account": id, "tags": list(followed["tags"])}

@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Response
 
 from services.chassis.app import JSON
+from services.contracts.discovery import Statistics, Week
 from services.gateway.desk import Desk
 from services.gateway.documents import gives
 from services.gateway.entities.instances import Instances
+from services.gateway.numbers import Numbers
 
 _NODEINFO = "http://nodeinfo.diaspora.software/ns/schema/2.0"
-_WEEKS = 12
 
 
 def create_router(desk: Desk) -> APIRouter:
     """Routes about the instance: open to everybody."""
     router = APIRouter(tags=["instance"])
     instances = Instances(desk.settings, desk.at, desk.writer)
-    router.include_router(_about(instances))
-    router.include_router(_probes(desk, instances))
+    numbers = Numbers(desk)
+    router.include_router(_about(instances, numbers))
+    router.include_router(_probes(desk, instances, numbers))
     return router
 
 
-def _about(instances: Instances) -> APIRouter:
+def _about(instances: Instances, numbers: Numbers) -> APIRouter:
     router = APIRouter()
 
-    @router.get("/api/v1/instance", responses=gives(instances.v1()))
+    @router.get("/api/v1/instance", responses=gives(instances.v1(Statistics())))
     async def instance_v1() -> JSON:
         """The instance, as clients of before Mastodon 4 ask for it."""
-        return JSON(instances.v1())
+        return JSON(instances.v1(await numbers.now()))
 
-    @router.get("/api/v2/instance", responses=gives(instances.v2()))
+    @router.get("/api/v2/instance", responses=gives(instances.v2(Statistics())))
     async def instance_v2() -> JSON:
         """The instance, with the limits that are enforced."""
-        return JSON(instances.v2())
+        return JSON(instances.v2(await numbers.now()))
 
     @router.get("/api/v1/instance/rules", responses=gives(instances.rules()))
     async def rules() -> JSON:
@@ -55,8 +56,8 @@ def _about(instances: Instances) -> APIRouter:
 
     @router.get("/api/v1/instance/activity", responses=gives())
     async def activity() -> JSON:
-        """Twelve weeks, the newest first; nobody counts, so all numbers are 0."""
-        return JSON(_weeks(datetime.now(UTC)))
+        """How many registered in the past twelve weeks; nobody counts the rest by the week."""
+        return JSON([_week(week) for week in (await numbers.now()).weeks])
 
     @router.get("/api/v1/instance/languages", responses=gives())
     async def languages() -> JSON:
@@ -66,7 +67,7 @@ def _about(instances: Instances) -> APIRouter:
     return router
 
 
-def _probes(desk: Desk, instances: Instances) -> APIRouter:
+def _probes(desk: Desk, instances: Instances, numbers: Numbers) -> APIRouter:
     router = APIRouter()
 
     @router.get("/.well-known/nodeinfo", responses=gives())
@@ -75,10 +76,10 @@ def _probes(desk: Desk, instances: Instances) -> APIRouter:
         href = f"{desk.at.public_url}/nodeinfo/2.0"
         return JSON({"links": [{"rel": _NODEINFO, "href": href}]})
 
-    @router.get("/nodeinfo/2.0", responses=gives(instances.nodeinfo()))
+    @router.get("/nodeinfo/2.0", responses=gives(instances.nodeinfo(Statistics())))
     async def nodeinfo() -> JSON:
         """What crawlers ask."""
-        return JSON(instances.nodeinfo())
+        return JSON(instances.nodeinfo(await numbers.now()))
 
     @router.get("/health", responses=gives("OK", media="text/plain"))
     async def health() -> Response:
@@ -97,15 +98,10 @@ def _probes(desk: Desk, instances: Instances) -> APIRouter:
     return router
 
 
-def _weeks(now: datetime) -> list[dict[str, Any]]:
-    monday = datetime(now.year, now.month, now.day, tzinfo=UTC) - timedelta(days=now.weekday())
-    starts = [monday - timedelta(weeks=ago) for ago in range(_WEEKS)]
-    return [
-        {
-            "week": str(int(start.timestamp())),
-            "statuses": "0",
-            "logins": "0",
-            "registrations": "0",
-        }
-        for start in starts
-    ]
+def _week(week: Week) -> dict[str, Any]:
+    return {
+        "week": str(week.start),
+        "statuses": "0",
+        "logins": "0",
+        "registrations": str(week.registrations),
+    }

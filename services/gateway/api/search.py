@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import orjson
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends
 
 from services.chassis.app import JSON
 from services.chassis.errors import NotFound
 from services.chassis.identity import Caller, anyone
 from services.gateway.api.accounts import find_people
+from services.gateway.api.hashtags import tags
 from services.gateway.content import normal_tag
 from services.gateway.desk import Desk
 from services.gateway.documents import gives
-from services.gateway.entities import posts
 
 _MOST = 40
 _ACCOUNT = re.compile(r"/(?:@|users/)(\w+)")
@@ -49,26 +48,14 @@ def create_router(desk: Desk) -> APIRouter:
 
         people = await _people(desk, caller, typed, most, offset) if wanted("accounts") else []
         statuses = await _statuses(desk, caller, typed) if wanted("statuses") else b"[]"
-        tags = await _tags(desk, typed) if wanted("hashtags") and not offset else []
+        found = await _tags(desk, caller, typed, most, offset) if wanted("hashtags") else []
         return JSON(
             {
                 "accounts": orjson.Fragment(desk.rendered.accounts(people)),
                 "statuses": orjson.Fragment(statuses if not offset else b"[]"),
-                "hashtags": tags,
+                "hashtags": found,
             }
         )
-
-    @router.get("/v1/tags/{name}", responses=gives(posts.tag("sea", desk.at)))
-    async def tag(
-        name: Annotated[str, Path(max_length=100)],
-        _: Annotated[Caller | None, Depends(anyone("read"))],
-    ) -> JSON:
-        """A hashtag, also one that nobody used yet."""
-        normal = normal_tag(name)
-        if not normal:
-            raise NotFound("Record not found")
-        found = await _tags(desk, normal)
-        return JSON(found[0] if found else posts.tag(normal, desk.at))
 
     return router
 
@@ -106,11 +93,12 @@ async def _statuses(desk: Desk, caller: Caller | None, typed: str) -> bytes:
         return b"[]"
 
 
-async def _tags(desk: Desk, typed: str) -> list[dict[str, Any]]:
-    """A hashtag that is used; its history is that of its newest posts."""
+async def _tags(
+    desk: Desk, caller: Caller | None, typed: str, limit: int, offset: int
+) -> list[dict[str, Any]]:
+    """Hashtags in use that begin so."""
     name = normal_tag(typed.removeprefix("#"))
     if not name:
         return []
-    page = await desk.ask("feed", f"timelines/tags/{quote(name)}", params={"limit": str(_MOST)})
-    uses = [(view["post"]["author"], view["post"]["created_at"]) for view in page["views"]]
-    return [posts.tag(name, desk.at, uses)] if uses else []
+    params = {"q": name, "limit": str(limit), "offset": str(offset)}
+    return await tags(desk, await desk.ask("feed", "hashtags", params=params), caller)

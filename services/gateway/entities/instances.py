@@ -6,6 +6,7 @@ from typing import Any
 
 from services.contracts import limits
 from services.contracts.accounts import Account, Profile
+from services.contracts.discovery import Statistics
 from services.gateway.content import Writer
 from services.gateway.entities import people
 from services.gateway.entities.addresses import THUMBNAIL, Addresses
@@ -45,7 +46,7 @@ class Instances:
         self._at = at
         self._writer = writer
 
-    def v1(self) -> Entity:
+    def v1(self, numbers: Statistics) -> Entity:
         """The entity V1::Instance."""
         return {
             "uri": self._at.host,
@@ -55,7 +56,11 @@ class Instances:
             "email": self._settings.microgram_email,
             "version": COMPATIBLE,
             "urls": {"streaming_api": self._streaming()},
-            "stats": {"user_count": 0, "status_count": 0, "domain_count": 1},
+            "stats": {
+                "user_count": numbers.users,
+                "status_count": numbers.posts,
+                "domain_count": 1,
+            },
             "thumbnail": self._at.static(THUMBNAIL),
             "languages": ["en"],
             "registrations": True,
@@ -66,7 +71,7 @@ class Instances:
             "rules": self.rules(),
         }
 
-    def v2(self) -> Entity:
+    def v2(self, numbers: Statistics) -> Entity:
         """The entity Instance."""
         return {
             "domain": self._at.host,
@@ -74,7 +79,7 @@ class Instances:
             "version": COMPATIBLE,
             "source_url": f"{self._at.public_url}/",
             "description": SHORT,
-            "usage": {"users": {"active_month": 0}},
+            "usage": {"users": {"active_month": numbers.active_month}},
             "thumbnail": {
                 "url": self._at.static(THUMBNAIL),
                 "blurhash": None,
@@ -111,7 +116,7 @@ class Instances:
         """The entity ExtendedDescription."""
         return {"updated_at": BEGAN, "content": self._writer.note(LONG)}
 
-    def nodeinfo(self) -> Entity:
+    def nodeinfo(self, numbers: Statistics) -> Entity:
         """What crawlers ask; some detectors know Mastodon, and throw on names they do not know."""
         return {
             "version": "2.0",
@@ -120,8 +125,12 @@ class Instances:
             "services": {"inbound": [], "outbound": []},
             "openRegistrations": True,
             "usage": {
-                "users": {"total": 0, "activeMonth": 0, "activeHalfyear": 0},
-                "localPosts": 0,
+                "users": {
+                    "total": numbers.users,
+                    "activeMonth": numbers.active_month,
+                    "activeHalfyear": numbers.active_half_year,
+                },
+                "localPosts": numbers.posts,
             },
             "metadata": {
                 "nodeName": self._settings.microgram_title,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from services.contracts.discovery import TagUse
 from services.contracts.posts import Attachment, Post, PostVersion, PostView, Size
 from services.gateway.content import Writer
 from services.gateway.entities.addresses import Addresses
@@ -111,25 +110,16 @@ def edit(version: PostVersion, post: Post, at: Addresses, writer: Writer) -> Ent
     }
 
 
-def tag(
-    name: str, at: Addresses, uses: Sequence[tuple[str, str]] = (), today: date | None = None
-) -> Entity:
-    """The entity Tag; its history counts `uses` (author, created_at) in the past week, by day."""
-    today = today or datetime.now(UTC).date()
-    days = [today - timedelta(days=ago) for ago in range(7)]
-    on = {day: [who for who, when in uses if when.startswith(day.isoformat())] for day in days}
+def tag(source: TagUse, at: Addresses, *, following: bool) -> Entity:
+    """The entity Tag."""
     return {
-        "id": name,
-        "name": name,
-        "url": at.tag(name),
+        "id": source.name,
+        "name": source.name,
+        "url": at.tag(source.name),
         "history": [
-            {
-                "day": str(int(datetime.combine(day, time(), UTC).timestamp())),
-                "uses": str(len(on[day])),
-                "accounts": str(len(set(on[day]))),
-            }
-            for day in days
+            {"day": str(day.day), "uses": str(day.uses), "accounts": str(day.accounts)}
+            for day in source.history
         ],
-        "following": False,
+        "following": following,
         "featuring": False,
     }

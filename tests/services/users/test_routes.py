@@ -591,7 +591,7 @@ async def test_the_openapi_has_examples(town: Town) -> None:
         for operation in methods.values()
         if not path.startswith(("/changes", "/dead", "/healthz", "/readyz", "/events", "/dapr"))
     ]
-    assert len(routes) == 24
+    assert len(routes) == 29
     for operation in routes:
         good = operation["responses"]["200"]["content"]["application/json"]
         assert good["example"]

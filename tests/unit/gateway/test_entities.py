@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 import orjson
@@ -16,6 +15,7 @@ from services.contracts.accounts import (
     ProfileField,
     Relationship,
 )
+from services.contracts.discovery import DayOfTag, Statistics, TagUse
 from services.contracts.logins import App
 from services.contracts.posts import Attachment, Mention, Post, PostCounts, PostView, Size
 from services.gateway.content import Writer
@@ -106,17 +106,20 @@ def test_other_entities_are_whole() -> None:
 def test_the_instance_is_whole() -> None:
     settings = GatewaySettings(app_id="gateway", app_port=1)
     instances = Instances(settings, at, writer)
-    check("InstanceV1", instances.v1())
-    check("Instance", instances.v2())
+    numbers = Statistics(users=3, posts=4, active_month=2, active_half_year=3)
+    check("InstanceV1", instances.v1(numbers))
+    check("Instance", instances.v2(numbers))
+    check("NodeInfo", instances.nodeinfo(numbers))
     check_all("Rule", instances.rules())
+    assert instances.v1(numbers)["stats"]["status_count"] == 4
+    assert instances.v2(numbers)["usage"]["users"]["active_month"] == 2
 
 
-def test_a_hashtag_counts_uses_and_people_by_day() -> None:
-    uses = [("1", WHEN), ("1", WHEN), ("2", WHEN), ("2", "2025-12-31T00:00:00.000Z")]
-    tag = posts.tag("sea", at, uses, date(2026, 1, 3))
+def test_a_hashtag_is_whole() -> None:
+    use = TagUse(name="sea", history=[DayOfTag(day=86_400, uses=3, accounts=2)])
+    tag = posts.tag(use, at, following=True)
     check("Tag", tag)
-    assert [day["uses"] for day in tag["history"]] == ["0", "3", "0", "1", "0", "0", "0"]
-    assert tag["history"][1]["accounts"] == "2"
+    assert tag["history"] == [{"day": "86400", "uses": "3", "accounts": "2"}]
 
 
 def test_what_was_rendered_is_used_again_until_it_changes() -> None:

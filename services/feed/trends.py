@@ -1,0 +1,190 @@
+"""Trends: gathered in memory, written every few seconds, ranked at most once in as many.
+
+A replica writes at most `2 * SHARDS` documents in `EVERY` seconds, however much is posted and
+liked, and reads those of two hours to rank; older ones do not change, and are read once. A crash
+loses what was gathered since the last write: some seconds of what trends, nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Literal
+
+from services.chassis.errors import Failure
+from services.chassis.ids import instant
+from services.feed.store import Store
+from services.feed.trending import (
+    HOURS,
+    SHARDS,
+    Bucket,
+    Fingerprints,
+    fingerprint,
+    ranked,
+    shard_of,
+)
+
+log = logging.getLogger(__name__)
+
+EVERY = 3.0
+"""Seconds between writes."""
+
+_FOR = 3.0
+"""For how many seconds a ranking is good."""
+
+_MOST_GATHERED = 5_000
+_LISTED = 100
+
+Kind = Literal["tags", "posts"]
+Uses = dict[tuple[int, str], set[str]]
+"""Who used what in which hour, by account."""
+
+
+class Trends:
+    """What is used much at present."""
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._clock = clock
+        self._gathered: dict[Kind, Uses] = {"tags": {}, "posts": {}}
+        self._hours: dict[Kind, dict[int, Mapping[str, list[int]]]] = {"tags": {}, "posts": {}}
+        self._ranked: dict[Kind, tuple[float, list[str]]] = {}
+
+    # ── what is heard ───────────────────────────────────────────────────────────────────────
+
+    def post_made(self, post: Mapping[str, Any]) -> None:
+        """A public post counts for its hashtags, a reply or a boost for the post it is about."""
+        if post["deleted"] or post["visibility"] not in ("public", "unlisted"):
+            return
+        if post["visibility"] == "public":
+            for tag in post["tags"]:
+                self._gather("tags", tag, post["author"], post["id"])
+        about = post.get("reblog_of_id") or post["in_reply_to_id"]
+        if about:
+            self._gather("posts", about, post["author"], post["id"])
+
+    def liked(self, post: str, account: str, favourite: str) -> None:
+        """A favourite counts for its post."""
+        self._gather("posts", post, account, favourite)
+
+    def _gather(self, kind: Kind, name: str, account: str, when: str) -> None:
+        if not when.isdigit():
+            return
+        hour = hour_of(instant(when).timestamp())
+        gathered = self._gathered[kind]
+        if hour <= self._now() - HOURS or len(gathered) >= _MOST_GATHERED:
+            return
+        gathered.setdefault((hour, name), set()).add(account)
+
+    # ── what is kept ────────────────────────────────────────────────────────────────────────
+
+    async def run(self) -> None:
+        """Write what was gathered, again and again, and once more at the end."""
+        try:
+            while True:
+                await asyncio.sleep(EVERY)
+                await self._try_to_write()
+        except asyncio.CancelledError:
+            await asyncio.shield(self._try_to_write())
+            raise
+
+    async def _try_to_write(self) -> None:
+        try:
+            await self.write()
+        except Failure as failure:
+            log.warning("could not write what trends", extra={"why": failure.message})
+
+    async def write(self) -> None:
+        """Write what was gathered; what could not be written stays gathered."""
+        for kind in ("tags", "posts"):
+            gathered, self._gathered[kind] = self._gathered[kind], {}
+            try:
+                await self._write(kind, gathered)
+            except Failure:
+                for key, accounts in gathered.items():
+                    self._gathered[kind].setdefault(key, set()).update(accounts)
+                raise
+
+    async def _write(self, kind: Kind, gathered: Uses) -> None:
+        uses = await self._of_public_posts(gathered) if kind == "posts" else gathered
+        buckets: dict[str, dict[str, Fingerprints]] = {}
+        for (hour, name), accounts in uses.items():
+            bucket = buckets.setdefault(bucket_id(kind, hour, shard_of(name)), {})
+            bucket[name] = {fingerprint(account) for account in accounts}
+        for id, bucket in buckets.items():
+            await self._store.trends.update(id, partial(_adding, bucket))
+
+    async def _of_public_posts(self, gathered: Uses) -> Uses:
+        """Those that may trend, named with their author; what authors do themselves is left out."""
+        cards = await self._store.cards.get_many({post for _, post in gathered})
+        uses: Uses = {}
+        for (hour, id), accounts in gathered.items():
+            post = cards[id].post if id in cards else {}
+            if post and may_trend(post):
+                uses[hour, f"{id}:{post['author']}"] = accounts - {post["author"]}
+        return uses
+
+    # ── what is asked ───────────────────────────────────────────────────────────────────────
+
+    async def tags(self) -> list[str]:
+        """Hashtags that trend, most first."""
+        return await self._rank("tags")
+
+    async def posts(self) -> list[tuple[str, str]]:
+        """Posts that trend with their authors, most first. Who reads them checks them again."""
+        named = [name.partition(":") for name in await self._rank("posts")]
+        return [(post, author) for post, _, author in named]
+
+    async def _rank(self, kind: Kind) -> list[str]:
+        until, names = self._ranked.get(kind, (0.0, []))
+        if time.monotonic() > until:
+            await self._read(kind)
+            names = ranked(self._hours[kind], self._now())[:_LISTED]
+            self._ranked[kind] = time.monotonic() + _FOR, names
+        return names
+
+    async def _read(self, kind: Kind) -> None:
+        """Bring what is known of the hours up to date. One state call."""
+        now, known = self._now(), self._hours[kind]
+        wanted = [
+            hour for hour in range(now - HOURS + 1, now + 1) if hour >= now - 1 or hour not in known
+        ]
+        ids = {bucket_id(kind, hour, shard): hour for hour in wanted for shard in range(SHARDS)}
+        found = await self._store.trends.get_many(ids)
+        fresh: dict[int, dict[str, list[int]]] = {hour: {} for hour in wanted}
+        for id, bucket in found.items():
+            fresh[ids[id]] |= bucket.entries
+        kept = {hour: entries for hour, entries in known.items() if hour > now - HOURS}
+        self._hours[kind] = kept | fresh
+
+    def _now(self) -> int:
+        return hour_of(self._clock())
+
+
+def hour_of(moment: float) -> int:
+    """The number of an hour, from seconds since 1970."""
+    return int(moment // 3600)
+
+
+def bucket_id(kind: str, hour: int, shard: int) -> str:
+    """The id of a bucket."""
+    return f"{kind}:{hour}:{shard}"
+
+
+def may_trend(post: Mapping[str, Any]) -> bool:
+    """Whether a post may be shown to everybody unasked."""
+    return (
+        not post["deleted"]
+        and post["visibility"] == "public"
+        and not post["in_reply_to_id"]
+        and not post.get("reblog_of_id")
+        and not post["sensitive"]
+        and not post["spoiler_text"]
+    )
+
+
+def _adding(uses: Mapping[str, Fingerprints], bucket: Bucket | None) -> Bucket:
+    return (bucket or Bucket()).adding(uses)

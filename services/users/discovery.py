@@ -1,0 +1,95 @@
+"""Routes on what there is to find: hashtags one follows, who is new or active, how many."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from services.chassis.app import JSON
+from services.chassis.identity import Caller, anyone, service, signed_in
+from services.chassis.paging import Window
+from services.contracts.accounts import Account
+from services.contracts.discovery import Statistics, TagFollowed, TagList
+from services.contracts.limits import HASHTAG_CHARACTERS
+from services.users.census import Registry
+from services.users.domain.tags import MOST_TAGS
+from services.users.examples import ACCOUNT
+from services.users.tags import Tags
+
+Name = Annotated[
+    str, Path(min_length=1, max_length=HASHTAG_CHARACTERS, pattern=r"^[^\s:#]+$", examples=["sea"])
+]
+Writer = Annotated[Caller, Depends(signed_in("write:follows"))]
+Reader = Annotated[Caller, Depends(signed_in("read:follows"))]
+
+
+def window(
+    limit: Annotated[int, Query(ge=1, le=MOST_TAGS)] = 100,
+    max_id: str | None = None,
+    since_id: str | None = None,
+    min_id: str | None = None,
+) -> Window:
+    """The window that the query parameters ask for."""
+    return Window.of(limit, max_id, since_id, min_id)
+
+
+def create_router(tags: Tags, registry: Registry) -> APIRouter:
+    """All of them."""
+    router = APIRouter()
+    router.include_router(_tags(tags))
+    router.include_router(_census(registry))
+    return router
+
+
+def _tags(tags: Tags) -> APIRouter:
+    router = APIRouter(tags=["hashtags"])
+    done = _gives(TagFollowed, {"name": "sea", "following": True}, "How it stands now.")
+
+    @router.post("/tags/{name}/follow", responses=done)
+    async def follow(name: Name, caller: Writer) -> JSON:
+        """Follow a hashtag, given without its #. Two state calls and a shared note."""
+        return JSON(await tags.follow(caller.user_id, name))
+
+    @router.post("/tags/{name}/unfollow", responses=done)
+    async def unfollow(name: Name, caller: Writer) -> JSON:
+        """Follow a hashtag no more."""
+        return JSON(await tags.unfollow(caller.user_id, name))
+
+    @router.get("/tags", responses=_gives(TagList, {"ids": ["1"], "tags": ["sea"]}, "A page."))
+    async def followed(window: Annotated[Window, Depends(window)], caller: Reader) -> JSON:
+        """The hashtags that the caller follows, the newest first. One state call."""
+        return JSON(await tags.page(caller.user_id, window))
+
+    return router
+
+
+def _census(registry: Registry) -> APIRouter:
+    router = APIRouter(tags=["census"])
+
+    @router.get(
+        "/statistics",
+        dependencies=[Depends(service("gateway"))],
+        responses=_gives(Statistics, {"users": 12, "posts": 99}, "As of a few seconds ago."),
+    )
+    async def statistics() -> JSON:
+        """Numbers about the whole place. One state call, at most once in a few seconds."""
+        return JSON(await registry.statistics())
+
+    @router.get("/directory", responses=_gives(list[Account], [ACCOUNT], "Some who want that."))
+    async def directory(
+        caller: Annotated[Caller | None, Depends(anyone("read:accounts"))],
+        order: Literal["active", "new"] = "active",
+        limit: Annotated[int, Query(ge=1, le=80)] = 40,
+        offset: Annotated[int, Query(ge=0, le=10_000)] = 0,
+    ) -> JSON:
+        """Who wants to be found: who posted last, or came last, first. One or two state calls."""
+        viewer = caller.user_id if caller else ""
+        return JSON(await registry.directory(order, viewer, limit, offset))
+
+    return router
+
+
+def _gives(model: Any, example: Any, what: str) -> dict[int | str, dict[str, Any]]:
+    content = {"application/json": {"example": example}}
+    return {200: {"model": model, "description": what, "content": content}}

@@ -1,0 +1,86 @@
+"""Who is here, and how much they post: numbers for the whole place, from a line for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from services.chassis.ids import first_id_at, instant
+
+SHARDS = 256
+_WEEKS = 12
+_MOST_LISTED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One person: how many posts they have, the newest, and whether they want to be found."""
+
+    posts: int = 0
+    last_post: str = ""
+    listed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The document `census:SHARD`: some of the people who are here."""
+
+    lines: dict[str, Line] = field(default_factory=dict)
+
+    def saying(self, person: str, line: Line | None) -> Sheet:
+        """With what is true of somebody now; None for who is not here."""
+        if self.lines.get(person) == line:
+            return self
+        others = {id: kept for id, kept in self.lines.items() if id != person}
+        return replace(self, lines=others if line is None else {**others, person: line})
+
+
+def shard_of(person: str) -> str:
+    """On which sheet somebody is. Above the sequence, the low bits of ids are random."""
+    return str((int(person) >> 6) % SHARDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """All sheets together. The two lists hold the first `_MOST_LISTED` of who wants to be found."""
+
+    users: int
+    posts: int
+    active_month: int
+    active_half_year: int
+    weeks: tuple[tuple[datetime, int], ...]
+    newest: tuple[str, ...]
+    active: tuple[str, ...]
+
+    @classmethod
+    def of(cls, sheets: Iterable[Sheet], now: datetime) -> Census:
+        """Count."""
+        lines = {id: line for sheet in sheets for id, line in sheet.lines.items()}
+        found = {id: line for id, line in lines.items() if line.listed}
+        by_post = {line.last_post: id for id, line in found.items() if line.last_post}
+        return cls(
+            users=len(lines),
+            posts=sum(line.posts for line in lines.values()),
+            active_month=_since(lines.values(), now - timedelta(days=30)),
+            active_half_year=_since(lines.values(), now - timedelta(days=180)),
+            weeks=_weeks(lines, now),
+            newest=tuple(sorted(found, reverse=True)[:_MOST_LISTED]),
+            active=tuple(by_post[post] for post in sorted(by_post, reverse=True)[:_MOST_LISTED]),
+        )
+
+
+def _since(lines: Iterable[Line], moment: datetime) -> int:
+    first = first_id_at(moment)
+    return sum(line.last_post >= first for line in lines)
+
+
+def _weeks(people: Iterable[str], now: datetime) -> tuple[tuple[datetime, int], ...]:
+    """How many came in each of the past weeks, the present one first."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    starts = [midnight - timedelta(days=now.weekday(), weeks=ago) for ago in range(_WEEKS)]
+    came = [instant(person) for person in people]
+    return tuple(
+        (start, sum(start <= moment < start + timedelta(weeks=1) for moment in came))
+        for start in starts
+    )

@@ -1,0 +1,46 @@
+"""Following hashtags: one document for each person, so one state call to read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.chassis.ids import Snowflakes
+from services.chassis.paging import Window
+from services.users.domain.tags import FollowedTags
+from services.users.store import Store
+
+
+class Tags:
+    """What people do with hashtags."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._ids = Snowflakes()
+
+    async def follow(self, user: str, name: str) -> dict[str, Any]:
+        """Follow a hashtag. Raises `Invalid` for too many."""
+        id = self._ids.next()
+        await self._store.tags.update(
+            user, lambda kept: (kept or FollowedTags()).following(name, id)
+        )
+        return {"name": name, "following": True}
+
+    async def unfollow(self, user: str, name: str) -> dict[str, Any]:
+        """Follow a hashtag no more."""
+        await self._store.tags.update(user, lambda kept: kept.without(name) if kept else None)
+        return {"name": name, "following": False}
+
+    async def forget(self, user: str) -> None:
+        """Follow none any more: somebody is gone."""
+        await self._store.tags.update(user, lambda kept: FollowedTags() if kept else None)
+
+    async def names(self, user: str) -> list[str]:
+        """All that somebody follows."""
+        kept = await self._store.tags.get(user)
+        return list(kept.tags) if kept else []
+
+    async def page(self, user: str, window: Window) -> dict[str, list[str]]:
+        """A page of them, the newest first."""
+        kept = await self._store.tags.get(user) or FollowedTags()
+        rows = window.cut(kept.rows())
+        return {"ids": [row[0] for row in rows], "tags": [row[1] for row in rows]}

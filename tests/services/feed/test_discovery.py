@@ -1,0 +1,154 @@
+"""Hashtags and trends, on fakes: what is found, whatever becomes of the events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from services.chassis.errors import Failure
+from services.feed.app import create_app as feed_app
+from services.feed.trends import Trends
+from services.posts.app import create_app as posts_app
+from services.users.app import create_app as users_app
+from tests.fakes import World
+from tests.services.feed.test_timelines import Town, start
+
+
+class Place(Town):
+    """A town whose feed is asked for hashtags and trends."""
+
+    async def written(self) -> None:
+        await self.world.settle()
+        trends: Trends = self.feed.app.state.trends
+        await trends.write()
+
+    async def hashtags(self, q: str, **params: str) -> list[str]:
+        return [use["name"] for use in await self.ask("GET", "/hashtags", q=q, **params)]
+
+    async def history(self, name: str) -> list[dict[str, int]]:
+        answer = await self.feed.call("POST", "/hashtags", json={"names": [name]})
+        assert answer.status == 200, answer.text
+        found: list[dict[str, int]] = answer.json()[0]["history"]
+        return found
+
+    async def trending(self, **params: str) -> list[str]:
+        return [use["name"] for use in await self.ask("GET", "/trends/hashtags", **params)]
+
+    async def ask(self, method: str, path: str, **params: str) -> Any:
+        answer = await self.feed.call(method, path, params=params)
+        assert answer.status == 200, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+async def place(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
+    """Nothing is written by itself."""
+    monkeypatch.setattr("services.feed.trends.EVERY", 3_600)
+    async with World() as world:
+        yield Place(
+            world,
+            await start(world, "users", users_app),
+            await start(world, "posts", posts_app),
+            await start(world, "feed", feed_app),
+        )
+
+
+async def test_a_hashtags_week_is_counted_by_use_and_by_account(place: Place) -> None:
+    ann, ben = await place.person(), await place.person()
+    gone = await place.post(ann, "one #sea")
+    await place.post(ann, "two #sea #sun")
+    await place.post(ben, "three #SEA")
+    await place.post(ben, "hidden #sea", visibility="private")
+    await place.delete(ann, gone)
+    await place.world.settle()
+    week = await place.history("sea")
+    assert [(day["uses"], day["accounts"]) for day in week] == [(2, 2)] + [(0, 0)] * 6
+    assert all(week[n]["day"] - week[n + 1]["day"] == 86_400 for n in range(6))
+    assert (await place.history("nobody"))[0] == week[0] | {"uses": 0, "accounts": 0}
+
+
+async def test_many_uses_cost_one_state_call_more(place: Place) -> None:
+    ann = await place.person()
+    for number in range(150):
+        await place.post(ann, f"number {number} #sea")
+    await place.world.settle()
+    calls = place.feed.sidecar.state.faults
+    before = calls.count("get_many") + calls.count("get")
+    assert (await place.history("sea"))[0]["uses"] == 150
+    assert calls.count("get_many") + calls.count("get") - before <= 2
+
+
+async def test_hashtags_are_found_by_how_they_begin(place: Place) -> None:
+    ann = await place.person()
+    for text in ("#sea", "#seaside #sean", "#season #zoo", "#東京タワー"):
+        await place.post(ann, text)
+    gone = await place.post(ann, "#seagull")
+    await place.delete(ann, gone)
+    await place.world.settle()
+    assert await place.hashtags("sea") == ["sea", "sean", "season", "seaside"]
+    assert await place.hashtags("seas") == ["season", "seaside"]
+    assert await place.hashtags("東") == ["東京タワー"]
+    assert await place.hashtags("sea", limit="2", offset="1") == ["sean", "season"]
+    assert await place.hashtags("seasons") == await place.hashtags("x") == []
+
+
+async def test_a_hashtag_is_found_beside_more_of_its_kind_than_a_bucket_holds(
+    place: Place,
+) -> None:
+    ann = await place.person()
+    for start_at in range(0, 240, 24):
+        await place.post(ann, " ".join(f"#tag{n:03d}" for n in range(start_at, start_at + 24)))
+    await place.world.settle()
+    assert await place.hashtags("tag239") == ["tag239"]
+    assert len(await place.hashtags("tag", limit="40")) == 40
+
+
+async def test_what_most_people_use_trends(place: Place) -> None:
+    people = [await place.person() for _ in range(4)]
+    for person in people:
+        await place.post(person, "look #big")
+        await place.post(person, "look #hidden", visibility="unlisted")
+    for person in people[:2]:
+        await place.post(person, "look #small")
+    for _ in range(9):
+        await place.post(people[0], "look #mine")
+    await place.written()
+    assert await place.trending() == ["big", "small"]
+    assert await place.trending(offset="1", limit="5") == ["small"]
+
+
+async def test_a_trend_that_everybody_deleted_is_none(place: Place) -> None:
+    ann, ben = await place.person(), await place.person()
+    made = [(person, await place.post(person, "#oops")) for person in (ann, ben)]
+    await place.world.settle()
+    for person, post in made:
+        await place.delete(person, post)
+    await place.written()
+    assert await place.trending() == []
+
+
+async def test_repeated_news_makes_no_trend_larger(place: Place) -> None:
+    ann, ben = await place.person(), await place.person()
+    place.world.broker.copies = 3
+    await place.post(ann, "#once")
+    await place.post(ben, "#twice")
+    await place.post(ann, "#twice")
+    await place.written()
+    await place.written()
+    assert await place.trending() == ["twice"]
+
+
+async def test_what_could_not_be_written_is_written_later(place: Place) -> None:
+    ann, ben = await place.person(), await place.person()
+    await place.post(ann, "#sea")
+    await place.post(ben, "#sea")
+    await place.world.settle()
+    faults = place.feed.sidecar.state.faults
+    trends: Trends = place.feed.app.state.trends
+    faults.fail("get", about="trend:", error=Failure("no"))
+    with pytest.raises(Failure):
+        await trends.write()
+    await trends.write()
+    assert await place.trending() == ["sea"]
