@@ -33,10 +33,11 @@ class Bell:
             return
         quiet = cause.on and await self._store.quiet(cause, self._now())
         id = self._ids()
-        await self._store.notifications.update(
+        known = await self._store.notifications.update(
             cause.key, lambda known: rules.heard(known, cause, id, quiet=quiet), fresh=cause.on
         )
-        await self.agree(cause.key)
+        if known is not None:
+            await self.agree(cause.key)
 
     async def dismiss(self, rows: Sequence[Row]) -> None:
         """Put some away."""

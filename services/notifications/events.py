@@ -159,6 +159,7 @@ class Handlers:
         await self._bell.clear(profile.id)
         await self._store.stances.delete(profile.id)
         await self._store.markers.delete(profile.id)
+        await self._store.subscribers.delete(profile.id)
 
     async def notification_changed(self, notification: Notification, event: Event) -> None:
         """Somebody put one away: their list follows, also where we died in between."""
