@@ -101,7 +101,10 @@ class Handlers:
         """Somebody likes or boosts a post, or no longer does."""
         if not mark.author:
             return
-        reactions = (("favourite", mark.favourited, mark.favourite_id),)
+        reactions = (
+            ("favourite", mark.favourited, mark.favourite_id),
+            ("reblog", mark.reblogged, mark.reblog_id),
+        )
         await self._ring(
             Cause(
                 key=f"{mark.author}:{type}:{mark.post}:{mark.user}",
@@ -129,7 +132,7 @@ class Handlers:
         mentioned = [mention.id for mention in post.mentions]
         await self._ring(_about(post, owner, "mention", "posts") for owner in mentioned)
         to_others = post.in_reply_to_account_id not in (None, post.author)
-        if post.visibility == "direct" or to_others:
+        if post.visibility == "direct" or post.reblog_of_id or to_others:
             return
         subscribers = await self._store.subscribers.get(post.author) or Subscribers()
         await self._ring(

@@ -73,6 +73,16 @@ def test_what_is_taken_back_is_told_no_more(
     await_types(anna, [])
 
 
+def test_a_boost_is_told_of_until_it_is_taken_back(anna: Person, ben: Person) -> None:
+    post = anna.client.status_post("pass it on")
+    ben.client.status_reblog(post.id)
+    (told,) = await_types(anna, ["reblog"])
+    assert str(told.status.id) == str(post.id)
+    assert told.account.username == ben.name
+    ben.client.status_unreblog(post.id)
+    await_types(anna, [])
+
+
 def test_a_follow_request_is_told_of_and_becomes_a_follow(anna: Person, ben: Person) -> None:
     anna.client.account_update_credentials(locked=True)
     ben.client.account_follow(anna.id)

@@ -259,7 +259,7 @@ async def show(desk: Desk, caller: Caller, rows: Sequence[Row]) -> list[bytes]:
         account = desk.rendered.account(people[row["account"]])
         status = b"null"
         if view is not None:
-            status = desk.rendered.status(view, people[view["post"]["author"]])
+            status = desk.rendered.status(view, people)
         shown.append(b'%b,"account":%b,"status":%b}' % (body, account, status))
     return shown
 

@@ -219,6 +219,26 @@ async def test_who_asked_for_it_is_told_of_every_post(town: Town) -> None:
     assert len(await ben.told()) == 4
 
 
+async def test_a_boost_is_told_of_until_it_is_taken_back(town: Town) -> None:
+    ann, ben, cid = await town.people(3)
+    await cid.stands(ben, "follow", notify=True)
+    await town.world.settle()
+    post = await ann.makes()
+    await ben.marks(post, "reblog")
+    await ben.marks(post)
+    await town.world.settle()
+    assert sorted(await ann.told()) == [("favourite", ben.id, post), ("reblog", ben.id, post)]
+    assert await cid.told() == []
+    await ben.marks(post, "unreblog")
+    await town.world.settle()
+    assert await ann.told() == [("favourite", ben.id, post)]
+    await ben.marks(post, "reblog")
+    await town.world.settle()
+    assert await ann.told() == [("reblog", ben.id, post), ("favourite", ben.id, post)]
+    (boost,) = (await ann.page("groups", types="reblog"))["groups"]
+    assert boost["post"] == post
+
+
 async def test_a_deleted_account_is_told_of_nowhere_and_nothing_of_it_is_kept(town: Town) -> None:
     ann, ben = await town.people(2)
     post = await ann.makes()
