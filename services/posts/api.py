@@ -44,6 +44,7 @@ MOST_IDS = 100
 Id = Annotated[str, Path(max_length=40, examples=["116548273934401537"])]
 Reading = Annotated[Caller | None, Depends(anyone("read:statuses"))]
 Writing = Annotated[Caller, Depends(signed_in("write:statuses"))]
+Overseeing = Annotated[Caller, Depends(signed_in("admin:read:reports"))]
 Deleting = Annotated[Caller, Depends(signed_in("write:statuses", MODERATE))]
 Favouriting = Annotated[Caller, Depends(signed_in("write:favourites"))]
 Notified = Annotated[Caller, Depends(signed_in("read:notifications"))]
@@ -76,6 +77,7 @@ def create_router(
     """All routes."""
     router = APIRouter()
     router.include_router(_posts(views, composer), tags=["posts"])
+    router.include_router(_oversight(views), tags=["oversight"])
     router.include_router(_reactions(views, reactions), tags=["reactions"])
     router.include_router(_boosts(views, boosts), tags=["boosts"])
     router.include_router(_pins(pinning), tags=["pins"])
@@ -158,6 +160,22 @@ async def _some(views: Views, ids: str, caller: Caller | None) -> list[Any]:
     if len(wanted) > MOST_IDS:
         raise Invalid(f"At most {MOST_IDS} posts can be asked for at once.")
     return [seen.view() for seen in (await views.many(wanted, caller)).values()]
+
+
+def _oversight(views: Views) -> APIRouter:
+    router = APIRouter()
+
+    @router.get(
+        "/reported", responses=answers(list[PostView], "Those there.", [VIEW], 401, 403, 404, 422)
+    )
+    async def reported(ids: Annotated[str, Query(max_length=2_200)], _: Overseeing) -> JSON:
+        """Some posts by id, for admins: whoever may see them."""
+        wanted = [post_id(id) for id in ids.split(",") if id]
+        if len(wanted) > MOST_IDS:
+            raise Invalid(f"At most {MOST_IDS} posts can be asked for at once.")
+        return JSON([seen.view() for seen in await views.every(wanted)])
+
+    return router
 
 
 def _reactions(views: Views, reactions: Reactions) -> APIRouter:

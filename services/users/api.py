@@ -126,7 +126,7 @@ Muter = Annotated[Caller, Depends(signed_in("write:mutes"))]
 Responses = dict[int | str, dict[str, Any]]
 
 
-def _gives(model: Any, example: Any, what: str, *failures: int) -> Responses:
+def gives(model: Any, example: Any, what: str, *failures: int) -> Responses:
     """What a route answers, for its OpenAPI: `JSON` is written without pydantic's help."""
     good = {
         "model": model,
@@ -136,30 +136,30 @@ def _gives(model: Any, example: Any, what: str, *failures: int) -> Responses:
     return {200: good, **{status: examples.FAILURES[status] for status in failures}}
 
 
-ACCOUNT = _gives(Account, examples.ACCOUNT, "The account.", 401, 403, 404)
-OWN = _gives(OwnAccount, {**examples.ACCOUNT, "follow_requests": 2}, "The caller's.", 401, 403, 404)
-ACCOUNTS = _gives(
+ACCOUNT = gives(Account, examples.ACCOUNT, "The account.", 401, 403, 404)
+OWN = gives(OwnAccount, {**examples.ACCOUNT, "follow_requests": 2}, "The caller's.", 401, 403, 404)
+ACCOUNTS = gives(
     dict[Id, Account], {examples.ID: examples.ACCOUNT}, "Those that exist, by what was given.", 422
 )
-FOUND = _gives(list[Account], [examples.ACCOUNT], "Those found, best first.", 401, 403)
-STANDING = _gives(
+FOUND = gives(list[Account], [examples.ACCOUNT], "Those found, best first.", 401, 403)
+STANDING = gives(
     Relationship, examples.RELATIONSHIP, "How the two stand to each other now.", 401, 403, 404
 )
-STANDINGS = _gives(
+STANDINGS = gives(
     list[Relationship], [examples.RELATIONSHIP], "One for each id, in their order.", 401, 403, 422
 )
-SUGGESTIONS = _gives(
+SUGGESTIONS = gives(
     list[Suggestion],
     [{"account": examples.ACCOUNT, "reason": "friends_of_friends"}],
     "Best first.",
     401,
     403,
 )
-DISMISSED = _gives(dict[str, Id], {"id": examples.ID}, "Who was dismissed.", 401, 403)
-FAMILIAR = _gives(
+DISMISSED = gives(dict[str, Id], {"id": examples.ID}, "Who was dismissed.", 401, 403)
+FAMILIAR = gives(
     list[Familiar], [{"id": examples.ID, "accounts": [examples.ACCOUNT]}], "One for each.", 422
 )
-PAGE = _gives(AccountList, examples.PAGE, "A page, newest first.", 401, 403, 404)
+PAGE = gives(AccountList, examples.PAGE, "A page, newest first.", 401, 403, 404)
 
 
 def create_router(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from services.chassis.app import Service
-from services.users import discovery
+from services.users import discovery, reporting
 from services.users.api import create_router
 from services.users.census import Registry
 from services.users.endings import Endings
@@ -13,6 +13,7 @@ from services.users.events import subscribe
 from services.users.index import Index
 from services.users.lists import Lists
 from services.users.people import People
+from services.users.reports import Reports
 from services.users.stances import Stances
 from services.users.store import Store
 from services.users.suggestions import Suggestions
@@ -31,4 +32,5 @@ def create_app(service: Service) -> FastAPI:
     return service.create_app(
         create_router(People(store, index), stances, Lists(store), suggestions),
         discovery.create_router(tags, registry),
+        reporting.create_router(Reports(store)),
     )

@@ -55,6 +55,30 @@ def _one(summary: str, value: Any) -> dict[str, Example]:
     return {"example": {"summary": summary, "value": value}}
 
 
+REPORT: dict[str, Any] = {
+    "id": "114906321984577777",
+    "account": "114906321984500001",
+    "target": ID,
+    "statuses": ["114906321984566666"],
+    "comment": "Not their own picture.",
+    "category": "violation",
+    "rules": ["2"],
+    "created_at": "2025-08-01T10:00:00.000Z",
+    "updated_at": "2025-08-01T10:00:00.000Z",
+    "assigned": "",
+    "resolved_by": "",
+    "resolved_at": None,
+}
+NEW_REPORT = _one(
+    "A post that breaks a rule",
+    {
+        "target": ID,
+        "statuses": ["114906321984566666"],
+        "comment": "Not their own picture.",
+        "category": "violation",
+        "rules": ["2"],
+    },
+)
 CHANGES = _one("A new name, and a lock", {"display_name": "Anna B.", "locked": True})
 LOOKUP = _one("Two handles", {"usernames": ["anna", "@Ben"]})
 FOLLOWING = _one("With a notification for every post", {"reblogs": True, "notify": True})

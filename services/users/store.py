@@ -9,6 +9,7 @@ requests:ID, blocks:ID, mutes:ID    more of them, for their owner alone
 posted:ID                   how much somebody has posted, as posts says
 tags:ID                     the hashtags that somebody follows     → tags.followed
 census:SHARD                one line for each of some people, for counting
+report:ID                   what somebody told the admins; in the list reported:open or :resolved
 bucket:LETTERS, indexed:ID  the index of names
 ending:SPAN, swept:all      which mutes end in some seconds; how far those have been ended
 arrivals:all                the newest people who want to be discovered
@@ -31,6 +32,7 @@ from services.users.domain.census import Sheet
 from services.users.domain.edges import Edge, edge_id
 from services.users.domain.names import Bucket, Indexed
 from services.users.domain.profiles import Profile, Standing
+from services.users.domain.reports import Report
 from services.users.domain.tags import FollowedTags
 
 MOST_ARRIVALS = 240
@@ -124,6 +126,8 @@ class Store:
         counts = service.outbox("account-counts")
         self.users = service.collection("user", Profile, outbox=accounts)
         self.standings = service.collection("standing", Standing)
+        self.reports = service.collection("report", Report)
+        self.reported = SegmentedLists(self.state, "reported")
         self.names = service.collection("name", Name)
         self.edges = service.collection("edge", Edge, outbox=edges)
         self.tags = service.collection(

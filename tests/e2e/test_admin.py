@@ -91,3 +91,22 @@ def test_the_role_can_be_taken_and_its_tokens_with_it(system: System, judge: Mas
         return False
 
     wait_until(refused, 10)
+
+
+def test_a_report_is_made_seen_and_dealt_with(judge: Mastodon, anna: Person, ben: Person) -> None:
+    post = anna.client.status_post("bad")
+    made = ben.client.report(
+        anna.id, status_ids=[post.id], comment="Look.", category="violation", rule_ids=["2"]
+    )
+    (seen,) = judge.admin_reports(target_account_id=anna.id)
+    assert (seen.id, seen.comment, seen.account.id) == (made.id, "Look.", ben.client.me().id)
+    assert [str(status.id) for status in seen.statuses] == [str(post.id)]
+    assert judge.admin_report_assign(made.id).assigned_account.id == judge.me().id
+    assert judge.admin_report_unassign(made.id).assigned_account is None
+    assert judge.admin_report_resolve(made.id).action_taken
+    assert judge.admin_reports(target_account_id=anna.id) == []
+    (seen,) = judge.admin_reports(resolved=True, target_account_id=anna.id)
+    assert not judge.admin_report_reopen(seen.id).action_taken
+    assert judge.admin_report(seen.id).id == made.id
+    with pytest.raises(MastodonError):
+        ben.client.admin_reports()

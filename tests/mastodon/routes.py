@@ -47,6 +47,13 @@ ROUTES: dict[str, Check | str] = {
     "GET /api/v1/apps/verify_credentials": "Application",
     "GET /.well-known/oauth-authorization-server": OURS,
     # what admins do
+    "POST /api/v1/reports": "Report",
+    "GET /api/v1/admin/reports": "[Admin::Report]",
+    "GET /api/v1/admin/reports/{id}": "Admin::Report",
+    "POST /api/v1/admin/reports/{id}/resolve": "Admin::Report",
+    "POST /api/v1/admin/reports/{id}/reopen": "Admin::Report",
+    "POST /api/v1/admin/reports/{id}/assign_to_self": "Admin::Report",
+    "POST /api/v1/admin/reports/{id}/unassign": "Admin::Report",
     "GET /api/v1/admin/accounts/{id}": "Admin::Account",
     "POST /api/v1/admin/accounts/{id}/action": EMPTY,
     "POST /api/v1/admin/accounts/{id}/unsuspend": "Admin::Account",
@@ -109,7 +116,6 @@ ROUTES: dict[str, Check | str] = {
     "GET /api/v1/suggestions": "[Account]",
     "GET /api/v2/suggestions": "[Suggestion]",
     "DELETE /api/v1/suggestions/{id}": EMPTY,
-    "POST /api/v1/reports": "Report",
     # pictures
     "POST /api/v1/media": "MediaAttachment",
     "POST /api/v2/media": "MediaAttachment",

@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request
+import orjson
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from services.chassis.app import JSON
-from services.chassis.errors import Invalid, NotFound
+from services.chassis.errors import Forbidden, Invalid, NotFound
 from services.chassis.identity import Caller, signed_in
-from services.contracts.accounts import Account
+from services.chassis.ids import instant, timestamp
+from services.contracts.accounts import Account, Profile
 from services.contracts.logins import LoginDetails
-from services.gateway.bodies import said
-from services.gateway.desk import Desk, numeric
+from services.contracts.moderation import Report
+from services.gateway import paging
+from services.gateway.bodies import flags, said
+from services.gateway.desk import Desk, answer, numeric, together
 from services.gateway.documents import gives, takes
 from services.gateway.entities import moderation
+from services.gateway.entities.instances import Instances
+from services.gateway.entities.rendered import Row
 
 Overseer = Annotated[Caller, Depends(signed_in("admin:read:accounts"))]
 Judge = Annotated[Caller, Depends(signed_in("admin:write:accounts"))]
 Id = Annotated[str, Path(examples=["114000000000000000"])]
+Reader = Annotated[Caller, Depends(signed_in("admin:read:reports"))]
+Arbiter = Annotated[Caller, Depends(signed_in("admin:write:reports"))]
+Somebody = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
+_AT_ONCE = 80
+_VERBS = {
+    "resolve": "resolve",
+    "reopen": "reopen",
+    "assign_to_self": "assign",
+    "unassign": "unassign",
+}
+_REPORT = gives(description="An Admin::Report.")
 _ACCOUNT = gives(description="An Admin::Account.")
 
 
@@ -26,6 +44,7 @@ def create_router(desk: Desk) -> APIRouter:
     """Routes for admins."""
     router = APIRouter(prefix="/api/v1/admin", tags=["admin"])
     router.include_router(_accounts(desk))
+    router.include_router(_reports(desk))
     return router
 
 
@@ -51,8 +70,13 @@ def _accounts(desk: Desk) -> APIRouter:
         body = await said(request)
         if body.words("type") not in ("none", "suspend"):
             raise Invalid("The type of an action is «suspend» or «none».")
+        report = numeric(body.words("report_id")) if body.words("report_id") else ""
+        if report and not caller.may("admin:write:reports"):
+            raise Forbidden("The access token does not cover the scope admin:write:reports.")
         if body.words("type") == "suspend":
             await desk.ask("auth", f"people/{numeric(id)}/suspend", caller, method="POST")
+        if report:
+            await desk.ask("users", f"reports/{report}/resolve", caller, method="POST")
         return JSON({})
 
     @router.post("/unsuspend", responses=_ACCOUNT)
@@ -62,6 +86,122 @@ def _accounts(desk: Desk) -> APIRouter:
         return await _shown(desk, login)
 
     return router
+
+
+def _reports(desk: Desk) -> APIRouter:
+    router = APIRouter(prefix="/reports")
+
+    @router.get(
+        "",
+        responses=gives([], "A page of Admin::Report."),
+        openapi_extra=paging.pages(resolved="Those that were dealt with."),
+    )
+    async def reports(
+        request: Request,
+        caller: Reader,
+        window: paging.People,
+        account_id: Somebody = "",
+        target_account_id: Somebody = "",
+    ) -> Response:
+        """The open reports, or the resolved ones; perhaps by, or on, somebody."""
+        asked = {"account": account_id, "target": target_account_id}
+        params = window.params() | {name: id for name, id in asked.items() if id}
+        params |= flags(request, "resolved")
+        page = await desk.ask("users", "reports", caller, params=params)
+        body = orjson.dumps(await _whole(desk, page["reports"], caller))
+        return answer(body, paging.links_of(desk.at.public_url, request, page["ids"]))
+
+    @router.get("/{id}", responses=_REPORT)
+    async def report(id: Id, caller: Reader) -> JSON:
+        """One report."""
+        row = await desk.ask("users", f"reports/{numeric(id)}", caller)
+        return JSON((await _whole(desk, [row], caller))[0])
+
+    for verb, act in _VERBS.items():
+        _on_report(router, desk, verb, act)
+    return router
+
+
+def _on_report(router: APIRouter, desk: Desk, verb: str, act: str) -> None:
+    async def route(id: Id, caller: Arbiter) -> JSON:
+        """Deal with a report, or not after all; take it on, or leave it to others."""
+        row = await desk.ask("users", f"reports/{numeric(id)}/{act}", caller, method="POST")
+        return JSON((await _whole(desk, [row], caller))[0])
+
+    router.add_api_route(
+        f"/{{id}}/{verb}",
+        route,
+        methods=["POST"],
+        responses=_REPORT,
+        name=verb,
+        response_model=None,
+    )
+
+
+async def _whole(desk: Desk, rows: Sequence[Row], caller: Caller) -> list[Any]:
+    """Reports with all that is shown in them: three services asked, however many there are.
+
+    What the token does not cover is as if it were not there: accounts are shown without what only
+    admins see.
+    """
+    reports = [Report.model_validate(row) for row in rows]
+    ids = dict.fromkeys(
+        id for r in reports for id in (r.account, r.target, r.assigned, r.resolved_by) if id
+    )
+    accounts, logins, views = await together(
+        desk.people(list(ids)), _logins(desk, list(ids), caller), _posts(desk, reports, caller)
+    )
+    people = {
+        id: moderation.account(
+            Account.model_validate(accounts[id]) if id in accounts else _nobody(id),
+            LoginDetails.model_validate(logins[id]) if id in logins else _no_login(id),
+            desk.at,
+            desk.writer,
+        )
+        for id in ids
+    }
+    statuses = {status["id"]: status for status in orjson.loads(await desk.statuses(views))}
+    rules = Instances(desk.settings, desk.at, desk.writer).rules()
+    return [moderation.admin_report(report, people, statuses, rules) for report in reports]
+
+
+async def _logins(desk: Desk, ids: Sequence[str], caller: Caller) -> dict[str, Row]:
+    if not caller.may("admin:read:accounts"):
+        return {}
+    found: dict[str, Row] = {}
+    for some in _batches(ids):
+        found |= await desk.ask("auth", "people", caller, params={"ids": some})
+    return found
+
+
+async def _posts(desk: Desk, reports: Sequence[Report], caller: Caller) -> list[Row]:
+    if not caller.may("admin:read:reports"):
+        return []
+    ids = dict.fromkeys(id for report in reports for id in report.statuses)
+    views: list[Row] = []
+    for some in _batches(list(ids)):
+        views += await desk.ask("posts", "reported", caller, params={"ids": some})
+    return views
+
+
+def _batches(ids: Sequence[str]) -> Iterator[str]:
+    """Ids as they fit into an address."""
+    for start in range(0, len(ids), _AT_ONCE):
+        yield ",".join(ids[start : start + _AT_ONCE])
+
+
+def _nobody(id: str) -> Account:
+    """Somebody who is not there any more."""
+    return Account(profile=Profile(id=id, username=f"deleted_{id}", created_at=_made(id)))
+
+
+def _no_login(id: str) -> LoginDetails:
+    """A login that is not there any more, or not for the caller to see."""
+    return LoginDetails(user_id=id, username="", created_at=_made(id), email="")
+
+
+def _made(id: str) -> str:
+    return timestamp(instant(id))
 
 
 async def _shown(desk: Desk, login: Any) -> JSON:

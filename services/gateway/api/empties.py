@@ -62,7 +62,6 @@ _NOT_OFFERED = {
     "/api/v2/filters": "Filters are",
     "/api/v1/featured_tags": "Featuring hashtags is",
     "/api/v1/polls/{id}/votes": "Polls are",
-    "/api/v1/reports": "Reporting is",
     "/api/v1/push/subscription": "Push is",
     "/api/v1/domain_blocks": "Blocking domains is",
     "/api/v1/accounts/{id}/pin": "Endorsing is",

@@ -1,11 +1,13 @@
-"""What admins see: Admin::Account."""
+"""Report, and what admins see: Admin::Account, Admin::Report."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.contracts.accounts import Account
 from services.contracts.logins import LoginDetails
+from services.contracts.moderation import Report
 from services.gateway.content import Writer
 from services.gateway.entities import people
 from services.gateway.entities.addresses import Addresses
@@ -38,4 +40,45 @@ def account(source: Account, login: LoginDetails, at: Addresses, writer: Writer)
         "account": people.account(shown, at, writer),
         "created_by_application_id": None,
         "invited_by_account_id": None,
+    }
+
+
+def report(source: Report, target: Entity) -> Entity:
+    """The entity Report, for who made it; `target` is an Account."""
+    return {
+        "id": source.id,
+        "action_taken": source.resolved_at is not None,
+        "action_taken_at": source.resolved_at,
+        "category": source.category,
+        "comment": source.comment,
+        "forwarded": False,
+        "created_at": source.created_at,
+        "status_ids": source.statuses,
+        "rule_ids": source.rules,
+        "target_account": target,
+    }
+
+
+def admin_report(
+    source: Report,
+    people: Mapping[str, Entity],
+    statuses: Mapping[str, Entity],
+    rules: Sequence[Entity],
+) -> Entity:
+    """The entity Admin::Report; `people` are Admin::Accounts by id, `statuses` Statuses by id."""
+    return {
+        "id": source.id,
+        "action_taken": source.resolved_at is not None,
+        "action_taken_at": source.resolved_at,
+        "category": source.category,
+        "comment": source.comment,
+        "forwarded": False,
+        "created_at": source.created_at,
+        "updated_at": source.updated_at,
+        "account": people[source.account],
+        "target_account": people[source.target],
+        "assigned_account": people.get(source.assigned),
+        "action_taken_by_account": people.get(source.resolved_by),
+        "statuses": [statuses[id] for id in source.statuses if id in statuses],
+        "rules": [rule for rule in rules if rule["id"] in source.rules],
     }

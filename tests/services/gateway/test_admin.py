@@ -123,3 +123,71 @@ async def test_an_admin_removes_a_post_for_everybody(place: Place) -> None:
         removed = await judge.ask("DELETE", f"/api/v1/statuses/{post}")
         assert (removed.status, removed.json()["text"]) == (200, "bad")
         assert (await ada.ask("GET", f"/api/v1/statuses/{post}")).status == 404
+
+
+async def test_a_report_reaches_the_admins_with_all_that_belongs_to_it(place: Place) -> None:
+    ada, ben, judge = await place.person("ada"), await place.person("ben"), await place.admin("m")
+    await ben.post(f"accounts/{ada.id}/follow")
+    await place.world.settle()
+    post = (await ada.post("statuses", {"status": "bad", "visibility": "private"}))["id"]
+    form = {"account_id": ada.id, "status_ids": [post], "comment": "Look.", "rule_ids": ["2"]}
+    made = await ben.post("reports", form)
+    assert (made["category"], made["status_ids"], made["rule_ids"]) == ("violation", [post], ["2"])
+    assert not made["action_taken"]
+    second = await ben.post("reports", {"account_id": ada.id, "category": "spam"})
+    listed = await judge.get("admin/reports")
+    assert [report["id"] for report in listed] == [second["id"], made["id"]]
+    report = listed[1]
+    assert report["account"]["email"] == "ben@example.org"
+    assert report["target_account"]["id"] == ada.id
+    assert [status["id"] for status in report["statuses"]] == [post]  # though it is private
+    assert [rule["id"] for rule in report["rules"]] == ["2"]
+    assert [r["id"] for r in await judge.get("admin/reports", limit="1")] == [second["id"]]
+    assert not await judge.get("admin/reports", target_account_id=ben.id)
+    assert not await judge.get("admin/reports", account_id=ada.id)
+    assert len(await judge.get("admin/reports", target_account_id=ada.id)) == 2
+    path = f"admin/reports/{made['id']}"
+    assert (await judge.post(f"{path}/assign_to_self"))["assigned_account"]["id"] == judge.id
+    assert (await judge.post(f"{path}/unassign"))["assigned_account"] is None
+    for _ in range(2):
+        done = await judge.post(f"{path}/resolve")
+        assert done["action_taken_by_account"]["id"] == judge.id
+    assert [r["id"] for r in await judge.get("admin/reports")] == [second["id"]]
+    assert [r["id"] for r in await judge.get("admin/reports", resolved="true")] == [made["id"]]
+    assert not (await judge.post(f"{path}/reopen"))["action_taken"]
+    assert len(await judge.get("admin/reports")) == 2
+    await judge.post(
+        f"admin/accounts/{ada.id}/action", {"type": "suspend", "report_id": made["id"]}
+    )
+    shown = await judge.get(path)
+    assert shown["action_taken"]
+    assert shown["target_account"]["suspended"]
+    assert [status["id"] for status in shown["statuses"]] == [post]
+
+
+async def test_what_is_no_report_is_refused(place: Place) -> None:
+    ada, ben = await place.person("ada"), await place.person("ben")
+    hers = (await ada.post("statuses", {"status": "x"}))["id"]
+    secret = (await ada.post("statuses", {"status": "x", "visibility": "private"}))["id"]
+    own = (await ben.post("statuses", {"status": "x"}))["id"]
+    good = {"account_id": ada.id}
+    for form, status in (
+        ({}, 422),
+        ({"account_id": "77"}, 404),
+        ({"account_id": "a/../b"}, 404),
+        ({"account_id": ben.id}, 422),
+        ({**good, "category": "boring"}, 422),
+        ({**good, "rule_ids": ["77"]}, 422),
+        ({**good, "rule_ids": ["1"], "category": "spam"}, 422),
+        ({**good, "comment": "x" * 1001}, 422),
+        ({**good, "status_ids": ["77"]}, 404),
+        ({**good, "status_ids": [hers, secret]}, 404),
+        ({**good, "status_ids": [own]}, 422),
+        ({**good, "status_ids": [str(n) for n in range(41)]}, 422),
+    ):
+        refused = await ben.ask("POST", "/api/v1/reports", json=form)
+        assert refused.status == status, (form, refused.text)
+    await ben.post("reports", {**good, "status_ids": [hers]})
+    assert (await place.ask("POST", "/api/v1/reports", json=good)).status == 401
+    reader = await place.log_in("ben", "read")
+    assert (await place.ask("POST", "/api/v1/reports", reader, json=good)).status == 403

@@ -1,0 +1,143 @@
+"""Suspensions in users, and reports that are neither lost nor listed twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from tests.fakes import Running, World
+from tests.services.users.world import Person, start
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with World() as made:
+        yield made
+
+
+async def says_auth(
+    users: Running, person: Person, version: int, *, suspended: bool, role: str = ""
+) -> None:
+    login = {
+        "user_id": person.id,
+        "username": person.username,
+        "created_at": "2026-01-01T00:00:00.000Z",
+        "suspended": suspended,
+        "role": role,
+    }
+    event = {
+        "specversion": "1.0",
+        "id": f"login.registered:{person.id}@{version}",
+        "source": "auth",
+        "type": "login.registered",
+        "subject": person.id,
+        "stream": "s",
+        "sequence": version,
+        "entityversion": version,
+        "data": login,
+    }
+    await users.service.inbox.receive("logins", event)
+
+
+async def test_the_newest_standing_counts_in_whatever_order_it_comes(world: World) -> None:
+    users = await start(world)
+    ann = await Person.registered(world, users, "ann")
+    base = 0
+    for order in permutations((1, 2, 3)):
+        for version in order:
+            await says_auth(users, ann, base + version, suspended=version == 3, role="admin")
+        profile = (await ann.get("/accounts/me"))["profile"]
+        assert (profile["suspended"], profile["role"]) == (True, "admin")
+        base += 10
+        await says_auth(users, ann, base, suspended=False)
+        assert not (await ann.get("/accounts/me"))["profile"]["suspended"]
+
+
+async def test_the_newest_standing_counts_for_replicas_that_hear_at_once(world: World) -> None:
+    one, two = await start(world), await start(world)
+    ann = await Person.registered(world, one, "ann")
+    for base in range(0, 40, 4):
+        await asyncio.gather(
+            says_auth(one, ann, base + 1, suspended=False),
+            says_auth(two, ann, base + 3, suspended=True),
+            says_auth(one, ann, base + 2, suspended=False),
+        )
+        assert (await ann.get("/accounts/me"))["profile"]["suspended"]
+
+
+async def report(users: Running, person: Person, target: Person) -> Any:
+    return await person.post("/reports", {"target": target.id, "comment": " Look. "})
+
+
+async def listed(users: Running, judge: Person, **asked: str) -> list[str]:
+    return list((await judge.get("/reports", **asked))["ids"])
+
+
+def judge_of(world: World, users: Running) -> Person:
+    judge = Person(world, users, "judge")
+    judge.token = world.token(judge.id, "admin:read admin:write")
+    return judge
+
+
+@pytest.mark.parametrize("about", ["reported:", "report:"])
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("verb", ["resolve", "reopen"])
+async def test_a_report_is_in_one_list_whatever_dies(
+    world: World, about: str, verb: str, *, after: bool
+) -> None:
+    users = await start(world)
+    ann, ben = [await Person.registered(world, users, name) for name in ("ann", "ben")]
+    judge = judge_of(world, users)
+    id = (await report(users, ann, ben))["id"]
+    if verb == "reopen":
+        await judge.post(f"/reports/{id}/resolve")
+    users.sidecar.state.faults.crash("save", about=about, after=after)
+    doomed = asyncio.create_task(judge.ask("POST", f"/reports/{id}/{verb}"))
+    await users.sidecar.state.faults.dead.wait()
+    await users.kill()
+    doomed.cancel()
+    users.service.outboxes.clear()
+    judge.users = await start(world)
+    both = await listed(judge.users, judge) + await listed(judge.users, judge, resolved="true")
+    assert both == [id]
+    await judge.post(f"/reports/{id}/{verb}")
+    assert await listed(judge.users, judge) == ([id] if verb == "reopen" else [])
+    assert await listed(judge.users, judge, resolved="true") == ([] if verb == "reopen" else [id])
+    state = world.state("users")
+    rows = [state.peek(f"reported:{which}") for which in ("open", "resolved")]
+    assert sum(id in str(row) for row in rows) == 1
+
+
+async def test_reports_are_for_admins_to_read_and_to_deal_with(world: World) -> None:
+    users = await start(world)
+    ann, ben = [await Person.registered(world, users, name) for name in ("ann", "ben")]
+    judge = judge_of(world, users)
+    made = await report(users, ann, ben)
+    assert made["comment"] == "Look."
+    for method, path in (
+        ("GET", "/reports"),
+        ("GET", f"/reports/{made['id']}"),
+        ("POST", f"/reports/{made['id']}/resolve"),
+        ("POST", f"/reports/{made['id']}/assign"),
+    ):
+        assert (await ann.ask(method, path)).status == 403
+    assert (await ann.ask("POST", "/reports", json={"target": ann.id})).status == 422
+    assert (await ann.ask("POST", "/reports", json={"target": "77"})).status == 404
+    assert (await ann.ask("POST", "/reports", json={"target": "x:y"})).status == 422
+    assert (await judge.ask("POST", "/reports/77/resolve")).status == 404
+    assert (await judge.ask("POST", f"/reports/{made['id']}/burn")).status == 422
+
+
+async def test_pages_pass_over_what_is_not_asked_for(world: World) -> None:
+    users = await start(world)
+    ann, ben, eve = [await Person.registered(world, users, n) for n in ("ann", "ben", "eve")]
+    judge = judge_of(world, users)
+    first = (await report(users, ann, eve))["id"]
+    for _ in range(7):
+        await report(users, ann, ben)
+    assert await listed(users, judge, target=eve.id, limit="2") == [first]
+    assert await listed(users, judge, account=ben.id, limit="2") == []
