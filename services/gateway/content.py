@@ -14,13 +14,15 @@ from urllib.parse import quote
 from services.contracts import limits
 
 _FOUND = re.compile(
-    r"""(?P<url>\bhttps?://[^\s<>"'`\\\x00-\x1f]{1,2000})"""
+    r"""(?P<url>\bhttps?://[^\s<>"'`\\\x00-\x1f\u200b\u2060\ufeff]{1,2000})"""
     r"""|(?<![\w/&#=])(?P<hash>[#\uff03])(?=\w)"""
     r"""|(?<![\w/@.])@(?P<name>[A-Za-z0-9_]+(?:[.-][A-Za-z0-9_]+)*)(?P<host>@[\w.:-]*\w)?""",
     re.IGNORECASE,
 )
 _BREAKS = re.compile(r"\n{2,}")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""What turns the direction of all that follows, and can make an address look like another one."""
 _JOINERS = frozenset("_\u00b7\u200c\u30fb")
 _CLOSING = {")": "(", "]": "[", "}": "{"}
 
@@ -124,7 +126,8 @@ def _end_of_tag(text: str, start: int) -> int:
 
 
 def _clean(text: str) -> str:
-    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    plain = _TURNING.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _CONTROL.sub("", plain)
 
 
 def _link(url: str) -> str:

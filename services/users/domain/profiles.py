@@ -19,6 +19,9 @@ VISIBILITIES = ("public", "unlisted", "private", "direct")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(\.[a-z0-9]{1,8})?")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}")
 _LINE_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_TURNING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+"""What turns the direction of all that follows, also of what others wrote."""
+
 _TEXT_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -155,7 +158,7 @@ def _language(code: str) -> str:
 
 
 def _line(text: str) -> str:
-    return _whole(_LINE_CONTROL.sub(" ", text)).strip()
+    return _whole(_TURNING.sub("", _LINE_CONTROL.sub(" ", text))).strip()
 
 
 def _whole(text: str) -> str:
