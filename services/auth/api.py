@@ -13,6 +13,7 @@ from services.auth.domain.apps import Client
 from services.auth.domain.refusals import InvalidRequest, UnsupportedGrant
 from services.auth.examples import Keys, Nothing, Revocation, Revocations, answers, refusal
 from services.auth.keys import Keyring
+from services.auth.leaving import Leaving
 from services.auth.office import Office, Signed
 from services.auth.office import Request as Asked
 from services.auth.registrar import Registrar
@@ -25,6 +26,8 @@ from services.contracts.logins import (
     App,
     Authorization,
     Code,
+    Deleted,
+    Deletion,
     Grantable,
     LoginDetails,
     NewApp,
@@ -49,7 +52,11 @@ class Desk:
 
     office: Office
     registrar: Registrar
+<<<<<<< HEAD
     warden: Warden
+=======
+    leaving: Leaving
+>>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
     keyring: Keyring
     revocations: RevocationLog
 
@@ -125,6 +132,18 @@ def _people(desk: Desk) -> APIRouter:
             username=person.username,
             token=_token(signed) if signed else None,
         )
+
+    @router.post("/deletions", responses=answers(examples.DELETED, 401, 403, 422, 429))
+    async def delete(
+        form: Annotated[Deletion, Body(examples=[examples.DELETION])], caller: AppToken
+    ) -> Deleted:
+        """Delete a login for ever; with a token, only that of the token's own person.
+
+        All tokens of the person are good no more, everywhere within 5 s; all that they made is
+        removed by the services that keep it, in the background.
+        """
+        user_id = caller.user_id if caller else ""
+        return Deleted(user_id=await desk.leaving.delete(form.login, form.password, user_id))
 
     @router.post("/authorizations", responses=answers(examples.CODE, 400, 401, 422, 429))
     async def authorize(

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from services.auth.api import Desk, create_routers
 from services.auth.keys import SECRET, Keyring
+from services.auth.leaving import Leaving
 from services.auth.office import Office
 from services.auth.passwords import Passwords
 from services.auth.registrar import Registrar
@@ -36,9 +37,15 @@ def create_app(
     turnstile = Turnstile(store, passwords, clock)
     office = Office(store, turnstile, keyring, new_id, _new_secret, clock)
     registrar = Registrar(store, passwords, new_id, clock)
+<<<<<<< HEAD
     warden = Warden(store, clock)
     service.hear(LOGIN_REGISTERED.topic, LOGIN_REGISTERED.producer, warden.login_changed)
     desk = Desk(office, registrar, warden, keyring, store.revocations)
+=======
+    leaving = Leaving(store, turnstile, clock)
+    service.hear(LOGIN_REGISTERED.topic, LOGIN_REGISTERED.producer, leaving.registered)
+    desk = Desk(office, registrar, leaving, keyring, store.revocations)
+>>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
     return service.create_app(*create_routers(desk))
 
 

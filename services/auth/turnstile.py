@@ -8,7 +8,11 @@ from datetime import datetime
 
 from services.auth.domain.apps import digest
 from services.auth.domain.people import Person, normal_login
+<<<<<<< HEAD
 from services.auth.domain.refusals import Suspended, WrongLogin
+=======
+from services.auth.domain.refusals import LoginDeleted, WrongLogin
+>>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
 from services.auth.domain.throttle import Attempts
 from services.auth.passwords import Passwords
 from services.auth.store import Store
@@ -25,7 +29,11 @@ class Turnstile:
     async def enter(self, login: str, password: str) -> Person:
         """Who has this name or address and this password.
 
+<<<<<<< HEAD
         Raises `WrongLogin`, `Suspended`, `Throttled`, or `TooMany` when the machine is busy.
+=======
+        Raises `WrongLogin`, `LoginDeleted`, `Throttled`, or `TooMany` when the machine is busy.
+>>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
         """
         self._passwords.ensure_room()
         name = normal_login(login)
@@ -35,6 +43,8 @@ class Turnstile:
         await self._store.attempts.update(attempts, lambda kept: (kept or Attempts()).another(now))
         person = await self._store.person(name)
         verdict = await self._passwords.check(password, person.password_hash if person else "")
+        if person is not None and person.deleted:
+            raise LoginDeleted
         if person is None or not verdict.right:
             raise WrongLogin
         if person.suspended:

@@ -10,9 +10,15 @@ from services.contracts.accounts import Id, Model
 
 
 class Login(Model):
+<<<<<<< HEAD
     """Somebody registered, or stands otherwise now; says nothing secret.
 
     Event `login.registered` on `logins`. `role` is empty or `admin`.
+=======
+    """Somebody registered, or (`deleted`) left. Event `login.registered` on `logins`.
+
+    Says nothing secret.
+>>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
     """
 
     user_id: Id
@@ -111,6 +117,19 @@ class Registration(Model):
     password: str = Field(max_length=1000)  # auth refuses to keep one above 256
     agreement: bool = False
     locale: str = Field(default="en", max_length=20)
+
+
+class Deletion(Model):
+    """Somebody wants to be gone, and proves who they are."""
+
+    login: str = Field(max_length=320)
+    password: str = Field(max_length=256)
+
+
+class Deleted(Model):
+    """Who is gone."""
+
+    user_id: Id
 
 
 class Registered(Model):

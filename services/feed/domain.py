@@ -184,6 +184,9 @@ class LargeAuthors:
 
     ids: list[str] = field(default_factory=list)
 
+    def without(self, id: str) -> LargeAuthors:
+        return LargeAuthors([kept for kept in self.ids if kept != id])
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:

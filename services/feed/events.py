@@ -162,10 +162,13 @@ class Handlers:
         await self._store.change_person(count.account, heard)
 
     async def account_changed(self, event: Event) -> None:
+        """A profile changed. Of who is gone, nothing that is only theirs stays."""
         profile = _read(Profile, event).model_dump(mode="json")
         await self._store.change_person(
             profile["id"], lambda person: person.heard(profile, event.entityversion)
         )
+        if profile["deleted"]:
+            await self._store.forget(profile["id"])
 
     async def follows_counted(self, event: Event) -> None:
         count: FollowCount = _read(FollowCount, event)
@@ -208,6 +211,11 @@ class Handlers:
                 edge.source, follows=edge.following, version=version
             ),
         )
+        gone = await self._store.gone([edge.source, edge.target])
+        for person in gone:
+            await self._store.forget_edges(person, edge.source)
+        if edge.source in gone:
+            return
         if stance is not None and edge.target in stance.follows:
             await self._fanout.backfill(edge.source, edge.target)
         elif edge.target in before.follows:

@@ -33,6 +33,7 @@ from services.feed.domain import (
     Row,
     Shard,
     Stance,
+    shard_of,
 )
 from services.feed.memory import Memory
 from services.feed.trending import HOURS, Bucket
@@ -88,6 +89,24 @@ class Store:
     def lists(self, kind: str) -> SegmentedLists:
         """The timelines of a kind that `domain.lists_of` names."""
         return {"author": self.authors, "public": self.public, "tag": self.tags}[kind]
+
+    async def gone(self, ids: list[str]) -> list[str]:
+        """Those of some people who deleted their account. One state call."""
+        people = await self.people.get_many(ids)
+        return [id for id, person in people.items() if person.profile.get("deleted")]
+
+    async def forget(self, id: str) -> None:
+        """Remove what is somebody's alone; their posts go by their own events. Again is fine."""
+        await self.homes.replace(id, [])
+        await self.stances.delete(id)
+        for shard in range(SHARDS):
+            await self.shards.delete(f"{id}:{shard}")
+        await self.large.update("all", lambda large: large.without(id) if large else None)
+
+    async def forget_edges(self, id: str, source: str) -> None:
+        """Remove what an edge from a source has just said of somebody who is gone."""
+        await self.stances.delete(id)
+        await self.shards.delete(f"{id}:{shard_of(source)}")
 
     async def followers(self, author: str) -> list[list[str]]:
         """Somebody's followers, shard by shard. One state call."""

@@ -14,6 +14,7 @@ from services.gateway.api import (
     empties,
     hashtags,
     instance,
+    leaving,
     media,
     notifications,
     oauth,
@@ -29,6 +30,7 @@ from services.gateway.desk import Desk, Invoker
 from services.gateway.door import PublicDoor, limiters
 from services.gateway.errors import render
 from services.gateway.ledger import Ledger
+from services.gateway.pages import leaving as goodbye
 from services.gateway.pages import oauth as forms
 from services.gateway.pages import public
 from services.gateway.pages.paper import Paper
@@ -59,6 +61,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     app = service.create_app(
         timelines.create_router(desk),
         instance.create_router(desk),
+        leaving.create_router(desk),
         accounts.create_router(desk),
         threads.create_router(desk),
         statuses.create_router(desk),
@@ -75,6 +78,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         suggestions.create_router(desk),
         empties.create_router(),
         forms.create_router(desk, paper),
+        goodbye.create_router(desk, paper),
         public.create_router(desk, paper),
         render=render,
         title=f"{settings.microgram_title} gateway",

@@ -130,7 +130,7 @@ def _files(pool: Pool) -> APIRouter:
         caller: Annotated[Caller, Depends(signed_in("write:accounts"))],
     ) -> JSON:
         """Upload an avatar or header; it is used once the profile names it."""
-        return JSON({"name": await pool.add_portrait(await picture(request), kind)})
+        return JSON({"name": await pool.add_portrait(await picture(request), kind, caller)})
 
     @router.get(
         "/files/{name}",

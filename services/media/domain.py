@@ -123,6 +123,11 @@ def file_name(id: str, secret: str, part: str, mime: str) -> str:
     return f"{id}-{secret}-{part}.{_TYPES[mime]}"
 
 
+def part_of(name: str) -> str:
+    """What a file is: the small or the original one of a picture, an avatar, a header."""
+    return name.rpartition("-")[2].partition(".")[0]
+
+
 def content_type(name: str) -> str:
     """The type of a file by its name. Raises `NotFound` for all that we never gave as a name."""
     match = _NAME.fullmatch(name)

@@ -1,4 +1,4 @@
-"""What media hears: that posts are deleted, and that time passes."""
+"""What media hears: that posts are deleted, that people change or leave, that time passes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import asyncio
 import logging
 import random
 
+from pydantic import ValidationError
+
 from services.chassis.app import Service
-from services.chassis.errors import Failure
-from services.chassis.inbox import Event
-from services.contracts.topics import POST_CHANGED
+from services.chassis.errands import Errands
+from services.chassis.errors import Failure, NotFound
+from services.chassis.inbox import Event, Poison
+from services.contracts.accounts import Profile
+from services.contracts.topics import ACCOUNT_CHANGED, POST_CHANGED
+from services.media.domain import checked_id
 from services.media.pool import Pool
 
+ERASURE = "erasure"
 SWEEP = 900.0
 """Seconds between two looks for pictures that no post wanted."""
 
@@ -25,6 +31,15 @@ def subscribe(service: Service, pool: Pool) -> None:
         if event.type == POST_CHANGED.name and event.data.get("deleted") is True:
             await pool.post_deleted(event.subject)
 
+    async def account_changed(event: Event) -> None:
+        if event.type != ACCOUNT_CHANGED.name:
+            return
+        profile = _read(event)
+        shown = tuple(name for name in (profile.avatar, profile.header) if name)
+        await pool.profile_changed(profile.id, shown, event.entityversion, gone=profile.deleted)
+        if profile.deleted:
+            await errands.start(ERASURE, profile.id)
+
     async def sweep() -> None:
         while True:
             await asyncio.sleep(SWEEP * random.uniform(0.1, 1.9))  # noqa: S311 (jitter)
@@ -34,4 +49,15 @@ def subscribe(service: Service, pool: Pool) -> None:
                 log.warning("could not sweep", extra={"why": failure.message})
 
     service.hear(POST_CHANGED.topic, POST_CHANGED.producer, post_changed)
+    service.hear(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, account_changed)
+    errands = Errands(service)
+    errands.does(ERASURE, pool.erase)
     service.background(sweep)
+
+
+def _read(event: Event) -> Profile:
+    try:
+        profile = Profile.model_validate(event.data)
+        return profile.model_copy(update={"id": checked_id(profile.id)})
+    except (ValidationError, NotFound) as error:
+        raise Poison(f"{event.subject} is not a profile.") from error

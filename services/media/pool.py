@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from services.chassis.errors import Invalid, from_status
+from services.chassis.errors import Invalid, Unauthenticated, from_status
 from services.chassis.identity import Caller
+from services.chassis.paging import Window
 from services.chassis.sidecar import Sidecar
 from services.contracts import limits
 from services.media.domain import (
@@ -26,9 +27,12 @@ from services.media.domain import (
     tombstone,
 )
 from services.media.pictures import Kind, PictureError, Processed, Rendition
-from services.media.store import Ids, Store, Swept
+from services.media.store import Ids, Portraits, Store, Swept
 
 HOUR = 3600
+ROUND = 20
+"""How many pictures of somebody who is gone go in one round."""
+
 MOST_HOURS = 7 * 24
 """How many hours are swept in one round."""
 
@@ -62,12 +66,16 @@ class Pool:
     async def add(
         self, data: bytes, caller: Caller, *, description: str, focus: Focus
     ) -> Attachment:
-        """Make an attachment of a photo: two blobs, then two documents. Three state calls."""
+        """Make an attachment of a photo: its document, then two blobs. Eight state calls.
+
+        All that finds the blobs again is written before they are.
+        """
         description = alt_text(description)
         made = await self._process(data, "photo")
         id = self._ids()
         original, small = self._name(id, "o", made.original), self._name(id, "s", made.small)
-        await self._keep({original: made.original, small: made.small})
+        await self._note(id)
+        await self._store.owned.insert(caller.user_id, [[id]])
         attachment = Attachment(
             id=id,
             owner=caller.user_id,
@@ -80,18 +88,35 @@ class Pool:
             description=description,
             focus=focus,
         )
-        await self._store.uploads.update(
-            str(int(self._now()) // HOUR), lambda kept: (kept or Ids()).adding([id])
-        )
         await self._store.attachments.update(id, lambda there: there or attachment, fresh=True)
+        await self._keep({original: made.original, small: made.small})
+        await self._refuse_who_is_gone(caller.user_id, lambda: self._remove(id, claimed_by=""))
         return attachment
 
-    async def add_portrait(self, data: bytes, kind: Kind) -> str:
-        """Keep an avatar or header; the name of its file. No state call."""
+    async def add_portrait(self, data: bytes, kind: Kind, caller: Caller) -> str:
+        """Keep an avatar or header; the name of its file. Five state calls.
+
+        All that it may leave behind is noted before its blob is made.
+        """
         made = await self._process(data, kind)
-        name = self._name(self._ids(), kind[0], made.original)
+        user, name = caller.user_id, self._name(self._ids(), kind[0], made.original)
+        await self._note(f"{user}:{name}")
+        await self._store.portraits.update(user, lambda kept: (kept or Portraits()).adding(name))
         await self._keep({name: made.original})
+        await self._refuse_who_is_gone(user, lambda: self.tidy(user))
         return name
+
+    async def _note(self, what: str) -> None:
+        await self._store.uploads.update(
+            str(int(self._now()) // HOUR), lambda kept: (kept or Ids()).adding([what])
+        )
+
+    async def _refuse_who_is_gone(self, user: str, undo: Callable[[], Awaitable[None]]) -> None:
+        """Somebody may delete their account while a picture of theirs comes in."""
+        portraits = await self._store.portraits.get(user)
+        if portraits is not None and portraits.gone:
+            await undo()
+            raise Unauthenticated("This account was deleted.")
 
     async def _process(self, data: bytes, kind: Kind) -> Processed:
         try:
@@ -158,6 +183,41 @@ class Pool:
         for id in claims.ids if claims else ():
             await self._remove(id, claimed_by=post)
 
+    async def profile_changed(
+        self, user: str, shown: tuple[str, ...], version: int, *, gone: bool
+    ) -> None:
+        """Remove the portraits that a profile shows no more. Again is fine."""
+        await self._store.portraits.update(
+            user, lambda kept: (kept or Portraits()).heard(shown, version, gone=gone)
+        )
+        await self.tidy(user)
+
+    async def tidy(self, user: str) -> None:
+        """Remove somebody's replaced portraits; of who is gone, all."""
+        portraits = await self._store.portraits.get(user)
+        if portraits is not None and portraits.replaced:
+            await self._drop_portraits(user, portraits.replaced)
+
+    async def erase(self, user: str) -> bool:
+        """Remove some of the pictures of somebody who is gone; says whether none were left."""
+        rows = await self._store.owned.page(user, Window(ROUND))
+        for id, *_ in rows:
+            attachment = await self._store.attachments.get(id)
+            await self._remove(id, claimed_by=attachment.claimed_by if attachment else "")
+        if rows:
+            await self._store.owned.remove(user, [row[0] for row in rows])
+        return not rows
+
+    async def _drop_portraits(self, user: str, names: Sequence[str]) -> None:
+        await asyncio.gather(*(self._sidecar.delete_blob(name) for name in names))
+        await self._store.portraits.update(user, lambda kept: kept.without(names) if kept else None)
+
+    async def _drop_unused(self, user: str, name: str) -> None:
+        """Remove a portrait that no profile shows, a day after it came in."""
+        portraits = await self._store.portraits.get(user)
+        if portraits is not None and name in portraits.names and name not in portraits.shown:
+            await self._drop_portraits(user, [name])
+
     async def sweep(self) -> int:
         """Remove what no post wanted for a day; returns how many hours were looked at."""
         upto = int(self._now()) // HOUR - ORPHAN_HOURS - 1
@@ -167,7 +227,11 @@ class Pool:
         uploads = await self._store.uploads.get_many([str(hour) for hour in hours])
         for hour, batch in uploads.items():
             for id in batch.ids:
-                await self._remove(id, claimed_by="")
+                owner, _, name = id.partition(":")
+                if name:
+                    await self._drop_unused(owner, name)
+                else:
+                    await self._remove(id, claimed_by="")
             await self._store.uploads.delete(hour)
         if hours:
             last = hours[-1]
@@ -185,6 +249,7 @@ class Pool:
         after = await self._store.attachments.update(id, bury)
         if after is not None and after.deleted:
             await asyncio.gather(*(self._sidecar.delete_blob(name) for name in after.files))
+            await self._store.owned.remove(after.owner, [id])
 
 
 def shown(attachment: Attachment) -> dict[str, Any]:

@@ -2,17 +2,21 @@
 
 attachment:ID     a picture
 claims:POST       the pictures that a post has claimed
-uploads:HOUR      the pictures uploaded in an hour since 1970, for finding those no post wanted
+uploads:HOUR      the pictures uploaded in an hour since 1970, for finding those no post wanted;
+                  of portraits OWNER:NAME
+owned:USER        [picture], all that somebody uploaded for posts (a segmented list)
+portraits:USER    their avatars and headers, and which of them their profile shows
 swept:all         up to which hour that was done
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.chassis.app import Service
-from services.media.domain import Attachment
+from services.chassis.segments import SegmentedLists
+from services.media.domain import Attachment, part_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,56 @@ class Ids:
     def adding(self, ids: Iterable[str]) -> Ids:
         """With some more, each once."""
         return Ids(tuple(dict.fromkeys((*self.ids, *ids))))
+
+
+@dataclass(frozen=True, slots=True)
+class Portraits:
+    """The files of somebody's avatars and headers; those they show, as of a version of them.
+
+    `gone` if they deleted their account: then nothing of theirs may stay.
+    """
+
+    names: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
+    former: tuple[str, ...] = ()
+    version: int = 0
+    gone: bool = False
+
+    def adding(self, name: str) -> Portraits:
+        """With one more, once."""
+        return replace(self, names=tuple(dict.fromkeys((*self.names, name))))
+
+    def heard(self, shown: tuple[str, ...], version: int, *, gone: bool) -> Portraits:
+        """With what a profile shows now, unless something newer is known."""
+        if version <= self.version:
+            return self
+        former = dict.fromkeys((*self.former, *self.shown))
+        for name in shown:
+            former.pop(name, None)
+        return replace(self, shown=shown, former=tuple(former), version=version, gone=gone)
+
+    def without(self, names: Iterable[str]) -> Portraits:
+        """Without files that are gone."""
+        dropped = set(names)
+        return replace(
+            self,
+            names=tuple(name for name in self.names if name not in dropped),
+            former=tuple(name for name in self.former if name not in dropped),
+        )
+
+    @property
+    def replaced(self) -> list[str]:
+        """Files that were shown, or in whose place a later one is.
+
+        What is later than those that are shown may still come to be shown itself.
+        """
+        return [name for name in self.names if self.gone or self._is_replaced(name)]
+
+    def _is_replaced(self, name: str) -> bool:
+        later = [other for other in self.shown if part_of(other) == part_of(name)]
+        return name not in self.shown and (
+            name in self.former or any(other > name for other in later)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,4 +94,6 @@ class Store:
         self.attachments = service.collection("attachment", Attachment)
         self.claims = service.collection("claims", Ids)
         self.uploads = service.collection("uploads", Ids)
+        self.portraits = service.collection("portraits", Portraits)
+        self.owned = SegmentedLists(service.sidecar, "owned")
         self.swept = service.collection("swept", Swept)

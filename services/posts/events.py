@@ -22,8 +22,12 @@ from services.contracts.topics import (
     POST_CHANGED,
     REPLIES_COUNTED,
 )
+<<<<<<< HEAD
 from services.posts import boosts
 from services.posts.domain.marks import Mark, Reaction
+=======
+from services.posts.domain.marks import Mark, Reaction, cleared
+>>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
 from services.posts.domain.posts import Post, tombstone
 from services.posts.store import Store, Tally
 
@@ -33,9 +37,8 @@ TURNS = 8
 """How often the truth may change under a handler before it asks to be called again later."""
 
 
-def subscribe(service: Service, store: Store) -> None:
+def subscribe(service: Service, projections: Projections) -> None:
     """Hear the service's own posts and marks, and of comments."""
-    projections = Projections(store)
     service.hear(MARK_CHANGED.topic, MARK_CHANGED.producer, projections.mark_changed)
     service.hear(POST_CHANGED.topic, POST_CHANGED.producer, projections.post_changed)
     service.hear(COMMENT_CHANGED.topic, COMMENT_CHANGED.producer, projections.comment_changed)
@@ -54,28 +57,49 @@ class Projections:
             return
         if event.subject.count(":") != 1:
             raise Poison(f"«{event.subject}» is not the id of a mark.")
-        mark = await self._store.marks.get(event.subject)
+        await self.follow_mark(event.subject)
+
+    async def follow_mark(self, id: str) -> None:
+        """Make all lists agree with a mark; of somebody who is gone, none may stay."""
+        mark = await self._store.marks.get(id)
         for _ in range(TURNS):
             if mark is None:
                 return
             await self._follow_mark(mark)
-            now = await self._store.marks.get(event.subject)
-            if now == mark:
+            now = await self._store.marks.get(id)
+            if now == mark and not await self._is_left_over(mark):
                 return
-            mark = now
-        raise Unavailable(f"The mark {event.subject} keeps changing.")
+            mark = await self._store.marks.get(id)
+        raise Unavailable(f"The mark {id} keeps changing.")
+
+    async def _is_left_over(self, mark: Mark) -> bool:
+        """Clear a mark of somebody who is gone; says whether there was anything to clear."""
+        if not (mark.favourite.on or mark.bookmark.on):
+            return False
+        if await self._store.gone.get(mark.user) is None:
+            return False
+        await self._store.marks.update(
+            f"{mark.user}:{mark.post}", lambda kept: cleared(kept) if kept else None
+        )
+        return True
 
     async def post_changed(self, event: Event) -> None:
         """Three to seven state calls for a new post, ten for a boost, in the background."""
         if event.type != POST_CHANGED.name:
             return
-        post = await self._store.posts.get(event.subject)
+        await self.follow_post(event.subject)
+
+    async def follow_post(self, id: str) -> None:
+        """Make all lists agree with a post; of somebody who is gone, none may stay."""
+        post = await self._store.posts.get(id)
         if post is None:
             return
         await self._follow_post(post)
         if post.deleted:
             return
-        now = await self._store.posts.get(event.subject)
+        if await self._store.gone.get(post.author) is not None:
+            await self._store.posts.update(id, lambda kept: tombstone(kept) if kept else None)
+        now = await self._store.posts.get(id)
         if now is not None and now.deleted:  # nothing else that lists show can change
             await self._follow_post(now)
 
@@ -109,6 +133,7 @@ class Projections:
             await boosts.agree(store, mark)
 
     async def _follow_post(self, post: Post) -> None:
+<<<<<<< HEAD
         if post.visibility != "direct":
             await _agree(self._store.authored, post.author, [post.id], post.deleted)
         if post.reblog_of_id:
@@ -118,6 +143,10 @@ class Projections:
         elif post.deleted:
             await boosts.fell(self._store, post.id)
             await self._store.histories.delete(post.id)
+=======
+        made = self._store.directs if post.visibility == "direct" else self._store.authored
+        await _agree(made, post.author, [post.id], post.deleted)
+>>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
 
 
 def _read(model: type[M], event: Event) -> M:

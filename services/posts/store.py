@@ -10,9 +10,15 @@ rebloggers:POST             [boost's post id, user, visibility], by whom it is b
 favourites:USER             [favourite id, post]
 bookmarks:USER              [bookmark id, post]
 authored:USER               [post], all but direct ones; its total goes to others
+directs:USER                [post], the direct ones: with `authored` all that somebody made
 tally:POST                  how many replies it has, as comments counts them
+gone:USER                   somebody who deleted their account
 
+<<<<<<< HEAD
 The five before the last are segmented lists, made from `post` and `mark` by hearing of them
+=======
+The lists among these are segmented ones, made from `post` and `mark` by hearing of them
+>>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
 (`events.py`).
 """
 
@@ -73,6 +79,13 @@ class Tally:
 
     def heard(self, replies: int, version: int) -> Tally:
         return Tally(replies, version) if version > self.version else self
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Somebody deleted their account, so nothing of theirs may be there."""
+
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +157,8 @@ class Store:
         self.favourites = SegmentedLists(self.state, "favourites")
         self.bookmarks = SegmentedLists(self.state, "bookmarks")
         self.tallies = service.collection("tally", Tally)
+        self.directs = SegmentedLists(self.state, "directs")
+        self.gone = service.collection("gone", Gone)
 
     async def records(self, ids: list[str], viewer: str) -> dict[str, Record]:
         """Posts with all that is shown beside them. One state call, however many."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from services.chassis.app import Service
+from services.chassis.errands import Errands
 from services.users import discovery, reporting
 from services.users.api import create_router
 from services.users.census import Registry
 from services.users.endings import Endings
-from services.users.events import subscribe
+from services.users.erasure import Erasure
+from services.users.events import ERASURE, Handlers, subscribe
 from services.users.index import Index
 from services.users.lists import Lists
 from services.users.people import People
@@ -27,7 +29,10 @@ def create_app(service: Service) -> FastAPI:
     stances = Stances(store)
     suggestions = Suggestions(store)
     tags, registry = Tags(store), Registry(store)
-    subscribe(service, store, stances, index, suggestions, tags, registry)
+    errands = Errands(service)
+    errands.does(ERASURE, Erasure(store, stances).erase)
+    handlers = Handlers(store, stances, index, suggestions, tags, registry, errands)
+    subscribe(service, handlers)
     service.background(Endings(store).watch)
     return service.create_app(
         create_router(People(store, index), stances, Lists(store), suggestions),

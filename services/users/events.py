@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from services.chassis.app import Service
+from services.chassis.errands import Errands
 from services.chassis.inbox import Event, Handle, Poison
 from services.chassis.paging import normal
 from services.contracts import topics
@@ -27,17 +28,11 @@ from services.users.tags import Tags
 M = TypeVar("M", bound=Model)
 
 
-def subscribe(
-    service: Service,
-    store: Store,
-    stances: Stances,
-    index: Index,
-    suggestions: Suggestions,
-    tags: Tags,
-    registry: Registry,
-) -> None:
+ERASURE = "erasure"
+
+
+def subscribe(service: Service, handlers: Handlers) -> None:
     """Hear of registrations, of posts, and of what this service itself commits."""
-    handlers = Handlers(store, stances, index, suggestions, tags, registry)
     _hear(service, topics.LOGIN_REGISTERED, handlers.login_registered)
     _hear(service, topics.ACCOUNT_CHANGED, handlers.account_changed)
     _hear(service, topics.EDGE_CHANGED, handlers.edge_changed)
@@ -78,6 +73,7 @@ class Handlers:
         suggestions: Suggestions,
         tags: Tags,
         registry: Registry,
+        errands: Errands,
     ) -> None:
         self._store = store
         self._stances = stances
@@ -85,6 +81,7 @@ class Handlers:
         self._suggestions = suggestions
         self._tags = tags
         self._registry = registry
+        self._errands = errands
 
     async def login_registered(self, event: Event) -> None:
         """Somebody registered, stands otherwise now, or their login was deleted."""
@@ -98,14 +95,15 @@ class Handlers:
             await follow_standing(self._store, id, standing)
 
     async def account_changed(self, event: Event) -> None:
-        """A profile changed: they are found by other names, or need no longer be asked."""
+        """A profile changed: they are found by other names, need no longer be asked, or left."""
         id = _id(event.subject)
         await self._index.agree(id)
         await self._suggestions.agree(id)
         await self._registry.agree(id)
         if event.data.get("deleted"):
             await self._tags.forget(id)
-        if not event.data.get("locked", True):
+            await self._errands.start(ERASURE, id)
+        elif not event.data.get("locked", True):
             await self._stances.open(id)
 
     async def edge_changed(self, event: Event) -> None:

@@ -89,8 +89,9 @@ class Stances:
 
     async def annotate(self, source: str, target: str, note: str) -> Relationship:
         """Keep a private note on somebody."""
+        id = self._ids.next()
         return await self._change(
-            source, target, lambda edge: rules.annotate(edge, note), there=True
+            source, target, lambda edge: rules.annotate(edge, note, id), there=True
         )
 
     async def accept(self, me: str, source: str) -> Relationship:
@@ -162,6 +163,7 @@ class Stances:
             [
                 store.edge_key(source, target),
                 store.edge_key(target, source),
+                store.users.key(source),
                 store.users.key(target),
             ]
         )
@@ -175,10 +177,10 @@ class Stances:
         edge = store.edge_in(rows, source, target)
         reverse = store.edge_in(rows, target, source)
         profile = store.profile_in(rows, target)
-        settled = rules.settle(
-            edge, reverse, locked=profile is None or profile.locked, id=self._ids.next()
-        )
-        across = rules.settle(reverse, edge, locked=True, id="")
+        locked = profile is None or profile.locked
+        gone = store.is_gone_in(rows, source) or store.is_gone_in(rows, target)
+        settled = rules.settle(edge, reverse, locked=locked, gone=gone, id=self._ids.next())
+        across = rules.settle(reverse, edge, locked=True, gone=gone, id="")
         for before, after in ((edge, settled), (reverse, across)):
             if before != after:
                 await self._replace(before, after)

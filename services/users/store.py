@@ -6,6 +6,7 @@ name:USERNAME               the id behind a username (lower case)
 edge:SOURCE:TARGET          one person's stance on another         → edge.changed
 followers:ID, following:ID  lists that follow from edges           → followers/following.counted
 requests:ID, blocks:ID, mutes:ID    more of them, for their owner alone
+asked:ID, blockers:ID, muters:ID, noted:ID      more of them, for nobody: to find every edge
 posted:ID                   how much somebody has posted, as posts says
 tags:ID                     the hashtags that somebody follows     → tags.followed
 census:SHARD                one line for each of some people, for counting
@@ -35,6 +36,7 @@ from services.users.domain.profiles import Profile, Standing
 from services.users.domain.reports import Report
 from services.users.domain.tags import FollowedTags
 
+_PRIVATE_LISTS = ("requests", "asked", "blocks", "blockers", "mutes", "muters", "noted")
 MOST_ARRIVALS = 240
 MOST_DISMISSED = 500
 
@@ -146,7 +148,7 @@ class Store:
         self._lists = {
             "followers": self.followers,
             "following": self.following,
-            **{kind: SegmentedLists(self.state, kind) for kind in ("requests", "blocks", "mutes")},
+            **{kind: SegmentedLists(self.state, kind) for kind in _PRIVATE_LISTS},
         }
 
     @staticmethod
@@ -190,6 +192,11 @@ class Store:
         """A profile among rows that were read, unless it was deleted."""
         profile = open_in(rows, self.users, id)
         return None if profile is None or profile.deleted else profile
+
+    def is_gone_in(self, rows: dict[str, Entry], id: str) -> bool:
+        """Whether somebody among rows that were read deleted their account."""
+        profile: Profile | None = open_in(rows, self.users, id)
+        return profile is not None and profile.deleted
 
     def head_in(self, rows: dict[str, Entry], kind: str, id: str) -> Head:
         """A list's head among rows that were read."""

@@ -82,6 +82,7 @@ ROUTES: dict[str, Check | str] = {
     "GET /api/v1/accounts/verify_credentials": "CredentialAccount",
     "PATCH /api/v1/accounts/update_credentials": "CredentialAccount",
     "DELETE /api/v1/profile/{kind}": "CredentialAccount",
+    "POST /api/v1/accounts/delete": EMPTY,
     "GET /api/v1/preferences": "Preferences",
     "GET /api/v1/accounts/lookup": "Account",
     "GET /api/v1/accounts/search": "[Account]",

@@ -81,7 +81,11 @@ class Person:
 
     def answers_to(self, login: str) -> bool:
         """Whether this is the person that a name or an address in its one form means."""
-        return not self.deleted and login in (self.username.lower(), self.email)
+        return login in (self.username.lower(), self.email)
+
+    def leave(self) -> Person:
+        """The tombstone. The address stays until the claim on it was given back."""
+        return replace(self, password_hash="", locale="", deleted=True)
 
 
 @dataclass(frozen=True, slots=True)

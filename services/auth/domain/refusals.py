@@ -60,6 +60,7 @@ class WrongLogin(Unauthenticated):
         super().__init__("The username or e-mail address and the password do not match.")
 
 
+<<<<<<< HEAD
 class Suspended(Forbidden):
     """Somebody who proved who they are, and is suspended."""
 
@@ -67,6 +68,15 @@ class Suspended(Forbidden):
 
     def __init__(self) -> None:
         super().__init__("This account is suspended.")
+=======
+class LoginDeleted(Unauthenticated):
+    """The account is no more; its name cannot be had again."""
+
+    code = "wrong_login"
+
+    def __init__(self) -> None:
+        super().__init__("This account was deleted.")
+>>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
 
 
 class Throttled(TooMany):

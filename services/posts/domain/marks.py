@@ -85,6 +85,11 @@ class Mark:
     reblog: Boost = Boost()
 
 
+def cleared(mark: Mark) -> Mark:
+    """Without any reaction."""
+    return replace(mark, favourite=mark.favourite.unset(), bookmark=mark.bookmark.unset())
+
+
 def public(data: Mapping[str, Any]) -> dict[str, Any]:
     """What others hear of a mark, from its document as JSON."""
     favourite, bookmark = data["favourite"], data["bookmark"]

@@ -58,6 +58,7 @@ class Edge:
     request: Place = Place()
     block: Place = Place()
     mute: Place = Place()
+    noted: Place = Place()
     show_reblogs: bool = True
     notify: bool = False
     muting_notifications: bool = False
@@ -188,24 +189,39 @@ def end_mute(edge: Edge, now: str) -> Edge:
     return unmute(edge) if over else edge
 
 
-def annotate(edge: Edge, note: str) -> Edge:
+def annotate(edge: Edge, note: str, id: str) -> Edge:
     """Keep a private note on somebody. Raises `Invalid`."""
     if len(note) > MOST_NOTE:
         raise Invalid(f"The note has {len(note)} characters; at most {MOST_NOTE} are allowed.")
-    return replace(edge, note=note)
+    return replace(edge, note=note, noted=edge.noted.take(id) if note else edge.noted.leave())
 
 
-def settle(edge: Edge, reverse: Edge, *, locked: bool, id: str) -> Edge:
-    """What an edge comes to, seen together with the one across and with the target's lock.
+def ended(edge: Edge) -> Edge:
+    """What is left of an edge when one of the two is gone: nothing but its places in lists."""
+    return unmute(annotate(unblock(unfollow(edge)), "", ""))
+
+
+def settle(edge: Edge, reverse: Edge, *, locked: bool, id: str, gone: bool = False) -> Edge:
+    """What an edge comes to, seen together with the one across and with the two people.
 
     Two documents cannot be decided in one swap: a block may be committed while the other follows,
-    a lock be opened while somebody asks. This brings them together afterwards.
+    a lock be opened while somebody asks, one of the two delete their account. This brings them
+    together afterwards.
     """
+    if gone:
+        return ended(edge)
     if (edge.following or edge.requested) and (edge.blocking or reverse.blocking):
         return unfollow(edge)
     if edge.requested and not locked:
         return accept(edge, id)
     return edge
+
+
+OUTWARD = ("following", "asked", "blocks", "mutes", "noted")
+"""The lists of whom somebody stands to."""
+
+INWARD = ("followers", "requests", "blockers", "muters")
+"""The lists of who stands to somebody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +241,12 @@ def listings(edge: Edge) -> list[Listing]:
         Listing("followers", target, source, edge.follow),
         Listing("following", source, target, edge.follow),
         Listing("requests", target, source, edge.request),
+        Listing("asked", source, target, edge.request),
         Listing("blocks", source, target, edge.block),
+        Listing("blockers", target, source, edge.block),
         Listing("mutes", source, target, edge.mute),
+        Listing("muters", target, source, edge.mute),
+        Listing("noted", source, target, edge.noted),
     ]
     return [listing for listing in all_lists if listing.place.id]
 

@@ -195,9 +195,9 @@ def test_a_mute_can_end_by_itself() -> None:
 
 
 def test_a_note_is_kept_and_bounded() -> None:
-    assert edges.annotate(BLANK, "x" * 2_000).note == "x" * 2_000
+    assert edges.annotate(BLANK, "x" * 2_000, "10").note == "x" * 2_000
     with pytest.raises(Invalid):
-        edges.annotate(BLANK, "x" * 2_001)
+        edges.annotate(BLANK, "x" * 2_001, "10")
 
 
 def test_settling_parts_people_and_opens_what_is_no_longer_locked() -> None:

@@ -1,0 +1,47 @@
+"""Deleting one's account: a route of ours, which Mastodon's API has not."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from services.chassis.app import JSON
+from services.chassis.errors import Forbidden, Unauthenticated
+from services.chassis.identity import Caller, signed_in
+from services.gateway.bodies import said
+from services.gateway.desk import Desk
+from services.gateway.documents import gives, takes
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """The route."""
+    router = APIRouter(prefix="/api/v1/accounts", tags=["accounts"])
+
+    @router.post(
+        "/delete",
+        openapi_extra=takes(
+            password="string",  # noqa: S106 (a type)
+            example={"password": "correct horse battery"},
+        ),
+        responses=gives({}),
+    )
+    async def delete(
+        request: Request, caller: Annotated[Caller, Depends(signed_in("write:accounts"))]
+    ) -> JSON:
+        """Delete one's own account for ever, with all that one made. Needs the password.
+
+        All tokens of the account end within 5 s; the rest is removed in the background. The name
+        stays taken.
+        """
+        password = (await said(request)).words("password")
+        form = {"login": caller.username, "password": password[:256]}
+        try:
+            await desk.ask("auth", "deletions", caller, method="POST", json=form)
+        except Unauthenticated as failure:
+            if failure.code == "wrong_login":
+                raise Forbidden("This is not the password of the account.") from failure
+            raise
+        return JSON({})
+
+    return router

@@ -1,0 +1,44 @@
+"""The form by which somebody deletes their account."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from services.chassis.errors import Failure
+from services.gateway.bodies import said
+from services.gateway.desk import Desk
+from services.gateway.pages.paper import Paper
+
+_DELETE = "/auth/delete"
+
+
+def create_router(desk: Desk, paper: Paper) -> APIRouter:
+    """The form, and what it does."""
+    router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
+
+    def form(*, login: str = "", error: str = "", status: int = 200) -> Response:
+        return paper.page("delete", status=status, login=login, error=error)
+
+    @router.get(_DELETE)
+    async def ask() -> Response:
+        """Show the form."""
+        return form()
+
+    @router.post(_DELETE)
+    async def delete(request: Request) -> Response:
+        """Somebody filled it in."""
+        body = await said(request)
+        login = body.words("login").strip()[:320]
+        if not body.flag("sure"):
+            return form(login=login, error="Tick that you are sure.", status=422)
+        proof = {"login": login, "password": body.words("password")[:256]}
+        try:
+            await desk.ask("auth", "deletions", method="POST", json=proof)
+        except Failure as failure:
+            if failure.code == "wrong_login" or failure.status == 429:
+                status = 429 if failure.status == 429 else 422
+                return form(login=login, error=failure.message, status=status)
+            raise
+        return paper.page("deleted")
+
+    return router

@@ -1,0 +1,79 @@
+"""What follows when somebody deletes their account: their posts, favourites and bookmarks go.
+
+`gone:USER` is written before their lists are read, and read after anything comes into one of them
+(`events.py`): so whatever is made at that moment is seen by one of the two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from services.chassis.app import Service
+from services.chassis.errands import Errands
+from services.chassis.errors import Invalid
+from services.chassis.inbox import Event, Poison
+from services.chassis.paging import Row, Window, normal
+from services.chassis.segments import SegmentedLists
+from services.contracts.topics import ACCOUNT_CHANGED
+from services.posts.domain import marks as mark_rules
+from services.posts.domain.posts import tombstone
+from services.posts.events import Projections
+from services.posts.store import Gone, Store
+
+ERASURE = "erasure"
+ROUND = 25
+"""How many posts or marks go in one round."""
+
+
+class Erasure:
+    """Removes all that somebody made, a bounded part in each round."""
+
+    def __init__(self, store: Store, projections: Projections) -> None:
+        self._store = store
+        self._projections = projections
+
+    def subscribe(self, service: Service, errands: Errands) -> None:
+        """Hear who is gone."""
+
+        async def account_changed(event: Event) -> None:
+            if event.type == ACCOUNT_CHANGED.name and event.data.get("deleted") is True:
+                id = _id(event.subject)
+                await self._store.gone.update(id, lambda kept: kept or Gone(id))
+                await errands.start(ERASURE, id)
+
+        errands.does(ERASURE, self.erase)
+        service.hear(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, account_changed)
+
+    async def erase(self, user: str) -> bool:
+        """One round; says whether nothing was left. Some ten state calls for each."""
+        store = self._store
+        lists: list[tuple[SegmentedLists, Callable[[str, Row], Awaitable[None]]]] = [
+            (store.authored, self._delete),
+            (store.directs, self._delete),
+            (store.favourites, self._unmark),
+            (store.bookmarks, self._unmark),
+        ]
+        for kind, remove in lists:
+            rows = await kind.page(user, Window(ROUND))
+            if rows:
+                await asyncio.gather(*(remove(user, row) for row in rows))
+                await kind.remove(user, [row[0] for row in rows])
+                return False
+        return True
+
+    async def _delete(self, _: str, row: Row) -> None:
+        await self._store.posts.update(row[0], lambda post: tombstone(post) if post else None)
+        await self._projections.follow_post(row[0])
+
+    async def _unmark(self, user: str, row: Row) -> None:
+        id = f"{user}:{row[1]}"
+        await self._store.marks.update(id, lambda mark: mark_rules.cleared(mark) if mark else None)
+        await self._projections.follow_mark(id)
+
+
+def _id(subject: str) -> str:
+    try:
+        return normal(subject)
+    except Invalid as invalid:
+        raise Poison(f"«{subject[:40]}» is not an id.") from invalid
