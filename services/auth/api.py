@@ -52,11 +52,8 @@ class Desk:
 
     office: Office
     registrar: Registrar
-<<<<<<< HEAD
     warden: Warden
-=======
     leaving: Leaving
->>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
     keyring: Keyring
     revocations: RevocationLog
 

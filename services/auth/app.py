@@ -19,6 +19,7 @@ from services.auth.turnstile import Turnstile
 from services.auth.warden import Warden
 from services.chassis.app import Service
 from services.chassis.ids import Snowflakes
+from services.chassis.inbox import Event
 from services.contracts.topics import LOGIN_REGISTERED
 
 Clock = Callable[[], datetime]
@@ -37,15 +38,15 @@ def create_app(
     turnstile = Turnstile(store, passwords, clock)
     office = Office(store, turnstile, keyring, new_id, _new_secret, clock)
     registrar = Registrar(store, passwords, new_id, clock)
-<<<<<<< HEAD
     warden = Warden(store, clock)
-    service.hear(LOGIN_REGISTERED.topic, LOGIN_REGISTERED.producer, warden.login_changed)
-    desk = Desk(office, registrar, warden, keyring, store.revocations)
-=======
-    leaving = Leaving(store, turnstile, clock)
-    service.hear(LOGIN_REGISTERED.topic, LOGIN_REGISTERED.producer, leaving.registered)
-    desk = Desk(office, registrar, leaving, keyring, store.revocations)
->>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
+    leaving = Leaving(store, turnstile, warden)
+
+    async def login_changed(event: Event) -> None:
+        await warden.login_changed(event)
+        await leaving.login_changed(event)
+
+    service.hear(LOGIN_REGISTERED.topic, LOGIN_REGISTERED.producer, login_changed)
+    desk = Desk(office, registrar, warden, leaving, keyring, store.revocations)
     return service.create_app(*create_routers(desk))
 
 

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """What auth says: somebody registered, or stands otherwise now. It hears only itself."""
-=======
-"""What auth says: somebody registered, or left. It hears that itself (`leaving.py`)."""
->>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ from services.auth.domain.people import Person
 from services.auth.domain.refusals import InvalidClient, InvalidGrant, InvalidRequest, NotYourToken
 from services.auth.domain.tokens import Pass
 from services.auth.keys import Keyring
-from services.auth.leaving import is_there
 from services.auth.store import Store
 from services.auth.turnstile import Turnstile
 from services.chassis.ids import timestamp
@@ -127,17 +126,11 @@ class Office:
             raise
         if grant is None:
             raise InvalidGrant("The authorization code is unknown.")
-<<<<<<< HEAD
         person = await self._store.people.get(grant.user_id)
         if person is None or not person.is_welcome:
             raise InvalidGrant("The account is not there any more, or is suspended.")
         scope = scopes.narrow(grant.scope, to_admin=person.is_admin)
         return await self._sign(_for(access, scope, person))
-=======
-        if not is_there(await self._store.people.get(grant.user_id)):
-            raise InvalidGrant("The account was deleted.")
-        return await self._sign(_for(access, grant.scope, grant.user_id, grant.username))
->>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
 
     async def for_itself(self, client_id: str, secret: str, wanted: str) -> Signed:
         """A token with which an app acts for nobody."""

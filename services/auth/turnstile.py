@@ -8,11 +8,7 @@ from datetime import datetime
 
 from services.auth.domain.apps import digest
 from services.auth.domain.people import Person, normal_login
-<<<<<<< HEAD
-from services.auth.domain.refusals import Suspended, WrongLogin
-=======
-from services.auth.domain.refusals import LoginDeleted, WrongLogin
->>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
+from services.auth.domain.refusals import LoginDeleted, Suspended, WrongLogin
 from services.auth.domain.throttle import Attempts
 from services.auth.passwords import Passwords
 from services.auth.store import Store
@@ -29,11 +25,8 @@ class Turnstile:
     async def enter(self, login: str, password: str) -> Person:
         """Who has this name or address and this password.
 
-<<<<<<< HEAD
-        Raises `WrongLogin`, `Suspended`, `Throttled`, or `TooMany` when the machine is busy.
-=======
-        Raises `WrongLogin`, `LoginDeleted`, `Throttled`, or `TooMany` when the machine is busy.
->>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
+        Raises `WrongLogin`, `LoginDeleted`, `Suspended`, `Throttled`, or `TooMany` when the machine
+        is busy.
         """
         self._passwords.ensure_room()
         name = normal_login(login)

@@ -45,6 +45,15 @@ class Warden:
         """Let somebody in again. Raises `NotFound`."""
         return await self._change(user_id, Person.unsuspend)
 
+    async def bury(self, user_id: str) -> None:
+        """Delete a login, and end its tokens."""
+        now = self._now()
+        after = await self._store.people.update(
+            user_id, lambda kept: kept.leave(now) if kept else None
+        )
+        if after is not None:
+            await self._follow(after)
+
     async def login_changed(self, event: Event) -> None:
         """Make the list of revoked tokens follow what was committed. Safe to repeat."""
         if event.type != LOGIN_REGISTERED.name:

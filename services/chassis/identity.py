@@ -2,8 +2,7 @@
 
 A token is a JWT signed with Ed25519. Its verification is cached by the token's hash; keys are
 fetched when an unknown one signs, and refreshed; the list of revoked tokens is followed every
-`FOLLOW` seconds, so that a revoked token stops working everywhere within 5 s. An entry `user:ID`
-stands for all tokens of somebody. When auth cannot be
+`FOLLOW` seconds, so that a revoked token stops working everywhere within 5 s. When auth cannot be
 asked, what is known stays in force for `TRUST_WITHOUT_AUTH` seconds: nobody can revoke while auth
 is down, and an outage of auth should not be one of everything.
 """
@@ -95,18 +94,12 @@ class Identity:
             self._good[digest] = known
             if len(self._good) > _CACHED:
                 self._good.popitem(last=False)
-<<<<<<< HEAD
         caller, issued, expires = known
         if (
             caller.token_id in self._revoked
             or expires < time.time()
             or issued < self._tokens_from.get(caller.user_id, 0)
         ):
-=======
-        caller, expires = known
-        gone = caller.token_id in self._revoked or f"user:{caller.user_id}" in self._revoked
-        if gone or expires < time.time():
->>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
             raise Unauthenticated("The access token was revoked or has expired.")
         return caller
 

@@ -10,15 +10,9 @@ from services.contracts.accounts import Id, Model
 
 
 class Login(Model):
-<<<<<<< HEAD
-    """Somebody registered, or stands otherwise now; says nothing secret.
+    """Somebody registered, stands otherwise now, or (`deleted`) left; says nothing secret.
 
     Event `login.registered` on `logins`. `role` is empty or `admin`.
-=======
-    """Somebody registered, or (`deleted`) left. Event `login.registered` on `logins`.
-
-    Says nothing secret.
->>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
     """
 
     user_id: Id

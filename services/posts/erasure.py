@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from services.chassis.app import Service
 from services.chassis.errands import Errands
 from services.chassis.errors import Invalid
 from services.chassis.inbox import Event, Poison
@@ -17,6 +16,7 @@ from services.chassis.paging import Row, Window, normal
 from services.chassis.segments import SegmentedLists
 from services.contracts.topics import ACCOUNT_CHANGED
 from services.posts.domain import marks as mark_rules
+from services.posts.domain.pins import Pins
 from services.posts.domain.posts import tombstone
 from services.posts.events import Projections
 from services.posts.store import Gone, Store
@@ -29,21 +29,18 @@ ROUND = 25
 class Erasure:
     """Removes all that somebody made, a bounded part in each round."""
 
-    def __init__(self, store: Store, projections: Projections) -> None:
+    def __init__(self, store: Store, projections: Projections, errands: Errands) -> None:
         self._store = store
         self._projections = projections
-
-    def subscribe(self, service: Service, errands: Errands) -> None:
-        """Hear who is gone."""
-
-        async def account_changed(event: Event) -> None:
-            if event.type == ACCOUNT_CHANGED.name and event.data.get("deleted") is True:
-                id = _id(event.subject)
-                await self._store.gone.update(id, lambda kept: kept or Gone(id))
-                await errands.start(ERASURE, id)
-
+        self._errands = errands
         errands.does(ERASURE, self.erase)
-        service.hear(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, account_changed)
+
+    async def account_changed(self, event: Event) -> None:
+        """Somebody may be gone."""
+        if event.type == ACCOUNT_CHANGED.name and event.data.get("deleted") is True:
+            id = _id(event.subject)
+            await self._store.gone.update(id, lambda kept: kept or Gone(id))
+            await self._errands.start(ERASURE, id)
 
     async def erase(self, user: str) -> bool:
         """One round; says whether nothing was left. Some ten state calls for each."""
@@ -60,6 +57,7 @@ class Erasure:
                 await asyncio.gather(*(remove(user, row) for row in rows))
                 await kind.remove(user, [row[0] for row in rows])
                 return False
+        await self._store.pins.update(user, lambda pins: Pins(user) if pins else None)
         return True
 
     async def _delete(self, _: str, row: Row) -> None:

@@ -22,12 +22,8 @@ from services.contracts.topics import (
     POST_CHANGED,
     REPLIES_COUNTED,
 )
-<<<<<<< HEAD
 from services.posts import boosts
-from services.posts.domain.marks import Mark, Reaction
-=======
 from services.posts.domain.marks import Mark, Reaction, cleared
->>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
 from services.posts.domain.posts import Post, tombstone
 from services.posts.store import Store, Tally
 
@@ -133,9 +129,8 @@ class Projections:
             await boosts.agree(store, mark)
 
     async def _follow_post(self, post: Post) -> None:
-<<<<<<< HEAD
-        if post.visibility != "direct":
-            await _agree(self._store.authored, post.author, [post.id], post.deleted)
+        made = self._store.directs if post.visibility == "direct" else self._store.authored
+        await _agree(made, post.author, [post.id], post.deleted)
         if post.reblog_of_id:
             row = [post.id, post.author, post.visibility]
             await _agree(self._store.rebloggers, post.reblog_of_id, row, post.deleted)
@@ -143,10 +138,6 @@ class Projections:
         elif post.deleted:
             await boosts.fell(self._store, post.id)
             await self._store.histories.delete(post.id)
-=======
-        made = self._store.directs if post.visibility == "direct" else self._store.authored
-        await _agree(made, post.author, [post.id], post.deleted)
->>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
 
 
 def _read(model: type[M], event: Event) -> M:

@@ -14,11 +14,7 @@ directs:USER                [post], the direct ones: with `authored` all that so
 tally:POST                  how many replies it has, as comments counts them
 gone:USER                   somebody who deleted their account
 
-<<<<<<< HEAD
-The five before the last are segmented lists, made from `post` and `mark` by hearing of them
-=======
 The lists among these are segmented ones, made from `post` and `mark` by hearing of them
->>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
 (`events.py`).
 """
 

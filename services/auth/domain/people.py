@@ -83,9 +83,11 @@ class Person:
         """Whether this is the person that a name or an address in its one form means."""
         return login in (self.username.lower(), self.email)
 
-    def leave(self) -> Person:
+    def leave(self, now: int) -> Person:
         """The tombstone. The address stays until the claim on it was given back."""
-        return replace(self, password_hash="", locale="", deleted=True)
+        if self.deleted:
+            return self
+        return replace(self.logged_out(now), password_hash="", locale="", role="", deleted=True)
 
 
 @dataclass(frozen=True, slots=True)

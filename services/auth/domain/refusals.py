@@ -60,7 +60,6 @@ class WrongLogin(Unauthenticated):
         super().__init__("The username or e-mail address and the password do not match.")
 
 
-<<<<<<< HEAD
 class Suspended(Forbidden):
     """Somebody who proved who they are, and is suspended."""
 
@@ -68,7 +67,8 @@ class Suspended(Forbidden):
 
     def __init__(self) -> None:
         super().__init__("This account is suspended.")
-=======
+
+
 class LoginDeleted(Unauthenticated):
     """The account is no more; its name cannot be had again."""
 
@@ -76,7 +76,6 @@ class LoginDeleted(Unauthenticated):
 
     def __init__(self) -> None:
         super().__init__("This account was deleted.")
->>>>>>> a1f7f52 (Delete accounts: the login, what it made, and whom it knew, in every service)
 
 
 class Throttled(TooMany):

@@ -345,3 +345,84 @@ async def test_what_no_post_wants_for_a_day_goes(studio: Studio) -> None:
     with pytest.raises(NotFound):
         await pool.one(unwanted.id, caller)
     assert (await pool.one(wanted.id, caller)).id == wanted.id
+
+
+# ── portraits, and people who leave ─────────────────────────────────────────────────────────
+
+
+async def portrait(studio: Studio, kind: str = "avatar") -> str:
+    answer = await studio.media.call(
+        "POST", "/portraits", token=studio.ann, data=PHOTO, params={"kind": kind}
+    )
+    assert answer.status == 200, answer.text
+    name: str = answer.json()["name"]
+    return name
+
+
+async def shows(studio: Studio, version: int, *, deleted: bool = False, **names: str) -> None:
+    event = {
+        "specversion": "1.0",
+        "id": f"user:1@{version}",
+        "source": "users",
+        "type": topics.ACCOUNT_CHANGED.name,
+        "subject": "1",
+        "stream": "s",
+        "sequence": version,
+        "entityversion": version,
+        "data": {"id": "1", "username": "", "created_at": "", "deleted": deleted, **names},
+    }
+    await studio.world.broker.publish("accounts", [event])
+    for _ in range(4):
+        await studio.world.settle()
+
+
+async def test_a_portrait_goes_when_another_takes_its_place(studio: Studio) -> None:
+    first, second, header = [await portrait(studio, k) for k in ("avatar", "avatar", "header")]
+    await shows(studio, 2, avatar=first)
+    assert set(studio.world.blobs) == {first, second, header}  # the later ones may yet be shown
+    await shows(studio, 3, avatar=second)
+    await shows(studio, 2, avatar=first)  # late, and old
+    assert set(studio.world.blobs) == {second, header}
+    await shows(studio, 4, header=header)
+    assert set(studio.world.blobs) == {header}
+
+
+async def test_a_portrait_that_no_profile_shows_is_swept_after_a_day(studio: Studio) -> None:
+    clock = [1_800_000_000.0]
+    store = Store(studio.media.service)
+    pool = Pool(
+        store,
+        studio.media.sidecar,
+        studio.workshop,
+        ids=Snowflakes().next,
+        now=lambda: clock[0],
+    )
+    caller = await studio.media.service.identity.caller(studio.ann)
+    await pool.sweep()
+    shown = await pool.add_portrait(PHOTO, "avatar", caller)
+    forgotten = await pool.add_portrait(PHOTO, "avatar", caller)
+    await pool.profile_changed("1", (shown,), 2, gone=False)
+    assert set(studio.world.blobs) == {shown, forgotten}
+    clock[0] += 25 * HOUR
+    await pool.sweep()
+    assert set(studio.world.blobs) == {shown}
+
+
+async def test_all_pictures_of_who_is_gone_go(studio: Studio) -> None:
+    claimed, _ = await studio.picture("at sea"), await portrait(studio)
+    for _ in range(25):
+        await studio.picture("at sea")
+    await studio.claim("77", [claimed])
+    bobs = (await studio.upload(studio.bob)).json()["original"]
+    await shows(studio, 5, deleted=True)
+    for _ in range(4):
+        await studio.world.settle()
+    assert {name for name in studio.world.blobs if not name.startswith(bobs[:18])} == set()
+    state = studio.world.state("media")
+    assert not any("at sea" in str(state.peek(key)) for key in state.keys("attachment:"))
+    assert (await studio.upload()).status == 401
+    refused = await studio.media.call(
+        "POST", "/portraits", token=studio.ann, data=PHOTO, params={"kind": "avatar"}
+    )
+    assert refused.status == 401
+    assert len(studio.world.blobs) == 2

@@ -1,0 +1,78 @@
+"""Somebody deletes their account, and everything they made goes with it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import requests
+
+from tests.e2e.reading import names
+from tests.system import Person, System, wait_until
+from tests.system.browser import Browser
+from tests.system.people import PASSWORD
+
+
+def test_who_deletes_their_account_leaves_nothing_behind(
+    system: System, anna: Person, ben: Person, picture: Path
+) -> None:
+    theirs = ben.client.status_post("of ben's")
+    shown = anna.upload(picture, description="gone soon")
+    post = anna.client.status_post("with a picture", media_ids=[shown])
+    secret = anna.client.status_post(f"@{ben.name} psst", visibility="direct")
+    anna.client.account_update_credentials(
+        avatar=picture.read_bytes(), avatar_mime_type="image/jpeg"
+    )
+    avatar = anna.client.me().avatar
+    anna.client.status_favourite(theirs)
+    anna.client.status_bookmark(theirs)
+    anna.client.account_follow(ben.id)
+    ben.client.account_follow(anna.id)
+    assert anna.toot("whoami")
+    wait_until(lambda: ben.client.me().followers_count == 1)
+    wait_until(lambda: ben.client.status(theirs.id).favourites_count == 1)
+    wrong = anna.call("POST", "/api/v1/accounts/delete", json={"password": "wrong"})
+    assert wrong.status_code == 403
+    assert anna.call("POST", "/api/v1/accounts/delete", json={"password": PASSWORD}).ok
+
+    me = "/api/v1/accounts/verify_credentials"
+    wait_until(lambda: anna.call("GET", me).status_code == 401, deadline=15)
+    for path in (
+        f"/api/v1/accounts/{anna.id}",
+        f"/api/v1/accounts/lookup?acct={anna.name}",
+        f"/api/v1/statuses/{post.id}",
+        f"/api/v1/statuses/{secret.id}",
+    ):
+        wait_until(partial(_is_missing, ben, path), deadline=30)
+    for url in (shown.url, shown.preview_url, avatar):
+        wait_until(partial(_is_gone, url), deadline=30)
+    wait_until(lambda: ben.client.status(theirs.id).favourites_count == 0, deadline=30)
+    wait_until(lambda: ben.client.me().followers_count == 0, deadline=30)
+    wait_until(lambda: ben.client.me().following_count == 0, deadline=30)
+    assert anna.name not in names(ben.client.account_search(anna.name))
+    assert ben.client.account_relationships(anna.id) == []
+    with Browser(system.base) as browser:
+        page = browser.try_log_in(anna.app.authorize_url(), anna.name, PASSWORD)
+    assert "This account was deleted" in page.text
+
+
+def _is_missing(reader: Person, path: str) -> bool:
+    return reader.call("GET", path).status_code == 404
+
+
+def _is_gone(url: str) -> bool:
+    return requests.get(url, timeout=30).status_code == 404
+
+
+def test_a_replaced_avatar_is_removed(anna: Person, picture: Path) -> None:
+    def change() -> str:
+        data = picture.read_bytes()
+        anna.client.account_update_credentials(avatar=data, avatar_mime_type="image/jpeg")
+        return str(anna.client.me().avatar)
+
+    first = change()
+    second = change()
+    wait_until(partial(_is_gone, first), deadline=30)
+    assert requests.get(second, timeout=30).ok
+    anna.client.account_delete_avatar()
+    wait_until(partial(_is_gone, second), deadline=30)
