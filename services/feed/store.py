@@ -99,6 +99,7 @@ class Store:
         """Remove what is somebody's alone; their posts go by their own events. Again is fine."""
         await self.homes.replace(id, [])
         await self.stances.delete(id)
+        await self.recent_marks.delete(id)
         for shard in range(SHARDS):
             await self.shards.delete(f"{id}:{shard}")
         await self.large.update("all", lambda large: large.without(id) if large else None)
