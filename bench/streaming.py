@@ -168,6 +168,7 @@ async def _open(
     url: str, people: list[Person], kind: str, count: int, arrivals: Arrivals
 ) -> list[Stream]:
     address = urlsplit(url)
+    host, port = address.hostname or "", address.port or 80
     loop = asyncio.get_running_loop()
     streams: list[Stream] = []
     for start in range(0, count, _OPENING):
@@ -175,7 +176,7 @@ async def _open(
         for number in range(start, min(start + _OPENING, count)):
             head = _head(kind, people[number % len(people)])
             make = partial(Stream, head, arrivals)
-            _, stream = await loop.create_connection(make, address.hostname or "", address.port)
+            _, stream = await loop.create_connection(make, host, port)
             opening.append(stream)
         if not all(await asyncio.gather(*(stream.opened for stream in opening))):
             raise RuntimeError("A stream was refused: are the limits lifted?")

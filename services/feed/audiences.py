@@ -7,6 +7,8 @@ there are; what is read grows with the people asked for.
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Depends
 
 from services.chassis.identity import service
@@ -44,7 +46,7 @@ class Audiences:
         stances = await self._store.stances.get_many(people)
         readers = {id: Reader(id, stances.get(id, Stance())) for id in people}
         row = row_of(card.post)
-        sees = {id for id, reader in readers.items() if reader.may_see(card.post)}
+        sees = {id for id, reader in readers.items() if _sees(reader, card.post)}
         return Audience(
             home=[id for id in near if id in sees and readers[id].wants_at_home(row)],
             hidden=[id for id in asked.viewers if id not in sees],
@@ -71,6 +73,12 @@ class Audiences:
             found_person.value if found_person else Person(),
             followers if shards else None,
         )
+
+
+def _sees(reader: Reader, post: dict[str, Any]) -> bool:
+    """Whether a post is visible to somebody, and whose post it shows if it is a boost."""
+    shown = post.get("reblog_of_account_id")
+    return reader.may_see(post) and (not shown or reader.stance.sees(shown))
 
 
 def _view(card: Card) -> PostView:

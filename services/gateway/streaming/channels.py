@@ -48,7 +48,7 @@ def scope_of(stream: str) -> str:
 
 def shared_by(post: Post) -> list[Channel]:
     """The channels that a post goes to besides people's own: as into the timelines of that name."""
-    if post.visibility != "public":
+    if post.visibility != "public" or post.reblog_of_id:
         return []
     streams = [] if post.in_reply_to_id else [*_PUBLIC]
     if streams and post.attachments:

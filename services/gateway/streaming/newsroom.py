@@ -23,7 +23,7 @@ from services.contracts.audiences import PEOPLE
 from services.contracts.notifications import Notification
 from services.contracts.posts import Post
 from services.gateway.desk import Desk
-from services.gateway.entities.rendered import Row
+from services.gateway.entities.rendered import Row, authors_of
 from services.gateway.streaming.channels import (
     NOTIFICATIONS,
     USER,
@@ -130,9 +130,9 @@ class Newsroom:
             return
         shared = [channel for channel in shared_by(told.post) if self._hub.listens(channel)]
         homes, hidden, shown = await self._audience(told, list(self._hub.people(shared)))
-        if shown is None:
+        if shown is None or not (homes or shared):
             return
-        news = News(told.event, self._desk.rendered.status(*shown))
+        news = News(told.event, await self._status(*shown))
         if told.post.visibility == "direct":
             self._memory.tell(told.post.id, homes)
         for user in homes:
@@ -158,7 +158,7 @@ class Newsroom:
 
     async def _audience(
         self, told: Told, viewers: list[str]
-    ) -> tuple[list[str], set[str], tuple[Row, Row] | None]:
+    ) -> tuple[list[str], set[str], tuple[Row, Row | None] | None]:
         """Whose homes a post is for, from whom it is hidden; the post as a view, and its author.
 
         One call for every `PEOPLE` that are connected; none where nobody is who might care.
@@ -166,7 +166,7 @@ class Newsroom:
         users = self._hub.arguments(USER)
         homes: list[str] = []
         hidden: set[str] = set()
-        shown: tuple[Row, Row] | None = None
+        shown: tuple[Row, Row | None] | None = None
         for start in range(0, max(len(users), len(viewers)), PEOPLE):
             question: dict[str, Any] = {
                 "post": told.post.model_dump(mode="json"),
@@ -177,10 +177,20 @@ class Newsroom:
             audience = await self._desk.ask("feed", "audiences", method="POST", json=question)
             homes += audience["home"]
             hidden |= {*audience["hidden"]}
-            if shown is None:
-                author = audience["author"] or await self._desk.author(audience["view"])
-                shown = audience["view"], author
+            shown = audience["view"], audience["author"]
         return homes, hidden, shown
+
+    async def _status(self, view: Row, author: Row | None) -> bytes:
+        """The entity Status, for nobody in particular.
+
+        Asks nobody where the feed knows all; for a boost, which the feed knows without the post
+        that it shows, or for an author whom it has not heard of: once or twice.
+        """
+        if view["post"]["reblog_of_id"] and not view["reblog"]:
+            view = await self._desk.post(view["post"]["id"], None)
+        if author is not None and set(authors_of(view)) == {author["profile"]["id"]}:
+            return self._desk.rendered.status(view, {author["profile"]["id"]: author})
+        return await self._desk.status(view)
 
 
 def _own(notification: Notification) -> list[Channel]:

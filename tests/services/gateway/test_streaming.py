@@ -148,6 +148,33 @@ async def test_a_direct_post_is_for_who_is_named_and_so_is_its_end(place: Place)
         assert post["id"] not in other.text
 
 
+async def test_a_boost_comes_with_what_it_shows_but_not_to_who_hides_its_author(
+    place: Place,
+) -> None:
+    anna, ben = await a_pair(place)
+    cleo = await place.person("cleo")
+    for person in (ben, cleo):
+        await person.post(f"accounts/{anna.id}/follow")
+    dora = await place.person("dora")
+    await ben.post(f"accounts/{dora.id}/mute")
+    post = await dora.post("statuses", {"status": "by dora"})
+    await place.world.settle()
+    async with home_of(ben) as mutes, socket_of(cleo, "user", "public") as follower:
+        await anna.post(f"statuses/{post['id']}/reblog")
+        boost = await follower.heard("update")
+        check("Status", boost)
+        assert boost["reblog"]["id"] == post["id"]
+        assert boost["reblog"]["account"]["id"] == dora.id
+        assert boost["account"]["id"] == anna.id
+        await anna.post(f"statuses/{post['id']}/unreblog")
+        assert str(await follower.heard("delete")) == boost["id"]
+        await sentinel(ben, mutes)
+        assert post["id"] not in mutes.text
+        await sentinel(cleo, follower)
+        of_boosts = [frame["stream"] for frame in follower.frames if boost["id"] in str(frame)]
+        assert ["public"] not in of_boosts[:1]
+
+
 async def test_who_is_told_of_something_hears_of_it_at_once_and_only_they(place: Place) -> None:
     anna, ben = await a_pair(place)
     post = await anna.post("statuses", {"status": "hello"})
