@@ -127,7 +127,7 @@ class Handlers:
         edits make of the post: so Mastodon has it, too.
         """
         if post.deleted:
-            await self._gone(f"post:{post.id}")
+            await self._bury(post.id, event)
             return
         mentioned = [mention.id for mention in post.mentions]
         await self._ring(_about(post, owner, "mention", "posts") for owner in mentioned)
@@ -147,7 +147,7 @@ class Handlers:
         Of a followers-only comment only those are told who follow, or are mentioned.
         """
         if comment.deleted:
-            await self._gone(f"post:{comment.id}")
+            await self._bury(comment.id, event)
             return
         audience = set(comment.audience)
         if comment.visibility == "private":
@@ -155,22 +155,28 @@ class Handlers:
         await self._ring(_about(comment, owner, "mention", "comments") for owner in audience)
 
     async def account_changed(self, profile: Profile, event: Event) -> None:
-        """Nobody is told of those who are no more; nor are they, and nothing of theirs is kept."""
-        if not profile.deleted:
-            return
-        await self._gone(f"account:{profile.id}")
-        await self._bell.clear(profile.id)
-        await self._store.stances.delete(profile.id)
-        await self._store.markers.delete(profile.id)
-        await self._store.subscribers.delete(profile.id)
+        """Nobody is told of those who are deleted, nor of the suspended while they are so.
+
+        Of the deleted nothing is kept but which document told of whom.
+        """
+        gone = Gone(event.entityversion, profile.deleted or profile.suspended)
+        await self._store.gone.update(
+            f"account:{profile.id}",
+            lambda known: _newer(known, gone) if known or gone.gone or gone.version > 1 else None,
+        )
+        if profile.deleted:
+            await self._bell.clear(profile.id)
+            for kind in (self._store.stances, self._store.markers, self._store.subscribers):
+                await kind.delete(profile.id)
 
     async def notification_changed(self, notification: Notification, event: Event) -> None:
         """Somebody put one away: their list follows, also where we died in between."""
         if notification.dismissed:
             await self._bell.agree(event.subject)
 
-    async def _gone(self, id: str) -> None:
-        await self._store.gone.update(id, lambda known: known or Gone(), fresh=True)
+    async def _bury(self, post: str, event: Event) -> None:
+        gone = Gone(event.entityversion)
+        await self._store.gone.update(f"post:{post}", lambda known: known or gone, fresh=True)
 
     async def _ring(self, causes: Iterable[Cause]) -> None:
         slots = asyncio.Semaphore(_AT_ONCE)
@@ -180,6 +186,10 @@ class Handlers:
                 await self._bell.ring(cause)
 
         await asyncio.gather(*map(ring, causes))
+
+
+def _newer(known: Gone | None, heard: Gone) -> Gone:
+    return heard if known is None or known.version < heard.version else known
 
 
 def _about(post: Post | Comment, owner: str, type: str, source: str) -> Cause:

@@ -6,7 +6,7 @@ cleared:OWNER            up to which id somebody has cleared their list
 stance:OWNER             whom they do not want to be told of, and who blocks them
 markers:OWNER            how far they have read their timelines
 subscribers:AUTHOR       who wants to hear of every post of somebody
-gone:post:ID, gone:account:ID    what was deleted, so that nobody is told of it any more
+gone:post:ID, gone:account:ID    what was deleted (or is suspended), which nobody is told of
 
     OWNER:favourite:POST:ACTOR   somebody likes a post of theirs
     OWNER:follow:ACTOR           somebody follows them, or asks to
@@ -40,8 +40,9 @@ MOST = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """Something that was deleted."""
+    """Something that was deleted, or is suspended, as of a version of its own document."""
 
+    version: int
     gone: bool = True
 
 
@@ -96,9 +97,9 @@ class Store:
     async def remaining(self, rows: Iterable[Row]) -> list[Row]:
         """Those rows of which nothing was deleted. One state call."""
         needs = {row[KEY]: _named(row[ACCOUNT], row[POST]) for row in rows}
-        keys = {self.gone.key(id) for ids in needs.values() for id in ids}
-        gone = await self.state.get_many(sorted(keys))
-        return [row for row in rows if not any(self.gone.key(id) in gone for id in needs[row[KEY]])]
+        known = await self.gone.get_many(sorted({id for ids in needs.values() for id in ids}))
+        gone = {id for id, each in known.items() if each.gone}
+        return [row for row in rows if gone.isdisjoint(needs[row[KEY]])]
 
     async def following(self, people: Iterable[str], author: str) -> set[str]:
         """Those of some people who follow somebody, as far as that was told. One state call."""
@@ -108,16 +109,12 @@ class Store:
 
     async def quiet(self, cause: rules.Cause, now: str) -> bool:
         """Whether somebody is not to be told of something. One state call."""
-        rows = await self.state.get_many(
-            [
-                self.stances.key(cause.owner),
-                self.gone.key(f"account:{cause.owner}"),
-                *(self.gone.key(id) for id in _named(cause.account, cause.post)),
-            ]
-        )
+        ids = [f"account:{cause.owner}", *_named(cause.account, cause.post)]
+        keys = [self.gone.key(id) for id in ids]
+        rows = await self.state.get_many([self.stances.key(cause.owner), *keys])
+        known = [_in(rows, self.gone, id) for id in ids]
         stance = _in(rows, self.stances, cause.owner) or Stance()
-        rows.pop(self.stances.key(cause.owner), None)
-        return bool(rows) or not stance.admits(cause.account, now)
+        return any(each and each.gone for each in known) or not stance.admits(cause.account, now)
 
 
 def _named(account: str, post: str) -> list[str]:

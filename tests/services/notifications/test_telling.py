@@ -255,6 +255,25 @@ async def test_a_deleted_account_is_told_of_nowhere_and_nothing_of_it_is_kept(to
     assert not [key for key in state.keys("") if key in (f"markers:{ann.id}", f"stance:{ann.id}")]
 
 
+async def test_of_the_suspended_nobody_is_told_while_they_are_so(town: Town) -> None:
+    ann, ben = await town.people(2)
+    post = await ann.makes()
+    await ben.marks(post)
+    await town.world.settle()
+    profile: dict[str, object] = {"id": ben.id, "username": "ben", "created_at": ""}
+    for version, suspended in ((98, True), (97, False)):
+        told = _event("account.changed", ben.id, version, {**profile, "suspended": suspended})
+        await town.world.broker.publish("accounts", [told])
+        await town.world.settle()
+    assert await ann.told() == []
+    assert await ann.unread() == 0
+    for version, suspended in ((100, False), (99, True)):
+        told = _event("account.changed", ben.id, version, {**profile, "suspended": suspended})
+        await town.world.broker.publish("accounts", [told])
+        await town.world.settle()
+    assert await ann.told() == [("favourite", ben.id, post)]
+
+
 def _event(type: str, subject: str, version: int, data: dict[str, object]) -> dict[str, object]:
     return {
         "specversion": "1.0",
