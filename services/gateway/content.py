@@ -80,21 +80,20 @@ class Writer:
             return _link(url), match.start() + len(url)
         if match["hash"]:
             tag = _tag_at(match.string, match.end())
-            return self._tag(tag, tags), match.end() + len(tag)
+            return self._tag(match["hash"], tag, tags), match.end() + len(tag)
         name = mentions.get(match["name"].lower())
         is_here = match["host"] is None or match["host"][1:].lower() == self._host
         if name is None or not is_here:
             return "", match.end()
         return self._mention(name), match.end()
 
-    def _tag(self, tag: str, tags: Collection[str] | None) -> str:
+    def _tag(self, sign: str, tag: str, tags: Collection[str] | None) -> str:
         name = normal_tag(tag)
         if not name or (tags is not None and name not in tags):
             return ""
         address = escape(f"{self._public_url}/tags/{quote(name)}")
-        return (
-            f'<a href="{address}" class="mention hashtag" rel="tag">#<span>{escape(tag)}</span></a>'
-        )
+        shown = f"{sign}<span>{escape(tag)}</span>"
+        return f'<a href="{address}" class="mention hashtag" rel="tag">{shown}</a>'
 
     def _mention(self, name: str) -> str:
         address = escape(f"{self._public_url}/@{quote(name)}")
