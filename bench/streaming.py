@@ -103,6 +103,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--connections", type=int, default=1_000, metavar="N")
     parser.add_argument("--people", type=int, default=50, metavar="N", help="whose they are")
     parser.add_argument("--posts", type=int, default=20, metavar="N")
+    parser.add_argument("--kinds", default="SSE,WebSocket", metavar="K,L", help="one after another")
     parser.add_argument("--components", default="", metavar="NAME")
     parser.add_argument("--running", type=Path, metavar="DIR", help="a system that runs already")
     try:
@@ -118,7 +119,7 @@ async def _go(options: argparse.Namespace) -> None:
     async with System(wanted) as system, Client(system.url) as client:
         people = await _people(client, options.people)
         print(f"{system.components}: {options.posts} posts to {options.people} followers")
-        for kind in ("SSE", "WebSocket"):
+        for kind in options.kinds.split(","):
             print(await _measure(system, client, people, kind, options.connections, options.posts))
 
 
