@@ -71,11 +71,12 @@ def create_router(timelines: Timelines) -> APIRouter:
         caller: Reading,
         only_media: Flag = False,
         exclude_replies: Flag = False,
+        exclude_reblogs: Flag = False,
         tagged: Annotated[str, Query(max_length=100)] = "",
         known: Known = "",
     ) -> JSON:
         """Somebody's posts, as far as the caller may see them."""
-        wanted = Filter(only_media, exclude_replies, tagged)
+        wanted = Filter(only_media, exclude_replies, exclude_reblogs, tagged)
         return JSON((await timelines.account(id, _id(caller), window, wanted)).page(known))
 
     return router

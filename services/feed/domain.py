@@ -1,13 +1,14 @@
 """What a timeline shows, to whom: plain rules on plain values.
 
-A row of a timeline is `[post id, author id, flags]`. Fan-out only puts rows near their readers;
+A row of a timeline is `[post id, author id, flags]`; of a boost also the id and author of what it
+shows, so that these are read together with it. Fan-out only puts rows near their readers;
 what a reader sees is decided when they read, by their own `Stance` and by the post's `Card`. So a
 row that comes late, twice, or after an unfollow, a block or a deletion can do no harm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,8 +20,8 @@ HOME, PUBLIC, TAG = 800, 800, 4_000
 SHARDS = 8
 _TOMBSTONES = 500
 
-MEDIA, REPLY, LISTED, PRIVATE, DIRECT = 1, 2, 4, 8, 16
-FAVOURITED, BOOKMARKED = 1, 2
+MEDIA, REPLY, LISTED, PRIVATE, DIRECT, REBLOG = 1, 2, 4, 8, 16, 32
+FAVOURITED, BOOKMARKED, REBLOGGED, PINNED = 1, 2, 4, 8
 
 MARKS = 300
 """How many marks a reader's document of recent ones holds before the oldest `_OLDER` leave it."""
@@ -46,6 +47,7 @@ class Card:
     post: dict[str, Any] = field(default_factory=dict)
     version: int = 0
     favourites: Counter = Counter()
+    reblogs: Counter = Counter()
     replies: Counter = Counter()
 
     @property
@@ -119,19 +121,25 @@ class Stance:
 
     Each is `{person: version of the edge}`. What is over is remembered (in `dropped`, and with a
     negative version in `blocked_by`), so that an older event that comes late is known to be old.
+    `quiet` are those they follow without their boosts; `pins`, what they pinned to their profile.
     """
 
     follows: dict[str, int] = field(default_factory=dict)
     hidden: dict[str, int] = field(default_factory=dict)
     blocked_by: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
+    quiet: list[str] = field(default_factory=list)
+    pins: list[str] = field(default_factory=list)
+    pins_version: int = 0
 
     def version_of(self, person: str) -> int:
         """The version of the edge to somebody that is known here; 0 for none."""
         known = (self.follows, self.hidden, self.dropped)
         return max(edges.get(person, 0) for edges in known)
 
-    def heard(self, person: str, *, follows: bool, hides: bool, version: int) -> Stance:
+    def heard(
+        self, person: str, *, follows: bool, hides: bool, version: int, reblogs: bool = True
+    ) -> Stance:
         """With the reader's own edge to somebody."""
         if version <= self.version_of(person):
             return self
@@ -143,7 +151,15 @@ class Stance:
             follows={**self.follows, person: version} if follows else without(self.follows, person),
             hidden={**self.hidden, person: version} if hides else without(self.hidden, person),
             dropped=dict(list(dropped.items())[-_TOMBSTONES:]),
+            quiet=[id for id in self.quiet if id != person]
+            + ([person] if follows and not reblogs else []),
         )
+
+    def pinned(self, posts: list[str], version: int) -> Stance:
+        """With what the reader pinned."""
+        if version <= self.pins_version:
+            return self
+        return replace(self, pins=posts, pins_version=version)
 
     def heard_block(self, person: str, *, blocks: bool, version: int) -> Stance:
         """With somebody's edge to the reader, as far as it is a block. Negative: not blocking."""
@@ -190,18 +206,22 @@ class LargeAuthors:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads: nobody in particular, or somebody with a stance."""
+    """Who reads: nobody in particular, or somebody with a stance.
+
+    Whose timeline they ask for by name (`visits`) they see, even if they hide them elsewhere.
+    """
 
     id: str = ""
     stance: Stance = field(default_factory=Stance)
     marks: RecentMarks = field(default_factory=RecentMarks)
+    visits: str = ""
 
     def may_see(self, post: Mapping[str, Any]) -> bool:
         """Whether a post is visible to them."""
         author = post["author"]
         if self.id and author == self.id:
             return True
-        if not self.stance.sees(author):
+        if author != self.visits and not self.stance.sees(author):
             return False
         if post["visibility"] in ("public", "unlisted"):
             return True
@@ -211,7 +231,16 @@ class Reader:
 
     def wants_at_home(self, row: Row) -> bool:
         """Whether a row belongs into their home: their own, or of somebody they follow."""
-        return row[1] == self.id or (row[1] in self.stance.follows and self.stance.sees(row[1]))
+        if row[1] == self.id:
+            return True
+        if row[1] not in self.stance.follows or not self.stance.sees(row[1]):
+            return False
+        return not row[2] & REBLOG or row[1] not in self.stance.quiet
+
+    def flags_of(self, post: Mapping[str, Any], marks: int) -> int:
+        """What they did with a post: what their marks say, and whether they pinned it."""
+        is_pinned = post["author"] == self.id and post["id"] in self.stance.pins
+        return marks | PINNED if is_pinned else marks
 
 
 def row_of(post: Mapping[str, Any]) -> Row:
@@ -221,12 +250,27 @@ def row_of(post: Mapping[str, Any]) -> Row:
     ]
     flags |= MEDIA if post["attachments"] else 0
     flags |= REPLY if post["in_reply_to_id"] else 0
-    return [post["id"], post["author"], flags]
+    row = [post["id"], post["author"], flags]
+    if not post.get("reblog_of_id"):
+        return row
+    return [*row[:2], flags | REBLOG, post["reblog_of_id"], post["reblog_of_account_id"]]
+
+
+def once(rows: Sequence[Row]) -> list[Row]:
+    """Rows, newest first, without boosts of what is there further down."""
+    shown: set[str] = set()
+    kept: list[Row] = []
+    for row in reversed(rows):
+        post = row[3] if row[2] & REBLOG else row[0]
+        if not row[2] & REBLOG or post not in shown:
+            kept.append(row)
+        shown.add(post)
+    return kept[::-1]
 
 
 def lists_of(post: Mapping[str, Any]) -> dict[str, set[str]]:
     """Which timelines besides homes a post belongs into: by kind, the ids."""
-    shared = post["visibility"] == "public"
+    shared = post["visibility"] == "public" and not post.get("reblog_of_id")
     return {
         "author": {post["author"]},
         "public": {"all"} if shared and not post["in_reply_to_id"] else set(),

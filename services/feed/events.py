@@ -14,11 +14,12 @@ from services.chassis.inbox import Event, Handle, Poison
 from services.contracts import topics
 from services.contracts.accounts import Edge, FollowCount, Profile
 from services.contracts.comments import ReplyCount
-from services.contracts.posts import AuthoredCount, Mark, Post, PostCount
+from services.contracts.posts import AuthoredCount, Mark, Pins, Post, PostCount
 from services.contracts.topics import EventType
 from services.feed.domain import (
     BOOKMARKED,
     FAVOURITED,
+    REBLOGGED,
     Card,
     Person,
     Shard,
@@ -41,6 +42,8 @@ def subscribe(
     by_type = {
         topics.POST_CHANGED: handlers.post_changed,
         topics.FAVOURITES_COUNTED: handlers.favourites_counted,
+        topics.REBLOGS_COUNTED: handlers.reblogs_counted,
+        topics.PINS_CHANGED: handlers.pins_changed,
         topics.REPLIES_COUNTED: handlers.replies_counted,
         topics.MARK_CHANGED: handlers.mark_changed,
         topics.POSTS_COUNTED: handlers.posts_counted,
@@ -135,6 +138,21 @@ class Handlers:
 
         await self._store.change_card(count.post, heard)
 
+    async def reblogs_counted(self, event: Event) -> None:
+        count: PostCount = _read(PostCount, event)
+
+        def heard(card: Card) -> Card:
+            return replace(card, reblogs=card.reblogs.heard(count.total, event.entityversion))
+
+        await self._store.change_card(count.post, heard)
+
+    async def pins_changed(self, event: Event) -> None:
+        pins: Pins = _read(Pins, event)
+        await self._store.stances.update(
+            pins.account,
+            lambda stance: (stance or Stance()).pinned(pins.posts, event.entityversion),
+        )
+
     async def replies_counted(self, event: Event) -> None:
         count: ReplyCount = _read(ReplyCount, event)
 
@@ -147,7 +165,9 @@ class Handlers:
         mark: Mark = _read(Mark, event)
         if mark.favourited:
             self._trends.liked(mark.post, mark.user, mark.favourite_id)
-        flags = (FAVOURITED if mark.favourited else 0) | (BOOKMARKED if mark.bookmarked else 0)
+        flags = FAVOURITED if mark.favourited else 0
+        flags |= BOOKMARKED if mark.bookmarked else 0
+        flags |= REBLOGGED if mark.reblogged else 0
         await self._store.mark(mark.user, mark.post, flags, event.entityversion)
 
     async def posts_counted(self, event: Event) -> None:
@@ -196,6 +216,7 @@ class Handlers:
                 edge.target,
                 follows=edge.following,
                 hides=edge.blocking or edge.muting,
+                reblogs=edge.show_reblogs,
                 version=version,
             ),
         )

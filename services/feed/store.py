@@ -4,7 +4,7 @@ card:POST              a post as last heard of, with its counts
 person:ACCOUNT         a profile as last heard of, with its counts
 marks:USER             whether somebody likes or keeps posts, the newest ones
 mark:USER:POST         the same for older ones
-stance:USER            whom somebody follows, hides, is blocked by
+stance:USER            whom somebody follows, hides, is blocked by; what they pinned
 followers:USER:SHARD   the other way round, in `SHARDS` parts
 large:all              authors that are merged in at read time
 home:USER, author:USER, tag:TAG, public:all     timelines (segmented lists of rows)

@@ -29,11 +29,15 @@ from services.feed.domain import (
     DIRECT,
     FAVOURITED,
     MEDIA,
+    PINNED,
     PRIVATE,
+    REBLOG,
+    REBLOGGED,
     REPLY,
     Reader,
     RecentMarks,
     Stance,
+    once,
 )
 from services.feed.store import Store
 
@@ -50,13 +54,14 @@ class Filter:
 
     only_media: bool = False
     exclude_replies: bool = False
+    exclude_reblogs: bool = False
     tagged: str = ""
 
     def keeps(self, row: Row) -> bool:
-        flags = row[2]
-        return not (self.only_media and not flags & MEDIA) and not (
-            self.exclude_replies and flags & REPLY
-        )
+        unwanted = REPLY if self.exclude_replies else 0
+        unwanted |= REBLOG if self.exclude_reblogs else 0
+        wanted = MEDIA if self.only_media else 0
+        return not row[2] & unwanted and row[2] & wanted == wanted
 
 
 class Timelines:
@@ -97,7 +102,7 @@ class Timelines:
             hidden = row[2] & PRIVATE and not (own or follows or user)
             return wanted.keeps(row) and not hidden and not (row[2] & DIRECT and not user)
 
-        visible = replace(reader, stance=Stance(follows=reader.stance.follows))
+        visible = replace(reader, visits=author)
         return await self._page(
             self._store.authors, [head], window, visible, keeps, tagged=wanted.tagged
         )
@@ -150,7 +155,9 @@ class Timelines:
             rows = await self._rows(lists, heads, others, rest)
             if not rows:
                 break
-            await self._show([row for row in rows if keeps(row)], reader, tagged, found)
+            kept = [row for row in rows if keeps(row)]
+            kept = once(kept) if lists is self._store.homes else kept
+            await self._show(kept, reader, tagged, found)
             found.reached += [rows[0][0], rows[-1][0]]
             missing = window.limit - len(found.shown)
             if missing <= 0 or len(rows) < rest.limit:
@@ -175,56 +182,70 @@ class Timelines:
         if not rows:
             return
         store = self._store
-        cards = {row[0]: store.cards.key(row[0]) for row in rows}
-        people = {row[1]: store.people.key(row[1]) for row in rows}
+        pairs = [pair for row in rows for pair in (row[:2], row[3:5]) if pair]
+        cards = {post: store.cards.key(post) for post, _ in pairs}
+        people = {author: store.people.key(author) for _, author in pairs}
         older = {
             id: store.older_marks.key(f"{reader.id}:{id}")
             for id in cards
             if id <= reader.marks.floor
         }
         docs = await store.memory.read([*cards.values(), *people.values()], older.values())
-        for id, key in cards.items():
-            if key not in docs:
-                continue
-            post = docs[key]["data"]["post"]
-            if not _shows(post, reader, tagged) or not _is_seen(docs.get(people[post["author"]])):
-                continue
+
+        def shown(id: str, author: str, tagged: str) -> Shown | None:
+            card, person = docs.get(cards[id]), docs.get(people[author])
+            if card is None or person is None or not _is_seen(person):
+                return None
+            post = card["data"]["post"]
+            if not _shows(post, reader, tagged):
+                return None
             mark = docs.get(older.get(id, ""))
             flags = mark["data"]["flags"] if mark else reader.marks.posts.get(id, (0, 0))[0]
-            found.shown[id] = Shown(docs[key], flags)
-            found.people[post["author"]] = docs[people[post["author"]]]
+            return Shown(card, person, reader.flags_of(post, flags))
+
+        for row in rows:
+            item = shown(row[0], row[1], tagged)
+            if item is not None and row[2] & REBLOG:
+                reblog = shown(row[3], row[4], "")
+                item = replace(item, flags=reblog.flags, reblog=reblog) if reblog else None
+            if item is not None:
+                found.shown[row[0]] = item
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A card as it was read, with what the reader did with the post."""
+    """A card and its author as they were read, with what the reader did with the post.
+
+    For a boost, what was done with what it shows.
+    """
 
     card: dict[str, Any]
+    person: dict[str, Any]
     flags: int
+    reblog: Shown | None = None
 
     def view(self) -> dict[str, Any]:
         """A `contracts.posts.PostView`."""
         card = self.card["data"]
+        shown = self.reblog.view() if self.reblog else None
         return {
             "post": card["post"],
             "version": card["version"],
-            "counts": {
-                "favourites": card["favourites"]["total"],
-                "reblogs": 0,
-                "replies": card["replies"]["total"],
-            },
+            "counts": shown["counts"] if shown else _counts(card),
             "favourited": bool(self.flags & FAVOURITED),
             "bookmarked": bool(self.flags & BOOKMARKED),
+            "reblogged": bool(self.flags & REBLOGGED),
+            "pinned": bool(self.flags & PINNED) and not shown,
+            "reblog": shown,
         }
 
 
 class Found:
-    """What was found for a page: posts by id, their authors, and the ids that were reached."""
+    """What was found for a page: posts by id, and the ids that were reached."""
 
     def __init__(self, window: Window) -> None:
         self._window = window
         self.shown: dict[str, Shown] = {}
-        self.people: dict[str, dict[str, Any]] = {}
         self.reached: list[str] = []
 
     def page(self, known: str = "") -> dict[str, Any]:
@@ -240,17 +261,20 @@ class Found:
         elif len(kept) < len(ids):
             last = kept[-1]
         shown = [self.shown[id] for id in kept]
-        authors = dict.fromkeys(item.card["data"]["post"]["author"] for item in shown)
+        items = [item for top in shown for item in (top, top.reblog) if item]
+        people = {item.card["data"]["post"]["author"]: item.person for item in items}
         tag = _tag(
             first,
             last,
-            *((id, item.card["version"], item.flags) for id, item in zip(kept, shown, strict=True)),
-            *((id, self.people[id]["version"]) for id in authors),
+            *((i.card["data"]["post"]["id"], i.card["version"], i.flags) for i in items),
+            *((id, person["version"]) for id, person in people.items()),
         )
         same = tag == known
         return {
             "views": [] if same else [item.view() for item in shown],
-            "accounts": {} if same else {id: _account(self.people[id]["data"]) for id in authors},
+            "accounts": {}
+            if same
+            else {id: _account(person["data"]) for id, person in people.items()},
             "first": first,
             "last": last,
             "tag": tag,
@@ -275,9 +299,18 @@ def _shows(post: dict[str, Any], reader: Reader, tagged: str) -> bool:
     return not tagged or tagged.lower() in post["tags"]
 
 
-def _is_seen(person: dict[str, Any] | None) -> bool:
-    """Whether somebody, as they were read, is there and not suspended."""
-    return person is not None and not person["data"]["profile"].get("suspended")
+def _is_seen(person: dict[str, Any]) -> bool:
+    """Whether somebody, as they were read, is not suspended."""
+    return not person["data"]["profile"].get("suspended")
+
+
+def _counts(card: dict[str, Any]) -> dict[str, int]:
+    reblogs = card.get("reblogs")  # not there in cards from before there were boosts
+    return {
+        "favourites": card["favourites"]["total"],
+        "reblogs": reblogs["total"] if reblogs else 0,
+        "replies": card["replies"]["total"],
+    }
 
 
 @lru_cache(maxsize=4096)

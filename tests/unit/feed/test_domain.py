@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from services.feed.domain import (
     LISTED,
     MEDIA,
+    PINNED,
     PRIVATE,
+    REBLOG,
     REPLY,
     Card,
     Counter,
@@ -20,6 +22,7 @@ from services.feed.domain import (
     Stance,
     audience,
     lists_of,
+    once,
     row_of,
 )
 
@@ -33,6 +36,8 @@ def a_post(**changes: Any) -> dict[str, Any]:
         "tags": [],
         "mentions": [],
         "in_reply_to_id": None,
+        "reblog_of_id": None,
+        "reblog_of_account_id": None,
         "deleted": False,
         **changes,
     }
@@ -151,3 +156,38 @@ def test_a_direct_post_goes_to_those_it_mentions_alone() -> None:
     post = a_post(visibility="direct", mentions=[{"id": "9", "username": "nine"}])
     assert audience(post, ["2", "3"]) == ["1", "9"]
     assert audience(a_post(), ["2", "1", "2"]) == ["1", "2"]
+
+
+def test_a_boost_is_for_homes_and_its_maker_s_timeline_with_what_it_shows_in_its_row() -> None:
+    post = a_post(reblog_of_id="100000000000000000", reblog_of_account_id="2")
+    assert row_of(post) == [
+        "100000000000000001",
+        "1",
+        LISTED | REBLOG,
+        "100000000000000000",
+        "2",
+    ]
+    assert lists_of(post) == {"author": {"1"}, "public": set(), "tag": set()}
+
+
+def test_rows_show_a_post_once_and_boosts_not_before_it() -> None:
+    post, first, second = ["1", "a", 0], ["2", "b", REBLOG, "1", "a"], ["3", "c", REBLOG, "9", "d"]
+    again = ["4", "b", REBLOG, "9", "d"]
+    assert once([again, second, first, post]) == [second, post]
+    assert once([again, first]) == [again, first]
+
+
+def test_followers_may_do_without_boosts() -> None:
+    stance = Stance().heard("2", follows=True, hides=False, reblogs=False, version=1)
+    boost, post = ["5", "2", REBLOG, "1", "9"], ["6", "2", 0]
+    assert not Reader("1", stance).wants_at_home(boost)
+    assert Reader("1", stance).wants_at_home(post)
+    stance = stance.heard("2", follows=True, hides=False, reblogs=True, version=2)
+    assert Reader("1", stance).wants_at_home(boost)
+
+
+def test_pins_are_the_newest_that_were_told() -> None:
+    stance = Stance().pinned(["5"], 2).pinned(["6"], 1)
+    post = a_post(id="5", author="1")
+    assert Reader("1", stance).flags_of(post, 0) == PINNED
+    assert Reader("2", stance).flags_of(post, 0) == 0
