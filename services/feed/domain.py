@@ -71,7 +71,9 @@ class Person:
 
     @property
     def is_there(self) -> bool:
-        return bool(self.profile) and not self.profile["deleted"]
+        """Whether they may be shown."""
+        hidden = self.profile.get("deleted") or self.profile.get("suspended")
+        return bool(self.profile) and not hidden
 
     def heard(self, profile: dict[str, Any], version: int) -> Person:
         return replace(self, profile=profile, version=version) if version > self.version else self

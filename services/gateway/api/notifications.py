@@ -297,11 +297,13 @@ async def _about(
 ) -> tuple[dict[str, Row], dict[str, Row]]:
     """People and posts by id, asked for together: two calls.
 
-    A post is the caller's own or of somebody who is among the accounts.
+    A post is the caller's own or of somebody who is among the accounts. Nothing of who is suspended
+    is among them.
     """
     wanted = list(dict.fromkeys(id for id in posts if id))
     people = list(dict.fromkeys([*accounts, *([caller.user_id] if wanted else [])]))
-    found, views = await together(desk.people(people), _views(desk, caller, wanted))
+    rows, views = await together(desk.people(people), _views(desk, caller, wanted))
+    found = {id: row for id, row in rows.items() if not row["profile"]["suspended"]}
     return found, {view["post"]["id"]: view for view in views if view["post"]["author"] in found}
 
 

@@ -74,6 +74,7 @@ async def seen_of(ada: Person, ben: Person, post: str, root: str) -> dict[str, A
         "tag": bool(await ben.get("timelines/tag/sea")),
         "own": bool(await ben.get(f"accounts/{ada.id}/statuses")),
         "likes": bool(await ben.get("favourites")),
+        "notified": any(n["account"]["id"] == ada.id for n in await ben.get("notifications")),
         "search": bool(search),
         "followers": bool(await ben.get(f"accounts/{ben.id}/followers")),
         "following": bool(await ben.get(f"accounts/{ada.id}/following")),
@@ -95,6 +96,7 @@ async def test_a_suspension_hides_everything_and_gives_it_back(place: Place) -> 
     post = (await ada.post("statuses", {"status": "the #sea"}))["id"]
     await ada.post("statuses", {"status": "a reply", "in_reply_to_id": root})
     await ben.post(f"statuses/{post}/favourite")
+    await ada.post(f"statuses/{root}/favourite")
     before = await seen_of(ada, ben, post, root)
     assert all(before.values()), before
     act = f"/api/v1/admin/accounts/{ada.id}/action"
