@@ -128,10 +128,16 @@ STORMS: dict[str, Storm] = {
     "notifications dies after a commit": _crash(
         Trap("notifications", "after-commit", "notification:")
     ),
+    "comments dies before the effect of a post": _crash(Trap("comments", "before-effect", "posts")),
+    "comments dies in the middle of a comment": _crash(
+        Trap("comments", "before-commit", "replies:", 1)
+    ),
+    "posts dies over the end of a thread": _crash(Trap("posts", "before-effect", "comments", 2)),
     "the sidecar of posts is killed": _kill("posts.daprd"),
     "the sidecar of feed is killed": _kill("feed.daprd"),
     "the gateway and its sidecar are killed": _kill("gateway", "gateway.daprd"),
     "posts and feed are killed at once": _kill("posts", "feed", "posts.daprd", "feed.daprd"),
+    "comments and its sidecar are killed": _kill("comments", "comments.daprd"),
     "the broker is stopped and started": broker_stopped,
     "the broker is killed": broker_killed,
     "the broker comes back empty": broker_emptied,

@@ -43,8 +43,8 @@ class Cast:
     """The words of posts whose author was told of trouble and did not try again."""
     liked: dict[str, set[str]] = field(default_factory=dict)
     """Who was told that they like a post, by its id."""
-    answered: dict[str, str] = field(default_factory=dict)
-    """The id of the comment that the critic was told they made, by the post's id."""
+    threads: dict[str, list[str]] = field(default_factory=dict)
+    """The comments that there must be below a post, by its id."""
 
     @classmethod
     def of(cls, system: System, name: str) -> Cast:
@@ -60,7 +60,7 @@ class Cast:
 
     @contextmanager
     def posting(self) -> Iterator[None]:
-        """Authors post, and followers like what they see, for as long as the block runs.
+        """Authors post, followers like and a guest comments, for as long as the block runs.
 
         Raises at its end what went wrong for somebody who had patience.
         """
@@ -103,7 +103,7 @@ class Cast:
                 ours.append(made.json()["id"])
                 if number % _LIKE_EVERY == 0:
                     self._like(ours[-1])
-                    self._answer(ours[-1])
+                    self._comment(ours[-1])
 
     def _may_go_on(self, ours: list[str], stop: threading.Event) -> bool:
         """Wait, where an author has posted what a late follower gets, until that one is there."""
@@ -118,12 +118,20 @@ class Cast:
         assert insist(follower, "POST", path).status_code == 200
         self.liked.setdefault(id, set()).add(follower.name)
 
-    def _answer(self, id: str) -> None:
-        words = f"On {id}."
-        body = {"status": words, "in_reply_to_id": id}
-        made = insist(self.critic, "POST", POSTS, body, key=words)
+    def _comment(self, id: str) -> None:
+        """A comment and one below it: left, or the lower one deleted, or the upper with both."""
+        upper = self._said_below(id, "upper")
+        lower = self._said_below(upper, "lower")
+        left, gone = (([upper, lower], ""), ([upper], lower), ([], upper))[len(self.threads) % 3]
+        self.threads[id] = left
+        if gone:
+            assert insist(self.critic, "DELETE", f"{POSTS}/{gone}").status_code == 200
+
+    def _said_below(self, id: str, what: str) -> str:
+        body = {"status": what, "in_reply_to_id": id}
+        made = insist(self.critic, "POST", POSTS, body, key=f"{what} {id}")
         assert made.status_code == 200, made.text
-        self.answered[id] = made.json()["id"]
+        return str(made.json()["id"])
 
     # ── what must hold afterwards ───────────────────────────────────────────────────────────
 
@@ -135,6 +143,7 @@ class Cast:
         def holds() -> bool:
             self._check_homes([id for author in self.authors for id in self._check_author(author)])
             self._check_likes()
+            self._check_threads()
             for author in self.authors:
                 self._check_notifications(author)
             return True
@@ -145,6 +154,9 @@ class Cast:
         for follower in self.followers:
             found = whole(follower, "/api/v1/timelines/home")
             _same(f"{follower.name}'s home", ids(found), sorted(wanted, reverse=True))
+            for status in found:
+                answered = int(bool(self.threads.get(status["id"])))
+                _same(f"replies to {status['id']} at home", status["replies_count"], answered)
 
     def _check_author(self, author: Person) -> list[str]:
         """An author's posts: all they were told of, and of those they gave up, some perhaps."""
@@ -186,8 +198,8 @@ class Cast:
         expected = [f"follow {follower.name}" for follower in self.followers]
         for id in ours & self.liked.keys():
             expected += [f"favourite {name} {id}" for name in self.liked[id]]
-        for id in ours & self.answered.keys():
-            expected.append(f"mention {self.critic.name} {self.answered[id]}")
+        for id in ours & self.threads.keys():
+            expected += [f"mention {self.critic.name} {comment}" for comment in self.threads[id]]
         told = [
             " ".join(
                 [
@@ -199,6 +211,17 @@ class Cast:
             for each in whole(author, "/api/v1/notifications")
         ]
         _same(f"{author.name}'s notifications", sorted(told), sorted(expected))
+
+    def _check_threads(self) -> None:
+        """A thread and the number of direct replies are what was said and not deleted."""
+        reader = self.followers[0]
+        for id, thread in self.threads.items():
+            context = read(reader, f"{POSTS}/{id}/context").json()
+            _same(f"the thread below {id}", ids(context["descendants"]), thread)
+            for place, post in enumerate([id, *thread]):
+                status = read(reader, f"{POSTS}/{post}").json()
+                answered = int(place < len(thread))
+                _same(f"replies to {post}", status["replies_count"], answered)
 
 
 def _finish(running: list[Future[None]]) -> None:
