@@ -100,7 +100,9 @@ class _Delivery:
             return "RETRY"
         headers = {"content-type": "application/cloudevents+json"}
         call = asyncio.ensure_future(
-            self._running.call("POST", self._route, caller="", headers=headers, json=event)
+            self._running.call(
+                "POST", self._route, caller="", headers=headers, json=event, deadline=60.0
+            )
         )
         died = asyncio.ensure_future(self._running.sidecar.faults.dead.wait())
         await asyncio.wait({call, died}, return_when=asyncio.FIRST_COMPLETED)
