@@ -60,7 +60,7 @@ class Cast:
 
     @contextmanager
     def posting(self) -> Iterator[None]:
-        """Authors post, followers like and a guest comments, for as long as the block runs.
+        """Authors post, followers like and a critic comments, for as long as the block runs.
 
         Raises at its end what went wrong for somebody who had patience.
         """
