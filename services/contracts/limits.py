@@ -40,3 +40,29 @@ PROFILE_FIELDS = 4
 
 PROFILE_FIELD_CHARACTERS = 255
 """Of a field's name, and of its value."""
+
+SHOPS = 10
+"""Of one person."""
+
+TITLE_CHARACTERS = 100
+"""Of a product's title, a variant's name and a shop's."""
+
+VARIANTS = 20
+"""Of one product."""
+
+PRODUCT_TAGS = 5
+"""Products that one post shows."""
+
+PRICE = 100_000_000_000
+"""Of one piece, in minor units."""
+
+STOCK = 1_000_000_000
+"""Pieces of one variant."""
+
+PIECES = 1_000
+"""Of one variant in one order."""
+
+LINES = 50
+"""Of one order."""
+
+RESERVED_SECONDS = 86_400

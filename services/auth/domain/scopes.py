@@ -1,6 +1,6 @@
 """Scopes: what there is, and what covers what. The list is the Mastodon client API's.
 
-<https://docs.joinmastodon.org/api/oauth-scopes/>
+<https://docs.joinmastodon.org/api/oauth-scopes/>, and `shop` for what people sell and buy.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from collections.abc import Iterable
 
 from services.auth.domain.refusals import InvalidScope
 
-_BOTH = "accounts blocks bookmarks favourites filters follows lists mutes notifications statuses"
+_BOTH = (
+    "accounts blocks bookmarks favourites filters follows lists mutes notifications shop statuses"
+)
 _READ = f"{_BOTH} search".split()
 _WRITE = f"{_BOTH} conversations media reports".split()
 _FOLLOW = ("blocks", "follows", "mutes")

@@ -44,6 +44,7 @@ def test_whoever_holds_scopes_gets_those_very_scopes(held: str) -> None:
         ("read:accounts", "read", "read:accounts"),
         ("write:media read", "read write", "write:media read"),
         ("write:follows read:blocks", "follow", "write:follows read:blocks"),
+        ("read:shop write:shop", "read write", "read:shop write:shop"),
         ("", "read write", "read"),
         ("", "write:media", "write:media"),
         ("read admin crypto", "read", "read"),
