@@ -29,6 +29,7 @@ from services.contracts.logins import (
     Deleted,
     Deletion,
     Grantable,
+    KnownLogin,
     LoginDetails,
     NewApp,
     NewRole,
@@ -42,6 +43,7 @@ AppToken = Annotated[Caller | None, Depends(anyone("write:accounts"))]
 Overseer = Annotated[Caller, Depends(signed_in("admin:read:accounts"))]
 Judge = Annotated[Caller, Depends(signed_in("admin:write:accounts"))]
 UserId = Annotated[str, Path(pattern=r"^[0-9]{1,20}$", examples=["115581273340018689"])]
+Ids = Annotated[str, Query(max_length=4_000, pattern=r"^[0-9,]*$", examples=["1,2"])]
 MOST_AT_ONCE = 160
 ClientId = Annotated[str, Path(max_length=100, examples=[examples.CLIENT_ID])]
 
@@ -66,7 +68,7 @@ async def any_service(request: Request) -> None:
 
 def create_routers(desk: Desk) -> list[APIRouter]:
     """Every route of auth, on a desk."""
-    parts = (_apps, _people, _standing, _roles, _tokens, _keys)
+    parts = (_apps, _people, _logins, _standing, _roles, _tokens, _keys)
     return [part(desk) for part in parts]
 
 
@@ -165,19 +167,28 @@ def _people(desk: Desk) -> APIRouter:
     return router
 
 
+def _logins(desk: Desk) -> APIRouter:
+    refused = refusal(403, "Not called by users.")
+    router = APIRouter(tags=["logins"], dependencies=[Depends(service("users"))], responses=refused)
+
+    @router.get("/logins", responses=answers({examples.KNOWN["user_id"]: examples.KNOWN}))
+    async def known(ids: Ids) -> dict[str, KnownLogin]:
+        """What `login.registered` says of some people, for who has not heard it yet."""
+        found = await desk.warden.known(_wanted(ids))
+        return {person.user_id: _known(person, version) for person, version in found}
+
+    return router
+
+
 def _standing(desk: Desk) -> APIRouter:
     router = _for_gateway("standing")
 
     @router.get(
         "/people", responses=answers({examples.DETAILS["user_id"]: examples.DETAILS}, 401, 403)
     )
-    async def some(
-        ids: Annotated[str, Query(max_length=4_000, pattern=r"^[0-9,]*$", examples=["1,2"])],
-        _: Overseer,
-    ) -> dict[str, LoginDetails]:
+    async def some(ids: Ids, _: Overseer) -> dict[str, LoginDetails]:
         """The logins of some people, for admins: of those that exist. One state call."""
-        wanted = [id for id in ids.split(",") if 0 < len(id) <= 20]
-        return {p.user_id: _details(p) for p in await desk.warden.some(wanted[:MOST_AT_ONCE])}
+        return {p.user_id: _details(p) for p in await desk.warden.some(_wanted(ids))}
 
     @router.post("/people/{user_id}/suspend", responses=answers(examples.DETAILS, 401, 403, 404))
     async def suspend(user_id: UserId, _: Judge) -> LoginDetails:
@@ -262,6 +273,22 @@ def _app(client: Client, secret: str) -> App:
         website=client.website,
         redirect_uris=client.redirect_uris,
         scopes=client.scopes,
+    )
+
+
+def _wanted(ids: str) -> list[str]:
+    return [id for id in ids.split(",") if 0 < len(id) <= 20][:MOST_AT_ONCE]
+
+
+def _known(person: people.Person, version: int) -> KnownLogin:
+    return KnownLogin(
+        user_id=person.user_id,
+        username=person.username,
+        created_at=person.created_at,
+        deleted=person.deleted,
+        role=person.role,
+        suspended=person.suspended,
+        version=version,
     )
 
 

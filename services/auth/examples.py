@@ -83,6 +83,10 @@ DETAILS = {
     "email": "ada@example.org",
     "locale": "en",
 }
+KNOWN = {
+    **{name: value for name, value in DETAILS.items() if name not in ("email", "locale")},
+    "version": 1,
+}
 ROLE = {"username": "ada", "role": "admin"}
 REGISTERED = {"user_id": "115581273340018689", "username": "ada", "token": TOKEN}
 DELETION = {"login": "ada", "password": "analytical engine"}

@@ -30,6 +30,11 @@ class Warden:
         found = await self._store.people.get_many(user_ids)
         return [person for person in found.values() if not person.deleted]
 
+    async def known(self, user_ids: Iterable[str]) -> list[tuple[Person, int]]:
+        """Some people's logins, deleted ones too, with their versions. One state call."""
+        found = await self._store.people.load_many(user_ids)
+        return [(doc.value, doc.version) for doc in found.values()]
+
     async def give_role(self, username: str, role: str) -> Person:
         """Give somebody a role, or take it. Raises `NotFound`."""
         person = await self._store.person(normal_login(username))

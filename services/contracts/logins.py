@@ -23,6 +23,12 @@ class Login(Model):
     suspended: bool = False
 
 
+class KnownLogin(Login):
+    """A login as who has not heard of it asks for it, with the version that its event has."""
+
+    version: int
+
+
 class LoginDetails(Login):
     """A login as an admin sees it."""
 

@@ -14,6 +14,7 @@ from services.users.erasure import Erasure
 from services.users.events import ERASURE, Handlers, subscribe
 from services.users.index import Index
 from services.users.lists import Lists
+from services.users.newcomers import Newcomers
 from services.users.people import People
 from services.users.reports import Reports
 from services.users.stances import Stances
@@ -28,6 +29,7 @@ def create_app(service: Service) -> FastAPI:
     index = Index(store)
     stances = Stances(store)
     suggestions = Suggestions(store)
+    newcomers = Newcomers(store, service.sidecar)
     tags, registry = Tags(store), Registry(store)
     errands = Errands(service)
     errands.does(ERASURE, Erasure(store, stances).erase)
@@ -35,7 +37,7 @@ def create_app(service: Service) -> FastAPI:
     subscribe(service, handlers)
     service.background(Endings(store).watch)
     return service.create_app(
-        create_router(People(store, index), stances, Lists(store), suggestions),
+        create_router(People(store, index, newcomers), stances, Lists(store), suggestions),
         discovery.create_router(tags, registry),
         reporting.create_router(Reports(store)),
     )

@@ -17,9 +17,8 @@ from services.contracts.posts import AuthoredCount
 from services.contracts.topics import EventType
 from services.users.census import Registry
 from services.users.domain.edges import ends
-from services.users.domain.profiles import Standing
 from services.users.index import Index
-from services.users.people import delete_profile, follow_standing, make_profile
+from services.users.newcomers import follow_login
 from services.users.stances import Stances
 from services.users.store import Posted, Store
 from services.users.suggestions import Suggestions
@@ -86,13 +85,7 @@ class Handlers:
     async def login_registered(self, event: Event) -> None:
         """Somebody registered, stands otherwise now, or their login was deleted."""
         login = _read(Login, event)
-        if login.deleted:
-            await delete_profile(self._store, _id(login.user_id))
-        else:
-            id = _id(login.user_id)
-            await make_profile(self._store, id, login.username)
-            standing = Standing(event.entityversion, login.role, login.suspended)
-            await follow_standing(self._store, id, standing)
+        await follow_login(self._store, _id(login.user_id), login, event.entityversion)
 
     async def account_changed(self, event: Event) -> None:
         """A profile changed: they are found by other names, need no longer be asked, or left."""

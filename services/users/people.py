@@ -9,59 +9,27 @@ from typing import Any
 
 from services.chassis.errors import NotFound
 from services.users.domain.names import Query, answers
-from services.users.domain.profiles import (
-    Changes,
-    Profile,
-    Standing,
-    changed,
-    new_profile,
-    tombstone,
-)
+from services.users.domain.profiles import Changes, Profile, changed
 from services.users.index import Index
-from services.users.store import Name, Person, Store
+from services.users.newcomers import Newcomers, make_profile
+from services.users.store import Person, Store
 
 Account = dict[str, Any]
 
 _USERNAME = re.compile(r"\w{1,100}", re.ASCII)
 
 
-async def make_profile(store: Store, id: str, username: str) -> Profile:
-    """Make a profile where there is none yet; its name first, so that no profile is without."""
-    await store.names.update(username.lower(), lambda kept: _newer(kept, Name(id)))
-    made = await store.users.update(id, lambda kept: kept or new_profile(id, username))
-    return made or new_profile(id, username)
-
-
-async def follow_standing(store: Store, id: str, heard: Standing) -> None:
-    """Make a profile say of role and suspension what auth says. Three state calls or four."""
-    known = await store.standings.update(id, lambda kept: (kept or Standing()).heard(heard))
-    while known is not None:
-        await store.users.update(id, known.applied)
-        now = await store.standings.get(id)
-        if now == known:
-            return
-        known = now
-
-
-async def delete_profile(store: Store, id: str) -> None:
-    """Leave only a tombstone of a profile."""
-    await store.users.update(id, lambda kept: kept if kept and kept.deleted else tombstone(id))
-
-
 class _Late(Exception):
     """The news of a registration has not come yet."""
-
-
-def _newer(kept: Name | None, name: Name) -> Name:
-    return name if kept is None or kept.id < name.id else kept
 
 
 class People:
     """What others ask about people."""
 
-    def __init__(self, store: Store, index: Index) -> None:
+    def __init__(self, store: Store, index: Index, newcomers: Newcomers) -> None:
         self._store = store
         self._index = index
+        self._newcomers = newcomers
 
     async def me(self, id: str, username: str) -> Account:
         """The caller's own account, with how many ask to follow them. Two state calls.
@@ -96,12 +64,19 @@ class People:
         await self._store.users.update(id, decide)
 
     async def account(self, id: str) -> Account:
-        """Somebody's account. Raises `NotFound`. One state call."""
-        return _there(await self._store.people([id]), id).account()
+        """Somebody's account. Raises `NotFound`. As `accounts`."""
+        accounts = await self.accounts([id])
+        if id not in accounts:
+            raise _not_found()
+        return accounts[id]
 
     async def accounts(self, ids: Iterable[str]) -> dict[str, Account]:
-        """Those of some accounts that are there, by id. One state call."""
+        """Those of some accounts that are there, by id. One state call, if they are all there."""
+        ids = list(ids)
         people = await self._store.people(ids)
+        missing = [id for id in ids if id not in people]
+        if missing and await self._newcomers.fetch(missing):
+            people = await self._store.people(ids)
         return {id: person.account() for id, person in people.items()}
 
     async def lookup(self, usernames: Iterable[str]) -> dict[str, Account]:

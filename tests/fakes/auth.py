@@ -16,11 +16,13 @@ from services.chassis.identity import ISSUER
 
 
 class FakeAuth:
-    """An ASGI app that answers `/jwks` and `/revocations`, and issues tokens others accept."""
+    """An ASGI app that answers what others ask of auth, and issues tokens that they accept."""
 
     def __init__(self) -> None:
         self._keys: dict[str, Ed25519PrivateKey] = {}
         self._revoked: list[str] = []
+        self.logins: dict[str, dict[str, Any]] = {}
+        """What `/logins` knows, by user id."""
         self.rotate()
 
     def rotate(self) -> str:
@@ -74,6 +76,8 @@ class FakeAuth:
             response = JSON(self.jwks())
         elif scope["path"] == "/revocations":
             response = JSON(self.revocations(int(query.partition("after=")[2] or 0)))
+        elif scope["path"] == "/logins":
+            response = JSON({id: login for id, login in self.logins.items() if id in query})
         else:
             response = JSON({"code": "not_found", "message": "Not found"}, 404)
         await response(scope, receive, send)

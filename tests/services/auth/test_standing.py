@@ -11,7 +11,7 @@ import pytest
 from services.chassis.errors import Unauthenticated
 from services.chassis.identity import Identity
 from tests.fakes import Response
-from tests.services.auth.world import Auth
+from tests.services.auth.world import PASSWORD, Auth
 
 SCOPES = "read write admin:read admin:write"
 
@@ -135,3 +135,19 @@ async def test_an_admin_is_not_suspended_and_strangers_judge_nobody(auth: Auth) 
     assert details.json().keys() == {ada}
     assert details.json()[ada]["email"] == "ada@example.org"
     assert "password_hash" not in details.json()[ada]
+
+
+async def test_users_is_told_of_whom_it_asks_about_and_nobody_else_is(auth: Auth) -> None:
+    token = await judge(auth)
+    ada, eve = [await user(auth, name) for name in ("ada", "eve")]
+    await auth.ask(f"/people/{ada}/suspend", token)
+    deletion = {"login": "eve", "password": PASSWORD}
+    assert (await auth.ask("/deletions", **deletion)).status == 200
+    target = f"/logins?ids={ada},{eve},1"
+    known = (await auth.running.call("GET", target, caller="users")).json()
+    assert known.keys() == {ada, eve}
+    assert (known[ada]["suspended"], known[ada]["deleted"]) == (True, False)
+    assert (known[ada]["username"], known[ada]["version"]) == ("ada", 2)
+    assert known[eve]["deleted"]
+    assert "email" not in known[ada]
+    assert (await auth.running.call("GET", target)).status == 403

@@ -19,16 +19,15 @@ async def world() -> AsyncIterator[World]:
         yield made
 
 
-async def says_auth(
-    users: Running, person: Person, version: int, *, suspended: bool, role: str = ""
-) -> None:
-    login = {
+def says(person: Person) -> dict[str, Any]:
+    return {
         "user_id": person.id,
         "username": person.username,
         "created_at": "2026-01-01T00:00:00.000Z",
-        "suspended": suspended,
-        "role": role,
     }
+
+
+async def says_auth(users: Running, person: Person, version: int, **standing: Any) -> None:
     event = {
         "specversion": "1.0",
         "id": f"login.registered:{person.id}@{version}",
@@ -38,7 +37,7 @@ async def says_auth(
         "stream": "s",
         "sequence": version,
         "entityversion": version,
-        "data": login,
+        "data": says(person) | standing,
     }
     await users.service.inbox.receive("logins", event)
 
@@ -141,3 +140,35 @@ async def test_pages_pass_over_what_is_not_asked_for(world: World) -> None:
         await report(users, ann, ben)
     assert await listed(users, judge, target=eve.id, limit="2") == [first]
     assert await listed(users, judge, account=ben.id, limit="2") == []
+
+
+async def test_who_is_not_known_yet_is_asked_for_of_auth_and_stands_as_it_says(
+    world: World,
+) -> None:
+    users = await start(world)
+    ann = await Person.registered(world, users, "ann")
+    late = [Person(world, users, name) for name in ("bob", "eve", "zoe")]
+    bob, eve, zoe = late
+    world.auth.logins = {
+        person.id: {**says(person), "version": 7, **more}
+        for person, more in ((bob, {"suspended": True}), (eve, {"deleted": True}))
+    }
+    found = await ann.get("/accounts", ids=",".join(each.id for each in (ann, *late)))
+    assert found.keys() == {ann.id, bob.id}
+    assert found[bob.id]["profile"]["suspended"]
+    await says_auth(users, bob, 6, suspended=False)
+    assert (await ann.get(f"/accounts/{bob.id}"))["profile"]["suspended"]
+    assert (await ann.ask("GET", f"/accounts/{eve.id}")).status == 404
+    assert (await ann.ask("GET", f"/accounts/{zoe.id}")).status == 404
+
+
+async def test_auth_is_asked_about_none_who_are_known_or_gone(world: World) -> None:
+    users = await start(world)
+    ann, bob = [await Person.registered(world, users, name) for name in ("ann", "bob")]
+    gone = Person(world, users, "eve")
+    await says_auth(users, gone, 1, suspended=False, deleted=True)
+    world.network.remove("auth", world.auth)
+    found = await ann.get("/accounts", ids=f"{ann.id},{bob.id},{gone.id}")
+    assert found.keys() == {ann.id, bob.id}
+    unknown = Person(world, users, "zoe")
+    assert (await ann.ask("GET", f"/accounts/{unknown.id}")).status == 503

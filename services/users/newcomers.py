@@ -1,0 +1,75 @@
+"""People who registered: their profiles, made when the news comes, or when they are missed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+
+from services.chassis.sidecar import Sidecar
+from services.contracts.logins import KnownLogin, Login
+from services.users.domain.profiles import Profile, Standing, new_profile, tombstone
+from services.users.store import Name, Store
+
+
+async def make_profile(store: Store, id: str, username: str) -> Profile:
+    """Make a profile where there is none yet; its name first, so that no profile is without."""
+    await store.names.update(username.lower(), lambda kept: _newer(kept, Name(id)))
+    made = await store.users.update(id, lambda kept: kept or new_profile(id, username))
+    return made or new_profile(id, username)
+
+
+async def follow_login(store: Store, id: str, login: Login, version: int) -> None:
+    """Make a profile agree with a version of its login. Some seven state calls."""
+    if login.deleted:
+        await _delete_profile(store, id)
+    else:
+        await make_profile(store, id, login.username)
+        await _follow_standing(store, id, Standing(version, login.role, login.suspended))
+
+
+async def _follow_standing(store: Store, id: str, heard: Standing) -> None:
+    known = await store.standings.update(id, lambda kept: (kept or Standing()).heard(heard))
+    while known is not None:
+        await store.users.update(id, known.applied)
+        now = await store.standings.get(id)
+        if now == known:
+            return
+        known = now
+
+
+async def _delete_profile(store: Store, id: str) -> None:
+    """Leave only a tombstone of a profile."""
+    await store.users.update(id, lambda kept: kept if kept and kept.deleted else tombstone(id))
+
+
+def _newer(kept: Name | None, name: Name) -> Name:
+    return name if kept is None or kept.id < name.id else kept
+
+
+class Newcomers:
+    """People of whom the news has not come yet.
+
+    Who has not heard of somebody must not say that they are not there, so auth is asked: it answers
+    what its event says.
+    """
+
+    def __init__(self, store: Store, sidecar: Sidecar) -> None:
+        self._store = store
+        self._sidecar = sidecar
+
+    async def fetch(self, ids: Collection[str]) -> bool:
+        """Make the profiles of those of some people who are registered; says if there was one.
+
+        One state call, and one invocation where somebody is neither here nor gone. Raises
+        `Unavailable` if nobody can say.
+        """
+        kept = await self._store.users.get_many(ids)
+        unknown = [id for id in ids if id not in kept]
+        if not unknown:
+            return False
+        reply = await self._sidecar.invoke("auth", "logins", params={"ids": ",".join(unknown)})
+        known = [KnownLogin.model_validate(login) for login in reply.json().values()]
+        await asyncio.gather(
+            *(follow_login(self._store, each.user_id, each, each.version) for each in known)
+        )
+        return bool(known)

@@ -1,0 +1,52 @@
+"""Somebody acts before the news of their registration has reached users."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.mastodon.schemas import check
+from tests.services.gateway.world import PASSWORD, Place
+
+
+async def newcomer(place: Place, name: str) -> str:
+    """The token of somebody of whose registration the broker told nobody."""
+    place.world.broker.loses = lambda event: bool(event["type"] == "login.registered")
+    form = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
+    app = await place.app_token(await place.app())
+    made = await place.ask("POST", "/api/v1/accounts", app, json={**form, "agreement": True})
+    token: str = made.json()["access_token"]
+    return token
+
+
+async def test_who_has_just_registered_may_comment(place: Place) -> None:
+    ann = await place.person("ann")
+    post = await ann.post("statuses", {"status": "first"})
+    token = await newcomer(place, "bob")
+    body = {"status": "hello", "in_reply_to_id": post["id"]}
+    made = await place.ask("POST", "/api/v1/statuses", token, json=body)
+    assert made.status == 200, made.text
+    check("Status", made.json())
+    assert made.json()["account"]["username"] == "bob"
+
+
+async def test_who_has_just_registered_may_boost_and_be_seen(place: Place) -> None:
+    ann = await place.person("ann")
+    post = await ann.post("statuses", {"status": "first"})
+    token = await newcomer(place, "bob")
+    boost = await place.ask("POST", f"/api/v1/statuses/{post['id']}/reblog", token)
+    assert boost.status == 200, boost.text
+    seen: Any = await ann.get(f"statuses/{boost.json()['id']}")
+    assert (seen["account"]["username"], seen["reblog"]["id"]) == ("bob", post["id"])
+
+
+async def test_where_nobody_can_say_who_somebody_is_they_are_asked_to_try_again(
+    place: Place,
+) -> None:
+    token = await newcomer(place, "bob")
+    (auth,) = [running for running in place.world.running if running.name == "auth"]
+    place.world.network.remove("auth", auth.app)
+    refused = await place.ask("POST", "/api/v1/statuses", token, json={"status": "hello"})
+    assert refused.status == 503, refused.text
+    place.world.network.add("auth", auth.app)
+    made = await place.ask("POST", "/api/v1/statuses", token, json={"status": "hello"})
+    assert made.status == 200, made.text
