@@ -14,6 +14,7 @@ from services.feed.timelines import Filter, Timelines
 
 Id = Annotated[str, Path(max_length=20, pattern=r"^\d+$")]
 Tag = Annotated[str, Path(min_length=1, max_length=100)]
+Tags = Annotated[str, Query(max_length=420, description="At most four, separated by commas.")]
 Flag = Annotated[bool, Query()]
 
 
@@ -58,10 +59,21 @@ def create_router(timelines: Timelines) -> APIRouter:
 
     @router.get("/tags/{tag}", responses=page)
     async def tagged(
-        tag: Tag, window: Wanted, caller: Reading, only_media: Flag = False, known: Known = ""
+        tag: Tag,
+        window: Wanted,
+        caller: Reading,
+        only_media: Flag = False,
+        or_with: Tags = "",
+        with_all: Tags = "",
+        with_none: Tags = "",
+        known: Known = "",
     ) -> JSON:
-        """Public posts with a hashtag, given without its #."""
-        found = await timelines.tag(tag, _id(caller), window, Filter(only_media))
+        """Public posts with a hashtag, given without its #, or `or_with` others.
+
+        Of those only the ones that have all and none of some more.
+        """
+        wanted = Filter(only_media, with_all=_few(with_all), with_none=_few(with_none))
+        found = await timelines.tag(tag, _id(caller), window, wanted, _few(or_with))
         return JSON(found.page(known))
 
     @router.get("/accounts/{id}", responses=page)
@@ -80,6 +92,10 @@ def create_router(timelines: Timelines) -> APIRouter:
         return JSON((await timelines.account(id, _id(caller), window, wanted)).page(known))
 
     return router
+
+
+def _few(tags: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(tag for tag in tags.split(",") if tag))[:4]
 
 
 def _id(caller: Caller | None) -> str:

@@ -10,6 +10,7 @@ from services.feed import audiences, discovery
 from services.feed.api import create_router
 from services.feed.events import subscribe
 from services.feed.fanout import FanOut, Limits
+from services.feed.findings import FoundPosts
 from services.feed.hashtags import Hashtags
 from services.feed.store import Store
 from services.feed.timelines import Timelines
@@ -30,10 +31,11 @@ def create_app(service: Service, limits: Limits | None = None) -> FastAPI:
     hashtags = Hashtags(store, trends)
     subscribe(service, store, FanOut(store, limits or Limits()), hashtags, trends)
     service.background(trends.run)
+    timelines = Timelines(store)
     app = service.create_app(
-        create_router(Timelines(store)),
+        create_router(timelines),
         audiences.create_router(audiences.Audiences(store)),
-        discovery.create_router(hashtags),
+        discovery.create_router(hashtags, FoundPosts(store, timelines, trends)),
     )
     app.state.trends = trends
     return app

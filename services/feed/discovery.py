@@ -7,18 +7,60 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Query
 
 from services.chassis.app import JSON
-from services.chassis.identity import service
+from services.chassis.identity import Caller, anyone, service, signed_in
 from services.contracts.discovery import TagNames, TagUse
 from services.contracts.limits import HASHTAG_CHARACTERS
+from services.contracts.posts import Page
+from services.feed.findings import FoundPosts
 from services.feed.hashtags import Hashtags
 
 Limit = Annotated[int, Query(ge=1, le=40)]
 Offset = Annotated[int, Query(ge=0, le=1_000)]
 
 
-def create_router(hashtags: Hashtags) -> APIRouter:
-    """All of them. What they give is the same for everybody."""
-    router = APIRouter(tags=["discovery"], dependencies=[Depends(service("gateway"))])
+Words = Annotated[str, Query(min_length=1, max_length=500, examples=["low tide"])]
+
+
+def create_router(hashtags: Hashtags, posts: FoundPosts) -> APIRouter:
+    """All of them."""
+    router = APIRouter(tags=["discovery"])
+    router.include_router(_hashtags(hashtags))
+    router.include_router(_posts(posts))
+    return router
+
+
+def _posts(posts: FoundPosts) -> APIRouter:
+    router = APIRouter()
+    page: dict[int | str, dict[str, Any]] = {
+        200: {"model": Page, "description": "Posts, what fits best first."}
+    }
+
+    @router.get("/trends/posts", responses=page)
+    async def trending(
+        caller: Annotated[Caller | None, Depends(anyone("read:statuses"))],
+        limit: Limit = 20,
+        offset: Offset = 0,
+    ) -> JSON:
+        """Posts that trend, most first. Two state calls."""
+        viewer = caller.user_id if caller else ""
+        return JSON(await posts.trending(viewer, limit, offset))
+
+    @router.get("/own", responses=page)
+    async def own(
+        q: Words,
+        caller: Annotated[Caller, Depends(signed_in("read:statuses"))],
+        limit: Limit = 20,
+        offset: Offset = 0,
+    ) -> JSON:
+        """The caller's own posts with some words, among the newest. Four state calls."""
+        return JSON(await posts.own(caller.user_id, q, limit, offset))
+
+    return router
+
+
+def _hashtags(hashtags: Hashtags) -> APIRouter:
+    """What these give is the same for everybody."""
+    router = APIRouter(dependencies=[Depends(service("gateway"))])
     many: dict[int | str, dict[str, Any]] = {
         200: {"model": list[TagUse], "description": "Hashtags with their use."}
     }

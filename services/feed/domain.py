@@ -23,6 +23,12 @@ _TOMBSTONES = 500
 MEDIA, REPLY, LISTED, PRIVATE, DIRECT, REBLOG = 1, 2, 4, 8, 16, 32
 FAVOURITED, BOOKMARKED, REBLOGGED, PINNED = 1, 2, 4, 8
 
+BY_TAG = 1024
+"""The flag of a row that comes into a home from the timeline of a hashtag; it is never kept."""
+
+MERGED_TAGS = 20
+"""Of how many of the hashtags somebody follows, the newest, the timelines are in their home."""
+
 MARKS = 300
 """How many marks a reader's document of recent ones holds before the oldest `_OLDER` leave it."""
 
@@ -133,6 +139,14 @@ class Stance:
     quiet: list[str] = field(default_factory=list)
     pins: list[str] = field(default_factory=list)
     pins_version: int = 0
+    tags: tuple[str, ...] = ()
+    tags_version: int = 0
+
+    def heard_tags(self, tags: Iterable[str], version: int) -> Stance:
+        """With the hashtags that the reader follows, the newest last."""
+        if version <= self.tags_version:
+            return self
+        return replace(self, tags=tuple(tags), tags_version=version)
 
     def version_of(self, person: str) -> int:
         """The version of the edge to somebody that is known here; 0 for none."""
@@ -232,10 +246,14 @@ class Reader:
         return post["visibility"] == "private" and author in self.stance.follows
 
     def wants_at_home(self, row: Row) -> bool:
-        """Whether a row belongs into their home: their own, or of somebody they follow."""
+        """Whether a row belongs into their home: their own, or of whom or what they follow."""
         if row[1] == self.id:
             return True
-        if row[1] not in self.stance.follows or not self.stance.sees(row[1]):
+        if not self.stance.sees(row[1]):
+            return False
+        if row[2] & BY_TAG:
+            return True
+        if row[1] not in self.stance.follows:
             return False
         return not row[2] & REBLOG or row[1] not in self.stance.quiet
 

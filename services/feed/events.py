@@ -14,6 +14,7 @@ from services.chassis.inbox import Event, Handle, Poison
 from services.contracts import topics
 from services.contracts.accounts import Edge, FollowCount, Profile
 from services.contracts.comments import ReplyCount
+from services.contracts.discovery import FollowedTags
 from services.contracts.posts import AuthoredCount, Mark, Pins, Post, PostCount
 from services.contracts.topics import EventType
 from services.feed.domain import (
@@ -51,6 +52,7 @@ def subscribe(
         topics.FOLLOWERS_COUNTED: handlers.follows_counted,
         topics.FOLLOWING_COUNTED: handlers.follows_counted,
         topics.EDGE_CHANGED: handlers.edge_changed,
+        topics.TAGS_FOLLOWED: handlers.tags_followed,
     }
     for topic, producer in {(event.topic, event.producer) for event in by_type}:
         service.hear(topic, producer, _by_type(topic, by_type))
@@ -105,11 +107,18 @@ class Handlers:
             await self._move(known.post, post)
         else:
             await self._spread(post)
-        card = await self._store.change_card(
-            post["id"], lambda card: card.heard(post, event.entityversion), fresh=there is None
-        )
+        replaced = known
+
+        def heard(card: Card) -> Card:
+            nonlocal replaced
+            replaced = card
+            return card.heard(post, event.entityversion)
+
+        card = await self._store.change_card(post["id"], heard, fresh=there is None)
         if card.version > event.entityversion:  # overtaken meanwhile
             await self._move(post, card.post)
+        elif replaced.version > known.version:  # an older one was put into timelines meanwhile
+            await self._move(replaced.post, post)
         if post["visibility"] == "public":
             await self._hashtags.index(post["tags"])
         self._trends.post_made(post)
@@ -241,6 +250,14 @@ class Handlers:
             await self._fanout.backfill(edge.source, edge.target)
         elif edge.target in before.follows:
             await self._fanout.rebuild(edge.source)
+
+    async def tags_followed(self, event: Event) -> None:
+        """Somebody follows other hashtags: their home is read with them from now on."""
+        followed: FollowedTags = _read(FollowedTags, event)
+        await self._store.stances.update(
+            followed.account,
+            lambda stance: (stance or Stance()).heard_tags(followed.tags, event.entityversion),
+        )
 
     async def fanout_due(self, event: Event) -> None:
         chunk: Chunk = _read(Chunk, event)

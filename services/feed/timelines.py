@@ -2,7 +2,9 @@
 
 State calls: two for a newest page (the list with the reader's stance and marks; the posts with
 their authors), of which the second is spared where the posts were just shown to somebody; one more
-for any other page, or where large authors are merged in; the same however many one follows. A page
+for any other page, or where large authors are merged in; the same however many people one follows.
+Who follows hashtags has the timelines of `MERGED_TAGS` merged in: one state call for all on a
+newest page, and one for each on others. A page
 on which much is filtered away may take `_TRIES` more.
 
 Every page has a tag that names its content. Who asks with the tag of the page they have is told
@@ -12,7 +14,7 @@ that it is still the same, and spared the page.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
@@ -26,9 +28,11 @@ from services.chassis.segments import Head, SegmentedLists
 from services.chassis.sidecar import ABSENT
 from services.feed.domain import (
     BOOKMARKED,
+    BY_TAG,
     DIRECT,
     FAVOURITED,
     MEDIA,
+    MERGED_TAGS,
     PINNED,
     PRIVATE,
     REBLOG,
@@ -56,12 +60,27 @@ class Filter:
     exclude_replies: bool = False
     exclude_reblogs: bool = False
     tagged: str = ""
+    with_all: tuple[str, ...] = ()
+    with_none: tuple[str, ...] = ()
+
+    def admits(self, post: Mapping[str, Any]) -> bool:
+        """Whether a post has the hashtags it must have, and none that it must not."""
+        has = post["tags"]
+        if self.tagged and self.tagged.lower() not in has:
+            return False
+        return set(self.with_all) <= set(has) and not set(has) & set(self.with_none)
 
     def keeps(self, row: Row) -> bool:
         unwanted = REPLY if self.exclude_replies else 0
         unwanted |= REBLOG if self.exclude_reblogs else 0
         wanted = MEDIA if self.only_media else 0
         return not row[2] & unwanted and row[2] & wanted == wanted
+
+
+_EVERYTHING = Filter()
+
+Other = tuple[SegmentedLists, Head]
+"""A list whose rows are merged into those of another."""
 
 
 class Timelines:
@@ -77,7 +96,8 @@ class Timelines:
         homes = self._store.homes
         head, reader = await self._begin(homes, user, user)
         large = sorted(reader.stance.follows.keys() & self._large)
-        others = list((await self._store.authors.heads.get_many(large)).values()) if large else []
+        others = await self._heads(self._store.authors, large)
+        others += await self._heads(self._store.tags, reader.stance.tags[-MERGED_TAGS:])
         return await self._page(homes, [head], window, reader, reader.wants_at_home, others=others)
 
     async def public(self, user: str, window: Window, wanted: Filter) -> Found:
@@ -85,10 +105,34 @@ class Timelines:
         head, reader = await self._begin(self._store.public, "all", user)
         return await self._shared(self._store.public, head, window, reader, wanted)
 
-    async def tag(self, tag: str, user: str, window: Window, wanted: Filter) -> Found:
-        """Public posts with a hashtag."""
+    async def tag(
+        self,
+        tag: str,
+        user: str,
+        window: Window,
+        wanted: Filter = _EVERYTHING,
+        or_with: Sequence[str] = (),
+    ) -> Found:
+        """Public posts with a hashtag, or with any of some others.
+
+        Those others cost one state call more, and each of them another on pages further down.
+        """
         head, reader = await self._begin(self._store.tags, tag.lower(), user)
-        return await self._shared(self._store.tags, head, window, reader, wanted)
+        others = await self._heads(self._store.tags, or_with)
+        return await self._shared(self._store.tags, head, window, reader, wanted, others)
+
+    async def some(self, rows: Sequence[Row], user: str) -> list[Shown]:
+        """Those of some posts that may be seen, in the order they are asked for."""
+        _, reader = await self._begin(self._store.public, "all", user)
+        found = Found(Window())
+        wanted = [row for row in rows if reader.stance.sees(row[1])]
+        await self._show(wanted, reader, _EVERYTHING, found)
+        return [found.shown[row[0]] for row in wanted if row[0] in found.shown]
+
+    async def _heads(self, lists: SegmentedLists, ids: Sequence[str]) -> list[Other]:
+        """Lists to be merged in. One state call, or none if there are none."""
+        heads = await lists.heads.get_many(ids) if ids else {}
+        return [(lists, head) for head in heads.values()]
 
     async def account(self, author: str, user: str, window: Window, wanted: Filter) -> Found:
         """Somebody's posts, as far as the reader may see them."""
@@ -103,17 +147,21 @@ class Timelines:
             return wanted.keeps(row) and not hidden and not (row[2] & DIRECT and not user)
 
         visible = replace(reader, visits=author)
-        return await self._page(
-            self._store.authors, [head], window, visible, keeps, tagged=wanted.tagged
-        )
+        return await self._page(self._store.authors, [head], window, visible, keeps, wanted=wanted)
 
     async def _shared(
-        self, lists: SegmentedLists, head: Head, window: Window, reader: Reader, wanted: Filter
+        self,
+        lists: SegmentedLists,
+        head: Head,
+        window: Window,
+        reader: Reader,
+        wanted: Filter,
+        others: Sequence[Other] = (),
     ) -> Found:
         def keeps(row: Row) -> bool:
             return wanted.keeps(row) and reader.stance.sees(row[1])
 
-        return await self._page(lists, [head], window, reader, keeps)
+        return await self._page(lists, [head], window, reader, keeps, others=others, wanted=wanted)
 
     async def _begin(self, lists: SegmentedLists, id: str, user: str) -> tuple[Head, Reader]:
         """A list's head and who reads it, in one state call."""
@@ -145,8 +193,8 @@ class Timelines:
         reader: Reader,
         keeps: Keep,
         *,
-        others: Sequence[Head] = (),
-        tagged: str = "",
+        others: Sequence[Other] = (),
+        wanted: Filter = _EVERYTHING,
     ) -> Found:
         """Read on until the page is full, nothing is left, or it has been tried often enough."""
         found = Found(window)
@@ -157,7 +205,7 @@ class Timelines:
                 break
             kept = [row for row in rows if keeps(row)]
             kept = once(kept) if lists is self._store.homes else kept
-            await self._show(kept, reader, tagged, found)
+            await self._show(kept, reader, wanted, found)
             found.reached += [rows[0][0], rows[-1][0]]
             missing = window.limit - len(found.shown)
             if missing <= 0 or len(rows) < rest.limit:
@@ -169,15 +217,18 @@ class Timelines:
         self,
         lists: SegmentedLists,
         heads: Sequence[Head],
-        others: Sequence[Head],
+        others: Sequence[Other],
         window: Window,
     ) -> list[Row]:
         rows = [row for head in heads for row in await lists.read(head, window)]
-        for head in others:
-            rows += await self._store.authors.read(head, window)
+        for other, head in others:
+            flag = BY_TAG if other is self._store.tags else 0
+            rows += [[*row[:2], row[2] | flag, *row[3:]] for row in await other.read(head, window)]
         return window.cut(rows)
 
-    async def _show(self, rows: Sequence[Row], reader: Reader, tagged: str, found: Found) -> None:
+    async def _show(
+        self, rows: Sequence[Row], reader: Reader, wanted: Filter, found: Found
+    ) -> None:
         """Find posts of rows that may be seen, and their authors. At most one state call."""
         if not rows:
             return
@@ -192,21 +243,21 @@ class Timelines:
         }
         docs = await store.memory.read([*cards.values(), *people.values()], older.values())
 
-        def shown(id: str, author: str, tagged: str) -> Shown | None:
+        def shown(id: str, author: str, wanted: Filter) -> Shown | None:
             card, person = docs.get(cards[id]), docs.get(people[author])
             if card is None or person is None or not _is_seen(person):
                 return None
             post = card["data"]["post"]
-            if not _shows(post, reader, tagged):
+            if not _shows(post, reader, wanted):
                 return None
             mark = docs.get(older.get(id, ""))
             flags = mark["data"]["flags"] if mark else reader.marks.posts.get(id, (0, 0))[0]
             return Shown(card, person, reader.flags_of(post, flags))
 
         for row in rows:
-            item = shown(row[0], row[1], tagged)
+            item = shown(row[0], row[1], wanted)
             if item is not None and row[2] & REBLOG:
-                reblog = shown(row[3], row[4], "")
+                reblog = shown(row[3], row[4], _EVERYTHING)
                 item = replace(item, flags=reblog.flags, reblog=reblog) if reblog else None
             if item is not None:
                 found.shown[row[0]] = item
@@ -274,7 +325,7 @@ class Found:
             "views": [] if same else [item.view() for item in shown],
             "accounts": {}
             if same
-            else {id: _account(person["data"]) for id, person in people.items()},
+            else {id: account_of(person["data"]) for id, person in people.items()},
             "first": first,
             "last": last,
             "tag": tag,
@@ -293,10 +344,10 @@ def _beyond(window: Window, rows: Sequence[Row]) -> Window:
     return Window(window.limit, rows[-1][0], window.since_id, "")
 
 
-def _shows(post: dict[str, Any], reader: Reader, tagged: str) -> bool:
+def _shows(post: dict[str, Any], reader: Reader, wanted: Filter) -> bool:
     if not post or post["deleted"] or not reader.may_see(post):
         return False
-    return not tagged or tagged.lower() in post["tags"]
+    return wanted.admits(post)
 
 
 def _is_seen(person: dict[str, Any]) -> bool:
@@ -319,7 +370,7 @@ def _day(post: str) -> str:
     return instant(post).date().isoformat()
 
 
-def _account(person: dict[str, Any]) -> dict[str, Any]:
+def account_of(person: dict[str, Any]) -> dict[str, Any]:
     """A `contracts.accounts.Account`."""
     last_post: str = person["last_post"]
     return {

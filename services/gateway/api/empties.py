@@ -42,7 +42,6 @@ NOTHINGS = (
     Nothing("GET", "/api/v1/scheduled_statuses", "read:statuses", []),
     Nothing("GET", "/api/v1/scheduled_statuses/{id}", "read:statuses", None),
     Nothing("GET", "/api/v1/polls/{id}", "", None),
-    Nothing("GET", "/api/v1/trends/statuses", "", []),
     Nothing("GET", "/api/v1/trends/links", "", []),
     Nothing("GET", "/api/v1/featured_tags", "read:accounts", []),
     Nothing("GET", "/api/v1/featured_tags/suggestions", "read:accounts", []),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from services.chassis.app import JSON
 from services.chassis.errors import NotFound
@@ -14,7 +14,7 @@ from services.chassis.identity import Caller, anyone, signed_in
 from services.contracts.discovery import TagUse
 from services.gateway import paging
 from services.gateway.content import normal_tag
-from services.gateway.desk import Desk
+from services.gateway.desk import Desk, answer
 from services.gateway.documents import gives
 from services.gateway.entities import posts
 
@@ -85,6 +85,17 @@ def _trending(desk: Desk) -> APIRouter:
         return JSON(
             await tags(desk, await desk.ask("feed", "trends/hashtags", params=params), caller)
         )
+
+    @router.get("/trends/statuses", responses=gives([], "A list of Status."))
+    async def trending_posts(
+        caller: Annotated[Caller | None, Depends(anyone("read:statuses"))],
+        limit: int = 20,
+        offset: int = 0,
+    ) -> Response:
+        """The posts that most people favourite, boost and answer at present."""
+        params = {"limit": str(max(1, min(limit, 40))), "offset": str(max(0, min(offset, 1_000)))}
+        page = await desk.ask("feed", "trends/posts", caller, params=params)
+        return answer(desk.rendered.statuses(page["views"], page["accounts"]))
 
     return router
 

@@ -35,10 +35,13 @@ def create_router(desk: Desk) -> APIRouter:
         limit: int = 20,
         offset: int = 0,
         resolve: bool = False,
+        following: bool = False,
+        exclude_unreviewed: bool = False,
     ) -> JSON:
-        """Find people by name, posts by address or id, hashtags by their exact name.
+        """Find people by name, hashtags by how they begin, and one's own posts by their words.
 
-        `resolve` makes no difference: nothing has to be fetched from elsewhere.
+        A post is also found by its address or id, and a profile by its address. `resolve` makes no
+        difference (nothing has to be fetched from elsewhere), nor does `exclude_unreviewed`.
         """
         most = max(1, min(limit, _MOST))
         typed = q.strip()[:500]
@@ -46,13 +49,18 @@ def create_router(desk: Desk) -> APIRouter:
         def wanted(kind: str) -> bool:
             return bool(typed) and type in ("", kind)
 
-        people = await _people(desk, caller, typed, most, offset) if wanted("accounts") else []
-        statuses = await _statuses(desk, caller, typed) if wanted("statuses") else b"[]"
-        found = await _tags(desk, caller, typed, most, offset) if wanted("hashtags") else []
+        start = max(0, min(offset, 1_000))
+        people = await _people(desk, caller, typed, most, start) if wanted("accounts") else []
+        if following:
+            people = await _followed(desk, caller, people)
+        statuses = b"[]"
+        if wanted("statuses"):
+            statuses = await _statuses(desk, caller, typed, most, start)
+        found = await _tags(desk, caller, typed, most, start) if wanted("hashtags") else []
         return JSON(
             {
                 "accounts": orjson.Fragment(desk.rendered.accounts(people)),
-                "statuses": orjson.Fragment(statuses if not offset else b"[]"),
+                "statuses": orjson.Fragment(statuses),
                 "hashtags": found,
             }
         )
@@ -69,24 +77,45 @@ def _local(desk: Desk, typed: str) -> str:
 async def _people(
     desk: Desk, caller: Caller | None, typed: str, limit: int, offset: int
 ) -> list[Any]:
+    if caller is not None and not caller.may("read:accounts"):
+        caller = None
     path = _local(desk, typed)
     if path:
         match = _ACCOUNT.fullmatch(path)
-        return list((await desk.named([match[1]])).values()) if match else []
+        if match is None or offset:
+            return []
+        rows = await find_people(desk, caller, f"@{match[1]}", limit)
+        return [row for row in rows if row["profile"]["username"].lower() == match[1].lower()]
     if typed.startswith(("#", "http://", "https://")):
         return []
-    if caller is not None and not caller.may("read:accounts"):
-        caller = None
     return await find_people(desk, caller, typed, limit, offset)
 
 
-async def _statuses(desk: Desk, caller: Caller | None, typed: str) -> bytes:
+async def _followed(desk: Desk, caller: Caller | None, rows: list[Any]) -> list[Any]:
+    """Those of some people whom the caller follows."""
+    if caller is None or not caller.user_id or not caller.may("read:follows") or not rows:
+        return []
+    ids = ",".join(row["profile"]["id"] for row in rows)
+    stances = await desk.ask("users", "relationships", caller, params={"ids": ids})
+    followed = {stance["id"] for stance in stances if stance["following"]}
+    return [row for row in rows if row["profile"]["id"] in followed]
+
+
+async def _statuses(
+    desk: Desk, caller: Caller | None, typed: str, limit: int, offset: int
+) -> bytes:
     match = _POST.fullmatch(_local(desk, typed))
     id = match[1] if match else typed if _ID.fullmatch(typed) else ""
-    if not id:
-        return b"[]"
     if caller is not None and not caller.may("read:statuses"):
         caller = None
+    if not id:
+        if caller is None or not caller.user_id or _local(desk, typed):
+            return b"[]"
+        params = {"q": typed, "limit": str(limit), "offset": str(offset)}
+        page = await desk.ask("feed", "own", caller, params=params)
+        return desk.rendered.statuses(page["views"], page["accounts"])
+    if offset:
+        return b"[]"
     try:
         return b"[%b]" % await desk.status(await desk.post(id, caller))
     except NotFound:

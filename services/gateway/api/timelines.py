@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
+from services.chassis.errors import Invalid
 from services.chassis.identity import Caller, anyone, signed_in
 from services.chassis.paging import Window
 from services.gateway import paging
@@ -18,6 +19,8 @@ from services.gateway.paging import pages
 
 Reading = Annotated[Caller | None, Depends(anyone("read:statuses"))]
 _FLAGS = {"only_media": "Only posts with pictures.", "remote": "Only posts from elsewhere: none."}
+_MOST_TAGS = 4
+_IN_AN_ADDRESS = 2_000  # the sidecar reads 4 KiB of request line and headers
 _PAGE = gives([], "A page of Status, newest first; `Link` leads to the next.")
 
 
@@ -54,12 +57,17 @@ def create_router(desk: Desk) -> APIRouter:
         caller: Reading,
         window: paging.Posts,
     ) -> Response:
-        """Public posts with a hashtag, given without its #."""
+        """Public posts with a hashtag, given without its #.
+
+        Or with one of `any[]`; and of these those that have `all[]` and `none[]`: four of each.
+        """
         name = normal_tag(tag)
         if asks(request, "remote") or not name:
             return answer(b"[]")
-        path = f"timelines/tags/{quote(name)}"
-        return await desk.timeline(request, path, caller, window, **flags(request, "only_media"))
+        wanted = flags(request, "only_media") | _more_tags(request)
+        return await desk.timeline(
+            request, f"timelines/tags/{quote(name)}", caller, window, **wanted
+        )
 
     @router.get("/bookmarks", responses=_PAGE, openapi_extra=pages())
     async def bookmarks(
@@ -80,6 +88,20 @@ def create_router(desk: Desk) -> APIRouter:
         return await _marked(desk, request, "favourites", caller, window)
 
     return router
+
+
+def _more_tags(request: Request) -> dict[str, str]:
+    """The other hashtags that a timeline is asked for. Raises `Invalid` for far too long ones."""
+    query = request.query_params
+    wanted: dict[str, str] = {}
+    for asked, name in (("any", "or_with"), ("all", "with_all"), ("none", "with_none")):
+        given = [*query.getlist(f"{asked}[]"), *query.getlist(asked)]
+        tags = dict.fromkeys(tag for tag in map(normal_tag, given) if tag)
+        if tags:
+            wanted[name] = ",".join(list(tags)[:_MOST_TAGS])
+    if len(quote("".join(wanted.values()))) > _IN_AN_ADDRESS:
+        raise Invalid("These hashtags are too long to ask for at once.")
+    return wanted
 
 
 async def _marked(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -26,6 +27,16 @@ class Place(Town):
 
     async def hashtags(self, q: str, **params: str) -> list[str]:
         return [use["name"] for use in await self.ask("GET", "/hashtags", q=q, **params)]
+
+    async def tag(self, who: str, name: str, verb: str = "follow") -> None:
+        await self._ok(self.users, "POST", f"/tags/{name}/{verb}", who)
+
+    async def like(self, who: str, post: str) -> None:
+        await self._ok(self.posts, "POST", f"/posts/{post}/favourite", who)
+
+    async def trending_posts(self, reader: str = "", **params: str) -> list[str]:
+        page = await self._ok(self.feed, "GET", "/trends/posts", reader, params=params)
+        return [view["post"]["id"] for view in page["views"]]
 
     async def history(self, name: str) -> list[dict[str, int]]:
         answer = await self.feed.call("POST", "/hashtags", json={"names": [name]})
@@ -152,3 +163,152 @@ async def test_what_could_not_be_written_is_written_later(place: Place) -> None:
         await trends.write()
     await trends.write()
     assert await place.trending() == ["sea"]
+
+
+async def test_posts_with_a_followed_hashtag_are_at_home(place: Place) -> None:
+    ann, ben, cid = [await place.person() for _ in range(3)]
+    before = await place.post(ann, "before #sea")
+    await place.tag(ben, "sea")
+    await place.tag(ben, "sun")
+    both = await place.post(ann, "both #sea #sun")
+    other = await place.post(cid, "other #Sun")
+    await place.post(cid, "neither #zoo")
+    await place.post(cid, "quiet #sea", visibility="unlisted")
+    await place.post(cid, "for friends #sea", visibility="private")
+    await place.world.settle()
+    assert await place.home(ben) == [other, both, before]
+    assert await place.home(ben, limit=2) == [other, both]
+    assert await place.home(ben, max_id=both) == [before]
+    assert await place.home(ben, min_id=before) == [other, both]
+
+    await place.follow(ben, cid, "mute")
+    await place.world.settle()
+    assert await place.home(ben) == [both, before]
+    await place.tag(ben, "sea", "unfollow")
+    await place.tag(ben, "sun", "unfollow")
+    await place.world.settle()
+    assert await place.home(ben) == []
+
+
+async def test_a_post_of_somebody_followed_with_a_followed_hashtag_is_there_once(
+    place: Place,
+) -> None:
+    ann, ben = await place.person(), await place.person()
+    await place.follow(ben, ann)
+    await place.tag(ben, "sea")
+    post = await place.post(ann, "#sea")
+    plain = await place.post(ann, "plain")
+    await place.world.settle()
+    assert await place.home(ben) == [plain, post]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_late_and_repeated_news_of_followed_hashtags_end_the_same(
+    place: Place, seed: int
+) -> None:
+    ann, ben = await place.person(), await place.person()
+    posts = {tag: await place.post(ann, f"#{tag}") for tag in ("sea", "sun", "sky")}
+    await place.world.settle()
+    place.world.broker.copies = 2
+    place.world.broker.hold()
+    dice = random.Random(seed)  # noqa: S311
+    followed: set[str] = set()
+    for _ in range(12):
+        tag = dice.choice(list(posts))
+        verb = "unfollow" if tag in followed else "follow"
+        await place.tag(ben, tag, verb)
+        followed ^= {tag}
+    place.world.broker.release(seed=seed)
+    await place.world.settle()
+    assert await place.home(ben) == sorted((posts[tag] for tag in followed), reverse=True)
+
+
+async def test_a_home_costs_one_state_call_more_with_hashtags_and_none_without(
+    place: Place,
+) -> None:
+    ann, ben = await place.person(), await place.person()
+    for number in range(30):
+        await place.tag(ann, f"tag{number}")
+        await place.post(ben, f"#tag{number}")
+    await place.world.settle()
+    calls = place.feed.sidecar.state.faults
+
+    async def cost(reader: str) -> int:
+        before = calls.count("get_many") + calls.count("get")
+        await place.home(reader)
+        return calls.count("get_many") + calls.count("get") - before
+
+    assert await cost(ben) <= 2
+    assert await cost(ann) <= 3
+
+
+async def test_a_hashtags_timeline_is_widened_and_narrowed_by_others(place: Place) -> None:
+    ann = await place.person()
+    sea = await place.post(ann, "#sea")
+    sun = await place.post(ann, "#sun")
+    both = await place.post(ann, "#sea #sun")
+    sky = await place.post(ann, "#sea #sky")
+    await place.world.settle()
+
+    async def found(**more: str) -> list[str]:
+        return await place.timeline("tags/sea", **more)
+
+    assert await found() == [sky, both, sea]
+    assert await found(or_with="sun") == [sky, both, sun, sea]
+    assert await found(with_all="sun") == [both]
+    assert await found(with_none="sun,sky") == [sea]
+    assert await found(or_with="sun", with_none="sky", limit="2") == [both, sun]
+    assert await found(or_with="sun", max_id=both) == [sun, sea]
+
+
+async def test_posts_that_many_react_to_trend(place: Place) -> None:
+    ann, *fans = [await place.person() for _ in range(5)]
+    liked, talked, alone, secret = [
+        await place.post(ann, text, visibility=visibility)
+        for text, visibility in (
+            ("a", "public"),
+            ("b", "public"),
+            ("c", "public"),
+            ("d", "unlisted"),
+        )
+    ]
+    for fan in fans:
+        await place.like(fan, liked)
+        await place.like(fan, secret)
+    for fan in fans[:2]:
+        await place.post(fan, "indeed", in_reply_to_id=talked)
+        await place.like(fan, talked)
+    await place.post(ann, "my own", in_reply_to_id=alone)
+    await place.like(ann, alone)
+    await place.like(fans[0], alone)
+    await place.written()
+    assert await place.trending_posts() == [liked, talked]
+    assert await place.trending_posts(offset="1") == [talked]
+
+    await place.follow(fans[0], ann, "block")
+    await place.delete(ann, talked)
+    await place.world.settle()
+    assert await place.trending_posts() == [liked]
+    assert await place.trending_posts(fans[0]) == []
+
+
+async def test_ones_own_posts_are_found_by_their_words(place: Place) -> None:
+    ann, ben = await place.person(), await place.person()
+    tide = await place.post(ann, "Low tide at the Café #sea", visibility="private")
+    high = await place.post(ann, "High tide", spoiler_text="low")
+    await place.post(ben, "low tide")
+    await place.world.settle()
+
+    async def found(who: str, q: str, **more: str) -> list[str]:
+        params = {"q": q, **more}
+        page = await place._ok(place.feed, "GET", "/own", who, params=params)
+        return [view["post"]["id"] for view in page["views"]]
+
+    assert await found(ann, "TIDE low") == [high, tide]
+    assert await found(ann, "cafe") == [tide]
+    assert await found(ann, "#sea") == [tide]
+    assert await found(ann, "tide", offset="1") == [tide]
+    assert await found(ann, "storm") == []
+    await place.delete(ann, tide)
+    await place.world.settle()
+    assert await found(ann, "cafe") == []
