@@ -17,6 +17,7 @@ class Settings(BaseSettings):
     app_id: str
     app_port: int
     dapr_http_port: int = 3500
+    dapr_grpc_port: int = 50001
     dapr_api_token: SecretStr = SecretStr("")
     app_api_token: SecretStr = SecretStr("")
 

@@ -20,8 +20,11 @@ from services.chassis.errors import Failure, TooMany, Unavailable
 from services.chassis.identity import service as from_service
 from services.chassis.inbox import Event, Poison
 from services.chassis.settings import Settings
+from tests.contract.plans import workflow_routes
 
 TOPIC = "contract"
+WORKER = "orders"
+"""The app that runs workflows: under the name that topology and components give that to."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -42,6 +45,8 @@ def create_app(settings: Settings) -> FastAPI:
         heard.append({**event.model_dump(), "traced": trace, "tries": tries[event.id]})
 
     service.hear(TOPIC, "alpha", hear)
+    if service.name == WORKER:
+        return service.create_app(_routes(heard), workflow_routes(service))
     return service.create_app(_routes(heard))
 
 

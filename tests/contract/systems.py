@@ -1,12 +1,15 @@
 """What the contract suites run against: the fakes in this process, or real sidecars.
 
-Both have the apps `alpha` (one replica), `beta` (two) and `MORTAL`, which are `tests.contract.app`.
+Both have the apps `alpha` (one replica), `beta` (two), `MORTAL` and `WORKER`, which are
+`tests.contract.app`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -20,7 +23,7 @@ import aiohttp
 import yaml
 
 from services.chassis.sidecar import Sidecar
-from tests.contract.app import create_app
+from tests.contract.app import WORKER, create_app
 from tests.fakes import Running, World
 
 T = TypeVar("T")
@@ -58,6 +61,9 @@ class System(Protocol):
     def replicas(self, app: str) -> list[Replica]:
         """The processes of an app."""
 
+    async def kill(self, process: str) -> None:
+        """Kill -9 an app, its sidecar (`orders.daprd`) or a server; it is started again."""
+
 
 # ── fakes ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -80,7 +86,8 @@ class FakeSystem:
 
     async def start(self) -> None:
         self._world.secrets["nats-url"] = "nats://somewhere"
-        for app in ("alpha", "beta", "beta", MORTAL):
+        self._world.history(WORKER).pace = 1.0
+        for app in ("alpha", "beta", "beta", MORTAL, WORKER):
             await self._world.start(create_app, app)
 
     def sidecar(self, app: str = "alpha") -> AbstractAsyncContextManager[Sidecar]:
@@ -88,6 +95,12 @@ class FakeSystem:
 
     def replicas(self, app: str) -> list[Replica]:
         return [FakeReplica(running) for running in self._world.running if running.name == app]
+
+    async def kill(self, process: str) -> None:
+        app = process.removesuffix(".daprd")
+        for running in [each for each in self._world.running if each.name == app]:
+            await running.kill()
+            await self._world.start(create_app, app)
 
 
 # ── the real thing ──────────────────────────────────────────────────────────────────────────────
@@ -146,12 +159,19 @@ class RealSystem:
     def replicas(self, app: str) -> list[Replica]:
         return [process for process in self.processes if process.app == app]
 
-    def _runner(self, *arguments: str) -> None:
+    async def kill(self, process: str) -> None:
+        report = json.loads(await asyncio.to_thread(self._runner, "ps", "--json"))
+        rows = {row["service"]: row for row in [*report["services"], *report["infra"]]}
+        row = rows[process.removesuffix(".daprd")]
+        os.kill(row["sidecar_pid" if process.endswith(".daprd") else "pid"], signal.SIGKILL)
+
+    def _runner(self, *arguments: str) -> str:
         command = [sys.executable, "-m", "tools.runner", "--run-dir", str(self._run_dir)]
         done = subprocess.run(
             [*command, *arguments], cwd=REPO, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
 
 def _manifest() -> dict[str, Any]:
@@ -165,7 +185,7 @@ def _manifest() -> dict[str, Any]:
         },
         "apps": [
             {"appID": app, "appDirPath": str(REPO), "appPort": 9000 + i, "command": command}
-            for i, app in enumerate(("alpha", "beta", MORTAL))
+            for i, app in enumerate(("alpha", "beta", MORTAL, WORKER))
         ],
     }
 

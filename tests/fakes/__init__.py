@@ -28,12 +28,13 @@ What can go wrong:
     posts.sidecar.state.faults.fail("get", error=Conflict("…"))      any error
     posts.sidecar.broker.faults.crash("publish")       the process dies there; start another one
     posts.sidecar.faults.fail("invoke", about="users/")              a call to another service
+    orders.sidecar.faults.fail("start")                              a call to the workflow engine
     await posts.kill(); await posts.stop()             the process dies, or ends well
     world.auth.revoke(token), world.auth.rotate()
 
 What is kept: `world.state("posts").peek("post:1")`, `.keys("post:")`; `world.secrets`,
-`world.blobs`; what was said: `world.broker.events("posts")`; what was asked:
-`posts.sidecar.state.faults.count("get")`.
+`world.blobs`; `world.history("orders").instances`, its workflows; what was said:
+`world.broker.events("posts")`; what was asked: `posts.sidecar.state.faults.count("get")`.
 
 The fakes alone: `FakeState` (a `StateStore`; `like="redis"` has its traps), `FakeBroker`
 (a `Publisher`), `FakeSidecar` (a `Sidecar`), `FakeAuth` (keys, tokens). The contract suites of

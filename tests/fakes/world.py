@@ -20,6 +20,7 @@ from tests.fakes.auth import FakeAuth
 from tests.fakes.broker import FakeBroker
 from tests.fakes.sidecar import APP_TOKEN, FakeSidecar, Network
 from tests.fakes.state import FakeState
+from tests.fakes.workflows import FakeEngine, History
 
 Create = Callable[[Any], Any]
 """A service's `create_app(settings)`, or `create_service(settings)` where that needs no routers."""
@@ -136,6 +137,7 @@ class World:
         self.blobs: dict[str, bytes] = {}
         self.states: dict[str, FakeState] = {}
         self.running: list[Running] = []
+        self.histories: dict[str, History] = {}
         self._like = like
 
     async def __aenter__(self) -> World:
@@ -156,6 +158,16 @@ class World:
         """The database of a service: to look into, or to fill before it starts."""
         return self.states.setdefault(app_id, FakeState(self._like))
 
+    def history(self, app_id: str) -> History:
+        """What is kept of the workflows of a service."""
+        return self.histories.setdefault(app_id, History())
+
+    def _engines(self, sidecar: FakeSidecar) -> Callable[..., FakeEngine]:
+        def make(_: Service, *registered: Any) -> FakeEngine:
+            return FakeEngine(self.history(sidecar.app_id), sidecar.faults, *registered)
+
+        return make
+
     def sidecar(self, app_id: str) -> FakeSidecar:
         """A sidecar for an app-id, on the world's network: for a client or a test of its own."""
         return FakeSidecar(
@@ -175,7 +187,10 @@ class World:
         app_id = app_id or create.__module__.split(".")[1]
         sidecar = self.sidecar(app_id)
         # Services make their sidecar where they make their `Service`: this is the only door to it.
-        with mock.patch("services.chassis.app.Sidecar", return_value=sidecar):
+        with (
+            mock.patch("services.chassis.app.Sidecar", return_value=sidecar),
+            mock.patch("services.chassis.workflows.make_engine", self._engines(sidecar)),
+        ):
             made = create(_settings(create, app_id, settings))
         app: FastAPI = made.create_app() if isinstance(made, Service) else made
         running = Running(self, app, app.state.chassis, sidecar)

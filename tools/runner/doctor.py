@@ -16,6 +16,7 @@ from tools.runner.lock import runner_pid
 from tools.runner.manifest import read_manifest
 from tools.runner.paths import REPO, RunDir
 from tools.runner.secrets import RABBITMQ, REDIS, Secrets
+from tools.runner.topology import CONTROL_PLANE
 
 Level = Literal["ok", "note", "problem"]
 _MARKS: dict[Level, str] = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
@@ -61,7 +62,7 @@ def _manifest(_: RunDir) -> Iterator[Finding]:
 
 
 def _tools(_: RunDir) -> Iterator[Finding]:
-    for name in ("daprd", "nats-server"):
+    for name in ("daprd", "nats-server", *CONTROL_PLANE):
         path = toolchain.find(name)
         if path:
             yield Finding(name, "ok", str(path))

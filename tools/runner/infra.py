@@ -15,7 +15,7 @@ from tools.runner.ports import holder, is_free
 from tools.runner.process import Spec
 from tools.runner.secrets import Secrets
 
-CONTROL_PLANE = {"placement": control_plane.placement, "scheduler": control_plane.scheduler}
+_CONTROL_PLANE = {"placement": control_plane.placement, "scheduler": control_plane.scheduler}
 _MODULES = {"nats": "nats_server", "rabbitmq": "rabbitmq", "redis": "redis"}
 
 
@@ -55,8 +55,8 @@ class Need:
 
 def set_up(name: str, need: Need) -> Server:
     """Set up a server by its name in topology.yaml."""
-    if name in CONTROL_PLANE:
-        spec, port = CONTROL_PLANE[name](need.run, need.tool, need.ports)
+    if name in _CONTROL_PLANE:
+        spec, port = _CONTROL_PLANE[name](need.run, need.tool, need.ports)
         return Server(name, f"127.0.0.1:{port}", spec)
     server: Server = importlib.import_module(f"tools.runner.{_MODULES[name]}").set_up(need)
     return server

@@ -48,7 +48,7 @@ def set_up(need: Need) -> Server:
         probe=_probe(port, need.secrets[REDIS]),
     )
     address = f"127.0.0.1:{port}"
-    overrides = {("statestore", "redisHost"): address}
+    overrides = {(store, "redisHost"): address for store in ("statestore", "workflowstore")}
     return Server("redis", address, spec, data=data, overrides=overrides)
 
 

@@ -16,7 +16,7 @@ from tools.runner.paths import REPO
 from tools.runner.plan import Plan
 from tools.runner.process import Process, Spec
 from tools.runner.secrets import Secrets
-from tools.runner.topology import read_topology
+from tools.runner.topology import CONTROL_PLANE, read_topology
 from tools.runner.units import Setting, Unit, app_spec, make_unit, sidecar_spec
 
 _PATIENCE = 60.0
@@ -48,8 +48,7 @@ class System:
         self._clean()
         need = self._need(everything)
         names = self.topology.servers(self.set_name)
-        if apps:
-            names += self.topology.control_plane
+        names += self.topology.control_plane(app.app_id for app in apps)
         self.servers = [infra.set_up(name, need) for name in names]
         self._launch(server.spec for server in self.servers if server.spec)
         setting = self._setting(apps)
@@ -92,10 +91,9 @@ class System:
             config=render_config(config or REPO / "deploy/local/config.yaml", self.plan.run),
             public_url=f"http://127.0.0.1:{port}",
             control_plane={
-                each.name: each.address
-                for each in self.servers
-                if each.name in self.topology.control_plane
+                each.name: each.address for each in self.servers if each.name in CONTROL_PLANE
             },
+            workflows=self.topology.workflows,
         )
 
     def _units_of(self, app: App) -> Iterator[Unit]:

@@ -11,6 +11,9 @@ from tools.runner.errors import RunnerError
 PRODUCTION = "rabbitmq-redis"
 """The name of the component set that is components/ itself."""
 
+CONTROL_PLANE = ("placement", "scheduler")
+"""What runs workflows, beside the sidecars."""
+
 _FILE = Path(__file__).with_name("topology.yaml")
 
 
@@ -24,7 +27,7 @@ class Topology:
     gateway: str
     needs: Mapping[str, tuple[str, ...]]
     replicas: Mapping[str, int]
-    control_plane: tuple[str, ...]
+    workflows: frozenset[str]
 
     def servers(self, name: str) -> tuple[str, ...]:
         """Return the servers that a component set needs.
@@ -35,6 +38,10 @@ class Topology:
             known = ", ".join(sorted(self.sets))
             raise RunnerError(f'there is no component set "{name}" (known: {known})')
         return self.sets[name]
+
+    def control_plane(self, chosen: Iterable[str]) -> tuple[str, ...]:
+        """Return the servers of Dapr's own that the chosen services need."""
+        return CONTROL_PLANE if self.workflows & set(chosen) else ()
 
     def missed_by(self, chosen: Iterable[str]) -> dict[str, list[str]]:
         """Return, for each chosen service, the services it calls that are not chosen."""
@@ -53,5 +60,5 @@ def read_topology(path: Path = _FILE) -> Topology:
         gateway=raw["gateway"],
         needs={name: tuple(needs) for name, needs in raw["needs"].items()},
         replicas=raw["replicas"] or {},
-        control_plane=tuple(name for name, wanted in raw["control-plane"].items() if wanted),
+        workflows=frozenset(raw["workflows"]),
     )

@@ -45,6 +45,8 @@ class Setting:
     public_url: str
     control_plane: Mapping[str, str] = field(default_factory=dict)
     """Addresses of `placement` and `scheduler`, where they run."""
+    workflows: frozenset[str] = frozenset()
+    """The services whose sidecars are told of them."""
 
 
 def make_unit(app: App, replica: int, app_port: int, ports: Iterator[int]) -> Unit:
@@ -123,6 +125,7 @@ def _daprd(unit: Unit, setting: Setting) -> tuple[str, ...]:
         "enable-metrics": "false",
         "dapr-graceful-shutdown-seconds": 1,
     }
-    for name, address in setting.control_plane.items():
-        options[f"{name}-host-address"] = address
+    if unit.app.app_id in setting.workflows:
+        for name, address in setting.control_plane.items():
+            options[f"{name}-host-address"] = address
     return (str(setting.daprd), *(f"--{name}={value}" for name, value in options.items()))

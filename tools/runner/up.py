@@ -15,6 +15,7 @@ from tools.runner.errors import RunnerError
 from tools.runner.leftovers import end_leftovers
 from tools.runner.lock import Lock, end_runner, runner_pid
 from tools.runner.logs import Echo
+from tools.runner.manifest import read_manifest
 from tools.runner.paths import MARKER, REPO, RunDir, write_private
 from tools.runner.plan import Plan
 from tools.runner.system import System
@@ -42,10 +43,13 @@ def up(plan: Plan, watch: bool = False, quiet: bool = False) -> int:
 def prepare(plan: Plan) -> None:
     """See to what may take long, or must be refused, before anything is started."""
     _make_way(plan)
-    servers = read_topology().servers(plan.components or read_topology().default_set)
+    topology = read_topology()
     toolchain.tool("daprd")
-    if "nats" in servers:
+    if "nats" in topology.servers(plan.components or topology.default_set):
         toolchain.tool("nats-server")
+    apps = plan.chosen(read_manifest(plan.manifest))
+    for name in topology.control_plane(app.app_id for app in apps):
+        toolchain.tool(name)
 
 
 def _make_way(plan: Plan) -> None:

@@ -12,7 +12,15 @@ from tools.runner.paths import REPO, RunDir
 from tools.runner.topology import read_topology
 
 SETS = sorted(read_topology().sets)
-FIXED_NAMES = {"pubsub", "broadcast", "statestore", "secretstore", "blobs", "resiliency"}
+FIXED_NAMES = {
+    "pubsub",
+    "broadcast",
+    "statestore",
+    "secretstore",
+    "blobs",
+    "resiliency",
+    "workflowstore",
+}
 
 
 def component(name: str, which: str) -> dict[str, Any]:
@@ -52,6 +60,7 @@ def test_a_set_replaces_components_of_the_same_name_only() -> None:
         "statestore": "state.sqlite",
         "secretstore": "secretstores.local.file",
         "blobs": "bindings.localstorage",
+        "workflowstore": "state.sqlite",
     }
 
 

@@ -1,0 +1,126 @@
+"""The workflows that the contract suite has run, and the routes by which it does."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body
+
+from services.chassis.app import JSON, Service
+from services.chassis.errors import Unavailable
+from services.chassis.plans import Again, Await, Do, Plan, Retry, Sleep, StepFailed
+from services.chassis.workflows import Workflows
+
+OFTEN = Retry(attempts=6, first=0.1, longest=0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How often something was done, kept where a process that dies cannot forget it."""
+
+    count: int = 0
+
+
+def chain(name: str) -> Plan:
+    """Three activities, one after the other."""
+    done = []
+    for word in "abc":
+        done += [(yield Do("count", f"{name}-{word}"))]
+    return done
+
+
+def flaky(given: dict[str, Any]) -> Plan:
+    """An activity that fails some times before it goes well."""
+    try:
+        return (yield Do("stumble", given, OFTEN))
+    except StepFailed as failed:
+        return {"failed": failed.step, "kind": failed.kind}
+
+
+def timer(seconds: float) -> Plan:
+    yield Sleep(seconds)
+    return "woken"
+
+
+def letter(seconds: float) -> Plan:
+    """Two events of one name, the second of which may come before it is waited for."""
+    try:
+        first = yield Await("go", seconds)
+        yield Do("count", "between letters")
+        second = yield Await("go", seconds)
+    except StepFailed as failed:
+        return failed.kind
+    return [first, second]
+
+
+def long(name: str) -> Plan:
+    """Something to be interrupted: activities and pauses."""
+    done = []
+    for number in range(4):
+        done.append((yield Do("count", f"{name}-{number}", OFTEN)))
+        yield Sleep(0.5)
+    return done
+
+
+def countdown(number: int) -> Plan:
+    yield Do("count", "countdown")
+    return Again(number - 1) if number > 1 else "zero"
+
+
+def broken(_: Any) -> Plan:
+    yield Do("count", "broken")
+    raise ValueError("on purpose")
+
+
+PLANS = (chain, flaky, timer, letter, long, countdown, broken)
+
+
+def workflow_routes(service: Service) -> APIRouter:
+    workflows = Workflows(service)
+    tallies = service.collection("tally", Tally)
+
+    async def count(name: str) -> str:
+        await tallies.update(name, lambda kept: Tally((kept or Tally()).count + 1))
+        return name
+
+    async def stumble(given: dict[str, Any]) -> int:
+        tally = await tallies.update(given["name"], lambda t: Tally((t or Tally()).count + 1))
+        if tally is not None and tally.count <= given["times"]:
+            raise Unavailable(f"stumbling {tally.count}")
+        return tally.count if tally else 0
+
+    workflows.does("count", count)
+    workflows.does("stumble", stumble)
+    for plan in PLANS:
+        workflows.runs(plan.__name__, plan)
+    router = APIRouter(prefix="/workflows")
+    _asked(router, workflows)
+
+    @router.get("/tallies/{name}")
+    async def tallied(name: str) -> int:
+        kept = await tallies.get(name)
+        return kept.count if kept else 0
+
+    return router
+
+
+def _asked(router: APIRouter, workflows: Workflows) -> None:
+    @router.post("/{name}/{id}")
+    async def start(
+        name: str, id: str, given: Annotated[Any, Body()] = None, again: bool = False
+    ) -> None:
+        await (workflows.restart if again else workflows.start)(name, id, given)
+
+    @router.get("/{id}")
+    async def find(id: str) -> JSON:
+        run = await workflows.find(id)
+        return JSON(asdict(run) if run else None)
+
+    @router.put("/{id}/{event}")
+    async def tell(id: str, event: str, data: Annotated[Any, Body()] = None) -> None:
+        await workflows.tell(id, event, data)
+
+    @router.delete("/{id}")
+    async def terminate(id: str, purge: bool = False) -> None:
+        await (workflows.purge if purge else workflows.terminate)(id)

@@ -1,0 +1,231 @@
+"""A workflow engine in this process: its history outlives the replicas that run it.
+
+Plans are run again from their beginning by whichever replica takes them up, with the answers that
+were written down; an activity whose answer was not, is done again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import orjson
+
+from services.chassis.plans import (
+    Activity,
+    Again,
+    Await,
+    Do,
+    Json,
+    Plan,
+    Sleep,
+    Step,
+    StepFailed,
+    Workflow,
+)
+from services.chassis.workflows import Run
+from tests.fakes.faults import Call, Faults
+
+Answer = tuple[Json, StepFailed | None]
+
+
+@dataclass(slots=True)
+class Instance:
+    """One workflow: what it was given, what its steps came to, and how it ended."""
+
+    workflow: str
+    given: Json
+    answers: list[Answer] = field(default_factory=list)
+    events: dict[str, asyncio.Queue[Json]] = field(default_factory=dict)
+    run: Run = field(default_factory=lambda: Run("running"))
+
+    def mailbox(self, event: str) -> asyncio.Queue[Json]:
+        return self.events.setdefault(event, asyncio.Queue())
+
+
+class History:
+    """What is kept of all workflows of a service, and which replicas can go on with them.
+
+    `pace` is how many seconds pass for one that a workflow waits: none, unless a test says so.
+    """
+
+    def __init__(self) -> None:
+        self.instances: dict[str, Instance] = {}
+        self.engines: list[FakeEngine] = []
+        self.pace = 0.0
+
+    def hand_over(self) -> None:
+        """Have some replica take up what nobody runs."""
+        for id, instance in self.instances.items():
+            if not instance.run.is_over and not any(id in each.tasks for each in self.engines):
+                for engine in self.engines[:1]:
+                    engine.take_up(id)
+
+
+class FakeEngine:
+    """The engine beside one replica; it dies with that replica's sidecar."""
+
+    def __init__(
+        self,
+        history: History,
+        faults: Faults,
+        activities: Mapping[str, Activity],
+        workflows: Mapping[str, Workflow],
+    ) -> None:
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+        self._history = history
+        self._faults = faults
+        self._activities = activities
+        self._workflows = workflows
+        self._mourning: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> FakeEngine:
+        self._history.engines.append(self)
+        self._history.hand_over()
+        self._mourning = asyncio.create_task(self._mourn())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._mourning is not None:
+            self._mourning.cancel()
+        self._leave()
+
+    @property
+    def is_ready(self) -> bool:
+        return self in self._history.engines
+
+    def _leave(self) -> None:
+        if self in self._history.engines:
+            self._history.engines.remove(self)
+        for task in self.tasks.values():
+            task.cancel()
+        self.tasks.clear()
+        self._history.hand_over()
+
+    async def _mourn(self) -> None:
+        await self._faults.dead.wait()
+        self._leave()
+
+    # ── what is asked of the engine ─────────────────────────────────────────────────────────
+
+    async def start(self, workflow: str, id: str, given: Json) -> None:
+        def begin() -> None:
+            there = self._history.instances.get(id)
+            if there is None or there.run.is_over:
+                self._history.instances[id] = Instance(workflow, _plain(given))
+                self.take_up(id)
+
+        await self._faults.around(Call("start", (id,)), begin)
+
+    async def find(self, id: str) -> Run | None:
+        def look() -> Run | None:
+            instance = self._history.instances.get(id)
+            return instance.run if instance else None
+
+        return await self._faults.around(Call("find", (id,)), look)
+
+    async def tell(self, id: str, event: str, data: Json) -> None:
+        def post() -> None:
+            if id in self._history.instances:
+                self._history.instances[id].mailbox(event).put_nowait(_plain(data))
+
+        await self._faults.around(Call("tell", (id, event)), post)
+
+    async def terminate(self, id: str) -> None:
+        def end() -> None:
+            instance = self._history.instances.get(id)
+            if instance is None or instance.run.is_over:
+                return
+            instance.run = Run("terminated")
+            for engine in self._history.engines:
+                if id in engine.tasks:
+                    engine.tasks.pop(id).cancel()
+
+        await self._faults.around(Call("terminate", (id,)), end)
+
+    async def purge(self, id: str) -> None:
+        def forget() -> None:
+            if id in self._history.instances and self._history.instances[id].run.is_over:
+                del self._history.instances[id]
+
+        await self._faults.around(Call("purge", (id,)), forget)
+
+    # ── running ─────────────────────────────────────────────────────────────────────────────
+
+    def take_up(self, id: str) -> None:
+        self.tasks[id] = task = asyncio.create_task(self._run(self._history.instances[id]))
+        task.add_done_callback(
+            lambda done: self.tasks.pop(id, None) if self.tasks.get(id) is done else None
+        )
+
+    async def _run(self, instance: Instance) -> None:
+        while not instance.run.is_over:
+            plan = self._workflows[instance.workflow](instance.given)
+            try:
+                end = _plain_end(await self._follow(instance, plan))
+            except Exception as error:
+                instance.run = Run("failed", why=str(error))
+                return
+            if isinstance(end, Again):
+                instance.given = _plain(end.given)
+                instance.answers.clear()
+            else:
+                instance.run = Run("completed", end)
+
+    async def _follow(self, instance: Instance, plan: Plan) -> Json:
+        number = 0
+        answer: Answer = (None, None)
+        while True:
+            value, failure = answer
+            try:
+                step = plan.throw(failure) if failure else plan.send(value)
+            except StopIteration as end:
+                return end.value
+            if number == len(instance.answers):
+                taken = await self._take(instance, step)
+                instance.answers.append(taken)
+            answer = instance.answers[number]
+            number += 1
+
+    async def _take(self, instance: Instance, step: Step) -> Answer:
+        match step:
+            case Sleep(seconds):
+                await asyncio.sleep(seconds * self._history.pace)
+                return None, None
+            case Await(event, seconds):
+                mailbox = instance.mailbox(event)
+                try:
+                    async with asyncio.timeout(seconds * self._history.pace):
+                        return await mailbox.get(), None
+                except TimeoutError:
+                    return None, StepFailed(event, "timeout", "The event did not come.")
+        return await self._do(step)
+
+    async def _do(self, step: Do) -> Answer:
+        failure: Exception | None = None
+        pause = step.retry.first
+        for attempt in range(step.retry.attempts):
+            if attempt:
+                await asyncio.sleep(pause * self._history.pace)
+                pause = min(pause * step.retry.factor, step.retry.longest)
+            try:
+                return _plain(await self._activities[step.activity](_plain(step.given))), None
+            except Exception as error:
+                failure = error
+        return None, StepFailed(step.activity, type(failure).__name__, str(failure))
+
+
+def _plain(value: Any) -> Any:
+    return orjson.loads(orjson.dumps(value))
+
+
+def _plain_end(value: Any) -> Any:
+    return value if isinstance(value, Again) else _plain(value)
