@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
+from services.auth import belongings
 from services.auth.api import Desk, create_routers
 from services.auth.keys import SECRET, Keyring
 from services.auth.leaving import Leaving
@@ -47,7 +48,7 @@ def create_app(
 
     service.hear(LOGIN_REGISTERED.topic, LOGIN_REGISTERED.producer, login_changed)
     desk = Desk(office, registrar, warden, leaving, keyring, store.revocations)
-    return service.create_app(*create_routers(desk))
+    return service.create_app(*create_routers(desk), belongings.create_router(store))
 
 
 def _now() -> datetime:

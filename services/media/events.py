@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Awaitable, Callable
 
 from pydantic import ValidationError
 
@@ -24,8 +25,8 @@ SWEEP = 900.0
 log = logging.getLogger(__name__)
 
 
-def subscribe(service: Service, pool: Pool) -> None:
-    """Hear of posts, and sweep for as long as the service lives."""
+def subscribe(service: Service, pool: Pool, forget: Callable[[str], Awaitable[None]]) -> None:
+    """Hear of posts, and sweep for as long as the service lives. `forget` is for who is gone."""
 
     async def post_changed(event: Event) -> None:
         if event.type == POST_CHANGED.name and event.data.get("deleted") is True:
@@ -38,6 +39,7 @@ def subscribe(service: Service, pool: Pool) -> None:
         shown = tuple(name for name in (profile.avatar, profile.header) if name)
         await pool.profile_changed(profile.id, shown, event.entityversion, gone=profile.deleted)
         if profile.deleted:
+            await forget(profile.id)
             await errands.start(ERASURE, profile.id)
 
     async def sweep() -> None:

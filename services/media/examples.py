@@ -88,6 +88,27 @@ def refusal(status: int) -> Responses:
     }
 
 
+EXPORT: dict[str, Any] = {
+    "id": "116548273934401537",
+    "state": "ready",
+    "requested_at": "2026-05-11T06:40:12.402Z",
+    "finished_at": "2026-05-11T06:40:31.977Z",
+    "expires_at": "2026-05-18T06:40:31.977Z",
+    "progress": 100,
+    "doing": "",
+    "records": 1304,
+    "pictures": 87,
+    "size": 51380224,
+    "parts": 38,
+}
+
+AN_ARCHIVE: Responses = {
+    200: {"description": "The bytes.", "content": {"application/octet-stream": BYTES}},
+    **refusal(401),
+    **refusal(403),
+    **refusal(404),
+}
+
 A_FILE: Responses = {
     200: {
         "description": "The bytes, the same for ever.",

@@ -113,10 +113,14 @@ class Pool:
 
     async def _refuse_who_is_gone(self, user: str, undo: Callable[[], Awaitable[None]]) -> None:
         """Somebody may delete their account while a picture of theirs comes in."""
-        portraits = await self._store.portraits.get(user)
-        if portraits is not None and portraits.gone:
+        if await self.is_gone(user):
             await undo()
             raise Unauthenticated("This account was deleted.")
+
+    async def is_gone(self, user: str) -> bool:
+        """Whether somebody deleted their account. One state call."""
+        portraits = await self._store.portraits.get(user)
+        return portraits is not None and portraits.gone
 
     async def _process(self, data: bytes, kind: Kind) -> Processed:
         try:

@@ -9,6 +9,7 @@ from services.chassis.errands import Errands
 from services.chassis.ids import Snowflakes, instant, timestamp
 from services.chassis.inbox import Event
 from services.contracts.topics import ACCOUNT_CHANGED
+from services.posts import belongings
 from services.posts.api import create_router
 from services.posts.boosts import Boosts
 from services.posts.composer import Composer
@@ -48,4 +49,6 @@ def create_app(service: Service) -> FastAPI:
     service.hear(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, account_changed)
     reactions = Reactions(store, views, ids=ids)
     pinning = Pinning(store, views)
-    return service.create_app(create_router(views, composer, reactions, boosts, pinning))
+    return service.create_app(
+        create_router(views, composer, reactions, boosts, pinning), belongings.create_router(store)
+    )

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from services.chassis.app import Service
 from services.chassis.errands import Errands
-from services.users import discovery, reporting
+from services.users import belongings, discovery, reporting
 from services.users.api import create_router
 from services.users.census import Registry
 from services.users.endings import Endings
@@ -40,4 +40,5 @@ def create_app(service: Service) -> FastAPI:
         create_router(People(store, index, newcomers), stances, Lists(store), suggestions),
         discovery.create_router(tags, registry),
         reporting.create_router(Reports(store)),
+        belongings.create_router(store),
     )

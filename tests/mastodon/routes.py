@@ -77,6 +77,9 @@ ROUTES: dict[str, Check | str] = {
     "GET /api/v1/announcements": NOTHING,
     "GET /api/v1/directory": "[Account]",
     # people
+    "POST /api/v1/export": "Export",
+    "GET /api/v1/export": "Export",
+    "GET /api/v1/export/archive": NO_JSON,
     "POST /api/v1/accounts": "Token",
     "GET /api/v1/accounts": "[Account]",
     "GET /api/v1/accounts/verify_credentials": "CredentialAccount",

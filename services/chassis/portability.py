@@ -1,0 +1,85 @@
+"""How a service gives what it keeps of somebody to the one that makes an archive of it for them.
+
+    router = belongings({"favourites": favourites})     # async def favourites(user, after)
+
+A kind of belongings is read page by page, newest first, each page as cheap as any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Path, Query
+
+from services.chassis.app import JSON
+from services.chassis.errors import NotFound
+from services.chassis.identity import service
+from services.chassis.paging import Row, Window
+from services.chassis.segments import SegmentedLists
+from services.contracts.portability import Portion
+
+ARCHIVIST = "media"
+"""The service that makes archives: the only one that may ask."""
+
+PAGE = 40
+"""How many records there are in a portion, at most."""
+
+ENOUGH = 4 << 20
+"""Bytes of records after which a portion ends: histories of posts may be long."""
+
+Give = Callable[[str, str], Awaitable[dict[str, Any]]]
+Describe = Callable[[list[Row]], Awaitable[list[dict[str, Any] | None]]]
+"""A record for each row, or `None` where there is nothing to say."""
+
+
+def belongings(kinds: Mapping[str, Give]) -> APIRouter:
+    """The route by which the archivist asks, for each kind of which there is something."""
+    router = APIRouter(tags=["belongings"], dependencies=[Depends(service(ARCHIVIST))])
+
+    @router.get("/belongings/{user}/{kind}", response_model=Portion)
+    async def some(
+        user: Annotated[str, Path(pattern=r"^[0-9]{1,20}$", examples=["115581273340018689"])],
+        kind: Annotated[str, Path(max_length=40, examples=["profile"])],
+        after: Annotated[str, Query(pattern=r"^[0-9]{0,20}$")] = "",
+    ) -> JSON:
+        """A portion of what somebody has."""
+        if kind not in kinds:
+            raise NotFound(f"There is nothing of the kind «{kind}» here.")
+        return JSON(await kinds[kind](user, after))
+
+    return router
+
+
+def portion(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """All there is, where that is little."""
+    return {"records": records, "next": "", "total": len(records)}
+
+
+def listed(lists: SegmentedLists, describe: Describe) -> Give:
+    """What is in a list. Two state calls, and those of `describe`."""
+
+    async def give(user: str, after: str) -> dict[str, Any]:
+        head = await lists.head(user)
+        rows = await lists.read(head, Window(PAGE, max_id=after))
+        described = await describe(rows) if rows else []
+        count = _fitting(described)
+        is_all = count == len(rows) < PAGE
+        return {
+            "records": [record for record in described[:count] if record is not None],
+            "next": "" if is_all else rows[count - 1][0],
+            "total": head.total,
+        }
+
+    return give
+
+
+def _fitting(described: list[dict[str, Any] | None]) -> int:
+    """How many of some records come into a portion: at least one."""
+    size = 0
+    for count, record in enumerate(described, 1):
+        size += len(orjson.dumps(record))
+        if size >= ENOUGH:
+            return count
+    return len(described)

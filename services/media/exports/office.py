@@ -1,0 +1,107 @@
+"""What people ask for: an archive of all that they have, how far it is, and its bytes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from services.chassis.errors import NotFound
+from services.chassis.ids import timestamp
+from services.chassis.sidecar import Sidecar
+from services.media.exports import domain
+from services.media.exports.clerk import Clerk
+from services.media.exports.domain import Export
+from services.media.exports.gathering import STEPS
+from services.media.exports.store import ALL, Store, blob
+
+
+class Office:
+    """Takes requests; the clerk does the work."""
+
+    def __init__(
+        self,
+        store: Store,
+        clerk: Clerk,
+        sidecar: Sidecar,
+        *,
+        ids: Callable[[], str],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._clerk = clerk
+        self._sidecar = sidecar
+        self._ids = ids
+        self._now = now
+
+    async def request(self, user: str, is_gone: Callable[[], Awaitable[bool]]) -> dict[str, Any]:
+        """Have an archive made; the one that is being made, if there is one.
+
+        Raises `TooMany`. Six state calls. It stands in the list of work before it is there, so that
+        no crash leaves one that nobody makes; and whether its owner is gone is read after that.
+        """
+        id, now = self._ids(), self._now()
+        kept = await self._store.exports.get(user)
+        wanted = domain.request(kept, id, now)
+        await self._store.work.insert(ALL, [[wanted.id, user]])
+        made = await self._store.exports.update(user, lambda kept: domain.request(kept, id, now))
+        if await is_gone():
+            await self.drop(user)
+            raise NotFound("There is no such account.")
+        self._clerk.wake()
+        return shown(made or wanted)
+
+    async def one(self, user: str) -> dict[str, Any]:
+        """How far it is. Raises `NotFound`. One state call."""
+        export = await self._store.exports.get(user)
+        if export is None or export.ending == "gone":
+            raise NotFound("You have not asked for an archive.")
+        return shown(export)
+
+    async def part(self, user: str, id: str, index: int) -> bytes:
+        """One piece of a finished archive. Raises `NotFound`. One state call, and the blob."""
+        export = await self._store.exports.get(user)
+        is_there = (
+            export is not None
+            and export.id == id
+            and export.state == "ready"
+            and self._now() < export.expires()
+        )
+        if export is None or not is_there or index >= len(export.parts):
+            raise NotFound("There is no such archive (any more).")
+        return await self._sidecar.get_blob(blob(user, export.parts[index]))
+
+    async def drop(self, user: str) -> None:
+        """Remove somebody's archive, whatever its state: they are gone."""
+        export = await self._store.exports.get(user)
+        if export is None or export.state == "gone":
+            return
+        await self._store.work.insert(ALL, [[export.id, user]])
+        await self._store.exports.update(
+            user, lambda kept: domain.ended(kept, "gone") if kept else None
+        )
+        self._clerk.wake()
+
+
+def shown(export: Export) -> dict[str, Any]:
+    """A `contracts.portability.Export`."""
+    is_ready = export.state == "ready"
+    doing = STEPS[export.place.step].file if export.place.step < len(STEPS) else ""
+    return {
+        "id": export.id,
+        "state": export.ending if export.state == "ending" else export.state,
+        "requested_at": _time(export.requested),
+        "finished_at": _time(export.finished) if export.finished else None,
+        "expires_at": _time(export.expires()) if is_ready else None,
+        "progress": export.progress(len(STEPS)),
+        "doing": doing if export.state == "running" else "",
+        "records": export.records,
+        "pictures": export.pictures,
+        "size": export.size if is_ready else 0,
+        "parts": len(export.parts) if is_ready else 0,
+    }
+
+
+def _time(seconds: float) -> str:
+    return timestamp(datetime.fromtimestamp(seconds, UTC))

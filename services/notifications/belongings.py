@@ -1,0 +1,31 @@
+"""What notifications keeps of somebody, for the archive that they may ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from services.chassis.paging import Row
+from services.chassis.portability import Give, belongings, listed
+from services.notifications.domain.notifications import ID
+from services.notifications.store import Store, entity
+
+
+def create_router(store: Store) -> APIRouter:
+    """What they were told."""
+    return belongings({"notifications": _notifications(store)})
+
+
+def _notifications(store: Store) -> Give:
+    async def give(user: str, after: str) -> dict[str, Any]:
+        cleared = await store.cleared.get(user)
+        upto = cleared.upto if cleared else ""
+
+        async def describe(rows: list[Row]) -> list[dict[str, Any] | None]:
+            shown = await store.remaining([row for row in rows if row[ID] > upto])
+            return [entity(row, user) if row in shown else None for row in rows]
+
+        return await listed(store.lists, describe)(user, after)
+
+    return give

@@ -1,0 +1,72 @@
+"""Somebody asks for all that they have: waits for it, downloads it, unpacks it."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.system import Person, System, wait_until
+
+
+def _ready(person: Person) -> dict[str, Any]:
+    """The archive once it is ready; also where `media` may just be away."""
+    answer = person.call("GET", "/api/v1/export")
+    export: dict[str, Any] = answer.json() if answer.ok else {}
+    return export if export.get("state") == "ready" else {}
+
+
+def test_somebody_downloads_all_that_they_have(anna: Person, ben: Person, picture: Path) -> None:
+    shown = anna.upload(picture, description="low tide")
+    post = anna.client.status_post("with a picture", media_ids=[shown])
+    anna.client.status_update(post, "with a good picture", media_ids=[shown])
+    theirs = ben.client.status_post("of ben's")
+    anna.client.status_favourite(theirs)
+    anna.client.account_follow(ben.id)
+    comment = anna.client.status_post("nice", in_reply_to_id=theirs)
+    wait_until(lambda: ben.client.status(theirs.id).replies_count == 1)
+    wait_until(lambda: ben.client.me().followers_count == 1)
+
+    asked = anna.call("POST", "/api/v1/export")
+    assert (asked.status_code, asked.json()["state"]) == (200, "running")
+    export = wait_until(lambda: _ready(anna), deadline=60)
+    assert export["progress"] == 100
+    answer = anna.http.get(export["url"], timeout=60)
+    assert len(answer.content) == export["size"] == int(answer.headers["content-length"])
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        files = {name: archive.read(name) for name in archive.namelist()}
+    posts = {one["id"]: one for one in json.loads(files["posts.json"])}
+    assert posts.keys() == {str(post.id), str(comment.id)}
+    made = posts[str(post.id)]
+    assert made["text"] == "with a good picture"
+    assert [one["text"] for one in made["earlier_versions"]] == ["with a picture"]
+    name = made["attachments"][0]["original"]
+    assert files[f"pictures/{name}"] == requests.get(shown.url, timeout=30).content
+    (described,) = json.loads(files["pictures.json"])
+    assert described["description"] == "low tide"
+    (liked,) = json.loads(files["favourites.json"])
+    assert liked["url"] == theirs.url
+    assert [one["username"] for one in json.loads(files["following.json"])] == [ben.name]
+    assert json.loads(files["account.json"])["login"]["email"] == anna.email
+
+    assert anna.call("POST", "/api/v1/export").status_code == 429
+    assert ben.call("GET", "/api/v1/export/archive").status_code == 404
+    assert requests.get(export["url"], timeout=30).status_code == 401
+
+
+def test_an_archive_is_made_although_media_is_killed(system: System, anna: Person) -> None:
+    for n in range(30):
+        anna.client.status_post(f"number {n}")
+    assert anna.call("POST", "/api/v1/export").ok
+    system.kill("media")
+    export = wait_until(lambda: _ready(anna), deadline=240)
+    answer = anna.http.get(export["url"], timeout=60)
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        posts = json.loads(archive.read("posts.json"))
+    assert [one["text"] for one in posts] == [f"number {n}" for n in reversed(range(30))]

@@ -1,0 +1,302 @@
+"""Somebody asks for all that they have, and gets it, whatever dies meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import zipfile
+from typing import Any
+
+import pytest
+
+from services.chassis.errors import Unavailable
+from services.media.exports import clerk, domain, gathering
+from tests.fakes import Running
+from tests.fakes.waiting import until
+from tests.services.gateway.test_leaving import a_life, leave, picture_of
+from tests.services.gateway.world import PASSWORD, Person, Place, media_app
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look for work often, wait short for who died; and several files of everything."""
+    monkeypatch.setattr(clerk, "LOOK", 0.02)
+    monkeypatch.setattr(domain, "LEASE", 1.0)
+    monkeypatch.setattr(gathering, "PICTURES", 1)
+
+
+async def ready(person: Person, state: str = "ready") -> dict[str, Any]:
+    """Wait until an archive is in a state; its progress never goes back."""
+    before = 0
+    async with asyncio.timeout(60):
+        while True:
+            export: dict[str, Any] = await person.get("export")
+            assert before <= export["progress"] or export["state"] != "running"
+            before = export["progress"]
+            if export["state"] == state:
+                return export
+            await asyncio.sleep(0.05)
+
+
+async def download(person: Person) -> dict[str, bytes]:
+    answer = await person.ask("GET", "/api/v1/export/archive")
+    assert answer.status == 200, answer.text
+    assert answer.headers["content-length"] == str(len(answer.body))
+    with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+        assert archive.testzip() is None
+        assert len(archive.namelist()) == len(set(archive.namelist()))
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def opened(files: dict[str, bytes], kind: str) -> list[Any]:
+    """All records of a kind, of as many files as there are."""
+    names = [n for n in sorted(files) if n == f"{kind}.json" or n.startswith(f"{kind}-0")]
+    return [record for name in names for record in json.loads(files[name])]
+
+
+def media_of(place: Place) -> Running:
+    return next(one for one in place.world.running if one.name == "media")
+
+
+def pieces(place: Place) -> list[str]:
+    return [name for name in place.world.blobs if name.startswith("export-")]
+
+
+async def test_an_archive_holds_all_that_somebody_has(place: Place) -> None:
+    ada, bob, _, life = await a_life(place)
+    edited = life["made"][0]["id"]
+    await ada.ask("PUT", f"/api/v1/statuses/{edited}", json={"status": "second #sea"})
+    await ada.post(f"statuses/{life['theirs']['id']}/reblog")
+    await ada.post("tags/sea/follow")
+    await bob.post(f"statuses/{edited}/favourite")
+    await place.world.settle()
+    asked = await ada.post("export")
+    assert asked["state"] == "running"
+    export = await ready(ada)
+    assert export["url"] == "http://127.0.0.1:8080/api/v1/export/archive"
+    assert (export["progress"], export["pictures"]) == (100, 3)
+    files = await download(ada)
+
+    account = json.loads(files["account.json"])
+    assert account["login"]["email"] == "ada@example.org"
+    assert account["profile"]["username"] == "ada"
+    posts = {one["id"]: one for one in opened(files, "posts")}
+    assert {one["kind"] for one in posts.values()} == {"post", "comment", "boost"}
+    assert posts[edited]["text"] == "second #sea"
+    assert [one["text"] for one in posts[edited]["earlier_versions"]] == ["first #sea"]
+    assert posts[edited]["favourites"] == 1
+    (direct,) = opened(files, "direct-posts")
+    assert direct["text"] == "@bob psst"
+    for kind in ("favourites", "bookmarks"):
+        (mark,) = opened(files, kind)
+        assert mark["url"] == f"http://127.0.0.1:8080/@bob/{life['theirs']['id']}"
+    assert [one["username"] for one in opened(files, "following")] == ["bob"]
+    assert [one["username"] for one in opened(files, "followers")] == ["bob"]
+    assert [one["username"] for one in opened(files, "mutes")] == ["cyd"]
+    assert [one["note"] for one in opened(files, "notes")] == ["odd"]
+    assert [one["name"] for one in opened(files, "followed-tags")] == ["sea"]
+    assert {one["type"] for one in opened(files, "notifications")} >= {"favourite", "follow"}
+    pictures = opened(files, "pictures")
+    assert {one["description"] for one in pictures} == {"boats", "never shown"}
+    shown = posts[edited]["attachments"][0]["original"]
+    for name in (shown, account["profile"]["avatar"], *(one["original"] for one in pictures)):
+        assert files[f"pictures/{name}"] == place.world.blobs[name]
+    for word in (b"password", b"argon2", b"mine"):
+        assert all(word not in body for name, body in files.items() if name != "README.txt")
+
+
+async def test_long_lists_are_in_several_files(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.chassis.portability.PAGE", 2)
+    monkeypatch.setattr(gathering, "PAGES", 2)
+    ada = await place.person("ada")
+    made = [(await ada.post("statuses", {"status": f"number {n}"}))["id"] for n in range(9)]
+    await place.world.settle()
+    await ada.post("export")
+    await ready(ada)
+    files = await download(ada)
+    assert [name for name in files if name.startswith("posts")] == [
+        "posts-001.json",
+        "posts-002.json",
+        "posts-003.json",
+    ]
+    assert [one["id"] for one in opened(files, "posts")] == made[::-1]
+
+
+async def test_somebody_who_has_nothing_gets_that(place: Place) -> None:
+    ada = await place.person("ada")
+    assert (await ada.ask("GET", "/api/v1/export")).status == 404
+    assert (await ada.ask("GET", "/api/v1/export/archive")).status == 404
+    await ada.post("export")
+    await ready(ada)
+    files = await download(ada)
+    assert opened(files, "posts") == opened(files, "pictures") == []
+
+
+async def test_an_archive_is_for_its_owner_with_a_token_for_reading(place: Place) -> None:
+    ada, bob = await place.person("ada"), await place.person("bob")
+    await ada.post("export")
+    export = await ready(ada)
+    narrow = await place.log_in("ada", "read:statuses read:accounts")
+    for method, path in (("POST", ""), ("GET", ""), ("GET", "/archive")):
+        assert (await place.ask(method, f"/api/v1/export{path}")).status == 401
+        assert (await place.ask(method, f"/api/v1/export{path}", narrow)).status == 403
+    assert (await bob.ask("GET", "/api/v1/export/archive")).status == 404
+    stolen = await media_of(place).call("GET", f"/exports/{export['id']}/parts/0", token=bob.token)
+    assert stolen.status == 404
+    for name in pieces(place):
+        assert (await place.ask("GET", f"/media/{name}")).status == 404
+
+
+@pytest.mark.parametrize("service", ["auth", "users", "posts", "notifications"])
+async def test_what_a_service_keeps_is_for_the_archivist_alone(place: Place, service: str) -> None:
+    kinds = {"auth": "login", "users": "profile", "posts": "directs"}
+    ada = await place.person("ada")
+    path = f"/belongings/{ada.id}/{kinds.get(service, 'notifications')}"
+    running = next(one for one in place.world.running if one.name == service)
+    assert (await running.call("GET", path, caller="media")).status == 200
+    for caller in ("gateway", "feed", "comments"):
+        assert (await running.call("GET", path, caller=caller, token=ada.token)).status == 403
+    assert (await running.call("GET", f"/belongings/{ada.id}/x", caller="media")).status == 404
+
+
+async def test_one_a_day(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = await place.person("ada")
+    first = await ada.post("export")
+    assert (await ada.post("export"))["id"] == first["id"]
+    await ready(ada)
+    refused = await ada.ask("POST", "/api/v1/export")
+    assert (refused.status, "one today already" in refused.json()["error"]) == (429, True)
+    old = set(pieces(place))
+    monkeypatch.setattr(domain, "BETWEEN", 0)
+    assert (await ada.post("export"))["id"] != first["id"]
+    await ready(ada)
+    await download(ada)
+    assert old.isdisjoint(pieces(place))
+
+
+async def test_an_archive_expires(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = await place.person("ada")
+    await ada.post("export")
+    assert (await ready(ada))["expires_at"]
+    monkeypatch.setattr(domain, "LIFE", 0)
+    assert (await ready(ada, "expired"))["url"] is None
+    await until(lambda: not pieces(place), within=30)
+    assert (await ada.ask("GET", "/api/v1/export/archive")).status == 404
+    assert not [key for key in place.world.state("media").keys("") if "export-piece" in key]
+
+
+@pytest.mark.parametrize(
+    ("call", "about", "nth", "after"),
+    [
+        ("save", "exporting:", 1, True),
+        ("save", "export:", 1, True),
+        ("save", "export:", 4, False),
+        ("save", "export:", 9, True),
+        ("save", "export-piece:", 3, True),
+        ("put_blob", "export-", 17, False),
+        ("put_blob", "export-", 18, True),
+    ],
+)
+async def test_it_goes_on_wherever_it_was_cut_short(
+    place: Place, call: str, about: str, nth: int, after: bool
+) -> None:
+    ada, _, _, life = await a_life(place)
+    doomed = media_of(place)
+    faults = doomed.sidecar.faults if call == "put_blob" else doomed.sidecar.state.faults
+    faults.crash(call, about=about, nth=nth, after=after)
+    asking = asyncio.ensure_future(ada.ask("POST", "/api/v1/export"))
+    async with asyncio.timeout(30):
+        await faults.dead.wait()
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    await doomed.kill()
+    await place.world.start(media_app, "media")
+    await place.world.start(media_app, "media")  # two of them, neither in the other's way
+    await ada.ask("POST", "/api/v1/export")
+    export = await ready(ada)
+    files = await download(ada)
+    assert {one["id"] for one in opened(files, "posts") + opened(files, "direct-posts")} == {
+        one["id"] for one in life["made"]
+    }
+    assert export["pictures"] == len([name for name in files if name.startswith("pictures/")]) == 3
+
+
+async def test_a_service_that_is_away_delays_it(place: Place) -> None:
+    ada, media = await place.person("ada"), media_of(place)
+    trouble = Unavailable("not reachable")
+    media.sidecar.faults.fail("invoke", about="posts/belongings", error=trouble, times=2)
+    await ada.post("export")
+    await ready(ada)
+    assert await download(ada)
+
+
+async def test_what_cannot_be_made_for_a_day_has_failed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, media = await place.person("ada"), media_of(place)
+    media.sidecar.faults.fail("invoke", about="auth/belongings", error=Unavailable("no"))
+    monkeypatch.setattr(domain, "PATIENCE", -1)
+    await ada.post("export")
+    await ready(ada, "failed")
+    assert (await ada.post("export"))["state"] == "running"
+    await ready(ada)
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile", "after"])
+async def test_who_leaves_leaves_no_archive(place: Place, when: str) -> None:
+    ada, *_ = await a_life(place)
+    media = media_of(place)
+    reached, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def wait(call: Any) -> None:
+        if call.name == "put_blob" and when == "meanwhile":
+            reached.set()
+            await goes_on.wait()
+
+    media.sidecar.faults.before.append(wait)
+    if when != "before":
+        await ada.post("export")
+    if when == "meanwhile":
+        await reached.wait()
+    if when == "after":
+        await ready(ada)
+    await leave(ada)
+    goes_on.set()
+    if when == "before":  # with a token that is good for some seconds more
+        late = await media.call("POST", "/exports", token=ada.token)
+        assert late.status in (401, 404)
+    await until(lambda: not place.world.blobs and not _listed(place), within=30)
+    assert (await media.call("GET", "/exports", token=ada.token)).status in (401, 404)
+    assert PASSWORD not in str(place.world.state("media").peek(f"export:{ada.id}"))
+
+
+def _listed(place: Place) -> int:
+    """How many archives there is work on."""
+    head = place.world.state("media").peek("exporting:all")
+    return int(head["data"]["total"]) if head else 0
+
+
+async def test_one_download_at_a_time(place: Place) -> None:
+    ada = await place.person("ada")
+    await picture_of(ada, "avatar")
+    await ada.post("export")
+    await ready(ada)
+    gateway = place.gateway
+    reached, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def wait(call: Any) -> None:
+        if call.name == "invoke" and any("parts" in word for word in call.about):
+            reached.set()
+            await goes_on.wait()
+
+    gateway.sidecar.faults.before.append(wait)
+    first = asyncio.ensure_future(ada.ask("GET", "/api/v1/export/archive"))
+    await reached.wait()
+    second = await ada.ask("GET", "/api/v1/export/archive")
+    assert second.status == 429
+    goes_on.set()
+    assert (await first).status == 200
+    assert (await ada.ask("GET", "/api/v1/export/archive")).status == 200

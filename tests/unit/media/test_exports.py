@@ -1,0 +1,152 @@
+"""The rules of archives, and their bytes."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from services.chassis.errors import TooMany
+from services.media.exports import domain, zips
+from services.media.exports.domain import Export, Piece, Place
+
+WHEN = (2026, 11, 21, 9, 30, 58)
+NOW = 1_800_000_000.0
+
+
+def archive(files: dict[str, bytes], *, squeeze: bool) -> bytes:
+    data, entries = b"", []
+    for name, body in files.items():
+        packed, entry = zips.packed(name, body, len(data), WHEN, squeeze=squeeze)
+        data += packed
+        entries.append(entry)
+    return data + zips.directory(entries, len(data), WHEN)
+
+
+@pytest.mark.parametrize("squeeze", [True, False])
+@pytest.mark.parametrize(
+    "files", [{}, {"a.json": b""}, {"a.json": b"[1]" * 999, "pictures/b.jpg": bytes(range(256))}]
+)
+def test_an_archive_opens(files: dict[str, bytes], squeeze: bool) -> None:
+    with zipfile.ZipFile(io.BytesIO(archive(files, squeeze=squeeze))) as opened:
+        assert opened.testzip() is None
+        assert {name: opened.read(name) for name in opened.namelist()} == files
+        assert all(info.date_time == WHEN for info in opened.infolist())
+
+
+def test_an_archive_beyond_the_old_bounds_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if four bytes could count to 100 only: offsets go where ZIP64 has them."""
+    files = {f"{n}.json": b"x" * 50 for n in range(9)}
+    plain = archive(files, squeeze=False)
+    monkeypatch.setattr(zips, "_MOST_32", 100)
+    far = archive(files, squeeze=False)
+    assert b"PK\x06\x06" in far
+    assert b"PK\x06\x06" not in plain
+    monkeypatch.undo()
+    entries = [zips.Entry(f"{n}", 0, 0, 0, 0, (1 << 33) + n) for n in range(70_000)]
+    tail = zips.directory(entries, 1 << 34, WHEN)
+    sparse = _Sparse(1 << 34, tail)
+    with zipfile.ZipFile(sparse) as opened:
+        infos = opened.infolist()
+    assert len(infos) == 70_000
+    assert infos[-1].header_offset == (1 << 33) + 69_999
+
+
+class _Sparse(io.RawIOBase):
+    """A file that is empty up to its last bytes."""
+
+    def __init__(self, hole: int, tail: bytes) -> None:
+        self._hole, self._tail, self._at = hole, tail, 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = offset + {0: 0, 1: self._at, 2: self._hole + len(self._tail)}[whence]
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        start = self._at - self._hole
+        assert start >= 0, "nobody may read the hole"
+        data = self._tail[start:] if size < 0 else self._tail[start : start + size]
+        self._at += len(data)
+        return data
+
+
+def running(**more: Any) -> Export:
+    return replace(Export("1", "running", NOW, holder="a", held_until=NOW + 60), **more)
+
+
+def test_one_at_a_time_and_one_a_day() -> None:
+    first = domain.request(None, "1", NOW)
+    assert domain.request(first, "2", NOW + 5) is first
+    ready = replace(first, state="ready", finished=NOW + 9)
+    with pytest.raises(TooMany, match="24 hours"):
+        domain.request(ready, "2", NOW + 10)
+    again = domain.request(ready, "2", NOW + domain.BETWEEN)
+    assert (again.id, again.state) == ("2", "running")
+
+
+def test_one_that_failed_may_be_asked_for_again_at_once() -> None:
+    failed = domain.swept(domain.ended(running(tries=3), "failed"), 3)
+    assert failed.state == "failed"
+    assert domain.request(failed, "2", NOW + 1).state == "running"
+
+
+def test_only_one_replica_has_the_work() -> None:
+    mine = domain.leased(running(holder="", held_until=0.0), "a", NOW)
+    assert domain.leased(mine, "b", NOW + domain.LEASE - 1) is mine
+    theirs = domain.leased(mine, "b", NOW + domain.LEASE)
+    assert theirs.holder == "b"
+    assert domain.begun(theirs, "a", NOW + domain.LEASE) is theirs
+
+
+def test_a_piece_counts_once_and_only_for_its_own_archive() -> None:
+    begun = domain.begun(running(), "a", NOW)
+    piece = Piece(begun.tries, 10, Place(1), records=2)
+    done = domain.added(begun, piece, NOW)
+    assert (done.parts, done.size, done.records) == ((1,), 10, 2)
+    later = domain.begun(done, "b" if done.holder == "b" else "a", NOW)
+    assert domain.added(later, piece, NOW) is later
+    over = domain.ended(later, "failed")
+    assert domain.added(over, Piece(later.tries, 10, Place(2)), NOW) is over
+    anew = domain.request(domain.swept(over, over.tries), "2", NOW)
+    assert domain.added(anew, Piece(later.tries, 10, Place(2)), NOW) is anew
+
+
+def test_what_was_made_before_is_removed_and_nothing_of_now() -> None:
+    ready = running(state="ready", tries=4, parts=(1, 2, 4), finished=NOW)
+    anew = domain.request(ready, "2", NOW + domain.BETWEEN)
+    begun = domain.begun(domain.leased(anew, "a", NOW * 2), "a", NOW * 2)
+    assert list(domain.leftover(anew)) == [1, 2, 3, 4, 5]
+    assert begun.tries == 6
+    assert not domain.leftover(domain.swept(anew, 5))
+    gone = domain.ended(domain.swept(begun, 5), "gone")
+    assert list(domain.leftover(gone)) == [6]
+    rest = domain.swept(gone, 6)
+    assert (rest.state, rest.parts, list(domain.leftover(rest))) == ("gone", (), [])
+
+
+def test_trouble_is_waited_out_and_at_last_given_up() -> None:
+    once = domain.troubled(running(), "a", NOW)
+    twice = domain.troubled(replace(once, holder="a"), "a", NOW)
+    assert (once.held_until, twice.held_until) == (NOW + 1, NOW + 2)
+    late = domain.troubled(running(), "a", NOW + domain.PATIENCE + 1)
+    assert (late.state, late.ending) == ("ending", "failed")
+
+
+def test_progress_only_grows() -> None:
+    steps = [Place(0), Place(1), Place(1, done=5, total=10), Place(2), Place(3, done=9, total=9)]
+    shown = [running(place=place).progress(4) for place in steps]
+    assert shown == sorted(shown)
+    assert shown[0] == 0
+    assert shown[-1] < 100 == running(state="ready").progress(4)
