@@ -17,7 +17,6 @@ from services.chassis.paging import Window, newest
 from services.chassis.segments import insert_together
 from services.chassis.sidecar import Conflict
 from services.feed.domain import (
-    DIRECT,
     HOME,
     LargeAuthors,
     Reader,
@@ -82,9 +81,8 @@ class FanOut:
         So a home to which people came one by one is the same as one that is rebuilt.
         """
         rows = await self._store.authors.page(author, Window(HOME))
-        shown = [row for row in rows if not row[2] & DIRECT]
-        if shown:
-            await self._store.homes.insert(reader, shown)
+        if rows:
+            await self._store.homes.insert(reader, rows)
 
     async def rebuild(self, reader: str) -> None:
         """Make a home anew from the timelines of all whom its owner follows.
@@ -109,7 +107,7 @@ class FanOut:
         older = Window(HOME, since_id=rows[HOME][0] if len(rows) > HOME else "")
         for head in heads.values():
             rows += await self._store.authors.read(head, older)
-        return newest([row for row in rows if not row[2] & DIRECT])
+        return newest(rows)
 
     async def _mark_large(self, author: str) -> None:
         def add(large: LargeAuthors | None) -> LargeAuthors:

@@ -1,0 +1,229 @@
+"""What should be true after people did something: the rules of the place, and nothing else.
+
+Plain values, no clock, no network: what `test_model.py` holds the running system against. People
+and posts are numbers; a post's number is its place in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+Pair = tuple[int, int]
+Cause = tuple[str, int, int | None]
+
+VISIBILITIES = ("public", "unlisted", "private", "direct")
+
+
+@dataclass(frozen=True)
+class Post:
+    """A post as it was made; `edits` counts its edits, `above` is what it answers."""
+
+    number: int
+    author: int
+    visibility: str
+    mentions: frozenset[int] = frozenset()
+    above: int | None = None
+    edits: int = 0
+    deleted: bool = False
+
+
+@dataclass
+class Model:
+    """Some people, and all that they did to one another and with posts."""
+
+    people: int
+    locked: set[int] = field(default_factory=set)
+    follows: set[Pair] = field(default_factory=set)
+    requests: set[Pair] = field(default_factory=set)
+    blocks: set[Pair] = field(default_factory=set)
+    mutes: set[Pair] = field(default_factory=set)
+    estranged: set[Pair] = field(default_factory=set)
+    """Pairs one of whom has blocked or muted the other at some time."""
+    posts: dict[int, Post] = field(default_factory=dict)
+    favourites: set[Pair] = field(default_factory=set)
+    bookmarks: set[Pair] = field(default_factory=set)
+
+    # ── what people do; false where it is refused, and changes nothing ──────────────────────
+
+    def follow(self, who: int, whom: int) -> bool:
+        if self.apart(who, whom):
+            return False
+        if (who, whom) not in self.follows:
+            (self.requests if whom in self.locked else self.follows).add((who, whom))
+        return True
+
+    def unfollow(self, who: int, whom: int) -> bool:
+        self.follows.discard((who, whom))
+        self.requests.discard((who, whom))
+        return True
+
+    def answer(self, who: int, whom: int, *, accepted: bool) -> bool:
+        """`who` lets `whom` follow, who asked to, or does not."""
+        if (whom, who) not in self.requests:
+            return False
+        self.requests.discard((whom, who))
+        if accepted:
+            self.follows.add((whom, who))
+        return True
+
+    def block(self, who: int, whom: int) -> bool:
+        self.blocks.add((who, whom))
+        for pair in ((who, whom), (whom, who)):
+            self.unfollow(*pair)
+            self.estranged.add(pair)
+        return True
+
+    def unblock(self, who: int, whom: int) -> bool:
+        self.blocks.discard((who, whom))
+        return True
+
+    def mute(self, who: int, whom: int) -> bool:
+        self.mutes.add((who, whom))
+        self.estranged |= {(who, whom), (whom, who)}
+        return True
+
+    def unmute(self, who: int, whom: int) -> bool:
+        self.mutes.discard((who, whom))
+        return True
+
+    def lock(self, who: int, *, locked: bool) -> bool:
+        """Whoever opens their account lets in all who asked."""
+        if locked:
+            self.locked.add(who)
+        else:
+            self.locked.discard(who)
+            asking = {pair for pair in self.requests if pair[1] == who}
+            self.requests -= asking
+            self.follows |= asking
+        return True
+
+    def post(self, who: int, visibility: str, mentioned: int | None, above: int | None) -> bool:
+        """Who answers somebody names them."""
+        if above is not None and not self.sees(who, above):
+            return False
+        named = {mentioned} if mentioned is not None else set()
+        if above is not None:
+            named |= {self.posts[above].author}
+        number = len(self.posts)
+        named.discard(who)
+        self.posts[number] = Post(number, who, visibility, frozenset(named), above)
+        return True
+
+    def edit(self, who: int, post: int) -> bool:
+        if not self.sees(who, post) or self.posts[post].author != who:
+            return False
+        self.posts[post] = replace(self.posts[post], edits=self.posts[post].edits + 1)
+        return True
+
+    def delete(self, who: int, post: int) -> bool:
+        """What is below a deleted post ends with it."""
+        if not self.sees(who, post) or who not in (self.posts[post].author, self.owner(post)):
+            return False
+        self._end(post)
+        return True
+
+    def _end(self, post: int) -> None:
+        self.posts[post] = replace(self.posts[post], deleted=True)
+        for below in [p.number for p in self.posts.values() if p.above == post and not p.deleted]:
+            self._end(below)
+
+    def react(self, kind: str, who: int, post: int, *, on: bool) -> bool:
+        """Favourite or bookmark a post, or no more."""
+        if not self.sees(who, post):
+            return False
+        made = self.favourites if kind == "favourite" else self.bookmarks
+        (made.add if on else made.discard)((who, post))
+        return True
+
+    # ── what should be seen ─────────────────────────────────────────────────────────────────
+
+    def apart(self, one: int, other: int) -> bool:
+        """Whether one of two blocks the other."""
+        return bool({(one, other), (other, one)} & self.blocks)
+
+    def owner(self, post: int) -> int:
+        """Who began the thread that a post is in."""
+        above = self.posts[post].above
+        return self.posts[post].author if above is None else self.owner(above)
+
+    def sees(self, who: int, post: int) -> bool:
+        """Whether somebody may see a post."""
+        it = self.posts[post]
+        if it.deleted:
+            return False
+        if who == it.author:
+            return True
+        if (it.author, who) in self.blocks:
+            return False
+        if it.visibility in ("public", "unlisted") or who in it.mentions:
+            return True
+        return it.visibility == "private" and (who, it.author) in self.follows
+
+    def wants(self, who: int, author: int) -> bool:
+        """Whether somebody lets another into their timelines."""
+        return not self.apart(who, author) and (who, author) not in self.mutes
+
+    def home(self, who: int) -> list[int]:
+        """What somebody and those they follow posted, newest first, as far as they see it."""
+        return [
+            post.number
+            for post in self._newest()
+            if self.sees(who, post.number)
+            and (post.author == who or (who, post.author) in self.follows)
+            and self.wants(who, post.author)
+        ]
+
+    def public(self, who: int) -> list[int]:
+        """Newest first, without answers."""
+        return [
+            post.number
+            for post in self._newest()
+            if post.visibility == "public" and post.above is None
+            if self.sees(who, post.number) and self.wants(who, post.author)
+        ]
+
+    def account(self, who: int, author: int) -> list[int]:
+        """Somebody's posts, newest first, as another sees them."""
+        mine = [post.number for post in self._newest() if post.author == author]
+        return [number for number in mine if self.sees(who, number)]
+
+    def marked(self, made: set[Pair], who: int) -> set[int]:
+        """What somebody likes or keeps, as far as they still see it."""
+        return {post for by, post in made if by == who and self.sees(who, post)}
+
+    def likes(self, post: int) -> int:
+        return sum(liked == post for _, liked in self.favourites)
+
+    def answers(self, post: int) -> int:
+        """How many answer a post directly."""
+        return sum(p.above == post and not p.deleted for p in self.posts.values())
+
+    def told(self, who: int) -> set[Cause]:
+        """Of what somebody is told, (type, by whom, post), but by those they ever fell out with."""
+        causes: set[Cause] = {("follow", by, None) for by, whom in self.follows if whom == who}
+        causes |= {("follow_request", by, None) for by, whom in self.requests if whom == who}
+        causes |= {
+            ("favourite", by, post)
+            for by, post in self.favourites
+            if self.posts[post].author == who and not self.posts[post].deleted
+        }
+        for post in self.posts.values():
+            open_to_all = post.visibility in ("public", "unlisted")
+            concerns = post.mentions | (set(self._above(post)) if open_to_all else set())
+            if self.sees(who, post.number) and who in concerns:
+                causes.add(("mention", post.author, post.number))
+        return {cause for cause in causes if self.are_even(who, cause[1])}
+
+    def are_even(self, one: int, other: int) -> bool:
+        """Whether two are different people who never fell out."""
+        return one != other and (one, other) not in self.estranged
+
+    def _above(self, post: Post) -> Iterator[int]:
+        """The authors of all that a post answers."""
+        while post.above is not None:
+            post = self.posts[post.above]
+            yield post.author
+
+    def _newest(self) -> list[Post]:
+        return [self.posts[number] for number in sorted(self.posts, reverse=True)]
