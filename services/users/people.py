@@ -92,7 +92,8 @@ class People:
     async def search(self, text: str, viewer: str, limit: int, offset: int) -> list[Account]:
         """People whose handle, or a word of whose name, begins as was typed. Two state calls.
 
-        Neither who blocks the viewer is found, nor who is blocked by them.
+        Who blocks the viewer is not found, and whom they block only by the whole handle: clients
+        look people up so to unblock them.
         """
         query = Query.of(text)
         ids = await self._index.find(query)
@@ -101,7 +102,9 @@ class People:
 
 
 def _may_be_found(person: Person, query: Query) -> bool:
-    return not person.apart and answers(query, person.profile)
+    if person.apart and not (person.parted_by_viewer and query.names(person.profile)):
+        return False
+    return answers(query, person.profile)
 
 
 def _there(people: dict[str, Person], id: str) -> Person:

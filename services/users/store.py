@@ -103,6 +103,11 @@ class Person:
         """Whether they are kept from one another: by a block, or by a suspension."""
         return self.edge.blocking or self.reverse.blocking or self.profile.suspended
 
+    @property
+    def parted_by_viewer(self) -> bool:
+        """Whether only a block by who looks at them keeps the two apart."""
+        return self.edge.blocking and not (self.reverse.blocking or self.profile.suspended)
+
     def account(self) -> dict[str, Any]:
         """As the contracts' `Account`."""
         last = self.posted.last_post

@@ -121,6 +121,10 @@ class Query:
         """Every bucket that may hold somebody who matches."""
         return list(dict.fromkeys(key for word in self.words for key in keys(word)))
 
+    def names(self, profile: Profile) -> bool:
+        """Whether it is somebody's whole handle."""
+        return profile.username.lower() == self.handle
+
 
 def ranked(query: Query, buckets: Mapping[str, Bucket], exact: str) -> list[str]:
     """The ids of those who match every word: the exact handle, other handles, other names."""
@@ -144,7 +148,7 @@ def _matching(word: str, buckets: Mapping[str, Bucket]) -> dict[str, tuple[bool,
 
 def answers(query: Query, profile: Profile) -> bool:
     """Whether a profile, as it is now, is what the query is for; buckets may be a moment behind."""
-    if profile.username.lower() == query.handle:
+    if query.names(profile):
         return True
     terms = [entry.term for entry in entries_of(profile)]
     return all(any(term.startswith(word) for term in terms) for word in query.words)
