@@ -146,7 +146,7 @@ def troubled(kept: Export, holder: str, now: float) -> Export:
     if kept.state != "running" or kept.holder != holder:
         return kept
     if now > kept.requested + PATIENCE:
-        return ended(kept, "failed")
+        return ended(released(kept, holder), "failed")
     wait = min(_MOST_WAIT, 2.0**kept.troubles)
     return replace(kept, holder="", held_until=now + wait, troubles=kept.troubles + 1)
 

@@ -227,7 +227,7 @@ async def test_it_goes_on_wherever_it_was_cut_short(
 async def test_a_service_that_is_away_delays_it(place: Place) -> None:
     ada, media = await place.person("ada"), media_of(place)
     trouble = Unavailable("not reachable")
-    media.sidecar.faults.fail("invoke", about="posts/belongings", error=trouble, times=2)
+    media.sidecar.faults.fail("invoke", about="posts/belongings", error=trouble, times=6)
     await ada.post("export")
     await ready(ada)
     assert await download(ada)
@@ -237,7 +237,7 @@ async def test_what_cannot_be_made_for_a_day_has_failed(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada, media = await place.person("ada"), media_of(place)
-    media.sidecar.faults.fail("invoke", about="auth/belongings", error=Unavailable("no"))
+    media.sidecar.faults.fail("invoke", about="auth/belongings", error=Unavailable("no"), times=3)
     monkeypatch.setattr(domain, "PATIENCE", -1)
     await ada.post("export")
     await ready(ada, "failed")
