@@ -124,10 +124,9 @@ class Timelines:
     async def some(self, rows: Sequence[Row], user: str) -> list[Shown]:
         """Those of some posts that may be seen, in the order they are asked for."""
         _, reader = await self._begin(self._store.public, "all", user)
-        found = Found(Window())
         wanted = [row for row in rows if reader.stance.sees(row[1])]
-        await self._show(wanted, reader, _EVERYTHING, found)
-        return [found.shown[row[0]] for row in wanted if row[0] in found.shown]
+        shown = await self._shown(wanted, reader, _EVERYTHING)
+        return [shown[row[0]] for row in wanted if row[0] in shown]
 
     async def _heads(self, lists: SegmentedLists, ids: Sequence[str]) -> list[Other]:
         """Lists to be merged in. One state call, or none if there are none."""
@@ -203,9 +202,10 @@ class Timelines:
             rows = await self._rows(lists, heads, others, rest)
             if not rows:
                 break
-            kept = [row for row in rows if keeps(row)]
-            kept = once(kept) if lists is self._store.homes else kept
-            await self._show(kept, reader, wanted, found)
+            shown = await self._shown([row for row in rows if keeps(row)], reader, wanted)
+            there = [row for row in rows if row[0] in shown]
+            for row in once(there) if lists is self._store.homes else there:
+                found.shown[row[0]] = shown[row[0]]
             found.reached += [rows[0][0], rows[-1][0]]
             missing = window.limit - len(found.shown)
             if missing <= 0 or len(rows) < rest.limit:
@@ -226,12 +226,10 @@ class Timelines:
             rows += [[*row[:2], row[2] | flag, *row[3:]] for row in await other.read(head, window)]
         return window.cut(rows)
 
-    async def _show(
-        self, rows: Sequence[Row], reader: Reader, wanted: Filter, found: Found
-    ) -> None:
-        """Find posts of rows that may be seen, and their authors. At most one state call."""
+    async def _shown(self, rows: Sequence[Row], reader: Reader, wanted: Filter) -> dict[str, Shown]:
+        """Posts of rows that may be seen, with their authors. At most one state call."""
         if not rows:
-            return
+            return {}
         store = self._store
         pairs = [pair for row in rows for pair in (row[:2], row[3:5]) if pair]
         cards = {post: store.cards.key(post) for post, _ in pairs}
@@ -254,13 +252,15 @@ class Timelines:
             flags = mark["data"]["flags"] if mark else reader.marks.posts.get(id, (0, 0))[0]
             return Shown(card, person, reader.flags_of(post, flags))
 
+        found: dict[str, Shown] = {}
         for row in rows:
             item = shown(row[0], row[1], wanted)
             if item is not None and row[2] & REBLOG:
                 reblog = shown(row[3], row[4], _EVERYTHING)
                 item = replace(item, flags=reblog.flags, reblog=reblog) if reblog else None
             if item is not None:
-                found.shown[row[0]] = item
+                found[row[0]] = item
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,3 +132,17 @@ async def test_authors_see_what_they_pinned(town: Town) -> None:
     await boost(town, ann, post, "unpin")
     await town.world.settle()
     assert not any(v["pinned"] for v in (await town.page("home", ann))["views"])
+
+
+async def test_a_boost_that_was_taken_back_hides_no_later_one(town: Town) -> None:
+    ann, ben, cid = await people(town, 3)
+    await town.follow(cid, ben)
+    post = await town.post(ann)
+    for _ in range(2):
+        await boost(town, ben, post)
+        await town.world.settle()
+        await boost(town, ben, post, "unreblog")
+        await town.world.settle()
+    last = await boost(town, ben, post)
+    await town.world.settle()
+    assert await town.home(cid) == [last]
