@@ -105,10 +105,14 @@ class FollowCount(Model):
 
 
 class AccountList(Model):
-    """A page of people; `ids` are what the list is sorted and paged by, in step with `accounts`."""
+    """A page of people; `ids` are what the list is sorted and paged by, in step with `accounts`.
+
+    So is `until`, in the list of mutes: when each ends, `None` for never.
+    """
 
     ids: list[Id]
     accounts: list[Account]
+    until: list[str | None] = Field(default_factory=list)
 
 
 class Relationship(Model):

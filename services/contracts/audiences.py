@@ -26,10 +26,11 @@ class AudienceQuestion(Model):
 class Audience(Model):
     """Into whose home the post belongs, from which viewers it is to be hidden, and the post.
 
-    The view is nobody's in particular. Without an author the feed has not heard of them yet.
+    The view is nobody's in particular. Of `authors` (of the post, and of what it shows if it is a
+    boost), and of what a boost shows, those are missing that the feed has not heard of yet.
     """
 
     home: list[Id]
     hidden: list[Id]
     view: PostView
-    author: Account | None = None
+    authors: dict[Id, Account] = Field(default_factory=dict)

@@ -5,6 +5,9 @@ from __future__ import annotations
 CHARACTERS = 2_200
 """Of a post's text and spoiler text together, in code points: what Instagram allows a caption."""
 
+LINK_CHARACTERS = 23
+"""What a link in a text counts as, however long it is: Mastodon's own number."""
+
 PICTURES = 10
 """In one post."""
 

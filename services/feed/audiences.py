@@ -7,6 +7,7 @@ there are; what is read grows with the people asked for.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Depends
@@ -36,8 +37,9 @@ class Audiences:
         What is known here may be older than what is asked about, or newer.
         """
         author = asked.post.author
-        card, person, followers = await self._known(asked)
-        card = card.heard(asked.post.model_dump(mode="json"), asked.version)
+        known = await self._known(asked)
+        card = known.card.heard(asked.post.model_dump(mode="json"), asked.version)
+        followers = known.followers
         near = asked.users
         if followers is not None:
             has_it = {*audience(card.post, followers)}
@@ -46,44 +48,70 @@ class Audiences:
         stances = await self._store.stances.get_many(people)
         readers = {id: Reader(id, stances.get(id, Stance())) for id in people}
         row = row_of(card.post)
-        sees = {id for id, reader in readers.items() if _sees(reader, card.post)}
+        sees = {id for id, reader in readers.items() if _sees(reader, card.post, known.shown)}
         return Audience(
             home=[id for id in near if id in sees and readers[id].wants_at_home(row)],
             hidden=[id for id in asked.viewers if id not in sees],
-            view=_view(card),
-            author=_account(person) if person.is_there else None,
+            view=_view(card, known.shown),
+            authors={id: _account(person) for id, person in known.people.items()},
         )
 
-    async def _known(self, asked: AudienceQuestion) -> tuple[Card, Person, list[str] | None]:
-        """The post, its author, and the author's followers where that helps. One state call."""
-        store, author = self._store, asked.post.author
-        card, person = store.cards.key(asked.post.id), store.people.key(author)
+    async def _known(self, asked: AudienceQuestion) -> _Known:
+        """A post, what it shows, who made both, and where that helps its author's followers.
+
+        One state call.
+        """
+        store, post, author = self._store, asked.post, asked.post.author
+        shown = post.reblog_of_id or ""
+        people = {id: store.people.key(id) for id in {author, post.reblog_of_account_id} if id}
+        cards = [store.cards.key(id) for id in (post.id, shown) if id]
         shards = [
             store.shards.key(f"{author}:{shard}")
             for shard in sorted({shard_of(user) for user in asked.users})
             if len(asked.users) > _FEW
         ]
-        rows = await store.state.get_many([card, person, *shards])
-        found_card = store.cards.open(rows.get(card, ABSENT))
-        found_person = store.people.open(rows.get(person, ABSENT))
+        rows = await store.state.get_many([*cards, *people.values(), *shards])
+        found = [store.cards.open(rows.get(card, ABSENT)) for card in cards]
+        there = {id: store.people.open(rows.get(key, ABSENT)) for id, key in people.items()}
         opened = [store.shards.open(rows.get(shard, ABSENT)) for shard in shards]
         followers = [person for doc in opened if doc for person in doc.value.followers]
-        return (
-            found_card.value if found_card else Card(),
-            found_person.value if found_person else Person(),
+        return _Known(
+            found[0].value if found[0] else Card(),
+            found[-1].value if shown and found[-1] else Card(),
+            {id: doc.value for id, doc in there.items() if doc and doc.value.is_there},
             followers if shards else None,
         )
 
 
-def _sees(reader: Reader, post: dict[str, Any]) -> bool:
-    """Whether a post is visible to somebody, and whose post it shows if it is a boost."""
-    shown = post.get("reblog_of_account_id")
-    return reader.may_see(post) and (not shown or reader.stance.sees(shown))
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of a post; `shown` is empty but for a boost."""
+
+    card: Card
+    shown: Card
+    people: dict[str, Person]
+    followers: list[str] | None
 
 
-def _view(card: Card) -> PostView:
-    counts = PostCounts(favourites=card.favourites.total, replies=card.replies.total)
-    return PostView(post=Post.model_validate(card.post), version=card.version, counts=counts)
+def _sees(reader: Reader, post: dict[str, Any], shown: Card) -> bool:
+    """Whether a post is visible to somebody, and what it shows if it is a boost."""
+    author = post.get("reblog_of_account_id")
+    if not reader.may_see(post) or (author and not reader.stance.sees(author)):
+        return False
+    return not shown.post or (shown.is_there and reader.may_see(shown.post))
+
+
+def _view(card: Card, shown: Card) -> PostView:
+    reblog = _view(shown, Card()) if shown.is_there else None
+    own = PostCounts(
+        favourites=card.favourites.total, reblogs=card.reblogs.total, replies=card.replies.total
+    )
+    return PostView(
+        post=Post.model_validate(card.post),
+        version=card.version,
+        counts=reblog.counts if reblog else own,
+        reblog=reblog,
+    )
 
 
 def _account(person: Person) -> Account:

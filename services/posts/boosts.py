@@ -36,7 +36,7 @@ class Boosts:
 
         Three state calls, and five in all the first time; one invocation for somebody else's post.
         """
-        seen = await self._views.target(id, caller)
+        seen = await self._views.likeable(id, caller)
         user, original = caller.user_id, seen.post
         visibility = rules.visibility_of(original, user, wanted)
         blank = Mark(user, original.id, original.author)

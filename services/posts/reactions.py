@@ -26,9 +26,11 @@ class Reactions:
         """Favourite or bookmark a post, or take that back; the `PostView` of it.
 
         The same cost however many like the post: three state calls, four where the caller has
-        marked it before; and one invocation for somebody else's post.
+        marked it before; and one invocation for somebody else's post. Raises `Forbidden` to like
+        what somebody posted whom the caller blocks.
         """
-        seen = await self._views.target(id, caller)
+        find = self._views.likeable if on and kind == "favourite" else self._views.target
+        seen = await find(id, caller)
         user, post, author = caller.user_id, seen.post.id, seen.post.author
         if seen.mark is None and not on:
             return seen.view()

@@ -115,6 +115,7 @@ class Relations:
             row["id"]: Relation(
                 follows=row["following"],
                 blocked=row["blocked_by"],
+                blocking=row["blocking"],
                 hidden=row["blocking"] or row["muting"],
             )
             for row in reply.json()
@@ -129,14 +130,14 @@ class Views:
         self._sidecar = sidecar
         self._suspensions = suspensions
 
-    async def one(self, id: str, caller: Caller | None) -> Seen:
+    async def one(self, id: str, caller: Caller | None, relations: Relations | None = None) -> Seen:
         """A post. Raises `NotFound`.
 
         One state call, for a boost two; and for somebody else's post, where the caller is signed
         in, one invocation.
         """
         id = post_id(id)
-        seen = await self.many([id], caller)
+        seen = await self.many([id], caller, relations)
         if id not in seen:
             raise no_such_post()
         return seen[id]
@@ -148,10 +149,21 @@ class Views:
             raise Forbidden("This is somebody else's post.")
         return seen
 
-    async def target(self, id: str, caller: Caller | None) -> Seen:
-        """A post to react to, or to ask more about: for a boost, what it shows. As `one`."""
-        seen = await self.one(id, caller)
+    async def target(
+        self, id: str, caller: Caller | None, relations: Relations | None = None
+    ) -> Seen:
+        """A post to ask more about: for a boost, what it shows. As `one`."""
+        seen = await self.one(id, caller, relations)
         return seen.reblog or seen
+
+    async def likeable(self, id: str, caller: Caller) -> Seen:
+        """A post to react to for all to see. As `target`, and raises `Forbidden`."""
+        relations = Relations(self._sidecar, caller)
+        seen = await self.target(id, caller, relations)
+        known = await relations.of([])
+        if known.get(seen.post.author, Relation()).blocking:
+            raise Forbidden("You block whoever made this post.")
+        return seen
 
     async def many(
         self, ids: Sequence[str], caller: Caller | None, relations: Relations | None = None

@@ -44,11 +44,22 @@ class Lists:
             "requests": lambda person: person.reverse.requested and not person.apart,
         }
         listed = await self._store.lists(kind).page(owner, window)
-        return await self._show(listed, owner, shown[kind])
+        return await self._show(listed, owner, shown[kind], ending=kind == "mutes")
 
-    async def _show(self, listed: list[Row], viewer: str, shows: Callable[[Person], bool]) -> Page:
+    async def _show(
+        self,
+        listed: list[Row],
+        viewer: str,
+        shows: Callable[[Person], bool],
+        *,
+        ending: bool = False,
+    ) -> Page:
         people = await self._store.people([row[1] for row in listed], viewer)
-        return _page(listed, {id: person for id, person in people.items() if shows(person)})
+        page = _page(listed, {id: person for id, person in people.items() if shows(person)})
+        if ending:
+            ids = [account["profile"].id for account in page["accounts"]]
+            page["until"] = [people[id].edge.muted_until for id in ids]
+        return page
 
 
 def _page(listed: list[Row], people: dict[str, Person]) -> Page:

@@ -110,7 +110,7 @@ ROUTES: dict[str, Check | str] = {
     "POST /api/v1/accounts/{id}/endorse": NEVER,
     "POST /api/v1/accounts/{id}/unendorse": NEVER,
     "GET /api/v1/blocks": "[Account]",
-    "GET /api/v1/mutes": "[Account]",
+    "GET /api/v1/mutes": "[MutedAccount]",
     "GET /api/v1/endorsements": NOTHING,
     "GET /api/v1/domain_blocks": NOTHING,
     "POST /api/v1/domain_blocks": NEVER,

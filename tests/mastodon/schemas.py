@@ -448,6 +448,7 @@ ENTITIES: dict[str, Check] = {
         partial_accounts=many("Account"),
     ),
     "Marker": shape(last_read_id=id, version=count, updated_at=time),
+    "MutedAccount": also(_ACCOUNT, mute_expires_at=opt(time)),
     "NodeInfo": shape(
         version=one_of("2.0"),
         software=shape(name=text, version=text),

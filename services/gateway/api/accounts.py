@@ -333,8 +333,12 @@ def _own_lists(desk: Desk) -> APIRouter:
         caller: Annotated[Caller, Depends(signed_in("read:mutes"))],
         window: paging.People,
     ) -> Response:
-        """Whom one mutes."""
-        return await _list(desk, request, "mutes", caller, window)
+        """Whom one mutes, each with `mute_expires_at`."""
+        page = await desk.ask("users", "mutes", caller, params=window.params())
+        return answer(
+            desk.rendered.muted(zip(page["accounts"], page["until"], strict=True)),
+            paging.links_of(desk.at.public_url, request, page["ids"]),
+        )
 
     @router.get("/follow_requests", responses=_PEOPLE, openapi_extra=paging.pages())
     async def follow_requests(

@@ -11,6 +11,7 @@ from services.chassis.app import JSON
 from services.chassis.errors import Invalid, NotFound
 from services.chassis.identity import Caller, anyone, signed_in
 from services.chassis.paging import Window
+from services.contracts import limits
 from services.contracts.posts import Post, PostVersion, PostView
 from services.gateway import paging
 from services.gateway.api.accounts import asked_ids
@@ -66,12 +67,21 @@ def _written(desk: Desk) -> APIRouter:
 
     @router.put("/{id}", openapi_extra=_NEW, responses=_STATUS)
     async def edit(request: Request, id: Id, caller: Writing) -> Response:
-        """Change one's own post; what is left out stays as it is."""
+        """Change one's own post; what is left out stays as it is.
+
+        `media_attributes` say of its pictures what they show, and where their middle is.
+        """
         body = await said(request)
         _refuse_not_offered(body)
-        for picture in body.dicts("media_attributes") or []:
-            await describe_picture(desk, caller, picture.words("id"), picture)
         pictures = body.texts("media_ids")
+        described = body.dicts("media_attributes") or []
+        if len(described) > limits.PICTURES:
+            raise Invalid(f"A post can have at most {limits.PICTURES} pictures.")
+        for picture in described:
+            await describe_picture(desk, caller, picture.words("id"), picture)
+        if described and pictures is None:
+            post = (await desk.post(id, caller))["post"]
+            pictures = [shown["id"] for shown in post["attachments"]]
         wanted = {
             "text": body.text("status"),
             "media_ids": None if pictures is None else [numeric(id) for id in pictures],

@@ -18,7 +18,6 @@ SHORT = "Photographs, and the people who take them."
 LONG = (
     "Microgram is a small place for photographs. Any app that speaks the Mastodon client API works."
 )
-CHARACTERS_PER_URL = 23
 """What clients count a link as. Here every character counts, so none is ever refused for more."""
 
 PICTURE_TYPES = (
@@ -168,7 +167,7 @@ class Instances:
             "statuses": {
                 "max_characters": limits.CHARACTERS,
                 "max_media_attachments": limits.PICTURES,
-                "characters_reserved_per_url": CHARACTERS_PER_URL,
+                "characters_reserved_per_url": limits.LINK_CHARACTERS,
             },
             "media_attachments": {
                 "supported_mime_types": list(PICTURE_TYPES),

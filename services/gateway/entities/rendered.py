@@ -77,6 +77,15 @@ class Rendered:
         """A list of Account."""
         return b"[%b]" % b",".join([self.account(row) for row in rows])
 
+    def muted(self, rows: Iterable[tuple[Row, str | None]]) -> bytes:
+        """A list of MutedAccount: accounts with the time at which the mute of each ends."""
+        return b"[%b]" % b",".join(
+            [
+                b'%b,"mute_expires_at":%b}' % (self.account(row)[:-1], orjson.dumps(until))
+                for row, until in rows
+            ]
+        )
+
 
 def authors_of(view: Row) -> list[str]:
     """Who made a post; for a boost, who boosts, and who made what it shows."""

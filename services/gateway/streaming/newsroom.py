@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -158,15 +158,15 @@ class Newsroom:
 
     async def _audience(
         self, told: Told, viewers: list[str]
-    ) -> tuple[list[str], set[str], tuple[Row, Row | None] | None]:
-        """Whose homes a post is for, from whom it is hidden; the post as a view, and its author.
+    ) -> tuple[list[str], set[str], tuple[Row, Mapping[str, Row]] | None]:
+        """Whose homes a post is for, from whom it is hidden; the post as a view, and its authors.
 
         One call for every `PEOPLE` that are connected; none where nobody is who might care.
         """
         users = self._hub.arguments(USER)
         homes: list[str] = []
         hidden: set[str] = set()
-        shown: tuple[Row, Row | None] | None = None
+        shown: tuple[Row, Mapping[str, Row]] | None = None
         for start in range(0, max(len(users), len(viewers)), PEOPLE):
             question: dict[str, Any] = {
                 "post": told.post.model_dump(mode="json"),
@@ -177,19 +177,18 @@ class Newsroom:
             audience = await self._desk.ask("feed", "audiences", method="POST", json=question)
             homes += audience["home"]
             hidden |= {*audience["hidden"]}
-            shown = audience["view"], audience["author"]
+            shown = audience["view"], audience["authors"]
         return homes, hidden, shown
 
-    async def _status(self, view: Row, author: Row | None) -> bytes:
+    async def _status(self, view: Row, authors: Mapping[str, Row]) -> bytes:
         """The entity Status, for nobody in particular.
 
-        Asks nobody where the feed knows all; for a boost, which the feed knows without the post
-        that it shows, or for an author whom it has not heard of: once or twice.
+        Asks nobody where the feed knows all; for what it has not heard of, once or twice.
         """
         if view["post"]["reblog_of_id"] and not view["reblog"]:
             view = await self._desk.post(view["post"]["id"], None)
-        if author is not None and set(authors_of(view)) == {author["profile"]["id"]}:
-            return self._desk.rendered.status(view, {author["profile"]["id"]: author})
+        if all(author in authors for author in authors_of(view)):
+            return self._desk.rendered.status(view, authors)
         return await self._desk.status(view)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from services.chassis.errors import Duplicate, Invalid, NotFound
 from services.contracts import limits
-from services.posts.domain.text import hashtags, language_code, mentioned, tidy
+from services.posts.domain.text import hashtags, language_code, length, mentioned, tidy
 
 Visibility = Literal["public", "unlisted", "private", "direct"]
 
@@ -293,10 +293,10 @@ def no_such_post() -> NotFound:
 
 
 def _check_length(text: str, spoiler: str) -> None:
-    length = len(text) + len(spoiler)
-    if length > limits.CHARACTERS:
+    characters = length(text) + len(spoiler)
+    if characters > limits.CHARACTERS:
         raise Invalid(
-            f"The text has {length} characters; at most {limits.CHARACTERS} are possible."
+            f"The text has {characters} characters; at most {limits.CHARACTERS} are possible."
         )
 
 

@@ -12,12 +12,18 @@ from services.contracts import limits
 _HASH = re.compile(r"(?<![\w/&#=])[#\uff03](?=\w)")
 _JOINERS = frozenset("_\u00b7\u200c\u30fb")
 _MENTION = re.compile(r"(?<![\w/@.])@([A-Za-z0-9_]{1,30})(?![\w@]|[.-][\w.-]*@)")
+_LINK = re.compile(r"\bhttps?://[^\s<>\"'`\\]{1,2000}")
 _LANGUAGE = re.compile(r"([a-zA-Z]{2,3})((?:-[a-zA-Z0-9]{2,8}){0,4})")
 
 
 def tidy(text: str) -> str:
     """Text as it is kept: without NULs (some stores take none), and no space around it."""
     return text.replace("\x00", "").strip()
+
+
+def length(text: str) -> int:
+    """How many characters a text counts as: code points, and each link as one short one."""
+    return len(_LINK.sub("x" * limits.LINK_CHARACTERS, text))
 
 
 def hashtags(text: str) -> tuple[str, ...]:

@@ -20,11 +20,13 @@ class Sight(Enum):
 class Relation:
     """How a viewer and an author stand to each other.
 
-    `blocked` is the viewer by the author; `hidden` the author, blocked or muted by the viewer.
+    `blocked` is the viewer by the author; `blocking` the author by the viewer; `hidden` the author
+    also if the viewer only mutes them.
     """
 
     follows: bool = False
     blocked: bool = False
+    blocking: bool = False
     hidden: bool = False
 
 

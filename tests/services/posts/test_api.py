@@ -162,6 +162,21 @@ async def test_visibility_holds_on_every_route_by_id(
     assert (await town.posts.call("GET", f"/posts/{id}")).status == nobody
 
 
+async def test_whom_one_blocks_one_neither_likes_nor_boosts(town: Town) -> None:
+    author, reader = town.person("anna"), town.person("berta")
+    post = await author.makes()
+    await reader.does("POST", f"/posts/{post}/favourite")
+    town.others.blocks.add((reader.id, author.id))
+    for verb in ("favourite", "reblog"):
+        refused = await reader.ask("POST", f"/posts/{post}/{verb}", json={})
+        assert refused.status == 403
+    assert await reader.sees(post) == 200
+    await reader.does("POST", f"/posts/{post}/bookmark")
+    await reader.does("POST", f"/posts/{post}/unfavourite")
+    await town.world.settle()
+    assert (await author.does("GET", f"/posts/{post}"))["counts"]["favourites"] == 0
+
+
 async def test_who_is_blocked_by_the_author_neither_sees_nor_reacts(
     town: Town,
 ) -> None:

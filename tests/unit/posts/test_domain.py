@@ -61,6 +61,13 @@ def test_characters_are_counted_not_bytes() -> None:
     assert Draft.of("日" * limits.CHARACTERS).text == "日" * limits.CHARACTERS
 
 
+def test_a_link_counts_as_a_short_one_however_long_it_is() -> None:
+    link, left = "https://example.org/" + "x" * 500, limits.CHARACTERS - limits.LINK_CHARACTERS - 1
+    assert Draft.of(f"{'a' * left} {link}")
+    with pytest.raises(Invalid):
+        Draft.of(f"{'a' * (left + 1)} {link}")
+
+
 def test_a_text_or_a_picture_is_needed() -> None:
     assert Draft.of("", pictures=["5"]).pictures == ("5",)
     for text in ("", "  \n", "\x00"):
