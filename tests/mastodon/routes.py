@@ -16,6 +16,7 @@ from tests.mastodon.schemas import (
     check_value,
     count,
     digits,
+    entities_in,
     flag,
     many,
     map_of,
@@ -248,6 +249,14 @@ def row_for(method: str, path: str) -> str:
 def answers_json(method: str, path: str) -> bool:
     """Whether a route answers with JSON."""
     return ROUTES.get(row_for(method, path)) is not NO_JSON
+
+
+def entities_of(row: str) -> set[str]:
+    """The names of all entities that a route may answer with, at whatever depth."""
+    promised = ROUTES[row]
+    if isinstance(promised, str):
+        return set() if promised in (NEVER, NO_JSON, OURS) else entities_in(promised.strip("[]"))
+    return entities_in(promised)
 
 
 def check(method: str, path: str, body: Any) -> None:

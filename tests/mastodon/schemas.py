@@ -15,6 +15,14 @@ from urllib.parse import urlsplit
 
 Check = Callable[[Any, str], None]
 
+_PARTS: dict[Check, tuple[Check | str, ...]] = {}
+"""What a check is made of, where it is made of others."""
+
+
+def _made_of(check: Check, *parts: Check | str) -> Check:
+    _PARTS[check] = parts
+    return check
+
 
 def _fail(path: str, what: str, value: Any) -> None:
     raise AssertionError(f"{path} must be {what}, and is {value!r}")
@@ -140,7 +148,7 @@ def opt(inner: Check | str) -> Check:
         if value is not None:
             _check(inner, value, path)
 
-    return check
+    return _made_of(check, inner)
 
 
 def many(inner: Check | str) -> Check:
@@ -152,7 +160,7 @@ def many(inner: Check | str) -> Check:
         for index, item in enumerate(value):
             _check(inner, item, f"{path}[{index}]")
 
-    return check
+    return _made_of(check, inner)
 
 
 def none(value: Any, path: str) -> None:
@@ -172,7 +180,7 @@ def map_of(inner: Check | str, *names: str) -> Check:
                 _fail(f"{path}.{name}", f"one of {names}", name)
             _check(inner, item, f"{path}.{name}")
 
-    return check
+    return _made_of(check, inner)
 
 
 def one_of(*allowed: str) -> Check:
@@ -200,7 +208,7 @@ def shape(**fields: Check | str) -> Check:
         for name, inner in named.items():
             _check(inner, value[name], f"{path}.{name}")
 
-    return check
+    return _made_of(check, *named.values())
 
 
 def also(base: Mapping[str, Check | str], **fields: Check | str) -> Check:
@@ -215,7 +223,7 @@ def _also_perhaps(base: Mapping[str, Check | str], **fields: Check | str) -> Che
         there = {name: inner for name, inner in fields.items() if name in value}
         shape(**base, **there)(value, path)
 
-    return check
+    return _made_of(check, *base.values(), *fields.values())
 
 
 VISIBILITY = one_of("public", "unlisted", "private", "direct")
@@ -642,6 +650,21 @@ def check_all(entity: str, value: Any) -> None:
 def check_value(promised: Check | str, value: Any, path: str) -> None:
     """Raise AssertionError unless a value is as promised: an entity by name, or a check."""
     _check(promised, value, path)
+
+
+def entities_in(promised: Check | str) -> set[str]:
+    """The names of all entities that a value may have in it, at whatever depth."""
+    found: set[str] = set()
+    waiting: list[Check | str] = [promised]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            if part in found:
+                continue
+            found.add(part)
+            part = ENTITIES[part]
+        waiting += _PARTS.get(part, ())
+    return found
 
 
 def _check(inner: Check | str, value: Any, path: str) -> None:

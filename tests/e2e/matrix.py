@@ -1,0 +1,370 @@
+"""Who sees what, everywhere: the people, the posts and the rules of the visibility matrix.
+
+One author with a locked account posts once for each visibility, naming two people; each post that
+can be boosted is boosted, and has a comment below it. `WHO_SEES` is the whole rule; what each list
+and stream holds is said of it in a line. Every answer is also searched for words and addresses of
+pictures of posts that whoever asked does not see.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.e2e import pictures
+from tests.mastodon import routes
+from tests.system import Application, Person, System, wait_until
+from tests.system.people import SCOPES
+from tests.system.streams import Line, line
+
+ACTORS = (
+    "anonymous",
+    "stranger",
+    "follower",
+    "mentioned",
+    "author",
+    "blocked",
+    "blocker",
+    "requested",
+    "booster",
+    "suspended",
+    "scopeless",
+)
+REFUSED = {"suspended": 401, "scopeless": 403}
+"""Who gets nowhere, whatever they ask for. Both follow the author."""
+
+EVERYBODY = frozenset(ACTORS) - REFUSED.keys()
+_UNBLOCKED = EVERYBODY - {"blocked"}
+
+WHO_SEES = {
+    ("post", "public"): _UNBLOCKED,
+    ("post", "unlisted"): _UNBLOCKED,
+    ("post", "private"): {"author", "follower", "mentioned"},
+    ("post", "direct"): {"author", "mentioned"},
+    ("boost", "public"): _UNBLOCKED,
+    ("boost", "unlisted"): _UNBLOCKED,
+    ("boost", "private"): {"author", "follower"},
+    ("comment", "public"): EVERYBODY,
+    ("comment", "unlisted"): EVERYBODY,
+    ("comment", "private"): {"author", "follower", "mentioned"},
+    ("comment", "direct"): {"author", "mentioned"},
+}
+"""The rule. Comments are by who is mentioned, whom the follower follows too, and name the author.
+A boost names nobody."""
+
+ABOUT_POSTS = {
+    "DeletedStatus",
+    "MediaAttachment",
+    "NotificationGroup",
+    "Status",
+    "StatusEdit",
+    "StatusSource",
+}
+WITHOUT_POSTS = {"GET /health", "GET /api/v1/streaming/health"}
+NOT_FOR_PEOPLE = {
+    "GET /.well-known/oauth-authorization-server",
+    "GET /healthz",
+    "GET /readyz",
+    "GET /changes",
+    "GET /changes/{topic}/{stream}",
+    "GET /deadletters",
+    "POST /deadletters/replay",
+    "GET /dapr/subscribe",
+    "POST /events-broadcast/accounts",
+    "POST /events-broadcast/notifications",
+    "POST /events-broadcast/posts",
+}
+
+
+def is_about_posts(row: str) -> bool:
+    """Whether a route may tell of posts, by what it answers with or by its address."""
+    if row in WITHOUT_POSTS | NOT_FOR_PEOPLE:
+        return False
+    promised = routes.ROUTES[row]
+    return (
+        promised in (routes.NO_JSON, routes.OURS)
+        or "/statuses/{id}" in row
+        or bool(routes.entities_of(row) & ABOUT_POSTS)
+    )
+
+
+@dataclass(eq=False)
+class Post:
+    """A post of the matrix. `word` stands in its text and in nothing else."""
+
+    kind: str
+    visibility: str
+    author: str
+    id: str = ""
+    word: str = ""
+    pictures: list[str] = field(default_factory=list)
+    of: Post | None = None
+    """What a boost shows, or a comment answers."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.visibility} {self.kind}"
+
+    @property
+    def shown(self) -> Post:
+        """Itself; for a boost, what it shows."""
+        return self.of if self.kind == "boost" and self.of else self
+
+    def seen_by(self, actor: str) -> bool:
+        return actor in WHO_SEES[self.kind, self.visibility]
+
+
+class Town:
+    """Everybody, their posts, and a way to ask as any of them."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.tag = system.fresh("matrix").replace("_", "")
+        self.people: dict[str, Person] = {}
+        self.posts: list[Post] = []
+        self.frames: dict[str, list[dict[str, Any]]] = {}
+        self.leaks: list[str] = []
+        self._sessions: dict[str, requests.Session] = {}
+        self._lock = threading.Lock()
+
+    # ── asking ──────────────────────────────────────────────────────────────────────────────
+
+    def ask(self, actor: str, method: str, path: str, **given: Any) -> requests.Response:
+        """One request; its answer is searched for what this actor does not see."""
+        answer = self._sessions[actor].request(
+            method, f"{self.system.base}{path}", allow_redirects=False, timeout=30, **given
+        )
+        self.look(actor, f"{method} {path}", answer.text)
+        return answer
+
+    def look(self, actor: str, where: str, text: str) -> None:
+        """Note which posts are told of that this actor does not see."""
+        for post in self.posts:
+            told = [word for word in (post.word, *post.pictures) if word and word in text]
+            if told and not post.shown.seen_by(actor):
+                with self._lock:
+                    self.leaks.append(f"{where} told {actor} of the {post.name}")
+
+    def each(self, do: Any, actors: Iterable[str] = ACTORS) -> list[str]:
+        """Do something as every actor, several at once; gives what was found wrong."""
+        with ThreadPoolExecutor(6) as pool:
+            found = list(pool.map(lambda actor: list(do(actor)), actors))
+        leaks, self.leaks = self.leaks, []
+        return sorted(set(leaks)) + [fault for faults in found for fault in faults]
+
+    def post(self, kind: str, visibility: str) -> Post:
+        """One of the posts."""
+        return next(p for p in self.posts if (p.kind, p.visibility) == (kind, visibility))
+
+    def named(self, ids: Iterable[str]) -> set[str]:
+        """The names of posts of the matrix among some ids."""
+        found = set(ids)
+        return {post.name for post in self.posts if post.id in found}
+
+    # ── making it ───────────────────────────────────────────────────────────────────────────
+
+    def build(self) -> None:
+        """Make people, edges, posts; listen to all streams meanwhile."""
+        self._settle_in()
+        with self._listening() as lines:
+            self._tell()
+            self._hear(lines)
+
+    def _settle_in(self) -> None:
+        system = self.system
+        roles = [role for role in ACTORS if role not in ("anonymous", "scopeless")]
+        with ThreadPoolExecutor(4) as pool:
+            self.people = dict(
+                zip(roles, pool.map(lambda role: system.register(f"mx{role}"), roles), strict=True)
+            )
+            judge = pool.submit(system.register, "mxjudge").result()
+        author = self.people["author"]
+        for role in ("follower", "blocked", "blocker", "suspended"):
+            self.people[role].client.account_follow(author.id, notify=True)
+        self.people["follower"].client.account_follow(self.people["mentioned"].id)
+        for role in ("stranger", "blocked", "blocker", "requested"):
+            self.people[role].client.account_follow(self.people["booster"].id)
+        bygone = Post("post", "public", "author", word=f"bygone{self.tag}")
+        bygone.id = str(author.client.status_post(f"{bygone.word} #{self.tag}").id)
+        self.posts.append(bygone)
+        self.people["blocked"].client.status_favourite(bygone.id)
+        self.people["blocked"].client.status_bookmark(bygone.id)
+        narrow = Application.registered(system.base, "narrow", ["read:accounts"])
+        for role in ACTORS:
+            self._sessions[role] = requests.Session()
+            if role in self.people:
+                self._sessions[role].headers["Authorization"] = f"Bearer {self.people[role].token}"
+        token = self.people["follower"].token_for(narrow)
+        self._sessions["scopeless"].headers["Authorization"] = f"Bearer {token}"
+        author.client.account_update_credentials(locked=True)
+        self.people["requested"].client.account_follow(author.id)
+        author.client.account_block(self.people["blocked"].id)
+        self.people["blocker"].client.account_block(author.id)
+        self._suspend(judge, self.people["suspended"])
+        wait_until(lambda: not self._tagged("blocked"), 30)
+        wait_until(lambda: not self._tagged("blocker"), 30)
+        wait_until(lambda: self._tagged("stranger"), 30)
+        wait_until(lambda: self.people["follower"].client.timeline_home(), 30)
+        self.posts.clear()
+        author.client.status_delete(bygone.id)
+
+    def _tagged(self, role: str) -> list[Any]:
+        found: list[Any] = self.people[role].client.timeline_hashtag(self.tag)
+        return found
+
+    def _suspend(self, judge: Person, person: Person) -> None:
+        self.system.command("admin", judge.name)
+        scopes = [*SCOPES, "admin:read", "admin:write"]
+        app = Application.registered(self.system.base, "moderation", scopes)
+        client = app.client(judge.token_for(app))
+        wait_until(lambda: client.me().role.name == "Admin", 30)
+        client.admin_account_moderate(person.id, action="suspend")
+        me = "/api/v1/accounts/verify_credentials"
+        wait_until(lambda: person.call("GET", me).status_code == 401, 30)
+
+    def _tell(self) -> None:
+        author, mentioned = self.people["author"], self.people["mentioned"]
+        named = f"@{mentioned.name} @{self.people['blocked'].name}"
+        for visibility in ("public", "unlisted", "private", "direct"):
+            picture = author.client.media_post(pictures.jpeg(size=(64, 48)), "image/jpeg")
+            post = Post("post", visibility, "author", word=f"word{visibility}{self.tag}")
+            made = author.client.status_post(
+                f"{post.word} {named} #{self.tag}", visibility=visibility, media_ids=[picture]
+            )
+            post.id = str(made.id)
+            post.pictures = [Path(url).name for url in (picture.url, picture.preview_url)]
+            comment = Post("comment", visibility, "mentioned", word=f"said{visibility}{self.tag}")
+            comment.of = post
+            told = mentioned.client.status_post(
+                f"@{author.name} {comment.word} #{self.tag}",
+                visibility=visibility,
+                in_reply_to_id=made.id,
+            )
+            comment.id = str(told.id)
+            self.posts += [post, comment]
+            if visibility != "direct":
+                booster = "author" if visibility == "private" else "booster"
+                boost = Post("boost", visibility, booster, of=post)
+                boost.id = str(self.people[booster].client.status_reblog(made.id).id)
+                self.posts.append(boost)
+
+    # ── streams ─────────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def _listening(self) -> Iterator[dict[str, Line]]:
+        """Everybody who may, on every stream there is."""
+        with ExitStack() as stack:
+            lines = {}
+            for role in STREAMING:
+                lines[role] = stack.enter_context(line(self.system.base, self.people[role].token))
+                for stream in STREAMS:
+                    lines[role].send(type="subscribe", stream=stream, tag=self.tag)
+                lines[role].settle()
+            yield lines
+
+    def _hear(self, lines: dict[str, Line]) -> None:
+        """Read until all that is due has come, and then what else has."""
+
+        def hear(role: str) -> None:
+            due = {
+                (stream, post.id)
+                for stream, holds in STREAMS.items()
+                for post in self.posts
+                if role in holds(post)
+            }
+            come: set[tuple[str, str]] = set()
+            while due - come:
+                frame = lines[role].next(30)
+                if frame.get("event") == "update":
+                    come.add((frame["stream"][0], json.loads(frame["payload"])["id"]))
+            lines[role].settle()
+            self.frames[role] = lines[role].frames
+
+        with ThreadPoolExecutor(len(lines)) as pool:
+            list(pool.map(hear, lines))
+
+
+# ── what lists and streams hold ─────────────────────────────────────────────────────────────────
+
+STREAMING = tuple(role for role in ACTORS if role not in {"anonymous", *REFUSED})
+
+NOBODY: frozenset[str] = frozenset()
+
+
+def at_home(post: Post) -> frozenset[str]:
+    """In whose home a post is, were it there but once."""
+    near = {
+        "author": {"author", "follower"},
+        "mentioned": {"mentioned", "follower"},
+        "booster": {"booster", "stranger", "requested"},
+    }[post.author]
+    return frozenset(near & WHO_SEES[post.kind, post.visibility])
+
+
+def once_at_home(post: Post) -> frozenset[str]:
+    """In whose home a post is: a boost is left out above what it shows."""
+    return at_home(post) - at_home(post.shown) if post.kind == "boost" else at_home(post)
+
+
+def wanted(post: Post) -> frozenset[str]:
+    """Who sees a post and does not block whoever made it."""
+    hiding = {"blocker"} if post.shown.author == "author" else set()
+    return frozenset(WHO_SEES[post.kind, post.visibility] - hiding)
+
+
+def in_public(post: Post) -> frozenset[str]:
+    """In whose public timeline a post is."""
+    return wanted(post) if post.name == "public post" else NOBODY
+
+
+def under_its_tag(post: Post) -> frozenset[str]:
+    """Who finds a post by its hashtag."""
+    return wanted(post) if post.name in ("public post", "public comment") else NOBODY
+
+
+def by_name(post: Post) -> frozenset[str]:
+    """Who gets a post that they name."""
+    return frozenset(WHO_SEES[post.kind, post.visibility])
+
+
+def on_profile(post: Post) -> frozenset[str]:
+    """Who finds a post among all those of whoever made it, whom they may block."""
+    return wanted(post) if post.author == "booster" else by_name(post)
+
+
+def nowhere(_: Post) -> frozenset[str]:
+    """Nothing is there for anybody."""
+    return NOBODY
+
+
+STREAMS = {
+    "user": at_home,
+    "user:notification": nowhere,
+    "public": in_public,
+    "public:local": in_public,
+    "public:media": in_public,
+    "public:local:media": in_public,
+    "public:remote": nowhere,
+    "public:remote:media": nowhere,
+    "hashtag": under_its_tag,
+    "hashtag:local": under_its_tag,
+    "direct": nowhere,
+}
+"""Whom the stream of a name tells of a post."""
+
+
+def notified(post: Post) -> frozenset[str]:
+    """Who is told of a post: whoever is named, and who asked to be told of every post."""
+    named = {"post": {"mentioned", "follower"}, "comment": {"author"}, "boost": set()}[post.kind]
+    told = named & wanted(post)
+    if post.name in ("public post", "unlisted post"):  # the booster boosted them
+        told |= {"author"}
+    return frozenset(told)
