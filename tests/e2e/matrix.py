@@ -192,6 +192,7 @@ class Town:
         self.people["follower"].client.account_follow(self.people["mentioned"].id)
         for role in ("stranger", "blocked", "blocker", "requested"):
             self.people[role].client.account_follow(self.people["booster"].id)
+        self.people["stranger"].client.tag_follow(self.tag)
         bygone = Post("post", "public", "author", word=f"bygone{self.tag}")
         bygone.id = str(author.client.status_post(f"{bygone.word} #{self.tag}").id)
         self.posts.append(bygone)
@@ -212,7 +213,8 @@ class Town:
         wait_until(lambda: not self._tagged("blocked"), 30)
         wait_until(lambda: not self._tagged("blocker"), 30)
         wait_until(lambda: self._tagged("stranger"), 30)
-        wait_until(lambda: self.people["follower"].client.timeline_home(), 30)
+        for role in ("follower", "stranger"):
+            wait_until(self.people[role].client.timeline_home, 30)
         self.posts.clear()
         author.client.status_delete(bygone.id)
 
@@ -299,8 +301,8 @@ STREAMING = tuple(role for role in ACTORS if role not in {"anonymous", *REFUSED}
 NOBODY: frozenset[str] = frozenset()
 
 
-def at_home(post: Post) -> frozenset[str]:
-    """In whose home a post is, were it there but once."""
+def followed(post: Post) -> frozenset[str]:
+    """To whose home a post comes from people: their own, and of those they follow."""
     near = {
         "author": {"author", "follower"},
         "mentioned": {"mentioned", "follower"},
@@ -309,15 +311,22 @@ def at_home(post: Post) -> frozenset[str]:
     return frozenset(near & WHO_SEES[post.kind, post.visibility])
 
 
-def once_at_home(post: Post) -> frozenset[str]:
-    """In whose home a post is: a boost is left out above what it shows."""
-    return at_home(post) - at_home(post.shown) if post.kind == "boost" else at_home(post)
+def at_home(post: Post) -> frozenset[str]:
+    """In whose home a post is, also by its hashtag: a boost is left out above what it shows."""
+    if post.kind == "boost":
+        return followed(post) - at_home(post.shown)
+    return followed(post) | (under_its_tag(post) & {"stranger"})
 
 
 def wanted(post: Post) -> frozenset[str]:
     """Who sees a post and does not block whoever made it."""
     hiding = {"blocker"} if post.shown.author == "author" else set()
     return frozenset(WHO_SEES[post.kind, post.visibility] - hiding)
+
+
+def by_its_words(post: Post) -> frozenset[str]:
+    """Who finds a post by what is said in it."""
+    return frozenset({post.author}) if post.kind != "boost" else NOBODY
 
 
 def in_public(post: Post) -> frozenset[str]:
@@ -346,7 +355,7 @@ def nowhere(_: Post) -> frozenset[str]:
 
 
 STREAMS = {
-    "user": at_home,
+    "user": followed,
     "user:notification": nowhere,
     "public": in_public,
     "public:local": in_public,
