@@ -7,7 +7,9 @@ Failure
 ├── NotFound (404)         not there, or not visible to the caller
 ├── Gone (410)
 ├── Duplicate (409)        it exists already, or was changed by somebody else
+├── PreconditionFailed (412)    it is not any more what the caller has read
 ├── TooLarge (413)
+├── PreconditionRequired (428)  the caller must say what they have read
 ├── TooMany (429)          slow down
 ├── Unavailable (503)      a part we need did not take the request: nothing happened
 └── OutcomeUnknown (504)   a part we need did not answer: it may or may not have happened
@@ -59,8 +61,16 @@ class Duplicate(Failure):
     status, code = 409, "duplicate"
 
 
+class PreconditionFailed(Failure):
+    status, code = 412, "changed"
+
+
 class TooLarge(Failure):
     status, code = 413, "too_large"
+
+
+class PreconditionRequired(Failure):
+    status, code = 428, "condition_missing"
 
 
 class TooMany(Failure):
@@ -79,7 +89,8 @@ _BY_STATUS: dict[int, type[Failure]] = {
     kind.status: kind
     for kind in (
         *(Invalid, Unauthenticated, Forbidden, NotFound, Gone, Duplicate),
-        *(TooLarge, TooMany, Unavailable, OutcomeUnknown),
+        *(PreconditionFailed, TooLarge, PreconditionRequired),
+        *(TooMany, Unavailable, OutcomeUnknown),
     )
 }
 

@@ -14,6 +14,7 @@ from services.contracts.discovery import FollowedTags
 from services.contracts.logins import Login
 from services.contracts.notifications import Notification
 from services.contracts.posts import AuthoredCount, Mark, Pins, Post, PostCount
+from services.contracts.shop import Product, Shop
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ REPLIES_COUNTED = EventType("replies.counted", "comment-counts", "comments", Rep
 NOTIFICATION_CHANGED = EventType(
     "notification.changed", "notifications", "notifications", Notification
 )
+SHOP_CHANGED = EventType("shop.changed", "shops", "catalog", Shop)
+PRODUCT_CHANGED = EventType("product.changed", "products", "catalog", Product)
 
 EVENTS = (
     LOGIN_REGISTERED,
@@ -60,4 +63,6 @@ EVENTS = (
     COMMENT_CHANGED,
     REPLIES_COUNTED,
     NOTIFICATION_CHANGED,
+    SHOP_CHANGED,
+    PRODUCT_CHANGED,
 )

@@ -14,7 +14,10 @@ from tests.system import System, wait_until
 Storm = Callable[[Stage, Cast], None]
 
 BROKER = {"embedded": "nats", "rabbitmq-redis": "rabbitmq"}
-SERVICES = ("auth", "users", "media", "posts", "comments", "feed", "notifications", "gateway")
+SERVICES = (
+    *("auth", "users", "media", "posts", "comments", "feed"),
+    *("notifications", "catalog", "gateway"),
+)
 
 
 def flowing(cast: Cast, more: int = 5) -> None:

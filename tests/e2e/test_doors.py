@@ -9,7 +9,7 @@ import requests
 
 from tests.system import Person, Row, System
 
-SERVICES = ("auth", "users", "media", "posts", "comments", "feed", "notifications")
+SERVICES = ("auth", "users", "media", "posts", "comments", "feed", "notifications", "catalog")
 INTERNAL = ("/dapr/subscribe", "/events/posts", "/events-dead", "/changes", "/deadletters")
 
 
@@ -99,6 +99,7 @@ def test_routes_for_the_gateway_are_for_no_other_service(
         ("POST", "/auth/method/apps"),
         ("POST", "/auth/method/tokens"),
         ("GET", "/media/method/files/x"),
+        ("POST", "/catalog/method/reservations"),
         ("GET", "/posts/method/deadletters"),
         ("POST", "/posts/method/deadletters/replay"),
     ]:
@@ -118,6 +119,7 @@ def test_no_service_acts_for_somebody_without_their_token(
         ("POST", f"/users/method/accounts/{anna.id}/follow"),
         ("GET", "/users/method/accounts/me"),
         ("POST", "/media/method/attachments"),
+        ("POST", "/catalog/method/shops"),
     ]:
         answer = plain.request(method, sidecar + path, headers=headers, json={}, timeout=10)
         assert answer.status_code == 401, f"{method} {path}: {answer.status_code} {answer.text}"

@@ -18,7 +18,17 @@ from services.chassis.settings import Settings
 from services.contracts.topics import EVENTS
 
 FOLDER = Path(__file__).parents[2] / "docs" / "contracts"
-SERVICES = ("auth", "comments", "feed", "gateway", "media", "notifications", "posts", "users")
+SERVICES = (
+    "auth",
+    "catalog",
+    "comments",
+    "feed",
+    "gateway",
+    "media",
+    "notifications",
+    "posts",
+    "users",
+)
 
 
 ABOUT = (

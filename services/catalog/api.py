@@ -1,0 +1,284 @@
+"""The routes of catalog."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Header, Path, Query
+
+from services.catalog.domain import reservations
+from services.catalog.domain.reservations import Reservation as Kept
+from services.catalog.examples import (
+    COUNTS,
+    EDITED_PRODUCTS,
+    EDITED_SHOPS,
+    NEW_PRODUCTS,
+    NEW_RESERVATIONS,
+    NEW_SHOPS,
+    PRODUCT,
+    PRODUCTS,
+    QUOTE,
+    QUOTES,
+    RESERVATION,
+    SHOP,
+    SHOPS,
+    STOCK,
+    answers,
+)
+from services.catalog.keeper import Keeper
+from services.catalog.views import Views, shop_view
+from services.catalog.warehouse import Warehouse
+from services.chassis.app import JSON
+from services.chassis.errors import Invalid, PreconditionFailed
+from services.chassis.identity import Caller, anyone, service, signed_in
+from services.chassis.ids import timestamp
+from services.chassis.paging import Window, normal
+from services.contracts.shop import (
+    EditedProduct,
+    EditedShop,
+    NewProduct,
+    NewReservation,
+    NewShop,
+    ProductList,
+    ProductView,
+    Quote,
+    QuoteRequest,
+    Reservation,
+    ShopList,
+    ShopView,
+    Stock,
+    StockChange,
+)
+
+MOST_IDS = 100
+"""How many products can be asked for at once."""
+
+Id = Annotated[str, Path(max_length=40, examples=["116548273934401537"])]
+Order = Annotated[str, Path(max_length=20, pattern=r"^\d+$", examples=["116548290000001537"])]
+Reading = Annotated[Caller | None, Depends(anyone("read:shop"))]
+Owning = Annotated[Caller, Depends(signed_in("read:shop"))]
+Writing = Annotated[Caller, Depends(signed_in("write:shop"))]
+Words = Annotated[str, Query(max_length=200)]
+
+_ETAG = re.compile(r'"(\d{1,15})"')
+
+
+def window(limit: Annotated[int, Query(ge=1, le=80)] = 20, max_id: str | None = None) -> Window:
+    """The window that the query parameters ask for."""
+    return Window.of(limit, max_id, None, None)
+
+
+def seen(if_match: Annotated[str | None, Header(max_length=100)] = None) -> int | None:
+    """The version that a caller has read. Raises `PreconditionFailed` for what is none of ours."""
+    if if_match is None:
+        return None
+    match = _ETAG.fullmatch(if_match.strip())
+    if match is None:
+        raise PreconditionFailed('If-Match must be the ETag of what you read, such as "3".')
+    return int(match[1])
+
+
+Wanted = Annotated[Window, Depends(window)]
+Seen = Annotated[int | None, Depends(seen)]
+
+A_SHOP = answers(ShopView, "The shop as it is then.", SHOP, 401, 403, 404, 422, 503)
+AN_EDITED_SHOP = answers(ShopView, "The shop as it is then.", SHOP, 401, 403, 404, 412, 422, 428)
+A_PRODUCT = answers(ProductView, "The product.", PRODUCT, 401, 403, 404, 422, 503)
+AN_EDITED_PRODUCT = answers(
+    ProductView, "The product as it is then.", PRODUCT, 401, 403, 404, 412, 422, 428
+)
+A_STOCK = answers(Stock, "The stock as it is then.", STOCK, 401, 403, 404, 409, 412, 422, 428)
+RESERVED = answers(Reservation, "What is held, or was sold.", RESERVATION, 403, 404, 409, 422, 503)
+
+
+def create_router(views: Views, keeper: Keeper, warehouse: Warehouse) -> APIRouter:
+    """All routes."""
+    router = APIRouter()
+    router.include_router(_shops(views, keeper), tags=["shops"])
+    router.include_router(_products(views, keeper), tags=["products"])
+    router.include_router(_stock(keeper), tags=["stock"])
+    router.include_router(_reservations(warehouse), tags=["reservations"])
+    return router
+
+
+def _shops(views: Views, keeper: Keeper) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/shops", responses=A_SHOP)
+    async def create(
+        new: Annotated[NewShop, Body(openapi_examples=NEW_SHOPS)], caller: Writing
+    ) -> JSON:
+        """Open a shop. The same idempotency key gives the same shop for an hour."""
+        return _tagged(await keeper.open_shop(new, caller))
+
+    @router.get("/shops", responses=answers(ShopList, "A page.", SHOPS, 401, 403, 422))
+    async def some(
+        window: Wanted, caller: Reading, owner: Annotated[str, Query(max_length=40)] = ""
+    ) -> JSON:
+        """Somebody's shops, or everybody's, newest first."""
+        return JSON(await views.shops(owner, window, _user(caller)))
+
+    @router.get("/shops/{id}", responses=A_SHOP)
+    async def one(id: Id, caller: Reading) -> JSON:
+        """One shop."""
+        return _tagged(shop_view(await views.shop(id, _user(caller))))
+
+    @router.patch("/shops/{id}", responses=AN_EDITED_SHOP)
+    async def edit(
+        id: Id,
+        wanted: Annotated[EditedShop, Body(openapi_examples=EDITED_SHOPS)],
+        caller: Writing,
+        seen: Seen,
+    ) -> JSON:
+        """Edit one's own shop, close it or open it again; `If-Match` says what one has read."""
+        return _tagged(await keeper.edit_shop(id, wanted, seen, caller))
+
+    return router
+
+
+def _products(views: Views, keeper: Keeper) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/products", responses=A_PRODUCT)
+    async def create(
+        new: Annotated[NewProduct, Body(openapi_examples=NEW_PRODUCTS)], caller: Writing
+    ) -> JSON:
+        """Sell something. The same idempotency key gives the same product for an hour."""
+        return _tagged(await keeper.create(new, caller))
+
+    @router.get("/products", responses=answers(ProductList, "A page.", PRODUCTS, 401, 403, 422))
+    async def some(
+        window: Wanted,
+        caller: Reading,
+        shop: Annotated[str, Query(max_length=40)] = "",
+        q: Words = "",
+        ids: Annotated[str | None, Query(max_length=2_200)] = None,
+        archived: bool = False,
+        stock: bool = True,
+    ) -> JSON:
+        """What is sold, newest first: in a shop, with some words, or by id, in that order.
+
+        `archived` shows what the owner of a shop has archived; `stock=false` saves a look at it.
+        """
+        viewer = _user(caller)
+        if ids is not None:
+            offers = await views.products(_ids(ids), viewer, stock=stock)
+            return JSON({"products": [offer.view() for offer in offers.values()], "last": ""})
+        if q:
+            return JSON(await views.search(q, shop, window, viewer))
+        if shop:
+            return JSON(await views.shelf(shop, window, viewer, archived=archived))
+        return JSON(await views.market(window, viewer))
+
+    @router.get("/products/{id}", responses=A_PRODUCT)
+    async def one(id: Id, caller: Reading) -> JSON:
+        """One product."""
+        return _tagged((await views.product(id, _user(caller))).view())
+
+    @router.patch("/products/{id}", responses=AN_EDITED_PRODUCT)
+    async def edit(
+        id: Id,
+        wanted: Annotated[EditedProduct, Body(openapi_examples=EDITED_PRODUCTS)],
+        caller: Writing,
+        seen: Seen,
+    ) -> JSON:
+        """Edit, archive or bring back one's own product; `If-Match` says what one has read."""
+        return _tagged(await keeper.edit(id, wanted, seen, caller))
+
+    @router.post(
+        "/quotes", responses=answers(Quote, "What it costs now.", QUOTE, 401, 403, 404, 422)
+    )
+    async def quote(
+        request: Annotated[QuoteRequest, Body(openapi_examples=QUOTES)], caller: Reading
+    ) -> JSON:
+        """What some pieces cost now, and how many are left; nothing is held by it."""
+        items = [(item.product, item.variant, item.quantity) for item in request.items]
+        return JSON(await views.quote(items, _user(caller)))
+
+    return router
+
+
+def _stock(keeper: Keeper) -> APIRouter:
+    router = APIRouter()
+
+    @router.get(
+        "/products/{id}/stock",
+        responses=answers(list[Stock], "Of each variant.", [STOCK], 401, 403, 404),
+    )
+    async def stocks(id: Id, caller: Owning) -> JSON:
+        """How much there is of one's own product."""
+        return JSON(await keeper.stocks(id, caller))
+
+    @router.post("/products/{id}/variants/{variant}/stock", responses=A_STOCK)
+    async def count(
+        id: Id,
+        variant: Id,
+        change: Annotated[StockChange, Body(openapi_examples=COUNTS)],
+        caller: Writing,
+    ) -> JSON:
+        """Say how many pieces there are of a variant, or how many more or fewer."""
+        return JSON(await keeper.count(id, variant, change, caller))
+
+    return router
+
+
+def _reservations(warehouse: Warehouse) -> APIRouter:
+    router = APIRouter(dependencies=[Depends(service("orders"))])
+
+    @router.post("/reservations", responses=RESERVED)
+    async def reserve(
+        new: Annotated[NewReservation, Body(openapi_examples=NEW_RESERVATIONS)],
+    ) -> JSON:
+        """Hold pieces for an order: all of them, or nothing. Again for the same order is fine."""
+        items = reservations.merged((normal(one.variant), one.quantity) for one in new.items)
+        return JSON(_shown(await warehouse.reserve(new.order, items, new.seconds)))
+
+    @router.get("/reservations/{order}", responses=RESERVED)
+    async def one(order: Order) -> JSON:
+        """What is held for an order."""
+        return JSON(_shown(await warehouse.reservation(order)))
+
+    @router.post("/reservations/{order}/confirm", responses=RESERVED)
+    async def confirm(order: Order) -> JSON:
+        """Sell what is held for an order. Again is fine."""
+        return JSON(_shown(await warehouse.confirm(order)))
+
+    @router.post("/reservations/{order}/release", responses=RESERVED)
+    async def release(order: Order) -> JSON:
+        """Hold nothing for an order any more, nor ever if nothing was. Again is fine."""
+        return JSON(_shown(await warehouse.release(order)))
+
+    @router.post("/reservations/{order}/restock", responses=RESERVED)
+    async def restock(order: Order) -> JSON:
+        """Put back what was sold to an order, once. Again is fine."""
+        return JSON(_shown(await warehouse.restock(order)))
+
+    return router
+
+
+def _user(caller: Caller | None) -> str:
+    return caller.user_id if caller else ""
+
+
+def _ids(text: str) -> list[str]:
+    ids = list(dict.fromkeys(normal(id) for id in text.split(",") if id))
+    if len(ids) > MOST_IDS:
+        raise Invalid(f"At most {MOST_IDS} products can be asked for at once.")
+    return ids
+
+
+def _tagged(view: dict[str, Any]) -> JSON:
+    return JSON(view, headers={"etag": f'"{view["version"]}"'})
+
+
+def _shown(kept: Kept) -> dict[str, Any]:
+    """The contracts' `Reservation`."""
+    return {
+        "order": kept.order,
+        "state": kept.state,
+        "items": [{"variant": variant, "quantity": number} for variant, number in kept.items],
+        "expires_at": timestamp(datetime.fromtimestamp(kept.expires, UTC)) if kept.items else None,
+        "missing": list(kept.missing),
+    }

@@ -1,0 +1,200 @@
+"""Products: what somebody may want to sell, and what an edit makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from services.catalog.domain.shops import Shop, again, check_revision
+from services.catalog.domain.texts import WORDS, described, named, titled, words
+from services.chassis.errors import Forbidden, Invalid, NotFound
+from services.contracts import limits
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Pixels."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture as media described it when the product claimed it."""
+
+    id: str
+    owner: str
+    mime: str
+    original: str
+    small: str
+    original_size: Size
+    small_size: Size
+    blurhash: str
+    description: str = ""
+    focus: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way in which a product is sold."""
+
+    id: str
+    name: str
+    price: int
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product. Others hear of everything but the last two, which are as a shop's."""
+
+    id: str
+    shop: str
+    seller: str
+    currency: str
+    created_at: str
+    title: str = ""
+    description: str = ""
+    pictures: tuple[Picture, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    edited_at: str | None = None
+    archived: bool = False
+    deleted: bool = False
+    revision: int = 1
+    fingerprint: str = ""
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether its seller offers it; the shop may be closed all the same."""
+        return not (self.archived or self.deleted)
+
+    @property
+    def words(self) -> list[str]:
+        """By what it is found: of its title first, then of its variants and its description."""
+        names = " ".join(variant.name for variant in self.variants)
+        return words(f"{self.title} {names} {self.description}")[:WORDS] if self.is_offered else []
+
+    def variant(self, id: str) -> Variant | None:
+        return next((variant for variant in self.variants if variant.id == id), None)
+
+
+PRIVATE_FIELDS = frozenset({"revision", "fingerprint"})
+PUBLIC_FIELDS = tuple(field.name for field in fields(Product) if field.name not in PRIVATE_FIELDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What somebody wants to sell, held against the rules."""
+
+    title: str
+    description: str
+    pictures: tuple[str, ...]
+    variants: tuple[Variant, ...]
+
+    @classmethod
+    def of(
+        cls, title: str, description: str, pictures: Iterable[str], variants: Sequence[Variant]
+    ) -> Draft:
+        """A draft that keeps the rules. Raises `Invalid`."""
+        chosen = tuple(dict.fromkeys(pictures))
+        if len(chosen) > limits.PICTURES:
+            raise Invalid(f"A product can have at most {limits.PICTURES} pictures.")
+        if not 1 <= len(variants) <= limits.VARIANTS:
+            raise Invalid(f"A product has 1 to {limits.VARIANTS} variants.")
+        sold = tuple(replace(one, name=named(one.name, "A variant")) for one in variants)
+        if len({one.name for one in sold}) < len(sold) or len({one.id for one in sold}) < len(sold):
+            raise Invalid("Two variants of the product are the same.")
+        return cls(titled(title, "A product"), described(description), chosen, sold)
+
+
+def compose(
+    draft: Draft,
+    shop: Shop,
+    *,
+    id: str,
+    now: str,
+    pictures: tuple[Picture, ...],
+    fingerprint: str,
+) -> Product:
+    """A product from a draft and what it refers to."""
+    return Product(
+        id=id,
+        shop=shop.id,
+        seller=shop.owner,
+        currency=shop.currency,
+        created_at=now,
+        title=draft.title,
+        description=draft.description,
+        pictures=pictures,
+        variants=draft.variants,
+        fingerprint=fingerprint,
+    )
+
+
+def created(existing: Product | None, new: Product) -> Product:
+    """The product that is there after creating one, perhaps again. Raises as `shops.again`."""
+    if existing is not None:
+        again(existing.seller, existing.fingerprint, new.seller, new.fingerprint)
+    return existing or new
+
+
+def edited(
+    product: Product | None,
+    draft: Draft,
+    *,
+    archived: bool,
+    pictures: tuple[Picture, ...],
+    user: str,
+    revision: int,
+    now: str,
+) -> Product:
+    """A product after an edit; the same product if that changes nothing.
+
+    Raises `PreconditionFailed` if it has changed since the revision that the edit builds on.
+    """
+    product = own(product, user)
+    check_revision(product.revision, revision)
+    new = replace(
+        product,
+        title=draft.title,
+        description=draft.description,
+        pictures=pictures,
+        variants=draft.variants,
+        archived=archived,
+    )
+    return product if new == product else replace(new, edited_at=now, revision=revision + 1)
+
+
+def own(product: Product | None, user: str) -> Product:
+    """A product to change. Raises `NotFound`, or `Forbidden` for somebody else's."""
+    if product is None or product.deleted or (product.archived and product.seller != user):
+        raise no_such_product()
+    if product.seller != user:
+        raise Forbidden("This is somebody else's product.")
+    return product
+
+
+def tombstone(product: Product) -> Product:
+    """What is left of a product whose seller is gone."""
+    if product.deleted:
+        return product
+    return replace(
+        product,
+        title="",
+        description="",
+        pictures=(),
+        variants=(),
+        deleted=True,
+        revision=product.revision + 1,
+    )
+
+
+def public(data: dict[str, Any]) -> dict[str, Any]:
+    """What others hear of a product, from its document as JSON."""
+    return {name: value for name, value in data.items() if name not in PRIVATE_FIELDS}
+
+
+def no_such_product() -> NotFound:
+    """Not there and not visible are told apart by nobody."""
+    return NotFound("There is no such product.")

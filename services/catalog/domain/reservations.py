@@ -1,0 +1,136 @@
+"""What is held for one order: the document that decides, whatever the stocks say yet.
+
+    pending ──► reserved ──► confirming ──► confirmed ──► restocking ──► restocked
+       │  └───────┴──► expired, released
+       └──► refused (out of stock)
+
+A reservation changes first, and then the stocks are made to agree with it. So every step can be
+taken again, by anybody, after any crash, and ends the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from services.chassis.errors import Duplicate, Failure, NotFound
+
+State = Literal[
+    "pending",
+    "reserved",
+    "confirming",
+    "confirmed",
+    "refused",
+    "released",
+    "expired",
+    "restocking",
+    "restocked",
+]
+Items = tuple[tuple[str, int], ...]
+
+SETTLED = frozenset({"confirmed", "refused", "released", "expired", "restocked"})
+"""States of which the stocks are sure to know."""
+
+SOLD = frozenset({"confirming", "confirmed", "restocking", "restocked"})
+LOST = frozenset({"refused", "released", "expired"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """`items` are variants with quantities, in the order in which they are taken from stock."""
+
+    order: str
+    state: State = "pending"
+    items: Items = ()
+    seconds: int = 0
+    expires: float = 0.0
+    missing: tuple[str, ...] = ()
+
+    def is_due(self, now: float) -> bool:
+        """Whether its time has run out before it was confirmed."""
+        return self.state in ("pending", "reserved") and now >= self.expires
+
+    def refusal(self) -> Failure | None:
+        """Why nothing is held for the order, if so."""
+        if self.state == "refused":
+            return Duplicate(
+                "There is not enough left of what was ordered.",
+                code="out_of_stock",
+                variants=list(self.missing),
+            )
+        if self.state == "expired":
+            return Duplicate(
+                "The reservation of this order has expired.", code="reservation_expired"
+            )
+        if self.state == "released":
+            return Duplicate("The reservation of this order was released.", code="released")
+        return None
+
+
+def merged(items: Iterable[tuple[str, int]]) -> Items:
+    """Each variant once, always in the same order: so two orders cannot starve one another."""
+    sums: dict[str, int] = {}
+    for variant, quantity in items:
+        sums[variant] = sums.get(variant, 0) + quantity
+    return tuple(sorted(sums.items()))
+
+
+def begun(
+    kept: Reservation | None, order: str, items: Items, seconds: int, now: float
+) -> Reservation:
+    """Reserved, perhaps again. Raises `Duplicate` (`order_differs`) for another reservation."""
+    if kept is None:
+        return Reservation(order, "pending", items, seconds, now + seconds)
+    if kept.items and (kept.items, kept.seconds) != (items, seconds):
+        raise Duplicate("Something else was reserved for this order.", code="order_differs")
+    return lapsed(kept, now)
+
+
+def lapsed(kept: Reservation, now: float) -> Reservation:
+    """Expired, if its time has run out."""
+    return replace(kept, state="expired") if kept.is_due(now) else kept
+
+
+def completed(kept: Reservation, missing: tuple[str, ...], now: float) -> Reservation:
+    """After all stocks were asked: reserved, or refused for what is missing."""
+    if kept.state != "pending":
+        return kept
+    if missing:
+        return replace(kept, state="refused", missing=missing)
+    return lapsed(replace(kept, state="reserved"), now)
+
+
+def confirmed(kept: Reservation | None, now: float) -> Reservation:
+    """To be sold, if it is held still."""
+    if kept is None:
+        raise NotFound("Nothing is reserved for this order.")
+    kept = lapsed(kept, now)
+    if kept.state == "pending":
+        raise Duplicate("The reservation of this order is not whole yet.", code="not_reserved")
+    return replace(kept, state="confirming") if kept.state == "reserved" else kept
+
+
+def released(kept: Reservation | None, order: str) -> Reservation:
+    """To be held no more; of an unknown order, never to be."""
+    if kept is None:
+        return Reservation(order, "released")
+    if kept.state in SOLD:
+        raise Duplicate("The order was confirmed; restock it.", code="already_confirmed")
+    return kept if kept.state in LOST else replace(kept, state="released")
+
+
+def restocked(kept: Reservation | None) -> Reservation:
+    """To be put back on hand. One that is being confirmed must be so first."""
+    if kept is None:
+        raise NotFound("Nothing is reserved for this order.")
+    if kept.state not in SOLD:
+        raise Duplicate("The order was not confirmed.", code="not_confirmed")
+    return replace(kept, state="restocking") if kept.state == "confirmed" else kept
+
+
+def settled(kept: Reservation) -> Reservation:
+    """With a step behind it, which all stocks have taken."""
+    if kept.state == "confirming":
+        return replace(kept, state="confirmed")
+    return replace(kept, state="restocked") if kept.state == "restocking" else kept

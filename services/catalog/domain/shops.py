@@ -1,0 +1,125 @@
+"""Shops: who may change them, and what they become."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from services.catalog.domain.texts import described, titled
+from services.chassis.errors import Duplicate, Forbidden, Invalid, NotFound, PreconditionFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """A shop. Others hear of everything but the last two.
+
+    `revision` grows with each change; `fingerprint` tells a repeated request from another one with
+    the same key.
+    """
+
+    id: str
+    owner: str
+    currency: str
+    created_at: str
+    name: str = ""
+    description: str = ""
+    edited_at: str | None = None
+    archived: bool = False
+    deleted: bool = False
+    revision: int = 1
+    fingerprint: str = ""
+
+
+PRIVATE_FIELDS = frozenset({"revision", "fingerprint"})
+PUBLIC_FIELDS = tuple(field.name for field in fields(Shop) if field.name not in PRIVATE_FIELDS)
+
+
+@dataclass(frozen=True, slots=True)
+class ShopEdit:
+    """What somebody wants a shop to be; `None` leaves a part as it is."""
+
+    name: str | None = None
+    description: str | None = None
+    archived: bool | None = None
+
+
+def open_shop(
+    *, id: str, owner: str, name: str, description: str, currency: str, now: str, fingerprint: str
+) -> Shop:
+    """A new shop. Raises `Invalid`."""
+    return Shop(
+        id=id,
+        owner=owner,
+        currency=currency,
+        created_at=now,
+        name=titled(name, "A shop"),
+        description=described(description),
+        fingerprint=fingerprint,
+    )
+
+
+def opened(existing: Shop | None, new: Shop) -> Shop:
+    """The shop that is there after opening one, perhaps again. Raises as `again`."""
+    if existing is not None:
+        again(existing.owner, existing.fingerprint, new.owner, new.fingerprint)
+    return existing or new
+
+
+def again(owner: str, fingerprint: str, new_owner: str, new_fingerprint: str) -> None:
+    """Whether what is there was made by the same request.
+
+    Raises `Invalid` if the key of the request was used for another one, `Duplicate` if the id is
+    taken.
+    """
+    if owner != new_owner or not fingerprint:
+        raise Duplicate("The new id is taken. Try again.")
+    if fingerprint != new_fingerprint:
+        raise Invalid("This idempotency key was used for something else.", code="key_reused")
+
+
+def edited(shop: Shop | None, edit: ShopEdit, *, user: str, revision: int, now: str) -> Shop:
+    """A shop after an edit; the same shop if that changes nothing.
+
+    Raises `PreconditionFailed` if it has changed since the revision that the edit builds on.
+    """
+    shop = own(shop, user)
+    check_revision(shop.revision, revision)
+    new = replace(
+        shop,
+        name=shop.name if edit.name is None else titled(edit.name, "A shop"),
+        description=(shop.description if edit.description is None else described(edit.description)),
+        archived=shop.archived if edit.archived is None else edit.archived,
+    )
+    return shop if new == shop else replace(new, edited_at=now, revision=revision + 1)
+
+
+def own(shop: Shop | None, user: str) -> Shop:
+    """A shop to change. Raises `NotFound`, or `Forbidden` for somebody else's."""
+    if shop is None or shop.deleted or (shop.archived and shop.owner != user):
+        raise no_such_shop()
+    if shop.owner != user:
+        raise Forbidden("This is somebody else's shop.")
+    return shop
+
+
+def tombstone(shop: Shop) -> Shop:
+    """What is left of a shop whose owner is gone."""
+    if shop.deleted:
+        return shop
+    return replace(shop, name="", description="", deleted=True, revision=shop.revision + 1)
+
+
+def public(data: dict[str, Any]) -> dict[str, Any]:
+    """What others hear of a shop, from its document as JSON."""
+    return {name: value for name, value in data.items() if name not in PRIVATE_FIELDS}
+
+
+def check_revision(revision: int, seen: int) -> None:
+    """Whether somebody has seen what they change. Raises `PreconditionFailed`."""
+    if revision != seen:
+        raise PreconditionFailed("It was changed since you read it. Read it again.")
+
+
+def no_such_shop() -> NotFound:
+    """Not there and not visible are told apart by nobody."""
+    return NotFound("There is no such shop.")

@@ -1,0 +1,59 @@
+"""Texts as people type them, and the words by which products are found."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from services.chassis.errors import Invalid
+from services.contracts import limits
+
+WORDS = 30
+"""Of one product, by which it is found."""
+
+SOUGHT = 5
+"""Words of a search that count."""
+
+_WORD = re.compile(r"\w+")
+_LONGEST = 30
+
+
+def tidy(text: str) -> str:
+    """A text as it is kept."""
+    return text.replace("\x00", "").replace("\r\n", "\n").strip()
+
+
+def titled(text: str, what: str) -> str:
+    """A title or name as it is kept: one line, not empty. Raises `Invalid`."""
+    title = " ".join(tidy(text).split())
+    if not title:
+        raise Invalid(f"{what} needs a name.")
+    return named(title, what)
+
+
+def named(text: str, what: str) -> str:
+    """A name that may be empty, as it is kept. Raises `Invalid`."""
+    name = " ".join(tidy(text).split())
+    if len(name) > limits.TITLE_CHARACTERS:
+        raise Invalid(
+            f"The name of {what.lower()} has {len(name)} characters;"
+            f" at most {limits.TITLE_CHARACTERS} are possible."
+        )
+    return name
+
+
+def described(text: str) -> str:
+    """A description as it is kept. Raises `Invalid`."""
+    text = tidy(text)
+    if len(text) > limits.CHARACTERS:
+        raise Invalid(
+            f"The description has {len(text)} characters; at most {limits.CHARACTERS} are possible."
+        )
+    return text
+
+
+def words(text: str) -> list[str]:
+    """The words of a text without case and accents, each once."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    folded = "".join(char for char in plain if not unicodedata.combining(char))
+    return list(dict.fromkeys(word[:_LONGEST] for word in _WORD.findall(folded)))

@@ -1,0 +1,172 @@
+"""What catalog hears: its own news, from which it makes its lists; and what becomes of people.
+
+Every handler is level-triggered, as those of `posts`: it reads the truth, makes the lists agree
+with it, and reads the truth again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from services.catalog.domain import products as product_rules
+from services.catalog.domain import shops as shop_rules
+from services.catalog.domain.products import Product
+from services.catalog.store import ALL, Indexed, Seller, Store
+from services.chassis.app import Service
+from services.chassis.errands import Errands
+from services.chassis.errors import Invalid, Unavailable
+from services.chassis.inbox import Event, Poison
+from services.chassis.paging import Row, Window, normal
+from services.chassis.segments import SegmentedLists
+from services.contracts.topics import ACCOUNT_CHANGED, PRODUCT_CHANGED, SHOP_CHANGED
+
+CLEARANCE = "clearance"
+ROUND = 25
+"""How many products of somebody who is gone go in one round."""
+
+TURNS = 8
+"""How often the truth may change under a handler before it asks to be called again later."""
+
+
+def subscribe(service: Service, store: Store) -> None:
+    """Hear of one's own shops and products, and of people."""
+    projections = Projections(store)
+    clearance = Clearance(store, projections, Errands(service))
+    service.hear(SHOP_CHANGED.topic, SHOP_CHANGED.producer, projections.shop_changed)
+    service.hear(PRODUCT_CHANGED.topic, PRODUCT_CHANGED.producer, projections.product_changed)
+    service.hear(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, clearance.account_changed)
+
+
+class Projections:
+    """Makes the lists agree with shops and products."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def shop_changed(self, event: Event) -> None:
+        """Seven state calls for a new shop, in the background."""
+        if event.type == SHOP_CHANGED.name:
+            await self.follow_shop(event.subject)
+
+    async def follow_shop(self, id: str) -> None:
+        """Make the lists agree with a shop; of somebody who is gone, none may stay."""
+        for _ in range(TURNS):
+            shop = await self._store.shops.get(id)
+            if shop is None:
+                return
+            await _agree(self._store.owned, shop.owner, id, is_in=not shop.deleted)
+            is_open = not (shop.archived or shop.deleted)
+            await _agree(self._store.open, ALL, id, is_in=is_open)
+            if not shop.deleted and await self._is_gone(shop.owner):
+                await self._store.shops.update(
+                    id, lambda kept: shop_rules.tombstone(kept) if kept else None
+                )
+            if await self._store.shops.get(id) == shop:
+                return
+        raise Unavailable(f"The shop {id} keeps changing.")
+
+    async def product_changed(self, event: Event) -> None:
+        """Eleven state calls for a new product, and two for each word; in the background."""
+        if event.type == PRODUCT_CHANGED.name:
+            await self.follow_product(event.subject)
+
+    async def follow_product(self, id: str) -> None:
+        """Make the lists agree with a product; of somebody who is gone, none may stay."""
+        for turn in range(TURNS):
+            product = await self._store.products.get(id)
+            if product is None:
+                return
+            await self._list(product)
+            await self._index(product, anew=turn > 0)
+            if not product.deleted and await self._is_gone(product.seller):
+                await self._store.products.update(
+                    id, lambda kept: product_rules.tombstone(kept) if kept else None
+                )
+            if await self._store.products.get(id) == product:
+                return
+        raise Unavailable(f"The product {id} keeps changing.")
+
+    async def _list(self, product: Product) -> None:
+        store, id, is_offered = self._store, product.id, product.is_offered
+        await _agree(store.made, product.shop, id, is_in=not product.deleted)
+        await _agree(store.offered, product.shop, id, is_in=is_offered)
+        await _agree(store.market, ALL, id, is_in=is_offered)
+
+    async def _index(self, product: Product, *, anew: bool) -> None:
+        """Where it may be found is noted before it is put there, and until it is taken away.
+
+        Not done again where it is done, unless (`anew`) another may have run into it.
+        """
+        wanted, id = product.words, product.id
+
+        def begin(known: Indexed | None) -> Indexed:
+            known = known or Indexed()
+            return known if known.is_just(wanted) and not anew else known.adding(wanted)
+
+        begun = await self._store.indexed.update(id, begin) or Indexed()
+        if begun.whole:
+            return
+        for word in begun.words:
+            await _agree(self._store.words, word, id, is_in=word in wanted)
+        done = Indexed(tuple(wanted), whole=True)
+        await self._store.indexed.update(id, lambda known: done if known == begun else None)
+
+    async def _is_gone(self, user: str) -> bool:
+        seller = await self._store.sellers.get(user)
+        return seller is not None and seller.gone
+
+
+class Clearance:
+    """What follows when somebody is suspended, or deletes their account."""
+
+    def __init__(self, store: Store, projections: Projections, errands: Errands) -> None:
+        self._store = store
+        self._projections = projections
+        self._errands = errands
+        errands.does(CLEARANCE, self.clear)
+
+    async def account_changed(self, event: Event) -> None:
+        """Two state calls; what somebody left behind goes in rounds."""
+        if event.type != ACCOUNT_CHANGED.name:
+            return
+        id, profile = _id(event.subject), event.data
+        gone = profile.get("deleted") is True
+        heard = Seller(event.entityversion, bool(profile.get("suspended")), gone)
+        await self._store.sellers.update(id, lambda kept: (kept or Seller()).heard(heard))
+        if gone:
+            await self._errands.start(CLEARANCE, id)
+
+    async def clear(self, user: str) -> bool:
+        """One round: products first, then their shop. Says whether nothing was left."""
+        shops = await self._store.owned.page(user, Window(1))
+        if not shops:
+            return True
+        shop = shops[0][0]
+        rows = await self._store.made.page(shop, Window(ROUND))
+        await asyncio.gather(*(self._remove(row) for row in rows))
+        if not rows:
+            await self._store.shops.update(
+                shop, lambda kept: shop_rules.tombstone(kept) if kept else None
+            )
+            await self._projections.follow_shop(shop)
+        return False
+
+    async def _remove(self, row: Row) -> None:
+        await self._store.products.update(
+            row[0], lambda kept: product_rules.tombstone(kept) if kept else None
+        )
+        await self._projections.follow_product(row[0])
+
+
+async def _agree(lists: SegmentedLists, id: str, row: str, *, is_in: bool) -> None:
+    if is_in:
+        await lists.insert(id, [[row]])
+    else:
+        await lists.remove(id, [row])
+
+
+def _id(subject: str) -> str:
+    try:
+        return normal(subject)
+    except Invalid as invalid:
+        raise Poison(f"«{subject[:40]}» is not an id.") from invalid

@@ -1,0 +1,256 @@
+"""Shops and products are made, edited and archived.
+
+The order of making a product: first all that can be refused, then the key's intent decides its id
+and those of its variants, then the pictures are claimed for that id and the first stock is put
+there, then one compare-and-swap. Whatever dies in between, the same request can be made again, and
+makes the product once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+from pydantic import TypeAdapter
+
+from services.catalog.domain import products as product_rules
+from services.catalog.domain import shops as shop_rules
+from services.catalog.domain.products import Draft, Picture, Product, Variant
+from services.catalog.domain.shops import Shop, ShopEdit, check_revision
+from services.catalog.domain.stock import Counted, Stock
+from services.catalog.store import Intent, Store
+from services.catalog.views import Views, checked, shop_view
+from services.catalog.warehouse import Warehouse
+from services.chassis.errors import Duplicate, Invalid, PreconditionRequired
+from services.chassis.identity import Caller
+from services.chassis.sidecar import Sidecar
+from services.contracts import limits
+from services.contracts.shop import (
+    EditedProduct,
+    EditedShop,
+    EditedVariant,
+    NewProduct,
+    NewShop,
+    StockChange,
+)
+
+_PICTURES = TypeAdapter(tuple[Picture, ...])
+
+
+class Keeper:
+    """Makes and changes shops, products and stock. `ids`, `moment` and `now` are the clock."""
+
+    def __init__(
+        self,
+        store: Store,
+        views: Views,
+        warehouse: Warehouse,
+        sidecar: Sidecar,
+        *,
+        ids: Callable[[], str],
+        moment: Callable[[str], str],
+        now: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._views = views
+        self._warehouse = warehouse
+        self._sidecar = sidecar
+        self._ids = ids
+        self._moment = moment
+        self._now = now
+
+    # ── shops ───────────────────────────────────────────────────────────────────────────────
+
+    async def open_shop(self, new: NewShop, caller: Caller) -> dict[str, Any]:
+        """Open a shop; the `ShopView` of it. Three state calls, with an idempotency key four."""
+
+        def shop(id: str) -> Shop:
+            return shop_rules.open_shop(
+                id=id,
+                owner=caller.user_id,
+                name=new.name,
+                description=new.description,
+                currency=new.currency,
+                now=self._moment(id),
+                fingerprint=_fingerprint(new) if new.idempotency_key else "",
+            )
+
+        intent = Intent(self._ids())
+        shop(intent.id)
+        if (await self._store.owned.head(caller.user_id)).total >= limits.SHOPS:
+            raise Duplicate(f"One can have at most {limits.SHOPS} shops.", code="too_many_shops")
+        id = (await self._decide(intent, new.idempotency_key, caller)).id
+        made = await self._store.shops.update(
+            id, lambda kept: shop_rules.opened(kept, shop(id)), fresh=True
+        )
+        return shop_view(made or shop(id))
+
+    async def edit_shop(
+        self, id: str, wanted: EditedShop, revision: int | None, caller: Caller
+    ) -> dict[str, Any]:
+        """Edit, close or open a shop; the `ShopView` of it. Two state calls."""
+        id, seen = checked(id, shop_rules.no_such_shop), _seen(revision)
+        edit, now = ShopEdit(wanted.name, wanted.description, wanted.archived), self._now()
+        made = await self._store.shops.update(
+            id,
+            lambda kept: shop_rules.edited(kept, edit, user=caller.user_id, revision=seen, now=now),
+        )
+        return shop_view(shop_rules.own(made, caller.user_id))
+
+    # ── products ────────────────────────────────────────────────────────────────────────────
+
+    async def create(self, new: NewProduct, caller: Caller) -> dict[str, Any]:
+        """Make a product; the `ProductView` of it. Five state calls and one for each variant."""
+        intent = Intent(self._ids(), tuple(self._ids() for _ in new.variants))
+        _draft(new, intent)
+        shop = shop_rules.own(
+            await self._store.shops.get(checked(new.shop, shop_rules.no_such_shop)), caller.user_id
+        )
+        intent = await self._decide(intent, new.idempotency_key, caller)
+        if len(intent.variants) != len(new.variants):
+            raise Invalid("This idempotency key was used for something else.", code="key_reused")
+        draft = _draft(new, intent)
+        product = product_rules.compose(
+            draft,
+            shop,
+            id=intent.id,
+            now=self._moment(intent.id),
+            pictures=await self._claim(intent.id, draft.pictures, caller),
+            fingerprint=_fingerprint(new) if new.idempotency_key else "",
+        )
+        for variant, wanted in zip(intent.variants, new.variants, strict=True):
+            await self._warehouse.fill(variant, wanted.stock)
+        await self._store.products.update(
+            product.id, lambda kept: product_rules.created(kept, product), fresh=True
+        )
+        return (await self._views.product(product.id, caller.user_id)).view()
+
+    async def edit(
+        self, id: str, wanted: EditedProduct, revision: int | None, caller: Caller
+    ) -> dict[str, Any]:
+        """Edit, archive or bring back a product; the `ProductView` of it. Five state calls."""
+        id, seen, now = checked(id, product_rules.no_such_product), _seen(revision), self._now()
+        product = product_rules.own(await self._store.products.get(id), caller.user_id)
+        check_revision(product.revision, seen)
+        draft = self._edited(product, wanted)
+        pictures = product.pictures
+        if wanted.media_ids is not None:
+            pictures = await self._claim(id, draft.pictures, caller)
+        archived = product.archived if wanted.archived is None else wanted.archived
+        await self._store.products.update(
+            id,
+            lambda kept: product_rules.edited(
+                kept,
+                draft,
+                archived=archived,
+                pictures=pictures,
+                user=caller.user_id,
+                revision=seen,
+                now=now,
+            ),
+        )
+        return (await self._views.product(id, caller.user_id)).view()
+
+    def _edited(self, product: Product, wanted: EditedProduct) -> Draft:
+        """The whole of what a product is to be. Raises `Invalid`."""
+        variants = product.variants
+        if wanted.variants is not None:
+            variants = tuple(self._variant(product, one) for one in wanted.variants)
+        return Draft.of(
+            product.title if wanted.title is None else wanted.title,
+            product.description if wanted.description is None else wanted.description,
+            [one.id for one in product.pictures] if wanted.media_ids is None else wanted.media_ids,
+            variants,
+        )
+
+    def _variant(self, product: Product, wanted: EditedVariant) -> Variant:
+        if wanted.id is None:
+            return Variant(self._ids(), wanted.name, wanted.price)
+        if product.variant(wanted.id) is None:
+            raise Invalid("A variant of the product is not there. Leave out the id of a new one.")
+        return Variant(wanted.id, wanted.name, wanted.price)
+
+    # ── stock ───────────────────────────────────────────────────────────────────────────────
+
+    async def stocks(self, id: str, caller: Caller) -> list[dict[str, Any]]:
+        """How much there is of one's own product: a `Stock` of each variant. Two state calls."""
+        product = await self._own(id, caller)
+        stocks = await self._store.stocks.get_many([one.id for one in product.variants])
+        return [
+            self._warehouse.shown(one.id, stocks.get(one.id, Stock())) for one in product.variants
+        ]
+
+    async def count(
+        self, id: str, variant: str, change: StockChange, caller: Caller
+    ) -> dict[str, Any]:
+        """Say how much there is of a variant; the `Stock` of it. Three state calls.
+
+        The number itself only by whoever has seen what it was: sales may have changed it.
+        """
+        if (change.on_hand is None) == (change.delta is None):
+            raise Invalid("Say either how many pieces there are, or how many more or fewer.")
+        if change.on_hand is not None:
+            _seen(change.revision)
+        product = await self._own(id, caller)
+        if product.variant(variant) is None:
+            raise product_rules.no_such_product()
+        counted = Counted(
+            change.on_hand,
+            change.delta,
+            change.revision,
+            _digest(change.idempotency_key)[:16] if change.idempotency_key else "",
+        )
+        return self._warehouse.shown(variant, await self._warehouse.count(variant, counted))
+
+    async def _own(self, id: str, caller: Caller) -> Product:
+        id = checked(id, product_rules.no_such_product)
+        return product_rules.own(await self._store.products.get(id), caller.user_id)
+
+    # ── parts ───────────────────────────────────────────────────────────────────────────────
+
+    async def _decide(self, intent: Intent, key: str, caller: Caller) -> Intent:
+        """What a request makes: for the same key always the same."""
+        if not key:
+            return intent
+        kept = await self._store.intents.update(
+            f"{caller.user_id}:{_digest(key)}", lambda there: there or intent, fresh=True
+        )
+        return kept or intent
+
+    async def _claim(self, id: str, pictures: Sequence[str], caller: Caller) -> tuple[Picture, ...]:
+        if not pictures:
+            return ()
+        reply = await self._sidecar.invoke(
+            "media",
+            "claims",
+            method="POST",
+            json={"post_id": id, "ids": list(pictures)},
+            token=caller.token,
+        )
+        return _PICTURES.validate_python(reply.json())
+
+
+def _draft(new: NewProduct, intent: Intent) -> Draft:
+    variants = [
+        Variant(id, wanted.name, wanted.price)
+        for id, wanted in zip(intent.variants, new.variants, strict=True)
+    ]
+    return Draft.of(new.title, new.description, new.media_ids, variants)
+
+
+def _seen(revision: int | None) -> int:
+    if revision is None:
+        raise PreconditionRequired("Say which version you have read: send its ETag in If-Match.")
+    return revision
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _fingerprint(new: NewShop | NewProduct) -> str:
+    """Tells a repeated request from another one that uses the same key."""
+    body = orjson.dumps(new.model_dump(exclude={"idempotency_key"}), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(body).hexdigest()[:32]

@@ -1,0 +1,234 @@
+"""What people see of shops and products: the one place where that is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from services.catalog.domain import products as product_rules
+from services.catalog.domain import shops as shop_rules
+from services.catalog.domain.products import Product, no_such_product
+from services.catalog.domain.shops import Shop, no_such_shop
+from services.catalog.domain.stock import Stock
+from services.catalog.domain.texts import SOUGHT, words
+from services.catalog.store import ALL, Seller, Store, open_in
+from services.chassis.errors import Forbidden, Invalid, NotFound
+from services.chassis.paging import Window, normal
+from services.chassis.segments import SegmentedLists
+from services.chassis.sidecar import Entry
+
+ROUNDS = 5
+"""How many pages of a list are looked through for what is to be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A product as somebody may see it, with the pieces left of each variant if asked for."""
+
+    product: Product
+    available: dict[str, int] | None = None
+
+    def view(self) -> dict[str, Any]:
+        """The `ProductView`."""
+        product = self.product
+        return {
+            "product": {name: getattr(product, name) for name in product_rules.PUBLIC_FIELDS},
+            "version": product.revision,
+            "available": self.available,
+        }
+
+
+def shop_view(shop: Shop) -> dict[str, Any]:
+    """The `ShopView`."""
+    return {
+        "shop": {name: getattr(shop, name) for name in shop_rules.PUBLIC_FIELDS},
+        "version": shop.revision,
+    }
+
+
+class Views:
+    """Reads shops and products as somebody may see them. `now` is the clock."""
+
+    def __init__(self, store: Store, *, now: Callable[[], float]) -> None:
+        self._store = store
+        self._now = now
+
+    # ── shops ───────────────────────────────────────────────────────────────────────────────
+
+    async def shop(self, id: str, viewer: str) -> Shop:
+        """A shop. Raises `NotFound`. Two state calls."""
+        id = checked(id, no_such_shop)
+        shops = await self._shops([id], viewer)
+        if id not in shops:
+            raise no_such_shop()
+        return shops[id]
+
+    async def shops(self, owner: str, window: Window, viewer: str) -> dict[str, Any]:
+        """Somebody's shops, or everybody's: the `ShopList`. Three or four state calls."""
+        lists, id = (self._store.owned, normal(owner)) if owner else (self._store.open, ALL)
+        rows = await lists.page(id, window)
+        shops = await self._shops([row[0] for row in rows], viewer)
+        last = rows[-1][0] if len(rows) == window.limit else ""
+        return {"shops": [shop_view(shop) for shop in shops.values()], "last": last}
+
+    async def _shops(self, ids: Sequence[str], viewer: str) -> dict[str, Shop]:
+        found = await self._store.shops.get_many(ids)
+        sellers = await self._store.sellers.get_many({shop.owner for shop in found.values()})
+        return {
+            id: found[id] for id in ids if id in found and _sees_shop(found[id], sellers, viewer)
+        }
+
+    # ── products ────────────────────────────────────────────────────────────────────────────
+
+    async def product(self, id: str, viewer: str) -> Offer:
+        """A product. Raises `NotFound`. Two state calls."""
+        id = checked(id, no_such_product)
+        offers = await self.products([id], viewer)
+        if id not in offers:
+            raise no_such_product()
+        return offers[id]
+
+    async def products(
+        self, ids: Sequence[str], viewer: str, *, stock: bool = True
+    ) -> dict[str, Offer]:
+        """Those of some products that somebody may see, in that order. Two state calls."""
+        found = await self._store.products.get_many(ids)
+        store, there = self._store, [product for product in found.values() if not product.deleted]
+        keys = {store.shops.key(product.shop) for product in there}
+        keys |= {store.sellers.key(product.seller) for product in there}
+        if stock:
+            keys |= {store.stocks.key(v.id) for product in there for v in product.variants}
+        rows = await store.state.get_many(sorted(keys))
+        return {
+            id: Offer(found[id], self._available(found[id], rows) if stock else None)
+            for id in ids
+            if id in found and self._sees(found[id], rows, viewer)
+        }
+
+    async def shelf(
+        self, shop: str, window: Window, viewer: str, *, archived: bool
+    ) -> dict[str, Any]:
+        """What a shop offers, to its owner also what is archived: the `ProductList`.
+
+        Six state calls at most, and as many more for each page of what is not shown.
+        """
+        if not archived:
+            return await self._scan(self._store.offered, normal(shop), window, viewer)
+        if (await self.shop(shop, viewer)).owner != viewer:
+            raise Forbidden("What a shop has archived is shown to its owner only.")
+        return await self._scan(
+            self._store.made, normal(shop), window, viewer, lambda product: product.archived
+        )
+
+    async def market(self, window: Window, viewer: str) -> dict[str, Any]:
+        """What everybody offers, newest first: the `ProductList`. Costs as `shelf`."""
+        return await self._scan(self._store.market, ALL, window, viewer)
+
+    async def search(self, text: str, shop: str, window: Window, viewer: str) -> dict[str, Any]:
+        """What has all of some words: the `ProductList`. One state call more than `shelf`.
+
+        Looks through the list of the rarest word, a bounded part of it at a time.
+        """
+        sought = words(text)[:SOUGHT]
+        heads = await self._store.words.heads.get_many(sought)
+        if not sought or any(word not in heads for word in sought):
+            return {"products": [], "last": ""}
+        rarest = min(sought, key=lambda word: heads[word].total)
+        within = normal(shop) if shop else ""
+
+        def wanted(product: Product) -> bool:
+            return within in ("", product.shop) and set(sought) <= set(product.words)
+
+        return await self._scan(self._store.words, rarest, window, viewer, wanted)
+
+    async def _scan(
+        self,
+        lists: SegmentedLists,
+        id: str,
+        window: Window,
+        viewer: str,
+        wanted: Callable[[Product], bool] = lambda product: product.is_offered,
+    ) -> dict[str, Any]:
+        found: list[dict[str, Any]] = []
+        last = ""
+        for _ in range(ROUNDS):
+            rows = await lists.page(id, window)
+            offers = await self.products([row[0] for row in rows], viewer)
+            for last, *_rest in rows:
+                if last in offers and wanted(offers[last].product):
+                    found.append(offers[last].view())
+                if len(found) == window.limit:
+                    return {"products": found, "last": last}
+            if len(rows) < window.limit:
+                return {"products": found, "last": ""}
+            window = replace(window, max_id=last)
+        return {"products": found, "last": last}
+
+    # ── prices ──────────────────────────────────────────────────────────────────────────────
+
+    async def quote(self, items: Sequence[tuple[str, str, int]], viewer: str) -> dict[str, Any]:
+        """What some pieces cost now: the `Quote`. Two state calls.
+
+        Raises `NotFound` (`not_sold`) with the variants that are not sold, or not any more.
+        """
+        ids = list(dict.fromkeys(normal(product) for product, _, _ in items))
+        offers = await self.products(ids, viewer)
+        lines = [_line(offers.get(normal(p)), normal(v), quantity) for p, v, quantity in items]
+        missing = [item[1] for item, line in zip(items, lines, strict=True) if line is None]
+        if missing:
+            raise NotFound("Some of it is not sold any more.", code="not_sold", variants=missing)
+        return {"lines": lines}
+
+    # ── parts ───────────────────────────────────────────────────────────────────────────────
+
+    def _available(self, product: Product, rows: Mapping[str, Entry]) -> dict[str, int]:
+        now = self._now()
+        stocks = {one.id: open_in(rows, self._store.stocks, one.id) for one in product.variants}
+        return {id: (stock or Stock()).available(now) for id, stock in stocks.items()}
+
+    def _sees(self, product: Product, rows: Mapping[str, Entry], viewer: str) -> bool:
+        if product.deleted:
+            return False
+        if product.seller == viewer:
+            return True
+        shop: Shop | None = open_in(rows, self._store.shops, product.shop)
+        seller: Seller = open_in(rows, self._store.sellers, product.seller) or Seller()
+        is_open = shop is not None and not (shop.archived or shop.deleted)
+        return product.is_offered and is_open and not seller.is_hidden
+
+
+def _sees_shop(shop: Shop, sellers: Mapping[str, Seller], viewer: str) -> bool:
+    if shop.deleted:
+        return False
+    is_hidden = shop.archived or sellers.get(shop.owner, Seller()).is_hidden
+    return shop.owner == viewer or not is_hidden
+
+
+def _line(offer: Offer | None, variant_id: str, quantity: int) -> dict[str, Any] | None:
+    """A `QuoteLine`; also to its seller only of what is sold."""
+    variant = offer.product.variant(variant_id) if offer else None
+    if offer is None or variant is None or offer.product.archived:
+        return None
+    product = offer.product
+    return {
+        "product": product.id,
+        "variant": variant.id,
+        "title": product.title,
+        "name": variant.name,
+        "quantity": quantity,
+        "price": variant.price,
+        "currency": product.currency,
+        "available": (offer.available or {})[variant.id],
+        "shop": product.shop,
+        "seller": product.seller,
+        "picture": product.pictures[0] if product.pictures else None,
+    }
+
+
+def checked(id: str, missing: Callable[[], NotFound]) -> str:
+    """An id in a path, as it is kept. Raises `NotFound` for what cannot be one."""
+    try:
+        return normal(id)
+    except Invalid:
+        raise missing() from None
