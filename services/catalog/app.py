@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from fastapi import FastAPI
 
@@ -16,12 +17,12 @@ from services.chassis.app import Service
 from services.chassis.ids import Snowflakes, instant, timestamp
 
 
-def create_app(service: Service) -> FastAPI:
+def create_app(service: Service, now: Callable[[], float] = time.time) -> FastAPI:
     """The catalog service on its sidecar."""
     store = Store(service)
     subscribe(service, store)
-    views = Views(store, now=time.time)
-    warehouse = Warehouse(store, now=time.time)
+    views = Views(store, now=now)
+    warehouse = Warehouse(store, now=now)
     keeper = Keeper(
         store,
         views,

@@ -29,8 +29,6 @@ AN_UPLOAD = answers(Attachment, "The picture.", ATTACHMENT, 401, 403, 413, 422, 
 CLAIMED = answers(list[Attachment], "Those pictures, in order.", [ATTACHMENT], 401, 403, 422)
 A_PORTRAIT = answers(Portrait, "The name of the file.", PORTRAIT, 401, 403, 413, 422, 503)
 
-_may_write_media = signed_in("write:media")
-
 claimant = signed_in("write:media", "write:statuses", "write:shop")
 """Lets in people whose token covers one of these: a post claims with its author's token."""
 
@@ -56,7 +54,7 @@ def _too_large() -> TooLarge:
 
 Id = Annotated[str, Path(max_length=40, examples=["116548273000001537"])]
 Name = Annotated[str, Path(max_length=100, examples=[ATTACHMENT["original"]])]
-Uploading = Annotated[Caller, Depends(_may_write_media)]
+Uploading = Annotated[Caller, Depends(signed_in("write:media"))]
 
 
 def create_router(pool: Pool) -> APIRouter:

@@ -1,0 +1,55 @@
+"""The race for the last pieces, on every store: four replicas of catalog's warehouse on one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from contextlib import AsyncExitStack
+
+from services.catalog.domain.stock import Stock
+from services.catalog.store import Store
+from services.catalog.warehouse import Warehouse
+from services.chassis.app import Service
+from services.chassis.errors import Duplicate
+from services.chassis.ids import Snowflakes
+from services.chassis.settings import Settings
+from tests.contract.systems import System
+
+BUYERS, PIECES, REPLICAS = 100, 10, 4
+
+
+async def test_a_hundred_buyers_get_ten_pieces_and_no_more(system: System) -> None:
+    new = Snowflakes().next
+    variant, orders = new(), [new() for _ in range(BUYERS)]
+    async with AsyncExitStack() as stack:
+        stores = [
+            Store(
+                Service(
+                    Settings(app_id="alpha", app_port=1),
+                    await stack.enter_async_context(system.sidecar("alpha")),
+                )
+            )
+            for _ in range(REPLICAS)
+        ]
+        warehouses = [Warehouse(store, now=time.time) for store in stores]
+        await warehouses[0].fill(variant, PIECES)
+
+        async def buy(number: int, order: str) -> str:
+            warehouse = warehouses[number % REPLICAS]
+            try:
+                await warehouse.reserve(order, ((variant, 1),), 600)
+                await warehouse.confirm(order)
+            except Duplicate as refused:
+                return refused.code
+            return "sold"
+
+        outcomes = await asyncio.gather(*(buy(n, order) for n, order in enumerate(orders)))
+        assert dict(Counter(outcomes)) == {"sold": PIECES, "out_of_stock": BUYERS - PIECES}
+        stock = await stores[0].stocks.get(variant) or Stock()
+        assert (stock.on_hand, stock.held) == (0, 0)
+        sold = [o for o, outcome in zip(orders, outcomes, strict=True) if outcome == "sold"]
+        await asyncio.gather(
+            *(warehouses[n % REPLICAS].restock(order) for n, order in enumerate(sold * 2))
+        )
+        assert (await stores[1].stocks.get(variant) or Stock()).on_hand == PIECES

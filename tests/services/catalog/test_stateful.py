@@ -1,0 +1,154 @@
+"""Whatever is asked of stock, in whatever order, however often and whatever breaks: it adds up."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Coroutine
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from services.chassis.errors import OutcomeUnknown, Unavailable
+from services.chassis.ids import Snowflakes
+from tests.fakes import Call, Response, World
+from tests.services.catalog.world import Market, Seller
+
+ORDERS = 5
+VARIANTS = 2
+STOCK = 6
+FINAL = ("confirmed", "refused", "released", "expired", "restocked")
+
+_ids = Snowflakes()
+numbers = st.integers(0, ORDERS - 1)
+pieces = st.lists(st.integers(0, 4), min_size=VARIANTS, max_size=VARIANTS).filter(any)
+steps = st.sampled_from(("reserve", "confirm", "release", "restock"))
+
+
+class Stock(RuleBasedStateMachine):
+    """Two replicas on one store; the answers of some calls to the store are lost on the way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.world = World()
+        self.added = [STOCK] * VARIANTS
+        self.wanted: dict[str, list[int]] = {}
+        self.broken, self.lost = 0.0, False
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return self.loop.run_until_complete(work)
+
+    def teardown(self) -> None:
+        self.run(self.finish())
+        self.run(self.world.__aexit__(None, None, None))
+        self.loop.close()
+
+    @initialize(seed=st.integers(0, 1_000))
+    def start(self, seed: int) -> None:
+        self.orders = [_ids.next() for _ in range(ORDERS)]
+        self.dice = random.Random(seed)  # noqa: S311
+        self.run(self.open())
+
+    async def open(self) -> None:
+        await self.world.__aenter__()
+        self.market = await Market.start(self.world, replicas=2)
+        self.anna: Seller = self.market.person()
+        shop = await self.anna.opens()
+        self.products, self.variants = zip(
+            *[await self.anna.sells(f"Mug {n}", shop=shop, stock=STOCK) for n in range(VARIANTS)],
+            strict=True,
+        )
+        for replica in self.market.replicas:
+            replica.sidecar.state.faults.before.append(self.before)
+            replica.sidecar.state.faults.after.append(self.after)
+
+    async def before(self, call: Call) -> None:
+        await asyncio.sleep(0 if self.dice.random() < 0.8 else 0.0005)
+        if call.name == "save" and not self.lost and self.dice.random() < self.broken:
+            raise Unavailable("not reachable")
+
+    async def after(self, call: Call) -> None:
+        if call.name == "save" and self.lost and self.dice.random() < self.broken:
+            raise OutcomeUnknown("lost answer")
+
+    @rule(
+        acts=st.lists(st.tuples(steps, numbers, pieces), min_size=1, max_size=6),
+        broken=st.integers(0, 3),
+        lost=st.booleans(),
+    )
+    def everybody_acts_at_once(
+        self, acts: list[tuple[str, int, list[int]]], broken: int, lost: bool
+    ) -> None:
+        self.broken, self.lost = broken / 10, lost
+        self.run(self.all(acts))
+        self.broken = 0.0
+
+    async def all(self, acts: list[tuple[str, int, list[int]]]) -> None:
+        await asyncio.gather(
+            *(self.act(n % 2, verb, self.orders[o], p) for n, (verb, o, p) in enumerate(acts))
+        )
+
+    async def act(self, replica: int, verb: str, order: str, pieces: list[int]) -> Response:
+        if verb != "reserve":
+            return await self.market.step(order, verb, replica)
+        wanted = self.wanted.setdefault(order, pieces)
+        items = [(v, n) for v, n in zip(self.variants, wanted, strict=True) if n]
+        return await self.market.reserve(order, *items, seconds=60, replica=replica)
+
+    @rule(delta=st.integers(-2, 3), which=st.integers(0, VARIANTS - 1))
+    def the_seller_counts(self, delta: int, which: int) -> None:
+        path = f"/products/{self.products[which]}/variants/{self.variants[which]}/stock"
+        answer = self.run(self.anna.ask("POST", path, json={"delta": delta}))
+        assert answer.status in (200, 409), answer.text
+        self.added[which] += delta if answer.status == 200 else 0
+
+    @rule(seconds=st.sampled_from((20, 61)))
+    def time_passes(self, seconds: int) -> None:
+        self.market.clock.ahead += seconds
+
+    @invariant()
+    def nothing_is_negative(self) -> None:
+        for variant in getattr(self, "variants", ()):
+            on_hand, held = self.stock(variant)
+            assert 0 <= held <= on_hand
+
+    def stock(self, variant: str) -> tuple[int, int]:
+        data = self.world.state("catalog").peek(f"stock:{variant}")["data"]
+        held = sum(p["quantity"] for p in data["parts"].values() if p["state"] == "held")
+        return data["on_hand"], held
+
+    async def finish(self) -> None:
+        """Every order comes to an end, and then every piece is sold, or there to be bought."""
+        for order in self.orders:
+            await self.market.step(order, "confirm")
+            await self.market.step(order, "release")
+        kept = self.world.state("catalog")
+        for order in self.orders:
+            if kept.peek(f"reservation:{order}")["data"]["state"] == "restocking":
+                await self.market.step(order, "restock")
+        ends = {o: kept.peek(f"reservation:{o}")["data"] for o in self.orders}
+        assert {end["state"] for end in ends.values()} <= {*FINAL}
+        for n, variant in enumerate(self.variants):
+            sold = sum(
+                quantity
+                for end in ends.values()
+                for id, quantity in end["items"]
+                if id == variant and end["state"] == "confirmed"
+            )
+            left = self.added[n] - sold
+            assert self.stock(variant)[0] == left
+            if left:
+                assert (await self.market.reserve(_ids.next(), (variant, left))).status == 200
+            assert (await self.market.reserve(_ids.next(), (variant, 1))).status == 409
+
+
+TestStock = Stock.TestCase
+TestStock.settings = settings(
+    max_examples=12,
+    stateful_step_count=8,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)

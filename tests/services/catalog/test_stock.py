@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+
+from services.catalog.domain.stock import REMEMBERED
+from services.catalog.warehouse import CROWD, PATIENCE
+from services.chassis.ids import Snowflakes
+from tests.fakes import Response, until
+from tests.services.catalog.world import Market, Seller, codes
+
+_ids = Snowflakes()
+
+
+def stock(market: Market, variant: str) -> Any:
+    return market.world.state("catalog").peek(f"stock:{variant}")["data"]
+
+
+async def available(market: Market, product: str) -> int:
+    view = await market.reads(f"/products/{product}")
+    pieces: int = next(iter(view["available"].values()))
+    return pieces
+
+
+def code(response: Response) -> str:
+    return codes([response])[0]
+
+
+async def test_an_order_goes_its_way_and_every_step_can_be_repeated(market: Market) -> None:
+    anna, order = market.person(), _ids.next()
+    product, variant = await anna.sells()
+    for _ in range(2):
+        held = await market.reserve(order, (variant, 3))
+        assert held.json()["state"] == "reserved"
+        assert held.json()["items"] == [{"variant": variant, "quantity": 3}]
+        assert await available(market, product) == 7
+        assert stock(market, variant)["on_hand"] == 10
+    for _ in range(2):
+        assert (await market.step(order, "confirm")).json()["state"] == "confirmed"
+        assert stock(market, variant)["on_hand"] == await available(market, product) == 7
+    assert code(await market.step(order, "release")) == "already_confirmed"
+    for _ in range(2):
+        assert (await market.step(order, "restock")).json()["state"] == "restocked"
+        assert stock(market, variant)["on_hand"] == await available(market, product) == 10
+    assert (await market.step(order, "confirm")).json()["state"] == "restocked"
+    assert (await market.reserve(order, (variant, 3))).json()["state"] == "restocked"
+    assert stock(market, variant)["on_hand"] == await available(market, product) == 10
+
+
+async def test_what_is_released_is_free_and_stays_so(market: Market) -> None:
+    anna, order, late = market.person(), _ids.next(), _ids.next()
+    product, variant = await anna.sells()
+    await market.reserve(order, (variant, 3))
+    for _ in range(2):
+        assert (await market.step(order, "release")).json()["state"] == "released"
+        assert await available(market, product) == 10
+    assert code(await market.reserve(order, (variant, 3))) == "released"
+    assert code(await market.step(order, "confirm")) == "released"
+    assert code(await market.step(order, "restock")) == "not_confirmed"
+    assert (await market.step(late, "release")).json()["state"] == "released"
+    assert code(await market.reserve(late, (variant, 1))) == "released"
+    assert code(await market.step(late, "confirm")) == "released"
+    assert await available(market, product) == 10
+
+
+async def test_steps_of_an_order_nobody_knows_of_are_refused(market: Market) -> None:
+    for step in ("confirm", "restock"):
+        assert (await market.step(_ids.next(), step)).status == 404
+    assert (await market.order("GET", f"/reservations/{_ids.next()}")).status == 404
+    assert (await market.step("1:2", "confirm")).status == 422
+
+
+async def test_it_is_all_or_nothing(market: Market) -> None:
+    anna, order = market.person(), _ids.next()
+    shop = await anna.opens()
+    first, many = await anna.sells(shop=shop, stock=5)
+    second, few = await anna.sells("Bowl", shop=shop, stock=1)
+    for _ in range(2):
+        refused = await market.reserve(order, (many, 2), (few, 2))
+        assert code(refused) == "out_of_stock"
+        assert refused.json()["variants"] == [few]
+        assert (await available(market, first), await available(market, second)) == (5, 1)
+    assert code(await market.step(order, "confirm")) == "out_of_stock"
+    unknown = await market.reserve(_ids.next(), (many, 1), ("77", 1))
+    assert unknown.json()["variants"] == ["77".rjust(18, "0")]
+    split = await market.reserve(_ids.next(), (many, 3), (many, 3))
+    assert code(split) == "out_of_stock"
+
+
+async def test_another_body_for_the_same_order_is_refused(market: Market) -> None:
+    anna, order = market.person(), _ids.next()
+    _, variant = await anna.sells()
+    await market.reserve(order, (variant, 1))
+    assert code(await market.reserve(order, (variant, 2))) == "order_differs"
+    assert code(await market.reserve(order, (variant, 1), seconds=5)) == "order_differs"
+    assert (await market.reserve(order, (variant, 1))).status == 200
+
+
+async def test_a_reservation_ends_with_its_time(market: Market) -> None:
+    anna, order = market.person(), _ids.next()
+    product, variant = await anna.sells()
+    await market.reserve(order, (variant, 10), seconds=60)
+    market.clock.ahead = 59
+    assert code(await market.reserve(_ids.next(), (variant, 1))) == "out_of_stock"
+    market.clock.ahead = 61
+    assert await available(market, product) == 10
+    shown = await market.order("GET", f"/reservations/{order}")
+    assert shown.json()["state"] == "expired"
+    assert (await market.reserve(_ids.next(), (variant, 9))).status == 200
+    assert code(await market.step(order, "confirm")) == "reservation_expired"
+    assert code(await market.reserve(order, (variant, 10), seconds=60)) == "reservation_expired"
+    assert await available(market, product) == 1
+
+
+async def test_what_was_confirmed_in_time_is_sold_however_late_stocks_hear_of_it(
+    market: Market,
+) -> None:
+    anna, order = market.person(), _ids.next()
+    _, variant = await anna.sells(stock=2)
+    await market.reserve(order, (variant, 1), seconds=60)
+    state = market.catalog.sidecar.state
+    state.faults.fail("save", about="stock:", times=100)
+    before = asyncio.create_task(market.step(order, "confirm"))
+    kept = market.world.state("catalog")
+    await until(lambda: kept.peek(f"reservation:{order}")["data"]["state"] == "confirming")
+    await market.catalog.kill()
+    before.cancel()
+    market.replicas = []
+    await market.grow()
+    market.clock.ahead = 1_000
+    assert stock(market, variant)["on_hand"] == 2
+    assert code(await market.reserve(_ids.next(), (variant, 2))) == "out_of_stock"
+    assert stock(market, variant)["on_hand"] == 1
+    assert (await market.step(order, "confirm")).json()["state"] == "confirmed"
+    assert (await market.reserve(_ids.next(), (variant, 1))).status == 200
+
+
+async def test_a_hundred_buyers_get_ten_pieces(busy: Market) -> None:
+    anna = busy.person()
+    _, variant = await anna.sells(stock=10)
+    orders = [_ids.next() for _ in range(100)]
+    answers = await asyncio.gather(
+        *(
+            busy.reserve(order, (variant, 1), replica=number % 3)
+            for number, order in enumerate(orders)
+        )
+    )
+    assert sorted(codes(list(answers))) == [""] * 10 + ["out_of_stock"] * 90
+    won = [order for order, one in zip(orders, answers, strict=True) if one.status == 200]
+    sold = await asyncio.gather(*(busy.step(o, "confirm", n % 3) for n, o in enumerate(won)))
+    assert codes(list(sold)) == [""] * 10
+    assert stock(busy, variant)["on_hand"] == 0
+
+
+async def test_of_orders_that_want_the_same_things_one_gets_them(busy: Market) -> None:
+    anna = busy.person()
+    shop = await anna.opens()
+    variants = [(await anna.sells(f"Mug {n}", shop=shop, stock=1))[1] for n in range(4)]
+    answers = await asyncio.gather(
+        *(
+            busy.reserve(_ids.next(), *random.sample([(v, 1) for v in variants], 4), replica=n % 3)
+            for n in range(12)
+        )
+    )
+    assert sorted(codes(list(answers))) == [""] + ["out_of_stock"] * 11
+
+
+async def test_a_step_that_took_too_long_changes_nothing(market: Market) -> None:
+    """Or a stock that has forgotten what became of an order would take it for a new one."""
+    anna, order = market.person(), _ids.next()
+    _, variant = await anna.sells()
+    slow = asyncio.Event()
+
+    async def wait(call: Any) -> None:
+        if call.name == "get" and f"stock:{variant}" in call.about:
+            await slow.wait()
+
+    market.catalog.sidecar.state.faults.before.append(wait)
+    answer = asyncio.create_task(market.reserve(order, (variant, 3)))
+    await asyncio.sleep(0.01)
+    market.clock.ahead = PATIENCE + 1
+    slow.set()
+    assert (await answer).status == 503
+    assert stock(market, variant)["parts"] == {}
+
+
+async def test_a_stock_forgets_what_is_long_over(market: Market) -> None:
+    anna = market.person()
+    product, variant = await anna.sells(stock=1_000)
+    orders = [_ids.next() for _ in range(3 * CROWD)]
+    for number, order in enumerate(orders):
+        await market.reserve(order, (variant, 1))
+        if number % 3:
+            await market.step(order, ("confirm", "release")[number % 2])
+    sold = sum(number % 3 > 0 and number % 2 == 0 for number in range(len(orders)))
+    market.clock.ahead = REMEMBERED + 100
+    for _ in range(4):
+        assert (await market.reserve(_ids.next(), (variant, 1))).status == 200
+    assert len(stock(market, variant)["parts"]) < len(orders)
+    assert stock(market, variant)["on_hand"] == 1_000 - sold
+    assert await available(market, product) == 1_000 - sold - 4
+    for number, order in enumerate(orders):
+        if number % 3 and number % 2 == 0:
+            await asyncio.gather(*(market.step(order, "restock") for _ in range(2)))
+    assert stock(market, variant)["on_hand"] == 1_000
+
+
+# ── sellers ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def count(anna: Seller, product: str, variant: str, **change: Any) -> Response:
+    path = f"/products/{product}/variants/{variant}/stock"
+    return await anna.ask("POST", path, json=change)
+
+
+async def test_a_seller_counts(market: Market) -> None:
+    anna = market.person()
+    product, variant = await anna.sells()
+    assert (await count(anna, product, variant, on_hand=20)).status == 428
+    counted = await count(anna, product, variant, on_hand=20, revision=1)
+    assert counted.json() == {
+        "variant": variant,
+        "on_hand": 20,
+        "held": 0,
+        "available": 20,
+        "revision": 2,
+    }
+    assert (await count(anna, product, variant, on_hand=30, revision=1)).status == 412
+    for _ in range(2):
+        more = await count(anna, product, variant, delta=5, idempotency_key="k")
+        assert more.json()["on_hand"] == 25
+    assert (await anna.does("GET", f"/products/{product}/stock"))[0]["on_hand"] == 25
+    for wrong in (
+        {},
+        {"delta": 1, "on_hand": 1},
+        {"delta": 0.5},
+        {"on_hand": -1},
+        {"delta": 10**10},
+    ):
+        assert (await count(anna, product, variant, **wrong)).status == 422
+    assert (await count(anna, product, "5", delta=1)).status == 404
+
+
+async def test_what_is_held_cannot_be_counted_away(market: Market) -> None:
+    anna, order = market.person(), _ids.next()
+    product, variant = await anna.sells()
+    await market.reserve(order, (variant, 4))
+    assert code(await count(anna, product, variant, delta=-7)) == "stock_held"
+    assert code(await count(anna, product, variant, on_hand=3, revision=1)) == "stock_held"
+    assert (await count(anna, product, variant, delta=-6)).json()["available"] == 0
+    assert (await market.step(order, "confirm")).status == 200
+    assert stock(market, variant)["on_hand"] == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_counts_and_sales_at_once_add_up(busy: Market, seed: int) -> None:
+    anna, dice = busy.person(), random.Random(seed)  # noqa: S311
+    product, variant = await anna.sells(stock=50)
+    orders = [_ids.next() for _ in range(30)]
+
+    async def buy(order: str) -> int:
+        replica = dice.randrange(3)
+        if (await busy.reserve(order, (variant, 2), replica=replica)).status != 200:
+            return 0
+        return 2 if (await busy.step(order, "confirm", replica)).status == 200 else 0
+
+    async def add(delta: int) -> int:
+        answer = await count(anna, product, variant, delta=delta)
+        return delta if answer.status == 200 else 0
+
+    sold = asyncio.gather(*(buy(order) for order in orders))
+    added = asyncio.gather(*(add(dice.choice((-1, 1, 3))) for _ in range(20)))
+    total = 50 + sum(await added) - sum(await sold)
+    assert stock(busy, variant)["on_hand"] == total == await available(busy, product)
