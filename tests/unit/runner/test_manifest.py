@@ -41,6 +41,7 @@ def test_our_own_manifest_is_good() -> None:
         "comments",
         "feed",
         "notifications",
+        "catalog",
     ]
 
 
