@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
+from tests.chaos.stream import Cast
 from tests.chaos.traps import Traps
 from tests.system import SETS, System, started
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A system to break, and the traps in it."""
+    """A system to break, the traps in it, and by storm who got through it."""
 
     system: System
     traps: Traps
+    casts: dict[str, Cast] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="package", params=SETS)

@@ -116,12 +116,19 @@ STORMS: dict[str, Storm] = {
     "posts dies before a publish": _crash(Trap("posts", "before-publish", "posts")),
     "posts dies after a publish": _crash(Trap("posts", "after-publish", "posts")),
     "posts dies after the effect of its own news": _crash(Trap("posts", "after-effect", "marks")),
+    "posts dies between a mark and its boost": _crash(Trap("posts", "after-commit", "mark:", 3)),
+    "posts dies while it lists a boost": _crash(
+        Trap("posts", "before-commit", "rebloggers:"), Trap("posts", "after-publish", "post-counts")
+    ),
     "feed dies before the effect of a post": _crash(Trap("feed", "before-effect", "posts")),
     "feed dies in the middle of a fan-out": _crash(Trap("feed", "before-commit", "card:", 1)),
     "feed dies after the effect of a post, before its answer": _crash(
         Trap("feed", "after-effect", "posts", 1)
     ),
     "users dies after the commit of a follow": _crash(Trap("users", "after-commit", "edge:")),
+    "users dies while it lists a follower": _crash(
+        Trap("users", "before-commit", "followers:"), Trap("users", "after-effect", "edges")
+    ),
     "users and feed die over a follow": _crash(
         Trap("users", "before-publish", "edges"), Trap("feed", "after-effect", "edges")
     ),
@@ -131,9 +138,21 @@ STORMS: dict[str, Storm] = {
     "notifications dies after a commit": _crash(
         Trap("notifications", "after-commit", "notification:")
     ),
+    "notifications dies while it tells somebody": _crash(
+        Trap("notifications", "before-commit", "notifications:", 1),
+        Trap("notifications", "after-effect", "comments"),
+    ),
+    "notifications dies over a follow": _crash(
+        Trap("notifications", "before-effect", "edges"),
+        Trap("notifications", "after-effect", "edges", 1),
+    ),
     "comments dies before the effect of a post": _crash(Trap("comments", "before-effect", "posts")),
     "comments dies in the middle of a comment": _crash(
         Trap("comments", "before-commit", "replies:", 1)
+    ),
+    "comments dies over a count of comments": _crash(
+        Trap("comments", "before-publish", "comment-counts"),
+        Trap("comments", "after-publish", "comment-counts"),
     ),
     "posts dies over the end of a thread": _crash(Trap("posts", "before-effect", "comments", 2)),
     "the sidecar of posts is killed": _kill("posts.daprd"),
@@ -141,6 +160,10 @@ STORMS: dict[str, Storm] = {
     "the gateway and its sidecar are killed": _kill("gateway", "gateway.daprd"),
     "posts and feed are killed at once": _kill("posts", "feed", "posts.daprd", "feed.daprd"),
     "comments and its sidecar are killed": _kill("comments", "comments.daprd"),
+    "users and its sidecar are killed": _kill("users", "users.daprd"),
+    "notifications and users are killed at once": _kill(
+        "notifications", "notifications.daprd", "users", "users.daprd"
+    ),
     "the broker is stopped and started": broker_stopped,
     "the broker is killed": broker_killed,
     "the broker comes back empty": broker_emptied,
