@@ -10,8 +10,10 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from rich.console import Console
+from rich.progress import Progress
 
 from bench.client import Refused
+from bench.growth import Grown, Growth
 from bench.options import Options, parse
 from bench.outcome import Outcome
 from bench.progress import progress_bar
@@ -27,13 +29,19 @@ def main(arguments: list[str]) -> int:
     console = Console(highlight=False)
     try:
         with progress_bar(console) as progress:
-            outcome = asyncio.run(_interruptible(Run(options, progress).go()))
+            outcome = asyncio.run(_interruptible(_run(options, progress)))
     except (NoSystem, Refused, RuntimeError, ValueError, OSError) as error:
         console.print(str(error), style="red", markup=False)
         return 2
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 130
     return _say(outcome, options, console)
+
+
+async def _run(options: Options, progress: Progress) -> Outcome | Grown:
+    if options.growth:
+        return await Growth(options, progress).go()
+    return await Run(options, progress).go()
 
 
 async def _interruptible(going: Coroutine[Any, Any, T]) -> T:
@@ -43,7 +51,7 @@ async def _interruptible(going: Coroutine[Any, Any, T]) -> T:
     return await task
 
 
-def _say(outcome: Outcome, options: Options, console: Console) -> int:
+def _say(outcome: Outcome | Grown, options: Options, console: Console) -> int:
     path = options.json or OUTPUT / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     outcome.write(path)
     outcome.show(console)

@@ -24,6 +24,7 @@ class Person:
 
     id: str
     token: str
+    name: str = ""
 
 
 class Client:
@@ -71,7 +72,7 @@ class Client:
             agreement="true",
         )
         own = await self._call("GET", "/api/v1/accounts/verify_credentials", token["access_token"])
-        return Person(own["id"], token["access_token"])
+        return Person(own["id"], token["access_token"], username)
 
     async def follow(self, follower: Person, followed: Person) -> None:
         await self._post(f"/api/v1/accounts/{followed.id}/follow", follower.token)
@@ -80,6 +81,19 @@ class Client:
         """The id of a new post."""
         made = await self._post("/api/v1/statuses", author.token, status=text)
         return str(made["id"])
+
+    async def answer(self, author: Person, text: str, post: str) -> str:
+        """The id of a new comment."""
+        made = await self._post("/api/v1/statuses", author.token, status=text, in_reply_to_id=post)
+        return str(made["id"])
+
+    async def like(self, person: Person, post: str) -> None:
+        await self._post(f"/api/v1/statuses/{post}/favourite", person.token)
+
+    async def comments(self, reader: Person, post: str) -> int:
+        """How many comments somebody sees below a post."""
+        path = f"/api/v1/statuses/{post}/context"
+        return len((await self._call("GET", path, reader.token))["descendants"])
 
     async def home(self, reader: Person, limit: int) -> list[str]:
         """The ids of the posts on somebody's newest home page."""

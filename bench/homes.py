@@ -36,6 +36,10 @@ class Homes:
     def posted(self, author: int, id: str) -> None:
         self._posts[author].append(int(id))
 
+    def posts(self) -> list[str]:
+        """The ids of all posts."""
+        return [str(id) for ids in self._posts for id in ids]
+
     def total(self, person: int) -> int:
         """How many posts belong into somebody's home."""
         return sum(len(self._posts[author]) for author in (person, *self._friends[person]))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
-from itertools import count
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count, cycle, permutations
 from typing import Any
 
 import orjson
@@ -12,13 +13,18 @@ import orjson
 from bench.lane import Draw
 from bench.requests import (
     FORM,
+    NOTIFICATION,
+    STATUS,
+    Counted,
     IsPage,
     Maker,
     Request,
+    finds_people,
     form,
     is_empty_object,
     is_picture,
     is_post,
+    is_relationship,
 )
 
 PAGE = 20
@@ -31,6 +37,14 @@ FLOOR, HOME, ACCOUNT, COMPOSE, PICTURE, MIX = (
     "picture",
     "mix",
 )
+LIKE, COMMENT, FOLLOW, NOTIFICATIONS, SEARCH, THREAD = (
+    "like",
+    "comment",
+    "follow",
+    "notifications",
+    "search",
+    "thread",
+)
 KINDS = {
     FLOOR: "an empty route: gateway, two sidecars, feed",
     HOME: f"home timeline, {PAGE} posts",
@@ -38,8 +52,14 @@ KINDS = {
     COMPOSE: "a post of text",
     PICTURE: "an upload and a post with it",
     MIX: "60 % home, 30 % account, 10 % post",
+    LIKE: "a like of somebody's post",
+    COMMENT: "an answer to somebody's post",
+    FOLLOW: "a follow, or its end, among guests",
+    NOTIFICATIONS: f"notifications, {PAGE} at most",
+    SEARCH: "people, posts and hashtags by a name",
+    THREAD: "the context of a post with 500 comments",
 }
-WRITING = frozenset({COMPOSE, PICTURE, MIX})
+WRITING = frozenset({COMPOSE, PICTURE, MIX, LIKE, COMMENT, FOLLOW})
 """Kinds after which the system still has something to digest."""
 
 _SHARES = (60, 30, 10)
@@ -57,6 +77,15 @@ class Stage:
     author_rows: list[int]
     seed: int
     picture: str = ""
+    names: list[str] = field(default_factory=list)
+    posts: list[str] = field(default_factory=list)
+    notices: list[int] = field(default_factory=list)
+    """How many notifications everybody has at least."""
+    guests: list[list[str]] = field(default_factory=list)
+    """The id and the token of some whom nobody else follows."""
+    thread: str = ""
+    comments: int = 0
+    """How many there are below the post `thread`."""
 
     def to_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -73,6 +102,7 @@ class Deck:
         self._floor = self._maker.get("/ping", is_empty_object)
         self._homes = [self._home(person) for person in self._people]
         self._accounts = [self._account(person) for person in self._people]
+        self._changes = self._follows()
         self._numbers = count(1)
 
     def draw(self, kind: str) -> Draw:
@@ -84,6 +114,12 @@ class Deck:
             COMPOSE: self._compose,
             PICTURE: self._picture,
             MIX: self._mix,
+            LIKE: self._like,
+            COMMENT: self._comment,
+            FOLLOW: lambda: next(self._changes),
+            NOTIFICATIONS: self._notifications,
+            SEARCH: self._search,
+            THREAD: self._thread,
         }
         return draws[kind]
 
@@ -108,6 +144,39 @@ class Deck:
     def _post(self, person: int, body: bytes) -> Request:
         token = self._stage.tokens[person]
         return self._maker.post("/api/v1/statuses", body, FORM, is_post, token, author=person)
+
+    def _like(self) -> Request:
+        path = f"/api/v1/statuses/{self._random.choice(self._stage.posts)}/favourite"
+        return self._maker.post(path, b"", FORM, is_post, self._anybody())
+
+    def _comment(self) -> Request:
+        person = self._random.choice(self._people)
+        answered = self._random.choice(self._stage.posts)
+        return self._post(person, form(status=self._text(), in_reply_to_id=answered))
+
+    def _follows(self) -> Iterator[Request]:
+        """Every guest follows every other one, then none, and so on."""
+        for verb in cycle(("follow", "unfollow")):
+            for (_, token), (other, _) in permutations(self._stage.guests, 2):
+                path = f"/api/v1/accounts/{other}/{verb}"
+                yield self._maker.post(path, b"", FORM, is_relationship, token)
+
+    def _notifications(self) -> Request:
+        person = self._random.choice(self._people)
+        check = Counted(NOTIFICATION, min(PAGE, self._stage.notices[person]))
+        path = f"/api/v1/notifications?limit={PAGE}"
+        return self._maker.get(path, check, self._stage.tokens[person])
+
+    def _search(self) -> Request:
+        path = f"/api/v2/search?q={self._random.choice(self._stage.names)}"
+        return self._maker.get(path, finds_people, self._anybody())
+
+    def _thread(self) -> Request:
+        path = f"/api/v1/statuses/{self._stage.thread}/context"
+        return self._maker.get(path, Counted(STATUS, self._stage.comments), self._anybody())
+
+    def _anybody(self) -> str:
+        return self._random.choice(self._stage.tokens)
 
     def _text(self) -> str:
         return (

@@ -38,6 +38,12 @@ class Loaded:
     phases: dict[str, dict[str, float]] = field(default_factory=dict)
     """By phase: how many, and within how many seconds."""
 
+    def note(self, phase: str, count: int, began: float) -> float:
+        """Note a phase that has just ended; returns the time."""
+        now = time.perf_counter()
+        self.phases[phase] = {"count": count, "seconds": now - began}
+        return now
+
 
 async def load(
     client: Client, graph: Graph, posts: int, seed: int, progress: Progress, gauge: Gauge
@@ -54,7 +60,7 @@ async def load(
     everybody = range(graph.people)
     people = await for_each(progress, "registering", everybody, register, _REGISTERING)
     loaded = Loaded(graph, friends, people, Homes(people, friends))
-    began = _note(loaded, "registrations", graph.people, began)
+    began = loaded.note("registrations", graph.people, began)
     follows = graph.follows()
     random.Random(seed).shuffle(follows)
 
@@ -62,7 +68,7 @@ async def load(
         await client.follow(people[pair[0]], people[pair[1]])
 
     await for_each(progress, "following", follows, follow, _FOLLOWING)
-    began = _note(loaded, "follows", len(follows), began)
+    began = loaded.note("follows", len(follows), began)
     authors = [author for author in everybody for _ in range(posts)]
     random.Random(seed).shuffle(authors)
 
@@ -71,18 +77,12 @@ async def load(
         loaded.homes.posted(author, await client.post(people[author], text))
 
     await for_each(progress, "posting", authors, post, _POSTING)
-    began = _note(loaded, "posts", len(authors), began)
+    began = loaded.note("posts", len(authors), began)
     wrong = await loaded.homes.settle(client, progress, "homes are complete", gauge)
     if wrong:
         raise RuntimeError(
             f"{len(wrong)} of {graph.people} homes do not show what they must after waiting: the "
             "read model is stuck, or something got lost. Is everything healthy in `ps` and `logs`?"
         )
-    _note(loaded, "homes complete", graph.people, began)
+    loaded.note("homes complete", graph.people, began)
     return loaded
-
-
-def _note(loaded: Loaded, phase: str, count: int, began: float) -> float:
-    now = time.perf_counter()
-    loaded.phases[phase] = {"count": count, "seconds": now - began}
-    return now

@@ -10,6 +10,8 @@ from pathlib import Path
 from bench.kinds import COMPOSE, KINDS, PICTURE
 from bench.system import Wanted
 
+GROWTH = (10, 100, 1_000, 10_000)
+
 _DESCRIPTION = """\
 Starts a system of its own, fills it with people who follow each other, measures it, and takes it
 down. What each figure means: docs/benchmark.md.
@@ -29,6 +31,7 @@ class Options:
     seconds: float
     rounds: int
     fan_outs: int
+    growth: tuple[int, ...]
     seed: int
     strict: bool
     json: Path | None
@@ -50,6 +53,7 @@ def parse(arguments: list[str]) -> Options:
         seconds=given.seconds,
         rounds=given.rounds,
         fan_outs=given.fan_outs,
+        growth=given.growth,
         seed=given.seed,
         strict=given.strict,
         json=given.json,
@@ -72,6 +76,15 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--seconds", type=float, default=6.0, help="for each cell, in all (6)")
     what.add_argument("--rounds", type=_at_least(1), default=3, help="turns of each cell (3)")
     what.add_argument("--fan-outs", type=_at_least(0), default=5, help="posts that are timed (5)")
+    what.add_argument(
+        "--growth",
+        type=_sizes,
+        nargs="?",
+        const=GROWTH,
+        default=(),
+        metavar="N,M",
+        help="instead: what home and post cost with so many followers (10,100,1000,10000)",
+    )
     system = parser.add_argument_group("which system")
     system.add_argument("--components", default="", metavar="NAME", help="the set to start")
     system.add_argument("--replicas", default="", metavar="A=N", help="more than one of a kind")
@@ -91,6 +104,13 @@ def _at_least(least: int) -> Callable[[str], int]:
         return int(text)
 
     return number
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    sizes = tuple(int(part) for part in text.split(","))
+    if not all(1 <= size <= 100_000 for size in sizes):
+        raise argparse.ArgumentTypeError("numbers from 1 to 100,000")
+    return sizes
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -75,7 +75,7 @@ class Outcome:
         """Write everything as JSON."""
         figures = {
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "machine": _machine(),
+            "machine": machine(),
             **self.about,
             "load": self.phases,
             "idle": asdict(self.idle),
@@ -94,7 +94,8 @@ class Outcome:
         return targets(self.rows, self.fan_outs, self.followers, self.wrong_homes)
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """What it ran on."""
     model = platform.processor()
     with suppress(OSError, StopIteration):
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -13,11 +13,12 @@ from bench.figures import Figures, Idle, Target
 from bench.stats import median
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=0)
+def table(*columns: str) -> Table:
+    """A first column of words, and others of figures."""
+    made = Table(box=box.SIMPLE_HEAD, padding=0)
     for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
-    return table
+        made.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
+    return made
 
 
 def number(value: float | None, digits: int = 2) -> str:
@@ -27,7 +28,7 @@ def number(value: float | None, digits: int = 2) -> str:
 
 def speed_table(rows: Sequence[Figures]) -> Group:
     """What a client sees."""
-    table = _table(
+    shown = table(
         "what",
         "n",
         "req/s",
@@ -40,7 +41,7 @@ def speed_table(rows: Sequence[Figures]) -> Group:
         "sustained",
     )
     for row, ends in _grouped(rows):
-        table.add_row(
+        shown.add_row(
             row.kind,
             str(row.in_flight),
             _rate(row.per_second),
@@ -53,7 +54,7 @@ def speed_table(rows: Sequence[Figures]) -> Group:
             _rate(row.sustained),
             end_section=ends,
         )
-    return Group("What clients see, n in flight", table)
+    return Group("What clients see, n in flight", shown)
 
 
 def cost_table(rows: Sequence[Figures], idle: Idle) -> Group:
@@ -61,10 +62,10 @@ def cost_table(rows: Sequence[Figures], idle: Idle) -> Group:
     kinds = list(idle.cores)
     share = max((row.generator_share for row in rows), default=0.0)
     title = f"Processor seconds per 1,000 requests (the generator: {share:.0%} of a core at most)"
-    table = _table("what", "n", *kinds, "all", "generator")
+    shown = table("what", "n", *kinds, "all", "generator")
     for row, ends in _grouped(rows):
         costs = [number(row.cpu.get(kind)) for kind in kinds]
-        table.add_row(
+        shown.add_row(
             row.kind,
             str(row.in_flight),
             *costs,
@@ -73,47 +74,47 @@ def cost_table(rows: Sequence[Figures], idle: Idle) -> Group:
             end_section=ends,
         )
     cores = [number(idle.cores[kind], 3) for kind in kinds]
-    table.add_row("rest (cores)", "", *cores, number(sum(idle.cores.values()), 3), "")
-    return Group(title, table)
+    shown.add_row("rest (cores)", "", *cores, number(sum(idle.cores.values()), 3), "")
+    return Group(title, shown)
 
 
 def memory_table(stages: Mapping[str, Mapping[str, float]]) -> Group:
     """How much memory is resident, by kind of process, at some moments."""
     kinds = list(next(iter(stages.values())))
-    table = _table("when", *kinds, "all")
+    shown = table("when", *kinds, "all")
     for stage, memory in stages.items():
         values = [number(memory[kind], 0) for kind in kinds]
-        table.add_row(stage, *values, number(sum(memory.values()), 0))
-    return Group("Resident memory, MiB", table)
+        shown.add_row(stage, *values, number(sum(memory.values()), 0))
+    return Group("Resident memory, MiB", shown)
 
 
 def fan_out_table(fan_outs: Sequence[FanOut], followers: int) -> Group:
     """How long a post takes to all who follow its author."""
     title = f"A post to {followers} followers, {len(fan_outs)} times: seconds from its sending"
-    table = _table("", "acknowledged", "half", "all (sampled)", "all (each asked)")
+    shown = table("", "acknowledged", "half", "all (sampled)", "all (each asked)")
     columns = ("acknowledged", "median", "sampled", "proven")
     values = [[getattr(post, column) for post in fan_outs] for column in columns]
-    table.add_row("median", *(number(median(column), 3) for column in values))
-    table.add_row("worst", *(number(max(column), 3) for column in values))
-    return Group(title, table)
+    shown.add_row("median", *(number(median(column), 3) for column in values))
+    shown.add_row("worst", *(number(max(column), 3) for column in values))
+    return Group(title, shown)
 
 
 def load_table(phases: Mapping[str, Mapping[str, float]]) -> Group:
     """How fast the system was filled."""
-    table = _table("what", "how many", "seconds", "per second")
+    shown = table("what", "how many", "seconds", "per second")
     for phase, seen in phases.items():
         rate = seen["count"] / seen["seconds"]
-        table.add_row(phase, number(seen["count"], 0), number(seen["seconds"], 1), number(rate, 0))
-    return Group("Loading", table)
+        shown.add_row(phase, number(seen["count"], 0), number(seen["seconds"], 1), number(rate, 0))
+    return Group("Loading", shown)
 
 
 def target_table(targets: Sequence[Target]) -> Group:
     """What had to hold."""
-    table = _table("target", "wanted", "figure", "")
+    shown = table("target", "wanted", "figure", "")
     for target in targets:
         verdict = "[green]met[/green]" if target.met else "[red]missed[/red]"
-        table.add_row(target.what, target.wanted, target.got, verdict)
-    return Group("Targets", table)
+        shown.add_row(target.what, target.wanted, target.got, verdict)
+    return Group("Targets", shown)
 
 
 def print_samples(console: Console, rows: Sequence[Figures]) -> None:

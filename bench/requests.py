@@ -61,7 +61,8 @@ def form(**fields: str) -> bytes:
 
 
 FORM = "application/x-www-form-urlencoded"
-_STATUS = b'"spoiler_text":'
+STATUS = b'"spoiler_text":'
+NOTIFICATION = b'"group_key":'
 _LOOK_CLOSELY_EVERY = 64
 
 
@@ -72,8 +73,34 @@ def is_empty_object(status: int, body: bytes) -> str:
 
 def is_post(status: int, body: bytes) -> str:
     """One status."""
-    fine = status == 200 and body.startswith(b'{"id":"') and body.count(_STATUS) == 1
+    fine = status == 200 and body.startswith(b'{"id":"') and body.count(STATUS) == 1
     return "" if fine else refusal(status, body)
+
+
+def is_relationship(status: int, body: bytes) -> str:
+    """How somebody stands to somebody."""
+    fine = status == 200 and body.startswith(b'{"id":"') and b'"following":' in body
+    return "" if fine else refusal(status, body)
+
+
+def finds_people(status: int, body: bytes) -> str:
+    """What was searched for, with at least one person among it."""
+    fine = status == 200 and b'"accounts":[{' in body
+    return "" if fine else refusal(status, body)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """An answer in which something occurs at least so often."""
+
+    mark: bytes
+    least: int
+
+    def __call__(self, status: int, body: bytes) -> str:
+        if status != 200:
+            return refusal(status, body)
+        count = body.count(self.mark)
+        return "" if count >= self.least else f"{count} times {self.mark!r}, not {self.least}"
 
 
 def is_picture(status: int, body: bytes) -> str:
@@ -92,7 +119,7 @@ class IsPage:
     def __call__(self, status: int, body: bytes) -> str:
         if status != 200 or not (body.startswith(b"[{") and body.endswith(b"}]")):
             return refusal(status, body)
-        count = body.count(_STATUS)
+        count = body.count(STATUS)
         if count < self._least:
             return f"a page of {count} statuses, not of {self._least}"
         self._seen += 1

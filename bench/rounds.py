@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bench.counted import read_counts
@@ -71,6 +72,14 @@ class Probe:
         folder = self.system.counts
         return {block: float(n) for block, n in read_counts(folder).items()} if folder else {}
 
+    @contextmanager
+    def using(self, measured: Measured) -> Iterator[None]:
+        """Add what is done meanwhile to what a kind of request costs."""
+        began, cpu, calls = time.perf_counter(), self.usage.cpu(), self.calls()
+        yield
+        took = time.perf_counter() - began
+        measured.use(less(self.usage.cpu(), cpu), less(self.calls(), calls), took)
+
 
 class Rounds:
     """Runs the turns, every other round backwards: what came first comes last."""
@@ -103,23 +112,14 @@ class Rounds:
                 tick(f"{cell.kind}, {cell.in_flight} in flight")
 
     async def _turn(self, measured: Measured, seconds: float) -> None:
-        probe = self._probe
-        began, cpu, calls = time.perf_counter(), probe.usage.cpu(), probe.calls()
-        cell = await self._generator.run(measured.kind, measured.in_flight, seconds)
-        if measured.kind in WRITING:
-            for author, id in cell.posted:
-                self._homes.posted(author, id)
-            measured.digesting.append(await until_quiet(probe.usage))
+        with self._probe.using(measured):
+            cell = await self._generator.run(measured.kind, measured.in_flight, seconds)
+            if measured.kind in WRITING:
+                for author, id in cell.posted:
+                    self._homes.posted(author, id)
+                measured.digesting.append(await until_quiet(self._probe.usage))
         measured.add(cell)
-        measured.use(
-            less(probe.usage.cpu(), cpu),
-            less(probe.calls(), calls),
-            time.perf_counter() - began,
-        )
 
     async def _rest(self, seconds: float) -> None:
-        probe = self._probe
-        began, cpu, calls = time.perf_counter(), probe.usage.cpu(), probe.calls()
-        await asyncio.sleep(seconds)
-        took = time.perf_counter() - began
-        self.idle.use(less(probe.usage.cpu(), cpu), less(probe.calls(), calls), took)
+        with self._probe.using(self.idle):
+            await asyncio.sleep(seconds)

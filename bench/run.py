@@ -12,7 +12,8 @@ from bench.fanout import FanOut, fan_out
 from bench.figures import figures_of, idle_of
 from bench.generator import Generator
 from bench.graph import Graph, make_graph, read_graph
-from bench.kinds import PICTURE, Stage, make_picture
+from bench.guests import COMMENTS, Guests, invite
+from bench.kinds import FOLLOW, NOTIFICATIONS, PICTURE, THREAD, Stage, make_picture
 from bench.load import Loaded, load
 from bench.options import Options
 from bench.outcome import Outcome
@@ -20,6 +21,9 @@ from bench.quiet import Disturbance, Gauge, until_quiet
 from bench.rounds import Probe, Rounds
 from bench.system import System
 from bench.usage import Usage
+
+GUESTS_IN = frozenset({FOLLOW, NOTIFICATIONS, THREAD})
+"""Kinds of request that need them, and the likes and the thread that come with them."""
 
 
 class Run:
@@ -42,10 +46,13 @@ class Run:
             loaded = await load(
                 client, graph, options.posts, options.seed, self._progress, Gauge(usage)
             )
+            guests = Guests()
+            if GUESTS_IN & set(options.kinds):
+                guests = await invite(client, loaded, options.seed, self._progress)
             await until_quiet(usage)
             self._look(usage, "loaded")
             others = Disturbance(usage)
-            async with Generator(self._stage(system.url, loaded)) as generator:
+            async with Generator(self._stage(system.url, loaded, guests)) as generator:
                 rounds = Rounds(generator, Probe(system, usage), loaded.homes)
                 await self._measure(rounds)
             fan_outs = await self._fan_out(client, usage, loaded)
@@ -73,7 +80,7 @@ class Run:
         if usage.kinds:
             self._memory[stage] = usage.memory()
 
-    def _stage(self, url: str, loaded: Loaded) -> Stage:
+    def _stage(self, url: str, loaded: Loaded, guests: Guests) -> Stage:
         everybody = range(len(loaded.people))
         return Stage(
             url=url,
@@ -83,6 +90,12 @@ class Run:
             author_rows=[loaded.homes.by(person) for person in everybody],
             seed=self._options.seed,
             picture=make_picture().hex() if PICTURE in self._options.kinds else "",
+            names=[person.name for person in loaded.people],
+            posts=loaded.homes.posts(),
+            notices=[len(friends) for friends in loaded.friends],
+            guests=[[guest.id, guest.token] for guest in guests.people],
+            thread=guests.thread,
+            comments=COMMENTS if guests.thread else 0,
         )
 
     async def _measure(self, rounds: Rounds) -> None:

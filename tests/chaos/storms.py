@@ -160,7 +160,6 @@ STORMS: dict[str, Storm] = {
     "the gateway and its sidecar are killed": _kill("gateway", "gateway.daprd"),
     "posts and feed are killed at once": _kill("posts", "feed", "posts.daprd", "feed.daprd"),
     "comments and its sidecar are killed": _kill("comments", "comments.daprd"),
-    "users and its sidecar are killed": _kill("users", "users.daprd"),
     "notifications and users are killed at once": _kill(
         "notifications", "notifications.daprd", "users", "users.daprd"
     ),

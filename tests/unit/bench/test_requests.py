@@ -1,9 +1,27 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 
-from bench.kinds import ACCOUNT, COMPOSE, FLOOR, HOME, MIX, PICTURE, Deck, Stage, make_picture
-from bench.requests import FORM, IsPage, Maker, form, is_empty_object, is_post
+from bench.kinds import (
+    ACCOUNT,
+    COMMENT,
+    COMPOSE,
+    FLOOR,
+    FOLLOW,
+    HOME,
+    LIKE,
+    MIX,
+    NOTIFICATIONS,
+    PICTURE,
+    SEARCH,
+    THREAD,
+    Deck,
+    Stage,
+    make_picture,
+)
+from bench.requests import FORM, IsPage, Maker, Request, form, is_empty_object, is_post
 
 STAGE = Stage("http://127.0.0.1:8080", ["t0", "t1"], ["10", "11"], [50, 3], [10, 0], seed=1)
 
@@ -99,3 +117,73 @@ def test_pages_of_accounts_may_be_as_short_as_their_posts_are_few() -> None:
         is_first = b"/accounts/10/" in request.sent
         assert request.check(200, page(*range(20, 10, -1))) == ""
         assert bool(request.check(200, page(1))) == is_first
+
+
+GUESTS = [["20", "g0"], ["21", "g1"], ["22", "g2"]]
+
+
+def social() -> Deck:
+    return Deck(
+        replace(
+            STAGE,
+            names=["ada", "bob"],
+            posts=["5", "6"],
+            notices=[30, 2],
+            guests=GUESTS,
+            thread="77",
+            comments=3,
+        )
+    )
+
+
+def line(request: Request) -> bytes:
+    return request.sent.split(b"\r\n")[0]
+
+
+def test_likes_are_of_posts_there_are() -> None:
+    deck = social()
+    drawn = {line(deck.draw(LIKE)()) for _ in range(30)}
+    assert drawn == {
+        b"POST /api/v1/statuses/5/favourite HTTP/1.1",
+        b"POST /api/v1/statuses/6/favourite HTTP/1.1",
+    }
+
+
+def test_comments_answer_posts_and_count_as_posts_of_their_author() -> None:
+    request = social().draw(COMMENT)()
+    assert request.author in (0, 1)
+    assert request.sent.rpartition(b"&")[2] in (b"in_reply_to_id=5", b"in_reply_to_id=6")
+
+
+def test_guests_follow_each_other_one_after_the_other_and_then_no_more() -> None:
+    deck = social()
+    drawn = [line(deck.draw(FOLLOW)()).split()[1].decode() for _ in range(13)]
+    assert len(set(drawn[:6])) == 3
+    assert all(path.endswith("/follow") for path in (*drawn[:6], drawn[12]))
+    assert [path.replace("unfollow", "follow") for path in drawn[6:12]] == drawn[:6]
+    request = deck.draw(FOLLOW)()
+    assert request.check(200, b'{"id":"20","following":true}') == ""
+    assert request.check(404, b'{"error":"Record not found"}')
+
+
+def test_notifications_may_be_as_few_as_there_are() -> None:
+    deck = social()
+    for request in (deck.draw(NOTIFICATIONS)() for _ in range(20)):
+        has_many = b"Bearer t0" in request.sent
+        assert request.check(200, b'{"group_key":1},' * 20) == ""
+        assert bool(request.check(200, b'{"group_key":1},' * 2)) == has_many
+        assert request.check(500, b'{"group_key":1},' * 20)
+
+
+def test_a_search_finds_somebody() -> None:
+    request = social().draw(SEARCH)()
+    assert line(request).split(b"?")[1].split()[0] in (b"q=ada", b"q=bob")
+    assert request.check(200, b'{"accounts":[{"id":"1"}],"statuses":[]}') == ""
+    assert request.check(200, b'{"accounts":[],"statuses":[]}')
+
+
+def test_a_thread_has_all_its_comments() -> None:
+    request = social().draw(THREAD)()
+    assert line(request) == b"GET /api/v1/statuses/77/context HTTP/1.1"
+    assert request.check(200, page(3, 2, 1)) == ""
+    assert "2 times" in request.check(200, page(3, 2))
