@@ -43,6 +43,7 @@ class Model:
     posts: dict[int, Post] = field(default_factory=dict)
     favourites: set[Pair] = field(default_factory=set)
     bookmarks: set[Pair] = field(default_factory=set)
+    boosts: set[Pair] = field(default_factory=set)
 
     # ── what people do; false where it is refused, and changes nothing ──────────────────────
 
@@ -136,6 +137,17 @@ class Model:
         (made.add if on else made.discard)((who, post))
         return True
 
+    def boost(self, who: int, post: int, *, on: bool) -> bool:
+        """What all may see anybody may pass on, and their own for followers its author."""
+        if not self.sees(who, post):
+            return False
+        it = self.posts[post]
+        own = it.visibility == "private" and it.author == who
+        if on and not (it.visibility in ("public", "unlisted") or own):
+            return False
+        (self.boosts.add if on else self.boosts.discard)((who, post))
+        return True
+
     # ── what should be seen ─────────────────────────────────────────────────────────────────
 
     def apart(self, one: int, other: int) -> bool:
@@ -188,6 +200,26 @@ class Model:
         mine = [post.number for post in self._newest() if post.author == author]
         return [number for number in mine if self.sees(who, number)]
 
+    def total(self, who: int) -> int:
+        """How much somebody posted and passed on, as anybody may know it."""
+        posted = [
+            p
+            for p in self.posts.values()
+            if p.author == who and not p.deleted and p.visibility != "direct"
+        ]
+        boosts = [p for by, p in self.boosts if by == who and not self.posts[p].deleted]
+        return len(posted) + len(boosts)
+
+    def boosted(self, who: int, author: int) -> set[int]:
+        """What somebody passed on, as another sees it who never fell out with the authors."""
+        return {
+            post
+            for by, post in self.boosts
+            if by == author
+            and self.sees(who, post)
+            and all(who == p or self.are_even(who, p) for p in (by, self.posts[post].author))
+        }
+
     def marked(self, made: set[Pair], who: int) -> set[int]:
         """What somebody likes or keeps, as far as they still see it."""
         return {post for by, post in made if by == who and self.sees(who, post)}
@@ -195,17 +227,23 @@ class Model:
     def likes(self, post: int) -> int:
         return sum(liked == post for _, liked in self.favourites)
 
+    def passed_on(self, post: int) -> int:
+        """How many boosted a post."""
+        return sum(boosted == post for _, boosted in self.boosts)
+
     def answers(self, post: int) -> int:
-        """How many answer a post directly."""
-        return sum(p.above == post and not p.deleted for p in self.posts.values())
+        """How many answer a post directly, of what everybody may know."""
+        below = [p for p in self.posts.values() if p.above == post and not p.deleted]
+        return sum(p.visibility in ("public", "unlisted") for p in below)
 
     def told(self, who: int) -> set[Cause]:
         """Of what somebody is told, (type, by whom, post), but by those they ever fell out with."""
         causes: set[Cause] = {("follow", by, None) for by, whom in self.follows if whom == who}
         causes |= {("follow_request", by, None) for by, whom in self.requests if whom == who}
         causes |= {
-            ("favourite", by, post)
-            for by, post in self.favourites
+            (type, by, post)
+            for type, made in (("favourite", self.favourites), ("reblog", self.boosts))
+            for by, post in made
             if self.posts[post].author == who and not self.posts[post].deleted
         }
         for post in self.posts.values():

@@ -142,6 +142,14 @@ class Life(RuleBasedStateMachine):
         allowed = self.model.react(kind, who, post, on=on)
         self._do(who, "POST", f"/api/v1/statuses/{self.ids[post]}/{what}", allowed)
 
+    @precondition(lambda self: self.ids)
+    @rule(who=people, post=some_post, on=st.sampled_from([True, True, False]))
+    def boosts(self, who: int, post: int, on: bool) -> None:
+        post %= len(self.ids)
+        allowed = self.model.boost(who, post, on=on)
+        what = "reblog" if on else "unreblog"
+        self._do(who, "POST", f"/api/v1/statuses/{self.ids[post]}/{what}", allowed)
+
     # ── at rest ─────────────────────────────────────────────────────────────────────────────
 
     def teardown(self) -> None:
@@ -149,8 +157,9 @@ class Life(RuleBasedStateMachine):
 
     def _rest(self) -> None:
         """Wait until every view of every person is what the model says."""
+        told = (self._posts, self._lists, self._told)
         for who in range(len(self.persons)):
-            for view in (self._people, self._timelines, self._posts, self._lists, self._told):
+            for view in (self._people, self._timelines, self._boosts, *told):
                 wait_until(partial(self._agrees, view, who), _PATIENCE)
 
     def _agrees(self, view: Callable[[int], tuple[Any, Any]], who: int) -> bool:
@@ -184,10 +193,7 @@ class Life(RuleBasedStateMachine):
         counts = (
             sum(whom == who for _, whom in model.follows),
             sum(by == who for by, _ in model.follows),
-            sum(
-                p.author == who and not p.deleted and p.visibility != "direct"
-                for p in model.posts.values()
-            ),
+            model.total(who),
             who in model.locked,
         )
         return (seen, own), (expected, counts)
@@ -203,14 +209,29 @@ class Life(RuleBasedStateMachine):
         expected = [model.home(who), model.public(who), *(model.account(who, p) for p in accounts)]
         return seen, [numbers[:40] for numbers in expected]
 
+    def _boosts(self, who: int) -> tuple[Any, Any]:
+        seen = [self._boosted(who, author) for author in range(len(self.persons))]
+        return seen, [self.model.boosted(who, author) for author in range(len(self.persons))]
+
+    def _boosted(self, who: int, author: int) -> set[int]:
+        """What of somebody's account timeline is boosts, of and by those never fallen out with."""
+        path = f"/api/v1/accounts/{self._id(author)}/statuses"
+        rows = self._get(who, path, params={"limit": 40})
+        posts = [self.ids.index(row["reblog"]["id"]) for row in rows if row["reblog"]]
+        assert len(posts) == len(set(posts)), f"twice: {posts}"
+        by = {post: (author, self.model.posts[post].author) for post in posts}
+        return {p for p in posts if all(who == a or self.model.are_even(who, a) for a in by[p])}
+
     def _posts(self, who: int) -> tuple[Any, Any]:
         seen = {post: self._post(who, id) for post, id in enumerate(self.ids)}
         expected = {
             post: (
                 self.model.likes(post),
                 self.model.answers(post),
+                self.model.passed_on(post),
                 (who, post) in self.model.favourites,
                 (who, post) in self.model.bookmarks,
+                (who, post) in self.model.boosts,
                 self.model.posts[post].edits > 0,
             )
             if self.model.sees(who, post)
@@ -224,8 +245,9 @@ class Life(RuleBasedStateMachine):
         if reply.status_code == 404:
             return None
         post = reply.json()
-        counts = post["favourites_count"], post["replies_count"]
-        return *counts, post["favourited"], post["bookmarked"], post["edited_at"] is not None
+        names = "favourites_count", "replies_count", "reblogs_count"
+        marks = "favourited", "bookmarked", "reblogged"
+        return *(post[name] for name in (*names, *marks)), post["edited_at"] is not None
 
     def _lists(self, who: int) -> tuple[Any, Any]:
         model = self.model
