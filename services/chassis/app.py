@@ -27,7 +27,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.chassis import serving, telemetry
+from services.chassis import bundles, serving, telemetry
 from services.chassis.deadletters import DeadLetters
 from services.chassis.documents import Collection, Upgrade
 from services.chassis.errors import (
@@ -141,6 +141,8 @@ class Service:
         app.state.chassis = self
         for router in (*routers, self._health(), self._changes(), self._letters()):
             app.include_router(router)
+        if not public:
+            app.include_router(bundles.create_router(Depends(_any_service)))
         self._subscribe(app)
         failed = _renderer(render)
         for kind in (Failure, HTTPException, RequestValidationError):

@@ -211,12 +211,7 @@ def app_token(*scopes: str) -> Guard:
     """Lets in any good token with one of the scopes, also of an app that acts for nobody."""
 
     async def guard(request: HTTPConnection) -> Caller:
-        caller = await _identify(request)
-        if caller is None:
-            raise Unauthenticated("This needs an access token.")
-        if not any(caller.may(scope) for scope in scopes):
-            raise Forbidden(f"The access token does not cover the scope {scopes[0]}.")
-        return caller
+        return covered(await _identify(request), *scopes)
 
     return guard
 
@@ -231,17 +226,38 @@ def signed_in(*scopes: str, also_for: Collection[str] = ()) -> Guard:
     async def guard(request: HTTPConnection) -> Caller:
         known = request.headers.get("dapr-caller-app-id") in also_for
         caller = await _identify(request) if known else None
-        caller = caller or await check(request)
-        if not caller.user_id:
-            raise Unauthenticated("This needs the access token of a person.", code="no_user")
-        return caller
+        return of_person(caller or await check(request))
 
     return guard
 
 
 async def person(request: HTTPConnection) -> Caller:
     """A guard: lets in people with any good token. For what is asked for piece by piece later."""
-    caller = await _identify(request)
+    return of_person(await _identify(request))
+
+
+async def whoever(request: HTTPConnection) -> Caller | None:
+    """A guard: lets everybody in; a token, where there is one, must be good.
+
+    For what is asked for piece by piece later.
+    """
+    return await _identify(request)
+
+
+def covered(caller: Caller | None, *scopes: str) -> Caller:
+    """The caller, if their token covers one of the scopes.
+
+    Raises `Unauthenticated` or `Forbidden`.
+    """
+    if caller is None:
+        raise Unauthenticated("This needs an access token.")
+    if not any(caller.may(scope) for scope in scopes):
+        raise Forbidden(f"The access token does not cover the scope {scopes[0]}.")
+    return caller
+
+
+def of_person(caller: Caller | None) -> Caller:
+    """The caller, if they are a person and not an app alone. Raises `Unauthenticated`."""
     if caller is None:
         raise Unauthenticated("This needs an access token.")
     if not caller.user_id:

@@ -30,6 +30,7 @@ from services.gateway.api import (
 from services.gateway.desk import Desk, Invoker
 from services.gateway.door import PublicDoor, limiters
 from services.gateway.errors import render
+from services.gateway.graphql import http as graphql
 from services.gateway.ledger import Ledger
 from services.gateway.pages import leaving as goodbye
 from services.gateway.pages import oauth as forms
@@ -78,6 +79,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         directory.create_router(desk),
         reports.create_router(desk),
         suggestions.create_router(desk),
+        graphql.create_router(graphql.Graph(desk)),
         empties.create_router(),
         forms.create_router(desk, paper),
         goodbye.create_router(desk, paper),

@@ -47,6 +47,23 @@ class Invoker(Protocol):
     ) -> Reply: ...
 
 
+class Asking(Protocol):
+    """What parts of several faces ask with: the desk, or something that asks together."""
+
+    async def ask(
+        self,
+        app: str,
+        path: str,
+        caller: Caller | None = None,
+        *,
+        method: str = "GET",
+        json: Any = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Any: ...
+
+    async def people(self, ids: Sequence[str]) -> dict[str, Row]: ...
+
+
 class Desk:
     """What every route works with."""
 

@@ -17,6 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.chassis import telemetry
 from services.chassis.errors import Failure
 from services.chassis.identity import Caller, Identity
+from services.gateway.graphql.http import COUNT, Count
+from services.gateway.graphql.http import PATH as GRAPHQL
 from services.gateway.ratelimit import Limiter, Standing
 from services.gateway.settings import GatewaySettings
 from services.gateway.streaming.tokens import PATH as STREAMING
@@ -25,7 +27,15 @@ from services.gateway.streaming.tokens import with_token
 Headers = list[tuple[bytes, bytes]]
 
 _UNLIMITED = ("/healthz", "/readyz", "/static/", "/media/", "/dapr/", "/events", "/favicon.ico")
-_FOR_SCRIPTS = ("/api/", "/oauth/token", "/oauth/revoke", "/nodeinfo", "/.well-known", "/media/")
+_FOR_SCRIPTS = (
+    "/api/",
+    GRAPHQL,
+    "/oauth/token",
+    "/oauth/revoke",
+    "/nodeinfo",
+    "/.well-known",
+    "/media/",
+)
 _OWN_LIMITS = {
     "/api/v1/media": "media",
     "/api/v2/media": "media",
@@ -56,6 +66,10 @@ _PREFLIGHT: Headers = [
     (b"access-control-max-age", b"86400"),
 ]
 _RETRY_AFTER = b"2"
+_TOO_MANY = {"error": "Too many requests"}
+_TOO_MANY_OPERATIONS = {
+    "errors": [{"message": "Too many requests", "extensions": {"code": "RATE_LIMITED"}}]
+}
 
 
 class PublicDoor:
@@ -78,26 +92,30 @@ class PublicDoor:
         if method == "OPTIONS" and path.startswith(_FOR_SCRIPTS):
             await _send(send, 204, [*added, *_PREFLIGHT])
             return
+        inner = {**scope, "path": path, "raw_path": path.encode()}
         if not path.startswith(_UNLIMITED):
-            standing = await self._count(scope, path)
+            limiter, key = await self._meter(scope, path)
+            standing = limiter.hit(key)
             added += standing.headers()
+            if path == GRAPHQL:
+                inner["state"] = {**scope.get("state", {}), COUNT: _counting(limiter, key)}
             if standing.is_over:
                 await _refuse(scope, send, added, standing)
                 return
-        inner = {**scope, "path": path, "raw_path": path.encode()}
         if method == "HEAD" and not path.startswith(STREAMING):
             # GET without its body, which the server leaves out by the method it saw itself.
             inner["method"] = "GET"
         await self._app(inner, receive, _adding(send, added))
 
-    async def _count(self, scope: Scope, path: str) -> Standing:
+    async def _meter(self, scope: Scope, path: str) -> tuple[Limiter, str]:
+        """What counts a request, and for whom."""
         own = _OWN_LIMITS.get(path) if scope.get("method") == "POST" else None
         if own and own not in _OF_PEOPLE:
-            return self._limiters[own].hit(_address(scope))
+            return self._limiters[own], _address(scope)
         caller = await self._caller(scope)
         if caller is None or not caller.user_id:  # an app may get itself any number of tokens
-            return self._limiters["addresses"].hit(_address(scope))
-        return self._limiters[own or "users"].hit(caller.user_id)
+            return self._limiters["addresses"], _address(scope)
+        return self._limiters[own or "users"], caller.user_id
 
     async def _caller(self, scope: Scope) -> Caller | None:
         """Whose token it is; one that is not good counts for the address it came from."""
@@ -128,6 +146,16 @@ def limiters(settings: GatewaySettings) -> dict[str, Limiter]:
         name: Limiter(name, limit, seconds, replica=replica)
         for name, (limit, seconds) in limits.items()
     }
+
+
+def _counting(limiter: Limiter, key: str) -> Count:
+    """Counts for somebody what one request does beyond its first part."""
+
+    def count() -> float | None:
+        standing = limiter.hit(key)
+        return standing.reset - time.time() if standing.is_over else None
+
+    return count
 
 
 def _address(scope: Scope) -> str:
@@ -169,7 +197,7 @@ async def _refuse(scope: Scope, send: Send, headers: Headers, standing: Standing
     given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
     trace = telemetry.begin({"x-request-id": given})
     wait = max(1, round(standing.reset - time.time()))
-    body = orjson.dumps({"error": "Too many requests"})
+    body = orjson.dumps(_TOO_MANY_OPERATIONS if scope["path"] == GRAPHQL else _TOO_MANY)
     extra = [
         (b"content-type", b"application/json"),
         (b"retry-after", b"%d" % wait),

@@ -17,6 +17,9 @@ class GatewaySettings(Settings):
     microgram_title: str = "Microgram"
     microgram_email: str = "hello@example.org"
 
+    microgram_development: bool = False
+    """Whether the GraphQL schema may be asked for, with a page to try queries on."""
+
     microgram_limit_user: int = Field(default=300, ge=1)
     microgram_limit_address: int = Field(default=300, ge=1)
     microgram_limit_window: int = Field(default=300, ge=1)

@@ -47,6 +47,7 @@ ROUTES: dict[str, Check | str] = {
     "POST /api/v1/apps": "CredentialApplication",
     "GET /api/v1/apps/verify_credentials": "Application",
     "GET /.well-known/oauth-authorization-server": OURS,
+    "POST /graphql": OURS,
     # what admins do
     "POST /api/v1/reports": "Report",
     "GET /api/v1/admin/reports": "[Admin::Report]",

@@ -1,1 +1,1 @@
-"""Writes down, from the code, all that passes between services: OpenAPI, AsyncAPI, JSON Schema."""
+"""Writes down, from the code, all that passes between services: OpenAPI, AsyncAPI, GraphQL."""

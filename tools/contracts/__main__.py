@@ -16,6 +16,7 @@ from services.chassis.app import Service
 from services.chassis.inbox import Event
 from services.chassis.settings import Settings
 from services.contracts.topics import EVENTS
+from services.gateway.graphql.schema import sdl
 
 FOLDER = Path(__file__).parents[2] / "docs" / "contracts"
 SERVICES = (
@@ -39,11 +40,12 @@ ABOUT = (
 )
 
 
-def documents() -> dict[str, dict[str, Any]]:
+def documents() -> dict[str, str]:
     """Every document by its file name."""
     return {
-        **{f"{name}.openapi.json": openapi(name) for name in SERVICES},
-        "events.asyncapi.json": asyncapi(),
+        **{f"{name}.openapi.json": _text(openapi(name)) for name in SERVICES},
+        "events.asyncapi.json": _text(asyncapi()),
+        "schema.graphql": sdl(),
     }
 
 
@@ -132,13 +134,11 @@ def _text(document: dict[str, Any]) -> str:
 def stale() -> list[str]:
     """The files that are not what the code says."""
     wanted = documents()
-    there = {path.name for path in FOLDER.glob("*.json")}
+    there = {path.name for path in FOLDER.iterdir()}
     return sorted(
         name
         for name in there | wanted.keys()
-        if name not in wanted
-        or name not in there
-        or (FOLDER / name).read_text() != _text(wanted[name])
+        if name not in wanted or name not in there or (FOLDER / name).read_text() != wanted[name]
     )
 
 
@@ -152,10 +152,10 @@ def main() -> int:
             print(f"docs/contracts/{name} is out of date: run `python -m tools.contracts`.")
         return 1 if old else 0
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for path in FOLDER.glob("*.json"):
+    for path in FOLDER.iterdir():
         path.unlink()
     for name, document in documents().items():
-        (FOLDER / name).write_text(_text(document))
+        (FOLDER / name).write_text(document)
     return 0
 
 

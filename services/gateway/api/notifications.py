@@ -16,7 +16,7 @@ from services.chassis.paging import Window, normal
 from services.contracts.notifications import Marker, Notification, NotificationGroup
 from services.gateway import paging
 from services.gateway.bodies import Said, gather, said
-from services.gateway.desk import Desk, answer, numeric, segment, together
+from services.gateway.desk import Asking, Desk, answer, numeric, segment, together
 from services.gateway.documents import gives, takes
 from services.gateway.entities import notifications as entities
 from services.gateway.entities.rendered import Row
@@ -70,7 +70,7 @@ def _singly(desk: Desk) -> APIRouter:
             first = first or found["first"]
             if shown or not found["last"]:
                 break
-            window = _beyond(window, found)
+            window = beyond(window, found)
         links = paging.links(desk.at.public_url, request, first, found["last"])
         return answer(b"[%b]" % b",".join(shown), links)
 
@@ -121,7 +121,7 @@ def _grouped(desk: Desk) -> APIRouter:
             first = first or found["first"]
             if count or not found["last"]:
                 break
-            window = _beyond(window, found)
+            window = beyond(window, found)
         links = paging.links(desk.at.public_url, request, first, found["last"])
         return answer(shown, links)
 
@@ -247,7 +247,7 @@ async def _dismiss(desk: Desk, caller: Caller, id: str) -> JSON:
 
 async def show(desk: Desk, caller: Caller, rows: Sequence[Row]) -> list[bytes]:
     """Notifications as entities; without those whose post or person the caller cannot see."""
-    people, views = await _about(
+    people, views = await about(
         desk, caller, [row["account"] for row in rows], [row["post"] for row in rows]
     )
     shown = []
@@ -272,7 +272,7 @@ async def _gather(
     All accounts are shown in full, also where a client could do with less of some of them.
     """
     sampled = [id for row in rows for id in row["accounts"]]
-    people, views = await _about(desk, caller, sampled, [row["post"] for row in rows])
+    people, views = await about(desk, caller, sampled, [row["post"] for row in rows])
     groups = []
     for row in rows:
         accounts = [id for id in row["accounts"] if id in people]
@@ -292,8 +292,8 @@ async def _gather(
     return b"{%b}" % body, len(groups)
 
 
-async def _about(
-    desk: Desk, caller: Caller, accounts: Iterable[str], posts: Iterable[str | None]
+async def about(
+    desk: Asking, caller: Caller, accounts: Iterable[str], posts: Iterable[str | None]
 ) -> tuple[dict[str, Row], dict[str, Row]]:
     """People and posts by id, asked for together: two calls.
 
@@ -307,7 +307,7 @@ async def _about(
     return found, {view["post"]["id"]: view for view in views if view["post"]["author"] in found}
 
 
-async def _views(desk: Desk, caller: Caller, ids: Sequence[str]) -> list[Row]:
+async def _views(desk: Asking, caller: Caller, ids: Sequence[str]) -> list[Row]:
     if not ids:
         return []
     views: list[Row] = await desk.ask("posts", "notified", caller, params={"ids": ",".join(ids)})
@@ -341,7 +341,8 @@ def _names(query: Said, name: str) -> str:
     return ",".join(given)
 
 
-def _beyond(window: Window, found: Mapping[str, Any]) -> Window:
+def beyond(window: Window, found: Mapping[str, Any]) -> Window:
+    """The window that goes on where a page ends."""
     if window.upwards:
         return Window(window.limit, window.max_id, window.since_id, found["first"])
     return Window(window.limit, found["last"], window.since_id, window.min_id)

@@ -59,7 +59,7 @@ def _written(desk: Desk) -> APIRouter:
         me, app = await together(desk.people([caller.user_id]), desk.app_name(caller))
         author: Row | None = me.get(caller.user_id)
         key = request.headers.get("idempotency-key", "")[:200]
-        new = {**_new(body, author), "application": app, "idempotency_key": key}
+        new = {**new_post(body, author), "application": app, "idempotency_key": key}
         view = await desk.ask("posts", "posts", caller, method="POST", json=new)
         if author is None:
             return answer(await desk.status(view))
@@ -105,7 +105,7 @@ def _written(desk: Desk) -> APIRouter:
     return router
 
 
-def _new(body: Said, author: Row | None) -> dict[str, Any]:
+def new_post(body: Said, author: Row | None) -> dict[str, Any]:
     """What is to be posted; where it does not say, as its author's profile says.
 
     Nobody who made their profile say `private` must post to everybody because a client is silent.

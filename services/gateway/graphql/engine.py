@@ -1,0 +1,168 @@
+"""One operation: parsed, measured, validated, run. What is too much is refused before it costs."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    execute,
+    get_operation_ast,
+    parse,
+    specified_rules,
+    validate,
+)
+
+from services.gateway.graphql import limits
+from services.gateway.graphql.errors import (
+    BAD_REQUEST,
+    PARSE_FAILED,
+    TOO_COMPLEX,
+    VALIDATION_FAILED,
+    Entity,
+    Refused,
+    of_error,
+)
+from services.gateway.graphql.needs import Context
+from services.gateway.graphql.schema import build
+
+_REMEMBERED = 200
+"""How many queries are kept with what validation found: clients send the same ones."""
+
+_ABORTED = "Parsing aborted."
+"""How graphql-core ends what it says of a document that is too long or nested too deeply."""
+
+_ERRORS = 20
+"""How many errors are told of one document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client wants to have run."""
+
+    query: str
+    variables: Mapping[str, Any]
+    operation: str | None
+
+    @classmethod
+    def of(cls, said: Any) -> Request:
+        """From the JSON that a client sends. Raises `Refused`."""
+        if not isinstance(said, dict):
+            raise Refused("A request is an object with a query.", BAD_REQUEST)
+        query, variables = said.get("query"), said.get("variables")
+        operation = said.get("operationName")
+        if not isinstance(query, str) or not query.strip():
+            raise Refused("query must be a text.", BAD_REQUEST)
+        if not isinstance(variables, dict | None):
+            raise Refused("variables must be an object.", BAD_REQUEST)
+        if not isinstance(operation, str | None):
+            raise Refused("operationName must be a text.", BAD_REQUEST)
+        return cls(query, variables or {}, operation)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An operation that may be run; `roots` is the number of fields at its top."""
+
+    request: Request
+    document: DocumentNode
+    kind: str
+    roots: int
+
+
+@dataclass(slots=True)
+class _Known:
+    document: DocumentNode
+    errors: list[GraphQLError] | None = None
+
+
+class Engine:
+    """The schema, and what was asked of it before."""
+
+    def __init__(self, *, development: bool) -> None:
+        self.schema = build()._schema
+        self._rules = [
+            *specified_rules,
+            *([] if development else [NoSchemaIntrospectionCustomRule]),
+        ]
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+
+    def prepare(self, request: Request) -> Prepared:
+        """Make an operation ready to run. Raises `Refused`."""
+        try:
+            known = self._parsed(request.query)
+            operation = get_operation_ast(known.document, request.operation)
+            if not isinstance(operation, OperationDefinitionNode):
+                raise Refused("operationName must name an operation of the query.", BAD_REQUEST)
+            roots = limits.check(self.schema, known.document, operation, request.variables)
+            self._validate(known)
+        except RecursionError as error:
+            raise Refused("This is nested too deeply.", TOO_COMPLEX) from error
+        return Prepared(request, known.document, operation.operation.value, roots)
+
+    def _parsed(self, query: str) -> _Known:
+        known = self._known.get(query)
+        if known is not None:
+            self._known.move_to_end(query)
+            return known
+        try:
+            document = parse(query, max_lexical_tokens=limits.TOKENS, max_comments=limits.TOKENS)
+        except GraphQLSyntaxError as error:
+            code = TOO_COMPLEX if error.message.endswith(_ABORTED) else PARSE_FAILED
+            raise Refused(error.message, code) from error
+        self._known[query] = known = _Known(document)
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return known
+
+    def _validate(self, known: _Known) -> None:
+        if known.errors is None:
+            known.errors = validate(
+                self.schema, known.document, self._rules, _ERRORS, hide_suggestions=True
+            )
+        if known.errors:
+            raise Invalidated(known.errors)
+
+    async def run(self, prepared: Prepared, context: Context) -> Entity:
+        """The answer, with an error for each field that failed."""
+        running = execute(
+            self.schema,
+            prepared.document,
+            context_value=context,
+            variable_values=dict(prepared.request.variables),
+            operation_name=prepared.request.operation,
+            hide_suggestions=True,
+        )
+        result = await running if isawaitable(running) else running
+        return answer(result)
+
+
+class Invalidated(Refused):
+    """A document that does not fit the schema: `errors` say where."""
+
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        super().__init__("This does not fit the schema.", VALIDATION_FAILED)
+        self.errors = errors
+
+    def entities(self) -> list[Entity]:
+        """All errors."""
+        return [
+            {**of_error(error), "extensions": {"code": VALIDATION_FAILED}} for error in self.errors
+        ]
+
+
+def answer(result: ExecutionResult) -> Entity:
+    """What was found, as it goes on the wire."""
+    said: Entity = {"data": result.data}
+    if result.errors:
+        said["errors"] = [of_error(error) for error in result.errors]
+    return said

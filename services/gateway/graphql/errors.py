@@ -1,0 +1,91 @@
+"""Failures as GraphQL errors: a sentence for people, and `extensions.code` for programs."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+from graphql import GraphQLError
+
+from services.chassis.errors import Failure
+from services.gateway.errors import note, sentence
+
+UNAUTHENTICATED = "UNAUTHENTICATED"
+FORBIDDEN = "FORBIDDEN"
+NOT_FOUND = "NOT_FOUND"
+BAD_USER_INPUT = "BAD_USER_INPUT"
+BAD_REQUEST = "BAD_REQUEST"
+CONFLICT = "CONFLICT"
+TOO_LARGE = "TOO_LARGE"
+TOO_COMPLEX = "TOO_COMPLEX"
+RATE_LIMITED = "RATE_LIMITED"
+UNAVAILABLE = "UNAVAILABLE"
+INTERNAL = "INTERNAL"
+PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+
+_BY_STATUS = {
+    400: BAD_USER_INPUT,
+    401: UNAUTHENTICATED,
+    403: FORBIDDEN,
+    404: NOT_FOUND,
+    409: CONFLICT,
+    410: NOT_FOUND,
+    412: CONFLICT,
+    413: TOO_LARGE,
+    422: BAD_USER_INPUT,
+    429: RATE_LIMITED,
+    503: UNAVAILABLE,
+    504: UNAVAILABLE,
+}
+_REASON = re.compile(r"[a-z_]{1,60}")
+
+Entity = dict[str, Any]
+
+log = logging.getLogger(__name__)
+
+
+class Refused(Failure):
+    """A request that is not run at all; `code` is one of the codes above."""
+
+    def __init__(self, message: str, code: str, status: int = 400, **details: Any) -> None:
+        super().__init__(message, code=code, **details)
+        self.status = status
+
+
+def of_failure(failure: Failure) -> Entity:
+    """A failure as an error, without its place in the query. Logs those that are ours."""
+    note(failure)
+    if isinstance(failure, Refused):
+        return {
+            "message": failure.message,
+            "extensions": {"code": failure.code, **failure.details},
+        }
+    extensions: Entity = {"code": _BY_STATUS.get(failure.status, INTERNAL)}
+    if failure.status < 500:
+        if _REASON.fullmatch(failure.code):
+            extensions["reason"] = failure.code
+        if failure.details:
+            extensions["details"] = failure.details
+    return {"message": sentence(failure), "extensions": extensions}
+
+
+def of_error(error: GraphQLError) -> Entity:
+    """What went wrong in one field, or with the variables."""
+    place: Entity = {}
+    if error.locations:
+        place["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
+    if error.path:
+        place["path"] = error.path
+    return {**_what(error), **place}
+
+
+def _what(error: GraphQLError) -> Entity:
+    cause = error.original_error
+    if isinstance(cause, Failure):
+        return of_failure(cause)
+    if error.path is None:  # no field was run: the document or the variables are wrong
+        return {"message": error.message, "extensions": {"code": BAD_USER_INPUT}}
+    log.error("a field failed", exc_info=cause, extra={"path": error.path})
+    return of_failure(Failure("Something went wrong on our side."))

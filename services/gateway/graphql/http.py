@@ -1,0 +1,74 @@
+"""`POST /graphql`: one operation, or a few in a list. Light, since every start loads it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Request, Response
+
+from services.gateway.desk import Desk
+from services.gateway.documents import gives, takes
+
+if TYPE_CHECKING:
+    from services.gateway.graphql.answering import Answering
+
+PATH = "/graphql"
+_TAKES = takes(
+    "application/json",
+    query="string",
+    variables="object",
+    operationName="string",
+    example={"query": '{ person(username: "ada") { id displayName } }'},
+)
+_GIVES = gives(
+    {"data": {"person": {"id": "114000000000000000", "displayName": "Ada"}}},
+    "`data`, and `errors` with `extensions.code` for what failed: docs/graphql.md.",
+)
+
+
+class Graph:
+    """GraphQL, loaded when it is asked for first."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._loading = asyncio.Lock()
+        self._loaded: Answering | None = None
+
+    async def answering(self) -> Answering:
+        """What answers. The first one to ask waits a quarter of a second; nobody else does."""
+        if self._loaded is None:
+            async with self._loading:
+                if self._loaded is None:
+                    self._loaded = await asyncio.to_thread(self._load)
+        return self._loaded
+
+    def _load(self) -> Answering:
+        from services.gateway.graphql.answering import Answering
+
+        return Answering(self._desk)
+
+
+def create_router(graph: Graph) -> APIRouter:
+    """The route."""
+    router = APIRouter(tags=["graphql"])
+
+    @router.post(PATH, openapi_extra=_TAKES, responses=_GIVES)
+    async def operations(request: Request) -> Response:
+        """Operations in GraphQL. A token, where there is one, must be good; fields ask for more."""
+        return await (await graph.answering()).answer(request)
+
+    @router.get(PATH, include_in_schema=False)
+    async def page(request: Request) -> Response:
+        """Nothing, but in development a page to try queries on."""
+        return (await graph.answering()).page(request)
+
+    return router
+
+
+Count = Callable[[], float | None]
+"""Counts one request more; gives in how many seconds to come again, if that is one too many."""
+
+COUNT = "count"
+"""Where the door leaves it in a scope's `state`."""

@@ -1,0 +1,231 @@
+"""What is too much of a query, measured before anything else is done with it.
+
+A query costs 1 for each field, and `CALL` more for each that is a page of another list; what is
+below a page counts as often as the page has rows. Fragments are measured once, however often they
+are spread, so that measuring takes no longer than reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    VariableNode,
+    get_named_type,
+    is_list_type,
+)
+from graphql.type import get_nullable_type
+
+from services.gateway.graphql.errors import TOO_COMPLEX, Refused
+
+BODY_BYTES = 64 * 1024
+TOKENS = 2_000
+DEPTH = 16
+ALIASES = 30
+ROOTS = 20
+"""Fields at the top of one operation: each counts as one request."""
+
+CHANGES = 10
+"""The same, of a mutation."""
+
+COMPLEXITY = 5_000
+SUBSCRIPTION_COMPLEXITY = 200
+"""Of a subscription, which is answered at every event."""
+
+BATCH = 5
+"""Operations in one request."""
+
+CALL = 10
+LIST = 10
+"""How long a list is taken to be that is not a page."""
+
+PAGE = 20
+"""How long a page is taken to be that does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a selection costs, and how deep it is."""
+
+    cost: int = 0
+    depth: int = 0
+
+    def beside(self, other: Size) -> Size:
+        """Both together, one beside the other."""
+        return Size(self.cost + other.cost, max(self.depth, other.depth))
+
+
+def check(
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: Mapping[str, Any],
+) -> int:
+    """How many fields an operation has at its top. Raises `Refused` for what is too much."""
+    kind = operation.operation.value
+    measured = _Measure(schema, document, _defaults(operation) | {**variables})
+    roots = measured.roots(operation.selection_set)
+    _refuse("fields at the top", roots, CHANGES if kind == "mutation" else ROOTS)
+    aliases = sum(
+        _aliases(node.selection_set)
+        for node in document.definitions
+        if isinstance(node, OperationDefinitionNode | FragmentDefinitionNode)
+    )
+    _refuse("aliases", aliases, ALIASES)
+    size = measured.of(operation.selection_set, schema.get_root_type(operation.operation), 1)
+    _refuse("levels", size.depth, DEPTH)
+    most = SUBSCRIPTION_COMPLEXITY if kind == "subscription" else COMPLEXITY
+    _refuse("complexity", size.cost, most)
+    return roots
+
+
+def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
+    """The numbers that variables are where nothing is given for them."""
+    return {
+        node.variable.name.value: int(node.default_value.value[:12])
+        for node in operation.variable_definitions or ()
+        if isinstance(node.default_value, IntValueNode)
+    }
+
+
+def _refuse(what: str, found: int, most: int) -> None:
+    if found > most:
+        shown = found if found < 10**12 else "far more"
+        raise Refused(
+            f"This asks for too much: {shown} {what}, at most {most} are taken.",
+            TOO_COMPLEX,
+            limit=what,
+            most=most,
+        )
+
+
+class _Measure:
+    """Walks through one operation. What it refers to need not be there, nor end."""
+
+    def __init__(
+        self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]
+    ) -> None:
+        self._schema = schema
+        self._variables = variables
+        self._fragments = {
+            node.name.value: node
+            for node in document.definitions
+            if isinstance(node, FragmentDefinitionNode)
+        }
+        self._known: dict[tuple[str, int], Size] = {}
+        self._roots: dict[str, int] = {}
+
+    def of(self, selected: SelectionSetNode, on: GraphQLNamedType | None, rows: int) -> Size:
+        """All that is selected on a type; `rows` is the length of the page that it may be."""
+        total = Size()
+        for node in selected.selections:
+            if isinstance(node, FieldNode):
+                total = total.beside(self._field(node, on, rows))
+            elif isinstance(node, InlineFragmentNode):
+                total = total.beside(self.of(node.selection_set, self._type(node, on), rows))
+            elif isinstance(node, FragmentSpreadNode):
+                total = total.beside(self._spread(node.name.value, rows))
+        return total
+
+    def _spread(self, name: str, rows: int) -> Size:
+        key = name, rows
+        if key not in self._known:
+            self._known[key] = Size()  # where a fragment spreads itself, which is refused later
+            fragment = self._fragments.get(name)
+            if fragment is not None:
+                on = self._type(fragment, None)
+                self._known[key] = self.of(fragment.selection_set, on, rows)
+        return self._known[key]
+
+    def _type(
+        self, node: InlineFragmentNode | FragmentDefinitionNode, on: GraphQLNamedType | None
+    ) -> GraphQLNamedType | None:
+        if node.type_condition is None:
+            return on
+        return self._schema.get_type(node.type_condition.name.value)
+
+    def _field(self, node: FieldNode, on: GraphQLNamedType | None, rows: int) -> Size:
+        if node.selection_set is None or node.name.value.startswith("__"):
+            return Size(1, 1)  # the schema can be asked for in development alone
+        field = _field_of(on, node.name.value)
+        is_page = field is not None and "first" in field.args
+        below = self.of(
+            node.selection_set,
+            get_named_type(field.type) if field else None,
+            self._rows(node) if is_page else 1,
+        )
+        times = 1
+        if field is not None and is_list_type(get_nullable_type(field.type)):
+            times = rows if _is_page(on) else LIST
+        return Size(1 + (CALL if is_page else 0) + times * below.cost, 1 + below.depth)
+
+    def _rows(self, node: FieldNode) -> int:
+        given = [self._number(argument.value) for argument in node.arguments or ()]
+        named = [argument.name.value for argument in node.arguments or ()]
+        asked = [n for name, n in zip(named, given, strict=True) if name in ("first", "last")]
+        return max(1, max((n for n in asked if n is not None), default=PAGE))
+
+    def _number(self, value: Any) -> int | None:
+        if isinstance(value, IntValueNode):
+            return int(value.value[:12])
+        if isinstance(value, VariableNode):
+            given = self._variables.get(value.name.value)
+            return given if isinstance(given, int) else None
+        return None
+
+    def roots(self, selected: SelectionSetNode) -> int:
+        """How many fields there are at the top, also by fragments."""
+        total = 0
+        for node in selected.selections:
+            if isinstance(node, FieldNode):
+                total += 1
+            elif isinstance(node, InlineFragmentNode):
+                total += self.roots(node.selection_set)
+            elif isinstance(node, FragmentSpreadNode):
+                total += self._roots_of(node.name.value)
+        return total
+
+    def _roots_of(self, name: str) -> int:
+        if name not in self._roots:
+            self._roots[name] = 0
+            fragment = self._fragments.get(name)
+            if fragment is not None:
+                self._roots[name] = self.roots(fragment.selection_set)
+        return self._roots[name]
+
+
+def _aliases(selected: SelectionSetNode) -> int:
+    """How many aliases are written there, at whatever depth."""
+    total = 0
+    for node in selected.selections:
+        if isinstance(node, FieldNode) and node.alias is not None:
+            total += 1
+        if isinstance(node, FieldNode | InlineFragmentNode) and node.selection_set:
+            total += _aliases(node.selection_set)
+    return total
+
+
+def _field_of(on: GraphQLNamedType | None, name: str) -> GraphQLField | None:
+    if isinstance(on, GraphQLObjectType | GraphQLInterfaceType):
+        found: GraphQLField | None = on.fields.get(name)
+        return found
+    return None
+
+
+def _is_page(on: GraphQLNamedType | None) -> bool:
+    return on is not None and on.name.endswith("Connection")

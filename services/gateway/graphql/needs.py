@@ -1,0 +1,110 @@
+"""What a field says of itself: what it is, and whose token may ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import strawberry
+from strawberry.extensions import FieldExtension
+from strawberry.schema_directive import Location
+
+from services.chassis.identity import Caller, covered, of_person
+from services.gateway.desk import Desk
+from services.gateway.graphql.loaders import Reads
+
+Resolver = TypeVar("Resolver", bound=Callable[..., Any])
+
+
+@dataclass(slots=True)
+class Context:
+    """What one operation works with."""
+
+    desk: Desk
+    caller: Caller | None
+    reads: Reads
+
+    @property
+    def me(self) -> Caller:
+        """The caller, where the field has made sure that there is one."""
+        return of_person(self.caller)
+
+    async def change(self, app: str, path: str, *, method: str = "POST", json: Any = None) -> Any:
+        """Ask a service for a change; what was read before is not relied on any more."""
+        answer = await self.desk.ask(app, path, self.caller, method=method, json=json)
+        self.reads.forget()
+        return answer
+
+
+Info = strawberry.Info[Context, None]
+
+
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION],
+    description="A token must cover one of these scopes. `person`: there must be one of a person.",
+)
+class Requires:
+    scopes: list[str]
+    person: bool
+
+
+class Needs(FieldExtension):
+    """Lets in whom the REST route of the same thing lets in."""
+
+    def __init__(self, scope: str, *, also: str = "", person: bool = False) -> None:
+        self._scopes = [scope, *([also] if also else [])]
+        self._person = person
+
+    def apply(self, field: Any) -> None:
+        """Say so in the schema."""
+        says = Requires(scopes=self._scopes, person=self._person)
+        field.directives = [*field.directives, says]
+
+    def resolve(self, next_: Any, source: Any, info: Info, **given: Any) -> Any:
+        """Check, then go on."""
+        self._check(info.context.caller)
+        return next_(source, info, **given)
+
+    async def resolve_async(self, next_: Any, source: Any, info: Info, **given: Any) -> Any:
+        """Check, then go on."""
+        self._check(info.context.caller)
+        return await next_(source, info, **given)
+
+    def _check(self, caller: Caller | None) -> None:
+        if caller is not None or self._person:
+            covered(caller, *self._scopes)
+        if self._person:
+            of_person(caller)
+
+
+def reading(scope: str) -> Needs:
+    """Everybody; a token, where there is one, must cover the scope."""
+    return Needs(scope)
+
+
+def signed_in(scope: str, *, also: str = "") -> Needs:
+    """People whose token covers a scope."""
+    return Needs(scope, also=also, person=True)
+
+
+def field(description: str, needs: Needs | None = None) -> Callable[[Resolver], Resolver]:
+    """A field that is found out when it is asked for."""
+
+    def make(resolver: Resolver) -> Resolver:
+        made = strawberry.field(
+            resolver=resolver, description=description, extensions=[needs] if needs else []
+        )
+        return cast(Resolver, made)
+
+    return make
+
+
+def change(description: str, needs: Needs) -> Callable[[Resolver], Resolver]:
+    """A field of the mutation."""
+
+    def make(resolver: Resolver) -> Resolver:
+        made = strawberry.mutation(resolver=resolver, description=description, extensions=[needs])
+        return cast(Resolver, made)
+
+    return make

@@ -1,0 +1,80 @@
+"""What people are told of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+import strawberry
+
+from services.chassis.paging import Window
+from services.contracts import notifications as contracts
+from services.gateway.api.notifications import ROUNDS, about, beyond
+from services.gateway.entities.rendered import Row
+from services.gateway.graphql.connections import Connection, page
+from services.gateway.graphql.needs import Context
+from services.gateway.graphql.types import Person, Post
+from services.gateway.graphql.values import Time
+
+
+@strawberry.enum(description="Why somebody is told.")
+class NotificationType(Enum):
+    FOLLOW = "follow"
+    FOLLOW_REQUEST = "follow_request"
+    FAVOURITE = "favourite"
+    REBLOG = "reblog"
+    MENTION = "mention"
+    STATUS = "status"
+
+
+@strawberry.type(description="Somebody is told of something.")
+class Notification:
+    id: strawberry.ID
+    type: str = strawberry.field(description="A NotificationType in lower case, or a newer one.")
+    created_at: Time
+    person: Person = strawberry.field(description="Who did it.")
+    post: Post | None = strawberry.field(description="What it is about.")
+
+
+async def shown(context: Context, rows: Sequence[Row]) -> list[Notification]:
+    """Notifications; without those whose post or person the caller cannot see."""
+    people, views = await about(
+        context.reads,
+        context.me,
+        [row["account"] for row in rows],
+        [row["post"] for row in rows],
+    )
+    context.reads.know(people)
+    found = []
+    for row in rows:
+        source = contracts.Notification.model_validate(row)
+        view = views.get(source.post) if source.post else None
+        if source.account not in people or (source.post and view is None):
+            continue
+        found.append(
+            Notification(
+                id=strawberry.ID(source.id),
+                type=source.type,
+                created_at=Time(source.created_at),
+                person=Person.of(people[source.account], context),
+                post=Post.of(view, context) if view else None,
+            )
+        )
+    return found
+
+
+async def notifications(
+    context: Context, wanted: Window, chosen: dict[str, str]
+) -> Connection[Notification]:
+    """A page; one with nothing to show is passed over, as the client API does."""
+    first, asked = "", wanted
+    for _ in range(ROUNDS):
+        found = await context.reads.ask(
+            "notifications", "notifications", context.me, params=asked.params() | chosen
+        )
+        nodes = await shown(context, found["notifications"])
+        first = first or found["first"]
+        if nodes or not found["last"]:
+            break
+        asked = beyond(asked, found)
+    return page([(str(node.id), node) for node in nodes], wanted, first, found["last"])

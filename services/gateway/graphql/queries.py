@@ -1,0 +1,257 @@
+"""What can be asked for."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import quote
+
+import strawberry
+
+from services.chassis.errors import Invalid, NotFound
+from services.contracts.accounts import OwnAccount
+from services.gateway.api.accounts import find_people, local_name
+from services.gateway.content import normal_tag
+from services.gateway.desk import numeric
+from services.gateway.entities.rendered import Row
+from services.gateway.graphql.connections import (
+    PEOPLE,
+    POSTS,
+    After,
+    Before,
+    Connection,
+    First,
+    Last,
+    PageInfo,
+    connection,
+    offset,
+    page,
+    window,
+)
+from services.gateway.graphql.needs import Context, Info, field, reading, signed_in
+from services.gateway.graphql.notices import Notification, NotificationType, notifications
+from services.gateway.graphql.types import Person, Post, marked, people_page, timeline
+from services.gateway.graphql.values import Visibility
+
+_AT_ONCE = 80
+_COUNTED = 100
+
+Ids = Annotated[list[strawberry.ID], strawberry.argument(description="At most 80.")]
+
+
+@strawberry.type(description="The caller, with what is for them alone.")
+class Viewer:
+    person: Person
+    follow_requests_count: int
+    default_visibility: Visibility
+    default_sensitive: bool
+    default_language: str | None
+    note: str = strawberry.field(description="What they say of themselves, as it was typed.")
+
+
+@strawberry.type(description="Every list is newest first.")
+class Query:
+    @field("Whose token this is.", signed_in("read:accounts"))
+    async def viewer(self, info: Info) -> Viewer | None:
+        context = info.context
+        return viewer_of(await context.reads.ask("users", "accounts/me", context.me), context)
+
+    @field("Somebody, by id or by username.", reading("read:accounts"))
+    async def person(
+        self, info: Info, id: strawberry.ID | None = None, username: str | None = None
+    ) -> Person | None:
+        context = info.context
+        if (id is None) == (username is None):
+            raise Invalid("A person is asked for by id or by username.")
+        wanted = numeric(id) if id is not None else await _id_of(context, username or "")
+        found = await context.reads.people([wanted])
+        if wanted not in found:
+            raise NotFound("There is no such person.")
+        return Person.of(found[wanted], context)
+
+    @field("Those of some people that exist.", reading("read:accounts"))
+    async def people(self, info: Info, ids: Ids) -> list[Person] | None:
+        wanted = _ids(ids)
+        found = await info.context.reads.people(wanted)
+        return [Person.of(found[id], info.context) for id in wanted if id in found]
+
+    @field("People by the beginning of a name.", signed_in("read:accounts"))
+    async def search_people(
+        self, info: Info, query: str, first: First = None, after: After = None
+    ) -> Connection[Person] | None:
+        context = info.context
+        size, skipped = offset(first, after, PEOPLE)
+        rows = await find_people(context.desk, context.me, query[:200], size, skipped)
+        cursors = [str(skipped + n + 1) for n in range(len(rows))]
+        people = [Person.of(row, context) for row in rows]
+        return connection(
+            list(zip(cursors, people, strict=True)),
+            PageInfo(
+                has_next_page=len(rows) == size,
+                has_previous_page=skipped > 0,
+                start_cursor=cursors[0] if cursors else None,
+                end_cursor=cursors[-1] if cursors else None,
+            ),
+        )
+
+    @field("A post.", reading("read:statuses"))
+    async def post(self, info: Info, id: strawberry.ID) -> Post | None:
+        wanted = numeric(id)
+        found = await info.context.reads.posts([wanted])
+        if wanted not in found:
+            raise NotFound("There is no such post.")
+        return Post.of(found[wanted], info.context)
+
+    @field("Those of some posts that the caller may see.", reading("read:statuses"))
+    async def posts(self, info: Info, ids: Ids) -> list[Post] | None:
+        wanted = _ids(ids)
+        found = await info.context.reads.posts(wanted)
+        return [Post.of(found[id], info.context) for id in wanted if id in found]
+
+    @field("The posts of all whom the caller follows, and their own.", signed_in("read:statuses"))
+    async def home(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Post] | None:
+        rows = window(first, after, last, before, POSTS)
+        return await timeline(info.context, "timelines/home", rows)
+
+    @field("Everybody's public posts.", reading("read:statuses"))
+    async def public_posts(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        only_media: bool = False,
+    ) -> Connection[Post] | None:
+        rows = window(first, after, last, before, POSTS)
+        return await timeline(info.context, "timelines/public", rows, **_media(only_media))
+
+    @field("Public posts with a hashtag.", reading("read:statuses"))
+    async def tagged_posts(
+        self,
+        info: Info,
+        tag: str,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        only_media: bool = False,
+    ) -> Connection[Post] | None:
+        rows = window(first, after, last, before, POSTS)
+        name = normal_tag(tag[:200].removeprefix("#"))
+        if not name:
+            return page([], rows, "", "")
+        path = f"timelines/tags/{quote(name)}"
+        return await timeline(info.context, path, rows, **_media(only_media))
+
+    @field("What the caller likes, the newest like first.", signed_in("read:favourites"))
+    async def favourites(
+        self, info: Info, first: First = None, after: After = None
+    ) -> Connection[Post] | None:
+        return await marked(info.context, "favourites", window(first, after, None, None, POSTS))
+
+    @field("What the caller keeps, the newest first.", signed_in("read:bookmarks"))
+    async def bookmarks(
+        self, info: Info, first: First = None, after: After = None
+    ) -> Connection[Post] | None:
+        return await marked(info.context, "bookmarks", window(first, after, None, None, POSTS))
+
+    @field("Whom the caller blocks.", signed_in("read:blocks"))
+    async def blocks(
+        self, info: Info, first: First = None, after: After = None
+    ) -> Connection[Person] | None:
+        return await people_page(info.context, "blocks", window(first, after, None, None, PEOPLE))
+
+    @field("Whom the caller mutes.", signed_in("read:mutes"))
+    async def mutes(
+        self, info: Info, first: First = None, after: After = None
+    ) -> Connection[Person] | None:
+        return await people_page(info.context, "mutes", window(first, after, None, None, PEOPLE))
+
+    @field("Who asks to follow the caller.", signed_in("read:follows"))
+    async def follow_requests(
+        self, info: Info, first: First = None, after: After = None
+    ) -> Connection[Person] | None:
+        rows = window(first, after, None, None, PEOPLE)
+        return await people_page(info.context, "follow_requests", rows)
+
+    @field("What the caller was told of.", signed_in("read:notifications"))
+    async def notifications(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        types: list[NotificationType] | None = None,
+        exclude_types: list[NotificationType] | None = None,
+    ) -> Connection[Notification] | None:
+        rows = window(first, after, last, before, PEOPLE)
+        return await notifications(info.context, rows, _chosen(types, exclude_types))
+
+    @field(
+        "How many notifications the caller has not read, 100 at most.",
+        signed_in("read:notifications"),
+    )
+    async def unread_notifications(
+        self,
+        info: Info,
+        types: list[NotificationType] | None = None,
+        exclude_types: list[NotificationType] | None = None,
+    ) -> int | None:
+        context = info.context
+        asked = {"limit": str(_COUNTED)} | _chosen(types, exclude_types)
+        found = await context.reads.ask(
+            "notifications", "notifications/unread", context.me, params=asked
+        )
+        return int(found["count"])
+
+
+def viewer_of(row: Row, context: Context) -> Viewer:
+    """Somebody's own account, for them alone."""
+    own = OwnAccount.model_validate(row)
+    profile = own.profile
+    return Viewer(
+        person=Person.of(row, context),
+        follow_requests_count=own.follow_requests,
+        default_visibility=Visibility(profile.default_visibility),
+        default_sensitive=profile.default_sensitive,
+        default_language=profile.default_language or None,
+        note=profile.note,
+    )
+
+
+async def _id_of(context: Context, username: str) -> str:
+    name = local_name(username[:200], context.desk.at.host)
+    if not name:
+        raise NotFound("There is nobody of that name here.")
+    found = await context.reads.ask("users", "lookups", method="POST", json={"usernames": [name]})
+    for row in found.values():
+        if row["profile"]["username"].lower() == name.lower():
+            id: str = row["profile"]["id"]
+            context.reads.know({id: row})
+            return id
+    raise NotFound("There is nobody of that name here.")
+
+
+def _ids(given: list[strawberry.ID]) -> list[str]:
+    if len(given) > _AT_ONCE:
+        raise Invalid(f"At most {_AT_ONCE} ids can be asked for at once.")
+    return [numeric(id) for id in dict.fromkeys(given)]
+
+
+def _media(only: bool) -> dict[str, str]:
+    return {"only_media": "true"} if only else {}
+
+
+def _chosen(
+    types: list[NotificationType] | None, excluded: list[NotificationType] | None
+) -> dict[str, str]:
+    named = {"types": types, "exclude_types": excluded}
+    return {name: ",".join(kind.value for kind in kinds) for name, kinds in named.items() if kinds}

@@ -1,0 +1,202 @@
+"""What is too much, wrong or hostile in GraphQL: refused clearly, and before it costs anything."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from services.gateway.graphql import limits
+from tests.fakes import Response, World
+from tests.services.gateway.graph import ask, invocations, send
+from tests.services.gateway.world import Place, gateway_app
+
+
+@asynccontextmanager
+async def a_gateway(**settings: Any) -> AsyncIterator[Place]:
+    """A gateway with nobody behind it."""
+    async with World() as world:
+        yield Place(world, await world.start(gateway_app, "gateway", **settings))
+
+
+@pytest.fixture
+async def empty() -> AsyncIterator[Place]:
+    async with a_gateway() as made:
+        yield made
+
+
+def fragments(spread: str, *, ends: bool) -> str:
+    """A chain of fragments, each of which spreads the next one twice: 2^40 in all."""
+    chain = [
+        f"fragment F{n} on Person {{ {spread.format(n + 1)} {spread.format(n + 1)} }}"
+        for n in range(40)
+    ]
+    last = "fragment F40 on Person { id }" if ends else "fragment F40 on Person { ...F0 }"
+    return "{ viewer { person { ...F0 } } }" + " ".join([*chain, last])
+
+
+def nested(levels: int) -> str:
+    return (
+        "{ publicPosts "
+        + "{ nodes { author { posts " * levels
+        + "{ nodes { id } }"
+        + (" } } }" * levels + " }")
+    )
+
+
+MANY = " ".join(f'a{n}: person(id: "{n}") {{ id }}' for n in range(limits.ALIASES + 1))
+WIDE = "{ viewer { person { " + "username " * 2_000 + "} } }"
+PAGES = "{ publicPosts(first: 40) { nodes { comments(first: 40) { nodes { id text html } } } } }"
+TOO_MUCH = {
+    "deep": nested(20),
+    "deeper than the parser goes": "{ a " * 900 + "}" * 900,
+    "brackets": "{ person(id: " + "[" * 900 + "]" * 900 + ") { id } }",
+    "wide": WIDE,
+    "pages of pages": PAGES,
+    "a huge page": "{ publicPosts(first: 999999999999999999999) { nodes { id } } }",
+    "a page of a default": (
+        "query ($n: Int = 100000) { publicPosts(first: $n) { nodes { id html } } }"
+    ),
+    "aliases": "{ viewer { " + " ".join(f"a{n}: note" for n in range(31)) + " } }",
+    "fields at the top": "{ " + "unreadNotifications " * 21 + "}",
+    "aliases at the top": "{ " + MANY + " }",
+    "fragments that double": fragments("...F{0}", ends=True).replace("{ id }", "{ id url }"),
+}
+
+
+@pytest.mark.parametrize("what", TOO_MUCH)
+async def test_too_much_is_refused_before_anybody_is_asked(empty: Place, what: str) -> None:
+    async with invocations(empty) as made:
+        answered = await send(empty, query=TOO_MUCH[what])
+    assert answered.status == 400
+    assert code(answered) == "TOO_COMPLEX"
+    assert made == []
+
+
+WRONG = {
+    "a cycle": ("{ person { ...A } } fragment A on Person { id ...A }", "VALIDATION_FAILED"),
+    "a round": (
+        "{ person { ...A } } fragment A on Person { ...B } fragment B on Person { ...A }",
+        "VALIDATION_FAILED",
+    ),
+    "a cycle that doubles": (fragments("...F{0}", ends=False), "VALIDATION_FAILED"),
+    "no such field": ("{ nothing }", "VALIDATION_FAILED"),
+    "no such fragment": ("{ viewer { ...A } }", "VALIDATION_FAILED"),
+    "unclosed": ("{ viewer", "PARSE_FAILED"),
+    "no words": ('{ viewer { note } } """', "PARSE_FAILED"),
+    "the schema": ("{ __schema { types { name } } }", "VALIDATION_FAILED"),
+    "a type": ('{ __type(name: "Person") { name } }', "VALIDATION_FAILED"),
+    "a wrong literal": ('{ publicPosts(first: "x") { nodes { id } } }', "VALIDATION_FAILED"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+async def test_what_does_not_fit_is_refused(empty: Place, what: str) -> None:
+    query, expected = WRONG[what]
+    answered = await send(empty, query=query)
+    assert answered.status == 400
+    assert code(answered) == f"GRAPHQL_{expected}"
+
+
+BAD_INPUT: dict[str, tuple[str, dict[str, Any]]] = {
+    "a page of none": ("{ publicPosts(first: 0) { nodes { id } } }", {}),
+    "a page of less": ("{ publicPosts(first: -3) { nodes { id } } }", {}),
+    "a page of too many": ("{ publicPosts(first: 41) { nodes { id } } }", {}),
+    "a wrong cursor": ('{ publicPosts(after: "x") { nodes { id } } }', {}),
+    "both ways": ('{ publicPosts(first: 1, before: "1") { nodes { id } } }', {}),
+    "back from nowhere": ("{ publicPosts(last: 1) { nodes { id } } }", {}),
+    "neither id nor name": ("{ person { id } }", {}),
+    "both id and name": ('{ person(id: "1", username: "x") { id } }', {}),
+    "too many ids": (
+        "query ($ids: [ID!]!) { posts(ids: $ids) { id } }",
+        {"ids": [str(n) for n in range(81)]},
+    ),
+    "a missing variable": ("query ($ids: [ID!]!) { posts(ids: $ids) { id } }", {}),
+    "a variable of another type": (
+        "query ($ids: [ID!]!) { posts(ids: $ids) { id } }",
+        {"ids": {"a": 1}},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BAD_INPUT)
+async def test_bad_input_is_refused(empty: Place, what: str) -> None:
+    query, variables = BAD_INPUT[what]
+    answered = await send(empty, query=query, variables=variables)
+    assert answered.status == 200
+    assert code(answered) == "BAD_USER_INPUT"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "expected"),
+    [
+        (b"", 400, "BAD_REQUEST"),
+        (b"{", 400, "BAD_REQUEST"),
+        (b"[]", 400, "TOO_COMPLEX"),
+        (b"[" * 5_000 + b"]" * 5_000, 400, "BAD_REQUEST"),
+        (b'"query"', 400, "BAD_REQUEST"),
+        (b'{"query": 1}', 400, "BAD_REQUEST"),
+        (b'{"query": " "}', 400, "BAD_REQUEST"),
+        (b'{"query": "{a}", "variables": []}', 400, "BAD_REQUEST"),
+        (b'{"query": "{a}", "operationName": 1}', 400, "BAD_REQUEST"),
+        (b'{"query": "{ viewer { note } }", "operationName": "a"}', 400, "BAD_REQUEST"),
+        (b'{"query": "fragment A on Person { id }"}', 400, "BAD_REQUEST"),
+        (b'{"query": "{a} {b}"}', 400, "BAD_REQUEST"),
+        (b'{"query": "' + b" " * limits.BODY_BYTES + b'"}', 413, "TOO_LARGE"),
+        (b"[" + b",".join([b'{"query": "{ a }"}'] * 6) + b"]", 400, "TOO_COMPLEX"),
+    ],
+)
+async def test_a_body_that_is_no_request_is_refused(
+    empty: Place, body: bytes, status: int, expected: str
+) -> None:
+    headers = {"content-type": "application/json"}
+    answered = await empty.ask("POST", "/graphql", data=body, headers=headers)
+    assert (answered.status, code(answered)) == (status, expected)
+
+
+async def test_only_json_is_taken_and_only_by_post(empty: Place) -> None:
+    form = await empty.ask("POST", "/graphql", form={"query": "{ viewer { note } }"})
+    assert (form.status, code(form)) == (415, "BAD_REQUEST")
+    got = await empty.ask("GET", "/graphql?query={viewer{note}}")
+    assert (got.status, code(got)) == (405, "BAD_REQUEST")
+    assert got.headers["allow"] == "POST"
+
+
+async def test_several_operations_are_answered_in_their_order(empty: Place) -> None:
+    operations = [
+        {"query": "{ posts(ids: []) { id } }"},
+        {"query": "{ nothing }"},
+        {"query": "query A { people(ids: []) { id } }", "operationName": "A"},
+    ]
+    answered = await empty.ask("POST", "/graphql", json=operations)
+    assert answered.status == 200
+    first, second, third = answered.json()
+    assert first == {"data": {"posts": []}}
+    assert second["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+    assert third == {"data": {"people": []}}
+
+
+async def test_each_field_at_the_top_counts_as_a_request() -> None:
+    async with a_gateway(microgram_limit_address=10) as place:
+        some = "{ a: people(ids: []) { id } b: people(ids: []) { id } c: people(ids: []) { id } }"
+        assert (await ask(place, some))["c"] == []
+        batch = [{"query": some}, {"query": "{ people(ids: []) { id } }"}]
+        assert (await place.ask("POST", "/graphql", json=batch)).status == 200
+        over = await send(place, query="{ " + some[1:-1] + " d: people(ids: []) { id } }")
+        assert (over.status, code(over)) == (429, "RATE_LIMITED")
+        assert int(over.headers["retry-after"]) > 0
+        again = await send(place, query="{ people(ids: []) { id } }")
+        assert (again.status, code(again)) == (429, "RATE_LIMITED")
+
+
+async def test_in_development_the_schema_may_be_asked_for() -> None:
+    async with a_gateway(microgram_development=True) as place:
+        found = await ask(place, "{ __schema { queryType { name } } }")
+        assert found["__schema"]["queryType"]["name"] == "Query"
+
+
+def code(answered: Response) -> str:
+    found: str = answered.json()["errors"][0]["extensions"]["code"]
+    return found
