@@ -135,14 +135,18 @@ def test_marks_and_their_lists(anna: Person, ben: Person) -> None:
     assert ben.toot.json("reblogged-by", made["id"]) == []
 
 
-@pytest.mark.parametrize(
-    ("verb", "undo", "listed"), [("mute", "unmute", "muted"), ("block", "unblock", "blocked")]
-)
-def test_blocking_and_muting(anna: Person, ben: Person, verb: str, undo: str, listed: str) -> None:
-    anna.toot(verb, ben.name)
-    wait_until(lambda: ben.name in anna.toot(listed))
-    anna.toot(undo, ben.name)
-    wait_until(lambda: ben.name not in anna.toot(listed))
+def test_muting(anna: Person, ben: Person) -> None:
+    anna.toot("mute", ben.name)
+    wait_until(lambda: ben.name in anna.toot("muted"))
+    anna.toot("unmute", ben.name)
+    wait_until(lambda: ben.name not in anna.toot("muted"))
+
+
+def test_blocking(anna: Person, ben: Person) -> None:
+    anna.toot("block", ben.name)
+    wait_until(lambda: ben.name in anna.toot("blocked"))
+    anna.toot("unblock", ben.name)
+    wait_until(lambda: ben.name not in anna.toot("blocked"))
 
 
 def test_a_locked_account_answers_its_requests(anna: Person, ben: Person) -> None:
