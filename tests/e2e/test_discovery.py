@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tests.e2e.reading import await_ids, ids, names
@@ -178,7 +179,9 @@ def test_the_directory_has_who_is_new_and_who_is_active(
     wait_until(lambda: anna.name not in listed(order="new"), 30)
 
 
-def test_the_public_timeline_knows_where_posts_are_from(system: System, anna: Person) -> None:
+def test_the_public_timeline_knows_where_posts_are_from(
+    system: System, anna: Person, picture: Path
+) -> None:
     post = anna.client.status_post("for everybody")
 
     def public(**asked: str) -> list[str]:
@@ -187,3 +190,6 @@ def test_the_public_timeline_knows_where_posts_are_from(system: System, anna: Pe
     wait_until(lambda: str(post.id) in public())
     assert str(post.id) in public(local="true")
     assert public(remote="true") == []
+    assert str(post.id) not in public(only_media="true")
+    shot = anna.client.status_post("with a picture", media_ids=[anna.upload(picture)])
+    wait_until(lambda: public(only_media="true")[:1] == [str(shot.id)])

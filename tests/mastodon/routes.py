@@ -148,8 +148,6 @@ ROUTES: dict[str, Check | str] = {
     "POST /api/v1/statuses/{id}/unreblog": "Status",
     "POST /api/v1/statuses/{id}/pin": "Status",
     "POST /api/v1/statuses/{id}/unpin": "Status",
-    "POST /api/v1/statuses/{id}/mute": "Status",
-    "POST /api/v1/statuses/{id}/unmute": "Status",
     "POST /api/v1/statuses/{id}/{verb}": NEVER,
     "GET /api/v1/scheduled_statuses": NOTHING,
     "GET /api/v1/scheduled_statuses/{id}": NEVER,

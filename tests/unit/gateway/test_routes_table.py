@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from fastapi import FastAPI
 
 from services.gateway.app import create_app, create_service
 from services.gateway.settings import GatewaySettings
@@ -10,8 +11,12 @@ from tests.mastodon import routes
 from tests.mastodon.schemas import ENTITIES
 
 
-def test_every_route_of_the_gateway_has_a_row() -> None:
-    app = create_app(create_service(GatewaySettings(app_id="gateway", app_port=1)))
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
+    return create_app(create_service(GatewaySettings(app_id="gateway", app_port=1)))
+
+
+def test_every_route_of_the_gateway_has_a_row_and_every_row_a_route(app: FastAPI) -> None:
     offered = {
         f"{method.upper()} {path}"
         for path, operations in app.openapi()["paths"].items()
@@ -19,6 +24,18 @@ def test_every_route_of_the_gateway_has_a_row() -> None:
     }
     missing = sorted(offered - routes.ROUTES.keys())
     assert not missing, f"add these to tests/mastodon/routes.py: {missing}"
+    gone = sorted(routes.ROUTES.keys() - offered)
+    assert not gone, f"take these out of tests/mastodon/routes.py: {gone}"
+
+
+def test_what_the_openapi_does_not_show_are_pages(app: FastAPI) -> None:
+    included = [route for route in app.routes if hasattr(route, "effective_route_contexts")]
+    shown = [route for router in included for route in router.effective_route_contexts()]
+    hidden = [route.path for route in shown if not getattr(route, "include_in_schema", True)]
+    assert "/oauth/authorize" in hidden
+    assert [
+        path for path in hidden if path.startswith(("/api/", "/.well-known", "/nodeinfo"))
+    ] == []
 
 
 def test_every_row_names_an_entity_that_has_a_schema() -> None:
