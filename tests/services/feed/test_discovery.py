@@ -56,7 +56,8 @@ class Place(Town):
 
 def reads(faults: Faults) -> list[Call]:
     """What was read for a request: not what publishing and hearing read meanwhile."""
-    own = [call for call in faults.calls if not call.about[0].startswith(("streams:", "journal:", "inbox:"))]
+    others = ("streams:", "journal:", "recovered:", "inbox:")
+    own = [call for call in faults.calls if not call.about[0].startswith(others)]
     return [call for call in own if call.name in ("get", "get_many")]
 
 
