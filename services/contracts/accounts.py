@@ -115,6 +115,12 @@ class AccountList(Model):
     until: list[str | None] = Field(default_factory=list)
 
 
+class Others(Model):
+    """Those of whom somebody wants to know how they stand to each other."""
+
+    ids: list[Id] = Field(max_length=2_100)
+
+
 class Relationship(Model):
     """How two people stand to each other, seen by the first."""
 

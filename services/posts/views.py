@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,9 +16,6 @@ from services.posts.domain.posts import PUBLIC_FIELDS, Post, no_such_post
 from services.posts.domain.visibility import Relation, Sight, is_wanted, sees, sight
 from services.posts.store import Record, Store, opened
 from services.posts.suspensions import Suspensions
-
-_AUTHORS = 80
-"""As many as users answers for at once."""
 
 ROUNDS = 5
 """How many pages of a list are looked through for one that has something to show."""
@@ -86,10 +82,7 @@ def _boost_view(boost: Post, version: int, original: dict[str, Any]) -> dict[str
 
 
 class Relations:
-    """How authors stand to one caller: asked of users once, and only where it matters.
-
-    One invocation for every `_AUTHORS` of them: their ids stand in an address.
-    """
+    """How authors stand to one caller: asked of users once for all, and only where it matters."""
 
     def __init__(self, sidecar: Sidecar, caller: Caller | None) -> None:
         self._sidecar = sidecar
@@ -100,16 +93,13 @@ class Relations:
         """Asks for those that are not known yet; not at all for an app that acts for nobody."""
         new = sorted(set(authors) - self._known.keys())
         if new and self._caller is not None and self._caller.user_id:
-            parts = [new[start : start + _AUTHORS] for start in range(0, len(new), _AUTHORS)]
-            answers = await asyncio.gather(*(self._ask(self._caller, part) for part in parts))
-            self._known |= dict.fromkeys(new, Relation())
-            for answer in answers:
-                self._known |= answer
+            answer = await self._ask(self._caller, new)
+            self._known |= dict.fromkeys(new, Relation()) | answer
         return self._known
 
     async def _ask(self, caller: Caller, authors: list[str]) -> dict[str, Relation]:
         reply = await self._sidecar.invoke(
-            "users", "relationships", token=caller.token, params={"ids": ",".join(authors)}
+            "users", "relationships", method="POST", token=caller.token, json={"ids": authors}
         )
         return {
             row["id"]: Relation(
@@ -202,8 +192,7 @@ class Views:
     async def around(self, id: str, ids: Sequence[str], caller: Caller | None) -> list[Seen]:
         """A post, and those of its thread that are visible and wanted. Raises `NotFound`.
 
-        One state call; and for somebody signed in one invocation (`Relations`), where others take
-        part.
+        One state call; and for somebody signed in at most two invocations, where others take part.
         """
         relations = Relations(self._sidecar, caller)
         seen = await self.many([id, *ids], caller, relations)

@@ -18,6 +18,7 @@ from services.contracts.accounts import (
     Familiar,
     Id,
     Model,
+    Others,
     OwnAccount,
     ProfileField,
     Relationship,
@@ -288,12 +289,20 @@ def _stances(stances: Stances) -> APIRouter:
 def _requests(stances: Stances) -> APIRouter:
     router = APIRouter(tags=["stances"])
 
+    standing = signed_in("read:follows", also_for=("posts",))
+
     @router.get("/relationships", responses=STANDINGS)
-    async def relationships(
-        ids: Ids, caller: Annotated[Caller, Depends(signed_in("read:follows", also_for=("posts",)))]
-    ) -> JSON:
+    async def relationships(ids: Ids, caller: Annotated[Caller, Depends(standing)]) -> JSON:
         """How the caller stands to some others."""
         return JSON(await stances.relationships(caller.user_id, ids))
+
+    @router.post("/relationships", responses=STANDINGS)
+    async def many_relationships(
+        others: Annotated[Others, Body(examples=[{"ids": ["1", "2"]}])],
+        caller: Annotated[Caller, Depends(standing)],
+    ) -> JSON:
+        """As `GET`, for so many that their ids do not fit into an address. One state call."""
+        return JSON(await stances.relationships(caller.user_id, others.ids))
 
     @router.post("/follow_requests/{id}/{answer}", responses=STANDING)
     async def answer(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import requests
 
-from tests.e2e.reading import names
+from tests.e2e.reading import await_ids, ids, names
 from tests.system import Person, System, wait_until
 from tests.system.browser import Browser
 from tests.system.people import PASSWORD
@@ -76,3 +77,38 @@ def test_a_replaced_avatar_is_removed(anna: Person, picture: Path) -> None:
     assert requests.get(second, timeout=30).ok
     anna.client.account_delete_avatar()
     wait_until(partial(_is_gone, second), deadline=30)
+
+
+def test_boosts_and_pins_go_with_whoever_made_them_and_counts_are_right(
+    anna: Person, ben: Person, someone: Callable[[str], Person]
+) -> None:
+    carl = someone("carl")
+    carl.client.account_follow(ben.id)
+    carl.client.account_follow(anna.id)
+    theirs, kept = ben.client.status_post("of ben's"), ben.client.status_post("also of ben's")
+    post = anna.client.status_post("on top")
+    private = anna.client.status_post("for friends", visibility="private")
+    anna.client.status_pin(post.id)
+    boosts = [
+        anna.client.status_reblog(theirs.id),
+        anna.client.status_reblog(private.id),
+        ben.client.status_reblog(post.id),
+    ]
+    carl.client.status_reblog(theirs.id)
+    ben.client.status_pin(kept.id)
+    wait_until(lambda: ben.client.status(theirs.id).reblogs_count == 2)
+    wait_until(lambda: ben.client.me().statuses_count == 3)
+    wait_until(lambda: len(carl.client.timeline_home()) == 4)
+    assert anna.call("POST", "/api/v1/accounts/delete", json={"password": PASSWORD}).ok
+
+    for id in [str(each.id) for each in (post, private, *boosts)]:
+        wait_until(partial(_is_missing, carl, f"/api/v1/statuses/{id}"), deadline=60)
+    wait_until(lambda: ben.client.status(theirs.id).reblogs_count == 1, deadline=60)
+    wait_until(lambda: names(ben.client.status_reblogged_by(theirs.id)) == [carl.name], 30)
+    wait_until(lambda: ben.client.me().statuses_count == 2, deadline=60)
+    wait_until(lambda: ids(carl.client.account_statuses(ben.id)) == ids([kept, theirs]), 30)
+    await_ids(carl.client.timeline_home, [kept, theirs], deadline=30)
+    assert ids(carl.client.account_statuses(ben.id, pinned=True)) == [str(kept.id)]
+    wait_until(lambda: not [n for n in ben.client.notifications() if str(n.account.id) == anna.id])
+    missing = carl.call("GET", f"/api/v1/accounts/{anna.id}/statuses?pinned=true")
+    assert missing.status_code == 404 or missing.json() == []

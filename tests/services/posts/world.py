@@ -43,10 +43,12 @@ class Others:
             known = {name: id for name, id in self.names.items() if name in usernames}
             return JSON({n: {"profile": {"id": id, "username": n}} for n, id in known.items()})
 
-        @router.get("/relationships")
-        async def relationships(ids: str, request: Request) -> JSON:
+        @router.post("/relationships")
+        async def relationships(
+            ids: Annotated[list[str], Body(embed=True)], request: Request
+        ) -> JSON:
             me = (await service.identity.caller(bearer(request))).user_id
-            return JSON([self._relation(me, id) for id in ids.split(",")])
+            return JSON([self._relation(me, id) for id in ids])
 
         return service.create_app(router)
 

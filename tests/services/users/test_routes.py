@@ -611,3 +611,6 @@ async def test_posts_learns_how_people_stand_whatever_their_token_covers(
         "GET", "/relationships", params={"ids": ann.id}, token=token, caller=caller
     )
     assert answer.status == status
+    asked = {"ids": [ann.id] * 100}
+    answer = await town.users.call("POST", "/relationships", json=asked, token=token, caller=caller)
+    assert answer.status == status
