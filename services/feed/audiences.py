@@ -45,7 +45,9 @@ class Audiences:
             has_it = {*audience(card.post, followers)}
             near = [user for user in asked.users if user in has_it or user == author]
         people = {*near, *asked.viewers}
-        stances = await self._store.stances.get_many(people)
+        authors = {author, asked.post.reblog_of_account_id or author}
+        heard = await self._store.stances.get_many(people)
+        stances = await self._store.towards(heard, authors)
         readers = {id: Reader(id, stances.get(id, Stance())) for id in people}
         row = row_of(card.post)
         sees = {id for id, reader in readers.items() if _sees(reader, card.post, known.shown)}

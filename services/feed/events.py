@@ -229,12 +229,7 @@ class Handlers:
                 version=version,
             ),
         )
-        await self._store.stances.update(
-            edge.target,
-            lambda stance: (stance or Stance()).heard_block(
-                edge.source, blocks=edge.blocking, version=version
-            ),
-        )
+        await self._store.hear_block(edge.target, edge.source, version, blocks=edge.blocking)
         await self._store.shards.update(
             f"{edge.target}:{shard_of(edge.source)}",
             lambda shard: (shard or Shard()).heard(

@@ -4,6 +4,7 @@ card:POST              a post as last heard of, with its counts
 person:ACCOUNT         a profile as last heard of, with its counts
 marks:USER             whether somebody likes or keeps posts, the newest ones
 mark:USER:POST         the same for older ones
+blocked:USER:PERSON    whether somebody blocks a user whom very many block
 stance:USER            whom somebody follows, hides, is blocked by; what they pinned
 followers:USER:SHARD   the other way round, in `SHARDS` parts
 large:all              authors that are merged in at read time
@@ -15,7 +16,7 @@ chunk:POST:SHARD       a part of a fan-out that any replica may do
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from services.chassis.app import Service
@@ -25,6 +26,7 @@ from services.feed.domain import (
     PUBLIC,
     SHARDS,
     TAG,
+    Blocked,
     Card,
     LargeAuthors,
     Marked,
@@ -76,6 +78,7 @@ class Store:
         self.recent_marks = service.collection("marks", RecentMarks)
         self.older_marks = service.collection("mark", Marked)
         self.stances = service.collection("stance", Stance)
+        self.blocked = service.collection("blocked", Blocked)
         self.shards = service.collection("followers", Shard)
         self.large = service.collection("large", LargeAuthors)
         self.chunks = service.collection("chunk", Chunk, outbox=fanout, ttl=_DAY)
@@ -107,7 +110,40 @@ class Store:
     async def forget_edges(self, id: str, source: str) -> None:
         """Remove what an edge from a source has just said of somebody who is gone."""
         await self.stances.delete(id)
+        await self.blocked.delete(f"{id}:{source}")
         await self.shards.delete(f"{id}:{shard_of(source)}")
+
+    async def hear_block(self, id: str, source: str, version: int, *, blocks: bool) -> None:
+        """Remember whether a source blocks somebody. Two state calls, four for the shunned."""
+        stance = await self.stances.update(
+            id,
+            lambda stance: (stance or Stance()).heard_block(source, blocks=blocks, version=version),
+        )
+        if stance is None or not stance.is_heard_apart(source) or (version == 1 and not blocks):
+            return
+        await self.blocked.update(
+            f"{id}:{source}",
+            lambda known: (known or Blocked()).heard(version, blocks=blocks),
+        )
+
+    async def towards(
+        self, stances: Mapping[str, Stance], authors: Iterable[str]
+    ) -> Mapping[str, Stance]:
+        """Stances that know all of some authors. A state call only where somebody is shunned."""
+        authors = set(authors)
+        apart = {
+            id: [author for author in authors if stance.is_heard_apart(author)]
+            for id, stance in stances.items()
+            if stance.shunned
+        }
+        asked = {f"{id}:{author}": (id, author) for id, some in apart.items() for author in some}
+        if not asked:
+            return stances
+        known: dict[str, dict[str, Blocked]] = {id: {} for id in apart}
+        for key, blocked in (await self.blocked.get_many(asked)).items():
+            id, author = asked[key]
+            known[id][author] = blocked
+        return {**stances, **{id: stances[id].knowing(some) for id, some in known.items()}}
 
     async def followers(self, author: str) -> list[list[str]]:
         """Somebody's followers, shard by shard. One state call."""

@@ -14,7 +14,7 @@ that it is still the same, and spared the page.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
@@ -136,6 +136,7 @@ class Timelines:
     async def account(self, author: str, user: str, window: Window, wanted: Filter) -> Found:
         """Somebody's posts, as far as the reader may see them."""
         head, reader = await self._begin(self._store.authors, author, user)
+        reader = await self._towards(reader, [author])
         if not reader.stance.blocked_by.get(author, 0) <= 0:
             return Found(window)
         own = author == user
@@ -184,6 +185,13 @@ class Timelines:
         )
         return head.value if head else Head(), reader
 
+    async def _towards(self, reader: Reader, authors: Iterable[str]) -> Reader:
+        """A reader who knows of all of some authors whether they block them."""
+        if not reader.stance.shunned:
+            return reader
+        stances = await self._store.towards({reader.id: reader.stance}, authors)
+        return replace(reader, stance=stances[reader.id])
+
     async def _page(
         self,
         lists: SegmentedLists,
@@ -227,11 +235,15 @@ class Timelines:
         return window.cut(rows)
 
     async def _shown(self, rows: Sequence[Row], reader: Reader, wanted: Filter) -> dict[str, Shown]:
-        """Posts of rows that may be seen, with their authors. At most one state call."""
+        """Posts of rows that may be seen, with their authors. At most one state call.
+
+        Another for somebody whom more people block than their stance has room for.
+        """
         if not rows:
             return {}
         store = self._store
         pairs = [pair for row in rows for pair in (row[:2], row[3:5]) if pair]
+        reader = await self._towards(reader, [author for _, author in pairs])
         cards = {post: store.cards.key(post) for post, _ in pairs}
         people = {author: store.people.key(author) for _, author in pairs}
         older = {

@@ -117,6 +117,7 @@ def window(
 
 Account_ = Annotated[str, Depends(account_id)]
 Ids = Annotated[list[str], Depends(account_ids)]
+Asking = Annotated[Caller, Depends(signed_in("read:follows", also_for=("posts",)))]
 Wanted = Annotated[Window, Depends(window)]
 Anyone = Annotated[Caller | None, Depends(anyone("read:accounts"))]
 Reader = Annotated[Caller, Depends(signed_in("read:accounts"))]
@@ -289,17 +290,15 @@ def _stances(stances: Stances) -> APIRouter:
 def _requests(stances: Stances) -> APIRouter:
     router = APIRouter(tags=["stances"])
 
-    standing = signed_in("read:follows", also_for=("posts",))
-
     @router.get("/relationships", responses=STANDINGS)
-    async def relationships(ids: Ids, caller: Annotated[Caller, Depends(standing)]) -> JSON:
+    async def relationships(ids: Ids, caller: Asking) -> JSON:
         """How the caller stands to some others."""
         return JSON(await stances.relationships(caller.user_id, ids))
 
     @router.post("/relationships", responses=STANDINGS)
     async def many_relationships(
         others: Annotated[Others, Body(examples=[{"ids": ["1", "2"]}])],
-        caller: Annotated[Caller, Depends(standing)],
+        caller: Asking,
     ) -> JSON:
         """As `GET`, for so many that their ids do not fit into an address. One state call."""
         return JSON(await stances.relationships(caller.user_id, others.ids))

@@ -349,3 +349,25 @@ async def test_marks_on_old_posts_are_known_too(
     shown = {posts.index(v["post"]["id"]) for v in views if v["favourited"]}
     assert shown == set(liked) - {0, 9, 4}
     assert [posts.index(v["post"]["id"]) for v in views if v["bookmarked"]] == [1]
+
+
+async def test_who_is_blocked_by_very_many_is_shown_nothing_of_any_of_them(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(domain, "BLOCKERS", 2)
+    reader, friend, *blockers = [await town.person() for _ in range(6)]
+    await town.follow(reader, friend)
+    for author in blockers:
+        await town.follow(author, reader, "block")
+    await town.world.settle()
+    own = [await town.post(author) for author in blockers]
+    shown = await town.post(friend)
+    await town.world.settle()
+    assert await town.timeline("public", reader) == [shown]
+    assert await town.timeline("public") == [shown, *own[::-1]]
+    for author in blockers:
+        assert await town.timeline(f"accounts/{author}", reader) == []
+    for author in blockers:
+        await town.follow(author, reader, "unblock")
+    await town.world.settle()
+    assert await town.timeline("public", reader) == [shown, *own[::-1]]

@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.feed.domain import (
+    BLOCKERS,
     LISTED,
     MEDIA,
     PINNED,
     PRIVATE,
     REBLOG,
     REPLY,
+    Blocked,
     Card,
     Counter,
     Reader,
@@ -191,3 +193,26 @@ def test_pins_are_the_newest_that_were_told() -> None:
     post = a_post(id="5", author="1")
     assert Reader("1", stance).flags_of(post, 0) == PINNED
     assert Reader("2", stance).flags_of(post, 0) == 0
+
+
+def test_who_is_blocked_by_very_many_knows_that_there_are_more() -> None:
+    stance = Stance()
+    for number in range(BLOCKERS):
+        stance = stance.heard_block(str(number), blocks=True, version=1)
+    assert not stance.shunned
+    full = stance.heard_block("a", blocks=True, version=1)
+    assert (full.shunned, full.blocked_by) == (True, stance.blocked_by)
+    assert full.is_heard_apart("a")
+    assert not full.is_heard_apart("7")
+    assert full.sees("a")
+    assert not full.knowing({"a": Blocked(2)}).sees("a")
+    assert full.knowing({"a": Blocked(-3)}).sees("a")
+    lifted = full.heard_block("7", blocks=False, version=2)
+    assert lifted.sees("7")
+    assert lifted.heard_block("b", blocks=True, version=1).blocked_by == lifted.blocked_by
+
+
+def test_of_blocks_that_are_kept_apart_the_newest_news_counts() -> None:
+    blocked = Blocked().heard(2, blocks=True)
+    assert blocked.heard(1, blocks=False) == blocked
+    assert blocked.heard(3, blocks=False).heard(2, blocks=True) == Blocked(-3)
