@@ -297,7 +297,7 @@ def _requests(stances: Stances) -> APIRouter:
 
     @router.post("/relationships", responses=STANDINGS)
     async def many_relationships(
-        others: Annotated[Others, Body(examples=[{"ids": ["1", "2"]}])],
+        others: Annotated[Others, Body(openapi_examples=examples.OTHERS)],
         caller: Asking,
     ) -> JSON:
         """As `GET`, for so many that their ids do not fit into an address. One state call."""

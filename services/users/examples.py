@@ -81,6 +81,7 @@ NEW_REPORT = _one(
 )
 CHANGES = _one("A new name, and a lock", {"display_name": "Anna B.", "locked": True})
 LOOKUP = _one("Two handles", {"usernames": ["anna", "@Ben"]})
+OTHERS = _one("Two people", {"ids": ["114906321984512345", "114906321984512346"]})
 FOLLOWING = _one("With a notification for every post", {"reblogs": True, "notify": True})
 MUTING = _one("For a day", {"notifications": True, "duration": 86_400})
 NOTE = _one("A note", {"comment": "Met in Uppsala."})
