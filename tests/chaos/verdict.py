@@ -41,7 +41,9 @@ class Verdict:
         self._check_threads()
         self._check_critic()
         for author in self._cast.authors:
-            self._check_notifications(author)
+            self._check_told(author, self._causes(author))
+        self._check_told(self._cast.critic, [f"follow {self._cast.fan.name}"])
+        self._check_told(self._cast.fan, [])
 
     # ── authors and who follows them ────────────────────────────────────────────────────────
 
@@ -137,17 +139,19 @@ class Verdict:
 
     # ── notifications ───────────────────────────────────────────────────────────────────────
 
-    def _check_notifications(self, author: Person) -> None:
-        """What an author was told of: each like, boost, comment and follow, once."""
+    def _causes(self, author: Person) -> list[str]:
+        """Of what an author must have been told: each like, boost, comment and follow, once."""
         cast, critic = self._cast, self._cast.critic.name
-        ours = set(cast.acknowledged[author.name])
-        expected = [f"follow {name}" for name in self._followers(author)]
-        for id in ours:
-            expected += [f"favourite {name} {id}" for name in cast.liked.get(id, ())]
-            expected += [f"reblog {critic} {id}"] if cast.boosted.get(id) else []
-            expected += [f"mention {critic} {comment}" for comment in cast.threads.get(id, ())]
-        told = map(_told, whole(author, "/api/v1/notifications"))
-        _same(f"{author.name}'s notifications", sorted(told), sorted(expected))
+        causes = [f"follow {name}" for name in self._followers(author)]
+        for id in cast.acknowledged[author.name]:
+            causes += [f"favourite {name} {id}" for name in cast.liked.get(id, ())]
+            causes += [f"reblog {critic} {id}"] if cast.boosted.get(id) else []
+            causes += [f"mention {critic} {comment}" for comment in cast.threads.get(id, ())]
+        return causes
+
+    def _check_told(self, person: Person, causes: list[str]) -> None:
+        told = map(_told, whole(person, "/api/v1/notifications"))
+        _same(f"{person.name}'s notifications", sorted(told), sorted(causes))
 
 
 def _told(notification: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,15 @@ from tests.system.running import REPO
 
 
 @contextmanager
-def a_gateway(system: System, **limits: str) -> Iterator[str]:
-    """The address of another gateway, beside the same sidecar, with limits that are soon met."""
+def a_gateway(system: System, *, beside: str = "gateway", **limits: str) -> Iterator[str]:
+    """The address of another gateway, with limits that are soon met.
+
+    It shares the sidecar of the one `beside` it.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    row, tokens = system.ps()["gateway"], system.tokens("gateway")
+    row, tokens = system.ps()[beside], system.tokens(beside)
     env = os.environ | {
         "APP_ID": "gateway",
         "APP_PORT": str(port),
@@ -49,7 +53,7 @@ def a_gateway(system: System, **limits: str) -> Iterator[str]:
         def up() -> bool:
             try:
                 return requests.get(f"{address}/readyz", timeout=1).ok
-            except requests.ConnectionError:
+            except requests.RequestException:
                 return False
 
         try:
@@ -83,6 +87,43 @@ def test_replicas_share_what_they_count_and_a_restart_lifts_nothing(
         last = used(other, anna)
     with a_gateway(system, **limits) as restarted:
         wait_until(lambda: used(restarted, anna) > last, 30)
+
+
+def test_what_one_replica_has_counted_the_other_refuses(
+    system: System, anna: Person, ben: Person
+) -> None:
+    replica = "gateway.2"
+    if replica not in system.ps():
+        pytest.skip("this system has one gateway")
+    limit = 200
+    limits = {"MICROGRAM_LIMIT_USER": str(limit), "MICROGRAM_LIMIT_WINDOW": "70000"}
+    with a_gateway(system, **limits) as one, a_gateway(system, beside=replica, **limits) as other:
+        while used(one, anna) < limit:
+            pass
+        asked = 0
+
+        def refused() -> bool:
+            nonlocal asked
+            asked += 1
+            return anna.http.get(f"{other}/api/v1/custom_emojis", timeout=10).status_code == 429
+
+        wait_until(refused, 30)
+        assert asked < limit
+        assert used(other, ben) == 1
+
+
+def test_the_replicas_of_a_system_share_what_they_count(system: System, anna: Person) -> None:
+    rows = [row for row in system.ps().values() if row.app_id == "gateway"]
+    if len(rows) < 2:
+        pytest.skip("this system has one gateway")
+    one, other = (row.address for row in rows[:2])
+    asked = count(1)
+
+    def knows_of_the_others() -> bool:
+        used(one, anna)
+        return used(other, anna) > next(asked)
+
+    wait_until(knows_of_the_others, 30)
 
 
 def test_a_burst_is_refused_beyond_the_limit_and_told_when_to_come_back(
