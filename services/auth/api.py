@@ -23,6 +23,7 @@ from services.chassis.app import JSON
 from services.chassis.errors import Forbidden, NotFound
 from services.chassis.identity import Caller, anyone, service, signed_in
 from services.contracts.logins import (
+    Address,
     App,
     Authorization,
     Code,
@@ -68,7 +69,7 @@ async def any_service(request: Request) -> None:
 
 def create_routers(desk: Desk) -> list[APIRouter]:
     """Every route of auth, on a desk."""
-    parts = (_apps, _people, _logins, _standing, _roles, _tokens, _keys)
+    parts = (_apps, _people, _logins, _standing, _addresses, _roles, _tokens, _keys)
     return [part(desk) for part in parts]
 
 
@@ -199,6 +200,23 @@ def _standing(desk: Desk) -> APIRouter:
     async def unsuspend(user_id: UserId, _: Judge) -> LoginDetails:
         """Let somebody in again, with all that was theirs."""
         return _details(await desk.warden.unsuspend(user_id))
+
+    return router
+
+
+def _addresses(desk: Desk) -> APIRouter:
+    refused = refusal(403, "Not called by notifications.")
+    router = APIRouter(
+        tags=["addresses"], dependencies=[Depends(service("notifications"))], responses=refused
+    )
+
+    @router.get("/addresses/{user_id}", responses=answers(examples.ADDRESS, 404))
+    async def address(user_id: UserId) -> Address:
+        """Where somebody is reached by mail. Nobody who is gone, or suspended, is."""
+        for person in await desk.warden.some([user_id]):
+            if not person.suspended:
+                return Address(username=person.username, email=person.email)
+        raise NotFound("There is nobody to be reached.")
 
     return router
 

@@ -28,6 +28,7 @@ KNOWN_APP = {
     "redirect_uris": [_REDIRECT],
     "scopes": "read write follow",
 }
+ADDRESS = {"username": "ada", "email": "ada@example.org"}
 GRANT = {"scope": "read write"}
 APP = {**KNOWN_APP, "client_secret": _SECRET}
 AUTHORIZATION = {

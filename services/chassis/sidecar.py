@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -36,12 +37,16 @@ STATE_DEADLINE = 3.0
 INVOKE_DEADLINE = 10.0
 PUBLISH_DEADLINE = 5.0
 BLOB_DEADLINE = 20.0
+MAIL_DEADLINE = 40.0
 
 _LARGE = 2**18
 """Bytes beyond which a body is sent in pieces, so that it does not hold up the event loop."""
 
 _NOT_SENT = ("no host found", "couldn't find service", "connection refused", "failed to resolve")
 _BROKEN = ("timeout", "eof", "connection", "broken pipe", "dial tcp", "loading", "readonly")
+_NOT_MAILED = re.compile(r"(^|: )[45]\d\d[ -]|dial tcp|find output binding", re.IGNORECASE)
+"""A mail server's refusal, or that none was reached."""
+
 _NO_COMPONENT = ("_NOT_FOUND", "_NOT_CONFIGURED")
 
 
@@ -109,7 +114,7 @@ class Sidecar:
     """A client of this service's own sidecar; satisfies `StateStore` and `Publisher`.
 
     Fixed component names are all it knows of what stands behind: `statestore`, `pubsub`,
-    `secretstore`, `blobs`.
+    `secretstore`, `blobs`, `mail`.
     """
 
     pauses: tuple[float, ...] = (0.1, 0.4)
@@ -119,6 +124,7 @@ class Sidecar:
         self._base = f"http://127.0.0.1:{port}/v1.0"
         self._headers = {"dapr-api-token": token} if token else {}
         self._session: aiohttp.ClientSession | None = None
+        self._mailing = asyncio.Lock()
 
     async def __aenter__(self) -> Sidecar:
         self._session = aiohttp.ClientSession(
@@ -349,6 +355,34 @@ class Sidecar:
             if "not found" in failure.message.lower() or "no such file" in failure.message.lower():
                 raise NotFound(f"There is no blob «{name}».") from failure
             raise
+
+    # ── mail ────────────────────────────────────────────────────────────────────────────────
+
+    async def send_mail(self, to: str, subject: str, html: str) -> None:
+        """Send a mail through the binding `mail`, one at a time.
+
+        Raises `Unavailable` where it was surely not sent, `OutcomeUnknown` where nobody can tell.
+        The SMTP binding keeps the headers of a request for the next one, and of two at once mixes
+        them up (docs/dapr-notes.md): so all headers are given each time, and no two at once.
+        """
+        body = {
+            "operation": "create",
+            "metadata": {"emailTo": to, "subject": subject},
+            "data": html,
+        }
+        async with self._mailing:
+            try:
+                await self._call(
+                    "POST",
+                    "/bindings/mail",
+                    deadline=MAIL_DEADLINE,
+                    data=orjson.dumps(body),
+                    headers=_JSON,
+                )
+            except OutcomeUnknown as failure:
+                if _NOT_MAILED.search(failure.message):
+                    raise Unavailable(failure.message) from failure
+                raise
 
     # ── one call ────────────────────────────────────────────────────────────────────────────
 

@@ -36,6 +36,13 @@ class LoginDetails(Login):
     locale: str = "en"
 
 
+class Address(Model):
+    """Where somebody is reached by mail: for who sends it, at the moment of sending."""
+
+    username: str
+    email: str
+
+
 class NewRole(Model):
     """Which role somebody is to have; an empty one for none."""
 

@@ -80,3 +80,27 @@ class UnreadCount(Model):
     """How many are newer than the marker, as far as was asked for."""
 
     count: int
+
+
+class DigestSetting(Model):
+    """Whether somebody wants digests by mail, and how often the operator has them sent, if at all.
+
+    `interval_hours` is 0 where they are not `available`.
+    """
+
+    enabled: bool
+    available: bool
+    interval_hours: float
+
+
+class NewDigestSetting(Model):
+    """Whether somebody wants digests."""
+
+    enabled: bool
+
+
+class DigestStop(Model):
+    """What stands in the link by which digests are switched off."""
+
+    owner: Id = Field(max_length=20, pattern=r"^\d+$")
+    key: str = Field(max_length=100)

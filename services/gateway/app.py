@@ -10,6 +10,7 @@ from services.gateway.api import (
     accounts,
     admin,
     apps,
+    digests,
     directory,
     empties,
     exports,
@@ -32,6 +33,7 @@ from services.gateway.door import PublicDoor, limiters
 from services.gateway.errors import render
 from services.gateway.graphql import http as graphql
 from services.gateway.ledger import Ledger
+from services.gateway.pages import digests as unsubscribing
 from services.gateway.pages import leaving as goodbye
 from services.gateway.pages import oauth as forms
 from services.gateway.pages import public
@@ -69,6 +71,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         threads.create_router(desk),
         statuses.create_router(desk),
         media.create_router(desk),
+        digests.create_router(desk),
         notifications.create_router(desk),
         apps.create_router(desk),
         oauth.create_router(desk),
@@ -83,6 +86,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         empties.create_router(),
         forms.create_router(desk, paper),
         goodbye.create_router(desk, paper),
+        unsubscribing.create_router(desk, paper),
         public.create_router(desk, paper),
         render=render,
         title=f"{settings.microgram_title} gateway",

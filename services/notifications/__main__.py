@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from services.chassis.app import Service
-from services.chassis.settings import Settings
 from services.notifications.app import create_app
+from services.notifications.settings import NotificationsSettings
 
 
 def main() -> None:
     """Run until a signal says stop."""
-    service = Service(Settings())
+    service = Service(NotificationsSettings())
     service.run(create_app(service))
 
 

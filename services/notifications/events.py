@@ -17,6 +17,7 @@ from services.contracts.notifications import Notification
 from services.contracts.posts import Mark, Post
 from services.contracts.topics import EventType
 from services.notifications.bell import Bell
+from services.notifications.domain.digests import Digest
 from services.notifications.domain.notifications import Cause
 from services.notifications.domain.stances import Hidden, Stance
 from services.notifications.domain.subscribers import Subscribers
@@ -166,6 +167,7 @@ class Handlers:
         )
         if profile.deleted:
             await self._bell.clear(profile.id)
+            await self._store.digests.update(profile.id, lambda kept: Digest() if kept else None)
             for kind in (self._store.stances, self._store.markers, self._store.subscribers):
                 await kind.delete(profile.id)
 

@@ -6,6 +6,8 @@ cleared:OWNER            up to which id somebody has cleared their list
 stance:OWNER             whom they do not want to be told of, and who blocks them
 markers:OWNER            how far they have read their timelines
 subscribers:AUTHOR       who wants to hear of every post of somebody
+digest:OWNER             whether they want digests by mail, and what the last one told
+digests-due:all          [time, owner], when the next of each is due
 gone:post:ID, gone:account:ID    what was deleted (or is suspended), which nobody is told of
 
     OWNER:favourite:POST:ACTOR   somebody likes a post of theirs
@@ -28,6 +30,7 @@ from services.chassis.segments import Head, SegmentedLists
 from services.chassis.sidecar import ABSENT, Entry
 from services.contracts import topics
 from services.notifications.domain import notifications as rules
+from services.notifications.domain.digests import Digest
 from services.notifications.domain.groups import group_key
 from services.notifications.domain.markers import Markers
 from services.notifications.domain.notifications import ACCOUNT, ID, KEY, POST, TYPE, Row
@@ -80,6 +83,8 @@ class Store:
         self.markers = service.collection("markers", Markers)
         self.gone = service.collection("gone", Gone)
         self.subscribers = service.collection("subscribers", Subscribers)
+        self.digests = service.collection("digest", Digest)
+        self.due = SegmentedLists(self.state, "digests-due")
 
     async def desk(self, owner: str) -> Desk:
         """What somebody's pages are made from. One state call."""

@@ -76,6 +76,9 @@ class FakeAuth:
             response = JSON(self.jwks())
         elif scope["path"] == "/revocations":
             response = JSON(self.revocations(int(query.partition("after=")[2] or 0)))
+        elif scope["path"].startswith("/addresses/"):
+            id = scope["path"].rpartition("/")[2]
+            response = JSON({"username": f"user{id}", "email": f"user{id}@example.org"})
         elif scope["path"] == "/logins":
             response = JSON({id: login for id, login in self.logins.items() if id in query})
         else:

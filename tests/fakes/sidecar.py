@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 from urllib.parse import unquote
@@ -46,6 +47,15 @@ class Network:
         return apps[-1]
 
 
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """What was sent by the fake of the binding `mail`."""
+
+    to: str
+    subject: str
+    html: str
+
+
 class FakeSidecar(Sidecar):
     """Everything that `Sidecar` does, without leaving the process."""
 
@@ -60,6 +70,7 @@ class FakeSidecar(Sidecar):
         network: Network | None = None,
         secrets: Mapping[str, str] | None = None,
         blobs: dict[str, bytes] | None = None,
+        mails: list[Mail] | None = None,
     ) -> None:
         super().__init__(0)
         self.app_id = app_id
@@ -68,6 +79,7 @@ class FakeSidecar(Sidecar):
         self.network = network or Network()
         self.secrets = {} if secrets is None else secrets
         self.blobs = {} if blobs is None else blobs
+        self.mails = [] if mails is None else mails
         self.faults = Faults()
         """What goes wrong with invocations, secrets and blobs; state and broker have their own."""
 
@@ -113,6 +125,12 @@ class FakeSidecar(Sidecar):
 
     async def publish(self, topic: str, events: Sequence[dict[str, Any]]) -> None:
         await self.broker.publish(topic, events)
+
+    # ── mail ────────────────────────────────────────────────────────────────────────────────
+
+    async def send_mail(self, to: str, subject: str, html: str) -> None:
+        call = Call("send_mail", (to, subject))
+        await self.faults.around(call, lambda: self.mails.append(Mail(to, subject, html)))
 
     # ── secrets and blobs ───────────────────────────────────────────────────────────────────
 

@@ -18,7 +18,7 @@ from tests.fakes import asgi
 from tests.fakes.asgi import Response
 from tests.fakes.auth import FakeAuth
 from tests.fakes.broker import FakeBroker
-from tests.fakes.sidecar import APP_TOKEN, FakeSidecar, Network
+from tests.fakes.sidecar import APP_TOKEN, FakeSidecar, Mail, Network
 from tests.fakes.state import FakeState
 from tests.fakes.workflows import FakeEngine, History
 
@@ -135,6 +135,7 @@ class World:
         self.auth = FakeAuth()
         self.secrets: dict[str, str] = {}
         self.blobs: dict[str, bytes] = {}
+        self.mails: list[Mail] = []
         self.states: dict[str, FakeState] = {}
         self.running: list[Running] = []
         self.histories: dict[str, History] = {}
@@ -177,6 +178,7 @@ class World:
             network=self.network,
             secrets=self.secrets,
             blobs=self.blobs,
+            mails=self.mails,
         )
 
     async def start(self, create: Create, app_id: str = "", **settings: Any) -> Running:

@@ -21,6 +21,7 @@ from tests.mastodon.schemas import (
     many,
     map_of,
     none,
+    number,
     shape,
     text,
 )
@@ -39,6 +40,8 @@ NO_JSON = "no JSON"
 
 OURS = "ours"
 """Routes that are for operators and sidecars, not of the client API."""
+
+_DIGEST = shape(enabled=flag, available=flag, interval_hours=number)
 
 ROUTES: dict[str, Check | str] = {
     # apps and tokens
@@ -79,6 +82,8 @@ ROUTES: dict[str, Check | str] = {
     "GET /api/v1/announcements": NOTHING,
     "GET /api/v1/directory": "[Account]",
     # people
+    "GET /api/v1/notifications/digest": _DIGEST,
+    "PUT /api/v1/notifications/digest": _DIGEST,
     "POST /api/v1/export": "Export",
     "GET /api/v1/export": "Export",
     "GET /api/v1/export/archive": NO_JSON,

@@ -22,6 +22,7 @@ from services.gateway.settings import GatewaySettings
 from services.media.app import create_app as create_media
 from services.media.pictures import Kind, PictureError, Processed, Rendition
 from services.notifications.app import create_app as create_notifications
+from services.notifications.settings import NotificationsSettings
 from services.posts.app import create_app as create_posts
 from services.users.app import create_app as create_users
 from tests.fakes import Response, Running, World
@@ -72,7 +73,7 @@ def feed_app(settings: Settings) -> FastAPI:
     return create_feed(Service(settings))
 
 
-def notifications_app(settings: Settings) -> FastAPI:
+def notifications_app(settings: NotificationsSettings) -> FastAPI:
     return create_notifications(Service(settings))
 
 

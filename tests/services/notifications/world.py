@@ -9,9 +9,9 @@ from fastapi import FastAPI
 
 from services.chassis.app import Service
 from services.chassis.ids import Snowflakes
-from services.chassis.settings import Settings
 from services.comments.app import create_app as comments_app
 from services.notifications.app import create_app as notifications_app
+from services.notifications.settings import NotificationsSettings
 from services.posts.app import create_app as posts_app
 from services.users.app import create_app as users_app
 from tests.fakes import Response, Running, World
@@ -19,11 +19,13 @@ from tests.fakes import Response, Running, World
 _ids = Snowflakes()
 
 
-async def start(world: World, name: str, create: Callable[[Service], FastAPI]) -> Running:
-    def create_app(settings: Settings) -> FastAPI:
+async def start(
+    world: World, name: str, create: Callable[[Service], FastAPI], **settings: Any
+) -> Running:
+    def create_app(settings: NotificationsSettings) -> FastAPI:
         return create(Service(settings))
 
-    return await world.start(create_app, name)
+    return await world.start(create_app, name, **settings)
 
 
 class Town:
@@ -36,13 +38,13 @@ class Town:
         self.comments, self.notes = comments, notes
 
     @classmethod
-    async def built(cls, world: World) -> Town:
+    async def built(cls, world: World, **settings: Any) -> Town:
         return cls(
             world,
             await start(world, "users", users_app),
             await start(world, "posts", posts_app),
             await start(world, "comments", comments_app),
-            await start(world, "notifications", notifications_app),
+            await start(world, "notifications", notifications_app, **settings),
         )
 
     async def person(self) -> Person:

@@ -1,0 +1,48 @@
+"""Digests by mail: whether one wants them. Routes of ours, which Mastodon's API has not."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from services.chassis.app import JSON
+from services.chassis.errors import Invalid
+from services.chassis.identity import Caller, signed_in
+from services.gateway.bodies import said
+from services.gateway.desk import Desk
+from services.gateway.documents import gives, takes
+
+_DIGEST = "/api/v1/notifications/digest"
+_SETTING = gives(
+    {"enabled": True, "available": True, "interval_hours": 24.0},
+    "Whether digests are sent; `available` is false where the place sends none.",
+)
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """Both routes."""
+    router = APIRouter(tags=["notifications"])
+
+    @router.get(_DIGEST, responses=_SETTING)
+    async def get(caller: Annotated[Caller, Depends(signed_in("read:notifications"))]) -> JSON:
+        """Whether one gets digests of unread notifications by mail."""
+        return JSON(await desk.ask("notifications", "digest", caller))
+
+    @router.put(
+        _DIGEST,
+        openapi_extra=takes(enabled="boolean", example={"enabled": True}),
+        responses=_SETTING,
+    )
+    async def put(
+        request: Request,
+        caller: Annotated[Caller, Depends(signed_in("write:notifications"))],
+    ) -> JSON:
+        """Switch them on or off. They are off until one switches them on."""
+        body = await said(request)
+        if body.get("enabled") is None:
+            raise Invalid("Validation failed: enabled can't be blank")
+        wanted = {"enabled": body.flag("enabled")}
+        return JSON(await desk.ask("notifications", "digest", caller, method="PUT", json=wanted))
+
+    return router

@@ -1,0 +1,44 @@
+"""The routes of digests by mail."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends
+
+from services.chassis.app import JSON
+from services.chassis.identity import Caller, service, signed_in
+from services.contracts.notifications import DigestSetting, DigestStop, NewDigestSetting
+from services.notifications.digests import Digests
+
+Reader = Annotated[Caller, Depends(signed_in("read:notifications"))]
+Writer = Annotated[Caller, Depends(signed_in("write:notifications"))]
+
+
+def create_router(digests: Digests) -> APIRouter:
+    """All of them."""
+    router = APIRouter(prefix="/digest", tags=["digests"])
+
+    @router.get("", response_model=DigestSetting)
+    async def get(caller: Reader) -> JSON:
+        """Whether the caller wants digests, and whether there are any."""
+        return JSON(await digests.setting(caller.user_id))
+
+    @router.put("", response_model=DigestSetting)
+    async def put(
+        wanted: Annotated[NewDigestSetting, Body(examples=[{"enabled": True}])], caller: Writer
+    ) -> JSON:
+        """Switch them on or off. A repeat changes nothing."""
+        return JSON(await digests.switch(caller.user_id, on=wanted.enabled))
+
+    @router.post("/stop", dependencies=[Depends(service("gateway"))])
+    async def stop(
+        link: Annotated[
+            DigestStop, Body(examples=[{"owner": "115581273340018689", "key": "pZ1cQ0wJx8nq7b"}])
+        ],
+    ) -> JSON:
+        """Switch them off by the link in a mail: who has it needs no login."""
+        await digests.stop(link.owner, link.key)
+        return JSON({})
+
+    return router

@@ -1,0 +1,14 @@
+"""What the environment tells the notifications service."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from services.chassis.settings import Settings
+
+
+class NotificationsSettings(Settings):
+    """The chassis' settings, and those of digests: 0 hours between two is none at all."""
+
+    microgram_title: str = "Microgram"
+    microgram_digest_hours: float = Field(default=0.0, ge=0, le=24 * 31)

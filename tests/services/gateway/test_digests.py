@@ -1,0 +1,77 @@
+"""Digests by mail, from outside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.fakes.waiting import until
+from tests.services.gateway.world import Place, a_place, hidden, notifications_app
+
+DIGEST = "/api/v1/notifications/digest"
+
+
+@pytest.fixture
+async def mailing() -> AsyncIterator[Place]:
+    """A place whose operator has digests sent, and often."""
+    async with a_place() as place:
+        (silent,) = [one for one in place.world.running if one.name == "notifications"]
+        await silent.stop()
+        settings = {"microgram_digest_hours": 0.0001}
+        await place.world.start(notifications_app, "notifications", **settings)
+        yield place
+
+
+async def test_somebody_switches_digests_on_and_off_by_their_link(mailing: Place) -> None:
+    ada, bob = await mailing.person("ada"), await mailing.person("bob")
+    assert (await ada.get("notifications/digest"))["enabled"] is False
+    for wrong in ({}, {"enabled": "perhaps"}):
+        assert (await ada.ask("PUT", DIGEST, json=wrong)).status == 422
+    on = await ada.ask("PUT", DIGEST, form={"enabled": "1"})
+    assert (on.status, on.json()["enabled"], on.json()["available"]) == (200, True, True)
+    post = await ada.post("statuses", {"status": "a secret word"})
+    await bob.post(f"statuses/{post['id']}/favourite")
+    await until(lambda: mailing.world.mails, within=30)
+    (mail,) = mailing.world.mails
+    assert mail.to == "ada@example.org"
+    assert f'href="http://127.0.0.1:8080/@ada/{post["id"]}"' in mail.html
+    assert "secret word" not in mail.html
+
+    found = re.search(r'href="http://127.0.0.1:8080(/digests/stop[^"]+)"', mail.html)
+    assert found
+    link = found[1].replace("&amp;", "&")
+    page = await mailing.ask("GET", link)
+    assert page.status == 200
+    assert (await ada.get("notifications/digest"))["enabled"] is True  # looking changes nothing
+    form = hidden(page.text)
+    assert (await mailing.ask("POST", "/digests/stop", form={**form, "key": "x"})).status == 404
+    assert (await mailing.ask("POST", "/digests/stop", form={})).status == 404
+    done = await mailing.ask("POST", "/digests/stop", form=form)
+    assert (done.status, "No more digests" in done.text) == (200, True)
+    assert (await ada.get("notifications/digest"))["enabled"] is False
+    assert (await ada.ask("GET", f"/api/v1/accounts/{ada.id}")).status == 200
+
+
+async def test_where_no_mail_is_sent_it_cannot_be_switched_on(place: Place) -> None:
+    ada = await place.person("ada")
+    refused = await ada.ask("PUT", DIGEST, json={"enabled": True})
+    assert (refused.status, refused.json()["error"]) == (422, "This place sends no e-mail.")
+    assert (await ada.get("notifications/digest"))["available"] is False
+
+
+async def test_addresses_are_for_who_sends_mail_alone(place: Place) -> None:
+    ada = await place.person("ada")
+    (auth,) = [one for one in place.world.running if one.name == "auth"]
+    path = f"/addresses/{ada.id}"
+    told = await auth.call("GET", path, caller="notifications")
+    assert told.json() == {"username": "ada", "email": "ada@example.org"}
+    for caller in ("gateway", "users", "media", ""):
+        refused = await auth.call("GET", path, caller=caller, token=ada.token)
+        assert refused.status == 403
+        assert "example.org" not in refused.text
+    assert (await auth.call("GET", "/addresses/1", caller="notifications")).status == 404
+    assert "example.org" not in str(
+        [state._rows for name, state in place.world.states.items() if name != "auth"]
+    )
