@@ -159,6 +159,10 @@ class Collection(Generic[T]):
             Announcement(**change),
         )
 
+    def value_of(self, data: Any) -> T:
+        """A document's value from what of it is JSON, as outboxes tell it."""
+        return self._codec.load(data)
+
     def seal(self, value: T, version: int, change: Announcement) -> dict[str, Any]:
         """Put the envelope on."""
         return {

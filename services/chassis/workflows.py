@@ -113,13 +113,15 @@ class Workflows:
         """Whether the engine hands work to this process."""
         return self._engine.is_ready
 
-    async def start(self, workflow: str, id: str, given: Json = None) -> None:
+    async def start(
+        self, workflow: str, id: str, given: Json = None, *, fresh: bool = False
+    ) -> None:
         """Have a workflow run, unless there is one of this id: also one that is over.
 
         Two of the same id may be started only where the first has been purged, or in the moment in
-        which it ends.
+        which it ends. `fresh` says that there is likely none, and saves the question.
         """
-        if await self._engine.find(id) is None:
+        if fresh or await self._engine.find(id) is None:
             await self._engine.start(workflow, id, given)
 
     async def restart(self, workflow: str, id: str, given: Json = None) -> None:

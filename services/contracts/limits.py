@@ -69,3 +69,9 @@ LINES = 50
 """Of one order."""
 
 RESERVED_SECONDS = 86_400
+
+PAYMENT = 100_000_000_000
+"""Of one order's total, in minor units."""
+
+REFUNDS = 20
+"""Of one order."""

@@ -13,6 +13,7 @@ from services.contracts.comments import Comment, ReplyCount
 from services.contracts.discovery import FollowedTags
 from services.contracts.logins import Login
 from services.contracts.notifications import Notification
+from services.contracts.orders import Order
 from services.contracts.posts import AuthoredCount, Mark, Pins, Post, PostCount
 from services.contracts.shop import Product, Shop
 
@@ -46,6 +47,7 @@ NOTIFICATION_CHANGED = EventType(
 )
 SHOP_CHANGED = EventType("shop.changed", "shops", "catalog", Shop)
 PRODUCT_CHANGED = EventType("product.changed", "products", "catalog", Product)
+ORDER_CHANGED = EventType("order.changed", "orders", "orders", Order)
 
 EVENTS = (
     LOGIN_REGISTERED,
@@ -65,4 +67,5 @@ EVENTS = (
     NOTIFICATION_CHANGED,
     SHOP_CHANGED,
     PRODUCT_CHANGED,
+    ORDER_CHANGED,
 )

@@ -50,12 +50,14 @@ class History:
     """What is kept of all workflows of a service, and which replicas can go on with them.
 
     `pace` is how many seconds pass for one that a workflow waits: none, unless a test says so.
+    With `twice`, every activity is done twice, at the same time.
     """
 
     def __init__(self) -> None:
         self.instances: dict[str, Instance] = {}
         self.engines: list[FakeEngine] = []
         self.pace = 0.0
+        self.twice = False
 
     def hand_over(self) -> None:
         """Have some replica take up what nobody runs."""
@@ -217,7 +219,11 @@ class FakeEngine:
                 await asyncio.sleep(pause * self._history.pace)
                 pause = min(pause * step.retry.factor, step.retry.longest)
             try:
-                return _plain(await self._activities[step.activity](_plain(step.given))), None
+                do = self._activities[step.activity]
+                if self._history.twice:
+                    both = (do(_plain(step.given)), do(_plain(step.given)))
+                    return _plain((await asyncio.gather(*both))[1]), None
+                return _plain(await do(_plain(step.given))), None
             except Exception as error:
                 failure = error
         return None, StepFailed(step.activity, type(failure).__name__, str(failure))

@@ -27,6 +27,7 @@ SERVICES = (
     "gateway",
     "media",
     "notifications",
+    "orders",
     "posts",
     "users",
 )

@@ -127,6 +127,12 @@ def _admin(options: Namespace, run: RunDir) -> int:
     return admin(run, options.name, options.remove)
 
 
+def _rebuild(_: Namespace, run: RunDir) -> int:
+    from tools.runner.rebuild import rebuild
+
+    return rebuild(run)
+
+
 def _doctor(options: Namespace, run: RunDir) -> int:
     from tools.runner.doctor import doctor
 
@@ -156,6 +162,7 @@ _VERBS = {
     "infra": _infra,
     "deadletters": _deadletters,
     "admin": _admin,
+    "rebuild": _rebuild,
     "doctor": _doctor,
     "test": _test,
     "bench": _bench,

@@ -14,6 +14,7 @@ VERBS = {
     "infra": "start or stop RabbitMQ and Redis alone, for a plain `dapr run -f .`",
     "deadletters": "list the messages that a service could not take, or replay them",
     "admin": "make somebody an admin, who can remove posts and suspend accounts",
+    "rebuild": "make what orders shows anew from its event logs",
     "doctor": "say what is missing, what is in the way, and what to do",
     "test": "run all checks, or with --fast those that need no sidecar",
     "bench": "measure the system",

@@ -1,0 +1,149 @@
+"""Carts and orders. Money is a whole number of minor units; see `contracts.shop`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from services.contracts import limits
+from services.contracts.accounts import Id, Model
+from services.contracts.posts import Attachment
+from services.contracts.shop import Currency, Pieces, QuoteItem, QuoteLine
+
+OrderState = Literal[
+    "placed",
+    "waiting",
+    "paying",
+    "ending",
+    "refunding",
+    "completed",
+    "cancelled",
+    "declined",
+    "failed",
+    "refunded",
+]
+"""`placed`: its pieces are being reserved; `waiting`: for the card's provider; `paying`: it can be
+cancelled no more; `ending`: what was reserved and held is given back; the others speak for
+themselves. The last five are where an order comes to rest."""
+
+OrderStep = Literal[
+    "placed",
+    "reserved",
+    "payment_pending",
+    "authorized",
+    "confirmed",
+    "capturing",
+    "completed",
+    "price_changed",
+    "not_available",
+    "declined",
+    "cancel_requested",
+    "gave_up",
+    "voided",
+    "released",
+    "cancelled",
+    "failed",
+    "refund_requested",
+    "refund_refused",
+    "restocked",
+    "refunded",
+]
+
+
+class Cart(Model):
+    """What somebody is about to buy, all of one shop, with what it costs now.
+
+    `gone` are those that are not sold any more; they count for nothing. `revision` grows with
+    every change.
+    """
+
+    lines: list[QuoteLine] = Field(default_factory=list)
+    gone: list[QuoteItem] = Field(default_factory=list)
+    shop: Id | None = None
+    seller: Id | None = None
+    total: int = 0
+    currency: Currency | None = None
+    revision: int = 0
+
+
+class NewCart(Model):
+    """All that is to be in a cart."""
+
+    items: list[QuoteItem] = Field(max_length=limits.LINES)
+
+
+class CartQuantity(Model):
+    """How many there are to be of something in a cart."""
+
+    quantity: Pieces
+
+
+class NewCheckout(Model):
+    """Somebody orders what is in their cart.
+
+    `expected_total` and `currency` are what they were shown: never is anything else charged. The
+    same `idempotency_key` makes the same order. `card` is the provider's token.
+    """
+
+    idempotency_key: str = Field(min_length=1, max_length=200)
+    card: str = Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_]+$")
+    expected_total: int = Field(ge=0, le=limits.PAYMENT, strict=True)
+    currency: Currency
+
+
+class OrderLine(Model):
+    """What was bought, as it was called and what one piece cost then."""
+
+    product: Id
+    variant: Id
+    title: str
+    name: str
+    quantity: int
+    price: int
+    picture: Attachment | None = None
+
+
+class OrderEntry(Model):
+    """One thing that happened to an order; `why` is for people, where there is more to say."""
+
+    what: OrderStep
+    at: str
+    why: str = ""
+
+
+class Order(Model):
+    """An order, for its buyer and its seller. Event `order.changed` on `orders`.
+
+    `history` is all that happened to it, oldest first; `reason` why it came to nothing. `paid` says
+    whether the buyer's money was taken, also where it was given back later.
+    """
+
+    id: Id
+    buyer: Id
+    seller: Id
+    shop: Id
+    lines: list[OrderLine]
+    total: int
+    currency: Currency
+    state: OrderState
+    reason: str = ""
+    paid: bool = False
+    history: list[OrderEntry]
+    created_at: str
+    version: int = 1
+
+
+class OrderList(Model):
+    """A page of orders, newest first. `last` is the id it reaches to; empty at the end."""
+
+    orders: list[Order]
+    last: Id = ""
+
+
+class Rebuilt(Model):
+    """What a rebuild of the read models found and mended; `next` leads to what is left."""
+
+    orders: int
+    mended: int
+    next: str = ""

@@ -1,0 +1,175 @@
+"""The routes of orders."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Body, Depends, Header, Path, Query
+
+from services.chassis.app import JSON
+from services.chassis.errors import PreconditionFailed
+from services.chassis.identity import Caller, service, signed_in
+from services.chassis.paging import Window, normal
+from services.contracts.orders import (
+    Cart,
+    CartQuantity,
+    NewCart,
+    NewCheckout,
+    Order,
+    OrderList,
+    Rebuilt,
+)
+from services.contracts.shop import QuoteItem
+from services.orders.carting import Carts
+from services.orders.checkout import Checkout
+from services.orders.domain.carts import Item
+from services.orders.examples import (
+    CART,
+    NEW_CART,
+    NEW_CHECKOUT,
+    NEW_ITEM,
+    ORDER,
+    ORDERS,
+    QUANTITY,
+    answers,
+)
+from services.orders.rebuild import Rebuild
+
+Reading = Annotated[Caller, Depends(signed_in("read:shop"))]
+Writing = Annotated[Caller, Depends(signed_in("write:shop"))]
+Id = Annotated[str, Path(max_length=40, examples=["116548290000001537"])]
+Variant = Annotated[str, Path(max_length=20, pattern=r"^\d+$", examples=["116548273934401601"])]
+
+_ETAG = re.compile(r'"(\d{1,18})"')
+
+
+def window(
+    limit: Annotated[int, Query(ge=1, le=80)] = 20,
+    max_id: str | None = None,
+    since_id: str | None = None,
+    min_id: str | None = None,
+) -> Window:
+    """The window that the query parameters ask for."""
+    return Window.of(limit, max_id, since_id, min_id)
+
+
+def seen(if_match: Annotated[str | None, Header(max_length=100)] = None) -> int | None:
+    """The revision that a caller has read. Raises `PreconditionFailed` for what is none of ours."""
+    if if_match is None:
+        return None
+    match = _ETAG.fullmatch(if_match.strip())
+    if match is None:
+        raise PreconditionFailed('If-Match must be the ETag of what you read, such as "3".')
+    return int(match[1])
+
+
+Wanted = Annotated[Window, Depends(window)]
+Seen = Annotated[int | None, Depends(seen)]
+
+A_CART = answers(Cart, "The cart, with what it costs now.", CART, 401, 403, 503)
+A_CHANGED_CART = answers(Cart, "The cart as it is then.", CART, 401, 403, 404, 409, 412, 422, 503)
+AN_ORDER = answers(Order, "The order as it is then.", ORDER, 401, 403, 404, 409, 422, 503)
+
+
+def create_router(carts: Carts, checkout: Checkout, rebuild: Rebuild) -> APIRouter:
+    """All routes."""
+    router = APIRouter()
+    router.include_router(_carts(carts), tags=["cart"])
+    router.include_router(_orders(checkout), tags=["orders"])
+
+    @router.post(
+        "/rebuilds",
+        dependencies=[Depends(service("orders"))],
+        tags=["operation"],
+        responses=answers(Rebuilt, "What was mended.", {"orders": 1200, "mended": 0}, 403),
+    )
+    async def rebuilt() -> JSON:
+        """Make all that lists show anew from the logs; for the operator, by the own sidecar."""
+        return JSON(await rebuild.run())
+
+    return router
+
+
+def _carts(carts: Carts) -> APIRouter:
+    router = APIRouter(prefix="/cart")
+
+    @router.get("", responses=A_CART)
+    async def show(caller: Reading) -> JSON:
+        """The caller's cart, with what it costs now."""
+        return JSON(await carts.show(caller.user_id))
+
+    @router.put("", responses=A_CHANGED_CART)
+    async def put(
+        new: Annotated[NewCart, Body(openapi_examples=NEW_CART)], caller: Writing, seen: Seen
+    ) -> JSON:
+        """Have the cart hold these things, and no others."""
+        items = [_item(each) for each in new.items]
+        return JSON(await carts.put(caller.user_id, items, seen))
+
+    @router.post("/items", responses=A_CHANGED_CART)
+    async def add(
+        new: Annotated[QuoteItem, Body(openapi_examples=NEW_ITEM)], caller: Writing, seen: Seen
+    ) -> JSON:
+        """Some more of something. All that is in a cart is of one shop."""
+        return JSON(await carts.add(caller.user_id, _item(new), seen))
+
+    @router.patch("/items/{variant}", responses=A_CHANGED_CART)
+    async def change(
+        variant: Variant,
+        new: Annotated[CartQuantity, Body(openapi_examples=QUANTITY)],
+        caller: Writing,
+        seen: Seen,
+    ) -> JSON:
+        """So many of something that is in the cart."""
+        user, id = caller.user_id, normal(variant)
+        return JSON(await carts.change(user, id, new.quantity, seen))
+
+    @router.delete("/items/{variant}", responses=A_CHANGED_CART)
+    async def remove(variant: Variant, caller: Writing, seen: Seen) -> JSON:
+        """Nothing of something; it need not be there."""
+        return JSON(await carts.remove(caller.user_id, normal(variant), seen))
+
+    return router
+
+
+def _orders(checkout: Checkout) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/checkouts", responses=AN_ORDER)
+    async def place(
+        new: Annotated[NewCheckout, Body(openapi_examples=NEW_CHECKOUT)], caller: Writing
+    ) -> JSON:
+        """Order what is in the cart. The same idempotency key gives the same order."""
+        return JSON(await checkout.place(caller.user_id, new))
+
+    @router.get("/orders", responses=answers(OrderList, "A page.", ORDERS, 401, 403, 422))
+    async def some(
+        caller: Reading,
+        wanted: Wanted,
+        role: Literal["buyer", "seller"] = "buyer",
+        shop: Annotated[str, Query(max_length=20, pattern=r"^\d*$")] = "",
+    ) -> JSON:
+        """What the caller bought or sold, perhaps in one shop; newest first."""
+        return JSON(await checkout.some(role, caller.user_id, shop, wanted))
+
+    @router.get("/orders/{id}", responses=AN_ORDER)
+    async def show(id: Id, caller: Reading) -> JSON:
+        """An order, for its buyer and its seller, with all that happened to it."""
+        return JSON(await checkout.show(id, caller.user_id))
+
+    @router.post("/orders/{id}/cancel", responses=AN_ORDER)
+    async def cancel(id: Id, caller: Writing) -> JSON:
+        """End an order that is not paid yet, for its buyer."""
+        return JSON(await checkout.cancel(id, caller.user_id))
+
+    @router.post("/orders/{id}/refund", responses=AN_ORDER)
+    async def refund(id: Id, caller: Writing) -> JSON:
+        """Give all that was paid back, for its seller."""
+        return JSON(await checkout.refund(id, caller.user_id))
+
+    return router
+
+
+def _item(item: QuoteItem) -> Item:
+    return Item(normal(item.product), normal(item.variant), item.quantity)

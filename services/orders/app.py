@@ -1,0 +1,37 @@
+"""How the orders service is put together."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+
+from services.chassis.app import Service
+from services.chassis.ids import Snowflakes, timestamp
+from services.chassis.workflows import Workflows
+from services.orders.api import create_router
+from services.orders.carting import Carts
+from services.orders.checkout import Checkout
+from services.orders.domain import saga
+from services.orders.events import Projections, subscribe
+from services.orders.market import Market
+from services.orders.rebuild import Rebuild
+from services.orders.steps import Steps
+from services.orders.store import Store
+from services.orders.watch import Watch
+
+
+def create_app(service: Service) -> FastAPI:
+    """The orders service on its sidecar."""
+    store, market, workflows = Store(service), Market(service.sidecar), Workflows(service)
+    for name, activity in Steps(store, market, now=timestamp).all().items():
+        workflows.does(name, activity)
+    workflows.runs("checkout", saga.checkout)
+    workflows.runs("refund", saga.refund)
+    subscribe(service, Projections(store))
+    watch = Watch(store, workflows, now=lambda: datetime.now(UTC))
+    service.background(watch.run)
+    checkout = Checkout(store, market, watch, ids=Snowflakes().next, now=timestamp)
+    app = service.create_app(create_router(Carts(store, market), checkout, Rebuild(store)))
+    app.state.watch = watch
+    return app

@@ -1,0 +1,1 @@
+"""The rules of carts and orders, and the plan of the saga: plain Python."""

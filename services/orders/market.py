@@ -1,0 +1,90 @@
+"""What orders asks of catalog and payments. Everything asked for may be asked for again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from services.chassis.sidecar import Sidecar
+from services.orders.domain.carts import Item
+from services.orders.domain.orders import Order
+
+DEADLINE = 5.0
+"""Seconds in which a step must be answered; it is repeated, as its outcome is not known then."""
+
+RESERVED_FOR = 1_800
+"""Seconds for which pieces are held: longer than a saga can take to confirm them."""
+
+Answer = dict[str, Any]
+
+
+class Market:
+    """The other two parts of the shop."""
+
+    def __init__(self, sidecar: Sidecar) -> None:
+        self._sidecar = sidecar
+
+    async def quote(self, items: Sequence[Item]) -> list[Answer]:
+        """What things cost now: `QuoteLine`s.
+
+        Raises `NotFound` (`not_sold`) with the variants that are not sold.
+        """
+        asked = [
+            {"product": item.product, "variant": item.variant, "quantity": item.quantity}
+            for item in items
+        ]
+        lines: list[Answer] = (await self._post("catalog", "quotes", {"items": asked}))["lines"]
+        return lines
+
+    async def reserve(self, order: Order) -> None:
+        """Hold an order's pieces."""
+        items = [{"variant": variant, "quantity": many} for variant, many in order.terms.pieces]
+        body = {"order": order.id, "items": items, "seconds": RESERVED_FOR}
+        await self._post("catalog", "reservations", body)
+
+    async def confirm(self, order: Order) -> None:
+        """Sell what is held."""
+        await self._post("catalog", f"reservations/{order.id}/confirm")
+
+    async def release(self, order: Order) -> Answer:
+        """Hold nothing any more, now or later."""
+        return await self._post("catalog", f"reservations/{order.id}/release")
+
+    async def restock(self, order: Order) -> None:
+        """Put back what was sold."""
+        await self._post("catalog", f"reservations/{order.id}/restock")
+
+    async def authorize(self, order: Order) -> Answer:
+        """Have the buyer's card charged: a `Payment`, as the next ones."""
+        terms = order.terms
+        body = {
+            "buyer": terms.buyer,
+            "seller": terms.seller,
+            "amount": terms.total,
+            "currency": terms.currency,
+            "card": order.card,
+        }
+        return await self._post("payments", f"payments/{order.id}/authorize", body)
+
+    async def capture(self, order: Order) -> Answer:
+        """Give the seller what is held."""
+        return await self._post("payments", f"payments/{order.id}/capture")
+
+    async def void(self, order: Order) -> Answer:
+        """Give the buyer what is held, or never take it."""
+        return await self._post("payments", f"payments/{order.id}/void")
+
+    async def refund(self, order: Order, key: str) -> Answer:
+        """Give the buyer back all that was taken."""
+        return await self._post("payments", f"payments/{order.id}/refund", {"key": key})
+
+    async def payment(self, order: Order) -> Answer:
+        """What became of a payment."""
+        reply = await self._sidecar.invoke("payments", f"payments/{order.id}", deadline=DEADLINE)
+        found: Answer = reply.json()
+        return found
+
+    async def _post(self, app: str, path: str, body: Any = None) -> Answer:
+        reply = await self._sidecar.invoke(app, path, method="POST", json=body, deadline=DEADLINE)
+        found: Answer = reply.json()
+        return found

@@ -1,0 +1,96 @@
+"""No order is stuck: each that is not at rest has a workflow that runs, or gets one.
+
+A workflow is begun right after the order is written. Where the process dies in between, or the
+engine does not answer or has lost it, the watch finds the order among the open ones, and begins it
+then. A workflow that is begun twice finds in the order's log what is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from services.chassis.errors import Failure
+from services.chassis.ids import timestamp
+from services.chassis.workflows import Workflows
+from services.orders.domain.orders import Order
+from services.orders.store import OPEN, Store
+
+EVERY = 5.0
+"""Seconds between two looks at the open orders."""
+
+PATIENCE = 10.0
+"""Seconds after which an order to which nothing happens is looked into."""
+
+_MOST = 200
+_AT_ONCE = 8
+
+log = logging.getLogger(__name__)
+
+
+class Watch:
+    """Begins workflows, and sees to it that they run."""
+
+    def __init__(self, store: Store, workflows: Workflows, *, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._workflows = workflows
+        self._now = now
+
+    async def begin(self, order: str) -> None:
+        """Begin the workflow of a new order; should that fail, the watch will."""
+        try:
+            await self._workflows.start("checkout", order, order, fresh=True)
+        except Failure as failure:
+            log.warning("a checkout is begun later", extra={"why": failure.message})
+
+    async def begin_refund(self, order: str) -> None:
+        """Begin the workflow of a refund; should that fail, the watch will."""
+        kept = await self._store.orders.get(order)
+        try:
+            await self._ensure(kept)
+        except Failure as failure:
+            log.warning("a refund is begun later", extra={"why": failure.message})
+
+    async def run(self) -> None:
+        """Watch, for ever."""
+        while True:
+            await asyncio.sleep(EVERY * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
+            try:
+                await self.look()
+            except Failure as failure:
+                log.warning("could not watch the open orders", extra={"why": failure.message})
+
+    async def look(self) -> int:
+        """See to the open orders to which nothing happens; returns how many there are.
+
+        Two state calls, and one of the engine for each of these orders.
+        """
+        ids = [row[0] for row in (await self._store.open.all(OPEN))[-_MOST:]]
+        docs = await self._store.orders.load_many(ids)
+        orders = {id: doc.value for id, doc in docs.items()}
+        over = [id for id in ids if id not in orders or orders[id].is_at_rest]
+        if over:
+            await self._store.open.remove(OPEN, over)
+        before = timestamp(self._now() - timedelta(seconds=PATIENCE))
+        idle = [id for id, doc in docs.items() if id not in over and doc.change.time < before]
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def see_to(id: str) -> None:
+            async with slots:
+                await self._ensure(orders[id])
+
+        await asyncio.gather(*map(see_to, idle))
+        return len(idle)
+
+    async def _ensure(self, order: Order | None) -> None:
+        """Have the workflow of an order run, if there is something left to do."""
+        if order is None or order.is_at_rest:
+            return
+        if order.is_refunding:
+            given = {"order": order.id, "number": order.refunds}
+            await self._workflows.restart("refund", f"{order.id}-r{order.refunds}", given)
+        else:
+            await self._workflows.restart("checkout", order.id, order.id)

@@ -1,0 +1,245 @@
+"""Every step of the saga, with everything that can go wrong there: the order comes to its end.
+
+And then money, stock and what is shown agree with that end, for all orders.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from services.chassis.errors import OutcomeUnknown, Unavailable
+from tests.fakes import World
+from tests.services.orders.world import (
+    Misdeed,
+    Town,
+    behaves,
+    does_it_twice,
+    eventually,
+    fails,
+    is_lost,
+    times_out,
+)
+
+FORWARD = ("quote", "reserve", "authorize", "confirm", "capture")
+BACK = ("void", "release")
+REFUND = ("refund", "restock")
+ONCE: dict[str, Misdeed] = {
+    "fails": fails,
+    "is lost": is_lost,
+    "times out": times_out,
+    "is done twice": does_it_twice,
+}
+WRONG = (*ONCE, "kills the process")
+MANY = 400
+
+
+async def is_declined(town: Town) -> str:
+    return await town.place("tok_declined")
+
+
+async def is_cancelled(town: Town) -> str:
+    """An order that its buyer cancels while the payment is pending."""
+    town.others.pending = MANY
+    id = await town.place("tok_pending")
+
+    async def waits() -> bool:
+        return bool((await town.order(id))["state"] == "waiting")
+
+    await eventually(waits)
+    assert (await town.does("POST", f"/orders/{id}/cancel"))["state"] == "ending"
+    return id
+
+
+ENDINGS: dict[str, tuple[Callable[[Town], Awaitable[str]], tuple[str, ...]]] = {
+    "completed": (Town.place, FORWARD),
+    "declined": (is_declined, ("quote", "reserve", "authorize", *BACK)),
+    "cancelled": (is_cancelled, BACK),
+}
+TABLE = [
+    (end, step, wrong) for end, (_, steps) in ENDINGS.items() for step in steps for wrong in WRONG
+]
+
+
+def misdeed(town: Town, wrong: str) -> Misdeed:
+    return town.dies if wrong == "kills the process" else ONCE[wrong]
+
+
+@pytest.mark.parametrize(("end", "step", "wrong"), TABLE, ids=lambda value: value)
+async def test_one_mishap_changes_nothing_of_the_end(
+    town: Town, end: str, step: str, wrong: str
+) -> None:
+    before = [behaves] * 3 if step == "quote" else []  # two for the cart, one for the checkout
+    town.others.misdeeds[step] = [*before, misdeed(town, wrong)]
+    id = await ENDINGS[end][0](town)
+    assert (await town.rest(id))["state"] == end
+    await town.check()
+
+
+@pytest.mark.parametrize("wrong", ["fails", "is lost", "times out"])
+@pytest.mark.parametrize("step", FORWARD[1:4])
+async def test_a_step_that_goes_on_failing_turns_the_order_back(
+    town: Town, step: str, wrong: str
+) -> None:
+    town.others.misdeeds[step] = [ONCE[wrong]] * MANY
+    order = await town.rest(await town.place())
+    assert order["state"] == "failed"
+    assert not order["paid"]
+    assert "no answer" in order["reason"]
+    await town.check()
+
+
+@pytest.mark.parametrize("wrong", ["fails", "is lost", "times out"])
+@pytest.mark.parametrize("step", ["capture", *BACK])
+async def test_what_must_be_gone_through_is_tried_until_it_works(
+    town: Town, step: str, wrong: str
+) -> None:
+    town.others.misdeeds[step] = [ONCE[wrong]] * 50
+    id = await town.place("tok_ok" if step == "capture" else "tok_declined")
+    order = await town.rest(id)
+    assert order["state"] == ("completed" if step == "capture" else "declined")
+    await town.check()
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("step", REFUND)
+async def test_one_mishap_changes_nothing_of_a_refund(town: Town, step: str, wrong: str) -> None:
+    id = await town.place()
+    await town.rest(id)
+    town.others.misdeeds[step] = [misdeed(town, wrong)]
+    assert await town.insist("POST", f"/orders/{id}/refund", town.seller) == id
+
+    async def refunded() -> bool:
+        return bool((await town.rest(id))["state"] == "refunded")
+
+    await eventually(refunded)
+    await town.check()
+
+
+@pytest.mark.parametrize("card", ["tok_ok", "tok_declined"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("commit", range(1, 4))
+async def test_it_dies_around_any_commit_of_the_order(
+    town: Town, card: str, moment: str, commit: int
+) -> None:
+    cart = await town.fill()
+    body = town.checkout(cart, card)
+    sidecar = town.orders.sidecar
+    sidecar.state.faults.dead = sidecar.faults.dead
+    sidecar.state.faults.crash("save", about="order:", nth=commit, after=moment == "after")
+    id = await town.insist("POST", "/checkouts", json=body)
+    order = await town.rest(id)
+    assert sidecar.faults.dead.is_set()
+    assert order["state"] == ("completed" if card == "tok_ok" else "declined")
+    await town.check()
+    assert len(town.world.state("orders").keys("order:")) == 1
+
+
+async def test_everything_done_twice_at_once_is_done_once(town: Town) -> None:
+    town.world.history("orders").twice = True
+    ids = [await town.place(card) for card in ("tok_ok", "tok_declined", "tok_ok")]
+    ends = [(await town.rest(id))["state"] for id in ids]
+    assert ends == ["completed", "declined", "completed"]
+    await town.does("POST", f"/orders/{ids[0]}/refund", town.seller)
+    assert (await town.rest(ids[0]))["state"] == "refunded"
+    await town.check()
+
+
+@pytest.mark.parametrize("error", [Unavailable("no engine"), OutcomeUnknown("no engine")])
+async def test_an_order_whose_workflow_was_never_begun_is_found(
+    town: Town, error: Exception
+) -> None:
+    town.orders.sidecar.faults.fail("start", error=error)
+    id = await town.place()
+    assert (await town.order(id))["state"] == "placed"
+    assert (await town.rest(id))["state"] == "completed"
+    await town.check()
+
+
+async def test_an_order_whose_workflow_was_lost_by_the_engine_is_begun_anew(town: Town) -> None:
+    town.others.misdeeds["capture"] = [town.dies]
+    id = await town.place()
+
+    async def dead() -> bool:
+        return town.orders.sidecar.faults.dead.is_set()
+
+    await eventually(dead)
+    town.world.history("orders").instances.clear()
+    assert (await town.rest(id))["state"] == "completed"
+    await town.check()
+
+
+async def test_two_replicas_share_the_work(town: Town) -> None:
+    from tests.services.orders.world import orders_app
+
+    await town.world.start(orders_app, "orders")
+    ids = [await town.place() for _ in range(6)]
+    assert [(await town.rest(id))["state"] for id in ids] == ["completed"] * 6
+    await town.check()
+
+
+async def test_a_payment_that_stays_pending_is_given_up(town: Town) -> None:
+    town.others.pending = MANY
+    order = await town.rest(await town.place("tok_pending"))
+    assert order["state"] == "failed"
+    assert "still pending" in order["reason"]
+    await town.check()
+
+
+async def test_a_payment_that_was_pending_goes_through(town: Town) -> None:
+    town.others.pending = 3
+    order = await town.rest(await town.place("tok_pending"))
+    assert order["state"] == "completed"
+    assert [entry["what"] for entry in order["history"]] == [
+        *("placed", "reserved", "payment_pending"),
+        *("authorized", "confirmed", "capturing", "completed"),
+    ]
+    await town.check()
+
+
+async def test_a_capture_that_is_refused_gives_everything_back(town: Town) -> None:
+    order = await town.rest(await town.place("tok_uncapturable"))
+    assert (order["state"], order["reason"]) == ("failed", "The card has expired.")
+    await town.check()
+
+
+async def test_a_refund_that_is_refused_can_be_asked_for_again(town: Town) -> None:
+    id = await town.place("tok_unrefundable")
+    await town.rest(id)
+    await town.does("POST", f"/orders/{id}/refund", town.seller)
+    order = await town.rest(id)
+    assert (order["state"], order["reason"]) == ("completed", "The account is closed.")
+    town.others.payments[id] |= {"card": "tok_ok", "reason": ""}
+    await town.does("POST", f"/orders/{id}/refund", town.seller)
+    assert (await town.rest(id))["state"] == "refunded"
+    await town.check()
+
+
+async def test_a_hundred_buyers_of_ten_pieces_end_with_ten_orders() -> None:
+    async with World() as world:
+        town = await Town.start(world)
+        variant = town.variant(stock=10)
+        cart = await town.fill(variant, 1)
+        item = {"product": variant, "variant": variant, "quantity": 1}
+        tokens = [world.token(str(10**17 + n), "read:shop write:shop") for n in range(100)]
+
+        async def buy(token: str) -> str:
+            await town.does("PUT", "/cart", token, json={"items": [item]})
+            answer = await town.ask("POST", "/checkouts", token, json=town.checkout(cart))
+            if answer.status == 409:
+                return "out of stock"
+            id = answer.json()["id"]
+
+            async def rests() -> bool:
+                found = await town.does("GET", f"/orders/{id}", token)
+                return bool(found["state"] in ("completed", "failed"))
+
+            await eventually(rests)
+            state: str = (await town.does("GET", f"/orders/{id}", token))["state"]
+            return state
+
+        ends = await asyncio.gather(*map(buy, tokens))
+        assert ends.count("completed") == 10
+        assert town.others.stock[variant] == 0

@@ -1,0 +1,253 @@
+"""The rules of carts and orders."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.chassis.errors import Duplicate, Failure, Forbidden, Invalid, NotFound
+from services.chassis.plans import Again, Do, Plan, StepFailed
+from services.contracts.limits import LINES, PIECES
+from services.contracts.orders import Order as Told
+from services.orders.domain import carts, orders, saga
+from services.orders.domain.carts import Cart, Item
+from services.orders.domain.orders import ENDS, Entry, Line, Order, Terms
+
+NOW = "2026-05-10T05:12:31.402Z"
+
+
+def new() -> Order:
+    terms = Terms(
+        "1", "2", "3", "EUR", (Line("4", "5", "a", "b", 2, 150), Line("4", "6", "", "", 1, 1))
+    )
+    return orders.place("9", terms, card="tok_ok", cart_revision=1, now=NOW)
+
+
+# ── carts ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_is_added_twice_is_one_line() -> None:
+    cart = carts.adding(carts.adding(None, Item("1", "2", 3), "7"), Item("1", "2", 4), "7")
+    assert cart == Cart((Item("1", "2", 7),), "7", 2)
+
+
+def test_a_cart_is_of_one_shop_until_it_is_empty() -> None:
+    cart = carts.adding(None, Item("1", "2", 1), "7")
+    with pytest.raises(Duplicate):
+        carts.adding(cart, Item("3", "4", 1), "8")
+    empty = carts.without(cart, "2")
+    assert carts.adding(empty, Item("3", "4", 1), "8").shop == "8"
+
+
+def test_a_cart_has_bounds() -> None:
+    with pytest.raises(Invalid):
+        carts.holding(None, [Item("1", str(n), 1) for n in range(LINES + 1)], "7")
+    with pytest.raises(Invalid):
+        carts.holding(None, [Item("1", "2", PIECES), Item("1", "2", 1)], "7")
+    with pytest.raises(NotFound):
+        carts.with_quantity(None, "2", 1)
+
+
+def test_only_the_cart_that_was_ordered_is_emptied() -> None:
+    cart = carts.adding(None, Item("1", "2", 1), "7")
+    assert carts.ordered(cart, cart.revision) == Cart((), "", 2)
+    later = carts.adding(cart, Item("1", "3", 1), "7")
+    assert carts.ordered(later, cart.revision) == later
+
+
+# ── orders ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_new_order_is_placed_and_costs_what_its_lines_cost() -> None:
+    told = Told.model_validate(orders.public(new()))
+    assert (told.state, told.total, told.paid) == ("placed", 301, False)
+    assert [entry.what for entry in told.history] == ["placed"]
+
+
+def test_who_is_neither_buyer_nor_seller_knows_of_no_order() -> None:
+    for order, viewer in ((new(), "4"), (None, "1")):
+        with pytest.raises(NotFound):
+            orders.seen(order, viewer)
+
+
+def test_only_the_buyer_cancels_and_only_the_seller_refunds() -> None:
+    with pytest.raises(Forbidden):
+        orders.cancelled(new(), "2", NOW)
+    with pytest.raises(Forbidden):
+        orders.refund_asked(orders.completed(new(), NOW), "1", NOW)
+
+
+def test_after_the_point_of_no_return_nothing_turns_back_but_the_provider() -> None:
+    order = orders.paying(new(), [], NOW)
+    assert order.state == "paying"
+    with pytest.raises(Duplicate):
+        orders.cancelled(order, "1", NOW)
+    assert orders.turned(order, [], Entry(orders.GAVE_UP, NOW)) == order
+    assert orders.refused_at_last(order, "no", NOW).state == "ending"
+
+
+def test_after_a_cancellation_there_is_no_way_forward() -> None:
+    order = orders.cancelled(new(), "1", NOW)
+    assert order.state == "ending"
+    assert orders.paying(order, [], NOW) == order
+    assert orders.completed(order, NOW) == order
+    assert orders.cancelled(order, "1", NOW) == order
+    assert orders.closed(order, [], NOW).state == "cancelled"
+
+
+def test_the_card_is_forgotten_at_the_end() -> None:
+    assert orders.completed(new(), NOW).card == ""
+    assert orders.closed(orders.cancelled(new(), "1", NOW), [], NOW).card == ""
+
+
+def test_refunds_that_are_refused_have_a_bound() -> None:
+    order = orders.completed(new(), NOW)
+    for number in range(1, orders.REFUNDS + 1):
+        order = orders.refund_asked(order, "2", NOW)
+        assert (order.state, order.refunds) == ("refunding", number)
+        assert orders.refund_asked(order, "2", NOW) == order
+        order = orders.refund_refused(order, number, "no", NOW)
+        assert order.state == "completed"
+    with pytest.raises(Duplicate):
+        orders.refund_asked(order, "2", NOW)
+
+
+def deeds(order: Order, name: str) -> Order:
+    marks = [Entry(orders.RESERVED, NOW)]
+    changed = {
+        "paying": lambda: orders.paying(order, marks, NOW),
+        "completed": lambda: orders.completed(order, NOW),
+        "gave up": lambda: orders.turned(order, marks, Entry(orders.GAVE_UP, NOW, "why")),
+        "declined": lambda: orders.turned(order, marks, Entry(orders.DECLINED, NOW)),
+        "refused": lambda: orders.refused_at_last(order, "no", NOW),
+        "closed": lambda: orders.closed(order, marks, NOW),
+        "cancel": lambda: orders.cancelled(order, "1", NOW),
+        "refund": lambda: orders.refund_asked(order, "2", NOW),
+        "refund refused": lambda: orders.refund_refused(order, order.refunds, "no", NOW),
+        "refunded": lambda: orders.refunded(order, marks, NOW),
+    }
+    try:
+        return changed[name]()
+    except Failure:
+        return order
+
+
+NAMES = st.sampled_from(
+    [
+        "paying",
+        "completed",
+        "gave up",
+        "declined",
+        "refused",
+        "closed",
+        "cancel",
+        "refund",
+        "refund refused",
+        "refunded",
+    ]
+)
+
+
+@given(st.lists(NAMES, max_size=40))
+def test_whatever_happens_in_whatever_order_the_log_stays_sound(names: list[str]) -> None:
+    order = new()
+    for name in names:
+        before, order = order, deeds(order, name)
+        assert order.log[: len(before.log)] == before.log  # it is only ever added to
+        if before.is_at_rest and before.state != "completed":
+            assert order == before
+        assert deeds(order, name) == order or name in ("refund", "refund refused")
+    assert len(order.log) <= 12 + 2 * orders.REFUNDS
+    whats = [entry.what for entry in order.log]
+    assert not ("completed" in whats and order.turn)
+    assert len(set(whats) & {"completed", "cancelled", "failed"}) <= 1
+    assert order.is_at_rest == (order.state in ENDS)
+    Told.model_validate(orders.public(order))
+
+
+def test_entries_are_noted_once() -> None:
+    order = orders.noted(new(), [Entry(orders.RESERVED, NOW), Entry(orders.RESERVED, "later")])
+    assert [entry.at for entry in order.log] == [NOW, NOW]
+    assert orders.noted(order, [Entry(orders.RESERVED, "later")]) is order
+    assert replace(order) == order
+
+
+# ── the saga, step by step ──────────────────────────────────────────────────────────────────────
+
+
+def played(plan: Plan, answers: dict[str, Any]) -> tuple[list[str], Any]:
+    """The activities that a plan has done, and what it comes to; an answer may be an error."""
+    done: list[str] = []
+    step = next(plan)
+    while True:
+        try:
+            if isinstance(step, Do):
+                done.append(step.activity)
+                answer = answers.get(step.activity, {"word": "ok"})
+                answer = answer.pop(0) if isinstance(answer, list) else answer
+                step = plan.throw(answer) if isinstance(answer, StepFailed) else plan.send(answer)
+            else:
+                step = plan.send(None)
+        except StopIteration as end:
+            return done, end.value
+
+
+FORWARD, BACK = ["reserve", "authorise", "confirm", "capture"], ["void", "release", "close"]
+FAILED = StepFailed("x", "OutcomeUnknown", "no answer")
+
+
+def test_forward_while_all_goes_well() -> None:
+    assert played(saga.checkout("9"), {}) == (FORWARD, "ok")
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_back_from_wherever_it_is_turned(number: int) -> None:
+    done, word = played(saga.checkout("9"), {FORWARD[number]: {"word": "back"}})
+    assert (done, word) == ([*FORWARD[: number + 1], *BACK], "back")
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_what_is_not_answered_is_given_up(number: int) -> None:
+    answers = {FORWARD[number]: FAILED, "give_up": {"word": "back"}}
+    assert played(saga.checkout("9"), answers)[0] == [*FORWARD[: number + 1], "give_up", *BACK]
+
+
+def test_what_cannot_be_given_up_any_more_goes_forward() -> None:
+    done, word = played(saga.checkout("9"), {"confirm": FAILED, "give_up": {"word": "ok"}})
+    assert (done, word) == ([*FORWARD[:3], "give_up", "capture"], "ok")
+
+
+@pytest.mark.parametrize("step", ["capture", *BACK, "give_up"])
+def test_what_must_be_gone_through_is_begun_anew(step: str) -> None:
+    answers: dict[str, Any] = {step: FAILED}
+    if step in BACK:
+        answers["reserve"] = {"word": "back"}
+    if step == "give_up":
+        answers["reserve"] = FAILED
+    assert played(saga.checkout("9"), answers)[1] == Again("9")
+
+
+def test_nothing_is_done_for_what_is_over() -> None:
+    assert played(saga.checkout("9"), {"reserve": {"word": "over"}}) == (["reserve"], "over")
+
+
+def test_a_pending_payment_is_waited_for_within_bounds() -> None:
+    waits = [{"word": "wait"}] * 3 + [{"word": "ok"}]
+    done, _ = played(saga.checkout("9"), {"authorise": waits})
+    assert done == ["reserve", *["authorise"] * 4, "confirm", "capture"]
+    done, _ = played(
+        saga.checkout("9"), {"authorise": {"word": "wait"}, "give_up": {"word": "back"}}
+    )
+    assert done.count("authorise") == len(saga.WAITS) + 1
+    assert done[-4:] == ["give_up", *BACK]
+
+
+def test_a_refund_gives_money_back_before_goods() -> None:
+    given = {"order": "9", "number": 1}
+    assert played(saga.refund(given), {}) == (["pay_back", "restock"], "ok")
+    assert played(saga.refund(given), {"pay_back": {"word": "over"}}) == (["pay_back"], "over")
+    assert played(saga.refund(given), {"restock": FAILED})[1] == Again(given)
