@@ -342,7 +342,7 @@ def _loads(raw: bytes) -> Any:
 
 def _renderer(render: Render) -> Failed:
     async def failed(_: HTTPConnection, error: Exception) -> Response:
-        failure = error if isinstance(error, Failure) else _as_failure(error)
+        failure = error if isinstance(error, Failure) else as_failure(error)
         if failure.status >= 500:
             log.error(failure.message, exc_info=error, extra={"code": failure.code})
         headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
@@ -353,7 +353,8 @@ def _renderer(render: Render) -> Failed:
     return failed
 
 
-def _as_failure(error: Exception) -> Failure:
+def as_failure(error: Exception) -> Failure:
+    """What the framework refuses, as one of ours."""
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][1:])

@@ -28,6 +28,7 @@ from services.gateway.api import (
     threads,
     timelines,
 )
+from services.gateway.api.shop import catalog as shop_catalog
 from services.gateway.desk import Desk, Invoker
 from services.gateway.door import PublicDoor, limiters
 from services.gateway.errors import render
@@ -83,6 +84,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         reports.create_router(desk),
         suggestions.create_router(desk),
         graphql.create_router(graphql.Graph(desk)),
+        shop_catalog.create_router(desk),
         empties.create_router(),
         forms.create_router(desk, paper),
         goodbye.create_router(desk, paper),

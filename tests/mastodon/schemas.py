@@ -303,6 +303,8 @@ _APPLICATION: dict[str, Check | str] = {
     "vapid_key": text,
 }
 
+_MONEY = shape(amount=count, currency=text, decimal=text)
+
 _LIMITS: dict[str, Check | str] = {
     "statuses": shape(
         max_characters=count, max_media_attachments=count, characters_reserved_per_url=count
@@ -601,6 +603,43 @@ ENTITIES: dict[str, Check] = {
         poll=null,
         media_attachments=many("MediaAttachment"),
         emojis=many("CustomEmoji"),
+    ),
+    "Shop": shape(
+        id=id,
+        owner_id=id,
+        name=text,
+        description=text,
+        currency=text,
+        created_at=time,
+        edited_at=opt(time),
+        archived=flag,
+    ),
+    "Shop::Product": shape(
+        id=id,
+        shop_id=id,
+        seller_id=id,
+        title=text,
+        description=text,
+        pictures=many("MediaAttachment"),
+        currency=text,
+        variants=many(shape(id=id, name=text, price=_MONEY, available=count)),
+        created_at=time,
+        edited_at=opt(time),
+        archived=flag,
+    ),
+    "Shop::Stock": shape(variant_id=id, on_hand=count, held=count, available=count, revision=count),
+    "Shop::QuoteLine": shape(
+        product_id=id,
+        variant_id=id,
+        shop_id=id,
+        seller_id=id,
+        title=text,
+        name=text,
+        picture=opt("MediaAttachment"),
+        quantity=count,
+        available=count,
+        price=_MONEY,
+        total=_MONEY,
     ),
     "StatusSource": shape(id=id, text=text, spoiler_text=text),
     "Suggestion": shape(

@@ -51,6 +51,9 @@ def check(response: requests.Response) -> None:
     if response.ok and not routes.answers_json(method, path):
         return
     kind = response.headers.get("Content-Type", "").partition(";")[0]
+    if kind == "application/problem+json" and path.startswith("/api/shop/"):
+        assert_problem(response, response.json())
+        return
     assert kind == "application/json", (
         f"the answer is {kind or 'of no type'}: {response.text[:200]}"
     )
@@ -58,6 +61,15 @@ def check(response: requests.Response) -> None:
         routes.check(method, path, response.json())
     else:
         assert_refusal(response, response.json())
+
+
+def assert_problem(response: requests.Response, body: Any) -> None:
+    """Assert that an answer is a problem's details (RFC 9457), and what its status says."""
+    assert not response.ok, f"a problem with {response.status_code}"
+    for name in ("type", "title", "detail", "instance", "code"):
+        assert isinstance(body.get(name), str), f"{name} is no text: {body!r}"
+    assert body["status"] == response.status_code, f"it says {body['status']}"
+    assert "Traceback" not in response.text, "it shows a traceback"
 
 
 _REFUSAL = {"error", "error_description", "details"}

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from services.auth.domain.codes import challenge_of
 from services.auth.keys import SECRET
+from services.catalog.app import create_app as create_catalog
 from services.chassis.app import Service
 from services.chassis.settings import Settings
 from services.comments.app import create_app as create_comments
@@ -77,6 +78,10 @@ def notifications_app(settings: NotificationsSettings) -> FastAPI:
     return create_notifications(Service(settings))
 
 
+def catalog_app(settings: Settings) -> FastAPI:
+    return create_catalog(Service(settings))
+
+
 def media_app(settings: Settings) -> FastAPI:
     return create_media(Service(settings), Developer())
 
@@ -93,7 +98,7 @@ class Place:
         answered = await self.gateway.public(method, path, token=token, **content)
         route = path.partition("?")[0]
         watched = route.startswith(("/api/", "/nodeinfo/")) and routes.answers_json(method, route)
-        if watched and answered.status == 200:
+        if watched and answered.status in (200, 201):
             routes.check(method, route, answered.json())
         return answered
 
@@ -223,7 +228,8 @@ async def a_place(**settings: Any) -> AsyncIterator[Place]:
     async with World() as world:
         world.secrets[SECRET] = auth.signing_keys("a")
         await auth.start(world, auth.Clock())
-        for create in (users_app, posts_app, comments_app, feed_app, notifications_app, media_app):
+        timelines = (posts_app, comments_app, feed_app, notifications_app)
+        for create in (users_app, *timelines, media_app, catalog_app):
             await world.start(create, create.__name__.removesuffix("_app"))
         given = dict.fromkeys(GENEROUS, 1000) | settings
         yield Place(world, await world.start(gateway_app, "gateway", **given))

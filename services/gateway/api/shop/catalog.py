@@ -1,0 +1,276 @@
+"""Shops, products and their stock under `/api/shop/v1`.
+
+What is read has its version as `ETag`, and who changes it sends that back as `If-Match`. Lists are
+paged by a `cursor`, which is handed on as it came. Each route costs one call of `catalog`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import orjson
+from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
+from pydantic import Field
+
+from services.chassis.app import JSON
+from services.chassis.errors import Invalid
+from services.chassis.identity import Caller, anyone, signed_in
+from services.contracts import limits
+from services.contracts.accounts import Model
+from services.contracts.shop import (
+    EditedProduct,
+    EditedShop,
+    NewProduct,
+    NewShop,
+    ProductView,
+    QuoteLine,
+    QuoteRequest,
+    ShopView,
+)
+from services.gateway.api.shop import examples
+from services.gateway.api.shop.problems import ProblemRoute, gives
+from services.gateway.desk import Desk, numeric
+from services.gateway.entities import shop as entities
+from services.gateway.entities.posts import Entity
+
+PREFIX = "/api/shop/v1"
+Id = Annotated[str, Path(max_length=40, examples=["114000000000000000"])]
+Reading = Annotated[Caller | None, Depends(anyone("read:shop"))]
+Owning = Annotated[Caller, Depends(signed_in("read:shop"))]
+Writing = Annotated[Caller, Depends(signed_in("write:shop"))]
+Limit = Annotated[int, Query(ge=1, le=80)]
+Cursor = Annotated[str, Query(max_length=20, pattern=r"^\d*$", description="From `next_cursor`.")]
+IfMatch = Annotated[str | None, Header(max_length=100, description="The ETag of what is changed.")]
+Key = Annotated[
+    str, Header(alias="idempotency-key", max_length=200, description="Makes a repeat harmless.")
+]
+
+
+class StockCount(Model):
+    """How many pieces there are."""
+
+    on_hand: int = Field(ge=0, le=limits.STOCK, strict=True, examples=[12])
+
+
+class StockDelta(Model):
+    """How many pieces there are more, or fewer."""
+
+    delta: int = Field(ge=-limits.STOCK, le=limits.STOCK, strict=True, examples=[5])
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """All routes."""
+    router = APIRouter(prefix=PREFIX)
+    for part in (_shops, _products, _stock):
+        router.include_router(part(desk))
+    return router
+
+
+def _shops(desk: Desk) -> APIRouter:
+    router = APIRouter(prefix="/shops", tags=["shops"], route_class=ProblemRoute)
+    one_shop = gives(examples.SHOP, "The shop; its version is the `ETag`.")
+
+    @router.get("", responses=gives(examples.SHOPS, "A page, newest first."))
+    async def some(
+        request: Request,
+        caller: Reading,
+        owner: Annotated[str, Query(max_length=20, pattern=r"^\d*$")] = "",
+        limit: Limit = 20,
+        cursor: Cursor = "",
+    ) -> Response:
+        """Everybody's shops, or one person's."""
+        params = _page(limit, cursor) | ({"owner": owner} if owner else {})
+        found = await desk.ask("catalog", "shops", caller, params=params)
+        rows = [entities.shop(ShopView.model_validate(view)) for view in found["shops"]]
+        return _listed(desk, request, rows, found["last"])
+
+    @router.post("", status_code=201, responses=gives(examples.SHOP, "The shop.", 201))
+    async def create(
+        new: Annotated[NewShop, Body(openapi_examples=examples.NEW_SHOPS)],
+        caller: Writing,
+        key: Key = "",
+    ) -> Response:
+        """Open a shop. The same `Idempotency-Key` gives the same shop for an hour."""
+        wanted = new.model_dump() | ({"idempotency_key": key} if key else {})
+        return _shop(await _told(desk, "POST", "shops", caller, wanted), 201)
+
+    @router.get("/{id}", responses=one_shop)
+    async def one(id: Id, caller: Reading) -> Response:
+        """One shop."""
+        return _shop(await desk.ask("catalog", f"shops/{numeric(id)}", caller))
+
+    @router.patch("/{id}", responses=one_shop)
+    async def edit(
+        id: Id,
+        wanted: Annotated[EditedShop, Body(openapi_examples=examples.EDITED_SHOPS)],
+        caller: Writing,
+        if_match: IfMatch = None,
+    ) -> Response:
+        """Edit one's own shop, close it or open it again."""
+        path, body = f"shops/{numeric(id)}", wanted.model_dump()
+        return _shop(await _told(desk, "PATCH", path, caller, body, if_match))
+
+    return router
+
+
+def _products(desk: Desk) -> APIRouter:
+    router = APIRouter(tags=["products"], route_class=ProblemRoute)
+    one_product = gives(examples.PRODUCT, "The product; its version is the `ETag`.")
+
+    def shown(view: Any, status: int = 200) -> Response:
+        found = ProductView.model_validate(view)
+        return _tagged(entities.product(found, desk.at), found.version, status)
+
+    @router.get("/products", responses=gives(examples.PRODUCTS, "A page, newest first."))
+    async def some(
+        request: Request,
+        caller: Reading,
+        q: Annotated[str, Query(max_length=200, description="Words that are all in it.")] = "",
+        shop: Annotated[str, Query(max_length=20, pattern=r"^\d*$")] = "",
+        archived: Annotated[bool, Query(description="What the owner of `shop` archived.")] = False,
+        limit: Limit = 20,
+        cursor: Cursor = "",
+    ) -> Response:
+        """What is sold: everywhere or in a shop, all of it or what has some words.
+
+        A page of a search may have fewer products than were asked for, before the end too.
+        """
+        asked = {"q": q, "shop": shop, "archived": "true" if archived else ""}
+        params = _page(limit, cursor) | {name: value for name, value in asked.items() if value}
+        found = await desk.ask("catalog", "products", caller, params=params)
+        rows = [
+            entities.product(ProductView.model_validate(view), desk.at)
+            for view in found["products"]
+        ]
+        return _listed(desk, request, rows, found["last"])
+
+    @router.post("/products", status_code=201, responses=gives(examples.PRODUCT, "It.", 201))
+    async def create(
+        new: Annotated[NewProduct, Body(openapi_examples=examples.NEW_PRODUCTS)],
+        caller: Writing,
+        key: Key = "",
+    ) -> Response:
+        """Sell something; its pictures are uploaded before, at `/api/v2/media`.
+
+        The same `Idempotency-Key` gives the same product for an hour.
+        """
+        wanted = new.model_dump() | ({"idempotency_key": key} if key else {})
+        return shown(await _told(desk, "POST", "products", caller, wanted), 201)
+
+    @router.get("/products/{id}", responses=one_product)
+    async def one(id: Id, caller: Reading) -> Response:
+        """One product."""
+        return shown(await desk.ask("catalog", f"products/{numeric(id)}", caller))
+
+    @router.patch("/products/{id}", responses=one_product)
+    async def edit(
+        id: Id,
+        wanted: Annotated[EditedProduct, Body(openapi_examples=examples.EDITED_PRODUCTS)],
+        caller: Writing,
+        if_match: IfMatch = None,
+    ) -> Response:
+        """Edit, archive or bring back one's own product."""
+        path, body = f"products/{numeric(id)}", wanted.model_dump()
+        return shown(await _told(desk, "PATCH", path, caller, body, if_match))
+
+    @router.delete("/products/{id}", responses=one_product)
+    async def archive(id: Id, caller: Writing, if_match: IfMatch = None) -> Response:
+        """Archive one's own product: it can be brought back, and orders keep what they say."""
+        path, body = f"products/{numeric(id)}", {"archived": True}
+        return shown(await _told(desk, "PATCH", path, caller, body, if_match))
+
+    @router.post("/quotes", responses=gives(examples.QUOTE, "What each of it costs now."))
+    async def quote(
+        wanted: Annotated[QuoteRequest, Body(openapi_examples=examples.QUOTES)], caller: Reading
+    ) -> Response:
+        """What some pieces cost now, and how many are left; nothing is held by it."""
+        found = await desk.ask("catalog", "quotes", caller, method="POST", json=wanted.model_dump())
+        lines = [QuoteLine.model_validate(line) for line in found["lines"]]
+        return JSON({"items": [entities.quote_line(line, desk.at) for line in lines]})
+
+    return router
+
+
+def _stock(desk: Desk) -> APIRouter:
+    router = APIRouter(prefix="/products/{id}", tags=["stock"], route_class=ProblemRoute)
+    as_it_is = gives(examples.STOCK, "The stock as it is then; its revision is the `ETag`.")
+
+    async def count(id: str, variant: str, caller: Caller, change: Mapping[str, Any]) -> Response:
+        path = f"products/{numeric(id)}/variants/{numeric(variant)}/stock"
+        row = await desk.ask("catalog", path, caller, method="POST", json=change)
+        return _tagged(entities.stock(row), row["revision"])
+
+    @router.get("/stock", responses=gives({"items": [examples.STOCK]}, "Of each variant."))
+    async def stocks(id: Id, caller: Owning) -> Response:
+        """How much there is of one's own product, and how much of it is held for orders."""
+        rows = await desk.ask("catalog", f"products/{numeric(id)}/stock", caller)
+        return JSON({"items": [entities.stock(row) for row in rows]})
+
+    @router.put("/variants/{variant}/stock", responses=as_it_is)
+    async def set_stock(
+        id: Id, variant: Id, wanted: StockCount, caller: Writing, if_match: IfMatch = None
+    ) -> Response:
+        """Say how many pieces there are. `If-Match` is the revision that one has seen, quoted."""
+        seen = {"revision": _revision(if_match)} if if_match is not None else {}
+        return await count(id, variant, caller, {"on_hand": wanted.on_hand, **seen})
+
+    @router.post("/variants/{variant}/stock/adjustments", responses=as_it_is)
+    async def adjust(
+        id: Id, variant: Id, wanted: StockDelta, caller: Writing, key: Key = ""
+    ) -> Response:
+        """Say how many pieces there are more, or fewer; with an `Idempotency-Key` once."""
+        change = {"delta": wanted.delta, "idempotency_key": key}
+        return await count(id, variant, caller, change)
+
+    return router
+
+
+def _revision(if_match: str) -> int:
+    digits = if_match.strip().strip('"')
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 15):
+        raise Invalid('If-Match must be the ETag of the stock, such as "3".')
+    return int(digits)
+
+
+async def _told(
+    desk: Desk,
+    method: str,
+    path: str,
+    caller: Caller,
+    body: Mapping[str, Any],
+    if_match: str | None = None,
+) -> Any:
+    reply = await desk.services.invoke(
+        "catalog",
+        path,
+        method=method,
+        token=caller.token,
+        json=body,
+        headers={} if if_match is None else {"if-match": if_match},
+    )
+    return orjson.loads(reply.body)
+
+
+def _shop(view: Any, status: int = 200) -> Response:
+    found = ShopView.model_validate(view)
+    return _tagged(entities.shop(found), found.version, status)
+
+
+def _tagged(entity: Entity, version: int, status: int = 200) -> Response:
+    return JSON(entity, status, headers={"etag": f'"{version}"'})
+
+
+def _page(limit: int, cursor: str) -> dict[str, str]:
+    return {"limit": str(limit)} | ({"max_id": cursor} if cursor else {})
+
+
+def _listed(desk: Desk, request: Request, rows: list[Entity], last: str) -> Response:
+    """A page, with the cursor of the next one; `null` and no `Link` at the end."""
+    headers = {}
+    if last:
+        kept = [(n, value) for n, value in request.query_params.multi_items() if n != "cursor"]
+        query = urlencode([*kept, ("cursor", last)])
+        headers["link"] = f'<{desk.at.public_url}{request.url.path}?{query}>; rel="next"'
+    return JSON({"items": rows, "next_cursor": last or None}, headers=headers)

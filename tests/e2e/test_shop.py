@@ -1,0 +1,104 @@
+"""The shop as people use it: opened, filled, found and bought out; over HTTP as anybody would."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.system import Person, System, wait_until
+from tests.system.wire import CheckedSession
+
+SHOP = "/api/shop/v1"
+
+
+def made(person: Person, path: str, **body: Any) -> Any:
+    answered = person.call("POST", SHOP + path, json=body)
+    assert answered.status_code == 201, answered.text
+    return answered.json()
+
+
+def sold(person: Person, title: str, stock: int = 3, **more: Any) -> Any:
+    shop = made(person, "/shops", name=f"{person.name}'s", currency="EUR")
+    variants = [{"name": "blue", "price": 2400, "stock": stock}]
+    return made(person, "/products", shop=shop["id"], title=title, variants=variants, **more)
+
+
+def found(session: CheckedSession, system: System, **params: str) -> list[str]:
+    answered = session.get(f"{system.base}{SHOP}/products", params=params, timeout=30)
+    assert answered.status_code == 200, answered.text
+    return [row["title"] for row in answered.json()["items"]]
+
+
+@pytest.fixture
+def word(anna: Person) -> str:
+    """A word that no other test's product has."""
+    return f"mug{anna.id}"
+
+
+def test_what_somebody_sells_is_found_by_everybody(
+    system: System, anna: Person, session: CheckedSession, picture: Path, word: str
+) -> None:
+    uploaded = anna.upload(picture)
+    product = sold(anna, f"Blue {word}", media_ids=[uploaded.id], description="300 ml")
+    shown = session.get(f"{system.base}{SHOP}/products/{product['id']}", timeout=30)
+    assert shown.json() == product
+    assert shown.headers["ETag"] == '"1"'
+    assert session.get(product["pictures"][0]["url"], timeout=30).status_code == 200
+    wait_until(lambda: found(session, system, q=f"{word} blue") == [product["title"]])
+    wait_until(lambda: found(session, system, shop=product["shop_id"]) == [product["title"]])
+    gone = anna.call("DELETE", f"{SHOP}/products/{product['id']}", headers={"If-Match": '"1"'})
+    assert gone.json()["archived"]
+    assert found(session, system, q=word) == []
+    hidden = session.get(f"{system.base}{SHOP}/products/{product['id']}", timeout=30)
+    assert hidden.status_code == 404
+    assert hidden.headers["Content-Type"] == "application/problem+json"
+
+
+def test_of_many_edits_at_once_one_wins(anna: Person, word: str) -> None:
+    product = sold(anna, word)
+    path, headers = f"{SHOP}/products/{product['id']}", {"If-Match": '"1"'}
+
+    def edit(number: int) -> int:
+        session = CheckedSession()
+        session.headers["Authorization"] = f"Bearer {anna.token}"
+        body = {"description": f"edit {number}"}
+        return session.patch(anna.base + path, json=body, headers=headers, timeout=30).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(edit, range(8))) == [200] + [412] * 7
+    assert anna.call("PATCH", path, json={"description": "x"}).status_code == 428
+
+
+def test_deliveries_at_once_add_up(anna: Person, ben: Person, word: str) -> None:
+    product = sold(anna, word, stock=1)
+    path = f"{SHOP}/products/{product['id']}/variants/{product['variants'][0]['id']}/stock"
+
+    def deliver(number: int) -> int:
+        session = CheckedSession()
+        session.headers["Authorization"] = f"Bearer {anna.token}"
+        session.headers["Idempotency-Key"] = f"delivery {number % 10}"
+        url = f"{anna.base}{path}/adjustments"
+        return session.post(url, json={"delta": 2}, timeout=30).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(deliver, range(20))) == {200}
+    stocks = anna.call("GET", f"{SHOP}/products/{product['id']}/stock").json()["items"]
+    assert [(row["on_hand"], row["available"]) for row in stocks] == [(21, 21)]
+    for method, more in (("PUT", ""), ("POST", "/adjustments")):
+        body = {"on_hand": 1, "delta": 1}
+        refused = ben.call(method, path + more, json=body, headers={"If-Match": '"1"'})
+        assert refused.status_code == 403
+
+
+def test_a_shop_goes_with_its_owner(
+    system: System, anna: Person, session: CheckedSession, word: str
+) -> None:
+    product = sold(anna, word)
+    wait_until(lambda: found(session, system, q=word) == [word])
+    anna.call("POST", "/api/v1/accounts/delete", json={"password": anna.password})
+    url = f"{system.base}{SHOP}/products/{product['id']}"
+    wait_until(lambda: session.get(url, timeout=30).status_code == 404, deadline=30, what="gone")
+    assert found(session, system, q=word) == []

@@ -1,0 +1,158 @@
+"""The shop's own API: problem details, ETags, cursors, and pictures from media."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.fakes import Response
+from tests.services.gateway.world import Person, Place
+
+SHOP = "/api/shop/v1"
+
+
+@pytest.fixture
+async def ada(place: Place) -> Person:
+    return await place.person("ada")
+
+
+async def ask(place: Place, method: str, path: str, token: str = "", **content: Any) -> Response:
+    """One request, whose refusal is held to RFC 9457."""
+    answered = await place.ask(method, SHOP + path, token, **content)
+    if answered.status >= 400:
+        assert answered.headers["content-type"] == "application/problem+json"
+        said = answered.json()
+        assert said["status"] == answered.status
+        assert said["type"] == f"urn:microgram:problem:{said['code']}"
+        assert said["instance"] == SHOP + path.partition("?")[0]
+        assert said["title"]
+        assert said["detail"]
+    return answered
+
+
+async def made(place: Place, person: Person, path: str, **body: Any) -> Any:
+    answered = await ask(place, "POST", path, person.token, json=body)
+    assert answered.status == 201, answered.text
+    return answered.json()
+
+
+async def sold(place: Place, person: Person, title: str = "Mug", **more: Any) -> Any:
+    shop = more.pop("shop", None) or (
+        await made(place, person, "/shops", name="Pottery", currency="EUR")
+    )
+    variants = [{"name": "blue", "price": 2400, "stock": 3}]
+    return await made(
+        place, person, "/products", shop=shop["id"], title=title, variants=variants, **more
+    )
+
+
+async def test_a_product_with_a_picture_is_shown_to_everybody(place: Place, ada: Person) -> None:
+    uploaded = await ada.upload()
+    product = await sold(place, ada, media_ids=[uploaded["id"]])
+    answered = await ask(place, "GET", f"/products/{product['id']}")
+    assert answered.headers["etag"] == '"1"'
+    assert answered.json() == product
+    assert product["variants"][0]["price"] == {
+        "amount": 2400,
+        "currency": "EUR",
+        "decimal": "24.00",
+    }
+    assert product["variants"][0]["available"] == 3
+    assert product["pictures"][0]["url"] == uploaded["url"]
+    item = {"product": product["id"], "variant": product["variants"][0]["id"], "quantity": 2}
+    quote = await ask(place, "POST", "/quotes", json={"items": [item]})
+    assert quote.json()["items"][0]["total"]["decimal"] == "48.00"
+
+
+async def test_a_change_says_what_was_read(place: Place, ada: Person) -> None:
+    id = (await sold(place, ada))["id"]
+    change = {"title": "Cup"}
+    path = f"/products/{id}"
+    assert (await ask(place, "PATCH", path, ada.token, json=change)).status == 428
+    old = {"if-match": '"7"'}
+    assert (await ask(place, "PATCH", path, ada.token, json=change, headers=old)).status == 412
+    seen = {"if-match": '"1"'}
+    edited = await ask(place, "PATCH", path, ada.token, json=change, headers=seen)
+    assert (edited.status, edited.headers["etag"], edited.json()["title"]) == (200, '"2"', "Cup")
+    assert (await ask(place, "DELETE", path, ada.token, headers=seen)).status == 412
+    now = {"if-match": edited.headers["etag"]}
+    assert (await ask(place, "DELETE", path, ada.token, headers=now)).json()["archived"]
+    assert (await ask(place, "GET", path)).status == 404
+    assert (await ask(place, "GET", path, ada.token)).status == 200
+
+
+async def test_stock_is_set_by_who_has_seen_it_and_adjusted_once(place: Place, ada: Person) -> None:
+    product = await sold(place, ada)
+    path = f"/products/{product['id']}/variants/{product['variants'][0]['id']}/stock"
+    assert (await ask(place, "PUT", path, ada.token, json={"on_hand": 9})).status == 428
+    seen = {"if-match": '"1"'}
+    counted = await ask(place, "PUT", path, ada.token, json={"on_hand": 9}, headers=seen)
+    assert (counted.json()["on_hand"], counted.headers["etag"]) == (9, '"2"')
+    again = await ask(place, "PUT", path, ada.token, json={"on_hand": 5}, headers=seen)
+    assert again.status == 412
+    odd = {"if-match": "*"}
+    assert (
+        await ask(place, "PUT", path, ada.token, json={"on_hand": 5}, headers=odd)
+    ).status == 422
+    key = {"idempotency-key": "delivery"}
+    for _ in range(2):
+        adjusted = await ask(
+            place, "POST", f"{path}/adjustments", ada.token, json={"delta": -2}, headers=key
+        )
+        assert adjusted.json()["on_hand"] == 7
+    few = await ask(place, "POST", f"{path}/adjustments", ada.token, json={"delta": -8})
+    assert (few.status, few.json()["code"]) == (409, "stock_held")
+    stocks = await ask(place, "GET", f"/products/{product['id']}/stock", ada.token)
+    assert [row["available"] for row in stocks.json()["items"]] == [7]
+
+
+async def test_pages_follow_their_cursor(place: Place, ada: Person) -> None:
+    shop = await made(place, ada, "/shops", name="Pottery", currency="EUR")
+    for number in range(5):
+        await sold(place, ada, f"Mug {number}", shop=shop)
+    await place.world.settle()
+    path = f"/products?q=mug&shop={shop['id']}&limit=2"
+    titles: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = await ask(place, "GET", f"{path}&cursor={cursor}" if cursor else path)
+        titles += [row["title"] for row in page.json()["items"]]
+        cursor = page.json()["next_cursor"]
+        assert ("link" in page.headers) == (cursor is not None)
+        if cursor:
+            assert f"cursor={cursor}>" in page.headers["link"]
+    assert titles == [f"Mug {number}" for number in reversed(range(5))]
+    assert [s["id"] for s in (await ask(place, "GET", "/shops")).json()["items"]] == [shop["id"]]
+
+
+async def test_what_is_wrong_is_a_problem(place: Place, ada: Person) -> None:
+    bob = await place.person("bob")
+    product = await sold(place, ada)
+    path = f"/products/{product['id']}"
+    seen = {"if-match": '"1"'}
+    refusals = [
+        await ask(place, "POST", "/shops", json={"name": "x", "currency": "EUR"}),
+        await ask(place, "PATCH", path, bob.token, json={"title": "x"}, headers=seen),
+        await ask(place, "GET", "/products/1"),
+        await ask(place, "GET", "/products/x"),
+        await ask(place, "GET", "/products?limit=1000"),
+        await ask(place, "GET", "/products?cursor=x"),
+        await ask(place, "POST", "/products", ada.token, json={"title": "x"}),
+        await ask(place, "POST", "/products", ada.token, data=b"{"),
+    ]
+    assert [refused.status for refused in refusals] == [401, 403, 404, 404, 422, 422, 422, 422]
+    gone = {"items": [{"product": "1", "variant": "2"}]}
+    quote = await ask(place, "POST", "/quotes", json=gone)
+    assert (quote.json()["code"], quote.json()["variants"]) == ("not_sold", ["2"])
+
+
+async def test_the_same_key_makes_one_product(place: Place, ada: Person) -> None:
+    shop = await made(place, ada, "/shops", name="Pottery", currency="EUR")
+    body = {"shop": shop["id"], "title": "Mug", "variants": [{"price": 5}]}
+    key = {"idempotency-key": "k"}
+    ids = {
+        (await ask(place, "POST", "/products", ada.token, json=body, headers=key)).json()["id"]
+        for _ in range(2)
+    }
+    assert len(ids) == 1
