@@ -84,9 +84,13 @@ NOT_FOR_PEOPLE = {
 }
 
 
+SHOP = " /api/shop/"
+"""Its pictures are claimed by products, so no post shows them."""
+
+
 def is_about_posts(row: str) -> bool:
     """Whether a route may tell of posts, by what it answers with or by its address."""
-    if row in WITHOUT_POSTS | NOT_FOR_PEOPLE:
+    if row in WITHOUT_POSTS | NOT_FOR_PEOPLE or SHOP in row:
         return False
     promised = routes.ROUTES[row]
     return (
