@@ -11,6 +11,8 @@ from fastapi import APIRouter, Body, Depends, Header, Path, Query
 from services.catalog.domain import reservations
 from services.catalog.domain.reservations import Reservation as Kept
 from services.catalog.examples import (
+    CARD,
+    CARDS,
     COUNTS,
     EDITED_PRODUCTS,
     EDITED_SHOPS,
@@ -36,11 +38,13 @@ from services.chassis.identity import Caller, anyone, service, signed_in
 from services.chassis.ids import timestamp
 from services.chassis.paging import Window, normal
 from services.contracts.shop import (
+    CardsAsked,
     EditedProduct,
     EditedShop,
     NewProduct,
     NewReservation,
     NewShop,
+    Product,
     ProductList,
     ProductView,
     Quote,
@@ -186,6 +190,15 @@ def _products(views: Views, keeper: Keeper) -> APIRouter:
     ) -> JSON:
         """Edit, archive or bring back one's own product; `If-Match` says what one has read."""
         return _tagged(await keeper.edit(id, wanted, seen, caller))
+
+    @router.post(
+        "/cards", responses=answers(list[Product], "Those on sale.", [CARD], 401, 403, 422)
+    )
+    async def cards(asked: Annotated[CardsAsked, Body(openapi_examples=CARDS)], _: Reading) -> JSON:
+        """Some products as everybody sees them, without those that nobody can buy any more."""
+        ids = list(dict.fromkeys(normal(id) for id in asked.ids))
+        offers = await views.products(ids, "", stock=False)
+        return JSON([offer.view()["product"] for offer in offers.values()])
 
     @router.post(
         "/quotes", responses=answers(Quote, "What it costs now.", QUOTE, 401, 403, 404, 422)

@@ -129,6 +129,8 @@ COUNTS: dict[str, Example] = {
     "five more": {"value": {"delta": 5, "idempotency_key": "delivery-17"}},
     "counted": {"value": {"on_hand": 12, "revision": 1}},
 }
+CARD = PRODUCT["product"]
+CARDS: dict[str, Example] = {"of a page": {"value": {"ids": ["116548274934401537"]}}}
 QUOTES: dict[str, Example] = {
     "two mugs": {
         "value": {

@@ -56,6 +56,9 @@ VARIANTS = 20
 PRODUCT_TAGS = 5
 """Products that one post shows."""
 
+CARDS = 400
+"""Products of which can be asked at once: as many as two full pages of posts show."""
+
 PRICE = 100_000_000_000
 """Of one piece, in minor units."""
 

@@ -43,10 +43,11 @@ class Mention(Model):
 class Post(Model):
     """A post as its author made it. Event `post.changed` on `posts`.
 
-    `text` is plain text as typed. `deleted` is the tombstone: text, pictures, tags and mentions are
-    blank then. `path` are a reply's posts above with their authors, topmost first: the topmost and
-    the nearest of the others, `limits.PATH` in all. A boost is a post without a text that names the
-    post it shows (`reblog_of_id`).
+    `text` is plain text as typed. `product_ids` are what of the shop it shows, as far as that is
+    sold. `deleted` is the tombstone: text, pictures, tags, mentions and products are blank then.
+    `path` are a reply's posts above with their authors, topmost first: the topmost and the nearest
+    of the others, `limits.PATH` in all. A boost is a post without a text that names the post it
+    shows (`reblog_of_id`).
     """
 
     id: Id
@@ -64,6 +65,7 @@ class Post(Model):
     path: list[tuple[Id, Id]] = Field(default_factory=list)
     reblog_of_id: Id | None = None
     reblog_of_account_id: Id | None = None
+    product_ids: list[Id] = Field(default_factory=list)
     application: str = ""
     created_at: str
     edited_at: str | None = None
@@ -153,6 +155,7 @@ class NewPost(Model):
     sensitive: bool = False
     spoiler_text: str = Field(default="", max_length=20_000)
     language: str | None = Field(default=None, max_length=20)
+    product_ids: list[Id] = Field(default_factory=list, max_length=40)
     application: str = Field(default="", max_length=100)
     idempotency_key: str = Field(default="", max_length=200)
 
@@ -162,6 +165,7 @@ class EditedPost(Model):
 
     text: str | None = Field(default=None, max_length=20_000)
     media_ids: list[Id] | None = Field(default=None, max_length=40)
+    product_ids: list[Id] | None = Field(default=None, max_length=40)
     sensitive: bool | None = None
     spoiler_text: str | None = Field(default=None, max_length=20_000)
     language: str | None = Field(default=None, max_length=20)

@@ -109,6 +109,12 @@ class ProductList(Model):
     last: Id = ""
 
 
+class CardsAsked(Model):
+    """The products that some posts show."""
+
+    ids: list[Id] = Field(max_length=limits.CARDS)
+
+
 class NewShop(Model):
     """A shop that somebody wants to open."""
 

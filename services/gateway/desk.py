@@ -13,14 +13,18 @@ from typing import Any, Protocol
 import orjson
 from fastapi import Request, Response
 
-from services.chassis.errors import NotFound
+from services.chassis.errors import Failure, NotFound
 from services.chassis.identity import Caller
 from services.chassis.paging import Window, normal
 from services.chassis.sidecar import INVOKE_DEADLINE, Reply
+from services.contracts import limits
+from services.contracts.shop import Product
 from services.gateway import paging
 from services.gateway.content import Writer
+from services.gateway.entities import shop
 from services.gateway.entities.addresses import Addresses
-from services.gateway.entities.rendered import Rendered, Row, authors_of
+from services.gateway.entities.rendered import Cards, Rendered, Row, authors_of, products_of
+from services.gateway.errors import note
 from services.gateway.settings import GatewaySettings
 from services.gateway.shelf import Shelf
 
@@ -136,7 +140,7 @@ class Desk:
 
     async def status(self, view: Row) -> bytes:
         """The entity Status of a post; raises `NotFound`."""
-        return self.rendered.status(view, await self._authors(view))
+        return self.rendered.status(view, await self._authors(view), await self.cards([view]))
 
     async def _authors(self, view: Row) -> dict[str, Row]:
         ids = authors_of(view)
@@ -153,7 +157,26 @@ class Desk:
         """A list of Status."""
         ids = [id for view in views for id in authors_of(view)]
         authors = await self.people(ids) if ids else {}
-        return self.rendered.statuses(views, authors)
+        return self.rendered.statuses(views, authors, await self.cards(views))
+
+    async def cards(self, views: Sequence[Row]) -> Cards:
+        """The products that posts show, as they do. One call, and none where they show none.
+
+        A post is shown without its products, if it cannot be learnt what they are.
+        """
+        ids = products_of(views)
+        if not ids:
+            return {}
+        try:
+            rows = await self.ask(
+                "catalog", "cards", method="POST", json={"ids": ids[: limits.CARDS]}
+            )
+        except Failure as failure:
+            note(failure)
+            return {}
+        return {
+            row["id"]: orjson.dumps(shop.card(Product.model_validate(row), self.at)) for row in rows
+        }
 
     async def timeline(
         self,
@@ -166,7 +189,8 @@ class Desk:
         """A page of the feed. This is the hot path: one call, and bytes that are known already.
 
         A page that was asked for before is kept with its tag, and the feed is asked whether it is
-        still the same.
+        still the same. A page with products costs one call more, and is not kept: the feed does not
+        know whether those are.
         """
         params = window.params() | asked
         key = (caller.user_id if caller else "", path, *params.items())
@@ -181,8 +205,10 @@ class Desk:
         if page["same"]:
             body = kept[_TAG:]
         else:
-            body = self.rendered.statuses(page["views"], page["accounts"])
-            self._pages.put(key, page["tag"].encode() + body)
+            cards = await self.cards(page["views"])
+            body = self.rendered.statuses(page["views"], page["accounts"], cards)
+            if not products_of(page["views"]):
+                self._pages.put(key, page["tag"].encode() + body)
         return answer(body, paging.links(self.at.public_url, request, page["first"], page["last"]))
 
     # ── apps ────────────────────────────────────────────────────────────────────────────────

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from services.chassis.errors import Forbidden, Invalid, NotFound, Unavailable
 from services.chassis.identity import Caller
+from services.chassis.paging import normal
 from services.chassis.sidecar import Sidecar
 from services.contracts.posts import EditedPost, NewPost
 from services.posts.boosts import Boosts
@@ -80,6 +81,7 @@ class Composer:
             sensitive=new.sensitive,
             language=new.language,
             pictures=new.media_ids,
+            products=[normal(id) for id in new.product_ids],
         )
         parent, mentions = await asyncio.gather(
             self._parent(new.in_reply_to_id, caller), self._mentions(draft.names, caller)
@@ -154,6 +156,11 @@ class Composer:
             sensitive=wanted.sensitive,
             language=wanted.language,
             pictures=None if wanted.media_ids is None else tuple(wanted.media_ids),
+            products=(
+                None
+                if wanted.product_ids is None
+                else tuple(normal(id) for id in wanted.product_ids)
+            ),
         )
         for _ in range(EDITS_AT_ONCE):
             seen = await self._views.own(id, caller)

@@ -34,6 +34,7 @@ POST: dict[str, Any] = {
     ],
     "tags": ["sunrise"],
     "mentions": [{"id": "116548270000002561", "username": "bob"}],
+    "product_ids": [],
     "in_reply_to_id": None,
     "in_reply_to_account_id": None,
     "path": [],

@@ -57,6 +57,27 @@ def test_what_somebody_sells_is_found_by_everybody(
     assert hidden.headers["Content-Type"] == "application/problem+json"
 
 
+def test_a_post_shows_what_is_sold_also_to_clients_that_know_no_products(
+    anna: Person, ben: Person, picture: Path, word: str
+) -> None:
+    product = sold(anna, word, media_ids=[anna.upload(picture).id])
+    body = {"status": "new in", "product_ids[]": [product["id"], "1"]}
+    posted = anna.call("POST", "/api/v1/statuses", data=body).json()
+    assert [card["id"] for card in posted["products"]] == [product["id"]]
+    assert posted["products"][0]["picture"]["url"] == product["pictures"][0]["url"]
+    ben.client.account_follow(anna.id)
+
+    def at_home(titles: list[str]) -> bool:
+        page = ben.client.timeline_home()
+        return [card["title"] for each in page for card in each["products"]] == titles
+
+    wait_until(lambda: at_home([word]))
+    assert "new in" in ben.toot("status", posted["id"])
+    headers = {"If-Match": '"1"'}
+    assert anna.call("DELETE", f"{SHOP}/products/{product['id']}", headers=headers).ok
+    wait_until(lambda: at_home([]))
+
+
 def test_of_many_edits_at_once_one_wins(anna: Person, word: str) -> None:
     product = sold(anna, word)
     path, headers = f"{SHOP}/products/{product['id']}", {"If-Match": '"1"'}

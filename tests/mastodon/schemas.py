@@ -291,6 +291,7 @@ _STATUS: dict[str, Check | str] = {
     "poll": null,
     "card": null,
     "filtered": many(null),
+    "products": many("Shop::Card"),
 }
 
 _APPLICATION: dict[str, Check | str] = {
@@ -626,6 +627,9 @@ ENTITIES: dict[str, Check] = {
         created_at=time,
         edited_at=opt(time),
         archived=flag,
+    ),
+    "Shop::Card": shape(
+        id=id, shop_id=id, seller_id=id, title=text, picture=opt("MediaAttachment"), price=_MONEY
     ),
     "Shop::Stock": shape(variant_id=id, on_hand=count, held=count, available=count, revision=count),
     "Shop::QuoteLine": shape(

@@ -95,7 +95,8 @@ def _trending(desk: Desk) -> APIRouter:
         """The posts that most people favourite, boost and answer at present."""
         params = {"limit": str(max(1, min(limit, 40))), "offset": str(max(0, min(offset, 1_000)))}
         page = await desk.ask("feed", "trends/posts", caller, params=params)
-        return answer(desk.rendered.statuses(page["views"], page["accounts"]))
+        cards = await desk.cards(page["views"])
+        return answer(desk.rendered.statuses(page["views"], page["accounts"], cards))
 
     return router
 

@@ -250,6 +250,7 @@ async def show(desk: Desk, caller: Caller, rows: Sequence[Row]) -> list[bytes]:
     people, views = await about(
         desk, caller, [row["account"] for row in rows], [row["post"] for row in rows]
     )
+    cards = await desk.cards(list(views.values()))
     shown = []
     for row in rows:
         view = views.get(row["post"])
@@ -259,7 +260,7 @@ async def show(desk: Desk, caller: Caller, rows: Sequence[Row]) -> list[bytes]:
         account = desk.rendered.account(people[row["account"]])
         status = b"null"
         if view is not None:
-            status = desk.rendered.status(view, people)
+            status = desk.rendered.status(view, people, cards)
         shown.append(b'%b,"account":%b,"status":%b}' % (body, account, status))
     return shown
 
@@ -281,9 +282,10 @@ async def _gather(
             groups.append(entities.group(source))
     seen = {id for group in groups for id in group["sample_account_ids"]}
     posts = {group["status_id"] for group in groups}
+    shown = [views[id] for id in views if id in posts]
     parts = {
         "accounts": desk.rendered.accounts(people[id] for id in people if id in seen),
-        "statuses": desk.rendered.statuses([views[id] for id in views if id in posts], people),
+        "statuses": desk.rendered.statuses(shown, people, await desk.cards(shown)),
         "notification_groups": orjson.dumps(groups),
     }
     if request.query_params.get("expand_accounts") == "partial_avatars":

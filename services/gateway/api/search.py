@@ -113,7 +113,8 @@ async def _statuses(
             return b"[]"
         params = {"q": typed, "limit": str(limit), "offset": str(offset)}
         page = await desk.ask("feed", "own", caller, params=params)
-        return desk.rendered.statuses(page["views"], page["accounts"])
+        cards = await desk.cards(page["views"])
+        return desk.rendered.statuses(page["views"], page["accounts"], cards)
     if offset:
         return b"[]"
     try:

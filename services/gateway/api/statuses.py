@@ -31,6 +31,7 @@ _STATUS = gives(description="The Status as it is now.")
 _NEW = takes(
     status="string",
     media_ids=lists("string"),
+    product_ids=lists("string"),
     in_reply_to_id="string",
     visibility={"type": "string", "enum": ["public", "unlisted", "private", "direct"]},
     sensitive="boolean",
@@ -63,7 +64,8 @@ def _written(desk: Desk) -> APIRouter:
         view = await desk.ask("posts", "posts", caller, method="POST", json=new)
         if author is None:
             return answer(await desk.status(view))
-        return answer(desk.rendered.status(view, {caller.user_id: author}))
+        cards = await desk.cards([view])
+        return answer(desk.rendered.status(view, {caller.user_id: author}, cards))
 
     @router.put("/{id}", openapi_extra=_NEW, responses=_STATUS)
     async def edit(request: Request, id: Id, caller: Writing) -> Response:
@@ -73,7 +75,7 @@ def _written(desk: Desk) -> APIRouter:
         """
         body = await said(request)
         _refuse_not_offered(body)
-        pictures = body.texts("media_ids")
+        pictures, products = body.texts("media_ids"), body.texts("product_ids")
         described = body.dicts("media_attributes") or []
         if len(described) > limits.PICTURES:
             raise Invalid(f"A post can have at most {limits.PICTURES} pictures.")
@@ -85,6 +87,7 @@ def _written(desk: Desk) -> APIRouter:
         wanted = {
             "text": body.text("status"),
             "media_ids": None if pictures is None else [numeric(id) for id in pictures],
+            "product_ids": None if products is None else [numeric(id) for id in products],
             "sensitive": body.flag("sensitive"),
             "spoiler_text": body.text("spoiler_text"),
             "language": body.text("language") or None,
@@ -115,6 +118,7 @@ def new_post(body: Said, author: Row | None) -> dict[str, Any]:
     return {
         "text": body.words("status"),
         "media_ids": [numeric(id) for id in body.texts("media_ids") or []],
+        "product_ids": [numeric(id) for id in body.texts("product_ids") or []],
         "in_reply_to_id": body.text("in_reply_to_id") or None,
         "visibility": body.text("visibility") or usual.get("default_visibility"),
         "sensitive": bool(usual.get("default_sensitive") if sensitive is None else sensitive),

@@ -35,11 +35,14 @@ def create_router(desk: Desk) -> APIRouter:
         asked = {"ids": [*thread["ancestors"], id, *thread["descendants"]], "around": id}
         views = await desk.ask("posts", "posts/views", caller, method="POST", json=asked)
         people = await desk.people([view["post"]["author"] for view in views])
+        cards = await desk.cards(views)
         at = next(n for n, view in enumerate(views) if view["post"]["id"] == id)
         return JSON(
             {
-                "ancestors": orjson.Fragment(desk.rendered.statuses(views[:at], people)),
-                "descendants": orjson.Fragment(desk.rendered.statuses(views[at + 1 :], people)),
+                "ancestors": orjson.Fragment(desk.rendered.statuses(views[:at], people, cards)),
+                "descendants": orjson.Fragment(
+                    desk.rendered.statuses(views[at + 1 :], people, cards)
+                ),
             }
         )
 

@@ -7,7 +7,7 @@ costs two lookups a post.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -21,6 +21,11 @@ from services.gateway.shelf import Shelf
 
 Row = Mapping[str, Any]
 """An `Account` or `PostView` as it came over the wire."""
+
+Cards = Mapping[str, bytes]
+"""Products by id as posts show them, of those that are on sale."""
+
+_NO_CARDS: Cards = {}
 
 
 class Rendered:
@@ -41,11 +46,11 @@ class Rendered:
             orjson.dumps(people.account(Account.model_validate(row), self._at, self._writer)),
         )
 
-    def status(self, view: Row, authors: Mapping[str, Row]) -> bytes:
+    def status(self, view: Row, authors: Mapping[str, Row], cards: Cards = _NO_CARDS) -> bytes:
         """The entity Status; a boost with what it shows. Raises `KeyError` for missing authors."""
         author = authors[view["post"]["author"]]
         shown = view.get("reblog")
-        reblog = self.status(shown, authors) if shown else b"null"
+        reblog = self.status(shown, authors, cards) if shown else b"null"
         key = (
             view["post"]["id"],
             view["version"],
@@ -56,18 +61,22 @@ class Rendered:
             view.get("pinned"),
         )
         body = self._posts.get(key) or self._posts.put(key, self._body(view, author))
-        return b'%b,"account":%b,"reblog":%b}' % (body, self.account(author), reblog)
+        products = b",".join([cards[id] for id in _products(view) if id in cards])
+        joined = (body, self.account(author), reblog, products)
+        return b'%b,"account":%b,"reblog":%b,"products":[%b]}' % joined
 
     def _body(self, view: Row, author: Row) -> bytes:
         username = author["profile"]["username"]
         entity = posts.status(PostView.model_validate(view), username, self._at, self._writer)
         return orjson.dumps(entity)[:-1]
 
-    def statuses(self, views: Iterable[Row], authors: Mapping[str, Row]) -> bytes:
+    def statuses(
+        self, views: Iterable[Row], authors: Mapping[str, Row], cards: Cards = _NO_CARDS
+    ) -> bytes:
         """A list of Status; posts of people who are not there (any more) are left out."""
         return b"[%b]" % b",".join(
             [
-                self.status(view, authors)
+                self.status(view, authors, cards)
                 for view in views
                 if all(author in authors for author in authors_of(view))
             ]
@@ -92,3 +101,14 @@ def authors_of(view: Row) -> list[str]:
     author: str = view["post"]["author"]
     reblog = view.get("reblog")
     return [author, reblog["post"]["author"]] if reblog else [author]
+
+
+def products_of(views: Iterable[Row]) -> list[str]:
+    """The products that posts show, or what they boost; each once, and mostly none."""
+    both = [view.get("reblog") or view for view in views]
+    return list(dict.fromkeys([id for view in both for id in _products(view)]))
+
+
+def _products(view: Row) -> Sequence[str]:
+    ids: Sequence[str] = view["post"].get("product_ids", ())
+    return ids

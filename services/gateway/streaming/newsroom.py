@@ -188,7 +188,7 @@ class Newsroom:
         if view["post"]["reblog_of_id"] and not view["reblog"]:
             view = await self._desk.post(view["post"]["id"], None)
         if all(author in authors for author in authors_of(view)):
-            return self._desk.rendered.status(view, authors)
+            return self._desk.rendered.status(view, authors, await self._desk.cards([view]))
         return await self._desk.status(view)
 
 

@@ -65,6 +65,7 @@ class Post:
     attachments: tuple[Picture, ...] = ()
     tags: tuple[str, ...] = ()
     mentions: tuple[Mention, ...] = ()
+    product_ids: tuple[str, ...] = ()
     in_reply_to_id: str | None = None
     in_reply_to_account_id: str | None = None
     reblog_of_id: str | None = None
@@ -91,6 +92,7 @@ class Draft:
     sensitive: bool
     language: str | None
     pictures: tuple[str, ...]
+    products: tuple[str, ...]
     tags: tuple[str, ...]
     names: tuple[str, ...]
 
@@ -104,12 +106,15 @@ class Draft:
         sensitive: bool = False,
         language: str | None = None,
         pictures: Iterable[str] = (),
+        products: Iterable[str] = (),
     ) -> Draft:
         """A draft that keeps the rules. Raises `Invalid`."""
         text, spoiler = tidy(text), tidy(spoiler_text)
         chosen = tuple(dict.fromkeys(pictures))
         _check_length(text, spoiler)
+        shown = tuple(dict.fromkeys(products))
         _check_pictures(chosen)
+        _check_products(shown)
         _check_content(text, chosen)
         return cls(
             text=text,
@@ -118,6 +123,7 @@ class Draft:
             sensitive=sensitive or bool(spoiler),
             language=language_code(language),
             pictures=chosen,
+            products=shown,
             tags=hashtags(text),
             names=mentioned(text),
         )
@@ -132,6 +138,7 @@ class Edit:
     sensitive: bool | None = None
     language: str | None = None
     pictures: tuple[str, ...] | None = None
+    products: tuple[str, ...] | None = None
 
     def draft(self, post: Post) -> Draft:
         """The whole of what the post is to be. Raises `Invalid`."""
@@ -143,6 +150,7 @@ class Edit:
             sensitive=post.sensitive if self.sensitive is None else self.sensitive,
             language=post.language if self.language is None else self.language,
             pictures=kept if self.pictures is None else self.pictures,
+            products=post.product_ids if self.products is None else self.products,
         )
 
 
@@ -183,6 +191,7 @@ def compose(
         attachments=attachments,
         tags=draft.tags,
         mentions=mentions,
+        product_ids=draft.products,
         in_reply_to_id=parent.id if parent else None,
         in_reply_to_account_id=parent.author if parent else None,
         application=application,
@@ -239,6 +248,7 @@ def edited(
         attachments=attachments,
         tags=draft.tags,
         mentions=mentions,
+        product_ids=draft.products,
     )
     return post if new == post else replace(new, edited_at=now, revision=revision + 1)
 
@@ -256,6 +266,7 @@ def tombstone(post: Post) -> Post:
         attachments=(),
         tags=(),
         mentions=(),
+        product_ids=(),
         application="",
         deleted=True,
     )
@@ -303,6 +314,11 @@ def _check_length(text: str, spoiler: str) -> None:
 def _check_pictures(pictures: tuple[str, ...]) -> None:
     if len(pictures) > limits.PICTURES:
         raise Invalid(f"A post can have at most {limits.PICTURES} pictures.")
+
+
+def _check_products(products: tuple[str, ...]) -> None:
+    if len(products) > limits.PRODUCT_TAGS:
+        raise Invalid(f"A post can show at most {limits.PRODUCT_TAGS} products.")
 
 
 def _check_content(text: str, pictures: tuple[str, ...]) -> None:

@@ -156,3 +156,83 @@ async def test_the_same_key_makes_one_product(place: Place, ada: Person) -> None
         for _ in range(2)
     }
     assert len(ids) == 1
+
+
+# ── what posts show ─────────────────────────────────────────────────────────────────────────────
+
+
+def calls(place: Place, app: str) -> int:
+    """How often the gateway has asked a service."""
+    seen = place.gateway.sidecar.faults.calls
+    return sum(call.name == "invoke" and call.about[0] == app for call in seen)
+
+
+async def home(place: Place, person: Person) -> list[list[str]]:
+    """The titles of the products under each post at home."""
+    page = (await person.ask("GET", "/api/v1/timelines/home")).json()
+    return [[card["title"] for card in status["products"]] for status in page]
+
+
+async def posted(person: Person, text: str, *products: str) -> Any:
+    answered = await person.ask(
+        "POST", "/api/v1/statuses", json={"status": text, "product_ids": products}
+    )
+    assert answered.status == 200, answered.text
+    return answered.json()
+
+
+async def test_a_post_shows_products_for_as_long_as_they_are_sold(
+    place: Place, ada: Person
+) -> None:
+    shop = await made(place, ada, "/shops", name="Pottery", currency="EUR")
+    mug, bowl = [await sold(place, ada, title, shop=shop) for title in ("Mug", "Bowl")]
+    status = await posted(ada, "new in", bowl["id"], mug["id"], "404")
+    assert [card["title"] for card in status["products"]] == ["Bowl", "Mug"]
+    assert status["products"][0]["price"]["decimal"] == "24.00"
+    await place.world.settle()
+    assert await home(place, ada) == [["Bowl", "Mug"]]
+    seen = {"if-match": '"1"'}
+    await ask(place, "DELETE", f"/products/{mug['id']}", ada.token, headers=seen)
+    assert await home(place, ada) == [["Bowl"]]
+    path = f"/api/v1/statuses/{status['id']}"
+    edited = await ada.ask("PUT", path, json={"status": "sold out", "product_ids": []})
+    assert edited.json()["products"] == []
+    await place.world.settle()
+    assert await home(place, ada) == [[]]
+
+
+async def test_products_cost_one_call_a_page_and_none_where_there_are_none(
+    place: Place, ada: Person
+) -> None:
+    shop = await made(place, ada, "/shops", name="Pottery", currency="EUR")
+    products = [(await sold(place, ada, f"Mug {n}", shop=shop))["id"] for n in range(3)]
+    for number in range(3):
+        await posted(ada, f"plain {number}")
+    await place.world.settle()
+    before = calls(place, "catalog"), calls(place, "feed")
+    assert await home(place, ada) == [[], [], []]
+    assert (calls(place, "catalog"), calls(place, "feed")) == (before[0], before[1] + 1)
+    for product in products:
+        await posted(ada, "tagged", product)
+    await place.world.settle()
+    before = calls(place, "catalog"), calls(place, "feed")
+    assert len(await home(place, ada)) == 6
+    assert (calls(place, "catalog"), calls(place, "feed")) == (before[0] + 1, before[1] + 1)
+
+
+async def test_posts_are_shown_without_products_where_the_catalog_is_away(
+    place: Place, ada: Person
+) -> None:
+    product = await sold(place, ada)
+    await posted(ada, "tagged", product["id"])
+    await place.world.settle()
+    place.gateway.sidecar.faults.fail("invoke", about="catalog", times=3)
+    assert await home(place, ada) == [[]]
+    assert await home(place, ada) == [["Mug"]]
+
+
+async def test_a_post_shows_a_few_products_at_most(place: Place, ada: Person) -> None:
+    many = {"status": "x", "product_ids": [str(n) for n in range(1, 7)]}
+    assert (await ada.ask("POST", "/api/v1/statuses", json=many)).status == 422
+    odd = {"status": "x", "product_ids": ["a"]}
+    assert (await ada.ask("POST", "/api/v1/statuses", json=odd)).status == 404
