@@ -70,11 +70,15 @@ Path = tuple[Span, ...]
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The document that is a list. `total` counts all rows, wherever they are."""
+    """The document that is a list. `total` counts all rows, wherever they are.
+
+    `summed` is one of their columns added up, for kinds of lists that do so.
+    """
 
     recent: list[Row] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     total: int = 0
+    summed: int = 0
 
     @property
     def high(self) -> str:
@@ -82,7 +86,9 @@ class Head:
         ids = [*(row[0] for row in self.recent[:1]), *(span.high for span in self.spans)]
         return max(ids, default="")
 
-    def insert(self, rows: Iterable[Row], seen: Mapping[str, Held]) -> Head:
+    def insert(
+        self, rows: Iterable[Row], seen: Mapping[str, Held], column: int | None = None
+    ) -> Head:
         """With rows it does not hold yet. Raises `_Needs` to see a segment that may hold one."""
         new = newest(list(rows))
         if self.recent and new and new[-1][0] <= self.recent[0][0]:
@@ -93,8 +99,11 @@ class Head:
             return self
         is_newer = not self.recent or new[-1][0] > self.recent[0][0]
         recent = [*new, *self.recent]
-        return replace(
-            self, recent=recent if is_newer else newest(recent), total=self.total + len(new)
+        return Head(
+            recent if is_newer else newest(recent),
+            self.spans,
+            self.total + len(new),
+            self.summed if column is None else self.summed + sum(row[column] for row in new),
         )
 
     def remove(self, ids: set[str]) -> Head:
@@ -134,7 +143,7 @@ class Head:
         total = self.total
         while most is not None and spans and total - spans[-1].count >= most:
             total -= spans.pop().count
-        return Head(kept, spans, total)
+        return Head(kept, spans, total, self.summed)
 
     def crowded(self) -> list[Span]:
         """The oldest spans of a level that has too many, or nothing."""
@@ -199,8 +208,10 @@ def _spans_for(window: Window, recent: Sequence[Row], spans: Iterable[Span]) -> 
     return chosen
 
 
-def _inserted(rows: Sequence[Row], seen: Mapping[str, Held], head: Head | None) -> Head:
-    return (head or Head()).insert(rows, seen)
+def _inserted(
+    rows: Sequence[Row], seen: Mapping[str, Held], column: int | None, head: Head | None
+) -> Head:
+    return (head or Head()).insert(rows, seen, column)
 
 
 class _Needs(Exception):
@@ -227,13 +238,14 @@ class _HeadCodec:
 
     def load(self, data: Any) -> Head:
         spans = [Span(*row) for row in orjson.loads(data["spans"])]
-        return Head(orjson.loads(data["recent"]), spans, data["total"])
+        return Head(orjson.loads(data["recent"]), spans, data["total"], data.get("summed", 0))
 
     def dump(self, head: Head) -> Any:
         return {
             "recent": orjson.dumps(head.recent).decode(),
             "spans": orjson.dumps([span.row() for span in head.spans]).decode(),
             "total": head.total,
+            **({"summed": head.summed} if head.summed else {}),
         }
 
 
@@ -263,7 +275,8 @@ class SegmentedLists:
     """All lists of one kind, by id.
 
     `most` bounds their length: beyond it the oldest go. `segment` is for kinds whose heads are
-    rewritten often, and shall be smaller.
+    rewritten often, and shall be smaller. `sums` is the column that is added up in `Head.summed`:
+    such lists only grow.
     """
 
     def __init__(
@@ -273,13 +286,17 @@ class SegmentedLists:
         *,
         most: int | None = None,
         segment: int | None = None,
+        sums: int | None = None,
         outbox: Outbox | None = None,
     ) -> None:
+        if sums is not None and most is not None:
+            raise ValueError("A list that is added up is never cut.")
         self.heads = Collection(state, kind, Head, outbox=outbox, codec=_HEADS)
         self.segments = Collection(state, f"{kind}-segment", Segment, codec=_SegmentCodec())
         self._state = state
         self._most = most
         self._segment = segment or SEGMENT
+        self._sums = sums
         self._silent = outbox is None
         self._together = asyncio.Lock()
 
@@ -318,7 +335,7 @@ class SegmentedLists:
         seen: dict[str, Held] = {}
         while True:
             try:
-                head = await self.heads.update(id, partial(_inserted, rows, seen))
+                head = await self.heads.update(id, partial(_inserted, rows, seen, self._sums))
             except _Needs as needs:
                 seen |= await self._held([needs.span])
                 seen.setdefault(needs.span.name, [])
@@ -338,6 +355,7 @@ class SegmentedLists:
 
     async def remove(self, id: str, ids: Iterable[str]) -> Head:
         """Take rows out, wherever they are."""
+        self._may_shrink()
         wanted = set(ids)
         head = await self.heads.update(id, lambda h: h.remove(wanted) if h else None) or Head()
         for row_id in wanted:
@@ -349,6 +367,7 @@ class SegmentedLists:
 
         Rows of a segment that reaches beyond it stay.
         """
+        self._may_shrink()
         dropped: list[Span] = []
 
         def cleared(head: Head | None) -> Head | None:
@@ -364,6 +383,7 @@ class SegmentedLists:
 
         Raises `Conflict` if it does: read again, and decide again.
         """
+        self._may_shrink()
         before = await self.heads.load(id)
         size = self._segment
         ordered = newest(list(rows))
@@ -387,6 +407,10 @@ class SegmentedLists:
         return await self._seal(id, head)
 
     # ── parts ───────────────────────────────────────────────────────────────────────────────
+
+    def _may_shrink(self) -> None:
+        if self._sums is not None:
+            raise ValueError("A list that is added up only grows.")
 
     async def _within(self, head: Head, window: Window) -> tuple[list[Row], bool]:
         """The rows of the segments that complete a window, and whether each was still there.
@@ -536,7 +560,7 @@ async def insert_together(
             alone.append(place)
             continue
         try:
-            head = doc.value.insert(rows, {})
+            head = doc.value.insert(rows, {}, lists._sums)
         except _Needs:
             alone.append(place)
             continue

@@ -267,3 +267,91 @@ class Reservation(Model):
     items: list[ReservedItem] = Field(default_factory=list)
     expires_at: str | None = None
     missing: list[Id] = Field(default_factory=list)
+
+
+Amount = Annotated[int, Field(ge=1, le=limits.PAYMENT, strict=True)]
+PaymentState = Literal["pending", "authorized", "declined", "captured", "refunded", "voided"]
+
+
+class Payment(Model):
+    """What was paid for an order. Event `payment.changed` on `payments`.
+
+    `pending`: nobody knows yet whether the card is good. `captured` is what was taken from the
+    buyer, `refunded` how much of it was given back; `refunded` is also the state when that is all
+    of it. `fee` is what the seller pays of what remains. `waiting` is the step whose outcome is not
+    known yet (`authorize`, `capture`, `void`, `refund:…`), empty where there is none; it is asked
+    for again by itself. `reason` says why the last step that was refused was so. Of an order that
+    was voided before it was authorised, nothing but that is known.
+    """
+
+    order: Id
+    buyer: Id = ""
+    seller: Id = ""
+    state: PaymentState
+    amount: int = 0
+    currency: Currency | None = None
+    captured: int = 0
+    refunded: int = 0
+    fee: int = 0
+    waiting: str = ""
+    reason: str = ""
+
+
+class NewPayment(Model):
+    """What an order costs whom, and the card that is to pay it, as the provider's token."""
+
+    buyer: Id = Field(min_length=1, max_length=20, pattern=r"^\d+$")
+    seller: Id = Field(min_length=1, max_length=20, pattern=r"^\d+$")
+    amount: Amount
+    currency: Currency
+    card: str = Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_]+$")
+
+
+class NewRefund(Model):
+    """How much to give back: all that is left, if nothing is said.
+
+    Each `key` is one refund, however often it is asked for.
+    """
+
+    amount: Amount | None = None
+    currency: Currency | None = None
+    key: str = Field(default="all", min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_-]+$")
+
+
+class Balance(Model):
+    """What somebody has, as a buyer or as a seller, in a currency. A buyer's is what they spent."""
+
+    account: Literal["buyer", "seller"]
+    currency: Currency
+    balance: int
+
+
+class StatementLine(Model):
+    """One change of a balance: for which order, by which step."""
+
+    id: Id
+    order: Id
+    step: str
+    amount: int
+    created_at: str
+
+
+class Statement(Model):
+    """A page of an account, newest first."""
+
+    balance: int
+    lines: list[StatementLine]
+
+
+class LedgerPage(Model):
+    """A part of the ledger, added up. `sums` are zero, and `faults` empty, or something is wrong.
+
+    `accounts` is what this part changes of each account. `next` leads to the next part.
+    """
+
+    payments: int
+    entries: int
+    sums: dict[str, int]
+    accounts: dict[str, int]
+    faults: list[str]
+    next: str = ""

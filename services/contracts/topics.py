@@ -15,7 +15,7 @@ from services.contracts.logins import Login
 from services.contracts.notifications import Notification
 from services.contracts.orders import Order
 from services.contracts.posts import AuthoredCount, Mark, Pins, Post, PostCount
-from services.contracts.shop import Product, Shop
+from services.contracts.shop import Payment, Product, Shop
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ NOTIFICATION_CHANGED = EventType(
 SHOP_CHANGED = EventType("shop.changed", "shops", "catalog", Shop)
 PRODUCT_CHANGED = EventType("product.changed", "products", "catalog", Product)
 ORDER_CHANGED = EventType("order.changed", "orders", "orders", Order)
+PAYMENT_CHANGED = EventType("payment.changed", "payments", "payments", Payment)
 
 EVENTS = (
     LOGIN_REGISTERED,
@@ -68,4 +69,5 @@ EVENTS = (
     SHOP_CHANGED,
     PRODUCT_CHANGED,
     ORDER_CHANGED,
+    PAYMENT_CHANGED,
 )

@@ -27,6 +27,7 @@ from services.gateway.api import (
     suggestions,
     threads,
     timelines,
+    webhooks,
 )
 from services.gateway.api.shop import catalog as shop_catalog
 from services.gateway.desk import Desk, Invoker
@@ -85,6 +86,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         suggestions.create_router(desk),
         graphql.create_router(graphql.Graph(desk)),
         shop_catalog.create_router(desk),
+        webhooks.create_router(desk),
         empties.create_router(),
         forms.create_router(desk, paper),
         goodbye.create_router(desk, paper),

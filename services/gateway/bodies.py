@@ -150,16 +150,22 @@ async def said(request: Request, files: int = 0) -> Said:
         spoken.form = await _multipart(request, bound, files)
         spoken.update(gather(spoken.form.multi_items()))
         return spoken
-    raw = b"".join([chunk async for chunk in _bounded(request, min(bound, BODY_BYTES))])
-    if not raw.strip():
+    body = await raw(request, min(bound, BODY_BYTES))
+    if not body.strip():
         return spoken
-    if kind == "application/json" or kind.endswith("+json") or (not kind and raw[:1] == b"{"):
-        spoken.update(_json(raw))
+    if kind == "application/json" or kind.endswith("+json") or (not kind and body[:1] == b"{"):
+        spoken.update(_json(body))
     elif kind in ("application/x-www-form-urlencoded", ""):
-        spoken.update(_urlencoded(raw))
+        spoken.update(_urlencoded(body))
     else:
         raise from_status(415, f"A body of the type {kind[:100]} is not understood.")
     return spoken
+
+
+async def raw(request: Request, bound: int) -> bytes:
+    """The body as it was sent. Raises `TooLarge` as soon as that is known."""
+    refuse_early(request, bound)
+    return b"".join([chunk async for chunk in _bounded(request, bound)])
 
 
 def refuse_early(request: Request, bound: int) -> None:
@@ -257,5 +263,6 @@ async def _bounded(request: Request, bound: int) -> AsyncGenerator[bytes, None]:
 
 
 def _too_large(bound: int) -> Failure:
-    mib = bound // BODY_BYTES
-    return TooLarge(f"This is too large: at most {mib} MiB are taken here.")
+    mib, kib = divmod(bound // 1024, 1024)
+    most = f"{mib} MiB" if mib else f"{kib} KiB"
+    return TooLarge(f"This is too large: at most {most} are taken here.")

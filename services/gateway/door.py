@@ -45,6 +45,7 @@ _OWN_LIMITS = {
     "/api/v1/apps": "apps",
     "/oauth/authorize": "logins",
     "/oauth/token": "tokens",
+    "/webhooks/payments": "webhooks",
 }
 """What is limited apart from all else, when it is posted."""
 _OF_PEOPLE = ("users", "media", "reports")
@@ -139,6 +140,7 @@ def limiters(settings: GatewaySettings) -> dict[str, Limiter]:
         "addresses": (settings.microgram_limit_address, window),
         "logins": (settings.microgram_limit_logins, window),
         "tokens": (settings.microgram_limit_tokens, window),
+        "webhooks": (settings.microgram_limit_webhooks, window),
         "registrations": (settings.microgram_limit_registrations, slow),
         "apps": (settings.microgram_limit_apps, slow),
     }

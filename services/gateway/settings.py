@@ -31,6 +31,7 @@ class GatewaySettings(Settings):
     microgram_limit_apps: int = Field(default=30, ge=1)
     microgram_limit_reports: int = Field(default=20, ge=1)
     microgram_limit_slow_window: int = Field(default=1800, ge=1)  # of the last three
+    microgram_limit_webhooks: int = Field(default=3000, ge=1)  # of an address
 
     microgram_rendered_mib: int = Field(default=48, ge=1)
     microgram_pages_mib: int = Field(default=32, ge=1)

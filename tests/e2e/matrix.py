@@ -77,6 +77,7 @@ NOT_FOR_PEOPLE = {
     "GET /changes/{topic}/{stream}",
     "GET /deadletters",
     "POST /deadletters/replay",
+    "POST /webhooks/payments",
     "GET /dapr/subscribe",
     "POST /events-broadcast/accounts",
     "POST /events-broadcast/notifications",

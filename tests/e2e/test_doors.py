@@ -9,7 +9,8 @@ import requests
 
 from tests.system import Person, Row, System
 
-SERVICES = ("auth", "users", "media", "posts", "comments", "feed", "notifications", "catalog")
+SOCIAL = ("auth", "users", "media", "posts", "comments", "feed", "notifications")
+SERVICES = (*SOCIAL, "catalog", "payments")
 INTERNAL = ("/dapr/subscribe", "/events/posts", "/events-dead", "/changes", "/deadletters")
 
 

@@ -246,6 +246,7 @@ ROUTES: dict[str, Check | str] = {
     "GET /health": NO_JSON,
     "GET /ping": EMPTY,
     "GET /healthz": OURS,
+    "POST /webhooks/payments": OURS,
     "POST /events-broadcast/accounts": OURS,
     "POST /events-broadcast/notifications": OURS,
     "POST /events-broadcast/posts": OURS,

@@ -33,6 +33,7 @@ GENEROUS = {
     "MICROGRAM_LIMIT_REGISTRATIONS": "1000000",
     "MICROGRAM_LIMIT_APPS": "1000000",
     "MICROGRAM_LIMIT_REPORTS": "1000000",
+    "MICROGRAM_LIMIT_WEBHOOKS": "1000000",
 }
 """What the environment says so that no test runs into a limit that it does not ask for."""
 

@@ -28,6 +28,7 @@ SERVICES = (
     "media",
     "notifications",
     "orders",
+    "payments",
     "posts",
     "users",
 )

@@ -121,6 +121,12 @@ def _deadletters(options: Namespace, run: RunDir) -> int:
     return deadletters(run, options.app, options.replay)
 
 
+def _ledger(_: Namespace, run: RunDir) -> int:
+    from tools.runner.ledger import ledger
+
+    return ledger(run)
+
+
 def _admin(options: Namespace, run: RunDir) -> int:
     from tools.runner.admin import admin
 
@@ -161,6 +167,7 @@ _VERBS = {
     "logs": _logs,
     "infra": _infra,
     "deadletters": _deadletters,
+    "ledger": _ledger,
     "admin": _admin,
     "rebuild": _rebuild,
     "doctor": _doctor,

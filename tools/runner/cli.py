@@ -13,6 +13,7 @@ VERBS = {
     "start": "start it again",
     "infra": "start or stop RabbitMQ and Redis alone, for a plain `dapr run -f .`",
     "deadletters": "list the messages that a service could not take, or replay them",
+    "ledger": "add up all that was ever booked, and say whether it agrees",
     "admin": "make somebody an admin, who can remove posts and suspend accounts",
     "rebuild": "make what orders shows anew from its event logs",
     "doctor": "say what is missing, what is in the way, and what to do",

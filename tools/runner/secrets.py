@@ -14,6 +14,7 @@ RABBITMQ = "rabbitmq-connection"
 REDIS = "redis-password"
 NATS = "nats-url"
 JWT = "jwt-signing-keys"
+WEBHOOKS = "payments-webhook-secret"
 
 
 class Secrets:
@@ -73,5 +74,6 @@ _MAKERS: dict[str, Callable[[], str]] = {
     JWT: _signing_keys,
     RABBITMQ: lambda: f"amqp://microgram:{password()}@localhost:5672/",
     REDIS: password,
+    WEBHOOKS: password,
     NATS: lambda: f"nats://microgram:{password()}@127.0.0.1:4222",
 }

@@ -325,3 +325,17 @@ async def test_a_store_that_is_down_fails_the_change_and_not_the_next() -> None:
     state.faults.fail("get", error=Unavailable("for a moment"))
     await lists.insert("a", rows_of(1))
     assert await lists.all("a") == rows_of(1)
+
+
+async def test_a_list_that_is_added_up_knows_its_sum_however_often_rows_come() -> None:
+    lists = SegmentedLists(FakeState(), "statement", sums=1, segment=3)
+    rows = [[f"{n:03}", n] for n in range(100)]
+    for row in [*rows, *reversed(rows), *rows]:
+        head = await lists.insert("a", [row])
+    assert head.summed == (await lists.head("a")).summed == sum(range(100))
+    assert head.total == 100
+    for shrink in (lists.remove("a", ["001"]), lists.clear("a", "050"), lists.replace("a", [])):
+        with pytest.raises(ValueError, match="only grows"):
+            await shrink
+    with pytest.raises(ValueError, match="never cut"):
+        SegmentedLists(FakeState(), "statement", sums=1, most=3)

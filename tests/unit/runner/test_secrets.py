@@ -9,7 +9,7 @@ import pytest
 from tools.runner.errors import RunnerError
 from tools.runner.paths import RunDir, write_private
 from tools.runner.rabbitmq import password_hash
-from tools.runner.secrets import JWT, NATS, RABBITMQ, REDIS, Secrets, credentials
+from tools.runner.secrets import JWT, NATS, RABBITMQ, REDIS, WEBHOOKS, Secrets, credentials
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def path(tmp_path: Path) -> Path:
 def test_a_first_start_makes_every_secret_for_its_owner_only(path: Path) -> None:
     Secrets(path).complete()
     values = json.loads(path.read_text())
-    assert set(values) == {JWT, RABBITMQ, REDIS, NATS}
+    assert set(values) == {JWT, RABBITMQ, REDIS, NATS, WEBHOOKS}
     assert all(isinstance(value, str) for value in values.values())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 

@@ -1,0 +1,51 @@
+"""What the payment provider tells of its own accord: open to whoever signs as the provider."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from services.chassis.app import JSON
+from services.gateway.bodies import raw
+from services.gateway.desk import Desk
+from services.gateway.documents import gives, takes
+
+MOST_BYTES = 65_536
+SIGNATURE = "provider-signature"
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """The route."""
+    router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+
+    @router.post(
+        "/payments",
+        openapi_extra=takes(
+            "application/json",
+            id="string",
+            charge="string",
+            key="string",
+            outcome="string",
+            reason="string",
+            amount="integer",
+            currency="string",
+        ),
+        responses=gives({}),
+    )
+    async def payments(request: Request) -> JSON:
+        """What became of something that the provider was asked for. One invoke.
+
+        The header `provider-signature` is `t=TIME,v1=HEX`: an HMAC-SHA256 with the secret that the
+        provider shares with us, over the time in seconds, a dot, and the body. It holds for five
+        minutes.
+        """
+        body = await raw(request, MOST_BYTES)
+        headers = {
+            "content-type": "application/json",
+            SIGNATURE: request.headers.get(SIGNATURE, "")[:200],
+        }
+        await desk.services.invoke(
+            "payments", "webhooks/provider", method="POST", data=body, headers=headers
+        )
+        return JSON({})
+
+    return router

@@ -1,0 +1,1 @@
+"""Money: a double-entry ledger, and what the payment provider is asked for each order."""

@@ -1,0 +1,17 @@
+"""Starts the payments service: `python -m services.payments`."""
+
+from __future__ import annotations
+
+from services.chassis.app import Service
+from services.chassis.settings import Settings
+from services.payments.app import create_app
+
+
+def main() -> None:
+    """Run until a signal says stop."""
+    service = Service(Settings())
+    service.run(create_app(service))
+
+
+if __name__ == "__main__":
+    main()

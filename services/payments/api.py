@@ -1,0 +1,203 @@
+"""The routes of payments."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
+
+from services.chassis.app import JSON
+from services.chassis.errors import NotFound, TooLarge
+from services.chassis.identity import Caller, service, signed_in
+from services.chassis.ids import instant, timestamp
+from services.chassis.paging import Window, normal
+from services.contracts.shop import (
+    Balance,
+    Currency,
+    LedgerPage,
+    NewPayment,
+    NewRefund,
+    Payment,
+    Statement,
+)
+from services.payments.audit import Audit
+from services.payments.domain import payments as rules
+from services.payments.domain.payments import Terms
+from services.payments.domain.signatures import HEADER
+from services.payments.examples import (
+    BALANCE,
+    NEW_PAYMENTS,
+    NEW_REFUNDS,
+    PAGE,
+    PAYMENT,
+    STATEMENT,
+    answers,
+)
+from services.payments.store import CURRENCIES, Store
+from services.payments.till import Till
+from services.payments.webhooks import Webhooks
+
+MOST_BYTES = 65_536
+"""Of a webhook."""
+
+MOST_NAMES = 100
+"""Accounts that can be asked for at once."""
+
+for_orders = Depends(service("orders"))
+for_operators = Depends(service("payments"))
+for_gateway = Depends(service("gateway"))
+Reading = Annotated[Caller, Depends(signed_in("read:shop"))]
+
+
+def order_id(
+    order: Annotated[str, Path(max_length=40, examples=["116548273934401537"])],
+) -> str:
+    """The id in a path. Raises `NotFound` for what cannot be one."""
+    if not (order.isascii() and order.isdigit() and len(order) <= 18):
+        raise NotFound("There is no such order.")
+    return normal(order)
+
+
+def window(
+    limit: Annotated[int, Query(ge=1, le=80)] = 20,
+    max_id: str | None = None,
+    since_id: str | None = None,
+    min_id: str | None = None,
+) -> Window:
+    """The window that the query parameters ask for."""
+    return Window.of(limit, max_id, since_id, min_id)
+
+
+Order = Annotated[str, Depends(order_id)]
+
+
+def create_router(till: Till, webhooks: Webhooks, audit: Audit, store: Store) -> APIRouter:
+    """All routes."""
+    router = APIRouter()
+    router.include_router(_steps(till), tags=["payments"])
+    router.include_router(_webhooks(webhooks), tags=["webhooks"])
+    router.include_router(_accounts(audit, store), tags=["accounts"])
+    router.include_router(_ledger(audit), tags=["ledger"])
+    return router
+
+
+def _steps(till: Till) -> APIRouter:
+    """Every step may be asked for again: who does so gets the payment as it is then."""
+    router = APIRouter(prefix="/payments", dependencies=[for_orders])
+    payment = answers(Payment, "The payment as it is then.", PAYMENT, 403, 404, 409, 422)
+
+    @router.post("/{order}/authorize", responses=payment)
+    async def authorize(
+        order: Order, new: Annotated[NewPayment, Body(openapi_examples=NEW_PAYMENTS)]
+    ) -> JSON:
+        """Hold what an order costs. Whether the card is good is said by `state`."""
+        terms = Terms(normal(new.buyer), normal(new.seller), new.amount, new.currency, new.card)
+        return JSON(rules.public(await till.authorize(order, terms)))
+
+    @router.post("/{order}/capture", responses=payment)
+    async def capture(order: Order) -> JSON:
+        """Take what is held, once."""
+        return JSON(rules.public(await till.capture(order)))
+
+    @router.post("/{order}/void", responses=payment)
+    async def void(order: Order) -> JSON:
+        """Let go of what is held. Of an order that is not known yet, nothing will ever be."""
+        return JSON(rules.public(await till.void(order)))
+
+    @router.post("/{order}/refund", responses=payment)
+    async def refund(
+        order: Order, new: Annotated[NewRefund | None, Body(openapi_examples=NEW_REFUNDS)] = None
+    ) -> JSON:
+        """Give back a part of what was captured, or all that is left of it."""
+        asked = new or NewRefund()
+        found = await till.refund(order, asked.key, asked.amount, asked.currency)
+        return JSON(rules.public(found))
+
+    @router.get("/{order}", responses=payment)
+    async def get(order: Order) -> JSON:
+        """What is known of an order."""
+        return JSON(rules.public(await till.get(order)))
+
+    return router
+
+
+def _webhooks(webhooks: Webhooks) -> APIRouter:
+    router = APIRouter(dependencies=[for_gateway])
+
+    @router.post(
+        "/webhooks/provider",
+        responses=answers(dict[str, Any], "Taken, or known already.", {}, 403, 404, 409, 413, 422),
+    )
+    async def receive(
+        request: Request,
+        signature: Annotated[str, Header(alias=HEADER, max_length=200)] = "",
+    ) -> JSON:
+        """What the provider tells: who sends it is said by the signature alone."""
+        body = await request.body()
+        if len(body) > MOST_BYTES:
+            raise TooLarge("A webhook is smaller than this.")
+        await webhooks.receive(body, signature)
+        return JSON({})
+
+    return router
+
+
+def _accounts(audit: Audit, store: Store) -> APIRouter:
+    router = APIRouter()
+
+    @router.get(
+        "/balances",
+        responses=answers(list[Balance], "Those that were ever used.", [BALANCE], 401, 403),
+    )
+    async def balances(caller: Reading) -> JSON:
+        """What the caller spent and earned, by currency."""
+        return JSON(await audit.of(caller.user_id, CURRENCIES))
+
+    @router.get(
+        "/statements/{account}/{currency}",
+        responses=answers(Statement, "A page, newest first.", STATEMENT, 401, 403, 422),
+    )
+    async def statement(
+        account: Literal["buyer", "seller"],
+        currency: Currency,
+        caller: Reading,
+        window: Annotated[Window, Depends(window)],
+    ) -> JSON:
+        """What changed the balance of one of the caller's accounts. Two state calls at most."""
+        head = await store.statements.head(f"{account}:{caller.user_id}:{currency}")
+        rows = await store.statements.read(head, window)
+        lines = [
+            {
+                "id": id,
+                "order": order,
+                "step": step,
+                "amount": amount,
+                "created_at": timestamp(instant(id)),
+            }
+            for id, order, step, amount in rows
+        ]
+        return JSON({"balance": head.summed, "lines": lines})
+
+    return router
+
+
+def _ledger(audit: Audit) -> APIRouter:
+    """For `./tye-like-run.sh ledger`, through the service's own sidecar."""
+    router = APIRouter(prefix="/ledger", dependencies=[for_operators])
+
+    @router.get("", responses=answers(LedgerPage, "A part, added up.", PAGE, 403, 422))
+    async def page(after: Annotated[str, Query(max_length=40)] = "") -> JSON:
+        """A part of the ledger, added up."""
+        return JSON(await audit.page(after))
+
+    @router.get(
+        "/balances",
+        responses=answers(dict[str, int], "By name.", {"holds/3:EUR": 0}, 403, 422),
+    )
+    async def balances(
+        names: Annotated[str, Query(max_length=4_000, examples=["holds/3:EUR"])],
+    ) -> JSON:
+        """What accounts hold as they are kept, of those that are there."""
+        return JSON(await audit.balances(names.split(",")[:MOST_NAMES]))
+
+    return router

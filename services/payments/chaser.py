@@ -1,0 +1,88 @@
+"""Asks for what is open: steps of which nobody knows what became of them.
+
+A list says which they are, made from the payments themselves, so that none is forgotten whatever
+dies. Which of them was asked for when is only remembered here: replicas may ask twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+
+from services.chassis.errors import Failure
+from services.chassis.paging import Window
+from services.chassis.segments import Head
+from services.payments.store import Store
+from services.payments.till import Till
+
+EVERY = 1.0
+"""Seconds between two looks, in each replica."""
+
+LONGEST = 60.0
+"""Seconds between two questions for the same payment, at most; at first it is `EVERY`."""
+
+_AT_ONCE = 16
+_OF_A_SHARD = 60
+
+log = logging.getLogger(__name__)
+
+
+class Chaser:
+    """Goes after what is open, for ever."""
+
+    def __init__(
+        self, store: Store, till: Till, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._store = store
+        self._till = till
+        self._clock = clock
+        self._asked: dict[str, tuple[float, float]] = {}
+        """For each order when to ask next, and how long to wait then."""
+
+    async def run(self) -> None:
+        """Look again and again."""
+        while True:
+            await asyncio.sleep(EVERY * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
+            try:
+                await self.look()
+            except Failure as failure:
+                log.warning("could not look for open payments", extra={"why": failure.message})
+            except Exception:
+                log.exception("could not look for open payments")
+
+    async def look(self) -> None:
+        """One look. One state call where nothing is open."""
+        waiting = await self._store.waiting()
+        orders = [row[0] for shard, head in waiting for row in await self._oldest(head)]
+        self._asked = {order: self._asked[order] for order in orders if order in self._asked}
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def chase(order: str) -> None:
+            async with slots:
+                await self._chase(order)
+
+        due = [order for order in orders if self._is_due(order)]
+        await asyncio.gather(*map(chase, due))
+
+    async def _oldest(self, head: Head) -> list[list[str]]:
+        return await self._store.unsettled.read(head, Window(_OF_A_SHARD, min_id="0"))
+
+    def _is_due(self, order: str) -> bool:
+        at, pause = self._asked.get(order, (0.0, EVERY / 2))
+        now = self._clock()
+        if now < at:
+            return False
+        pause = min(LONGEST, 2 * pause)
+        self._asked[order] = (now + pause, pause)
+        return True
+
+    async def _chase(self, order: str) -> None:
+        try:
+            payment = await self._till.chase(order)
+            if payment.due is None:
+                await self._store.follow(order)
+        except Failure as failure:
+            log.warning("still open", extra={"order": order, "why": failure.message})

@@ -1,0 +1,316 @@
+"""A payment: what was asked for an order, what the provider said to it, and what was booked.
+
+A step is written down before the provider is asked, and its outcome, with the entry that it makes,
+afterwards: two swaps of one document. Between them its outcome is open, whatever dies: it can be
+asked for again under the same name. An outcome is final, so whoever tells it late or once more
+changes nothing. At most one of capture and void is ever open or done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from services.chassis.errors import Duplicate, Invalid, NotFound
+from services.contracts.limits import REFUNDS
+from services.payments.domain import ledger
+from services.payments.domain.ledger import Entry, Line
+
+AUTHORIZE, CAPTURE, VOID, REFUND = "authorize", "capture", "void", "refund"
+
+Outcome = Literal["asked", "pending", "done", "refused"]
+State = Literal["pending", "authorized", "declined", "captured", "refunded", "voided"]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an order costs whom, and by which card it is paid; that is forgotten when it was."""
+
+    buyer: str
+    seller: str
+    amount: int
+    currency: str
+    card: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that was asked of the provider: `authorize`, `capture`, `void`, `refund:KEY`.
+
+    `rest`: a refund of all that was left.
+    """
+
+    name: str
+    amount: int
+    outcome: Outcome = "asked"
+    reason: str = ""
+    rest: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The name without a refund's key."""
+        return self.name.partition(":")[0]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its outcome is not known yet."""
+        return self.outcome in ("asked", "pending")
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is done, or may yet be."""
+        return self.outcome != "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the provider says to a step."""
+
+    outcome: Outcome
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """The document `payment:ORDER`. Without `terms` the order was voided before all else."""
+
+    order: str
+    terms: Terms | None = None
+    steps: tuple[Step, ...] = ()
+    entries: tuple[Entry, ...] = ()
+
+    def step(self, name: str) -> Step | None:
+        """A step by its name."""
+        return next((step for step in self.steps if step.name == name), None)
+
+    def is_done(self, name: str) -> bool:
+        """Whether a step was done."""
+        step = self.step(name)
+        return step is not None and step.outcome == "done"
+
+    def stands(self, name: str) -> bool:
+        """Whether a step was done, or may yet be."""
+        step = self.step(name)
+        return step is not None and step.stands
+
+    @property
+    def due(self) -> Step | None:
+        """The step whose outcome is to be asked for; a void before what it ends."""
+        waiting = [step for step in self.steps if step.is_open]
+        voids = [step for step in waiting if step.kind == VOID]
+        return next(iter([*voids, *waiting]), None)
+
+    @property
+    def state(self) -> State:
+        """Where it stands, as far as outcomes are known."""
+        if self.terms is None or self.is_done(VOID):
+            return "voided"
+        if self.is_done(CAPTURE):
+            return "refunded" if self.refunded == self.captured else "captured"
+        if self.is_done(AUTHORIZE):
+            return "authorized"
+        return "pending" if self.stands(AUTHORIZE) else "declined"
+
+    @property
+    def captured(self) -> int:
+        """What was taken from the buyer."""
+        return self.terms.amount if self.terms and self.is_done(CAPTURE) else 0
+
+    @property
+    def refunded(self) -> int:
+        """How much of it was given back."""
+        return self._refunds(lambda step: step.outcome == "done")
+
+    @property
+    def refundable(self) -> int:
+        """How much more may be given back, if all refunds that are open come true."""
+        return self.captured - self._refunds(lambda step: step.stands)
+
+    @property
+    def reason(self) -> str:
+        """Why the last step that was refused was so."""
+        return next((step.reason for step in reversed(self.steps) if not step.stands), "")
+
+    def _refunds(self, counts: Callable[[Step], bool]) -> int:
+        return sum(step.amount for step in self.steps if step.kind == REFUND and counts(step))
+
+
+# ── what is asked ───────────────────────────────────────────────────────────────────────────────
+
+
+def authorize(known: Payment | None, order: str, terms: Terms) -> Payment:
+    """Somebody is to be charged. Raises `Duplicate` for other terms, and after a void."""
+    if known is None:
+        return Payment(order, terms, (Step(AUTHORIZE, terms.amount),))
+    if known.terms is None:
+        raise Duplicate("The order was voided before it was paid.", code="voided")
+    if replace(known.terms, card="") != replace(terms, card=""):
+        raise _differs()
+    return known
+
+
+def capture(known: Payment | None) -> Payment:
+    """What is held is to become the seller's, once."""
+    known = _of_a_buyer(known)
+    if known.step(CAPTURE):
+        return known
+    if known.stands(VOID):
+        raise Duplicate("The order was voided.", code="voided")
+    if not known.is_done(AUTHORIZE):
+        raise Duplicate("The payment is not authorised.", code="not_authorized")
+    return _asking(known, Step(CAPTURE, _terms(known).amount))
+
+
+def void(known: Payment | None, order: str) -> Payment:
+    """What is held is to be the buyer's again; what is not held yet, never will be."""
+    if known is None:
+        return Payment(order)
+    if known.terms is None or known.stands(VOID) or not known.stands(AUTHORIZE):
+        return known
+    if known.stands(CAPTURE):
+        raise Duplicate("The payment was captured: it can only be refunded.", code="captured")
+    without = tuple(step for step in known.steps if step.name != VOID)
+    return _asking(replace(known, steps=without), Step(VOID, _terms(known).amount))
+
+
+def refund(known: Payment | None, key: str, amount: int | None, currency: str | None) -> Payment:
+    """A part of what was captured is to be given back, or all that is left of it."""
+    known = _of_a_buyer(known)
+    if currency not in (None, _terms(known).currency):
+        raise Duplicate("The payment was in another currency.", code="currency_mismatch")
+    name = f"{REFUND}:{key}"
+    before = known.step(name)
+    if before:
+        if before.rest if amount is None else before.amount == amount:
+            return known
+        raise _differs()
+    if not known.is_done(CAPTURE):
+        raise Duplicate("Nothing was captured that could be given back.", code="not_captured")
+    most = known.refundable
+    wanted = most if amount is None else amount
+    if not 0 < wanted <= most:
+        raise Duplicate(f"No more than {most} can be given back.", code="too_much")
+    if sum(step.kind == REFUND for step in known.steps) >= REFUNDS:
+        raise Invalid(f"An order has at most {REFUNDS} refunds.")
+    return _asking(known, Step(name, wanted, rest=amount is None))
+
+
+def _asking(known: Payment, step: Step) -> Payment:
+    return replace(known, steps=(*known.steps, step))
+
+
+def _terms(known: Payment) -> Terms:
+    if known.terms is None:
+        raise Duplicate("The order was voided before it was paid.", code="voided")
+    return known.terms
+
+
+def _of_a_buyer(known: Payment | None) -> Payment:
+    if known is None:
+        raise NotFound("Nothing was ever to be paid for this order.")
+    _terms(known)
+    return known
+
+
+def _differs() -> Duplicate:
+    return Duplicate("This was asked for before, otherwise.", code="payment_differs")
+
+
+# ── what is answered ────────────────────────────────────────────────────────────────────────────
+
+
+def settled(known: Payment, name: str, answer: Answer, entry: str) -> Payment:
+    """With the outcome of a step, and what is booked for it under the id `entry`."""
+    step = known.step(name)
+    if step is None or not step.is_open or known.terms is None:
+        return known
+    if answer.outcome not in ("done", "refused"):
+        return _with(known, replace(step, outcome="pending"))
+    lines = _booked(known, step, known.terms) if answer.outcome == "done" else ()
+    settled = _with(known, replace(step, outcome=answer.outcome, reason=answer.reason))
+    if step.kind == VOID and answer.outcome == "done":
+        settled = _ended(settled)
+    is_known = not (settled.step(AUTHORIZE) or step).is_open
+    terms = replace(known.terms, card="") if is_known else known.terms
+    entries = (*known.entries, Entry(entry, name, lines)) if lines else known.entries
+    return replace(settled, terms=terms, entries=entries)
+
+
+def _booked(known: Payment, step: Step, terms: Terms) -> tuple[Line, ...]:
+    if step.kind == AUTHORIZE:
+        return ledger.held(terms.buyer, terms.amount)
+    if step.kind == CAPTURE:
+        return ledger.taken(terms.seller, terms.amount)
+    if step.kind == REFUND:
+        kept = known.captured - known.refunded
+        return ledger.given_back(terms.buyer, terms.seller, step.amount, kept)
+    return ledger.let_go(terms.buyer, terms.amount) if known.is_done(AUTHORIZE) else ()
+
+
+def _ended(known: Payment) -> Payment:
+    """With an authorisation of which nobody ever knew refused: whatever it was, it is no more."""
+    step = known.step(AUTHORIZE)
+    if step is None or not step.is_open:
+        return known
+    return _with(known, replace(step, outcome="refused", reason="voided"))
+
+
+def _with(known: Payment, step: Step) -> Payment:
+    return replace(
+        known, steps=tuple(step if each.name == step.name else each for each in known.steps)
+    )
+
+
+# ── what is told ────────────────────────────────────────────────────────────────────────────────
+
+
+def public(payment: Payment) -> dict[str, Any]:
+    """A `contracts.shop.Payment`."""
+    terms, due = payment.terms, payment.due
+    return {
+        "order": payment.order,
+        "buyer": terms.buyer if terms else "",
+        "seller": terms.seller if terms else "",
+        "state": payment.state,
+        "amount": terms.amount if terms else 0,
+        "currency": terms.currency if terms else None,
+        "captured": payment.captured,
+        "refunded": payment.refunded,
+        "fee": ledger.fee(payment.captured - payment.refunded),
+        "waiting": due.name if due else "",
+        "reason": payment.reason,
+    }
+
+
+def faults(payment: Payment) -> list[str]:
+    """What is wrong with a payment: nothing, if all is well. Looks at what was booked alone."""
+    found = []
+    booked = ledger.totals(payment.entries)
+    steps = [entry.step for entry in payment.entries]
+    if sum(booked.values()):
+        found.append("does not balance")
+    if len(set(steps)) < len(steps):
+        found.append("has a step that was booked twice")
+    if CAPTURE in steps and VOID in steps:
+        found.append("was captured and voided")
+    if payment.refunded > payment.captured:
+        found.append("was refunded more than was captured")
+    for name, wanted in _wanted(payment).items():
+        if booked.get(name, 0) != wanted:
+            found.append(f"has {booked.get(name, 0)} in {name}, and not {wanted}")
+    return found
+
+
+def _wanted(payment: Payment) -> Mapping[str, int]:
+    """What a payment's state says is in each account."""
+    if payment.terms is None:
+        return {}
+    terms, kept = payment.terms, payment.captured - payment.refunded
+    held = terms.amount if payment.state == "authorized" else 0
+    return {
+        ledger.HOLDS: held,
+        ledger.FEES: ledger.fee(kept),
+        f"buyer:{terms.buyer}": -held - kept,
+        f"seller:{terms.seller}": kept - ledger.fee(kept),
+    }

@@ -1,0 +1,70 @@
+"""Webhooks: what the provider tells of its own accord, if it is the provider."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+from pydantic import ValidationError
+
+from services.chassis.errors import Invalid
+from services.chassis.sidecar import Sidecar
+from services.payments.domain import signatures
+from services.payments.domain.payments import Payment
+from services.payments.provider.port import Callback
+from services.payments.till import Till
+
+SECRET = "payments-webhook-secret"  # noqa: S105 (its name)
+PATH = "webhooks/payments"
+"""Where the gateway takes them from outside."""
+
+Clock = Callable[[], float]
+
+
+class Secret:
+    """The secret that provider and payments share, read when first needed."""
+
+    def __init__(self, read: Callable[[], Awaitable[str]]) -> None:
+        self._read = read
+        self._value = ""
+
+    async def get(self) -> str:
+        """The secret. Raises `NotFound` where the secret store has none."""
+        if not self._value:
+            self._value = await self._read()
+        return self._value
+
+
+class Webhooks:
+    """Checks who sends them, and hands on what they say."""
+
+    def __init__(self, till: Till, secret: Secret, *, now: Clock = time.time) -> None:
+        self._till = till
+        self._secret = secret
+        self._now = now
+
+    async def receive(self, body: bytes, signature: str) -> Payment:
+        """Take one. Raises `Forbidden` for what is not signed or too old, `Invalid` for nonsense.
+
+        What comes again changes nothing.
+        """
+        signatures.check(await self._secret.get(), body, signature, int(self._now()))
+        try:
+            callback = Callback.model_validate_json(body)
+        except ValidationError as error:
+            raise Invalid("This is not a callback of the provider.") from error
+        return await self._till.hear(callback)
+
+
+class Messenger:
+    """Brings the built-in provider's webhooks to the public door, signed."""
+
+    def __init__(self, sidecar: Sidecar, secret: Secret, *, now: Clock = time.time) -> None:
+        self._sidecar = sidecar
+        self._secret = secret
+        self._now = now
+
+    async def __call__(self, body: bytes) -> None:
+        signature = signatures.signed(await self._secret.get(), body, int(self._now()))
+        headers = {"content-type": "application/json", signatures.HEADER: signature}
+        await self._sidecar.invoke("gateway", PATH, method="POST", data=body, headers=headers)

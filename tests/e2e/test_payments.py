@@ -1,0 +1,97 @@
+"""Payments beside real sidecars: money moves once, webhooks arrive, the ledger adds up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+
+from services.chassis.ids import Snowflakes
+from tests.system import System, wait_until
+
+_ids = Snowflakes()
+
+
+@pytest.fixture
+def ask(system: System) -> Callable[..., Any]:
+    """Asks payments as orders does: past its sidecar, with the token that sidecars show."""
+    address = system.ps()["payments"].address
+    headers = {
+        "dapr-api-token": system.tokens("payments").app,
+        "dapr-caller-app-id": "orders",
+    }
+
+    def asking(method: str, path: str, body: Any = None) -> Any:
+        url = f"{address}/payments/{path}"
+        answer = requests.request(method, url, json=body, headers=headers, timeout=30)
+        return answer.status_code, answer.json()
+
+    return asking
+
+
+def terms(card: str, amount: int = 10_000) -> dict[str, Any]:
+    return {
+        "buyer": _ids.next(),
+        "seller": _ids.next(),
+        "amount": amount,
+        "currency": "EUR",
+        "card": card,
+    }
+
+
+def test_every_card_does_what_it_is_for_and_the_ledger_is_zero(
+    system: System, ask: Callable[..., Any]
+) -> None:
+    ends = {
+        "tok_ok": "authorized",
+        "tok_declined": "declined",
+        "tok_slow": "authorized",
+        "tok_timeout_after_success": "authorized",
+        "tok_duplicate_callback": "authorized",
+        "tok_pending": "authorized",
+        "tok_pending_declined": "declined",
+    }
+    orders = {card: _ids.next() for card in ends}
+    for card, order in orders.items():
+        status, payment = ask("POST", f"{order}/authorize", terms(card))
+        assert status == 200, payment
+        assert payment["state"] in (ends[card], "pending")
+    for card, order in orders.items():
+        wait_until(
+            lambda order=order, card=card: ask("GET", order)[1]["state"] == ends[card], 60, card
+        )
+    for card, order in orders.items():
+        if ends[card] == "authorized":
+            assert ask("POST", f"{order}/capture")[0] == 200
+            wait_until(lambda order=order: ask("GET", order)[1]["state"] == "captured", 60, card)
+    status, refunded = ask("POST", f"{orders['tok_ok']}/refund", {"amount": 4_000})
+    assert (status, refunded["refunded"]) == (200, 4_000)
+    wait_until(lambda: system.command("ledger"), 60, "the ledger agrees")
+
+
+def test_what_dies_in_the_middle_is_settled_afterwards(
+    system: System, ask: Callable[..., Any]
+) -> None:
+    order = _ids.next()
+    asked = terms("tok_timeout_after_success")
+    assert ask("POST", f"{order}/authorize", asked)[1]["state"] == "pending"
+    system.kill("payments")
+
+    def settled() -> bool:
+        try:
+            return bool(ask("GET", order)[1]["state"] == "authorized")
+        except requests.RequestException:
+            return False
+
+    wait_until(settled, 60, "settled by the process that came after")
+
+
+def test_a_webhook_that_nobody_signed_is_refused_at_the_door(system: System) -> None:
+    for headers in ({}, {"provider-signature": f"t={int(time.time())},v1={'0' * 64}"}):
+        url = f"{system.base}/webhooks/payments"
+        answer = requests.post(url, json={"id": "1"}, headers=headers, timeout=30)
+        assert answer.status_code == 403
+        assert "error" in answer.json()

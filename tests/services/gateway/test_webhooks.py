@@ -1,0 +1,63 @@
+"""The provider's webhooks pass the public door, by their signature and without a login."""
+
+from __future__ import annotations
+
+import time
+
+import orjson
+
+from services.payments.domain.signatures import signed
+from services.payments.webhooks import SECRET
+from tests.fakes import until
+from tests.services.gateway.world import Place, a_place
+from tests.services.payments.world import BUYER, SELLER, WORD, payments_app
+
+PATH = "/webhooks/payments"
+TERMS = {"buyer": BUYER, "seller": SELLER, "amount": 500, "currency": "EUR"}
+
+
+def told(order: str) -> bytes:
+    said = {"id": "1", "charge": order, "key": f"{order}:authorize", "outcome": "done"}
+    return orjson.dumps(said | {"amount": 500, "currency": "EUR"})
+
+
+async def test_a_webhook_is_taken_from_who_signs_as_the_provider_alone(place: Place) -> None:
+    place.world.secrets[SECRET] = WORD
+    payments = await place.world.start(payments_app, "payments")
+    order = "116548273934401537"
+    path = f"/payments/{order}"
+    asked = await payments.call(
+        "POST", f"{path}/authorize", caller="orders", json=TERMS | {"card": "tok_pending"}
+    )
+    assert asked.json()["state"] == "pending"
+    body = told(order)
+    forged = {"provider-signature": signed("guessed", body, int(time.time()))}
+    refused = await place.ask("POST", PATH, data=body, headers=forged)
+    assert (refused.status, "error" in refused.json()) == (403, True)
+    assert (await place.ask("POST", PATH, data=body)).status == 403
+    assert (await place.ask("POST", PATH, data=b"x" * 70_000)).status == 413
+    good = {"provider-signature": signed(WORD, body, int(time.time()))}
+    for _ in range(2):
+        taken = await place.ask("POST", PATH, data=body, headers=good)
+        assert (taken.status, taken.json()) == (200, {})
+    known = await payments.call("GET", path, caller="orders")
+    assert known.json()["state"] == "authorized"
+
+
+async def test_the_built_in_provider_comes_through_the_door(place: Place) -> None:
+    place.world.secrets[SECRET] = WORD
+    payments = await place.world.start(payments_app, "payments")
+    body = TERMS | {"card": "tok_duplicate_callback"}
+    await payments.call("POST", "/payments/11/authorize", caller="orders", json=body)
+
+    def heard() -> int:
+        calls = [call.about for call in place.gateway.sidecar.faults.calls]
+        return calls.count(("payments", "payments/webhooks/provider"))
+
+    await until(lambda: heard() == 2)
+
+
+async def test_webhooks_have_a_limit_of_their_own() -> None:
+    async with a_place(microgram_limit_webhooks=2, microgram_limit_address=500) as place:
+        for status in (503, 503, 429):
+            assert (await place.ask("POST", PATH, data=b"{}")).status == status

@@ -1,0 +1,160 @@
+"""Whatever is asked, fails, dies or comes twice: the ledger is zero, and the provider agrees."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from services.chassis.sidecar import Entry
+from services.payments.domain import ledger
+from services.payments.domain.payments import Payment
+from tests.fakes import World
+from tests.services.payments.world import Bank
+
+T = TypeVar("T")
+
+CARDS = (
+    "tok_ok",
+    "tok_declined",
+    "tok_timeout_after_success",
+    "tok_duplicate_callback",
+    "tok_pending",
+    "tok_pending_declined",
+    "tok_capture_declined",
+)
+ORDERS = st.sampled_from(("116548273934401537", "116548273934401538", "116548273934401539"))
+PARTS = st.sampled_from((None, 1, 333, 5_000, 9_999, 10_000, 10_001))
+NOBODY_KNOWS = (503, 504)
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Orders pay and are paid back, while the provider, the broker and we have troubles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.world = World()
+        self.bank: Bank
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(work)
+
+    @initialize(copies=st.integers(1, 2), loses=st.booleans())
+    def begin(self, copies: int, loses: bool) -> None:
+        self.run(self.world.__aenter__())
+        self.bank = self.run(Bank.built(self.world))
+        self.world.broker.copies = copies
+        if loses:
+            self.world.broker.loses = lambda event: event["sequence"] % 3 == 0
+
+    # ── what may happen ─────────────────────────────────────────────────────────────────────
+
+    @rule(order=ORDERS, card=st.sampled_from(CARDS))
+    def authorize(self, order: str, card: str) -> None:
+        self._answers(self.run(self.bank.authorize(order, card)).status, 200, 409)
+
+    @rule(order=ORDERS)
+    def capture(self, order: str) -> None:
+        self._answers(self.run(self.bank.ask(order, "capture")).status, 200, 404, 409)
+
+    @rule(order=ORDERS)
+    def void(self, order: str) -> None:
+        self._answers(self.run(self.bank.ask(order, "void")).status, 200, 409)
+
+    @rule(order=ORDERS, amount=PARTS, key=st.sampled_from(("a", "b", "c")))
+    def refund(self, order: str, amount: int | None, key: str) -> None:
+        asked = self.bank.ask(order, "refund", amount=amount, key=key)
+        self._answers(self.run(asked).status, 200, 404, 409)
+
+    @rule()
+    def the_provider_is_down(self) -> None:
+        self.bank.line.down = True
+
+    @rule()
+    def the_provider_is_back(self) -> None:
+        self.bank.line.down = False
+
+    @rule(times=st.integers(1, 2))
+    def answers_are_lost(self, times: int) -> None:
+        self.bank.line.loses_answers = times
+
+    @rule()
+    def time_passes(self) -> None:
+        self.bank.clock.now += 100.0
+
+    @rule(nth=st.integers(1, 3))
+    def a_write_fails(self, nth: int) -> None:
+        self.bank.payments.sidecar.state.faults.fail("save", about="payment:", nth=nth, after=True)
+
+    @rule()
+    def we_die(self) -> None:
+        self.run(self.bank.restart())
+
+    @rule()
+    def open_steps_are_asked_for(self) -> None:
+        self.run(self.world.settle())
+        self.run(self.bank.chase())
+
+    # ── what must hold ──────────────────────────────────────────────────────────────────────
+
+    def _answers(self, status: int, *good: int) -> None:
+        assert status in (*good, *NOBODY_KNOWS)
+
+    @invariant()
+    def the_ledger_is_zero(self) -> None:
+        for payment in self._payments():
+            assert sum(ledger.totals(payment.entries).values()) == 0
+            steps = Counter(entry.step for entry in payment.entries)
+            assert not [step for step, times in steps.items() if times > 1]
+            assert not (steps["capture"] and steps["void"])
+            assert 0 <= payment.refunded <= payment.captured
+
+    def teardown(self) -> None:
+        if hasattr(self, "bank"):
+            self.run(self._rest())
+            self.run(self.world.__aexit__(None, None, None))
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        self.loop.close()
+
+    async def _rest(self) -> None:
+        """Troubles end: then nothing is open, and the provider's books say what ours do."""
+        self.bank.line.down, self.bank.line.loses_answers = False, 0
+        self.bank.clock.now += 100.0
+        self.world.broker.loses = lambda _: False
+        await self.bank.restart()
+        await self.bank.rest()
+        self.bank.clock.now += 100.0  # for what arrived only now, and was pending
+        await self.bank.rest()
+        await self.bank.check()
+        now = self.bank.clock.now
+        for payment in self._payments():
+            assert payment.due is None
+            charge = await self.bank.store.charges.get(payment.order)
+            if charge is None:
+                assert payment.terms is None
+                continue
+            assert charge.done("capture", now) == payment.captured
+            assert charge.done("refund", now) == payment.refunded
+            voided = any(deed.kind == "void" and not deed.reason for deed in charge.deeds)
+            is_held = charge.done("authorize", now) and not voided and not payment.captured
+            assert bool(is_held) == (payment.state == "authorized")
+
+    def _payments(self) -> list[Payment]:
+        state, payments = self.world.state("payments"), self.bank.store.payments
+        entries = [Entry(state.peek(key), "") for key in state.keys("payment:")]
+        return [doc.value for doc in map(payments.open, entries) if doc is not None]
+
+
+TestLedger = LedgerMachine.TestCase
+TestLedger.settings = settings(
+    max_examples=6,
+    stateful_step_count=20,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)

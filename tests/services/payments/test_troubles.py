@@ -1,0 +1,254 @@
+"""The provider does not answer, we die, answers come twice, late, or by webhook."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import orjson
+import pytest
+
+from services.payments.domain.signatures import TOLERANCE, signed
+from services.payments.webhooks import PATH, SECRET
+from tests.fakes import World, until
+from tests.services.payments.world import BUYER, SELLER, WORD, Bank, payments_app
+
+
+async def follow(bank: Bank, order: str, state: str) -> None:
+    await bank.rest()
+    assert (await bank.get(order))["state"] == state
+    assert (await bank.get(order))["waiting"] == ""
+    await bank.check()
+
+
+async def test_an_answer_that_is_lost_is_asked_for_again(bank: Bank) -> None:
+    order = bank.order()
+    bank.line.loses_answers = 1
+    unsure = (await bank.authorize(order)).json()
+    assert (unsure["state"], unsure["waiting"]) == ("pending", "authorize")
+    assert (await bank.ask(order, "capture")).json()["code"] == "not_authorized"
+    await follow(bank, order, "authorized")
+    bank.line.loses_answers = 1
+    unsure = await bank.does(order, "capture")
+    assert (unsure["state"], unsure["waiting"]) == ("authorized", "capture")
+    assert (await bank.ask(order, "void")).json()["code"] == "captured"
+    await follow(bank, order, "captured")
+    assert bank.line.asked == 2
+
+
+async def test_who_asks_again_hears_what_became_of_it(bank: Bank) -> None:
+    order = bank.order()
+    bank.line.loses_answers = 1
+    await bank.authorize(order)
+    assert (await bank.authorize(order)).json()["state"] == "authorized"
+
+
+async def test_a_provider_that_is_down_is_asked_until_it_is_back(bank: Bank) -> None:
+    order = bank.order()
+    bank.line.down = True
+    assert (await bank.authorize(order)).json()["waiting"] == "authorize"
+    await bank.world.settle()
+    await bank.chase()
+    assert (await bank.get(order))["state"] == "pending"
+    bank.line.down = False
+    await follow(bank, order, "authorized")
+
+
+async def test_a_void_ends_what_nobody_knows_of(bank: Bank) -> None:
+    order = bank.order()
+    bank.line.loses_answers = 1
+    await bank.authorize(order)
+    assert (await bank.does(order, "void"))["state"] == "voided"
+    await follow(bank, order, "voided")
+    held = await bank.provider.find(order, f"{order}:void")
+    assert held is not None
+    assert held.outcome == "done"
+
+
+async def test_a_void_without_an_answer_is_carried_out_all_the_same(bank: Bank) -> None:
+    order = bank.order()
+    await bank.authorize(order)
+    bank.line.down = True
+    assert (await bank.does(order, "void"))["waiting"] == "void"
+    assert (await bank.ask(order, "capture")).json()["code"] == "voided"
+    bank.line.down = False
+    await follow(bank, order, "voided")
+
+
+@pytest.mark.parametrize("step", ["authorize", "capture"])
+@pytest.mark.parametrize(
+    ("write", "about", "nth", "after"),
+    [
+        ("put", "journal:", 1, False),
+        ("save", "payment:", 1, True),
+        ("put", "journal:", 2, False),
+        ("save", "payment:", 2, False),
+        ("save", "payment:", 2, True),
+    ],
+)
+async def test_a_crash_at_any_write_charges_nobody_twice_and_forgets_nothing(
+    bank: Bank, step: str, write: str, about: str, nth: int, after: bool
+) -> None:
+    """The step is noted and written down, the provider does it, and so is its outcome."""
+    order, card = bank.order(), "tok_timeout_after_success"
+    if step == "capture":
+        await bank.authorize(order, card)
+        await bank.rest()
+    bank.payments.sidecar.state.faults.crash(write, about=about, nth=nth, after=after)
+    dying = asyncio.create_task(
+        bank.authorize(order, card) if step == "authorize" else bank.ask(order, step)
+    )
+    await asyncio.wait_for(bank.payments.sidecar.state.faults.dead.wait(), 60)
+    dying.cancel()
+    await asyncio.gather(dying, return_exceptions=True)
+    await bank.restart()
+    await bank.rest()
+    await bank.authorize(order, card)
+    await bank.rest()
+    await bank.ask(order, "capture")
+    await follow(bank, order, "captured")
+
+
+# ── webhooks ────────────────────────────────────────────────────────────────────────────────────
+
+
+def told(order: str, step: str = "authorize", **other: object) -> bytes:
+    said: dict[str, object] = {
+        "id": "1",
+        "charge": order,
+        "key": f"{order}:{step}",
+        "outcome": "done",
+        "reason": "",
+        "amount": 10_000,
+        "currency": "EUR",
+    }
+    return orjson.dumps(said | other)
+
+
+def sign(body: bytes, *, ago: int = 0, secret: str = WORD) -> str:
+    return signed(secret, body, int(time.time()) - ago)
+
+
+async def pending(bank: Bank) -> str:
+    order = bank.order()
+    assert (await bank.authorize(order, "tok_pending")).json()["state"] == "pending"
+    return order
+
+
+async def test_a_pending_payment_is_decided_by_a_webhook(bank: Bank) -> None:
+    order = await pending(bank)
+    body = told(order)
+    answer = await bank.webhook(body, sign(body))
+    assert (answer.status, answer.json()) == (200, {})
+    assert (await bank.get(order))["state"] == "authorized"
+    await follow(bank, order, "authorized")
+
+
+async def test_a_webhook_once_more_or_late_changes_nothing(bank: Bank) -> None:
+    order = await pending(bank)
+    body = told(order)
+    late = told(order, outcome="pending")
+    for each in (body, body, late, told(order, outcome="refused"), body):
+        assert (await bank.webhook(each, sign(each))).status == 200
+    assert (await bank.get(order))["state"] == "authorized"
+    await bank.does(order, "void")
+    assert (await bank.webhook(body, sign(body))).status == 200
+    await follow(bank, order, "voided")
+
+
+async def test_a_webhook_may_decline(bank: Bank) -> None:
+    order = await pending(bank)
+    body = told(order, outcome="refused", reason="declined")
+    await bank.webhook(body, sign(body))
+    known = await bank.get(order)
+    assert (known["state"], known["reason"]) == ("declined", "declined")
+
+
+async def test_what_the_provider_did_not_sign_is_refused(bank: Bank) -> None:
+    order = await pending(bank)
+    body = told(order)
+    good = sign(body)
+    at, _, mac = good.partition(",v1=")
+    for signature, code in (
+        ("", "not_signed"),
+        ("nonsense", "not_signed"),
+        (mac, "not_signed"),
+        (f"{at},v1={'0' * 64}", "bad_signature"),
+        (sign(body, secret="another secret"), "bad_signature"),
+        (sign(body + b" "), "bad_signature"),
+        (f"t={int(at[2:]) + 1},v1={mac}", "bad_signature"),
+        (sign(body, ago=TOLERANCE + 1), "stale_signature"),
+        (sign(body, ago=-TOLERANCE - 30), "stale_signature"),
+    ):
+        answer = await bank.webhook(body, signature)
+        assert (answer.status, answer.json()["code"]) == (403, code), signature
+    assert (await bank.get(order))["state"] == "pending"
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ({"amount": 9_999}, 409),
+        ({"currency": "USD"}, 409),
+        ({"key": "1:authorize"}, 404),
+        ({"step": "capture"}, 404),
+        ({"charge": "116548273934401537"}, 404),
+        ({"outcome": "won"}, 422),
+        ({"amount": -1}, 422),
+        ({"charge": "../1"}, 422),
+    ],
+)
+async def test_a_webhook_of_something_else_decides_nothing(
+    bank: Bank, said: dict[str, object], status: int
+) -> None:
+    order = await pending(bank)
+    body = told(order, str(said.pop("step", "authorize")), **said)
+    answer = await bank.webhook(body, sign(body))
+    assert answer.status == status, answer.text
+    assert (await bank.get(order))["state"] == "pending"
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"id": "1"}'])
+async def test_nonsense_is_refused_even_when_it_is_signed(bank: Bank, body: bytes) -> None:
+    assert (await bank.webhook(body, sign(body))).status == 422
+
+
+async def test_a_webhook_is_bounded_and_comes_through_the_gateway_alone(bank: Bank) -> None:
+    order = await pending(bank)
+    body = told(order, reason="x" * 70_000)
+    assert (await bank.webhook(body, sign(body))).status == 413
+    body = told(order)
+    headers = {"provider-signature": sign(body)}
+    answer = await bank.payments.call(
+        "POST", "/webhooks/provider", caller="orders", data=body, headers=headers
+    )
+    assert answer.status == 403
+
+
+async def test_without_webhooks_a_pending_payment_is_asked_for(bank: Bank) -> None:
+    order = await pending(bank)
+    await bank.world.settle()
+    await bank.chase()
+    assert (await bank.get(order))["state"] == "pending"
+    bank.clock.now += 100.0
+    await follow(bank, order, "authorized")
+
+
+async def test_the_built_in_provider_calls_the_public_door() -> None:
+    """Wired as it is in the system: signed with the secret of the secret store."""
+    async with World() as world:
+        world.secrets[SECRET] = WORD
+        running = await world.start(payments_app, "payments")
+        terms = {"buyer": BUYER, "seller": SELLER, "amount": 5, "currency": "EUR"}
+        await running.call(
+            "POST",
+            "/payments/116548273934401537/authorize",
+            caller="orders",
+            json=terms | {"card": "tok_duplicate_callback"},
+        )
+
+        def called() -> int:
+            calls = [call.about for call in running.sidecar.faults.calls]
+            return calls.count(("gateway", f"gateway/{PATH}"))
+
+        await until(lambda: called() >= 2)
