@@ -97,7 +97,8 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         public=True,
     )
     app.version = VERSION
-    app.add_middleware(PublicDoor, limiters=counted, identity=service.identity)
+    token = settings.app_api_token.get_secret_value()
+    app.add_middleware(PublicDoor, limiters=counted, identity=service.identity, token=token)
     return app
 
 

@@ -137,6 +137,10 @@ def _rebuild(_: Namespace, run: RunDir) -> int:
     from tools.runner.rebuild import rebuild
 
     return rebuild(run)
+def _demo(options: Namespace, run: RunDir) -> int:
+    from tools.demo.demo import demo
+
+    return demo(run, options.people, options.port)
 
 
 def _doctor(options: Namespace, run: RunDir) -> int:
@@ -170,6 +174,7 @@ _VERBS = {
     "ledger": _ledger,
     "admin": _admin,
     "rebuild": _rebuild,
+    "demo": _demo,
     "doctor": _doctor,
     "test": _test,
     "bench": _bench,

@@ -16,6 +16,7 @@ VERBS = {
     "ledger": "add up all that was ever booked, and say whether it agrees",
     "admin": "make somebody an admin, who can remove posts and suspend accounts",
     "rebuild": "make what orders shows anew from its event logs",
+    "demo": "fill a running system with people, photos and what they say",
     "doctor": "say what is missing, what is in the way, and what to do",
     "test": "run all checks, or with --fast those that need no sidecar",
     "bench": "measure the system",
@@ -116,6 +117,10 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     made["deadletters"].add_argument("--replay", action="store_true", help="deliver them again")
     made["admin"].add_argument("name", help="a username")
     made["admin"].add_argument("--remove", action="store_true", help="an admin no more")
+    made["demo"].add_argument(
+        "--people", type=int, default=12, metavar="N", help="how many (12; at most 100)"
+    )
+    made["demo"].add_argument("--port", type=int, help="of a system that was started elsewhere")
     made["test"].add_argument("--fast", action="store_true", help="30 seconds, no sidecars")
 
 

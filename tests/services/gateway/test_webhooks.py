@@ -8,7 +8,7 @@ import orjson
 
 from services.payments.domain.signatures import signed
 from services.payments.webhooks import SECRET
-from tests.fakes import until
+from tests.fakes import APP_TOKEN, until
 from tests.services.gateway.world import Place, a_place
 from tests.services.payments.world import BUYER, SELLER, WORD, payments_app
 
@@ -61,3 +61,17 @@ async def test_webhooks_have_a_limit_of_their_own() -> None:
     async with a_place(microgram_limit_webhooks=2, microgram_limit_address=500) as place:
         for status in (503, 503, 429):
             assert (await place.ask("POST", PATH, data=b"{}")).status == status
+
+
+async def test_limits_are_not_for_who_shows_the_sidecars_token() -> None:
+    async with a_place(microgram_limit_address=2) as place:
+        vouched = {"dapr-api-token": APP_TOKEN}
+        for headers, statuses in (
+            (vouched, [200] * 5),
+            ({"dapr-api-token": "guessed"}, [200, 200, 429, 429]),
+            ({}, [429]),
+            (vouched, [200]),
+        ):
+            for status in statuses:
+                answer = await place.ask("GET", "/api/v2/instance", headers=headers)
+                assert answer.status == status, headers

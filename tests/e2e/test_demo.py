@@ -1,0 +1,48 @@
+"""The demo, on a real system: a living place, and the same one however often it is asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from tests.system import System, wait_until
+from tools.demo.cast import PASSWORD, Cast
+
+PEOPLE = 4
+
+
+def seen(system: System) -> Counter[str]:
+    """What everybody sees of the demo's people, by what it is."""
+    counted: Counter[str] = Counter()
+    for person in Cast(PEOPLE).people:
+        path = f"/api/v1/accounts/lookup?acct={person.username}"
+        account: dict[str, Any] = system.get(path).json()
+        assert account["display_name"] == person.name
+        assert "missing" not in account["avatar"]
+        counted["follows"] += account["followers_count"]
+        statuses = system.get(f"/api/v1/accounts/{account['id']}/statuses?limit=40").json()
+        for status in statuses:
+            counted["comments" if status["in_reply_to_id"] else "posts"] += 1
+            counted["boosts"] += status["reblog"] is not None
+            counted["likes"] += 0 if status["reblog"] else status["favourites_count"]
+            counted["pictures"] += len(status["media_attachments"])
+    return counted
+
+
+def test_a_demo_fills_the_place_once_however_often_it_is_asked_for(system: System) -> None:
+    cast = Cast(PEOPLE)
+    told = system.command("demo", "--people", str(PEOPLE))
+    assert PASSWORD in told
+    follows, likes = len(list(cast.follows())), len(list(cast.likes()))
+
+    def all_there() -> Counter[str]:
+        counted = seen(system)
+        assert counted["follows"] == follows
+        assert counted["likes"] == likes
+        assert counted["comments"] == len(list(cast.comments()))
+        assert counted["boosts"] == len(list(cast.boosts()))
+        return counted
+
+    first = wait_until(all_there, 60)
+    assert " 0 posts and comments are new" in system.command("demo", "--people", str(PEOPLE))
+    assert seen(system) == first
