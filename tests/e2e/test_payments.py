@@ -32,6 +32,10 @@ def ask(system: System) -> Callable[..., Any]:
     return asking
 
 
+def wait_for(ask: Callable[..., Any], order: str, state: str, what: str) -> None:
+    wait_until(lambda: ask("GET", order)[1]["state"] == state, 60, what)
+
+
 def terms(card: str, amount: int = 10_000) -> dict[str, Any]:
     return {
         "buyer": _ids.next(),
@@ -60,13 +64,11 @@ def test_every_card_does_what_it_is_for_and_the_ledger_is_zero(
         assert status == 200, payment
         assert payment["state"] in (ends[card], "pending")
     for card, order in orders.items():
-        wait_until(
-            lambda order=order, card=card: ask("GET", order)[1]["state"] == ends[card], 60, card
-        )
+        wait_for(ask, order, ends[card], card)
     for card, order in orders.items():
         if ends[card] == "authorized":
             assert ask("POST", f"{order}/capture")[0] == 200
-            wait_until(lambda order=order: ask("GET", order)[1]["state"] == "captured", 60, card)
+            wait_for(ask, order, "captured", card)
     status, refunded = ask("POST", f"{orders['tok_ok']}/refund", {"amount": 4_000})
     assert (status, refunded["refunded"]) == (200, 4_000)
     wait_until(lambda: system.command("ledger"), 60, "the ledger agrees")

@@ -137,6 +137,8 @@ def _rebuild(_: Namespace, run: RunDir) -> int:
     from tools.runner.rebuild import rebuild
 
     return rebuild(run)
+
+
 def _demo(options: Namespace, run: RunDir) -> int:
     from tools.demo.demo import demo
 

@@ -20,6 +20,7 @@ FIXED_NAMES = {
     "blobs",
     "resiliency",
     "workflowstore",
+    "mail",
 }
 
 
@@ -61,6 +62,7 @@ def test_a_set_replaces_components_of_the_same_name_only() -> None:
         "secretstore": "secretstores.local.file",
         "blobs": "bindings.localstorage",
         "workflowstore": "state.sqlite",
+        "mail": "bindings.smtp",
     }
 
 

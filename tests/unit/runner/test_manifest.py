@@ -42,6 +42,7 @@ def test_our_own_manifest_is_good() -> None:
         "feed",
         "notifications",
         "catalog",
+        "orders",
         "payments",
     ]
 
