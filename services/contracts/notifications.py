@@ -14,6 +14,9 @@ class Notification(Model):
     `status`. `account` did it, `post` is what it is about. `dismissed`: the owner has put it away,
     or its cause is no more. The same id may be told of again; what is made anew has a new one.
     `group_key` is shared by what clients show as one.
+
+    Ours are `order` and `payment`, about `order`: `what` became of it (`completed`, `declined`, …;
+    `captured`, `refunded`). Lists hold them only where their types are asked for.
     """
 
     id: Id
@@ -24,6 +27,8 @@ class Notification(Model):
     created_at: str
     dismissed: bool = False
     group_key: str = ""
+    order: Id | None = None
+    what: str = ""
 
 
 class NotificationList(Model):
@@ -45,6 +50,8 @@ class NotificationGroup(Model):
     latest_at: str
     accounts: list[Id]
     post: Id | None = None
+    order: Id | None = None
+    what: str = ""
 
 
 class GroupList(Model):

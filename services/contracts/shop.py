@@ -277,11 +277,12 @@ class Payment(Model):
     """What was paid for an order. Event `payment.changed` on `payments`.
 
     `pending`: nobody knows yet whether the card is good. `captured` is what was taken from the
-    buyer, `refunded` how much of it was given back; `refunded` is also the state when that is all
-    of it. `fee` is what the seller pays of what remains. `waiting` is the step whose outcome is not
-    known yet (`authorize`, `capture`, `void`, `refund:…`), empty where there is none; it is asked
-    for again by itself. `reason` says why the last step that was refused was so. Of an order that
-    was voided before it was authorised, nothing but that is known.
+    buyer, `refunded` how much of it was given back, `refunds` in which parts, by their keys;
+    `refunded` is also the state when that is all of it. `fee` is what the seller pays of what
+    remains. `waiting` is the step whose outcome is not known yet (`authorize`, `capture`, `void`,
+    `refund:…`), empty where there is none; it is asked for again by itself. `reason` says why the
+    last step that was refused was so. Of an order that was voided before it was authorised, nothing
+    but that is known.
     """
 
     order: Id
@@ -292,6 +293,7 @@ class Payment(Model):
     currency: Currency | None = None
     captured: int = 0
     refunded: int = 0
+    refunds: dict[str, int] = Field(default_factory=dict)
     fee: int = 0
     waiting: str = ""
     reason: str = ""

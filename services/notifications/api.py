@@ -21,9 +21,17 @@ from services.contracts.notifications import (
 from services.notifications.bell import Bell
 from services.notifications.domain.groups import GROUPED, Group
 from services.notifications.domain.markers import Markers
-from services.notifications.domain.notifications import ACCOUNT, ID, POST, TYPE, Filter
+from services.notifications.domain.notifications import (
+    ACCOUNT,
+    ID,
+    POST,
+    SHOP,
+    TYPE,
+    Filter,
+    about,
+)
 from services.notifications.reading import Found, Reading, no_such_notification
-from services.notifications.store import Store, entity
+from services.notifications.store import Store, entity, what_of
 
 MOST_COUNTED = 1_000
 """How far unread ones are counted: Mastodon's number."""
@@ -51,9 +59,14 @@ def wanted(
     exclude_types: Names = "",
     account_id: Annotated[str, Query(max_length=20, pattern=r"^\d*$")] = "",
 ) -> Filter:
-    """The filter that the query parameters ask for; names are separated by commas."""
+    """The filter that the query parameters ask for; names are separated by commas.
+
+    What Mastodon does not have is only given to who asks for it by its name: clients know their
+    types, and show nonsense for others.
+    """
     account = normal(account_id) if account_id else ""
-    return Filter(_names(types), _names(exclude_types), account)
+    named = _names(types)
+    return Filter(named, _names(exclude_types) | (SHOP if not named else frozenset()), account)
 
 
 def grouped_types(grouped_types: Names | None = None) -> frozenset[str]:
@@ -210,7 +223,7 @@ def _group(group: Group) -> dict[str, Any]:
         "oldest": group.rows[-1][ID],
         "latest_at": timestamp(instant(newest[ID])),
         "accounts": group.sample,
-        "post": newest[POST] or None,
+        **about(newest[TYPE], newest[POST], what_of(newest)),
     }
 
 

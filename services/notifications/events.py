@@ -14,7 +14,9 @@ from services.contracts import topics
 from services.contracts.accounts import Edge, Model, Profile
 from services.contracts.comments import Comment
 from services.contracts.notifications import Notification
+from services.contracts.orders import Order
 from services.contracts.posts import Mark, Post
+from services.contracts.shop import Payment
 from services.contracts.topics import EventType
 from services.notifications.bell import Bell
 from services.notifications.domain.digests import Digest
@@ -24,6 +26,8 @@ from services.notifications.domain.subscribers import Subscribers
 from services.notifications.store import Gone, Store
 
 _AT_ONCE = 16
+_ENDS = ("completed", "cancelled", "declined", "failed")
+"""What may become of an order, as its history calls it."""
 
 M = TypeVar("M", bound=Model)
 Handler = Callable[[M, Event], Awaitable[None]]
@@ -37,6 +41,8 @@ def subscribe(service: Service, store: Store, bell: Bell) -> None:
     _hear(service, topics.POST_CHANGED, Post, handlers.post_changed)
     _hear(service, topics.COMMENT_CHANGED, Comment, handlers.comment_changed)
     _hear(service, topics.ACCOUNT_CHANGED, Profile, handlers.account_changed)
+    _hear(service, topics.ORDER_CHANGED, Order, handlers.order_changed)
+    _hear(service, topics.PAYMENT_CHANGED, Payment, handlers.payment_changed)
     _hear(service, topics.NOTIFICATION_CHANGED, Notification, handlers.notification_changed)
 
 
@@ -155,6 +161,28 @@ class Handlers:
             audience = await self._store.following(audience, comment.author)
         await self._ring(_about(comment, owner, "mention", "comments") for owner in audience)
 
+    async def order_changed(self, order: Order, event: Event) -> None:
+        """An order has come to something: its history says to what, also where news was missed.
+
+        The seller is told of what was sold, the buyer of whatever became of it; that money came
+        back is told of the payment.
+        """
+        happened = {entry.what for entry in order.history}
+        ends = [what for what in _ENDS if what in happened]
+        told = [(order.buyer, order.seller, what) for what in ends]
+        if "completed" in happened:
+            told.append((order.seller, order.buyer, "completed"))
+        await self._ring(_of_the_shop("order", order.id, *each) for each in told)
+
+    async def payment_changed(self, payment: Payment, event: Event) -> None:
+        """Money has come to a seller, or back to a buyer: each time is a cause of its own.
+
+        That it was held, or could not be, is told of the order.
+        """
+        paid = [(payment.seller, payment.buyer, "captured")] if payment.captured else []
+        back = [(payment.buyer, payment.seller, f"{key}:refunded") for key in payment.refunds]
+        await self._ring(_of_the_shop("payment", payment.order, *told) for told in [*paid, *back])
+
     async def account_changed(self, profile: Profile, event: Event) -> None:
         """Nobody is told of those who are deleted, nor of the suspended while they are so.
 
@@ -192,6 +220,19 @@ class Handlers:
 
 def _newer(known: Gone | None, heard: Gone) -> Gone:
     return heard if known is None or known.version < heard.version else known
+
+
+def _of_the_shop(type: str, order: str, owner: str, account: str, what: str) -> Cause:
+    """What became of an order never becomes undone, so there is nothing to compare versions of."""
+    return Cause(
+        key=f"{owner}:{type}:{order}:{what}",
+        owner=owner,
+        type=type,
+        account=account,
+        post=order,
+        source=type,
+        making=what.rpartition(":")[2],
+    )
 
 
 def _about(post: Post | Comment, owner: str, type: str, source: str) -> Cause:

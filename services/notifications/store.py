@@ -13,6 +13,7 @@ gone:post:ID, gone:account:ID    what was deleted (or is suspended), which nobod
     OWNER:favourite:POST:ACTOR   somebody likes a post of theirs
     OWNER:follow:ACTOR           somebody follows them, or asks to
     OWNER:reblog:POST:ACTOR      somebody boosts it
+    OWNER:order:ORDER:WHAT, OWNER:payment:ORDER:…:WHAT    what became of an order, and its money
     OWNER:post:POST              a post that mentions them, is said in a thread of theirs, or is
                                  by somebody whose every post they want to hear of
 """
@@ -119,7 +120,9 @@ class Store:
         rows = await self.state.get_many([self.stances.key(cause.owner), *keys])
         known = [_in(rows, self.gone, id) for id in ids]
         stance = _in(rows, self.stances, cause.owner) or Stance()
-        return any(each and each.gone for each in known) or not stance.admits(cause.account, now)
+        if any(each and each.gone for each in known):
+            return True
+        return cause.type not in rules.SHOP and not stance.admits(cause.account, now)
 
 
 def _named(account: str, post: str) -> list[str]:
@@ -135,10 +138,15 @@ def entity(row: Row, owner: str) -> dict[str, Any]:
             "owner": owner,
             "type": row[TYPE],
             "account": row[ACCOUNT],
-            "post": row[POST] or None,
+            **rules.about(row[TYPE], row[POST], what_of(row)),
             "dismissed": False,
         }
     )
+
+
+def what_of(row: Row) -> str:
+    """What became of the order that a row is about."""
+    return row[KEY].rpartition(":")[2]
 
 
 def _told(_: str, data: dict[str, Any]) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ PAYMENT: dict[str, Any] = {
     "currency": "EUR",
     "captured": 4_900,
     "refunded": 0,
+    "refunds": {},
     "fee": 147,
     "waiting": "",
     "reason": "",

@@ -338,6 +338,8 @@ _NOTIFICATION_TYPE = one_of(
     "update",
     "admin.sign_up",
     "admin.report",
+    "order",  # this and the next are ours, for who asks for them
+    "payment",
 )
 _PENDING = shape(pending_requests_count=count, pending_notifications_count=count)
 _HANDLING = one_of("accept", "filter", "drop")
@@ -473,24 +475,30 @@ ENTITIES: dict[str, Check] = {
             nodeName=text, nodeDescription=text, upstream=shape(name=text, version=text)
         ),
     ),
-    "Notification": shape(
-        id=id,
-        type=_NOTIFICATION_TYPE,
-        created_at=time,
-        group_key=text,
-        account="Account",
-        status=opt("Status"),
+    "Notification": _also_perhaps(
+        {
+            "id": id,
+            "type": _NOTIFICATION_TYPE,
+            "created_at": time,
+            "group_key": text,
+            "account": "Account",
+            "status": opt("Status"),
+        },
+        order=shape(id=id, event=text),
     ),
-    "NotificationGroup": shape(
-        group_key=text,
-        notifications_count=count,
-        type=_NOTIFICATION_TYPE,
-        most_recent_notification_id=count,
-        page_min_id=id,
-        page_max_id=id,
-        latest_page_notification_at=time,
-        sample_account_ids=many(id),
-        status_id=opt(id),
+    "NotificationGroup": _also_perhaps(
+        {
+            "group_key": text,
+            "notifications_count": count,
+            "type": _NOTIFICATION_TYPE,
+            "most_recent_notification_id": count,
+            "page_min_id": id,
+            "page_max_id": id,
+            "latest_page_notification_at": time,
+            "sample_account_ids": many(id),
+            "status_id": opt(id),
+        },
+        order=shape(id=id, event=text),
     ),
     "NotificationPolicy": shape(
         for_not_following=_HANDLING,

@@ -20,8 +20,8 @@ POLICY: Entity = {
 
 
 def notification(source: Notification) -> Entity:
-    """The entity Notification, all but its `account` and `status`."""
-    return {
+    """The entity Notification, all but its `account` and `status`; with our own types an order."""
+    return _about(source) | {
         "id": source.id,
         "type": source.type,
         "created_at": source.created_at,
@@ -29,9 +29,13 @@ def notification(source: Notification) -> Entity:
     }
 
 
+def _about(source: Notification | NotificationGroup) -> Entity:
+    return {"order": {"id": source.order, "event": source.what}} if source.order else {}
+
+
 def group(source: NotificationGroup) -> Entity:
     """The entity NotificationGroup; alone of all ids, its newest is a number: Mastodon's way."""
-    return {
+    return _about(source) | {
         "group_key": source.group_key,
         "notifications_count": source.count,
         "type": source.type,

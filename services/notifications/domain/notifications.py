@@ -14,6 +14,10 @@ from typing import Any
 Row = list[str]
 """`[id, type, account, post or "", the document's id]`"""
 
+SHOP = frozenset({"order", "payment"})
+"""Types that Mastodon does not have. Their rows have an order in the place of a post, and what
+became of it at the end of the document's id."""
+
 PAST = 8
 """How many places a notification may have had before."""
 
@@ -128,6 +132,13 @@ class Filter:
         return row[TYPE] not in self.without and self.account in ("", row[ACCOUNT])
 
 
+def about(type: str, subject: str, what: str) -> dict[str, str | None]:
+    """The fields that say what a notification is about, a post or an order."""
+    if type in SHOP:
+        return {"post": None, "order": subject, "what": what}
+    return {"post": subject or None, "order": None, "what": ""}
+
+
 def told(data: Mapping[str, Any]) -> dict[str, Any] | None:
     """What others hear of a document as JSON, but for what follows from its id; None for nothing.
 
@@ -141,6 +152,6 @@ def told(data: Mapping[str, Any]) -> dict[str, Any] | None:
         "owner": data["owner"],
         "type": data["type"],
         "account": data["account"],
-        "post": data["post"] or None,
+        **about(data["type"], data["post"], data["making"]),
         "dismissed": data["dismissed"] or not on,
     }

@@ -277,6 +277,11 @@ def public(payment: Payment) -> dict[str, Any]:
         "currency": terms.currency if terms else None,
         "captured": payment.captured,
         "refunded": payment.refunded,
+        "refunds": {
+            step.name.partition(":")[2]: step.amount
+            for step in payment.steps
+            if step.kind == REFUND and step.outcome == "done"
+        },
         "fee": ledger.fee(payment.captured - payment.refunded),
         "waiting": due.name if due else "",
         "reason": payment.reason,

@@ -1,0 +1,181 @@
+"""What becomes of orders and their money is told once, to whom it concerns, who asks for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.chassis.ids import Snowflakes
+from services.contracts.orders import Order
+from services.payments.webhooks import SECRET
+from tests.fakes import Running
+from tests.services.notifications.world import Person, Town
+from tests.services.payments.world import WORD, payments_app
+
+_ids = Snowflakes()
+SHOP = "order,payment"
+
+
+@pytest.fixture
+async def till(town: Town) -> Running:
+    town.world.secrets[SECRET] = WORD
+    return await town.world.start(payments_app, "payments")
+
+
+async def step(till: Running, order: str, name: str, **body: Any) -> None:
+    answer = await till.call("POST", f"/payments/{order}/{name}", caller="orders", json=body)
+    assert answer.status == 200, answer.text
+
+
+async def pays(till: Running, buyer: Person, seller: Person) -> str:
+    order = _ids.next()
+    terms: dict[str, Any] = {"buyer": buyer.id, "seller": seller.id, "card": "tok_ok"}
+    await step(till, order, "authorize", amount=900, currency="EUR", **terms)
+    await step(till, order, "capture")
+    return order
+
+
+async def of_orders(person: Person, **params: str) -> list[tuple[str, str, str, str]]:
+    """What somebody was told of orders: type, by whom, of which, and what became of it."""
+    found = (await person.page(**{"types": SHOP, **params}))["notifications"]
+    assert all(each["post"] is None for each in found)
+    return [(each["type"], each["account"], each["order"], each["what"]) for each in found]
+
+
+async def test_a_seller_is_told_of_money_and_a_buyer_of_every_part_that_comes_back(
+    town: Town, till: Running
+) -> None:
+    ann, ben = await town.people(2)
+    order = await pays(till, ben, ann)
+    await town.world.settle()
+    assert await of_orders(ann) == [("payment", ben.id, order, "captured")]
+    assert await of_orders(ben) == []
+    await step(till, order, "refund", amount=100, key="a")
+    await step(till, order, "refund", amount=200, key="b")
+    await town.world.settle()
+    assert await of_orders(ben) == [("payment", ann.id, order, "refunded")] * 2
+    assert len(await of_orders(ann)) == 1
+
+
+async def test_each_cause_is_told_once_however_the_news_comes(town: Town, till: Running) -> None:
+    ann, ben = await town.people(2)
+    town.world.broker.hold()
+    town.world.broker.copies = 3
+    orders = [await pays(till, ben, ann) for _ in range(3)]
+    for order in orders:
+        await step(till, order, "refund", key="all")
+    town.world.broker.release(seed=3)
+    await town.world.settle()
+    await town.restart()
+    await town.world.settle()
+    assert sorted(told[2] for told in await of_orders(ann)) == sorted(orders)
+    assert sorted(told[2] for told in await of_orders(ben)) == sorted(orders)
+    events = town.world.broker.events("notifications")
+    told = {(event["subject"], event["data"]["id"]) for event in events}
+    assert len(told) == 2 * len(orders)
+
+
+async def test_a_card_that_is_declined_moves_no_money_and_tells_of_none(
+    town: Town, till: Running
+) -> None:
+    ann, ben = await town.people(2)
+    terms: dict[str, Any] = {"buyer": ben.id, "seller": ann.id, "card": "tok_declined"}
+    await step(till, _ids.next(), "authorize", amount=900, currency="EUR", **terms)
+    await step(till, _ids.next(), "void")
+    await town.world.settle()
+    assert await of_orders(ann) == await of_orders(ben) == []
+
+
+async def test_lists_hold_what_mastodon_does_not_have_only_where_it_is_asked_for(
+    town: Town, till: Running
+) -> None:
+    ann, ben = await town.people(2)
+    post = await ann.makes()
+    await ben.marks(post)
+    order = await pays(till, ben, ann)
+    await town.world.settle()
+    assert await ann.told() == [("favourite", ben.id, post)]
+    assert await ann.told(exclude_types="mention") == [("favourite", ben.id, post)]
+    assert await ann.unread() == 1
+    assert await ann.unread(types="payment") == 1
+    assert len(await ann.told(types="payment,favourite")) == 2
+    assert await of_orders(ann, exclude_types="payment") == []
+    groups = (await ann.page("groups"))["groups"]
+    assert [group["type"] for group in groups] == ["favourite"]
+    (group,) = (await ann.page("groups", types="payment"))["groups"]
+    assert (group["order"], group["what"], group["post"]) == (order, "captured", None)
+    (id,) = await ann.ids(types="payment")
+    one = await ann.page(f"notifications/{id}")
+    assert (one["type"], one["order"]) == ("payment", order)
+    await ann.puts_away(f"notifications/{id}/dismiss")
+    assert await of_orders(ann) == []
+
+
+async def test_of_ones_money_one_is_told_also_by_who_is_muted_or_blocked(
+    town: Town, till: Running
+) -> None:
+    ann, ben = await town.people(2)
+    await ann.stands(ben, "mute")
+    await ann.stands(ben, "block")
+    await town.world.settle()
+    order = await pays(till, ben, ann)
+    await town.world.settle()
+    assert await of_orders(ann) == [("payment", ben.id, order, "captured")]
+
+
+# ── orders ──────────────────────────────────────────────────────────────────────────────────
+
+
+async def say(
+    town: Town, order: str, buyer: Person, seller: Person, *happened: str, version: int = 0
+) -> None:
+    """What orders would say of an order to which this has happened."""
+    at = "2026-05-10T05:12:31.402Z"
+    data = {
+        "id": order,
+        "buyer": buyer.id,
+        "seller": seller.id,
+        "shop": "5",
+        "lines": [],
+        "total": 900,
+        "currency": "EUR",
+        "state": "placed",
+        "history": [{"what": what, "at": at} for what in happened],
+        "created_at": at,
+    }
+    version = version or len(happened)
+    event = {
+        "id": f"{order}:{version}",
+        "type": "order.changed",
+        "source": "orders",
+        "subject": order,
+        "stream": "s",
+        "sequence": version,
+        "entityversion": version,
+        "data": Order.model_validate(data).model_dump(),
+    }
+    await town.world.broker.publish("orders", [event])
+
+
+async def test_buyer_and_seller_are_told_of_a_sale_once(town: Town) -> None:
+    ann, ben = await town.people(2)
+    order = _ids.next()
+    steps = ("placed", "reserved", "authorized", "confirmed", "capturing", "completed")
+    for count in (1, 2, 6, 5, 6, 3):
+        await say(town, order, ben, ann, *steps[:count])
+    await say(town, order, ben, ann, *steps, "refund_requested", "restocked", "refunded")
+    await town.world.settle()
+    assert await of_orders(ann) == [("order", ben.id, order, "completed")]
+    assert await of_orders(ben) == [("order", ann.id, order, "completed")]
+
+
+@pytest.mark.parametrize("end", ["cancelled", "declined", "failed"])
+async def test_what_comes_to_nothing_is_told_to_its_buyer_alone(town: Town, end: str) -> None:
+    ann, ben = await town.people(2)
+    order = _ids.next()
+    for _ in range(2):
+        await say(town, order, ben, ann, "placed", "voided", "released", end)
+    await town.world.settle()
+    assert await of_orders(ben) == [("order", ann.id, order, end)]
+    assert await of_orders(ann) == []
