@@ -63,6 +63,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     service.owns(ledger)
     service.background(ledger.run)
     desk = Desk(settings, services or service.sidecar)
+    hub = _stream(service, settings, desk)
     paper = Paper(settings.microgram_title, settings.public_url)
     app = service.create_app(
         timelines.create_router(desk),
@@ -79,12 +80,12 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         oauth.create_router(desk),
         search.create_router(desk),
         admin.create_router(desk),
-        streaming.create_router(_stream(service, settings, desk)),
+        streaming.create_router(hub),
         hashtags.create_router(desk),
         directory.create_router(desk),
         reports.create_router(desk),
         suggestions.create_router(desk),
-        graphql.create_router(graphql.Graph(desk)),
+        graphql.create_router(graphql.Graph(desk, hub)),
         shop_catalog.create_router(desk),
         webhooks.create_router(desk),
         empties.create_router(),

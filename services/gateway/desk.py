@@ -89,11 +89,12 @@ class Desk:
         method: str = "GET",
         json: Any = None,
         params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
         """What a service says, parsed; as the caller, where one is given."""
         token = caller.token if caller else ""
         reply = await self.services.invoke(
-            app, path, method=method, token=token, json=json, params=params
+            app, path, method=method, token=token, json=json, params=params, headers=headers
         )
         return orjson.loads(reply.body)
 
@@ -140,9 +141,10 @@ class Desk:
 
     async def status(self, view: Row) -> bytes:
         """The entity Status of a post; raises `NotFound`."""
-        return self.rendered.status(view, await self._authors(view), await self.cards([view]))
+        return self.rendered.status(view, await self.authors(view), await self.cards([view]))
 
-    async def _authors(self, view: Row) -> dict[str, Row]:
+    async def authors(self, view: Row) -> dict[str, Row]:
+        """Who made a post, and what it shows; raises `NotFound`."""
         ids = authors_of(view)
         found = await self.people(ids)
         if not all(id in found for id in ids):
@@ -151,7 +153,7 @@ class Desk:
 
     async def author(self, view: Row) -> Row:
         """Who made a post; raises `NotFound`."""
-        return (await self._authors(view))[view["post"]["author"]]
+        return (await self.authors(view))[view["post"]["author"]]
 
     async def statuses(self, views: Sequence[Row]) -> bytes:
         """A list of Status."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any
+from typing import Any, cast
 
 from graphql import (
     DocumentNode,
@@ -19,6 +20,7 @@ from graphql import (
     get_operation_ast,
     parse,
     specified_rules,
+    subscribe,
     validate,
 )
 
@@ -131,6 +133,24 @@ class Engine:
             )
         if known.errors:
             raise Invalidated(known.errors)
+
+    async def listen(self, prepared: Prepared, context: Context) -> AsyncGenerator[Entity, None]:
+        """An answer for each event; one with errors alone where there is nothing to listen to."""
+        found = subscribe(
+            self.schema,
+            prepared.document,
+            context_value=context,
+            variable_values=dict(prepared.request.variables),
+            operation_name=prepared.request.operation,
+            hide_suggestions=True,
+        )
+        events = await found if isawaitable(found) else found
+        if isinstance(events, ExecutionResult):
+            yield {"errors": answer(events)["errors"]}
+            return
+        async with aclosing(cast(AsyncGenerator[ExecutionResult, None], events)) as answers:
+            async for event in answers:
+                yield answer(event)
 
     async def run(self, prepared: Prepared, context: Context) -> Entity:
         """The answer, with an error for each field that failed."""

@@ -25,6 +25,8 @@ INTERNAL = "INTERNAL"
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
 
+BROKEN = "Something went wrong on our side."
+
 _BY_STATUS = {
     400: BAD_USER_INPUT,
     401: UNAUTHENTICATED,
@@ -35,6 +37,7 @@ _BY_STATUS = {
     412: CONFLICT,
     413: TOO_LARGE,
     422: BAD_USER_INPUT,
+    428: BAD_USER_INPUT,
     429: RATE_LIMITED,
     503: UNAVAILABLE,
     504: UNAVAILABLE,
@@ -88,4 +91,4 @@ def _what(error: GraphQLError) -> Entity:
     if error.path is None:  # no field was run: the document or the variables are wrong
         return {"message": error.message, "extensions": {"code": BAD_USER_INPUT}}
     log.error("a field failed", exc_info=cause, extra={"path": error.path})
-    return of_failure(Failure("Something went wrong on our side."))
+    return of_failure(Failure(BROKEN))

@@ -1,18 +1,24 @@
-"""`POST /graphql`: one operation, or a few in a list. Light, since every start loads it."""
+"""`/graphql`: operations by POST, subscriptions over a WebSocket.
+
+Light, since every start loads it: the rest is loaded when the first request comes.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response, WebSocket
 
+from services.chassis.identity import Caller, whoever
 from services.gateway.desk import Desk
 from services.gateway.documents import gives, takes
 
 if TYPE_CHECKING:
     from services.gateway.graphql.answering import Answering
+    from services.gateway.graphql.sockets import Conversing
+    from services.gateway.streaming.hub import Hub
 
 PATH = "/graphql"
 _TAKES = takes(
@@ -31,27 +37,38 @@ _GIVES = gives(
 class Graph:
     """GraphQL, loaded when it is asked for first."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, hub: Hub) -> None:
         self._desk = desk
+        self._hub = hub
         self._loading = asyncio.Lock()
-        self._loaded: Answering | None = None
+        self._loaded: tuple[Answering, Conversing] | None = None
 
     async def answering(self) -> Answering:
-        """What answers. The first one to ask waits a quarter of a second; nobody else does."""
+        """What answers requests."""
+        return (await self._all())[0]
+
+    async def conversing(self) -> Conversing:
+        """What holds conversations over sockets."""
+        return (await self._all())[1]
+
+    async def _all(self) -> tuple[Answering, Conversing]:
+        """The first one to ask waits a quarter of a second; nobody else does."""
         if self._loaded is None:
             async with self._loading:
                 if self._loaded is None:
                     self._loaded = await asyncio.to_thread(self._load)
         return self._loaded
 
-    def _load(self) -> Answering:
+    def _load(self) -> tuple[Answering, Conversing]:
         from services.gateway.graphql.answering import Answering
+        from services.gateway.graphql.sockets import Conversing
 
-        return Answering(self._desk)
+        answering = Answering(self._desk)
+        return answering, Conversing(self._desk, answering.engine, self._hub)
 
 
 def create_router(graph: Graph) -> APIRouter:
-    """The route."""
+    """The routes."""
     router = APIRouter(tags=["graphql"])
 
     @router.post(PATH, openapi_extra=_TAKES, responses=_GIVES)
@@ -63,6 +80,13 @@ def create_router(graph: Graph) -> APIRouter:
     async def page(request: Request) -> Response:
         """Nothing, but in development a page to try queries on."""
         return (await graph.answering()).page(request)
+
+    @router.websocket(PATH)
+    async def subscriptions(
+        socket: WebSocket, caller: Annotated[Caller | None, Depends(whoever)]
+    ) -> None:
+        """Subscriptions, as `graphql-transport-ws`."""
+        await (await graph.conversing()).converse(socket, caller)
 
     return router
 

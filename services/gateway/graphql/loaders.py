@@ -47,7 +47,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class ById:
-    """A document that is asked for with others of its kind: `person`, `stance` or `post`."""
+    """A document that is asked for with others of its kind: person, stance, post or product."""
 
     kind: str
     id: str
@@ -96,6 +96,10 @@ class Reads:
     async def posts(self, ids: Sequence[str]) -> dict[str, Row]:
         """Those of some posts that the caller may see."""
         return await self._some("posts", "post", ids)
+
+    async def products(self, ids: Sequence[str]) -> dict[str, Row]:
+        """Those of some products that the caller may see."""
+        return await self._some("catalog", "product", ids)
 
     def know(self, people: Mapping[str, Row]) -> None:
         """Remember people who came with something else."""
@@ -173,6 +177,8 @@ def _planned(keys: Sequence[Key]) -> dict[Key, Question]:
 def _question(kind: str, ids: Sequence[str]) -> Question:
     if kind == "post":
         return Question("posts/views", method="POST", body=orjson.dumps({"ids": ids}))
+    if kind == "product":
+        return Question("products", (("ids", ",".join(ids)),))
     if kind == "stance":
         return Question("relationships", (("ids", ",".join(ids)),))
     return Question("accounts", (("ids", ",".join(ids)),), anonymous=True)
@@ -191,8 +197,10 @@ def _answer(answer: dict[str, Any]) -> Any:
 
 def _by_id(kind: str, answer: Any) -> Any:
     """The rows of an answer by their ids; a `Failure` as it is."""
-    if isinstance(answer, Failure | dict):
+    if isinstance(answer, Failure) or kind == "person":
         return answer
+    if kind == "product":
+        return {row["product"]["id"]: row for row in answer["products"]}
     return {row["post"]["id"] if kind == "post" else row["id"]: row for row in answer}
 
 

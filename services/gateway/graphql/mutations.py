@@ -12,6 +12,7 @@ from services.gateway.desk import numeric, together
 from services.gateway.entities.rendered import Row
 from services.gateway.graphql.needs import Context, Info, change, signed_in
 from services.gateway.graphql.queries import Viewer, viewer_of
+from services.gateway.graphql.selling import Selling
 from services.gateway.graphql.types import Post, Relationship
 from services.gateway.graphql.values import Visibility
 
@@ -62,7 +63,7 @@ class ProfileChanges:
 
 
 @strawberry.type
-class Mutation:
+class Mutation(Selling):
     # ── posts ───────────────────────────────────────────────────────────────────────────────
 
     @change(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+from inspect import isawaitable
 from typing import Any, TypeVar, cast
 
 import strawberry
@@ -13,6 +14,11 @@ from strawberry.schema_directive import Location
 from services.chassis.identity import Caller, covered, of_person
 from services.gateway.desk import Desk
 from services.gateway.graphql.loaders import Reads
+from services.gateway.streaming.channels import Channel
+from services.gateway.streaming.messages import News
+
+Listen = Callable[[Channel], AsyncGenerator[News, None]]
+"""What is told on a channel from now on."""
 
 Resolver = TypeVar("Resolver", bound=Callable[..., Any])
 
@@ -24,15 +30,36 @@ class Context:
     desk: Desk
     caller: Caller | None
     reads: Reads
+    hears: Listen | None = None
+
+    def listen(self, channel: Channel) -> AsyncGenerator[News, None]:
+        """What is told on a channel from now on, of an operation that came over a socket."""
+        if self.hears is None:
+            raise TypeError("Only subscriptions listen.")
+        return self.hears(channel)
 
     @property
     def me(self) -> Caller:
         """The caller, where the field has made sure that there is one."""
         return of_person(self.caller)
 
-    async def change(self, app: str, path: str, *, method: str = "POST", json: Any = None) -> Any:
-        """Ask a service for a change; what was read before is not relied on any more."""
-        answer = await self.desk.ask(app, path, self.caller, method=method, json=json)
+    async def change(
+        self,
+        app: str,
+        path: str,
+        *,
+        method: str = "POST",
+        json: Any = None,
+        version: int | None = None,
+    ) -> Any:
+        """Ask a service for a change; what was read before is not relied on any more.
+
+        `version` is what the caller has seen of what is to change.
+        """
+        headers = None if version is None else {"if-match": f'"{version}"'}
+        answer = await self.desk.ask(
+            app, path, self.caller, method=method, json=json, headers=headers
+        )
         self.reads.forget()
         return answer
 
@@ -69,7 +96,8 @@ class Needs(FieldExtension):
     async def resolve_async(self, next_: Any, source: Any, info: Info, **given: Any) -> Any:
         """Check, then go on."""
         self._check(info.context.caller)
-        return await next_(source, info, **given)
+        found = next_(source, info, **given)
+        return await found if isawaitable(found) else found  # what is listened to is not awaited
 
     def _check(self, caller: Caller | None) -> None:
         if caller is not None or self._person:
@@ -105,6 +133,18 @@ def change(description: str, needs: Needs) -> Callable[[Resolver], Resolver]:
 
     def make(resolver: Resolver) -> Resolver:
         made = strawberry.mutation(resolver=resolver, description=description, extensions=[needs])
+        return cast(Resolver, made)
+
+    return make
+
+
+def listening(description: str, needs: Needs) -> Callable[[Resolver], Resolver]:
+    """A field of the subscription."""
+
+    def make(resolver: Resolver) -> Resolver:
+        made = strawberry.subscription(
+            resolver=resolver, description=description, extensions=[needs]
+        )
         return cast(Resolver, made)
 
     return make

@@ -29,6 +29,7 @@ from services.gateway.graphql.connections import (
 )
 from services.gateway.graphql.needs import Context, Info, field, reading, signed_in
 from services.gateway.graphql.notices import Notification, NotificationType, notifications
+from services.gateway.graphql.shop import Product, Shop, products, shop_of, shops
 from services.gateway.graphql.types import Person, Post, marked, people_page, timeline
 from services.gateway.graphql.values import Visibility
 
@@ -211,6 +212,37 @@ class Query:
             "notifications", "notifications/unread", context.me, params=asked
         )
         return int(found["count"])
+
+    @field("A shop.", reading("read:shop"))
+    async def shop(self, info: Info, id: strawberry.ID) -> Shop | None:
+        found = await shop_of(info.context, numeric(id))
+        if found is None:
+            raise NotFound("There is no such shop.")
+        return found
+
+    @field("Everybody's shops.", reading("read:shop"))
+    async def shops(
+        self, info: Info, first: First = None, after: After = None
+    ) -> Connection[Shop] | None:
+        return await shops(info.context, first, after)
+
+    @field("A product.", reading("read:shop"))
+    async def product(self, info: Info, id: strawberry.ID) -> Product | None:
+        wanted = numeric(id)
+        found = await info.context.reads.products([wanted])
+        if wanted not in found:
+            raise NotFound("There is no such product.")
+        return Product.of(found[wanted], info.context)
+
+    @field("What is sold: everything, or what some words are about.", reading("read:shop"))
+    async def products(
+        self,
+        info: Info,
+        query: str | None = None,
+        first: First = None,
+        after: After = None,
+    ) -> Connection[Product] | None:
+        return await products(info.context, first, after, q=(query or "")[:200])
 
 
 def viewer_of(row: Row, context: Context) -> Viewer:

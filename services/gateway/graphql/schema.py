@@ -7,6 +7,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from services.gateway.graphql.mutations import Mutation
 from services.gateway.graphql.queries import Query
+from services.gateway.graphql.subscriptions import Subscription
 from services.gateway.graphql.values import SCALARS
 
 
@@ -15,6 +16,7 @@ def build() -> strawberry.Schema:
     return strawberry.Schema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -22,6 +22,7 @@ from services.gateway.graphql.connections import (
     Connection,
     First,
     Last,
+    Node,
     PageInfo,
     connection,
     page,
@@ -30,7 +31,8 @@ from services.gateway.graphql.connections import (
 from services.gateway.graphql.needs import Context, field, reading, signed_in
 from services.gateway.graphql.values import Picture, ProfileField, Tag, Time, Version, Visibility
 
-Node = TypeVar("Node")
+if TYPE_CHECKING:
+    from services.gateway.graphql.shop import Shop
 
 _READING_POSTS = "read:statuses"
 _THREAD = 1_024
@@ -173,6 +175,14 @@ class Person:
         context = self.context
         views = await context.reads.ask("posts", f"accounts/{self.id}/pins", context.caller)
         return [Post.of(view, context) for view in views]
+
+    @field("Where they sell.", reading("read:shop"))
+    async def shops(
+        self, first: First = None, after: After = None
+    ) -> Connection[Annotated[Shop, strawberry.lazy("services.gateway.graphql.shop")]] | None:
+        from services.gateway.graphql.shop import shops
+
+        return await shops(self.context, first, after, owner=self.id)
 
     @field("Who follows them.", reading("read:accounts"))
     async def followers(

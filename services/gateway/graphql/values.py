@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import NewType
+from typing import Any, NewType
 
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
@@ -13,13 +13,28 @@ from services.gateway.entities.addresses import Addresses
 
 Time = NewType("Time", str)
 
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError("Minor must be a whole number.")
+    return value
+
+
+Minor = NewType("Minor", int)
+
 SCALARS: dict[object, ScalarDefinition] = {
     Time: strawberry.scalar(
         name="DateTime",
         description="A moment in UTC as RFC 3339, with milliseconds and `Z`.",
         serialize=str,
         parse_value=str,
-    )
+    ),
+    Minor: strawberry.scalar(
+        name="Minor",
+        description="A whole number of a currency's minor units; it may need 53 bits.",
+        serialize=int,
+        parse_value=_whole,
+    ),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 
 Names = tuple[str, ...]
@@ -11,13 +13,17 @@ HELLO, THUMP = b":)\n", b":thump\n"
 
 
 class News:
-    """An event with its payload: an entity as JSON, or an id."""
+    """An event with its payload: an entity as JSON, or an id.
 
-    __slots__ = ("_event", "_frames", "_payload", "sse")
+    `about` is what it was made of: a post with its author, or a notification.
+    """
 
-    def __init__(self, event: str, payload: bytes) -> None:
-        self._event = event
-        self._payload = payload
+    __slots__ = ("_frames", "about", "event", "payload", "sse")
+
+    def __init__(self, event: str, payload: bytes, about: Any = None) -> None:
+        self.event = event
+        self.payload = payload
+        self.about = about
         self._frames: dict[Names, str] = {}
         self.sse = b"event: %b\ndata: %b\n\n" % (event.encode(), payload)
 
@@ -25,7 +31,7 @@ class News:
         """The text of a WebSocket frame, for one of the streams it was asked for on."""
         found = self._frames.get(names)
         if found is None:
-            said = {"stream": names, "event": self._event, "payload": self._payload.decode()}
+            said = {"stream": names, "event": self.event, "payload": self.payload.decode()}
             found = self._frames[names] = orjson.dumps(said).decode()
         return found
 

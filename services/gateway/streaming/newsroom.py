@@ -119,9 +119,10 @@ class Newsroom:
         caller = self._hub.caller_of(_own(notification), scope_of(NOTIFICATIONS))
         if caller is None:  # who has left meanwhile
             return
-        for entity in await self._show(self._desk, caller, [notification.model_dump()]):
+        row = notification.model_dump()
+        for entity in await self._show(self._desk, caller, [row]):
             for channel in _own(notification):
-                news = News("notification", entity)
+                news = News("notification", entity, row)
                 self._hub.tell(channel, news, scope=scope_of(NOTIFICATIONS))
 
     async def _tell(self, told: Told) -> None:
@@ -132,7 +133,7 @@ class Newsroom:
         homes, hidden, shown = await self._audience(told, list(self._hub.people(shared)))
         if shown is None or not (homes or shared):
             return
-        news = News(told.event, await self._status(*shown))
+        news = await self._news(told.event, *shown)
         if told.post.visibility == "direct":
             self._memory.tell(told.post.id, homes)
         for user in homes:
@@ -180,16 +181,17 @@ class Newsroom:
             shown = audience["view"], audience["authors"]
         return homes, hidden, shown
 
-    async def _status(self, view: Row, authors: Mapping[str, Row]) -> bytes:
-        """The entity Status, for nobody in particular.
+    async def _news(self, event: str, view: Row, authors: Mapping[str, Row]) -> News:
+        """A post, for nobody in particular.
 
         Asks nobody where the feed knows all; for what it has not heard of, once or twice.
         """
         if view["post"]["reblog_of_id"] and not view["reblog"]:
             view = await self._desk.post(view["post"]["id"], None)
-        if all(author in authors for author in authors_of(view)):
-            return self._desk.rendered.status(view, authors, await self._desk.cards([view]))
-        return await self._desk.status(view)
+        if not all(author in authors for author in authors_of(view)):
+            authors = await self._desk.authors(view)
+        cards = await self._desk.cards([view])
+        return News(event, self._desk.rendered.status(view, authors, cards), (view, authors))
 
 
 def _own(notification: Notification) -> list[Channel]:

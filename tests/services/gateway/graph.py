@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 from unittest import mock
 
-from tests.fakes import Response
-from tests.services.gateway.world import Place
+from tests.fakes import Response, World
+from tests.services.gateway.world import Place, gateway_app
 
 
 async def send(place: Place, token: str = "", **body: Any) -> Response:
@@ -31,6 +31,13 @@ async def refused(place: Place, query: str, token: str = "", **variables: Any) -
     (error,) = said["errors"]
     code: str = error["extensions"]["code"]
     return code
+
+
+@asynccontextmanager
+async def a_gateway(**settings: Any) -> AsyncIterator[Place]:
+    """A gateway with nobody behind it."""
+    async with World() as world:
+        yield Place(world, await world.start(gateway_app, "gateway", **settings))
 
 
 @asynccontextmanager

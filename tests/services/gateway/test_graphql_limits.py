@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from services.gateway.graphql import limits
-from tests.fakes import Response, World
-from tests.services.gateway.graph import ask, invocations, send
-from tests.services.gateway.world import Place, gateway_app
-
-
-@asynccontextmanager
-async def a_gateway(**settings: Any) -> AsyncIterator[Place]:
-    """A gateway with nobody behind it."""
-    async with World() as world:
-        yield Place(world, await world.start(gateway_app, "gateway", **settings))
+from tests.fakes import Response
+from tests.services.gateway.graph import a_gateway, ask, invocations, send
+from tests.services.gateway.world import Place
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ def person(name: str) -> tuple[str, bool]:
 
 
 ACCOUNTS, POSTS = scope("read:accounts"), scope("read:statuses")
+SHOPS, SELLING = scope("read:shop"), person("write:shop")
 FOLLOWING, POSTING = person("write:follows"), person("write:statuses")
 
 GUARDED: dict[str, tuple[str, bool]] = {
@@ -53,6 +54,15 @@ GUARDED: dict[str, tuple[str, bool]] = {
     "Query.followRequests": person("read:follows"),
     "Query.notifications": person("read:notifications"),
     "Query.unreadNotifications": person("read:notifications"),
+    "Query.shop": SHOPS,
+    "Query.shops": SHOPS,
+    "Query.product": SHOPS,
+    "Query.products": SHOPS,
+    "Mutation.createShop": SELLING,
+    "Mutation.editShop": SELLING,
+    "Mutation.createProduct": SELLING,
+    "Mutation.editProduct": SELLING,
+    "Mutation.setStock": SELLING,
     "Mutation.createPost": POSTING,
     "Mutation.editPost": POSTING,
     "Mutation.deletePost": POSTING,
@@ -78,11 +88,18 @@ GUARDED: dict[str, tuple[str, bool]] = {
     "Mutation.dismissNotification": person("write:notifications"),
     "Mutation.clearNotifications": person("write:notifications"),
     "Mutation.readNotifications": POSTING,
+    "Subscription.home": person("read:statuses"),
+    "Subscription.publicPosts": person("read:statuses"),
+    "Subscription.taggedPosts": person("read:statuses"),
+    "Subscription.notifications": person("read:notifications"),
     "Person.relationship": person("read:follows"),
     "Person.posts": POSTS,
     "Person.pinnedPosts": POSTS,
     "Person.followers": ACCOUNTS,
     "Person.following": ACCOUNTS,
+    "Person.shops": SHOPS,
+    "Shop.products": SHOPS,
+    "Product.stock": person("read:shop"),
     "Relationship.person": ACCOUNTS,
     "Post.text": person("read:statuses"),
     "Post.ancestors": POSTS,
@@ -103,10 +120,17 @@ BESIDE = {
     "inReplyToId favouritesCount reblogsCount commentsCount favourited bookmarked reblogged "
     "pinned author html url pictures tags mentions reblogOf inReplyTo",
     "Notification": "id type createdAt person post",
+    "PostNews": "event id post",
+    "Shop": "id name description currency archived createdAt editedAt version owner",
+    "Product": "id title description variants archived createdAt editedAt version pictures "
+    "seller shop",
 }
 """What comes with an object that the caller may see: nothing of it is for fewer people."""
 
-PLAIN = {"PageInfo", "Picture", "ProfileField", "Tag", "Version"}
+PLAIN = {
+    *("PageInfo", "Picture", "ProfileField", "Tag", "Version"),
+    *("Money", "Variant", "Stock"),
+}
 """Types of which everything is part of what they are in; so are connections and edges."""
 
 
@@ -138,17 +162,22 @@ ID = "118000000000000000"
 PROFILE = {"id": ID, "username": "anna", "created_at": "2026-01-01T00:00:00.000Z"}
 ACCOUNT = {"profile": PROFILE, "counts": {}, "version": 1}
 POST = {"id": ID, "author": ID, "created_at": "2026-01-01T00:00:00.000Z"}
+SOLD = {"id": ID, "currency": "EUR", "created_at": "2026-01-01T00:00:00.000Z"}
+SHOP = {**SOLD, "owner": ID}
+PRODUCT = {**SOLD, "shop": ID, "seller": ID}
 VIEW = {"post": POST, "version": 1, "counts": {}}
 
 
 class Services:
-    """Knows one person and one post, to reach what is below them; finds nothing else."""
+    """Knows one of each, to reach what is below them; finds nothing else."""
 
     async def invoke(self, app: str, path: str, **_: Any) -> Reply:
         known: dict[str, Any] = {
             "accounts": {ID: ACCOUNT},
             "posts/views": [VIEW],
             f"accounts/{ID}/follow": {"id": ID},
+            f"shops/{ID}": {"shop": SHOP},
+            "products": {"products": [{"product": PRODUCT}], "last": ""},
         }
         if path not in known:
             raise NotFound("There is no such thing.")
@@ -173,6 +202,10 @@ VALUES = {
     "NewPost": '{text: "a"}',
     "EditedPost": "{}",
     "ProfileChanges": "{}",
+    "NewShop": '{name: "a", currency: "EUR"}',
+    "EditedShop": "{}",
+    "NewProduct": f'{{shopId: "{ID}", title: "a", variants: []}}',
+    "EditedProduct": "{}",
 }
 
 
@@ -192,6 +225,8 @@ def asking(field: str) -> str:
     way = {
         "Person": f'{{ person(id: "{ID}") {{ %s }} }}',
         "Post": f'{{ post(id: "{ID}") {{ %s }} }}',
+        "Shop": f'{{ shop(id: "{ID}") {{ %s }} }}',
+        "Product": f'{{ product(id: "{ID}") {{ %s }} }}',
         "Relationship": f'mutation {{ follow(id: "{ID}") {{ %s }} }}',
     }.get(kind, f"{kind.lower()} {{ %s }}")
     return way % f"{name}{given}{inner}"
@@ -205,6 +240,8 @@ def _value(kind: Any) -> str:
 SCOPES = {
     "Person": "read:accounts",
     "Post": "read:statuses",
+    "Shop": "read:shop",
+    "Product": "read:shop",
     "Relationship": "write:follows",
 }
 """What it takes to get as far as such a field."""

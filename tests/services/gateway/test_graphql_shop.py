@@ -1,0 +1,171 @@
+"""Shops and products in GraphQL, in front of the real services among fakes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from tests.services.gateway.graph import ask, invocations, refused
+from tests.services.gateway.world import Person, Place
+
+OPEN = """
+mutation ($shop: NewShop!, $key: String) {
+  createShop(shop: $shop, idempotencyKey: $key) { id name currency version owner { username } }
+}
+"""
+SELL = """
+mutation ($product: NewProduct!) {
+  createProduct(product: $product) {
+    id title version pictures { id } seller { username } shop { id }
+    variants { id name available price { amount currency exponent } }
+  }
+}
+"""
+
+
+async def a_shop(seller: Person, name: str = "Prints", currency: str = "EUR") -> str:
+    shop = {"name": name, "currency": currency, "description": "of bridges"}
+    made = (await ask(seller.place, OPEN, seller.token, shop=shop))["createShop"]
+    return str(made["id"])
+
+
+async def a_product(seller: Person, shop: str, title: str, **more: Any) -> Any:
+    variants = [{"name": "small", "price": 1250, "stock": 3}]
+    product = {"shopId": shop, "title": title, "variants": variants, **more}
+    return (await ask(seller.place, SELL, seller.token, product=product))["createProduct"]
+
+
+async def test_somebody_sells_and_everybody_looks(place: Place) -> None:
+    anna = await place.person("anna")
+    new = {"name": "Prints", "currency": "JPY"}
+    shop = (await ask(place, OPEN, anna.token, shop=new, key="1"))["createShop"]
+    assert shop["owner"] == {"username": "anna"}
+    again = (await ask(place, OPEN, anna.token, shop=new, key="1"))["createShop"]
+    assert again["id"] == shop["id"]
+    picture = (await anna.upload("a bridge"))["id"]
+    large = 99_000_000_000
+    variants = [{"name": "large", "price": large, "stock": 2}]
+    made = await a_product(anna, shop["id"], "A bridge", variants=variants, pictureIds=[picture])
+    assert made["pictures"] == [{"id": picture}]
+    assert made["seller"] == {"username": "anna"}
+    assert made["shop"] == {"id": shop["id"]}
+    (variant,) = made["variants"]
+    assert variant["price"] == {"amount": large, "currency": "JPY", "exponent": 0}
+    assert variant["available"] == 2
+    await place.world.settle()
+    query = """
+    query ($shop: ID!, $product: ID!) {
+      shop(id: $shop) { name products { nodes { id } pageInfo { hasNextPage } } }
+      product(id: $product) { title variants { available } }
+      shops { nodes { id } }
+      products(query: "bridge") { nodes { id } }
+      person(username: "anna") { shops { nodes { id products { nodes { title } } } } }
+    }
+    """
+    found = await ask(place, query, shop=shop["id"], product=made["id"])
+    assert found["shop"]["products"] == {
+        "nodes": [{"id": made["id"]}],
+        "pageInfo": {"hasNextPage": False},
+    }
+    assert found["product"] == {"title": "A bridge", "variants": [{"available": 2}]}
+    assert found["shops"]["nodes"] == [{"id": shop["id"]}]
+    assert found["products"]["nodes"] == [{"id": made["id"]}]
+    (own,) = found["person"]["shops"]["nodes"]
+    assert own == {"id": shop["id"], "products": {"nodes": [{"title": "A bridge"}]}}
+
+
+async def test_changes_say_what_they_have_seen(place: Place) -> None:
+    anna, ben = await place.person("anna"), await place.person("ben")
+    shop = await a_shop(anna)
+    product = await a_product(anna, shop, "A bridge")
+    edit = """
+    mutation ($id: ID!, $version: Int!, $changes: EditedProduct!) {
+      editProduct(id: $id, version: $version, changes: $changes) { title archived version }
+    }
+    """
+    given = {"id": product["id"], "version": product["version"], "changes": {"title": "Bridges"}}
+    edited = (await ask(place, edit, anna.token, **given))["editProduct"]
+    assert edited["title"] == "Bridges"
+    assert edited["version"] > product["version"]
+    assert await refused(place, edit, anna.token, **given) == "CONFLICT"
+    now = {**given, "version": edited["version"]}
+    assert await refused(place, edit, ben.token, **now) == "FORBIDDEN"
+    away = {**now, "changes": {"archived": True}}
+    assert (await ask(place, edit, anna.token, **away))["editProduct"]["archived"]
+    one = "query ($id: ID!) { product(id: $id) { title } }"
+    assert await refused(place, one, ben.token, id=product["id"]) == "NOT_FOUND"
+    assert (await ask(place, one, anna.token, id=product["id"]))["product"]["title"] == "Bridges"
+    rename = """
+    mutation ($id: ID!, $version: Int!) {
+      editShop(id: $id, version: $version, changes: {name: "Posters"}) { name version }
+    }
+    """
+    seen = (await ask(place, "query ($id: ID!) { shop(id: $id) { version } }", id=shop))["shop"]
+    renamed = await ask(place, rename, anna.token, id=shop, **seen)
+    assert renamed["editShop"]["name"] == "Posters"
+    assert await refused(place, rename, anna.token, id=shop, **seen) == "CONFLICT"
+
+
+async def test_only_the_seller_counts_and_sees_the_stock(place: Place) -> None:
+    anna, ben = await place.person("anna"), await place.person("ben")
+    product = await a_product(anna, await a_shop(anna), "A bridge")
+    given = {"product": product["id"], "variant": product["variants"][0]["id"]}
+    more = """
+    mutation ($product: ID!, $variant: ID!) {
+      setStock(productId: $product, variantId: $variant, delta: 4) { onHand held available }
+    }
+    """
+    assert (await ask(place, more, anna.token, **given))["setStock"] == {
+        "onHand": 7,
+        "held": 0,
+        "available": 7,
+    }
+    assert await refused(place, more, ben.token, **given) in ("FORBIDDEN", "NOT_FOUND")
+    stock = "query ($id: ID!) { product(id: $id) { stock { onHand variantId } } }"
+    seen = await ask(place, stock, anna.token, id=product["id"])
+    assert seen["product"]["stock"] == [{"onHand": 7, "variantId": given["variant"]}]
+    assert await refused(place, stock, ben.token, id=product["id"]) in ("FORBIDDEN", "NOT_FOUND")
+
+
+async def test_what_cannot_be_sold_is_refused(place: Place) -> None:
+    anna = await place.person("anna")
+    shop = await a_shop(anna)
+    product = {"shopId": shop, "title": "A bridge"}
+    for variants in (
+        [],
+        [{"price": -1}],
+        [{"price": 10**13}],
+        [{"price": 1, "stock": -1}],
+        [{"price": 1.5}],
+        [{"price": True}],
+        [{"price": "1"}],
+    ):
+        given = {**product, "variants": variants}
+        assert await refused(place, SELL, anna.token, product=given) == "BAD_USER_INPUT"
+    unknown = {"name": "x", "currency": "XXX"}
+    assert await refused(place, OPEN, anna.token, shop=unknown) == "BAD_USER_INPUT"
+
+
+async def test_shops_of_many_people_are_one_invocation(place: Place) -> None:
+    sellers = [await place.person(name) for name in ("anna", "ben")]
+    for seller in sellers:
+        for name in ("Prints", "Frames"):
+            shop = await a_shop(seller, name)
+            await a_product(seller, shop, f"{seller.username}: {name}")
+    await place.world.settle()
+    query = """
+    query ($ids: [ID!]!) {
+      people(ids: $ids) {
+        shops(first: 5) {
+          nodes { products(first: 5) { nodes { title shop { name } seller { username } } } }
+        }
+      }
+    }
+    """
+    async with invocations(place) as made:
+        found = await ask(place, query, ids=[seller.id for seller in sellers])
+    shops = [shop for person in found["people"] for shop in person["shops"]["nodes"]]
+    products = [product for shop in shops for product in shop["products"]["nodes"]]
+    assert len(shops) == len(products) == 4
+    assert all(product["shop"]["name"] in product["title"] for product in products)
+    assert Counter(made) == {"users": 1, "catalog": 3}
