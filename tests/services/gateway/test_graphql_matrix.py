@@ -171,7 +171,7 @@ VIEW = {"post": POST, "version": 1, "counts": {}}
 class Services:
     """Knows one of each, to reach what is below them; finds nothing else."""
 
-    async def invoke(self, app: str, path: str, **_: Any) -> Reply:
+    async def invoke(self, app: str, path: str, *, method: str = "GET", **_: Any) -> Reply:
         known: dict[str, Any] = {
             "accounts": {ID: ACCOUNT},
             "posts/views": [VIEW],
@@ -179,7 +179,7 @@ class Services:
             f"shops/{ID}": {"shop": SHOP},
             "products": {"products": [{"product": PRODUCT}], "last": ""},
         }
-        if path not in known:
+        if path not in known or (method, path) == ("POST", "products"):
             raise NotFound("There is no such thing.")
         return Reply(200, orjson.dumps(known[path]), {})
 
