@@ -82,7 +82,7 @@ class Answering:
         prepared = self.engine.prepare(engine.Request.of(said))
         if prepared.kind == "subscription":
             raise Refused("Subscriptions are taken over a WebSocket.", BAD_REQUEST)
-        charge(count, prepared.roots - counted)
+        charge(count, prepared.requests - counted)
         context = Context(self._desk, caller, Reads(self._desk, caller))
         if prepared.kind == "mutation":
             return await self.engine.run(prepared, context)

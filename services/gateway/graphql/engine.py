@@ -73,12 +73,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An operation that may be run; `roots` is the number of fields at its top."""
+    """An operation that may be run, and as how many requests it counts."""
 
     request: Request
     document: DocumentNode
     kind: str
-    roots: int
+    requests: int
 
 
 @dataclass(slots=True)
@@ -105,11 +105,11 @@ class Engine:
             operation = get_operation_ast(known.document, request.operation)
             if not isinstance(operation, OperationDefinitionNode):
                 raise Refused("operationName must name an operation of the query.", BAD_REQUEST)
-            roots = limits.check(self.schema, known.document, operation, request.variables)
+            counts = limits.check(self.schema, known.document, operation, request.variables)
             self._validate(known)
         except RecursionError as error:
             raise Refused("This is nested too deeply.", TOO_COMPLEX) from error
-        return Prepared(request, known.document, operation.operation.value, roots)
+        return Prepared(request, known.document, operation.operation.value, counts)
 
     def _parsed(self, query: str) -> _Known:
         known = self._known.get(query)

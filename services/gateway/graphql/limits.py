@@ -7,6 +7,7 @@ are spread, so that measuring takes no longer than reading.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,7 @@ TOKENS = 2_000
 DEPTH = 16
 ALIASES = 30
 ROOTS = 20
-"""Fields at the top of one operation: each counts as one request."""
+"""Fields at the top of one operation."""
 
 CHANGES = 10
 """The same, of a mutation."""
@@ -46,6 +47,9 @@ CHANGES = 10
 COMPLEXITY = 5_000
 SUBSCRIPTION_COMPLEXITY = 200
 """Of a subscription, which is answered at every event."""
+
+REQUEST = 100
+"""As much complexity as counts as one request with the rate limits, if fields at the top do not."""
 
 BATCH = 5
 """Operations in one request."""
@@ -76,7 +80,7 @@ def check(
     operation: OperationDefinitionNode,
     variables: Mapping[str, Any],
 ) -> int:
-    """How many fields an operation has at its top. Raises `Refused` for what is too much."""
+    """As how many requests an operation counts. Raises `Refused` for what is too much."""
     kind = operation.operation.value
     measured = _Measure(schema, document, _defaults(operation) | {**variables})
     roots = measured.roots(operation.selection_set)
@@ -91,7 +95,7 @@ def check(
     _refuse("levels", size.depth, DEPTH)
     most = SUBSCRIPTION_COMPLEXITY if kind == "subscription" else COMPLEXITY
     _refuse("complexity", size.cost, most)
-    return roots
+    return max(roots, math.ceil(size.cost / REQUEST))
 
 
 def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:

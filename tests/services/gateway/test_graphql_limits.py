@@ -183,6 +183,14 @@ async def test_each_field_at_the_top_counts_as_a_request() -> None:
         assert (again.status, code(again)) == (429, "RATE_LIMITED")
 
 
+async def test_a_large_query_counts_as_many_requests() -> None:
+    async with a_gateway(microgram_limit_address=10) as place:
+        people = "{ people(ids: []) { id posts(first: %d) { nodes { id html } } } }"
+        assert (await ask(place, people % 15))["people"] == []  # 431, as five
+        over = await send(place, query=people % 25)
+        assert (over.status, code(over)) == (429, "RATE_LIMITED")
+
+
 async def test_in_development_the_schema_may_be_asked_for() -> None:
     async with a_gateway(microgram_development=True) as place:
         found = await ask(place, "{ __schema { queryType { name } } }")
