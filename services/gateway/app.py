@@ -30,6 +30,7 @@ from services.gateway.api import (
     webhooks,
 )
 from services.gateway.api.shop import catalog as shop_catalog
+from services.gateway.api.shop import orders as shop_orders
 from services.gateway.desk import Desk, Invoker
 from services.gateway.door import PublicDoor, limiters
 from services.gateway.errors import render
@@ -87,6 +88,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         suggestions.create_router(desk),
         graphql.create_router(graphql.Graph(desk, hub)),
         shop_catalog.create_router(desk),
+        shop_orders.create_router(desk),
         webhooks.create_router(desk),
         empties.create_router(),
         forms.create_router(desk, paper),

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
+from typing import Any
 
 from services.chassis.errors import Failure
 from services.chassis.ids import timestamp
@@ -19,11 +20,14 @@ from services.chassis.workflows import Workflows
 from services.orders.domain.orders import Order
 from services.orders.store import OPEN, Store
 
-EVERY = 5.0
+EVERY = 2.0
 """Seconds between two looks at the open orders."""
 
-PATIENCE = 10.0
+PATIENCE = 5.0
 """Seconds after which an order to which nothing happens is looked into."""
+
+BEGUN_WITHIN = 2.0
+"""Seconds for which somebody who orders waits for the engine; the watch has longer."""
 
 _MOST = 200
 _AT_ONCE = 8
@@ -41,18 +45,20 @@ class Watch:
 
     async def begin(self, order: str) -> None:
         """Begin the workflow of a new order; should that fail, the watch will."""
-        try:
-            await self._workflows.start("checkout", order, order, fresh=True)
-        except Failure as failure:
-            log.warning("a checkout is begun later", extra={"why": failure.message})
+        await self._soon(self._workflows.start("checkout", order, order, fresh=True))
 
     async def begin_refund(self, order: str) -> None:
         """Begin the workflow of a refund; should that fail, the watch will."""
-        kept = await self._store.orders.get(order)
+        await self._soon(self._ensure(await self._store.orders.get(order)))
+
+    async def _soon(self, beginning: Coroutine[Any, Any, None]) -> None:
         try:
-            await self._ensure(kept)
+            async with asyncio.timeout(BEGUN_WITHIN):
+                await beginning
+        except TimeoutError:
+            log.warning("a workflow is begun later", extra={"why": "The engine is slow."})
         except Failure as failure:
-            log.warning("a refund is begun later", extra={"why": failure.message})
+            log.warning("a workflow is begun later", extra={"why": failure.message})
 
     async def run(self) -> None:
         """Watch, for ever."""

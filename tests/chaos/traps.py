@@ -17,7 +17,7 @@ class Trap:
     """Where a service is to die: at which point, of what (a prefix), after how many were let pass.
 
     Points: `before-` and `after-commit` (a key), `before-` and `after-publish`, `before-` and
-    `after-effect` (a topic).
+    `after-effect` (a topic), `before-` and `after-invoke` (the last word of a path).
     """
 
     service: str

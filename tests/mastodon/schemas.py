@@ -640,6 +640,40 @@ ENTITIES: dict[str, Check] = {
         id=id, shop_id=id, seller_id=id, title=text, picture=opt("MediaAttachment"), price=_MONEY
     ),
     "Shop::Stock": shape(variant_id=id, on_hand=count, held=count, available=count, revision=count),
+    "Shop::Cart": shape(
+        items=many("Shop::QuoteLine"),
+        gone=many(shape(product_id=id, variant_id=id, quantity=count)),
+        shop_id=opt(id),
+        seller_id=opt(id),
+        total=opt(_MONEY),
+    ),
+    "Shop::Order": shape(
+        id=id,
+        buyer_id=id,
+        seller_id=id,
+        shop_id=id,
+        items=many(
+            shape(
+                product_id=id,
+                variant_id=id,
+                title=text,
+                name=text,
+                picture=opt("MediaAttachment"),
+                quantity=count,
+                price=_MONEY,
+                total=_MONEY,
+            )
+        ),
+        total=_MONEY,
+        state=one_of(
+            *("placed", "waiting", "paying", "ending", "refunding"),
+            *("completed", "cancelled", "declined", "failed", "refunded"),
+        ),
+        reason=text,
+        paid=flag,
+        history=many(shape(what=text, at=time, why=text)),
+        created_at=time,
+    ),
     "Shop::QuoteLine": shape(
         product_id=id,
         variant_id=id,

@@ -49,9 +49,19 @@ def _strike(point: str, subject: str) -> None:
 
 
 def _sidecar(module: ModuleType) -> None:
-    """Traps before and after what is written (with a key) and published (with a topic)."""
+    """Traps around what is written (a key), published (a topic), and asked (a path's last word)."""
     for method, point in (("save", "commit"), ("publish", "publish")):
         setattr(module.Sidecar, method, _between(getattr(module.Sidecar, method), point))
+    invoke = module.Sidecar.invoke
+
+    async def invoking(self: Any, app: str, path: str, **given: Any) -> Any:
+        verb = path.rpartition("/")[2]
+        _strike("before-invoke", verb)
+        reply = await invoke(self, app, path, **given)
+        _strike("after-invoke", verb)
+        return reply
+
+    module.Sidecar.invoke = invoking
 
 
 def _between(call: Any, point: str) -> Any:

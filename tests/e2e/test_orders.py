@@ -1,0 +1,154 @@
+"""Buying and selling as people do it: carts, checkouts, and what becomes of orders."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tests.system import Person, System, wait_until
+from tests.system.shopping import ENDS, SHOP, buy, checkout, fill, order, rest, sold, stock_of
+
+
+def whats(found: dict[str, Any]) -> list[str]:
+    return [entry["what"] for entry in found["history"]]
+
+
+def test_what_is_bought_is_paid_once_and_both_sides_see_how(anna: Person, ben: Person) -> None:
+    product = sold(anna)
+    placed = buy(ben, product, 2)
+    assert placed["state"] in ("placed", "paying", "completed")
+    done = rest(ben, placed["id"])
+    assert done["state"] == "completed"
+    assert whats(done) == [
+        *("placed", "reserved", "authorized", "confirmed", "capturing", "completed"),
+    ]
+    assert done["total"] == {"amount": 4800, "currency": "EUR", "decimal": "48.00"}
+    assert order(anna, placed["id"]) == done
+    assert stock_of(anna, product) == (8, 8)
+    assert ben.call("GET", f"{SHOP}/cart").json()["items"] == []
+
+    def listed(person: Person, role: str) -> list[str]:
+        page = person.call("GET", f"{SHOP}/orders", params={"role": role}).json()
+        return [each["id"] for each in page["items"] if each["state"] == "completed"]
+
+    wait_until(lambda: listed(ben, "buyer") == [placed["id"]])
+    wait_until(lambda: listed(anna, "seller") == [placed["id"]])
+    assert listed(anna, "buyer") == listed(ben, "seller") == []
+
+
+def test_a_declined_card_leaves_nothing_behind(anna: Person, ben: Person) -> None:
+    product = sold(anna)
+    done = rest(ben, buy(ben, product, 2, card="tok_declined")["id"])
+    assert (done["state"], done["paid"]) == ("declined", False)
+    assert stock_of(anna, product) == (10, 10)
+
+
+def test_what_is_out_of_stock_is_not_sold(anna: Person, ben: Person) -> None:
+    product = sold(anna, stock=1)
+    refused = checkout(ben, fill(ben, product, 2))
+    assert (refused.status_code, refused.json()["code"]) == (409, "out_of_stock")
+    assert stock_of(anna, product) == (1, 1)
+
+
+def test_a_price_that_changed_is_asked_about(anna: Person, ben: Person) -> None:
+    product = sold(anna)
+    cart = fill(ben, product, 1)
+    variant = product["variants"][0]["id"]
+    edited = anna.call(
+        "PATCH",
+        f"{SHOP}/products/{product['id']}",
+        json={"variants": [{"id": variant, "name": "blue", "price": 2500}]},
+        headers={"If-Match": '"1"'},
+    )
+    assert edited.ok, edited.text
+    refused = checkout(ben, cart)
+    problem = refused.json()
+    assert (refused.status_code, problem["code"]) == (409, "price_changed")
+    assert problem["total"]["amount"] == problem["items"][0]["price"]["amount"] == 2500
+    again = checkout(ben, cart | {"total": problem["total"]})
+    assert again.status_code == 201
+    assert rest(ben, again.json()["id"])["total"]["amount"] == 2500
+
+
+def test_an_order_is_cancelled_by_its_buyer_while_it_waits_for_its_payment(
+    anna: Person, ben: Person
+) -> None:
+    product = sold(anna)
+    placed = buy(ben, product, 1, card="tok_pending")["id"]
+    answer = ben.call("POST", f"{SHOP}/orders/{placed}/cancel")
+    done = rest(ben, placed)
+    if answer.ok:
+        assert (done["state"], done["paid"]) == ("cancelled", False)
+        assert stock_of(anna, product) == (10, 10)
+    else:  # the provider was faster
+        assert answer.json()["code"] == "too_late"
+        assert done["state"] == "completed"
+
+
+def test_what_was_sold_is_refunded_by_its_seller(anna: Person, ben: Person) -> None:
+    product = sold(anna)
+    placed = buy(ben, product, 3)["id"]
+    assert rest(ben, placed)["state"] == "completed"
+    late = ben.call("POST", f"{SHOP}/orders/{placed}/cancel")
+    assert (late.status_code, late.json()["code"]) == (409, "too_late")
+    assert ben.call("POST", f"{SHOP}/orders/{placed}/refund").status_code == 403
+    assert anna.call("POST", f"{SHOP}/orders/{placed}/refund").ok
+    done = wait_until(lambda: _in(ben, placed, "refunded"), 30, "refunded")
+    assert done is not None
+    assert whats(done)[-3:] == ["refund_requested", "restocked", "refunded"]
+    assert stock_of(anna, product) == (10, 10)
+
+
+def _in(person: Person, id: str, state: str) -> dict[str, Any] | None:
+    found = order(person, id)
+    return found if found["state"] == state else None
+
+
+def test_the_same_key_is_the_same_order_and_another_body_is_refused(
+    anna: Person, ben: Person
+) -> None:
+    cart = fill(ben, sold(anna), 1)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: checkout(ben, cart, key="once"), range(4)))
+    made = {answer.json()["id"] for answer in answers if answer.status_code == 201}
+    assert len(made) == 1
+    assert checkout(ben, cart, key="once").json()["id"] in made
+    other = checkout(ben, cart, key="once", card="tok_slow")
+    assert (other.status_code, other.json()["code"]) == (422, "key_reused")
+
+
+def test_of_many_buyers_of_the_last_pieces_as_many_get_one_as_there_are(
+    system: System, anna: Person
+) -> None:
+    product = sold(anna, stock=3)
+    buyers = [system.register(f"buyer{number}") for number in range(6)]
+
+    def try_to(buyer: Person) -> str:
+        answer = checkout(buyer, fill(buyer, product, 1))
+        if answer.status_code == 409:
+            return "out of stock"
+        return str(rest(buyer, answer.json()["id"])["state"])
+
+    with ThreadPoolExecutor(6) as pool:
+        ends = list(pool.map(try_to, buyers))
+    assert ends.count("completed") == 3, ends
+    assert stock_of(anna, product) == (0, 0)
+
+
+def test_other_peoples_orders_are_nobodys(anna: Person, ben: Person, system: System) -> None:
+    placed = buy(ben, sold(anna), 1)["id"]
+    carl = system.register("carl")
+    assert carl.call("GET", f"{SHOP}/orders/{placed}").status_code == 404
+    for verb in ("cancel", "refund"):
+        assert carl.call("POST", f"{SHOP}/orders/{placed}/{verb}").status_code == 404
+    assert rest(ben, placed)["state"] in ENDS
+
+
+def test_what_is_shown_can_be_made_anew(system: System, anna: Person, ben: Person) -> None:
+    placed = buy(ben, sold(anna), 1)["id"]
+    rest(ben, placed)
+
+    def nothing_to_mend() -> bool:
+        return ", 0 entries mended" in system.command("rebuild")
+
+    wait_until(nothing_to_mend, 20)

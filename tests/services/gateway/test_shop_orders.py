@@ -1,0 +1,156 @@
+"""Carts, checkouts and orders at the gateway, on the real catalog, payments and saga."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from services.chassis.app import Service
+from services.chassis.settings import Settings
+from services.payments.app import create_app as create_payments
+from services.payments.webhooks import SECRET
+from tests.fakes import Response
+from tests.services.gateway.test_shop import SHOP, ask, sold
+from tests.services.gateway.world import Person, Place, a_place
+from tests.services.orders.world import eventually, orders_app
+
+
+def payments_app(settings: Settings) -> FastAPI:
+    return create_payments(Service(settings))
+
+
+@dataclass
+class Market:
+    """A place with a seller, a buyer and a product."""
+
+    place: Place
+    ada: Person
+    bob: Person
+    product: dict[str, Any]
+
+    async def ask(self, person: Person, method: str, path: str, **given: Any) -> Response:
+        return await ask(self.place, method, path, person.token, **given)
+
+    @property
+    def item(self) -> dict[str, Any]:
+        variant = self.product["variants"][0]["id"]
+        return {"product": self.product["id"], "variant": variant, "quantity": 2}
+
+    async def fill(self) -> Response:
+        return await self.ask(self.bob, "PUT", "/cart", json={"items": [self.item]})
+
+    async def checkout(self, key: str = "k", **said: Any) -> Response:
+        body = {"card": "tok_ok", "expected_total": 4800, "currency": "EUR"} | said
+        headers = {"idempotency-key": key} if key else {}
+        return await self.ask(self.bob, "POST", "/checkouts", json=body, headers=headers)
+
+    async def order(self, id: str) -> Any:
+        return (await self.ask(self.bob, "GET", f"/orders/{id}")).json()
+
+
+@pytest.fixture
+async def market() -> AsyncIterator[Market]:
+    async with a_place() as place:
+        place.world.secrets[SECRET] = "s" * 32
+        await place.world.start(payments_app, "payments")
+        await place.world.start(orders_app, "orders")
+        ada, bob = await place.person("ada"), await place.person("bob")
+        yield Market(place, ada, bob, await sold(place, ada))
+
+
+async def test_a_cart_has_an_etag_and_is_changed_by_who_has_read_it(market: Market) -> None:
+    cart = await market.fill()
+    assert cart.headers["etag"] == '"1"'
+    assert cart.json()["total"] == {"amount": 4800, "currency": "EUR", "decimal": "48.00"}
+    path = f"/cart/items/{market.item['variant']}"
+    seen = {"if-match": '"1"'}
+    changed = await market.ask(market.bob, "PATCH", path, json={"quantity": 3}, headers=seen)
+    assert (changed.headers["etag"], changed.json()["total"]["amount"]) == ('"2"', 7200)
+    late = await market.ask(market.bob, "DELETE", path, headers=seen)
+    assert late.status == 412
+    emptied = await market.ask(market.bob, "DELETE", path)
+    assert emptied.json() == {
+        "items": [],
+        "gone": [],
+        "shop_id": None,
+        "seller_id": None,
+        "total": None,
+    }
+
+
+async def test_what_is_ordered_is_paid_and_shown_to_both(market: Market) -> None:
+    await market.fill()
+    made = await market.checkout()
+    assert made.status == 201
+    id = made.json()["id"]
+
+    async def completed() -> bool:
+        await market.place.world.settle(1)
+        return bool((await market.order(id))["state"] == "completed")
+
+    await eventually(completed)
+    await market.place.world.settle()
+    for person, role in ((market.bob, "buyer"), (market.ada, "seller")):
+        page = await market.ask(person, "GET", f"/orders?role={role}")
+        assert page.json() == {"items": [await market.order(id)], "next_cursor": None}
+    assert (await market.checkout()).json()["id"] == id
+    again = await market.checkout(card="tok_slow")
+    assert (again.status, again.json()["code"]) == (422, "key_reused")
+    refunded = await market.ask(market.ada, "POST", f"/orders/{id}/refund")
+    assert refunded.json()["state"] in ("refunding", "refunded")
+
+
+async def test_pages_are_linked_by_cursor(market: Market) -> None:
+    for key in "ab":
+        await market.fill()
+        body = {"items": [{**market.item, "quantity": 1}]}
+        await market.ask(market.bob, "PUT", "/cart", json=body)
+        assert (await market.checkout(key, expected_total=2400)).status == 201
+    await market.place.world.settle()
+    first = await market.ask(market.bob, "GET", "/orders?limit=1")
+    cursor = first.json()["next_cursor"]
+    assert f"{SHOP}/orders?limit=1&cursor={cursor}>" in first.headers["link"]
+    second = await market.ask(market.bob, "GET", f"/orders?limit=1&cursor={cursor}")
+    ids = [page.json()["items"][0]["id"] for page in (first, second)]
+    assert ids == sorted(ids, reverse=True)
+    assert len(set(ids)) == 2
+
+
+async def test_a_stale_price_is_told_with_what_it_costs_now(market: Market) -> None:
+    await market.fill()
+    refused = await market.checkout(expected_total=1)
+    problem = refused.json()
+    assert (refused.status, problem["code"]) == (409, "price_changed")
+    assert problem["total"]["decimal"] == "48.00"
+    assert problem["items"][0]["price"]["amount"] == 2400
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/orders/114000000000000000", 404),
+        ("GET", "/orders/nothing", 404),
+        ("POST", "/orders/114000000000000000/cancel", 404),
+        ("GET", "/orders?role=thief", 422),
+        ("GET", "/orders?limit=1000", 422),
+        ("GET", "/orders?cursor=x", 422),
+        ("POST", "/checkouts", 422),
+        ("PATCH", "/cart/items/114000000000000000", 422),
+        ("PUT", "/cart", 422),
+    ],
+)
+async def test_a_refusal_is_a_problem(market: Market, method: str, path: str, status: int) -> None:
+    assert (await market.ask(market.bob, method, path)).status == status
+
+
+async def test_a_checkout_needs_a_key_and_all_of_it_a_token(market: Market) -> None:
+    await market.fill()
+    refused = await market.checkout(key="")
+    assert (refused.status, refused.json()["code"]) == (422, "key_missing")
+    for method, path in (("GET", "/cart"), ("GET", "/orders"), ("POST", "/checkouts")):
+        assert (await ask(market.place, method, path, json={})).status in (401, 422)
+    assert (await ask(market.place, "GET", "/orders")).status == 401

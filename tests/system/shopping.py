@@ -1,0 +1,86 @@
+"""Buying and selling over the shop's own API."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import requests
+
+from tests.system.people import Person
+from tests.system.waiting import wait_until
+
+SHOP = "/api/shop/v1"
+ENDS = ("completed", "cancelled", "declined", "failed", "refunded")
+
+
+def sold(seller: Person, stock: int = 10, price: int = 2400) -> dict[str, Any]:
+    """A product in a shop of its own, of one variant."""
+    shop = _made(seller, "/shops", name=f"{seller.name}'s", currency="EUR")
+    variants = [{"name": "blue", "price": price, "stock": stock}]
+    return _made(seller, "/products", shop=shop["id"], title="A mug", variants=variants)
+
+
+def _made(person: Person, path: str, **body: Any) -> dict[str, Any]:
+    answer = person.call("POST", SHOP + path, json=body)
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+def fill(buyer: Person, product: dict[str, Any], quantity: int) -> dict[str, Any]:
+    """Have a cart hold so many of a product, and nothing else."""
+    variant = product["variants"][0]["id"]
+    items = [{"product": product["id"], "variant": variant, "quantity": quantity}]
+    answer = buyer.call("PUT", f"{SHOP}/cart", json={"items": items})
+    assert answer.ok, answer.text
+    cart: dict[str, Any] = answer.json()
+    return cart
+
+
+def checkout(
+    buyer: Person, cart: dict[str, Any], *, card: str = "tok_ok", key: str = ""
+) -> requests.Response:
+    """Order what is in a cart, at the price that it shows."""
+    total = cart["total"]
+    body = {"card": card, "expected_total": total["amount"], "currency": total["currency"]}
+    headers = {"Idempotency-Key": key or secrets.token_hex(8)}
+    return buyer.call("POST", f"{SHOP}/checkouts", json=body, headers=headers)
+
+
+def buy(
+    buyer: Person, product: dict[str, Any], quantity: int, card: str = "tok_ok"
+) -> dict[str, Any]:
+    """Order a product."""
+    answer = checkout(buyer, fill(buyer, product, quantity), card=card)
+    assert answer.status_code == 201, answer.text
+    placed: dict[str, Any] = answer.json()
+    return placed
+
+
+def order(person: Person, id: str) -> dict[str, Any]:
+    """An order as one of its sides sees it."""
+    answer = person.call("GET", f"{SHOP}/orders/{id}")
+    assert answer.ok, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def rest(person: Person, id: str, deadline: float = 60.0) -> dict[str, Any]:
+    """An order when it has come to rest."""
+
+    def ended() -> dict[str, Any] | None:
+        found = order(person, id)
+        return found if found["state"] in ENDS else None
+
+    found = wait_until(ended, deadline, f"{id} at rest")
+    assert found is not None
+    return found
+
+
+def stock_of(seller: Person, product: dict[str, Any]) -> tuple[int, int]:
+    """How many pieces of a product there are, and how many of them are for anybody."""
+    answer = seller.call("GET", f"{SHOP}/products/{product['id']}/stock")
+    assert answer.ok, answer.text
+    (row,) = answer.json()["items"]
+    return row["on_hand"], row["available"]
