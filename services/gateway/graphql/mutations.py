@@ -10,6 +10,7 @@ from services.gateway.api.statuses import new_post
 from services.gateway.bodies import Said
 from services.gateway.desk import numeric, together
 from services.gateway.entities.rendered import Row
+from services.gateway.graphql.buying import Buying
 from services.gateway.graphql.needs import Context, Info, change, signed_in
 from services.gateway.graphql.queries import Viewer, viewer_of
 from services.gateway.graphql.selling import Selling
@@ -32,6 +33,9 @@ class NewPost:
     sensitive: bool | None = None
     spoiler_text: str = ""
     language: str | None = None
+    product_ids: list[strawberry.ID] = strawberry.field(
+        default_factory=list, description="What of one's shops it shows."
+    )
 
 
 @strawberry.input(description="What a post is to be. What is left out stays as it is.")
@@ -41,6 +45,7 @@ class EditedPost:
     sensitive: bool | None = None
     spoiler_text: str | None = None
     language: str | None = None
+    product_ids: list[strawberry.ID] | None = None
 
 
 @strawberry.input(description="A line of the table under a profile.")
@@ -63,7 +68,7 @@ class ProfileChanges:
 
 
 @strawberry.type
-class Mutation(Selling):
+class Mutation(Selling, Buying):
     # ── posts ───────────────────────────────────────────────────────────────────────────────
 
     @change(
@@ -82,13 +87,14 @@ class Mutation(Selling):
 
     @change("Change one's own post.", signed_in(_POSTING))
     async def edit_post(self, info: Info, id: strawberry.ID, changes: EditedPost) -> Post | None:
-        pictures = changes.picture_ids
+        pictures, products = changes.picture_ids, changes.product_ids
         wanted = {
             "text": changes.text,
             "media_ids": None if pictures is None else [numeric(one) for one in pictures],
             "sensitive": changes.sensitive,
             "spoiler_text": changes.spoiler_text,
             "language": changes.language or None,
+            "product_ids": None if products is None else [numeric(one) for one in products],
         }
         return await _post(info.context, f"posts/{numeric(id)}", method="PUT", json=wanted)
 
@@ -226,6 +232,7 @@ def _said(post: NewPost) -> Said:
         sensitive=post.sensitive,
         spoiler_text=post.spoiler_text,
         language=post.language,
+        product_ids=list(post.product_ids),
     )
 
 

@@ -25,6 +25,8 @@ class NotificationType(Enum):
     REBLOG = "reblog"
     MENTION = "mention"
     STATUS = "status"
+    ORDER = "order"
+    PAYMENT = "payment"
 
 
 @strawberry.type(description="Somebody is told of something.")
@@ -34,6 +36,10 @@ class Notification:
     created_at: Time
     person: Person = strawberry.field(description="Who did it.")
     post: Post | None = strawberry.field(description="What it is about.")
+    order_id: strawberry.ID | None = strawberry.field(
+        description="The order it is about. Lists have such ones only where they are asked for."
+    )
+    what: str | None = strawberry.field(description="What became of the order or its payment.")
 
 
 async def shown(context: Context, rows: Sequence[Row]) -> list[Notification]:
@@ -58,6 +64,8 @@ async def shown(context: Context, rows: Sequence[Row]) -> list[Notification]:
                 created_at=Time(source.created_at),
                 person=Person.of(people[source.account], context),
                 post=Post.of(view, context) if view else None,
+                order_id=strawberry.ID(source.order) if source.order else None,
+                what=source.what or None,
             )
         )
     return found

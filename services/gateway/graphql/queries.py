@@ -13,6 +13,7 @@ from services.gateway.api.accounts import find_people, local_name
 from services.gateway.content import normal_tag
 from services.gateway.desk import numeric
 from services.gateway.entities.rendered import Row
+from services.gateway.graphql.buying import Bought
 from services.gateway.graphql.connections import (
     PEOPLE,
     POSTS,
@@ -50,7 +51,7 @@ class Viewer:
 
 
 @strawberry.type(description="Every list is newest first.")
-class Query:
+class Query(Bought):
     @field("Whose token this is.", signed_in("read:accounts"))
     async def viewer(self, info: Info) -> Viewer | None:
         context = info.context

@@ -32,7 +32,7 @@ from services.gateway.graphql.needs import Context, field, reading, signed_in
 from services.gateway.graphql.values import Picture, ProfileField, Tag, Time, Version, Visibility
 
 if TYPE_CHECKING:
-    from services.gateway.graphql.shop import Shop
+    from services.gateway.graphql.shop import Product, Shop
 
 _READING_POSTS = "read:statuses"
 _THREAD = 1_024
@@ -291,6 +291,16 @@ class Post:
         ids = [mention.id for mention in self.view.post.mentions]
         found = await self.context.reads.people(ids)
         return [Person.of(found[id], self.context) for id in ids if id in found]
+
+    @field("What of the shop it shows, as far as that is sold.", reading("read:shop"))
+    async def products(
+        self,
+    ) -> list[Annotated[Product, strawberry.lazy("services.gateway.graphql.shop")]] | None:
+        from services.gateway.graphql.shop import Product
+
+        ids = (self.view.reblog or self.view).post.product_ids
+        found = await self.context.reads.products(ids)
+        return [Product.of(found[id], self.context) for id in ids if id in found]
 
     @field("Of a boost, the post that it shows.")
     def reblog_of(self) -> Post | None:

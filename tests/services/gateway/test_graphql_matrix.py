@@ -8,7 +8,13 @@ from typing import Any
 import orjson
 import pytest
 from fastapi import FastAPI
-from graphql import GraphQLField, GraphQLObjectType, get_named_type, is_leaf_type
+from graphql import (
+    GraphQLField,
+    GraphQLObjectType,
+    get_named_type,
+    is_leaf_type,
+    is_required_argument,
+)
 
 from services.chassis.errors import NotFound
 from services.chassis.sidecar import Reply
@@ -58,6 +64,15 @@ GUARDED: dict[str, tuple[str, bool]] = {
     "Query.shops": SHOPS,
     "Query.product": SHOPS,
     "Query.products": SHOPS,
+    "Query.cart": person("read:shop"),
+    "Query.order": person("read:shop"),
+    "Query.orders": person("read:shop"),
+    "Mutation.setCart": SELLING,
+    "Mutation.addToCart": SELLING,
+    "Mutation.setCartQuantity": SELLING,
+    "Mutation.checkout": SELLING,
+    "Mutation.cancelOrder": SELLING,
+    "Mutation.refundOrder": SELLING,
     "Mutation.createShop": SELLING,
     "Mutation.editShop": SELLING,
     "Mutation.createProduct": SELLING,
@@ -102,6 +117,7 @@ GUARDED: dict[str, tuple[str, bool]] = {
     "Product.stock": person("read:shop"),
     "Relationship.person": ACCOUNTS,
     "Post.text": person("read:statuses"),
+    "Post.products": SHOPS,
     "Post.ancestors": POSTS,
     "Post.comments": POSTS,
     "Post.favouritedBy": POSTS,
@@ -119,8 +135,11 @@ BESIDE = {
     "Post": "id spoilerText visibility sensitive language createdAt editedAt application "
     "inReplyToId favouritesCount reblogsCount commentsCount favourited bookmarked reblogged "
     "pinned author html url pictures tags mentions reblogOf inReplyTo",
-    "Notification": "id type createdAt person post",
+    "Notification": "id type createdAt person post orderId what",
     "PostNews": "event id post",
+    "Cart": "lines gone total revision shop seller",
+    "Line": "productId variantId title name quantity price available picture product",
+    "Order": "id lines total state reason paid history createdAt buyer seller shop",
     "Shop": "id name description currency archived createdAt editedAt version owner",
     "Product": "id title description variants archived createdAt editedAt version pictures "
     "seller shop",
@@ -129,7 +148,7 @@ BESIDE = {
 
 PLAIN = {
     *("PageInfo", "Picture", "ProfileField", "Tag", "Version"),
-    *("Money", "Variant", "Stock"),
+    *("Money", "Variant", "Stock", "GoneItem", "OrderEvent"),
 }
 """Types of which everything is part of what they are in; so are connections and edges."""
 
@@ -202,6 +221,8 @@ VALUES = {
     "NewPost": '{text: "a"}',
     "EditedPost": "{}",
     "ProfileChanges": "{}",
+    "CartItem": f'{{productId: "{ID}", variantId: "{ID}"}}',
+    "Minor": "1",
     "NewShop": '{name: "a", currency: "EUR"}',
     "EditedShop": "{}",
     "NewProduct": f'{{shopId: "{ID}", title: "a", variants: []}}',
@@ -216,7 +237,7 @@ def asking(field: str) -> str:
     required = [
         f"{each}: {_value(argument.type)}"
         for each, argument in definition.args.items()
-        if str(argument.type).endswith("!")
+        if is_required_argument(argument)
     ]
     if field == "Query.person":
         required = [f'id: "{ID}"']

@@ -169,3 +169,22 @@ async def test_shops_of_many_people_are_one_invocation(place: Place) -> None:
     assert len(shops) == len(products) == 4
     assert all(product["shop"]["name"] in product["title"] for product in products)
     assert Counter(made) == {"users": 1, "catalog": 3}
+
+
+async def test_posts_show_products(place: Place) -> None:
+    anna = await place.person("anna")
+    product = await a_product(anna, await a_shop(anna), "A bridge")
+    await place.world.settle()
+    tell = """
+    mutation ($post: NewPost!) { createPost(post: $post) { id products { id title } } }
+    """
+    new = {"text": "for sale", "productIds": [product["id"]]}
+    post = (await ask(place, tell, anna.token, post=new))["createPost"]
+    assert post["products"] == [{"id": product["id"], "title": "A bridge"}]
+    edit = """
+    mutation ($id: ID!) { editPost(id: $id, changes: {productIds: []}) { products { id } } }
+    """
+    look = "query ($id: ID!) { post(id: $id) { products { variants { price { amount } } } } }"
+    shown = (await ask(place, look, id=post["id"]))["post"]["products"]
+    assert shown == [{"variants": [{"price": {"amount": 1250}}]}]
+    assert (await ask(place, edit, anna.token, id=post["id"]))["editPost"]["products"] == []
