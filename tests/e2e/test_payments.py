@@ -10,7 +10,8 @@ import pytest
 import requests
 
 from services.chassis.ids import Snowflakes
-from tests.system import System, wait_until
+from tests.system import Person, System, wait_until
+from tests.system.streams import listening
 
 _ids = Snowflakes()
 
@@ -89,6 +90,27 @@ def test_what_dies_in_the_middle_is_settled_afterwards(
             return False
 
     wait_until(settled, 60, "settled by the process that came after")
+
+
+def test_a_seller_hears_of_money_and_clients_that_do_not_know_it_show_nothing(
+    ask: Callable[..., Any], anna: Person, ben: Person
+) -> None:
+    order = _ids.next()
+    with listening(anna) as ear:
+        ask("POST", f"{order}/authorize", terms("tok_ok") | {"buyer": ben.id, "seller": anna.id})
+        ask("POST", f"{order}/capture")
+        heard = ear.heard("notification", lambda told: told.type == "payment")
+        ben.client.account_follow(anna.id)
+        ear.heard("notification", lambda told: told.type == "follow")
+    assert heard["order"] == {"id": order, "event": "captured"}
+    assert heard.account.username == ben.name
+    (listed,) = anna.client.notifications(types=["payment", "order"])
+    assert (listed.id, listed["order"]) == (heard.id, heard["order"])
+    assert [each.type for each in anna.client.notifications()] == ["follow"]
+    assert anna.client.notifications_unread_count().count == 1
+    shown = anna.toot("notifications")
+    assert "now follows you" in shown
+    assert "payment" not in shown
 
 
 def test_a_webhook_that_nobody_signed_is_refused_at_the_door(system: System) -> None:
