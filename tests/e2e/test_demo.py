@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from tests.system import System, wait_until
-from tools.demo.cast import PASSWORD, Cast
+from tools.demo.cast import PASSWORD, PRODUCTS, Cast
 
 PEOPLE = 4
 
@@ -26,6 +26,11 @@ def seen(system: System) -> Counter[str]:
             counted["boosts"] += status["reblog"] is not None
             counted["likes"] += 0 if status["reblog"] else status["favourites_count"]
             counted["pictures"] += len(status["media_attachments"])
+        shops = system.get(f"/api/shop/v1/shops?owner={account['id']}").json()["items"]
+        for shop in shops:
+            found = system.get(f"/api/shop/v1/products?shop={shop['id']}&limit=80").json()["items"]
+            counted["products"] += len(found)
+        counted["shops"] += len(shops)
     return counted
 
 
@@ -39,10 +44,13 @@ def test_a_demo_fills_the_place_once_however_often_it_is_asked_for(system: Syste
         counted = seen(system)
         assert counted["follows"] == follows
         assert counted["likes"] == likes
+        assert counted["shops"] == len([person for person in cast.people if person.sells])
+        assert counted["products"] == counted["shops"] * PRODUCTS
         assert counted["comments"] == len(list(cast.comments()))
         assert counted["boosts"] == len(list(cast.boosts()))
         return counted
 
     first = wait_until(all_there, 60)
-    assert " 0 posts and comments are new" in system.command("demo", "--people", str(PEOPLE))
+    again = system.command("demo", "--people", str(PEOPLE))
+    assert " 0 posts and comments and 0 orders are new" in again
     assert seen(system) == first

@@ -15,6 +15,9 @@ PASSWORD = "harbour-lantern-7"  # noqa: S105 (told to whoever asks: these people
 POSTS = 4
 """Of each person."""
 
+PRODUCTS = 3
+"""Of each shop."""
+
 MOST = 100
 """People in a demo."""
 
@@ -128,6 +131,17 @@ PICTURED: dict[str, str] = {
     "still life": "A piece of pottery on a table by a wall",
 }
 
+WARES = (
+    ("Salt-glazed mug", "Holds a third of a litre, and the heat.", 2_600),
+    ("Bud vase", "For one stem, or none.", 3_400),
+    ("Serving bowl", "Thrown in one piece, glazed in two.", 5_800),
+    ("Oil bottle", "Pours without a drop; the cork is from Porto.", 3_900),
+    ("Lidded jar", "For tea, buttons or letters.", 4_700),
+    ("Candle holder", "Low, wide and steady.", 1_900),
+    ("Teapot", "Enough for two, and a half.", 7_900),
+)
+"""What shops sell: what it is called, what is said of it, and its price in minor units."""
+
 _COMMENTS = (
     "Oh, this is lovely.",
     "The light!",
@@ -235,7 +249,7 @@ class Cast:
         """Who follows whom."""
         for one in self.people:
             for other in self.people:
-                if one != other and _dice("follow", one.number, other.number) < 0.45:
+                if one != other and dice("follow", one.number, other.number) < 0.45:
                     yield one, other
 
     def likes(self) -> Iterator[tuple[Person, Post]]:
@@ -249,16 +263,16 @@ class Cast:
     def comments(self) -> Iterator[tuple[Person, Post, str]]:
         """Who says what to which post."""
         for person, post in self._about("comment", 0.14):
-            pick = _dice("words", person.number, post.seed)
+            pick = dice("words", person.number, post.seed)
             yield person, post, _COMMENTS[int(pick * len(_COMMENTS))]
 
     def _about(self, what: str, share: float) -> Iterator[tuple[Person, Post]]:
         for post in self.posts:
             for person in self.people:
-                if person != post.author and _dice(what, person.number, post.seed) < share:
+                if person != post.author and dice(what, person.number, post.seed) < share:
                     yield person, post
 
 
-def _dice(what: str, one: int, other: int) -> float:
+def dice(what: str, one: int, other: int) -> float:
     """Chance that is the same at every run."""
     return random.Random(f"{what} {one} {other}").random()  # noqa: S311

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tools.demo.cast import MOST, PASSWORD, Cast
 from tools.demo.door import Door
+from tools.demo.market import Market
 from tools.demo.play import Play
 from tools.runner.errors import RunnerError
 from tools.runner.paths import RunDir
@@ -21,11 +22,11 @@ def demo(run: RunDir, people: int, port: int | None) -> int:
         raise RunnerError(f"a demo has from 2 to {MOST} people")
     base, key = _found(run, port)
     console = Console()
-    play = asyncio.run(_fill(base, key, people, console))
+    play, market = asyncio.run(_fill(base, key, people, console))
     names = [known.person.username for _, known in sorted(play.known.items())]
     console.print(
-        f"{len(names)} people and their {len(play.posts)} photos are at {base}; "
-        f"{play.made} posts and comments are new."
+        f"{len(names)} people, their {len(play.posts)} photos and {len(market.products)} products "
+        f"are at {base}; {play.made} posts and comments and {market.orders} orders are new."
     )
     console.print(f"Log in as {names[0]}, {names[1]} or another; the password is {PASSWORD}")
     return 0
@@ -42,7 +43,7 @@ def _found(run: RunDir, port: int | None) -> tuple[str, str]:
     return f"http://127.0.0.1:{port}", ""
 
 
-async def _fill(base: str, key: str, people: int, console: Console) -> Play:
+async def _fill(base: str, key: str, people: int, console: Console) -> tuple[Play, Market]:
     columns = (TextColumn("{task.description:>10}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
 
@@ -51,12 +52,15 @@ async def _fill(base: str, key: str, people: int, console: Console) -> Play:
             return lambda: progress.advance(task)
 
         async with Door(base, key, say=progress.console.print) as door:
-            play = Play(door, Cast(people), shown)
+            cast = Cast(people)
+            play = Play(door, cast, shown)
+            market = Market(door, cast, play)
             try:
                 await play.run()
+                await market.run()
             except BaseExceptionGroup as group:
                 raise _first(group) from None
-    return play
+    return play, market
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

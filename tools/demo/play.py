@@ -51,16 +51,16 @@ class Play:
         """All of it."""
         cast = self._cast
         await self._door.enter()
-        await self._each("people", cast.people, self._come_in)
-        await self._each("follows", list(cast.follows()), self._follow)
+        await self.each("people", cast.people, self._come_in)
+        await self.each("follows", list(cast.follows()), self._follow)
         for number in range(len(cast.people[0].posts)):
             label = f"photos {number + 1}"
-            await self._each(label, [person.posts[number] for person in cast.people], self._post)
-        await self._each("comments", list(cast.comments()), self._comment)
-        await self._each("likes", list(cast.likes()), self._like)
-        await self._each("boosts", list(cast.boosts()), self._boost)
+            await self.each(label, [person.posts[number] for person in cast.people], self._post)
+        await self.each("comments", list(cast.comments()), self._comment)
+        await self.each("likes", list(cast.likes()), self._like)
+        await self.each("boosts", list(cast.boosts()), self._boost)
 
-    async def _each(
+    async def each(
         self, label: str, items: list[Any], do: Callable[[Any], Awaitable[None]]
     ) -> None:
         """Do something with each, a few at once; the first failure ends all."""
@@ -133,7 +133,7 @@ class Play:
             form = picture(drawn, description=post.description)
             shown = await self._door.ask("POST", "/api/v2/media", author.token, form=form)
             said = {"status": post.caption, "media_ids": [shown["id"]], "language": "en"}
-            id = await self._say(author, post.key, said)
+            id = await self.say(author, post.key, said)
         self.posts[post.key] = id
 
     async def _comment(self, comment: tuple[Person, Post, str]) -> None:
@@ -141,9 +141,9 @@ class Play:
         known, above = self.known[person.number], self.posts[post.key]
         if (_plain(words), above) not in known.said:
             said = {"status": words, "in_reply_to_id": above, "language": "en"}
-            await self._say(known, f"{person.username}-to-{post.key}", said)
+            await self.say(known, f"{person.username}-to-{post.key}", said)
 
-    async def _say(self, known: Known, key: str, said: dict[str, Any]) -> str:
+    async def say(self, known: Known, key: str, said: dict[str, Any]) -> str:
         """Make a post: once, also where the answer is lost."""
         headers = {"idempotency-key": f"demo-{key}"}
         made = await self._door.ask(

@@ -10,10 +10,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from services.contracts.limits import CHARACTERS, DISPLAY_NAME_CHARACTERS, NOTE_CHARACTERS
+from services.contracts.limits import (
+    CHARACTERS,
+    DISPLAY_NAME_CHARACTERS,
+    NOTE_CHARACTERS,
+    TITLE_CHARACTERS,
+)
 from tools.demo import pictures
-from tools.demo.cast import MOST, PICTURED, Cast
+from tools.demo.cast import MOST, PICTURED, PRODUCTS, Cast
 from tools.demo.demo import demo
+from tools.demo.market import products_of, wishes
 from tools.runner.errors import RunnerError
 from tools.runner.paths import RunDir
 
@@ -63,6 +69,18 @@ def test_people_and_posts_keep_the_rules_and_cannot_be_confused() -> None:
     said = [(person, post) for person, post, _ in Cast(20).comments()]
     assert len(set(said)) == len(said)
     assert all(person != post.author for person, post in itertools.islice(said, 50))
+
+
+def test_shops_sell_different_things_and_nobody_buys_of_themself() -> None:
+    small, large = wishes(Cast(9)), wishes(Cast(15))
+    assert any(small.values())
+    for buyer, products in small.items():
+        assert set(products) <= set(large[buyer])
+        assert all(product.seller != buyer and product.seller.sells for product in products)
+    for person in Cast(MOST).people:
+        products = products_of(person)
+        assert len({product.title for product in products}) == PRODUCTS
+        assert all(len(p.title) <= TITLE_CHARACTERS and p.variants for p in products)
 
 
 @pytest.mark.parametrize("people", [-1, 0, 1, 101])
