@@ -80,6 +80,7 @@ class Market:
     product: dict[str, Any]
     orders: dict[str, list[tuple[Person, str, str]]] = field(default_factory=dict)
     times: dict[str, float] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, system: System) -> Market:
@@ -117,14 +118,17 @@ class Market:
         for orders in self.orders.values():
             for buyer, _, id in orders:
                 answer = attempt(buyer, "GET", f"{SHOP}/orders/{id}")
-                found[id] = answer.json()["state"] if answer is not None and answer.ok else "?"
+                order = answer.json() if answer is not None and answer.ok else {"state": "?"}
+                found[id] = order["state"]
+                if order["state"] == "failed":
+                    self.reasons[id] = f"failed ({order['reason']})"
         return found
 
     def table(self, states: dict[str, str]) -> str:
         """Every case with the ends of its orders."""
         lines = [f"{'what happened':<48} {'s':>5}  {'  '.join(f'{card:<26}' for card in CARDS)}"]
         for name, orders in self.orders.items():
-            ends = "  ".join(f"{states[id]:<26}" for _, _, id in orders)
+            ends = "  ".join(f"{self.reasons.get(id, states[id]):<26}" for _, _, id in orders)
             lines.append(f"{name:<48} {self.times[name]:>5.1f}  {ends}")
         return "\n".join(lines)
 

@@ -1,4 +1,8 @@
-"""Placement and scheduler: what workflows need, started where topology.yaml says so."""
+"""Placement and scheduler: what workflows need, started where topology.yaml says so.
+
+All of it listens on the loopback address, but for the health ports: of 1.18.2 those are open on
+every address whatever the options say. They tell nothing but that the process is well.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
