@@ -1,0 +1,52 @@
+"""The tour of docs/shop.md, typed into a shell as it stands there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from tests.system import System, wait_until
+
+PAGE = Path(__file__).parents[2] / "docs" / "shop.md"
+_ID = re.compile(r"\d{18}")
+_GIVEN = re.compile(r"(?:^|; )([A-Z]+)=")
+
+
+def steps() -> Iterator[tuple[str, str]]:
+    """The tour's commands, each with what it prints."""
+    tour = PAGE.read_text().partition("<!-- tour -->\n```console\n")[2].partition("```")[0]
+    for step in tour.removeprefix("$ ").split("\n$ "):
+        command, _, output = step.partition("\n")
+        yield command, output.strip()
+
+
+def helpers() -> str:
+    return PAGE.read_text().partition("```bash\n")[2].partition("```")[0]
+
+
+def test_the_tour_is_as_the_page_tells_it(system: System, tmp_path: Path) -> None:
+    before = [f"{name.upper()}={system.register(name).token}" for name in ("gina", "hugo")]
+    before.append(helpers().replace("http://127.0.0.1:8080", system.base))
+    for command, expected in steps():
+        reads = " GET " in command
+        wait_until(partial(_prints, tmp_path, before, command, expected), 30 if reads else 0)
+
+
+def _prints(folder: Path, before: list[str], command: str, expected: str) -> bool:
+    """Whether a command prints what is expected; the variables it sets are kept for the next."""
+    script = "\n".join(
+        ["set -euo pipefail", *before, command, "declare -p | grep -E '^declare -- [A-Z]+=' >&2"]
+    )
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=folder, capture_output=True, text=True, timeout=60, check=True
+    )
+    pattern = ".*".join(re.escape(part) for part in _ID.sub("ID", expected).split("…"))
+    told = _ID.sub("ID", done.stdout.strip())
+    assert re.fullmatch(pattern, told), f"{command}\n{told}"
+    for name in _GIVEN.findall(command):
+        (line,) = re.findall(rf'^declare -- {name}="(.*)"$', done.stderr, re.MULTILINE)
+        before.append(f"{name}={line}")
+    return True
