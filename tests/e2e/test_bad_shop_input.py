@@ -1,0 +1,378 @@
+"""Bad requests to the shop get a problem's details that say what is wrong, and change nothing."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import requests
+
+from services.contracts import limits
+from services.payments.domain.signatures import signed
+from services.payments.webhooks import SECRET
+from tests.system import Person, System, wait_until
+from tests.system.shopping import SHOP, buy, checkout, fill, order, rest, sold, stock_of
+
+HUGE = 10**30
+NOWHERE = "999999999999999999"
+JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A bad request, and the statuses that would be clear answers to it.
+
+    `{product}` and its like in path and body stand for what there is; `who` sends it.
+    """
+
+    row: str
+    body: Any = None
+    clear: tuple[int, ...] = (422,)
+    who: str = "buyer"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.row} {str(self.body)[:70]} {self.headers or ''}"
+
+
+def item(quantity: Any = 1, product: Any = "{product}", variant: Any = "{variant}") -> Any:
+    return {"product": product, "variant": variant, "quantity": quantity}
+
+
+def order_of(**more: Any) -> Any:
+    key = "a key"
+    body = {"card": "tok_ok", "expected_total": 2400, "currency": "EUR", "idempotency_key": key}
+    return body | more
+
+
+def product_of(**more: Any) -> Any:
+    return {"shop": "{shop}", "title": "x", "variants": [{"price": 1, "stock": 1}]} | more
+
+
+NUMBERS = (-1, 0, limits.PIECES + 1, HUGE, 1.5, "2", "many", None, True, [1])
+"""None of which is a quantity."""
+
+QUANTITIES = [
+    *(Bad("POST /cart/items", item(number)) for number in NUMBERS),
+    *(Bad("PUT /cart", {"items": [item(number)]}) for number in (-1, 0, HUGE)),
+    *(Bad("PATCH /cart/items/{variant}", {"quantity": number}) for number in NUMBERS),
+    *(Bad("POST /quotes", {"items": [item(number)]}) for number in (-1, 0, HUGE)),
+    Bad("POST /cart/items", item(limits.PIECES)),  # with the one that is there, too many
+]
+UNKNOWN = [
+    *(
+        Bad("POST /cart/items", one, (404, 422))
+        for one in (
+            item(product=NOWHERE),
+            item(variant=NOWHERE),
+            item(product="{archived}", variant="{archived_variant}"),
+            item(variant="{archived_variant}"),
+            item(product="../carts/1"),
+            item(product="x" * 10_000),
+            item(product=""),
+            item(product=7),
+            item(product=None),
+        )
+    ),
+    Bad("POST /quotes", {"items": [item(product="{archived}")]}, (404,)),
+    Bad("POST /quotes", {"items": []}),
+    Bad("PATCH /cart/items/" + NOWHERE, {"quantity": 1}, (404,)),
+    Bad("PATCH /cart/items/x..y", {"quantity": 1}, (404,)),
+    *(Bad(f"GET /{kind}/{NOWHERE}", clear=(404,)) for kind in ("products", "shops", "orders")),
+    *(Bad(f"GET /orders/{id}", clear=(404, 422)) for id in ("x", "-1", "9" * 30, "9" * 50)),
+    *(Bad(f"POST /orders/{NOWHERE}/{verb}", clear=(404,)) for verb in ("cancel", "refund")),
+    Bad("GET /orders?cursor=x"),
+    Bad("GET /orders?limit=0"),
+    Bad("GET /orders?limit=1000"),
+    Bad("GET /orders?role=owner"),
+    Bad("GET /products?cursor=-1"),
+]
+CARTS = [
+    Bad("POST /cart/items", item(product="{dear}", variant="{dear_variant}"), (409,)),
+    Bad("PUT /cart", {"items": [item(), item(1, "{dear}", "{dear_variant}")]}, (409,)),
+    Bad("PUT /cart", {"items": [item(product=str(n), variant=str(n)) for n in range(1, 60)]}),
+    Bad("PUT /cart", {"items": [item(600), item(600)]}),
+    Bad("PUT /cart", {"items": "all"}),
+    Bad("PUT /cart", {}),
+    Bad("PUT /cart", {"items": []}, (412,), headers={"If-Match": '"999"'}),
+    Bad("PUT /cart", {"items": []}, (412,), headers={"If-Match": "rubbish"}),
+    Bad("POST /cart/items", item(), (422,), who="seller"),
+]
+CHECKOUTS = [
+    *(Bad("POST /checkouts", order_of(card=card)) for card in ("", "4111 1111", "x" * 300, 7)),
+    *(
+        Bad("POST /checkouts", order_of(expected_total=total))
+        for total in (-1, HUGE, "2400", 24.0, None, True)
+    ),
+    *(Bad("POST /checkouts", order_of(currency=one)) for one in ("XXX", "eur", "", 7, None)),
+    Bad("POST /checkouts", order_of(idempotency_key="")),
+    Bad("POST /checkouts", order_of(idempotency_key="x" * 201)),
+    Bad("POST /checkouts", order_of(idempotency_key=""), headers={"Idempotency-Key": "x" * 201}),
+    Bad("POST /checkouts", {}),
+    *(Bad("POST /checkouts", order_of(expected_total=n), (409,)) for n in (0, 2399, 2401)),
+    *(Bad("POST /checkouts", order_of(currency=one), (409,)) for one in ("USD", "JPY")),
+]
+UNSOLD: list[dict[str, Any]] = [
+    {"title": "x" * 101},
+    {"title": "x" * 100_000},
+    {"title": ""},
+    {"description": "x" * 30_000},
+    {"variants": []},
+    {"variants": [{"price": 1}] * 21},
+    {"variants": [{"price": -1}]},
+    {"variants": [{"price": limits.PRICE + 1}]},
+    {"variants": [{"price": HUGE}]},
+    {"variants": [{"price": 9.99}]},
+    {"variants": [{"price": "9.99"}]},
+    {"variants": [{"price": 1, "stock": -1}]},
+    {"variants": [{"price": 1, "stock": limits.STOCK + 1}]},
+    {"media_ids": ["1"] * 50},
+]
+"""What no product can be."""
+
+SELLING = [
+    *(Bad("POST /products", product_of(**more), who="seller") for more in UNSOLD),
+    Bad("POST /products", product_of(shop=NOWHERE), (404,), who="seller"),
+    Bad("POST /products", product_of(media_ids=[NOWHERE]), (404, 422), who="seller"),
+    Bad("POST /shops", {"name": "x", "currency": "BTC"}),
+    Bad("POST /shops", {"name": "x" * 101, "currency": "EUR"}),
+    Bad("POST /shops", {"name": "", "currency": "EUR"}),
+    Bad("POST /shops", {"name": "x"}),
+    *(
+        Bad(f"PATCH /{path}", {"description": "y"}, clear, who="seller", headers=headers)
+        for path in ("products/{product}", "shops/{shop}")
+        for headers, clear in (
+            ({}, (428,)),
+            ({"If-Match": '"999"'}, (412,)),
+            ({"If-Match": "*"}, (412,)),
+            ({"If-Match": "x" * 1_000}, (412, 422)),
+        )
+    ),
+    Bad("DELETE /products/{product}", None, (428,), who="seller"),
+    Bad("DELETE /products/{product}", None, (412,), who="seller", headers={"If-Match": '"9"'}),
+    *(
+        Bad("PUT /products/{product}/variants/{variant}/stock", body, clear, "seller", headers)
+        for body, clear, headers in (
+            ({"on_hand": 5}, (428,), {}),
+            ({"on_hand": 5}, (412,), {"If-Match": '"999"'}),
+            ({"on_hand": 5}, (422,), {"If-Match": "rubbish"}),
+            ({"on_hand": -1}, (422,), {"If-Match": '"1"'}),
+            ({"on_hand": HUGE}, (422,), {"If-Match": '"1"'}),
+        )
+    ),
+    *(
+        Bad(
+            f"POST /products/{{product}}/variants/{variant}/stock/adjustments",
+            body,
+            clear,
+            "seller",
+        )
+        for variant, body, clear in (
+            ("{variant}", {"delta": -1_000}, (409, 422)),
+            ("{variant}", {"delta": HUGE}, (422,)),
+            ("{variant}", {"delta": 0.5}, (422,)),
+            ("{variant}", {"delta": limits.STOCK}, (409, 422)),
+            (NOWHERE, {"delta": 1}, (404,)),
+        )
+    ),
+]
+MALFORMED = [
+    Bad(row, body, (400, 413, 422), headers=JSON)
+    for row in ("PUT /cart", "POST /checkouts", "POST /quotes")
+    for body in (
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"[1, 2]",
+        b"null",
+        b'"text"',
+        b"[" * 50_000,
+        b'{"items": "' + b"x" * 3_000_000 + b'"}',
+    )
+]
+ALL = QUANTITIES + UNKNOWN + CARTS + CHECKOUTS + SELLING + MALFORMED
+
+
+@dataclass
+class Market:
+    """A seller with things to sell, and a buyer with one of them in the cart."""
+
+    buyer: Person
+    seller: Person
+    things: dict[str, str]
+    before: list[Any] = field(default_factory=list)
+    """The last snapshot."""
+
+    def send(self, bad: Bad) -> requests.Response:
+        person = self.buyer if bad.who == "buyer" else self.seller
+        method, path = bad.row.split(" ")
+        given: dict[str, Any] = {"headers": bad.headers}
+        if isinstance(bad.body, bytes):
+            given["data"] = bad.body
+        elif bad.body is not None:
+            given["json"] = self._filled(bad.body)
+        return person.call(method, f"{SHOP}{self._filled(path)}", **given)
+
+    def _filled(self, value: Any) -> Any:
+        text = json.dumps(value)
+        for name, id in self.things.items():
+            text = text.replace(f"{{{name}}}", id)
+        return json.loads(text)
+
+    def snapshot(self) -> list[Any]:
+        """All that bad input might have changed."""
+        things = self.things
+        reads = (
+            *((self.buyer, path) for path in ("/cart", "/orders", f"/shops?owner={self.buyer.id}")),
+            (self.seller, f"/shops?owner={self.seller.id}"),
+            (self.seller, "/cart"),
+            *((self.seller, f"/products?shop={things[shop]}") for shop in ("shop", "dear_shop")),
+            (self.seller, f"/products/{things['product']}/stock"),
+            (self.seller, f"/products/{things['dear']}/stock"),
+        )
+        return [person.call("GET", SHOP + path).json() for person, path in reads]
+
+
+@pytest.fixture(scope="module")
+def market(system: System) -> Market:
+    seller, buyer = system.register("seller"), system.register("buyer")
+    product, dear, archived = sold(seller), sold(seller, price=99_000), sold(seller)
+    path = f"{SHOP}/products/{archived['id']}"
+    assert seller.call("DELETE", path, headers={"If-Match": '"1"'}).ok
+    things = {"shop": product["shop_id"], "dear_shop": dear["shop_id"]}
+    for name, one in (("product", product), ("dear", dear), ("archived", archived)):
+        variant = "variant" if name == "product" else f"{name}_variant"
+        things |= {name: one["id"], variant: one["variants"][0]["id"]}
+    fill(buyer, product, 1)
+
+    def listed() -> bool:
+        found = [
+            seller.call("GET", f"{SHOP}/products?shop={things[shop]}").json()["items"]
+            for shop in ("shop", "dear_shop")
+        ]
+        mine = seller.call("GET", f"{SHOP}/shops?owner={seller.id}").json()["items"]
+        return all(found) and len(mine) == 3
+
+    wait_until(listed, 30)
+    market = Market(buyer, seller, things)
+    market.before = market.snapshot()
+    return market
+
+
+@pytest.fixture
+def unchanged(market: Market) -> Iterator[None]:
+    yield
+    before, market.before = market.before, market.snapshot()
+    assert market.before == before
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize("bad", ALL, ids=str)
+def test_it_is_refused_clearly_and_changes_nothing(market: Market, bad: Bad) -> None:
+    assert_clear(market.send(bad), bad.clear)
+
+
+def assert_clear(answer: requests.Response, clear: tuple[int, ...]) -> Any:
+    said = answer.text[:300]
+    assert answer.status_code in clear, f"{answer.status_code} instead of {clear}: {said}"
+    assert answer.headers["Content-Type"] == "application/problem+json", said
+    problem = answer.json()
+    assert all(problem[name] for name in ("detail", "code")), said
+    return problem
+
+
+def reprice(seller: Person, product: dict[str, Any], price: int, etag: str) -> None:
+    variants = [{"id": product["variants"][0]["id"], "name": "blue", "price": price}]
+    path = f"{SHOP}/products/{product['id']}"
+    headers = {"If-Match": etag}
+    assert seller.call("PATCH", path, json={"variants": variants}, headers=headers).ok
+
+
+def test_who_was_shown_another_price_is_asked_again_and_charged_what_they_agree_to(
+    anna: Person, ben: Person
+) -> None:
+    product = sold(anna)
+    cart = fill(ben, product, 2)
+    for etag, price in (('"1"', 2000), ('"2"', 3000)):  # also a lower one is not charged unasked
+        reprice(anna, product, price, etag)
+        problem = assert_clear(checkout(ben, cart), (409,))
+        assert (problem["code"], problem["total"]["amount"]) == ("price_changed", 2 * price)
+    assert ben.call("GET", f"{SHOP}/orders").json()["items"] == []
+    assert stock_of(anna, product) == (10, 10)
+    agreed = checkout(ben, cart | {"total": problem["total"]})
+    assert rest(ben, agreed.json()["id"])["total"]["amount"] == 6000
+    reprice(anna, product, 1, '"3"')
+    assert order(ben, agreed.json()["id"])["total"]["amount"] == 6000
+
+
+def test_what_is_archived_meanwhile_is_not_sold(anna: Person, ben: Person) -> None:
+    product = sold(anna)
+    cart = fill(ben, product, 1)
+    path = f"{SHOP}/products/{product['id']}"
+    assert anna.call("DELETE", path, headers={"If-Match": '"1"'}).ok
+    assert assert_clear(checkout(ben, cart), (409,))["code"] == "not_available"
+    assert stock_of(anna, product) == (10, 10)
+    shown = ben.call("GET", f"{SHOP}/cart").json()
+    assert (shown["items"], shown["total"]) == ([], None)
+
+
+@pytest.mark.parametrize("path", ["/shops", "/products", "/checkouts"])
+def test_a_key_that_was_used_for_another_body_is_refused(
+    anna: Person, ben: Person, path: str
+) -> None:
+    product = sold(anna)
+    fill(ben, product, 1)
+    first, other, who = {
+        "/shops": ({"name": "a", "currency": "EUR"}, {"name": "b"}, anna),
+        "/products": (product_of(shop=product["shop_id"]), {"title": "y"}, anna),
+        "/checkouts": (order_of(), {"card": "tok_slow"}, ben),
+    }[path]
+    headers = {"Idempotency-Key": secrets.token_hex(8)}
+    made = who.call("POST", SHOP + path, json=first, headers=headers)
+    assert made.status_code == 201, made.text
+    again = who.call("POST", SHOP + path, json=first, headers=headers)
+    assert (again.status_code, again.json()["id"]) == (201, made.json()["id"])
+    reused = who.call("POST", SHOP + path, json=first | other, headers=headers)
+    assert assert_clear(reused, (409, 422))["code"] == "key_reused"
+
+
+def test_a_bogus_card_is_declined_and_nothing_is_kept_of_it(anna: Person, ben: Person) -> None:
+    product = sold(anna)
+    done = rest(ben, buy(ben, product, 2, card="tok_of_nobody")["id"])
+    assert (done["state"], done["paid"]) == ("declined", False)
+    assert "tok_of_nobody" not in json.dumps(done)
+    assert stock_of(anna, product) == (10, 10)
+
+
+def test_webhooks_that_are_unsigned_forged_old_wrong_or_sent_again_move_no_money(
+    system: System, anna: Person, ben: Person
+) -> None:
+    product = sold(anna)
+    placed = [buy(ben, product, 1, card=card)["id"] for card in ("tok_ok", "tok_declined")]
+    ends = [rest(ben, id) for id in placed]
+    assert [end["state"] for end in ends] == ["completed", "declined"]
+    secret = json.loads((system.run_dir / "secrets.json").read_text())[SECRET]
+    now = int(time.time())
+
+    def send(id: str, signature: str = "", *, by: str = secret, at: int = now, **more: Any) -> int:
+        said = {"id": "1", "charge": id, "key": f"{id}:authorize", "outcome": "done"}
+        body = json.dumps(said | {"amount": 2400, "currency": "EUR"} | more).encode()
+        headers = {"provider-signature": signature or signed(by, body, at)}
+        url = f"{system.base}/webhooks/payments"
+        return requests.post(url, data=body, headers=headers, timeout=30).status_code
+
+    for id in placed:
+        assert send(id, "x" * 150) == send(id, f"t={now},v1={'0' * 64}") == 403
+        assert send(id, by="guessed") == send(id, at=now - 1_000) == send(id, at=now + 1_000) == 403
+        assert send(id, amount=1) == send(id, currency="USD") == 409
+        assert send(id, amount=-1) == send(id, amount=HUGE) == send(id, outcome="paid") == 422
+        assert send(id, key=f"{id}:refund:all") == send(id, charge=NOWHERE) == 404
+        assert [send(id) for _ in range(3)] == [200] * 3
+    assert [order(ben, id) for id in placed] == ends
+    assert stock_of(anna, product) == (9, 9)
+    wait_until(lambda: system.command("ledger"), 30, "the ledger agrees")

@@ -1,0 +1,189 @@
+"""What is left after a busy day in the shop: every piece and every cent is somewhere, once.
+
+Buyers order, cancel and pay with all sorts of cards, all at once and at random (but the same at
+every run), while the seller changes stock and prices and gives money back. When all orders have
+come to rest, stock, ledger and orders must tell the same story.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pytest
+import requests
+
+from tests.system import Person, System, wait_until
+from tests.system.shopping import ENDS, SHOP, fill, order, rest, sold, stock_of
+
+BUYERS, TURNS, STOCK = 4, 6, 12
+CARDS = (
+    *("tok_ok",) * 4,
+    *("tok_declined", "tok_slow", "tok_timeout_after_success", "tok_duplicate_callback"),
+    *("tok_pending", "tok_pending_declined"),
+)
+PAID_AS = {
+    "completed": {"captured"},
+    "refunded": {"refunded"},
+    "declined": {"declined", "voided"},
+    "cancelled": {"none", "declined", "voided", "refunded"},
+    "failed": {"none", "declined", "voided", "refunded"},
+}
+"""What may have become of the payment of an order that ended so."""
+
+
+@dataclass
+class Trade:
+    """One seller, their products, and all that was done."""
+
+    system: System
+    seller: Person
+    products: list[dict[str, Any]]
+    put_in: Counter[str] = field(default_factory=Counter)
+    placed: list[tuple[Person, str, int]] = field(default_factory=list)
+    """By whom, which order, and the total that they agreed to."""
+    lost: list[str] = field(default_factory=list)
+    """Answers that nobody should get."""
+
+    def buy(self, buyer: Person, chance: random.Random) -> None:
+        """A buyer's day."""
+        for _ in range(TURNS):
+            product = chance.choice(self.products)
+            cart, card = fill(buyer, product, chance.randint(1, 4)), chance.choice(CARDS)
+            total, key = cart["total"]["amount"], secrets.token_hex(8)
+            body = {"card": card, "expected_total": total, "currency": "EUR"}
+            headers = {"Idempotency-Key": key}
+            for _ in range(chance.choice((1, 1, 2))):
+                answer = buyer.call("POST", f"{SHOP}/checkouts", json=body, headers=headers)
+            if answer.status_code == 201:
+                id = answer.json()["id"]
+                self.placed.append((buyer, id, total))
+                if chance.random() < 0.3:
+                    self._note(buyer.call("POST", f"{SHOP}/orders/{id}/cancel"), "too_late")
+            else:
+                self._note(answer, "out_of_stock", "price_changed")
+
+    def sell(self, chance: random.Random) -> None:
+        """The seller's day."""
+        for _ in range(BUYERS * TURNS):
+            product = chance.choice(self.products)
+            self._deliver(product, chance.choice((-5, -1, 1, 2, 4)))
+            if chance.random() < 0.3:
+                self._reprice(product, chance.randint(1_000, 3_000))
+            if self.placed and chance.random() < 0.5:
+                _, id, _ = chance.choice(self.placed)
+                refund = self.seller.call("POST", f"{SHOP}/orders/{id}/refund")
+                self._note(refund, "not_completed")
+
+    def _deliver(self, product: dict[str, Any], pieces: int) -> None:
+        variant = product["variants"][0]["id"]
+        path = f"{SHOP}/products/{product['id']}/variants/{variant}/stock/adjustments"
+        headers = {"Idempotency-Key": secrets.token_hex(8)}
+        answer = self.seller.call("POST", path, json={"delta": pieces}, headers=headers)
+        if answer.ok:
+            self.put_in[product["id"]] += pieces
+        elif answer.status_code not in (409, 422) or pieces > 0:
+            self.lost.append(answer.text)
+
+    def _reprice(self, product: dict[str, Any], price: int) -> None:
+        path = f"{SHOP}/products/{product['id']}"
+        headers = {"If-Match": self.seller.call("GET", path).headers["ETag"]}
+        variants = [{"id": product["variants"][0]["id"], "name": "blue", "price": price}]
+        answer = self.seller.call("PATCH", path, json={"variants": variants}, headers=headers)
+        self._note(answer)
+
+    def _note(self, answer: requests.Response, *codes: str) -> None:
+        if not answer.ok and answer.json()["code"] not in codes:
+            self.lost.append(f"{answer.status_code} {answer.text}")
+
+    # ── what is left ────────────────────────────────────────────────────────────────────────
+
+    def ask(self, path: str, token: str = "") -> Any:
+        """Ask payments as orders does, or, with a token, as the gateway does for somebody."""
+        address = self.system.ps()["payments"].address
+        headers = {
+            "dapr-api-token": self.system.tokens("payments").app,
+            "dapr-caller-app-id": "gateway" if token else "orders",
+            "authorization": f"Bearer {token}",
+        }
+        return requests.get(f"{address}/{path}", headers=headers, timeout=30)
+
+    def paid(self, id: str) -> tuple[str, int]:
+        """What became of the payment of an order, and what the buyer is left with to pay."""
+        answer = self.ask(f"payments/{id}")
+        if answer.status_code == 404:
+            return "none", 0
+        payment = answer.json()
+        assert not payment["waiting"], payment
+        return payment["state"], payment["captured"] - payment["refunded"]
+
+
+@pytest.mark.timeout(300)
+def test_after_a_busy_day_every_piece_and_every_cent_is_somewhere_once(system: System) -> None:
+    seller = system.register("seller")
+    buyers = [system.register(f"buyer{number}") for number in range(BUYERS)]
+    trade = Trade(system, seller, [sold(seller, STOCK, price) for price in (1_000, 2_000, 3_000)])
+    trade.put_in.update({product["id"]: STOCK for product in trade.products})
+    with ThreadPoolExecutor(BUYERS + 1) as pool:
+        days = [
+            *(pool.submit(trade.buy, buyer, random.Random(n)) for n, buyer in enumerate(buyers)),  # noqa: S311
+            pool.submit(trade.sell, random.Random(BUYERS)),  # noqa: S311
+        ]
+        for day in days:
+            day.result()
+    assert not trade.lost
+    ends = {id: rest(buyer, id, 150) for buyer, id, _ in trade.placed}
+    states = Counter(end["state"] for end in ends.values())
+    assert {"completed", "declined"} <= states.keys(), states
+    for _, id, total in trade.placed:
+        assert ends[id]["total"]["amount"] == total, f"{id} costs what nobody agreed to"
+
+    check_stock(trade, ends)
+    check_money(trade, ends)
+    wait_until(lambda: ", 0 entries mended" in system.command("rebuild"), 60, "nothing to mend")
+    for buyer, id, _ in trade.placed:
+        assert order(buyer, id) == ends[id], "something happened to an order at rest"
+        assert ends[id]["state"] in ENDS
+
+
+def check_stock(trade: Trade, ends: dict[str, Any]) -> None:
+    """On hand and sold is what was put in; nothing is held."""
+    gone = Counter[str]()
+    for end in ends.values():
+        if end["state"] == "completed":
+            for line in end["items"]:
+                gone[line["product_id"]] += line["quantity"]
+    for product in trade.products:
+        left = trade.put_in[product["id"]] - gone[product["id"]]
+        assert left >= 0
+        wait_until(partial(has_left, trade, product, left), 30, f"{left} left")
+
+
+def check_money(trade: Trade, ends: dict[str, Any]) -> None:
+    """Each payment agrees with its order, each buyer has spent just that, and all is zero."""
+    spent = Counter[str]()
+    for buyer, id, total in trade.placed:
+        state, kept = trade.paid(id)
+        end = ends[id]["state"]
+        assert state in PAID_AS[end], f"{id} is {end}, and its payment {state}"
+        assert kept == (total if end == "completed" else 0)
+        spent[buyer.id] += kept
+    for buyer in {buyer.id: buyer for buyer, _, _ in trade.placed}.values():
+        wait_until(partial(has_spent, trade, buyer, spent[buyer.id]), 30, "spent")
+    wait_until(lambda: trade.system.command("ledger"), 60, "the ledger agrees")
+
+
+def has_left(trade: Trade, product: dict[str, Any], pieces: int) -> bool:
+    """Whether there are so many pieces of a product, all of them for anybody."""
+    return stock_of(trade.seller, product) == (pieces, pieces)
+
+
+def has_spent(trade: Trade, buyer: Person, amount: int) -> bool:
+    """Whether somebody has spent so much, as the ledger keeps it."""
+    rows = trade.ask("balances", buyer.token).json()
+    return bool(sum(abs(row["balance"]) for row in rows if row["account"] == "buyer") == amount)
