@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.progress import Progress
 
+from bench.checkouts import Checkouts, Sold
 from bench.client import Refused
 from bench.growth import Grown, Growth
 from bench.options import Options, parse
@@ -38,7 +39,9 @@ def main(arguments: list[str]) -> int:
     return _say(outcome, options, console)
 
 
-async def _run(options: Options, progress: Progress) -> Outcome | Grown:
+async def _run(options: Options, progress: Progress) -> Outcome | Grown | Sold:
+    if options.checkouts:
+        return await Checkouts(options, progress).go()
     if options.growth:
         return await Growth(options, progress).go()
     return await Run(options, progress).go()
@@ -51,7 +54,7 @@ async def _interruptible(going: Coroutine[Any, Any, T]) -> T:
     return await task
 
 
-def _say(outcome: Outcome | Grown, options: Options, console: Console) -> int:
+def _say(outcome: Outcome | Grown | Sold, options: Options, console: Console) -> int:
     path = options.json or OUTPUT / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     outcome.write(path)
     outcome.show(console)

@@ -100,6 +100,14 @@ class Client:
         path = f"/api/v1/timelines/home?limit={limit}"
         return [status["id"] for status in await self._call("GET", path, reader.token)]
 
+    async def ask(self, method: str, path: str, person: Person, **body: Any) -> Any:
+        """One request to the shop's own API."""
+        headers = {"authorization": f"Bearer {person.token}"}
+        async with self._session.request(
+            method, path, headers=headers, json=body or None
+        ) as response:
+            return await _read(response, f"{method} {path}")
+
     async def _post(self, path: str, token: str = "", **fields: str) -> Any:
         return await self._call("POST", path, token, fields)
 
@@ -108,8 +116,12 @@ class Client:
     ) -> Any:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         async with self._session.request(method, path, data=fields, headers=headers) as response:
-            body = await response.read()
-        if response.status != 200:
-            said = body[:300].decode(errors="replace")
-            raise Refused(f"{method} {path} answered {response.status}: {said}")
-        return orjson.loads(body)
+            return await _read(response, f"{method} {path}")
+
+
+async def _read(response: aiohttp.ClientResponse, what: str) -> Any:
+    body = await response.read()
+    if response.status not in (200, 201):
+        said = body[:300].decode(errors="replace")
+        raise Refused(f"{what} answered {response.status}: {said}")
+    return orjson.loads(body)

@@ -11,6 +11,7 @@ from bench.kinds import COMPOSE, KINDS, PICTURE
 from bench.system import Wanted
 
 GROWTH = (10, 100, 1_000, 10_000)
+CHECKOUTS = 192
 
 _DESCRIPTION = """\
 Starts a system of its own, fills it with people who follow each other, measures it, and takes it
@@ -32,6 +33,7 @@ class Options:
     rounds: int
     fan_outs: int
     growth: tuple[int, ...]
+    checkouts: int
     seed: int
     strict: bool
     json: Path | None
@@ -44,7 +46,14 @@ def parse(arguments: list[str]) -> Options:
     if given.pictures and PICTURE not in kinds:
         kinds = (*kinds, PICTURE)
     return Options(
-        wanted=Wanted(given.url, given.running, given.components, given.replicas, given.keep),
+        wanted=Wanted(
+            given.url,
+            given.running,
+            given.components,
+            given.replicas,
+            given.keep,
+            bool(given.checkouts),
+        ),
         edges=given.edges,
         people=given.people,
         posts=given.posts,
@@ -54,6 +63,7 @@ def parse(arguments: list[str]) -> Options:
         rounds=given.rounds,
         fan_outs=given.fan_outs,
         growth=given.growth,
+        checkouts=given.checkouts,
         seed=given.seed,
         strict=given.strict,
         json=given.json,
@@ -84,6 +94,15 @@ def _parser() -> argparse.ArgumentParser:
         default=(),
         metavar="N,M",
         help="instead: what home and post cost with so many followers (10,100,1000,10000)",
+    )
+    what.add_argument(
+        "--checkouts",
+        type=_at_least(0),
+        nargs="?",
+        const=CHECKOUTS,
+        default=0,
+        metavar="N",
+        help=f"instead: so many orders, and a bare workflow beside them ({CHECKOUTS})",
     )
     system = parser.add_argument_group("which system")
     system.add_argument("--components", default="", metavar="NAME", help="the set to start")

@@ -47,6 +47,8 @@ class Wanted:
     components: str = ""
     replicas: str = ""
     keep: bool = False
+    with_bare: bool = False
+    """Whether orders is to have the bare workflow too."""
 
 
 @dataclass
@@ -112,7 +114,7 @@ class System:
     async def _start(self, run_dir: Path) -> None:
         (run_dir / "counts").mkdir(parents=True)
         manifest = run_dir / "manifest.yaml"
-        manifest.write_text(yaml.safe_dump(counted_manifest(REPO / "dapr.yaml"), sort_keys=False))
+        manifest.write_text(yaml.safe_dump(self._manifest(), sort_keys=False))
         options = ["--detach", "--port", "0", "--manifest", str(manifest)]
         if self.wanted.components:
             options += ["--components", self.wanted.components]
@@ -123,6 +125,21 @@ class System:
         self.started_in = time.perf_counter() - began
         await self._look()
         self.url = self.report["gateway"]
+
+    def _manifest(self) -> dict[str, Any]:
+        manifest = counted_manifest(REPO / "dapr.yaml")
+        for app in manifest["apps"]:
+            if self.wanted.with_bare and app["appID"] == "orders":
+                app["command"] = [*app["command"][:-1], "bench.bare"]
+        return manifest
+
+    def door(self, service: str) -> tuple[str, str]:
+        """Where a service listens, and the token that its sidecar shows it."""
+        if self.run_dir is None:
+            raise NoSystem("Only a system whose run directory is known can be asked for this.")
+        state = json.loads((self.run_dir / "state.json").read_text())
+        row = next(row for row in self.report["services"] if row["service"] == service)
+        return str(row["address"]), str(state["tokens"][service]["app"])
 
     async def _look(self) -> None:
         self.report = json.loads(await self._runner("ps", "--json"))

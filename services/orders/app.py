@@ -33,5 +33,5 @@ def create_app(service: Service) -> FastAPI:
     service.background(watch.run)
     checkout = Checkout(store, market, watch, ids=Snowflakes().next, now=timestamp)
     app = service.create_app(create_router(Carts(store, market), checkout, Rebuild(store)))
-    app.state.watch = watch
+    app.state.watch, app.state.workflows = watch, workflows
     return app

@@ -1,0 +1,106 @@
+"""Orders with one workflow more: three activities that do nothing, what a checkout is compared to.
+
+`python -m bench.bare` is started in place of `services.orders` where checkouts are measured: the
+same process, sidecar, engine and store, so that the difference is what a checkout does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, FastAPI, Query
+
+from services.chassis.app import JSON, Service
+from services.chassis.identity import service as from_service
+from services.chassis.plans import Do, Plan
+from services.chassis.settings import Settings
+from services.chassis.workflows import Workflows
+from services.orders.app import create_app
+
+CALLER = "bench"
+PATH = "/bench/bare"
+FIRST, SECOND, THIRD = "bare-first", "bare-second", "bare-third"
+PATIENCE = 120.0
+"""Seconds in which a workflow must end; its timeouts are far longer than what it does."""
+
+
+def bare(name: str) -> Plan:
+    """Three activities, one after the other."""
+    for step in (FIRST, SECOND, THIRD):
+        yield Do(step, name)
+    return name
+
+
+class Bare:
+    """Runs bare workflows, and sees when each has done its last activity."""
+
+    def __init__(self, workflows: Workflows) -> None:
+        self._workflows = workflows
+        self._ends: dict[str, asyncio.Event] = {}
+        workflows.does(FIRST, self._nothing)
+        workflows.does(SECOND, self._nothing)
+        workflows.does(THIRD, self._last)
+        workflows.runs("bare", bare)
+
+    async def run(self, count: int, in_flight: int) -> list[float]:
+        """How many seconds each took."""
+        took: list[float] = []
+        numbers = iter(range(count))
+
+        async def lane() -> None:
+            for _ in numbers:
+                took.append(await self._one())  # noqa: PERF401 (lanes share it)
+
+        async with asyncio.TaskGroup() as lanes:
+            for _ in range(in_flight):
+                lanes.create_task(lane())
+        return took
+
+    async def _one(self) -> float:
+        id = f"bare-{secrets.token_hex(8)}"
+        end = self._ends[id] = asyncio.Event()
+        began = time.perf_counter()
+        await self._workflows.start("bare", id, id, fresh=True)
+        async with asyncio.timeout(PATIENCE):
+            await end.wait()
+        del self._ends[id]
+        return time.perf_counter() - began
+
+    async def _nothing(self, name: str) -> str:
+        return name
+
+    async def _last(self, name: str) -> str:
+        if name in self._ends:
+            self._ends[name].set()
+        return name
+
+
+def create_bench_app(service: Service) -> FastAPI:
+    """The orders service, and a route that runs bare workflows."""
+    app = create_app(service)
+    workflows = Bare(app.state.workflows)
+    router = APIRouter(dependencies=[Depends(from_service(CALLER))])
+
+    @router.post(PATH)
+    async def run(
+        count: Annotated[int, Query(ge=1, le=100_000)],
+        in_flight: Annotated[int, Query(ge=1, le=1_024)],
+    ) -> JSON:
+        """Run so many, so many at once; says how long each took."""
+        return JSON(await workflows.run(count, in_flight))
+
+    app.include_router(router)
+    return app
+
+
+def main() -> None:
+    """Run until a signal says stop."""
+    service = Service(Settings())
+    service.run(create_bench_app(service))
+
+
+if __name__ == "__main__":
+    main()

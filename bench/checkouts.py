@@ -1,0 +1,256 @@
+"""Checkouts a second, in relation to a bare workflow of three activities on the same engine.
+
+Every order is of a buyer with a full cart, and counts from the checkout's sending until it is
+`completed`. Bare workflows and checkouts take turns, so that a drift of the machine hits both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from rich.console import Console, Group
+from rich.progress import Progress
+
+from bench.bare import CALLER, PATH
+from bench.client import Client, Person
+from bench.figures import Target
+from bench.options import Options
+from bench.outcome import machine
+from bench.progress import for_each
+from bench.quiet import Disturbance, until_quiet
+from bench.report import number, table, target_table
+from bench.stats import Latency
+from bench.system import System
+from bench.usage import Usage, less
+
+SHOP = "/api/shop/v1"
+RATIO = 0.5
+PRICE = 2_400
+BARE_FOR_EACH = 2
+"""Bare workflows for each checkout: they are faster, and are to be looked at for as long."""
+
+_REGISTERING = 6
+_PAUSE = 0.05
+_SHARE = 0.15
+"""Of what an order takes: the pause between two looks at it, of which there are few, as they cost
+what they measure."""
+
+_PATIENCE = 120.0
+
+
+@dataclass
+class Turns:
+    """What was measured of one of the two."""
+
+    what: str
+    seconds: float = 0.0
+    took: list[float] = field(default_factory=list)
+    cpu: dict[str, float] = field(default_factory=dict)
+    """Processor seconds by kind of process."""
+    failed: list[str] = field(default_factory=list)
+
+    @property
+    def per_second(self) -> float:
+        return len(self.took) / self.seconds if self.seconds else 0.0
+
+    @property
+    def latency(self) -> Latency:
+        return Latency.of([each * 1000 for each in self.took])
+
+    def each(self, kind: str) -> float:
+        """Processor milliseconds for one, by a kind of process."""
+        return self.cpu[kind] * 1000 / max(1, len(self.took))
+
+
+@dataclass(frozen=True)
+class Sold:
+    """All figures of one run."""
+
+    about: Mapping[str, Any]
+    in_flight: int
+    bare: Turns
+    checkouts: Turns
+    elsewhere: float
+    restarts: Mapping[str, int]
+
+    @property
+    def errors(self) -> int:
+        """Orders that did not come to a good end, processes that died."""
+        return len(self.checkouts.failed) + sum(self.restarts.values())
+
+    @property
+    def ratio(self) -> float:
+        return self.checkouts.per_second / self.bare.per_second
+
+    @property
+    def is_on_target(self) -> bool:
+        return self.target.met
+
+    @property
+    def target(self) -> Target:
+        what = f"checkouts a second, of bare workflows', {self.in_flight} in flight"
+        return Target(what, f"≥ {RATIO:.2f}", number(self.ratio), self.ratio >= RATIO)
+
+    def show(self, console: Console) -> None:
+        """Print the tables."""
+        kinds = list(self.checkouts.cpu)
+        title = "Checkouts and bare workflows; processor milliseconds of each"
+        shown = table("what", "n", "done", "a second", "p50 ms", "p99 ms", *kinds, "all")
+        for turns in (self.bare, self.checkouts):
+            latency = turns.latency
+            costs = [turns.each(kind) for kind in kinds]
+            shown.add_row(
+                turns.what,
+                str(self.in_flight),
+                str(len(turns.took)),
+                number(turns.per_second, 1),
+                number(latency.p50, 0),
+                number(latency.p99, 0),
+                *(number(cost, 1) for cost in [*costs, sum(costs)]),
+            )
+        console.print(Group(title, shown))
+        console.print(target_table([self.target]))
+        for sample in self.checkouts.failed[:5]:
+            console.print(sample, style="red", markup=False)
+        for name, count in self.restarts.items():
+            console.print(f"{name} died, {count} times", style="red")
+        console.print(f"Other processes took {self.elsewhere:.0%} of the machine meanwhile.")
+
+    def write(self, path: Path) -> None:
+        """Write everything as JSON."""
+        figures = {
+            "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "machine": machine(),
+            **self.about,
+            "in_flight": self.in_flight,
+            "turns": [asdict(turns) for turns in (self.bare, self.checkouts)],
+            "ratio": self.ratio,
+            "elsewhere": self.elsewhere,
+            "restarts": self.restarts,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(figures, indent=2))
+
+
+class Checkouts:
+    """Does what `--checkouts` asks for."""
+
+    def __init__(self, options: Options, progress: Progress) -> None:
+        self._options = options
+        self._progress = progress
+        self._in_flight = max(options.in_flight)
+
+    async def go(self) -> Sold:
+        """Start the system, measure it, and take it down whatever happens."""
+        options = self._options
+        bare, checkouts = Turns("bare workflow"), Turns("checkout")
+        async with System(options.wanted) as system, Client(system.url) as client:
+            usage = Usage(system.report)
+            buyers = await self._gather(client)
+            others = Disturbance(usage)
+            share = max(1, len(buyers) // options.rounds)
+            bar = self._progress.add_task("measuring", total=2 * options.rounds)
+            for turn in range(options.rounds):
+                await until_quiet(usage)
+                await self._bare(system, usage, bare, share * BARE_FOR_EACH)
+                self._progress.advance(bar)
+                await until_quiet(usage)
+                await self._buy(client, usage, checkouts, buyers[turn * share :][:share])
+                self._progress.advance(bar)
+            elsewhere = others.share()
+            restarts = await system.restarts()
+        about = {
+            "system": {"components": system.components, "replicas": options.wanted.replicas},
+            "asked": {"checkouts": options.checkouts, "rounds": options.rounds},
+        }
+        return Sold(about, self._in_flight, bare, checkouts, elsewhere, restarts)
+
+    async def _gather(self, client: Client) -> list[Person]:
+        """Buyers, each with something in the cart."""
+        token, prefix = await client.app_token(), f"b{secrets.token_hex(3)}_"
+        seller = await client.register(f"{prefix}seller", token)
+        shop = await client.ask("POST", f"{SHOP}/shops", seller, name="Bench", currency="EUR")
+        variants = [{"price": PRICE, "stock": 1_000_000}]
+        product = await client.ask(
+            "POST", f"{SHOP}/products", seller, shop=shop["id"], title="Mug", variants=variants
+        )
+        variant = product["variants"][0]["id"]
+        item = {"product": product["id"], "variant": variant, "quantity": 1}
+
+        async def register(number: int) -> Person:
+            buyer = await client.register(f"{prefix}{number}", token)
+            await client.ask("PUT", f"{SHOP}/cart", buyer, items=[item])
+            return buyer
+
+        numbers = range(self._options.checkouts)
+        return await for_each(self._progress, "filling carts", numbers, register, _REGISTERING)
+
+    # ── measuring ───────────────────────────────────────────────────────────────────────────
+
+    async def _bare(self, system: System, usage: Usage, turns: Turns, count: int) -> None:
+        address, token = system.door("orders")
+        params = {"count": count, "in_flight": self._in_flight}
+        headers = {"dapr-api-token": token, "dapr-caller-app-id": CALLER}
+        before, began = usage.cpu(), time.perf_counter()
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{address}{PATH}", params=params, headers=headers) as response,
+        ):
+            response.raise_for_status()
+            turns.took += await response.json()
+        _add(turns, usage, before, began)
+
+    async def _buy(
+        self, client: Client, usage: Usage, turns: Turns, buyers: Sequence[Person]
+    ) -> None:
+        waiting = iter(buyers)
+        expected = 0.0
+
+        async def lane() -> None:
+            nonlocal expected
+            for buyer in waiting:
+                began = time.perf_counter()
+                state = await _checkout(client, buyer, expected)
+                if state != "completed":
+                    turns.failed.append(f"an order is {state}")
+                    continue
+                turns.took.append(time.perf_counter() - began)
+                expected = turns.took[-1]
+
+        before, began = usage.cpu(), time.perf_counter()
+        await asyncio.gather(*(lane() for _ in range(self._in_flight)))
+        _add(turns, usage, before, began)
+
+
+def _add(turns: Turns, usage: Usage, before: Mapping[str, float], began: float) -> None:
+    turns.seconds += time.perf_counter() - began
+    used = less(usage.cpu(), before)
+    turns.cpu = {kind: turns.cpu.get(kind, 0.0) + used[kind] for kind in used}
+
+
+async def _checkout(client: Client, buyer: Person, expected: float) -> str:
+    """Where an order came to rest. It is looked at when it is expected to be there soon."""
+    placed = await client.ask(
+        "POST",
+        f"{SHOP}/checkouts",
+        buyer,
+        card="tok_ok",
+        expected_total=PRICE,
+        currency="EUR",
+        idempotency_key=secrets.token_hex(8),
+    )
+    await asyncio.sleep(0.9 * expected)
+    give_up_at = time.perf_counter() + _PATIENCE
+    while True:
+        state = str((await client.ask("GET", f"{SHOP}/orders/{placed['id']}", buyer))["state"])
+        if state in ("completed", "declined", "failed") or time.perf_counter() > give_up_at:
+            return state
+        await asyncio.sleep(max(_PAUSE, _SHARE * expected))

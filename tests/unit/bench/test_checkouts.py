@@ -1,0 +1,81 @@
+"""What the benchmark says of checkouts, and which orders it starts for that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from rich.console import Console
+
+from bench.bare import FIRST, SECOND, THIRD, Bare, bare
+from bench.checkouts import Sold, Turns
+from bench.options import CHECKOUTS, parse
+from services.chassis.plans import Do, Workflow
+
+Activity = Callable[[str], Awaitable[str]]
+
+
+class Workflows:
+    """Does at once what an engine does durably."""
+
+    def __init__(self) -> None:
+        self.activities: dict[str, Activity] = {}
+        self.workflow: Workflow | None = None
+        self.running = self.most = 0
+
+    def does(self, name: str, activity: Activity) -> None:
+        self.activities[name] = activity
+
+    def runs(self, name: str, workflow: Workflow) -> None:
+        assert name == "bare"
+        self.workflow = workflow
+
+    async def start(self, name: str, id: str, given: str, *, fresh: bool) -> None:
+        self.running += 1
+        self.most = max(self.most, self.running)
+        await asyncio.sleep(0)
+        assert self.workflow is not None
+        for step in self.workflow(given):
+            assert isinstance(step, Do)
+            await self.activities[step.activity](step.given)
+        self.running -= 1
+
+
+def test_a_bare_workflow_has_three_activities() -> None:
+    steps = [step.activity for step in bare("x") if isinstance(step, Do)]
+    assert steps == [FIRST, SECOND, THIRD]
+
+
+async def test_so_many_run_so_many_at_once() -> None:
+    workflows = Workflows()
+    took = await Bare(workflows).run(20, 4)  # type: ignore[arg-type]
+    assert (len(took), workflows.most) == (20, 4)
+
+
+def sold(per_second: float, failed: tuple[str, ...] = ()) -> Sold:
+    bare = Turns("bare workflow", 1.0, [0.1] * 10, {"services": 0.1})
+    checkouts = Turns("checkout", 10 / per_second, [0.2] * 10, {"services": 0.5}, list(failed))
+    return Sold({}, 16, bare, checkouts, 0.0, {})
+
+
+def test_the_ratio_is_of_what_is_done_in_a_second() -> None:
+    assert sold(5).ratio == 0.5
+    assert sold(5).is_on_target
+    assert not sold(4).is_on_target
+
+
+def test_an_order_that_did_not_complete_is_an_error_and_is_said() -> None:
+    outcome = sold(5, ("an order is failed",))
+    assert outcome.errors == 1
+    console = Console(width=160, record=True, file=None, quiet=False)
+    with console.capture() as shown:
+        outcome.show(console)
+    assert "an order is failed" in shown.get()
+    assert "50.0" in shown.get()  # processor milliseconds each
+
+
+def test_checkouts_are_asked_for_with_or_without_a_number() -> None:
+    assert parse([]).checkouts == 0
+    assert not parse([]).wanted.with_bare
+    assert parse(["--checkouts"]).checkouts == CHECKOUTS
+    assert parse(["--checkouts", "32"]).wanted.with_bare
