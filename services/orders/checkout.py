@@ -111,14 +111,18 @@ class Checkout:
         return _view(doc) if doc else {}
 
     async def some(self, role: str, viewer: str, shop: str, window: Window) -> dict[str, Any]:
-        """What somebody bought or sold, perhaps in one shop: an `OrderList`. Two state calls."""
+        """What somebody bought or sold, perhaps in one shop: an `OrderList`. Two state calls.
+
+        A shop that is not theirs has nothing for them, not even a hint that there is more.
+        """
         lists, id = (self._store.bought, viewer) if role == "buyer" else (self._store.sold, viewer)
         if role == "seller" and shop:
             lists, id = self._store.of_shop, normal(shop)
         rows = await lists.page(id, window)
         pages = await self._store.pages.get_many([row[0] for row in rows])
-        orders = [pages[row[0]].order for row in rows if _is_for(pages.get(row[0]), viewer)]
-        return {"orders": orders, "last": rows[-1][0] if len(rows) == window.limit else ""}
+        orders = [pages[row[0]].order for row in rows if _is_of(pages.get(row[0]), role, viewer)]
+        more = orders and len(rows) == window.limit
+        return {"orders": orders, "last": rows[-1][0] if more else ""}
 
     async def cancel(self, id: str, user: str) -> dict[str, Any]:
         """End an order that is not paid yet, for its buyer. Three state calls.
@@ -140,8 +144,8 @@ class Checkout:
         return await self.show(id, user)
 
 
-def _is_for(page: Page | None, viewer: str) -> bool:
-    return page is not None and viewer in (page.order["buyer"], page.order["seller"])
+def _is_of(page: Page | None, role: str, viewer: str) -> bool:
+    return page is not None and page.order[role] == viewer
 
 
 def _view(doc: Doc[Order]) -> dict[str, Any]:

@@ -188,9 +188,10 @@ async def test_an_order_is_seen_by_its_two_sides_alone(town: Town) -> None:
         page = await town.does("GET", f"/orders?role={role}", token)
         assert [order["id"] for order in page["orders"]] == mine
     shop = (await town.order(id))["shop"]
-    for token, mine in ((town.seller, [id]), (stranger, [])):
-        page = await town.does("GET", f"/orders?role=seller&shop={shop}", token)
+    for token, mine in ((town.seller, [id]), (town.buyer, []), (stranger, [])):
+        page = await town.does("GET", f"/orders?role=seller&shop={shop}&limit=1", token)
         assert [order["id"] for order in page["orders"]] == mine
+        assert page["last"] == "".join(mine)
 
 
 async def test_scopes_and_tokens_are_asked_for(town: Town) -> None:
