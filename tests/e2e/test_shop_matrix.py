@@ -60,6 +60,7 @@ RULES = {
     "POST /checkouts": (422, 422, 422, 422, 401, 403),
     "GET /orders": ONES_OWN,
     "GET /orders?role=seller&shop={shop}": ONES_OWN,
+    "GET /orders?role=seller&shop={shop}&limit=1": ONES_OWN,
     "GET /orders/{order}": OF_BOTH_SIDES,
     "POST /orders/{order}/cancel": (409, 403, 404, 404, 401, 403),
     "POST /orders/{order}/refund": (403, 200, 404, 404, 401, 403),
