@@ -9,20 +9,20 @@ makes the product once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import orjson
-from pydantic import TypeAdapter
 
 from services.catalog.domain import products as product_rules
 from services.catalog.domain import shops as shop_rules
-from services.catalog.domain.products import Draft, Picture, Product, Variant
+from services.catalog.domain.products import Draft, Product, Variant
 from services.catalog.domain.shops import Shop, ShopEdit, check_revision
 from services.catalog.domain.stock import Counted, Stock
 from services.catalog.store import Intent, Store
 from services.catalog.views import Views, checked, shop_view
 from services.catalog.warehouse import Warehouse
+from services.chassis.claims import claim
 from services.chassis.errors import Duplicate, Invalid, PreconditionRequired
 from services.chassis.identity import Caller
 from services.chassis.sidecar import Sidecar
@@ -35,8 +35,6 @@ from services.contracts.shop import (
     NewShop,
     StockChange,
 )
-
-_PICTURES = TypeAdapter(tuple[Picture, ...])
 
 
 class Keeper:
@@ -117,7 +115,7 @@ class Keeper:
             shop,
             id=intent.id,
             now=self._moment(intent.id),
-            pictures=await self._claim(intent.id, draft.pictures, caller),
+            pictures=await claim(self._sidecar, intent.id, draft.pictures, caller),
             fingerprint=_fingerprint(new) if new.idempotency_key else "",
         )
         for variant, wanted in zip(intent.variants, new.variants, strict=True):
@@ -137,7 +135,7 @@ class Keeper:
         draft = self._edited(product, wanted)
         pictures = product.pictures
         if wanted.media_ids is not None:
-            pictures = await self._claim(id, draft.pictures, caller)
+            pictures = await claim(self._sidecar, id, draft.pictures, caller)
         archived = product.archived if wanted.archived is None else wanted.archived
         await self._store.products.update(
             id,
@@ -218,18 +216,6 @@ class Keeper:
             f"{caller.user_id}:{_digest(key)}", lambda there: there or intent, fresh=True
         )
         return kept or intent
-
-    async def _claim(self, id: str, pictures: Sequence[str], caller: Caller) -> tuple[Picture, ...]:
-        if not pictures:
-            return ()
-        reply = await self._sidecar.invoke(
-            "media",
-            "claims",
-            method="POST",
-            json={"post_id": id, "ids": list(pictures)},
-            token=caller.token,
-        )
-        return _PICTURES.validate_python(reply.json())
 
 
 def _draft(new: NewProduct, intent: Intent) -> Draft:

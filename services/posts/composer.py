@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
-from pydantic import TypeAdapter
 
+from services.chassis.claims import claim
 from services.chassis.errors import Forbidden, Invalid, NotFound, Unavailable
 from services.chassis.identity import Caller
 from services.chassis.paging import normal
@@ -25,7 +25,6 @@ from services.posts.domain.posts import (
     Draft,
     Edit,
     Mention,
-    Picture,
     Post,
     Stale,
     compose,
@@ -44,8 +43,6 @@ EDITS_AT_ONCE = 4
 
 MODERATE = "admin:write:reports"
 """The scope by which admins delete what others have posted."""
-
-_PICTURES = TypeAdapter(tuple[Picture, ...])
 
 
 class Composer:
@@ -95,7 +92,7 @@ class Composer:
             now=self._moment(id),
             parent=parent,
             mentions=mentions,
-            attachments=await self._claim(id, draft.pictures, caller),
+            attachments=await claim(self._sidecar, id, draft.pictures, caller),
             application=new.application,
             fingerprint=fingerprint,
         )
@@ -134,18 +131,6 @@ class Composer:
         )
         return (kept or intent).post_id
 
-    async def _claim(self, id: str, pictures: Sequence[str], caller: Caller) -> tuple[Picture, ...]:
-        if not pictures:
-            return ()
-        reply = await self._sidecar.invoke(
-            "media",
-            "claims",
-            method="POST",
-            json={"post_id": id, "ids": list(pictures)},
-            token=caller.token,
-        )
-        return _PICTURES.validate_python(reply.json())
-
     # ── editing ─────────────────────────────────────────────────────────────────────────────
 
     async def edit(self, id: str, wanted: EditedPost, caller: Caller) -> dict[str, Any]:
@@ -179,7 +164,7 @@ class Composer:
         if draft.text != post.text:
             mentions = await self._mentions(draft.names, caller)
         if edit.pictures is not None:
-            attachments = await self._claim(post.id, draft.pictures, caller)
+            attachments = await claim(self._sidecar, post.id, draft.pictures, caller)
         now = self._now()
 
         def decide(there: Post | None) -> Post:

@@ -9,31 +9,8 @@ from typing import Any
 from services.catalog.domain.shops import Shop, again, check_revision
 from services.catalog.domain.texts import WORDS, described, named, titled, words
 from services.chassis.errors import Forbidden, Invalid, NotFound
+from services.chassis.pictures import Picture
 from services.contracts import limits
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """Pixels."""
-
-    width: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture as media described it when the product claimed it."""
-
-    id: str
-    owner: str
-    mime: str
-    original: str
-    small: str
-    original_size: Size
-    small_size: Size
-    blurhash: str
-    description: str = ""
-    focus: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

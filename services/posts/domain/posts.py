@@ -7,34 +7,11 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from services.chassis.errors import Duplicate, Invalid, NotFound
+from services.chassis.pictures import Picture
 from services.contracts import limits
 from services.posts.domain.text import hashtags, language_code, length, mentioned, tidy
 
 Visibility = Literal["public", "unlisted", "private", "direct"]
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """Pixels."""
-
-    width: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture as media described it when the post claimed it."""
-
-    id: str
-    owner: str
-    mime: str
-    original: str
-    small: str
-    original_size: Size
-    small_size: Size
-    blurhash: str
-    description: str = ""
-    focus: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chassis.errors import Duplicate, Invalid, NotFound
+from services.chassis.pictures import Picture, Size
 from services.chassis.segments import Head, Span
 from services.contracts import limits
 from services.contracts.posts import Mark as MarkContract
@@ -21,9 +22,7 @@ from services.posts.domain.posts import (
     Draft,
     Edit,
     Mention,
-    Picture,
     Post,
-    Size,
     Stale,
     Version,
     compose,

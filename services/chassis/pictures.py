@@ -1,0 +1,29 @@
+"""Pictures as media describes them to who claims them; what has them keeps them so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Pixels."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture as media described it when it was claimed."""
+
+    id: str
+    owner: str
+    mime: str
+    original: str
+    small: str
+    original_size: Size
+    small_size: Size
+    blurhash: str
+    description: str = ""
+    focus: tuple[float, float] = (0.0, 0.0)
