@@ -192,6 +192,16 @@ class Sidecar:
             return False
         return True
 
+    async def actor_types(self) -> list[str]:
+        """The types of actors that the sidecar hosts; its workflow engine is made of actors."""
+        reply = await self._call("GET", "/metadata", deadline=1.0)
+        hosted = reply.json().get("actorRuntime", {}).get("activeActors") or []
+        return [actor["type"] for actor in hosted]
+
+    async def shut_down(self) -> None:
+        """Have the sidecar end; whoever watches over it starts it anew."""
+        await self._call("POST", "/shutdown", deadline=1.0)
+
     # ── state ───────────────────────────────────────────────────────────────────────────────
 
     async def get(self, key: str) -> Entry:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -38,6 +38,7 @@ from services.chassis.plans import (
     StepFailed,
     Workflow,
 )
+from services.chassis.sidecar import Sidecar
 
 DEADLINE = 10.0
 """Seconds in which the sidecar must answer what is asked of its engine."""
@@ -46,6 +47,12 @@ _LOOK = 0.5
 """Seconds between two looks at whether the sidecar is ready, and the worker alive."""
 
 _STOP = 1.5
+
+_HEARING = 2.0
+"""Seconds between two looks at whether the engine hands out work."""
+
+_DEAF = 5
+"""So many looks in a row at which it does not, and the sidecar is to be started anew."""
 
 log = logging.getLogger(__name__)
 
@@ -154,20 +161,20 @@ class DaprEngine:
         self,
         port: int,
         token: str,
-        sidecar_ready: Callable[[], Awaitable[bool]],
+        sidecar: Sidecar,
         activities: dict[str, Activity],
         workflows: dict[str, Workflow],
     ) -> None:
         self._port = port
         self._token = token
-        self._sidecar_ready = sidecar_ready
+        self._sidecar = sidecar
         self._activities = activities
         self._workflows = workflows
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Any = None
         self._runtime: Any = None
         self._ready = False
-        self._watch: asyncio.Task[None] | None = None
+        self._watches: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> DaprEngine:
         from dapr import conf
@@ -178,7 +185,10 @@ class DaprEngine:
         settings.DAPR_API_TIMEOUT_SECONDS = DEADLINE
         self._loop = asyncio.get_running_loop()
         self._client = DaprWorkflowClient("127.0.0.1", str(self._port), _quiet())
-        self._watch = asyncio.create_task(self._keep_working())
+        self._watches = [
+            asyncio.create_task(self._keep_working()),
+            asyncio.create_task(self._keep_heard()),
+        ]
         return self
 
     async def __aexit__(
@@ -188,8 +198,8 @@ class DaprEngine:
         trace: TracebackType | None,
     ) -> None:
         self._ready = False
-        if self._watch is not None:
-            self._watch.cancel()
+        for watch in self._watches:
+            watch.cancel()
         stopping = asyncio.to_thread(self._runtime.shutdown) if self._runtime else asyncio.sleep(0)
         with suppress(TimeoutError):
             await asyncio.wait_for(stopping, _STOP)
@@ -229,9 +239,34 @@ class DaprEngine:
         while True:
             if not _is_working():
                 self._ready = False
-                if await self._sidecar_ready():
+                if await self._sidecar.is_ready():
                     await self._work()
             await asyncio.sleep(_LOOK)
+
+    async def _keep_heard(self) -> None:
+        """Have a sidecar that is stuck started anew.
+
+        When the last worker goes, dapr 1.18 takes its actors away and waits for what they do. One
+        that waits for a worker waits for ever, and the worker that comes back is given nothing
+        (docs/dapr-notes.md, 19).
+        """
+        deaf = 0
+        while True:
+            await asyncio.sleep(_HEARING)
+            deaf = deaf + 1 if self._ready and await self._is_deaf() else 0
+            if deaf == _DEAF:
+                log.warning("the workflow engine is stuck: the sidecar is asked to end")
+                with suppress(Failure):
+                    await self._sidecar.shut_down()
+                deaf = 0
+
+    async def _is_deaf(self) -> bool:
+        """Whether the engine has no actors, though there is a worker."""
+        try:
+            types = await self._sidecar.actor_types()
+        except Failure:
+            return False
+        return not any(type.endswith(".workflow") for type in types)
 
     async def _work(self) -> None:
         from dapr.ext.workflow import WorkflowRuntime
@@ -271,7 +306,7 @@ def make_engine(
     """The engine in a service's own sidecar."""
     settings, sidecar = service.settings, service.sidecar
     token = settings.dapr_api_token.get_secret_value()
-    return DaprEngine(settings.dapr_grpc_port, token, sidecar.is_ready, activities, workflows)
+    return DaprEngine(settings.dapr_grpc_port, token, sidecar, activities, workflows)
 
 
 def _is_working() -> bool:
