@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.chassis.documents import Doc
-from services.chassis.errors import Duplicate, Invalid, NotFound
+from services.chassis.errors import Duplicate, Failure, Invalid, NotFound
 from services.chassis.paging import Window, normal
 from services.contracts.limits import PAYMENT
 from services.contracts.orders import NewCheckout
@@ -48,13 +48,16 @@ class Checkout:
         `out_of_stock`) where the buyer must be asked again.
         """
         key, fingerprint = _key(user, new), _fingerprint(new)
-        intent = await self._store.intents.get(key)
-        if intent is not None:
-            placed = await self._store.orders.load(_meant(intent, fingerprint).order)
-            if placed is not None:
-                return _view(placed)
+        if placed := await self._placed_before(key, fingerprint):
+            return _view(placed)
         cart = await self._store.carts.get(user) or Cart()
-        terms = await self._agreed(user, cart, new)
+        try:
+            terms = await self._agreed(user, cart, new)
+        except Failure:
+            # Another request with this key may have come to its end meanwhile, with the cart.
+            if placed := await self._placed_before(key, fingerprint):
+                return _view(placed)
+            raise
         intended = Intent(self._ids(), fingerprint)
         kept = await self._store.intents.update(key, lambda known: known or intended)
         order = rules.place(
@@ -65,6 +68,12 @@ class Checkout:
             now=self._now(),
         )
         return await self._placed(order)
+
+    async def _placed_before(self, key: str, fingerprint: str) -> Doc[Order] | None:
+        intent = await self._store.intents.get(key)
+        if intent is None:
+            return None
+        return await self._store.orders.load(_meant(intent, fingerprint).order)
 
     async def _placed(self, order: Order) -> dict[str, Any]:
         await self._store.orders.update(order.id, lambda kept: kept or order, fresh=True)
