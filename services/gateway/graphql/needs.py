@@ -84,9 +84,9 @@ class Needs(FieldExtension):
         self._person = person
 
     def apply(self, field: Any) -> None:
-        """Say so in the schema."""
-        says = Requires(scopes=self._scopes, person=self._person)
-        field.directives = [*field.directives, says]
+        """Say so in the schema; fields are shared by all schemas of a process, and say it once."""
+        said = [each for each in field.directives if not isinstance(each, Requires)]
+        field.directives = [*said, Requires(scopes=self._scopes, person=self._person)]
 
     def resolve(self, next_: Any, source: Any, info: Info, **given: Any) -> Any:
         """Check, then go on."""
