@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Header, Path, Query
+from fastapi import APIRouter, Body, Depends, Path, Query
 
 from services.catalog.domain import reservations
 from services.catalog.domain.reservations import Reservation as Kept
@@ -33,10 +32,11 @@ from services.catalog.keeper import Keeper
 from services.catalog.views import Views, shop_view
 from services.catalog.warehouse import Warehouse
 from services.chassis.app import JSON
-from services.chassis.errors import Invalid, PreconditionFailed
+from services.chassis.errors import Invalid
 from services.chassis.identity import Caller, anyone, service, signed_in
 from services.chassis.ids import timestamp
 from services.chassis.paging import Window, normal
+from services.chassis.queries import Seen
 from services.contracts.shop import (
     CardsAsked,
     EditedProduct,
@@ -66,26 +66,13 @@ Owning = Annotated[Caller, Depends(signed_in("read:shop"))]
 Writing = Annotated[Caller, Depends(signed_in("write:shop"))]
 Words = Annotated[str, Query(max_length=200)]
 
-_ETAG = re.compile(r'"(\d{1,15})"')
-
 
 def window(limit: Annotated[int, Query(ge=1, le=80)] = 20, max_id: str | None = None) -> Window:
     """The window that the query parameters ask for."""
     return Window.of(limit, max_id, None, None)
 
 
-def seen(if_match: Annotated[str | None, Header(max_length=100)] = None) -> int | None:
-    """The version that a caller has read. Raises `PreconditionFailed` for what is none of ours."""
-    if if_match is None:
-        return None
-    match = _ETAG.fullmatch(if_match.strip())
-    if match is None:
-        raise PreconditionFailed('If-Match must be the ETag of what you read, such as "3".')
-    return int(match[1])
-
-
 Wanted = Annotated[Window, Depends(window)]
-Seen = Annotated[int | None, Depends(seen)]
 
 A_SHOP = answers(ShopView, "The shop as it is then.", SHOP, 401, 403, 404, 422, 503)
 AN_EDITED_SHOP = answers(ShopView, "The shop as it is then.", SHOP, 401, 403, 404, 412, 422, 428)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from services.chassis.app import JSON
 from services.chassis.identity import Caller, anyone, signed_in
 from services.chassis.paging import Window
+from services.chassis.queries import window
 from services.contracts.posts import Page
 from services.feed.timelines import Filter, Timelines
 
@@ -18,17 +19,7 @@ Tags = Annotated[str, Query(max_length=420, description="At most four, separated
 Flag = Annotated[bool, Query()]
 
 
-def window(
-    limit: Annotated[int, Query(ge=1, le=80)] = 20,
-    max_id: str | None = None,
-    since_id: str | None = None,
-    min_id: str | None = None,
-) -> Window:
-    """The window that the query parameters ask for."""
-    return Window.of(limit, max_id, since_id, min_id)
-
-
-Wanted = Annotated[Window, Depends(window)]
+Wanted = Annotated[Window, Depends(window())]
 Known = Annotated[str, Query(max_length=40, description="The tag of the page one has.")]
 Reading = Annotated[Caller | None, Depends(anyone("read:statuses"))]
 

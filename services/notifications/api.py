@@ -10,6 +10,7 @@ from services.chassis.app import JSON
 from services.chassis.identity import Caller, signed_in
 from services.chassis.ids import instant, timestamp
 from services.chassis.paging import Window, normal
+from services.chassis.queries import window
 from services.contracts.notifications import (
     GroupList,
     Marker,
@@ -44,16 +45,6 @@ Names = Annotated[str, Query(max_length=2_000)]
 Key = Annotated[str, Path(max_length=100, examples=["favourite-116548273934401537-20552"])]
 
 
-def window(
-    limit: Annotated[int, Query(ge=1, le=80)] = 40,
-    max_id: str | None = None,
-    since_id: str | None = None,
-    min_id: str | None = None,
-) -> Window:
-    """The window that the query parameters ask for."""
-    return Window.of(limit, max_id, since_id, min_id)
-
-
 def wanted(
     types: Names = "",
     exclude_types: Names = "",
@@ -83,7 +74,7 @@ def notification_id(
     return normal(id)
 
 
-Wanted = Annotated[Window, Depends(window)]
+Wanted = Annotated[Window, Depends(window(40))]
 Only = Annotated[Filter, Depends(wanted)]
 Grouped = Annotated[frozenset[str], Depends(grouped_types)]
 Id = Annotated[str, Depends(notification_id)]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Depends, Header, Path, Query
+from fastapi import APIRouter, Body, Depends, Path, Query
 
 from services.chassis.app import JSON
-from services.chassis.errors import PreconditionFailed
 from services.chassis.identity import Caller, service, signed_in
 from services.chassis.paging import Window, normal
+from services.chassis.queries import Seen, window
 from services.contracts.orders import (
     Cart,
     CartQuantity,
@@ -41,31 +40,7 @@ Writing = Annotated[Caller, Depends(signed_in("write:shop"))]
 Id = Annotated[str, Path(max_length=40, examples=["116548290000001537"])]
 Variant = Annotated[str, Path(max_length=20, pattern=r"^\d+$", examples=["116548273934401601"])]
 
-_ETAG = re.compile(r'"(\d{1,18})"')
-
-
-def window(
-    limit: Annotated[int, Query(ge=1, le=80)] = 20,
-    max_id: str | None = None,
-    since_id: str | None = None,
-    min_id: str | None = None,
-) -> Window:
-    """The window that the query parameters ask for."""
-    return Window.of(limit, max_id, since_id, min_id)
-
-
-def seen(if_match: Annotated[str | None, Header(max_length=100)] = None) -> int | None:
-    """The revision that a caller has read. Raises `PreconditionFailed` for what is none of ours."""
-    if if_match is None:
-        return None
-    match = _ETAG.fullmatch(if_match.strip())
-    if match is None:
-        raise PreconditionFailed('If-Match must be the ETag of what you read, such as "3".')
-    return int(match[1])
-
-
-Wanted = Annotated[Window, Depends(window)]
-Seen = Annotated[int | None, Depends(seen)]
+Wanted = Annotated[Window, Depends(window())]
 
 A_CART = answers(Cart, "The cart, with what it costs now.", CART, 401, 403, 503)
 A_CHANGED_CART = answers(Cart, "The cart as it is then.", CART, 401, 403, 404, 409, 412, 422, 503)

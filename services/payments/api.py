@@ -11,6 +11,7 @@ from services.chassis.errors import NotFound, TooLarge
 from services.chassis.identity import Caller, service, signed_in
 from services.chassis.ids import instant, timestamp
 from services.chassis.paging import Window, normal
+from services.chassis.queries import window
 from services.contracts.shop import (
     Balance,
     Currency,
@@ -56,16 +57,6 @@ def order_id(
     if not (order.isascii() and order.isdigit() and len(order) <= 18):
         raise NotFound("There is no such order.")
     return normal(order)
-
-
-def window(
-    limit: Annotated[int, Query(ge=1, le=80)] = 20,
-    max_id: str | None = None,
-    since_id: str | None = None,
-    min_id: str | None = None,
-) -> Window:
-    """The window that the query parameters ask for."""
-    return Window.of(limit, max_id, since_id, min_id)
 
 
 Order = Annotated[str, Depends(order_id)]
@@ -161,7 +152,7 @@ def _accounts(audit: Audit, store: Store) -> APIRouter:
         account: Literal["buyer", "seller"],
         currency: Currency,
         caller: Reading,
-        window: Annotated[Window, Depends(window)],
+        window: Annotated[Window, Depends(window())],
     ) -> JSON:
         """What changed the balance of one of the caller's accounts. Two state calls at most."""
         head = await store.statements.head(f"{account}:{caller.user_id}:{currency}")

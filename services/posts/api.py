@@ -10,6 +10,7 @@ from services.chassis.app import JSON
 from services.chassis.errors import Invalid
 from services.chassis.identity import Caller, anyone, signed_in
 from services.chassis.paging import Window
+from services.chassis.queries import window
 from services.contracts.posts import (
     Asked,
     EditedPost,
@@ -52,17 +53,7 @@ Arranging = Annotated[Caller, Depends(signed_in("write:accounts"))]
 Bookmarking = Annotated[Caller, Depends(signed_in("write:bookmarks"))]
 
 
-def window(
-    limit: Annotated[int, Query(ge=1, le=80)] = 20,
-    max_id: str | None = None,
-    since_id: str | None = None,
-    min_id: str | None = None,
-) -> Window:
-    """The window that the query parameters ask for."""
-    return Window.of(limit, max_id, since_id, min_id)
-
-
-Wanted = Annotated[Window, Depends(window)]
+Wanted = Annotated[Window, Depends(window())]
 
 
 A_VIEW = answers(PostView, "The post as the caller sees it.", VIEW, 401, 403, 404, 422)

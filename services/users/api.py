@@ -12,6 +12,7 @@ from services.chassis.app import JSON
 from services.chassis.errors import Invalid, NotFound
 from services.chassis.identity import Caller, anyone, signed_in
 from services.chassis.paging import Window, normal
+from services.chassis.queries import window
 from services.contracts.accounts import (
     Account,
     AccountList,
@@ -105,20 +106,10 @@ def account_ids(ids: Annotated[str, Query(max_length=4_000, examples=["1,2"])]) 
     return list(dict.fromkeys(normal(id) for id in given))
 
 
-def window(
-    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE)] = 40,
-    max_id: str | None = None,
-    since_id: str | None = None,
-    min_id: str | None = None,
-) -> Window:
-    """The window that the query parameters ask for."""
-    return Window.of(limit, max_id, since_id, min_id)
-
-
 Account_ = Annotated[str, Depends(account_id)]
 Ids = Annotated[list[str], Depends(account_ids)]
 Asking = Annotated[Caller, Depends(signed_in("read:follows", also_for=("posts",)))]
-Wanted = Annotated[Window, Depends(window)]
+Wanted = Annotated[Window, Depends(window(40, MOST_AT_ONCE))]
 Anyone = Annotated[Caller | None, Depends(anyone("read:accounts"))]
 Reader = Annotated[Caller, Depends(signed_in("read:accounts"))]
 Writer = Annotated[Caller, Depends(signed_in("write:accounts"))]

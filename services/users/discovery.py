@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from services.chassis.app import JSON
 from services.chassis.identity import Caller, anyone, service, signed_in
 from services.chassis.paging import Window
+from services.chassis.queries import window
 from services.contracts.accounts import Account
 from services.contracts.discovery import Statistics, TagFollowed, TagList
 from services.contracts.limits import HASHTAG_CHARACTERS
@@ -22,16 +23,7 @@ Name = Annotated[
 ]
 Writer = Annotated[Caller, Depends(signed_in("write:follows"))]
 Reader = Annotated[Caller, Depends(signed_in("read:follows"))]
-
-
-def window(
-    limit: Annotated[int, Query(ge=1, le=MOST_TAGS)] = 100,
-    max_id: str | None = None,
-    since_id: str | None = None,
-    min_id: str | None = None,
-) -> Window:
-    """The window that the query parameters ask for."""
-    return Window.of(limit, max_id, since_id, min_id)
+Wanted = Annotated[Window, Depends(window(100, MOST_TAGS))]
 
 
 def create_router(tags: Tags, registry: Registry) -> APIRouter:
@@ -57,7 +49,9 @@ def _tags(tags: Tags) -> APIRouter:
         return JSON(await tags.unfollow(caller.user_id, name))
 
     @router.get("/tags", responses=_gives(TagList, {"ids": ["1"], "tags": ["sea"]}, "A page."))
-    async def followed(window: Annotated[Window, Depends(window)], caller: Reader) -> JSON:
+    async def followed(
+        window: Annotated[Window, Depends(window(100, MOST_TAGS))], caller: Reader
+    ) -> JSON:
         """The hashtags that the caller follows, the newest first. One state call."""
         return JSON(await tags.page(caller.user_id, window))
 
