@@ -8,11 +8,8 @@ makes the product once.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from typing import Any
-
-import orjson
 
 from services.catalog.domain import products as product_rules
 from services.catalog.domain import shops as shop_rules
@@ -24,6 +21,7 @@ from services.catalog.views import Views, checked, shop_view
 from services.catalog.warehouse import Warehouse
 from services.chassis.claims import claim
 from services.chassis.errors import Duplicate, Invalid, PreconditionRequired
+from services.chassis.idempotency import decide, digest, fingerprint
 from services.chassis.identity import Caller
 from services.chassis.sidecar import Sidecar
 from services.contracts import limits
@@ -72,7 +70,7 @@ class Keeper:
                 description=new.description,
                 currency=new.currency,
                 now=self._moment(id),
-                fingerprint=_fingerprint(new) if new.idempotency_key else "",
+                fingerprint=fingerprint(new) if new.idempotency_key else "",
             )
 
         intent = Intent(self._ids())
@@ -116,7 +114,7 @@ class Keeper:
             id=intent.id,
             now=self._moment(intent.id),
             pictures=await claim(self._sidecar, intent.id, draft.pictures, caller),
-            fingerprint=_fingerprint(new) if new.idempotency_key else "",
+            fingerprint=fingerprint(new) if new.idempotency_key else "",
         )
         for variant, wanted in zip(intent.variants, new.variants, strict=True):
             await self._warehouse.fill(variant, wanted.stock)
@@ -198,7 +196,7 @@ class Keeper:
             change.on_hand,
             change.delta,
             change.revision,
-            _digest(change.idempotency_key)[:16] if change.idempotency_key else "",
+            digest(change.idempotency_key)[:16] if change.idempotency_key else "",
         )
         return self._warehouse.shown(variant, await self._warehouse.count(variant, counted))
 
@@ -210,12 +208,7 @@ class Keeper:
 
     async def _decide(self, intent: Intent, key: str, caller: Caller) -> Intent:
         """What a request makes: for the same key always the same."""
-        if not key:
-            return intent
-        kept = await self._store.intents.update(
-            f"{caller.user_id}:{_digest(key)}", lambda there: there or intent, fresh=True
-        )
-        return kept or intent
+        return await decide(self._store.intents, caller.user_id, key, intent)
 
 
 def _draft(new: NewProduct, intent: Intent) -> Draft:
@@ -230,13 +223,3 @@ def _seen(revision: int | None) -> int:
     if revision is None:
         raise PreconditionRequired("Say which version you have read: send its ETag in If-Match.")
     return revision
-
-
-def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
-def _fingerprint(new: NewShop | NewProduct) -> str:
-    """Tells a repeated request from another one that uses the same key."""
-    body = orjson.dumps(new.model_dump(exclude={"idempotency_key"}), option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(body).hexdigest()[:32]

@@ -8,14 +8,13 @@ request can be made again, and makes the post once.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import orjson
-
 from services.chassis.claims import claim
 from services.chassis.errors import Forbidden, Invalid, NotFound, Unavailable
+from services.chassis.idempotency import decide
+from services.chassis.idempotency import fingerprint as fingerprinted
 from services.chassis.identity import Caller
 from services.chassis.paging import normal
 from services.chassis.sidecar import Sidecar
@@ -83,7 +82,7 @@ class Composer:
         parent, mentions = await asyncio.gather(
             self._parent(new.in_reply_to_id, caller), self._mentions(draft.names, caller)
         )
-        fingerprint = _fingerprint(new) if new.idempotency_key else ""
+        fingerprint = fingerprinted(new) if new.idempotency_key else ""
         id = await self._decide_id(new.idempotency_key, caller)
         post = compose(
             draft,
@@ -123,13 +122,7 @@ class Composer:
     async def _decide_id(self, key: str, caller: Caller) -> str:
         """The id of the post that a request makes: for the same key always the same."""
         intent = Intent(self._ids())
-        if not key:
-            return intent.post_id
-        digest = hashlib.sha256(key.encode()).hexdigest()
-        kept = await self._store.intents.update(
-            f"{caller.user_id}:{digest}", lambda there: there or intent, fresh=True
-        )
-        return (kept or intent).post_id
+        return (await decide(self._store.intents, caller.user_id, key, intent)).post_id
 
     # ── editing ─────────────────────────────────────────────────────────────────────────────
 
@@ -227,9 +220,3 @@ class Composer:
         elif not doc.value.deleted:
             raise no_such_post()
         return view_of(doc.value, doc.version)
-
-
-def _fingerprint(new: NewPost) -> str:
-    """Tells a repeated request from another one that uses the same key."""
-    body = orjson.dumps(new.model_dump(exclude={"idempotency_key"}), option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(body).hexdigest()[:32]
