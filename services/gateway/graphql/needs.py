@@ -83,10 +83,10 @@ class Needs(FieldExtension):
         self._scopes = [scope, *([also] if also else [])]
         self._person = person
 
-    def apply(self, field: Any) -> None:
-        """Say so in the schema; fields are shared by all schemas of a process, and say it once."""
-        said = [each for each in field.directives if not isinstance(each, Requires)]
-        field.directives = [*said, Requires(scopes=self._scopes, person=self._person)]
+    @property
+    def said(self) -> Requires:
+        """The same, for the schema."""
+        return Requires(scopes=self._scopes, person=self._person)
 
     def resolve(self, next_: Any, source: Any, info: Info, **given: Any) -> Any:
         """Check, then go on."""
@@ -121,7 +121,10 @@ def field(description: str, needs: Needs | None = None) -> Callable[[Resolver], 
 
     def make(resolver: Resolver) -> Resolver:
         made = strawberry.field(
-            resolver=resolver, description=description, extensions=[needs] if needs else []
+            resolver=resolver,
+            description=description,
+            extensions=[needs] if needs else [],
+            directives=[needs.said] if needs else [],
         )
         return cast(Resolver, made)
 
@@ -132,7 +135,12 @@ def change(description: str, needs: Needs) -> Callable[[Resolver], Resolver]:
     """A field of the mutation."""
 
     def make(resolver: Resolver) -> Resolver:
-        made = strawberry.mutation(resolver=resolver, description=description, extensions=[needs])
+        made = strawberry.mutation(
+            resolver=resolver,
+            description=description,
+            extensions=[needs],
+            directives=[needs.said],
+        )
         return cast(Resolver, made)
 
     return make
@@ -143,7 +151,10 @@ def listening(description: str, needs: Needs) -> Callable[[Resolver], Resolver]:
 
     def make(resolver: Resolver) -> Resolver:
         made = strawberry.subscription(
-            resolver=resolver, description=description, extensions=[needs]
+            resolver=resolver,
+            description=description,
+            extensions=[needs],
+            directives=[needs.said],
         )
         return cast(Resolver, made)
 
