@@ -46,6 +46,15 @@ def account(source: Account, login: LoginDetails, at: Addresses, writer: Writer)
 def report(source: Report, target: Entity) -> Entity:
     """The entity Report, for who made it; `target` is an Account."""
     return {
+        **_facts(source),
+        "status_ids": source.statuses,
+        "rule_ids": source.rules,
+        "target_account": target,
+    }
+
+
+def _facts(source: Report) -> Entity:
+    return {
         "id": source.id,
         "action_taken": source.resolved_at is not None,
         "action_taken_at": source.resolved_at,
@@ -53,9 +62,6 @@ def report(source: Report, target: Entity) -> Entity:
         "comment": source.comment,
         "forwarded": False,
         "created_at": source.created_at,
-        "status_ids": source.statuses,
-        "rule_ids": source.rules,
-        "target_account": target,
     }
 
 
@@ -67,13 +73,7 @@ def admin_report(
 ) -> Entity:
     """The entity Admin::Report; `people` are Admin::Accounts by id, `statuses` Statuses by id."""
     return {
-        "id": source.id,
-        "action_taken": source.resolved_at is not None,
-        "action_taken_at": source.resolved_at,
-        "category": source.category,
-        "comment": source.comment,
-        "forwarded": False,
-        "created_at": source.created_at,
+        **_facts(source),
         "updated_at": source.updated_at,
         "account": people[source.account],
         "target_account": people[source.target],
