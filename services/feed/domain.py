@@ -66,6 +66,11 @@ class Card:
     def heard(self, post: dict[str, Any], version: int) -> Card:
         return replace(self, post=post, version=version) if version > self.version else self
 
+    def counted(self, name: str, total: int, version: int) -> Card:
+        """With one of its counters, by the field's name, as it was heard."""
+        counted: dict[str, Any] = {name: getattr(self, name).heard(total, version)}
+        return replace(self, **counted)
+
 
 @dataclass(frozen=True, slots=True)
 class Person:

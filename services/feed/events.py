@@ -140,20 +140,10 @@ class Handlers:
             await self._store.lists(kind).insert(id, [row_of(now)])
 
     async def favourites_counted(self, event: Event) -> None:
-        count: PostCount = _read(PostCount, event)
-
-        def heard(card: Card) -> Card:
-            return replace(card, favourites=card.favourites.heard(count.total, event.entityversion))
-
-        await self._store.change_card(count.post, heard)
+        await self._counted(_read(PostCount, event), "favourites", event.entityversion)
 
     async def reblogs_counted(self, event: Event) -> None:
-        count: PostCount = _read(PostCount, event)
-
-        def heard(card: Card) -> Card:
-            return replace(card, reblogs=card.reblogs.heard(count.total, event.entityversion))
-
-        await self._store.change_card(count.post, heard)
+        await self._counted(_read(PostCount, event), "reblogs", event.entityversion)
 
     async def pins_changed(self, event: Event) -> None:
         pins: Pins = _read(Pins, event)
@@ -163,12 +153,12 @@ class Handlers:
         )
 
     async def replies_counted(self, event: Event) -> None:
-        count: ReplyCount = _read(ReplyCount, event)
+        await self._counted(_read(ReplyCount, event), "replies", event.entityversion)
 
-        def heard(card: Card) -> Card:
-            return replace(card, replies=card.replies.heard(count.total, event.entityversion))
-
-        await self._store.change_card(count.post, heard)
+    async def _counted(self, count: PostCount | ReplyCount, name: str, version: int) -> None:
+        await self._store.change_card(
+            count.post, lambda card: card.counted(name, count.total, version)
+        )
 
     async def mark_changed(self, event: Event) -> None:
         mark: Mark = _read(Mark, event)
