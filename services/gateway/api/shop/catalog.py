@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
-import orjson
-from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from pydantic import Field
 
 from services.chassis.app import JSON
 from services.chassis.errors import Invalid
-from services.chassis.identity import Caller, anyone, signed_in
+from services.chassis.identity import Caller, anyone
 from services.contracts import limits
 from services.contracts.accounts import Model
 from services.contracts.shop import (
@@ -30,22 +28,26 @@ from services.contracts.shop import (
     ShopView,
 )
 from services.gateway.api.shop import examples
+from services.gateway.api.shop.answers import (
+    PREFIX,
+    ById,
+    Cursor,
+    Id,
+    IfMatch,
+    Key,
+    Limit,
+    Owning,
+    Writing,
+    listed,
+    page,
+    tagged,
+    told,
+)
 from services.gateway.api.shop.problems import ProblemRoute, gives
 from services.gateway.desk import Desk, numeric
 from services.gateway.entities import shop as entities
-from services.gateway.entities.posts import Entity
 
-PREFIX = "/api/shop/v1"
-Id = Annotated[str, Path(max_length=40, examples=["114000000000000000"])]
 Reading = Annotated[Caller | None, Depends(anyone("read:shop"))]
-Owning = Annotated[Caller, Depends(signed_in("read:shop"))]
-Writing = Annotated[Caller, Depends(signed_in("write:shop"))]
-Limit = Annotated[int, Query(ge=1, le=80)]
-Cursor = Annotated[str, Query(max_length=20, pattern=r"^\d*$", description="From `next_cursor`.")]
-IfMatch = Annotated[str | None, Header(max_length=100, description="The ETag of what is changed.")]
-Key = Annotated[
-    str, Header(alias="idempotency-key", max_length=200, description="Makes a repeat harmless.")
-]
 
 
 class StockCount(Model):
@@ -76,15 +78,15 @@ def _shops(desk: Desk) -> APIRouter:
     async def some(
         request: Request,
         caller: Reading,
-        owner: Annotated[str, Query(max_length=20, pattern=r"^\d*$")] = "",
+        owner: ById = "",
         limit: Limit = 20,
         cursor: Cursor = "",
     ) -> Response:
         """Everybody's shops, or one person's."""
-        params = _page(limit, cursor) | ({"owner": owner} if owner else {})
+        params = page(limit, cursor, owner=owner)
         found = await desk.ask("catalog", "shops", caller, params=params)
         rows = [entities.shop(ShopView.model_validate(view)) for view in found["shops"]]
-        return _listed(desk, request, rows, found["last"])
+        return listed(desk, request, rows, found["last"])
 
     @router.post("", status_code=201, responses=gives(examples.SHOP, "The shop.", 201))
     async def create(
@@ -94,7 +96,7 @@ def _shops(desk: Desk) -> APIRouter:
     ) -> Response:
         """Open a shop. The same `Idempotency-Key` gives the same shop for an hour."""
         wanted = new.model_dump() | ({"idempotency_key": key} if key else {})
-        return _shop(await _told(desk, "POST", "shops", caller, wanted), 201)
+        return _shop(await told(desk, "catalog", "POST", "shops", caller, wanted), 201)
 
     @router.get("/{id}", responses=one_shop)
     async def one(id: Id, caller: Reading) -> Response:
@@ -110,7 +112,7 @@ def _shops(desk: Desk) -> APIRouter:
     ) -> Response:
         """Edit one's own shop, close it or open it again."""
         path, body = f"shops/{numeric(id)}", wanted.model_dump()
-        return _shop(await _told(desk, "PATCH", path, caller, body, if_match))
+        return _shop(await told(desk, "catalog", "PATCH", path, caller, body, if_match))
 
     return router
 
@@ -121,14 +123,14 @@ def _products(desk: Desk) -> APIRouter:
 
     def shown(view: Any, status: int = 200) -> Response:
         found = ProductView.model_validate(view)
-        return _tagged(entities.product(found, desk.at), found.version, status)
+        return tagged(entities.product(found, desk.at), found.version, status)
 
     @router.get("/products", responses=gives(examples.PRODUCTS, "A page, newest first."))
     async def some(
         request: Request,
         caller: Reading,
         q: Annotated[str, Query(max_length=200, description="Words that are all in it.")] = "",
-        shop: Annotated[str, Query(max_length=20, pattern=r"^\d*$")] = "",
+        shop: ById = "",
         archived: Annotated[bool, Query(description="What the owner of `shop` archived.")] = False,
         limit: Limit = 20,
         cursor: Cursor = "",
@@ -137,14 +139,13 @@ def _products(desk: Desk) -> APIRouter:
 
         A page of a search may have fewer products than were asked for, before the end too.
         """
-        asked = {"q": q, "shop": shop, "archived": "true" if archived else ""}
-        params = _page(limit, cursor) | {name: value for name, value in asked.items() if value}
+        params = page(limit, cursor, q=q, shop=shop, archived="true" if archived else "")
         found = await desk.ask("catalog", "products", caller, params=params)
         rows = [
             entities.product(ProductView.model_validate(view), desk.at)
             for view in found["products"]
         ]
-        return _listed(desk, request, rows, found["last"])
+        return listed(desk, request, rows, found["last"])
 
     @router.post("/products", status_code=201, responses=gives(examples.PRODUCT, "It.", 201))
     async def create(
@@ -157,7 +158,7 @@ def _products(desk: Desk) -> APIRouter:
         The same `Idempotency-Key` gives the same product for an hour.
         """
         wanted = new.model_dump() | ({"idempotency_key": key} if key else {})
-        return shown(await _told(desk, "POST", "products", caller, wanted), 201)
+        return shown(await told(desk, "catalog", "POST", "products", caller, wanted), 201)
 
     @router.get("/products/{id}", responses=one_product)
     async def one(id: Id, caller: Reading) -> Response:
@@ -173,13 +174,13 @@ def _products(desk: Desk) -> APIRouter:
     ) -> Response:
         """Edit, archive or bring back one's own product."""
         path, body = f"products/{numeric(id)}", wanted.model_dump()
-        return shown(await _told(desk, "PATCH", path, caller, body, if_match))
+        return shown(await told(desk, "catalog", "PATCH", path, caller, body, if_match))
 
     @router.delete("/products/{id}", responses=one_product)
     async def archive(id: Id, caller: Writing, if_match: IfMatch = None) -> Response:
         """Archive one's own product: it can be brought back, and orders keep what they say."""
         path, body = f"products/{numeric(id)}", {"archived": True}
-        return shown(await _told(desk, "PATCH", path, caller, body, if_match))
+        return shown(await told(desk, "catalog", "PATCH", path, caller, body, if_match))
 
     @router.post("/quotes", responses=gives(examples.QUOTE, "What each of it costs now."))
     async def quote(
@@ -200,7 +201,7 @@ def _stock(desk: Desk) -> APIRouter:
     async def count(id: str, variant: str, caller: Caller, change: Mapping[str, Any]) -> Response:
         path = f"products/{numeric(id)}/variants/{numeric(variant)}/stock"
         row = await desk.ask("catalog", path, caller, method="POST", json=change)
-        return _tagged(entities.stock(row), row["revision"])
+        return tagged(entities.stock(row), row["revision"])
 
     @router.get("/stock", responses=gives({"items": [examples.STOCK]}, "Of each variant."))
     async def stocks(id: Id, caller: Owning) -> Response:
@@ -234,43 +235,6 @@ def _revision(if_match: str) -> int:
     return int(digits)
 
 
-async def _told(
-    desk: Desk,
-    method: str,
-    path: str,
-    caller: Caller,
-    body: Mapping[str, Any],
-    if_match: str | None = None,
-) -> Any:
-    reply = await desk.services.invoke(
-        "catalog",
-        path,
-        method=method,
-        token=caller.token,
-        json=body,
-        headers={} if if_match is None else {"if-match": if_match},
-    )
-    return orjson.loads(reply.body)
-
-
 def _shop(view: Any, status: int = 200) -> Response:
     found = ShopView.model_validate(view)
-    return _tagged(entities.shop(found), found.version, status)
-
-
-def _tagged(entity: Entity, version: int, status: int = 200) -> Response:
-    return JSON(entity, status, headers={"etag": f'"{version}"'})
-
-
-def _page(limit: int, cursor: str) -> dict[str, str]:
-    return {"limit": str(limit)} | ({"max_id": cursor} if cursor else {})
-
-
-def _listed(desk: Desk, request: Request, rows: list[Entity], last: str) -> Response:
-    """A page, with the cursor of the next one; `null` and no `Link` at the end."""
-    headers = {}
-    if last:
-        kept = [(n, value) for n, value in request.query_params.multi_items() if n != "cursor"]
-        query = urlencode([*kept, ("cursor", last)])
-        headers["link"] = f'<{desk.at.public_url}{request.url.path}?{query}>; rel="next"'
-    return JSON({"items": rows, "next_cursor": last or None}, headers=headers)
+    return tagged(entities.shop(found), found.version, status)

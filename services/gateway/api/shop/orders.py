@@ -7,34 +7,36 @@ costs one call of `orders`.
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
 
-import orjson
-from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Request, Response
 from pydantic import Field
 
-from services.chassis.app import JSON
 from services.chassis.errors import Failure, Invalid
-from services.chassis.identity import Caller, signed_in
+from services.chassis.identity import Caller
 from services.contracts import limits
 from services.contracts.accounts import Model
 from services.contracts.orders import Cart, CartQuantity, NewCart, Order
 from services.contracts.shop import Currency, QuoteItem, QuoteLine
 from services.gateway.api.shop import order_examples as examples
+from services.gateway.api.shop.answers import (
+    PREFIX,
+    ById,
+    Cursor,
+    Id,
+    IfMatch,
+    Key,
+    Limit,
+    Owning,
+    Writing,
+    listed,
+    page,
+    tagged,
+    told,
+)
 from services.gateway.api.shop.problems import ProblemRoute, gives
 from services.gateway.desk import Desk, numeric
 from services.gateway.entities import orders as entities
 from services.gateway.entities import shop
-from services.gateway.entities.posts import Entity
-
-PREFIX = "/api/shop/v1"
-Id = Annotated[str, Path(max_length=40, examples=["114000000000000000"])]
-Reading = Annotated[Caller, Depends(signed_in("read:shop"))]
-Writing = Annotated[Caller, Depends(signed_in("write:shop"))]
-IfMatch = Annotated[str | None, Header(max_length=100, description="The ETag of what is changed.")]
-Key = Annotated[
-    str, Header(alias="idempotency-key", max_length=200, description="Makes a repeat harmless.")
-]
 
 
 class Checkout(Model):
@@ -58,24 +60,16 @@ def _cart(desk: Desk) -> APIRouter:
     router = APIRouter(prefix="/cart", tags=["cart"], route_class=ProblemRoute)
     a_cart = gives(examples.CART, "The cart as it is then; its revision is the `ETag`.")
 
-    async def told(
+    async def changed(
         method: str, path: str, caller: Caller, body: Any = None, if_match: str | None = None
     ) -> Response:
-        reply = await desk.services.invoke(
-            "orders",
-            path,
-            method=method,
-            token=caller.token,
-            json=body,
-            headers={} if if_match is None else {"if-match": if_match},
-        )
-        cart = Cart.model_validate(orjson.loads(reply.body))
-        return _tagged(entities.cart(cart, desk.at), cart.revision)
+        cart = Cart.model_validate(await told(desk, "orders", method, path, caller, body, if_match))
+        return tagged(entities.cart(cart, desk.at), cart.revision)
 
     @router.get("", responses=a_cart)
-    async def show(caller: Reading) -> Response:
+    async def show(caller: Owning) -> Response:
         """What is in one's cart, with what it costs now. All of it is of one shop."""
-        return await told("GET", "cart", caller)
+        return await changed("GET", "cart", caller)
 
     @router.put("", responses=a_cart)
     async def put(
@@ -84,7 +78,7 @@ def _cart(desk: Desk) -> APIRouter:
         if_match: IfMatch = None,
     ) -> Response:
         """Have one's cart hold these things, and no others."""
-        return await told("PUT", "cart", caller, wanted.model_dump(), if_match)
+        return await changed("PUT", "cart", caller, wanted.model_dump(), if_match)
 
     @router.post("/items", responses=a_cart)
     async def add(
@@ -93,7 +87,7 @@ def _cart(desk: Desk) -> APIRouter:
         if_match: IfMatch = None,
     ) -> Response:
         """Put some more of something into one's cart."""
-        return await told("POST", "cart/items", caller, wanted.model_dump(), if_match)
+        return await changed("POST", "cart/items", caller, wanted.model_dump(), if_match)
 
     @router.patch("/items/{variant}", responses=a_cart)
     async def change(
@@ -104,12 +98,12 @@ def _cart(desk: Desk) -> APIRouter:
     ) -> Response:
         """Have so many of something in one's cart."""
         path = f"cart/items/{numeric(variant)}"
-        return await told("PATCH", path, caller, wanted.model_dump(), if_match)
+        return await changed("PATCH", path, caller, wanted.model_dump(), if_match)
 
     @router.delete("/items/{variant}", responses=a_cart)
     async def remove(variant: Id, caller: Writing, if_match: IfMatch = None) -> Response:
         """Take something out of one's cart; it need not be there."""
-        return await told("DELETE", f"cart/items/{numeric(variant)}", caller, None, if_match)
+        return await changed("DELETE", f"cart/items/{numeric(variant)}", caller, None, if_match)
 
     return router
 
@@ -120,7 +114,7 @@ def _orders(desk: Desk) -> APIRouter:
 
     def shown(row: Any, status: int = 200) -> Response:
         order = Order.model_validate(row)
-        return _tagged(entities.order(order, desk.at), order.version, status)
+        return tagged(entities.order(order, desk.at), order.version, status)
 
     @router.post("/checkouts", status_code=201, responses=gives(examples.ORDER, "The order.", 201))
     async def place(
@@ -146,23 +140,20 @@ def _orders(desk: Desk) -> APIRouter:
     @router.get("/orders", responses=gives(examples.ORDERS, "A page, newest first."))
     async def some(
         request: Request,
-        caller: Reading,
+        caller: Owning,
         role: Literal["buyer", "seller"] = "buyer",
-        shop: Annotated[str, Query(max_length=20, pattern=r"^\d*$")] = "",
-        limit: Annotated[int, Query(ge=1, le=80)] = 20,
-        cursor: Annotated[
-            str, Query(max_length=20, pattern=r"^\d*$", description="From `next_cursor`.")
-        ] = "",
+        shop: ById = "",
+        limit: Limit = 20,
+        cursor: Cursor = "",
     ) -> Response:
         """What one bought, or sold, perhaps in one of one's shops."""
-        asked = {"max_id": cursor, "shop": shop}
-        params = {"role": role, "limit": str(limit), **{k: v for k, v in asked.items() if v}}
+        params = page(limit, cursor, role=role, shop=shop)
         found = await desk.ask("orders", "orders", caller, params=params)
         rows = [entities.order(Order.model_validate(row), desk.at) for row in found["orders"]]
-        return _listed(desk, request, rows, found["last"])
+        return listed(desk, request, rows, found["last"])
 
     @router.get("/orders/{id}", responses=an_order)
-    async def one(id: Id, caller: Reading) -> Response:
+    async def one(id: Id, caller: Owning) -> Response:
         """One order, for its buyer and its seller, with all that happened to it."""
         return shown(await desk.ask("orders", f"orders/{numeric(id)}", caller))
 
@@ -190,17 +181,3 @@ def _readable(failure: Failure, desk: Desk) -> Failure:
     total = shop.money(details["total"], details["currency"])
     items = [shop.quote_line(line, desk.at) for line in lines]
     return type(failure)(failure.message, code=failure.code, total=total, items=items)
-
-
-def _tagged(entity: Entity, version: int, status: int = 200) -> Response:
-    return JSON(entity, status, headers={"etag": f'"{version}"'})
-
-
-def _listed(desk: Desk, request: Request, rows: list[Entity], last: str) -> Response:
-    """A page, with the cursor of the next one; `null` and no `Link` at the end."""
-    headers = {}
-    if last:
-        kept = [(n, value) for n, value in request.query_params.multi_items() if n != "cursor"]
-        query = urlencode([*kept, ("cursor", last)])
-        headers["link"] = f'<{desk.at.public_url}{request.url.path}?{query}>; rel="next"'
-    return JSON({"items": rows, "next_cursor": last or None}, headers=headers)

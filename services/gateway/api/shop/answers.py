@@ -1,0 +1,61 @@
+"""What the shop's routes ask for and answer alike: ids, ETags, pages by cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import Depends, Header, Path, Query, Request, Response
+
+from services.chassis.app import JSON
+from services.chassis.identity import Caller, signed_in
+from services.gateway.desk import Desk
+from services.gateway.entities.posts import Entity
+
+PREFIX = "/api/shop/v1"
+Id = Annotated[str, Path(max_length=40, examples=["114000000000000000"])]
+Owning = Annotated[Caller, Depends(signed_in("read:shop"))]
+Writing = Annotated[Caller, Depends(signed_in("write:shop"))]
+Limit = Annotated[int, Query(ge=1, le=80)]
+Cursor = Annotated[str, Query(max_length=20, pattern=r"^\d*$", description="From `next_cursor`.")]
+ById = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
+IfMatch = Annotated[str | None, Header(max_length=100, description="The ETag of what is changed.")]
+Key = Annotated[
+    str, Header(alias="idempotency-key", max_length=200, description="Makes a repeat harmless.")
+]
+
+
+async def told(
+    desk: Desk,
+    app: str,
+    method: str,
+    path: str,
+    caller: Caller,
+    body: Mapping[str, Any] | None = None,
+    if_match: str | None = None,
+) -> Any:
+    """What a service answers to a change, if what is changed is still as `if_match` says."""
+    headers = {} if if_match is None else {"if-match": if_match}
+    return await desk.ask(app, path, caller, method=method, json=body, headers=headers)
+
+
+def tagged(entity: Entity, version: int, status: int = 200) -> Response:
+    """An entity with its version as `ETag`."""
+    return JSON(entity, status, headers={"etag": f'"{version}"'})
+
+
+def page(limit: int, cursor: str, **asked: str) -> dict[str, str]:
+    """The query of a service's list: a page of it, and what else is asked for that is not empty."""
+    wanted = {"max_id": cursor, **asked}
+    return {"limit": str(limit)} | {name: value for name, value in wanted.items() if value}
+
+
+def listed(desk: Desk, request: Request, rows: list[Entity], last: str) -> Response:
+    """A page, with the cursor of the next one; `null` and no `Link` at the end."""
+    headers = {}
+    if last:
+        kept = [(n, value) for n, value in request.query_params.multi_items() if n != "cursor"]
+        query = urlencode([*kept, ("cursor", last)])
+        headers["link"] = f'<{desk.at.public_url}{request.url.path}?{query}>; rel="next"'
+    return JSON({"items": rows, "next_cursor": last or None}, headers=headers)
