@@ -4,26 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.system import Person, System, wait_until
+from tests.system.shopping import SHOP, sold
 from tests.system.wire import CheckedSession
-
-SHOP = "/api/shop/v1"
-
-
-def made(person: Person, path: str, **body: Any) -> Any:
-    answered = person.call("POST", SHOP + path, json=body)
-    assert answered.status_code == 201, answered.text
-    return answered.json()
-
-
-def sold(person: Person, title: str, stock: int = 3, **more: Any) -> Any:
-    shop = made(person, "/shops", name=f"{person.name}'s", currency="EUR")
-    variants = [{"name": "blue", "price": 2400, "stock": stock}]
-    return made(person, "/products", shop=shop["id"], title=title, variants=variants, **more)
 
 
 def found(session: CheckedSession, system: System, **params: str) -> list[str]:
@@ -42,7 +28,7 @@ def test_what_somebody_sells_is_found_by_everybody(
     system: System, anna: Person, session: CheckedSession, picture: Path, word: str
 ) -> None:
     uploaded = anna.upload(picture)
-    product = sold(anna, f"Blue {word}", media_ids=[uploaded.id], description="300 ml")
+    product = sold(anna, 3, title=f"Blue {word}", media_ids=[uploaded.id], description="300 ml")
     shown = session.get(f"{system.base}{SHOP}/products/{product['id']}", timeout=30)
     assert shown.json() == product
     assert shown.headers["ETag"] == '"1"'
@@ -60,7 +46,7 @@ def test_what_somebody_sells_is_found_by_everybody(
 def test_a_post_shows_what_is_sold_also_to_clients_that_know_no_products(
     anna: Person, ben: Person, picture: Path, word: str
 ) -> None:
-    product = sold(anna, word, media_ids=[anna.upload(picture).id])
+    product = sold(anna, title=word, media_ids=[anna.upload(picture).id])
     body = {"status": "new in", "product_ids[]": [product["id"], "1"]}
     posted = anna.call("POST", "/api/v1/statuses", data=body).json()
     assert [card["id"] for card in posted["products"]] == [product["id"]]
@@ -79,7 +65,7 @@ def test_a_post_shows_what_is_sold_also_to_clients_that_know_no_products(
 
 
 def test_of_many_edits_at_once_one_wins(anna: Person, word: str) -> None:
-    product = sold(anna, word)
+    product = sold(anna, 3, title=word)
     path, headers = f"{SHOP}/products/{product['id']}", {"If-Match": '"1"'}
 
     def edit(number: int) -> int:
@@ -94,7 +80,7 @@ def test_of_many_edits_at_once_one_wins(anna: Person, word: str) -> None:
 
 
 def test_deliveries_at_once_add_up(anna: Person, ben: Person, word: str) -> None:
-    product = sold(anna, word, stock=1)
+    product = sold(anna, 1, title=word)
     path = f"{SHOP}/products/{product['id']}/variants/{product['variants'][0]['id']}/stock"
 
     def deliver(number: int) -> int:
@@ -117,7 +103,7 @@ def test_deliveries_at_once_add_up(anna: Person, ben: Person, word: str) -> None
 def test_a_shop_goes_with_its_owner(
     system: System, anna: Person, session: CheckedSession, word: str
 ) -> None:
-    product = sold(anna, word)
+    product = sold(anna, 3, title=word)
     wait_until(lambda: found(session, system, q=word) == [word])
     anna.call("POST", "/api/v1/accounts/delete", json={"password": anna.password})
     url = f"{system.base}{SHOP}/products/{product['id']}"

@@ -14,11 +14,14 @@ SHOP = "/api/shop/v1"
 ENDS = ("completed", "cancelled", "declined", "failed", "refunded")
 
 
-def sold(seller: Person, stock: int = 10, price: int = 2400) -> dict[str, Any]:
+def sold(
+    seller: Person, stock: int = 10, price: int = 2400, title: str = "A mug", **more: Any
+) -> dict[str, Any]:
     """A product in a shop of its own, of one variant."""
     shop = _made(seller, "/shops", name=f"{seller.name}'s", currency="EUR")
     variants = [{"name": "blue", "price": price, "stock": stock}]
-    return _made(seller, "/products", shop=shop["id"], title="A mug", variants=variants)
+    product = {"shop": shop["id"], "title": title, "variants": variants, **more}
+    return _made(seller, "/products", **product)
 
 
 def _made(person: Person, path: str, **body: Any) -> dict[str, Any]:
