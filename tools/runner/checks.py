@@ -16,22 +16,41 @@ _STEPS = {
     "types": ["mypy"],
     "imports": ["lint-imports"],
 }
+_PYTEST = [str(_BIN / "python"), "-m", "pytest"]
+_ALONE = ["tests/unit", "tests/services"]
+"""Tests that start no sidecar: they share the cores, each with what it needs in its own memory."""
+
+_ON_ALL_CORES = ["-n", "auto", "--dist", "worksteal"]
+_TOGETHER = ["tests/contract", "tests/e2e", "tests/chaos"]
+"""Tests of a running system, which has the machine to itself."""
+
+_NONE_FOUND = 5
+"""What pytest exits with where nothing is there to be tested."""
 
 
 def test(fast: bool, arguments: list[str]) -> int:
-    """Run every check, and pytest last; return non-zero if any of them failed."""
+    """Run every check, and pytest last; return non-zero if any of them failed.
+
+    Where the arguments name tests, only those are run. Others, such as `-k saga`, must fit a test
+    of one of the two parts at least.
+    """
     with ThreadPoolExecutor() as pool:
         passed = dict(zip(_STEPS, pool.map(_passes, _STEPS, _STEPS.values()), strict=True))
     failed = [name for name, well in passed.items() if not well]
+    codes = {name: _call([*_PYTEST, *part, *arguments]) for name, part in _parts(fast, arguments)}
+    failed += [name for name, code in codes.items() if code not in (0, _NONE_FOUND)]
+    if set(codes.values()) == {_NONE_FOUND}:
+        failed.append("tests: there are none of these")
     if failed:
-        print(f"\nFAILED before pytest: {', '.join(failed)} (see above)\n", flush=True)
-    tests = [] if any(Path(each.split("::")[0]).exists() for each in arguments) else _tests(fast)
-    code = _call([str(_BIN / "python"), "-m", "pytest", *tests, *arguments])
-    return code or (1 if failed else 0)
+        print(f"\nFAILED: {', '.join(failed)} (see above)", flush=True)
+    return 1 if failed else 0
 
 
-def _tests(fast: bool) -> list[str]:
-    return ["tests/unit"] if fast else ["tests"]
+def _parts(fast: bool, arguments: list[str]) -> list[tuple[str, list[str]]]:
+    if any(Path(each.split("::")[0]).exists() for each in arguments):
+        return [("tests", [])]
+    alone = ("tests without sidecars", [*(_ALONE[:1] if fast else _ALONE), *_ON_ALL_CORES])
+    return [alone] if fast else [alone, ("tests of a running system", _TOGETHER)]
 
 
 def _passes(name: str, command: list[str]) -> bool:
