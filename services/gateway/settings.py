@@ -18,7 +18,10 @@ class GatewaySettings(Settings):
     microgram_email: str = "hello@example.org"
 
     microgram_development: bool = False
-    """Whether the GraphQL schema may be asked for, with a page to try queries on."""
+    """Whether the GraphQL schema may be asked for."""
+
+    microgram_graphiql: bool = False
+    """Whether GraphiQL is served; the schema may be asked for then too."""
 
     microgram_limit_user: int = Field(default=300, ge=1)
     microgram_limit_address: int = Field(default=300, ge=1)

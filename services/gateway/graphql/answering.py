@@ -15,7 +15,7 @@ from fastapi import Request, Response
 from services.chassis.errors import Failure, TooLarge, Unavailable
 from services.chassis.identity import Caller, whoever
 from services.gateway.desk import Desk
-from services.gateway.graphql import engine, limits
+from services.gateway.graphql import engine, graphiql, limits
 from services.gateway.graphql.engine import Engine
 from services.gateway.graphql.errors import (
     BAD_REQUEST,
@@ -39,7 +39,10 @@ class Answering:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self.engine = Engine(development=desk.settings.microgram_development)
+        settings = desk.settings
+        self.engine = Engine(
+            development=settings.microgram_development or settings.microgram_graphiql
+        )
 
     async def answer(self, request: Request) -> Response:
         """All that one request asks for."""
@@ -54,7 +57,9 @@ class Answering:
             return refusal(failure, media)
 
     def page(self, request: Request) -> Response:
-        """GraphQL is posted."""
+        """GraphQL is posted; where it is switched on, browsers get a page that does so."""
+        if self._desk.settings.microgram_graphiql and _is_browser(request):
+            return graphiql.page()
         refused = Refused("Operations are sent by POST.", BAD_REQUEST, 405)
         answer = refusal(refused, "application/json")
         answer.headers["allow"] = "POST"
@@ -116,6 +121,10 @@ def errors_of(failure: Failure) -> list[Entity]:
     if isinstance(failure, engine.Invalidated):
         return failure.entities()
     return [of_failure(failure)]
+
+
+def _is_browser(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")
 
 
 def _uncounted() -> float | None:

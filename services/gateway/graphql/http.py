@@ -78,7 +78,7 @@ def create_router(graph: Graph) -> APIRouter:
 
     @router.get(PATH, include_in_schema=False)
     async def page(request: Request) -> Response:
-        """Nothing, but in development a page to try queries on."""
+        """Nothing, but GraphiQL where it is switched on."""
         return (await graph.answering()).page(request)
 
     @router.websocket(PATH)
