@@ -14,7 +14,8 @@ PEOPLE = 2_000
 class AudienceQuestion(Model):
     """A post as it was just heard of, which may be before the feed hears of it.
 
-    `users` listen to their homes, `viewers` to channels that all share.
+    `users` listen to their homes, `viewers` to channels that all share. Of a post that is deleted
+    the tags are those it had.
     """
 
     post: Post

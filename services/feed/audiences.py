@@ -1,12 +1,15 @@
 """For which of the people who are connected right now a post is.
 
 State calls: one for the post, its author and, where many are asked for, the author's followers
-among them; one for how those who are left stand to the author. The same however many followers
-there are; what is read grows with the people asked for.
+among them; one for how those who are left stand to the author. Where many are asked for a post
+with hashtags, at most one more, for who of them follows any: of that something small is read of
+each, and kept for a moment. The same however many followers there are; what is read grows with the
+people asked for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +21,18 @@ from services.chassis.sidecar import ABSENT
 from services.contracts.accounts import Account, AccountCounts, Profile
 from services.contracts.audiences import Audience, AudienceQuestion
 from services.contracts.posts import Post, PostCounts, PostView
-from services.feed.domain import Card, Person, Reader, Stance, audience, row_of, shard_of
+from services.feed.domain import (
+    BY_TAG,
+    Card,
+    Person,
+    Reader,
+    Row,
+    Stance,
+    audience,
+    lists_of,
+    row_of,
+    shard_of,
+)
 from services.feed.store import Store
 
 _FEW = 50
@@ -40,23 +54,32 @@ class Audiences:
         known = await self._known(asked)
         card = known.card.heard(asked.post.model_dump(mode="json"), asked.version)
         followers = known.followers
+        tags = _tags(card.post, asked.post)
         near = asked.users
         if followers is not None:
-            has_it = {*audience(card.post, followers)}
-            near = [user for user in asked.users if user in has_it or user == author]
+            has_it = {*audience(card.post, followers), *await self._fans(asked.users, tags)}
+            near = [user for user in asked.users if user in has_it]
         people = {*near, *asked.viewers}
         authors = {author, asked.post.reblog_of_account_id or author}
         heard = await self._store.stances.get_many(people)
         stances = await self._store.towards(heard, authors)
         readers = {id: Reader(id, stances.get(id, Stance())) for id in people}
-        row = row_of(card.post)
         sees = {id for id, reader in readers.items() if _sees(reader, card.post, known.shown)}
+        row = row_of(card.post)
         return Audience(
-            home=[id for id in near if id in sees and readers[id].wants_at_home(row)],
+            home=[id for id in near if id in sees and _is_at_home(row, tags, readers[id])],
             hidden=[id for id in asked.viewers if id not in sees],
             view=_view(card, known.shown),
             authors={id: _account(person) for id, person in known.people.items()},
         )
+
+    async def _fans(self, users: Iterable[str], tags: set[str]) -> list[str]:
+        """Who of some people has what is under any of some hashtags at home."""
+        if not tags:
+            return []
+        keys = {self._store.home_tags.key(user): user for user in users}
+        docs = await self._store.home_tags_memory.read(keys)
+        return [keys[key] for key, doc in docs.items() if not tags.isdisjoint(doc["data"]["tags"])]
 
     async def _known(self, asked: AudienceQuestion) -> _Known:
         """A post, what it shows, who made both, and where that helps its author's followers.
@@ -101,6 +124,21 @@ def _sees(reader: Reader, post: dict[str, Any], shown: Card) -> bool:
     if not reader.may_see(post) or (author and not reader.stance.sees(author)):
         return False
     return not shown.post or (shown.is_there and reader.may_see(shown.post))
+
+
+def _tags(post: dict[str, Any], asked: Post) -> set[str]:
+    """The hashtags under which a post is found.
+
+    A tombstone has none: whoever asks about one says under which the post was.
+    """
+    return lists_of({**post, "tags": asked.tags} if asked.deleted else post)["tag"]
+
+
+def _is_at_home(row: Row, tags: set[str], reader: Reader) -> bool:
+    """Whether a post belongs into somebody's home, by its author or by one of its hashtags."""
+    if tags.isdisjoint(reader.stance.tags_at_home):
+        return reader.wants_at_home(row)
+    return reader.wants_at_home([*row[:2], row[2] | BY_TAG, *row[3:]])
 
 
 def _view(card: Card, shown: Card) -> PostView:

@@ -171,6 +171,11 @@ class Stance:
             return self
         return replace(self, tags=tuple(tags), tags_version=version)
 
+    @property
+    def tags_at_home(self) -> tuple[str, ...]:
+        """The hashtags whose posts are in the reader's home."""
+        return self.tags[-MERGED_TAGS:]
+
     def version_of(self, person: str) -> int:
         """The version of the edge to somebody that is known here; 0 for none."""
         known = (self.follows, self.hidden, self.dropped)
@@ -225,6 +230,18 @@ class Stance:
     def sees(self, author: str) -> bool:
         """Whether the reader wants to see somebody, and may."""
         return author not in self.hidden and self.blocked_by.get(author, 0) <= 0
+
+
+@dataclass(frozen=True, slots=True)
+class HomeTags:
+    """The hashtags whose posts somebody has at home: small, where their stance may be large."""
+
+    tags: tuple[str, ...] = ()
+    version: int = 0
+
+    def heard(self, tags: Sequence[str], version: int) -> HomeTags:
+        """With the hashtags that somebody follows, the newest last."""
+        return HomeTags(tuple(tags[-MERGED_TAGS:]), version) if version > self.version else self
 
 
 @dataclass(frozen=True, slots=True)

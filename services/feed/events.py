@@ -239,10 +239,7 @@ class Handlers:
     async def tags_followed(self, event: Event) -> None:
         """Somebody follows other hashtags: their home is read with them from now on."""
         followed: FollowedTags = _read(FollowedTags, event)
-        await self._store.stances.update(
-            followed.account,
-            lambda stance: (stance or Stance()).heard_tags(followed.tags, event.entityversion),
-        )
+        await self._store.hear_tags(followed.account, followed.tags, event.entityversion)
 
     async def fanout_due(self, event: Event) -> None:
         chunk: Chunk = _read(Chunk, event)

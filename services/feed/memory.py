@@ -21,13 +21,24 @@ Envelope = dict[str, Any]
 
 
 class Memory:
-    """Envelopes by key; the ones that were read longest ago leave first."""
+    """Envelopes by key; the ones that were read longest ago leave first.
 
-    def __init__(self, state: StateStore, fresh: float = FRESH, most: int = MOST) -> None:
+    With `absent` it is also remembered what is not there.
+    """
+
+    def __init__(
+        self,
+        state: StateStore,
+        fresh: float = FRESH,
+        most: int = MOST,
+        *,
+        absent: bool = False,
+    ) -> None:
         self._state = state
         self._fresh = fresh
         self._most = most
-        self._kept: OrderedDict[str, tuple[float, Envelope]] = OrderedDict()
+        self._absent = absent
+        self._kept: OrderedDict[str, tuple[float, Envelope | None]] = OrderedDict()
 
     async def read(self, keys: Iterable[str], also: Iterable[str] = ()) -> dict[str, Envelope]:
         """The documents under some keys that are there; those under `also` are never kept.
@@ -36,7 +47,7 @@ class Memory:
         """
         oldest = time.monotonic() - self._fresh
         known = {key: kept for key in keys if (kept := self._kept.get(key)) and kept[0] > oldest}
-        found = {key: envelope for key, (_, envelope) in known.items()}
+        found = {key: envelope for key, (_, envelope) in known.items() if envelope is not None}
         wanted = [key for key in keys if key not in known]
         beside = list(also)
         if not wanted and not beside:
@@ -45,15 +56,15 @@ class Memory:
         rows = await self._state.get_many([*wanted, *beside])
         found |= {key: entry.value for key, entry in rows.items()}
         for key in wanted:
-            if key in found:
-                self._keep(key, began, found[key])
+            if self._absent or key in found:
+                self._keep(key, began, found.get(key))
         return found
 
     def forget(self, key: str) -> None:
         """A document was changed."""
         self._kept.pop(key, None)
 
-    def _keep(self, key: str, began: float, envelope: Envelope) -> None:
+    def _keep(self, key: str, began: float, envelope: Envelope | None) -> None:
         self._kept[key] = began, envelope
         self._kept.move_to_end(key)
         while len(self._kept) > self._most:

@@ -5,6 +5,7 @@ person:ACCOUNT         a profile as last heard of, with its counts
 marks:USER             whether somebody likes or keeps posts, the newest ones
 mark:USER:POST         the same for older ones
 blocked:USER:PERSON    whether somebody blocks a user whom very many block
+hometags:USER          the hashtags whose posts somebody has at home
 stance:USER            whom somebody follows, hides, is blocked by; what they pinned
 followers:USER:SHARD   the other way round, in `SHARDS` parts
 large:all              authors that are merged in at read time
@@ -16,7 +17,7 @@ chunk:POST:SHARD       a part of a fan-out that any replica may do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.chassis.app import Service
@@ -28,6 +29,7 @@ from services.feed.domain import (
     TAG,
     Blocked,
     Card,
+    HomeTags,
     LargeAuthors,
     Marked,
     Person,
@@ -79,6 +81,8 @@ class Store:
         self.older_marks = service.collection("mark", Marked)
         self.stances = service.collection("stance", Stance)
         self.blocked = service.collection("blocked", Blocked)
+        self.home_tags = service.collection("hometags", HomeTags)
+        self.home_tags_memory = Memory(self.state, absent=True)
         self.shards = service.collection("followers", Shard)
         self.large = service.collection("large", LargeAuthors)
         self.chunks = service.collection("chunk", Chunk, outbox=fanout, ttl=_DAY)
@@ -103,6 +107,7 @@ class Store:
         await self.homes.replace(id, [])
         await self.stances.delete(id)
         await self.recent_marks.delete(id)
+        await self.home_tags.delete(id)
         for shard in range(SHARDS):
             await self.shards.delete(f"{id}:{shard}")
         await self.large.update("all", lambda large: large.without(id) if large else None)
@@ -112,6 +117,15 @@ class Store:
         await self.stances.delete(id)
         await self.blocked.delete(f"{id}:{source}")
         await self.shards.delete(f"{id}:{shard_of(source)}")
+
+    async def hear_tags(self, id: str, tags: Sequence[str], version: int) -> None:
+        """Remember which hashtags somebody follows. Five state calls."""
+        await self.stances.update(id, lambda stance: (stance or Stance()).heard_tags(tags, version))
+        await self.home_tags.update(id, lambda kept: (kept or HomeTags()).heard(tags, version))
+        if await self.gone([id]):
+            await self.stances.delete(id)
+            await self.home_tags.delete(id)
+        self.home_tags_memory.forget(self.home_tags.key(id))
 
     async def hear_block(self, id: str, source: str, version: int, *, blocks: bool) -> None:
         """Remember whether a source blocks somebody. Two state calls, four for the shunned."""

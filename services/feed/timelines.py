@@ -32,7 +32,6 @@ from services.feed.domain import (
     DIRECT,
     FAVOURITED,
     MEDIA,
-    MERGED_TAGS,
     PINNED,
     PRIVATE,
     REBLOG,
@@ -97,7 +96,7 @@ class Timelines:
         head, reader = await self._begin(homes, user, user)
         large = sorted(reader.stance.follows.keys() & self._large)
         others = await self._heads(self._store.authors, large)
-        others += await self._heads(self._store.tags, reader.stance.tags[-MERGED_TAGS:])
+        others += await self._heads(self._store.tags, reader.stance.tags_at_home)
         return await self._page(homes, [head], window, reader, reader.wants_at_home, others=others)
 
     async def public(self, user: str, window: Window, wanted: Filter) -> Found:

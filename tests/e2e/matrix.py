@@ -316,11 +316,15 @@ def followed(post: Post) -> frozenset[str]:
     return frozenset(near & WHO_SEES[post.kind, post.visibility])
 
 
-def at_home(post: Post) -> frozenset[str]:
-    """In whose home a post is, also by its hashtag: a boost is left out above what it shows."""
-    if post.kind == "boost":
-        return followed(post) - at_home(post.shown)
+def told_at_home(post: Post) -> frozenset[str]:
+    """To whose home a post comes, from people or by its hashtag."""
     return followed(post) | (under_its_tag(post) & {"stranger"})
+
+
+def at_home(post: Post) -> frozenset[str]:
+    """In whose home a post is when that is read: a boost is left out above what it shows."""
+    hidden = at_home(post.shown) if post.kind == "boost" else NOBODY
+    return told_at_home(post) - hidden
 
 
 def wanted(post: Post) -> frozenset[str]:
@@ -360,7 +364,7 @@ def nowhere(_: Post) -> frozenset[str]:
 
 
 STREAMS = {
-    "user": followed,
+    "user": told_at_home,
     "user:notification": nowhere,
     "public": in_public,
     "public:local": in_public,

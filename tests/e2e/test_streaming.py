@@ -26,6 +26,10 @@ def follow(follower: Person, author: Person) -> None:
     wait_until(lambda: first.id in [post.id for post in follower.client.timeline_home()], 30)
 
 
+def _home(person: Person) -> list[str]:
+    return [post.id for post in person.client.timeline_home()]
+
+
 @pytest.fixture
 def pair(anna: Person, ben: Person) -> tuple[Person, Person]:
     """Anna, and Ben who follows her."""
@@ -47,6 +51,35 @@ def test_a_follower_hears_of_a_post_its_edit_and_its_end(pair: tuple[Person, Per
         anna.client.status_delete(post.id)
         ear.heard("delete", lambda id: str(id) == str(post.id))
         assert [kind for kind, _ in ear.events] == ["update", "status.update", "delete"]
+
+
+def test_a_post_comes_home_by_a_followed_hashtag(anna: Person, ben: Person, someone: Make) -> None:
+    muting = someone("muting")
+    tag = anna.name.replace("_", "")
+    muting.client.account_mute(anna.id)
+    for reader in (ben, muting):
+        reader.client.tag_follow(tag)
+    theirs = anna.client.status_post(f"the first, #{tag}").id
+    wait_until(lambda: theirs in _home(ben), 30)
+    bens = ben.client.status_post(f"mine, #{tag}").id
+    wait_until(lambda: bens in _home(muting) and theirs not in _home(muting), 30)
+    with (
+        line(anna.base, ben.token, query="stream=user") as home,
+        line(anna.base, muting.token, query="stream=user") as deaf,
+    ):
+        home.settle()
+        deaf.settle()
+        for visibility in ("unlisted", "private"):
+            anna.client.status_post(f"quietly, #{tag}", visibility=visibility)
+        post = anna.client.status_post(f"heard of by #{tag}")
+        shown = home.heard("update", "heard of")
+        assert (shown["id"], shown["account"]["id"]) == (str(post.id), anna.id)
+        anna.client.status_delete(post.id)
+        assert home.heard("delete", "") == int(post.id)
+        deaf.heard("update", str(muting.client.status_post("mine").id))
+        for ear in (home, deaf):
+            assert "quietly" not in json.dumps(ear.frames)
+        assert "heard of" not in json.dumps(deaf.frames)
 
 
 def test_an_author_hears_of_their_own_post(anna: Person) -> None:

@@ -19,10 +19,14 @@ _REMEMBERED = 10_000
 
 @dataclass(slots=True)
 class Heard:
-    """What was last heard of a post, and who was told, where that can be found out but once."""
+    """What was last heard of a post, and who was told, where that can be found out but once.
+
+    `tags` are all that it ever had.
+    """
 
     version: int
     edited_at: str | None
+    tags: frozenset[str] = frozenset()
     told: Sequence[str] = ()
 
 
@@ -54,7 +58,8 @@ class Memory:
         return ""
 
     def _remember(self, post: Post, version: int, known: Heard | None) -> None:
-        self._heard[post.id] = Heard(version, post.edited_at, known.told if known else ())
+        had, told = (known.tags, known.told) if known else (frozenset[str](), ())
+        self._heard[post.id] = Heard(version, post.edited_at, had.union(post.tags), told)
         self._heard.move_to_end(post.id)
         if len(self._heard) > self._remembered:
             self._heard.popitem(last=False)
@@ -63,6 +68,11 @@ class Memory:
         """Who was told of a post."""
         known = self._heard.get(id)
         return known.told if known else ()
+
+    def tags(self, id: str) -> frozenset[str]:
+        """All hashtags under which a post was found."""
+        known = self._heard.get(id)
+        return known.tags if known else frozenset()
 
     def tell(self, id: str, people: Sequence[str]) -> None:
         """Remember who was told of a post."""

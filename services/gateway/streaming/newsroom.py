@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.chassis.errors import Failure
@@ -144,13 +144,14 @@ class Newsroom:
     async def _tell_end(self, told: Told) -> None:
         """Tell that a post is gone: an id, to those who may have been shown it.
 
-        A tombstone does not say who was named in it, nor its tags.
+        A tombstone does not say who was named in it, nor its hashtags: those are remembered.
         """
         post, news = told.post, News("delete", told.post.id.encode())
         if post.visibility == "direct":
             homes = [*self._memory.told(post.id)]
         else:
-            homes, _, _ = await self._audience(told, [])
+            tags = {"tags": [*self._memory.tags(post.id)]}
+            homes, _, _ = await self._audience(replace(told, post=post.model_copy(update=tags)), [])
         for user in homes:
             self._hub.tell((USER, user), news)
         for channel in self._hub.channels() if post.visibility == "public" else ():

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import orjson
 import pytest
 
-from services.feed import audiences
+from services.feed import audiences, domain
 from services.gateway.streaming import hub
 from tests.fakes import until
 from tests.fakes.streams import FakeStream, stream
 from tests.mastodon.schemas import check
-from tests.services.gateway.world import Person, Place, a_place, gateway_app
+from tests.services.gateway.world import PASSWORD, Person, Place, a_place, gateway_app
 
 STREAMS = "/api/v1/streaming"
 
@@ -210,18 +210,120 @@ async def test_among_many_listeners_the_followers_are_found(
         assert post["id"] not in stranger.text
 
 
-async def test_an_audience_costs_two_state_calls_however_many_are_asked_for(place: Place) -> None:
+ONE, MANY = ["1"], [str(number) for number in range(1000)]
+
+
+@pytest.mark.parametrize(
+    ("text", "costs"),
+    [("hello", [(ONE, 2), (MANY, 2)]), ("#sea", [(ONE, 2), (MANY, 3), (MANY, 2)])],
+)
+async def test_what_an_audience_costs_is_the_same_however_many_are_asked_for(
+    place: Place, text: str, costs: list[tuple[list[str], int]]
+) -> None:
+    """Two state calls, and one more for a hashtag: none while it is known who follows any."""
     anna, _ = await a_pair(place)
     feed = next(running for running in place.world.running if running.name == "feed")
-    post = await anna.post("statuses", {"status": "hello"})
+    post = await anna.post("statuses", {"status": text})
     await place.world.settle()
     view = (await place.gateway.service.sidecar.invoke("posts", f"posts/{post['id']}")).json()
-    for users in (["1"], [str(number) for number in range(1000)]):
+    for users, cost in costs:
         before = len(feed.sidecar.state.faults.calls)
         asked = {"post": view["post"], "version": view["version"], "users": users}
         answer = await feed.call("POST", "/audiences", json={**asked, "viewers": users})
         assert answer.status == 200
-        assert len(feed.sidecar.state.faults.calls) - before == 2
+        assert len(feed.sidecar.state.faults.calls) - before == cost
+
+
+@pytest.fixture(params=["few", "many"])
+def listeners(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether there are so many listeners that not each is asked how they stand."""
+    if request.param == "many":
+        monkeypatch.setattr(audiences, "_FEW", 0)
+
+
+@pytest.mark.usefixtures("listeners")
+async def test_a_post_its_edit_and_its_end_reach_who_follows_its_hashtag(place: Place) -> None:
+    anna, ben = await place.person("anna"), await place.person("ben")
+    await ben.post("tags/Sea/follow")
+    await place.world.settle()
+    async with home_of(ben) as home:
+        far = await anna.post("statuses", {"status": "a #mountain"})
+        post = await anna.post("statuses", {"status": "the #sea"})
+        assert (await home.heard("update"))["id"] == post["id"]
+        await anna.ask("PUT", f"/api/v1/statuses/{post['id']}", json={"status": "a blue #sea"})
+        assert "blue" in (await home.heard("status.update"))["content"]
+        await anna.ask("DELETE", f"/api/v1/statuses/{post['id']}")
+        assert str(await home.heard("delete")) == post["id"]
+        await sentinel(ben, home)
+        assert far["id"] not in home.text
+
+
+@pytest.mark.usefixtures("listeners")
+async def test_who_follows_author_and_hashtags_hears_of_a_post_once(place: Place) -> None:
+    anna, ben = await a_pair(place)
+    for tag in ("sea", "sun"):
+        await ben.post(f"tags/{tag}/follow")
+    await place.world.settle()
+    async with home_of(ben) as home:
+        post = await anna.post("statuses", {"status": "#sea and #sun"})
+        await sentinel(ben, home)
+        assert [_id(data) for _, data in home.events].count(post["id"]) == 1
+
+
+@pytest.mark.usefixtures("listeners")
+async def test_a_hashtag_brings_no_more_than_it_brings_home(place: Place) -> None:
+    anna = await place.person("anna")
+    mutes, blocks, blocked, left, plain = [
+        await place.person(name) for name in ("mutes", "blocks", "blocked", "left", "plain")
+    ]
+    readers = [mutes, blocks, blocked, left, plain]
+    for reader in readers:
+        await reader.post("tags/sea/follow")
+    await mutes.post(f"accounts/{anna.id}/mute")
+    await blocks.post(f"accounts/{anna.id}/block")
+    await anna.post(f"accounts/{blocked.id}/block")
+    await left.post("tags/sea/unfollow")
+    await place.world.settle()
+    for visibility in ("direct", "private", "unlisted", "public"):
+        async with AsyncExitStack() as stack:
+            homes = [await stack.enter_async_context(home_of(reader)) for reader in readers]
+            form = {"status": f"{visibility} #sea", "visibility": visibility}
+            post = await anna.post("statuses", form)
+            for reader, home in zip(readers, homes, strict=True):
+                await sentinel(reader, home)
+                at_home = [row["id"] for row in await reader.get("timelines/home")]
+                assert (post["id"] in home.text) is (post["id"] in at_home)
+                assert (post["id"] in home.text) is (reader is plain and visibility == "public")
+
+
+async def test_only_the_hashtags_that_are_merged_into_a_home_are_heard(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(domain, "MERGED_TAGS", 2)
+    anna, ben = await place.person("anna"), await place.person("ben")
+    for tag in ("sea", "sun", "sand"):
+        await ben.post(f"tags/{tag}/follow")
+    await place.world.settle()
+    async with home_of(ben) as home:
+        posts = [await anna.post("statuses", {"status": f"#{tag}"}) for tag in ("sea", "sun")]
+        await sentinel(ben, home)
+        assert [post["id"] in home.text for post in posts] == [False, True]
+        at_home = [row["id"] for row in await ben.get("timelines/home")]
+        assert [post["id"] in at_home for post in posts] == [False, True]
+
+
+async def test_the_hashtags_of_who_is_gone_are_not_kept(place: Place) -> None:
+    ben = await place.person("ben")
+    await ben.post("tags/sea/follow")
+    await place.world.settle()
+    feed = next(running for running in place.world.running if running.name == "feed")
+    kept = feed.service.collection("hometags", dict)
+    assert await kept.get(ben.id)
+    form = {"login": "ben", "password": PASSWORD}
+    auth = next(running for running in place.world.running if running.name == "auth")
+    assert (await auth.call("POST", "/deletions", caller="gateway", json=form)).status == 200
+    await place.world.settle()
+    assert await kept.get(ben.id) is None
 
 
 async def test_only_the_gateway_may_ask_for_audiences(place: Place) -> None:

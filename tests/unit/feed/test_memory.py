@@ -25,6 +25,17 @@ async def test_what_was_read_is_not_read_again_until_it_is_forgotten() -> None:
     assert (await memory.read(["a"]))["a"]["version"] == 2
 
 
+async def test_what_is_not_there_is_remembered_where_that_is_wanted() -> None:
+    state = await _with("a")
+    memory = Memory(state, absent=True)
+    for _ in range(2):
+        assert set(await memory.read(["a", "b"])) == {"a"}
+    assert state.faults.count() == 1
+    await state.put("b", {"version": 1, "data": "b"})
+    memory.forget("b")
+    assert set(await memory.read(["a", "b"])) == {"a", "b"}
+
+
 async def test_nothing_is_believed_for_longer_than_it_is_fresh() -> None:
     state = await _with("a")
     memory = Memory(state, fresh=0)
