@@ -25,6 +25,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis import bundles, serving, telemetry
@@ -45,7 +46,9 @@ from services.chassis.settings import Settings
 from services.chassis.sidecar import Sidecar
 
 T = TypeVar("T")
-Render = Callable[[Failure], Mapping[str, Any]]
+Render = Callable[[HTTPConnection, Failure], Response]
+"""Shows a failure to whoever asked."""
+
 Failed = Callable[[HTTPConnection, Exception], Awaitable[Response]]
 
 log = logging.getLogger(__name__)
@@ -58,6 +61,11 @@ class JSON(Response):
 
     def render(self, content: Any) -> bytes:
         return orjson.dumps(content)
+
+
+def _told(_: HTTPConnection, failure: Failure) -> Response:
+    """A failure, as services tell one another."""
+    return JSON(failure.body(), failure.status)
 
 
 class Service:
@@ -122,7 +130,7 @@ class Service:
     def create_app(
         self,
         *routers: APIRouter,
-        render: Render = Failure.body,
+        render: Render = _told,
         title: str = "",
         public: bool = False,
     ) -> FastAPI:
@@ -341,19 +349,33 @@ def _loads(raw: bytes) -> Any:
 
 
 def _renderer(render: Render) -> Failed:
-    async def failed(_: HTTPConnection, error: Exception) -> Response:
-        failure = error if isinstance(error, Failure) else as_failure(error)
+    async def failed(connection: HTTPConnection, error: Exception) -> Response:
+        failure = error if isinstance(error, Failure) else _as_failure(error)
         if failure.status >= 500:
             log.error(failure.message, exc_info=error, extra={"code": failure.code})
-        headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+        response = render(connection, failure)
+        if isinstance(error, HTTPException):
+            response.headers.update(error.headers or {})
+            if error.status_code == 405:
+                response.headers["allow"] = ", ".join(_methods(connection))
         if "retry_after" in failure.details:
-            headers["retry-after"] = str(failure.details["retry_after"])
-        return JSON(dict(render(failure)), failure.status, headers=headers)
+            response.headers["retry-after"] = str(failure.details["retry_after"])
+        return response
 
     return failed
 
 
-def as_failure(error: Exception) -> Failure:
+def _methods(connection: HTTPConnection) -> list[str]:
+    """What there is a route for at an address."""
+    routes, scope = connection.app.routes, connection.scope
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+
+
+def _as_failure(error: Exception) -> Failure:
     """What the framework refuses, as one of ours."""
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
@@ -429,5 +451,6 @@ class _Door:
         return path in self.OPEN or (self._public and not path.startswith(self.INTERNAL))
 
 
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _TRACE = ("traceparent", "tracestate", "x-request-id")
 _STARTS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})

@@ -33,7 +33,7 @@ from services.gateway.api.shop import catalog as shop_catalog
 from services.gateway.api.shop import orders as shop_orders
 from services.gateway.desk import Desk, Invoker
 from services.gateway.door import PublicDoor, limiters
-from services.gateway.errors import render
+from services.gateway.errors import refusal
 from services.gateway.graphql import http as graphql
 from services.gateway.ledger import Ledger
 from services.gateway.pages import digests as unsubscribing
@@ -95,7 +95,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         goodbye.create_router(desk, paper),
         unsubscribing.create_router(desk, paper),
         public.create_router(desk, paper),
-        render=render,
+        render=refusal,
         title=f"{settings.microgram_title} gateway",
         public=True,
     )

@@ -12,12 +12,14 @@ from functools import lru_cache
 from hmac import compare_digest
 from ipaddress import IPv6Address, ip_address
 
-import orjson
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis import telemetry
-from services.chassis.errors import Failure
+from services.chassis.app import JSON
+from services.chassis.errors import Failure, TooMany
 from services.chassis.identity import Caller, Identity
+from services.gateway.errors import outward, refusal
 from services.gateway.graphql.http import COUNT, Count
 from services.gateway.graphql.http import PATH as GRAPHQL
 from services.gateway.ratelimit import Limiter, Standing
@@ -68,7 +70,7 @@ _PREFLIGHT: Headers = [
     (b"access-control-max-age", b"86400"),
 ]
 _RETRY_AFTER = b"2"
-_TOO_MANY = {"error": "Too many requests"}
+_TOO_MANY = TooMany("Too many requests")
 _TOO_MANY_OPERATIONS = {
     "errors": [{"message": "Too many requests", "extensions": {"code": "RATE_LIMITED"}}]
 }
@@ -109,7 +111,7 @@ class PublicDoor:
             if path == GRAPHQL:
                 inner["state"] = {**scope.get("state", {}), COUNT: _counting(limiter, key)}
             if standing.is_over:
-                await _refuse(scope, send, added, standing)
+                await _refuse(inner, send, added, standing)
                 return
         if method == "HEAD" and not path.startswith(STREAMING):
             # GET without its body, which the server leaves out by the method it saw itself.
@@ -195,11 +197,9 @@ def _adding(send: Send, added: Headers) -> Send:
             message["headers"] = [*message.get("headers", ()), *added]
         elif message["type"] in ("http.response.start", "websocket.http.response.start"):
             headers = [*message.get("headers", ()), *added]
-            if message["status"] in (503, 504):
-                # Nobody outside can tell the two apart, and both ask to try again.
-                message["status"] = 503
-                headers.append((b"retry-after", _RETRY_AFTER))
-            elif message["status"] == 429 and not any(k == b"retry-after" for k, _ in headers):
+            message["status"] = outward(message["status"])
+            told = any(name == b"retry-after" for name, _ in headers)
+            if message["status"] in (429, 503) and not told:
                 headers.append((b"retry-after", _RETRY_AFTER))
             message["headers"] = headers
         await send(message)
@@ -211,15 +211,19 @@ async def _refuse(scope: Scope, send: Send, headers: Headers, standing: Standing
     given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
     trace = telemetry.begin({"x-request-id": given})
     wait = max(1, round(standing.reset - time.time()))
-    body = orjson.dumps(_TOO_MANY_OPERATIONS if scope["path"] == GRAPHQL else _TOO_MANY)
+    refused = (
+        JSON(_TOO_MANY_OPERATIONS)
+        if scope["path"] == GRAPHQL
+        else refusal(HTTPConnection(scope), _TOO_MANY)
+    )
     extra = [
-        (b"content-type", b"application/json"),
+        (b"content-type", refused.headers["content-type"].encode()),
         (b"retry-after", b"%d" % wait),
         (b"x-request-id", trace.request_id.encode()),
     ]
     if scope["type"] == "websocket":
         send = _denying(send)
-    await _send(send, 429, [*headers, *extra], body)
+    await _send(send, 429, [*headers, *extra], bytes(refused.body))
 
 
 def _denying(send: Send) -> Send:

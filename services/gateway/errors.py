@@ -1,14 +1,23 @@
-"""Failures in the shapes that clients expect: the client API's, OAuth's, and a page for people."""
+"""Failures in the shapes that clients expect: the client API's, OAuth's, the shop's."""
 
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
+from fastapi import Response
+from starlette.requests import HTTPConnection
+
+from services.chassis.app import JSON
 from services.chassis.errors import Failure
+
+PROBLEM = "application/problem+json"
 
 log = logging.getLogger(__name__)
 
+_SHOP = "/api/shop/"
 _OURS = "Something here is not answering right now. Please try again in a moment."
 _OAUTH = frozenset(
     {
@@ -35,6 +44,34 @@ def note(failure: Failure) -> None:
     """Log a failure that is ours and that a route answers by itself."""
     if failure.status >= 500:
         log.error(failure.message, exc_info=failure, extra={"code": failure.code})
+
+
+def outward(status: int) -> int:
+    """A status as it goes out: nobody there can tell 503 and 504 apart; both ask to try again."""
+    return 503 if status == 504 else status
+
+
+def refusal(connection: HTTPConnection, failure: Failure) -> Response:
+    """A failure in the shape of what was asked, by its address: there may be no route at it."""
+    path: str = connection.scope["path"]
+    if f"{path}/".startswith(_SHOP):
+        return JSON(problem(failure, path), failure.status, media_type=PROBLEM)
+    return JSON(render(failure), failure.status)
+
+
+def problem(failure: Failure, path: str) -> dict[str, Any]:
+    """Problem details (RFC 9457); `code` is for programs, and what else is said is beside it."""
+    more = failure.details if failure.status < 500 else {}
+    status = outward(failure.status)
+    return {
+        **more,
+        "type": f"urn:microgram:problem:{failure.code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": sentence(failure),
+        "instance": quote(path),
+        "code": failure.code,
+    }
 
 
 def render(failure: Failure) -> dict[str, Any]:

@@ -51,7 +51,8 @@ def check(response: requests.Response) -> None:
     if response.ok and not routes.answers_json(method, path):
         return
     kind = response.headers.get("Content-Type", "").partition(";")[0]
-    if kind == "application/problem+json" and path.startswith("/api/shop/"):
+    if not response.ok and path.startswith("/api/shop/"):
+        assert kind == "application/problem+json", f"a refusal that is {kind}"
         assert_problem(response, response.json())
         return
     assert kind == "application/json", (

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from services.chassis.errors import Failure, OutcomeUnknown, Unavailable
 from tests.fakes import Response
+from tests.services.gateway.graph import a_gateway
 from tests.services.gateway.world import Person, Place
 
 SHOP = "/api/shop/v1"
@@ -15,6 +18,12 @@ SHOP = "/api/shop/v1"
 @pytest.fixture
 async def ada(place: Place) -> Person:
     return await place.person("ada")
+
+
+@pytest.fixture
+async def empty() -> AsyncIterator[Place]:
+    async with a_gateway() as made:
+        yield made
 
 
 async def ask(place: Place, method: str, path: str, token: str = "", **content: Any) -> Response:
@@ -145,6 +154,53 @@ async def test_what_is_wrong_is_a_problem(place: Place, ada: Person) -> None:
     gone = {"items": [{"product": "1", "variant": "2"}]}
     quote = await ask(place, "POST", "/quotes", json=gone)
     assert (quote.json()["code"], quote.json()["variants"]) == ("not_sold", ["2"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("DELETE", "/shops", "GET, POST"),
+        ("POST", "/products/1", "DELETE, GET, PATCH"),
+        ("PUT", "/quotes", "POST"),
+        ("GET", "/checkouts", "POST"),
+        ("BREW", "/cart", "GET, PUT"),
+    ],
+)
+async def test_a_method_that_an_address_does_not_have_is_a_problem_too(
+    empty: Place, method: str, path: str, allow: str
+) -> None:
+    refused = await ask(empty, method, path)
+    assert (refused.status, refused.headers["allow"]) == (405, allow)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "BREW"])
+async def test_so_is_an_address_that_there_is_not(empty: Place, method: str) -> None:
+    for path in ("/nothing", "/products/1/2", ""):
+        refused = await ask(empty, method, path)
+        assert (refused.status, refused.json()["code"]) == (404, "not_found")
+    for path in ("/api/shop", "/api/shop/", "/api/shop/v9/products", "/api/shop/caf%C3%A9 x"):
+        refused = await empty.ask(method, path)
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert refused.json()["instance"].isascii()
+    elsewhere = await empty.ask(method, "/api/shops")
+    assert elsewhere.json() == {"error": "Not Found"}
+
+
+async def test_so_are_too_many_requests() -> None:
+    async with a_gateway(microgram_limit_address=1) as place:
+        await ask(place, "GET", "/nothing")
+        refused = await ask(place, "GET", "/nothing")
+    assert (refused.status, refused.json()["code"]) == (429, "too_many")
+    assert int(refused.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize("error", [Unavailable("it is away"), OutcomeUnknown("it is slow")])
+async def test_so_is_what_is_not_there_right_now(empty: Place, error: Failure) -> None:
+    empty.gateway.sidecar.faults.fail("invoke", about="catalog", error=error, times=9)
+    refused = await ask(empty, "GET", "/shops")
+    assert (refused.status, refused.json()["code"]) == (503, error.code)
+    assert refused.headers["retry-after"]
+    assert error.message not in refused.text
 
 
 async def test_the_same_key_makes_one_product(place: Place, ada: Person) -> None:

@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from pydantic import BaseModel
+from starlette.requests import HTTPConnection
 
-from services.chassis.app import Service
+from services.chassis.app import JSON, Service
 from services.chassis.errors import Failure, NotFound
 from services.chassis.identity import Caller, anyone, app_token, service, signed_in
 from services.chassis.settings import Settings
@@ -26,6 +27,10 @@ def _routes(router: APIRouter) -> None:
     @router.post("/count")
     async def count(body: Body) -> int:
         return body.count
+
+    @router.patch("/count")
+    async def more(body: Body) -> int:
+        return body.count + 1
 
     @router.get("/fails")
     async def fails() -> None:
@@ -64,8 +69,8 @@ def public(settings: Settings) -> FastAPI:
     router = APIRouter()
     _routes(router)
 
-    def render(failure: Failure) -> dict[str, Any]:
-        return {"error": failure.message}
+    def render(_: HTTPConnection, failure: Failure) -> Response:
+        return JSON({"error": failure.message}, failure.status)
 
     return Service(settings).create_app(router, render=render, public=True)
 
@@ -206,7 +211,7 @@ async def test_so_have_routes_and_methods_that_are_not_there(inside: Running) ->
     answer = await inside.call("GET", "/nothing")
     assert (answer.status, answer.json()["code"]) == (404, "not_found")
     answer = await inside.call("DELETE", "/count")
-    assert (answer.status, answer.headers["allow"]) == (405, "POST")
+    assert (answer.status, answer.headers["allow"]) == (405, "PATCH, POST")
     assert set(answer.json()) == {"code", "message"}
     assert (await inside.call("GET", "/headers/")).status == 404
 

@@ -33,7 +33,7 @@ from services.gateway.api.shop.answers import (
     tagged,
     told,
 )
-from services.gateway.api.shop.problems import ProblemRoute, gives
+from services.gateway.api.shop.problems import gives
 from services.gateway.desk import Desk, numeric
 from services.gateway.entities import orders as entities
 from services.gateway.entities import shop
@@ -57,7 +57,7 @@ def create_router(desk: Desk) -> APIRouter:
 
 
 def _cart(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix="/cart", tags=["cart"], route_class=ProblemRoute)
+    router = APIRouter(prefix="/cart", tags=["cart"])
     a_cart = gives(examples.CART, "The cart as it is then; its revision is the `ETag`.")
 
     async def changed(
@@ -109,7 +109,7 @@ def _cart(desk: Desk) -> APIRouter:
 
 
 def _orders(desk: Desk) -> APIRouter:
-    router = APIRouter(tags=["orders"], route_class=ProblemRoute)
+    router = APIRouter(tags=["orders"])
     an_order = gives(examples.ORDER, "The order; its version is the `ETag`.")
 
     def shown(row: Any, status: int = 200) -> Response:
