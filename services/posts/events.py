@@ -80,7 +80,7 @@ class Projections:
         return True
 
     async def post_changed(self, event: Event) -> None:
-        """Three to seven state calls for a new post, ten for a boost, in the background."""
+        """Two to six state calls for a new post, nine for a boost, in the background."""
         if event.type != POST_CHANGED.name:
             return
         await self.follow_post(event.subject)
@@ -93,9 +93,9 @@ class Projections:
         await self._follow_post(post)
         if post.deleted:
             return
-        if await self._store.gone.get(post.author) is not None:
-            await self._store.posts.update(id, lambda kept: tombstone(kept) if kept else None)
-        now = await self._store.posts.get(id)
+        gone, now = await self._store.standing(post)
+        if gone:
+            now = await self._store.posts.update(id, lambda kept: tombstone(kept) if kept else None)
         if now is not None and now.deleted:  # nothing else that lists show can change
             await self._follow_post(now)
 

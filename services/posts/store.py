@@ -182,6 +182,13 @@ class Store:
 
         return {id: record(id) for id in ids}
 
+    async def standing(self, post: Post) -> tuple[bool, Post | None]:
+        """Whether a post's author is gone, and the post as it is now. One state call."""
+        gone, there = self.gone.key(post.author), self.posts.key(post.id)
+        rows = await self.state.get_many([gone, there])
+        doc = self.posts.open(rows.get(there, ABSENT))
+        return gone in rows, doc.value if doc else None
+
     async def versions(self, post: Post) -> list[Version]:
         """What a post was and is, oldest first. One state call."""
         history = await self.histories.get(post.id) or History()

@@ -43,6 +43,18 @@ class Registry:
             line = now
         raise Unavailable(f"The person {person} keeps changing.")
 
+    async def counted(self, person: str, posted: Posted) -> None:
+        """Put a count on somebody's line. Two state calls.
+
+        Who has no line yet gets one by `agree`, which reads the count after it has written.
+        """
+        await self._store.census.update(
+            shard_of(person),
+            lambda sheet: (sheet or Sheet()).counting(
+                person, posted.total, posted.last_post, posted.version
+            ),
+        )
+
     async def census(self) -> Census:
         """The whole place, as of a few seconds ago."""
         if self._census is None or time.monotonic() > self._until:
@@ -81,7 +93,7 @@ class Registry:
         if profile is None:
             return None
         posted: Posted = open_in(rows, store.posted, person) or Posted()
-        return Line(posted.total, posted.last_post, profile.discoverable)
+        return Line(posted.total, posted.last_post, profile.discoverable, posted.version)
 
 
 def _saying(person: str, line: Line | None, sheet: Sheet | None) -> Sheet:

@@ -105,11 +105,12 @@ class Handlers:
         await self._stances.agree(_id(source), _id(target))
 
     async def posts_counted(self, event: Event) -> None:
-        """Somebody has more posts, or fewer."""
+        """Somebody has more posts, or fewer. Four state calls."""
         count = _read(AuthoredCount, event)
+        account = _id(count.account)
         heard = Posted(count.total, count.last_post, event.entityversion)
-        await self._store.posted.update(
-            _id(count.account),
+        posted = await self._store.posted.update(
+            account,
             lambda kept: heard if kept is None or kept.version < heard.version else kept,
         )
-        await self._registry.agree(_id(count.account))
+        await self._registry.counted(account, posted or heard)

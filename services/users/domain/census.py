@@ -15,11 +15,15 @@ _MOST_LISTED = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One person: how many posts they have, the newest, and whether they want to be found."""
+    """One person: how many posts they have, the newest, and whether they want to be found.
+
+    `counted` is the version of the count.
+    """
 
     posts: int = 0
     last_post: str = ""
     listed: bool = True
+    counted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,14 @@ class Sheet:
             return self
         others = {id: kept for id, kept in self.lines.items() if id != person}
         return replace(self, lines=others if line is None else {**others, person: line})
+
+    def counting(self, person: str, posts: int, last_post: str, version: int) -> Sheet:
+        """With a newer count of somebody who is here."""
+        line = self.lines.get(person)
+        if line is None or version <= line.counted:
+            return self
+        counted = replace(line, posts=posts, last_post=last_post, counted=version)
+        return self.saying(person, counted)
 
 
 def shard_of(person: str) -> str:

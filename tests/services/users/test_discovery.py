@@ -114,6 +114,18 @@ async def test_numbers_are_exact_at_rest_whatever_was_repeated_or_reordered(
     assert [week["registrations"] for week in found["weeks"][1:]] == [0] * 11
 
 
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_count_may_come_before_the_person(town: Town, seed: int) -> None:
+    town.world.broker.hold()
+    people = [await town.person(f"person{n}") for n in range(3)]
+    for person in people:
+        for version in (1, 2):
+            await town.posted(person, version, version=version, last=person.id)
+    town.world.broker.release(seed=seed)
+    found = await town.statistics()
+    assert (found["users"], found["posts"]) == (3, 6)
+
+
 async def test_who_is_gone_is_not_counted(town: Town) -> None:
     anna, ben = await town.person("anna"), await town.person("ben")
     await town.posted(anna, 3, version=1, last=anna.id)
