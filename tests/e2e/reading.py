@@ -19,7 +19,7 @@ def names(accounts: Iterable[Any] | None) -> list[str]:
 
 
 def await_ids(
-    read: Callable[[], Iterable[Any] | None], expected: Iterable[Any], deadline: float = 10.0
+    read: Callable[[], Iterable[Any] | None], expected: Iterable[Any], deadline: float = 30.0
 ) -> None:
     """Wait until a page holds exactly some posts (or ids), in this order."""
     wanted = [each if isinstance(each, str) else str(each["id"]) for each in expected]

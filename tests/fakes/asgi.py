@@ -40,7 +40,7 @@ async def call(
     json: Any = None,
     data: bytes | None = None,
     form: Mapping[str, str] | None = None,
-    deadline: float = 10.0,
+    deadline: float = 60.0,
 ) -> Response:
     """One request. Raises `TimeoutError` at the deadline; the application goes on regardless."""
     sent = CIMultiDict(headers or {})

@@ -151,4 +151,4 @@ async def stream(
     finally:
         opened.reads.set()
         opened.leave()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 30)

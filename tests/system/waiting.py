@@ -13,7 +13,7 @@ T = TypeVar("T")
 _PAUSE = 0.1
 
 
-def wait_until(condition: Callable[[], T], deadline: float = 10.0, what: str = "") -> T:
+def wait_until(condition: Callable[[], T], deadline: float = 30.0, what: str = "") -> T:
     """Return the first true value of a condition, which may also say by `assert` what it misses.
 
     Fails after `deadline` seconds with the condition's last assertion, or its last value.

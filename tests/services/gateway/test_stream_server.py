@@ -36,7 +36,7 @@ async def served(place: Place) -> AsyncIterator[tuple[int, Any, Server]]:
         yield server.servers[0].sockets[0].getsockname()[1], hub, server
     finally:
         server.should_exit = True
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, 30)
 
 
 def request(path: str, token: str, more: str = "") -> bytes:
@@ -86,8 +86,8 @@ async def test_clients_that_read_hear_the_end_at_once_when_the_server_stops(plac
         async with client.get(f"{base}/user") as events, client.ws_connect(base) as frames:
             await until(lambda: len(hub) == 2)
             server.should_exit = True
-            assert b":)\n" in await asyncio.wait_for(events.read(), 5)  # read to its proper end
-            end = await asyncio.wait_for(frames.receive(), 5)
+            assert b":)\n" in await asyncio.wait_for(events.read(), 30)  # read to its proper end
+            end = await asyncio.wait_for(frames.receive(), 30)
             assert end.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING)
             assert end.data in (1001, 1012)
 

@@ -229,7 +229,7 @@ async def test_after_a_crash_no_digest_is_sent_twice(
     faults.crash(call, about=about, nth=nth, after=after)
     post.clock.now += DAY
     working = asyncio.ensure_future(one.work())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await faults.dead.wait()
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)

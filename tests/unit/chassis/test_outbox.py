@@ -87,7 +87,7 @@ async def dies(process: Process, work: Awaitable[Any]) -> None:
     doomed = asyncio.ensure_future(work)
     dead = (process.state.faults.dead, process.broker.faults.dead)
     waits = [asyncio.ensure_future(event.wait()) for event in dead]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     process.kill()
     for task in (doomed, *waits):
@@ -391,7 +391,7 @@ async def test_an_unknown_outcome_is_settled_only_when_it_cannot_happen_any_more
     events, settled = await one.outbox.since(one.outbox.stream, 0, 64)
     assert {event["subject"] for event in events} == {"a", "b"}
     assert settled == 1
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         while settled < 2:
             await asyncio.sleep(0.01)
             _, settled = await one.outbox.since(one.outbox.stream, 0, 64)

@@ -61,6 +61,6 @@ async def test_a_sidecar_is_ended_that_has_long_had_no_actors_for_its_worker(
     engine = DaprEngine(0, "", sidecar, {}, {})
     engine._ready = True
     watching = asyncio.create_task(engine._keep_heard())
-    await asyncio.wait_for(sidecar.over.wait(), 10)
+    await asyncio.wait_for(sidecar.over.wait(), 30)
     watching.cancel()
     assert sidecar.ended_after == ended_after

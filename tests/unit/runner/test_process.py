@@ -59,7 +59,7 @@ async def test_a_death_during_start_is_told_with_cause_and_last_lines(
 ) -> None:
     process = make("print('what went wrong'); raise SystemExit(3)", run, processes)
     process.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await process.died.wait()
     told = process.obituary()
     assert "child exited with code 3" in told
@@ -71,7 +71,7 @@ async def test_a_death_during_start_is_told_with_cause_and_last_lines(
 async def test_a_program_that_is_not_there_is_a_death_too(run: RunDir) -> None:
     process = Process(Spec("child", ("/nowhere/x",), run.path, {}, _content), run.logs)
     process.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await process.died.wait()
     assert "could not be started" in process.obituary()
 
@@ -83,7 +83,7 @@ async def test_a_later_death_is_answered_with_a_restart_that_is_counted(
     returned: list[float] = []
     process.returned = returned.append
     process.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await process.is_ready.wait()
         process.forgive()
         first = process.pid
@@ -101,7 +101,7 @@ async def test_stopping_is_not_a_death_and_starting_again_not_a_restart(
 ) -> None:
     process = make(SLEEP, run, processes)
     process.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await process.is_ready.wait()
         process.forgive()
         await process.stop()
@@ -118,7 +118,7 @@ async def test_what_ignores_sigterm_is_killed_after_its_grace(
     code = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
     process = make(code, run, processes)
     process.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await until(lambda: process.log.exists() and b"up" in process.log.read_bytes())
         await process.stop()
     assert process.state == "stopped"
