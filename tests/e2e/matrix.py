@@ -23,7 +23,7 @@ from tests.e2e import pictures
 from tests.mastodon import routes
 from tests.system import Application, Person, System, wait_until
 from tests.system.people import SCOPES
-from tests.system.streams import Line, line
+from tests.system.streams import Line, Tap, line, tapped
 
 ACTORS = (
     "anonymous",
@@ -136,6 +136,7 @@ class Town:
         self.people: dict[str, Person] = {}
         self.posts: list[Post] = []
         self.frames: dict[str, list[dict[str, Any]]] = {}
+        self.events: dict[tuple[str, str], list[tuple[str, str]]] = {}
         self.leaks: list[str] = []
         self._sessions: dict[str, requests.Session] = {}
         self._lock = threading.Lock()
@@ -179,9 +180,9 @@ class Town:
     def build(self) -> None:
         """Make people, edges, posts; listen to all streams meanwhile."""
         self._settle_in()
-        with self._listening() as lines:
+        with self._listening() as (lines, taps):
             self._tell()
-            self._hear(lines)
+            self._hear(lines, taps)
 
     def _settle_in(self) -> None:
         system = self.system
@@ -266,40 +267,54 @@ class Town:
     # ── streams ─────────────────────────────────────────────────────────────────────────────
 
     @contextmanager
-    def _listening(self) -> Iterator[dict[str, Line]]:
-        """Everybody who may, on every stream there is."""
+    def _listening(self) -> Iterator[tuple[dict[str, Line], dict[tuple[str, str], Tap]]]:
+        """Everybody who may, on every stream there is: on one socket, and each by its address."""
+        base = self.system.base
         with ExitStack() as stack:
-            lines = {}
+            lines, taps = {}, {}
             for role in STREAMING:
-                lines[role] = stack.enter_context(line(self.system.base, self.people[role].token))
+                token = self.people[role].token
+                lines[role] = stack.enter_context(line(base, token))
                 for stream in STREAMS:
                     lines[role].send(type="subscribe", stream=stream, tag=self.tag)
+                    tap = tapped(base, token, address_of(stream, self.tag))
+                    taps[role, stream] = stack.enter_context(tap)
                 lines[role].settle()
-            yield lines
+            yield lines, taps
 
-    def _hear(self, lines: dict[str, Line]) -> None:
-        """Read until all that is due has come, and then what else has."""
+    def _hear(self, lines: dict[str, Line], taps: dict[tuple[str, str], Tap]) -> None:
+        """Read until all that is due to anybody has come, and then what else has."""
+
+        def due(role: str, stream: str) -> set[str]:
+            return {post.id for post in self.posts if role in STREAMS[stream](post)}
 
         def hear(role: str) -> None:
-            due = {
-                (stream, post.id)
-                for stream, holds in STREAMS.items()
-                for post in self.posts
-                if role in holds(post)
-            }
-            come: set[tuple[str, str]] = set()
-            while due - come:
+            missing = {(stream, id) for stream in STREAMS for id in due(role, stream)}
+            while missing:
                 frame = lines[role].next(30)
                 if frame.get("event") == "update":
-                    come.add((frame["stream"][0], json.loads(frame["payload"])["id"]))
+                    missing.discard((frame["stream"][0], json.loads(frame["payload"])["id"]))
+
+        def hear_the_rest(role: str) -> None:
             lines[role].settle()
             self.frames[role] = lines[role].frames
+            for stream in STREAMS:
+                self.events[role, stream] = taps[role, stream].hear(due(role, stream))
 
         with ThreadPoolExecutor(len(lines)) as pool:
             list(pool.map(hear, lines))
+            list(pool.map(hear_the_rest, lines))
 
 
 # ── what lists and streams hold ─────────────────────────────────────────────────────────────────
+
+
+def address_of(stream: str, tag: str) -> str:
+    """Where a stream is as server-sent events."""
+    path = stream.removesuffix(":media").replace(":", "/")
+    media = "&only_media=true" if stream.endswith(":media") else ""
+    return f"/api/v1/streaming/{path}?tag={tag}{media}"
+
 
 STREAMING = tuple(role for role in ACTORS if role not in {"anonymous", *REFUSED})
 

@@ -37,6 +37,7 @@ from tests.e2e.matrix import (
     under_its_tag,
 )
 from tests.system import System, wait_until
+from tests.system.streams import updates
 
 Expect = Callable[[str, Post], int]
 
@@ -446,6 +447,18 @@ def test_streams(town: Town, actor: str) -> None:
     for stream, holds_it in STREAMS.items():
         right = {post.name for post in town.posts if actor in holds_it(post)}
         assert town.named(come[stream]) == right, stream
+
+
+@pytest.mark.parametrize("actor", STREAMING)
+def test_server_sent_events(town: Town, actor: str) -> None:
+    """What came meanwhile from the address of each stream."""
+    for stream, holds_it in STREAMS.items():
+        events = town.events[actor, stream]
+        for name, payload in events:
+            town.look(actor, f"{name} of the stream {stream}", payload)
+        right = {post.name for post in town.posts if actor in holds_it(post)}
+        assert town.named(updates(events)) == right, stream
+    assert town.each(lambda _: iter(()), [actor]) == []
 
 
 EVENT_STREAMS = (

@@ -1,12 +1,15 @@
-"""Clients of streams: Mastodon.py's listener, and a bare WebSocket."""
+"""Clients of streams: Mastodon.py's listener, a bare WebSocket, and bare server-sent events."""
 
 from __future__ import annotations
 
 import json
+import re
+import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from mastodon import StreamListener
 from websockets.exceptions import ConnectionClosed
@@ -18,6 +21,7 @@ from tests.system.people import Person
 from tests.system.waiting import wait_until
 
 _ENTITIES = {"update": "Status", "status.update": "Status", "notification": "Notification"}
+_EVENT = re.compile(rb"event: (.+)\ndata: (.+)\n\n")
 _SENTENCE = {"type": "a frame that is wrong", "stream": "user"}
 
 Event = tuple[str, Any]
@@ -120,3 +124,56 @@ def line(
         proxy=None,
     ) as connection:
         yield Line(connection)
+
+
+def updates(events: Iterable[Event]) -> set[str]:
+    """The ids of the posts that some events, with payloads as text, bring."""
+    return {json.loads(payload)["id"] for name, payload in events if name == "update"}
+
+
+class Tap:
+    """Server-sent events: what comes waits in the kernel until it is read."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._got = b""
+
+    @property
+    def events(self) -> list[Event]:
+        """What was read: each event by its name, with its payload as text."""
+        return [(name.decode(), payload.decode()) for name, payload in _EVENT.findall(self._got)]
+
+    def begin(self) -> None:
+        """Return when the server listens for us."""
+        self._read(lambda: b":)\n" in self._got, 20.0)
+
+    def hear(self, posts: set[str], deadline: float = 30.0) -> list[Event]:
+        """Read until some posts have come, and then what else has; entities held to schemas."""
+        self._read(lambda: posts <= updates(self.events), deadline)
+        self._connection.setblocking(False)
+        with suppress(BlockingIOError):
+            while got := self._connection.recv(65536):
+                self._got += got
+        for name, payload in self.events:
+            if name in _ENTITIES:
+                schemas.check(_ENTITIES[name], json.loads(payload))
+        return self.events
+
+    def _read(self, enough: Callable[[], object], deadline: float) -> None:
+        self._connection.settimeout(deadline)
+        while not enough():
+            got = self._connection.recv(65536)
+            assert got, f"the stream has ended: {self._got.decode()}"
+            self._got += got
+
+
+@contextmanager
+def tapped(base: str, token: str, path: str) -> Iterator[Tap]:
+    """Server-sent events by their address."""
+    server = urlsplit(base)
+    lines = (f"GET {path} HTTP/1.1", f"Host: {server.netloc}", f"Authorization: Bearer {token}")
+    with socket.create_connection((server.hostname or "", server.port or 80), 20) as connection:
+        connection.sendall("\r\n".join((*lines, "", "")).encode())
+        tap = Tap(connection)
+        tap.begin()
+        yield tap
