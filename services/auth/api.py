@@ -45,6 +45,7 @@ Overseer = Annotated[Caller, Depends(signed_in("admin:read:accounts"))]
 Judge = Annotated[Caller, Depends(signed_in("admin:write:accounts"))]
 UserId = Annotated[str, Path(pattern=r"^[0-9]{1,20}$", examples=["115581273340018689"])]
 Ids = Annotated[str, Query(max_length=4_000, pattern=r"^[0-9,]*$", examples=["1,2"])]
+Names = Annotated[str, Query(max_length=4_000, pattern=r"^[A-Za-z0-9_,]*$", examples=["ada,bob"])]
 MOST_AT_ONCE = 160
 ClientId = Annotated[str, Path(max_length=100, examples=[examples.CLIENT_ID])]
 
@@ -173,9 +174,13 @@ def _logins(desk: Desk) -> APIRouter:
     router = APIRouter(tags=["logins"], dependencies=[Depends(service("users"))], responses=refused)
 
     @router.get("/logins", responses=answers({examples.KNOWN["user_id"]: examples.KNOWN}))
-    async def known(ids: Ids) -> dict[str, KnownLogin]:
-        """What `login.registered` says of some people, for who has not heard it yet."""
+    async def known(ids: Ids = "", names: Names = "") -> dict[str, KnownLogin]:
+        """What `login.registered` says of some people, for who has not heard it yet.
+
+        By name only those who have not left.
+        """
         found = await desk.warden.known(_wanted(ids))
+        found += await desk.warden.named(names.split(",")[:MOST_AT_ONCE])
         return {person.user_id: _known(person, version) for person, version in found}
 
     return router

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from services.auth.domain.people import Person, normal_login
+from services.auth.domain.people import Person, is_username, normal_login
 from services.auth.domain.tokens import TOKEN_LIFE
 from services.auth.store import Store
 from services.chassis.errors import NotFound
@@ -31,9 +31,17 @@ class Warden:
         return [person for person in found.values() if not person.deleted]
 
     async def known(self, user_ids: Iterable[str]) -> list[tuple[Person, int]]:
-        """Some people's logins, deleted ones too, with their versions. One state call."""
-        found = await self._store.people.load_many(user_ids)
+        """Some people's logins, deleted ones too, with their versions. One state call at most."""
+        ids = list(user_ids)
+        found = await self._store.people.load_many(ids) if ids else {}
         return [(doc.value, doc.version) for doc in found.values()]
+
+    async def named(self, usernames: Iterable[str]) -> list[tuple[Person, int]]:
+        """As `known`, those who have some names. Two state calls, one where nobody has."""
+        names = {name.lower() for name in usernames if is_username(name)}
+        claims = await self._store.logins.get_many(names) if names else {}
+        found = await self.known({claim.user_id for claim in claims.values()} - {""})
+        return [(one, version) for one, version in found if _is_called(one, names)]
 
     async def give_role(self, username: str, role: str) -> Person:
         """Give somebody a role, or take it. Raises `NotFound`."""
@@ -86,3 +94,7 @@ def _there(person: Person | None) -> Person:
     if person is None or person.deleted:
         raise NotFound("There is nobody of that name or id.")
     return person
+
+
+def _is_called(person: Person, names: set[str]) -> bool:
+    return person.username.lower() in names and not person.deleted

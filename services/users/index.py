@@ -12,8 +12,11 @@ class Index:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def find(self, query: Query) -> list[str]:
-        """Whom the index has for a query, best first. One state call."""
+    async def find(self, query: Query) -> tuple[str, list[str]]:
+        """Whose whole handle a query is, or empty; and whom the index has, best first.
+
+        One state call.
+        """
         store = self._store
         name_key = store.names.key(query.handle)
         wanted = [store.buckets.key(letters) for letters in query.buckets]
@@ -22,7 +25,8 @@ class Index:
         buckets = {
             letters: open_in(rows, store.buckets, letters) or Bucket() for letters in query.buckets
         }
-        return ranked(query, buckets, name.id if name else "")
+        exact = name.id if name else ""
+        return exact, ranked(query, buckets, exact)
 
     async def agree(self, id: str) -> None:
         """Make the index say of somebody what their profile says now.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterable
 
-from services.chassis.sidecar import Sidecar
+from services.chassis.errors import OutcomeUnknown, Unavailable
+from services.chassis.sidecar import INVOKE_DEADLINE, Sidecar
 from services.contracts.logins import KnownLogin, Login
 from services.users.domain.profiles import Profile, Standing, new_profile, tombstone
 from services.users.store import Name, Store
@@ -46,6 +48,11 @@ def _newer(kept: Name | None, name: Name) -> Name:
     return name if kept is None or kept.id < name.id else kept
 
 
+_USERNAME = re.compile(r"[a-z0-9_]{1,30}")
+_PATIENCE = 2.0
+"""Seconds to wait for who a name is."""
+
+
 class Newcomers:
     """People of whom the news has not come yet.
 
@@ -67,9 +74,31 @@ class Newcomers:
         unknown = [id for id in ids if id not in kept]
         if not unknown:
             return False
-        reply = await self._sidecar.invoke("auth", "logins", params={"ids": ",".join(unknown)})
+        return bool(await self._heard("ids", unknown))
+
+    async def named(self, unknown: Iterable[str]) -> dict[str, str]:
+        """The ids of those who have some names that nobody here has; their profiles are made.
+
+        One invocation, however many there are. What anybody writes after an @ is most often a name
+        that nobody has at all, so where nobody can say whose one is, it is nobody's.
+        """
+        names = [name for name in unknown if _USERNAME.fullmatch(name)]
+        if not names:
+            return {}
+        try:
+            known = await self._heard("names", names, deadline=_PATIENCE)
+        except (Unavailable, OutcomeUnknown):
+            return {}
+        return {login.username.lower(): login.user_id for login in known}
+
+    async def _heard(
+        self, what: str, asked: Iterable[str], deadline: float = INVOKE_DEADLINE
+    ) -> list[KnownLogin]:
+        """What auth says of some people, as if its event had come."""
+        params = {what: ",".join(asked)}
+        reply = await self._sidecar.invoke("auth", "logins", params=params, deadline=deadline)
         known = [KnownLogin.model_validate(login) for login in reply.json().values()]
         await asyncio.gather(
             *(follow_login(self._store, each.user_id, each, each.version) for each in known)
         )
-        return bool(known)
+        return known

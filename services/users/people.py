@@ -80,23 +80,32 @@ class People:
         return {id: person.account() for id, person in people.items()}
 
     async def lookup(self, usernames: Iterable[str]) -> dict[str, Account]:
-        """Those of some usernames that are somebody's, as they were given. Two state calls."""
+        """Those of some usernames that are somebody's, as they were given. Two state calls.
+
+        And one invocation, if any is nobody's here.
+        """
         asked = {given: given.removeprefix("@").lower() for given in usernames}
-        names = await self._store.names.get_many(
-            {name for name in asked.values() if _USERNAME.fullmatch(name)}
-        )
-        accounts = await self.accounts(name.id for name in names.values())
-        ids = {given: names[name].id for given, name in asked.items() if name in names}
-        return {given: accounts[id] for given, id in ids.items() if id in accounts}
+        names = {name for name in asked.values() if _USERNAME.fullmatch(name)}
+        known = await self._store.names.get_many(names)
+        ids = {name: kept.id for name, kept in known.items()}
+        ids |= await self._newcomers.named(names - ids.keys())
+        accounts = await self.accounts(ids.values())
+        found = {given: ids.get(name, "") for given, name in asked.items()}
+        return {given: accounts[id] for given, id in found.items() if id in accounts}
 
     async def search(self, text: str, viewer: str, limit: int, offset: int) -> list[Account]:
         """People whose handle, or a word of whose name, begins as was typed. Two state calls.
+
+        And one invocation, if it is nobody's whole handle here.
 
         Who blocks the viewer is not found, and whom they block only by the whole handle: clients
         look people up so to unblock them.
         """
         query = Query.of(text)
-        ids = await self._index.find(query)
+        exact, ids = await self._index.find(query)
+        if not (exact or offset):
+            newcomers = await self._newcomers.named([query.handle])
+            ids = list(dict.fromkeys([*newcomers.values(), *ids]))
         people = await self._store.people(ids[offset : offset + limit], viewer)
         return [p.account() for p in people.values() if _may_be_found(p, query)]
 

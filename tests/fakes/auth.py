@@ -6,6 +6,7 @@ import base64
 import secrets
 import time
 from typing import Any
+from urllib.parse import parse_qs
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -70,6 +71,14 @@ class FakeAuth:
     def revocations(self, after: int) -> dict[str, Any]:
         return {"revoked": self._revoked[after:], "next": len(self._revoked)}
 
+    def _known(self, asked: dict[str, list[str]]) -> dict[str, Any]:
+        ids, names = (asked.get(what, [""])[0].split(",") for what in ("ids", "names"))
+        return {
+            id: login
+            for id, login in self.logins.items()
+            if id in ids or login["username"].lower() in names
+        }
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         query = scope["query_string"].decode()
         if scope["path"] == "/jwks":
@@ -80,7 +89,7 @@ class FakeAuth:
             id = scope["path"].rpartition("/")[2]
             response = JSON({"username": f"user{id}", "email": f"user{id}@example.org"})
         elif scope["path"] == "/logins":
-            response = JSON({id: login for id, login in self.logins.items() if id in query})
+            response = JSON(self._known(parse_qs(query)))
         else:
             response = JSON({"code": "not_found", "message": "Not found"}, 404)
         await response(scope, receive, send)

@@ -150,4 +150,7 @@ async def test_users_is_told_of_whom_it_asks_about_and_nobody_else_is(auth: Auth
     assert (known[ada]["username"], known[ada]["version"]) == ("ada", 2)
     assert known[eve]["deleted"]
     assert "email" not in known[ada]
+    target = "/logins?names=Ada,eve,nobody,,"
+    named = (await auth.running.call("GET", target, caller="users")).json()
+    assert named == {ada: known[ada]}
     assert (await auth.running.call("GET", target)).status == 403

@@ -50,3 +50,24 @@ async def test_where_nobody_can_say_who_somebody_is_they_are_asked_to_try_again(
     place.world.network.add("auth", auth.app)
     made = await place.ask("POST", "/api/v1/statuses", token, json={"status": "hello"})
     assert made.status == 200, made.text
+
+
+async def test_who_has_just_registered_is_found_by_name(place: Place) -> None:
+    ann = await place.person("ann")
+    first = await ann.post("statuses", {"status": "first"})
+    for name, status in (
+        ("bob", {"status": "hello @Bob and @nobody"}),
+        ("eve", {"status": "hello @eve", "in_reply_to_id": first["id"]}),
+    ):
+        await newcomer(place, name)
+        made = await ann.post("statuses", status)
+        assert [mention["username"] for mention in made["mentions"]] == [name]
+        assert "nobody" in made["content"] or name == "eve"
+    await newcomer(place, "zoe")
+    for path in ("lookup?acct=zoe", "search?q=@zoe"):
+        answer = await place.ask("GET", f"/api/v1/accounts/{path}", ann.token)
+        assert answer.status == 200
+        assert '"username":"zoe"' in answer.text
+    await newcomer(place, "yan")
+    assert (await place.ask("GET", "/api/v1/accounts/lookup?acct=yan")).status == 200
+    assert (await place.ask("GET", "/api/v1/accounts/lookup?acct=nobody")).status == 404
