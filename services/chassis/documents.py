@@ -28,6 +28,9 @@ T = TypeVar("T")
 Decide = Callable[[T | None], T | None]
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 
+_REMEMBERED = 4_096
+"""Of how many documents that others hear of a process remembers which version it committed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Doc(Generic[T]):
@@ -91,6 +94,7 @@ class Collection(Generic[T]):
         self.schema = max(self._upgrades, default=0) + 1
         self._ttl = ttl
         self._queues: dict[str, list[_Waiting[T]]] = {}
+        self._committed: dict[str, int] = {}
         self._drains: set[asyncio.Task[None]] = set()
 
     def key(self, id: str) -> str:
@@ -117,15 +121,25 @@ class Collection(Generic[T]):
         docs = {keys[key]: self.open(entry) for key, entry in rows.items()}
         return {id: doc for id, doc in docs.items() if doc is not None}
 
-    async def update(self, id: str, decide: Decide[T], *, fresh: bool = False) -> T | None:
+    def is_outdated(self, id: str, version: int) -> bool:
+        """Whether this process itself has lately committed a later version.
+
+        Then the news of that is still to come, and what this one says need not be looked into.
+        """
+        return self._committed.get(id, 0) > version
+
+    async def update(
+        self, id: str, decide: Decide[T], *, fresh: bool = False, seen: Doc[T] | None = None
+    ) -> T | None:
         """Change one document, and return it as it is then.
 
         `decide` gets the present value (None where there is none) and returns the new one; the same
         or an equal value, or None, means that nothing changes. It may run more than once, and what
         it raises reaches the caller. Calls of one process for one document are decided together and
         cost one swap; a swap lost to another process is tried again with jitter, until
-        `COMMIT_DEADLINE`. `fresh` says that the document is likely not there yet, and saves the
-        read. Two state calls, and for kinds with an outbox one more that concurrent commits share.
+        `COMMIT_DEADLINE`. `fresh` says that the document is likely not there yet, `seen` that it is
+        likely still as it was read just now: either saves the read. Two state calls, and for kinds
+        with an outbox one more that concurrent commits share.
         """
         done: asyncio.Future[T | None] = asyncio.get_running_loop().create_future()
         waiting = _Waiting(decide, done, telemetry.carried())
@@ -134,7 +148,7 @@ class Collection(Generic[T]):
             queue.append(waiting)
         else:
             self._queues[id] = [waiting]
-            task = asyncio.create_task(self._drain(id, fresh=fresh))
+            task = asyncio.create_task(self._drain(id, fresh=fresh, seen=seen))
             self._drains.add(task)
             task.add_done_callback(self._drains.discard)
         return await asyncio.shield(waiting.done)
@@ -172,18 +186,24 @@ class Collection(Generic[T]):
             "data": self._codec.dump(value),
         }
 
-    async def _drain(self, id: str, *, fresh: bool) -> None:
+    async def _drain(self, id: str, *, fresh: bool, seen: Doc[T] | None) -> None:
         while batch := self._queues[id]:
             self._queues[id] = []
             telemetry.resume(batch[0].trace)
             try:
-                await _Commit(self, id, batch).run(fresh=fresh)
+                await _Commit(self, id, batch).run(fresh=fresh, seen=seen)
             except Exception as error:
                 for waiting in batch:
                     if not waiting.done.done():
                         waiting.done.set_exception(error)
-            fresh = False
+            fresh, seen = False, None
         del self._queues[id]
+
+    def _has_committed(self, id: str, version: int) -> None:
+        self._committed.pop(id, None)
+        self._committed[id] = version
+        if len(self._committed) > _REMEMBERED:
+            del self._committed[next(iter(self._committed))]
 
 
 class _Commit(Generic[T]):
@@ -200,9 +220,9 @@ class _Commit(Generic[T]):
         """The version that a swap without an answer may have made, or may still make."""
         self._give_up_at = time.monotonic() + COMMIT_DEADLINE
 
-    async def run(self, *, fresh: bool) -> None:
+    async def run(self, *, fresh: bool, seen: Doc[T] | None) -> None:
         try:
-            await self._attempt(None if fresh else await self._load())
+            await self._attempt(seen if fresh or seen else await self._load())
         except Failure as failure:
             if self._unsure:
                 raise OutcomeUnknown(failure.message) from failure
@@ -279,6 +299,7 @@ class _Commit(Generic[T]):
     def _committed(self, value: T, version: int, results: list[T | Exception | None]) -> None:
         if self._outbox is not None and self._change is not None:
             self._told = True
+            self._collection._has_committed(self._id, version)
             key = self._collection.key(self._id)
             self._outbox.announce(key, self._collection.seal(value, version, self._change))
         self._answer(results)

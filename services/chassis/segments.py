@@ -28,7 +28,7 @@ from services.chassis.documents import Collection, Doc
 from services.chassis.errors import Unavailable
 from services.chassis.outbox import Announcement, Outbox
 from services.chassis.paging import Row, Window, newest
-from services.chassis.sidecar import Conflict, StateStore, Upsert
+from services.chassis.sidecar import ABSENT, Conflict, Entry, StateStore, Upsert
 
 SEGMENT = 60
 """Rows in a segment. A head holds up to twice as many before its oldest go into one, so that the
@@ -112,6 +112,14 @@ class Head:
         if len(kept) == len(self.recent):
             return self
         return replace(self, recent=kept, total=self.total - len(self.recent) + len(kept))
+
+    def holds(self, id: str) -> bool:
+        """Whether a row is among the recent ones."""
+        return any(row[0] == id for row in self.recent)
+
+    def may_hold(self, id: str) -> bool:
+        """Whether a row is in the list, or may be in one of its segments."""
+        return self.holds(id) or any(span.may_hold(id) for span in self.spans)
 
     def path_to(self, id: str, seen: Mapping[str, Held]) -> Path:
         """Where a row is, if it is in a segment; else empty. Raises `_Needs`."""
@@ -330,12 +338,14 @@ class SegmentedLists:
                 return newest([*head.recent, *rows])
         raise Unavailable(f"The list {id} changed whenever it was read.")
 
-    async def insert(self, id: str, rows: Sequence[Row]) -> Head:
-        """Put rows in, each once, however often it is asked for."""
+    async def insert(self, id: str, rows: Sequence[Row], *, fresh: bool = False) -> Head:
+        """Put rows in, each once, however often it is asked for; `fresh` as in `Collection`."""
         seen: dict[str, Held] = {}
         while True:
             try:
-                head = await self.heads.update(id, partial(_inserted, rows, seen, self._sums))
+                head = await self.heads.update(
+                    id, partial(_inserted, rows, seen, self._sums), fresh=fresh
+                )
             except _Needs as needs:
                 seen |= await self._held([needs.span])
                 seen.setdefault(needs.span.name, [])
@@ -547,15 +557,33 @@ async def insert_together(
     Returns the lists that must be done by themselves: those that are not there yet, were changed
     meanwhile, or may hold a row already further down.
     """
-    keys = [lists.heads.key(id) for lists, id in places]
-    found = await state.get_many(keys)
+    found = await state.get_many([lists.heads.key(id) for lists, id in places])
+    return await _insert_found(state, dict.fromkeys(places, rows), found)
+
+
+async def insert_read(
+    state: StateStore, wanted: Mapping[Place, Sequence[Row]], found: Mapping[str, Entry]
+) -> None:
+    """Put rows into lists whose heads were just read, `found` by their keys: one write.
+
+    One more for each that is not there yet; none where all lists have their rows. What
+    `insert_together` leaves is done here.
+    """
+    for place in await _insert_found(state, wanted, found):
+        lists, id = place
+        await lists.insert(id, wanted[place], fresh=lists.heads.key(id) not in found)
+
+
+async def _insert_found(
+    state: StateStore, wanted: Mapping[Place, Sequence[Row]], found: Mapping[str, Entry]
+) -> list[Place]:
     writes: list[tuple[Place, Head, Doc[Head]]] = []
     alone: list[Place] = []
-    for place, key in zip(places, keys, strict=True):
-        lists, _ = place
+    for place, rows in wanted.items():
+        lists, id = place
         if not lists._silent:
             raise ValueError("Lists that others hear of are changed one at a time.")
-        doc = lists.heads.open(found[key]) if key in found else None
+        doc = lists.heads.open(found.get(lists.heads.key(id), ABSENT))
         if doc is None:
             alone.append(place)
             continue

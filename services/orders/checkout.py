@@ -42,24 +42,28 @@ class Checkout:
     async def place(self, user: str, new: NewCheckout) -> dict[str, Any]:
         """Order what is in somebody's cart: an `Order`.
 
-        The same key makes the same order. Seven state calls, one invocation and one call of the
-        workflow engine; again, two state calls. Raises `Invalid` (`key_reused`) for another request
-        with the same key, `Duplicate` (`price_changed`, with what it costs now; `not_available`;
-        `out_of_stock`) where the buyer must be asked again.
+        The same key makes the same order. Four state calls, one for the journal, one invocation
+        and one call of the workflow engine; again, two state calls. Raises `Invalid` (`key_reused`)
+        for another request with the same key, `Duplicate` (`price_changed`, with what it costs now;
+        `not_available`; `out_of_stock`) where the buyer must be asked again.
         """
         key, fingerprint = _key(user, new), _fingerprint(new)
-        if placed := await self._placed_before(key, fingerprint):
+        intent, doc = await self._store.intent_and_cart(key, user)
+        if intent and (placed := await self._made_of(intent.value, fingerprint)):
             return _view(placed)
-        cart = await self._store.carts.get(user) or Cart()
+        cart = doc.value if doc else Cart()
         try:
             terms = await self._agreed(user, cart, new)
         except Failure:
             # Another request with this key may have come to its end meanwhile, with the cart.
-            if placed := await self._placed_before(key, fingerprint):
+            found = await self._store.intents.get(key)
+            if found and (placed := await self._made_of(found, fingerprint)):
                 return _view(placed)
             raise
         intended = Intent(self._ids(), fingerprint)
-        kept = await self._store.intents.update(key, lambda known: known or intended)
+        kept = await self._store.intents.update(
+            key, lambda known: known or intended, fresh=intent is None, seen=intent
+        )
         order = rules.place(
             _meant(kept or intended, fingerprint).order,
             terms,
@@ -67,21 +71,15 @@ class Checkout:
             cart_revision=cart.revision,
             now=self._now(),
         )
-        return await self._placed(order)
-
-    async def _placed_before(self, key: str, fingerprint: str) -> Doc[Order] | None:
-        intent = await self._store.intents.get(key)
-        if intent is None:
-            return None
-        return await self._store.orders.load(_meant(intent, fingerprint).order)
-
-    async def _placed(self, order: Order) -> dict[str, Any]:
         await self._store.orders.update(order.id, lambda kept: kept or order, fresh=True)
         await self._watch.begin(order.id)
         await self._store.carts.update(
-            order.terms.buyer, lambda cart: carts.ordered(cart, order.cart_revision)
+            user, lambda kept: carts.ordered(kept, cart.revision), seen=doc
         )
         return rules.public(order) | {"version": 1}
+
+    async def _made_of(self, intent: Intent, fingerprint: str) -> Doc[Order] | None:
+        return await self._store.orders.load(_meant(intent, fingerprint).order)
 
     async def _agreed(self, user: str, cart: Cart, new: NewCheckout) -> Terms:
         """What is bought for how much, if that is what the buyer was shown."""
@@ -120,15 +118,16 @@ class Checkout:
         return _view(doc) if doc else {}
 
     async def some(self, role: str, viewer: str, shop: str, window: Window) -> dict[str, Any]:
-        """What somebody bought or sold, perhaps in one shop: an `OrderList`. Two state calls.
+        """What somebody bought or sold, perhaps in one shop: an `OrderList`.
 
-        A shop that is not theirs has nothing for them, not even a hint that there is more.
+        A shop that is not theirs has nothing for them, not even a hint that there is more. Two
+        state calls, three where some were never at rest.
         """
         lists, id = (self._store.bought, viewer) if role == "buyer" else (self._store.sold, viewer)
         if role == "seller" and shop:
             lists, id = self._store.of_shop, normal(shop)
         rows = await lists.page(id, window)
-        pages = await self._store.pages.get_many([row[0] for row in rows])
+        pages = await self._store.pages_of([row[0] for row in rows])
         orders = [pages[row[0]].order for row in rows if _is_of(pages.get(row[0]), role, viewer)]
         more = orders and len(rows) == window.limit
         return {"orders": orders, "last": rows[-1][0] if more else ""}

@@ -1,12 +1,21 @@
-"""What orders hears: its own news, from which it makes what lists show; and who is gone."""
+"""What orders hears: its own news, from which it makes what lists show; and who is gone.
+
+The news is the newest state of an order, as a page shows it, so the log itself is not read. It may
+come twice, late, and of several versions only the last: each says all that lists need.
+"""
 
 from __future__ import annotations
 
 from services.chassis.app import Service
 from services.chassis.inbox import Event
+from services.chassis.paging import Row
+from services.chassis.segments import Place, insert_read
 from services.contracts.topics import ACCOUNT_CHANGED, ORDER_CHANGED
-from services.orders.domain.orders import Order
-from services.orders.store import OPEN, Page, Store, month_of, page_of
+from services.orders.domain import orders as rules
+from services.orders.store import OPEN, Page, Store
+
+_REMEMBERED = 10_000
+"""Of how many orders a process remembers that it has put them into their lists."""
 
 
 def subscribe(service: Service, projections: Projections) -> None:
@@ -20,36 +29,44 @@ class Projections:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._listed: dict[str, None] = {}
 
     async def order_changed(self, event: Event) -> None:
-        """Three state calls; eleven for a new order, five for one that comes to rest."""
+        """Two state calls for a new order, and one more for each list that is new.
+
+        One for an order that comes to rest, two for one that is refunded then; else none, unless
+        another process has put it into its lists: then one, to see that it did.
+        """
         if event.type == ORDER_CHANGED.name:
-            await self.follow(event.subject)
+            page = Page(event.entityversion, event.data | {"version": event.entityversion})
+            await self.follow(event.subject, page)
 
     async def account_changed(self, event: Event) -> None:
         """A cart goes with its owner; orders are the other side's too, and stay. One state call."""
         if event.type == ACCOUNT_CHANGED.name and event.data.get("deleted"):
             await self._store.carts.delete(event.subject)
 
-    async def follow(self, id: str) -> None:
-        """Make all lists agree with an order. Its page is written last: it says that they do."""
-        doc, page = await self._store.order_and_page(id)
-        if doc is None:
-            return
-        order = doc.value
-        if page is None:
-            await self._list(order)
-        if order.is_at_rest:
-            await self._store.open.remove(OPEN, [id])
-        elif page is None or page.is_at_rest:
+    async def follow(self, id: str, page: Page) -> None:
+        """Make all lists agree with an order. It is shown by its page from its first rest on."""
+        if id not in self._listed:
+            await self._list(id, page)
+        elif page.is_refunding:
             await self._store.open.insert(OPEN, [[id]])
-        new = page_of(doc)
-        await self._store.pages.update(id, lambda kept: newer(kept, new), fresh=page is None)
+        if page.is_at_rest or page.is_refunding:
+            is_first = not page.has(rules.REFUND)
+            await self._store.pages.update(id, lambda kept: newer(kept, page), fresh=is_first)
 
-    async def _list(self, order: Order) -> None:
-        for lists, id in self._store.lists_of(order):
-            await lists.insert(id, [[order.id]])
-        await self._store.register.insert(month_of(order.id), [[order.id]])
+    async def _list(self, id: str, page: Page) -> None:
+        """Put an order into its lists. None of them but that of the open ones ever loses it."""
+        store = self._store
+        wanted: dict[Place, list[Row]] = {place: [[id]] for place in store.places_of(page.order)}
+        if not page.is_at_rest:
+            wanted[store.open, OPEN] = [[id]]
+        found = await store.state.get_many([lists.heads.key(key) for lists, key in wanted])
+        await insert_read(store.state, wanted, found)
+        self._listed[id] = None
+        if len(self._listed) > _REMEMBERED:
+            del self._listed[next(iter(self._listed))]
 
 
 def newer(kept: Page | None, new: Page) -> Page:

@@ -36,14 +36,12 @@ class Rebuild:
             docs = await self._store.orders.load_many(ids)
             count += len(docs)
             upto = max(upto, *ids)
-            pages = {id: page_of(doc) for id, doc in docs.items()}
-            mended += await self._mend_pages(pages)
+            mended += await self._mend_pages({id: page_of(doc) for id, doc in docs.items()})
             for id, doc in docs.items():
                 for number, key in _places(doc.value):
                     wanted[number, key].add(id)
                 if not doc.value.is_at_rest:
                     wanted[_OPEN, OPEN].add(id)
-        wanted.setdefault((_OPEN, OPEN), set())
         for (number, key), there in wanted.items():
             mended += await self._mend_list(self._lists()[number], key, there, upto)
         return {"orders": count, "mended": mended}
@@ -54,19 +52,16 @@ class Rebuild:
 
     async def _mend_pages(self, wanted: dict[str, Page]) -> int:
         kept = await self._store.pages.get_many(wanted)
-        wrong = {
-            id: page
-            for id, page in wanted.items()
-            if id not in kept or (kept[id] != page and kept[id].version <= page.version)
-        }
+        wrong = {id: page for id, page in wanted.items() if _is_wrong(kept.get(id), page)}
         for id, page in wrong.items():
             await self._store.pages.update(id, partial(_righted, page))
         return len(wrong)
 
     async def _mend_list(self, lists: SegmentedLists, key: str, wanted: set[str], upto: str) -> int:
+        """What is open no more is not wrong among the open ones: the watch takes it away."""
         there = {row[0] for row in await lists.all(key)}
         missing = wanted - there
-        surplus = {id for id in there - wanted if id <= upto}
+        surplus = {id for id in there - wanted if id <= upto and lists is not self._store.open}
         if missing:
             await lists.insert(key, [[id] for id in missing])
         if surplus:
@@ -80,6 +75,13 @@ _OPEN = 3
 def _places(order: Order) -> list[tuple[int, str]]:
     terms = order.terms
     return [(0, terms.buyer), (1, terms.seller), (2, terms.shop)]
+
+
+def _is_wrong(kept: Page | None, page: Page) -> bool:
+    """Whether a page is not what the log says. Of an order that was never at rest there is none."""
+    if kept is None:
+        return page.is_at_rest or page.is_refunding
+    return kept != page and kept.version <= page.version
 
 
 def _righted(page: Page, now: Page | None) -> Page:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from services.chassis.documents import Doc
 from services.chassis.errors import Duplicate, Invalid, NotFound, Unavailable
 from services.chassis.plans import Activity
 from services.orders.domain import orders as rules
@@ -50,7 +51,7 @@ class Steps:
 
     async def reserve(self, given: Given) -> Word:
         """Check the prices, and hold the pieces. One state call, two invocations."""
-        order = await self._order(given)
+        order = (await self._load(given)).value
         if done := _passed(order):
             return done
         changed = await self._changed(order)
@@ -78,7 +79,8 @@ class Steps:
 
     async def authorise(self, given: Given) -> Word:
         """Have the card charged. One state call and one invocation, a swap where it must wait."""
-        order = await self._order(given)
+        doc = await self._load(given)
+        order = doc.value
         if done := _passed(order):
             return done
         if not order.terms.total:
@@ -91,21 +93,22 @@ class Steps:
             return await self._turn(given, Entry(rules.GAVE_UP, self._now(), refusal.message))
         match payment["state"]:
             case "pending":
-                return await self._pending(order, given)
+                return await self._pending(doc, given)
             case "declined" | "voided":
                 why = payment["reason"]
                 return await self._turn(given, Entry(rules.DECLINED, self._now(), why))
         return self._ok(rules.AUTHORIZED)
 
-    async def _pending(self, order: Order, given: Given) -> Word:
+    async def _pending(self, doc: Doc[Order], given: Given) -> Word:
         entries = [*_marks(given), Entry(rules.PENDING, self._now())]
-        if not order.has(rules.PENDING):
-            await self._change(order, lambda kept: rules.noted(kept, entries))
+        if not doc.value.has(rules.PENDING):
+            await self._change(doc, lambda kept: rules.noted(kept, entries))
         return {"word": WAIT}
 
     async def confirm(self, given: Given) -> Word:
         """Sell the pieces, and pass the point of no return. One invocation and a swap."""
-        order = await self._order(given)
+        doc = await self._load(given)
+        order = doc.value
         if done := _passed(order):
             return done
         try:
@@ -115,12 +118,13 @@ class Steps:
                 raise Unavailable(refusal.message) from refusal
             return await self._turn(given, Entry(rules.GAVE_UP, self._now(), refusal.message))
         entries = [*_marks(given), Entry(rules.CONFIRMED, self._now())]
-        order = await self._change(order, lambda kept: rules.paying(kept, entries, self._now()))
+        order = await self._change(doc, lambda kept: rules.paying(kept, entries, self._now()))
         return _passed(order) or {"word": BACK}
 
     async def capture(self, given: Given) -> Word:
         """Take the money, and complete the order. One invocation and a swap."""
-        order = await self._order(given)
+        doc = await self._load(given)
+        order = doc.value
         if order.end or order.turn:
             return {"word": OVER if order.end else BACK}
         why = ""
@@ -135,9 +139,9 @@ class Steps:
                         return {"word": WAIT}
                     why = payment["reason"] or "The provider has refused it."
         if why:
-            await self._change(order, lambda o: rules.refused_at_last(o, why, self._now()))
+            await self._change(doc, lambda o: rules.refused_at_last(o, why, self._now()))
             return {"word": BACK}
-        await self._change(order, lambda kept: rules.completed(kept, self._now()))
+        await self._change(doc, lambda kept: rules.completed(kept, self._now()))
         return {"word": OK}
 
     # ── back ────────────────────────────────────────────────────────────────────────────────
@@ -148,7 +152,7 @@ class Steps:
 
     async def void(self, given: Given) -> Word:
         """See that no money is taken, or that it is given back. One or two invocations."""
-        order = await self._order(given)
+        order = (await self._load(given)).value
         if order.end or not order.terms.total:
             return {"word": OK}
         try:
@@ -163,7 +167,7 @@ class Steps:
 
     async def release(self, given: Given) -> Word:
         """See that no pieces are held or sold. One or two invocations."""
-        order = await self._order(given)
+        order = (await self._load(given)).value
         if order.end:
             return {"word": OK}
         try:
@@ -177,15 +181,16 @@ class Steps:
 
     async def close(self, given: Given) -> Word:
         """Bring the order to rest."""
-        order = await self._order(given)
-        await self._change(order, lambda o: rules.closed(o, _marks(given), self._now()))
+        doc = await self._load(given)
+        await self._change(doc, lambda o: rules.closed(o, _marks(given), self._now()))
         return {"word": OK}
 
     # ── refunds ─────────────────────────────────────────────────────────────────────────────
 
     async def pay_back(self, given: Given) -> Word:
         """Give the money back. One or two invocations."""
-        order = await self._order(given)
+        doc = await self._load(given)
+        order = doc.value
         if not order.is_refunding or order.refunds != given["number"]:
             return {"word": OVER}
         if not order.terms.total:
@@ -197,7 +202,7 @@ class Steps:
             return {"word": OK}
         why = payment["reason"] or "The provider has refused it."
         await self._change(
-            order, lambda o: rules.refund_refused(o, given["number"], why, self._now())
+            doc, lambda o: rules.refund_refused(o, given["number"], why, self._now())
         )
         return {"word": OVER}
 
@@ -209,7 +214,8 @@ class Steps:
 
     async def restock(self, given: Given) -> Word:
         """Put the goods back, and end the refund. One invocation and a swap."""
-        order = await self._order(given)
+        doc = await self._load(given)
+        order = doc.value
         entries = []
         try:
             await self._market.restock(order)
@@ -217,20 +223,22 @@ class Steps:
         except (Duplicate, NotFound) as refusal:
             if refusal.code not in ("not_confirmed", "not_found"):
                 raise
-        await self._change(order, lambda kept: rules.refunded(kept, entries, self._now()))
+        await self._change(doc, lambda kept: rules.refunded(kept, entries, self._now()))
         return {"word": OK}
 
     # ── parts ───────────────────────────────────────────────────────────────────────────────
 
-    async def _order(self, given: Given) -> Order:
-        order = await self._store.orders.get(given["order"])
-        if order is None:
+    async def _load(self, given: Given) -> Doc[Order]:
+        doc = await self._store.orders.load(given["order"])
+        if doc is None:
             raise NotFound(f"There is no order {given['order']}.")
-        return order
+        return doc
 
-    async def _change(self, order: Order, decide: Callable[[Order], Order]) -> Order:
-        kept = await self._store.orders.update(order.id, lambda o: decide(o) if o else None)
-        return kept or order
+    async def _change(self, doc: Doc[Order], decide: Callable[[Order], Order]) -> Order:
+        kept = await self._store.orders.update(
+            doc.value.id, lambda o: decide(o) if o else None, seen=doc
+        )
+        return kept or doc.value
 
     async def _turn(self, given: Given, turn: Entry) -> Word:
         kept = await self._store.orders.update(

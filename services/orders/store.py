@@ -6,24 +6,25 @@ order:ORDER            the event log of an order; others hear of it on `orders`
 
 Made from the logs by hearing of them (`events.py`), and made anew on demand (`rebuild.py`):
 
-page:ORDER             an order as lists show it
+page:ORDER             an order as lists show it, from its first rest on; before, they ask the log
 buyer:USER             [order], what somebody bought
 seller:USER            [order], what somebody sold
 shop:SHOP              [order], what was sold in one shop
-open:all               [order], those that are not at rest
+open:all               [order], those that are not at rest, or were not when last looked at
 
 register:YYYY-MM       [order], all that were placed in a month: what a rebuild goes by
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from services.chassis.app import Service
 from services.chassis.documents import Doc
 from services.chassis.ids import instant
-from services.chassis.segments import SegmentedLists
+from services.chassis.segments import Place, SegmentedLists
 from services.chassis.sidecar import ABSENT
 from services.contracts import topics
 from services.orders.domain import orders as rules
@@ -34,6 +35,8 @@ KEY_LIFE = 30 * 24 * 3600
 """For how long, in seconds, an idempotency key is remembered."""
 
 OPEN = "all"
+_OPEN_SEGMENT = 500
+"""So many that they all are in the head, from which many are taken at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,14 @@ class Page:
     def is_at_rest(self) -> bool:
         return self.order["state"] in rules.ENDS
 
+    @property
+    def is_refunding(self) -> bool:
+        """Whether it was at rest, and is no more."""
+        return bool(self.order["state"] == rules.REFUNDING)
+
+    def has(self, what: str) -> bool:
+        return any(entry["what"] == what for entry in self.order["history"])
+
 
 class Store:
     """The documents and lists of orders."""
@@ -74,23 +85,31 @@ class Store:
         self.bought = SegmentedLists(self.state, "buyer")
         self.sold = SegmentedLists(self.state, "seller")
         self.of_shop = SegmentedLists(self.state, "shop")
-        self.open = SegmentedLists(self.state, "open")
+        self.open = SegmentedLists(self.state, "open", segment=_OPEN_SEGMENT)
         self.register = SegmentedLists(self.state, "register")
 
-    async def order_and_page(self, id: str) -> tuple[Doc[Order] | None, Page | None]:
-        """An order's log, and what lists show of it. One state call."""
-        keys = [self.orders.key(id), self.pages.key(id)]
+    async def intent_and_cart(
+        self, key: str, user: str
+    ) -> tuple[Doc[Intent] | None, Doc[Cart] | None]:
+        """What a request with a key was to make, and somebody's cart. One state call."""
+        keys = [self.intents.key(key), self.carts.key(user)]
         rows = await self.state.get_many(keys)
-        page = self.pages.open(rows.get(keys[1], ABSENT))
-        return self.orders.open(rows.get(keys[0], ABSENT)), page.value if page else None
+        intent, cart = (rows.get(key, ABSENT) for key in keys)
+        return self.intents.open(intent), self.carts.open(cart)
 
-    def lists_of(self, order: Order) -> list[tuple[SegmentedLists, str]]:
-        """Where an order is shown."""
-        terms = order.terms
+    async def pages_of(self, ids: Sequence[str]) -> dict[str, Page]:
+        """What lists show of some orders. One state call, two where some were never at rest."""
+        pages = await self.pages.get_many(ids)
+        live = await self.orders.load_many([id for id in ids if id not in pages])
+        return pages | {id: page_of(doc) for id, doc in live.items()}
+
+    def places_of(self, order: dict[str, Any]) -> list[Place]:
+        """The lists in which an order stays, by what is told of it."""
         return [
-            (self.bought, terms.buyer),
-            (self.sold, terms.seller),
-            (self.of_shop, terms.shop),
+            (self.bought, order["buyer"]),
+            (self.sold, order["seller"]),
+            (self.of_shop, order["shop"]),
+            (self.register, month_of(order["id"])),
         ]
 
     def _told(self, data: dict[str, Any]) -> dict[str, Any]:

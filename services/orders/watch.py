@@ -29,7 +29,9 @@ PATIENCE = 5.0
 BEGUN_WITHIN = 2.0
 """Seconds for which somebody who orders waits for the engine; the watch has longer."""
 
-_MOST = 200
+_MOST = 500
+"""Orders that are looked at together; also those that came to rest since the last look."""
+
 _AT_ONCE = 8
 
 log = logging.getLogger(__name__)
@@ -72,14 +74,15 @@ class Watch:
     async def look(self) -> int:
         """See to the open orders to which nothing happens; returns how many there are.
 
-        Two state calls, and one of the engine for each of these orders.
+        Those that have come to rest are taken from the list. Two state calls, three more where
+        there are any, and one of the engine for each of those to which nothing happens.
         """
         ids = [row[0] for row in (await self._store.open.all(OPEN))[-_MOST:]]
         docs = await self._store.orders.load_many(ids)
         orders = {id: doc.value for id, doc in docs.items()}
         over = [id for id in ids if id not in orders or orders[id].is_at_rest]
         if over:
-            await self._store.open.remove(OPEN, over)
+            await self._close(over)
         before = timestamp(self._now() - timedelta(seconds=PATIENCE))
         idle = [id for id, doc in docs.items() if id not in over and doc.change.time < before]
         slots = asyncio.Semaphore(_AT_ONCE)
@@ -90,6 +93,14 @@ class Watch:
 
         await asyncio.gather(*map(see_to, idle))
         return len(idle)
+
+    async def _close(self, ids: list[str]) -> None:
+        """Take orders from those that are open, and see that none is refunded meanwhile."""
+        await self._store.open.remove(OPEN, ids)
+        now = await self._store.orders.get_many(ids)
+        opened = [[id] for id, order in now.items() if not order.is_at_rest]
+        if opened:
+            await self._store.open.insert(OPEN, opened)
 
     async def _ensure(self, order: Order | None) -> None:
         """Have the workflow of an order run, if there is something left to do."""

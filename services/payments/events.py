@@ -11,7 +11,10 @@ from collections import defaultdict
 from services.chassis.app import Service
 from services.chassis.inbox import Event
 from services.chassis.paging import Row
+from services.chassis.segments import Place, insert_read
+from services.chassis.sidecar import ABSENT
 from services.contracts.topics import PAYMENT_CHANGED
+from services.payments.domain.ledger import FEES, HOLDS
 from services.payments.domain.payments import Payment
 from services.payments.store import Store, place, shard
 
@@ -29,35 +32,39 @@ class Projections:
         self._store = store
 
     async def payment_changed(self, event: Event) -> None:
-        """One state call, or five, and two for each line that is new; in the background."""
+        """Nothing where a later version is known; else one state call, and two where it books.
+
+        One more for each account that is new, four where a step is open; in the background.
+        """
         if event.type != PAYMENT_CHANGED.name:
             return
-        doc = await self._store.payments.load(event.subject)
+        order, store = event.subject, self._store
+        if store.payments.is_outdated(order, event.entityversion):
+            return
+        found = await store.around(order, _touched(event))
+        doc = store.payments.open(found.get(store.payments.key(order), ABSENT))
         if doc is None or doc.version > event.entityversion:
             return
-        await self._book(doc.value)
-        await self._store.follow(event.subject)
+        await insert_read(store.state, self._lines(doc.value), found)
+        if not store.is_followed(doc.value, found):
+            await store.follow(order)
 
-    async def _book(self, payment: Payment) -> None:
-        """Put what is booked into the accounts that do not have it yet."""
+    def _lines(self, payment: Payment) -> dict[Place, list[Row]]:
+        """Where a payment's lines are kept, and that it has any."""
         if not payment.entries:
-            return
-        lines = _lines(payment)
-        heads = await self._store.statements.heads.get_many(lines)
-        for account, rows in lines.items():
-            shown = {row[0] for row in heads[account].recent} if account in heads else set()
-            missing = [row for row in rows if row[0] not in shown]
-            if missing:
-                await self._store.statements.insert(account, missing)
-        await self._store.ledger.insert(shard(payment.order), [[payment.order]])
+            return {}
+        statements, ledger = self._store.statements, self._store.ledger
+        currency = payment.terms.currency if payment.terms else ""
+        rows: defaultdict[Place, list[Row]] = defaultdict(list)
+        for entry in payment.entries:
+            for line in entry.lines:
+                where = place(line.account, currency, payment.order)
+                rows[statements, where].append([entry.id, payment.order, entry.step, line.amount])
+        return {**rows, (ledger, shard(payment.order)): [[payment.order]]}
 
 
-def _lines(payment: Payment) -> dict[str, list[Row]]:
-    """The rows of a payment by where they are kept."""
-    currency = payment.terms.currency if payment.terms else ""
-    rows: defaultdict[str, list[Row]] = defaultdict(list)
-    for entry in payment.entries:
-        for line in entry.lines:
-            where = place(line.account, currency, payment.order)
-            rows[where].append([entry.id, payment.order, entry.step, line.amount])
-    return dict(rows)
+def _touched(event: Event) -> list[str]:
+    """The places of all accounts that a payment may change, by the news of it."""
+    buyer, seller, currency = (str(event.data.get(n)) for n in ("buyer", "seller", "currency"))
+    accounts = (f"buyer:{buyer}", f"seller:{seller}", HOLDS, FEES)
+    return [place(account, currency, event.subject) for account in accounts]

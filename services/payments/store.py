@@ -13,7 +13,7 @@ accounts that every order touches, `holds` and `fees`, are kept in shards: `hold
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 from zlib import crc32
 
@@ -22,6 +22,7 @@ from pydantic import TypeAdapter
 from services.chassis.app import Service
 from services.chassis.errors import Unavailable
 from services.chassis.segments import Head, SegmentedLists
+from services.chassis.sidecar import ABSENT, Entry
 from services.contracts.shop import Currency
 from services.contracts.topics import PAYMENT_CHANGED
 from services.payments.domain import payments as rules
@@ -42,6 +43,7 @@ class Store:
     """The documents and lists of payments."""
 
     def __init__(self, service: Service) -> None:
+        self.state = service.sidecar
         self.payments = service.collection(
             "payment",
             Payment,
@@ -49,15 +51,29 @@ class Store:
                 "payment", PAYMENT_CHANGED.name, _told
             ),
         )
-        self.statements = SegmentedLists(service.sidecar, "statement", sums=AMOUNT)
-        self.ledger = SegmentedLists(service.sidecar, "ledger")
-        self.unsettled = SegmentedLists(service.sidecar, "unsettled")
+        self.statements = SegmentedLists(self.state, "statement", sums=AMOUNT)
+        self.ledger = SegmentedLists(self.state, "ledger")
+        self.unsettled = SegmentedLists(self.state, "unsettled")
         self.charges = service.collection("charge", Charge)
 
     async def balances(self, places: Iterable[str]) -> dict[str, int]:
         """What is in some places, those without anything left out. One state call."""
         heads = await self.statements.heads.get_many(places)
         return {place: head.summed for place, head in heads.items()}
+
+    async def around(self, order: str, places: Iterable[str]) -> dict[str, Entry]:
+        """A payment and the heads of the lists that it may be in, by key. One state call."""
+        number = shard(order)
+        heads = [lists.heads.key(number) for lists in (self.ledger, self.unsettled)]
+        statements = [self.statements.heads.key(place) for place in places]
+        return await self.state.get_many([self.payments.key(order), *heads, *statements])
+
+    def is_followed(self, payment: Payment, found: Mapping[str, Entry]) -> bool:
+        """Whether the list of what is open agrees with a payment for certain, as it was read."""
+        order = payment.order
+        doc = self.unsettled.heads.open(found.get(self.unsettled.heads.key(shard(order)), ABSENT))
+        head = doc.value if doc else Head()
+        return head.holds(order) if payment.due else not head.may_hold(order)
 
     async def follow(self, order: str) -> None:
         """Make the list of what is open agree with a payment, and see that it still does.

@@ -23,6 +23,7 @@ PRICE_CHANGED, NOT_AVAILABLE, DECLINED = "price_changed", "not_available", "decl
 CANCEL, GAVE_UP = "cancel_requested", "gave_up"
 VOIDED, RELEASED = "voided", "released"
 CANCELLED, FAILED = "cancelled", "failed"
+REFUNDING = "refunding"
 REFUND, REFUSED, RESTOCKED, REFUNDED = (
     "refund_requested",
     "refund_refused",
@@ -130,7 +131,7 @@ class Order:
         if self.has(REFUNDED):
             return REFUNDED
         if self.end:
-            return "refunding" if self.is_refunding else self.end
+            return REFUNDING if self.is_refunding else self.end
         if self.has(CAPTURING) and not self.turn:
             return "paying"
         if self.turn:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.orders.checkout import Checkout
+from services.orders.store import Store
 from tests.services.orders.world import BUYER, PRICE, SELLER, Town
 
 
@@ -150,16 +150,17 @@ async def test_a_repeat_gets_the_order_with_which_the_first_request_emptied_the_
 ) -> None:
     body = town.checkout(await town.fill())
     first: list[Any] = []
-    look = Checkout._placed_before
+    look = Store.intent_and_cart
 
-    async def looks_too_early(self: Checkout, key: str, fingerprint: str) -> Any:
-        found = await look(self, key, fingerprint)
-        if not first:
-            first.append("on its way")
-            first.append(await town.does("POST", "/checkouts", json=body))
-        return found
+    async def looks_too_early(self: Store, key: str, user: str) -> Any:
+        if first:
+            return await look(self, key, user)
+        intent, _ = await look(self, key, user)
+        first.append("on its way")
+        first.append(await town.does("POST", "/checkouts", json=body))
+        return intent, (await look(self, key, user))[1]
 
-    monkeypatch.setattr(Checkout, "_placed_before", looks_too_early)
+    monkeypatch.setattr(Store, "intent_and_cart", looks_too_early)
     assert (await town.does("POST", "/checkouts", json=body))["id"] == first[1]["id"]
 
 

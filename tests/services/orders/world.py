@@ -379,6 +379,7 @@ class Town:
 
     async def check(self) -> None:
         """Money, stock and what is shown agree with the end of every order."""
+        await self.look()
         await self.world.settle()
         state = self.world.state("orders")
         ids = [key.removeprefix("order:") for key in state.keys("order:")]

@@ -109,6 +109,83 @@ async def test_a_crash_at_any_write_charges_nobody_twice_and_forgets_nothing(
     await follow(bank, order, "captured")
 
 
+# ── accounts ────────────────────────────────────────────────────────────────────────────────────
+
+
+def booking(bank: Bank) -> list[str]:
+    """What calls about payments and accounts the service made, by name."""
+    kinds = ("payment:", "statement:", "ledger:", "unsettled:")
+    calls = bank.payments.sidecar.state.faults.calls
+    return [call.name for call in calls if any(key.startswith(kinds) for key in call.about)]
+
+
+async def test_news_of_a_payment_is_one_read_and_one_write_and_what_is_known_better_none(
+    bank: Bank,
+) -> None:
+    await bank.pays(buyer="100000000000000008")
+    await bank.rest()
+    bank.world.broker.hold()
+    await bank.pays(buyer="100000000000000009")
+    await until(lambda: len(bank.world.broker.events("payments")) == 8)
+    bank.payments.sidecar.state.faults.calls.clear()
+    bank.world.broker.release(seed=7)
+    await bank.world.broker.idle()
+    used = booking(bank)
+    # Accounts of other shards may be new, as the buyer's is.
+    assert used[:1] == ["get_many"]
+    assert used.count("get_many") == 1
+    assert used.count("transact") <= 1
+    assert used.count("get") == 0
+    assert 1 <= used.count("save") <= 4
+    await bank.rest()
+    await bank.check()
+
+
+@pytest.mark.parametrize(
+    ("call", "about", "after"),
+    [
+        ("get_many", "payment:", False),
+        ("transact", "statement:", False),
+        ("transact", "statement:", True),
+        ("save", "statement:buyer:", False),
+        ("save", "statement:buyer:", True),
+    ],
+)
+async def test_a_crash_while_accounts_are_made_loses_and_doubles_nothing(
+    bank: Bank, call: str, about: str, after: bool
+) -> None:
+    await bank.pays(buyer="100000000000000008")
+    await bank.rest()
+    bank.payments.sidecar.state.faults.crash(call, about=about, after=after)
+    dying = asyncio.create_task(bank.pays(buyer="100000000000000009"))
+    await asyncio.wait_for(bank.payments.sidecar.state.faults.dead.wait(), 60)
+    dying.cancel()
+    await asyncio.gather(dying, return_exceptions=True)
+    await bank.restart()
+    await bank.rest()
+    await bank.check()
+    assert await bank.balance("buyer:100000000000000009:EUR") in (0, -10_000)
+
+
+async def test_replicas_that_hear_in_any_order_and_twice_make_the_same_accounts(
+    bank: Bank,
+) -> None:
+    """One that did not make a payment knows nothing of its later versions, and reads them."""
+    first = bank.payments
+    await bank.start()
+    bank.world.broker.copies = 2
+    bank.world.broker.hold()
+    orders = [await bank.pays(amount=1_000 + n) for n in range(6)]
+    for order in orders[::2]:
+        await bank.does(order, "refund", amount=300, key="a")
+    await until(lambda: len(bank.world.broker.events("payments")) == 6 * 4 + 3 * 2)
+    bank.world.broker.release(seed=3)
+    await bank.rest()
+    await bank.check()
+    assert await bank.balance(f"buyer:{BUYER}:EUR") == -(6_015 - 900)
+    await first.stop()
+
+
 # ── webhooks ────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -105,6 +105,34 @@ async def test_fresh_saves_the_read_and_gives_way_to_what_is_there(
     assert await tallies.update("a", signed("y"), fresh=True) == Tally(2, ("x", "y"))
 
 
+async def test_what_was_seen_saves_the_read_and_gives_way_to_what_has_changed_since(
+    state: FakeState, tallies: Collection[Tally]
+) -> None:
+    await tallies.update("a", signed("x"))
+    seen = await tallies.load("a")
+    state.faults.calls.clear()
+    assert await tallies.update("a", signed("y"), seen=seen) == Tally(2, ("x", "y"))
+    assert [call.name for call in state.faults.calls] == ["save"]
+    assert await tallies.update("a", signed("z"), seen=seen) == Tally(3, ("x", "y", "z"))
+
+
+async def test_a_process_knows_which_versions_it_has_committed_of_what_others_hear_of(
+    state: FakeState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "_REMEMBERED", 2)
+    outbox = Outbox("tallies", "me", state, FakeBroker()).tells("tally", "tally.changed")
+    told = Collection(state, "tally", Tally, outbox=outbox)
+    assert not told.is_outdated("a", 1)
+    await told.update("a", signed("x"))
+    assert not told.is_outdated("a", 1)
+    await told.update("a", signed("y"))
+    assert told.is_outdated("a", 1)
+    assert not told.is_outdated("a", 2)
+    for other in ("b", "c"):
+        await told.update(other, signed("z"))
+    assert not told.is_outdated("a", 1), "it is only remembered for some time"
+
+
 async def test_a_commit_whose_answer_was_lost_is_recognised_and_not_made_twice(
     state: FakeState, tallies: Collection[Tally]
 ) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.chassis import segments as module
 from services.chassis.errors import Unavailable
 from services.chassis.paging import Row, Window
-from services.chassis.segments import SegmentedLists, Span
+from services.chassis.segments import Place, SegmentedLists, Span, insert_read
 from services.chassis.sidecar import Conflict
 from tests.fakes import Call, FakeState
 
@@ -164,6 +164,37 @@ async def test_many_lists_cost_one_read_and_a_write_for_every_fifty() -> None:
     state.faults.calls.clear()
     await lists.insert_everywhere(ids, rows_of(2))
     assert [call.name for call in state.faults.calls] == ["get_many", "transact", "transact"]
+
+
+@pytest.mark.parametrize("like", ["sqlite", "redis"])
+async def test_rows_of_their_own_reach_lists_that_were_read_with_one_write(like: str) -> None:
+    state = FakeState(like)
+    lists, sums = SegmentedLists(state, "list"), SegmentedLists(state, "sum", sums=1)
+    other = SegmentedLists(state.replica(), "sum", sums=1)
+    await lists.insert("a", rows_of(1))
+    await sums.insert("b", rows_of(2))
+    wanted: dict[Place, list[Row]] = {
+        (lists, "a"): rows_of(1, 3),
+        (sums, "b"): rows_of(2, 40, 500),
+        (sums, "new"): rows_of(6),
+    }
+    keys = [kind.heads.key(id) for kind, id in wanted]
+
+    state.faults.calls.clear()
+    found = await state.get_many(keys)
+    await insert_read(state, wanted, found)
+    assert [call.name for call in state.faults.calls] == ["get_many", "transact", "save"]
+
+    await other.insert("b", rows_of(7))
+    wanted[sums, "b"] = rows_of(2, 40, 500, 8)
+    await insert_read(state, wanted, found)  # what was found is no longer so
+    state.faults.calls.clear()
+    await insert_read(state, wanted, await state.get_many(keys))
+    assert [call.name for call in state.faults.calls] == ["get_many"]
+    assert await lists.all("a") == rows_of(3, 1)
+    assert await sums.all("b") == rows_of(500, 40, 8, 7, 2)
+    assert (await sums.head("b")).summed == 557
+    assert await sums.all("new") == rows_of(6)
 
 
 async def test_the_newest_page_costs_one_call_and_any_other_two(
