@@ -563,15 +563,17 @@ async def insert_together(
 
 async def insert_read(
     state: StateStore, wanted: Mapping[Place, Sequence[Row]], found: Mapping[str, Entry]
-) -> None:
+) -> list[Place]:
     """Put rows into lists whose heads were just read, `found` by their keys: one write.
 
-    One more for each that is not there yet; none where all lists have their rows. What
-    `insert_together` leaves is done here.
+    None where all lists have their rows. What `insert_together` leaves is done here, and returned:
+    one write more for each list that is not there yet. All others were as they had been read.
     """
-    for place in await _insert_found(state, wanted, found):
+    alone = await _insert_found(state, wanted, found)
+    for place in alone:
         lists, id = place
         await lists.insert(id, wanted[place], fresh=lists.heads.key(id) not in found)
+    return alone
 
 
 async def _insert_found(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from services.chassis.errors import Unavailable
+from services.chassis.segments import Place, insert_read
+from services.chassis.sidecar import ABSENT, Entry
 from services.notifications.domain import notifications as rules
 from services.notifications.domain.notifications import ID, KEY, Cause, Notification, Row
 from services.notifications.store import Cleared, Store
@@ -14,6 +17,8 @@ TURNS = 8
 """How often a document may change under a handler before it asks to be called again later."""
 
 _AT_ONCE = 16
+_TOGETHER = 20
+"""Causes that are told of together."""
 
 
 class Bell:
@@ -24,20 +29,56 @@ class Bell:
         self._ids = ids
         self._now = now
 
-    async def ring(self, cause: Cause) -> None:
-        """Tell somebody of something, or no longer. About eight state calls, in the background.
+    async def ring(self, causes: Iterable[Cause]) -> None:
+        """Tell people of something, or no longer.
 
-        May be repeated at will: the document knows what it has heard, and the list follows it.
+        For all together one read, one write for their lists, and mostly one more read; for each
+        cause a swap, and a write where the list is new. May be repeated at will: the document knows
+        what it has heard, and the list follows it.
         """
-        if cause.owner == cause.account:
-            return
-        quiet = cause.on and await self._store.quiet(cause, self._now())
-        id = self._ids()
-        known = await self._store.notifications.update(
-            cause.key, lambda known: rules.heard(known, cause, id, quiet=quiet), fresh=cause.on
+        told = [cause for cause in causes if cause.owner != cause.account]
+        for start in range(0, len(told), _TOGETHER):
+            await self._ring(told[start : start + _TOGETHER])
+
+    async def _ring(self, causes: Sequence[Cause]) -> None:
+        """Where the list holds what it may not, or may have changed meanwhile, `agree` decides."""
+        store = self._store
+        found = await store.around(causes)
+        heard = await asyncio.gather(*(self._hear(cause, found) for cause in causes))
+        told = {cause.key: each for cause, each in zip(causes, heard, strict=True) if each}
+        wrong = [key for key, each in told.items() if store.may_list(each.owner, each.gone, found)]
+        rows: defaultdict[Place, list[Row]] = defaultdict(list)
+        for key, each in told.items():
+            if each.place and key not in wrong:
+                rows[store.lists, each.owner].append(each.row(key))
+        apart = {owner for _, owner in await insert_read(store.state, rows, found)}
+        unsure = {
+            key: each
+            for key, each in told.items()
+            if each.owner in apart or not self._is_sure(key, each, found)
+        }
+        now = await store.notifications.get_many(unsure)
+        changed = [key for key, each in unsure.items() if now.get(key) != each]
+        await asyncio.gather(*map(self.agree, {*wrong, *changed}))
+
+    def _is_sure(self, key: str, told: Notification, found: Mapping[str, Entry]) -> bool:
+        """Whether a list that has not changed since it was read says what the document does.
+
+        What becomes of an order is never undone, and only put away by who has seen it in the list;
+        where it was made just now, nobody has.
+        """
+        return told.type in rules.SHOP and self._store.notifications.key(key) not in found
+
+    async def _hear(self, cause: Cause, found: Mapping[str, Entry]) -> Notification | None:
+        documents, id = self._store.notifications, self._ids()
+        quiet = cause.on and self._store.is_quiet(cause, found, self._now())
+        seen = documents.open(found.get(documents.key(cause.key), ABSENT))
+        return await documents.update(
+            cause.key,
+            lambda known: rules.heard(known, cause, id, quiet=quiet),
+            fresh=seen is None,
+            seen=seen,
         )
-        if known is not None:
-            await self.agree(cause.key)
 
     async def dismiss(self, rows: Sequence[Row]) -> None:
         """Put some away."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -25,7 +24,6 @@ from services.notifications.domain.stances import Hidden, Stance
 from services.notifications.domain.subscribers import Subscribers
 from services.notifications.store import Gone, Store
 
-_AT_ONCE = 16
 _ENDS = ("completed", "cancelled", "declined", "failed")
 """What may become of an order, as its history calls it."""
 
@@ -91,18 +89,17 @@ class Handlers:
                 edge.source, version, event.time if edge.following and edge.notify else ""
             ),
         )
-        await self._bell.ring(
-            Cause(
-                key=f"{edge.target}:follow:{edge.source}",
-                owner=edge.target,
-                type="follow" if edge.following else "follow_request",
-                account=edge.source,
-                source="edges",
-                version=version,
-                making=edge.follow_id,
-                on=edge.following or edge.requested,
-            )
+        cause = Cause(
+            key=f"{edge.target}:follow:{edge.source}",
+            owner=edge.target,
+            type="follow" if edge.following else "follow_request",
+            account=edge.source,
+            source="edges",
+            version=version,
+            making=edge.follow_id,
+            on=edge.following or edge.requested,
         )
+        await self._bell.ring([cause])
 
     async def mark_changed(self, mark: Mark, event: Event) -> None:
         """Somebody likes or boosts a post, or no longer does."""
@@ -112,7 +109,7 @@ class Handlers:
             ("favourite", mark.favourited, mark.favourite_id),
             ("reblog", mark.reblogged, mark.reblog_id),
         )
-        await self._ring(
+        await self._bell.ring(
             Cause(
                 key=f"{mark.author}:{type}:{mark.post}:{mark.user}",
                 owner=mark.author,
@@ -137,12 +134,12 @@ class Handlers:
             await self._bury(post.id, event)
             return
         mentioned = [mention.id for mention in post.mentions]
-        await self._ring(_about(post, owner, "mention", "posts") for owner in mentioned)
+        await self._bell.ring(_about(post, owner, "mention", "posts") for owner in mentioned)
         to_others = post.in_reply_to_account_id not in (None, post.author)
         if post.visibility == "direct" or post.reblog_of_id or to_others:
             return
         subscribers = await self._store.subscribers.get(post.author) or Subscribers()
-        await self._ring(
+        await self._bell.ring(
             _about(post, owner, "status", "subscriptions")
             for owner in subscribers.at(post.created_at)
             if owner not in mentioned
@@ -159,7 +156,7 @@ class Handlers:
         audience = set(comment.audience)
         if comment.visibility == "private":
             audience = await self._store.following(audience, comment.author)
-        await self._ring(_about(comment, owner, "mention", "comments") for owner in audience)
+        await self._bell.ring(_about(comment, owner, "mention", "comments") for owner in audience)
 
     async def order_changed(self, order: Order, event: Event) -> None:
         """An order has come to something: its history says to what, also where news was missed.
@@ -172,7 +169,7 @@ class Handlers:
         told = [(order.buyer, order.seller, what) for what in ends]
         if "completed" in happened:
             told.append((order.seller, order.buyer, "completed"))
-        await self._ring(_of_the_shop("order", order.id, *each) for each in told)
+        await self._bell.ring(_of_the_shop("order", order.id, *each) for each in told)
 
     async def payment_changed(self, payment: Payment, event: Event) -> None:
         """Money has come to a seller, or back to a buyer: each time is a cause of its own.
@@ -181,7 +178,9 @@ class Handlers:
         """
         paid = [(payment.seller, payment.buyer, "captured")] if payment.captured else []
         back = [(payment.buyer, payment.seller, f"{key}:refunded") for key in payment.refunds]
-        await self._ring(_of_the_shop("payment", payment.order, *told) for told in [*paid, *back])
+        await self._bell.ring(
+            _of_the_shop("payment", payment.order, *told) for told in [*paid, *back]
+        )
 
     async def account_changed(self, profile: Profile, event: Event) -> None:
         """Nobody is told of those who are deleted, nor of the suspended while they are so.
@@ -207,15 +206,6 @@ class Handlers:
     async def _bury(self, post: str, event: Event) -> None:
         gone = Gone(event.entityversion)
         await self._store.gone.update(f"post:{post}", lambda known: known or gone, fresh=True)
-
-    async def _ring(self, causes: Iterable[Cause]) -> None:
-        slots = asyncio.Semaphore(_AT_ONCE)
-
-        async def ring(cause: Cause) -> None:
-            async with slots:
-                await self._bell.ring(cause)
-
-        await asyncio.gather(*map(ring, causes))
 
 
 def _newer(known: Gone | None, heard: Gone) -> Gone:

@@ -20,7 +20,7 @@ gone:post:ID, gone:account:ID    what was deleted (or is suspended), which nobod
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,16 +113,34 @@ class Store:
         known = await self.notifications.get_many(keys)
         return {keys[key] for key, each in known.items() if each.on and each.type == "follow"}
 
-    async def quiet(self, cause: rules.Cause, now: str) -> bool:
-        """Whether somebody is not to be told of something. One state call."""
-        ids = [f"account:{cause.owner}", *_named(cause.account, cause.post)]
-        keys = [self.gone.key(id) for id in ids]
-        rows = await self.state.get_many([self.stances.key(cause.owner), *keys])
-        known = [_in(rows, self.gone, id) for id in ids]
-        stance = _in(rows, self.stances, cause.owner) or Stance()
+    async def around(self, causes: Iterable[rules.Cause]) -> dict[str, Entry]:
+        """All that decides what is told of some causes, by key. One state call."""
+        keys: list[str] = []
+        for cause in causes:
+            keys += [
+                self.notifications.key(cause.key),
+                self.lists.heads.key(cause.owner),
+                self.stances.key(cause.owner),
+                *(self.gone.key(id) for id in _concerned(cause)),
+            ]
+        return await self.state.get_many(keys)
+
+    def may_list(self, owner: str, places: Iterable[str], found: Mapping[str, Entry]) -> bool:
+        """Whether somebody's list may hold one of some places, by what was read."""
+        head: Head = _in(found, self.lists.heads, owner) or Head()
+        return any(head.may_hold(place) for place in places)
+
+    def is_quiet(self, cause: rules.Cause, found: Mapping[str, Entry], now: str) -> bool:
+        """Whether somebody is not to be told of something, by what was read."""
+        known = [_in(found, self.gone, id) for id in _concerned(cause)]
         if any(each and each.gone for each in known):
             return True
+        stance = _in(found, self.stances, cause.owner) or Stance()
         return cause.type not in rules.SHOP and not stance.admits(cause.account, now)
+
+
+def _concerned(cause: rules.Cause) -> list[str]:
+    return [f"account:{cause.owner}", *_named(cause.account, cause.post)]
 
 
 def _named(account: str, post: str) -> list[str]:
@@ -159,6 +177,6 @@ def _dated(told: dict[str, Any]) -> dict[str, Any]:
     return told | {"created_at": timestamp(instant(told["id"])), "group_key": key}
 
 
-def _in(rows: dict[str, Entry], collection: Collection[Any], id: str) -> Any:
+def _in(rows: Mapping[str, Entry], collection: Collection[Any], id: str) -> Any:
     doc = collection.open(rows.get(collection.key(id), ABSENT))
     return doc.value if doc else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,12 +10,13 @@ import pytest
 from services.chassis.ids import Snowflakes
 from services.contracts.orders import Order
 from services.payments.webhooks import SECRET
-from tests.fakes import Running
+from tests.fakes import Call, Running, World, until
 from tests.services.notifications.world import Person, Town
 from tests.services.payments.world import WORD, payments_app
 
 _ids = Snowflakes()
 SHOP = "order,payment"
+SALE = ("placed", "reserved", "authorized", "confirmed", "capturing", "completed")
 
 
 @pytest.fixture
@@ -127,9 +129,12 @@ async def test_of_ones_money_one_is_told_also_by_who_is_muted_or_blocked(
 # ── orders ──────────────────────────────────────────────────────────────────────────────────
 
 
-async def say(
-    town: Town, order: str, buyer: Person, seller: Person, *happened: str, version: int = 0
-) -> None:
+async def say(town: Town, order: str, buyer: Person, seller: Person, *happened: str) -> None:
+    """Say what orders would."""
+    await town.world.broker.publish("orders", [news(order, buyer, seller, *happened)])
+
+
+def news(order: str, buyer: Person, seller: Person, *happened: str) -> dict[str, Any]:
     """What orders would say of an order to which this has happened."""
     at = "2026-05-10T05:12:31.402Z"
     data = {
@@ -144,8 +149,8 @@ async def say(
         "history": [{"what": what, "at": at} for what in happened],
         "created_at": at,
     }
-    version = version or len(happened)
-    event = {
+    version = len(happened)
+    return {
         "id": f"{order}:{version}",
         "type": "order.changed",
         "source": "orders",
@@ -155,18 +160,102 @@ async def say(
         "entityversion": version,
         "data": Order.model_validate(data).model_dump(),
     }
-    await town.world.broker.publish("orders", [event])
 
 
 async def test_buyer_and_seller_are_told_of_a_sale_once(town: Town) -> None:
     ann, ben = await town.people(2)
     order = _ids.next()
-    steps = ("placed", "reserved", "authorized", "confirmed", "capturing", "completed")
     for count in (1, 2, 6, 5, 6, 3):
-        await say(town, order, ben, ann, *steps[:count])
-    await say(town, order, ben, ann, *steps, "refund_requested", "restocked", "refunded")
+        await say(town, order, ben, ann, *SALE[:count])
+    await say(town, order, ben, ann, *SALE, "refund_requested", "restocked", "refunded")
     await town.world.settle()
     assert await of_orders(ann) == [("order", ben.id, order, "completed")]
+    assert await of_orders(ben) == [("order", ann.id, order, "completed")]
+
+
+async def test_both_sides_are_told_of_a_sale_with_one_read_and_a_write_for_each(
+    town: Town,
+) -> None:
+    ann, ben = await town.people(2)
+    for _ in range(2):
+        order = _ids.next()
+        calls = town.notes.sidecar.state.faults.calls
+        calls.clear()
+        await say(town, order, ben, ann, *SALE)
+        await town.world.broker.idle()
+        used = [
+            call.name
+            for call in calls
+            if any(key.startswith(("notification:", "notifications:")) for key in call.about)
+        ]
+        await town.world.settle()
+    assert sorted(used) == ["get_many", "save", "save", "transact"]
+    calls.clear()
+    await say(town, order, ben, ann, *SALE[:5])
+    await town.world.broker.idle()
+    assert not [call for call in calls if call.about[0].startswith("notification")]
+
+
+@pytest.mark.parametrize(
+    ("call", "about", "nth", "after"),
+    [
+        ("get_many", "notification:", 1, False),
+        ("save", "notification:", 1, True),
+        ("save", "notification:", 2, False),
+        ("save", "notification:", 2, True),
+        ("transact", "notifications:", 1, False),
+        ("transact", "notifications:", 1, True),
+        ("save", "notifications:", 1, True),
+    ],
+)
+@pytest.mark.parametrize("like", ["sqlite", "redis"])
+async def test_a_crash_while_both_sides_are_told_tells_both_once(
+    like: str, call: str, about: str, nth: int, after: bool
+) -> None:
+    async with World(like=like) as world:
+        town = await Town.built(world)
+        ann, ben, cid = await town.people(3)
+        await say(town, _ids.next(), ben, ann, *SALE)
+        await town.world.settle()
+        order, buyer = _ids.next(), cid if call == "save" else ben
+        sidecar = town.notes.sidecar
+        sidecar.state.faults.dead = sidecar.faults.dead
+        sidecar.state.faults.crash(call, about=about, nth=nth, after=after)
+        await say(town, order, buyer, ann, *SALE)
+        await asyncio.wait_for(sidecar.faults.dead.wait(), 20)
+        await town.restart()
+        await say(town, order, buyer, ann, *SALE)
+        await town.world.settle()
+        assert (await of_orders(ann))[0] == ("order", buyer.id, order, "completed")
+        assert (await of_orders(buyer))[0] == ("order", ann.id, order, "completed")
+        assert len(await of_orders(ann)) == 2
+
+
+async def test_what_was_put_away_while_it_is_told_again_stays_so(town: Town) -> None:
+    """The news comes twice: the second reads before the first has told of it, and lists after."""
+    ann, ben = await town.people(2)
+    order, first = _ids.next(), town.notes
+    await town.another()
+    held = asyncio.Event()
+
+    async def waits(call: Call) -> None:
+        if call.about[0].startswith("notifications:") and call.name in ("save", "transact"):
+            first.sidecar.state.faults.before.clear()
+            await held.wait()
+
+    first.sidecar.state.faults.before.append(waits)
+    event = news(order, ben, ann, *SALE)
+    late = asyncio.create_task(
+        first.call("POST", "/events/orders", caller="", json=event, deadline=60.0)
+    )
+    await until(lambda: not first.sidecar.state.faults.before)
+    await town.notes.call("POST", "/events/orders", caller="", json=event)
+    (id,) = await ann.ids(types="order")
+    await ann.puts_away(f"notifications/{id}/dismiss")
+    held.set()
+    assert (await late).json()["status"] == "SUCCESS"
+    await town.world.settle()
+    assert await of_orders(ann) == []
     assert await of_orders(ben) == [("order", ann.id, order, "completed")]
 
 
