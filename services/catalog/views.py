@@ -69,8 +69,8 @@ class Views:
         lists, id = (self._store.owned, normal(owner)) if owner else (self._store.open, ALL)
         rows = await lists.page(id, window)
         shops = await self._shops([row[0] for row in rows], viewer)
-        last = rows[-1][0] if len(rows) == window.limit else ""
-        return {"shops": [shop_view(shop) for shop in shops.values()], "last": last}
+        views = [shop_view(shop) for shop in shops.values()]
+        return {"shops": views, "last": window.more(rows)}
 
     async def _shops(self, ids: Sequence[str], viewer: str) -> dict[str, Shop]:
         found = await self._store.shops.get_many(ids)

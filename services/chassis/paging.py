@@ -59,6 +59,15 @@ class Window:
         nearest = sorted(found, reverse=not self.upwards)[: self.limit]
         return [found[id] for id in sorted(nearest, reverse=True)]
 
+    def more(self, rows: Sequence[Row]) -> str:
+        """Where a list goes on, of which these rows are in the window; empty if that was all.
+
+        A list that ends just there is taken for one that goes on.
+        """
+        if len(rows) < self.limit:
+            return ""
+        return str(rows[0][0] if self.upwards else rows[-1][0])
+
     def params(self) -> dict[str, str]:
         """As query parameters for another service."""
         named = {"max_id": self.max_id, "since_id": self.since_id, "min_id": self.min_id}

@@ -16,10 +16,11 @@ from services.chassis.paging import Window
 _ETAG = re.compile(r'"(\d{1,15})"')
 
 
-def window(default: int = 20, most: int = 80) -> Callable[..., Awaitable[Window]]:
+def window(default: int = 20, most: int = 81) -> Callable[..., Awaitable[Window]]:
     """A dependency: the window that the client API's four parameters ask for.
 
-    `default` and `most` are how many rows there are at once.
+    `default` and `most` are how many rows there are at once: one more than any client is given, so
+    that who asks for a page can tell whether there is another.
     """
 
     async def asked(

@@ -189,14 +189,16 @@ class Page(Model):
     """A page of a timeline, whole: the posts and everybody who made one, boosted ones too.
 
     `first` and `last` are the ids the page reaches to, also where a post among them is not shown;
-    both empty on an empty page. `tag` names the content: who asks with `known` and the tag of the
-    page they have gets `same`, and no views, if nothing on it has changed.
+    both empty on an empty page. `more` is where the list goes on; empty at its end. `tag` names the
+    content: who asks with `known` and the tag of the page they have gets `same`, and no views, if
+    nothing on it has changed.
     """
 
     views: list[PostView]
     accounts: dict[Id, Account]
     first: Id = ""
     last: Id = ""
+    more: Id = ""
     tag: str = ""
     same: bool = False
 

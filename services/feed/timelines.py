@@ -207,6 +207,7 @@ class Timelines:
         rest = window
         for _ in range(_TRIES):
             rows = await self._rows(lists, heads, others, rest)
+            found.more = rest.more(rows)
             if not rows:
                 break
             shown = await self._shown([row for row in rows if keeps(row)], reader, wanted)
@@ -215,7 +216,7 @@ class Timelines:
                 found.shown[row[0]] = shown[row[0]]
             found.reached += [rows[0][0], rows[-1][0]]
             missing = window.limit - len(found.shown)
-            if missing <= 0 or len(rows) < rest.limit:
+            if missing <= 0 or not found.more:
                 break
             rest = _beyond(rest, rows)
         return found
@@ -303,12 +304,13 @@ class Shown:
 
 
 class Found:
-    """What was found for a page: posts by id, and the ids that were reached."""
+    """What was found for a page: posts by id, the ids that were reached, where there is more."""
 
     def __init__(self, window: Window) -> None:
         self._window = window
         self.shown: dict[str, Shown] = {}
         self.reached: list[str] = []
+        self.more = ""
 
     def page(self, known: str = "") -> dict[str, Any]:
         """A `contracts.posts.Page`; without its content if that is known already.
@@ -317,11 +319,11 @@ class Found:
         """
         window, ids = self._window, sorted(self.shown, reverse=True)
         kept = ids[-window.limit :] if window.upwards else ids[: window.limit]
-        first, last = max(self.reached, default=""), min(self.reached, default="")
+        first, last, more = max(self.reached, default=""), min(self.reached, default=""), self.more
         if len(kept) < len(ids) and window.upwards:
-            first = kept[0]
+            first = more = kept[0]
         elif len(kept) < len(ids):
-            last = kept[-1]
+            last = more = kept[-1]
         shown = [self.shown[id] for id in kept]
         items = [item for top in shown for item in (top, top.reblog) if item]
         people = {item.card["data"]["post"]["author"]: item.person for item in items}
@@ -339,6 +341,7 @@ class Found:
             else {id: account_of(person["data"]) for id, person in people.items()},
             "first": first,
             "last": last,
+            "more": more,
             "tag": tag,
             "same": same,
         }

@@ -129,8 +129,7 @@ class Checkout:
         rows = await lists.page(id, window)
         pages = await self._store.pages_of([row[0] for row in rows])
         orders = [pages[row[0]].order for row in rows if _is_of(pages.get(row[0]), role, viewer)]
-        more = orders and len(rows) == window.limit
-        return {"orders": orders, "last": rows[-1][0] if more else ""}
+        return {"orders": orders, "last": window.more(rows) if orders else ""}
 
     async def cancel(self, id: str, user: str) -> dict[str, Any]:
         """End an order that is not paid yet, for its buyer. Three state calls.

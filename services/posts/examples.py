@@ -104,9 +104,9 @@ ASKED: dict[str, Example] = {
     }
 }
 
-REACTORS = {"ids": ["116548280000001537"], "accounts": ["116548270000002561"]}
+REACTORS = {"ids": ["116548280000001537"], "accounts": ["116548270000002561"], "more": ""}
 
-LISTS = {"ids": ["116548280000001537"], "views": [VIEW]}
+LISTS = {"ids": ["116548280000001537"], "views": [VIEW], "more": ""}
 
 VERSION: dict[str, Any] = {
     "text": POST["text"],

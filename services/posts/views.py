@@ -222,18 +222,15 @@ class Views:
 
     # ── lists ───────────────────────────────────────────────────────────────────────────────
 
-    async def favourited_by(
-        self, id: str, window: Window, caller: Caller | None
-    ) -> dict[str, list[str]]:
+    async def favourited_by(self, id: str, window: Window, caller: Caller | None) -> dict[str, Any]:
         """Who likes a post. One state call, or two beyond the newest hundred."""
         seen = await self.target(id, caller)
         lists = self._store.favouriters
         doc = lists.heads.open(seen.record.favouriters)
-        return _reactors(await lists.read(doc.value if doc else Head(), window))
+        rows = await lists.read(doc.value if doc else Head(), window)
+        return _reactors(rows, window.more(rows))
 
-    async def reblogged_by(
-        self, id: str, window: Window, caller: Caller | None
-    ) -> dict[str, list[str]]:
+    async def reblogged_by(self, id: str, window: Window, caller: Caller | None) -> dict[str, Any]:
         """Who boosts a post, but for those who do so for their own followers alone.
 
         One state call, or two beyond the newest hundred.
@@ -249,9 +246,9 @@ class Views:
             if kept or len(rows) < window.limit:
                 break
             window = _beyond(window, rows)
-        return _reactors(kept)
+        return _reactors(kept, window.more(rows))
 
-    async def marked(self, kind: str, window: Window, caller: Caller) -> dict[str, list[Any]]:
+    async def marked(self, kind: str, window: Window, caller: Caller) -> dict[str, Any]:
         """What somebody likes or keeps, newest first. Two state calls, or three further down.
 
         A page on which nothing is visible any more is passed over, since an empty one would end
@@ -264,9 +261,9 @@ class Views:
             if shown["ids"] or len(rows) < window.limit:
                 break
             window = _beyond(window, rows)
-        return shown
+        return shown | {"more": window.more(rows)}
 
-    async def _shown(self, kind: str, rows: list[Row], caller: Caller) -> dict[str, list[Any]]:
+    async def _shown(self, kind: str, rows: list[Row], caller: Caller) -> dict[str, Any]:
         seen = await self.many([row[1] for row in rows], caller) if rows else {}
         kept = [row for row in rows if row[1] in seen and _is_still(kind, row[0], seen[row[1]])]
         return {
@@ -295,8 +292,8 @@ def _is_told(row: Row, original: Post, viewer: str) -> bool:
     return row[2] != "private" or original.visibility == "private" or row[1] == viewer
 
 
-def _reactors(rows: list[Row]) -> dict[str, list[str]]:
-    return {"ids": [row[0] for row in rows], "accounts": [row[1] for row in rows]}
+def _reactors(rows: list[Row], more: str) -> dict[str, Any]:
+    return {"ids": [row[0] for row in rows], "accounts": [row[1] for row in rows], "more": more}
 
 
 def _is_still(kind: str, id: str, seen: Seen) -> bool:

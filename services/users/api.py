@@ -109,7 +109,7 @@ def account_ids(ids: Annotated[str, Query(max_length=4_000, examples=["1,2"])]) 
 Account_ = Annotated[str, Depends(account_id)]
 Ids = Annotated[list[str], Depends(account_ids)]
 Asking = Annotated[Caller, Depends(signed_in("read:follows", also_for=("posts",)))]
-Wanted = Annotated[Window, Depends(window(40, MOST_AT_ONCE))]
+Wanted = Annotated[Window, Depends(window(40))]
 Anyone = Annotated[Caller | None, Depends(anyone("read:accounts"))]
 Reader = Annotated[Caller, Depends(signed_in("read:accounts"))]
 Writer = Annotated[Caller, Depends(signed_in("write:accounts"))]

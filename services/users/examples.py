@@ -48,7 +48,7 @@ RELATIONSHIP: dict[str, Any] = {
     "note": "",
 }
 
-PAGE: dict[str, Any] = {"ids": ["114906321984599999"], "accounts": [ACCOUNT]}
+PAGE: dict[str, Any] = {"ids": ["114906321984599999"], "accounts": [ACCOUNT], "more": ""}
 
 
 def _one(summary: str, value: Any) -> dict[str, Example]:

@@ -10,7 +10,7 @@ from services.chassis.ids import timestamp
 from services.chassis.paging import Row, Window
 from services.users.store import Person, Store
 
-Page = dict[str, list[Any]]
+Page = dict[str, Any]
 
 
 class Lists:
@@ -31,9 +31,9 @@ class Lists:
         if profile is None:
             raise NotFound("There is no such account.")
         if profile.suspended or store.edge_in(rows, owner, viewer).blocking:
-            return _page([], {})
+            return _page([], {}, window)
         listed = await store.lists(kind).read(store.head_in(rows, kind, owner), window)
-        return await self._show(listed, viewer, lambda person: not person.apart)
+        return await self._show(listed, viewer, window, lambda person: not person.apart)
 
     async def own(self, kind: str, owner: str, window: Window) -> Page:
         """One of the caller's own lists: as the edges say, where the list is a moment behind."""
@@ -44,27 +44,30 @@ class Lists:
             "requests": lambda person: person.reverse.requested and not person.apart,
         }
         listed = await self._store.lists(kind).page(owner, window)
-        return await self._show(listed, owner, shown[kind], ending=kind == "mutes")
+        return await self._show(listed, owner, window, shown[kind], ending=kind == "mutes")
 
     async def _show(
         self,
         listed: list[Row],
         viewer: str,
+        window: Window,
         shows: Callable[[Person], bool],
         *,
         ending: bool = False,
     ) -> Page:
         people = await self._store.people([row[1] for row in listed], viewer)
-        page = _page(listed, {id: person for id, person in people.items() if shows(person)})
+        seen = {id: person for id, person in people.items() if shows(person)}
+        page = _page(listed, seen, window)
         if ending:
             ids = [account["profile"].id for account in page["accounts"]]
             page["until"] = [people[id].edge.muted_until for id in ids]
         return page
 
 
-def _page(listed: list[Row], people: dict[str, Person]) -> Page:
+def _page(listed: list[Row], people: dict[str, Person], window: Window) -> Page:
     shown = [row for row in listed if row[1] in people]
     return {
         "ids": [row[0] for row in shown],
         "accounts": [people[row[1]].account() for row in shown],
+        "more": window.more(listed),
     }

@@ -18,8 +18,8 @@ from services.gateway.graphql.connections import (
     Connection,
     First,
     Last,
-    PageInfo,
-    connection,
+    page,
+    probing,
     window,
 )
 from services.gateway.graphql.needs import Context, Info, change, field, signed_in
@@ -210,21 +210,12 @@ class Bought:
         before: Before = None,
     ) -> Connection[Order] | None:
         context, rows = info.context, window(first, after, last, before, POSTS)
-        asked = rows.params() | {"role": role.value}
+        asked = probing(rows).params() | {"role": role.value}
         if shop_id is not None:
             asked["shop"] = numeric(shop_id)
         found = await context.reads.ask("orders", "orders", context.me, params=asked)
         orders = [Order.of(row, context) for row in found["orders"]]
-        end = found["last"] or (str(orders[-1].id) if orders else "")
-        return connection(
-            [(str(order.id), order) for order in orders],
-            PageInfo(
-                has_next_page=rows.upwards or bool(found["last"]),
-                has_previous_page=bool(orders) if rows.upwards else bool(rows.max_id),
-                start_cursor=str(orders[0].id) if orders else None,
-                end_cursor=end or None,
-            ),
-        )
+        return page([(str(order.id), order) for order in orders], rows, found["last"])
 
 
 @strawberry.input(description="So many pieces of something.")

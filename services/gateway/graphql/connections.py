@@ -2,12 +2,14 @@
 
 Lists are newest first. `first` and `after` go on to older rows, `last` and `before` back to newer
 ones; a cursor is opaque. Rows that the caller may not see are left out, so that a page may be
-shorter than was asked: as long as a page reaches somewhere, there may be another one behind it.
+shorter than was asked. Services are asked for one row more than is shown: where there is one, there
+is another page, and where their list has ended, there is none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Generic, TypeVar
 
 import strawberry
@@ -33,10 +35,10 @@ Before = Annotated[str | None, strawberry.argument(description="The cursor to go
 @strawberry.type(description="Where a page lies.")
 class PageInfo:
     has_next_page: bool = strawberry.field(
-        description="Whether there may be more behind it. The page behind the last one is empty."
+        description="Whether there is more behind it; all of that may be hidden from the caller."
     )
     has_previous_page: bool = strawberry.field(
-        description="Whether there may be more before it: newer rows."
+        description="Whether there is more before it, newer rows; with `after` always."
     )
     start_cursor: str | None
     end_cursor: str | None = strawberry.field(
@@ -84,19 +86,36 @@ def _size(asked: int | None, name: str, most: int) -> int:
     return size
 
 
+def probing(wanted: Window) -> Window:
+    """A window with one row more, by which `page` can tell whether there is another page."""
+    return replace(wanted, limit=wanted.limit + 1)
+
+
 def page(
-    rows: Sequence[tuple[str, Node]], window: Window, first: str, last: str
+    rows: Sequence[tuple[str, Node]], wanted: Window, more: str, *, first: str = "", last: str = ""
 ) -> Connection[Node]:
-    """Rows with their cursors, newest first; the page reaches from `first` to `last`."""
+    """Rows with their cursors, newest first: those that are wanted of what was asked for `probing`.
+
+    `more` is where the service says that its list goes on; `first` and `last` are what it reached.
+    """
+    first, last = first or _cursor(rows[:1]), last or _cursor(rows[-1:])
+    if len(rows) > wanted.limit:
+        rows = rows[-wanted.limit :] if wanted.upwards else rows[: wanted.limit]
+        more = _cursor(rows[:1] if wanted.upwards else rows[-1:])
+    newer, older = (more, "") if wanted.upwards else ("", more)
     return connection(
         rows,
         PageInfo(
-            has_next_page=window.upwards or bool(last),
-            has_previous_page=bool(first) if window.upwards else bool(window.max_id),
-            start_cursor=first or None,
-            end_cursor=last or None,
+            has_next_page=wanted.upwards or bool(older),
+            has_previous_page=bool(newer or wanted.max_id),
+            start_cursor=newer or first or None,
+            end_cursor=older or last or None,
         ),
     )
+
+
+def _cursor(row: Sequence[tuple[str, Node]]) -> str:
+    return row[0][0] if row else ""
 
 
 def connection(rows: Sequence[tuple[str, Node]], info: PageInfo) -> Connection[Node]:

@@ -11,7 +11,7 @@ from services.chassis.paging import Window
 from services.contracts import notifications as contracts
 from services.gateway.api.notifications import ROUNDS, about, beyond
 from services.gateway.entities.rendered import Row
-from services.gateway.graphql.connections import Connection, page
+from services.gateway.graphql.connections import Connection, page, probing
 from services.gateway.graphql.needs import Context
 from services.gateway.graphql.types import Person, Post
 from services.gateway.graphql.values import Time
@@ -75,14 +75,16 @@ async def notifications(
     context: Context, wanted: Window, chosen: dict[str, str]
 ) -> Connection[Notification]:
     """A page; one with nothing to show is passed over, as the client API does."""
-    first, asked = "", wanted
+    first, asked = "", probing(wanted)
     for _ in range(ROUNDS):
         found = await context.reads.ask(
             "notifications", "notifications", context.me, params=asked.params() | chosen
         )
         nodes = await shown(context, found["notifications"])
         first = first or found["first"]
-        if nodes or not found["last"]:
+        more = asked.more([[row["id"]] for row in found["notifications"]])
+        if nodes or not more:
             break
         asked = beyond(asked, found)
-    return page([(str(node.id), node) for node in nodes], wanted, first, found["last"])
+    rows = [(str(node.id), node) for node in nodes]
+    return page(rows, wanted, more, first=first, last=found["last"])

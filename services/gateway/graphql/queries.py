@@ -82,13 +82,13 @@ class Query(Bought):
     ) -> Connection[Person] | None:
         context = info.context
         size, skipped = offset(first, after, PEOPLE)
-        rows = await find_people(context.desk, context.me, query[:200], size, skipped)
-        cursors = [str(skipped + n + 1) for n in range(len(rows))]
-        people = [Person.of(row, context) for row in rows]
+        rows = await find_people(context.desk, context.me, query[:200], size + 1, skipped)
+        people = [Person.of(row, context) for row in rows[:size]]
+        cursors = [str(skipped + n + 1) for n in range(len(people))]
         return connection(
             list(zip(cursors, people, strict=True)),
             PageInfo(
-                has_next_page=len(rows) == size,
+                has_next_page=len(rows) >= min(size + 1, PEOPLE),  # no more are given at once
                 has_previous_page=skipped > 0,
                 start_cursor=cursors[0] if cursors else None,
                 end_cursor=cursors[-1] if cursors else None,
@@ -148,7 +148,7 @@ class Query(Bought):
         rows = window(first, after, last, before, POSTS)
         name = normal_tag(tag[:200].removeprefix("#"))
         if not name:
-            return page([], rows, "", "")
+            return page([], rows, "")
         path = f"timelines/tags/{quote(name)}"
         return await timeline(info.context, path, rows, **_media(only_media))
 

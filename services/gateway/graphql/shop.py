@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import strawberry
 
 from services.chassis.errors import NotFound
+from services.chassis.paging import Window
 from services.contracts import shop as contracts
 from services.gateway.entities.rendered import Row
 from services.gateway.graphql.connections import (
@@ -14,9 +13,8 @@ from services.gateway.graphql.connections import (
     After,
     Connection,
     First,
-    Node,
-    PageInfo,
-    connection,
+    page,
+    probing,
     window,
 )
 from services.gateway.graphql.needs import Context, field, reading, signed_in
@@ -187,37 +185,23 @@ async def shops(
     context: Context, first: int | None, after: str | None, **wanted: str
 ) -> Connection[Shop]:
     """A page of shops, newest first."""
-    found, skipped = await _page(context, "shops", first, after, wanted)
+    rows = window(first, after, None, None, POSTS)
+    found = await _page(context, "shops", rows, wanted)
     nodes = [Shop.of(row, context) for row in found["shops"]]
-    return _connected([(str(node.id), node) for node in nodes], found["last"], skipped)
+    return page([(str(node.id), node) for node in nodes], rows, found["last"])
 
 
 async def products(
     context: Context, first: int | None, after: str | None, **wanted: str
 ) -> Connection[Product]:
     """A page of products, newest first."""
-    found, skipped = await _page(context, "products", first, after, wanted)
-    nodes = [Product.of(row, context) for row in found["products"]]
-    return _connected([(str(node.id), node) for node in nodes], found["last"], skipped)
-
-
-async def _page(
-    context: Context, path: str, first: int | None, after: str | None, wanted: dict[str, str]
-) -> tuple[Any, bool]:
     rows = window(first, after, None, None, POSTS)
-    asked = rows.params() | {name: value for name, value in wanted.items() if value}
-    return await context.reads.ask("catalog", path, context.caller, params=asked), bool(after)
+    found = await _page(context, "products", rows, wanted)
+    nodes = [Product.of(row, context) for row in found["products"]]
+    return page([(str(node.id), node) for node in nodes], rows, found["last"])
 
 
-def _connected(rows: list[tuple[str, Node]], last: str, skipped: bool) -> Connection[Node]:
-    """A page of the catalog, which says where it ends: nowhere, if nothing is behind it."""
-    end = last or (rows[-1][0] if rows else "")
-    return connection(
-        rows,
-        PageInfo(
-            has_next_page=bool(last),
-            has_previous_page=skipped,
-            start_cursor=rows[0][0] if rows else None,
-            end_cursor=end or None,
-        ),
-    )
+async def _page(context: Context, path: str, rows: Window, wanted: dict[str, str]) -> Row:
+    asked = probing(rows).params() | {name: value for name, value in wanted.items() if value}
+    found: Row = await context.reads.ask("catalog", path, context.caller, params=asked)
+    return found

@@ -22,10 +22,10 @@ from services.gateway.graphql.connections import (
     Connection,
     First,
     Last,
-    Node,
     PageInfo,
     connection,
     page,
+    probing,
     window,
 )
 from services.gateway.graphql.needs import Context, field, reading, signed_in
@@ -387,40 +387,39 @@ async def person_of(context: Context, id: str) -> Person | None:
 
 async def timeline(context: Context, path: str, wanted: Window, **params: str) -> Connection[Post]:
     """A page of the feed, with the people on it."""
-    asked = wanted.params() | params
+    asked = probing(wanted).params() | params
     found = await context.reads.ask("feed", path, context.caller, params=asked)
     context.reads.know(found["accounts"])
     rows = [(view["post"]["id"], Post.of(view, context)) for view in found["views"]]
-    return page(rows, wanted, found["first"], found["last"])
+    return page(rows, wanted, found["more"], first=found["first"], last=found["last"])
 
 
 async def people_page(context: Context, path: str, wanted: Window) -> Connection[Person]:
     """A page of people whom users lists."""
-    found = await context.reads.ask("users", path, context.caller, params=wanted.params())
-    return _in_step(found["ids"], [Person.of(row, context) for row in found["accounts"]], wanted)
+    asked = probing(wanted).params()
+    found = await context.reads.ask("users", path, context.caller, params=asked)
+    nodes = [Person.of(row, context) for row in found["accounts"]]
+    return page(list(zip(found["ids"], nodes, strict=True)), wanted, found["more"])
 
 
 async def marked(context: Context, path: str, wanted: Window) -> Connection[Post]:
     """A page of what the caller marked."""
-    found = await context.reads.ask("posts", path, context.caller, params=wanted.params())
-    return _in_step(found["ids"], [Post.of(view, context) for view in found["views"]], wanted)
-
-
-def _in_step(ids: Sequence[str], nodes: Sequence[Node], wanted: Window) -> Connection[Node]:
-    rows = list(zip(ids, nodes, strict=True))
-    return page(rows, wanted, ids[0] if ids else "", ids[-1] if ids else "")
+    asked = probing(wanted).params()
+    found = await context.reads.ask("posts", path, context.caller, params=asked)
+    nodes = [Post.of(view, context) for view in found["views"]]
+    return page(list(zip(found["ids"], nodes, strict=True)), wanted, found["more"])
 
 
 async def _reactors(context: Context, path: str, wanted: Window) -> Connection[Person]:
-    found = await context.reads.ask("posts", path, context.caller, params=wanted.params())
+    asked = probing(wanted).params()
+    found = await context.reads.ask("posts", path, context.caller, params=asked)
     who = await context.reads.people(found["accounts"])
     rows = [
         (id, Person.of(who[account], context))
         for id, account in zip(found["ids"], found["accounts"], strict=True)
         if account in who
     ]
-    ids = found["ids"]
-    return page(rows, wanted, ids[0] if ids else "", ids[-1] if ids else "")
+    return page(rows, wanted, found["more"])
 
 
 async def _thread(context: Context, id: str, descendants: int) -> Row:

@@ -150,6 +150,75 @@ async def test_pages_lead_to_the_end_and_back(place: Place) -> None:
     assert [edge["node"]["id"] for edge in back["edges"]] == newest_first[2:4]
 
 
+OF_ANNA = (
+    "publicPosts(PAGE)",
+    "home(PAGE)",
+    'taggedPosts(tag: "sea", PAGE)',
+    "favourites(PAGE)",
+    "bookmarks(PAGE)",
+    "followRequests(PAGE)",
+    "notifications(types: [FOLLOW], PAGE)",
+    'searchPeople(query: "reader", PAGE)',
+    'person(username: "anna") { posts(PAGE) }',
+    'person(username: "anna") { followers(PAGE) }',
+    'person(username: "anna") { following(PAGE) }',
+    'post(id: "POST") { favouritedBy(PAGE) }',
+    'post(id: "POST") { rebloggedBy(PAGE) }',
+)
+OF_BEN = ("blocks(PAGE)", "mutes(PAGE)")
+
+
+async def test_of_every_list_the_last_page_is_known_to_be_the_last(place: Place) -> None:
+    anna, ben = await place.person("anna"), await place.person("ben")
+    readers = [await place.person(f"reader{n}") for n in range(3)]
+    others = [await place.person(f"other{n}") for n in range(3)]
+    posts = [(await anna.post("statuses", {"status": f"#sea {n}"}))["id"] for n in range(3)]
+    for reader, other, post in zip(readers, others, posts, strict=True):
+        await reader.post(f"accounts/{anna.id}/follow")
+        await anna.post(f"accounts/{other.id}/follow")
+        await anna.post(f"statuses/{post}/favourite")
+        await anna.post(f"statuses/{post}/bookmark")
+        await reader.post(f"statuses/{posts[0]}/reblog")
+        await ben.post(f"accounts/{reader.id}/block")
+        await ben.post(f"accounts/{other.id}/mute")
+    for reader in readers[1:]:  # with Anna three
+        await reader.post(f"statuses/{posts[0]}/favourite")
+    lock = "mutation { updateProfile(changes: {locked: true}) { person { locked } } }"
+    await ask(place, lock, anna.token)
+    await place.world.settle()
+    for other in others:
+        await other.post(f"accounts/{anna.id}/follow")
+    await place.world.settle()
+
+    async def page(reader: Person, field: str, first: int) -> tuple[int, bool]:
+        shown = f"first: {first}) {{ edges {{ cursor }} pageInfo {{ hasNextPage }} }}"
+        query = field.replace("PAGE)", shown).replace("POST", posts[0])
+        found = await ask(place, f"{{ {query} }}", reader.token)
+        while "edges" not in found:
+            (found,) = found.values()
+        return len(found["edges"]), found["pageInfo"]["hasNextPage"]
+
+    for reader, field in [*((anna, field) for field in OF_ANNA), *((ben, f) for f in OF_BEN)]:
+        pages = [await page(reader, field, first) for first in (2, 3, 40)]
+        assert pages == [(2, True), (3, False), (3, False)], field
+
+
+async def test_the_largest_pages_know_it_too(place: Place) -> None:
+    anna = await place.person("anna")
+    await place.world.settle()
+    page = "pageInfo { hasNextPage }"
+    query = f"""
+    {{
+      home(first: 40) {{ {page} }}
+      blocks(first: 80) {{ {page} }}
+      notifications(first: 80) {{ {page} }}
+      searchPeople(query: "nobody", first: 80) {{ {page} }}
+    }}
+    """
+    found = await ask(place, query, anna.token)
+    assert all(not listed["pageInfo"]["hasNextPage"] for listed in found.values())
+
+
 async def test_comments_are_in_reading_order_and_paged(place: Place) -> None:
     anna, ben = await place.person("anna"), await place.person("ben")
     top = (await anna.post("statuses", {"status": "top"}))["id"]

@@ -74,6 +74,29 @@ async def test_somebody_sells_and_everybody_looks(place: Place) -> None:
     assert own == {"id": shop["id"], "products": {"nodes": [{"title": "A bridge"}]}}
 
 
+async def test_the_last_page_is_known_to_be_the_last(place: Place) -> None:
+    anna = await place.person("anna")
+    shops = [await a_shop(anna, name) for name in ("Prints", "Posters")]
+    for title in ("A bridge", "Another bridge"):
+        await a_product(anna, shops[0], title)
+    await place.world.settle()
+    query = """
+    query ($shop: ID!, $first: Int!) {
+      shops(first: $first) { ...Ends }
+      products(first: $first) { ...End }
+      found: products(query: "bridge", first: $first) { ...End }
+      shop(id: $shop) { products(first: $first) { ...End } }
+    }
+    fragment Ends on ShopConnection { nodes { id } pageInfo { hasNextPage } }
+    fragment End on ProductConnection { nodes { id } pageInfo { hasNextPage } }
+    """
+    for first, more in ((1, True), (2, False), (40, False)):
+        found = await ask(place, query, shop=shops[0], first=first)
+        for page in (found["shops"], found["products"], found["found"], found["shop"]["products"]):
+            assert len(page["nodes"]) == min(first, 2)
+            assert page["pageInfo"]["hasNextPage"] == more
+
+
 async def test_changes_say_what_they_have_seen(place: Place) -> None:
     anna, ben = await place.person("anna"), await place.person("ben")
     shop = await a_shop(anna)
