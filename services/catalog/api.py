@@ -90,7 +90,7 @@ def create_router(views: Views, keeper: Keeper, warehouse: Warehouse) -> APIRout
     router.include_router(_shops(views, keeper), tags=["shops"])
     router.include_router(_products(views, keeper), tags=["products"])
     router.include_router(_stock(keeper), tags=["stock"])
-    router.include_router(_reservations(warehouse), tags=["reservations"])
+    router.include_router(_reservations(views, warehouse), tags=["reservations"])
     return router
 
 
@@ -224,14 +224,19 @@ def _stock(keeper: Keeper) -> APIRouter:
     return router
 
 
-def _reservations(warehouse: Warehouse) -> APIRouter:
+def _reservations(views: Views, warehouse: Warehouse) -> APIRouter:
     router = APIRouter(dependencies=[Depends(service("orders"))])
 
     @router.post("/reservations", responses=RESERVED)
     async def reserve(
         new: Annotated[NewReservation, Body(openapi_examples=NEW_RESERVATIONS)],
     ) -> JSON:
-        """Hold pieces for an order: all of them, or nothing. Again for the same order is fine."""
+        """Hold pieces for an order: all of them, or nothing. Again for the same order is fine.
+
+        Nothing where a price that was agreed on is another by now, also for who asks again.
+        """
+        if new.agreed:
+            await views.check([(a.product, a.variant, a.price, a.currency) for a in new.agreed])
         items = reservations.merged((normal(one.variant), one.quantity) for one in new.items)
         return JSON(_shown(await warehouse.reserve(new.order, items, new.seconds)))
 

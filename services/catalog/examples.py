@@ -145,6 +145,14 @@ NEW_RESERVATIONS: dict[str, Example] = {
         "value": {
             "order": "116548290000001537",
             "items": [{"variant": "116548274934401538", "quantity": 2}],
+            "agreed": [
+                {
+                    "product": "116548274934401537",
+                    "variant": "116548274934401538",
+                    "price": 2400,
+                    "currency": "EUR",
+                }
+            ],
             "seconds": 900,
         }
     }

@@ -13,10 +13,13 @@ from services.catalog.domain.shops import Shop, no_such_shop
 from services.catalog.domain.stock import Stock
 from services.catalog.domain.texts import SOUGHT, words
 from services.catalog.store import ALL, Seller, Store, open_in
-from services.chassis.errors import Forbidden, Invalid, NotFound
+from services.chassis.errors import Duplicate, Forbidden, Invalid, NotFound
 from services.chassis.paging import Window, normal
 from services.chassis.segments import SegmentedLists
 from services.chassis.sidecar import Entry
+
+_REMEMBERED = 10_000
+"""Of how many products a process remembers what lies around them."""
 
 ROUNDS = 5
 """How many pages of a list are looked through for what is to be shown."""
@@ -47,12 +50,24 @@ def shop_view(shop: Shop) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The keys of what decides how a product is seen, and of the stocks of its variants."""
+
+    deciding: tuple[str, ...]
+    stocks: tuple[str, ...]
+
+    def keys(self, stock: bool) -> tuple[str, ...]:
+        return (*self.deciding, *self.stocks) if stock else self.deciding
+
+
 class Views:
     """Reads shops and products as somebody may see them. `now` is the clock."""
 
     def __init__(self, store: Store, *, now: Callable[[], float]) -> None:
         self._store = store
         self._now = now
+        self._around: dict[str, Around] = {}
 
     # ── shops ───────────────────────────────────────────────────────────────────────────────
 
@@ -92,18 +107,22 @@ class Views:
     async def products(
         self, ids: Sequence[str], viewer: str, *, stock: bool = True
     ) -> dict[str, Offer]:
-        """Those of some products that somebody may see, in that order. Two state calls."""
-        found = await self._store.products.get_many(ids)
-        store, there = self._store, [product for product in found.values() if not product.deleted]
-        keys = {store.shops.key(product.shop) for product in there}
-        keys |= {store.sellers.key(product.seller) for product in there}
-        if stock:
-            keys |= {store.stocks.key(v.id) for product in there for v in product.variants}
-        rows = await store.state.get_many(sorted(keys))
+        """Those of some products that somebody may see, in that order. One or two state calls.
+
+        What lies around a product seldom changes, so it is read with it; what is new, afterwards.
+        """
+        store, ids = self._store, list(dict.fromkeys(ids))
+        asked = {store.products.key(id) for id in ids}
+        asked |= {key for id in ids if id in self._around for key in self._around[id].keys(stock)}
+        rows = await store.state.get_many(sorted(asked))
+        read = {id: open_in(rows, store.products, id) for id in ids}
+        found: dict[str, Product] = {id: one for id, one in read.items() if one and not one.deleted}
+        needed = {key for one in found.values() for key in self._seen(one).keys(stock)}
+        rows |= await store.state.get_many(sorted(needed - asked))
         return {
-            id: Offer(found[id], self._available(found[id], rows) if stock else None)
-            for id in ids
-            if id in found and self._sees(found[id], rows, viewer)
+            id: Offer(product, self._available(product, rows) if stock else None)
+            for id, product in found.items()
+            if self._sees(product, rows, viewer)
         }
 
     async def shelf(
@@ -168,7 +187,7 @@ class Views:
     # ── prices ──────────────────────────────────────────────────────────────────────────────
 
     async def quote(self, items: Sequence[tuple[str, str, int]], viewer: str) -> dict[str, Any]:
-        """What some pieces cost now: the `Quote`. Two state calls.
+        """What some pieces cost now: the `Quote`. One state call, two for what is new here.
 
         Raises `NotFound` (`not_sold`) with the variants that are not sold, or not any more.
         """
@@ -180,7 +199,34 @@ class Views:
             raise NotFound("Some of it is not sold any more.", code="not_sold", variants=missing)
         return {"lines": lines}
 
+    async def check(self, agreed: Sequence[tuple[str, str, int, str]]) -> None:
+        """See that prices are still what was agreed on: products, variants, prices, currencies.
+
+        One state call, as `quote`. Raises `NotFound` (`not_sold`), or `Duplicate` (`price_changed`)
+        with the variants that cost something else.
+        """
+        now = (await self.quote([(p, v, 1) for p, v, *_ in agreed], ""))["lines"]
+        changed = [
+            line["variant"]
+            for line, (*_, price, currency) in zip(now, agreed, strict=True)
+            if (line["price"], line["currency"]) != (price, currency)
+        ]
+        if changed:
+            raise Duplicate("The price has changed.", code="price_changed", variants=changed)
+
     # ── parts ───────────────────────────────────────────────────────────────────────────────
+
+    def _seen(self, product: Product) -> Around:
+        """What lies around a product, to be read with it the next time."""
+        store = self._store
+        around = Around(
+            (store.shops.key(product.shop), store.sellers.key(product.seller)),
+            tuple(store.stocks.key(variant.id) for variant in product.variants),
+        )
+        self._around[product.id] = around
+        if len(self._around) > _REMEMBERED:
+            del self._around[next(iter(self._around))]
+        return around
 
     def _available(self, product: Product, rows: Mapping[str, Entry]) -> dict[str, int]:
         now = self._now()

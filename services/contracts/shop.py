@@ -238,11 +238,24 @@ class ReservedItem(Model):
     quantity: Pieces
 
 
+class AgreedPrice(Model):
+    """What a buyer was shown that one piece costs."""
+
+    product: Id = Field(min_length=1, max_length=20, pattern=r"^\d+$")
+    variant: Id = Field(min_length=1, max_length=20, pattern=r"^\d+$")
+    price: Price
+    currency: Currency
+
+
 class NewReservation(Model):
-    """What is to be held for an order, all of it or nothing, and for how long."""
+    """What is to be held for an order, all of it or nothing, and for how long.
+
+    Nothing is held where one of the `agreed` prices is another by now, or its product not sold.
+    """
 
     order: Id = Field(min_length=1, max_length=20, pattern=r"^\d+$")
     items: list[ReservedItem] = Field(min_length=1, max_length=limits.LINES)
+    agreed: list[AgreedPrice] = Field(default_factory=list, max_length=limits.LINES)
     seconds: int = Field(ge=1, le=limits.RESERVED_SECONDS)
 
 

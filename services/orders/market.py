@@ -37,9 +37,22 @@ class Market:
         return lines
 
     async def reserve(self, order: Order) -> None:
-        """Hold an order's pieces."""
-        items = [{"variant": variant, "quantity": many} for variant, many in order.terms.pieces]
-        body = {"order": order.id, "items": items, "seconds": RESERVED_FOR}
+        """Hold an order's pieces, if they are still sold at the prices that were agreed on.
+
+        Raises `NotFound` (`not_sold`), `Duplicate` (`price_changed`, `out_of_stock` and others).
+        """
+        terms = order.terms
+        agreed = [
+            {
+                "product": line.product,
+                "variant": line.variant,
+                "price": line.price,
+                "currency": terms.currency,
+            }
+            for line in terms.lines
+        ]
+        items = [{"variant": variant, "quantity": many} for variant, many in terms.pieces]
+        body = {"order": order.id, "items": items, "agreed": agreed, "seconds": RESERVED_FOR}
         await self._post("catalog", "reservations", body)
 
     async def confirm(self, order: Order) -> None:

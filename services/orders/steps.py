@@ -14,7 +14,6 @@ from services.chassis.errors import Duplicate, Invalid, NotFound, Unavailable
 from services.chassis.plans import Activity
 from services.orders.domain import orders as rules
 from services.orders.domain import saga
-from services.orders.domain.carts import Item
 from services.orders.domain.orders import Entry, Order
 from services.orders.market import Answer, Market
 from services.orders.store import Store
@@ -23,6 +22,9 @@ Word = dict[str, Any]
 Given = Mapping[str, Any]
 
 OK, WAIT, BACK, OVER = "ok", "wait", "back", "over"
+
+_REFUSALS = {"price_changed": rules.PRICE_CHANGED, "out_of_stock": rules.NOT_AVAILABLE}
+"""What turns an order back that catalog does not reserve; all else is given up."""
 
 
 class Steps:
@@ -50,32 +52,20 @@ class Steps:
     # ── forward ─────────────────────────────────────────────────────────────────────────────
 
     async def reserve(self, given: Given) -> Word:
-        """Check the prices, and hold the pieces. One state call, two invocations."""
+        """Check the prices, and hold the pieces. One state call and one invocation."""
         order = (await self._load(given)).value
         if done := _passed(order):
             return done
-        changed = await self._changed(order)
-        if changed:
-            return await self._turn(given, changed)
         try:
             await self._market.reserve(order)
-        except Duplicate as refusal:
-            code = rules.NOT_AVAILABLE if refusal.code == "out_of_stock" else rules.GAVE_UP
-            return await self._turn(given, Entry(code, self._now(), refusal.message))
-        return self._ok(rules.RESERVED)
-
-    async def _changed(self, order: Order) -> Entry | None:
-        items = [Item(line.product, line.variant, line.quantity) for line in order.terms.lines]
-        try:
-            lines = await self._market.quote(items)
         except NotFound as missing:
             if missing.code != "not_sold":
                 raise
-            return Entry(rules.NOT_AVAILABLE, self._now(), missing.message)
-        agreed = [(line.price, order.terms.currency) for line in order.terms.lines]
-        if [(line["price"], line["currency"]) for line in lines] != agreed:
-            return Entry(rules.PRICE_CHANGED, self._now(), "The price has changed.")
-        return None
+            return await self._turn(given, Entry(rules.NOT_AVAILABLE, self._now(), missing.message))
+        except Duplicate as refusal:
+            what = _REFUSALS.get(refusal.code, rules.GAVE_UP)
+            return await self._turn(given, Entry(what, self._now(), refusal.message))
+        return self._ok(rules.RESERVED)
 
     async def authorise(self, given: Given) -> Word:
         """Have the card charged. One state call and one invocation, a swap where it must wait."""

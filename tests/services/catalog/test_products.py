@@ -278,3 +278,41 @@ async def test_a_quote_says_what_it_costs_now(market: Market) -> None:
     for quantity in (0, -1, limits.PIECES + 1, 1.5):
         wrong = {"items": [item | {"quantity": quantity}]}
         assert (await market.catalog.call("POST", "/quotes", json=wrong)).status == 422
+
+
+async def test_a_price_that_was_seen_before_costs_one_read_and_is_todays(market: Market) -> None:
+    """What lies around a product is read with it, and what has come to it since, too."""
+    anna = market.person()
+    shop = await anna.opens()
+    id, variant = await anna.sells(shop=shop)
+    await market.grow()
+    quoting, editing = market.replicas[-1], market.replicas[0]
+    state = quoting.sidecar.state.faults
+
+    async def asks(wanted: str = variant) -> Any:
+        item = {"product": id, "variant": wanted, "quantity": 2}
+        state.calls.clear()
+        answer = await quoting.call("POST", "/quotes", json={"items": [item]})
+        return answer.json()["lines"][0] if answer.status == 200 else answer.json()["code"]
+
+    async def edits(version: int, **edit: Any) -> Any:
+        headers = {"if-match": f'"{version}"'}
+        path = f"/products/{id}"
+        answer = await editing.call("PATCH", path, token=anna.token, headers=headers, json=edit)
+        return answer.json()["product"]
+
+    def reads() -> int:
+        return sum(call.name == "get_many" for call in state.calls)
+
+    assert ((await asks())["price"], reads()) == (2400, 2)
+    assert ((await asks())["price"], reads()) == (2400, 1)
+    more = [{"id": variant, "name": "blue", "price": 2500}, {"name": "red", "price": 9}]
+    added = (await edits(1, variants=more))["variants"][1]["id"]
+    path = f"/products/{id}/variants/{added}/stock"
+    counted = await editing.call("POST", path, token=anna.token, json={"delta": 3})
+    assert counted.json()["available"] == 3
+    assert ((await asks(added))["available"], reads()) == (3, 2)
+    assert ((await asks())["price"], reads()) == (2500, 1)
+    closed = await anna.ask("PATCH", f"/shops/{shop}", version=1, json={"archived": True})
+    assert closed.status == 200
+    assert (await asks(), reads()) == ("not_sold", 1)

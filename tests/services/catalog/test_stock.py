@@ -275,3 +275,37 @@ async def test_counts_and_sales_at_once_add_up(busy: Market, seed: int) -> None:
     added = asyncio.gather(*(add(dice.choice((-1, 1, 3))) for _ in range(20)))
     total = 50 + sum(await added) - sum(await sold)
     assert stock(busy, variant)["on_hand"] == total == await available(busy, product)
+
+
+# ── prices that were agreed on ──────────────────────────────────────────────────────────────────
+
+
+async def test_nothing_is_held_at_another_price_than_was_agreed_on(market: Market) -> None:
+    anna = market.person()
+    product, variant = await anna.sells()
+    agreed = {"product": product, "variant": variant, "price": 2400, "currency": "EUR"}
+
+    async def holds(order: str, **other: Any) -> str:
+        return code(await market.reserve(order, (variant, 3), agreed=[agreed | other]))
+
+    assert await holds(_ids.next(), price=2399) == "price_changed"
+    assert await holds(_ids.next(), currency="USD") == "price_changed"
+    assert await holds(_ids.next(), product="77") == "not_sold"
+    assert await available(market, product) == 10
+    order = _ids.next()
+    assert await holds(order) == await holds(order) == ""
+    assert await available(market, product) == 7
+    archived = await anna.ask("PATCH", f"/products/{product}", version=1, json={"archived": True})
+    assert archived.status == 200
+    assert await holds(_ids.next()) == "not_sold"
+    assert stock(market, variant)["parts"].keys() == {order}
+    assert (await market.step(order, "confirm")).status == 200, "what is held can still be sold"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"price": -1}, {"price": 1.5}, {"currency": "XXX"}, {"product": "x"}, {"variant": ""}]
+)
+async def test_nonsense_is_not_agreed_on(market: Market, wrong: dict[str, Any]) -> None:
+    agreed = {"product": "1", "variant": "2", "price": 1, "currency": "EUR"}
+    answer = await market.reserve(_ids.next(), ("2", 1), agreed=[agreed | wrong])
+    assert answer.status == 422

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -71,10 +72,15 @@ class Market:
         return await self.replicas[replica].call(method, path, caller="orders", **content)
 
     async def reserve(
-        self, order: str, *items: tuple[str, int], seconds: int = 60, replica: int = 0
+        self,
+        order: str,
+        *items: tuple[str, int],
+        seconds: int = 60,
+        replica: int = 0,
+        agreed: Sequence[dict[str, Any]] = (),
     ) -> Response:
         rows = [{"variant": variant, "quantity": quantity} for variant, quantity in items]
-        body = {"order": order, "items": rows, "seconds": seconds}
+        body = {"order": order, "items": rows, "agreed": [*agreed], "seconds": seconds}
         return await self.order("POST", "/reservations", replica, json=body)
 
     async def step(self, order: str, step: str, replica: int = 0) -> Response:

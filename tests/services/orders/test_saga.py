@@ -15,7 +15,6 @@ from tests.fakes import World
 from tests.services.orders.world import (
     Misdeed,
     Town,
-    behaves,
     does_it_twice,
     eventually,
     fails,
@@ -23,7 +22,7 @@ from tests.services.orders.world import (
     times_out,
 )
 
-FORWARD = ("quote", "reserve", "authorize", "confirm", "capture")
+FORWARD = ("reserve", "authorize", "confirm", "capture")
 BACK = ("void", "release")
 REFUND = ("refund", "restock")
 ONCE: dict[str, Misdeed] = {
@@ -55,7 +54,7 @@ async def is_cancelled(town: Town) -> str:
 
 ENDINGS: dict[str, tuple[Callable[[Town], Awaitable[str]], tuple[str, ...]]] = {
     "completed": (Town.place, FORWARD),
-    "declined": (is_declined, ("quote", "reserve", "authorize", *BACK)),
+    "declined": (is_declined, ("reserve", "authorize", *BACK)),
     "cancelled": (is_cancelled, BACK),
 }
 TABLE = [
@@ -71,15 +70,14 @@ def misdeed(town: Town, wrong: str) -> Misdeed:
 async def test_one_mishap_changes_nothing_of_the_end(
     town: Town, end: str, step: str, wrong: str
 ) -> None:
-    before = [behaves] * 3 if step == "quote" else []  # two for the cart, one for the checkout
-    town.others.misdeeds[step] = [*before, misdeed(town, wrong)]
+    town.others.misdeeds[step] = [misdeed(town, wrong)]
     id = await ENDINGS[end][0](town)
     assert (await town.rest(id))["state"] == end
     await town.check()
 
 
 @pytest.mark.parametrize("wrong", ["fails", "is lost", "times out"])
-@pytest.mark.parametrize("step", FORWARD[1:4])
+@pytest.mark.parametrize("step", FORWARD[:3])
 async def test_a_step_that_goes_on_failing_turns_the_order_back(
     town: Town, step: str, wrong: str
 ) -> None:

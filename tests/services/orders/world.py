@@ -103,6 +103,15 @@ class Others:
         }
 
     def _reserve(self, body: dict[str, Any]) -> Any:
+        agreed = body["agreed"]
+        lines = self._quote([_item(each) for each in agreed])["lines"]
+        changed = [
+            line["variant"]
+            for line, each in zip(lines, agreed, strict=True)
+            if (line["price"], line["currency"]) != (each["price"], each["currency"])
+        ]
+        if changed:
+            raise Duplicate("The price has changed.", code="price_changed", variants=changed)
         kept = self.reservations.get(body["order"])
         if kept is None:
             short = [i for i in body["items"] if self.stock[i["variant"]] < i["quantity"]]
@@ -223,6 +232,10 @@ class Others:
         return kept
 
 
+def _item(agreed: dict[str, Any]) -> dict[str, Any]:
+    return {"product": agreed["product"], "variant": agreed["variant"], "quantity": 1}
+
+
 def _payment(order: str) -> dict[str, Any]:
     nothing = {"amount": 0, "captured": 0, "refunded": 0, "waiting": "", "reason": ""}
     return {"order": order, "buyer": "", "seller": "", "state": "voided", "card": "", **nothing}
@@ -240,11 +253,6 @@ async def eventually(look: Callable[[], Awaitable[bool]]) -> None:
 
 
 # ── misdeeds ────────────────────────────────────────────────────────────────────────────────────
-
-
-async def behaves(effect: Callable[[], Any]) -> Any:
-    """No misdeed."""
-    return effect()
 
 
 async def fails(_: Callable[[], Any]) -> Any:
