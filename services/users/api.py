@@ -233,7 +233,7 @@ def _stances(stances: Stances) -> APIRouter:
         """Follow somebody no more, or take a request back."""
         return JSON(await stances.unfollow(caller.user_id, id))
 
-    @router.post("/block", responses=STANDING)
+    @router.post("/block", responses={**STANDING, 422: examples.FAILURES[422]})
     async def block(id: Account_, caller: Blocker) -> JSON:
         """Part from somebody: neither follows the other any more."""
         return JSON(await stances.block(caller.user_id, id))
@@ -243,7 +243,7 @@ def _stances(stances: Stances) -> APIRouter:
         """End a block."""
         return JSON(await stances.unblock(caller.user_id, id))
 
-    @router.post("/mute", responses=STANDING)
+    @router.post("/mute", responses={**STANDING, 422: examples.FAILURES[422]})
     async def mute(
         id: Account_,
         caller: Muter,

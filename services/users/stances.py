@@ -54,10 +54,12 @@ class Stances:
         return await self._change(source, target, rules.unfollow)
 
     async def block(self, source: str, target: str) -> Relationship:
-        """Part two people."""
+        """Part two people. One read, and the commit."""
         rules.refuse_oneself(source, target, "block")
         id = self._ids.next()
-        return await self._change(source, target, lambda edge: rules.block(edge, id), there=True)
+        return await self._hide(
+            source, target, "blocks", lambda edge, blocked: rules.block(edge, id, blocked)
+        )
 
     async def unblock(self, source: str, target: str) -> Relationship:
         """End a block."""
@@ -78,10 +80,10 @@ class Stances:
             await self._endings.note(end, rules.edge_id(source, target))
         id = self._ids.next()
 
-        def mute(edge: Edge) -> Edge:
-            return rules.mute(edge, id, notifications=notifications, until=until)
+        def mute(edge: Edge, muted: int) -> Edge:
+            return rules.mute(edge, id, muted, notifications=notifications, until=until)
 
-        return await self._change(source, target, mute, there=True)
+        return await self._hide(source, target, "mutes", mute)
 
     async def unmute(self, source: str, target: str) -> Relationship:
         """See somebody again."""
@@ -219,6 +221,19 @@ class Stances:
         if there and store.profile_in(rows, target) is None:
             raise NotFound("There is no such account.")
         edge = await self._decide(source, target, change)
+        return self._seen(edge, store.edge_in(rows, target, source))
+
+    async def _hide(
+        self, source: str, target: str, listed: str, change: Callable[[Edge, int], Edge]
+    ) -> Relationship:
+        """Decide on one edge to somebody who is there, by how many are on a list already."""
+        store = self._store
+        keys = [store.edge_key(target, source), store.users.key(target)]
+        rows = await store.state.get_many([*keys, store.lists(listed).heads.key(source)])
+        if store.profile_in(rows, target) is None:
+            raise NotFound("There is no such account.")
+        total = store.total_in(rows, listed, source)
+        edge = await self._decide(source, target, lambda edge: change(edge, total))
         return self._seen(edge, store.edge_in(rows, target, source))
 
     async def _answer(

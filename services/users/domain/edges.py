@@ -12,6 +12,9 @@ from services.chassis.errors import Forbidden, Invalid, NotFound
 MOST_FOLLOWED = 7_500
 """How many people one may follow: Mastodon's limit."""
 
+MOST_BLOCKED = MOST_MUTED = 5_000
+"""How many people one may block, and mute: with every page of one's home all of them are read."""
+
 MOST_NOTE = 2_000
 REMEMBERED = 4
 
@@ -161,8 +164,13 @@ def reject(edge: Edge | None) -> Edge:
     return replace(edge, request=edge.request.leave())
 
 
-def block(edge: Edge, id: str) -> Edge:
-    """Have nothing to do with somebody. That they follow no more either is their edge's part."""
+def block(edge: Edge, id: str, blocked: int) -> Edge:
+    """Have nothing to do with somebody. That they follow no more either is their edge's part.
+
+    Raises `Invalid` for who blocks too many others already.
+    """
+    if blocked >= MOST_BLOCKED and not edge.blocking:
+        raise Invalid(f"You block {blocked} people; at most {MOST_BLOCKED} are allowed.")
     return replace(unfollow(edge), block=edge.block.take(id))
 
 
@@ -171,8 +179,13 @@ def unblock(edge: Edge) -> Edge:
     return replace(edge, block=edge.block.leave())
 
 
-def mute(edge: Edge, id: str, *, notifications: bool, until: str | None) -> Edge:
-    """Not see somebody, and by default not their notifications either, perhaps for a time."""
+def mute(edge: Edge, id: str, muted: int, *, notifications: bool, until: str | None) -> Edge:
+    """Not see somebody, and by default not their notifications either, perhaps for a time.
+
+    Raises `Invalid` for who mutes too many others already.
+    """
+    if muted >= MOST_MUTED and not edge.mute.taken:
+        raise Invalid(f"You mute {muted} people; at most {MOST_MUTED} are allowed.")
     return replace(
         edge, mute=edge.mute.take(id), muting_notifications=notifications, muted_until=until
     )

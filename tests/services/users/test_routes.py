@@ -287,6 +287,24 @@ async def test_nobody_does_anything_to_themself(town: Town) -> None:
         assert "yourself" in response.json()["message"]
 
 
+@pytest.mark.parametrize(("verb", "limit"), [("block", "MOST_BLOCKED"), ("mute", "MOST_MUTED")])
+async def test_who_hides_very_many_must_let_one_go_before_they_hide_another(
+    town: Town, monkeypatch: pytest.MonkeyPatch, verb: str, limit: str
+) -> None:
+    monkeypatch.setattr(f"services.users.domain.edges.{limit}", 2)
+    anna, ben, eve, zoe = await town.people("anna", "ben", "eve", "zoe")
+    for other in (ben, eve):
+        await anna.does(verb, other)
+        await town.world.settle()
+    await anna.does(verb, eve)
+    refused = await anna.ask("POST", f"/accounts/{zoe.id}/{verb}")
+    assert refused.status == 422
+    assert refused.json()["message"] == f"You {verb} 2 people; at most 2 are allowed."
+    await anna.does(f"un{verb}", ben)
+    await town.world.settle()
+    await anna.does(verb, zoe)
+
+
 async def test_a_block_parts_two_people_both_ways(town: Town) -> None:
     anna, ben, eve = await town.people("anna", "ben", "eve")
     for one, other in ((anna, ben), (ben, anna), (eve, ben), (eve, anna)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -169,7 +170,7 @@ def test_nobody_follows_themself_or_across_a_block() -> None:
     with pytest.raises(Forbidden, match="blocked you"):
         edges.follow(BLANK, Terms(blocked=True), Manner(), "10")
     with pytest.raises(Forbidden, match="unblock"):
-        edges.follow(edges.block(BLANK, "9"), Terms(), Manner(), "10")
+        edges.follow(edges.block(BLANK, "9", 0), Terms(), Manner(), "10")
 
 
 def test_there_is_an_end_to_following() -> None:
@@ -179,18 +180,31 @@ def test_there_is_an_end_to_following() -> None:
     assert edges.follow(followed, Terms(followed=7_500), Manner(), "11") == followed
 
 
+def test_there_is_an_end_to_blocking_and_muting() -> None:
+    most = edges.MOST_BLOCKED
+    with pytest.raises(Invalid, match="You block 5000 people"):
+        edges.block(BLANK, "10", most)
+    blocked = edges.block(BLANK, "10", most - 1)
+    assert edges.block(blocked, "11", most) == blocked
+    forever = partial(edges.mute, notifications=True, until=None)
+    with pytest.raises(Invalid, match="You mute 5000 people"):
+        forever(BLANK, "10", edges.MOST_MUTED)
+    muted = forever(BLANK, "10", edges.MOST_MUTED - 1)
+    assert forever(muted, "11", edges.MOST_MUTED) == muted
+
+
 def test_a_block_ends_a_follow_and_unblocking_does_not_bring_it_back() -> None:
-    edge = edges.block(edges.follow(BLANK, Terms(), Manner(), "10"), "11")
+    edge = edges.block(edges.follow(BLANK, Terms(), Manner(), "10"), "11", 0)
     assert edge.blocking
     assert not edge.following
     assert not edges.unblock(edge).following
 
 
 def test_a_mute_can_end_by_itself() -> None:
-    edge = edges.mute(BLANK, "10", notifications=True, until="2025-01-01T00:00:00.000Z")
+    edge = edges.mute(BLANK, "10", 0, notifications=True, until="2025-01-01T00:00:00.000Z")
     assert edge.muting("2024-12-31T23:59:59.999Z")
     assert not edge.muting(NOW)
-    assert edges.mute(BLANK, "10", notifications=False, until=None).muting(NOW)
+    assert edges.mute(BLANK, "10", 0, notifications=False, until=None).muting(NOW)
     assert edges.unmute(edge).muted_until is None
 
 
@@ -203,7 +217,7 @@ def test_a_note_is_kept_and_bounded() -> None:
 def test_settling_parts_people_and_opens_what_is_no_longer_locked() -> None:
     follows = edges.follow(BLANK, Terms(), Manner(), "10")
     asks = edges.follow(BLANK, Terms(locked=True), Manner(), "10")
-    blocks = edges.block(Edge("2", "1"), "11")
+    blocks = edges.block(Edge("2", "1"), "11", 0)
     reverse = Edge("2", "1")
     assert not edges.settle(follows, blocks, locked=False, id="12").following
     assert not edges.settle(asks, blocks, locked=True, id="12").requested
@@ -214,7 +228,7 @@ def test_settling_parts_people_and_opens_what_is_no_longer_locked() -> None:
 
 def test_a_relationship_shows_a_block_at_once() -> None:
     follows = edges.follow(BLANK, Terms(), Manner(), "10")
-    seen = edges.relationship(follows, edges.block(Edge("2", "1"), "11"), NOW)
+    seen = edges.relationship(follows, edges.block(Edge("2", "1"), "11", 0), NOW)
     assert (seen.id, seen.following, seen.showing_reblogs, seen.blocked_by) == (
         "2",
         False,
