@@ -77,12 +77,7 @@ class Handlers:
         await self._store.stances.update(
             edge.source, lambda stance: (stance or Stance()).heard(edge.target, hidden)
         )
-        await self._store.stances.update(
-            edge.target,
-            lambda stance: (stance or Stance()).heard_block(
-                edge.source, version, blocks=edge.blocking
-            ),
-        )
+        await self._store.hear_block(edge.target, edge.source, version, blocks=edge.blocking)
         await self._store.subscribers.update(
             edge.target,
             lambda known: (known or Subscribers()).heard(

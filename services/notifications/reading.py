@@ -1,8 +1,9 @@
 """Reading notifications.
 
 State calls: two for a newest page (the list with the owner's stance; what was deleted), three for
-any other. A page on which much is left out may take more, until all that is kept has been looked
-at: so a page is never empty while there is more to show.
+any other; one more for somebody whom more people block than their stance has room for. A page on
+which much is left out may take more, until all that is kept has been looked at: so a page is never
+empty while there is more to show.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from services.notifications.domain.groups import (
     grouped,
 )
 from services.notifications.domain.notifications import ACCOUNT, ID, POST, SHOP, TYPE, Filter, Row
+from services.notifications.domain.stances import Stance
 from services.notifications.store import MOST, Desk, Store
 
 _MANY = 1_000
@@ -130,16 +132,17 @@ class Reading:
         now = self._now()
 
         def keeps(row: Row) -> bool:
-            return (
-                row[ID] > desk.cleared
-                and wanted.keeps(row)
-                and (row[TYPE] in SHOP or desk.stance.admits(row[ACCOUNT], now))
-            )
+            return row[ID] > desk.cleared and wanted.keeps(row)
+
+        def admits(stance: Stance, row: Row) -> bool:
+            return row[TYPE] in SHOP or stance.admits(row[ACCOUNT], now)
 
         for _ in range(_TRIES):
             rows = await self._store.lists.read(desk.head, window)
             for part in _parts(rows, upwards=window.upwards):
                 kept = [row for row in part if keeps(row)]
+                stance = await self._store.towards(desk, kept)
+                kept = [row for row in kept if admits(stance, row)]
                 yield part, await self._store.remaining(kept) if kept else []
             if len(rows) < window.limit:
                 return

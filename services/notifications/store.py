@@ -4,6 +4,7 @@ notification:OWNER:…     one for each cause; others hear of it on `notificatio
 notifications:OWNER      its row, while it is shown (a segmented list of the newest `MOST`)
 cleared:OWNER            up to which id somebody has cleared their list
 stance:OWNER             whom they do not want to be told of, and who blocks them
+blocked:OWNER:PERSON     whether somebody blocks an owner whom very many block
 markers:OWNER            how far they have read their timelines
 subscribers:AUTHOR       who wants to hear of every post of somebody
 digest:OWNER             whether they want digests by mail, and what the last one told
@@ -35,7 +36,7 @@ from services.notifications.domain.digests import Digest
 from services.notifications.domain.groups import group_key
 from services.notifications.domain.markers import Markers
 from services.notifications.domain.notifications import ACCOUNT, ID, KEY, POST, TYPE, Row
-from services.notifications.domain.stances import Stance
+from services.notifications.domain.stances import Blocked, Stance
 from services.notifications.domain.subscribers import Subscribers
 
 MOST = 4_000
@@ -61,6 +62,7 @@ class Cleared:
 class Desk:
     """What somebody's pages are made from."""
 
+    owner: str
     head: Head
     stance: Stance
     cleared: str
@@ -81,6 +83,7 @@ class Store:
         self.lists = SegmentedLists(self.state, "notifications", most=MOST)
         self.cleared = service.collection("cleared", Cleared)
         self.stances = service.collection("stance", Stance)
+        self.blocked = service.collection("blocked", Blocked)
         self.markers = service.collection("markers", Markers)
         self.gone = service.collection("gone", Gone)
         self.subscribers = service.collection("subscribers", Subscribers)
@@ -94,11 +97,34 @@ class Store:
         rows = await self.state.get_many([part.key(owner) for part in parts])
         cleared = _in(rows, self.cleared, owner)
         return Desk(
+            owner,
             _in(rows, heads, owner) or Head(),
             _in(rows, self.stances, owner) or Stance(),
             cleared.upto if cleared else "",
             _in(rows, self.markers, owner) or Markers(),
         )
+
+    async def hear_block(self, owner: str, person: str, version: int, *, blocks: bool) -> None:
+        """Remember whether somebody blocks an owner. Two state calls, four for the shunned."""
+        stance = await self.stances.update(
+            owner, lambda stance: (stance or Stance()).heard_block(person, version, blocks=blocks)
+        )
+        if stance is None or not stance.is_heard_apart(person) or (version == 1 and not blocks):
+            return
+        await self.blocked.update(
+            f"{owner}:{person}",
+            lambda known: (known or Blocked()).heard(version, blocks=blocks),
+        )
+
+    async def towards(self, desk: Desk, rows: Iterable[Row]) -> Stance:
+        """The owner's stance that knows all of the people of some rows.
+
+        A state call only for who is shunned.
+        """
+        people = {row[ACCOUNT] for row in rows}
+        apart = {f"{desk.owner}:{id}": id for id in people if desk.stance.is_heard_apart(id)}
+        known = await self.blocked.get_many(apart) if apart else {}
+        return desk.stance.knowing({apart[key]: blocked for key, blocked in known.items()})
 
     async def remaining(self, rows: Iterable[Row]) -> list[Row]:
         """Those rows of which nothing was deleted. One state call."""
@@ -121,6 +147,7 @@ class Store:
                 self.notifications.key(cause.key),
                 self.lists.heads.key(cause.owner),
                 self.stances.key(cause.owner),
+                self.blocked.key(_apart(cause)),
                 *(self.gone.key(id) for id in _concerned(cause)),
             ]
         return await self.state.get_many(keys)
@@ -136,11 +163,17 @@ class Store:
         if any(each and each.gone for each in known):
             return True
         stance = _in(found, self.stances, cause.owner) or Stance()
+        blocked = _in(found, self.blocked, _apart(cause))
+        stance = stance.knowing({cause.account: blocked} if blocked else {})
         return cause.type not in rules.SHOP and not stance.admits(cause.account, now)
 
 
 def _concerned(cause: rules.Cause) -> list[str]:
     return [f"account:{cause.owner}", *_named(cause.account, cause.post)]
+
+
+def _apart(cause: rules.Cause) -> str:
+    return f"{cause.owner}:{cause.account}"
 
 
 def _named(account: str, post: str) -> list[str]:

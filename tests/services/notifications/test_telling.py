@@ -7,6 +7,7 @@ import random
 import pytest
 
 from services.chassis.errors import Unavailable
+from services.notifications.domain import stances
 from tests.services.notifications.world import Person, Town
 
 
@@ -137,6 +138,34 @@ async def test_a_mute_that_leaves_notifications_alone_leaves_them_alone(town: To
     await ben.marks(post)
     await town.world.settle()
     assert await ann.told() == [("favourite", ben.id, post)]
+
+
+async def test_whoever_of_very_many_blocks_somebody_is_not_told_of(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stances, "BLOCKERS", 2)
+    ann, friend, *blockers = await town.people(6)
+    post = await ann.makes("liked by all, once")
+    for liker in (friend, *blockers):
+        await liker.marks(post)
+    for blocker in blockers:
+        await blocker.stands(ann, "block")
+        await town.world.settle()
+    assert {told[1] for told in await ann.told()} == {friend.id}
+    for blocker in blockers:
+        await blocker.stands(ann, "unblock")
+    await town.world.settle()
+    assert {told[1] for told in await ann.told()} == {friend.id, *(each.id for each in blockers)}
+    for blocker in blockers:
+        await blocker.stands(ann, "block")
+    await town.world.settle()
+    for caller in (friend, *blockers):
+        await caller.makes(f"@{ann.name}")
+    await town.world.settle()
+    for blocker in blockers:
+        await blocker.stands(ann, "unblock")
+    await town.world.settle()
+    assert [told[1] for told in await ann.told(types="mention")] == [friend.id]
 
 
 async def test_who_blocks_somebody_vanishes_from_their_list(town: Town) -> None:

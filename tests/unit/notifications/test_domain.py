@@ -19,7 +19,7 @@ from services.notifications.domain.notifications import (
     dismissed,
     heard,
 )
-from services.notifications.domain.stances import Hidden, Stance
+from services.notifications.domain.stances import BLOCKERS, Blocked, Hidden, Stance
 from services.notifications.domain.subscribers import MOST, Subscribers
 
 LIKE = Cause("1:favourite:9:2", "1", "favourite", "2", "marks", "9", making="a")
@@ -140,6 +140,23 @@ def test_stances_forget_the_oldest_that_are_over_and_nobody_that_is_hidden() -> 
     assert len(stance.hidden) == len(stance.blocked_by) == 501
     assert not stance.admits("0", "")
     assert not stance.admits("1", "")
+
+
+def test_who_is_blocked_by_very_many_knows_that_there_are_more() -> None:
+    stance = Stance()
+    for number in range(BLOCKERS):
+        stance = stance.heard_block(str(number), 1, blocks=True)
+    assert not stance.shunned
+    full = stance.heard_block("a", 1, blocks=True)
+    assert (full.shunned, full.blocked_by) == (True, stance.blocked_by)
+    assert full.is_heard_apart("a")
+    assert not full.is_heard_apart("7")
+    assert not full.knowing({"a": Blocked(2)}).admits("a", "")
+    assert full.knowing({"a": Blocked(-3)}).admits("a", "")
+    assert not full.knowing({"7": Blocked(-3)}).admits("7", "")
+    assert full.heard_block("7", 2, blocks=False).heard_block("b", 1, blocks=True).shunned
+    assert Blocked(3).heard(2, blocks=False) == Blocked(3)
+    assert Blocked(3).heard(4, blocks=False) == Blocked(-4)
 
 
 def test_subscribers_are_told_from_when_they_asked_and_are_bounded() -> None:
