@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 from fastapi import Request, Response
+from starlette.requests import HTTPConnection
 
 from services.chassis.errors import Failure, TooLarge, Unavailable
 from services.chassis.identity import Caller, whoever
@@ -50,8 +51,7 @@ class Answering:
         try:
             caller = await whoever(request)
             said = await _said(request)
-            count: Count = request.scope["state"].get(COUNT, _uncounted)
-            body = await self._body(said, caller, count)
+            body = await self._body(said, caller, counting(request))
             return Response(orjson.dumps(body), media_type=media)
         except Failure as failure:
             return refusal(failure, media)
@@ -96,6 +96,12 @@ class Answering:
                 return await self.engine.run(prepared, context)
         except TimeoutError as error:
             raise Unavailable("A query took too long.") from error
+
+
+def counting(asked: HTTPConnection) -> Count:
+    """What counts the requests of somebody; of the operator nothing does."""
+    count: Count = asked.scope["state"].get(COUNT, _uncounted)
+    return count
 
 
 def charge(count: Count, times: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -136,15 +136,7 @@ class Engine:
 
     async def listen(self, prepared: Prepared, context: Context) -> AsyncGenerator[Entity, None]:
         """An answer for each event; one with errors alone where there is nothing to listen to."""
-        found = subscribe(
-            self.schema,
-            prepared.document,
-            context_value=context,
-            variable_values=dict(prepared.request.variables),
-            operation_name=prepared.request.operation,
-            hide_suggestions=True,
-        )
-        events = await found if isawaitable(found) else found
+        events = await self._begun(subscribe, prepared, context)
         if isinstance(events, ExecutionResult):
             yield {"errors": answer(events)["errors"]}
             return
@@ -154,7 +146,10 @@ class Engine:
 
     async def run(self, prepared: Prepared, context: Context) -> Entity:
         """The answer, with an error for each field that failed."""
-        running = execute(
+        return answer(await self._begun(execute, prepared, context))
+
+    async def _begun(self, begin: Callable[..., Any], prepared: Prepared, context: Context) -> Any:
+        found = begin(
             self.schema,
             prepared.document,
             context_value=context,
@@ -162,8 +157,7 @@ class Engine:
             operation_name=prepared.request.operation,
             hide_suggestions=True,
         )
-        result = await running if isawaitable(running) else running
-        return answer(result)
+        return await found if isawaitable(found) else found
 
 
 class Invalidated(Refused):

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from services.gateway.streaming.hub import Hub
 
 PATH = "/graphql"
+
+Count = Callable[[], float | None]
+"""Counts one request more; gives in how many seconds to come again, if that is one too many."""
+
+COUNT = "count"
+"""Where the door leaves it in a scope's `state`."""
+
 _TAKES = takes(
     "application/json",
     query="string",
@@ -89,10 +96,3 @@ def create_router(graph: Graph) -> APIRouter:
         await (await graph.conversing()).converse(socket, caller)
 
     return router
-
-
-Count = Callable[[], float | None]
-"""Counts one request more; gives in how many seconds to come again, if that is one too many."""
-
-COUNT = "count"
-"""Where the door leaves it in a scope's `state`."""

@@ -118,43 +118,28 @@ def signed_in(scope: str, *, also: str = "") -> Needs:
 
 def field(description: str, needs: Needs | None = None) -> Callable[[Resolver], Resolver]:
     """A field that is found out when it is asked for."""
-
-    def make(resolver: Resolver) -> Resolver:
-        made = strawberry.field(
-            resolver=resolver,
-            description=description,
-            extensions=[needs] if needs else [],
-            directives=[needs.said] if needs else [],
-        )
-        return cast(Resolver, made)
-
-    return make
+    return _declared(strawberry.field, description, needs)
 
 
 def change(description: str, needs: Needs) -> Callable[[Resolver], Resolver]:
     """A field of the mutation."""
-
-    def make(resolver: Resolver) -> Resolver:
-        made = strawberry.mutation(
-            resolver=resolver,
-            description=description,
-            extensions=[needs],
-            directives=[needs.said],
-        )
-        return cast(Resolver, made)
-
-    return make
+    return _declared(strawberry.mutation, description, needs)
 
 
 def listening(description: str, needs: Needs) -> Callable[[Resolver], Resolver]:
     """A field of the subscription."""
+    return _declared(strawberry.subscription, description, needs)
 
+
+def _declared(
+    kind: Callable[..., Any], description: str, needs: Needs | None
+) -> Callable[[Resolver], Resolver]:
     def make(resolver: Resolver) -> Resolver:
-        made = strawberry.subscription(
+        made = kind(
             resolver=resolver,
             description=description,
-            extensions=[needs],
-            directives=[needs.said],
+            extensions=[needs] if needs else [],
+            directives=[needs.said] if needs else [],
         )
         return cast(Resolver, made)
 

@@ -19,10 +19,10 @@ from services.chassis.identity import Caller, Identity, of_person
 from services.gateway.api.streaming import transport_of
 from services.gateway.desk import Desk
 from services.gateway.graphql import engine
-from services.gateway.graphql.answering import charge, errors_of
+from services.gateway.graphql.answering import charge, counting, errors_of
 from services.gateway.graphql.engine import Engine, Prepared
 from services.gateway.graphql.errors import BAD_REQUEST, BROKEN, TOO_COMPLEX, Refused
-from services.gateway.graphql.http import COUNT, Count
+from services.gateway.graphql.http import Count
 from services.gateway.graphql.loaders import Reads
 from services.gateway.graphql.needs import Context
 from services.gateway.streaming.channels import Channel
@@ -39,9 +39,8 @@ OPERATIONS = 20
 PATIENCE = 10.0
 """Seconds until a client must have begun."""
 
-BAD, UNAUTHORIZED, FORBIDDEN, NO_PROTOCOL, TOO_LATE, TWICE, AGAIN = (
-    *(4400, 4401, 4403, 4406, 4408, 4409, 4429),
-)
+BAD, UNAUTHORIZED, FORBIDDEN, NO_PROTOCOL = 4400, 4401, 4403, 4406
+TOO_LATE, TWICE, AGAIN = 4408, 4409, 4429
 """How a socket is closed, as the protocol says."""
 
 
@@ -144,7 +143,7 @@ class Conversing:
         conversation = Conversation(self._hub, caller, socket)
         self._hub.enter(conversation)
         conversation.put("connection_ack")
-        count: Count = socket.scope["state"][COUNT]
+        count = counting(socket)
         try:
             while (said := await _next(socket)) is not None:
                 self._obey(conversation, said, count)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from services.chassis.errors import Invalid, NotFound
+from services.chassis.errors import Invalid
 from services.chassis.paging import Window
 from services.contracts import accounts
 from services.contracts import posts as contracts
@@ -439,10 +439,3 @@ async def _part_of_thread(context: Context, id: str, ids: Sequence[str]) -> list
         "posts", "posts/views", context.caller, method="POST", json=asked
     )
     return [Post.of(view, context) for view in views]
-
-
-def need(found: Row | None, what: str) -> Row:
-    """What was found. Raises `NotFound`."""
-    if found is None:
-        raise NotFound(f"There is no such {what}.")
-    return found

@@ -10,10 +10,10 @@ from unittest import mock
 import pytest
 
 from services.gateway.graphql import sockets
-from tests.fakes import until
+from tests.fakes import APP_TOKEN, until
 from tests.fakes.streams import FakeStream, stream
 from tests.services.gateway.graph import a_gateway
-from tests.services.gateway.world import Person, Place
+from tests.services.gateway.world import Person, Place, a_place
 
 PROTOCOL = "graphql-transport-ws"
 MANY = "comments(first: 40) { nodes { id html text url tags { name } } }"
@@ -222,6 +222,24 @@ async def test_a_socket_ends_with_its_token(place: Place) -> None:
         await heard(socket, "connection_ack")
         place_hub(place).end_person(anna.id)
         assert await closed(socket) == 1001
+
+
+async def test_the_operator_may_listen_and_is_not_counted() -> None:
+    async with a_place(microgram_limit_user=1) as place:
+        anna = await place.person("anna")
+        asking = stream(
+            place.gateway.app,
+            "/graphql",
+            anna.token,
+            socket=True,
+            headers={"dapr-api-token": APP_TOKEN},
+            subprotocols=[PROTOCOL],
+        )
+        async with asking as socket:
+            socket.frame(type="connection_init")
+            await heard(socket, "connection_ack")
+            await subscribed(place, socket, "1", HOME)
+            await subscribed(place, socket, "2", "subscription { publicPosts { id } }")
 
 
 async def test_who_does_not_read_is_cut_off(place: Place) -> None:

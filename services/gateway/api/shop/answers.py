@@ -1,4 +1,4 @@
-"""What the shop's routes ask for and answer alike: ids, ETags, pages by cursor."""
+"""What the shop's routes ask for and answer alike: ids, ETags, pages by cursor, refusals."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from services.chassis.app import JSON
 from services.chassis.identity import Caller, signed_in
 from services.gateway.desk import Desk
 from services.gateway.entities.posts import Entity
+from services.gateway.errors import PROBLEM
 
 PREFIX = "/api/shop/v1"
 Id = Annotated[str, Path(max_length=40, examples=["114000000000000000"])]
@@ -24,6 +25,15 @@ IfMatch = Annotated[str | None, Header(max_length=100, description="The ETag of 
 Key = Annotated[
     str, Header(alias="idempotency-key", max_length=200, description="Makes a repeat harmless.")
 ]
+
+_PROBLEM = {
+    "type": "urn:microgram:problem:changed",
+    "title": "Precondition Failed",
+    "status": 412,
+    "detail": "It was changed since you read it. Read it again.",
+    "instance": "/api/shop/v1/products/114000000000000000",
+    "code": "changed",
+}
 
 
 async def told(
@@ -59,3 +69,11 @@ def listed(desk: Desk, request: Request, rows: list[Entity], last: str) -> Respo
         query = urlencode([*kept, ("cursor", last)])
         headers["link"] = f'<{desk.at.public_url}{request.url.path}?{query}>; rel="next"'
     return JSON({"items": rows, "next_cursor": last or None}, headers=headers)
+
+
+def gives(example: Any, description: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    """The good answer, and the shape of every bad one, for OpenAPI."""
+    return {
+        status: {"description": description, "content": {"application/json": {"example": example}}},
+        "4XX": {"description": "Refused.", "content": {PROBLEM: {"example": _PROBLEM}}},
+    }

@@ -38,12 +38,12 @@ from services.gateway.api.shop.answers import (
     Limit,
     Owning,
     Writing,
+    gives,
     listed,
     page,
     tagged,
     told,
 )
-from services.gateway.api.shop.problems import gives
 from services.gateway.desk import Desk, numeric
 from services.gateway.entities import shop as entities
 

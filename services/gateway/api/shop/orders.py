@@ -28,12 +28,12 @@ from services.gateway.api.shop.answers import (
     Limit,
     Owning,
     Writing,
+    gives,
     listed,
     page,
     tagged,
     told,
 )
-from services.gateway.api.shop.problems import gives
 from services.gateway.desk import Desk, numeric
 from services.gateway.entities import orders as entities
 from services.gateway.entities import shop
@@ -60,7 +60,7 @@ def _cart(desk: Desk) -> APIRouter:
     router = APIRouter(prefix="/cart", tags=["cart"])
     a_cart = gives(examples.CART, "The cart as it is then; its revision is the `ETag`.")
 
-    async def changed(
+    async def shown(
         method: str, path: str, caller: Caller, body: Any = None, if_match: str | None = None
     ) -> Response:
         cart = Cart.model_validate(await told(desk, "orders", method, path, caller, body, if_match))
@@ -69,7 +69,7 @@ def _cart(desk: Desk) -> APIRouter:
     @router.get("", responses=a_cart)
     async def show(caller: Owning) -> Response:
         """What is in one's cart, with what it costs now. All of it is of one shop."""
-        return await changed("GET", "cart", caller)
+        return await shown("GET", "cart", caller)
 
     @router.put("", responses=a_cart)
     async def put(
@@ -78,7 +78,7 @@ def _cart(desk: Desk) -> APIRouter:
         if_match: IfMatch = None,
     ) -> Response:
         """Have one's cart hold these things, and no others."""
-        return await changed("PUT", "cart", caller, wanted.model_dump(), if_match)
+        return await shown("PUT", "cart", caller, wanted.model_dump(), if_match)
 
     @router.post("/items", responses=a_cart)
     async def add(
@@ -87,7 +87,7 @@ def _cart(desk: Desk) -> APIRouter:
         if_match: IfMatch = None,
     ) -> Response:
         """Put some more of something into one's cart."""
-        return await changed("POST", "cart/items", caller, wanted.model_dump(), if_match)
+        return await shown("POST", "cart/items", caller, wanted.model_dump(), if_match)
 
     @router.patch("/items/{variant}", responses=a_cart)
     async def change(
@@ -98,12 +98,12 @@ def _cart(desk: Desk) -> APIRouter:
     ) -> Response:
         """Have so many of something in one's cart."""
         path = f"cart/items/{numeric(variant)}"
-        return await changed("PATCH", path, caller, wanted.model_dump(), if_match)
+        return await shown("PATCH", path, caller, wanted.model_dump(), if_match)
 
     @router.delete("/items/{variant}", responses=a_cart)
     async def remove(variant: Id, caller: Writing, if_match: IfMatch = None) -> Response:
         """Take something out of one's cart; it need not be there."""
-        return await changed("DELETE", f"cart/items/{numeric(variant)}", caller, None, if_match)
+        return await shown("DELETE", f"cart/items/{numeric(variant)}", caller, None, if_match)
 
     return router
 
