@@ -198,8 +198,7 @@ def _adding(send: Send, added: Headers) -> Send:
         elif message["type"] in ("http.response.start", "websocket.http.response.start"):
             headers = [*message.get("headers", ()), *added]
             message["status"] = outward(message["status"])
-            told = any(name == b"retry-after" for name, _ in headers)
-            if message["status"] in (429, 503) and not told:
+            if message["status"] in (429, 503) and not any(k == b"retry-after" for k, _ in headers):
                 headers.append((b"retry-after", _RETRY_AFTER))
             message["headers"] = headers
         await send(message)
