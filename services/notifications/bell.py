@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from weakref import WeakValueDictionary
 
 from services.chassis.errors import Unavailable
 from services.chassis.segments import Place, insert_read
@@ -21,6 +23,21 @@ _TOGETHER = 20
 """Causes that are told of together."""
 
 
+class Turns:
+    """One at a time for each list in this process, as two would get into each other's way."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def of(self, owners: Iterable[str]) -> AsyncIterator[None]:
+        """Wait until all lists of some people are free; always in the same order of them."""
+        async with AsyncExitStack() as held:
+            for owner in sorted(owners):
+                await held.enter_async_context(self._locks.setdefault(owner, asyncio.Lock()))
+            yield
+
+
 class Bell:
     """Makes and puts away notifications. `ids` makes their places in lists, `now` is the clock."""
 
@@ -28,6 +45,7 @@ class Bell:
         self._store = store
         self._ids = ids
         self._now = now
+        self._turns = Turns()
 
     async def ring(self, causes: Iterable[Cause]) -> None:
         """Tell people of something, or no longer.
@@ -38,7 +56,9 @@ class Bell:
         """
         told = [cause for cause in causes if cause.owner != cause.account]
         for start in range(0, len(told), _TOGETHER):
-            await self._ring(told[start : start + _TOGETHER])
+            part = told[start : start + _TOGETHER]
+            async with self._turns.of({cause.owner for cause in part}):
+                await self._ring(part)
 
     async def _ring(self, causes: Sequence[Cause]) -> None:
         """Where the list holds what it may not, or may have changed meanwhile, `agree` decides."""

@@ -25,6 +25,6 @@ def create_app(service: Service, provider: Provider | None = None) -> FastAPI:
         provider = BuiltInProvider(store.charges, Messenger(service.sidecar, secret))
         service.owns(provider)
     till = Till(store, provider, ids=Snowflakes().next)
-    subscribe(service, store)
+    subscribe(service, store, till)
     service.background(Chaser(store, till).run)
     return service.create_app(create_router(till, Webhooks(till, secret), Audit(store), store))

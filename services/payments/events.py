@@ -17,28 +17,33 @@ from services.contracts.topics import PAYMENT_CHANGED
 from services.payments.domain.ledger import FEES, HOLDS
 from services.payments.domain.payments import Payment
 from services.payments.store import Store, place, shard
+from services.payments.till import Till
 
 
-def subscribe(service: Service, store: Store) -> None:
+def subscribe(service: Service, store: Store, till: Till) -> None:
     """Hear the service's own payments."""
-    projections = Projections(store)
+    projections = Projections(store, till)
     service.hear(PAYMENT_CHANGED.topic, PAYMENT_CHANGED.producer, projections.payment_changed)
 
 
 class Projections:
     """Makes the lists agree with payments."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, till: Till) -> None:
         self._store = store
+        self._till = till
 
     async def payment_changed(self, event: Event) -> None:
         """Nothing where a later version is known; else one state call, and two where it books.
 
-        One more for each account that is new, four where a step is open; in the background.
+        One more for each account that is new, four where a step is open. That a step is open is
+        mostly not so any more a moment later: it is worth waiting for.
         """
         if event.type != PAYMENT_CHANGED.name:
             return
         order, store = event.subject, self._store
+        if event.data.get("waiting"):
+            await self._till.soon(order)
         if store.payments.is_outdated(order, event.entityversion):
             return
         found = await store.around(order, _touched(event))

@@ -7,6 +7,7 @@ asked for again under the same key. So nobody is charged twice, and nothing is f
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from services.chassis.errors import Duplicate, Failure, NotFound, OutcomeUnknown
@@ -17,6 +18,9 @@ from services.payments.store import Store
 
 PATIENCE = 5.0
 """Seconds that the provider is given for an answer."""
+
+SOON = 0.25
+"""Seconds from its beginning for which it is worth waiting for a step that is being settled."""
 
 _STEPS = 4
 """How many open steps are settled one after the other: more than ever are."""
@@ -37,6 +41,13 @@ class Till:
         self._provider = provider
         self._ids = ids
         self._patience = patience
+        self._settling: dict[str, tuple[float, asyncio.Future[None]]] = {}
+
+    async def soon(self, order: str) -> None:
+        """Wait for what this process is asking the provider just now, if it will soon be known."""
+        if order in self._settling:
+            began, done = self._settling[order]
+            await asyncio.wait([done], timeout=max(0.0, began + SOON - time.monotonic()))
 
     async def authorize(self, order: str, terms: Terms) -> Payment:
         """Hold an amount for an order. Seven state calls, of which two are the provider's."""
@@ -91,6 +102,16 @@ class Till:
 
     async def _settle(self, payment: Payment, *, again: bool = False) -> Payment:
         """Ask for what is open, until it is known or the provider does not know either."""
+        ours = (time.monotonic(), asyncio.get_running_loop().create_future())
+        self._settling[payment.order] = ours
+        try:
+            return await self._settled(payment, again=again)
+        finally:
+            ours[1].set_result(None)
+            if self._settling.get(payment.order) is ours:
+                del self._settling[payment.order]
+
+    async def _settled(self, payment: Payment, *, again: bool) -> Payment:
         for _ in range(_STEPS):
             step = payment.due
             if step is None:

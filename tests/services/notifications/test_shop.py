@@ -196,6 +196,22 @@ async def test_both_sides_are_told_of_a_sale_with_one_read_and_a_write_for_each(
     assert not [call for call in calls if call.about[0].startswith("notification")]
 
 
+async def test_what_comes_at_once_does_not_get_into_its_own_way(town: Town) -> None:
+    ann, ben = await town.people(2)
+    await say(town, _ids.next(), ben, ann, *SALE)
+    await town.world.settle()
+    calls = town.notes.sidecar.state.faults.calls
+    calls.clear()
+    orders = sorted(_ids.next() for _ in range(8))
+    for order in orders:
+        await say(town, order, ben, ann, *SALE)
+    await town.world.broker.idle()
+    used = [call.name for call in calls if call.about[0].startswith("notifications:")]
+    assert used == ["transact"] * 8
+    for person in (ann, ben):
+        assert sorted(told[2] for told in await of_orders(person))[1:] == orders
+
+
 @pytest.mark.parametrize(
     ("call", "about", "nth", "after"),
     [

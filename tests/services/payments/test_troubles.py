@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from unittest import mock
 
 import orjson
 import pytest
 
+from services.payments import till
+from services.payments.domain.payments import Answer
 from services.payments.domain.signatures import TOLERANCE, signed
+from services.payments.provider.port import Operation
 from services.payments.webhooks import PATH, SECRET
 from tests.fakes import World, until
 from tests.services.payments.world import BUYER, SELLER, WORD, Bank, payments_app
@@ -138,6 +142,52 @@ async def test_news_of_a_payment_is_one_read_and_one_write_and_what_is_known_bet
     assert used.count("get") == 0
     assert 1 <= used.count("save") <= 4
     await bank.rest()
+    await bank.check()
+
+
+async def test_news_of_a_step_that_is_being_settled_waits_for_it_a_moment(bank: Bank) -> None:
+    order, goes_on = bank.order(), asyncio.Event()
+    submit = bank.line.submit
+
+    async def slowly(operation: Operation) -> Answer:
+        await until(lambda: bool(bank.world.broker.events("payments")))
+        await goes_on.wait()
+        return await submit(operation)
+
+    with mock.patch.object(bank.line, "submit", slowly):
+        asking = asyncio.create_task(bank.authorize(order))
+        await until(lambda: bool(bank.world.broker.events("payments")))
+        goes_on.set()
+        assert (await asking).json()["state"] == "authorized"
+    await bank.world.settle()
+    assert not bank.world.state("payments").keys("unsettled:")
+    await bank.rest()
+    await bank.check()
+
+
+async def test_news_of_a_step_that_takes_long_is_not_waited_for(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows whether this process will live to settle it: it is listed as open."""
+    monkeypatch.setattr(till, "SOON", 0.01)
+    order, goes_on = bank.order(), asyncio.Event()
+    submit = bank.line.submit
+
+    async def slowly(operation: Operation) -> Answer:
+        await goes_on.wait()
+        return await submit(operation)
+
+    def is_listed() -> bool:
+        state = bank.world.state("payments")
+        return any(order in str(state.peek(key)) for key in state.keys("unsettled:"))
+
+    with mock.patch.object(bank.line, "submit", slowly):
+        asking = asyncio.create_task(bank.authorize(order))
+        await until(is_listed)
+        goes_on.set()
+        assert (await asking).json()["state"] == "authorized"
+    await bank.rest()
+    assert not is_listed()
     await bank.check()
 
 
