@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.catalog.domain import products as product_rules
+from services.catalog.domain import reservations as reservation_rules
 from services.catalog.domain import shops as shop_rules
 from services.catalog.domain.products import Product
 from services.catalog.domain.reservations import Reservation
@@ -105,7 +106,9 @@ class Store:
             ),
         )
         self.stocks = service.collection("stock", Stock)
-        self.reservations = service.collection("reservation", Reservation)
+        self.reservations = service.collection(
+            "reservation", Reservation, upgrades={1: reservation_rules.from_1_to_2}
+        )
         self.sellers = service.collection("seller", Seller)
         self.intents = service.collection("idempotency", Intent, ttl=KEY_LIFE)
         self.indexed = service.collection("indexed", Indexed)

@@ -262,7 +262,6 @@ class NewReservation(Model):
 ReservationState = Literal[
     "pending",
     "reserved",
-    "confirming",
     "confirmed",
     "refused",
     "released",

@@ -1,6 +1,6 @@
 """What is held for one order: the document that decides, whatever the stocks say yet.
 
-    pending ──► reserved ──► confirming ──► confirmed ──► restocking ──► restocked
+    pending ──► reserved ──► confirmed ──► restocking ──► restocked
        │  └───────┴──► expired, released
        └──► refused (out of stock)
 
@@ -12,14 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from services.chassis.errors import Duplicate, Failure, NotFound
 
 State = Literal[
     "pending",
     "reserved",
-    "confirming",
     "confirmed",
     "refused",
     "released",
@@ -30,9 +29,9 @@ State = Literal[
 Items = tuple[tuple[str, int], ...]
 
 SETTLED = frozenset({"confirmed", "refused", "released", "expired", "restocked"})
-"""States of which the stocks are sure to know."""
+"""States after which nothing is left to be noted: what a stock says is held may be out of date."""
 
-SOLD = frozenset({"confirming", "confirmed", "restocking", "restocked"})
+SOLD = frozenset({"confirmed", "restocking", "restocked"})
 LOST = frozenset({"refused", "released", "expired"})
 
 
@@ -108,7 +107,7 @@ def confirmed(kept: Reservation | None, now: float) -> Reservation:
     kept = lapsed(kept, now)
     if kept.state == "pending":
         raise Duplicate("The reservation of this order is not whole yet.", code="not_reserved")
-    return replace(kept, state="confirming") if kept.state == "reserved" else kept
+    return replace(kept, state="confirmed") if kept.state == "reserved" else kept
 
 
 def released(kept: Reservation | None, order: str) -> Reservation:
@@ -121,7 +120,7 @@ def released(kept: Reservation | None, order: str) -> Reservation:
 
 
 def restocked(kept: Reservation | None) -> Reservation:
-    """To be put back on hand. One that is being confirmed must be so first."""
+    """To be put back on hand."""
     if kept is None:
         raise NotFound("Nothing is reserved for this order.")
     if kept.state not in SOLD:
@@ -130,7 +129,10 @@ def restocked(kept: Reservation | None) -> Reservation:
 
 
 def settled(kept: Reservation) -> Reservation:
-    """With a step behind it, which all stocks have taken."""
-    if kept.state == "confirming":
-        return replace(kept, state="confirmed")
+    """With what is put back behind it, as all stocks have done so."""
     return replace(kept, state="restocked") if kept.state == "restocking" else kept
+
+
+def from_1_to_2(data: dict[str, Any]) -> dict[str, Any]:
+    """There was a state between reserved and confirmed, until all stocks knew."""
+    return data | {"state": "confirmed"} if data["state"] == "confirming" else data

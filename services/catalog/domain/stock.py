@@ -118,11 +118,14 @@ def sell(stock: Stock | None, order: str, now: float) -> Stock:
 
 
 def put_back(stock: Stock | None, order: str, quantity: int, now: float) -> Stock:
-    """With what was sold to an order on hand again, once; what is so is remembered for longer."""
+    """With what was sold to an order on hand again, once; what is so is remembered for longer.
+
+    What was still held, as this stock had not heard that it was sold, has been on hand all along.
+    """
     stock = stock or Stock()
     part = stock.parts.get(order)
-    is_back = part is not None and part.state == "back"
-    return stock.with_part(order, Part(quantity, "back", now), pieces=0 if is_back else quantity)
+    is_there = part is not None and part.state in ("held", "back")
+    return stock.with_part(order, Part(quantity, "back", now), pieces=0 if is_there else quantity)
 
 
 def forget(stock: Stock | None, orders: Mapping[str, Part]) -> Stock | None:

@@ -125,7 +125,7 @@ async def test_what_was_confirmed_in_time_is_sold_however_late_stocks_hear_of_it
     state.faults.fail("save", about="stock:", times=100)
     before = asyncio.create_task(market.step(order, "confirm"))
     kept = market.world.state("catalog")
-    await until(lambda: kept.peek(f"reservation:{order}")["data"]["state"] == "confirming")
+    await until(lambda: kept.peek(f"reservation:{order}")["data"]["state"] == "confirmed")
     await market.catalog.kill()
     before.cancel()
     market.replicas = []
@@ -136,6 +136,49 @@ async def test_what_was_confirmed_in_time_is_sold_however_late_stocks_hear_of_it
     assert stock(market, variant)["on_hand"] == 1
     assert (await market.step(order, "confirm")).json()["state"] == "confirmed"
     assert (await market.reserve(_ids.next(), (variant, 1))).status == 200
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize(("step", "nth"), [("confirm", 1), ("confirm", 2), ("restock", 1)])
+async def test_what_dies_between_a_reservation_and_its_stocks_is_put_back_once(
+    market: Market, moment: str, step: str, nth: int
+) -> None:
+    """Of two variants one stock may have heard of the sale, and the other not."""
+    anna, order = market.person(), _ids.next()
+    shop = await anna.opens()
+    variants = [(await anna.sells(title, shop=shop))[1] for title in ("Mug", "Bowl")]
+    await market.reserve(order, *((variant, 3) for variant in variants))
+    if step == "restock":
+        await market.step(order, "confirm")
+    faults = market.catalog.sidecar.state.faults
+    faults.crash("save", about="stock:", nth=nth, after=moment == "after")
+    dying = asyncio.create_task(market.step(order, step))
+    await asyncio.wait_for(faults.dead.wait(), 20)
+    await market.catalog.kill()
+    dying.cancel()
+    market.replicas = []
+    await market.grow()
+    assert code(await market.step(order, "release")) == "already_confirmed"
+    for _ in range(2):
+        assert (await market.step(order, "restock")).json()["state"] == "restocked"
+        assert (await market.step(order, "confirm")).json()["state"] == "restocked"
+    for variant in variants:
+        assert stock(market, variant)["on_hand"] == 10
+        assert (await market.reserve(_ids.next(), (variant, 10))).status == 200
+
+
+async def test_a_reservation_of_an_older_release_is_read_as_what_it_was(market: Market) -> None:
+    anna, order = market.person(), _ids.next()
+    _, variant = await anna.sells()
+    await market.reserve(order, (variant, 3))
+    state = market.world.state("catalog")
+    old = state.peek(f"reservation:{order}")
+    old["schema"], old["data"]["state"] = 1, "confirming"
+    await state.put(f"reservation:{order}", old)
+    assert (await market.step(order, "confirm")).json()["state"] == "confirmed"
+    assert stock(market, variant)["on_hand"] == 7
+    assert (await market.step(order, "restock")).json()["state"] == "restocked"
+    assert stock(market, variant)["on_hand"] == 10
 
 
 async def test_a_hundred_buyers_get_ten_pieces(busy: Market) -> None:
