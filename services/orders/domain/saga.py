@@ -27,9 +27,9 @@ PAY_BACK, RESTOCK = "pay_back", "restock"
 FORWARD = (RESERVE, AUTHORISE, CONFIRM)
 BACK = (VOID, RELEASE, CLOSE)
 
-BOUNDED = Retry(attempts=7, first=0.2, factor=2.5, longest=4.0)
-"""For steps after which the order may still be turned back: thirteen seconds of pauses in all, in
-which a service that was killed has long been started again."""
+BOUNDED = Retry(attempts=15, first=0.2, factor=2.5, longest=4.0)
+"""For steps after which the order may still be turned back: 45 seconds of pauses in all. A service
+that was killed is there again within five, on a machine that is short of breath within twenty."""
 
 STUBBORN = Retry(attempts=20, first=0.2, factor=1.7, longest=15.0)
 """For those that must be gone through; after the last try the plan begins anew."""
