@@ -12,6 +12,12 @@ MARKER = "MICROGRAM_RUN_ID"
 """The environment variable by which our processes are known, whoever their parent is."""
 
 
+def user_cache() -> Path:
+    """Return the folder of what all checkouts of this user share."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "microgram"
+
+
 @dataclass(frozen=True)
 class RunDir:
     """The folder that holds everything one running system writes."""

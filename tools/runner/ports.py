@@ -1,11 +1,15 @@
 """Chooses ports, and says who holds one that is taken."""
 
 import contextlib
+import fcntl
+import os
 import random
 import socket
 from collections.abc import Iterator
+from functools import cache
 
 from tools.runner.errors import RunnerError
+from tools.runner.paths import user_cache
 
 _RANGE = range(20_000, 32_000)
 """Below what Linux hands to outgoing connections (32768 and up): a port that a restarting process
@@ -30,11 +34,31 @@ def _answers(port: int) -> bool:
 
 
 def free_ports() -> Iterator[int]:
-    """Yield ports that are free now and were not yielded before by this iterator."""
+    """Yield ports that are free now and that no other runner of this user has been given.
+
+    They stay this process's until it ends, also while what listens on one is being restarted.
+    """
     for port in random.sample(_RANGE, len(_RANGE)):
-        if is_free(port):
+        if _reserve(port) and is_free(port):
             yield port
     raise RunnerError(f"no free port left between {_RANGE.start} and {_RANGE.stop}")
+
+
+def _reserve(port: int) -> bool:
+    """Lock the byte that stands for a port; the lock goes with the process."""
+    try:
+        fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@cache
+def _reservations() -> int:
+    """Open the file of all runners of this user; to close it would give all ports back."""
+    folder = user_cache()
+    folder.mkdir(parents=True, exist_ok=True)
+    return os.open(folder / "ports", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def claim(port: int) -> int:

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from tools.runner.errors import RunnerError
-from tools.runner.paths import REPO
+from tools.runner.paths import REPO, user_cache
 
 _MODULE = REPO / "tools" / "dapr"
 _PACKAGES = {
@@ -37,8 +37,7 @@ def version() -> str:
 
 def cache_dir() -> Path:
     """Return the per-user folder of what is built."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "microgram" / f"tools-{version()}"
+    return user_cache() / f"tools-{version()}"
 
 
 @cache

@@ -1,11 +1,14 @@
 import itertools
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tools.runner import ports
 from tools.runner.errors import RunnerError
+from tools.runner.paths import REPO
 
 
 @pytest.fixture
@@ -21,6 +24,31 @@ def test_ports_are_distinct_free_and_out_of_the_way_of_outgoing_calls() -> None:
     assert len(set(chosen)) == 50
     assert all(ports.is_free(port) for port in chosen)
     assert all(20_000 <= port < 32_000 for port in chosen)
+
+
+def test_what_another_runner_was_given_is_not_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    three = range(31_900, 31_903)
+    monkeypatch.setattr(ports, "_RANGE", three)
+    program = (
+        "from tools.runner import ports\n"
+        f"ports._RANGE = {three!r}\n"
+        "given = ports.free_ports()\n"
+        "print(next(given), next(given), flush=True)\n"
+        "input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=REPO,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        taken = {int(port) for port in other.stdout.readline().split()}
+        assert len(taken) == 2
+        assert next(ports.free_ports()) in set(three) - taken
+        other.communicate("\n")
+    assert set(itertools.islice(ports.free_ports(), 3)) == set(three)
 
 
 def test_a_free_port_is_claimed() -> None:
