@@ -5,4 +5,38 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+TOLD = "told"
+"""A property that a test records to have its text in the summary."""
+
+SETS = ("embedded", "rabbitmq-redis")
+
+
+class BySet(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Has tests of one component set share a process, and so a system.
+
+    Not `loadgroup`: xdist 3.8 cannot name a test's group to pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        parameters = nodeid.partition("[")[2]
+        return next((name for name in SETS if name in parameters), nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> BySet | None:
+    """Give out tests by component set where they are not to be given out one by one."""
+    return BySet(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what tests told."""
+    for report in terminalreporter.getreports("passed"):
+        for name, text in report.user_properties:
+            if name == TOLD:
+                terminalreporter.section(report.nodeid)
+                terminalreporter.line(text)

@@ -21,6 +21,7 @@ from tests.chaos.asking import attempt, insist
 from tests.chaos.conftest import Stage
 from tests.chaos.storms import BROKER
 from tests.chaos.traps import Trap
+from tests.conftest import TOLD
 from tests.system import Person, System, wait_until
 from tests.system.shopping import ENDS, SHOP, sold, stock_of
 
@@ -137,7 +138,7 @@ class Market:
 
 @pytest.mark.timeout(900)
 def test_every_order_comes_to_its_end_and_money_and_stock_agree_with_it(
-    stage: Stage, capsys: pytest.CaptureFixture[str]
+    stage: Stage, record_property: Callable[[str, object], None]
 ) -> None:
     system = stage.system
     market = Market.of(system)
@@ -154,9 +155,8 @@ def test_every_order_comes_to_its_end_and_money_and_stock_agree_with_it(
         return states
 
     states = wait_until(at_rest, HEALED_AFTER) or {}
-    with capsys.disabled():
-        print(f"\n{system.components}\n{market.table(states)}")  # noqa: T201
-        print(f"at rest {time.monotonic() - last:.0f} s later: {Counter(states.values())}")  # noqa: T201
+    after = f"at rest {time.monotonic() - last:.0f} s later: {Counter(states.values())}"
+    record_property(TOLD, f"{market.table(states)}\n{after}")
     system.all_ready(90)
     _check_ends(market, states)
     _check_money(market, states)

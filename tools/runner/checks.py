@@ -21,8 +21,9 @@ _ALONE = ["tests/unit", "tests/services"]
 """Tests that start no sidecar: they share the cores, each with what it needs in its own memory."""
 
 _ON_ALL_CORES = ["-n", "auto", "--dist", "worksteal"]
-_TOGETHER = ["tests/contract", "tests/e2e", "tests/chaos"]
-"""Tests of a running system, which has the machine to itself."""
+_RUNNING = ["tests/chaos", "tests/contract", "tests/e2e"]
+_A_SET_EACH = ["-n", "2", "--dist", "loadscope"]
+"""Tests of a running system: two at a time, of one component set each."""
 
 _NONE_FOUND = 5
 """What pytest exits with where nothing is there to be tested."""
@@ -50,7 +51,8 @@ def _parts(fast: bool, arguments: list[str]) -> list[tuple[str, list[str]]]:
     if any(Path(each.split("::")[0]).exists() for each in arguments):
         return [("tests", [])]
     alone = ("tests without sidecars", [*(_ALONE[:1] if fast else _ALONE), *_ON_ALL_CORES])
-    return [alone] if fast else [alone, ("tests of a running system", _TOGETHER)]
+    running = ("tests of a running system", [*_RUNNING, *_A_SET_EACH])
+    return [alone] if fast else [alone, running]
 
 
 def _passes(name: str, command: list[str]) -> bool:
