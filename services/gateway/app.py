@@ -101,7 +101,13 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     )
     app.version = VERSION
     token = settings.app_api_token.get_secret_value()
-    app.add_middleware(PublicDoor, limiters=counted, identity=service.identity, token=token)
+    app.add_middleware(
+        PublicDoor,
+        limiters=counted,
+        identity=service.identity,
+        token=token,
+        over_tls=settings.public_url.startswith("https://"),
+    )
     return app
 
 

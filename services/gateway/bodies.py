@@ -8,25 +8,29 @@ in the address is there too, since some clients write it there; the body wins.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
-from fastapi import Request
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.types import Message
 
 from services.chassis.errors import Failure, Invalid, TooLarge, from_status
 from services.contracts import limits
 
 _KEY = re.compile(r"^([^\[\]]+)((?:\[[^\[\]]*\])*)$")
 _INNER = re.compile(r"\[([^\[\]]*)\]")
+_INDEX = re.compile(r"[0-9]{1,9}")
 BODY_BYTES = 1024 * 1024
 _FIELDS = 200
 _DEPTH = 4
 _FRAME = 128 * 1024  # what a multipart form has around its files
+_MOST = 2**53  # beyond which not every JSON has whole numbers
 _TRUE = frozenset({"1", "true", "t", "on", "yes"})
 _FALSE = frozenset({"0", "false", "f", "off", "no", ""})
 
@@ -68,9 +72,12 @@ class Said(dict[str, Any]):
         if written is None or written == "":
             return None
         try:
-            return int(written)
+            number = int(written)
         except ValueError as error:
             raise Invalid(f"{name} must be a whole number.") from error
+        if abs(number) > _MOST:
+            raise Invalid(f"{name} is too large a number.")
+        return number
 
     def texts(self, name: str) -> list[str] | None:
         """A list of words; a single one is a list of one."""
@@ -168,6 +175,23 @@ async def raw(request: Request, bound: int) -> bytes:
     return b"".join([chunk async for chunk in _bounded(request, bound)])
 
 
+class BoundedRoute(APIRoute):
+    """A route that declares its body: the framework would read all of it, before any guard."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            body = await raw(request, BODY_BYTES)
+
+            async def receive() -> Message:
+                return {"type": "http.request", "body": body, "more_body": False}
+
+            return await handle(Request(request.scope, receive))
+
+        return handler
+
+
 def refuse_early(request: Request, bound: int) -> None:
     """Raise `TooLarge` if the request says itself that it is larger than that many bytes."""
     declared = request.headers.get("content-length", "")
@@ -206,7 +230,8 @@ def _place(where: dict[str, Any], path: list[str], value: Any) -> None:
             raise Invalid(f"{name[:100]} is given both as a value and as an object.")
         if rest[0] == "":  # x[][name]: a new object at every repeated name
             last = str(len(inner) - 1)
-            taken = last not in inner or (len(rest) > 1 and rest[1] in inner[last])
+            open_one = inner.get(last)
+            taken = not isinstance(open_one, dict) or (len(rest) > 1 and rest[1] in open_one)
             rest = [str(len(inner)) if taken else last, *rest[1:]]
         _place(inner, rest, value)
 
@@ -215,7 +240,7 @@ def _listed(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     items = {name: _listed(item) for name, item in value.items()}
-    if items and all(name.isdigit() for name in items):
+    if items and all(_INDEX.fullmatch(name) for name in items):
         return [items[name] for name in sorted(items, key=int)]
     return items
 
@@ -246,11 +271,20 @@ async def _multipart(request: Request, bound: int, files: int) -> FormData:
         max_fields=_FIELDS,
     )
     try:
-        return await parser.parse()
+        form = await parser.parse()
     except MultiPartException as error:
         raise from_status(400, f"The form cannot be read: {error.message}") from error
     except KeyError as error:
         raise from_status(400, "The form says no boundary.") from error
+    except UnicodeError as error:
+        raise _no_text() from error
+    try:
+        for name, value in form.multi_items():
+            f"{name}{value if isinstance(value, str) else ''}".encode()
+    except UnicodeEncodeError as error:  # a charset that makes half characters
+        await form.close()
+        raise _no_text() from error
+    return form
 
 
 async def _bounded(request: Request, bound: int) -> AsyncGenerator[bytes, None]:
@@ -260,6 +294,10 @@ async def _bounded(request: Request, bound: int) -> AsyncGenerator[bytes, None]:
         if taken > bound:
             raise _too_large(bound)
         yield chunk
+
+
+def _no_text() -> Failure:
+    return from_status(400, "The form is not text, or not in its charset.")
 
 
 def _too_large(bound: int) -> Failure:

@@ -47,6 +47,7 @@ _OWN_LIMITS = {
     "/auth/sign_up": "registrations",
     "/api/v1/apps": "apps",
     "/oauth/authorize": "logins",
+    "/auth/delete": "logins",
     "/oauth/token": "tokens",
     "/webhooks/payments": "webhooks",
 }
@@ -57,6 +58,7 @@ _SAFE: Headers = [
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
 ]
+_OVER_TLS = (b"strict-transport-security", b"max-age=31536000")
 _CORS: Headers = [
     (b"access-control-allow-origin", b"*"),
     (
@@ -84,9 +86,16 @@ class PublicDoor:
     """
 
     def __init__(
-        self, app: ASGIApp, limiters: Mapping[str, Limiter], identity: Identity, token: str = ""
+        self,
+        app: ASGIApp,
+        limiters: Mapping[str, Limiter],
+        identity: Identity,
+        token: str = "",
+        *,
+        over_tls: bool = False,
     ) -> None:
         self._app = app
+        self._safe = [*_SAFE, _OVER_TLS] if over_tls else _SAFE
         self._token = token.encode()
         self._limiters = limiters
         self._identity = identity
@@ -98,7 +107,7 @@ class PublicDoor:
         path = scope["path"].rstrip("/") or "/"
         if path.startswith(STREAMING):
             scope = with_token(scope)
-        added = [*_SAFE, *(_CORS if path.startswith(_FOR_SCRIPTS) else ())]
+        added = [*self._safe, *(_CORS if path.startswith(_FOR_SCRIPTS) else ())]
         method = scope.get("method", "")  # a WebSocket has none
         if method == "OPTIONS" and path.startswith(_FOR_SCRIPTS):
             await _send(send, 204, [*added, *_PREFLIGHT])

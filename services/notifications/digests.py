@@ -93,7 +93,7 @@ class Digests:
     async def stop(self, owner: str, key: str) -> None:
         """Switch off by the link in a mail, without a login. Raises `NotFound`."""
         kept = await self._store.digests.get(owner)
-        if kept is None or not kept.key or not secrets.compare_digest(kept.key, key):
+        if kept is None or not kept.key or not _is_same(kept.key, key):
             raise NotFound("This link is not good any more.")
         await self.switch(owner, on=False)
 
@@ -239,3 +239,7 @@ class Digests:
             "available": self._interval > 0,
             "interval_hours": self._interval / 3600,
         }
+
+
+def _is_same(kept: str, given: str) -> bool:
+    return secrets.compare_digest(kept.encode(), given.encode())

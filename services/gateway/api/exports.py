@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from services.chassis.app import JSON
 from services.chassis.errors import NotFound, TooMany
@@ -39,20 +41,12 @@ def create_router(desk: Desk) -> APIRouter:
         return JSON(_shown(desk, await desk.ask("media", "exports", caller)))
 
     @router.get(_ARCHIVE, responses=gives(description="The archive.", media="application/zip"))
-    async def archive(caller: Owner) -> StreamingResponse:
+    async def archive(caller: Owner) -> Download:
         """Download it: a ZIP of JSON and pictures, in pieces as it is kept."""
         row = await desk.ask("media", "exports", caller)
         if row["state"] != "ready":
             raise NotFound("Your archive is not there (yet): its state says why.")
-        return StreamingResponse(
-            downloads.stream(row, caller),
-            media_type="application/zip",
-            headers={
-                "content-length": str(row["size"]),
-                "content-disposition": f'attachment; filename="microgram-{row["id"]}.zip"',
-                "cache-control": "private, no-store",
-            },
-        )
+        return Download(downloads, row, caller)
 
     return router
 
@@ -64,21 +58,42 @@ class Downloads:
         self._desk = desk
         self._running: set[str] = set()
 
-    def stream(self, row: dict[str, Any], caller: Caller) -> AsyncIterator[bytes]:
-        """The pieces of an archive. Raises `TooMany`."""
-        if caller.user_id in self._running or len(self._running) >= AT_ONCE:
+    @contextmanager
+    def room(self, user: str) -> Iterator[None]:
+        """Room for one. Raises `TooMany`."""
+        if user in self._running or len(self._running) >= AT_ONCE:
             raise TooMany("There is a download already. Wait for its end.")
-        return self._pieces(row, caller)
-
-    async def _pieces(self, row: dict[str, Any], caller: Caller) -> AsyncIterator[bytes]:
-        self._running.add(caller.user_id)
+        self._running.add(user)
         try:
-            for index in range(row["parts"]):
-                path = f"exports/{row['id']}/parts/{index}"
-                reply = await self._desk.services.invoke("media", path, token=caller.token)
-                yield reply.body
+            yield
         finally:
-            self._running.discard(caller.user_id)
+            self._running.discard(user)
+
+    async def pieces(self, row: dict[str, Any], caller: Caller) -> AsyncIterator[bytes]:
+        """The pieces of an archive."""
+        for index in range(row["parts"]):
+            path = f"exports/{row['id']}/parts/{index}"
+            reply = await self._desk.services.invoke("media", path, token=caller.token)
+            yield reply.body
+
+
+class Download(StreamingResponse):
+    """An archive, where there is room for it: else it raises before it begins."""
+
+    media_type = "application/zip"
+
+    def __init__(self, downloads: Downloads, row: dict[str, Any], caller: Caller) -> None:
+        headers = {
+            "content-length": str(row["size"]),
+            "content-disposition": f'attachment; filename="microgram-{row["id"]}.zip"',
+            "cache-control": "private, no-store",
+        }
+        super().__init__(downloads.pieces(row, caller), headers=headers)
+        self._room = downloads.room(caller.user_id)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._room:
+            await super().__call__(scope, receive, send)
 
 
 def _shown(desk: Desk, row: dict[str, Any]) -> dict[str, Any]:

@@ -37,8 +37,9 @@ from services.gateway.graphql.errors import (
 from services.gateway.graphql.needs import Context
 from services.gateway.graphql.schema import build
 
-_REMEMBERED = 200
-"""How many queries are kept with what validation found: clients send the same ones."""
+_REMEMBERED = 128 * 1024
+"""How long the queries may be together that are kept with what validation found, since clients send
+the same ones. A character of a dense one costs 300 bytes parsed."""
 
 _ABORTED = "Parsing aborted."
 """How graphql-core ends what it says of a document that is too long or nested too deeply."""
@@ -97,6 +98,7 @@ class Engine:
             *([] if development else [NoSchemaIntrospectionCustomRule]),
         ]
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._characters = 0
 
     def prepare(self, request: Request) -> Prepared:
         """Make an operation ready to run. Raises `Refused`."""
@@ -122,8 +124,9 @@ class Engine:
             code = TOO_COMPLEX if error.message.endswith(_ABORTED) else PARSE_FAILED
             raise Refused(error.message, code) from error
         self._known[query] = known = _Known(document)
-        if len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+        self._characters += len(query)
+        while self._characters > _REMEMBERED:
+            self._characters -= len(self._known.popitem(last=False)[0])
         return known
 
     def _validate(self, known: _Known) -> None:

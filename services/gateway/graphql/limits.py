@@ -24,6 +24,7 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    ListValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     VariableNode,
@@ -175,7 +176,7 @@ class _Measure:
         )
         times = 1
         if field is not None and is_list_type(get_nullable_type(field.type)):
-            times = rows if _is_page(on) else LIST
+            times = rows if _is_page(on) else self._length(node)
         return Size(1 + (CALL if is_page else 0) + times * below.cost, 1 + below.depth)
 
     def _rows(self, node: FieldNode) -> int:
@@ -184,12 +185,22 @@ class _Measure:
         asked = [n for name, n in zip(named, given, strict=True) if name in ("first", "last")]
         return max(1, max((n for n in asked if n is not None), default=PAGE))
 
+    def _length(self, node: FieldNode) -> int:
+        """How long a list is taken to be; where it is asked for by ids, at least as many."""
+        return max(LIST, *(self._many(argument.value) for argument in node.arguments or ()), 0)
+
+    def _many(self, value: Any) -> int:
+        if isinstance(value, ListValueNode):
+            return len(value.values)
+        given = self._variables.get(value.name.value) if isinstance(value, VariableNode) else None
+        return len(given) if isinstance(given, list) else 0
+
     def _number(self, value: Any) -> int | None:
         if isinstance(value, IntValueNode):
             return int(value.value[:12])
         if isinstance(value, VariableNode):
             given = self._variables.get(value.name.value)
-            return given if isinstance(given, int) else None
+            return int(given) if isinstance(given, int | float) else None  # 40.0 is an Int too
         return None
 
     def roots(self, selected: SelectionSetNode) -> int:

@@ -15,8 +15,8 @@ Time = NewType("Time", str)
 
 
 def _whole(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError("Minor must be a whole number.")
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**53:
+        raise TypeError("Minor must be a whole number of at most 53 bits.")
     return value
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from services.gateway.graphql import limits
+from services.gateway.graphql.engine import Engine, Request
 from tests.fakes import Response
 from tests.services.gateway.graph import a_gateway, ask, invocations, send
 from tests.services.gateway.world import Place
@@ -67,6 +68,30 @@ async def test_too_much_is_refused_before_anybody_is_asked(empty: Place, what: s
     assert made == []
 
 
+@pytest.mark.parametrize(
+    ("query", "variables"),
+    [
+        (PAGES.replace("40", "$n").replace("{ p", "query ($n: Int) { p", 1), {"n": 40.0}),
+        (
+            "query ($ids: [ID!]!) { posts(ids: $ids) { comments { nodes { id text html } } } }",
+            {"ids": [str(n) for n in range(80)]},
+        ),
+    ],
+)
+async def test_variables_hide_nothing(empty: Place, query: str, variables: dict[str, Any]) -> None:
+    answered = await send(empty, query=query, variables=variables)
+    assert (answered.status, code(answered)) == (400, "TOO_COMPLEX")
+
+
+def test_what_is_remembered_of_queries_is_bounded() -> None:
+    engine = Engine(development=False)
+    for n in range(300):
+        fields = "id " * 300
+        engine.prepare(Request(f'{{ person(id: "{n}") {{ {fields} }} }}', {}, None))
+    assert sum(map(len, engine._known)) <= 128 * 1024
+    assert len(engine._known) > 10
+
+
 WRONG = {
     "a cycle": ("{ person { ...A } } fragment A on Person { id ...A }", "VALIDATION_FAILED"),
     "a round": (
@@ -80,6 +105,12 @@ WRONG = {
     "no words": ('{ viewer { note } } """', "PARSE_FAILED"),
     "the schema": ("{ __schema { types { name } } }", "VALIDATION_FAILED"),
     "a type": ('{ __type(name: "Person") { name } }', "VALIDATION_FAILED"),
+    "more money than there is": (
+        'mutation { checkout(idempotencyKey: "a", card: "b", currency: "EUR", expectedTotal: '
+        + "9" * 30
+        + ") { id } }",
+        "VALIDATION_FAILED",
+    ),
     "a wrong literal": ('{ publicPosts(first: "x") { nodes { id } } }', "VALIDATION_FAILED"),
 }
 

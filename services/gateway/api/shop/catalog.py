@@ -44,6 +44,7 @@ from services.gateway.api.shop.answers import (
     tagged,
     told,
 )
+from services.gateway.bodies import BoundedRoute
 from services.gateway.desk import Desk, numeric
 from services.gateway.entities import shop as entities
 
@@ -71,7 +72,7 @@ def create_router(desk: Desk) -> APIRouter:
 
 
 def _shops(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix="/shops", tags=["shops"])
+    router = APIRouter(prefix="/shops", tags=["shops"], route_class=BoundedRoute)
     one_shop = gives(examples.SHOP, "The shop; its version is the `ETag`.")
 
     @router.get("", responses=gives(examples.SHOPS, "A page, newest first."))
@@ -118,7 +119,7 @@ def _shops(desk: Desk) -> APIRouter:
 
 
 def _products(desk: Desk) -> APIRouter:
-    router = APIRouter(tags=["products"])
+    router = APIRouter(tags=["products"], route_class=BoundedRoute)
     one_product = gives(examples.PRODUCT, "The product; its version is the `ETag`.")
 
     def shown(view: Any, status: int = 200) -> Response:
@@ -195,7 +196,7 @@ def _products(desk: Desk) -> APIRouter:
 
 
 def _stock(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix="/products/{id}", tags=["stock"])
+    router = APIRouter(prefix="/products/{id}", tags=["stock"], route_class=BoundedRoute)
     as_it_is = gives(examples.STOCK, "The stock as it is then; its revision is the `ETag`.")
 
     async def count(id: str, variant: str, caller: Caller, change: Mapping[str, Any]) -> Response:

@@ -34,6 +34,7 @@ from services.gateway.api.shop.answers import (
     tagged,
     told,
 )
+from services.gateway.bodies import BoundedRoute
 from services.gateway.desk import Desk, numeric
 from services.gateway.entities import orders as entities
 from services.gateway.entities import shop
@@ -57,7 +58,7 @@ def create_router(desk: Desk) -> APIRouter:
 
 
 def _cart(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix="/cart", tags=["cart"])
+    router = APIRouter(prefix="/cart", tags=["cart"], route_class=BoundedRoute)
     a_cart = gives(examples.CART, "The cart as it is then; its revision is the `ETag`.")
 
     async def shown(
@@ -109,7 +110,7 @@ def _cart(desk: Desk) -> APIRouter:
 
 
 def _orders(desk: Desk) -> APIRouter:
-    router = APIRouter(tags=["orders"])
+    router = APIRouter(tags=["orders"], route_class=BoundedRoute)
     an_order = gives(examples.ORDER, "The order; its version is the `ETag`.")
 
     def shown(row: Any, status: int = 200) -> Response:
