@@ -95,7 +95,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         goodbye.create_router(desk, paper),
         unsubscribing.create_router(desk, paper),
         public.create_router(desk, paper),
-        render=refusal,
+        render=paper.for_browsers(refusal),
         title=f"{settings.microgram_title} gateway",
         public=True,
     )

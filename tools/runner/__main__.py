@@ -19,6 +19,10 @@ def main(arguments: list[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except OSError as error:  # a full disk, a folder that may not be written to
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"\n{where}{error.strerror or error}", file=sys.stderr)
+        return 1
 
 
 def _up(options: Namespace, run: RunDir) -> int:

@@ -92,7 +92,7 @@ def _up_options(up: argparse.ArgumentParser) -> None:
         "--replicas", type=_replicas, default={}, metavar="A=N,B=M", help="more than one of a kind"
     )
     up.add_argument(
-        "--port", type=int, default=8080, help="the gateway's port (8080; 0: any that is free)"
+        "--port", type=_port, default=8080, help="the gateway's port (8080; 0: any that is free)"
     )
     up.add_argument("--detach", action="store_true", help="return when all is ready")
     up.add_argument("--watch", action="store_true", help="restart a service when its files change")
@@ -108,7 +108,7 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
         "app", nargs="?", help="a service, or one process such as posts.daprd"
     )
     made["logs"].add_argument("-f", "--follow", action="store_true", help="go on as they grow")
-    made["logs"].add_argument("-n", "--lines", type=int, default=50, help="of each file (50)")
+    made["logs"].add_argument("-n", "--lines", type=_count, default=50, help="of each file (50)")
     for name in ("restart", "stop", "start"):
         made[name].add_argument("app", help="posts, posts.daprd, nats, …")
     made["restart"].add_argument("--empty", action="store_true", help="a server, without its data")
@@ -120,8 +120,20 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     made["demo"].add_argument(
         "--people", type=int, default=12, metavar="N", help="how many (12; at most 100)"
     )
-    made["demo"].add_argument("--port", type=int, help="of a system that was started elsewhere")
+    made["demo"].add_argument("--port", type=_port, help="of a system that was started elsewhere")
     made["test"].add_argument("--fast", action="store_true", help="30 seconds, no sidecars")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f'"{text}" is not a number from 0 on')
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a port from 0 to 65535')
+    return int(text)
 
 
 def _names(text: str) -> frozenset[str]:

@@ -19,7 +19,7 @@ Overrides = Mapping[tuple[str, str], str]
 def load_set(name: str, folder: Path = REPO / "components") -> list[Document]:
     """Return the documents of a set: those of components/, replaced by name by the set's own.
 
-    Raises RunnerError for a set that has no folder.
+    Raises RunnerError for a set that has no folder, and for a file that is no component.
     """
     documents = {_identity(each): each for each in _documents(folder)}
     if name != PRODUCTION:
@@ -31,9 +31,30 @@ def load_set(name: str, folder: Path = REPO / "components") -> list[Document]:
 
 def _documents(folder: Path) -> Iterable[Document]:
     for path in sorted(folder.glob("*.yaml")):
-        for document in yaml.safe_load_all(path.read_text()):
-            if document:
-                yield document
+        try:
+            found = [each for each in yaml.safe_load_all(path.read_text()) if each]
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            raise RunnerError(f"{path}:{line}: not YAML: {error.problem}") from None
+        for document in found:
+            _check(document, path)
+            yield document
+
+
+def _check(document: Any, path: Path) -> None:
+    known = document if isinstance(document, dict) else {}
+    if not known.get("kind"):
+        raise RunnerError(f'{path}: a document without "kind"')
+    metadata = known.get("metadata")
+    if not isinstance(metadata, dict) or not metadata.get("name"):
+        raise RunnerError(f'{path}: a {known["kind"]} without "metadata: name"')
+    spec = known.get("spec")
+    items = spec.get("metadata") if isinstance(spec, dict) else None
+    for item in items or []:
+        if not isinstance(item, dict) or "name" not in item:
+            raise RunnerError(
+                f'{path}: in {metadata["name"]}, "spec: metadata" has no "name": {item}'
+            )
 
 
 def _identity(document: Document) -> tuple[str, str]:
@@ -73,7 +94,7 @@ def relocated(value: Any, run: RunDir) -> Any:
 
 def _override(document: Document, name: str, overrides: Overrides) -> None:
     spec = document.get("spec", {})
-    for item in spec.get("metadata", []) if isinstance(spec, dict) else []:
+    for item in (spec.get("metadata") or []) if isinstance(spec, dict) else []:
         value = overrides.get((name, item["name"]))
         if value is not None:
             item["value"] = value

@@ -25,12 +25,15 @@ class Plan:
     def chosen(self, apps: Sequence[App]) -> list[App]:
         """Return the apps to start.
 
-        Raises RunnerError for a name that the manifest does not have.
+        Raises RunnerError for a name that the manifest does not have, and where none is left.
         """
         known = {app.app_id for app in apps}
         for name in sorted((self.only | self.without | set(self.replicas)) - known):
             raise RunnerError(f'there is no app "{name}" (known: {", ".join(sorted(known))})')
-        return [app for app in apps if self._wants(app.app_id)]
+        chosen = [app for app in apps if self._wants(app.app_id)]
+        if not chosen and not self.infra_only:
+            raise RunnerError("--only and --except leave nothing to start")
+        return chosen
 
     def _wants(self, name: str) -> bool:
         if self.infra_only or name in self.without:

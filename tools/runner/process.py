@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from tools.runner.logs import Echo, LogFile, tail
+from tools.runner.terminal import compact
 
 State = Literal["starting", "ready", "backoff", "stopped", "failed"]
 Probe = Callable[[], Awaitable[bool]]
@@ -127,6 +128,8 @@ class Process:
                     return
                 self.restarts += 1
                 self.state = "backoff"
+                if self._echo is not None:
+                    self._echo(self.spec.name, f"{self.cause}: it is started again\n".encode())
                 await asyncio.sleep(self._backoff.delay(lived))
             self.state = "stopped"
         finally:
@@ -183,8 +186,9 @@ class Process:
 
     def obituary(self) -> str:
         """Say what died, why, its last lines and where the rest is."""
-        lines = tail(self.log, 20, since=self._log_start)
-        shown = "\n".join(f"    {line[:500]}" for line in lines) or "    (it wrote nothing)"
+        written = tail(self.log, 200, since=self._log_start)
+        lines = [text for line in written if (text := compact(line))] or written
+        shown = "\n".join(f"    {line[:500]}" for line in lines[-20:]) or "    (it wrote nothing)"
         return f"{self.spec.name} {self.cause}\n{shown}\n  log: {self.log}"
 
 

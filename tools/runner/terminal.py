@@ -9,7 +9,21 @@ _COLOURS = (36, 32, 33, 35, 34, 96, 92, 93, 95, 94)
 _SHOWN = 1_000
 """Characters of one line that the terminal is shown; the file has them all."""
 _DAPR = re.compile(r'^time="[^"]*" level=(\w+) msg="((?:[^"\\]|\\.)*)"')
-_NATS = re.compile(r"^\[\d+\] \S+ \S+ \[(\w+)\] (.*)")
+_NATS = re.compile(r"^\[\d+\] \S+ \S+ \[(\w+)\] ?(.*)")
+_USUAL = (
+    "mTLS is disabled",
+    "Actor runtime disabled",
+    "No scheduler host addresses",
+    "The default value for 'spec.metric.http.increasedCardinality'",
+    "Graceful shutdown timeout is infinite",
+    "smtp binding warn: User and password are empty",
+    "Plaintext passwords detected",
+    "Running http and grpc server on single port",
+    "exceeded recommended request limit",
+    "simple token is not cryptographically signed",
+    "quota exceeds the maximum value",
+)
+"""Warnings at every start, of what is meant to be so on one machine."""
 _QUIET = {"debug", "info", "INF", "DBG"}
 _MESSAGE = ("message", "msg", "event")
 _DULL = {"time", "level", "service", "logger", "color_message", "trace_id", "span_id", *_MESSAGE}
@@ -54,15 +68,19 @@ def compact(line: str, everything: bool = False) -> str:
     text = line.rstrip()
     if found := _DAPR.match(text) or _NATS.match(text):
         level, message = found[1], found[2].strip()
-        if level in _QUIET and not everything:
+        if not everything and _dull(level, message):
             return ""
         text = f"{level} {message}" if message else ""
     elif text.startswith("{"):
-        text = _from_json(text)
+        text = _from_json(text, everything)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… (+{len(text) - _SHOWN})"
 
 
-def _from_json(text: str) -> str:
+def _dull(level: str, message: str) -> bool:
+    return level in _QUIET or message.startswith(_USUAL)
+
+
+def _from_json(text: str, everything: bool) -> str:
     try:
         fields: dict[str, Any] = json.loads(text)
     except ValueError:
@@ -70,5 +88,8 @@ def _from_json(text: str) -> str:
     message = next((fields[key] for key in _MESSAGE if key in fields), None)
     if message is None:
         return text
+    is_server = "caller" in fields
+    if is_server and not everything and _dull(str(fields.get("level")), str(message)):
+        return ""
     extras = " ".join(f"{key}={value}" for key, value in fields.items() if key not in _DULL)
     return f"{fields.get('level', '')} {message} {extras}".strip()

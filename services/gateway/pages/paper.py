@@ -10,8 +10,10 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from starlette.requests import HTTPConnection
 
-from services.chassis.errors import Failure
+from services.chassis.app import Render
+from services.chassis.errors import Failure, NotFound
 from services.gateway.errors import note, sentence
 
 _TITLES = {
@@ -58,6 +60,18 @@ class Paper:
         status = 503 if failure.status >= 500 else failure.status
         title = _TITLES.get(status, "That did not work")
         return self.page("error", status=status, title=title, message=sentence(failure))
+
+    def for_browsers(self, render: Render) -> Render:
+        """A renderer of failures that shows a page to a browser that asks for what is not there."""
+
+        def rendered(connection: HTTPConnection, failure: Failure) -> Response:
+            asked = connection.headers.get("accept", "")
+            is_page = not connection.scope["path"].startswith("/api/")
+            if failure.status == 404 and is_page and asked.startswith("text/html"):
+                return self.failure(NotFound("There is no such page."))
+            return render(connection, failure)
+
+        return rendered
 
     def route_class(self) -> type[APIRoute]:
         """A class of routes whose failures are pages."""

@@ -14,7 +14,7 @@ from services.chassis.errors import Failure, NotFound
 from services.contracts.accounts import Account
 from services.contracts.posts import PostView
 from services.gateway.content import normal_tag
-from services.gateway.desk import Desk, numeric
+from services.gateway.desk import Desk, Row, numeric
 from services.gateway.entities import instances, people, posts
 from services.gateway.pages.drawn import picture
 from services.gateway.pages.paper import Paper
@@ -44,22 +44,26 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
 
     @router.get("/@{username}")
     async def profile(username: str, max_id: MaxId = "") -> Response:
-        """Somebody's pictures."""
+        """Somebody's posts, and what they boosted."""
         row = await desk.one_named(username[:40])
         account = Account.model_validate(row)
         path = f"timelines/accounts/{account.profile.id}"
-        tiles, older = await shows.grid(path, _ON_PROFILE, max_id=max_id)
+        tiles, older = await shows.grid(path, _ON_PROFILE, max_id=max_id, exclude_replies="true")
         shown = shows.person(account)
         return paper.page("profile", store=True, account=shown, tiles=tiles, older=older)
 
     @router.get("/@{username}/{id}")
     async def post(username: str, id: str) -> Response:
-        """One post, if everybody may see it; for a boost, what it shows."""
+        """One post, if everybody may see it; a boost leads to what it shows."""
         row = await desk.post(id, None)
-        view = PostView.model_validate(row["reblog"] or row)
-        author = Account.model_validate(await desk.author(view.model_dump()))
+        authors = await desk.authors(row)
+        author = Account.model_validate(authors[row["post"]["author"]])
         if author.profile.username.lower() != username.lower():
             raise NotFound("There is no such post here.")
+        if shown := row["reblog"]:
+            name = authors[shown["post"]["author"]]["profile"]["username"]
+            return RedirectResponse(desk.at.post(name, shown["post"]["id"]), 302)
+        view = PostView.model_validate(row)
         return paper.page(
             "post", store=True, account=shows.person(author), post=shows.post(view, author)
         )
@@ -114,19 +118,24 @@ class _Shows:
         self._desk = desk
 
     async def grid(self, path: str, limit: str, **asked: str) -> tuple[list[Any], str]:
-        """Tiles of a timeline as strangers see it, and where older ones begin."""
+        """Tiles of a timeline as strangers see it, and where older ones begin.
+
+        A boost is what it shows, by its author; none where that may not be seen.
+        """
         params = {"limit": limit} | {name: value for name, value in asked.items() if value}
         page = await self._desk.ask("feed", path, params=params)
         tiles = [
-            self._tile(PostView.model_validate(view), Account.model_validate(author))
+            self._tile(view["reblog"] or view, author, boosted=bool(view["reblog"]))
             for view in page["views"]
-            if (author := page["accounts"].get(view["post"]["author"]))
+            if (author := page["accounts"].get((view["reblog"] or view)["post"]["author"]))
+            and (view["reblog"] or not view["post"]["reblog_of_id"])
         ]
-        return tiles, page["last"] if len(tiles) == int(limit) else ""
+        return tiles, page["last"] if len(page["views"]) == int(limit) else ""
 
-    def _tile(self, view: PostView, author: Account) -> dict[str, Any]:
-        shown = self.post(view, author)
-        return shown | {"account": self.person(author)}
+    def _tile(self, view: Row, author: Row, boosted: bool) -> dict[str, Any]:
+        account = Account.model_validate(author)
+        shown = self.post(PostView.model_validate(view), account)
+        return shown | {"account": self.person(account), "boosted": boosted}
 
     def person(self, account: Account) -> dict[str, Any]:
         entity = people.account(account, self._desk.at, self._desk.writer)

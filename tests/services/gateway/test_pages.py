@@ -174,6 +174,37 @@ async def test_profiles_and_public_posts_have_pages_and_others_have_none(place: 
     assert lasting.headers["location"] == public["url"]
 
 
+async def test_a_profile_shows_what_was_boosted_and_no_replies(place: Place) -> None:
+    ada, bob = await place.person("ada"), await place.person("bob")
+    post = await ada.post("statuses", {"status": "Low tide"})
+    boost = await bob.post(f"statuses/{post['id']}/reblog")
+    reply = {"status": "I was there", "in_reply_to_id": post["id"]}
+    await bob.post("statuses", reply)
+    await place.world.settle()
+    profile = (await place.ask("GET", "/@bob")).text
+    assert f'href="{post["url"]}"' in profile
+    assert "Low tide" in profile
+    assert '<span class="by">ada</span>' in profile
+    assert "I was there" not in profile
+    assert boost["id"] not in profile
+    leads = await place.ask("GET", f"/@bob/{boost['id']}")
+    assert (leads.status, leads.headers["location"]) == (302, post["url"])
+    assert "0 favourites · 1 reply" in (await place.ask("GET", f"/@ada/{post['id']}")).text
+    await ada.ask("DELETE", f"/api/v1/statuses/{post['id']}")
+    await place.world.settle()
+    assert 'class="tile"' not in (await place.ask("GET", "/@bob")).text
+
+
+async def test_only_a_browser_is_shown_a_page_for_what_is_not_there(place: Place) -> None:
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    page = await place.ask("GET", "/nowhere", headers=browser)
+    assert page.status == 404
+    assert "There is no such page." in page.text
+    for path, headers in (("/nowhere", {}), ("/api/v1/nowhere", browser)):
+        answer = await place.ask("GET", path, headers=headers)
+        assert (answer.status, answer.json()) == (404, {"error": "Not Found"})
+
+
 async def test_default_pictures_and_the_style_are_served(place: Place) -> None:
     for name in ("avatar.png", "header.png", "thumbnail.png", "icon.png"):
         shown = await place.ask("GET", f"/static/{name}")

@@ -4,6 +4,7 @@ import pytest
 
 from services.contracts.topics import EVENTS
 from tools.runner import cli
+from tools.runner.__main__ import main
 from tools.runner.deadletters import items
 from tools.runner.errors import RunnerError
 from tools.runner.manifest import App, read_manifest
@@ -45,7 +46,17 @@ def test_what_pytest_is_to_have_is_passed_on() -> None:
     assert options.rest == ["-k", "name", "tests/unit"]
 
 
-@pytest.mark.parametrize("arguments", [["down", "--hurry"], ["--replicas", "posts"], ["dance"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["down", "--hurry"],
+        ["--replicas", "posts"],
+        ["dance"],
+        ["--port", "65536"],
+        ["--port", "-1"],
+        ["logs", "-n", "-3"],
+    ],
+)
 def test_what_is_not_understood_is_refused(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.parse(arguments)
@@ -76,6 +87,19 @@ def test_only_and_except_choose_services(run: RunDir) -> None:
 def test_a_service_that_is_not_there_is_refused(run: RunDir, options: dict[str, object]) -> None:
     with pytest.raises(RunnerError, match='no app "x"'):
         Plan(run, **options).chosen(APPS)  # type: ignore[arg-type]
+
+
+def test_a_choice_of_nothing_is_refused(run: RunDir) -> None:
+    with pytest.raises(RunnerError, match="nothing to start"):
+        chosen(Plan(run, only=frozenset({"posts"}), without=frozenset({"posts"})))
+
+
+def test_a_folder_that_cannot_be_is_told_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert main(["--run-dir", str(tmp_path / "file"), "down"]) == 1
+    assert capsys.readouterr().err == f"\n{tmp_path}/file/runner.lock: Not a directory\n"
 
 
 def test_the_topology_says_what_a_choice_will_miss() -> None:

@@ -83,6 +83,26 @@ def test_a_set_that_is_not_there_is_refused(tmp_path: Path) -> None:
         load_set("kafka", tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("kind: Component\nmetadata: [", r"x.yaml:2: not YAML"),
+        ("just a text", 'without "kind"'),
+        ("knid: Component", 'without "kind"'),
+        ("kind: Component\nmetadata: {nmae: x}", 'without "metadata: name"'),
+        (
+            "kind: Component\nmetadata: {name: x}\nspec: {metadata: [{nmae: y}]}",
+            'in x, .* no "name": ',
+        ),
+    ],
+)
+def test_a_file_that_is_no_component_is_named(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(RunnerError, match=said) as caught:
+        load_set("rabbitmq-redis", tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path}/x.yaml")
+
+
 def test_only_values_that_are_paths_are_moved(run: RunDir) -> None:
     value = {"a": [".run/x", "see .run/x", 1], "b": ".running"}
     assert relocated(value, run) == {"a": [f"{run.path}/x", "see .run/x", 1], "b": ".running"}

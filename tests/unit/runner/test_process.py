@@ -57,13 +57,15 @@ def test_backoff_doubles_to_a_limit_and_forgets_after_a_healthy_minute() -> None
 async def test_a_death_during_start_is_told_with_cause_and_last_lines(
     run: RunDir, processes: list[Process]
 ) -> None:
-    process = make("print('what went wrong'); raise SystemExit(3)", run, processes)
+    said = 'time="t" level=info msg="going on" app_id=x'
+    process = make(f"print('{said}'); print('what went wrong'); exit(3)", run, processes)
     process.start()
     async with asyncio.timeout(30):
         await process.died.wait()
     told = process.obituary()
     assert "child exited with code 3" in told
     assert "what went wrong" in told
+    assert "going on" not in told
     assert str(process.log) in told
     assert process.state == "failed"
 
@@ -82,6 +84,8 @@ async def test_a_later_death_is_answered_with_a_restart_that_is_counted(
     process = make(SLEEP, run, processes)
     returned: list[float] = []
     process.returned = returned.append
+    heard: list[bytes] = []
+    process._echo = lambda _, chunk: heard.append(chunk)
     process.start()
     async with asyncio.timeout(30):
         await process.is_ready.wait()
@@ -93,6 +97,7 @@ async def test_a_later_death_is_answered_with_a_restart_that_is_counted(
         await process.is_ready.wait()
     assert process.restarts == 1
     assert process.cause == "was killed by SIGKILL"
+    assert b"was killed by SIGKILL: it is started again\n" in heard
     assert len(returned) == 1
 
 
