@@ -74,10 +74,21 @@ def _ps(options: Namespace, run: RunDir) -> int:
         nothing |= {"services": [], "infra": []}
         print(json.dumps(report or nothing, indent=2))
     elif report is None:
-        print("nothing is running")
+        print(_why_nothing(run))
     else:
         view.print_report(report)
     return 0
+
+
+def _why_nothing(run: RunDir) -> str:
+    from tools.runner.leftovers import find_leftovers
+    from tools.runner.lock import runner_pid
+
+    if pid := runner_pid(run):
+        return f"it is starting or stopping (pid {pid})"
+    if left := len(find_leftovers(run)):
+        return f"processes of a runner that was killed are left ({left}): `down` ends them"
+    return "nothing is running"
 
 
 def _order(options: Namespace, run: RunDir) -> int:

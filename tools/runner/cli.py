@@ -40,6 +40,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         rest = ["up", *rest]
     options, unknown = parser.parse_known_args(rest)
     if unknown and options.verb not in ("test", "bench"):
+        if unknown[0] in VERBS:
+            parser.error(f"the verb comes first: ./tye-like-run.sh {unknown[0]} …")
         parser.error(f"unknown: {' '.join(unknown)} (see --help)")
     options.rest = unknown
     options.run_dir = first.run_dir

@@ -95,7 +95,7 @@ def _running(run: RunDir) -> Iterator[Finding]:
 
 
 def _gateway_port(run: RunDir) -> Iterator[Finding]:
-    if runner_pid(run) is None and not ports.is_free(8080):
+    if runner_pid(run) is None and not find_leftovers(run) and not ports.is_free(8080):
         advice = "stop that, or start with --port 0"
         yield Finding("port 8080", "problem", f"taken by {ports.holder(8080)}", advice)
 

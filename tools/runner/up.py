@@ -59,7 +59,7 @@ def _make_way(plan: Plan) -> None:
     if not plan.run.read_state().get("infra_only"):
         raise RunnerError(
             f"it is running already (pid {pid}, {plan.run.path}): "
-            "look with `ps`, stop it with `down`, or use another --run-dir"
+            "look with `ps`, stop it with `down`, or use another --run-dir and --port"
         )
     end_runner(plan.run)
 
@@ -129,12 +129,17 @@ def up_detached(plan: Plan, arguments: list[str]) -> int:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    while child.poll() is None:
-        state = plan.run.read_state()
-        if state.get("runner_pid") == child.pid:
-            print_report(state)
-            return 0
-        time.sleep(0.05)
+    try:
+        while child.poll() is None:
+            state = plan.run.read_state()
+            if state.get("runner_pid") == child.pid:
+                print_report(state)
+                return 0
+            time.sleep(0.05)
+    except KeyboardInterrupt:
+        child.terminate()
+        child.wait()
+        raise
     print(log.read_text(), file=sys.stderr, end="")
     return child.returncode or 1
 

@@ -14,8 +14,9 @@ from services.chassis.errors import Failure, NotFound
 from services.contracts.accounts import Account
 from services.contracts.posts import PostView
 from services.gateway.content import normal_tag
-from services.gateway.desk import Desk, Row, numeric
+from services.gateway.desk import Desk, numeric
 from services.gateway.entities import instances, people, posts
+from services.gateway.entities.rendered import Row
 from services.gateway.pages.drawn import picture
 from services.gateway.pages.paper import Paper
 

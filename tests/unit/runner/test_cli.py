@@ -63,6 +63,12 @@ def test_what_is_not_understood_is_refused(arguments: list[str]) -> None:
     assert caught.value.code == 2
 
 
+def test_a_verb_behind_an_option_is_told_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.parse(["--components", "embedded", "up"])
+    assert "the verb comes first: ./tye-like-run.sh up" in capsys.readouterr().err
+
+
 def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.parse(["--help"])

@@ -5,13 +5,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
-from tools.runner import control
+from tools.runner import control, up
+from tools.runner.__main__ import main
 from tools.runner.leftovers import end_leftovers, find_leftovers
 from tools.runner.lock import Lock, end_runner, runner_pid
 from tools.runner.paths import MARKER, RunDir
+from tools.runner.plan import Plan
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 HOLD = """
@@ -68,6 +71,44 @@ def test_a_lock_ends_with_a_runner_that_is_killed(run: RunDir, holder: int) -> N
     os.kill(holder, signal.SIGKILL)
     assert end_runner(run, patience=5) in (True, False)
     assert runner_pid(run) is None
+
+
+def test_whoever_asks_is_told_why_there_is_nothing_to_see(
+    run: RunDir, holder: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["--run-dir", str(run.path), "ps"])
+    os.kill(holder, signal.SIGKILL)
+    assert end_runner(run, patience=5) in (True, False)
+    with start(run.marker) as left:
+        try:
+            main(["--run-dir", str(run.path), "ps"])
+        finally:
+            left.kill()
+    main(["--run-dir", str(run.path), "ps"])
+    starting, killed, nothing = capsys.readouterr().out.splitlines()
+    assert starting == f"it is starting or stopping (pid {holder})"
+    assert killed == "processes of a runner that was killed are left (1): `down` ends them"
+    assert nothing == "nothing is running"
+
+
+def test_a_start_in_the_background_that_is_broken_off_leaves_no_runner(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    children: list[subprocess.Popen[bytes]] = []
+
+    def begin(*_: object, **__: object) -> subprocess.Popen[bytes]:
+        children.append(subprocess.Popen(SLEEP))
+        return children[0]
+
+    def break_off(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(up, "prepare", lambda _: None)
+    monkeypatch.setattr(up, "subprocess", SimpleNamespace(Popen=begin, DEVNULL=-3, STDOUT=-2))
+    monkeypatch.setattr(up, "time", SimpleNamespace(sleep=break_off))
+    with pytest.raises(KeyboardInterrupt):
+        up.up_detached(Plan(run), [])
+    assert children[0].returncode == -signal.SIGTERM
 
 
 def test_a_socket_that_a_killed_runner_left_is_nobody(run: RunDir) -> None:
