@@ -1,12 +1,16 @@
-"""The HTTP server of a service: uvicorn, with two things that long-lived streams need.
+"""The HTTP server of a service: uvicorn, with two things that long-lived streams need, and a bound.
 
 A stream must hear of the end before uvicorn waits for it, and a client that does not read must be
 cut off: an ASGI application cannot do that by itself, since to close is to send the rest first. So
 each scope's `state` has the connection's `transport`, with its `abort()`.
+
+What comes before a body has a bound in bytes and in time, which uvicorn's httptools has not: one
+connection could fill the memory, and many that say nothing could be held open for ever.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from collections.abc import Callable, Sequence
@@ -23,12 +27,63 @@ FRAME_BYTES = 16 * 1024
 """How long a message may be that a client sends over a WebSocket."""
 
 
+HEAD_BYTES = 64 * 1024
+"""How long the head of a request may be, and what follows its body."""
+
+
 class Http(HttpToolsProtocol):
-    """HTTP/1.1, with its transport in the scope."""
+    """HTTP/1.1, with its transport in the scope, and heads that are bounded.
+
+    A head may take as long as a connection may be idle.
+    """
+
+    _head = 0
+    """Bytes that came since the last that belonged to a body, or ended a head."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._hurry()
+
+    def data_received(self, data: bytes) -> None:
+        self._head += len(data)
+        super().data_received(data)
+        if self._head > HEAD_BYTES:
+            self.send_400_response("The head of the request is too large.")
+        elif self._head:
+            self._hurry()
+        else:
+            self._rest()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._rest()
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["state"]["transport"] = self.transport
+
+    def on_headers_complete(self) -> None:
+        self._head = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._head = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._head = 0
+        super().on_message_complete()
+
+    def _hurry(self) -> None:
+        if self._late is None:
+            self._late = self.loop.call_later(self.timeout_keep_alive, self.transport.abort)
+
+    def _rest(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
 
 class WebSockets(WebSocketsSansIOProtocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,13 +22,20 @@ NEWS = News("update", b'"%b"' % (b"x" * 8_000))
 
 
 @asynccontextmanager
-async def served(place: Place) -> AsyncIterator[tuple[int, Any, Server]]:
+async def served(place: Place, patience: int = 5) -> AsyncIterator[tuple[int, Any, Server]]:
     """The gateway on a port of its own, with its hub."""
     (stop,) = place.gateway.service._stopping
     hub = stop.__self__  # type: ignore[attr-defined]
     app = place.gateway.app
     config = uvicorn.Config(
-        app, port=0, http=Http, ws=WebSockets, lifespan="off", log_config=None, access_log=False
+        app,
+        port=0,
+        http=Http,
+        ws=WebSockets,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=patience,
     )
     server = Server(config, [stop])
     task = asyncio.create_task(server.serve())
@@ -48,6 +56,58 @@ UPGRADE = (
     "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
 )
+
+
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: ", b"a" * 65_536),
+        (b"GET /healthz HTTP/1.1\r\nHost: x\r\n", b"X-A: a\r\n" * 8_192),
+        (b"GET /", b"a" * 65_536),
+        (
+            b"POST /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+            b"X-A: a\r\n" * 8_192,
+        ),
+    ],
+)
+async def test_nobody_fills_the_memory_with_headers(
+    place: Place, begin: bytes, more: bytes
+) -> None:
+    async with served(place) as (port, _, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(begin)
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while sent < 64 * len(more) and not writer.is_closing() and not reader.at_eof():
+                writer.write(more)
+                await writer.drain()
+                sent += len(more)
+                await asyncio.sleep(0)
+        assert sent < 64 * len(more)
+        writer.close()
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /healthz HTTP/1.1\r\nHost:"])
+async def test_who_says_nothing_is_not_waited_for(place: Place, said: bytes) -> None:
+    async with served(place, patience=1) as (port, _, server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(said)
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), 30) == b""
+        writer.close()
+        await until(lambda: not server.server_state.connections)
+
+
+async def test_a_large_body_and_a_long_answer_are_no_heads(place: Place) -> None:
+    async with served(place, patience=1) as (port, _, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = b"POST /api/v1/apps HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+        writer.write(head)
+        for _ in range(100):
+            writer.write(b" " * 10_000)
+            await writer.drain()
+        assert (await reader.readline()).startswith(b"HTTP/1.1 422")
+        writer.close()
 
 
 @pytest.mark.parametrize(
