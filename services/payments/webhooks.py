@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from pydantic import ValidationError
 
-from services.chassis.errors import Invalid
+from services.chassis.errors import Invalid, NotFound
 from services.chassis.sidecar import Sidecar
 from services.payments.domain import signatures
 from services.payments.domain.payments import Payment
@@ -29,9 +29,11 @@ class Secret:
         self._value = ""
 
     async def get(self) -> str:
-        """The secret. Raises `NotFound` where the secret store has none."""
+        """The secret. Raises `NotFound` where the secret store has none, or an empty one."""
         if not self._value:
             self._value = await self._read()
+        if not self._value:  # which everybody could sign with
+            raise NotFound(f"The secret «{SECRET}» is empty.")
         return self._value
 
 

@@ -155,9 +155,8 @@ def _seen(desk: Desk) -> APIRouter:
     @router.get("/{id}/history", responses=gives([], "Every StatusEdit, the oldest first."))
     async def history(id: Id, caller: Reading) -> JSON:
         """What a post was, and is."""
-        view, versions = await together(
-            desk.post(id, caller), desk.ask("posts", f"posts/{numeric(id)}/history", caller)
-        )
+        path = f"posts/{numeric(id)}/history"
+        view, versions = await together(desk.post(id, caller), desk.ask("posts", path, caller))
         return JSON(await _history(desk, view, versions))
 
     @router.get("/{id}/card", responses=gives({}))

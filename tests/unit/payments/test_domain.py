@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.errors import Forbidden
+from services.chassis.errors import Forbidden, NotFound
 from services.contracts.limits import PAYMENT
 from services.contracts.shop import Payment as PaymentContract
 from services.payments.domain import ledger, signatures
 from services.payments.domain import payments as rules
 from services.payments.domain.ledger import Entry, Line
 from services.payments.domain.payments import Answer, Payment, Terms
+from services.payments.webhooks import Secret
 
 amounts = st.integers(1, PAYMENT)
 TERMS = Terms("1", "2", 10_000, "EUR", "tok_ok")
@@ -106,3 +107,11 @@ def test_a_signature_holds_for_its_body_its_secret_and_its_time(
     for secret, changed in (("other", body), ("secret", body + b"!")):
         with pytest.raises(Forbidden):
             signatures.check(secret, changed, header, at)
+
+
+async def test_with_an_empty_secret_nobody_signs() -> None:
+    async def nothing() -> str:
+        return ""
+
+    with pytest.raises(NotFound):
+        await Secret(nothing).get()
