@@ -36,7 +36,6 @@ def test_at_rest_all_is_as_the_model_says(system: System) -> None:
         settings=settings(
             max_examples=int(os.environ.get("MICROGRAM_MODEL_RUNS", "4")),
             stateful_step_count=50,
-            deadline=None,
             derandomize=True,
             database=None,
             phases=[Phase.generate],

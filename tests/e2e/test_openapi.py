@@ -36,7 +36,6 @@ _MADE_UP = settings(
     derandomize=True,
     max_examples=_EXAMPLES,
     database=None,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )

@@ -149,6 +149,5 @@ TestStock = Stock.TestCase
 TestStock.settings = settings(
     max_examples=12,
     stateful_step_count=8,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

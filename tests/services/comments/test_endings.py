@@ -101,7 +101,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(ACTIONS, st.integers(0, 1000), st.integers(1, 2), st.sets(st.integers(0, 60)))
 def test_counts_equal_lists_under_loss_repeats_and_any_order(
     actions: list[tuple[str, int]], seed: int, copies: int, lost: set[int]

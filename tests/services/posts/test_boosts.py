@@ -215,7 +215,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(ACTIONS, st.integers(0, 1000), st.sets(st.integers(0, 40)), st.booleans())
 def test_marks_boosts_lists_and_counts_agree_whatever_runs_into_what(
     actions: list[tuple[int, int, str]], seed: int, lost: set[int], deletes: bool

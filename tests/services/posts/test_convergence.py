@@ -35,7 +35,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ACTIONS, st.integers(0, 10_000))
 def test_lists_equal_marks_however_handlers_run_into_one_another(
     actions: list[tuple[int, int, str]], seed: int
@@ -118,7 +118,7 @@ def _event(key: str) -> Event:
     )
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(ACTIONS, st.integers(0, 1000), st.integers(1, 3), st.sets(st.integers(0, 40)))
 def test_lists_equal_marks_under_loss_repeats_and_any_order(
     actions: list[tuple[int, int, str]], seed: int, copies: int, lost: set[int]
@@ -172,7 +172,7 @@ async def _rows(state: FakeState, key: str) -> list[Any]:
     return await SegmentedLists(state, kind).all(id)
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(
     st.lists(st.tuples(st.sampled_from(["reply", "delete"]), st.integers(0, 20)), max_size=20),
     st.integers(0, 1000),

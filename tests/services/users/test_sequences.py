@@ -55,7 +55,6 @@ troubles = st.builds(
 
 @settings(
     max_examples=10,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(actions, troubles)

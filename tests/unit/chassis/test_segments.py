@@ -46,7 +46,7 @@ window = st.tuples(st.integers(1, 12), bound, bound, bound).map(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(step, max_size=25), st.lists(window, min_size=1, max_size=6))
 def test_a_list_is_what_was_put_in_less_what_was_taken_out(
     steps: list[tuple[str, list[int]]], windows: list[Window]
@@ -94,7 +94,7 @@ async def _named(lists: SegmentedLists, id: str) -> set[str]:
     return names
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.booleans(), some), min_size=2, max_size=10))
 def test_changes_at_once_lose_nothing(changes: list[tuple[bool, list[int]]]) -> None:
     # Odd numbers are only put in, even ones are there and only taken out: order cannot matter.
