@@ -123,7 +123,7 @@ def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
         "--people", type=int, default=12, metavar="N", help="how many (12; at most 100)"
     )
     made["demo"].add_argument("--port", type=_port, help="of a system that was started elsewhere")
-    made["test"].add_argument("--fast", action="store_true", help="30 seconds, no sidecars")
+    made["test"].add_argument("--fast", action="store_true", help="about a minute, no sidecars")
 
 
 def _count(text: str) -> int:

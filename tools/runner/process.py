@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,6 +16,8 @@ from tools.runner.terminal import compact
 
 State = Literal["starting", "ready", "backoff", "stopped", "failed"]
 Probe = Callable[[], Awaitable[bool]]
+_LITTLE = 100_000_000
+"""Bytes of free disk below which a death is told with what is free."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,9 @@ class Process:
         written = tail(self.log, 200, since=self._log_start)
         lines = [text for line in written if (text := compact(line))] or written
         shown = "\n".join(f"    {line[:500]}" for line in lines[-20:]) or "    (it wrote nothing)"
-        return f"{self.spec.name} {self.cause}\n{shown}\n  log: {self.log}"
+        told = f"{self.spec.name} {self.cause}\n{shown}\n  log: {self.log}"
+        free = shutil.disk_usage(self.log.parent).free
+        return told if free > _LITTLE else f"{told}\n  only {free / 1e6:.0f} MB are free there"
 
 
 def _cause(code: int) -> str:

@@ -22,8 +22,11 @@ _USUAL = (
     "exceeded recommended request limit",
     "simple token is not cryptographically signed",
     "quota exceeds the maximum value",
+    "nats: error while unsubscribing from topic",
+    "Marking prefixes as undeliverable",
 )
-"""Warnings at every start, of what is meant to be so on one machine."""
+"""Warnings at every start and stop, of what is meant to be so on one machine."""
+_PLAIN = re.compile(r"^\d{4}/\d\d/\d\d [\d:]+ (.*)")
 _QUIET = {"debug", "info", "INF", "DBG"}
 _MESSAGE = ("message", "msg", "event")
 _DULL = {"time", "level", "service", "logger", "color_message", "trace_id", "span_id", *_MESSAGE}
@@ -73,6 +76,8 @@ def compact(line: str, everything: bool = False) -> str:
         text = f"{level} {message}" if message else ""
     elif text.startswith("{"):
         text = _from_json(text, everything)
+    elif (plain := _PLAIN.match(text)) and not everything and _dull("", plain[1]):
+        return ""
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… (+{len(text) - _SHOWN})"
 
 

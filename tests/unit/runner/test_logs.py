@@ -128,6 +128,12 @@ def test_the_terminal_shortens_an_endless_line(capsys: pytest.CaptureFixture[str
         ('{"other": 1}', '{"other": 1}', None),
         ("{broken", "{broken", None),
         ("plain", "plain", None),
+        ("2026/11/21 12:05:16 slow", "2026/11/21 12:05:16 slow", None),
+        (
+            "2026/11/21 12:05:16 Marking prefixes as undeliverable",
+            "",
+            "2026/11/21 12:05:16 Marking prefixes as undeliverable",
+        ),
     ],
 )
 def test_lines_are_made_compact(line: str, shown: str, everything: str | None) -> None:

@@ -1,10 +1,12 @@
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -68,6 +70,15 @@ async def test_a_death_during_start_is_told_with_cause_and_last_lines(
     assert "going on" not in told
     assert str(process.log) in told
     assert process.state == "failed"
+
+
+async def test_a_death_on_a_full_disk_is_told_with_what_is_free(
+    run: RunDir, processes: list[Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = make("exit(3)", run, processes)
+    assert "free" not in process.obituary()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2_000_000))
+    assert process.obituary().endswith("only 2 MB are free there")
 
 
 async def test_a_program_that_is_not_there_is_a_death_too(run: RunDir) -> None:
