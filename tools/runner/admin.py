@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from tools.runner.errors import RunnerError
-from tools.runner.http import request
+from tools.runner.http import ask_service
 from tools.runner.paths import RunDir
 
 _PATH = "/v1.0/invoke/auth/method/roles"
@@ -26,10 +26,8 @@ def admin(run: RunDir, name: str, remove: bool) -> int:
 async def _give(row: dict[str, Any], token: str, name: str, role: str) -> None:
     body = json.dumps({"username": name, "role": role}).encode()
     headers = {"dapr-api-token": token, "content-type": "application/json"}
-    status, answer = await request(
-        row["sidecar_port"], _PATH, "POST", headers, seconds=30.0, body=body
+    status, _ = await ask_service(
+        "auth", row["sidecar_port"], _PATH, "POST", headers, body=body, accepted=404
     )
     if status == 404:
         raise RunnerError(f"there is nobody named {name}")
-    if status >= 300:
-        raise RunnerError(f"auth answers {status}: {answer.decode(errors='replace')[:300]}")

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from tools.runner.errors import RunnerError
-from tools.runner.http import request
+from tools.runner.http import ask_service
 from tools.runner.paths import RunDir
 
 Row = tuple[str, dict[str, Any]]
@@ -19,7 +19,8 @@ def deadletters(run: RunDir, app: str | None, replay: bool) -> int:
     services = [row for row in state["services"] if row["service"] == row["app_id"]]
     chosen = [row for row in services if app in (None, row["app_id"])]
     if not chosen:
-        raise RunnerError(f'there is no service "{app}"')
+        known = ", ".join(row["app_id"] for row in services)
+        raise RunnerError(f'there is no service "{app}" (known: {known})')
     answers = asyncio.run(_ask_all(state, chosen, replay))
     if replay:
         for name, answer in answers.items():
@@ -46,11 +47,9 @@ async def _ask(state: dict[str, Any], row: dict[str, Any], replay: bool) -> Any:
     path = f"/v1.0/invoke/{name}/method/deadletters"
     token = {"dapr-api-token": state["tokens"][row["service"]]["sidecar"]}
     verb, path = ("POST", f"{path}/replay") if replay else ("GET", path)
-    status, body = await request(row["sidecar_port"], path, verb, token, seconds=30.0)
+    status, body = await ask_service(name, row["sidecar_port"], path, verb, token, accepted=404)
     if status == 404:
         return None
-    if status >= 300:
-        raise RunnerError(f"{name} answers {status}: {body.decode(errors='replace')[:300]}")
     return json.loads(body or b"null")
 
 

@@ -4,7 +4,10 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 
+from tools.runner.errors import RunnerError
 from tools.runner.process import Probe
+
+_HINT = "`ps` says whether it is ready, `logs` what it says"
 
 
 async def request(
@@ -26,6 +29,31 @@ async def request(
             return _parsed(await reader.read())
         finally:
             await _close(writer)
+
+
+async def ask_service(
+    name: str,
+    port: int,
+    path: str,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    seconds: float = 30.0,
+    body: bytes = b"",
+    accepted: int = 200,
+) -> tuple[int, bytes]:
+    """Return what a service says through its sidecar: a good answer, or one that is accepted.
+
+    Raises RunnerError where it does not answer, or otherwise.
+    """
+    try:
+        status, answer = await request(port, path, method, headers, seconds, body)
+    except OSError as error:
+        why = str(error) or f"not within {seconds:.0f} s"
+        raise RunnerError(f"{name} does not answer: {why} ({_HINT})") from None
+    if status >= 300 and status != accepted:
+        said = answer.decode(errors="replace")[:300]
+        raise RunnerError(f"{name} answers {status}: {said}{f' ({_HINT})' * (status >= 500)}")
+    return status, answer
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

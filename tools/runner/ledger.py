@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tools.runner.errors import RunnerError
-from tools.runner.http import request
+from tools.runner.http import ask_service
 from tools.runner.paths import RunDir
 
 _PATH = "/v1.0/invoke/payments/method/ledger"
@@ -86,7 +86,5 @@ class Books:
 
     async def _ask(self, path: str) -> Any:
         headers = {"dapr-api-token": self._token}
-        status, body = await request(self._port, path, "GET", headers, seconds=30.0)
-        if status >= 300:
-            raise RunnerError(f"payments answers {status}: {body.decode(errors='replace')[:300]}")
+        _, body = await ask_service("payments", self._port, path, headers=headers)
         return json.loads(body)

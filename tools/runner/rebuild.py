@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from tools.runner.errors import RunnerError
-from tools.runner.http import request
+from tools.runner.http import ask_service
 from tools.runner.paths import RunDir
 
 _PATH = "/v1.0/invoke/orders/method/rebuilds"
@@ -26,8 +26,6 @@ def rebuild(run: RunDir) -> int:
 
 async def _ask(port: int, token: str) -> dict[str, Any]:
     headers = {"dapr-api-token": token}
-    status, answer = await request(port, _PATH, "POST", headers, seconds=_PATIENCE)
-    if status >= 300:
-        raise RunnerError(f"orders answers {status}: {answer.decode(errors='replace')[:300]}")
+    _, answer = await ask_service("orders", port, _PATH, "POST", headers, seconds=_PATIENCE)
     found: dict[str, Any] = json.loads(answer)
     return found

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tools.runner.http import http_probe, request, tcp_probe
+from tools.runner.errors import RunnerError
+from tools.runner.http import ask_service, http_probe, request, tcp_probe
 from tools.runner.jetstream import stream_config
 from tools.runner.nats import Nats
 
@@ -46,6 +47,18 @@ def answering(text: str) -> Talk:
 async def test_an_answer_is_read_whole_or_in_chunks(text: str) -> None:
     async with serving(answering(text)) as port:
         assert await request(port, "/x") == (200, b"hello")
+
+
+async def test_a_service_that_is_not_ready_is_told_with_what_to_look_at() -> None:
+    async with serving(answering("HTTP/1.1 500 No\r\n\r\naway")) as port:
+        with pytest.raises(RunnerError, match=r"^posts answers 500: away \(`ps` says"):
+            await ask_service("posts", port, "/x")
+    with pytest.raises(RunnerError, match=r"^posts does not answer: .*\(`ps` says"):
+        await ask_service("posts", port, "/x")
+    async with serving(answering("HTTP/1.1 404 None\r\n\r\nno")) as port:
+        assert await ask_service("posts", port, "/x", accepted=404) == (404, b"no")
+        with pytest.raises(RunnerError, match=r"^posts answers 404: no$"):
+            await ask_service("posts", port, "/x")
 
 
 @pytest.mark.parametrize(("status", "content"), [("200 OK", True), ("503 Not yet", False)])
