@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+# A world of fakes is a hundred thousand objects that live until it ends: to look through them again
+# and again takes a quarter of a test's time.
+gc.set_threshold(20_000, 10, 10)
 
 # A machine that does something else as well is no fault of what is tested.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

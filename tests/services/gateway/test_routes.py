@@ -337,7 +337,10 @@ async def test_boosts(place: Place) -> None:
     for path in ("source", "history"):
         about = await bob.get(f"statuses/{boost['id']}/{path}")
         assert "Low tide" in str(about)
-    page = await place.ask("GET", f"/@ada/{boost['id']}")
+    page = await place.ask("GET", f"/@bob/{boost['id']}")
+    assert (page.status, page.headers["location"]) == (302, post["url"])
+    assert (await place.ask("GET", f"/@ada/{boost['id']}")).status == 404
+    page = await place.ask("GET", f"/@ada/{post['id']}")
     assert (page.status, "Low tide" in page.text) == (200, True)
     undone = await bob.post(f"statuses/{post['id']}/unreblog")
     check("Status", undone)
