@@ -1,6 +1,7 @@
 """The whole system of one run directory: started in order, watched, stopped in order."""
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ class System:
             daprd=toolchain.tool("daprd"),
             resources=render_set(self.set_name, self.plan.run, overrides),
             config=render_config(config or REPO / "deploy/local/config.yaml", self.plan.run),
-            public_url=f"http://127.0.0.1:{port}",
+            public_url=os.environ.get("MICROGRAM_PUBLIC_URL") or f"http://127.0.0.1:{port}",
             control_plane={
                 each.name: each.address for each in self.servers if each.name in CONTROL_PLANE
             },

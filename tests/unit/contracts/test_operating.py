@@ -1,0 +1,44 @@
+"""Every setting is in the operator's page, with its default."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from services.feed.app import FeedSettings
+from services.gateway.settings import GatewaySettings
+from services.notifications.settings import NotificationsSettings
+
+PAGE = (Path(__file__).parents[3] / "docs" / "operating.md").read_text()
+ROWS = {
+    tuple(re.findall(r"`(MICROGRAM_\w+)`", names)): default.strip()
+    for names, default in re.findall(r"^\|(.*?)\|(.*?)\|.*\|$", PAGE, re.MULTILINE)
+    if "MICROGRAM_" in names
+}
+ELSEWHERE = {"MICROGRAM_PUBLIC_URL"}
+"""Whose default depends on the port."""
+
+DEFAULTS = {
+    name.upper(): field.default
+    for settings in (GatewaySettings, NotificationsSettings, FeedSettings)
+    for name, field in settings.model_fields.items()
+    if name.startswith("microgram_")
+}
+
+
+def test_the_page_names_every_setting_and_no_other() -> None:
+    assert sorted(name for names in ROWS for name in names) == sorted(DEFAULTS)
+
+
+@pytest.mark.parametrize("names", ROWS, ids=lambda names: names[0])
+def test_the_page_says_what_the_default_is(names: tuple[str, ...]) -> None:
+    if set(names) & ELSEWHERE:
+        return
+    said = ROWS[names].split(", ")
+    shown = [re.sub(r"\.0$", "", str(DEFAULTS[name])) for name in names]
+    assert [each.lower() for each in said] in (
+        [each.lower() for each in shown],
+        [shown[0].lower()] if len(set(shown)) == 1 else None,
+    )
