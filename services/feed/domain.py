@@ -12,15 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from services.chassis.blocks import BlockedBy
+
 Row = list[Any]
 
 HOME, PUBLIC, TAG = 800, 800, 4_000
 """How many of the newest rows a home, the public and a hashtag timeline keep."""
 
 SHARDS = 8
-BLOCKERS = 1_000
-"""How many who block somebody their stance holds; of the others it says that there are some."""
-
 _TOMBSTONES = 500
 
 MEDIA, REPLY, LISTED, PRIVATE, DIRECT, REBLOG = 1, 2, 4, 8, 16, 32
@@ -132,32 +131,16 @@ class RecentMarks:
 
 
 @dataclass(frozen=True, slots=True)
-class Blocked:
-    """The version of an edge to somebody who is blocked by very many; negative: not blocking."""
-
-    version: int = 0
-
-    def heard(self, version: int, *, blocks: bool) -> Blocked:
-        """The newer of what is known and what is heard."""
-        if version <= abs(self.version):
-            return self
-        return Blocked(version if blocks else -version)
-
-
-@dataclass(frozen=True, slots=True)
-class Stance:
+class Stance(BlockedBy):
     """How a reader stands to others: whom they follow, and whom they shall not see.
 
     Each is `{person: version of the edge}`. What is over is remembered (in `dropped`, and with a
     negative version in `blocked_by`), so that an older event that comes late is known to be old.
     `quiet` are those they follow without their boosts; `pins`, what they pinned to their profile.
-    Who is `shunned` is blocked by more people than there is room for here: see `Blocked`.
     """
 
     follows: dict[str, int] = field(default_factory=dict)
     hidden: dict[str, int] = field(default_factory=dict)
-    blocked_by: dict[str, int] = field(default_factory=dict)
-    shunned: bool = False
     dropped: dict[str, int] = field(default_factory=dict)
     quiet: list[str] = field(default_factory=list)
     pins: list[str] = field(default_factory=list)
@@ -204,28 +187,6 @@ class Stance:
         if version <= self.pins_version:
             return self
         return replace(self, pins=posts, pins_version=version)
-
-    def heard_block(self, person: str, *, blocks: bool, version: int) -> Stance:
-        """With somebody's edge to the reader, as far as it is a block. Negative: not blocking."""
-        known = self.blocked_by.get(person, 0)
-        if version <= abs(known) or (version == 1 and not blocks):
-            return self
-        if not known and (self.shunned or len(self.blocked_by) >= BLOCKERS):
-            return replace(self, shunned=self.shunned or blocks)
-        edges = {**without(self.blocked_by, person), person: version if blocks else -version}
-        lifted = [id for id, version in edges.items() if version < 0]
-        for id in lifted[:-_TOMBSTONES]:
-            del edges[id]
-        return replace(self, blocked_by=edges)
-
-    def is_heard_apart(self, person: str) -> bool:
-        """Whether what somebody's edge says is kept apart (`Blocked`), for want of room here."""
-        return self.shunned and person not in self.blocked_by
-
-    def knowing(self, apart: Mapping[str, Blocked]) -> Stance:
-        """With what is kept apart of some people."""
-        blockers = {person: blocked.version for person, blocked in apart.items()}
-        return replace(self, blocked_by={**blockers, **self.blocked_by}) if blockers else self
 
     def sees(self, author: str) -> bool:
         """Whether the reader wants to see somebody, and may."""

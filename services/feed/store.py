@@ -21,13 +21,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.chassis.app import Service
+from services.chassis.blocks import Blocked
 from services.chassis.segments import SegmentedLists
 from services.feed.domain import (
     HOME,
     PUBLIC,
     SHARDS,
     TAG,
-    Blocked,
     Card,
     HomeTags,
     LargeAuthors,

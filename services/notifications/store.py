@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.chassis.app import Service
+from services.chassis.blocks import Blocked
 from services.chassis.documents import Collection
 from services.chassis.ids import instant, timestamp
 from services.chassis.segments import Head, SegmentedLists
@@ -36,7 +37,7 @@ from services.notifications.domain.digests import Digest
 from services.notifications.domain.groups import group_key
 from services.notifications.domain.markers import Markers
 from services.notifications.domain.notifications import ACCOUNT, ID, KEY, POST, TYPE, Row
-from services.notifications.domain.stances import Blocked, Stance
+from services.notifications.domain.stances import Stance
 from services.notifications.domain.subscribers import Subscribers
 
 MOST = 4_000

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
+from services.chassis import blocks
 from services.chassis.errors import Unavailable
-from services.notifications.domain import stances
 from tests.services.notifications.world import Person, Town
 
 
@@ -143,7 +143,7 @@ async def test_a_mute_that_leaves_notifications_alone_leaves_them_alone(town: To
 async def test_whoever_of_very_many_blocks_somebody_is_not_told_of(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stances, "BLOCKERS", 2)
+    monkeypatch.setattr(blocks, "BLOCKERS", 2)
     ann, friend, *blockers = await town.people(6)
     post = await ann.makes("liked by all, once")
     for liker in (friend, *blockers):

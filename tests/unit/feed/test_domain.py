@@ -8,15 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.chassis.blocks import BLOCKERS, Blocked
 from services.feed.domain import (
-    BLOCKERS,
     LISTED,
     MEDIA,
     PINNED,
     PRIVATE,
     REBLOG,
     REPLY,
-    Blocked,
     Card,
     Counter,
     Reader,

@@ -8,6 +8,7 @@ from itertools import permutations
 
 import pytest
 
+from services.chassis.blocks import BLOCKERS, Blocked
 from services.chassis.ids import first_id_at, instant
 from services.notifications.domain import groups
 from services.notifications.domain.markers import Markers
@@ -19,7 +20,7 @@ from services.notifications.domain.notifications import (
     dismissed,
     heard,
 )
-from services.notifications.domain.stances import BLOCKERS, Blocked, Hidden, Stance
+from services.notifications.domain.stances import Hidden, Stance
 from services.notifications.domain.subscribers import MOST, Subscribers
 
 LIKE = Cause("1:favourite:9:2", "1", "favourite", "2", "marks", "9", making="a")
