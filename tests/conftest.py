@@ -25,6 +25,7 @@ TOLD = "told"
 """A property that a test records to have its text in the summary."""
 
 SETS = ("embedded", "rabbitmq-redis")
+"""The component sets that one suite passes on, unchanged."""
 
 
 class BySet(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

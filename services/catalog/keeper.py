@@ -77,7 +77,7 @@ class Keeper:
         shop(intent.id)
         if (await self._store.owned.head(caller.user_id)).total >= limits.SHOPS:
             raise Duplicate(f"One can have at most {limits.SHOPS} shops.", code="too_many_shops")
-        id = (await self._decide(intent, new.idempotency_key, caller)).id
+        id = (await decide(self._store.intents, caller.user_id, new.idempotency_key, intent)).id
         made = await self._store.shops.update(
             id, lambda kept: shop_rules.opened(kept, shop(id)), fresh=True
         )
@@ -104,7 +104,7 @@ class Keeper:
         shop = shop_rules.own(
             await self._store.shops.get(checked(new.shop, shop_rules.no_such_shop)), caller.user_id
         )
-        intent = await self._decide(intent, new.idempotency_key, caller)
+        intent = await decide(self._store.intents, caller.user_id, new.idempotency_key, intent)
         if len(intent.variants) != len(new.variants):
             raise Invalid("This idempotency key was used for something else.", code="key_reused")
         draft = _draft(new, intent)
@@ -205,10 +205,6 @@ class Keeper:
         return product_rules.own(await self._store.products.get(id), caller.user_id)
 
     # ── parts ───────────────────────────────────────────────────────────────────────────────
-
-    async def _decide(self, intent: Intent, key: str, caller: Caller) -> Intent:
-        """What a request makes: for the same key always the same."""
-        return await decide(self._store.intents, caller.user_id, key, intent)
 
 
 def _draft(new: NewProduct, intent: Intent) -> Draft:

@@ -8,10 +8,9 @@ from contextlib import ExitStack
 import pytest
 
 from services.chassis.sidecar import Sidecar
+from tests.conftest import SETS
 from tests.contract.systems import FakeSystem, RealSystem, System
 from tests.fakes import World
-
-SETS = ("embedded", "rabbitmq-redis")
 
 
 class Systems:

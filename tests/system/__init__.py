@@ -4,9 +4,10 @@
 `toot` of one person, `Browser` fills in forms, and `wait_until` waits for a condition.
 """
 
+from tests.conftest import SETS
 from tests.system.browser import Browser
 from tests.system.people import Application, Person
-from tests.system.running import SETS, Row, System, started
+from tests.system.running import Row, System, started
 from tests.system.toot import Toot
 from tests.system.waiting import wait_until
 

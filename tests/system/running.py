@@ -21,8 +21,6 @@ from tests.system.waiting import wait_until
 from tests.system.wire import CheckedSession
 
 REPO = Path(__file__).parents[2]
-SETS = ("embedded", "rabbitmq-redis")
-"""The component sets that one suite passes on, unchanged."""
 
 GENEROUS = {
     "MICROGRAM_LIMIT_USER": "1000000",
