@@ -147,8 +147,9 @@ def test_a_boost_is_for_whom_its_maker_says(
     assert boost.visibility == visibility
     seen = system.get(f"/api/v1/statuses/{boost.id}").status_code
     assert seen == (404 if visibility == "private" else 200)
-    told = names(anna.client.status_reblogged_by(post.id))
-    assert told == ([] if visibility == "private" else [ben.name])
+    wait_until(lambda: anna.client.status(post.id).reblogs_count == 1)
+    told = [] if visibility == "private" else [ben.name]
+    wait_until(lambda: names(anna.client.status_reblogged_by(post.id)) == told)
 
 
 # ── pins ────────────────────────────────────────────────────────────────────────────────────────
