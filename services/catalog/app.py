@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from fastapi import FastAPI
 
+from services.catalog import belongings
 from services.catalog.api import create_router
 from services.catalog.events import subscribe
 from services.catalog.keeper import Keeper
@@ -32,4 +33,6 @@ def create_app(service: Service, now: Callable[[], float] = time.time) -> FastAP
         moment=lambda id: timestamp(instant(id)),
         now=timestamp,
     )
-    return service.create_app(create_router(views, keeper, warehouse))
+    return service.create_app(
+        create_router(views, keeper, warehouse), belongings.create_router(store, warehouse)
+    )

@@ -7,7 +7,7 @@ A kind of belongings is read page by page, newest first, each page as cheap as a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -32,6 +32,9 @@ ENOUGH = 4 << 20
 Give = Callable[[str, str], Awaitable[dict[str, Any]]]
 Describe = Callable[[list[Row]], Awaitable[list[dict[str, Any] | None]]]
 """A record for each row, or `None` where there is nothing to say."""
+
+Names = Callable[[str], Awaitable[Sequence[str]]]
+"""Which lists are somebody's."""
 
 
 def belongings(kinds: Mapping[str, Give]) -> APIRouter:
@@ -63,16 +66,39 @@ def listed(lists: SegmentedLists, describe: Describe) -> Give:
     async def give(user: str, after: str) -> dict[str, Any]:
         head = await lists.head(user)
         rows = await lists.read(head, Window(PAGE, max_id=after))
-        described = await describe(rows) if rows else []
-        count = _fitting(described)
-        is_all = count == len(rows) < PAGE
-        return {
-            "records": [record for record in described[:count] if record is not None],
-            "next": "" if is_all else rows[count - 1][0],
-            "total": head.total,
-        }
+        return _some(rows, await describe(rows) if rows else [], head.total)
 
     return give
+
+
+def merged(lists: SegmentedLists, names: Names, describe: Describe) -> Give:
+    """What is in a few lists, as one; to each row the name of its list is added.
+
+    One state call, another for each list that is long, and those of `names` and `describe`.
+    """
+
+    async def give(user: str, after: str) -> dict[str, Any]:
+        heads = await lists.heads.get_many(await names(user))
+        window = Window(PAGE, max_id=after)
+        found = [
+            [*row, name] for name, head in heads.items() for row in await lists.read(head, window)
+        ]
+        rows = window.cut(found)
+        total = sum(head.total for head in heads.values())
+        return _some(rows, await describe(rows) if rows else [], total)
+
+    return give
+
+
+def _some(rows: list[Row], described: list[dict[str, Any] | None], total: int) -> dict[str, Any]:
+    """As many records of a page as come into a portion."""
+    count = _fitting(described)
+    is_all = count == len(rows) < PAGE
+    return {
+        "records": [record for record in described[:count] if record is not None],
+        "next": "" if is_all else rows[count - 1][0],
+        "total": total,
+    }
 
 
 def _fitting(described: list[dict[str, Any] | None]) -> int:

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from services.chassis.app import Service
 from services.chassis.ids import Snowflakes, timestamp
 from services.chassis.workflows import Workflows
+from services.orders import belongings
 from services.orders.api import create_router
 from services.orders.carting import Carts
 from services.orders.checkout import Checkout
@@ -32,6 +33,9 @@ def create_app(service: Service) -> FastAPI:
     watch = Watch(store, workflows, now=lambda: datetime.now(UTC))
     service.background(watch.run)
     checkout = Checkout(store, market, watch, ids=Snowflakes().next, now=timestamp)
-    app = service.create_app(create_router(Carts(store, market), checkout, Rebuild(store)))
+    carts = Carts(store, market)
+    app = service.create_app(
+        create_router(carts, checkout, Rebuild(store)), belongings.create_router(store, carts)
+    )
     app.state.watch, app.state.workflows = watch, workflows
     return app

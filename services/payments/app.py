@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from services.chassis.app import Service
 from services.chassis.ids import Snowflakes
+from services.payments import belongings
 from services.payments.api import create_router
 from services.payments.audit import Audit
 from services.payments.chaser import Chaser
@@ -27,4 +28,7 @@ def create_app(service: Service, provider: Provider | None = None) -> FastAPI:
     till = Till(store, provider, ids=Snowflakes().next)
     subscribe(service, store, till)
     service.background(Chaser(store, till).run)
-    return service.create_app(create_router(till, Webhooks(till, secret), Audit(store), store))
+    return service.create_app(
+        create_router(till, Webhooks(till, secret), Audit(store), store),
+        belongings.create_router(store),
+    )

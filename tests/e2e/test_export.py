@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import requests
 
 from tests.system import Person, System, wait_until
+from tests.system.shopping import SHOP, buy, fill, rest, sold
 
 
 def _ready(person: Person) -> dict[str, Any]:
@@ -57,6 +59,59 @@ def test_somebody_downloads_all_that_they_have(anna: Person, ben: Person, pictur
     assert anna.call("POST", "/api/v1/export").status_code == 429
     assert ben.call("GET", "/api/v1/export/archive").status_code == 404
     assert requests.get(export["url"], timeout=30).status_code == 401
+
+
+def _files(person: Person) -> dict[str, bytes]:
+    """Somebody's archive, unpacked."""
+    assert person.call("POST", "/api/v1/export").ok
+    export = wait_until(lambda: _ready(person), deadline=60)
+    answer = person.http.get(export["url"], timeout=60)
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_a_seller_and_a_buyer_download_what_was_traded(
+    system: System, anna: Person, ben: Person, picture: Path
+) -> None:
+    shown = anna.upload(picture, description="glazed")
+    product = sold(anna, media_ids=[str(shown.id)])
+    done = rest(ben, buy(ben, product, 2)["id"])
+    assert done["state"] == "completed"
+    fill(ben, product, 1)
+    for person, role in ((anna, "seller"), (ben, "buyer")):
+        wait_until(partial(_is_booked, system, person, role))
+
+    files = _files(anna)
+    (shop,), (mug,) = (json.loads(files[f"{kind}.json"]) for kind in ("shops", "products"))
+    assert (shop["id"], mug["id"]) == (product["shop_id"], product["id"])
+    assert (mug["variants"][0]["price"], mug["variants"][0]["on_hand"]) == (2400, 8)
+    assert f"pictures/{mug['pictures'][0]['original']}" in files
+    (order,), (earned,) = (json.loads(files[f"{kind}.json"]) for kind in ("sold", "earned"))
+    assert (order["id"], order["username"], order["state"]) == (done["id"], ben.name, "completed")
+    assert (earned["order"], earned["step"], earned["amount"]) == (done["id"], "capture", 4656)
+    assert json.loads(files["bought.json"]) == json.loads(files["paid.json"]) == []
+
+    files = _files(ben)
+    (order,), (paid,) = (json.loads(files[f"{kind}.json"]) for kind in ("bought", "paid"))
+    assert (order["id"], order["username"], order["total"]) == (done["id"], anna.name, 4800)
+    assert (paid["order"], paid["username"], paid["amount"]) == (done["id"], anna.name, -4800)
+    (cart,) = json.loads(files["cart.json"])
+    assert cart["lines"][0]["title"] == product["title"]
+    assert json.loads(files["products.json"]) == json.loads(files["sold.json"]) == []
+    assert all(b"tok_ok" not in body for body in files.values())
+
+
+def _is_booked(system: System, person: Person, role: str) -> bool:
+    """Whether an order is in somebody's list, and its money in their account."""
+    headers = {
+        "dapr-api-token": system.tokens("payments").app,
+        "dapr-caller-app-id": "gateway",
+        "authorization": f"Bearer {person.token}",
+    }
+    address = f"{system.ps()['payments'].address}/balances"
+    balances = requests.get(address, headers=headers, timeout=30).json()
+    orders = person.call("GET", f"{SHOP}/orders", params={"role": role}).json()["items"]
+    return bool(balances and orders and orders[0]["state"] == "completed")
 
 
 def test_an_archive_is_made_although_media_is_killed(system: System, anna: Person) -> None:

@@ -8,6 +8,7 @@ by counting, and no attempt overwrites another's.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from services.chassis.errors import TooMany
 
@@ -109,6 +110,15 @@ def request(kept: Export | None, id: str, now: float) -> Export:
         id, "running", now, tries=number, stale=number, swept=kept.swept,
         holder=kept.holder, held_until=kept.held_until,
     )  # fmt: skip
+
+
+def from_1_to_2(data: dict[str, Any]) -> dict[str, Any]:
+    """The shop's kinds came among the steps: one that is being made begins anew."""
+    if data["state"] != "running":
+        return data
+    number = data["tries"] + 1
+    begun = {"id": data["id"], "state": "running", "requested": data["requested"]}
+    return begun | {"tries": number, "stale": number, "swept": data["swept"]}
 
 
 def leased(kept: Export, holder: str, now: float) -> Export:

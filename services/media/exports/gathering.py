@@ -57,6 +57,13 @@ STEPS = (
     Step("notes", "users", "notes"),
     Step("followed-tags", "users", "followed-tags"),
     Step("notifications", "notifications", "notifications"),
+    Step("shops", "catalog", "shops"),
+    Step("products", "catalog", "products"),
+    Step("cart", "orders", "cart"),
+    Step("bought", "orders", "bought"),
+    Step("sold", "orders", "sold"),
+    Step("paid", "payments", "paid"),
+    Step("earned", "payments", "earned"),
     Step("pictures", "", ""),
     Step("files", "", ""),
 )
@@ -73,11 +80,17 @@ following.json, followers.json, follow-requests.json, requested.json, blocks.jso
 notes.json          people, since when, and how; requested: whom you asked
 followed-tags.json  the hashtags that you follow
 notifications.json  what you were told
-pictures.json       your pictures: what you said of them, and the post that shows them
+shops.json, products.json           what you sell, its prices and stock, also what is archived
+cart.json           what lies in your cart, with what it costs now
+bought.json, sold.json              your orders, with all that happened to each
+paid.json, earned.json              what changed your accounts as a buyer and as a seller: for
+                    which order, by which step
+pictures.json       your pictures: what you said of them, and the post or product that shows them
 pictures/           the pictures themselves, by the name that the JSON gives (original)
 
 Long lists are in several files, as in posts-001.json and posts-002.json.
-Times are in UTC; ids are those of the place.
+Times are in UTC; ids are those of the place. Money is in the currency's smallest units, such as
+cents; what an account loses is negative.
 """
 
 

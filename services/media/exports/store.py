@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from services.chassis.app import Service
 from services.chassis.segments import SegmentedLists
-from services.media.exports.domain import Export
+from services.media.exports.domain import Export, from_1_to_2
 from services.media.exports.zips import Entry
 
 ALL = "all"
@@ -29,7 +29,7 @@ class Store:
     """The documents and lists of archives."""
 
     def __init__(self, service: Service) -> None:
-        self.exports = service.collection("export", Export)
+        self.exports = service.collection("export", Export, upgrades={1: from_1_to_2})
         self.contents = service.collection("export-piece", Contents)
         self.work = SegmentedLists(service.sidecar, "exporting")
         self.kept = SegmentedLists(service.sidecar, "exported")

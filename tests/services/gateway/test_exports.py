@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import zipfile
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,7 +16,18 @@ from services.media.exports import clerk, domain, gathering
 from tests.fakes import Running
 from tests.fakes.waiting import until
 from tests.services.gateway.test_leaving import a_life, leave, picture_of
-from tests.services.gateway.world import PASSWORD, Person, Place, media_app
+from tests.services.gateway.test_shop import sold
+from tests.services.gateway.test_shop_orders import Market, with_orders
+from tests.services.gateway.world import PASSWORD, Person, Place, a_place, media_app
+from tests.services.orders.world import eventually
+
+
+@pytest.fixture
+async def place() -> AsyncIterator[Place]:
+    """All services, as all of them have something of somebody."""
+    async with a_place() as made:
+        await with_orders(made)
+        yield made
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +118,54 @@ async def test_an_archive_holds_all_that_somebody_has(place: Place) -> None:
         assert all(word not in body for name, body in files.items() if name != "README.txt")
 
 
+async def test_an_archive_holds_what_was_sold_and_what_was_bought(place: Place) -> None:
+    ada, bob = await place.person("ada"), await place.person("bob")
+    picture = await ada.upload("glazed")
+    product = await sold(place, ada, media_ids=[picture["id"]])
+    market = Market(place, ada, bob, product)
+    await market.fill()
+    id = (await market.checkout()).json()["id"]
+
+    async def completed() -> bool:
+        await place.world.settle(1)
+        return bool((await market.order(id))["state"] == "completed")
+
+    await eventually(completed)
+    await market.ask(bob, "PUT", "/cart", json={"items": [market.item | {"quantity": 1}]})
+    await place.world.settle()
+    sides = {}
+    for person in (ada, bob):
+        await person.post("export")
+        await ready(person)
+        sides[person.username] = await download(person)
+
+    files = sides["ada"]
+    (shop,) = opened(files, "shops")
+    (mug,) = opened(files, "products")
+    assert (shop["name"], mug["shop"], mug["title"]) == ("Pottery", shop["id"], "Mug")
+    assert (mug["variants"][0]["price"], mug["variants"][0]["on_hand"]) == (2400, 1)
+    original = mug["pictures"][0]["original"]
+    assert files[f"pictures/{original}"] == place.world.blobs[original]
+    (shown,) = opened(files, "pictures")
+    assert (shown["original"], shown["post"]) == (original, product["id"])
+    (order,) = opened(files, "sold")
+    assert (order["id"], order["username"], order["total"]) == (id, "bob", 4800)
+    (earned,) = opened(files, "earned")
+    assert (earned["order"], earned["username"], earned["amount"]) == (id, "bob", 4656)
+    assert opened(files, "cart") == opened(files, "bought") == opened(files, "paid") == []
+
+    files = sides["bob"]
+    assert opened(files, "shops") == opened(files, "products") == opened(files, "sold") == []
+    (order,) = opened(files, "bought")
+    assert (order["id"], order["username"], order["state"]) == (id, "ada", "completed")
+    assert order["history"][-1]["what"] == "completed"
+    (paid,) = opened(files, "paid")
+    assert (paid["username"], paid["amount"], paid["currency"]) == ("ada", -4800, "EUR")
+    (cart,) = opened(files, "cart")
+    assert (cart["lines"][0]["title"], cart["total"]) == ("Mug", 2400)
+    assert all(b"tok_" not in body for files in sides.values() for body in files.values())
+
+
 async def test_long_lists_are_in_several_files(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,9 +210,12 @@ async def test_an_archive_is_for_its_owner_with_a_token_for_reading(place: Place
         assert (await place.ask("GET", f"/media/{name}")).status == 404
 
 
-@pytest.mark.parametrize("service", ["auth", "users", "posts", "notifications"])
+@pytest.mark.parametrize(
+    "service", ["auth", "users", "posts", "notifications", "catalog", "orders", "payments"]
+)
 async def test_what_a_service_keeps_is_for_the_archivist_alone(place: Place, service: str) -> None:
     kinds = {"auth": "login", "users": "profile", "posts": "directs"}
+    kinds |= {"catalog": "products", "orders": "bought", "payments": "paid"}
     ada = await place.person("ada")
     path = f"/belongings/{ada.id}/{kinds.get(service, 'notifications')}"
     running = next(one for one in place.world.running if one.name == service)

@@ -52,12 +52,17 @@ class Market:
         return (await self.ask(self.bob, "GET", f"/orders/{id}")).json()
 
 
+async def with_orders(place: Place) -> None:
+    """Start what can be ordered and paid with."""
+    place.world.secrets[SECRET] = "s" * 32
+    await place.world.start(payments_app, "payments")
+    await place.world.start(orders_app, "orders")
+
+
 @pytest.fixture
 async def market() -> AsyncIterator[Market]:
     async with a_place() as place:
-        place.world.secrets[SECRET] = "s" * 32
-        await place.world.start(payments_app, "payments")
-        await place.world.start(orders_app, "orders")
+        await with_orders(place)
         ada, bob = await place.person("ada"), await place.person("bob")
         yield Market(place, ada, bob, await sold(place, ada))
 

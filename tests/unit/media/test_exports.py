@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from services.chassis.errors import TooMany
 from services.media.exports import domain, zips
@@ -142,6 +143,19 @@ def test_trouble_is_waited_out_and_at_last_given_up() -> None:
     assert (once.held_until, twice.held_until) == (NOW + 1, NOW + 2)
     late = domain.troubled(running(), "a", NOW + domain.PATIENCE + 1)
     assert (late.state, late.ending) == ("ending", "failed")
+
+
+def test_one_that_was_being_made_before_there_was_a_shop_in_it_begins_anew() -> None:
+    place = Place(14, after="9", page=2)
+    old = running(tries=7, swept=2, stale=2, parts=(3, 4, 7), size=99, records=5, place=place)
+    adapter = TypeAdapter(Export)
+    lifted = adapter.validate_python(domain.from_1_to_2(adapter.dump_python(old, mode="json")))
+    assert (lifted.id, lifted.state, lifted.requested) == (old.id, "running", NOW)
+    assert (lifted.place, lifted.parts, lifted.size, lifted.records) == (Place(), (), 0, 0)
+    assert list(domain.leftover(lifted)) == [3, 4, 5, 6, 7, 8]
+    assert domain.added(lifted, Piece(7, 10, Place(15)), NOW) is lifted
+    ready = adapter.dump_python(replace(old, state="ready"), mode="json")
+    assert domain.from_1_to_2(ready) is ready
 
 
 def test_progress_only_grows() -> None:

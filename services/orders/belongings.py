@@ -1,0 +1,41 @@
+"""What orders keeps of somebody, for the archive that they may ask for."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import APIRouter
+
+from services.chassis.paging import Row
+from services.chassis.portability import Describe, belongings, listed, portion
+from services.orders.carting import Carts
+from services.orders.store import Page, Store
+
+
+def create_router(store: Store, carts: Carts) -> APIRouter:
+    """Their cart, what they bought and what they sold: both as they may see it anyway."""
+
+    async def cart(user: str, _: str) -> dict[str, Any]:
+        shown = await carts.show(user)
+        is_empty = not (shown["lines"] or shown["gone"])
+        return portion([] if is_empty else [{"account": shown["seller"], **shown}])
+
+    def dealt(other: Literal["buyer", "seller"]) -> Describe:
+        async def describe(rows: list[Row]) -> list[dict[str, Any] | None]:
+            pages = await store.pages_of([row[0] for row in rows])
+            return [_with(pages.get(row[0]), other) for row in rows]
+
+        return describe
+
+    return belongings(
+        {
+            "cart": cart,
+            "bought": listed(store.bought, dealt("seller")),
+            "sold": listed(store.sold, dealt("buyer")),
+        }
+    )
+
+
+def _with(page: Page | None, other: str) -> dict[str, Any] | None:
+    """An order, and with whom it was."""
+    return {"account": page.order[other], **page.order} if page else None

@@ -1,0 +1,49 @@
+"""What payments keeps of somebody, for the archive that they may ask for."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import APIRouter
+
+from services.chassis.ids import instant, timestamp
+from services.chassis.paging import Row
+from services.chassis.portability import Give, belongings, merged
+from services.payments.domain.payments import Payment
+from services.payments.store import CURRENCIES, Store, places
+
+
+def create_router(store: Store) -> APIRouter:
+    """What changed their accounts, as a buyer and as a seller; nothing of cards."""
+    return belongings(
+        {"paid": _account(store, "buyer", "seller"), "earned": _account(store, "seller", "buyer")}
+    )
+
+
+Role = Literal["buyer", "seller"]
+
+
+def _account(store: Store, role: Role, other: Role) -> Give:
+    async def names(user: str) -> list[str]:
+        return [name for one in CURRENCIES for name in places(f"{role}:{user}", one)]
+
+    async def describe(rows: list[Row]) -> list[dict[str, Any] | None]:
+        payments = await store.payments.get_many({row[1] for row in rows})
+        return [_line(row, payments.get(row[1]), other) for row in rows]
+
+    return merged(store.statements, names, describe)
+
+
+def _line(row: Row, payment: Payment | None, other: Role) -> dict[str, Any]:
+    """A line of a statement, and with whom it was."""
+    id, order, step, amount, name = row
+    terms = payment.terms if payment else None
+    return {
+        "id": id,
+        "account": getattr(terms, other) if terms else None,
+        "order": order,
+        "step": step,
+        "amount": amount,
+        "currency": name.rpartition(":")[2],
+        "created_at": timestamp(instant(id)),
+    }
