@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Path, Query, Request
 
 from services.auth import examples
-from services.auth.domain import people
+from services.auth.domain import people, scopes
 from services.auth.domain.apps import Client
 from services.auth.domain.refusals import InvalidRequest, UnsupportedGrant
 from services.auth.examples import Keys, Nothing, Revocation, Revocations, answers, refusal
@@ -34,8 +34,10 @@ from services.contracts.logins import (
     LoginDetails,
     NewApp,
     NewRole,
+    NewSession,
     Registered,
     Registration,
+    Session,
     Token,
     TokenRequest,
 )
@@ -43,6 +45,7 @@ from services.contracts.logins import (
 AppToken = Annotated[Caller | None, Depends(anyone("write:accounts"))]
 Overseer = Annotated[Caller, Depends(signed_in("admin:read:accounts"))]
 Judge = Annotated[Caller, Depends(signed_in("admin:write:accounts"))]
+InSession = Annotated[Caller, Depends(signed_in(scopes.SESSION))]
 UserId = Annotated[str, Path(pattern=r"^[0-9]{1,20}$", examples=["115581273340018689"])]
 Ids = Annotated[str, Query(max_length=4_000, pattern=r"^[0-9,]*$", examples=["1,2"])]
 Names = Annotated[str, Query(max_length=4_000, pattern=r"^[A-Za-z0-9_,]*$", examples=["ada,bob"])]
@@ -70,7 +73,7 @@ async def any_service(request: Request) -> None:
 
 def create_routers(desk: Desk) -> list[APIRouter]:
     """Every route of auth, on a desk."""
-    parts = (_apps, _people, _logins, _standing, _addresses, _roles, _tokens, _keys)
+    parts = (_apps, _people, _logins, _standing, _addresses, _roles, _tokens, _sessions, _keys)
     return [part(desk) for part in parts]
 
 
@@ -262,6 +265,24 @@ def _tokens(desk: Desk) -> APIRouter:
     async def revoke(form: Annotated[Revocation, Body(examples=[examples.REVOCATION])]) -> Nothing:
         """Take back a token of the app's own. What is no token, or none any more, is no error."""
         await desk.office.revoke(form.client_id, form.client_secret, form.token)
+        return Nothing()
+
+    return router
+
+
+def _sessions(desk: Desk) -> APIRouter:
+    router = _for_gateway("sessions")
+
+    @router.post("/sessions", responses=answers(examples.SESSION, 401, 403, 422, 429))
+    async def begin(form: Annotated[NewSession, Body(examples=[examples.NEW_SESSION])]) -> Session:
+        """Log somebody in to the page on which they get their archive: good for that alone."""
+        signed = await desk.office.session(form.login, form.password)
+        return Session(token=signed.token)
+
+    @router.post("/sessions/end", responses=answers({}, 401, 403))
+    async def end(caller: InSession) -> Nothing:
+        """Log them out again: the session's token, which is shown, is good no more."""
+        await desk.office.end_session(caller.token)
         return Nothing()
 
     return router

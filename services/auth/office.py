@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.auth.domain import apps, codes, scopes
@@ -11,7 +11,7 @@ from services.auth.domain.apps import Client
 from services.auth.domain.codes import CODE_LIFE, Grant, Redemption, Reused
 from services.auth.domain.people import Person
 from services.auth.domain.refusals import InvalidClient, InvalidGrant, InvalidRequest, NotYourToken
-from services.auth.domain.tokens import Pass
+from services.auth.domain.tokens import SESSION_LIFE, Pass
 from services.auth.keys import Keyring
 from services.auth.store import Store
 from services.auth.turnstile import Turnstile
@@ -146,6 +146,19 @@ class Office:
         scope = scopes.narrow(client.scopes, to_admin=False)
         return await self._sign(_for(self._pass(client, scope), scope, person))
 
+    async def session(self, login: str, password: str) -> Signed:
+        """A token for a page of ours on which somebody logs in. Raises as `Turnstile.enter`."""
+        await self.ready_to_sign()
+        person = await self._turnstile.enter(login, password)
+        access = Pass(self._new_secret(), "", "", self._now(), life=SESSION_LIFE)
+        return await self._sign(_for(access, scopes.SESSION, person))
+
+    async def end_session(self, token: str) -> None:
+        """Take a session's token back."""
+        claims = await self._keyring.claims(token)
+        if claims is not None and not claims.get("client_id"):
+            await self._store.revocations.append(claims["jti"], claims["exp"], self._now())
+
     async def revoke(self, client_id: str, secret: str, token: str) -> None:
         """Take a token back. One that is none of ours, or has expired, needs nothing done."""
         client = await self._proven(client_id, secret)
@@ -183,4 +196,10 @@ class Office:
 
 def _for(access: Pass, scope: str, person: Person) -> Pass:
     issued_at = max(access.issued_at, person.tokens_from)
-    return Pass(access.id, access.client_id, scope, issued_at, person.user_id, person.username)
+    return replace(
+        access,
+        scope=scope,
+        issued_at=issued_at,
+        user_id=person.user_id,
+        username=person.username,
+    )

@@ -116,6 +116,19 @@ class Token(Model):
     created_at: int
 
 
+class NewSession(Model):
+    """Somebody logs in to a page of the gateway's."""
+
+    login: str = Field(max_length=320)
+    password: str = Field(max_length=256)
+
+
+class Session(Model):
+    """The token of who logged in there."""
+
+    token: str
+
+
 class Registration(Model):
     """A new person. The rules on each field are auth's."""
 

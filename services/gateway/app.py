@@ -33,13 +33,14 @@ from services.gateway.api.shop import catalog as shop_catalog
 from services.gateway.api.shop import orders as shop_orders
 from services.gateway.desk import Desk, Invoker
 from services.gateway.door import PublicDoor, limiters
+from services.gateway.downloads import Downloads
 from services.gateway.errors import refusal
 from services.gateway.graphql import http as graphql
 from services.gateway.ledger import Ledger
+from services.gateway.pages import archive, public
 from services.gateway.pages import digests as unsubscribing
 from services.gateway.pages import leaving as goodbye
 from services.gateway.pages import oauth as forms
-from services.gateway.pages import public
 from services.gateway.pages.paper import Paper
 from services.gateway.settings import VERSION, GatewaySettings
 from services.gateway.streaming.hub import Hub
@@ -66,11 +67,12 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     desk = Desk(settings, services or service.sidecar)
     hub = _stream(service, settings, desk)
     paper = Paper(settings.microgram_title, settings.public_url)
+    downloads = Downloads(desk)
     app = service.create_app(
         timelines.create_router(desk),
         instance.create_router(desk),
         leaving.create_router(desk),
-        exports.create_router(desk),
+        exports.create_router(desk, downloads),
         accounts.create_router(desk),
         threads.create_router(desk),
         statuses.create_router(desk),
@@ -93,6 +95,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         empties.create_router(),
         forms.create_router(desk, paper),
         goodbye.create_router(desk, paper),
+        archive.create_router(desk, paper, downloads),
         unsubscribing.create_router(desk, paper),
         public.create_router(desk, paper),
         render=paper.for_browsers(refusal),

@@ -48,6 +48,7 @@ _OWN_LIMITS = {
     "/api/v1/apps": "apps",
     "/oauth/authorize": "logins",
     "/auth/delete": "logins",
+    "/auth/archive": "logins",
     "/oauth/token": "tokens",
     "/webhooks/payments": "webhooks",
 }

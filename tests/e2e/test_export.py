@@ -11,7 +11,9 @@ from typing import Any
 
 import requests
 
-from tests.system import Person, System, wait_until
+from tests.system import Browser, Person, System, wait_until
+from tests.system.browser import Form, Page
+from tests.system.people import PASSWORD
 from tests.system.shopping import SHOP, buy, fill, rest, sold
 
 
@@ -99,6 +101,51 @@ def test_a_seller_and_a_buyer_download_what_was_traded(
     assert cart["lines"][0]["title"] == product["title"]
     assert json.loads(files["products.json"]) == json.loads(files["sold.json"]) == []
     assert all(b"tok_ok" not in body for body in files.values())
+
+
+def test_somebody_gets_their_archive_in_a_browser(system: System, anna: Person) -> None:
+    anna.client.status_post("to be taken along")
+    with Browser(system.base) as browser:
+        wrong = _log_in(browser, anna.name, "a wrong password")
+        assert (wrong.status, "do not match" in wrong.text) == (422, True)
+        page = _log_in(browser, anna.name, PASSWORD)
+        assert f"@{anna.name}" in page.text
+        (cookie,) = iter(browser.session.cookies)
+        assert (cookie.name, cookie.path) == ("archive", "/auth/archive")
+        assert cookie.has_nonstandard_attr("HttpOnly")
+        assert cookie.get_nonstandard_attr("SameSite") == "strict"
+        browser.submit(page, _form(page, "request"), {})
+        page = wait_until(lambda: _with_file(browser), deadline=60) or page
+        again = browser.submit(page, _form(page, "request"), {})
+        assert (again.status, "one today already" in again.text) == (429, True)
+        answer = browser.session.get(f"{system.base}/auth/archive/file", timeout=60)
+        assert answer.headers["content-type"] == "application/zip"
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            assert archive.testzip() is None
+            (post,) = json.loads(archive.read("posts.json"))
+        assert post["text"] == "to be taken along"
+        copied = {"cookie": f"archive={cookie.value}"}
+        browser.submit(page, _form(page, "leave"), {})
+        assert list(browser.session.cookies) == []
+
+    address = f"{system.base}/auth/archive"
+    wait_until(lambda: "password" in requests.get(address, headers=copied, timeout=30).text, 15)
+    assert "password" in requests.get(f"{address}/file", timeout=30).text
+
+
+def _log_in(browser: Browser, login: str, password: str) -> Page:
+    page = browser.open("/auth/archive")
+    return browser.submit(page, page.forms[0], {"login": login, "password": password})
+
+
+def _form(page: Page, action: str) -> Form:
+    return next(form for form in page.forms if form.action.endswith(f"/{action}"))
+
+
+def _with_file(browser: Browser) -> Page | None:
+    """The page once the archive can be downloaded there."""
+    page = browser.open("/auth/archive")
+    return page if "/auth/archive/file" in page.html else None
 
 
 def _is_booked(system: System, person: Person, role: str) -> bool:

@@ -25,6 +25,8 @@ KNOWN = frozenset(
     + [f"admin:{verb}{noun}" for verb in ("read", "write") for noun in _OVERSIGHT]
 )
 DEFAULT = "read"
+SESSION = "read:exports"
+"""What a session is for. No app can ask for it; `read` covers it."""
 
 
 def parse(text: str) -> list[str]:

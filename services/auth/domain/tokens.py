@@ -9,10 +9,16 @@ ISSUER = "microgram"
 TOKEN_LIFE = 365 * 24 * 3600
 """Seconds for which a token works. Clients of this API know no refresh, and expect it to last."""
 
+SESSION_LIFE = 6 * 3600
+"""Seconds for which somebody is logged in to a page of ours: a download must be done by then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """An access token before it is signed. `user_id` and `username` are empty for an app's own."""
+    """An access token before it is signed. `user_id` and `username` are empty for an app's own.
+
+    `client_id` is empty for that of a session, which no app gets. `life` is in seconds.
+    """
 
     id: str
     client_id: str
@@ -20,11 +26,12 @@ class Pass:
     issued_at: int
     user_id: str = ""
     username: str = ""
+    life: int = TOKEN_LIFE
 
     @property
     def expires_at(self) -> int:
         """When it ends, in seconds since 1970."""
-        return self.issued_at + TOKEN_LIFE
+        return self.issued_at + self.life
 
     def claims(self) -> dict[str, Any]:
         """As the claims of a JWT (RFC 7519, and RFC 8693 for `scope` and `client_id`)."""

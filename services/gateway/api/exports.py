@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from services.chassis.app import JSON
-from services.chassis.errors import NotFound, TooMany
 from services.chassis.identity import Caller, signed_in
 from services.gateway.desk import Desk
 from services.gateway.documents import gives
+from services.gateway.downloads import Download, Downloads
 
 _EXPORT = "/api/v1/export"
 _ARCHIVE = f"{_EXPORT}/archive"
-AT_ONCE = 16
-"""How many archives are downloaded from one replica at a time; of each, one piece is in memory."""
 
 Owner = Annotated[Caller, Depends(signed_in("read"))]
 
 
-def create_router(desk: Desk) -> APIRouter:
+def create_router(desk: Desk, downloads: Downloads) -> APIRouter:
     """All three need the whole scope `read`: an archive holds what is most private."""
     router = APIRouter(tags=["exports"])
     export = gives(description="How far it is; `url` once it is ready, and until it expires.")
-    downloads = Downloads(desk)
 
     @router.post(_EXPORT, responses=export)
     async def request(caller: Owner) -> JSON:
@@ -43,57 +36,9 @@ def create_router(desk: Desk) -> APIRouter:
     @router.get(_ARCHIVE, responses=gives(description="The archive.", media="application/zip"))
     async def archive(caller: Owner) -> Download:
         """Download it: a ZIP of JSON and pictures, in pieces as it is kept."""
-        row = await desk.ask("media", "exports", caller)
-        if row["state"] != "ready":
-            raise NotFound("Your archive is not there (yet): its state says why.")
-        return Download(downloads, row, caller)
+        return await downloads.of(caller)
 
     return router
-
-
-class Downloads:
-    """Bounds what downloads hold in memory: one at a time for each person, `AT_ONCE` in all."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._running: set[str] = set()
-
-    @contextmanager
-    def room(self, user: str) -> Iterator[None]:
-        """Room for one. Raises `TooMany`."""
-        if user in self._running or len(self._running) >= AT_ONCE:
-            raise TooMany("There is a download already. Wait for its end.")
-        self._running.add(user)
-        try:
-            yield
-        finally:
-            self._running.discard(user)
-
-    async def pieces(self, row: dict[str, Any], caller: Caller) -> AsyncIterator[bytes]:
-        """The pieces of an archive."""
-        for index in range(row["parts"]):
-            path = f"exports/{row['id']}/parts/{index}"
-            reply = await self._desk.services.invoke("media", path, token=caller.token)
-            yield reply.body
-
-
-class Download(StreamingResponse):
-    """An archive, where there is room for it: else it raises before it begins."""
-
-    media_type = "application/zip"
-
-    def __init__(self, downloads: Downloads, row: dict[str, Any], caller: Caller) -> None:
-        headers = {
-            "content-length": str(row["size"]),
-            "content-disposition": f'attachment; filename="microgram-{row["id"]}.zip"',
-            "cache-control": "private, no-store",
-        }
-        super().__init__(downloads.pieces(row, caller), headers=headers)
-        self._room = downloads.room(caller.user_id)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._room:
-            await super().__call__(scope, receive, send)
 
 
 def _shown(desk: Desk, row: dict[str, Any]) -> dict[str, Any]:

@@ -62,13 +62,17 @@ class Paper:
         return self.page("error", status=status, title=title, message=sentence(failure))
 
     def for_browsers(self, render: Render) -> Render:
-        """A renderer of failures that shows a page to a browser that asks for what is not there."""
+        """A renderer of failures that shows a page to a browser.
+
+        Of what is not there, and of what there is no room for at the moment.
+        """
 
         def rendered(connection: HTTPConnection, failure: Failure) -> Response:
             asked = connection.headers.get("accept", "")
             is_page = not connection.scope["path"].startswith("/api/")
-            if failure.status == 404 and is_page and asked.startswith("text/html"):
-                return self.failure(NotFound("There is no such page."))
+            if failure.status in (404, 429) and is_page and asked.startswith("text/html"):
+                missing = failure.status == 404
+                return self.failure(NotFound("There is no such page.") if missing else failure)
             return render(connection, failure)
 
         return rendered

@@ -14,12 +14,15 @@ from services.contracts.portability import Export
 from services.media.examples import AN_ARCHIVE, EXPORT, answers
 from services.media.exports.office import Office
 
-Owner = Annotated[Caller, Depends(signed_in("read"))]
+Owner = Annotated[Caller, Depends(signed_in("read", "read:exports"))]
 AN_EXPORT = answers(Export, "How far it is.", EXPORT, 401, 403, 404)
 
 
 def create_router(office: Office, is_gone: Callable[[str], Awaitable[bool]]) -> APIRouter:
-    """All of them; an archive holds what is most private, so they need the whole scope `read`."""
+    """All of them; an archive holds what is most private, so they need the whole scope `read`.
+
+    Or `read:exports`, which nobody gets but on the page that is for this.
+    """
     router = APIRouter(tags=["exports"])
 
     @router.post("/exports", responses=AN_EXPORT)

@@ -6,36 +6,26 @@ import asyncio
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from services.chassis.errors import Unavailable
-from services.media.exports import clerk, domain, gathering
+from services.media.exports import domain, gathering
 from tests.fakes import Running
 from tests.fakes.waiting import until
 from tests.services.gateway.test_leaving import a_life, leave, picture_of
 from tests.services.gateway.test_shop import sold
-from tests.services.gateway.test_shop_orders import Market, with_orders
-from tests.services.gateway.world import PASSWORD, Person, Place, a_place, media_app
+from tests.services.gateway.test_shop_orders import Market
+from tests.services.gateway.world import PASSWORD, Person, Place, media_app
 from tests.services.orders.world import eventually
+
+pytestmark = pytest.mark.usefixtures("quick_clerk")
 
 
 @pytest.fixture
-async def place() -> AsyncIterator[Place]:
-    """All services, as all of them have something of somebody."""
-    async with a_place() as made:
-        await with_orders(made)
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look for work often, wait short for who died; and several files of everything."""
-    monkeypatch.setattr(clerk, "LOOK", 0.02)
-    monkeypatch.setattr(domain, "LEASE", 1.0)
-    monkeypatch.setattr(gathering, "PICTURES", 1)
+async def place(complete: Place) -> Place:
+    return complete
 
 
 async def ready(person: Person, state: str = "ready") -> dict[str, Any]:

@@ -1,0 +1,69 @@
+"""Archives on their way to those whose they are, by the API and by the page for it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from services.chassis.errors import NotFound, TooMany
+from services.chassis.identity import Caller
+from services.gateway.desk import Desk
+
+AT_ONCE = 16
+"""How many archives are downloaded from one replica at a time; of each, one piece is in memory."""
+
+
+class Downloads:
+    """Bounds what downloads hold in memory: one at a time for each person, `AT_ONCE` in all."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._running: set[str] = set()
+
+    async def of(self, caller: Caller) -> Download:
+        """Somebody's archive. Raises `NotFound`."""
+        row = await self._desk.ask("media", "exports", caller)
+        if row["state"] != "ready":
+            raise NotFound("Your archive is not there (yet): its state says why.")
+        return Download(self, row, caller)
+
+    @contextmanager
+    def room(self, user: str) -> Iterator[None]:
+        """Room for one. Raises `TooMany`."""
+        if user in self._running or len(self._running) >= AT_ONCE:
+            raise TooMany("There is a download already. Wait for its end.")
+        self._running.add(user)
+        try:
+            yield
+        finally:
+            self._running.discard(user)
+
+    async def pieces(self, row: dict[str, Any], caller: Caller) -> AsyncIterator[bytes]:
+        """The pieces of an archive."""
+        for index in range(row["parts"]):
+            path = f"exports/{row['id']}/parts/{index}"
+            reply = await self._desk.services.invoke("media", path, token=caller.token)
+            yield reply.body
+
+
+class Download(StreamingResponse):
+    """An archive, where there is room for it: else it raises before it begins."""
+
+    media_type = "application/zip"
+
+    def __init__(self, downloads: Downloads, row: dict[str, Any], caller: Caller) -> None:
+        headers = {
+            "content-length": str(row["size"]),
+            "content-disposition": f'attachment; filename="microgram-{row["id"]}.zip"',
+            "cache-control": "private, no-store",
+        }
+        super().__init__(downloads.pieces(row, caller), headers=headers)
+        self._room = downloads.room(caller.user_id)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._room:
+            await super().__call__(scope, receive, send)

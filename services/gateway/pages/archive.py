@@ -1,0 +1,153 @@
+"""The page on which somebody gets an archive of all that they have, without an app.
+
+Who logs in here has a session: a token that is good for their archive alone, for six hours, in a
+cookie that only this page gets (`HttpOnly`, `SameSite=Strict`) and that goes with the browser.
+Forms that a browser says come from elsewhere are refused: other sites of the same domain could send
+the cookie along.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from starlette.responses import RedirectResponse
+
+from services.chassis import telemetry
+from services.chassis.errors import Failure, Forbidden, NotFound, Unauthenticated
+from services.chassis.identity import Caller, Identity, covered, of_person
+from services.gateway.bodies import said
+from services.gateway.desk import Desk
+from services.gateway.downloads import Downloads
+from services.gateway.pages.paper import Paper
+
+_PAGE = "/auth/archive"
+_COOKIE = "archive"
+_SCOPE = "read:exports"
+_OWN = ("", "same-origin", "none")
+_REFUSED = {"wrong_login": 422, "suspended": 403}
+
+
+def create_router(desk: Desk, paper: Paper, downloads: Downloads) -> APIRouter:
+    """The page, its forms, and the archive itself."""
+    router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
+    counter = _Counter(desk, paper, downloads)
+    for method, path, handler in (
+        ("GET", _PAGE, counter.show),
+        ("POST", _PAGE, counter.log_in),
+        ("POST", f"{_PAGE}/request", counter.request),
+        ("GET", f"{_PAGE}/file", counter.download),
+        ("POST", f"{_PAGE}/leave", counter.log_out),
+    ):
+        router.add_api_route(path, handler, methods=[method], response_model=None)
+    return router
+
+
+class _Counter:
+    """Where somebody asks for their archive, and gets it."""
+
+    def __init__(self, desk: Desk, paper: Paper, downloads: Downloads) -> None:
+        self._desk = desk
+        self._paper = paper
+        self._downloads = downloads
+
+    async def show(self, request: Request) -> Response:
+        """How far it is; for who is not logged in, the form to do so."""
+        caller = await _visitor(request)
+        return await self._page(caller) if caller else self._form()
+
+    async def log_in(self, request: Request) -> Response:
+        """Somebody says who they are."""
+        _check_origin(request)
+        body = await said(request)
+        login = body.words("login").strip()[:320]
+        proof = {"login": login, "password": body.words("password")[:256]}
+        try:
+            session = await self._desk.ask("auth", "sessions", method="POST", json=proof)
+        except Failure as failure:
+            if failure.code not in _REFUSED and failure.status != 429:
+                raise
+            return self._refused(login, failure)
+        return self._remember(session["token"])
+
+    async def request(self, request: Request) -> Response:
+        """Somebody asks for an archive."""
+        _check_origin(request)
+        caller = await _visitor(request)
+        if caller is None:
+            return _back()
+        try:
+            await self._desk.ask("media", "exports", caller, method="POST")
+        except Failure as failure:
+            if failure.status != 429:
+                raise
+            return await self._page(caller, error=failure.message, status=429)
+        return _back()
+
+    async def download(self, request: Request) -> Response:
+        """The archive, once it is there."""
+        caller = await _visitor(request)
+        return await self._downloads.of(caller) if caller else _back()
+
+    async def log_out(self, request: Request) -> Response:
+        """The session's token is good no more, and forgotten."""
+        _check_origin(request)
+        if caller := await _visitor(request):
+            await self._desk.ask("auth", "sessions/end", caller, method="POST")
+        back = _back()
+        back.delete_cookie(_COOKIE, _PAGE)
+        return back
+
+    def _form(self, *, login: str = "", error: str = "", status: int = 200) -> Response:
+        return self._paper.page("archive_login", status=status, login=login, error=error)
+
+    def _refused(self, login: str, failure: Failure) -> Response:
+        status = _REFUSED.get(failure.code, 429)
+        page = self._form(login=login, error=failure.message, status=status)
+        if "retry_after" in failure.details:
+            page.headers["retry-after"] = str(failure.details["retry_after"])
+        return page
+
+    async def _page(self, caller: Caller, *, error: str = "", status: int = 200) -> Response:
+        try:
+            export = await self._desk.ask("media", "exports", caller)
+        except NotFound:
+            export = None
+        return self._paper.page(
+            "archive", status=status, username=caller.username, export=export, error=error
+        )
+
+    def _remember(self, token: str) -> Response:
+        """To the page, with a session."""
+        back = _back()
+        back.set_cookie(
+            _COOKIE,
+            token,
+            path=_PAGE,
+            secure=self._desk.at.public_url.startswith("https://"),
+            httponly=True,
+            samesite="strict",
+        )
+        return back
+
+
+async def _visitor(request: Request) -> Caller | None:
+    """Who is logged in."""
+    token = request.cookies.get(_COOKIE)
+    if not token:
+        return None
+    identity: Identity = request.app.state.identity
+    try:
+        caller = of_person(covered(await identity.caller(token), _SCOPE))
+    except (Unauthenticated, Forbidden):
+        return None
+    telemetry.current().user_id = caller.user_id
+    return caller
+
+
+def _check_origin(request: Request) -> None:
+    """Raises `Forbidden` for a form of another site, as far as the browser says so."""
+    if request.headers.get("sec-fetch-site", "") not in _OWN:
+        raise Forbidden("This form was not sent from here.")
+
+
+def _back() -> Response:
+    return RedirectResponse(_PAGE, 303, headers={"cache-control": "no-store"})

@@ -1,0 +1,277 @@
+"""Somebody gets their archive in a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import zipfile
+from http.cookies import Morsel, SimpleCookie
+from typing import Any
+
+import pytest
+
+from services.chassis.errors import Unavailable
+from services.media.exports import domain
+from tests.fakes import Response
+from tests.services.gateway.test_leaving import leave
+from tests.services.gateway.world import PASSWORD, Place, a_place
+from tests.services.orders.world import eventually
+
+PAGE = "/auth/archive"
+FORM = {"login": "ada", "password": PASSWORD}
+
+pytestmark = pytest.mark.usefixtures("quick_clerk")
+
+
+@pytest.fixture
+async def place(complete: Place) -> Place:
+    return complete
+
+
+class Browser:
+    """Keeps a cookie, and sends it along as browsers do."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.cookie: Morsel[str] | None = None
+
+    async def ask(self, method: str, path: str = "", **content: Any) -> Response:
+        headers = {"accept": "text/html", **content.pop("headers", {})}
+        if self.cookie is not None:
+            headers["cookie"] = f"archive={self.cookie.value}"
+        answer = await self.place.ask(method, PAGE + path, headers=headers, **content)
+        if "set-cookie" in answer.headers:
+            self.cookie = SimpleCookie(answer.headers["set-cookie"])["archive"]
+        return answer
+
+    async def log_in(self, login: str = "ada") -> None:
+        answer = await self.ask("POST", form=FORM | {"login": login})
+        assert (answer.status, answer.headers["location"]) == (303, PAGE)
+
+    async def shows(self, word: str) -> str:
+        """The page once it has a word."""
+        async with asyncio.timeout(60):
+            while True:
+                page = (await self.ask("GET")).text
+                if word in page:
+                    return page
+                await asyncio.sleep(0.05)
+
+
+async def test_somebody_logs_in_asks_waits_and_downloads(place: Place) -> None:
+    ada = await place.person("ada")
+    await ada.post("statuses", {"status": "first"})
+    await place.world.settle()
+    browser = Browser(place)
+    form = await browser.ask("GET")
+    assert (form.status, 'type="password"' in form.text, browser.cookie) == (200, True, None)
+    await browser.log_in()
+    assert "Make my archive" in (await browser.ask("GET")).text
+    asked = await browser.ask("POST", "/request")
+    assert (asked.status, asked.headers["location"]) == (303, PAGE)
+    page = await browser.shows("Download")
+    assert "http-equiv" not in page
+    assert "kept until" in page
+    answer = await browser.ask("GET", "/file")
+    assert answer.headers["content-type"] == "application/zip"
+    assert "attachment" in answer.headers["content-disposition"]
+    assert "no-store" in answer.headers["cache-control"]
+    with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+        assert [one["text"] for one in json.loads(archive.read("posts.json"))] == ["first"]
+    theirs = await ada.ask("GET", "/api/v1/export/archive")
+    assert theirs.body == answer.body
+
+
+async def test_the_page_shows_how_far_it_is_without_scripts(place: Place) -> None:
+    await place.person("ada")
+    browser = Browser(place)
+    await browser.log_in()
+    media = next(one for one in place.world.running if one.name == "media")
+    trouble = Unavailable("not reachable")
+    media.sidecar.faults.fail("invoke", about="posts/belongings", error=trouble, times=10_000)
+    await browser.ask("POST", "/request")
+    page = await browser.shows("<progress")
+    assert '<meta http-equiv="refresh" content="10; url=/auth/archive">' in page
+    assert "<script" not in page
+    assert f"{PAGE}/request" not in page
+    assert (await browser.ask("GET", "/file")).status == 404
+    again = await browser.ask("POST", "/request")
+    assert again.status == 303
+
+
+async def test_the_cookie_is_for_this_page_alone(place: Place) -> None:
+    await place.person("ada")
+    browser = Browser(place)
+    await browser.log_in()
+    cookie = browser.cookie
+    assert cookie is not None
+    assert (cookie["path"], cookie["max-age"], cookie["httponly"]) == (PAGE, "", True)
+    assert (cookie["samesite"], cookie["secure"], cookie["domain"]) == ("strict", "", "")
+    for path in ("accounts/verify_credentials", "export", "notifications", "timelines/home"):
+        answer = await place.ask("GET", f"/api/v1/{path}", cookie.value)
+        assert answer.status == 403, path
+    assert (await place.ask("POST", "/api/v1/export", cookie.value)).status == 403
+    gone = {"password": PASSWORD}
+    left = await place.ask("POST", "/api/v1/accounts/delete", cookie.value, json=gone)
+    assert left.status == 403
+
+
+async def test_over_tls_the_cookie_is_never_sent_without() -> None:
+    async with a_place(microgram_public_url="https://example.org") as place:
+        await place.person("ada")
+        browser = Browser(place)
+        await browser.log_in()
+        assert browser.cookie is not None
+        assert browser.cookie["secure"] is True
+
+
+async def test_a_wrong_password_logs_nobody_in(place: Place) -> None:
+    await place.person("ada")
+    browser = Browser(place)
+    for form in ({}, {"login": "<i>ada"}, FORM | {"password": "wrong"}):
+        answer = await browser.ask("POST", form=form)
+        assert (answer.status, "do not match" in answer.text) == (422, True)
+        assert "<i>" not in answer.text
+    assert browser.cookie is None
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("path", ["", "/request", "/leave"])
+async def test_forms_of_other_sites_do_nothing(place: Place, path: str, site: str) -> None:
+    await place.person("ada")
+    browser = Browser(place)
+    await browser.log_in()
+    before = browser.cookie
+    headers = {"sec-fetch-site": site}
+    assert (await browser.ask("POST", path, form=FORM, headers=headers)).status == 403
+    assert browser.cookie is before
+    assert "Make my archive" in (await browser.ask("GET")).text
+    own = {"sec-fetch-site": "same-origin"}
+    assert (await browser.ask("POST", path, form=FORM, headers=own)).status == 303
+
+
+@pytest.mark.parametrize(
+    "token", ["", "x", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.", "of an app", "narrow"]
+)
+async def test_without_a_session_there_is_the_form_and_nothing_else(
+    place: Place, token: str
+) -> None:
+    await place.person("ada")
+    if token == "of an app":
+        token = await place.app_token(await place.app("read:statuses"))
+    if token == "narrow":
+        token = await place.log_in("ada", "read:statuses read:accounts write")
+    headers = {"cookie": f"archive={token}"}
+    page = await place.ask("GET", PAGE, headers=headers)
+    assert (page.status, 'type="password"' in page.text) == (200, True)
+    for method, path in (("POST", "/request"), ("GET", "/file")):
+        answer = await place.ask(method, PAGE + path, headers=headers)
+        assert (answer.status, answer.headers["location"]) == (303, PAGE)
+    media = next(one for one in place.world.running if one.name == "media")
+    assert not media.sidecar.state.keys("export:")
+
+
+async def test_everybody_gets_their_own(place: Place) -> None:
+    ada, bob = await place.person("ada"), Browser(place)
+    await place.person("bob")
+    await bob.log_in("bob")
+    mine = Browser(place)
+    await mine.log_in()
+    await mine.ask("POST", "/request")
+    await mine.shows("Download")
+    page = await bob.ask("GET")
+    assert ("@bob" in page.text, "Download" in page.text) == (True, False)
+    assert (await bob.ask("GET", "/file")).status == 404
+    assert (await ada.get("export"))["state"] == "ready"
+
+
+async def test_one_a_day_and_one_download_at_a_time_also_with_the_api(place: Place) -> None:
+    ada = await place.person("ada")
+    browser = Browser(place)
+    await browser.log_in()
+    await browser.ask("POST", "/request")
+    await browser.shows("Download")
+    refused = await browser.ask("POST", "/request")
+    assert (refused.status, "one today already" in refused.text) == (429, True)
+    assert "Download" in refused.text
+    reached, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def wait(call: Any) -> None:
+        if call.name == "invoke" and any("parts" in word for word in call.about):
+            reached.set()
+            await goes_on.wait()
+
+    place.gateway.sidecar.faults.before.append(wait)
+    first = asyncio.ensure_future(ada.ask("GET", "/api/v1/export/archive"))
+    await reached.wait()
+    second = await browser.ask("GET", "/file")
+    assert (second.status, second.headers["content-type"]) == (429, "text/html; charset=utf-8")
+    assert "There is a download already" in second.text
+    goes_on.set()
+    assert (await first).status == 200
+    assert (await browser.ask("GET", "/file")).status == 200
+
+
+async def test_an_archive_that_expired_or_failed_can_be_asked_for_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await place.person("ada")
+    browser = Browser(place)
+    await browser.log_in()
+    await browser.ask("POST", "/request")
+    await browser.shows("Download")
+    monkeypatch.setattr(domain, "LIFE", 0)
+    await browser.shows("not kept any more")
+    monkeypatch.setattr(domain, "BETWEEN", 0)
+    monkeypatch.setattr(domain, "PATIENCE", -1)
+    media = next(one for one in place.world.running if one.name == "media")
+    media.sidecar.faults.fail("invoke", about="auth/belongings", error=Unavailable("no"), times=3)
+    await browser.ask("POST", "/request")
+    assert "Make a new one" in await browser.shows("could not be made")
+
+
+async def test_who_logs_out_is_out_also_with_a_cookie_that_was_copied(place: Place) -> None:
+    await place.person("ada")
+    browser, copy = Browser(place), Browser(place)
+    await browser.log_in()
+    copy.cookie = browser.cookie
+    assert "@ada" in (await copy.ask("GET")).text
+    out = await browser.ask("POST", "/leave")
+    assert (out.status, browser.cookie and browser.cookie["max-age"]) == (303, "0")
+    await eventually(lambda: _is_out(copy))
+
+
+async def test_who_leaves_is_out(place: Place) -> None:
+    ada = await place.person("ada")
+    browser = Browser(place)
+    await browser.log_in()
+    await leave(ada)
+    await eventually(lambda: _is_out(browser))
+
+
+async def _is_out(browser: Browser) -> bool:
+    await browser.place.gateway.service.identity._follow()
+    return 'type="password"' in (await browser.ask("GET")).text
+
+
+async def test_guesses_here_count_as_logins() -> None:
+    async with a_place(microgram_limit_logins=2) as place:
+        wrong = FORM | {"password": "wrong"}
+        tried = [(await place.ask("POST", PAGE, form=wrong)).status for _ in range(3)]
+        assert tried == [422, 422, 429]
+        assert (await place.ask("POST", "/oauth/authorize", form=wrong)).status == 429
+        assert (await place.ask("GET", PAGE)).status == 200
+
+
+async def test_guesses_of_one_password_are_slowed_down(place: Place) -> None:
+    await place.person("ada")
+    wrong = FORM | {"password": "wrong"}
+    tried = [await place.ask("POST", PAGE, form=wrong) for _ in range(12)]
+    assert (tried[0].status, tried[-1].status) == (422, 429)
+    assert "Too many failed logins" in tried[-1].text
+    assert tried[-1].headers["retry-after"] == "1"
+
+
+async def test_who_wants_to_leave_is_told_of_it(place: Place) -> None:
+    assert f'href="{PAGE}"' in (await place.ask("GET", "/auth/delete")).text
