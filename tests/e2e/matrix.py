@@ -20,6 +20,7 @@ from typing import Any
 import requests
 
 from tests.e2e import pictures
+from tests.e2e.reading import await_presence
 from tests.mastodon import routes
 from tests.system import Application, Person, System, wait_until
 from tests.system.people import SCOPES
@@ -219,10 +220,23 @@ class Town:
         wait_until(lambda: not self._tagged("blocked"), 30)
         wait_until(lambda: not self._tagged("blocker"), 30)
         wait_until(lambda: self._tagged("stranger"), 30)
-        for role in ("follower", "stranger"):
-            wait_until(self.people[role].client.timeline_home, 30)
+        self._await_follows()
         self.posts.clear()
         author.client.status_delete(bygone.id)
+
+    def _await_follows(self) -> None:
+        """Wait until what is posted comes to all followers who are let in: streams keep nothing."""
+        near = {
+            "author": ("follower",),
+            "mentioned": ("follower",),
+            "booster": ("stranger", "blocked", "blocker", "requested"),
+        }
+        for followed, followers in near.items():
+            client = self.people[followed].client
+            post = client.status_post("is anybody there?")
+            for role in followers:
+                await_presence(self.people[role].client.timeline_home, str(post.id), role)
+            client.status_delete(post.id)
 
     def _tagged(self, role: str) -> list[Any]:
         found: list[Any] = self.people[role].client.timeline_hashtag(self.tag)

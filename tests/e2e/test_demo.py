@@ -48,6 +48,8 @@ def test_a_demo_fills_the_place_once_however_often_it_is_asked_for(system: Syste
         assert counted["products"] == counted["shops"] * PRODUCTS
         assert counted["comments"] == len(list(cast.comments()))
         assert counted["boosts"] == len(list(cast.boosts()))
+        assert counted["pictures"] == len(cast.posts) + counted["shops"]
+        assert counted["posts"] == counted["pictures"] + counted["boosts"]
         return counted
 
     first = wait_until(all_there, 60)

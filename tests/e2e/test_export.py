@@ -164,6 +164,7 @@ def _is_booked(system: System, person: Person, role: str) -> bool:
 def test_an_archive_is_made_although_media_is_killed(system: System, anna: Person) -> None:
     for n in range(30):
         anna.client.status_post(f"number {n}")
+    wait_until(lambda: anna.client.me().statuses_count == 30)
     assert anna.call("POST", "/api/v1/export").ok
     system.kill("media")
     export = wait_until(lambda: _ready(anna), deadline=240)
