@@ -10,11 +10,12 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -158,6 +159,27 @@ class RealSystem:
 
     def replicas(self, app: str) -> list[Replica]:
         return [process for process in self.processes if process.app == app]
+
+    async def entry(self, app: str) -> str:
+        """By which entry an app is found: another one after each start of its sidecar."""
+        with closing(self._names()) as names:
+            found = names.execute("SELECT registration_id FROM hosts WHERE app_id = ?", [app])
+            return str(found.fetchone()[0])
+
+    @contextmanager
+    def no_new_entries(self) -> Iterator[None]:
+        """For as long as this lasts, a sidecar that starts cannot enter its name."""
+        with closing(self._names()) as names:
+            names.execute("BEGIN EXCLUSIVE")
+            yield
+            names.execute("ROLLBACK")
+
+    def _names(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._run_dir / "names.db", isolation_level=None)
+
+    async def log(self, process: str) -> str:
+        """What a process has written."""
+        return (self._run_dir / "logs" / f"{process}.log").read_text()
 
     async def kill(self, process: str) -> None:
         report = json.loads(await asyncio.to_thread(self._runner, "ps", "--json"))

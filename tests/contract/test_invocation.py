@@ -20,7 +20,8 @@ from services.chassis.errors import (
     Unavailable,
 )
 from services.chassis.sidecar import Sidecar
-from tests.contract.systems import MORTAL, System, until
+from tests.contract.systems import MORTAL, RealSystem, System, until
+from tools.runner.units import NAMELESS
 
 
 def headers_of(echo: dict[str, Any]) -> dict[str, str]:
@@ -148,6 +149,18 @@ async def _answers(sidecar: Sidecar) -> bool:
     except Failure:
         return False
     return True
+
+
+async def test_a_sidecar_that_could_not_enter_its_name_is_started_again(system: System) -> None:
+    if not isinstance(system, RealSystem):
+        pytest.skip("the fakes need no names")
+    entry = await system.entry(MORTAL)
+    with system.no_new_entries():
+        await system.kill(f"{MORTAL}.daprd")
+        await until(lambda: system.log(f"{MORTAL}.daprd"), lambda log: NAMELESS in log, within=40)
+    await until(lambda: system.entry(MORTAL), lambda found: found != entry, within=40)
+    async with system.sidecar() as sidecar:
+        await until(lambda: _answers(sidecar), bool)
 
 
 @pytest.mark.parametrize("status", [500, 502, 504])

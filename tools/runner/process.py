@@ -31,6 +31,8 @@ class Spec:
     probe: Probe
     grace: float = 1.5
     """Seconds between SIGTERM and SIGKILL."""
+    hopeless: str = ""
+    """What it writes when it runs on and will never do its work: it is killed and started again."""
 
 
 class Backoff:
@@ -70,6 +72,7 @@ class Process:
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._forgiving = False
+        self._is_hopeless = False
         self._backoff = Backoff()
         self._away_since: float | None = None
         self._log_start = 0
@@ -125,7 +128,7 @@ class Process:
                 lived = await self._run_once()
                 if self._stopping:
                     break
-                if not self._forgiving:
+                if not (self._forgiving or self._is_hopeless):
                     self.state = "failed"
                     self.died.set()
                     return
@@ -140,6 +143,7 @@ class Process:
 
     async def _run_once(self) -> float:
         self.state = "starting"
+        self._is_hopeless = False
         began = time.monotonic()
         try:
             self._log_start = self._file.size if self._file else 0
@@ -149,7 +153,8 @@ class Process:
             return 0.0
         tasks = [asyncio.create_task(self._pump(child)), asyncio.create_task(self._probe())]
         try:
-            self.cause = _cause(await child.wait())
+            code = await child.wait()
+            self.cause = f"wrote «{self.spec.hopeless}»" if self._is_hopeless else _cause(code)
             await asyncio.wait(tasks[:1], timeout=0.3)  # a grandchild may keep the pipe open
         finally:
             self.is_ready.clear()
@@ -170,11 +175,15 @@ class Process:
         )
 
     async def _pump(self, child: asyncio.subprocess.Process) -> None:
-        stream, file = child.stdout, self._file
+        stream, file, sign, end = child.stdout, self._file, self.spec.hopeless.encode(), b""
         while stream and file and (chunk := await stream.read(65_536)):
             file.write(chunk)
             if self._echo is not None:
                 self._echo(self.spec.name, chunk)
+            if sign and sign in end + chunk:
+                self._is_hopeless = True
+                self._signal(signal.SIGKILL)
+            end = chunk[-len(sign) :]
 
     async def _probe(self) -> None:
         while True:

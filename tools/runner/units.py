@@ -11,6 +11,9 @@ from tools.runner.manifest import App
 from tools.runner.paths import MARKER, REPO, RunDir
 from tools.runner.process import Spec
 
+NAMELESS = "initialization error occurred for nr ("
+"""What a sidecar writes that could not enter its name: it runs on, and nobody ever finds it."""
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -100,6 +103,7 @@ def sidecar_spec(unit: Unit, setting: Setting) -> Spec:
         env=env | {"DAPR_HOST_IP": "127.0.0.1"},  # else others are told an address of the network
         probe=tcp_probe(unit.http_port),
         grace=1.2,
+        hopeless=NAMELESS,
     )
 
 

@@ -4,6 +4,7 @@ import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -110,6 +111,16 @@ async def test_a_later_death_is_answered_with_a_restart_that_is_counted(
     assert process.cause == "was killed by SIGKILL"
     assert b"was killed by SIGKILL: it is started again\n" in heard
     assert len(returned) == 1
+
+
+async def test_what_says_that_it_will_never_work_is_started_again_also_during_start(
+    run: RunDir, processes: list[Process]
+) -> None:
+    process = make("import os; os.write(1, b'out of'); " + SLEEP, run, processes)
+    process.spec = replace(process.spec, hopeless="out ofup")
+    process.start()
+    await until(lambda: process.restarts == 2)
+    assert (process.cause, process.died.is_set()) == ("wrote «out ofup»", False)
 
 
 async def test_stopping_is_not_a_death_and_starting_again_not_a_restart(
