@@ -37,9 +37,8 @@ def await_count(person: Person, post: Any, count: int) -> None:
 
     def same() -> bool:
         pages = person.client.account_statuses(post["account"]["id"])
-        listed = next(each for each in pages if each.id == post["id"])
-        counts = person.client.status(post["id"]).replies_count, listed.replies_count
-        assert counts == (count, count)
+        shown = [person.client.status(post["id"]), *(p for p in pages if p.id == post["id"])]
+        assert [each.replies_count for each in shown] == [count, count]
         return True
 
     wait_until(same)

@@ -101,6 +101,7 @@ def test_people_who_want_it_get_what_is_new_by_mail(office: Office) -> None:
         _wants(person)
     post = anna.client.status_post("nothing of this is told")
     ben.client.status_favourite(post)
+    wait_until(lambda: _told(anna) == 1, deadline=30)
     ben.client.account_follow(anna.id)
     wait_until(lambda: _told(anna) == 2, deadline=30)
     wait_until(lambda: "has to wait" in _log(office.system), deadline=60)  # nobody listens
