@@ -365,8 +365,9 @@ def _shows(post: dict[str, Any], reader: Reader, wanted: Filter) -> bool:
 
 
 def _is_seen(person: dict[str, Any]) -> bool:
-    """Whether somebody, as they were read, is not suspended."""
-    return not person["data"]["profile"].get("suspended")
+    """Whether somebody, as they were read, may be shown: see `Person.is_there`."""
+    profile = person["data"]["profile"]
+    return bool(profile) and not (profile.get("suspended") or profile.get("deleted"))
 
 
 def _counts(card: dict[str, Any]) -> dict[str, int]:

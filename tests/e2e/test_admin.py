@@ -43,18 +43,18 @@ def test_who_is_suspended_is_out_and_out_of_sight_and_comes_back_whole(
     post = str(anna.client.status_post("the sea").id)
     wait_until(lambda: [str(s.id) for s in ben.client.timeline_home()] == [post])
     judge.admin_account_moderate(anna.id, action="suspend")
-    wait_until(lambda: anna.call("GET", "/api/v1/timelines/home").status_code == 401, 10)
-    wait_until(lambda: ben.client.timeline_home() == [], 10)
-    wait_until(lambda: gone(ben.client, post), 10)
-    wait_until(lambda: bool(ben.client.account(anna.id).suspended), 10)
+    wait_until(lambda: anna.call("GET", "/api/v1/timelines/home").status_code == 401)
+    wait_until(lambda: ben.client.timeline_home() == [])
+    wait_until(lambda: gone(ben.client, post))
+    wait_until(lambda: bool(ben.client.account(anna.id).suspended))
     assert ben.client.account(anna.id).note == ""
     assert judge.admin_account(anna.id).suspended
     with pytest.raises(AssertionError):
         anna.token_for(anna.app)
     judge.admin_account_unsuspend(anna.id)
-    wait_until(lambda: [str(s.id) for s in ben.client.timeline_home()] == [post], 10)
-    wait_until(lambda: not gone(ben.client, post), 10)
-    wait_until(lambda: "hello" in ben.client.account(anna.id).note, 10)
+    wait_until(lambda: [str(s.id) for s in ben.client.timeline_home()] == [post])
+    wait_until(lambda: not gone(ben.client, post))
+    wait_until(lambda: "hello" in ben.client.account(anna.id).note)
     assert anna.app.client(anna.token_for(anna.app)).me().username == anna.name
 
 
@@ -90,7 +90,7 @@ def test_the_role_can_be_taken_and_its_tokens_with_it(system: System, judge: Mas
             return True
         return False
 
-    wait_until(refused, 10)
+    wait_until(refused)
 
 
 def test_a_report_is_made_seen_and_dealt_with(judge: Mastodon, anna: Person, ben: Person) -> None:

@@ -95,8 +95,8 @@ def test_what_many_use_and_like_trends(system: System) -> None:
     for person in people:
         person.client.status_favourite(posts[0].id)
     reader = people[0].client
-    wait_until(lambda: tag in [one.name for one in reader.trending_tags(limit=20)], 20)
-    wait_until(lambda: str(posts[0].id) in ids(reader.trending_statuses(limit=40)), 20)
+    wait_until(lambda: tag in [one.name for one in reader.trending_tags(limit=20)])
+    wait_until(lambda: str(posts[0].id) in ids(reader.trending_statuses(limit=40)))
     assert system.get("/api/v1/trends/links").json() == []
     listed = [one["name"] for one in system.get("/api/v1/trends", params={"limit": "20"}).json()]
     assert tag in listed

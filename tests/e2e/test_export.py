@@ -34,6 +34,8 @@ def test_somebody_downloads_all_that_they_have(anna: Person, ben: Person, pictur
     comment = anna.client.status_post("nice", in_reply_to_id=theirs)
     wait_until(lambda: ben.client.status(theirs.id).replies_count == 1)
     wait_until(lambda: ben.client.me().followers_count == 1)
+    wait_until(lambda: anna.client.me().statuses_count == 2)
+    wait_until(anna.client.favourites)
 
     asked = anna.call("POST", "/api/v1/export")
     assert (asked.status_code, asked.json()["state"]) == (200, "running")
@@ -105,6 +107,7 @@ def test_a_seller_and_a_buyer_download_what_was_traded(
 
 def test_somebody_gets_their_archive_in_a_browser(system: System, anna: Person) -> None:
     anna.client.status_post("to be taken along")
+    wait_until(lambda: anna.client.me().statuses_count == 1)
     with Browser(system.base) as browser:
         wrong = _log_in(browser, anna.name, "a wrong password")
         assert (wrong.status, "do not match" in wrong.text) == (422, True)
@@ -129,7 +132,7 @@ def test_somebody_gets_their_archive_in_a_browser(system: System, anna: Person) 
         assert list(browser.session.cookies) == []
 
     address = f"{system.base}/auth/archive"
-    wait_until(lambda: "password" in requests.get(address, headers=copied, timeout=30).text, 15)
+    wait_until(lambda: "password" in requests.get(address, headers=copied, timeout=30).text)
     assert "password" in requests.get(f"{address}/file", timeout=30).text
 
 

@@ -151,4 +151,4 @@ def test_what_is_shown_can_be_made_anew(system: System, anna: Person, ben: Perso
     def nothing_to_mend() -> bool:
         return ", 0 entries mended" in system.command("rebuild")
 
-    wait_until(nothing_to_mend, 20)
+    wait_until(nothing_to_mend)

@@ -201,7 +201,7 @@ def holds(
         return True
 
     try:
-        wait_until(same, 20)
+        wait_until(same)
     except AssertionError as wrong:
         yield f"{actor}: {wrong}"
 

@@ -185,6 +185,19 @@ async def test_what_the_broker_loses_is_fetched(town: Town) -> None:
     assert await town.home(ben) == posts[::-1]
 
 
+async def test_a_post_whose_author_is_not_known_yet_comes_when_they_are(town: Town) -> None:
+    town.world.broker.loses = lambda event: bool(event["type"] == "account.changed")
+    ann = await town.person()
+    post = await town.post(ann)
+    await town.world.settle(rounds=0)
+    assert town.world.state("feed").peek(f"person:{ann}")["data"]["statuses"]["total"] == 1
+    for path in ("home", "public", f"accounts/{ann}"):
+        assert await town.timeline(path, ann) == []
+    await town.world.settle()
+    for path in ("home", "public", f"accounts/{ann}"):
+        assert await town.timeline(path, ann) == [post]
+
+
 async def test_pages_in_both_directions_meet(town: Town) -> None:
     ann = await town.person()
     posts = [await town.post(ann, f"number {n}") for n in range(150)][::-1]
