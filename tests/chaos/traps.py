@@ -9,7 +9,11 @@ from pathlib import Path
 
 from tests.system import wait_until
 
-SABOTEUR = Path(__file__).parent / "saboteur"
+LATE = "MICROGRAM_LATE"
+"""Names by how many seconds news is late at most, in services that are sabotaged."""
+
+SABOTAGED = {"PYTHONPATH": str(Path(__file__).parent / "saboteur")}
+"""What the environment of services must say for the saboteur to be among them."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Traps:
     @property
     def env(self) -> dict[str, str]:
         """What the environment must say for services to look."""
-        return {"MICROGRAM_TRAPS": str(self.folder), "PYTHONPATH": str(SABOTEUR)}
+        return {"MICROGRAM_TRAPS": str(self.folder), **SABOTAGED}
 
     def lay(self, trap: Trap) -> None:
         """Have the next process that comes by die."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.traps import LATE, SABOTAGED
 from tests.e2e import pictures
 from tests.system import SETS, Person, System, started, wait_until
 from tests.system.wire import CheckedSession
@@ -26,7 +27,8 @@ def system(
     folder = tmp_path_factory.mktemp(f"e2e-{components}")
     running = os.environ.get(RUNNING)
     if running is None:
-        with started(components, folder, replicas="gateway=2") as system:
+        env = SABOTAGED if os.environ.get(LATE) else {}
+        with started(components, folder, env=env, replicas="gateway=2") as system:
             yield system
         return
     salt = f"_{int(time.time()) % 100_000_000:x}"

@@ -1,16 +1,19 @@
-"""Kills a service at a chosen point, or has it choke on an event, when a test says so.
+"""Kills a service at a chosen point, has it choke on an event, or hear late, when a test says so.
 
 Python imports this module at its start when the folder is on PYTHONPATH, so that production code
 needs no hooks. A test writes a trap, a file in MICROGRAM_TRAPS named `APP.POINT`: its first line
 is what the key or the topic must begin with, its second how many more to let pass. The process
 that runs into it takes it away and dies by SIGKILL; one at `choke` stays until the test takes it.
+MICROGRAM_LATE is the number of seconds by which all events are late at most: each by some of them.
 """
 
 from __future__ import annotations
 
+import asyncio
 import importlib.abc
 import importlib.util
 import os
+import random
 import signal
 import sys
 from collections import Counter
@@ -22,6 +25,7 @@ from typing import Any
 
 _FOLDER = os.environ.get("MICROGRAM_TRAPS", "")
 _APP = os.environ.get("APP_ID", "")
+_LATE = float(os.environ.get("MICROGRAM_LATE", "0"))
 _passed: Counter[str] = Counter()
 
 
@@ -75,8 +79,15 @@ def _between(call: Any, point: str) -> Any:
 
 
 def _inbox(module: ModuleType) -> None:
-    """Traps around what is heard."""
-    receive = module.Inbox.receive
+    """Traps around what is heard, and a pause before it."""
+    hear, receive = module.Inbox.hear, module.Inbox.receive
+
+    def hearing(self: Any, topic: str, producer: str, handle: Any) -> None:
+        async def late(event: Any) -> None:
+            await asyncio.sleep(random.uniform(0, _LATE))  # noqa: S311 (in another order each time)
+            await handle(event)
+
+        hear(self, topic, producer, late)
 
     async def receiving(self: Any, topic: str, *args: Any, **kwargs: Any) -> Any:
         if _is_set("choke", topic):
@@ -87,6 +98,8 @@ def _inbox(module: ModuleType) -> None:
         return result
 
     module.Inbox.receive = receiving
+    if _LATE:
+        module.Inbox.hear = hearing
 
 
 _PATCHES: dict[str, Callable[[ModuleType], None]] = {
@@ -113,5 +126,5 @@ class _Finder(importlib.abc.MetaPathFinder):
         return spec
 
 
-if _FOLDER and _APP:
+if _APP and (_FOLDER or _LATE):
     sys.meta_path.insert(0, _Finder())
