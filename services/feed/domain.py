@@ -71,6 +71,11 @@ class Card:
         return replace(self, **counted)
 
 
+def is_shown(profile: Mapping[str, Any]) -> bool:
+    """Whether somebody may be shown, by their profile: empty while only their counts are known."""
+    return bool(profile) and not (profile.get("deleted") or profile.get("suspended"))
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """A person as they were last heard of; `profile` is empty while only counts are known."""
@@ -85,8 +90,7 @@ class Person:
     @property
     def is_there(self) -> bool:
         """Whether they may be shown."""
-        hidden = self.profile.get("deleted") or self.profile.get("suspended")
-        return bool(self.profile) and not hidden
+        return is_shown(self.profile)
 
     def heard(self, profile: dict[str, Any], version: int) -> Person:
         return replace(self, profile=profile, version=version) if version > self.version else self

@@ -40,6 +40,7 @@ from services.feed.domain import (
     Reader,
     RecentMarks,
     Stance,
+    is_shown,
     once,
 )
 from services.feed.store import Store
@@ -255,7 +256,7 @@ class Timelines:
 
         def shown(id: str, author: str, wanted: Filter) -> Shown | None:
             card, person = docs.get(cards[id]), docs.get(people[author])
-            if card is None or person is None or not _is_seen(person):
+            if card is None or person is None or not is_shown(person["data"]["profile"]):
                 return None
             post = card["data"]["post"]
             if not _shows(post, reader, wanted):
@@ -362,12 +363,6 @@ def _shows(post: dict[str, Any], reader: Reader, wanted: Filter) -> bool:
     if not post or post["deleted"] or not reader.may_see(post):
         return False
     return wanted.admits(post)
-
-
-def _is_seen(person: dict[str, Any]) -> bool:
-    """Whether somebody, as they were read, may be shown: see `Person.is_there`."""
-    profile = person["data"]["profile"]
-    return bool(profile) and not (profile.get("suspended") or profile.get("deleted"))
 
 
 def _counts(card: dict[str, Any]) -> dict[str, int]:
