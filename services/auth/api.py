@@ -139,7 +139,7 @@ def _people(desk: Desk) -> APIRouter:
 
     @router.post("/deletions", responses=answers(examples.DELETED, 401, 403, 422, 429))
     async def delete(
-        form: Annotated[Deletion, Body(examples=[examples.DELETION])], caller: AppToken
+        form: Annotated[Deletion, Body(examples=[examples.PROOF])], caller: AppToken
     ) -> Deleted:
         """Delete a login for ever; with a token, only that of the token's own person.
 
@@ -274,7 +274,7 @@ def _sessions(desk: Desk) -> APIRouter:
     router = _for_gateway("sessions")
 
     @router.post("/sessions", responses=answers(examples.SESSION, 401, 403, 422, 429))
-    async def begin(form: Annotated[NewSession, Body(examples=[examples.NEW_SESSION])]) -> Session:
+    async def begin(form: Annotated[NewSession, Body(examples=[examples.PROOF])]) -> Session:
         """Log somebody in to the page on which they get their archive: good for that alone."""
         signed = await desk.office.session(form.login, form.password)
         return Session(token=signed.token)

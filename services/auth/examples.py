@@ -90,9 +90,8 @@ KNOWN = {
 }
 ROLE = {"username": "ada", "role": "admin"}
 REGISTERED = {"user_id": "115581273340018689", "username": "ada", "token": TOKEN}
-NEW_SESSION = {"login": "ada", "password": "analytical engine"}
+PROOF = {"login": "ada", "password": "analytical engine"}
 SESSION = {"token": TOKEN["access_token"]}
-DELETION = {"login": "ada", "password": "analytical engine"}
 DELETED = {"user_id": "115581273340018689"}
 REVOCATION = {"client_id": CLIENT_ID, "client_secret": _SECRET, "token": TOKEN["access_token"]}
 REVOCATIONS = {"revoked": ["kQ1zXo2mQkZEakb0z0eVUQhTAwJvL1Rx1MYc8g4Jm2Y"], "next": 1}

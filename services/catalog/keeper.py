@@ -204,8 +204,6 @@ class Keeper:
         id = checked(id, product_rules.no_such_product)
         return product_rules.own(await self._store.products.get(id), caller.user_id)
 
-    # ── parts ───────────────────────────────────────────────────────────────────────────────
-
 
 def _draft(new: NewProduct, intent: Intent) -> Draft:
     variants = [

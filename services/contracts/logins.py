@@ -116,11 +116,15 @@ class Token(Model):
     created_at: int
 
 
-class NewSession(Model):
-    """Somebody logs in to a page of the gateway's."""
+class Proof(Model):
+    """By which somebody proves who they are."""
 
     login: str = Field(max_length=320)
     password: str = Field(max_length=256)
+
+
+class NewSession(Proof):
+    """Somebody logs in to a page of the gateway's."""
 
 
 class Session(Model):
@@ -139,11 +143,8 @@ class Registration(Model):
     locale: str = Field(default="en", max_length=20)
 
 
-class Deletion(Model):
+class Deletion(Proof):
     """Somebody wants to be gone, and proves who they are."""
-
-    login: str = Field(max_length=320)
-    password: str = Field(max_length=256)
 
 
 class Deleted(Model):

@@ -8,6 +8,8 @@ the cookie along.
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
@@ -18,12 +20,12 @@ from services.gateway.bodies import said
 from services.gateway.desk import Desk
 from services.gateway.downloads import Downloads
 from services.gateway.pages.paper import Paper
+from services.gateway.pages.proving import proof, try_again
 
 _PAGE = "/auth/archive"
 _COOKIE = "archive"
 _SCOPE = "read:exports"
 _OWN = ("", "same-origin", "none")
-_REFUSED = {"wrong_login": 422, "suspended": 403}
 
 
 def create_router(desk: Desk, paper: Paper, downloads: Downloads) -> APIRouter:
@@ -57,15 +59,14 @@ class _Counter:
     async def log_in(self, request: Request) -> Response:
         """Somebody says who they are."""
         _check_origin(request)
-        body = await said(request)
-        login = body.words("login").strip()[:320]
-        proof = {"login": login, "password": body.words("password")[:256]}
+        who = proof(await said(request))
         try:
-            session = await self._desk.ask("auth", "sessions", method="POST", json=proof)
+            session = await self._desk.ask("auth", "sessions", method="POST", json=who)
         except Failure as failure:
-            if failure.code not in _REFUSED and failure.status != 429:
+            page = try_again(failure, partial(self._form, login=who["login"]))
+            if page is None:
                 raise
-            return self._refused(login, failure)
+            return page
         return self._remember(session["token"])
 
     async def request(self, request: Request) -> Response:
@@ -98,13 +99,6 @@ class _Counter:
 
     def _form(self, *, login: str = "", error: str = "", status: int = 200) -> Response:
         return self._paper.page("archive_login", status=status, login=login, error=error)
-
-    def _refused(self, login: str, failure: Failure) -> Response:
-        status = _REFUSED.get(failure.code, 429)
-        page = self._form(login=login, error=failure.message, status=status)
-        if "retry_after" in failure.details:
-            page.headers["retry-after"] = str(failure.details["retry_after"])
-        return page
 
     async def _page(self, caller: Caller, *, error: str = "", status: int = 200) -> Response:
         try:

@@ -8,6 +8,7 @@ from services.chassis.errors import Failure
 from services.gateway.bodies import said
 from services.gateway.desk import Desk
 from services.gateway.pages.paper import Paper
+from services.gateway.pages.proving import proof
 
 _DELETE = "/auth/delete"
 
@@ -28,12 +29,12 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
     async def delete(request: Request) -> Response:
         """Somebody filled it in."""
         body = await said(request)
-        login = body.words("login").strip()[:320]
+        who = proof(body)
+        login = who["login"]
         if not body.flag("sure"):
             return form(login=login, error="Tick that you are sure.", status=422)
-        proof = {"login": login, "password": body.words("password")[:256]}
         try:
-            await desk.ask("auth", "deletions", method="POST", json=proof)
+            await desk.ask("auth", "deletions", method="POST", json=who)
         except Failure as failure:
             if failure.code == "wrong_login" or failure.status == 429:
                 status = 429 if failure.status == 429 else 422

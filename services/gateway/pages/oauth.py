@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from urllib.parse import urlencode, urlsplit
 
 from fastapi import APIRouter, Request, Response
@@ -13,6 +14,7 @@ from services.contracts.logins import App
 from services.gateway.bodies import Said, said
 from services.gateway.desk import Desk, segment
 from services.gateway.pages.paper import Paper
+from services.gateway.pages.proving import try_again
 from services.gateway.registering import faults, registration
 
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
@@ -147,11 +149,8 @@ class _Door:
 
     def _refused(self, asked: Asked, app: App, login: str, failure: Failure) -> Response:
         """What auth refuses is the person's to mend, or the app's."""
-        if failure.code in ("wrong_login", "suspended") or failure.status == 429:
-            status = {"wrong_login": 422, "suspended": 403}.get(failure.code, 429)
-            page = self._form(asked, app, login=login, error=failure.message, status=status)
-            if "retry_after" in failure.details:
-                page.headers["retry-after"] = str(failure.details["retry_after"])
+        page = try_again(failure, partial(self._form, asked, app, login=login))
+        if page is not None:
             return page
         if failure.status in (400, 422):
             return self._refuse(asked, failure.code, failure.message)

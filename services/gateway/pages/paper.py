@@ -70,9 +70,11 @@ class Paper:
         def rendered(connection: HTTPConnection, failure: Failure) -> Response:
             asked = connection.headers.get("accept", "")
             is_page = not connection.scope["path"].startswith("/api/")
-            if failure.status in (404, 429) and is_page and asked.startswith("text/html"):
-                missing = failure.status == 404
-                return self.failure(NotFound("There is no such page.") if missing else failure)
+            if is_page and asked.startswith("text/html"):
+                if failure.status == 404:
+                    return self.failure(NotFound("There is no such page."))
+                if failure.status == 429:
+                    return self.failure(failure)
             return render(connection, failure)
 
         return rendered
