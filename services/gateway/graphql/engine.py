@@ -58,18 +58,21 @@ class Request:
 
     @classmethod
     def of(cls, said: Any) -> Request:
-        """From the JSON that a client sends. Raises `Refused`."""
+        """From the JSON that a client sends. Raises `Refused`.
+
+        An empty text says no variables or operation, as null does: some clients send it always.
+        """
         if not isinstance(said, dict):
             raise Refused("A request is an object with a query.", BAD_REQUEST)
         query, variables = said.get("query"), said.get("variables")
         operation = said.get("operationName")
         if not isinstance(query, str) or not query.strip():
             raise Refused("query must be a text.", BAD_REQUEST)
-        if not isinstance(variables, dict | None):
+        if not isinstance(variables, dict | None) and variables != "":
             raise Refused("variables must be an object.", BAD_REQUEST)
         if not isinstance(operation, str | None):
             raise Refused("operationName must be a text.", BAD_REQUEST)
-        return cls(query, variables or {}, operation)
+        return cls(query, variables or {}, operation or None)
 
 
 @dataclass(frozen=True, slots=True)

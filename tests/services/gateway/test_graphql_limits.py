@@ -179,6 +179,24 @@ async def test_a_body_that_is_no_request_is_refused(
     assert (answered.status, code(answered)) == (status, expected)
 
 
+@pytest.mark.parametrize("query", ["{ posts(ids: []) { id } }", "query A { posts(ids: []) { id } }"])
+@pytest.mark.parametrize("name", ["operationName", "variables", "extensions"])
+@pytest.mark.parametrize("nothing", ["", None])
+async def test_what_is_said_as_nothing_is_as_if_it_were_not_there(
+    empty: Place, query: str, name: str, nothing: str | None
+) -> None:
+    request = {"query": query, name: nothing}
+    good = {"data": {"posts": []}}
+    assert (await send(empty, **request)).json() == good
+    assert (await empty.ask("POST", "/graphql", json=[request])).json() == [good]
+
+
+async def test_no_operation_is_named_where_there_are_two_is_refused(empty: Place) -> None:
+    two = "query A { posts(ids: []) { id } } query B { posts(ids: []) { id } }"
+    answered = await send(empty, query=two, operationName="")
+    assert (answered.status, code(answered)) == (400, "BAD_REQUEST")
+
+
 async def test_only_json_is_taken_and_only_by_post(empty: Place) -> None:
     form = await empty.ask("POST", "/graphql", form={"query": "{ viewer { note } }"})
     assert (form.status, code(form)) == (415, "BAD_REQUEST")

@@ -51,7 +51,8 @@ async def heard(socket: FakeStream, kind: str, id: str | None = None, count: int
 async def subscribed(place: Place, socket: FakeStream, id: str, query: str, **more: Any) -> None:
     """Subscribe, and wait until it is so: messages are obeyed in their order."""
     before = sum(len(ears) for ears in place_hub(place)._listeners.values())
-    socket.frame(type="subscribe", id=id, payload={"query": query, "variables": more})
+    payload = {"query": query, "variables": more or "", "operationName": ""}
+    socket.frame(type="subscribe", id=id, payload=payload)
     await until(
         lambda: sum(len(ears) for ears in place_hub(place)._listeners.values()) > before,
         within=30.0,
