@@ -1,4 +1,7 @@
-"""Which of those who are connected a post is for: what the gateway asks the feed."""
+"""Which of those who are connected a post is for, and what they did with it.
+
+What the gateway asks the feed, and posts.
+"""
 
 from __future__ import annotations
 
@@ -35,3 +38,20 @@ class Audience(Model):
     hidden: list[Id]
     view: PostView
     authors: dict[Id, Account] = Field(default_factory=dict)
+
+
+class MarksQuestion(Model):
+    """A post with its author, and people who are about to be told of it."""
+
+    post: Id
+    author: Id
+    users: list[Id] = Field(max_length=PEOPLE)
+
+
+class PostMarks(Model):
+    """What somebody did with a post, as in their `PostView` of it."""
+
+    favourited: bool = False
+    bookmarked: bool = False
+    reblogged: bool = False
+    pinned: bool = False

@@ -9,7 +9,7 @@ from services.chassis.errands import Errands
 from services.chassis.ids import Snowflakes, instant, timestamp
 from services.chassis.inbox import Event
 from services.contracts.topics import ACCOUNT_CHANGED
-from services.posts import belongings
+from services.posts import belongings, listeners
 from services.posts.api import create_router
 from services.posts.boosts import Boosts
 from services.posts.composer import Composer
@@ -50,5 +50,7 @@ def create_app(service: Service) -> FastAPI:
     reactions = Reactions(store, views, ids=ids)
     pinning = Pinning(store, views)
     return service.create_app(
-        create_router(views, composer, reactions, boosts, pinning), belongings.create_router(store)
+        create_router(views, composer, reactions, boosts, pinning),
+        listeners.create_router(store),
+        belongings.create_router(store),
     )

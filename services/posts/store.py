@@ -182,6 +182,21 @@ class Store:
 
         return {id: record(id) for id in ids}
 
+    async def marks_on(
+        self, post: str, author: str, users: list[str]
+    ) -> tuple[dict[str, Mark], bool]:
+        """The marks that some people made on a post, and whether it is pinned by its author.
+
+        That only where the author is among them. One state call, of a key for each of them.
+        """
+        pins = self.pins.key(author)
+        keys = {self.marks.key(f"{user}:{post}"): user for user in users}
+        rows = await self.state.get_many([*keys, *([pins] if author in users else [])])
+        marked = {user: self.marks.open(rows.get(key, ABSENT)) for key, user in keys.items()}
+        pinned = self.pins.open(rows.get(pins, ABSENT))
+        found = {user: doc.value for user, doc in marked.items() if doc}
+        return found, pinned is not None and post in pinned.value.posts
+
     async def standing(self, post: Post) -> tuple[bool, Post | None]:
         """Whether a post's author is gone, and the post as it is now. One state call."""
         gone, there = self.gone.key(post.author), self.posts.key(post.id)

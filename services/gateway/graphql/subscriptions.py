@@ -30,7 +30,7 @@ class PostEvent(Enum):
 _EVENTS = {event.value: event for event in PostEvent}
 
 
-@strawberry.type(description="News of a post, as it looks to nobody in particular.")
+@strawberry.type(description="News of a post, as it looks to the caller.")
 class PostNews:
     event: PostEvent
     id: strawberry.ID

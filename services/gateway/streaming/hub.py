@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from itertools import count
 
 from services.chassis.errors import Failure, TooMany, Unauthenticated
@@ -23,6 +23,8 @@ BEAT = 15
 
 _PATIENCE = 0.5
 """Seconds that connections have to end in good order when the server stops."""
+
+_NOBODYS: Mapping[str, News] = {}
 
 log = logging.getLogger(__name__)
 
@@ -97,13 +99,22 @@ class Hub:
         }
 
     def tell(
-        self, channel: Channel, news: News, *, but: Collection[str] = (), scope: str = ""
+        self,
+        channel: Channel,
+        news: News,
+        *,
+        but: Collection[str] = (),
+        scope: str = "",
+        own: Mapping[str, News] = _NOBODYS,
     ) -> None:
-        """Tell all who listen to a channel, but for some people, and tokens that lack a scope."""
+        """Tell all who listen to a channel, but for some people, and tokens that lack a scope.
+
+        Those to whom the news looks otherwise are told their `own`.
+        """
         for connection, names in list(self._listeners.get(channel, {}).items()):
             caller = connection.caller
             if caller.user_id not in but and (not scope or caller.may(scope)):
-                connection.tell(news, names)
+                connection.tell(own.get(caller.user_id, news), names)
 
     def channels(self) -> list[Channel]:
         """All channels that anybody listens to."""

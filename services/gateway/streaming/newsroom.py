@@ -1,7 +1,8 @@
 """What is said elsewhere, and who gets to hear it.
 
-A post costs one call of the feed, which knows for whom of those connected it is, and is rendered
-once. Nothing waits in the sidecar: what was heard goes into one of a few lanes, by post, so that
+A post costs one call of the feed, which knows for whom of those connected it is, and one of posts,
+which knows what they did with it (`marks`). It is rendered once for all to whom it looks alike, at
+most once for each of the few ways in which it can. Nothing waits in the sidecar: what was heard goes into one of a few lanes, by post, so that
 what is said of one post stays in order.
 """
 
@@ -33,6 +34,7 @@ from services.gateway.streaming.channels import (
     shared_by,
 )
 from services.gateway.streaming.hub import Hub
+from services.gateway.streaming.marks import as_seen_with, marks_of
 from services.gateway.streaming.memory import NEWS_FOR, Memory, Once
 from services.gateway.streaming.messages import News
 
@@ -133,13 +135,14 @@ class Newsroom:
         homes, hidden, shown = await self._audience(told, list(self._hub.people(shared)))
         if shown is None or not (homes or shared):
             return
-        news = await self._news(told.event, *shown)
+        people = {*homes, *self._hub.people(shared)} - hidden
+        news, own = await self._news(told.event, *shown, sorted(people))
         if told.post.visibility == "direct":
             self._memory.tell(told.post.id, homes)
         for user in homes:
-            self._hub.tell((USER, user), news)
+            self._hub.tell((USER, user), own.get(user, news))
         for channel in shared:
-            self._hub.tell(channel, news, but=hidden)
+            self._hub.tell(channel, news, but=hidden, own=own)
 
     async def _tell_end(self, told: Told) -> None:
         """Tell that a post is gone: an id, to those who may have been shown it.
@@ -182,17 +185,27 @@ class Newsroom:
             shown = audience["view"], audience["authors"]
         return homes, hidden, shown
 
-    async def _news(self, event: str, view: Row, authors: Mapping[str, Row]) -> News:
-        """A post, for nobody in particular.
+    async def _news(
+        self, event: str, view: Row, authors: Mapping[str, Row], people: Sequence[str]
+    ) -> tuple[News, dict[str, News]]:
+        """A post as it looks to a stranger, and to each of some people who did something with it.
 
-        Asks nobody where the feed knows all; for what it has not heard of, once or twice.
+        Asks for those marks; else nobody where the feed knows all, and for what it has not heard of
+        once or twice.
         """
         if view["post"]["reblog_of_id"] and not view["reblog"]:
             view = await self._desk.post(view["post"]["id"], None)
         if not all(author in authors for author in authors_of(view)):
             authors = await self._desk.authors(view)
         cards = await self._desk.cards([view])
-        return News(event, self._desk.rendered.status(view, authors, cards), (view, authors))
+
+        def news(view: Row) -> News:
+            return News(event, self._desk.rendered.status(view, authors, cards), (view, authors))
+
+        marks = await marks_of(self._desk, view, people)
+        kinds = {tuple(each.values()): each for each in marks.values()}
+        looks = {kind: news(as_seen_with(view, each)) for kind, each in kinds.items()}
+        return news(view), {user: looks[tuple(each.values())] for user, each in marks.items()}
 
 
 def _own(notification: Notification) -> list[Channel]:

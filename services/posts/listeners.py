@@ -1,0 +1,33 @@
+"""What people who are connected did with a post that they are about to be told of."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends
+
+from services.chassis.identity import service
+from services.contracts.audiences import MarksQuestion, PostMarks
+from services.posts.domain.marks import Mark
+from services.posts.store import Store
+
+
+def create_router(store: Store) -> APIRouter:
+    """The route, for the gateway."""
+    router = APIRouter(tags=["streaming"], dependencies=[Depends(service("gateway"))])
+
+    @router.post("/marks", response_model=dict[str, PostMarks])
+    async def marks(asked: MarksQuestion) -> dict[str, PostMarks]:
+        """What some people did with a post; those who did nothing are left out."""
+        marks, pinned = await store.marks_on(asked.post, asked.author, asked.users)
+        found = {user: _public(mark) for user, mark in marks.items()}
+        if pinned:
+            own = found.get(asked.author, PostMarks())
+            found[asked.author] = own.model_copy(update={"pinned": True})
+        return {user: each for user, each in found.items() if each != PostMarks()}
+
+    return router
+
+
+def _public(mark: Mark) -> PostMarks:
+    return PostMarks(
+        favourited=mark.favourite.on, bookmarked=mark.bookmark.on, reblogged=mark.reblog.on
+    )
