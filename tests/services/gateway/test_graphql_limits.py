@@ -179,7 +179,9 @@ async def test_a_body_that_is_no_request_is_refused(
     assert (answered.status, code(answered)) == (status, expected)
 
 
-@pytest.mark.parametrize("query", ["{ posts(ids: []) { id } }", "query A { posts(ids: []) { id } }"])
+@pytest.mark.parametrize(
+    "query", ["{ posts(ids: []) { id } }", "query A { posts(ids: []) { id } }"]
+)
 @pytest.mark.parametrize("name", ["operationName", "variables", "extensions"])
 @pytest.mark.parametrize("nothing", ["", None])
 async def test_what_is_said_as_nothing_is_as_if_it_were_not_there(
