@@ -1,9 +1,9 @@
 """What is said elsewhere, and who gets to hear it.
 
 A post costs one call of the feed, which knows for whom of those connected it is, and one of posts,
-which knows what they did with it (`marks`). It is rendered once for all to whom it looks alike, at
-most once for each of the few ways in which it can. Nothing waits in the sidecar: what was heard goes into one of a few lanes, by post, so that
-what is said of one post stays in order.
+which knows what they did with it (`marks`). It is rendered once for each of the few ways in which
+it looks to anybody. Nothing waits in the sidecar: what was heard goes into one of a few lanes, by
+post, so that what is said of one post stays in order.
 """
 
 from __future__ import annotations
