@@ -9,6 +9,7 @@ from unittest import mock
 import pytest
 
 from services.gateway.streaming import marks, newsroom
+from services.gateway.streaming.messages import News
 from tests.services.gateway.graph import invocations
 from tests.services.gateway.test_graphql_sockets import heard, subscribed
 from tests.services.gateway.test_graphql_sockets import socket_of as graph_of
@@ -156,7 +157,7 @@ async def test_an_event_costs_one_question_of_posts_however_many_listen(place: P
         home_of(people[3]) as four,
         home_of(people[4]) as five,
     ):
-        made = mock.Mock(wraps=newsroom.News)
+        made = mock.Mock(wraps=News)
         with mock.patch.object(newsroom, "News", made):
             async with invocations(place) as asked:
                 await edit(anna, post)
