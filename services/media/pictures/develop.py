@@ -13,7 +13,7 @@ import blurhash
 from PIL import Image, ImageCms, ImageOps
 
 from services.media.pictures.model import Kind, Processed, Rendition
-from services.media.pictures.reading import decode, open_picture
+from services.media.pictures.reading import Opened, open_picture
 
 PHOTO_SIDE = 2048
 SMALL_SIDE = 640
@@ -41,8 +41,8 @@ def process(data: bytes) -> Processed:
 
     Raises PictureError with any code but `timed_out` and `busy`.
     """
-    image = open_picture(data)
-    return _finish(image, _bounded(image.size, PHOTO_SIDE))
+    picture = open_picture(data)
+    return _finish(picture, _bounded(picture.image.size, PHOTO_SIDE))
 
 
 def process_avatar(data: bytes) -> Processed:
@@ -55,11 +55,12 @@ def process_header(data: bytes) -> Processed:
 
     Raises as `process` does.
     """
-    image = open_picture(data)
-    width, height = _turned(image.size, _orientation(image))
+    picture = open_picture(data)
+    orientation = _orientation(picture.image)
+    width, height = _turned(picture.image.size, orientation)
     scale = min(1.0, width / HEADER[0], height / HEADER[1])
     header = (max(1, round(HEADER[0] * scale)), max(1, round(HEADER[1] * scale)))
-    return _finish(image, _turned(header, _orientation(image)))
+    return _finish(picture, _turned(header, orientation))
 
 
 PROCESSES: Mapping[Kind, Callable[[bytes], Processed]] = {
@@ -69,10 +70,10 @@ PROCESSES: Mapping[Kind, Callable[[bytes], Processed]] = {
 }
 
 
-def _finish(image: Image.Image, size: Size) -> Processed:
+def _finish(picture: Opened, size: Size) -> Processed:
     """Fill `size`, given as the picture lies in the file: turning is cheaper when small."""
-    profile, orientation = image.info.get("icc_profile"), _orientation(image)
-    pixels = decode(image, size)
+    profile, orientation = picture.image.info.get("icc_profile"), _orientation(picture.image)
+    pixels = picture.decode(size)
     if pixels.size != size:
         pixels = ImageOps.fit(pixels, size, _FILTER)
     pixels = _opaque_if_it_is(_srgb(pixels, profile))
@@ -140,8 +141,11 @@ def _srgb(pixels: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
+    """How a picture lies, by its EXIF alone: Pillow would ask XMP too, which no browser does."""
+    exif = Image.Exif()
     try:
-        return int(image.getexif().get(_ORIENTATION, 1))
+        exif.load(image.info.get("exif", b""))
+        return int(exif.get(_ORIENTATION, 1))
     except Exception:  # damaged EXIF is no reason to refuse the pixels
         return 1
 

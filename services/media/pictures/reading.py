@@ -3,19 +3,53 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 
 import pillow_heif
-from PIL import Image
+from PIL import Image, ImageChops, PngImagePlugin
 
-from services.media.pictures.model import MAX_PIXELS, PictureError, sniff
+from services.media.pictures.containers import FILLINGS, PROFILE_BYTES, filled, without_metadata
+from services.media.pictures.model import MAX_PIXELS, Format, PictureError, sniff
+
+PngImagePlugin.MAX_TEXT_CHUNK = PROFILE_BYTES
+"""Of all that this bounds, only the colour profile is handed to Pillow."""
 
 _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "F")
 _PLAIN = ("L", "RGB", "RGBA", "CMYK")
 
 
-def open_picture(data: bytes) -> Image.Image:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A picture of which only the header is read, in `image`."""
+
+    kind: Format
+    data: bytes
+    image: Image.Image
+
+    def decode(self, size: tuple[int, int]) -> Image.Image:
+        """Decode the first frame, at `size` or above, into L, RGB, RGBA or CMYK.
+
+        Where the file ends too early, what is missing is filled in, in two ways: if both show the
+        same, nothing of the picture is missing. Raises PictureError `broken` or `out_of_memory`.
+        """
+        with _telling_what_is_wrong():
+            try:
+                return _decoded(self.kind, self.data, size)
+            except OSError:
+                one, other = (
+                    _decoded(self.kind, filled(self.kind, self.data, filling), size)
+                    for filling in FILLINGS
+                )
+                if one.mode != other.mode or ImageChops.difference(one, other).getbbox(
+                    alpha_only=False
+                ):
+                    raise _cut_off() from None
+                return one
+
+
+def open_picture(data: bytes) -> Opened:
     """Read the header only, and refuse what is too large before a pixel is decoded.
 
     Raises PictureError `too_large`, `too_many_pixels`, `unsupported` or `broken`.
@@ -23,22 +57,24 @@ def open_picture(data: bytes) -> Image.Image:
     kind = sniff(data)
     _know_heif()
     with _telling_what_is_wrong():
-        image = Image.open(BytesIO(data), formats=(kind,))
+        bare = without_metadata(kind, data)
+        # Pillow reads nothing of a WebP that is not whole.
+        image = _image(kind, filled(kind, bare, 0) if kind == "WEBP" else bare)
         if image.width * image.height > MAX_PIXELS:
             raise _too_many_pixels(f"is {image.width}x{image.height} pixels")
-        return image
+        return Opened(kind, bare, image)
 
 
-def decode(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Decode the first frame, at `size` or above, into L, RGB, RGBA or CMYK.
+def _image(kind: Format, data: bytes) -> Image.Image:
+    return Image.open(BytesIO(data), formats=(kind,))
 
-    Raises PictureError `broken` or `out_of_memory`.
-    """
-    with _telling_what_is_wrong():
-        if image.format in ("JPEG", "MPO"):
-            image.draft(None, size)  # libjpeg decodes at 1/2, 1/4 or 1/8 for a fraction of the cost
-        image.load()
-        return _plain(image)
+
+def _decoded(kind: Format, data: bytes, size: tuple[int, int]) -> Image.Image:
+    image = _image(kind, data)
+    if kind == "JPEG":
+        image.draft(None, size)  # libjpeg decodes at 1/2, 1/4 or 1/8 for a fraction of the cost
+    image.load()
+    return _plain(image)
 
 
 def _plain(image: Image.Image) -> Image.Image:
@@ -75,10 +111,14 @@ def _telling_what_is_wrong() -> Iterator[None]:
     except Exception as error:  # decoders raise whatever they like on bad bytes
         if "memory" in str(error).lower():
             raise _out_of_memory() from error
-        raise PictureError(
-            "broken",
-            "The picture is damaged, or was cut off on its way. Send the original file again.",
-        ) from error
+        raise _cut_off() from error
+
+
+def _cut_off() -> PictureError:
+    return PictureError(
+        "broken",
+        "The picture is damaged, or was cut off on its way. Send the original file again.",
+    )
 
 
 def _too_many_pixels(what: str) -> PictureError:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pillow_heif
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageStat
 from PIL.PngImagePlugin import PngInfo
 
@@ -225,11 +227,147 @@ def test_an_animation_gives_its_first_frame(kind: str) -> None:
     assert not getattr(opened(result.original), "is_animated", False)
 
 
-def png_claiming(width: int, height: int) -> bytes:
-    def chunk(name: bytes, body: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(name + body))
-        return struct.pack(">I", len(body)) + name + body + check
+def chunk(name: bytes, body: bytes, checksum: int | None = None) -> bytes:
+    """A part of a PNG."""
+    checksum = zlib.crc32(name + body) if checksum is None else checksum
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", checksum)
 
+
+def segment(marker: int, body: bytes) -> bytes:
+    """A part of a JPEG."""
+    return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+
+
+def zeros(size: int) -> bytes:
+    return zlib.compress(bytes(size), 9)
+
+
+def in_a_png(*chunks: bytes) -> bytes:
+    data = encoded(scene(), "PNG")
+    return data[:33] + b"".join(chunks) + data[33:]
+
+
+def in_a_jpeg(*segments: bytes) -> bytes:
+    data = encoded(scene(), "JPEG")
+    return data[:2] + b"".join(segments) + data[2:]
+
+
+def noise(kind: str, **options: Any) -> bytes:
+    return encoded(Image.effect_noise((64, 48), 90).convert("RGB"), kind, **options)
+
+
+PNG, JPEG, GIF, WEBP = (encoded(scene(), kind) for kind in ("PNG", "JPEG", "GIF", "WEBP"))
+ODD = {
+    "a long text in a PNG": in_a_png(chunk(b"zTXt", b"Note\0\0" + zeros(1_600_000))),
+    "an international one": in_a_png(chunk(b"iTXt", b"Note\0\1\0\0\0" + zeros(1_600_000))),
+    "a bomb of text": in_a_png(chunk(b"zTXt", b"Note\0\0" + zeros(200_000_000))),
+    "seventy texts": in_a_png(*[chunk(b"zTXt", b"Note\0\0" + zeros(1_000_000))] * 70),
+    "a text after the pixels": PNG[:-12] + chunk(b"zTXt", b"a\0\0" + zeros(1_600_000)) + PNG[-12:],
+    "a bomb of a profile": in_a_png(chunk(b"iCCP", b"sRGB\0\0" + zeros(50_000_000))),
+    "a profile of no kind": in_a_png(chunk(b"iCCP", b"sRGB\0\7" + zeros(9))),
+    "an empty profile": in_a_png(chunk(b"iCCP", b"")),
+    "a wrong checksum beside the pixels": in_a_png(chunk(b"tEXt", b"a\0b", checksum=1)),
+    "transparency of a wrong length": in_a_png(chunk(b"tRNS", b"1")),
+    "an animation that is none": in_a_png(chunk(b"acTL", b"1"), chunk(b"fcTL", b"")),
+    "pixels of a wrong checksum": PNG[:-16] + b"abcd" + PNG[-12:],
+    "a PNG without its end": PNG[:-12],
+    "a PNG without its last checksum": PNG[:-16],
+    "a PNG with more behind it": PNG + b"more" * 99,
+    "a JPEG without its last byte": JPEG[:-1],
+    "a JPEG without its last two bytes": JPEG[:-2],
+    "a progressive one": encoded(scene(), "JPEG", progressive=True)[:-2],
+    "one with restarts": encoded(scene(), "JPEG", restart_marker_rows=1)[:-2],
+    "one in CMYK": encoded(scene().convert("CMYK"), "JPEG")[:-2],
+    "a JPEG with more behind it": JPEG + b"more" * 99,
+    "two JPEG in one file, the second cut": encoded(
+        scene(), "MPO", save_all=True, append_images=[scene()]
+    )[:-200],
+    "a JPEG with an index of pictures that are not there": in_a_jpeg(
+        segment(0xE2, b"MPF\0MM\0*\0\0\0\x08\0\1\xb0\1\0\4\0\0\0\1\0\0\0\x09\0\0\0\0")
+    ),
+    "a JPEG whose segments are too short": in_a_jpeg(
+        segment(0xEE, b"Adobe"), segment(0xE0, b"JFIF\0")
+    ),
+    "an orientation that browsers do not read": in_a_jpeg(
+        segment(0xE1, b'http://ns.adobe.com/xap/1.0/\0<x tiff:Orientation="6"/>')
+    ),
+    "a GIF without its end": GIF[:-1],
+    "a GIF without the end of its frame": GIF[:-2],
+    "a WebP without its last byte": WEBP[:-1],
+    "a WebP that is cut in its XMP": encoded(scene(), "WEBP", xmp=b"secret" * 99)[:-300],
+    "a WebP that is cut in its second frame": encoded(
+        scene(), "WEBP", save_all=True, append_images=[scene().rotate(90)]
+    )[:-99],
+    "a WebP with more behind it": WEBP + b"more" * 99,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("data", ODD.values(), ids=ODD)
+def test_what_a_browser_shows_is_taken(data: bytes) -> None:
+    result = process(data)
+    assert opened(result.original).size == (120, 80)
+    assert difference(opened(result.original), scene()) < 8
+    assert_only_pixels(result)
+
+
+NAMES = st.sampled_from(["tEXt", "zTXt", "iTXt", "gAMA", "cHRM", "pHYs", "acTL", "fcTL", "fdAT"])
+LABELS = st.sampled_from(["", "JFIF\0", "http://ns.adobe.com/xap/1.0/\0", "MPF\0", "Adobe"])
+
+
+@given(
+    parts=st.lists(st.tuples(NAMES, st.binary(max_size=40), st.sampled_from([None, 1])), max_size=4)
+)
+def test_what_is_beside_the_pixels_of_a_png_changes_nothing(
+    parts: list[tuple[str, bytes, int | None]],
+) -> None:
+    chunks = (chunk(name.encode(), body, checksum) for name, body, checksum in parts)
+    assert process(in_a_png(*chunks)) == process(PNG)
+
+
+@given(
+    parts=st.lists(
+        st.tuples(st.one_of(st.integers(0xE0, 0xEF), st.just(0xFE)), LABELS, st.binary(max_size=6)),
+        max_size=4,
+    )
+)
+def test_what_applications_write_into_a_jpeg_changes_nothing(
+    parts: list[tuple[int, str, bytes]],
+) -> None:
+    data = in_a_jpeg(*(segment(marker, label.encode() + body) for marker, label, body in parts))
+    assert process(data) == process(JPEG)
+
+
+WHOLE = {
+    "JPEG": noise("JPEG"),
+    "restarts": noise("JPEG", restart_marker_rows=1),
+    "PNG": noise("PNG"),
+    "GIF": noise("GIF"),
+    "WebP": noise("WEBP"),
+    "lossless WebP": noise("WEBP", lossless=True),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@settings(max_examples=40)
+@given(data=st.data())
+def test_a_picture_that_ends_early_is_shown_whole_or_refused(
+    name: str, data: st.DataObject
+) -> None:
+    whole = WHOLE[name]
+    missing = st.one_of(st.integers(1, 40), st.integers(1, len(whole) - 12))
+    cut = whole[: -data.draw(missing, "missing")]
+    result, refused = None, None
+    try:
+        result = process(cut)
+    except PictureError as error:
+        refused = error
+    if refused is None:
+        assert result == process(whole)
+    else:
+        assert (refused.code, "cut off" in refused.message) == ("broken", True)
+
+
+def png_claiming(width: int, height: int) -> bytes:
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     body = chunk(b"IDAT", zlib.compress(bytes(1 << 20)))
     return b"\x89PNG\r\n\x1a\n" + head + body + chunk(b"IEND", b"")
