@@ -314,6 +314,7 @@ NAMES = st.sampled_from(["tEXt", "zTXt", "iTXt", "gAMA", "cHRM", "pHYs", "acTL",
 LABELS = st.sampled_from(["", "JFIF\0", "http://ns.adobe.com/xap/1.0/\0", "MPF\0", "Adobe"])
 
 
+@settings(max_examples=25)
 @given(
     parts=st.lists(st.tuples(NAMES, st.binary(max_size=40), st.sampled_from([None, 1])), max_size=4)
 )
@@ -324,6 +325,7 @@ def test_what_is_beside_the_pixels_of_a_png_changes_nothing(
     assert process(in_a_png(*chunks)) == process(PNG)
 
 
+@settings(max_examples=25)
 @given(
     parts=st.lists(
         st.tuples(st.one_of(st.integers(0xE0, 0xEF), st.just(0xFE)), LABELS, st.binary(max_size=6)),
