@@ -29,10 +29,10 @@ def create_app(service: Service) -> FastAPI:
         workflows.does(name, activity)
     workflows.runs("checkout", saga.checkout)
     workflows.runs("refund", saga.refund)
-    subscribe(service, Projections(store))
     watch = Watch(store, workflows, now=lambda: datetime.now(UTC))
     service.background(watch.run)
     checkout = Checkout(store, market, watch, ids=Snowflakes().next, now=timestamp)
+    subscribe(service, Projections(store), checkout)
     carts = Carts(store, market)
     app = service.create_app(
         create_router(carts, checkout, Rebuild(store)), belongings.create_router(store, carts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,6 +20,9 @@ from services.orders.domain.orders import Line, Order, Terms
 from services.orders.market import Answer, Market
 from services.orders.store import Intent, Page, Store
 from services.orders.watch import Watch
+
+_TRIES = 8
+"""How often a checkout begins anew because somebody else has changed the cart meanwhile."""
 
 
 class Checkout:
@@ -38,45 +42,93 @@ class Checkout:
         self._watch = watch
         self._ids = ids
         self._now = now
+        self._writing: dict[str, asyncio.Task[None]] = {}
+        """By order, what this process writes just now."""
 
     async def place(self, user: str, new: NewCheckout) -> dict[str, Any]:
         """Order what is in somebody's cart: an `Order`.
 
-        The same key makes the same order. Four state calls, one for the journal, one invocation
-        and one call of the workflow engine; again, two state calls. Raises `Invalid` (`key_reused`)
-        for another request with the same key, `Duplicate` (`price_changed`, with what it costs now;
-        `not_available`; `out_of_stock`) where the buyer must be asked again.
+        The same key makes the same order, and each revision of a cart at most one: the order takes
+        it with one swap, which is what decides between two checkouts, or a checkout and a change.
+        The order is all in that swap, so whoever finds it in the cart can write it (`complete`).
+
+        Six state calls, two for the journals, one invocation and one call of the workflow engine;
+        again, two state calls. Raises `Invalid` (`cart_empty`; `key_reused` for another request
+        with the same key), `Duplicate` (`price_changed`, with what it costs now; `not_available`;
+        `out_of_stock`) where the buyer must be asked again, and `Duplicate` (`cart_changed`) for a
+        cart that others go on changing.
         """
         key, fingerprint = _key(user, new), _fingerprint(new)
-        intent, doc = await self._store.intent_and_cart(key, user)
-        if intent and (placed := await self._made_of(intent.value, fingerprint)):
-            return _view(placed)
-        cart = doc.value if doc else Cart()
-        try:
-            terms = await self._agreed(user, cart, new)
-        except Failure:
-            # Another request with this key may have come to its end meanwhile, with the cart.
-            found = await self._store.intents.get(key)
-            if found and (placed := await self._made_of(found, fingerprint)):
+        for _ in range(_TRIES):
+            intent, doc = seen = await self._store.intent_and_cart(key, user)
+            cart = doc.value if doc else Cart()
+            if cart.order:
+                await self._write(user, cart.order)
+                continue
+            if intent and (placed := await self._made_of(intent.value, fingerprint)):
                 return _view(placed)
-            raise
-        intended = Intent(self._ids(), fingerprint)
+            try:
+                terms = await self._agreed(user, cart, new)
+            except Failure:
+                # What was read may have been ordered meanwhile, perhaps by this very request.
+                if seen == await self._store.intent_and_cart(key, user):
+                    raise
+                continue
+            id = await self._intended(key, fingerprint, intent)
+            order = id and await self._claimed(user, doc, self._placed(id, terms, cart, new))
+            if order:
+                await self._write(user, order)
+                return rules.public(order) | {"version": 1}
+        raise Duplicate("The cart was changed meanwhile. Read it again.", code="cart_changed")
+
+    async def complete(self, user: str, order: str) -> None:
+        """See that an order that has taken somebody's cart is written, whoever died.
+
+        No state call where this process is just writing it, else one; where it is not written,
+        three more, a journal and one call of the engine.
+        """
+        if order in self._writing:
+            await asyncio.shield(self._writing[order])
+            return
+        cart = await self._store.carts.get(user)
+        if cart and cart.order:
+            await self._write(user, cart.order)
+
+    async def _intended(self, key: str, fingerprint: str, seen: Doc[Intent] | None) -> str:
+        """The order that a request makes; none where another with its key is faster just now."""
+        mine = seen.value if seen else Intent(self._ids(), fingerprint)
         kept = await self._store.intents.update(
-            key, lambda known: known or intended, fresh=intent is None, seen=intent
+            key, lambda known: known or mine, fresh=seen is None, seen=seen
         )
-        order = rules.place(
-            _meant(kept or intended, fingerprint).order,
-            terms,
-            card=new.card,
-            cart_revision=cart.revision,
-            now=self._now(),
+        return mine.order if kept == mine else ""
+
+    def _placed(self, id: str, terms: Terms, cart: Cart, new: NewCheckout) -> Order:
+        return rules.place(id, terms, card=new.card, cart_revision=cart.revision, now=self._now())
+
+    async def _claimed(self, user: str, seen: Doc[Cart] | None, order: Order) -> Order | None:
+        """The order in whose name a cart was taken, by this request or by one like it, if any."""
+        cart = await self._store.claims.update(
+            user, lambda kept: carts.claimed(kept, order), seen=seen
         )
+        return cart.order if cart and cart.order and cart.order.id == order.id else None
+
+    async def _write(self, user: str, order: Order) -> None:
+        """Write an order that has taken a cart; it may be written already, or by others now.
+
+        It goes on when whoever asked for it has gone.
+        """
+        writing = self._writing.get(order.id)
+        if writing is None:
+            writing = self._writing[order.id] = asyncio.create_task(self._put(user, order))
+            writing.add_done_callback(lambda _: self._writing.pop(order.id, None))
+        await asyncio.shield(writing)
+
+    async def _put(self, user: str, order: Order) -> None:
         await self._store.orders.update(order.id, lambda kept: kept or order, fresh=True)
-        await self._watch.begin(order.id)
-        await self._store.carts.update(
-            user, lambda kept: carts.ordered(kept, cart.revision), seen=doc
+        await asyncio.gather(
+            self._watch.begin(order.id),
+            self._store.carts.update(user, lambda cart: carts.written(cart, order.id)),
         )
-        return rules.public(order) | {"version": 1}
 
     async def _made_of(self, intent: Intent, fingerprint: str) -> Doc[Order] | None:
         return await self._store.orders.load(_meant(intent, fingerprint).order)

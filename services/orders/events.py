@@ -1,5 +1,8 @@
 """What orders hears: its own news, from which it makes what lists show; and who is gone.
 
+Of a cart that an order has claimed it hears so that the order is written, should the process that
+claimed it have died before.
+
 The news is the newest state of an order, as a page shows it, so the log itself is not read. It may
 come twice, late, and of several versions only the last: each says all that lists need.
 """
@@ -11,15 +14,21 @@ from services.chassis.inbox import Event
 from services.chassis.paging import Row
 from services.chassis.segments import Place, insert_read
 from services.contracts.topics import ACCOUNT_CHANGED, ORDER_CHANGED
+from services.orders.checkout import Checkout
 from services.orders.domain import orders as rules
-from services.orders.store import OPEN, Page, Store
+from services.orders.store import CARTS, OPEN, Page, Store
 
 _REMEMBERED = 10_000
 """Of how many orders a process remembers that it has put them into their lists."""
 
 
-def subscribe(service: Service, projections: Projections) -> None:
-    """Hear the service's own orders, and of people."""
+def subscribe(service: Service, projections: Projections, checkout: Checkout) -> None:
+    """Hear the service's own orders and carts, and of people."""
+
+    async def cart_claimed(event: Event) -> None:
+        await checkout.complete(event.subject, event.data["order"])
+
+    service.hear(CARTS, service.name, cart_claimed)
     service.hear(ORDER_CHANGED.topic, ORDER_CHANGED.producer, projections.order_changed)
     service.hear(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, projections.account_changed)
 

@@ -1,6 +1,7 @@
 """What orders keeps.
 
-cart:USER              what somebody is about to buy
+cart:USER              what somebody is about to buy; of one that an order has taken the service
+                       hears on `orders-carts`
 intent:USER:KEY        which order a checkout with an idempotency key makes
 order:ORDER            the event log of an order; others hear of it on `orders`
 
@@ -33,6 +34,9 @@ from services.orders.domain.orders import Order
 
 KEY_LIFE = 30 * 24 * 3600
 """For how long, in seconds, an idempotency key is remembered."""
+
+CARTS = "orders-carts"
+"""A topic of its own, on which the service alone hears of carts."""
 
 OPEN = "all"
 _OPEN_SEGMENT = 500
@@ -73,6 +77,10 @@ class Store:
     def __init__(self, service: Service) -> None:
         self.state = service.sidecar
         self.carts = service.collection("cart", Cart)
+        # The same documents, for the one change of them that the service must hear of.
+        self.claims = service.collection(
+            "cart", Cart, outbox=service.outbox(CARTS).tells("cart", "cart.claimed", _claim)
+        )
         self.intents = service.collection("intent", Intent, ttl=KEY_LIFE)
         self.orders = service.collection(
             "order",
@@ -114,6 +122,11 @@ class Store:
 
     def _told(self, data: dict[str, Any]) -> dict[str, Any]:
         return rules.public(self.orders.value_of(data))
+
+
+def _claim(_: str, cart: dict[str, Any]) -> dict[str, Any] | None:
+    order = cart.get("order")
+    return {"order": order["id"]} if order else None
 
 
 def page_of(doc: Doc[Order]) -> Page:

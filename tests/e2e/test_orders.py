@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from requests import Response
+
+from tests.e2e.test_graphql import send
 from tests.system import Person, System, wait_until
 from tests.system.shopping import ENDS, SHOP, buy, checkout, fill, order, rest, sold, stock_of
 
@@ -115,6 +119,51 @@ def test_the_same_key_is_the_same_order_and_another_body_is_refused(
     assert checkout(ben, cart, key="once").json()["id"] in made
     other = checkout(ben, cart, key="once", card="tok_slow")
     assert (other.status_code, other.json()["code"]) == (422, "key_reused")
+
+
+def test_of_checkouts_at_once_with_different_keys_one_gets_the_cart(
+    anna: Person, ben: Person
+) -> None:
+    product = sold(anna)
+    rounds, won = 3, []
+    for _ in range(rounds):
+        cart = fill(ben, product, 1)
+        with ThreadPoolExecutor(4) as pool:
+            by_rest = [pool.submit(checkout, ben, cart) for _ in range(2)]
+            by_graphql = [pool.submit(_checkout_by_graphql, ben, cart) for _ in range(2)]
+            ids = [_made(answer.result()) for answer in by_rest]
+            ids += [answer.result() for answer in by_graphql]
+        won.append([id for id in ids if id])
+    assert [len(each) for each in won] == [1] * rounds
+    assert {rest(ben, id)["state"] for (id,) in won} == {"completed"}
+    assert stock_of(anna, product) == (10 - rounds, 10 - rounds)
+    assert ben.call("GET", f"{SHOP}/cart").json()["items"] == []
+
+
+def _made(answer: Response) -> str:
+    if answer.status_code == 201:
+        return str(answer.json()["id"])
+    said = (answer.status_code, answer.json()["code"])
+    assert said in {(409, "cart_changed"), (422, "cart_empty")}
+    return ""
+
+
+def _checkout_by_graphql(buyer: Person, cart: dict[str, Any]) -> str:
+    query = """
+    mutation ($key: String!, $total: Minor!, $currency: String!) {
+      checkout(idempotencyKey: $key, card: "tok_ok", expectedTotal: $total, currency: $currency) {
+        id
+      }
+    }
+    """
+    total = cart["total"]
+    variables = {"total": total["amount"], "currency": total["currency"]}
+    variables["key"] = secrets.token_hex(8)
+    said = send(buyer.base, buyer.token, query=query, variables=variables).json()
+    if "errors" not in said:
+        return str(said["data"]["checkout"]["id"])
+    assert said["errors"][0]["extensions"]["code"] in ("CONFLICT", "BAD_USER_INPUT")
+    return ""
 
 
 def test_of_many_buyers_of_the_last_pieces_as_many_get_one_as_there_are(

@@ -252,7 +252,7 @@ class Buying:
     @change(
         "Order what is in the cart. `expectedTotal` is what one was shown: if it costs something "
         "else by now, nothing is ordered (CONFLICT, `price_changed`). The same `idempotencyKey` "
-        "gives the same order. `card` is the provider's token.",
+        "gives the same order, and a cart becomes one order. `card` is the provider's token.",
         signed_in(_BUYING),
     )
     async def checkout(

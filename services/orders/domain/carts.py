@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from services.chassis.errors import Duplicate, Invalid, NotFound
 from services.contracts.limits import LINES, PIECES
+from services.orders.domain.orders import Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +21,15 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Cart:
-    """The document. `shop` is that of all its items; `revision` grows with every change."""
+    """The document. `shop` is that of all its items; `revision` grows with every change of them.
+
+    `order` took what was in it, and perhaps is not written yet: nothing is reserved or paid before.
+    """
 
     items: tuple[Item, ...] = ()
     shop: str = ""
     revision: int = 0
+    order: Order | None = None
 
     def item(self, variant: str) -> Item:
         """What it has of a variant. Raises `NotFound`."""
@@ -76,11 +81,18 @@ def without(cart: Cart | None, variant: str) -> Cart:
     return _with(cart, [each for each in cart.items if each.variant != variant], cart.shop)
 
 
-def ordered(cart: Cart | None, revision: int) -> Cart | None:
-    """Empty, if it is still as it was when it was ordered."""
-    if cart is None or cart.revision != revision:
+def claimed(cart: Cart | None, order: Order) -> Cart | None:
+    """Empty, and an order's; unless it was changed since, or an order before is not written yet."""
+    if cart is None or cart.order or cart.revision != order.cart_revision:
         return cart
-    return _with(cart, [], "")
+    return Cart(revision=cart.revision + 1, order=order)
+
+
+def written(cart: Cart | None, order: str) -> Cart | None:
+    """Without an order that is written by now."""
+    if cart is None or cart.order is None or cart.order.id != order:
+        return cart
+    return replace(cart, order=None)
 
 
 def _with(cart: Cart, items: list[Item], shop: str) -> Cart:
@@ -90,4 +102,4 @@ def _with(cart: Cart, items: list[Item], shop: str) -> Cart:
         raise Invalid(f"At most {PIECES} pieces of a thing can be ordered at once.")
     if tuple(items) == cart.items:
         return cart
-    return Cart(tuple(items), shop if items else "", cart.revision + 1)
+    return replace(cart, items=tuple(items), shop=shop if items else "", revision=cart.revision + 1)

@@ -89,13 +89,13 @@ async def test_another_process_only_sees_that_an_order_is_listed(town: Town) -> 
     await town.check()
 
 
-async def test_a_checkout_reads_and_writes_each_document_once(town: Town) -> None:
+async def test_a_checkout_writes_intent_and_order_once_and_the_cart_twice(town: Town) -> None:
     body = town.checkout(await town.fill())
     town.orders.sidecar.faults.fail("start")
     town.orders.sidecar.state.faults.calls.clear()
     await town.does("POST", "/checkouts", json=body)
     assert calls_about(town, "intent:", "cart:", "order:") == [
-        *("get_many", "save", "save", "save"),
+        *("get_many", "save", "save", "save", "get", "save"),
     ]
 
 

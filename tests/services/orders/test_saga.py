@@ -13,6 +13,7 @@ import pytest
 from services.chassis.errors import OutcomeUnknown, Unavailable
 from tests.fakes import World
 from tests.services.orders.world import (
+    BUYER,
     Misdeed,
     Town,
     does_it_twice,
@@ -133,6 +134,49 @@ async def test_it_dies_around_any_commit_of_the_order(
     assert order["state"] == ("completed" if card == "tok_ok" else "declined")
     await town.check()
     assert len(town.world.state("orders").keys("order:")) == 1
+
+
+CUTS = [
+    ("intent:", 1, "before"),
+    ("intent:", 1, "after"),
+    ("cart:", 1, "before"),
+    ("cart:", 1, "after"),
+    ("order:", 1, "before"),
+    ("order:", 1, "after"),
+    ("cart:", 2, "before"),
+    ("cart:", 2, "after"),
+]
+"""Where a checkout may be cut off: the first swap of the cart is what decides."""
+
+
+@pytest.mark.parametrize("retried", [True, False], ids=["retried", "left alone"])
+@pytest.mark.parametrize(("about", "commit", "moment"), CUTS)
+async def test_a_checkout_that_is_cut_off_loses_neither_cart_nor_order(
+    town: Town, about: str, commit: int, moment: str, *, retried: bool
+) -> None:
+    body = town.checkout(await town.fill())
+    sidecar = town.orders.sidecar
+    sidecar.state.faults.dead = sidecar.faults.dead
+    sidecar.state.faults.crash("save", about=about, nth=commit, after=moment == "after")
+    if retried:
+        id = await town.insist("POST", "/checkouts", json=body)
+    else:
+        await town.alive(town.does("POST", "/checkouts", json=body))
+        await town.world.settle(3)
+    assert sidecar.faults.dead.is_set()
+    cart = await town.does("GET", "/cart")
+    ids = [key.removeprefix("order:") for key in town.world.state("orders").keys("order:")]
+    taken = retried or CUTS.index((about, commit, moment)) >= CUTS.index(("cart:", 1, "after"))
+    assert (len(ids), len(cart["lines"])) == ((1, 0) if taken else (0, 1))
+    for id in ids:
+        assert (await town.rest(id))["state"] == "completed"
+    if retried:
+        assert ids == [id]
+    else:
+        again = await town.does("POST", "/checkouts", json=body)
+        assert not ids or ids == [again["id"]]
+    assert town.world.state("orders").peek(f"cart:{BUYER}")["data"]["order"] is None
+    await town.check()
 
 
 async def test_everything_done_twice_at_once_is_done_once(town: Town) -> None:

@@ -333,12 +333,12 @@ class Town:
 
     async def insist(self, method: str, path: str, token: str = "", **given: Any) -> str:
         """Ask until there is an answer, also of a process that dies; returns the order's id."""
-        while (found := await self._alive(self.does(method, path, token, **given))) is None:
+        while (found := await self.alive(self.does(method, path, token, **given))) is None:
             pass
         id: str = found["id"]
         return id
 
-    async def _alive(self, doing: Coroutine[Any, Any, Any]) -> Any:
+    async def alive(self, doing: Coroutine[Any, Any, Any]) -> Any:
         """What something comes to; None where the process died in it, which is then revived."""
         dead = asyncio.ensure_future(self.orders.sidecar.faults.dead.wait())
         done = asyncio.ensure_future(doing)
@@ -362,7 +362,7 @@ class Town:
             return (await self.order(id))["state"] in ENDS
 
         async def at_rest() -> bool:
-            return bool(await self._alive(looks()))
+            return bool(await self.alive(looks()))
 
         await eventually(at_rest)
         return await self.order(id)

@@ -52,11 +52,20 @@ def test_a_cart_has_bounds() -> None:
         carts.with_quantity(None, "2", 1)
 
 
-def test_only_the_cart_that_was_ordered_is_emptied() -> None:
-    cart = carts.adding(None, Item("1", "2", 1), "7")
-    assert carts.ordered(cart, cart.revision) == Cart((), "", 2)
+def test_a_cart_is_taken_by_one_order_and_only_as_it_was_agreed_on() -> None:
+    cart, order = carts.adding(None, Item("1", "2", 1), "7"), new()
+    taken = carts.claimed(cart, order)
+    assert taken == Cart((), "", 2, order)
     later = carts.adding(cart, Item("1", "3", 1), "7")
-    assert carts.ordered(later, cart.revision) == later
+    assert carts.claimed(later, order) == later
+    refilled = carts.adding(taken, Item("1", "2", 1), "7")
+    assert (refilled.order, len(refilled.items)) == (order, 1)
+    another = replace(order, id="10", cart_revision=refilled.revision)
+    assert carts.claimed(refilled, another) == refilled
+    assert carts.written(refilled, "10") == refilled
+    free = carts.written(refilled, order.id)
+    assert free == replace(refilled, order=None)
+    assert carts.claimed(free, another) == Cart((), "", 4, another)
 
 
 # ── orders ──────────────────────────────────────────────────────────────────────────────────────

@@ -127,7 +127,8 @@ def _orders(desk: Desk) -> APIRouter:
 
         The same `Idempotency-Key` gives the same order, with another body it is refused (422
         `key_reused`). Where it costs another price than `expected_total`, nothing is ordered: 409
-        `price_changed` says what it costs now.
+        `price_changed` says what it costs now. A cart becomes one order: another checkout at the
+        same time finds it empty (422 `cart_empty`) or changed (409 `cart_changed`).
         """
         body = wanted.model_dump() | ({"idempotency_key": key} if key else {})
         if not body["idempotency_key"]:
