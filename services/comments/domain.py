@@ -5,7 +5,7 @@ A row of a thread is `[comment id, parent id, author id]`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -13,6 +13,8 @@ from services.contracts.limits import PATH
 
 Row = list[Any]
 Visibility = Literal["public", "unlisted", "private", "direct"]
+
+_OWN_FIELDS = frozenset({"path", "with_replies"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,11 @@ STRANGERS = Bounds(ancestors=40, descendants=60, depth=20)
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A post's place in a thread. `path` are the posts above it as `posts` tells them."""
+    """A post's place in a thread. `path` are the posts above it as `posts` tells them.
+
+    `parent` is the nearest post above it that was not deleted by itself, `answered` the one that
+    it was written under. `with_replies`: whether what is below it is deleted too.
+    """
 
     id: str
     author: str
@@ -44,6 +50,7 @@ class Comment:
     created_at: str
     deleted: bool = False
     path: tuple[tuple[str, str], ...] = ()
+    with_replies: bool = False
 
     @property
     def is_counted(self) -> bool:
@@ -51,8 +58,12 @@ class Comment:
         return self.visibility in ("public", "unlisted")
 
     @property
+    def answered(self) -> str:
+        return self.path[-1][0] if self.path else self.parent
+
+    @property
     def row(self) -> Row:
-        return [self.id, self.parent, self.author]
+        return [self.id, self.answered, self.author]
 
 
 def comment_of(post: Mapping[str, Any]) -> Comment:
@@ -72,6 +83,7 @@ def comment_of(post: Mapping[str, Any]) -> Comment:
         created_at=post["created_at"],
         deleted=post["deleted"],
         path=path,
+        with_replies=post["with_replies"],
     )
 
 
@@ -79,23 +91,33 @@ def heard(known: Comment | None, now: Comment) -> Comment:
     """A comment after news of its post: nothing of it can change but that it ends, for good."""
     if known is None:
         return now
-    return ended(known) if now.deleted else known
+    return ended(known, with_replies=now.with_replies) if now.deleted else known
 
 
-def ended(comment: Comment) -> Comment:
-    """A comment that is gone."""
-    return comment if comment.deleted else replace(comment, deleted=True)
+def ended(comment: Comment, *, with_replies: bool) -> Comment:
+    """A comment that is gone, by itself or with all that is below it."""
+    if comment.deleted:
+        return comment
+    return replace(comment, deleted=True, with_replies=with_replies)
+
+
+def moved(comment: Comment, parent: str) -> Comment:
+    """A comment below another post of those above it; one that is gone stays where it was."""
+    return comment if comment.deleted else replace(comment, parent=parent)
 
 
 def public(data: Mapping[str, Any]) -> dict[str, Any]:
     """What others hear of a comment, from its document as JSON."""
-    return {name: value for name, value in data.items() if name != "path"}
+    return {name: value for name, value in data.items() if name not in _OWN_FIELDS}
 
 
-def above(path: Sequence[tuple[str, str]], rows: Iterable[Row], most: int) -> list[str]:
+def above(
+    path: Sequence[tuple[str, str]], rows: Iterable[Row], most: int, gone: Collection[str] = ()
+) -> list[str]:
     """The posts above a comment, topmost first; of too many, the topmost and the nearest.
 
     A path that is cut has a gap below its topmost post, which is filled from a thread's rows.
+    Those that are `gone` are left out.
     """
     ids = [id for id, _ in path]
     if len(ids) >= PATH:
@@ -107,17 +129,22 @@ def above(path: Sequence[tuple[str, str]], rows: Iterable[Row], most: int) -> li
             gap.append(at)
             at = parents.get(at, root)
         ids = [root, *reversed(gap), *near]
+    ids = [id for id in ids if id not in gone]
     return ids if len(ids) <= most else [ids[0], *ids[1 - most :]]
 
 
-def below(id: str, rows: Iterable[Row], *, most: int, depth: int) -> list[str]:
+def below(
+    id: str, rows: Iterable[Row], *, most: int, depth: int, gone: Collection[str] = ()
+) -> list[str]:
     """The comments below a post in reading order: each followed by its own, oldest first.
 
-    What hangs on nothing, since the comment between is gone, is left out.
+    Those that are `gone` are left out: what answers them is below the nearest post that is left.
+    What hangs on nothing, since the comment between is not among the rows, is left out too.
     """
+    parents = {row[0]: row[1] for row in rows}
     children: dict[str, list[str]] = {}
-    for row in sorted(rows, key=lambda row: str(row[0]), reverse=True):
-        children.setdefault(row[1], []).append(row[0])
+    for comment in sorted(parents.keys() - set(gone), key=str, reverse=True):
+        children.setdefault(_left_above(comment, parents, gone), []).append(comment)
     ordered: list[str] = []
     waiting = [(child, 1) for child in children.get(id, ())]
     while waiting and len(ordered) < most:
@@ -126,3 +153,14 @@ def below(id: str, rows: Iterable[Row], *, most: int, depth: int) -> list[str]:
         if level < depth:
             waiting += [(child, level + 1) for child in children.get(comment, ())]
     return ordered
+
+
+def _left_above(comment: str, parents: dict[str, str], gone: Collection[str]) -> str:
+    """The nearest post above a comment that is left; shortens the ways that lead there."""
+    passed: list[str] = []
+    at = parents[comment]
+    while at in gone and at in parents:
+        passed.append(at)
+        at = parents[at]
+    parents.update(dict.fromkeys([comment, *passed], at))
+    return at

@@ -4,26 +4,31 @@ Every handler may run twice, late, or out of order. It writes first what a comme
 the lists agree, and then reads the truth again: so of two that run into each other, the one that
 ends last leaves the lists as the truth is.
 
-What is below a deleted post ends with it. Whoever deletes writes first that the post is gone and
-reads then what is below; whoever comments comes first into the list and reads then whether the post
-above is gone. So one of the two sees the other. `posts` hears of the comments that ended so, makes
-tombstones of them, and tells of those; which does the same for what is below them.
+A comment that is deleted by itself leaves what others wrote below it to the nearest post above that
+is left; all others take what is below them along. Whoever deletes writes first that the post is
+gone and reads then what is below; whoever comes below a post comes first into its list and reads
+then whether it is gone. So one of the two sees the other. `posts` hears of the comments that ended
+or moved so, and tells of those; which does the same for what is below them.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 
 from pydantic import ValidationError
 
 from services.chassis.app import Service
+from services.chassis.errors import Unavailable
 from services.chassis.inbox import Event, Poison
-from services.comments.domain import Comment, comment_of, ended, heard
-from services.comments.store import Gone, Store
+from services.comments.domain import Comment, comment_of, ended, heard, moved
+from services.comments.store import Gone, Standing, Store
 from services.contracts.posts import Post
 from services.contracts.topics import POST_CHANGED
 
 _AT_ONCE = 50
+_TURNS = 8
 
 
 def subscribe(service: Service, store: Store) -> None:
@@ -47,29 +52,66 @@ class Projections:
             comment = await self._store.comments.update(
                 post.id, lambda known: heard(known, now), fresh=True
             )
-            await self._follow(comment or now)
+            await self._agree(comment or now)
         elif post.deleted and not post.reblog_of_id:
             gone = Gone(post.id)
             await self._store.gone.update(post.id, lambda known: known or gone, fresh=True)
             await self._end_below(post.id)
 
-    async def _follow(self, comment: Comment) -> None:
-        if not comment.deleted:
-            await self._join(comment)
-            if not await self._store.is_over(comment):
+    async def _agree(self, comment: Comment) -> None:
+        """Make the lists agree with a comment, and the comment with what is above it.
+
+        Raises `Unavailable` if both keep changing.
+        """
+        for _ in range(_TURNS):
+            if comment.deleted:
+                await self._leave(comment)
                 return
-            await self._end([comment.id])
-        await self._leave(comment)
-        await self._end_below(comment.id)
+            await self._join(comment)
+            standing = await self._store.standing(comment)
+            now = await self._settled(standing.now or comment, standing)
+            if now == comment:
+                return
+            if now.parent != comment.parent:
+                await self._store.siblings(comment).remove(comment.parent, [comment.id])
+            comment = now
+        raise Unavailable(f"The comment {comment.id} keeps changing.")
 
     async def _join(self, comment: Comment) -> None:
         row = [comment.id, comment.author]
         await self._store.threads.insert(comment.root, [comment.row])
         await self._store.siblings(comment).insert(comment.parent, [row])
 
+    async def _settled(self, comment: Comment, standing: Standing) -> Comment:
+        """A comment after what became of the post above it."""
+        if standing.above_ended:
+            return await self._change(comment, partial(ended, with_replies=True))
+        if standing.above_removed:
+            parent = await self._store.nearest(comment)
+            return await self._change(comment, partial(moved, parent=parent))
+        return comment
+
+    async def _change(self, comment: Comment, change: Callable[[Comment], Comment]) -> Comment:
+        now = await self._store.comments.update(comment.id, lambda c: change(c) if c else None)
+        return now or comment
+
     async def _leave(self, comment: Comment) -> None:
         await self._store.siblings(comment).remove(comment.parent, [comment.id])
-        await self._store.threads.remove(comment.root, [comment.id])
+        if comment.with_replies:
+            await self._store.threads.remove(comment.root, [comment.id])
+            await self._end_below(comment.id)
+        else:
+            await self._store.threads.insert(comment.root, [comment.row])
+            await self._store.removed.insert(comment.root, [[comment.id]])
+            await self._move_below(comment)
+
+    async def _move_below(self, removed: Comment) -> None:
+        """Leave what answers a removed comment to the nearest post above that is left."""
+        for ids in _batches(await self._store.replies_to([removed.id])):
+            replies = await self._store.comments.get_many(ids)
+            await asyncio.gather(*(self._agree(reply) for reply in replies.values()))
+            for lists in (self._store.replies, self._store.whispers):
+                await lists.remove(removed.id, ids)
 
     async def _end_below(self, id: str) -> None:
         """End all comments below a post, level by level.
@@ -89,10 +131,8 @@ class Projections:
                 level += alive
 
     async def _end(self, ids: list[str]) -> None:
-        comments = self._store.comments
-        await asyncio.gather(
-            *(comments.update(id, lambda c: ended(c) if c else None) for id in ids)
-        )
+        comments, end = self._store.comments, partial(ended, with_replies=True)
+        await asyncio.gather(*(comments.update(id, lambda c: end(c) if c else None) for id in ids))
 
 
 def _batches(ids: list[str]) -> list[list[str]]:

@@ -2,25 +2,27 @@
 
 comment:POST       a reply's place in its thread; others hear of it on `comments`
 gone:POST          that a post which is no reply was deleted
-thread:ROOT        [comment, parent, author], all comments below a post at whatever depth
+thread:ROOT        [comment, answered, author], all comments below a post at whatever depth
+removed:ROOT       [comment], those of them that were deleted by themselves: others hang on them
 replies:POST       [comment, author], the direct replies that are counted; others hear the total
 whispers:POST      [comment, author], the direct replies that are not counted
 
-The last three are segmented lists, made from `comment` (`events.py`).
+The last four are segmented lists, made from `comment` (`events.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from services.chassis.app import Service
 from services.chassis.segments import Head, SegmentedLists, total_of
-from services.chassis.sidecar import ABSENT
+from services.chassis.sidecar import ABSENT, Entry
 from services.comments import domain
 from services.comments.domain import Comment, Row
 from services.contracts import topics
+from services.contracts.limits import PATH
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,23 @@ class Gone:
     """A post that was deleted."""
 
     post: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """The heads of what is kept of a thread: all its comments, and those that were removed."""
+
+    thread: Head
+    removed: Head
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A comment as it is, and whether the post above it ended with all below it, or by itself."""
+
+    now: Comment | None
+    above_ended: bool
+    above_removed: bool
 
 
 class Store:
@@ -44,6 +63,7 @@ class Store:
         )
         self.gone = service.collection("gone", Gone)
         self.threads = SegmentedLists(self.state, "thread")
+        self.removed = SegmentedLists(self.state, "removed")
         self.replies = SegmentedLists(
             self.state,
             "replies",
@@ -57,23 +77,51 @@ class Store:
         """The kind of list of direct replies that holds a comment."""
         return self.replies if comment.is_counted else self.whispers
 
-    async def place(self, id: str) -> tuple[Comment | None, Head]:
-        """A post's comment, if it is one, and the head of its thread. At most two state calls."""
-        mine, thread = self.comments.key(id), self.threads.heads.key(id)
-        rows = await self.state.get_many([mine, thread])
+    async def place(self, id: str) -> tuple[Comment | None, Heads]:
+        """A post's comment, if it is one, and the heads of its thread. At most two state calls."""
+        mine = self.comments.key(id)
+        rows = await self.state.get_many([mine, *self._heads(id)])
         comment = self.comments.open(rows.get(mine, ABSENT))
-        if comment is not None:
-            return comment.value, await self.threads.head(comment.value.root)
-        head = self.threads.heads.open(rows.get(thread, ABSENT))
-        return None, head.value if head else Head()
+        if comment is None:
+            return None, self._opened(id, rows)
+        root = comment.value.root
+        return comment.value, self._opened(root, await self.state.get_many(self._heads(root)))
 
-    async def is_over(self, comment: Comment) -> bool:
-        """Whether a comment, or the post that it answers, is gone. One state call."""
+    def _heads(self, root: str) -> list[str]:
+        return [self.threads.heads.key(root), self.removed.heads.key(root)]
+
+    def _opened(self, root: str, rows: Mapping[str, Entry]) -> Heads:
+        thread = self.threads.heads.open(rows.get(self.threads.heads.key(root), ABSENT))
+        removed = self.removed.heads.open(rows.get(self.removed.heads.key(root), ABSENT))
+        return Heads(thread.value if thread else Head(), removed.value if removed else Head())
+
+    async def standing(self, comment: Comment) -> Standing:
+        """A comment as it is now, and what became of the post above it. One state call."""
         comments = [self.comments.key(id) for id in (comment.id, comment.parent)]
         gone = self.gone.key(comment.parent)
         rows = await self.state.get_many([*comments, gone])
-        docs = [self.comments.open(rows.get(key, ABSENT)) for key in comments]
-        return gone in rows or any(doc is not None and doc.value.deleted for doc in docs)
+        now, above = (self.comments.open(rows.get(key, ABSENT)) for key in comments)
+        parent = above.value if above else None
+        ended = gone in rows or (parent is not None and parent.deleted and parent.with_replies)
+        removed = parent is not None and parent.deleted and not ended
+        return Standing(now.value if now else None, ended, removed)
+
+    async def nearest(self, comment: Comment) -> str:
+        """The nearest post above a comment that was not deleted by itself.
+
+        One state call for each `PATH` levels that were.
+        """
+        path = comment.path
+        while path:
+            docs = await self.comments.get_many([id for id, _ in path[1:]])
+            for id, _ in reversed(path[1:]):
+                above = docs.get(id)
+                if above is None or not above.deleted or above.with_replies:
+                    return id
+            if len(path) < PATH:
+                break
+            path = docs[path[1][0]].path
+        return comment.root
 
     async def replies_to(self, ids: Sequence[str]) -> list[str]:
         """All direct replies to some posts, those too that are not counted.

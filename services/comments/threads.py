@@ -8,7 +8,7 @@ from services.chassis.ids import first_id_at, instant
 from services.chassis.paging import Window
 from services.chassis.segments import Head
 from services.comments.domain import Bounds, Comment, Row, above, below
-from services.comments.store import Store
+from services.comments.store import Heads, Store
 from services.contracts.limits import PATH
 
 ROWS = 4_096
@@ -26,32 +26,39 @@ class Threads:
     async def around(self, id: str, bounds: Bounds) -> dict[str, list[str]]:
         """A `contracts.comments.Thread`; an empty one of a post that is not known.
 
-        Three state calls, or four in a thread that is deeper than `PATH`: the comment, the head of
-        the thread's list, and its segments. A list of thousands of rows needs one more for each
-        level of its tree, and of it those rows are looked at that are nearest to the post in time.
+        Three state calls, or four in a thread that is deeper than `PATH`: the comment, the heads of
+        the thread's lists, and the segments; as many more where very many comments were deleted. A
+        list of thousands of rows needs one more for each level of its tree, and of it those rows
+        are looked at that are nearest to the post in time.
         """
-        comment, head = await self._store.place(id)
+        comment, heads = await self._store.place(id)
         if comment is not None and comment.deleted:
             return {"ancestors": [], "descendants": []}
         return {
-            "ancestors": await self._above(comment, head, bounds) if comment else [],
-            "descendants": await self._below(id, comment, head, bounds),
+            "ancestors": await self._above(comment, heads, bounds) if comment else [],
+            "descendants": await self._below(id, comment, heads, bounds),
         }
 
-    async def _above(self, comment: Comment, head: Head, bounds: Bounds) -> list[str]:
+    async def _above(self, comment: Comment, heads: Heads, bounds: Bounds) -> list[str]:
         rows: list[Row] = []
+        window = Window(ROWS, max_id=comment.id)
         if len(comment.path) >= PATH:
-            rows = await self._store.threads.read(head, Window(ROWS, max_id=comment.id))
-        return above(comment.path, rows, bounds.ancestors)
+            rows = await self._store.threads.read(heads.thread, window)
+        gone = await self._removed(heads.removed, window)
+        return above(comment.path, rows, bounds.ancestors, gone)
 
     async def _below(
-        self, id: str, comment: Comment | None, head: Head, bounds: Bounds
+        self, id: str, comment: Comment | None, heads: Heads, bounds: Bounds
     ) -> list[str]:
         if not bounds.descendants:
             return []
-        since = _shortly_before(id) if comment else "0"
-        rows = await self._store.threads.read(head, Window(ROWS, min_id=since))
-        return below(id, rows, most=bounds.descendants, depth=bounds.depth)
+        window = Window(ROWS, min_id=_shortly_before(id) if comment else "0")
+        rows = await self._store.threads.read(heads.thread, window)
+        gone = await self._removed(heads.removed, window)
+        return below(id, rows, most=bounds.descendants, depth=bounds.depth, gone=gone)
+
+    async def _removed(self, head: Head, window: Window) -> set[str]:
+        return {row[0] for row in await self._store.removed.read(head, window)}
 
 
 def _shortly_before(id: str) -> str:

@@ -11,10 +11,11 @@ from services.contracts.posts import Visibility
 class Comment(Model):
     """A post as part of a thread. Event `comment.changed` on `comments`.
 
-    `root` is the post at the top, `parent` the one that is answered. `audience` are the authors of
+    `root` is the post at the top, `parent` the one that is answered; where that was deleted by
+    itself, the nearest above it that is left. `audience` are the authors of
     all the posts above, without the comment's own; of a direct comment, those whom it mentions.
-    Whether they may see it is for `posts` to say. `deleted` is final: the comment, or a post
-    above it, is gone.
+    Whether they may see it is for `posts` to say. `deleted` is final: the comment is gone, or a
+    post above it with all that is below.
     """
 
     id: Id

@@ -129,7 +129,9 @@ def _posts(views: Views, composer: Composer) -> APIRouter:
     async def delete(id: Id, caller: Deleting) -> JSON:
         """Delete one's own post, or a comment below it, or as an admin anybody's.
 
-        Gives what it was. What is below it goes with it, a moment later.
+        Gives what it was. What others wrote below one's own comment stays, below the nearest post
+        that is left; what is below a post, or below another's comment on one's own, goes with it, a
+        moment later.
         """
         return JSON(await composer.delete(id, caller))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from services.chassis.claims import claim
@@ -31,6 +32,7 @@ from services.posts.domain.posts import (
     edited,
     may_remove,
     no_such_post,
+    removes_replies,
     snapshot,
     tombstone,
 )
@@ -187,10 +189,11 @@ class Composer:
     async def delete(self, id: str, caller: Caller) -> dict[str, Any]:
         """Delete a post; the `PostView` of what it was, or of its tombstone if it is a repeat.
 
-        Admins may delete anybody's, also what they do not see.
+        Admins may delete anybody's, also what they do not see. What others wrote below a comment
+        stays, but where somebody deletes another's comment below their own post.
         """
         if caller.may(MODERATE):
-            return await self._removed(post_id(id))
+            return await self._removed(post_id(id), caller)
         try:
             seen = await self._views.one(id, caller)
         except NotFound:
@@ -200,15 +203,19 @@ class Composer:
         if seen.post.reblog_of_id:
             await self._boosts.delete(seen.post)
             return seen.view()
-        await self._store.posts.update(seen.post.id, lambda post: tombstone(post) if post else None)
+        await self._bury(seen.post, caller)
         return seen.view()
 
-    async def _removed(self, id: str) -> dict[str, Any]:
+    async def _removed(self, id: str, caller: Caller) -> dict[str, Any]:
         doc = await self._store.posts.load(id)
         if doc is None:
             raise no_such_post()
-        await self._store.posts.update(id, lambda post: tombstone(post) if post else None)
+        await self._bury(doc.value, caller)
         return view_of(doc.value, doc.version)
+
+    async def _bury(self, post: Post, caller: Caller) -> None:
+        bury = partial(tombstone, with_replies=removes_replies(post, caller.user_id))
+        await self._store.posts.update(post.id, lambda post: bury(post) if post else None)
 
     async def _unseen(self, id: str, caller: Caller) -> dict[str, Any]:
         """Delete what its author does not see: deleted already, or a boost of what is hidden."""

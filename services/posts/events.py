@@ -7,6 +7,7 @@ news came in, and one that dies on the way is called again.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -25,6 +26,7 @@ from services.contracts.topics import (
 from services.posts import boosts
 from services.posts.domain.marks import Mark, Reaction, cleared
 from services.posts.domain.posts import Post, tombstone
+from services.posts.domain.visibility import moved_up
 from services.posts.store import Store, Tally
 
 M = TypeVar("M", bound=BaseModel)
@@ -100,7 +102,10 @@ class Projections:
             await self._follow_post(now)
 
     async def comment_changed(self, event: Event) -> None:
-        """A comment ends with the post above it. Three state calls, in the background."""
+        """A comment ends with the post above it, or is left to another post above.
+
+        Two state calls, in the background; three more for one that is left to another.
+        """
         if event.type != COMMENT_CHANGED.name:
             return
         comment = _read(Comment, event)
@@ -108,6 +113,18 @@ class Projections:
             await self._store.posts.update(
                 comment.id, lambda post: tombstone(post) if post else None
             )
+            return
+        post = await self._store.posts.get(comment.id)
+        if post is not None and post.in_reply_to_id != comment.parent:
+            await self._move(post, comment.parent)
+
+    async def _move(self, post: Post, parent: str) -> None:
+        """Answer the nearest post that is left. An older one that is heard of late is deleted."""
+        answered = post.in_reply_to_id or ""
+        posts = await self._store.posts.get_many([answered, parent])
+        if len(posts) == 2:
+            move = partial(moved_up, answered=posts[answered], above=posts[parent])
+            await self._store.posts.update(post.id, lambda post: move(post) if post else None)
 
     async def replies_counted(self, event: Event) -> None:
         """Two state calls, in the background."""

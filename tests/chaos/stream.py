@@ -145,10 +145,12 @@ class Cast:
         self.followed[author.name] = _to_and_fro(self.fickle, ways, steps)["following"]
 
     def _comment(self, _: Person, id: str) -> None:
-        """A comment and one below it: left, or the lower one deleted, or the upper with both."""
+        """A comment and one below it: left, or one of the two deleted."""
         upper = self._said_below(id, "upper")
         lower = self._said_below(upper, "lower")
-        left, gone = (([upper, lower], ""), ([upper], lower), ([], upper))[len(self.threads) % 3]
+        left, gone = (([upper, lower], ""), ([upper], lower), ([lower], upper))[
+            len(self.threads) % 3
+        ]
         self.threads[id] = left
         if gone:
             assert insist(self.critic, "DELETE", f"{POSTS}/{gone}").status_code == 200

@@ -118,16 +118,32 @@ class Model:
         return True
 
     def delete(self, who: int, post: int) -> bool:
-        """What is below a deleted post ends with it."""
-        if not self.sees(who, post) or who not in (self.posts[post].author, self.owner(post)):
+        """What is below a comment stays, unless another deletes it below their own post."""
+        it = self.posts[post]
+        if not self.sees(who, post) or who not in (it.author, self.owner(post)):
             return False
-        self._end(post)
+        below = [p.number for p in self._below(post)]
+        self.posts[post] = replace(it, deleted=True)
+        if it.above is None or who != it.author:
+            for number in below:
+                self._end(number)
         return True
 
     def _end(self, post: int) -> None:
+        below = [p.number for p in self._below(post)]
         self.posts[post] = replace(self.posts[post], deleted=True)
-        for below in [p.number for p in self.posts.values() if p.above == post and not p.deleted]:
-            self._end(below)
+        for number in below:
+            self._end(number)
+
+    def _below(self, post: int) -> list[Post]:
+        """What is directly below a post, or below what is deleted in between."""
+        return [p for p in self.posts.values() if not p.deleted and self._left_above(p) == post]
+
+    def _left_above(self, post: Post) -> int | None:
+        above = post.above
+        while above is not None and self.posts[above].deleted:
+            above = self.posts[above].above
+        return above
 
     def react(self, kind: str, who: int, post: int, *, on: bool) -> bool:
         """Favourite or bookmark a post, or no more."""
@@ -233,8 +249,7 @@ class Model:
 
     def answers(self, post: int) -> int:
         """How many answer a post directly, of what everybody may know."""
-        below = [p for p in self.posts.values() if p.above == post and not p.deleted]
-        return sum(p.visibility in ("public", "unlisted") for p in below)
+        return sum(p.visibility in ("public", "unlisted") for p in self._below(post))
 
     def told(self, who: int) -> set[Cause]:
         """Of what somebody is told, (type, by whom, post), but by those they ever fell out with."""

@@ -114,11 +114,14 @@ def test_a_deleted_post_takes_its_thread_out_of_sight(anna: Person, ben: Person)
     b = answered(ben, root, "b")
     await_thread(anna, root, [a, aa, b])
     ben.client.status_delete(a.id)
-    await_gone(anna, [a, aa])
-    await_thread(anna, root, [b])
-    await_count(anna, root, 1)
+    await_gone(anna, [a])
+    await_thread(anna, root, [aa, b])
+    await_thread(ben, aa, [], above=[root])
+    await_count(anna, root, 2)
+    wait_until(lambda: ben.client.status(aa.id).in_reply_to_id == root.id)
+    assert ben.client.status(aa.id).in_reply_to_account_id == root.account.id
     anna.client.status_delete(root.id)
-    await_gone(ben, [root, b])
+    await_gone(ben, [root, aa, b])
     with pytest.raises(MastodonNotFoundError):
         answered(ben, root)
     wait_until(lambda: ben.client.me().statuses_count == 0)
@@ -134,9 +137,11 @@ def test_whose_post_it_is_may_remove_what_others_write_under_it(
     for theirs in (aa, root):
         refused = ben.call("DELETE", f"/api/v1/statuses/{theirs.id}")
         assert refused.status_code == 403, refused.text
-    anna.client.status_delete(aa.id)
-    await_thread(cora, root, [a])
+    b = answered(cora, root, "b")
+    anna.client.status_delete(b.id)
+    await_thread(cora, root, [a, aa])
     anna.client.status_delete(a.id)
+    await_gone(cora, [a, aa])
     await_thread(cora, root, [])
     await_count(ben, root, 0)
 

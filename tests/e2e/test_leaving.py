@@ -21,6 +21,8 @@ def test_who_deletes_their_account_leaves_nothing_behind(
     shown = anna.upload(picture, description="gone soon")
     post = anna.client.status_post("with a picture", media_ids=[shown])
     secret = anna.client.status_post(f"@{ben.name} psst", visibility="direct")
+    said = anna.client.status_post("a comment", in_reply_to_id=theirs)
+    answer = ben.client.status_post("what others wrote stays", in_reply_to_id=said)
     anna.client.account_update_credentials(
         avatar=picture.read_bytes(), avatar_mime_type="image/jpeg"
     )
@@ -43,6 +45,7 @@ def test_who_deletes_their_account_leaves_nothing_behind(
         f"/api/v1/accounts/lookup?acct={anna.name}",
         f"/api/v1/statuses/{post.id}",
         f"/api/v1/statuses/{secret.id}",
+        f"/api/v1/statuses/{said.id}",
     ):
         wait_until(partial(_is_missing, ben, path), deadline=30)
     for url in (shown.url, shown.preview_url, avatar):
@@ -50,6 +53,9 @@ def test_who_deletes_their_account_leaves_nothing_behind(
     wait_until(lambda: ben.client.status(theirs.id).favourites_count == 0, deadline=30)
     wait_until(lambda: ben.client.me().followers_count == 0, deadline=30)
     wait_until(lambda: ben.client.me().following_count == 0, deadline=30)
+    await_ids(lambda: ben.client.status_context(theirs).descendants, [answer], deadline=30)
+    wait_until(lambda: ben.client.status(answer).in_reply_to_id == theirs.id, deadline=30)
+    wait_until(lambda: ben.client.status(theirs.id).replies_count == 1, deadline=30)
     assert anna.name not in names(ben.client.account_search(anna.name))
     assert ben.client.account_relationships(anna.id) == []
     with Browser(system.base) as browser:

@@ -99,7 +99,8 @@ class Mutation(Selling, Buying):
         return await _post(info.context, f"posts/{numeric(id)}", method="PUT", json=wanted)
 
     @change(
-        "Delete one's own post, a comment below it, or as an admin anybody's. Gives what it was.",
+        "Delete one's own post with all comments, a comment below it with its answers, one's own "
+        "comment without them, or as an admin anybody's. Gives what it was.",
         signed_in(_POSTING, also="admin:write:reports"),
     )
     async def delete_post(self, info: Info, id: strawberry.ID) -> Post | None:

@@ -27,8 +27,10 @@ class Post:
     """A post. Others hear of everything but the last two.
 
     `path` are the posts above it with their authors, topmost first: the topmost and the nearest of
-    the others. `revision` grows with each edit; `fingerprint` tells a repeated request from another
-    one with the same key.
+    the others; also those that are deleted by now. `in_reply_to_id` is the one that was answered,
+    or after that was deleted the nearest that is left. `with_replies`: what is below a deleted
+    comment goes with it. `revision` grows with each edit; `fingerprint` tells a repeated request
+    from another one with the same key.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Post:
     application: str = ""
     edited_at: str | None = None
     deleted: bool = False
+    with_replies: bool = False
     path: tuple[tuple[str, str], ...] = ()
     revision: int = 1
     fingerprint: str = ""
@@ -230,7 +233,7 @@ def edited(
     return post if new == post else replace(new, edited_at=now, revision=revision + 1)
 
 
-def tombstone(post: Post) -> Post:
+def tombstone(post: Post, *, with_replies: bool = False) -> Post:
     """What is left of a deleted post: where it was, and that it was; nothing of what it said."""
     if post.deleted:
         return post
@@ -246,6 +249,7 @@ def tombstone(post: Post) -> Post:
         product_ids=(),
         application="",
         deleted=True,
+        with_replies=with_replies,
     )
 
 
@@ -263,7 +267,15 @@ def snapshot(post: Post) -> Version:
 
 def may_remove(post: Post, user: str) -> bool:
     """Whether somebody may delete a post: their own, and every comment below their own."""
-    return user in {post.author, *(author for _, author in post.path[:1])}
+    return user == post.author or removes_replies(post, user)
+
+
+def removes_replies(post: Post, user: str) -> bool:
+    """Whether what is below a comment goes too if somebody deletes it.
+
+    So it is where somebody deletes what another wrote below their own post.
+    """
+    return user != post.author and any(author == user for _, author in post.path[:1])
 
 
 def public(data: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from services.posts.domain.posts import Post
@@ -63,3 +63,25 @@ def is_wanted(relation: Relation | None) -> bool:
 def is_mentioned(post: Post, viewer: str) -> bool:
     """Whether a post names somebody."""
     return any(mention.id == viewer for mention in post.mentions)
+
+
+def moved_up(post: Post, answered: Post, above: Post) -> Post:
+    """A post as an answer to another one above it, since what it answered is deleted.
+
+    It stays as it is where that would tell of a post that its readers may not know of.
+    """
+    if post.deleted or above.deleted or not answered.deleted or post.in_reply_to_id != answered.id:
+        return post
+    if not (is_open(above) or is_open(answered) or _all_are_in(post, above)):
+        return post
+    return replace(post, in_reply_to_id=above.id, in_reply_to_account_id=above.author)
+
+
+def _all_are_in(post: Post, above: Post) -> bool:
+    """Whether a post is only for people who are named in, or wrote, the one above."""
+    return post.visibility == "direct" and people_in(post) <= people_in(above)
+
+
+def people_in(post: Post) -> set[str]:
+    """Who made a post, and whom it names."""
+    return {post.author, *(mention.id for mention in post.mentions)}

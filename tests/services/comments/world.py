@@ -53,21 +53,47 @@ class Town(PostsTown):
         docs = {key[5:]: posts.peek(key)["data"] for key in posts.keys("post:")}
         there = {id: doc for id, doc in docs.items() if not doc["deleted"]}
         replies = {id: doc for id, doc in there.items() if doc["in_reply_to_id"]}
+        above = {id: nearest(doc, docs) for id, doc in replies.items()}
         for id, doc in replies.items():
-            assert doc["in_reply_to_id"] in there, f"{id} has outlived the post above it"
+            assert above[id], f"{id} has outlived a post that took all below it along"
+            assert doc["in_reply_to_id"] == above[id] or may_stay(doc, docs, above[id])
+            assert doc["in_reply_to_account_id"] == docs[doc["in_reply_to_id"]]["author"]
+        removed = set()
         for id, doc in docs.items():
             if doc["in_reply_to_id"]:
                 known = comments.peek(f"comment:{id}")["data"]
                 assert known["deleted"] == doc["deleted"], id
-        for id in docs:
-            below = {r: d for r, d in replies.items() if d["in_reply_to_id"] == id}
+                assert doc["deleted"] or known["parent"] == above[id]
+                if doc["deleted"] and not known["with_replies"]:
+                    removed.add(id)
+        for id in there:
+            below = {r: d for r, d in replies.items() if above[r] == id}
             open_ = {r for r, d in below.items() if d["visibility"] in ("public", "unlisted")}
             assert await rows(comments, "replies", id) == open_
             assert await rows(comments, "whispers", id) == below.keys() - open_
             whole = {r for r, d in replies.items() if d["path"][0][0] == id}
-            assert await rows(comments, "thread", id) == whole
+            left = {r for r in removed if docs[r]["path"][0][0] == id}
+            assert await rows(comments, "thread", id) == whole | left
+            assert await rows(comments, "removed", id) == left
             tally = posts.peek(f"tally:{id}")
             assert (tally["data"]["replies"] if tally else 0) == len(open_)
+
+
+def nearest(doc: dict[str, Any], docs: dict[str, dict[str, Any]]) -> str:
+    """The nearest post above one that is left; nothing where one took all below it along."""
+    for id, _ in reversed(doc["path"]):
+        above = docs[id]
+        if not above["deleted"]:
+            return str(id)
+        if above["with_replies"] or not above["path"]:
+            return ""
+    return ""
+
+
+def may_stay(doc: dict[str, Any], docs: dict[str, dict[str, Any]], above: str) -> bool:
+    """Whether a post may name what it answered, though it is deleted: what is above is secret."""
+    seen = [docs[id]["visibility"] for id in (doc["in_reply_to_id"], above)]
+    return docs[doc["in_reply_to_id"]]["deleted"] and not {"public", "unlisted"} & {*seen}
 
 
 async def rows(state: FakeState, kind: str, id: str) -> set[str]:

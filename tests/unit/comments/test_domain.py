@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.comments.domain import Comment, above, below, comment_of, ended, heard, public
+from services.comments.domain import Comment, above, below, comment_of, ended, heard, moved, public
 from services.contracts.comments import Comment as CommentContract
 from services.contracts.limits import PATH
 
@@ -23,6 +23,7 @@ POST: dict[str, Any] = {
     "mentions": [],
     "created_at": COMMENT.created_at,
     "deleted": False,
+    "with_replies": False,
 }
 
 
@@ -46,9 +47,10 @@ def test_others_hear_of_all_the_fields_of_the_contract_and_no_other() -> None:
 
 
 def test_a_comment_ends_once_and_for_good() -> None:
-    gone = ended(COMMENT)
+    gone = ended(COMMENT, with_replies=True)
     assert gone.deleted
-    assert ended(gone) is heard(gone, COMMENT) is gone
+    assert ended(gone, with_replies=False) is heard(gone, COMMENT) is gone
+    assert moved(gone, "1") is gone
     assert heard(COMMENT, replace(COMMENT, audience=())) is COMMENT
     assert heard(None, gone) is gone
     assert heard(COMMENT, replace(COMMENT, deleted=True)).deleted
@@ -112,6 +114,23 @@ def _is_below(id: str, top: str, parents: dict[str, str]) -> bool:
     while id in parents and id != top:
         id = parents[id]
     return id == top
+
+
+@given(st.data(), st.integers(1, 12))
+def test_what_answers_a_removed_comment_is_read_below_the_nearest_that_is_left(
+    data: st.DataObject, size: int
+) -> None:
+    parents = {f"{n:02}": f"{data.draw(st.integers(0, n - 1)):02}" for n in range(1, size + 1)}
+    gone = data.draw(st.sets(st.sampled_from(sorted(parents))))
+    left = {id: parent for id, parent in parents.items() if id not in gone}
+    for id in left:
+        while left[id] in gone:
+            left[id] = parents[left[id]]
+    rows = [[id, parent, "9"] for id, parent in parents.items()]
+    as_if = [[id, parent, "9"] for id, parent in left.items()]
+    depth = data.draw(st.integers(1, 12))
+    shown = below("00", data.draw(st.permutations(rows)), most=100, depth=depth, gone=gone)
+    assert shown == below("00", as_if, most=100, depth=depth)
 
 
 def test_strays_are_left_out_of_a_thread() -> None:
