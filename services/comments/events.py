@@ -5,7 +5,8 @@ the lists agree, and then reads the truth again: so of two that run into each ot
 ends last leaves the lists as the truth is.
 
 A comment that is deleted by itself leaves what others wrote below it to the nearest post above that
-is left; all others take what is below them along. Whoever deletes writes first that the post is
+is left, and a direct post at the top leaves it alone: nobody owns a conversation. All others take
+what is below them along. Whoever deletes writes first that the post is
 gone and reads then what is below; whoever comes below a post comes first into its list and reads
 then whether it is gone. So one of the two sees the other. `posts` hears of the comments that ended
 or moved so, and tells of those; which does the same for what is below them.
@@ -53,7 +54,7 @@ class Projections:
                 post.id, lambda known: heard(known, now), fresh=True
             )
             await self._agree(comment or now)
-        elif post.deleted and not post.reblog_of_id:
+        elif post.deleted and not post.reblog_of_id and post.visibility != "direct":
             gone = Gone(post.id)
             await self._store.gone.update(post.id, lambda known: known or gone, fresh=True)
             await self._end_below(post.id)

@@ -46,7 +46,7 @@ class Post(Model):
     `text` is plain text as typed. `product_ids` are what of the shop it shows, as far as that is
     sold. `deleted` is the tombstone: text, pictures, tags, mentions and products are blank then.
     A comment is deleted by itself, or `with_replies`: all that is below it goes too. What is below
-    a deleted post that is no comment goes in any case.
+    a deleted post that is neither a comment nor direct goes in any case.
     `path` are a reply's posts above with their authors, topmost first: the topmost and the nearest
     of the others, `limits.PATH` in all. A boost is a post without a text that names the post it
     shows (`reblog_of_id`).

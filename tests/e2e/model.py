@@ -118,13 +118,16 @@ class Model:
         return True
 
     def delete(self, who: int, post: int) -> bool:
-        """What is below a comment stays, unless another deletes it below their own post."""
+        """What is below a comment stays, unless another deletes it below their own post.
+
+        So does what answers a direct post.
+        """
         it = self.posts[post]
         if not self.sees(who, post) or who not in (it.author, self.owner(post)):
             return False
         below = [p.number for p in self._below(post)]
         self.posts[post] = replace(it, deleted=True)
-        if it.above is None or who != it.author:
+        if (it.above is None and it.visibility != "direct") or who != it.author:
             for number in below:
                 self._end(number)
         return True

@@ -104,6 +104,21 @@ async def test_an_answer_names_no_post_that_its_readers_may_not_know_of(town: To
     await town.check()
 
 
+async def test_a_conversation_outlives_its_first_message(town: Town) -> None:
+    ann, bob = town.person("ann"), town.person("bob")
+    first = await ann.makes("@bob hi", visibility="direct")
+    second = await bob.makes("@ann hi", in_reply_to_id=first, visibility="direct")
+    third = await ann.makes("@bob bye", in_reply_to_id=second, visibility="direct")
+    await town.world.settle()
+    await ann.does("DELETE", f"/posts/{first}")
+    await town.world.settle()
+    assert [await bob.sees(id) for id in (first, second, third)] == [404, 200, 200]
+    assert await town.below(second, bob) == [third]
+    late = await bob.makes("@ann bye", in_reply_to_id=third, visibility="direct")
+    await town.world.settle()
+    assert await town.below(second, ann) == [third, late]
+
+
 async def test_hundreds_of_answers_stay_when_their_comment_goes(town: Town) -> None:
     ann, bob = town.person("ann"), town.person("bob")
     root = await ann.makes("root")
