@@ -28,3 +28,8 @@ class Settings(BaseSettings):
     def public_url(self) -> str:
         """The gateway's address as clients see it, without a slash at the end."""
         return str(self.microgram_public_url).rstrip("/")
+
+    @property
+    def public_host(self) -> str:
+        """The host in it, with its port: what stands after a name in a full handle."""
+        return self.public_url.partition("://")[2].partition("/")[0]

@@ -23,11 +23,19 @@ class ProfileField(Model):
     verified_at: str | None = None
 
 
+class Mention(Model):
+    """Somebody who is named in a post or on a profile."""
+
+    id: Id
+    username: str
+
+
 class Profile(Model):
     """What a person says of themself. Event `account.changed` on `accounts`.
 
-    `note` and fields are plain text as typed; `avatar` and `header` are file names in `media`,
-    empty for the default picture. `role` is empty or `admin`. Nothing of who is `suspended` is
+    `note` and fields are plain text as typed, and `mentions` those of the people named in them who
+    were there when it was typed. `avatar` and `header` are file names in `media`, empty for the
+    default picture. `role` is empty or `admin`. Nothing of who is `suspended` is
     shown, for as long as they are. `deleted` is the tombstone: all else is blank then.
     """
 
@@ -38,6 +46,7 @@ class Profile(Model):
     avatar: str = ""
     header: str = ""
     fields: list[ProfileField] = Field(default_factory=list)
+    mentions: list[Mention] = Field(default_factory=list)
     locked: bool = False
     bot: bool = False
     discoverable: bool = True

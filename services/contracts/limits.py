@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+TYPED = 20_000
+"""Of any text, in code points: a bound on what is looked at, before the rules are."""
+
 CHARACTERS = 2_200
-"""Of a post's text and spoiler text together, in code points: what Instagram allows a caption."""
+"""Of a post's text and spoiler text together: what Instagram allows a caption.
+
+Characters are counted as people see them, here and below: by graphemes.
+"""
 
 LINK_CHARACTERS = 23
 """What a link in a text counts as, however long it is: Mastodon's own number."""

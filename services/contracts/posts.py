@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from services.contracts.accounts import Account, Id, Model
+from services.contracts import limits
+from services.contracts.accounts import Account, Id, Mention, Model
 
 Visibility = Literal["public", "unlisted", "private", "direct"]
 
@@ -31,13 +32,6 @@ class Attachment(Model):
     blurhash: str
     description: str = ""
     focus: tuple[float, float] = (0.0, 0.0)
-
-
-class Mention(Model):
-    """Somebody who is named in a post."""
-
-    id: Id
-    username: str
 
 
 class Post(Model):
@@ -151,12 +145,12 @@ class NewBoost(Model):
 class NewPost(Model):
     """What somebody wants to post; the rules are the posts service's."""
 
-    text: str = Field(default="", max_length=20_000)
+    text: str = Field(default="", max_length=limits.TYPED)
     media_ids: list[Id] = Field(default_factory=list, max_length=40)
     in_reply_to_id: Id | None = None
     visibility: Visibility | None = None
     sensitive: bool = False
-    spoiler_text: str = Field(default="", max_length=20_000)
+    spoiler_text: str = Field(default="", max_length=limits.TYPED)
     language: str | None = Field(default=None, max_length=20)
     product_ids: list[Id] = Field(default_factory=list, max_length=40)
     application: str = Field(default="", max_length=100)
@@ -166,11 +160,11 @@ class NewPost(Model):
 class EditedPost(Model):
     """What somebody wants a post to be; `None` leaves a part as it is."""
 
-    text: str | None = Field(default=None, max_length=20_000)
+    text: str | None = Field(default=None, max_length=limits.TYPED)
     media_ids: list[Id] | None = Field(default=None, max_length=40)
     product_ids: list[Id] | None = Field(default=None, max_length=40)
     sensitive: bool | None = None
-    spoiler_text: str | None = Field(default=None, max_length=20_000)
+    spoiler_text: str | None = Field(default=None, max_length=limits.TYPED)
     language: str | None = Field(default=None, max_length=20)
 
 
@@ -231,7 +225,7 @@ class Asked(Model):
 class AttachmentEdit(Model):
     """What somebody wants to say of their picture; `None` leaves a part as it is."""
 
-    description: str | None = Field(default=None, max_length=20_000)
+    description: str | None = Field(default=None, max_length=limits.TYPED)
     focus: tuple[float, float] | None = None
 
 

@@ -119,7 +119,7 @@ class NewShop(Model):
     """A shop that somebody wants to open."""
 
     name: str = Field(max_length=1_000)
-    description: str = Field(default="", max_length=20_000)
+    description: str = Field(default="", max_length=limits.TYPED)
     currency: Currency
     idempotency_key: str = Field(default="", max_length=200)
 
@@ -128,7 +128,7 @@ class EditedShop(Model):
     """What somebody wants a shop to be; `None` leaves a part as it is."""
 
     name: str | None = Field(default=None, max_length=1_000)
-    description: str | None = Field(default=None, max_length=20_000)
+    description: str | None = Field(default=None, max_length=limits.TYPED)
     archived: bool | None = None
 
 
@@ -153,7 +153,7 @@ class NewProduct(Model):
 
     shop: Id = Field(max_length=20)
     title: str = Field(max_length=1_000)
-    description: str = Field(default="", max_length=20_000)
+    description: str = Field(default="", max_length=limits.TYPED)
     media_ids: list[Id] = Field(default_factory=list, max_length=40)
     variants: list[NewVariant] = Field(min_length=1, max_length=100)
     idempotency_key: str = Field(default="", max_length=200)
@@ -163,7 +163,7 @@ class EditedProduct(Model):
     """What somebody wants a product to be; `None` leaves a part as it is."""
 
     title: str | None = Field(default=None, max_length=1_000)
-    description: str | None = Field(default=None, max_length=20_000)
+    description: str | None = Field(default=None, max_length=limits.TYPED)
     media_ids: list[Id] | None = Field(default=None, max_length=40)
     variants: list[EditedVariant] | None = Field(default=None, min_length=1, max_length=100)
     archived: bool | None = None

@@ -75,7 +75,7 @@ class Desk:
         self.settings = settings
         self.services = services
         self.at = Addresses(settings.public_url)
-        self.writer = Writer(settings.public_url)
+        self.writer = Writer(self.at)
         self.rendered = Rendered(self.at, self.writer, settings.microgram_rendered_mib << 20)
         self._pages = Shelf(settings.microgram_pages_mib << 20)
         self._apps: dict[str, str] = {}

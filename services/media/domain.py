@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from services.chassis.errors import Invalid, NotFound
 from services.contracts import limits
+from services.shared.text import graphemes
 
 ORPHAN_HOURS = 24
 """For how many hours a picture waits for a post."""
@@ -92,9 +93,10 @@ def tombstone(attachment: Attachment) -> Attachment:
 def alt_text(text: str) -> str:
     """A description as it is kept. Raises `Invalid`."""
     text = text.replace("\x00", "").strip()
-    if len(text) > limits.DESCRIPTION_CHARACTERS:
+    characters = graphemes(text)
+    if characters > limits.DESCRIPTION_CHARACTERS:
         raise Invalid(
-            f"The description has {len(text)} characters;"
+            f"The description has {characters} characters;"
             f" at most {limits.DESCRIPTION_CHARACTERS} are possible."
         )
     return text

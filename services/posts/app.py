@@ -34,6 +34,7 @@ def create_app(service: Service) -> FastAPI:
         views,
         boosts,
         service.sidecar,
+        host=service.settings.public_host,
         ids=ids,
         moment=lambda id: timestamp(instant(id)),
         now=timestamp,

@@ -47,7 +47,7 @@ MODERATE = "admin:write:reports"
 
 
 class Composer:
-    """Makes, edits and deletes posts. `ids`, `moment` and `now` are the clock."""
+    """Makes, edits and deletes posts at a host. `ids`, `moment` and `now` are the clock."""
 
     def __init__(
         self,
@@ -56,6 +56,7 @@ class Composer:
         boosts: Boosts,
         sidecar: Sidecar,
         *,
+        host: str,
         ids: Callable[[], str],
         moment: Callable[[str], str],
         now: Callable[[], str],
@@ -64,6 +65,7 @@ class Composer:
         self._views = views
         self._boosts = boosts
         self._sidecar = sidecar
+        self._host = host
         self._ids = ids
         self._moment = moment
         self._now = now
@@ -74,6 +76,7 @@ class Composer:
         """Make a post; the `PostView` of it. Two state calls, with an idempotency key three."""
         draft = Draft.of(
             new.text,
+            host=self._host,
             spoiler_text=new.spoiler_text,
             visibility=new.visibility,
             sensitive=new.sensitive,
@@ -154,7 +157,7 @@ class Composer:
         raise Unavailable("The post is being edited by others. Try again.")
 
     async def _edit(self, post: Post, edit: Edit, caller: Caller) -> None:
-        draft = edit.draft(post)
+        draft = edit.draft(post, self._host)
         mentions, attachments = post.mentions, post.attachments
         if draft.text != post.text:
             mentions = await self._mentions(draft.names, caller)

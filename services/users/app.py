@@ -30,6 +30,7 @@ def create_app(service: Service) -> FastAPI:
     stances = Stances(store)
     suggestions = Suggestions(store)
     newcomers = Newcomers(store, service.sidecar)
+    people = People(store, index, newcomers, service.settings.public_host)
     tags, registry = Tags(store), Registry(store)
     errands = Errands(service)
     errands.does(ERASURE, Erasure(store, stances).erase)
@@ -37,7 +38,7 @@ def create_app(service: Service) -> FastAPI:
     subscribe(service, handlers)
     service.background(Endings(store).watch)
     return service.create_app(
-        create_router(People(store, index, newcomers), stances, Lists(store), suggestions),
+        create_router(people, stances, Lists(store), suggestions),
         discovery.create_router(tags, registry),
         reporting.create_router(Reports(store)),
         belongings.create_router(store),

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from services.chassis.errors import NotFound
+from services.chassis.errors import NotFound, Unavailable
 from services.users.domain.names import Query, answers
-from services.users.domain.profiles import Changes, Profile, changed
+from services.users.domain.profiles import Changes, Mention, Profile, changed, names
 from services.users.index import Index
 from services.users.newcomers import Newcomers, make_profile
 from services.users.store import Person, Store
@@ -24,10 +24,11 @@ class _Late(Exception):
 
 
 class People:
-    """What others ask about people."""
+    """What others ask about people. `host` is this place."""
 
-    def __init__(self, store: Store, index: Index, newcomers: Newcomers) -> None:
+    def __init__(self, store: Store, index: Index, newcomers: Newcomers, host: str) -> None:
         self._store = store
+        self._host = host
         self._index = index
         self._newcomers = newcomers
 
@@ -45,21 +46,32 @@ class People:
         return _there(people, id).account() | {"follow_requests": requests.total}
 
     async def change(self, id: str, username: str, changes: Changes) -> Account:
-        """Change the caller's own profile."""
+        """Change the caller's own profile. As `lookup` more, if it mentions anybody."""
+        mentioned = await self._mentioned(changes)
         try:
-            await self._decide(id, changes)
+            await self._decide(id, changes, mentioned)
         except _Late:
             await make_profile(self._store, id, username)
-            await self._decide(id, changes)
+            await self._decide(id, changes, mentioned)
         return await self.me(id, username)
 
-    async def _decide(self, id: str, changes: Changes) -> None:
+    async def _mentioned(self, changes: Changes) -> dict[str, Mention]:
+        """Those who are named in changes, by their names; without a link, where that is unknown."""
+        sought = names(changes, self._host)
+        try:
+            found = await self.lookup(sought) if sought else {}
+        except Unavailable:
+            found = {}
+        profiles: dict[str, Profile] = {name: one["profile"] for name, one in found.items()}
+        return {name: Mention(one.id, one.username) for name, one in profiles.items()}
+
+    async def _decide(self, id: str, changes: Changes, people: dict[str, Mention]) -> None:
         def decide(profile: Profile | None) -> Profile:
             if profile is None:
                 raise _Late
             if profile.deleted:
                 raise _not_found()
-            return changed(profile, changes)
+            return changed(profile, changes, self._host, people)
 
         await self._store.users.update(id, decide)
 

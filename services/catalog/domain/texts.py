@@ -7,6 +7,7 @@ import unicodedata
 
 from services.chassis.errors import Invalid
 from services.contracts import limits
+from services.shared.text import count, graphemes
 
 WORDS = 30
 """Of one product, by which it is found."""
@@ -34,9 +35,10 @@ def titled(text: str, what: str) -> str:
 def named(text: str, what: str) -> str:
     """A name that may be empty, as it is kept. Raises `Invalid`."""
     name = " ".join(tidy(text).split())
-    if len(name) > limits.TITLE_CHARACTERS:
+    characters = graphemes(name)
+    if characters > limits.TITLE_CHARACTERS:
         raise Invalid(
-            f"The name of {what.lower()} has {len(name)} characters;"
+            f"The name of {what.lower()} has {characters} characters;"
             f" at most {limits.TITLE_CHARACTERS} are possible."
         )
     return name
@@ -45,9 +47,11 @@ def named(text: str, what: str) -> str:
 def described(text: str) -> str:
     """A description as it is kept. Raises `Invalid`."""
     text = tidy(text)
-    if len(text) > limits.CHARACTERS:
+    characters = count(text)
+    if characters > limits.CHARACTERS:
         raise Invalid(
-            f"The description has {len(text)} characters; at most {limits.CHARACTERS} are possible."
+            f"The description has {characters} characters;"
+            f" at most {limits.CHARACTERS} are possible."
         )
     return text
 

@@ -13,10 +13,10 @@ from services.chassis.errors import NotFound
 from services.chassis.identity import Caller, anyone, signed_in
 from services.contracts.discovery import TagUse
 from services.gateway import paging
-from services.gateway.content import normal_tag
 from services.gateway.desk import Desk, answer
 from services.gateway.documents import gives
 from services.gateway.entities import posts
+from services.shared.hashtags import normal_tag
 
 Name = Annotated[str, Path(max_length=100, examples=["sea"])]
 Reading = Annotated[Caller | None, Depends(anyone("read"))]

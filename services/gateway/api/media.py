@@ -21,6 +21,7 @@ from services.gateway.bodies import Said, uploaded
 from services.gateway.desk import Desk, numeric
 from services.gateway.documents import FILE, gives, takes
 from services.gateway.entities import posts
+from services.shared.text import graphemes
 
 Writing = Annotated[Caller, Depends(signed_in("write:media"))]
 Id = Annotated[str, Path(examples=["114000000000000000"])]
@@ -124,8 +125,8 @@ async def _keep(desk: Desk, caller: Caller, file: UploadFile, body: Said) -> Any
     A long description does not fit into an address, so it is told afterwards.
     """
     description, point = body.words("description"), focus(body)
-    if len(description) > limits.DESCRIPTION_CHARACTERS:
-        most = limits.DESCRIPTION_CHARACTERS
+    most = limits.DESCRIPTION_CHARACTERS
+    if len(description) > limits.TYPED or graphemes(description) > most:
         raise Invalid(f"Validation failed: Description is too long (maximum is {most} characters)")
     is_long = len(quote(description)) > _IN_AN_ADDRESS
     params = {} if is_long or not description else {"description": description}

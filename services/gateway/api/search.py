@@ -13,9 +13,9 @@ from services.chassis.errors import NotFound
 from services.chassis.identity import Caller, anyone
 from services.gateway.api.accounts import find_people
 from services.gateway.api.hashtags import tags
-from services.gateway.content import normal_tag
 from services.gateway.desk import Desk
 from services.gateway.documents import gives
+from services.shared.hashtags import normal_tag
 
 _MOST = 40
 _ACCOUNT = re.compile(r"/(?:@|users/)(\w+)")

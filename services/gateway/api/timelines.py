@@ -12,10 +12,10 @@ from services.chassis.identity import Caller, anyone, signed_in
 from services.chassis.paging import Window
 from services.gateway import paging
 from services.gateway.bodies import asks, flags
-from services.gateway.content import normal_tag
 from services.gateway.desk import Desk, answer
 from services.gateway.documents import gives
 from services.gateway.paging import pages
+from services.shared.hashtags import normal_tag
 
 Reading = Annotated[Caller | None, Depends(anyone("read:statuses"))]
 _FLAGS = {"only_media": "Only posts with pictures.", "remote": "Only posts from elsewhere: none."}

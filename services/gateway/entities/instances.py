@@ -18,7 +18,6 @@ SHORT = "Photographs, and the people who take them."
 LONG = (
     "Microgram is a small place for photographs. Any app that speaks the Mastodon client API works."
 )
-"""What clients count a link as. Here every character counts, so none is ever refused for more."""
 
 PICTURE_TYPES = (
     "image/jpeg",
@@ -113,7 +112,7 @@ class Instances:
 
     def extended_description(self) -> Entity:
         """The entity ExtendedDescription."""
-        return {"updated_at": BEGAN, "content": self._writer.note(LONG)}
+        return {"updated_at": BEGAN, "content": self._writer.paragraphs(LONG, {})}
 
     def nodeinfo(self, numbers: Statistics) -> Entity:
         """What crawlers ask; some detectors know Mastodon, and throw on names they do not know."""

@@ -46,9 +46,15 @@ def shown(profile: Profile) -> Profile:
     )
 
 
+def mentioned(profile: Profile) -> dict[str, str]:
+    """The people whom somebody mentions on their profile: usernames by their lower case."""
+    return {mention.username.lower(): mention.username for mention in profile.mentions}
+
+
 def account(source: Account, at: Addresses, writer: Writer) -> Entity:
     """The entity Account."""
     profile, counts = shown(source.profile), source.counts
+    names = mentioned(profile)
     avatar, header = at.avatar(profile.avatar), at.header(profile.header)
     return {
         "id": profile.id,
@@ -61,7 +67,7 @@ def account(source: Account, at: Addresses, writer: Writer) -> Entity:
         "indexable": profile.discoverable,
         "group": False,
         "created_at": profile.created_at,
-        "note": writer.note(profile.note),
+        "note": writer.paragraphs(profile.note, names),
         "url": at.account(profile.username),
         "uri": at.actor(profile.username),
         "avatar": avatar,
@@ -82,7 +88,7 @@ def account(source: Account, at: Addresses, writer: Writer) -> Entity:
         "fields": [
             {
                 "name": field.name,
-                "value": writer.line(field.value),
+                "value": writer.line(field.value, names),
                 "verified_at": field.verified_at,
             }
             for field in profile.fields

@@ -58,7 +58,7 @@ def status(view: PostView, username: str, at: Addresses, writer: Writer) -> Enti
 def content(post: Post, text: str, writer: Writer) -> str:
     """A text as HTML, with the mentions of a post that it is a version of."""
     names = {mention.username.lower(): mention.username for mention in post.mentions}
-    return writer.post(text, post.tags, names)
+    return writer.paragraphs(text, names)
 
 
 def attachment(source: Attachment, at: Addresses) -> Entity:

@@ -10,7 +10,6 @@ import strawberry
 from services.chassis.errors import Invalid, NotFound
 from services.contracts.accounts import OwnAccount
 from services.gateway.api.accounts import find_people, local_name
-from services.gateway.content import normal_tag
 from services.gateway.desk import numeric
 from services.gateway.entities.rendered import Row
 from services.gateway.graphql.buying import Bought
@@ -33,6 +32,7 @@ from services.gateway.graphql.notices import Notification, NotificationType, not
 from services.gateway.graphql.shop import Product, Shop, products, shop_of, shops
 from services.gateway.graphql.types import Person, Post, marked, people_page, timeline
 from services.gateway.graphql.values import Visibility
+from services.shared.hashtags import normal_tag
 
 _AT_ONCE = 80
 _COUNTED = 100

@@ -129,14 +129,15 @@ class Person:
 
     @field("What they say of themselves, as HTML.")
     def note_html(self) -> str:
-        return self.context.desk.writer.note(self.shown.note)
+        return self.context.desk.writer.paragraphs(self.shown.note, people.mentioned(self.shown))
 
     @field("The table under their profile; values are HTML.")
     def fields(self) -> list[ProfileField]:
+        names = people.mentioned(self.shown)
         return [
             ProfileField(
                 name=line.name,
-                value=self.context.desk.writer.line(line.value),
+                value=self.context.desk.writer.line(line.value, names),
                 verified_at=line.verified_at,
             )
             for line in self.shown.fields

@@ -13,12 +13,12 @@ from starlette.responses import RedirectResponse
 from services.chassis.errors import Failure, NotFound
 from services.contracts.accounts import Account
 from services.contracts.posts import PostView
-from services.gateway.content import normal_tag
 from services.gateway.desk import Desk, numeric
 from services.gateway.entities import instances, people, posts
 from services.gateway.entities.rendered import Row
 from services.gateway.pages.drawn import picture
 from services.gateway.pages.paper import Paper
+from services.shared.hashtags import normal_tag
 
 _STYLE = (Path(__file__).parent / "style.css").read_bytes()
 _A_DAY = {"cache-control": "public, max-age=86400"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from services.chassis.errors import Invalid, NotFound
 from services.contracts.posts import Post
-from services.gateway.content import normal_tag
+from services.shared.hashtags import normal_tag
 
 Channel = tuple[str, str]
 

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from services.chassis.errors import Duplicate, Invalid, NotFound
 from services.chassis.pictures import Picture
 from services.contracts import limits
-from services.posts.domain.text import hashtags, language_code, length, mentioned, tidy
+from services.posts.domain.text import hashtags, language_code, mentioned, tidy
+from services.shared.text import count, entities, graphemes
 
 Visibility = Literal["public", "unlisted", "private", "direct"]
 
@@ -81,6 +82,7 @@ class Draft:
         cls,
         text: str,
         *,
+        host: str = "",
         spoiler_text: str = "",
         visibility: Visibility | None = None,
         sensitive: bool = False,
@@ -88,10 +90,11 @@ class Draft:
         pictures: Iterable[str] = (),
         products: Iterable[str] = (),
     ) -> Draft:
-        """A draft that keeps the rules. Raises `Invalid`."""
+        """A draft that keeps the rules; `host` is this place. Raises `Invalid`."""
         text, spoiler = tidy(text), tidy(spoiler_text)
         chosen = tuple(dict.fromkeys(pictures))
-        _check_length(text, spoiler)
+        found = entities(text)
+        _check_length(count(text, found) + graphemes(spoiler))
         shown = tuple(dict.fromkeys(products))
         _check_pictures(chosen)
         _check_products(shown)
@@ -104,8 +107,8 @@ class Draft:
             language=language_code(language),
             pictures=chosen,
             products=shown,
-            tags=hashtags(text),
-            names=mentioned(text),
+            tags=hashtags(found),
+            names=mentioned(found, host),
         )
 
 
@@ -120,11 +123,12 @@ class Edit:
     pictures: tuple[str, ...] | None = None
     products: tuple[str, ...] | None = None
 
-    def draft(self, post: Post) -> Draft:
-        """The whole of what the post is to be. Raises `Invalid`."""
+    def draft(self, post: Post, host: str = "") -> Draft:
+        """The whole of what the post is to be, at a host. Raises `Invalid`."""
         kept = tuple(picture.id for picture in post.attachments)
         return Draft.of(
             post.text if self.text is None else self.text,
+            host=host,
             spoiler_text=post.spoiler_text if self.spoiler_text is None else self.spoiler_text,
             visibility=post.visibility,
             sensitive=post.sensitive if self.sensitive is None else self.sensitive,
@@ -292,8 +296,7 @@ def no_such_post() -> NotFound:
     return NotFound("There is no such post.")
 
 
-def _check_length(text: str, spoiler: str) -> None:
-    characters = length(text) + len(spoiler)
+def _check_length(characters: int) -> None:
     if characters > limits.CHARACTERS:
         raise Invalid(
             f"The text has {characters} characters; at most {limits.CHARACTERS} are possible."

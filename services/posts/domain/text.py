@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from services.chassis.errors import Invalid
 from services.contracts import limits
+from services.shared.text import Entity, names_in, tags_in
 
-_HASH = re.compile(r"(?<![\w/&#=])[#\uff03](?=\w)")
-_JOINERS = frozenset("_\u00b7\u200c\u30fb")
-_MENTION = re.compile(r"(?<![\w/@.])@([A-Za-z0-9_]{1,30})(?![\w@]|[.-][\w.-]*@)")
-_LINK = re.compile(r"\bhttps?://[^\s<>\"'`\\]{1,2000}")
 _LANGUAGE = re.compile(r"([a-zA-Z]{2,3})((?:-[a-zA-Z0-9]{2,8}){0,4})")
 
 
@@ -21,37 +17,23 @@ def tidy(text: str) -> str:
     return text.replace("\x00", "").strip()
 
 
-def length(text: str) -> int:
-    """How many characters a text counts as: code points, and each link as one short one."""
-    return len(_LINK.sub("x" * limits.LINK_CHARACTERS, text))
-
-
-def hashtags(text: str) -> tuple[str, ...]:
+def hashtags(found: Iterable[Entity]) -> tuple[str, ...]:
     """The hashtags of a text without their #, normalised, each once, in order.
 
-    What is all digits or too long is no hashtag. Raises `Invalid` for too many.
+    Raises `Invalid` for too many.
     """
-    found = (normal_tag(raw) for raw in _raw_tags(text))
-    tags = tuple(dict.fromkeys(tag for tag in found if tag))
+    tags = tags_in(found)
     if len(tags) > limits.HASHTAGS:
         raise Invalid(f"A post can have at most {limits.HASHTAGS} hashtags; this has {len(tags)}.")
     return tags
 
 
-def normal_tag(raw: str) -> str:
-    """The one spelling of a hashtag (NFKC, lower case), or nothing if it is none."""
-    tag = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", raw).lower())
-    if not tag or len(tag) > limits.HASHTAG_CHARACTERS or not all(map(_in_tag, tag)):
-        return ""
-    return "" if all(character.isdigit() or character in _JOINERS for character in tag) else tag
+def mentioned(found: Iterable[Entity], host: str) -> tuple[str, ...]:
+    """The names of people here that a text mentions, lower-cased, each once, in order.
 
-
-def mentioned(text: str) -> tuple[str, ...]:
-    """The names that a text mentions, lower-cased, each once, in order.
-
-    Names at other servers (@somebody@example.org) are just text. Raises `Invalid` for too many.
+    `host` is this place. Names at other servers are just text. Raises `Invalid` for too many.
     """
-    names = tuple(dict.fromkeys(match[1].lower() for match in _MENTION.finditer(text)))
+    names = names_in(found, host)
     if len(names) > limits.MENTIONS:
         raise Invalid(
             f"A post can mention at most {limits.MENTIONS} people; this mentions {len(names)}."
@@ -67,20 +49,3 @@ def language_code(code: str | None) -> str | None:
     if match is None:
         raise Invalid(f"«{code[:20]}» is not a language code such as «en» or «pt-BR».")
     return match[1].lower() + match[2]
-
-
-def _raw_tags(text: str) -> Iterator[str]:
-    for match in _HASH.finditer(text):
-        end = match.end()
-        while end < len(text) and _in_tag(text[end]):
-            end += 1
-        yield text[match.end() : end]
-
-
-def _in_tag(character: str) -> bool:
-    """Letters, digits and what joins them; marks too, without which no Hindi word is whole."""
-    return (
-        character.isalnum()
-        or character in _JOINERS
-        or unicodedata.category(character).startswith("M")
-    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from services.chassis.errors import Forbidden, Invalid, NotFound
+from services.shared.text import graphemes
 
 MOST_FOLLOWED = 7_500
 """How many people one may follow: Mastodon's limit."""
@@ -204,8 +205,9 @@ def end_mute(edge: Edge, now: str) -> Edge:
 
 def annotate(edge: Edge, note: str, id: str) -> Edge:
     """Keep a private note on somebody. Raises `Invalid`."""
-    if len(note) > MOST_NOTE:
-        raise Invalid(f"The note has {len(note)} characters; at most {MOST_NOTE} are allowed.")
+    characters = graphemes(note)
+    if characters > MOST_NOTE:
+        raise Invalid(f"The note has {characters} characters; at most {MOST_NOTE} are allowed.")
     return replace(edge, note=note, noted=edge.noted.take(id) if note else edge.noted.leave())
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from services.chassis.errors import Invalid
 from services.chassis.ids import instant, timestamp
+from services.contracts import limits
+from services.shared.text import count, entities, graphemes, names_in
 
-MOST_DISPLAY_NAME = 30
-MOST_NOTE = 500
-MOST_FIELDS = 4
-MOST_FIELD_TEXT = 255
 VISIBILITIES = ("public", "unlisted", "private", "direct")
 
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(\.[a-z0-9]{1,8})?")
@@ -36,6 +34,14 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Mention:
+    """Somebody who is named on a profile."""
+
+    id: str
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """The document `user:ID`, in the shape others hear of it."""
 
@@ -47,6 +53,7 @@ class Profile:
     avatar: str = ""
     header: str = ""
     fields: tuple[Field, ...] = ()
+    mentions: tuple[Mention, ...] = ()
     locked: bool = False
     bot: bool = False
     discoverable: bool = True
@@ -109,33 +116,53 @@ def tombstone(id: str) -> Profile:
     return Profile(id=id, username="", created_at=timestamp(instant(id)), deleted=True)
 
 
-def changed(profile: Profile, changes: Changes) -> Profile:
-    """The profile with what was given. Raises `Invalid`, with a sentence for people."""
+def changed(
+    profile: Profile, changes: Changes, host: str = "", people: Mapping[str, Mention] | None = None
+) -> Profile:
+    """The profile with what was given. Raises `Invalid`, with a sentence for people.
+
+    `people` are those of the `names` of the changes who are there, by their lower case.
+    """
     given = {
         name: _RULES[name](value)
         for name in Changes.__slots__
         if (value := getattr(changes, name)) is not None
     }
-    return replace(profile, **given)
+    new = replace(profile, **given)
+    known = {one.username.lower(): one for one in profile.mentions} | dict(people or {})
+    named = _names((new.note, *(field.value for field in new.fields)), host)
+    return replace(new, mentions=tuple(known[name] for name in named if name in known))
+
+
+def names(changes: Changes, host: str) -> tuple[str, ...]:
+    """The names of people here, lower-cased, that are mentioned in what is given."""
+    return _names((changes.note or "", *(field.value for field in changes.fields or ())), host)
+
+
+def _names(texts: Sequence[str], host: str) -> tuple[str, ...]:
+    found = (one for text in texts for one in entities(text))
+    return names_in(found, host)[: limits.MENTIONS]
 
 
 def _display_name(text: str) -> str:
-    return _short(_line(text), MOST_DISPLAY_NAME, "The display name")
+    name = _line(text)
+    return _short(name, graphemes(name), limits.DISPLAY_NAME_CHARACTERS, "The display name")
 
 
 def _note(text: str) -> str:
     plain = _TEXT_CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return _short(_whole(plain).strip(), MOST_NOTE, "The text about you")
+    note = _whole(plain).strip()
+    return _short(note, count(note), limits.NOTE_CHARACTERS, "The text about you")
 
 
 def _fields(fields: Sequence[Field]) -> tuple[Field, ...]:
     lines = [Field(_line(field.name), _line(field.value)) for field in fields]
     lines = [line for line in lines if line.name or line.value]
-    if len(lines) > MOST_FIELDS:
-        raise Invalid(f"A profile has at most {MOST_FIELDS} fields.")
+    if len(lines) > limits.PROFILE_FIELDS:
+        raise Invalid(f"A profile has at most {limits.PROFILE_FIELDS} fields.")
     for line in lines:
-        _short(line.name, MOST_FIELD_TEXT, "A field's name")
-        _short(line.value, MOST_FIELD_TEXT, "A field's value")
+        for part, text in (("name", line.name), ("value", line.value)):
+            _short(text, graphemes(text), limits.PROFILE_FIELD_CHARACTERS, f"A field's {part}")
     return tuple(lines)
 
 
@@ -166,9 +193,9 @@ def _whole(text: str) -> str:
     return _SURROGATE.sub("", text)
 
 
-def _short(text: str, most: int, what: str) -> str:
-    if len(text) > most:
-        raise Invalid(f"{what} has {len(text)} characters; at most {most} are allowed.")
+def _short(text: str, characters: int, most: int, what: str) -> str:
+    if characters > most:
+        raise Invalid(f"{what} has {characters} characters; at most {most} are allowed.")
     return text
 
 

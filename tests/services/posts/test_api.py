@@ -55,6 +55,25 @@ async def test_a_post_is_what_was_asked_for_and_can_be_read_by_everybody(town: T
     assert (await town.posts.call("GET", f"/posts/{post.id}")).json() == made
 
 
+async def test_a_direct_post_is_for_those_whom_it_names_and_for_nobody_in_a_link(
+    town: Town,
+) -> None:
+    ann, bob, cid = town.person("ann"), town.person("bob"), town.person("cid")
+    for text, named in (
+        ("@bob between us: https://example.org/search?author=@cid", [bob]),
+        ("hello @cid@127.0.0.1:8080 !", [cid]),
+        ("hello @cid@example.org, https://example.org/#@cid", []),
+    ):
+        body = {"text": text, "visibility": "direct"}
+        post = (await ann.does("POST", "/posts", json=body))["post"]
+        assert [mention["id"] for mention in post["mentions"]] == [one.id for one in named]
+        edited = await ann.does("PUT", f"/posts/{post['id']}", json={"text": f"{text} #x"})
+        assert edited["post"]["mentions"] == post["mentions"]
+        for person in (bob, cid):
+            response = await person.ask("GET", f"/posts/{post['id']}")
+            assert response.status == (200 if person in named else 404)
+
+
 async def test_the_same_key_gives_the_same_post_once(town: Town) -> None:
     ann, bob = town.person("ann"), town.person("bob")
     body = {"text": "once", "idempotency_key": "k", "media_ids": ["5"]}

@@ -127,6 +127,23 @@ async def test_parts_of_a_profile_can_be_changed(town: Town) -> None:
     assert (await anna.get("/accounts/me"))["profile"]["display_name"] == "Anna B."
 
 
+async def test_a_profile_names_those_whom_it_mentions(town: Town) -> None:
+    anna, ben, cleo = await town.people("anna", "Ben", "cleo")
+
+    async def mentions(**changes: Any) -> list[dict[str, str]]:
+        response = await anna.ask("PATCH", "/accounts/me", json=changes)
+        told: list[dict[str, str]] = response.json()["profile"]["mentions"]
+        return told
+
+    of_ben, of_cleo = ({"id": one.id, "username": one.username} for one in (ben, cleo))
+    note = "with @ben@127.0.0.1:8080 and @nobody, not https://example.org/@cleo"
+    assert await mentions(note=note) == [of_ben]
+    fields = [{"name": "@ben", "value": "@cleo, @ben@example.org"}]
+    assert await mentions(fields=fields) == [of_ben, of_cleo]
+    assert await mentions(note="alone") == [of_cleo]
+    assert (await anna.get(f"/accounts/{anna.id}"))["profile"]["mentions"] == [of_cleo]
+
+
 async def test_a_profile_that_is_not_there_yet_can_be_changed(town: Town) -> None:
     anna = Person(town.world, town.users, "anna")
     response = await anna.ask("PATCH", "/accounts/me", json={"note": "hi"})

@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.content import Writer
+from services.gateway.entities.addresses import Addresses
 from tests.mastodon import schemas
 
 TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
-writer = Writer("https://micro.example")
+writer = Writer(Addresses("https://micro.example"))
+ADA = {"ada": "Ada"}
 
 NASTY = st.lists(
     st.sampled_from(
@@ -77,16 +79,16 @@ def text_of(html: str) -> str:
 @given(NASTY)
 def test_nothing_that_is_typed_becomes_markup(typed: str) -> None:
     for html in (
-        writer.post(typed, ["tag", "ß"], {"ada": "Ada"}),
-        writer.note(typed),
-        writer.line(typed),
+        writer.paragraphs(typed, ADA),
+        writer.paragraphs(typed, {}),
+        writer.line(typed, ADA),
     ):
         schemas.html(html, "content")
 
 
 @given(NASTY)
 def test_links_lead_to_the_web_and_vouch_for_nobody(typed: str) -> None:
-    for link in links_of(writer.post(typed, ["tag", "ß"], {"ada": "Ada"}) + writer.note(typed)):
+    for link in links_of(writer.paragraphs(typed, ADA) + writer.line(typed, {})):
         href = link["href"] or ""
         assert href.lower().startswith(("http://", "https://"))
         assert not set(href) & set('\u202e\u2066\ufeff <>"')
@@ -99,7 +101,7 @@ def test_links_lead_to_the_web_and_vouch_for_nobody(typed: str) -> None:
 
 @given(NASTY)
 def test_nothing_turns_the_page_around_or_rings_its_bell(typed: str) -> None:
-    for html in (writer.post(typed, ["tag"], {"ada": "Ada"}), writer.line(typed)):
+    for html in (writer.paragraphs(typed, ADA), writer.line(typed, ADA)):
         wrong = [c for c in html if category(c) in ("Cc", "Cs") and c not in "\n\t"]
         assert not wrong
         assert not [c for c in html if bidirectional(c) in TURNS]
@@ -118,8 +120,7 @@ def test_nothing_turns_the_page_around_or_rings_its_bell(typed: str) -> None:
 def test_hostile_text_takes_no_longer_than_its_length_does(hostile: str) -> None:
     """Ten times what may be posted; a search that backtracks would take minutes."""
     began = thread_time()
-    writer.post(hostile, ["a"], {"a": "a"})
-    writer.note(hostile)
+    writer.paragraphs(hostile, {"a": "a"})
     assert thread_time() - began < 5
 
 
@@ -131,16 +132,15 @@ def test_a_reader_sees_all_that_was_typed(typed: str) -> None:
             for c in text
             if not c.isspace() and category(c) not in ("Cc", "Cs") and bidirectional(c) not in TURNS
         )
-        shown = "".join(kept).replace("\uff03", "#")  # a linked hashtag has the plain sign
-        return shown.replace("@micro.example", "")  # what is local goes without it
+        return "".join(kept).replace("@micro.example", "")  # what is local goes without it
 
-    shown = text_of(writer.post(typed, ["tag"], {"ada": "ada"}))
+    shown = text_of(writer.paragraphs(typed, {"ada": "ada"}))
     assert squeezed(shown) == squeezed(typed)
 
 
 def test_paragraphs_and_lines_are_kept() -> None:
-    assert writer.note("a\nb\r\n\r\n\n c") == "<p>a<br />b</p><p> c</p>"
-    assert writer.note("  \n") == ""
+    assert writer.paragraphs("a\nb\r\n\r\n\n c", {}) == "<p>a<br />b</p><p> c</p>"
+    assert writer.paragraphs("  \n", {}) == ""
 
 
 @pytest.mark.parametrize(
@@ -149,25 +149,33 @@ def test_paragraphs_and_lines_are_kept() -> None:
         ("see https://a.example/b.", "https://a.example/b"),
         ("(https://a.example/b)", "https://a.example/b"),
         ("https://a.example/b_(c)", "https://a.example/b_(c)"),
+        ("https://a.example/Rubik's_Cube", "https://a.example/Rubik&#x27;s_Cube"),
         ("HTTP://a.example/?q=1&r=2!", "HTTP://a.example/?q=1&amp;r=2"),
     ],
 )
 def test_links_end_where_the_address_ends(typed: str, linked: str) -> None:
     wanted = f'<a href="{linked}" rel="nofollow noopener noreferrer" target="_blank">{linked}</a>'
-    assert wanted in writer.note(typed)
+    assert wanted in writer.paragraphs(typed, {})
 
 
 def test_a_hashtag_is_linked_as_clients_know_it() -> None:
-    html = writer.post("#Sea is not #other, nor a#b, nor #1", ["sea"], {})
+    html = writer.paragraphs("#Sea・ is not a#b, nor #1", {})
     link = '<a href="https://micro.example/tags/sea" class="mention hashtag" rel="tag">'
-    assert html == f"<p>{link}#<span>Sea</span></a> is not #other, nor a#b, nor #1</p>"
+    assert html == f"<p>{link}#<span>Sea</span></a>・ is not a#b, nor #1</p>"
 
 
 def test_only_those_whom_a_post_mentions_are_linked() -> None:
-    html = writer.post("@ada @bob @ada@elsewhere.example a@ada", [], {"ada": "Ada"})
+    html = writer.paragraphs("@ada @bob @ada@elsewhere.example a@ada", ADA)
     link = '<a href="https://micro.example/@Ada" class="u-url mention">@<span>Ada</span></a>'
     assert html == (f'<p><span class="h-card">{link}</span> @bob @ada@elsewhere.example a@ada</p>')
 
 
 def test_a_hashtag_with_combining_marks_is_linked_whole() -> None:
-    assert "#<span>हिन्दी</span>" in writer.post("#हिन्दी", ["हिन्दी"], {})
+    assert "#<span>हिन्दी</span>" in writer.paragraphs("#हिन्दी", {})
+
+
+def test_a_full_handle_of_this_place_is_linked_and_nobody_inside_a_link() -> None:
+    html = writer.paragraphs("@ada@micro.example https://x.example/?by=@ada", ADA)
+    assert html.count("u-url mention") == 1
+    assert html.startswith('<p><span class="h-card"><a href="https://micro.example/@Ada"')
+    assert writer.line("by @ada", ADA).count("u-url mention") == 1

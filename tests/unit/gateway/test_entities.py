@@ -10,6 +10,7 @@ import pytest
 from services.contracts.accounts import (
     Account,
     AccountCounts,
+    Mention,
     OwnAccount,
     Profile,
     ProfileField,
@@ -17,7 +18,7 @@ from services.contracts.accounts import (
 )
 from services.contracts.discovery import DayOfTag, Statistics, TagUse
 from services.contracts.logins import App
-from services.contracts.posts import Attachment, Mention, Post, PostCounts, PostView, Size
+from services.contracts.posts import Attachment, Post, PostCounts, PostView, Size
 from services.gateway.content import Writer
 from services.gateway.entities import apps, people, posts
 from services.gateway.entities.addresses import Addresses
@@ -29,7 +30,7 @@ from tests.mastodon.schemas import check, check_all
 
 SITE = "https://micro.example"
 WHEN = "2026-01-02T03:04:05.678Z"
-at, writer = Addresses(SITE), Writer(SITE)
+at, writer = Addresses(SITE), Writer(Addresses(SITE))
 
 ADA = Account(
     profile=Profile(

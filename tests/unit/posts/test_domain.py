@@ -56,8 +56,15 @@ def test_text_and_spoiler_text_share_the_limit() -> None:
         Draft.of("a" * 2_000, spoiler_text="b" * 201)
 
 
-def test_characters_are_counted_not_bytes() -> None:
-    assert Draft.of("日" * limits.CHARACTERS).text == "日" * limits.CHARACTERS
+FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
+
+
+@pytest.mark.parametrize("character", ["日", FAMILY, "e\u0301"])
+def test_characters_are_counted_as_people_see_them(character: str) -> None:
+    text = character * limits.CHARACTERS
+    assert Draft.of(text).text == text
+    with pytest.raises(Invalid):
+        Draft.of(text, spoiler_text=character)
 
 
 def test_a_link_counts_as_a_short_one_however_long_it_is() -> None:

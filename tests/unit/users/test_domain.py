@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from services.chassis.errors import Forbidden, Invalid, NotFound
 from services.chassis.ids import first_id_at
+from services.shared.text import graphemes
 from services.users.domain import edges
 from services.users.domain.edges import REMEMBERED, Edge, Manner, Place, Terms
 from services.users.domain.names import (
@@ -61,6 +62,7 @@ def test_only_what_is_given_changes() -> None:
     [
         Changes(display_name="x" * 31),
         Changes(note="x" * 501),
+        Changes(note="x" * 477 + " https://example.org/"),
         Changes(fields=tuple(Field(str(n), "v") for n in range(5))),
         Changes(fields=(Field("x" * 256, "v"),)),
         Changes(fields=(Field("n", "x" * 256),)),
@@ -82,6 +84,8 @@ def test_what_breaks_a_rule_is_refused(changes: Changes) -> None:
     [
         Changes(display_name="x" * 30),
         Changes(note="é" * 500),
+        Changes(note="x" * 476 + " https://example.org/" + "y" * 500),
+        Changes(note="@anna@example.org " + "x" * 494, display_name="\U0001f1e9\U0001f1ea" * 30),
         Changes(fields=tuple(Field(str(n), "x" * 255) for n in range(4))),
         Changes(avatar="9f2c4e-small.webp", header=""),
         Changes(default_visibility="private", default_language="pt-BR"),
@@ -108,7 +112,7 @@ def test_any_text_is_either_refused_or_fit_to_be_shown(text: str) -> None:
         said = changed(ANNA, Changes(display_name=text))
     except Invalid:
         return
-    assert len(said.display_name) <= 30
+    assert graphemes(said.display_name) <= 30
     assert "\n" not in said.display_name
     assert "\x00" not in said.display_name
 
