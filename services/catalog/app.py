@@ -11,6 +11,7 @@ from services.catalog import belongings
 from services.catalog.api import create_router
 from services.catalog.events import subscribe
 from services.catalog.keeper import Keeper
+from services.catalog.reindexing import Reindexing
 from services.catalog.store import Store
 from services.catalog.views import Views
 from services.catalog.warehouse import Warehouse
@@ -22,6 +23,7 @@ def create_app(service: Service, now: Callable[[], float] = time.time) -> FastAP
     """The catalog service on its sidecar."""
     store = Store(service)
     subscribe(service, store)
+    service.background(Reindexing(store).run)
     views = Views(store, now=now)
     warehouse = Warehouse(store, now=now)
     keeper = Keeper(

@@ -97,7 +97,7 @@ class Projections:
 
         Not done again where it is done, unless (`anew`) another may have run into it.
         """
-        wanted, id = product.words, product.id
+        wanted, id = product.terms, product.id
 
         def begin(known: Indexed | None) -> Indexed:
             known = known or Indexed()

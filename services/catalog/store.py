@@ -6,13 +6,14 @@ stock:VARIANT           how many pieces there are, and for which orders some are
 reservation:ORDER       what is held for an order
 seller:USER             whether somebody is suspended or gone, as users says
 idempotency:USER:KEY    which shop or product a request makes, for an hour
-indexed:PRODUCT         the words under which a product may be found
+indexed:PRODUCT         the terms under which a product may be found
+reindexed:all           which grammar of terms has been brought to all products
 owned:USER              [shop], all that somebody opened
 shops:all               [shop], all that are open
 made:SHOP               [product], all of a shop
 offered:SHOP            [product], those that are not archived
 market:all              [product], those of all shops; the newest ones
-word:WORD               [product], those in which a word is; the newest ones
+word:TERM               [product], those in which a word or a part of it is; the newest ones
 
 The last six are segmented lists, made from `shop` and `product` by hearing of them (`events.py`).
 """
@@ -86,6 +87,13 @@ class Indexed:
         return self.whole and set(self.words) == set(words)
 
 
+@dataclass(frozen=True, slots=True)
+class Reindexed:
+    """Which grammar of terms the index of words has, at least."""
+
+    grammar: int
+
+
 class Store:
     """The documents and lists of catalog."""
 
@@ -112,6 +120,7 @@ class Store:
         self.sellers = service.collection("seller", Seller)
         self.intents = service.collection("idempotency", Intent, ttl=KEY_LIFE)
         self.indexed = service.collection("indexed", Indexed)
+        self.reindexed = service.collection("reindexed", Reindexed)
         self.owned = SegmentedLists(self.state, "owned")
         self.open = SegmentedLists(self.state, "shops")
         self.made = SegmentedLists(self.state, "made")

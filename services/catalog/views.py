@@ -11,15 +11,18 @@ from services.catalog.domain import shops as shop_rules
 from services.catalog.domain.products import Product, no_such_product
 from services.catalog.domain.shops import Shop, no_such_shop
 from services.catalog.domain.stock import Stock
-from services.catalog.domain.texts import SOUGHT, words
 from services.catalog.store import ALL, Seller, Store, open_in
 from services.chassis.errors import Duplicate, Forbidden, Invalid, NotFound
 from services.chassis.paging import Window, normal
 from services.chassis.segments import SegmentedLists
 from services.chassis.sidecar import Entry
+from services.shared.words import sought, words
 
 _REMEMBERED = 10_000
 """Of how many products a process remembers what lies around them."""
+
+SOUGHT = 5
+"""Words of a search that count."""
 
 ROUNDS = 5
 """How many pages of a list are looked through for what is to be shown."""
@@ -147,17 +150,18 @@ class Views:
     async def search(self, text: str, shop: str, window: Window, viewer: str) -> dict[str, Any]:
         """What has all of some words: the `ProductList`. One state call more than `shelf`.
 
-        Looks through the list of the rarest word, a bounded part of it at a time.
+        Looks through the list of the rarest term, a bounded part of it at a time.
         """
-        sought = words(text)[:SOUGHT]
-        heads = await self._store.words.heads.get_many(sought)
-        if not sought or any(word not in heads for word in sought):
+        asked = words(text)[:SOUGHT]
+        terms = [term for word in asked for term in sought(word)]
+        heads = await self._store.words.heads.get_many(terms)
+        if not terms or any(term not in heads for term in terms):
             return {"products": [], "last": ""}
-        rarest = min(sought, key=lambda word: heads[word].total)
+        rarest = min(terms, key=lambda term: heads[term].total)
         within = normal(shop) if shop else ""
 
         def wanted(product: Product) -> bool:
-            return within in ("", product.shop) and set(sought) <= set(product.words)
+            return within in ("", product.shop) and product.has(asked)
 
         return await self._scan(self._store.words, rarest, window, viewer, wanted)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from services.feed.domain import REBLOG
 from services.feed.store import Store
 from services.feed.timelines import Shown, Timelines, account_of
 from services.feed.trends import Trends, may_trend
+from services.shared.words import folded
 
 MOST_OWN = 300
 """Of one's own posts, how many of the newest are looked through."""
@@ -32,7 +32,7 @@ class FoundPosts:
 
     async def own(self, user: str, words: str, limit: int, offset: int) -> dict[str, Any]:
         """Somebody's own posts whose text, or what is written over it, has all of some words."""
-        wanted = _folded(words).split()
+        wanted = folded(words).split()
         rows = await self._store.authors.page(user, Window(MOST_OWN))
         mine = [row for row in rows if not row[2] & REBLOG]
         found = [one for one in await self._timelines.some(mine, user) if _has(one, wanted)]
@@ -45,14 +45,8 @@ def _may_be_shown(one: Shown) -> bool:
 
 def _has(one: Shown, words: Sequence[str]) -> bool:
     post = one.card["data"]["post"]
-    text = _folded(f"{post['text']} {post['spoiler_text']}")
+    text = folded(f"{post['text']} {post['spoiler_text']}")
     return bool(words) and all(word in text for word in words)
-
-
-def _folded(text: str) -> str:
-    """Text without case and accents."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(char for char in plain if not unicodedata.combining(char))
 
 
 def _page(shown: Sequence[Shown]) -> dict[str, Any]:

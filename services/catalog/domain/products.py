@@ -7,10 +7,17 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from services.catalog.domain.shops import Shop, again, check_revision
-from services.catalog.domain.texts import WORDS, described, named, titled, words
+from services.catalog.domain.texts import described, named, titled
 from services.chassis.errors import Forbidden, Invalid, NotFound
 from services.chassis.pictures import Picture
 from services.contracts import limits
+from services.shared.words import has_no_blanks, terms, words
+
+TERMS = 30
+"""Of one product, by which it is found; more, if its title has more."""
+
+TITLE_TERMS = 200
+"""All of a title in a script without blanks: its characters, and its pairs of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +54,24 @@ class Product:
         return not (self.archived or self.deleted)
 
     @property
-    def words(self) -> list[str]:
+    def terms(self) -> list[str]:
         """By what it is found: of its title first, then of its variants and its description."""
-        names = " ".join(variant.name for variant in self.variants)
-        return words(f"{self.title} {names} {self.description}")[:WORDS] if self.is_offered else []
+        if not self.is_offered:
+            return []
+        title = _terms(self.title)[:TITLE_TERMS]
+        return list(dict.fromkeys([*title, *_terms(self._text)]))[: max(TERMS, len(title))]
+
+    def has(self, sought: Iterable[str]) -> bool:
+        """Whether it is offered, and all of some words are in its text."""
+        there = words(self._text)
+        return self.is_offered and all(
+            any(word in one for one in there) if has_no_blanks(word) else word in there
+            for word in sought
+        )
+
+    @property
+    def _text(self) -> str:
+        return " ".join((self.title, *(one.name for one in self.variants), self.description))
 
     def variant(self, id: str) -> Variant | None:
         return next((variant for variant in self.variants if variant.id == id), None)
@@ -175,3 +196,7 @@ def public(data: dict[str, Any]) -> dict[str, Any]:
 def no_such_product() -> NotFound:
     """Not there and not visible are told apart by nobody."""
     return NotFound("There is no such product.")
+
+
+def _terms(text: str) -> list[str]:
+    return list(dict.fromkeys(term for word in words(text) for term in terms(word)))

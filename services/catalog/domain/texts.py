@@ -1,22 +1,10 @@
-"""Texts as people type them, and the words by which products are found."""
+"""Texts as people type them."""
 
 from __future__ import annotations
-
-import re
-import unicodedata
 
 from services.chassis.errors import Invalid
 from services.contracts import limits
 from services.shared.text import count, graphemes
-
-WORDS = 30
-"""Of one product, by which it is found."""
-
-SOUGHT = 5
-"""Words of a search that count."""
-
-_WORD = re.compile(r"\w+")
-_LONGEST = 30
 
 
 def tidy(text: str) -> str:
@@ -54,10 +42,3 @@ def described(text: str) -> str:
             f" at most {limits.CHARACTERS} are possible."
         )
     return text
-
-
-def words(text: str) -> list[str]:
-    """The words of a text without case and accents, each once."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    folded = "".join(char for char in plain if not unicodedata.combining(char))
-    return list(dict.fromkeys(word[:_LONGEST] for word in _WORD.findall(folded)))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from services.shared.words import has_no_blanks, words
 from services.users.domain.profiles import Profile
 
 SHORTEST = 2
@@ -14,8 +13,7 @@ LONGEST = 6
 MOST_IN_BUCKET = 200
 _MOST_WORDS = 6
 _MOST_TERM = 30
-
-_WORD = re.compile(r"\w+")
+_MOST_TERMS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,34 +69,33 @@ class Indexed:
         return replace(self, entries=tuple(wanted), whole=True)
 
 
-def folded(text: str) -> str:
-    """Text without case and accents."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(char for char in plain if not unicodedata.combining(char))
-
-
-def words(text: str) -> list[str]:
-    """The words of a text, folded."""
-    return _WORD.findall(folded(text))
-
-
 def entries_of(profile: Profile) -> tuple[Entry, ...]:
     """By what somebody is found: nothing, for those who do not want to be discovered."""
     if profile.is_hidden or not profile.discoverable:
         return ()
     handle = profile.username.lower()
-    named = dict.fromkeys(word[:_MOST_TERM] for word in words(profile.display_name)[:_MOST_WORDS])
-    others = [word for word in named if word != handle]
+    named = (term for word in words(profile.display_name)[:_MOST_WORDS] for term in _terms(word))
+    others = [term for term in dict.fromkeys(named) if term != handle][:_MOST_TERMS]
     return (
         Entry(profile.id, handle, handle=True),
         *(Entry(profile.id, word, handle=False) for word in others),
     )
 
 
+def _terms(word: str) -> list[str]:
+    """A word; where there are no blanks between words, also all that ends as it does."""
+    starts = range(len(word)) if has_no_blanks(word) else range(1)
+    return [word[start : start + _MOST_TERM] for start in starts]
+
+
 def keys(term: str) -> list[str]:
-    """The buckets in which a term may be, in the order in which they are tried."""
+    """The buckets in which a term may be, in the order in which they are tried.
+
+    One letter says little, but one character of a script without blanks may be a word.
+    """
     longest = min(len(term), LONGEST)
-    return [term[:length] for length in range(min(SHORTEST, longest), longest + 1)]
+    shortest = 1 if has_no_blanks(term) else min(SHORTEST, longest)
+    return [term[:length] for length in range(shortest, longest + 1)]
 
 
 @dataclass(frozen=True, slots=True)

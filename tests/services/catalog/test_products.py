@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from services.catalog.reindexing import Reindexing
+from services.catalog.store import Indexed, Store
+from services.chassis.app import Service
 from services.contracts import limits
 from tests.services.catalog.world import Market, Seller, codes
 
@@ -193,6 +196,52 @@ async def test_words_find_what_has_all_of_them(market: Market) -> None:
     assert await page(market, q="bowl") == ["Bowl"]
     assert await market.listed("word", "mug") != []
     assert blue not in await market.listed("word", "mug")
+
+
+@pytest.mark.parametrize(
+    ("title", "typed", "other"),
+    [
+        (
+            "青いマグカップ",
+            ["マグカップ", "カップ", "青い", "青", "プ", "青いマグカップ"],
+            "青いカッターとマグネット",
+        ),
+        ("蓝色马克杯", ["马克杯", "杯", "色马"], "马和杯"),
+        ("แก้วน้ำสีฟ้า", ["น้ำ", "สีฟ้า", "แก้ว"], "ฟ้าแก"),
+        ("iPhoneケース", ["iphone", "ケース", "iPhoneケース"], "iPad"),
+    ],
+)
+async def test_a_part_of_a_title_is_found_in_scripts_without_blanks(
+    market: Market, title: str, typed: list[str], other: str
+) -> None:
+    anna = market.person()
+    shop = await anna.opens()
+    await anna.sells(title, shop=shop)
+    await anna.sells("Mug", shop=shop)
+    await anna.sells(other, shop=shop)
+    await market.world.settle()
+    for part in typed:
+        assert title in await page(market, q=part), part
+        assert "Mug" not in await page(market, q=part)
+    assert await page(market, q=typed[0]) == [title]
+    assert await page(market, q="Mu") == []
+
+
+async def test_what_was_indexed_by_whole_words_is_indexed_anew(market: Market) -> None:
+    anna = market.person()
+    product, _ = await anna.sells("青いマグカップ", shop=await anna.opens())
+    await market.world.settle()
+    store = Store(Service(market.catalog.service.settings, market.catalog.sidecar))
+    for term in (await store.indexed.get(product) or Indexed()).words:
+        await store.words.remove(term, [product])
+    await store.indexed.update(product, lambda _: Indexed(("青いマグカップ",), whole=True))
+    await store.reindexed.delete("all")
+    assert await page(market, q="マグカップ") == []
+    await Reindexing(store).run()
+    assert await page(market, q="マグカップ") == ["青いマグカップ"]
+    before = len(market.catalog.sidecar.state.faults.calls)
+    await Reindexing(store).run()
+    assert len(market.catalog.sidecar.state.faults.calls) == before + 1
 
 
 async def test_a_page_costs_the_same_however_much_there_is(market: Market) -> None:

@@ -299,6 +299,13 @@ def test_accents_and_case_do_not_matter() -> None:
     assert found("山田", person("1", "yamada", "山田太郎")) == ["yamada"]
 
 
+def test_a_part_of_a_name_is_found_in_scripts_without_blanks() -> None:
+    yamada, other = person("1", "yamada", "山田太郎 Taro"), person("2", "anna", "Annabel")
+    for part in ("山田", "太郎", "田", "郎", "山田太郎", "太郎 ta"):
+        assert found(part, yamada, other) == ["yamada"], part
+    assert found("郎太", yamada, other) == found("bel", yamada, other) == []
+
+
 def test_who_does_not_want_to_be_discovered_is_found_by_the_exact_handle_alone() -> None:
     shy = replace(person("1", "anna", "Anna"), discoverable=False)
     assert found("ann", shy) == []
