@@ -147,10 +147,11 @@ class Service:
         app.state.identity = self.identity
         app.state.service = self.name
         app.state.chassis = self
-        for router in (*routers, self._health(), self._changes(), self._letters()):
-            app.include_router(router)
+        own = [self._health(), self._changes(), self._letters()]
         if not public:
-            app.include_router(bundles.create_router(Depends(_any_service)))
+            own.append(bundles.create_router(Depends(_any_service)))
+        for router in (*routers, *own):
+            app.router.routes.extend(router.routes)
         self._subscribe(app)
         failed = _renderer(render)
         for kind in (Failure, HTTPException, RequestValidationError):

@@ -6,11 +6,7 @@ from typing import Any
 
 import requests
 
-from tests.system import Person, wait_until
-
-PATIENCE = 40.0
-"""Seconds in which somebody who tries again and again must be answered."""
-
+from tests.system import PATIENCE, Person, wait_until
 
 def insist(
     person: Person, method: str, path: str, body: Any = None, *, key: str = ""
@@ -21,7 +17,7 @@ def insist(
         answer = attempt(person, method, path, body, key=key)
         return [] if answer is None else [answer]
 
-    return wait_until(answered, PATIENCE, f"{method} {path} answered")[0]
+    return wait_until(answered, what=f"{method} {path} answered")[0]
 
 
 def attempt(
@@ -35,7 +31,7 @@ def attempt(
             f"{person.base}{path}",
             json=body,
             headers={"Authorization": f"Bearer {person.token}", **headers},
-            timeout=30,
+            timeout=PATIENCE,
         )
     except requests.RequestException:
         return None
@@ -47,7 +43,7 @@ def read(person: Person, path: str) -> requests.Response:
     url = path if path.startswith("http") else f"{person.base}{path}"
     headers = {"Authorization": f"Bearer {person.token}"}
     try:
-        answer = requests.get(url, headers=headers, timeout=30)
+        answer = requests.get(url, headers=headers, timeout=PATIENCE)
     except requests.RequestException as error:
         raise AssertionError(f"{url}: {error}") from error
     assert answer.ok, f"{url}: {answer.status_code} {answer.text[:200]}"

@@ -27,7 +27,7 @@ def flowing(cast: Cast, more: int = 5) -> None:
         return sum(map(len, cast.acknowledged.values()))
 
     goal = total() + more
-    wait_until(lambda: total() >= goal, 40.0, f"{more} posts more")
+    wait_until(lambda: total() >= goal, what=f"{more} posts more")
 
 
 def crash(stage: Stage, cast: Cast, *, traps: tuple[Trap, ...]) -> None:

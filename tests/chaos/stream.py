@@ -10,14 +10,19 @@ from dataclasses import dataclass, field
 from itertools import count, cycle
 from typing import Any
 
-from tests.chaos.asking import PATIENCE, attempt, insist
-from tests.system import Person, System
+from tests.chaos.asking import attempt, insist
+from tests.system import PATIENCE, Person, System
 
 AUTHORS, FOLLOWERS = 2, 3
 TOO_LONG = 2_300
 POSTS = "/api/v1/statuses"
 
 _PAUSE = 0.08
+_BRISK = 12
+"""How many posts of an author follow one another at once. Then they pause longer: what a storm waits
+for must not queue behind ever more posts."""
+
+_LONGER = 0.5
 _BEFORE_LATE = 35
 """Somebody's newest 40 posts come into the home of who follows them; the older ones do not."""
 
@@ -95,7 +100,8 @@ class Cast:
         given_up = self.given_up.setdefault(author.name, [])
         reactions = cycle((self._like, self._comment, self._boost, self._waver))
         for number in count(1):
-            if stop.wait(_PAUSE) or not self._may_go_on(ours, stop):
+            pause = _PAUSE if len(ours) < _BRISK else _LONGER
+            if stop.wait(pause) or not self._may_go_on(ours, stop):
                 return
             words = f"{self.name} {author.name} {number}."
             if number % _TOO_LONG_EVERY == 0:

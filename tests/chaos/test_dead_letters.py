@@ -9,14 +9,14 @@ import requests
 
 from tests.chaos.conftest import Stage
 from tests.e2e.reading import await_ids
-from tests.system import System, wait_until
+from tests.system import PATIENCE, System, wait_until
 
 
 def publish(system: System, topic: str, event: Any) -> None:
     """Publish anything, as somebody who has got hold of a sidecar could."""
     row, token = system.ps()["gateway"], system.tokens("gateway").sidecar
     url = f"http://127.0.0.1:{row.sidecar_port}/v1.0/publish/pubsub/{topic}"
-    answer = requests.post(url, json=event, headers={"dapr-api-token": token}, timeout=10)
+    answer = requests.post(url, json=event, headers={"dapr-api-token": token}, timeout=PATIENCE)
     assert answer.ok, answer.text
 
 
@@ -24,7 +24,7 @@ def letters(system: System, service: str) -> list[dict[str, Any]]:
     """A service's dead letters, whole, as its own sidecar tells them."""
     row, token = system.ps()[service], system.tokens(service).sidecar
     url = f"http://127.0.0.1:{row.sidecar_port}/v1.0/invoke/{service}/method/deadletters"
-    answer = requests.get(url, headers={"dapr-api-token": token}, timeout=10)
+    answer = requests.get(url, headers={"dapr-api-token": token}, timeout=PATIENCE)
     assert answer.ok, answer.text
     found: list[dict[str, Any]] = answer.json()
     return found
@@ -50,7 +50,7 @@ def test_garbage_on_a_topic_ends_in_the_dead_letters_and_holds_nobody_up(
     post = author.client.status_post("after the garbage")
     await_ids(author.client.timeline_home, [post])
     word = mark if isinstance(garbage, dict) else str(garbage)
-    letter = wait_until(lambda: mentioning(system, "feed", word), 20, "buried")
+    letter = wait_until(lambda: mentioning(system, "feed", word), what="buried")
     assert letter in system.command("deadletters", "feed")
 
 
@@ -60,7 +60,7 @@ def test_a_letter_is_handled_again_on_demand(stage: Stage) -> None:
     system.command("deadletters", "feed", "--replay")
     with stage.traps.choking("feed", "posts"):
         post = author.client.status_post("hard to swallow")
-        letter = wait_until(lambda: mentioning(system, "feed", str(post.id)), 30, "buried")
+        letter = wait_until(lambda: mentioning(system, "feed", str(post.id)), what="buried")
         assert letter in system.command("deadletters", "feed")
     assert '"replayed": ' in system.command("deadletters", "feed", "--replay")
     assert letter not in system.command("deadletters", "feed")

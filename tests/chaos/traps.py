@@ -50,11 +50,11 @@ class Traps:
         whole.write_text(f"{trap.prefix}\n{trap.let_pass}")
         whole.rename(path)
 
-    def await_sprung(self, trap: Trap, deadline: float = 20.0) -> None:
+    def await_sprung(self, trap: Trap) -> None:
         """Wait until somebody has died in it."""
         path = self._path(trap)
         sprung = path.with_suffix(f"{path.suffix}.sprung")
-        wait_until(sprung.exists, deadline, f"{trap} is sprung")
+        wait_until(sprung.exists, what=f"{trap} is sprung")
 
     @contextmanager
     def choking(self, service: str, topic: str) -> Iterator[None]:

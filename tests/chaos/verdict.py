@@ -10,7 +10,7 @@ from tests.e2e.reading import ids, names
 from tests.system import Person, wait_until
 
 
-def settled(cast: Cast, deadline: float) -> None:
+def settled(cast: Cast) -> None:
     """Wait until everything that must hold in the end does, and fail with what does not."""
     posted = sum(map(len, cast.acknowledged.values()))
     assert posted >= AUTHORS, "nobody posted anything"
@@ -20,7 +20,7 @@ def settled(cast: Cast, deadline: float) -> None:
         verdict.check()
         return True
 
-    wait_until(holds, deadline)
+    wait_until(holds)
 
 
 class Verdict:

@@ -9,9 +9,10 @@ from tests.system.browser import Browser
 from tests.system.people import Application, Person
 from tests.system.running import Row, System, started
 from tests.system.toot import Toot
-from tests.system.waiting import wait_until
+from tests.system.waiting import PATIENCE, wait_until
 
 __all__ = [
+    "PATIENCE",
     "SETS",
     "Application",
     "Browser",

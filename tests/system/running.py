@@ -17,8 +17,10 @@ from typing import Any
 import requests
 
 from tests.system.people import Application, Person
-from tests.system.waiting import wait_until
+from tests.system.waiting import PATIENCE, wait_until
 from tests.system.wire import CheckedSession
+from tools.runner import control
+from tools.runner.paths import RunDir
 
 REPO = Path(__file__).parents[2]
 
@@ -35,8 +37,7 @@ GENEROUS = {
 }
 """What the environment says so that no test runs into a limit that it does not ask for."""
 
-_START_PATIENCE = 180.0
-_PATIENCE = 100.0
+_COMMAND_TIMEOUT = 300.0
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class System:
         return f"{word}{self._salt}_{next(self._names)}"
 
     def register(self, word: str) -> Person:
-        """Somebody new, logged in by authorization code through the login page."""
+        """Somebody new, logged in."""
         name = self.fresh(word)
         return Person.registered(self.app, name, self._homes / name)
 
@@ -118,8 +119,9 @@ class System:
         return _command(self.run_dir, *arguments)
 
     def ps(self) -> dict[str, Row]:
-        """Every service and server by name."""
-        report = json.loads(self.command("ps", "--json"))
+        """Every service and server by name, as the runner tells it (a process of `ps` is dear)."""
+        report = control.ask(RunDir(self.run_dir), {"verb": "ps"})
+        assert report is not None, f"no runner answers in {self.run_dir}"
         rows = [Row.of(row) for row in [*report["services"], *report["infra"]]]
         return {row.name: row for row in rows}
 
@@ -149,7 +151,7 @@ class System:
         """Restart it; a server, where asked for, without its data."""
         self.command("restart", name, *(["--empty"] if empty else []))
 
-    def all_ready(self, deadline: float = 40.0) -> None:
+    def all_ready(self, deadline: float = PATIENCE) -> None:
         """Wait until every process is up, and the gateway serves what needs every service."""
 
         def ready() -> bool:
@@ -179,7 +181,7 @@ def _command(run_dir: Path, *arguments: str, env: Mapping[str, str] | None = Non
         env={**os.environ, "COLUMNS": "400", **(env or {})},
         capture_output=True,
         text=True,
-        timeout=_START_PATIENCE if verb == "up" else _PATIENCE,
+        timeout=_COMMAND_TIMEOUT,
         check=False,
     )
     assert done.returncode == 0, f"{' '.join(arguments)}: {done.stderr or done.stdout}"

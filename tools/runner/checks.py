@@ -16,12 +16,14 @@ _STEPS = {
     "types": ["mypy"],
     "imports": ["lint-imports"],
 }
-_PYTEST = [str(_BIN / "python"), "-m", "pytest"]
+_PYTEST = [str(_BIN / "python"), "-m", "pytest", "--durations=20"]
 _ALONE = ["tests/unit", "tests/services"]
 """Tests that start no sidecar: they share the cores, each with what it needs in its own memory."""
 
 _ON_ALL_CORES = ["-n", "auto", "--dist", "worksteal"]
-_RUNNING = ["tests/chaos", "tests/contract", "tests/e2e"]
+_RUNNING = ["tests/contract", "tests/e2e", "tests/chaos"]
+"""Cheap tests first: they tell of a fault before the dear ones have begun."""
+
 _A_SET_EACH = ["-n", "2", "--dist", "loadscope"]
 """Tests of a running system: two at a time, of one component set each."""
 
@@ -38,7 +40,9 @@ def test(fast: bool, arguments: list[str]) -> int:
     with ThreadPoolExecutor() as pool:
         passed = dict(zip(_STEPS, pool.map(_passes, _STEPS, _STEPS.values()), strict=True))
     failed = [name for name, well in passed.items() if not well]
-    codes = {name: _call([*_PYTEST, *part, *arguments]) for name, part in _parts(fast, arguments)}
+    codes = {
+        name: _timed(name, [*_PYTEST, *part, *arguments]) for name, part in _parts(fast, arguments)
+    }
     failed += [name for name, code in codes.items() if code not in (0, _NONE_FOUND)]
     if set(codes.values()) == {_NONE_FOUND}:
         failed.append("tests: there are none of these")
@@ -69,6 +73,14 @@ def _passes(name: str, command: list[str]) -> bool:
     said = "" if done.returncode == 0 else f"\n{done.stdout}{done.stderr}"
     print(f"{name:<8} {'FAILED' if said else 'ok':<7} {took}{said}", flush=True)
     return not said
+
+
+def _timed(name: str, command: list[str]) -> int:
+    began = time.monotonic()
+    code = _call(command)
+    minutes, seconds = divmod(round(time.monotonic() - began), 60)
+    print(f"{name}: {minutes}:{seconds:02} min", flush=True)
+    return code
 
 
 def bench(arguments: list[str]) -> int:
