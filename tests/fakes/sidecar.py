@@ -100,6 +100,12 @@ class FakeSidecar(Sidecar):
         self.state.faults.kill()
         self.broker.faults.kill()
 
+    def bury(self) -> None:
+        """End what the dead process was in the middle of."""
+        self.faults.bury()
+        self.state.faults.bury()
+        self.broker.faults.bury()
+
     async def is_ready(self) -> bool:
         return not self.faults.dead.is_set()
 

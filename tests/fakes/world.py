@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
@@ -18,6 +19,7 @@ from tests.fakes import asgi
 from tests.fakes.asgi import Response
 from tests.fakes.auth import FakeAuth
 from tests.fakes.broker import FakeBroker
+from tests.fakes.faults import BY_ITSELF, ProcessDied
 from tests.fakes.sidecar import APP_TOKEN, FakeSidecar, Mail, Network
 from tests.fakes.state import FakeState
 from tests.fakes.workflows import FakeEngine, History
@@ -73,11 +75,20 @@ class Running:
     async def kill(self) -> None:
         """Stop it as `kill -9` would: no call of its own goes out, nothing is finished."""
         self.sidecar.kill()
+        self._world.killed.append(self)
         await self._world.forget(self)
+
+    async def bury(self) -> None:
+        """Free what the killed process left in this one: tasks that wait for ever."""
+        self.sidecar.bury()
+        with contextlib.suppress(ProcessDied):
+            await self._life.aclose()
 
     async def _live(self) -> None:
         self._world.network.add(self.name, self.app)
+        before = BY_ITSELF.set(True)  # what the tasks that begin here inherit
         await self._life.enter_async_context(self.app.router.lifespan_context(self.app))
+        BY_ITSELF.reset(before)
         listing = await self.call("GET", "/dapr/subscribe", caller="")
         for subscription in listing.json():
             shared = subscription["pubsubname"] == "pubsub"
@@ -138,6 +149,7 @@ class World:
         self.mails: list[Mail] = []
         self.states: dict[str, FakeState] = {}
         self.running: list[Running] = []
+        self.killed: list[Running] = []
         self.histories: dict[str, History] = {}
         self._like = like
 
@@ -152,7 +164,9 @@ class World:
         trace: TracebackType | None,
     ) -> None:
         for running in reversed([*self.running]):
-            await running.stop()
+            await (running.kill() if running.sidecar.faults.dead.is_set() else running.stop())
+        for running in self.killed:
+            await running.bury()
         await self.broker.abort()
 
     def state(self, app_id: str) -> FakeState:
