@@ -8,6 +8,7 @@ import requests
 
 from tests.system import PATIENCE, Person, wait_until
 
+
 def insist(
     person: Person, method: str, path: str, body: Any = None, *, key: str = ""
 ) -> requests.Response:

@@ -21,7 +21,6 @@ class ProcessDied(BaseException):
     """Ends what a dead process was in the middle of; no code of a service handles it."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of a fake: its method, and the keys, topics or names it is about."""
