@@ -39,7 +39,7 @@ def _adapter(kind: Any, *, config: ConfigDict | None = None) -> TypeAdapter[Any]
     return _adapters[key]
 
 
-v2.TypeAdapter = _adapter  # type: ignore[misc, assignment]  # there is no other way in
+setattr(v2, "TypeAdapter", _adapter)  # noqa: B010 (mypy knows of no such name in there)
 
 TOLD = "told"
 """A property that a test records to have its text in the summary."""

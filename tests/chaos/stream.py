@@ -19,8 +19,8 @@ POSTS = "/api/v1/statuses"
 
 _PAUSE = 0.08
 _BRISK = 12
-"""How many posts of an author follow one another at once. Then they pause longer: what a storm waits
-for must not queue behind ever more posts."""
+"""How many posts of an author follow one another at once. Then they pause longer: what a storm
+waits for must not queue behind ever more posts."""
 
 _LONGER = 0.5
 _BEFORE_LATE = 35
