@@ -5,9 +5,10 @@ It is plain ASGI, outside of the framework, because every request pays for it.
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from hmac import compare_digest
 from ipaddress import IPv6Address, ip_address
@@ -38,7 +39,15 @@ _FOR_SCRIPTS = (
     "/nodeinfo",
     "/.well-known",
     "/media/",
+    "/static/",
+    "/favicon.ico",
+    "/@",
+    "/users/",
+    "/tags/",
+    "/health",
 )
+"""What scripts from everywhere may ask for. Pages that somebody logs in on are not among it."""
+
 _OWN_LIMITS = {
     "/api/v1/media": "media",
     "/api/v2/media": "media",
@@ -64,14 +73,29 @@ _CORS: Headers = [
     (b"access-control-allow-origin", b"*"),
     (
         b"access-control-expose-headers",
-        b"ETag, Link, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id",
+        b"Allow, Content-Disposition, ETag, Link, Location, Retry-After, "
+        b"X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id",
     ),
 ]
 _PREFLIGHT: Headers = [
     (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
-    (b"access-control-allow-headers", b"Authorization, Content-Type, Idempotency-Key, If-Match"),
     (b"access-control-max-age", b"86400"),
+    (b"vary", b"Access-Control-Request-Headers"),
 ]
+_ALLOWED = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+)
+"""Headers that a preflight allows whatever it asks for. `*` would not cover `Authorization`."""
+
+_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
+"""A token (RFC 9110, 5.6.2), cut off where no header that exists is that long."""
+
+_MOST_NAMES = 64
+_ASKED_FOR = b"access-control-request-headers"
 _RETRY_AFTER = b"2"
 _TOO_MANY = TooMany("Too many requests")
 _TOO_MANY_OPERATIONS = {
@@ -111,7 +135,7 @@ class PublicDoor:
         added = [*self._safe, *(_CORS if path.startswith(_FOR_SCRIPTS) else ())]
         method = scope.get("method", "")  # a WebSocket has none
         if method == "OPTIONS" and path.startswith(_FOR_SCRIPTS):
-            await _send(send, 204, [*added, *_PREFLIGHT])
+            await _send(send, 204, [*added, *_PREFLIGHT, allowed(scope["headers"])])
             return
         inner = {**scope, "path": path, "raw_path": path.encode()}
         if not path.startswith(_UNLIMITED) and not self._is_vouched_for(scope):
@@ -172,6 +196,19 @@ def limiters(settings: GatewaySettings) -> dict[str, Limiter]:
         name: Limiter(name, limit, seconds, replica=replica)
         for name, (limit, seconds) in limits.items()
     }
+
+
+def allowed(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+    """What a preflight lets scripts send: whatever it asks for, since no header can do harm here.
+
+    Firefox asks for all that a script sets, `User-Agent` too, and libraries that trace requests add
+    headers of their own to each. Names that are none are left out; so is what is beyond a bound.
+    """
+    given = (v.decode("latin-1") for k, v in headers if k == _ASKED_FOR)
+    asked = [name.strip(" \t") for name in ",".join(given).split(",")]
+    valid = [name for name in asked if _FIELD_NAME.fullmatch(name)][:_MOST_NAMES]
+    names = {name.lower(): name for name in (*valid, *_ALLOWED)}
+    return b"access-control-allow-headers", ", ".join(names.values()).encode()
 
 
 def _counting(limiter: Limiter, key: str) -> Count:

@@ -9,6 +9,7 @@ import requests
 
 from services.chassis.errors import OutcomeUnknown, Unavailable
 from services.gateway.api.empties import NOTHINGS
+from services.gateway.entities.addresses import AVATAR, HEADER, THUMBNAIL
 from tests.fakes import Response, Running
 from tests.mastodon.schemas import check, check_all, check_validation
 from tests.services.gateway.world import (
@@ -472,17 +473,58 @@ async def test_head_answers_as_get(place: Place) -> None:
     assert (await place.ask("HEAD", "/")).status == 200
 
 
-async def test_scripts_from_everywhere_may_call(place: Place) -> None:
-    preflight = await place.ask(
-        "OPTIONS", "/api/v1/statuses", headers={"origin": "https://x.example"}
-    )
-    assert preflight.status == 204
-    assert "Idempotency-Key" in preflight.headers["access-control-allow-headers"]
-    answered = await place.ask("GET", "/api/v1/instance")
-    assert answered.headers["access-control-allow-origin"] == "*"
-    assert "Link" in answered.headers["access-control-expose-headers"]
+FOR_SCRIPTS = [
+    ("GET", "/api/v1/instance", 200),
+    ("GET", "/api/v1/nothing", 404),
+    ("GET", "/api/v1/timelines/home", 401),
+    ("PATCH", "/api/v1/instance", 405),
+    ("POST", "/oauth/token", 400),
+    ("POST", "/oauth/revoke", 401),
+    ("GET", "/api/shop/v1/cart", 401),
+    ("GET", "/.well-known/nodeinfo", 200),
+    ("GET", "/media/nothing", 404),
+    ("GET", f"/static/{AVATAR}", 200),
+    ("GET", f"/static/{HEADER}", 200),
+    ("GET", f"/static/{THUMBNAIL}", 200),
+    ("GET", "/users/ada", 302),
+    ("GET", "/@ada", 200),
+]
+
+
+async def test_scripts_from_everywhere_may_call_and_read_every_answer(place: Place) -> None:
+    await place.person("ada")
+    for method, path, status in FOR_SCRIPTS:
+        answered = await place.ask(method, path, headers={"origin": "https://x.example"})
+        assert answered.status == status, path
+        assert answered.headers["access-control-allow-origin"] == "*", path
+        exposed = answered.headers["access-control-expose-headers"].lower()
+        for name in ("link", "etag", "retry-after", "x-ratelimit-reset", "x-request-id"):
+            assert name in exposed
     page = await place.ask("GET", "/auth/sign_up")
     assert "access-control-allow-origin" not in page.headers
+
+
+async def test_a_preflight_is_answered_on_every_route_of_the_api(place: Place) -> None:
+    asked = "authorization,user-agent,x-requested-with,cache-control,baggage,sentry-trace"
+    told = (await place.ask("GET", "/openapi.json")).json()
+    paths = [path for path in told["paths"] if path.startswith(("/api/", "/oauth/token"))]
+    assert len(paths) > 100
+    for path in paths:
+        preflight = await place.ask(
+            "OPTIONS",
+            path.replace("{id}", "1"),
+            headers={
+                "origin": "https://x.example",
+                "access-control-request-method": "PATCH",
+                "access-control-request-headers": asked,
+            },
+        )
+        assert preflight.status == 204
+        assert preflight.headers["access-control-allow-origin"] == "*"
+        allowed = preflight.headers["access-control-allow-headers"].lower().split(", ")
+        assert set(asked.split(",")) <= set(allowed)
+        assert "idempotency-key" in allowed
+        assert "PATCH" in preflight.headers["access-control-allow-methods"]
 
 
 REFUSALS = [
