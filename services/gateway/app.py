@@ -28,6 +28,7 @@ from services.gateway.api import (
     threads,
     timelines,
     webhooks,
+    wellknown,
 )
 from services.gateway.api.shop import catalog as shop_catalog
 from services.gateway.api.shop import orders as shop_orders
@@ -81,6 +82,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         notifications.create_router(desk),
         apps.create_router(desk),
         oauth.create_router(desk),
+        wellknown.create_router(desk),
         search.create_router(desk),
         admin.create_router(desk),
         streaming.create_router(hub),

@@ -172,7 +172,9 @@ def _accounts(people: People) -> APIRouter:
     router = APIRouter(tags=["accounts"])
 
     @router.get("/accounts/me", responses=OWN)
-    async def me(caller: Reader) -> JSON:
+    async def me(
+        caller: Annotated[Caller, Depends(signed_in("read:accounts", "profile"))],
+    ) -> JSON:
         """The caller's own account; its profile is made, if the news of it is late."""
         return JSON(await people.me(caller.user_id, caller.username))
 

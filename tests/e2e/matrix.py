@@ -72,6 +72,9 @@ ABOUT_POSTS = {
 WITHOUT_POSTS = {"GET /health", "GET /api/v1/streaming/health"}
 NOT_FOR_PEOPLE = {
     "GET /.well-known/oauth-authorization-server",
+    "GET /.well-known/host-meta",
+    "GET /.well-known/host-meta.json",
+    "GET /.well-known/webfinger",
     "GET /healthz",
     "GET /readyz",
     "GET /changes",

@@ -52,6 +52,9 @@ ROUTES: dict[str, Check | str] = {
     "POST /api/v1/apps": "CredentialApplication",
     "GET /api/v1/apps/verify_credentials": "Application",
     "GET /.well-known/oauth-authorization-server": OURS,
+    "GET /.well-known/host-meta": NO_JSON,
+    "GET /.well-known/host-meta.json": OURS,
+    "GET /.well-known/webfinger": OURS,
     "POST /graphql": OURS,
     # the shop, which is not of the client API
     "GET /api/shop/v1/shops": shape(items=many("Shop"), next_cursor=opt(id)),

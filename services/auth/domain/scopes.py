@@ -8,22 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from services.auth.domain.refusals import InvalidScope
+from services.contracts.scopes import SCOPES
 
-_BOTH = (
-    "accounts blocks bookmarks favourites filters follows lists mutes notifications shop statuses"
-)
-_READ = f"{_BOTH} search".split()
-_WRITE = f"{_BOTH} conversations media reports".split()
 _FOLLOW = ("blocks", "follows", "mutes")
 
-_OVERSIGHT = ("", ":accounts", ":reports")
+KNOWN = frozenset(SCOPES) | {"push", "write:conversations", "write:filters", "write:lists"}
+"""Those that are good for something, and those that clients ask for as a matter of course."""
 
-KNOWN = frozenset(
-    ["read", "write", "follow", "push", "profile"]
-    + [f"read:{noun}" for noun in _READ]
-    + [f"write:{noun}" for noun in _WRITE]
-    + [f"admin:{verb}{noun}" for verb in ("read", "write") for noun in _OVERSIGHT]
-)
 DEFAULT = "read"
 SESSION = "read:exports"
 """What a session is for. No app can ask for it; `read` covers it."""

@@ -73,8 +73,10 @@ def _own(desk: Desk) -> APIRouter:
         return JSON(apps.token(Token.model_validate(made["token"])))
 
     @router.get("/accounts/verify_credentials", responses=gives(description="A CredentialAccount."))
-    async def verify_credentials(caller: Me) -> JSON:
-        """Whose token this is."""
+    async def verify_credentials(
+        caller: Annotated[Caller, Depends(signed_in("read:accounts", "profile"))],
+    ) -> JSON:
+        """Whose token this is: the only thing that the scope `profile` is good for."""
         return JSON(_credentials(desk, await desk.ask("users", "accounts/me", caller)))
 
     @router.patch(

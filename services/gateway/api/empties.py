@@ -56,17 +56,17 @@ NOTHINGS = (
 )
 
 _NOT_OFFERED = {
-    "/api/v1/lists": "Lists are",
-    "/api/v1/filters": "Filters are",
-    "/api/v2/filters": "Filters are",
-    "/api/v1/featured_tags": "Featuring hashtags is",
-    "/api/v1/polls/{id}/votes": "Polls are",
-    "/api/v1/push/subscription": "Push is",
-    "/api/v1/domain_blocks": "Blocking domains is",
-    "/api/v1/accounts/{id}/pin": "Endorsing is",
-    "/api/v1/accounts/{id}/unpin": "Endorsing is",
-    "/api/v1/accounts/{id}/endorse": "Endorsing is",
-    "/api/v1/accounts/{id}/unendorse": "Endorsing is",
+    "/api/v1/lists": ("write:lists", "Lists are"),
+    "/api/v1/filters": ("write:filters", "Filters are"),
+    "/api/v2/filters": ("write:filters", "Filters are"),
+    "/api/v1/featured_tags": ("write:accounts", "Featuring hashtags is"),
+    "/api/v1/polls/{id}/votes": ("write:statuses", "Polls are"),
+    "/api/v1/push/subscription": ("push", "Push is"),
+    "/api/v1/domain_blocks": ("write:blocks", "Blocking domains is"),
+    "/api/v1/accounts/{id}/pin": ("write:accounts", "Endorsing is"),
+    "/api/v1/accounts/{id}/unpin": ("write:accounts", "Endorsing is"),
+    "/api/v1/accounts/{id}/endorse": ("write:accounts", "Endorsing is"),
+    "/api/v1/accounts/{id}/unendorse": ("write:accounts", "Endorsing is"),
 }
 
 
@@ -75,8 +75,8 @@ def create_router() -> APIRouter:
     router = APIRouter(tags=["empty for now"])
     for nothing in NOTHINGS:
         _constant(router, nothing)
-    for path, what in _NOT_OFFERED.items():
-        _refused(router, path, what)
+    for path, (scope, what) in _NOT_OFFERED.items():
+        _refused(router, path, scope, what)
     return router
 
 
@@ -101,7 +101,7 @@ def _constant(router: APIRouter, nothing: Nothing) -> None:
     )
 
 
-def _refused(router: APIRouter, path: str, what: str) -> None:
+def _refused(router: APIRouter, path: str, scope: str, what: str) -> None:
     async def route(request: Request) -> JSON:
         """Not offered yet."""
         raise Invalid(f"{what} not offered yet.")
@@ -110,7 +110,7 @@ def _refused(router: APIRouter, path: str, what: str) -> None:
         path,
         route,
         methods=["POST"],
-        dependencies=[Depends(signed_in("write"))],
+        dependencies=[Depends(signed_in(scope))],
         responses=gives(description="Never."),
         name=f"refused {path}",
         operation_id=f"refused_{path}",

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 
 from services.chassis.app import JSON
 from services.chassis.errors import NotFound
-from services.chassis.identity import Caller, anyone, signed_in
+from services.chassis.identity import Caller, anyone, signed_in, whoever
 from services.contracts.discovery import TagUse
 from services.gateway import paging
 from services.gateway.desk import Desk, answer
@@ -19,7 +19,7 @@ from services.gateway.entities import posts
 from services.shared.hashtags import normal_tag
 
 Name = Annotated[str, Path(max_length=100, examples=["sea"])]
-Reading = Annotated[Caller | None, Depends(anyone("read"))]
+Reading = Annotated[Caller | None, Depends(whoever)]
 Following = Annotated[Caller, Depends(signed_in("write:follows"))]
 _MOST_FOLLOWED = 200
 _TAG = gives(description="The Tag as it is now.")

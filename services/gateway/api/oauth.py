@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from services.chassis.app import JSON
-from services.chassis.errors import Failure, NotFound
+from services.chassis.errors import Failure
 from services.contracts.logins import Token
 from services.gateway.bodies import Said, said
 from services.gateway.desk import Desk
@@ -102,13 +102,6 @@ def create_router(desk: Desk) -> APIRouter:
         )
         return JSON({}, headers=_NO_STORE)
 
-    @router.get("/.well-known/oauth-authorization-server", responses=gives())
-    async def metadata() -> JSON:
-        """Where OAuth's endpoints are (RFC 8414); only over TLS, since clients insist on https."""
-        if not desk.at.public_url.startswith("https://"):
-            raise NotFound("This is only told over TLS.")
-        return JSON(_metadata(desk.at.public_url))
-
     return router
 
 
@@ -122,20 +115,3 @@ def _with_basic(request: Request, body: Said) -> Said:
     except (binascii.Error, UnicodeDecodeError):
         return body
     return Said(body | {"client_id": unquote_plus(client), "client_secret": unquote_plus(secret)})
-
-
-def _metadata(url: str) -> dict[str, Any]:
-    ways = ["client_secret_basic", "client_secret_post"]
-    return {
-        "issuer": f"{url}/",
-        "authorization_endpoint": f"{url}/oauth/authorize",
-        "token_endpoint": f"{url}/oauth/token",
-        "revocation_endpoint": f"{url}/oauth/revoke",
-        "app_registration_endpoint": f"{url}/api/v1/apps",
-        "scopes_supported": ["read", "write", "follow", "push", "profile"],
-        "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "client_credentials"],
-        "token_endpoint_auth_methods_supported": ways,
-        "code_challenge_methods_supported": ["S256"],
-    }
