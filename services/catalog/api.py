@@ -217,9 +217,10 @@ def _stock(keeper: Keeper) -> APIRouter:
         variant: Id,
         change: Annotated[StockChange, Body(openapi_examples=COUNTS)],
         caller: Writing,
+        seen: Seen,
     ) -> JSON:
         """Say how many pieces there are of a variant, or how many more or fewer."""
-        return JSON(await keeper.count(id, variant, change, caller))
+        return JSON(await keeper.count(id, variant, change, caller, seen))
 
     return router
 

@@ -23,6 +23,7 @@ from services.chassis.claims import claim
 from services.chassis.errors import Duplicate, Invalid, PreconditionRequired
 from services.chassis.idempotency import decide, digest, fingerprint
 from services.chassis.identity import Caller
+from services.chassis.preconditions import Condition
 from services.chassis.sidecar import Sidecar
 from services.contracts import limits
 from services.contracts.shop import (
@@ -84,14 +85,14 @@ class Keeper:
         return shop_view(made or shop(id))
 
     async def edit_shop(
-        self, id: str, wanted: EditedShop, revision: int | None, caller: Caller
+        self, id: str, wanted: EditedShop, seen: Condition | None, caller: Caller
     ) -> dict[str, Any]:
         """Edit, close or open a shop; the `ShopView` of it. Two state calls."""
-        id, seen = checked(id, shop_rules.no_such_shop), _seen(revision)
+        id, base = checked(id, shop_rules.no_such_shop), _required(seen)
         edit, now = ShopEdit(wanted.name, wanted.description, wanted.archived), self._now()
         made = await self._store.shops.update(
             id,
-            lambda kept: shop_rules.edited(kept, edit, user=caller.user_id, revision=seen, now=now),
+            lambda kept: shop_rules.edited(kept, edit, user=caller.user_id, seen=base, now=now),
         )
         return shop_view(shop_rules.own(made, caller.user_id))
 
@@ -124,12 +125,15 @@ class Keeper:
         return (await self._views.product(product.id, caller.user_id)).view()
 
     async def edit(
-        self, id: str, wanted: EditedProduct, revision: int | None, caller: Caller
+        self, id: str, wanted: EditedProduct, seen: Condition | None, caller: Caller
     ) -> dict[str, Any]:
-        """Edit, archive or bring back a product; the `ProductView` of it. Five state calls."""
-        id, seen, now = checked(id, product_rules.no_such_product), _seen(revision), self._now()
+        """Edit, archive or bring back a product; the `ProductView` of it. Five state calls.
+
+        The edit builds on the revision that is read here, whichever of several the caller allows.
+        """
+        id, base, now = checked(id, product_rules.no_such_product), _required(seen), self._now()
         product = product_rules.own(await self._store.products.get(id), caller.user_id)
-        check_revision(product.revision, seen)
+        check_revision(product.revision, base)
         draft = self._edited(product, wanted)
         pictures = product.pictures
         if wanted.media_ids is not None:
@@ -143,7 +147,7 @@ class Keeper:
                 archived=archived,
                 pictures=pictures,
                 user=caller.user_id,
-                revision=seen,
+                seen=(product.revision,),
                 now=now,
             ),
         )
@@ -179,7 +183,12 @@ class Keeper:
         ]
 
     async def count(
-        self, id: str, variant: str, change: StockChange, caller: Caller
+        self,
+        id: str,
+        variant: str,
+        change: StockChange,
+        caller: Caller,
+        seen: Condition | None = None,
     ) -> dict[str, Any]:
         """Say how much there is of a variant; the `Stock` of it. Three state calls.
 
@@ -187,15 +196,17 @@ class Keeper:
         """
         if (change.on_hand is None) == (change.delta is None):
             raise Invalid("Say either how many pieces there are, or how many more or fewer.")
+        if change.revision is not None:
+            seen = Condition.on(change.revision)
         if change.on_hand is not None:
-            _seen(change.revision)
+            _required(seen)
         product = await self._own(id, caller)
         if product.variant(variant) is None:
             raise product_rules.no_such_product()
         counted = Counted(
             change.on_hand,
             change.delta,
-            change.revision,
+            seen,
             digest(change.idempotency_key)[:16] if change.idempotency_key else "",
         )
         return self._warehouse.shown(variant, await self._warehouse.count(variant, counted))
@@ -213,7 +224,7 @@ def _draft(new: NewProduct, intent: Intent) -> Draft:
     return Draft.of(new.title, new.description, new.media_ids, variants)
 
 
-def _seen(revision: int | None) -> int:
-    if revision is None:
+def _required(seen: Condition | None) -> Condition:
+    if seen is None or seen.match is None:
         raise PreconditionRequired("Say which version you have read: send its ETag in If-Match.")
-    return revision
+    return seen

@@ -4,16 +4,18 @@ Without `annotations` from the future: FastAPI could not see the bounds that a f
 The dependencies are coroutines, which FastAPI runs in place and not in a thread.
 """
 
-import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Header, Query
 
-from services.chassis.errors import PreconditionFailed
 from services.chassis.paging import Window
+from services.chassis.preconditions import Condition, Tags
 
-_ETAG = re.compile(r'"(\d{1,15})"')
+CONDITION_CHARACTERS = 1_000
+"""The sidecar reads 4 KiB of a request's first line and its headers; a token takes a third."""
+
+Tagged = Annotated[str | None, Header(max_length=CONDITION_CHARACTERS)]
 
 
 def window(default: int = 20, most: int = 81) -> Callable[..., Awaitable[Window]]:
@@ -34,14 +36,12 @@ def window(default: int = 20, most: int = 81) -> Callable[..., Awaitable[Window]
     return asked
 
 
-async def _seen(if_match: Annotated[str | None, Header(max_length=100)] = None) -> int | None:
-    if if_match is None:
+async def _condition(if_match: Tagged = None, if_none_match: Tagged = None) -> Condition | None:
+    if if_match is None and if_none_match is None:
         return None
-    match = _ETAG.fullmatch(if_match.strip())
-    if match is None:
-        raise PreconditionFailed('If-Match must be the ETag of what you read, such as "3".')
-    return int(match[1])
+    given = (None if text is None else Tags.of(text) for text in (if_match, if_none_match))
+    return Condition(*given)
 
 
-Seen = Annotated[int | None, Depends(_seen)]
-"""The version in `If-Match`, if one is sent. Raises `PreconditionFailed` for what is no ETag."""
+Seen = Annotated[Condition | None, Depends(_condition)]
+"""The versions that `If-Match` and `If-None-Match` allow a change to build on, if one is sent."""

@@ -185,8 +185,8 @@ class Stock(Model):
 class StockChange(Model):
     """Either how many pieces there are (`on_hand`), or how many more or fewer (`delta`).
 
-    `revision` is the one on which it builds, without which `on_hand` is refused. The same
-    `idempotency_key` changes the same stock once.
+    `revision` is the one on which it builds; without it, and without `If-Match`, `on_hand` is
+    refused. The same `idempotency_key` changes the same stock once.
     """
 
     on_hand: int | None = Field(default=None, ge=0, le=limits.STOCK, strict=True)

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from services.chassis.app import JSON
 from services.chassis.errors import Invalid, TooLarge
 from services.chassis.identity import Caller, service, signed_in
+from services.chassis.preconditions import Tags
 from services.contracts import limits
 from services.contracts.posts import Attachment, AttachmentEdit, Claims, Portrait
 from services.media.domain import content_type, parsed_focus
@@ -134,7 +135,7 @@ def _files(pool: Pool) -> APIRouter:
         """A file by its name, which nobody can guess."""
         mime = content_type(name)
         headers = {"etag": f'"{name}"', "cache-control": IMMUTABLE}
-        if f'"{name}"' in request.headers.get("if-none-match", ""):
+        if Tags.of(request.headers.get("if-none-match", "")).resembles(name):
             return Response(status_code=304, headers=headers)
         return Response(await pool.file(name), media_type=mime, headers=headers)
 

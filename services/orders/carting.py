@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.chassis.errors import Duplicate, Invalid, NotFound, PreconditionFailed
+from services.chassis.preconditions import Condition
 from services.orders.domain import carts as rules
 from services.orders.domain.carts import Cart, Item
 from services.orders.market import Answer, Market
@@ -39,35 +40,35 @@ class Carts:
             "revision": cart.revision,
         }
 
-    async def put(self, user: str, items: Sequence[Item], revision: int | None) -> dict[str, Any]:
+    async def put(self, user: str, items: Sequence[Item], seen: Condition | None) -> dict[str, Any]:
         """Have a cart hold these things, and no others. Two state calls, two invocations."""
         shop = await self._shop(items, user) if items else ""
         cart = await self._store.carts.update(
-            user, lambda kept: rules.holding(_seen(kept, revision), items, shop)
+            user, lambda kept: rules.holding(_seen(kept, seen), items, shop)
         )
         return await self.view(cart or Cart())
 
-    async def add(self, user: str, item: Item, revision: int | None) -> dict[str, Any]:
+    async def add(self, user: str, item: Item, seen: Condition | None) -> dict[str, Any]:
         """Some more of something. Two state calls, two invocations."""
         shop = await self._shop([item], user)
         cart = await self._store.carts.update(
-            user, lambda kept: rules.adding(_seen(kept, revision), item, shop)
+            user, lambda kept: rules.adding(_seen(kept, seen), item, shop)
         )
         return await self.view(cart or Cart())
 
     async def change(
-        self, user: str, variant: str, quantity: int, revision: int | None
+        self, user: str, variant: str, quantity: int, seen: Condition | None
     ) -> dict[str, Any]:
         """So many of something. Two state calls, one invocation."""
         cart = await self._store.carts.update(
-            user, lambda kept: rules.with_quantity(_seen(kept, revision), variant, quantity)
+            user, lambda kept: rules.with_quantity(_seen(kept, seen), variant, quantity)
         )
         return await self.view(cart or Cart())
 
-    async def remove(self, user: str, variant: str, revision: int | None) -> dict[str, Any]:
+    async def remove(self, user: str, variant: str, seen: Condition | None) -> dict[str, Any]:
         """Nothing of something. Two state calls, one invocation."""
         cart = await self._store.carts.update(
-            user, lambda kept: rules.without(_seen(kept, revision), variant)
+            user, lambda kept: rules.without(_seen(kept, seen), variant)
         )
         return await self.view(cart or Cart())
 
@@ -103,9 +104,9 @@ def total(lines: Sequence[Answer]) -> int:
     return sum(line["price"] * line["quantity"] for line in lines)
 
 
-def _seen(cart: Cart | None, revision: int | None) -> Cart:
+def _seen(cart: Cart | None, seen: Condition | None) -> Cart:
     """The cart, if it is as whoever changes it has seen it. Raises `PreconditionFailed`."""
     cart = cart or Cart()
-    if revision is not None and cart.revision != revision:
+    if seen is not None and cart.revision not in seen:
         raise PreconditionFailed("The cart was changed since you read it. Read it again.")
     return cart

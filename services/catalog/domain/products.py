@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -144,15 +144,15 @@ def edited(
     archived: bool,
     pictures: tuple[Picture, ...],
     user: str,
-    revision: int,
+    seen: Container[int],
     now: str,
 ) -> Product:
     """A product after an edit; the same product if that changes nothing.
 
-    Raises `PreconditionFailed` if it has changed since the revision that the edit builds on.
+    Raises `PreconditionFailed` if it has changed from what the edit builds on.
     """
     product = own(product, user)
-    check_revision(product.revision, revision)
+    check_revision(product.revision, seen)
     new = replace(
         product,
         title=draft.title,
@@ -161,7 +161,7 @@ def edited(
         variants=draft.variants,
         archived=archived,
     )
-    return product if new == product else replace(new, edited_at=now, revision=revision + 1)
+    return product if new == product else replace(new, edited_at=now, revision=product.revision + 1)
 
 
 def own(product: Product | None, user: str) -> Product:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -77,20 +78,20 @@ def again(owner: str, fingerprint: str, new_owner: str, new_fingerprint: str) ->
         raise Invalid("This idempotency key was used for something else.", code="key_reused")
 
 
-def edited(shop: Shop | None, edit: ShopEdit, *, user: str, revision: int, now: str) -> Shop:
+def edited(shop: Shop | None, edit: ShopEdit, *, user: str, seen: Container[int], now: str) -> Shop:
     """A shop after an edit; the same shop if that changes nothing.
 
-    Raises `PreconditionFailed` if it has changed since the revision that the edit builds on.
+    Raises `PreconditionFailed` if it has changed from what the edit builds on.
     """
     shop = own(shop, user)
-    check_revision(shop.revision, revision)
+    check_revision(shop.revision, seen)
     new = replace(
         shop,
         name=shop.name if edit.name is None else titled(edit.name, "A shop"),
         description=(shop.description if edit.description is None else described(edit.description)),
         archived=shop.archived if edit.archived is None else edit.archived,
     )
-    return shop if new == shop else replace(new, edited_at=now, revision=revision + 1)
+    return shop if new == shop else replace(new, edited_at=now, revision=shop.revision + 1)
 
 
 def own(shop: Shop | None, user: str) -> Shop:
@@ -114,9 +115,9 @@ def public(data: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in data.items() if name not in PRIVATE_FIELDS}
 
 
-def check_revision(revision: int, seen: int) -> None:
+def check_revision(revision: int, seen: Container[int]) -> None:
     """Whether somebody has seen what they change. Raises `PreconditionFailed`."""
-    if revision != seen:
+    if revision not in seen:
         raise PreconditionFailed("It was changed since you read it. Read it again.")
 
 

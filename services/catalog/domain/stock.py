@@ -11,7 +11,7 @@ moment. Whoever needs its pieces asks the reservation first (`warehouse.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -142,21 +142,21 @@ class Counted:
 
     on_hand: int | None = None
     delta: int | None = None
-    revision: int | None = None
+    seen: Container[int] | None = None
     key: str = ""
 
 
 def counted(stock: Stock | None, change: Counted) -> Stock:
     """With a seller's change; what is held stays so.
 
-    Raises `PreconditionFailed` if it has changed since the revision that the change builds on,
+    Raises `PreconditionFailed` if it has changed from what the change builds on,
     `Duplicate` (`stock_held`) if fewer pieces would be left than are held.
     """
     stock = stock or Stock()
     if change.key and change.key in stock.keys:
         return stock
-    if change.revision is not None:
-        check_revision(stock.revision, change.revision)
+    if change.seen is not None:
+        check_revision(stock.revision, change.seen)
     pieces = stock.on_hand + change.delta if change.delta is not None else change.on_hand or 0
     if pieces > limits.STOCK:
         raise Invalid(f"There can be at most {limits.STOCK} pieces.")

@@ -18,6 +18,7 @@ from services.chassis.identity import Caller, signed_in
 from services.contracts import limits
 from services.contracts.posts import Attachment
 from services.gateway.bodies import Said, uploaded
+from services.gateway.conditional import conditional, tags
 from services.gateway.desk import Desk, numeric
 from services.gateway.documents import FILE, gives, takes
 from services.gateway.entities import posts
@@ -80,15 +81,22 @@ def create_router(desk: Desk) -> APIRouter:
         if not _NAME.fullmatch(name):
             raise NotFound("There is no such picture.")
         headers = {"cache-control": _FOR_EVER, "etag": f'"{name}"'}
-        if f'"{name}"' in request.headers.get("if-none-match", ""):
+        if _is_known(request, name):
             return Response(status_code=304, headers=headers)
         reply = await desk.services.invoke("media", f"files/{quote(name)}")
         kind = reply.headers.get("content-type", "")
         if not kind.startswith("image/") or "svg" in kind:
             kind = "application/octet-stream"
-        return Response(reply.body, media_type=kind, headers=headers)
+        return conditional(request, Response(reply.body, media_type=kind, headers=headers))
 
     return router
+
+
+def _is_known(request: Request, name: str) -> bool:
+    """Whether a reader has a picture already: then nobody needs to be asked for it."""
+    known = tags(request, "if-none-match")
+    named = known is not None and not known.any and known.resembles(name)
+    return named and tags(request, "if-match") is None
 
 
 async def portrait(desk: Desk, caller: Caller, kind: str, file: UploadFile) -> str:

@@ -203,8 +203,17 @@ async def test_a_picture_is_uploaded_described_and_shown(place: Place) -> None:
     shown = await place.ask("GET", path)
     assert (shown.status, shown.headers["content-type"]) == (200, "image/jpeg")
     assert "immutable" in shown.headers["cache-control"]
-    known = {"if-none-match": shown.headers["etag"]}
-    assert (await place.ask("GET", path, headers=known)).status == 304
+    tag = shown.headers["etag"]
+    for known in (tag, f"W/{tag}", f'"x", {tag}', "*"):
+        same = await place.ask("GET", path, headers={"if-none-match": known})
+        assert (same.status, same.headers["etag"], same.text) == (304, tag, ""), known
+        assert "immutable" in same.headers["cache-control"]
+    for other in ('"x"', f'"x{tag[1:]}', ""):
+        assert (await place.ask("GET", path, headers={"if-none-match": other})).status == 200
+    for wanted, status in (("*", 200), (tag, 200), (f"W/{tag}", 412), ('"x"', 412)):
+        read = await place.ask("GET", path, headers={"if-match": wanted, "if-none-match": '"x"'})
+        assert read.status == status, wanted
+    assert (await place.ask("GET", f"{path}x", headers={"if-none-match": "*"})).status == 404
 
 
 BAD_PICTURES: list[tuple[dict[str, Any], int]] = [

@@ -85,10 +85,35 @@ async def test_a_change_says_what_was_read(place: Place, ada: Person) -> None:
     edited = await ask(place, "PATCH", path, ada.token, json=change, headers=seen)
     assert (edited.status, edited.headers["etag"], edited.json()["title"]) == (200, '"2"', "Cup")
     assert (await ask(place, "DELETE", path, ada.token, headers=seen)).status == 412
+    for other in ('W/"2"', '"1", "3"', "rubbish"):
+        old = {"if-match": other}
+        assert (await ask(place, "DELETE", path, ada.token, headers=old)).status == 412, other
+    for number, whichever in enumerate(("*", '"1", "3"', '"x",W/"1" , "4"'), 3):
+        change = {"title": f"Cup {number}"}
+        seen = {"if-match": whichever}
+        edited = await ask(place, "PATCH", path, ada.token, json=change, headers=seen)
+        assert (edited.status, edited.headers["etag"]) == (200, f'"{number}"')
     now = {"if-match": edited.headers["etag"]}
     assert (await ask(place, "DELETE", path, ada.token, headers=now)).json()["archived"]
     assert (await ask(place, "GET", path)).status == 404
     assert (await ask(place, "GET", path, ada.token)).status == 200
+
+
+async def test_who_has_read_the_newest_version_is_told_so(place: Place, ada: Person) -> None:
+    product = await sold(place, ada)
+    shop = product["shop_id"]
+    for path in (f"/products/{product['id']}", f"/shops/{shop}"):
+        for known in ('"1"', 'W/"1"', '"7", "1"', "*", "1"):
+            headers = {"if-none-match": known}
+            same = await ask(place, "GET", path, headers=headers)
+            assert (same.status, same.text, same.headers["etag"]) == (304, "", '"1"'), known
+        for other in ('"7"', 'W/"7", "x"', '"', ""):
+            assert (await ask(place, "GET", path, headers={"if-none-match": other})).status == 200
+        for wanted, status in (('"1"', 200), ("*", 200), ('W/"1"', 412), ('"7"', 412)):
+            read = await ask(place, "GET", path, headers={"if-match": wanted})
+            assert read.status == status, wanted
+    nowhere = await ask(place, "GET", "/products/1", headers={"if-none-match": "*"})
+    assert nowhere.status == 404
 
 
 async def test_stock_is_set_by_who_has_seen_it_and_adjusted_once(place: Place, ada: Person) -> None:
@@ -100,10 +125,17 @@ async def test_stock_is_set_by_who_has_seen_it_and_adjusted_once(place: Place, a
     assert (counted.json()["on_hand"], counted.headers["etag"]) == (9, '"2"')
     again = await ask(place, "PUT", path, ada.token, json={"on_hand": 5}, headers=seen)
     assert again.status == 412
-    odd = {"if-match": "*"}
-    assert (
-        await ask(place, "PUT", path, ada.token, json={"on_hand": 5}, headers=odd)
-    ).status == 422
+    for others in ('W/"2"', '"1", "3"', "rubbish", ""):
+        other = {"if-match": others}
+        refused = await ask(place, "PUT", path, ada.token, json={"on_hand": 5}, headers=other)
+        assert refused.status == 412, others
+    for whichever in ("*", '"1", "3"', "4"):
+        allowed = {"if-match": whichever}
+        pieces = 9 if whichever == "4" else 8 if whichever == "*" else 7
+        counted = await ask(
+            place, "PUT", path, ada.token, json={"on_hand": pieces}, headers=allowed
+        )
+        assert counted.json()["on_hand"] == pieces
     key = {"idempotency-key": "delivery"}
     for _ in range(2):
         adjusted = await ask(

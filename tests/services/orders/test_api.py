@@ -47,9 +47,15 @@ async def test_a_cart_that_was_changed_is_not_overwritten(town: Town) -> None:
     await town.does("PATCH", path, json={"quantity": 3}, headers=headers)
     late = await town.ask("PATCH", path, json={"quantity": 4}, headers=headers)
     assert late.status == 412
-    for nonsense in ("3", '"x"', "*"):
-        answer = await town.ask("DELETE", path, headers={"if-match": nonsense})
-        assert answer.status == 412
+    for other in ("3", '"x"', 'W/"2"', '"1", "3"', "", "rubbish"):
+        answer = await town.ask("DELETE", path, headers={"if-match": other})
+        assert answer.status == 412, other
+    for known in ("*", '"2"'):
+        answer = await town.ask("DELETE", path, headers={"if-none-match": known})
+        assert answer.status == 412, known
+    for number, seen in enumerate(('"1", "2"', "*", "4"), 5):
+        change = {"json": {"quantity": number}, "headers": {"if-match": seen}}
+        assert (await town.does("PATCH", path, **change))["revision"] == number - 2
 
 
 async def test_nobody_buys_from_themselves_or_from_two_shops_at_once(town: Town) -> None:

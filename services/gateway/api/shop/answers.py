@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Depends, Header, Path, Query, Request, Response
 
 from services.chassis.app import JSON
+from services.chassis.errors import Invalid
 from services.chassis.identity import Caller, signed_in
+from services.chassis.queries import CONDITION_CHARACTERS
+from services.gateway.bodies import BoundedRoute
+from services.gateway.conditional import conditional
 from services.gateway.desk import Desk
 from services.gateway.entities.posts import Entity
 from services.gateway.errors import PROBLEM
@@ -21,7 +25,6 @@ Writing = Annotated[Caller, Depends(signed_in("write:shop"))]
 Limit = Annotated[int, Query(ge=1, le=80)]
 Cursor = Annotated[str, Query(max_length=20, pattern=r"^\d*$", description="From `next_cursor`.")]
 ById = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
-IfMatch = Annotated[str | None, Header(max_length=100, description="The ETag of what is changed.")]
 Key = Annotated[
     str, Header(alias="idempotency-key", max_length=200, description="Makes a repeat harmless.")
 ]
@@ -36,6 +39,41 @@ _PROBLEM = {
 }
 
 
+async def _conditions(
+    request: Request,
+    if_match: Annotated[
+        str | None,
+        Header(max_length=CONDITION_CHARACTERS, description="The ETag of what is changed, or `*`."),
+    ] = None,
+    if_none_match: Annotated[str | None, Header(max_length=CONDITION_CHARACTERS)] = None,
+) -> dict[str, str]:
+    given = {"if-match": if_match, "if-none-match": if_none_match}
+    whole = {
+        name: ",".join(request.headers.getlist(name))
+        for name, value in given.items()
+        if value is not None
+    }
+    if any(len(value) > CONDITION_CHARACTERS for value in whole.values()):
+        raise Invalid(f"A condition may have at most {CONDITION_CHARACTERS} characters.")
+    return whole
+
+
+Conditions = Annotated[dict[str, str], Depends(_conditions)]
+"""What a request says of the version that it changes, as headers for the service."""
+
+
+class ShopRoute(BoundedRoute):
+    """A route whose answers to reads are as `If-Match` and `If-None-Match` ask for."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            return conditional(request, await handle(request))
+
+        return handler
+
+
 async def told(
     desk: Desk,
     app: str,
@@ -43,11 +81,10 @@ async def told(
     path: str,
     caller: Caller,
     body: Mapping[str, Any] | None = None,
-    if_match: str | None = None,
+    conditions: Mapping[str, str] | None = None,
 ) -> Any:
-    """What a service answers to a change, if what is changed is still as `if_match` says."""
-    headers = {} if if_match is None else {"if-match": if_match}
-    return await desk.ask(app, path, caller, method=method, json=body, headers=headers)
+    """What a service answers to a change, if what is changed is as the conditions say."""
+    return await desk.ask(app, path, caller, method=method, json=body, headers=conditions)
 
 
 def tagged(entity: Entity, version: int, status: int = 200) -> Response:

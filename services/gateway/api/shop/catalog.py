@@ -13,7 +13,6 @@ from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from pydantic import Field
 
 from services.chassis.app import JSON
-from services.chassis.errors import Invalid
 from services.chassis.identity import Caller, anyone
 from services.contracts import limits
 from services.contracts.accounts import Model
@@ -31,12 +30,13 @@ from services.gateway.api.shop import examples
 from services.gateway.api.shop.answers import (
     PREFIX,
     ById,
+    Conditions,
     Cursor,
     Id,
-    IfMatch,
     Key,
     Limit,
     Owning,
+    ShopRoute,
     Writing,
     gives,
     listed,
@@ -44,7 +44,6 @@ from services.gateway.api.shop.answers import (
     tagged,
     told,
 )
-from services.gateway.bodies import BoundedRoute
 from services.gateway.desk import Desk, numeric
 from services.gateway.entities import shop as entities
 
@@ -72,7 +71,7 @@ def create_router(desk: Desk) -> APIRouter:
 
 
 def _shops(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix="/shops", tags=["shops"], route_class=BoundedRoute)
+    router = APIRouter(prefix="/shops", tags=["shops"], route_class=ShopRoute)
     one_shop = gives(examples.SHOP, "The shop; its version is the `ETag`.")
 
     @router.get("", responses=gives(examples.SHOPS, "A page, newest first."))
@@ -109,17 +108,17 @@ def _shops(desk: Desk) -> APIRouter:
         id: Id,
         wanted: Annotated[EditedShop, Body(openapi_examples=examples.EDITED_SHOPS)],
         caller: Writing,
-        if_match: IfMatch = None,
+        conditions: Conditions,
     ) -> Response:
         """Edit one's own shop, close it or open it again."""
         path, body = f"shops/{numeric(id)}", wanted.model_dump()
-        return _shop(await told(desk, "catalog", "PATCH", path, caller, body, if_match))
+        return _shop(await told(desk, "catalog", "PATCH", path, caller, body, conditions))
 
     return router
 
 
 def _products(desk: Desk) -> APIRouter:
-    router = APIRouter(tags=["products"], route_class=BoundedRoute)
+    router = APIRouter(tags=["products"], route_class=ShopRoute)
     one_product = gives(examples.PRODUCT, "The product; its version is the `ETag`.")
 
     def shown(view: Any, status: int = 200) -> Response:
@@ -171,17 +170,17 @@ def _products(desk: Desk) -> APIRouter:
         id: Id,
         wanted: Annotated[EditedProduct, Body(openapi_examples=examples.EDITED_PRODUCTS)],
         caller: Writing,
-        if_match: IfMatch = None,
+        conditions: Conditions,
     ) -> Response:
         """Edit, archive or bring back one's own product."""
         path, body = f"products/{numeric(id)}", wanted.model_dump()
-        return shown(await told(desk, "catalog", "PATCH", path, caller, body, if_match))
+        return shown(await told(desk, "catalog", "PATCH", path, caller, body, conditions))
 
     @router.delete("/products/{id}", responses=one_product)
-    async def archive(id: Id, caller: Writing, if_match: IfMatch = None) -> Response:
+    async def archive(id: Id, caller: Writing, conditions: Conditions) -> Response:
         """Archive one's own product: it can be brought back, and orders keep what they say."""
         path, body = f"products/{numeric(id)}", {"archived": True}
-        return shown(await told(desk, "catalog", "PATCH", path, caller, body, if_match))
+        return shown(await told(desk, "catalog", "PATCH", path, caller, body, conditions))
 
     @router.post("/quotes", responses=gives(examples.QUOTE, "What each of it costs now."))
     async def quote(
@@ -196,12 +195,18 @@ def _products(desk: Desk) -> APIRouter:
 
 
 def _stock(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix="/products/{id}", tags=["stock"], route_class=BoundedRoute)
+    router = APIRouter(prefix="/products/{id}", tags=["stock"], route_class=ShopRoute)
     as_it_is = gives(examples.STOCK, "The stock as it is then; its revision is the `ETag`.")
 
-    async def count(id: str, variant: str, caller: Caller, change: Mapping[str, Any]) -> Response:
+    async def count(
+        id: str,
+        variant: str,
+        caller: Caller,
+        change: Mapping[str, Any],
+        conditions: Mapping[str, str] | None = None,
+    ) -> Response:
         path = f"products/{numeric(id)}/variants/{numeric(variant)}/stock"
-        row = await desk.ask("catalog", path, caller, method="POST", json=change)
+        row = await told(desk, "catalog", "POST", path, caller, change, conditions)
         return tagged(entities.stock(row), row["revision"])
 
     @router.get("/stock", responses=gives({"items": [examples.STOCK]}, "Of each variant."))
@@ -212,11 +217,10 @@ def _stock(desk: Desk) -> APIRouter:
 
     @router.put("/variants/{variant}/stock", responses=as_it_is)
     async def set_stock(
-        id: Id, variant: Id, wanted: StockCount, caller: Writing, if_match: IfMatch = None
+        id: Id, variant: Id, wanted: StockCount, caller: Writing, conditions: Conditions
     ) -> Response:
         """Say how many pieces there are. `If-Match` is the revision that one has seen, quoted."""
-        seen = {"revision": _revision(if_match)} if if_match is not None else {}
-        return await count(id, variant, caller, {"on_hand": wanted.on_hand, **seen})
+        return await count(id, variant, caller, {"on_hand": wanted.on_hand}, conditions)
 
     @router.post("/variants/{variant}/stock/adjustments", responses=as_it_is)
     async def adjust(
@@ -227,13 +231,6 @@ def _stock(desk: Desk) -> APIRouter:
         return await count(id, variant, caller, change)
 
     return router
-
-
-def _revision(if_match: str) -> int:
-    digits = if_match.strip().strip('"')
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 15):
-        raise Invalid('If-Match must be the ETag of the stock, such as "3".')
-    return int(digits)
 
 
 def _shop(view: Any, status: int = 200) -> Response:

@@ -6,6 +6,7 @@ costs one call of `orders`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Request, Response
@@ -21,12 +22,13 @@ from services.gateway.api.shop import order_examples as examples
 from services.gateway.api.shop.answers import (
     PREFIX,
     ById,
+    Conditions,
     Cursor,
     Id,
-    IfMatch,
     Key,
     Limit,
     Owning,
+    ShopRoute,
     Writing,
     gives,
     listed,
@@ -34,7 +36,6 @@ from services.gateway.api.shop.answers import (
     tagged,
     told,
 )
-from services.gateway.bodies import BoundedRoute
 from services.gateway.desk import Desk, numeric
 from services.gateway.entities import orders as entities
 from services.gateway.entities import shop
@@ -58,13 +59,19 @@ def create_router(desk: Desk) -> APIRouter:
 
 
 def _cart(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix="/cart", tags=["cart"], route_class=BoundedRoute)
+    router = APIRouter(prefix="/cart", tags=["cart"], route_class=ShopRoute)
     a_cart = gives(examples.CART, "The cart as it is then; its revision is the `ETag`.")
 
     async def shown(
-        method: str, path: str, caller: Caller, body: Any = None, if_match: str | None = None
+        method: str,
+        path: str,
+        caller: Caller,
+        body: Any = None,
+        conditions: Mapping[str, str] | None = None,
     ) -> Response:
-        cart = Cart.model_validate(await told(desk, "orders", method, path, caller, body, if_match))
+        cart = Cart.model_validate(
+            await told(desk, "orders", method, path, caller, body, conditions)
+        )
         return tagged(entities.cart(cart, desk.at), cart.revision)
 
     @router.get("", responses=a_cart)
@@ -76,41 +83,41 @@ def _cart(desk: Desk) -> APIRouter:
     async def put(
         wanted: Annotated[NewCart, Body(openapi_examples=examples.NEW_CARTS)],
         caller: Writing,
-        if_match: IfMatch = None,
+        conditions: Conditions,
     ) -> Response:
         """Have one's cart hold these things, and no others."""
-        return await shown("PUT", "cart", caller, wanted.model_dump(), if_match)
+        return await shown("PUT", "cart", caller, wanted.model_dump(), conditions)
 
     @router.post("/items", responses=a_cart)
     async def add(
         wanted: Annotated[QuoteItem, Body(openapi_examples=examples.NEW_ITEMS)],
         caller: Writing,
-        if_match: IfMatch = None,
+        conditions: Conditions,
     ) -> Response:
         """Put some more of something into one's cart."""
-        return await shown("POST", "cart/items", caller, wanted.model_dump(), if_match)
+        return await shown("POST", "cart/items", caller, wanted.model_dump(), conditions)
 
     @router.patch("/items/{variant}", responses=a_cart)
     async def change(
         variant: Id,
         wanted: Annotated[CartQuantity, Body(openapi_examples=examples.QUANTITIES)],
         caller: Writing,
-        if_match: IfMatch = None,
+        conditions: Conditions,
     ) -> Response:
         """Have so many of something in one's cart."""
         path = f"cart/items/{numeric(variant)}"
-        return await shown("PATCH", path, caller, wanted.model_dump(), if_match)
+        return await shown("PATCH", path, caller, wanted.model_dump(), conditions)
 
     @router.delete("/items/{variant}", responses=a_cart)
-    async def remove(variant: Id, caller: Writing, if_match: IfMatch = None) -> Response:
+    async def remove(variant: Id, caller: Writing, conditions: Conditions) -> Response:
         """Take something out of one's cart; it need not be there."""
-        return await shown("DELETE", f"cart/items/{numeric(variant)}", caller, None, if_match)
+        return await shown("DELETE", f"cart/items/{numeric(variant)}", caller, None, conditions)
 
     return router
 
 
 def _orders(desk: Desk) -> APIRouter:
-    router = APIRouter(tags=["orders"], route_class=BoundedRoute)
+    router = APIRouter(tags=["orders"], route_class=ShopRoute)
     an_order = gives(examples.ORDER, "The order; its version is the `ETag`.")
 
     def shown(row: Any, status: int = 200) -> Response:
