@@ -508,6 +508,26 @@ ENTITIES: dict[str, Check] = {
         for_limited_accounts=_HANDLING,
         summary=_PENDING,
     ),
+    "NotificationPolicyV1": shape(
+        filter_not_following=flag,
+        filter_not_followers=flag,
+        filter_new_accounts=flag,
+        filter_private_mentions=flag,
+        summary=_PENDING,
+    ),
+    "OEmbed": shape(
+        type=one_of("rich"),
+        version=one_of("1.0"),
+        title=text,
+        author_name=text,
+        author_url=url,
+        provider_name=text,
+        provider_url=url,
+        cache_age=count,
+        html=text,
+        width=count,
+        height=opt(count),
+    ),
     "FamiliarFollowers": shape(id=id, accounts=many("Account")),
     "Preferences": shape(
         **{

@@ -1,6 +1,8 @@
 """What clients ask for and nothing stands behind yet: empty, and well-formed.
 
-`Nothing` rows are answered as they are; a `None` body is a 404, and a text in `_NOT_OFFERED` a 422.
+Rows of `Nothing` are answered as they are; a `None` body is a 404, and a text in `_NOT_OFFERED` a
+422. The routes, and the scopes they need, are Mastodon's (its `config/routes/api.rb`); a resource
+that is updated there takes `PUT` and `PATCH`.
 """
 
 from __future__ import annotations
@@ -20,39 +22,64 @@ from services.gateway.documents import gives
 class Nothing:
     """A route with a constant answer; without a scope it is open to everybody."""
 
-    method: str
+    methods: str
     path: str
     scope: str
     body: Any
 
 
+_REPORTS_OF_YEARS: dict[str, Any] = {"annual_reports": [], "accounts": [], "statuses": []}
+_CHANGES = "PUT PATCH DELETE"
+
 NOTHINGS = (
     Nothing("GET", "/api/v1/custom_emojis", "", []),
     Nothing("GET", "/api/v1/lists", "read:lists", []),
     Nothing("GET", "/api/v1/lists/{id}", "read:lists", None),
+    Nothing(_CHANGES, "/api/v1/lists/{id}", "write:lists", None),
     Nothing("GET", "/api/v1/lists/{id}/accounts", "read:lists", None),
+    Nothing("POST DELETE", "/api/v1/lists/{id}/accounts", "write:lists", None),
     Nothing("GET", "/api/v1/timelines/list/{id}", "read:lists", None),
+    Nothing("GET", "/api/v1/timelines/link", "", []),
     Nothing("GET", "/api/v1/accounts/{id}/lists", "read:lists", []),
+    Nothing("GET", "/api/v1/accounts/{id}/identity_proofs", "", []),
+    Nothing("GET", "/api/v1/accounts/{id}/endorsements", "", []),
     Nothing("GET", "/api/v1/filters", "read:filters", []),
     Nothing("GET", "/api/v1/filters/{id}", "read:filters", None),
+    Nothing(_CHANGES, "/api/v1/filters/{id}", "write:filters", None),
     Nothing("GET", "/api/v2/filters", "read:filters", []),
     Nothing("GET", "/api/v2/filters/{id}", "read:filters", None),
+    Nothing(_CHANGES, "/api/v2/filters/{id}", "write:filters", None),
+    Nothing("GET", "/api/v2/filters/{id}/{part}", "read:filters", None),
+    Nothing("POST", "/api/v2/filters/{id}/{part}", "write:filters", None),
+    Nothing(_CHANGES, "/api/v2/filters/{id}/{part}", "write:filters", None),
     Nothing("GET", "/api/v1/announcements", "read", []),
+    Nothing("POST", "/api/v1/announcements/{id}/dismiss", "write:accounts", None),
+    Nothing(_CHANGES, "/api/v1/announcements/{id}/reactions/{name}", "write:favourites", None),
+    Nothing("GET", "/api/v1/annual_reports", "read:accounts", _REPORTS_OF_YEARS),
+    Nothing("GET", "/api/v1/annual_reports/{year}", "read:accounts", None),
+    Nothing("POST", "/api/v1/annual_reports/{year}/read", "write:accounts", None),
     Nothing("GET", "/api/v1/conversations", "read:statuses", []),
     Nothing("GET", "/api/v1/scheduled_statuses", "read:statuses", []),
     Nothing("GET", "/api/v1/scheduled_statuses/{id}", "read:statuses", None),
+    Nothing(_CHANGES, "/api/v1/scheduled_statuses/{id}", "write:statuses", None),
     Nothing("GET", "/api/v1/polls/{id}", "", None),
     Nothing("GET", "/api/v1/trends/links", "", []),
     Nothing("GET", "/api/v1/featured_tags", "read:accounts", []),
+    Nothing("DELETE", "/api/v1/featured_tags/{id}", "write:accounts", None),
     Nothing("GET", "/api/v1/featured_tags/suggestions", "read:accounts", []),
     Nothing("GET", "/api/v1/accounts/{id}/featured_tags", "", []),
     Nothing("GET", "/api/v1/endorsements", "read:accounts", []),
     Nothing("GET", "/api/v1/domain_blocks", "read:blocks", []),
+    Nothing("DELETE", "/api/v1/domain_blocks", "write:blocks", {}),
     Nothing("GET", "/api/v1/push/subscription", "push", None),
+    Nothing("PUT PATCH", "/api/v1/push/subscription", "push", None),
+    Nothing("DELETE", "/api/v1/push/subscription", "push", {}),
+    Nothing("GET", "/api/v1/peers/search", "", []),
     Nothing("GET", "/api/v1/instance/peers", "", []),
     Nothing("GET", "/api/v1/instance/domain_blocks", "", []),
     Nothing("GET", "/api/v1/instance/translation_languages", "", {}),
     Nothing("GET", "/api/v1/instance/terms_of_service", "", None),
+    Nothing("GET", "/api/v1/instance/terms_of_service/{date}", "", None),
 )
 
 _NOT_OFFERED = {
@@ -74,13 +101,14 @@ def create_router() -> APIRouter:
     """All of them."""
     router = APIRouter(tags=["empty for now"])
     for nothing in NOTHINGS:
-        _constant(router, nothing)
+        for method in nothing.methods.split():
+            _constant(router, method, nothing)
     for path, (scope, what) in _NOT_OFFERED.items():
         _refused(router, path, scope, what)
     return router
 
 
-def _constant(router: APIRouter, nothing: Nothing) -> None:
+def _constant(router: APIRouter, method: str, nothing: Nothing) -> None:
     guards = [Depends(signed_in(nothing.scope))] if nothing.scope else []
 
     async def route(request: Request) -> JSON:
@@ -92,11 +120,11 @@ def _constant(router: APIRouter, nothing: Nothing) -> None:
     router.add_api_route(
         nothing.path,
         route,
-        methods=[nothing.method],
+        methods=[method],
         dependencies=guards,
         responses=gives(nothing.body),
-        name=f"{nothing.method} {nothing.path}",
-        operation_id=f"empty_{nothing.method.lower()}{nothing.path}",
+        name=f"{method} {nothing.path}",
+        operation_id=f"empty_{method.lower()}{nothing.path}",
         response_model=None,
     )
 

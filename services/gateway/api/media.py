@@ -64,11 +64,10 @@ def create_router(desk: Desk) -> APIRouter:
         row = await desk.ask("media", f"attachments/{numeric(id)}", caller)
         return JSON(posts.attachment(Attachment.model_validate(row), desk.at))
 
-    @router.put(
-        "/api/v1/media/{id}",
-        openapi_extra=takes(description="string", focus="string"),
-        responses=picture,
-    )
+    described = takes(description="string", focus="string")
+
+    @router.put("/api/v1/media/{id}", openapi_extra=described, responses=picture)
+    @router.patch("/api/v1/media/{id}", openapi_extra=described, responses=picture)
     async def describe(request: Request, id: Id, caller: Writing) -> JSON:
         """Say what a picture shows, and where its middle is."""
         async with uploaded(request, files=1) as body:

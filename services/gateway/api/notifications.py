@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -40,7 +40,8 @@ _GROUPS = gives(
 )
 _COUNT = gives({"count": 3}, "How many are newer than the marker, `limit` at most.")
 _DONE = gives({}, "Done.")
-_POLICY = gives(entities.POLICY, "Nothing is held back.")
+_READING = [Depends(signed_in("read:notifications"))]
+_WRITING = [Depends(signed_in("write:notifications"))]
 _MARKERS = gives(
     {"home": {"last_read_id": "114000000000000000", "version": 3, "updated_at": "…"}},
     "The entity Marker by timeline.",
@@ -50,7 +51,7 @@ _MARKERS = gives(
 def create_router(desk: Desk) -> APIRouter:
     """Routes about notifications; those with fixed names come first."""
     router = APIRouter(tags=["notifications"])
-    for part in (_policies, _singly, _grouped, _markers):
+    for part in (_policies, _held_back, _singly, _grouped, _markers):
         router.include_router(part(desk))
     return router
 
@@ -184,52 +185,72 @@ def _markers(desk: Desk) -> APIRouter:
 
 
 def _policies(_: Desk) -> APIRouter:
-    """Nothing is held back for the caller to allow: the policy says so, the requests are none."""
+    """Nothing is held back for the caller to allow, and nothing can be."""
     router = APIRouter()
-    reading, writing = (
-        [Depends(signed_in("read:notifications"))],
-        [Depends(signed_in("write:notifications"))],
+    _policy(router, _V1, entities.POLICY_V1, "boolean", lambda asked, rule: asked.flag(rule))
+    _policy(
+        router,
+        _V2,
+        entities.POLICY,
+        "string",
+        lambda asked, rule: asked.text(rule) not in (None, "accept"),
     )
+    return router
 
-    @router.get(f"{_V1}/policy", responses=_POLICY, dependencies=reading)
-    @router.get(f"{_V2}/policy", responses=_POLICY, dependencies=reading)
-    async def policy() -> JSON:
+
+def _policy(
+    router: APIRouter,
+    version: str,
+    policy: dict[str, Any],
+    kind: str,
+    holds_back: Callable[[Said, str], bool | None],
+) -> None:
+    """The policy in the shape of one version of the API; `kind` is the type of each rule."""
+    rules = [name for name in policy if name != "summary"]
+    body, gives_it = takes(**dict.fromkeys(rules, kind)), gives(policy, "Nothing is held back.")
+
+    @router.get(f"{version}/policy", responses=gives_it, dependencies=_READING)
+    async def show() -> JSON:
         """What is held back: nothing."""
-        return JSON(entities.POLICY)
+        return JSON(policy)
 
-    rules = [name for name in entities.POLICY if name != "summary"]
-    body = takes(**dict.fromkeys(rules, "string"))
-
-    @router.put(f"{_V1}/policy", responses=_POLICY, dependencies=writing, openapi_extra=body)
-    @router.patch(f"{_V2}/policy", responses=_POLICY, dependencies=writing, openapi_extra=body)
+    @router.put(f"{version}/policy", responses=gives_it, dependencies=_WRITING, openapi_extra=body)
+    @router.patch(
+        f"{version}/policy", responses=gives_it, dependencies=_WRITING, openapi_extra=body
+    )
     async def change(request: Request) -> JSON:
-        """Only `accept` can be asked for."""
+        """Only what is so already can be asked for."""
         asked = await said(request)
-        if any(asked.text(rule) not in (None, "accept") for rule in rules):
+        if any(holds_back(asked, rule) for rule in rules):
             raise Invalid("Holding notifications back is not offered.")
-        return JSON(entities.POLICY)
+        return JSON(policy)
 
-    @router.get(f"{_V1}/requests", responses=gives([]), dependencies=reading)
+
+def _held_back(_: Desk) -> APIRouter:
+    """What waits for the caller to allow it: nothing."""
+    router = APIRouter()
+
+    @router.get(f"{_V1}/requests", responses=gives([]), dependencies=_READING)
     async def requests() -> JSON:
         """Whose notifications are held back: nobody's."""
         return JSON([])
 
-    @router.get(f"{_V1}/requests/merged", responses=gives({}), dependencies=reading)
+    @router.get(f"{_V1}/requests/merged", responses=gives({}), dependencies=_READING)
     async def merged() -> JSON:
         """Whether those that were let in are in the list: there are none that are not."""
         return JSON({"merged": True})
 
-    @router.post(f"{_V1}/requests/accept", responses=_DONE, dependencies=writing)
-    @router.post(f"{_V1}/requests/dismiss", responses=_DONE, dependencies=writing)
+    @router.post(f"{_V1}/requests/accept", responses=_DONE, dependencies=_WRITING)
+    @router.post(f"{_V1}/requests/dismiss", responses=_DONE, dependencies=_WRITING)
     async def answer_many(request: Request) -> JSON:
         """Answer some: there are none."""
         if (await said(request)).texts("id"):
             raise NotFound("Record not found")
         return JSON({})
 
-    @router.get(f"{_V1}/requests/{{id}}", responses=gives({}), dependencies=reading)
-    @router.post(f"{_V1}/requests/{{id}}/accept", responses=_DONE, dependencies=writing)
-    @router.post(f"{_V1}/requests/{{id}}/dismiss", responses=_DONE, dependencies=writing)
+    @router.get(f"{_V1}/requests/{{id}}", responses=gives({}), dependencies=_READING)
+    @router.post(f"{_V1}/requests/{{id}}/accept", responses=_DONE, dependencies=_WRITING)
+    @router.post(f"{_V1}/requests/{{id}}/dismiss", responses=_DONE, dependencies=_WRITING)
     async def one(id: Id) -> JSON:
         """One of none."""
         raise NotFound("Record not found")

@@ -68,6 +68,7 @@ def _written(desk: Desk) -> APIRouter:
         return answer(desk.rendered.status(view, {caller.user_id: author}, cards))
 
     @router.put("/{id}", openapi_extra=_NEW, responses=_STATUS)
+    @router.patch("/{id}", openapi_extra=_NEW, responses=_STATUS)
     async def edit(request: Request, id: Id, caller: Writing) -> Response:
         """Change one's own post; what is left out stays as it is.
 

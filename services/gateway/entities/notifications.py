@@ -18,6 +18,15 @@ POLICY: Entity = {
 }
 """Nothing is held back: whom one does not want to hear of, one mutes or blocks."""
 
+POLICY_V1: Entity = {
+    "filter_not_following": False,
+    "filter_not_followers": False,
+    "filter_new_accounts": False,
+    "filter_private_mentions": False,
+    "summary": POLICY["summary"],
+}
+"""The entity V1::NotificationPolicy."""
+
 
 def notification(source: Notification) -> Entity:
     """The entity Notification, all but its `account` and `status`; with our own types an order."""

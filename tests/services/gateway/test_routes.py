@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import requests
@@ -454,18 +455,59 @@ async def test_the_instance_is_told_to_everybody(place: Place) -> None:
 
 async def test_what_stands_for_nothing_yet_is_well_formed(place: Place) -> None:
     ada = await place.person("ada")
+    pusher = Person(place, ada.id, "ada", await place.log_in("ada", "push"))
     for nothing in NOTHINGS:
-        path = nothing.path.replace("{id}", ada.id)
-        if nothing.scope == "push":
-            continue
-        response = await ada.ask(nothing.method, path)
-        assert response.status == (404 if nothing.body is None else 200), path
-        if nothing.body is None:
-            check("Error", response.json())
-        else:
-            assert response.json() == nothing.body
-        if nothing.scope:
-            assert (await place.ask(nothing.method, path)).status == 401, path
+        path = re.sub(r"{\w+}", ada.id, nothing.path)
+        for method in nothing.methods.split():
+            who = pusher if nothing.scope == "push" else ada
+            response = await who.ask(method, path)
+            assert response.status == (404 if nothing.body is None else 200), f"{method} {path}"
+            if nothing.body is None:
+                check("Error", response.json())
+            else:
+                assert response.json() == nothing.body
+            if nothing.scope:
+                assert (await place.ask(method, path)).status == 401, path
+
+
+async def test_what_is_updated_takes_put_and_patch(place: Place) -> None:
+    """As every `resource` of Mastodon's routes with an `update` does."""
+    ada = await place.person("ada")
+    picture, post = await ada.upload(), await ada.post("statuses", {"status": "Low tide."})
+    policy = "notifications/policy"
+    for method in ("PUT", "PATCH"):
+        text = f"High tide, says {method}."
+        edited = await ada.ask(method, f"/api/v1/statuses/{post['id']}", json={"status": text})
+        assert text in edited.json()["content"]
+        described = await ada.ask(
+            method, f"/api/v1/media/{picture['id']}", json={"description": method}
+        )
+        assert described.json()["description"] == method
+        for path, body, more in (
+            (f"/api/v1/{policy}", {"filter_not_following": False}, {"filter_new_accounts": True}),
+            (f"/api/v2/{policy}", {"for_not_following": "accept"}, {"for_new_accounts": "drop"}),
+        ):
+            changed = await ada.ask(method, path, json=body)
+            assert changed.json() == (await ada.ask("GET", path)).json()
+            assert (await ada.ask(method, path, json=more)).status == 422
+    assert (await ada.get(policy))["filter_not_following"] is False
+
+
+async def test_a_post_for_everybody_can_be_shown_elsewhere(place: Place) -> None:
+    ada = await place.person("ada")
+    post = await ada.post("statuses", {"status": "Low <tide>."})
+    for url in (post["url"], post["uri"]):
+        shown = await place.ask("GET", "/api/oembed", params={"url": url})
+        assert "<p>Low &lt;tide&gt;.</p>" in shown.json()["html"]
+        assert f'href="{post["url"]}"' in shown.json()["html"]
+    hidden = await ada.post("statuses", {"status": "Sh.", "visibility": "private"})
+    boost = await ada.post(f"statuses/{post['id']}/reblog")
+    for url in (hidden["url"], boost["uri"], "https://elsewhere.example/@ada/1", "x", ""):
+        assert (await ada.ask("GET", "/api/oembed", params={"url": url})).status == 404
+    warned = await ada.post("statuses", {"status": "Boo.", "spoiler_text": "Ghosts"})
+    html = (await place.ask("GET", "/api/oembed", params={"url": warned["url"]})).json()["html"]
+    assert "Ghosts" in html
+    assert "Boo" not in html
 
 
 async def test_a_slash_at_the_end_is_never_a_redirect(place: Place) -> None:
