@@ -54,8 +54,9 @@ async def test_a_cart_that_was_changed_is_not_overwritten(town: Town) -> None:
         answer = await town.ask("DELETE", path, headers={"if-none-match": known})
         assert answer.status == 412, known
     for number, seen in enumerate(('"1", "2"', "*", "4"), 5):
-        change = {"json": {"quantity": number}, "headers": {"if-match": seen}}
-        assert (await town.does("PATCH", path, **change))["revision"] == number - 2
+        wanted, headers = {"quantity": number}, {"if-match": seen}
+        changed = await town.does("PATCH", path, json=wanted, headers=headers)
+        assert changed["revision"] == number - 2
 
 
 async def test_nobody_buys_from_themselves_or_from_two_shops_at_once(town: Town) -> None:
