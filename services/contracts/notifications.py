@@ -6,6 +6,14 @@ from pydantic import Field
 
 from services.contracts.accounts import Id, Model
 
+TYPES = frozenset(
+    {
+        *("follow", "follow_request", "favourite", "reblog", "mention", "status"),
+        *("order", "payment"),
+    }
+)
+"""The types of notifications that there are here: six of Mastodon's, and two of the shop's."""
+
 
 class Notification(Model):
     """Somebody is told of something. Event `notification.changed` on `notifications`.

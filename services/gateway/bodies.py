@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 import orjson
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from pydantic import BeforeValidator
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.types import Message
@@ -117,10 +118,18 @@ class Said(dict[str, Any]):
         return value
 
 
+def is_yes(written: Any) -> bool:
+    """Whether a flag in an address is set: by all but the words for no, as in Mastodon."""
+    return written is not None and str(written).lower() not in _FALSE
+
+
+Flag = Annotated[bool, BeforeValidator(is_yes)]
+"""A flag in an address. What is written there only chooses what is shown, and is never refused."""
+
+
 def asks(request: Request, name: str) -> bool:
     """Whether the address asks for something by a flag."""
-    value = request.query_params.get(name)
-    return value is not None and Said({name: value}).flag(name) is True
+    return is_yes(request.query_params.get(name))
 
 
 def flags(request: Request, *names: str) -> dict[str, str]:

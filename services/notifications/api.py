@@ -46,18 +46,19 @@ Key = Annotated[str, Path(max_length=100, examples=["favourite-11654827393440153
 
 
 def wanted(
-    types: Names = "",
+    types: Names | None = None,
     exclude_types: Names = "",
     account_id: Annotated[str, Query(max_length=20, pattern=r"^\d*$")] = "",
 ) -> Filter:
     """The filter that the query parameters ask for; names are separated by commas.
 
-    What Mastodon does not have is only given to who asks for it by its name: clients know their
-    types, and show nonsense for others.
+    An empty list of types asks for none. What Mastodon does not have is only given to who asks for
+    it by its name: clients know their types, and show nonsense for others.
     """
     account = normal(account_id) if account_id else ""
-    named = _names(types)
-    return Filter(named, _names(exclude_types) | (SHOP if not named else frozenset()), account)
+    if types is None:
+        return Filter(None, _names(exclude_types) | SHOP, account)
+    return Filter(_names(types), _names(exclude_types), account)
 
 
 def grouped_types(grouped_types: Names | None = None) -> frozenset[str]:

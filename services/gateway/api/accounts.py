@@ -14,7 +14,7 @@ from services.contracts.accounts import Account, OwnAccount, Relationship
 from services.contracts.logins import Token
 from services.gateway import paging
 from services.gateway.api.media import portrait
-from services.gateway.bodies import Said, asks, flags, said, uploaded
+from services.gateway.bodies import Flag, Said, asks, flags, said, uploaded
 from services.gateway.desk import Desk, answer, numeric
 from services.gateway.documents import FILE, gives, lists, takes
 from services.gateway.entities import apps, people
@@ -26,7 +26,6 @@ Writing = Annotated[Caller, Depends(signed_in("write:accounts"))]
 Following = Annotated[Caller, Depends(signed_in("write:follows"))]
 Blocking = Annotated[Caller, Depends(signed_in("write:blocks"))]
 Id = Annotated[str, Path(examples=["114000000000000000"])]
-Flag = Annotated[bool, Query()]
 _PEOPLE = gives([], "A page of Account; `Link` leads to the next.")
 _STANDING = gives(description="The Relationship as it is now.")
 _AT_ONCE = 80

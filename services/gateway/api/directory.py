@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 
 from services.chassis.identity import Caller, anyone
+from services.gateway.bodies import Flag
 from services.gateway.desk import Desk, answer
 from services.gateway.documents import gives
 
@@ -23,7 +24,7 @@ def create_router(desk: Desk) -> APIRouter:
         order: str = "active",
         limit: int = 40,
         offset: int = 0,
-        local: bool = False,
+        local: Flag = False,
     ) -> Response:
         """Those who want to be found: who posted last comes first, or (`order=new`) who came last.
 

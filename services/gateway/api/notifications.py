@@ -13,7 +13,7 @@ from services.chassis.app import JSON
 from services.chassis.errors import Invalid, NotFound
 from services.chassis.identity import Caller, signed_in
 from services.chassis.paging import Window, normal
-from services.contracts.notifications import Marker, Notification, NotificationGroup
+from services.contracts.notifications import TYPES, Marker, Notification, NotificationGroup
 from services.gateway import paging
 from services.gateway.bodies import Said, gather, said
 from services.gateway.desk import Asking, Desk, answer, numeric, segment, together
@@ -32,7 +32,7 @@ Writing = Annotated[Caller, Depends(signed_in("write:notifications"))]
 Id = Annotated[str, Path(examples=["114000000000000000"])]
 Key = Annotated[str, Path(examples=["favourite-114000000000000000-20552"])]
 _V1, _V2 = "/api/v1/notifications", "/api/v2/notifications"
-_NAME = re.compile(r"[a-z._]{1,40}")
+_NAME = re.compile(r"[^\s,;'\"\[\](){}]+")
 _PAGE = gives([], "A page of Notification, newest first; `Link` leads to the next.")
 _GROUPS = gives(
     {"accounts": [], "statuses": [], "notification_groups": []},
@@ -193,7 +193,7 @@ def _policies(_: Desk) -> APIRouter:
         _V2,
         entities.POLICY,
         "string",
-        lambda asked, rule: asked.text(rule) not in (None, "accept"),
+        lambda asked, rule: asked.get(rule) in ("filter", "drop"),
     )
     return router
 
@@ -219,7 +219,7 @@ def _policy(
         f"{version}/policy", responses=gives_it, dependencies=_WRITING, openapi_extra=body
     )
     async def change(request: Request) -> JSON:
-        """Only what is so already can be asked for."""
+        """Only what is so already can be asked for. Words that are not Mastodon's do nothing."""
         asked = await said(request)
         if any(holds_back(asked, rule) for rule in rules):
             raise Invalid("Holding notifications back is not offered.")
@@ -342,26 +342,37 @@ def _marker(row: Row) -> dict[str, Any]:
 
 
 def _filter(request: Request) -> dict[str, str]:
-    """What of the address chooses among notifications, for the service's address."""
+    """What of the address chooses among notifications, for the service's address.
+
+    Who wants nothing but types that are not known here gets nothing.
+    """
     query = gather(request.query_params.multi_items())
     account = query.words("account_id")
-    named = {name: _names(query, name) for name in ("types", "exclude_types")}
-    chosen = {name: names for name, names in named.items() if names}
+    named = {name: _names(query.get(name)) for name in ("types", "exclude_types")}
+    chosen = {name: _known(names) for name, names in named.items() if names}
     return chosen | ({"account_id": numeric(account)} if account else {})
 
 
 def _grouping(request: Request) -> dict[str, str]:
+    """Which types are to be grouped: all where nothing is said, none with an empty list."""
     query = gather(request.query_params.multi_items())
-    if query.texts("grouped_types") is None:
+    if "grouped_types" not in query:
         return {}
-    return {"grouped_types": _names(query, "grouped_types")}
+    return {"grouped_types": _known(_names(query["grouped_types"]))}
 
 
-def _names(query: Said, name: str) -> str:
-    given = query.texts(name) or []
-    if len(given) > 40 or not all(map(_NAME.fullmatch, given)):
-        raise Invalid(f"{name} must be a list of types.")
-    return ",".join(given)
+def _names(value: Any) -> set[str]:
+    """The names in a list, or in texts that hold lists: as JSON, or separated by commas."""
+    items = value if isinstance(value, list) else [value]
+    return {name for item in items if isinstance(item, str) for name in _NAME.findall(item)}
+
+
+def _known(names: set[str]) -> str:
+    """Those of some types that there are here, for the service's address.
+
+    Others do nothing, as in Mastodon: clients name all types that any server has.
+    """
+    return ",".join(sorted(TYPES & names))
 
 
 def beyond(window: Window, found: Mapping[str, Any]) -> Window:

@@ -13,6 +13,7 @@ from services.chassis.errors import NotFound
 from services.chassis.identity import Caller, anyone
 from services.gateway.api.accounts import find_people
 from services.gateway.api.hashtags import tags
+from services.gateway.bodies import Flag
 from services.gateway.desk import Desk
 from services.gateway.documents import gives
 from services.shared.hashtags import normal_tag
@@ -34,14 +35,15 @@ def create_router(desk: Desk) -> APIRouter:
         type: str = "",
         limit: int = 20,
         offset: int = 0,
-        resolve: bool = False,
-        following: bool = False,
-        exclude_unreviewed: bool = False,
+        resolve: Flag = False,
+        following: Flag = False,
+        exclude_unreviewed: Flag = False,
     ) -> JSON:
         """Find people by name, hashtags by how they begin, and one's own posts by their words.
 
-        A post is also found by its address or id, and a profile by its address. `resolve` makes no
-        difference (nothing has to be fetched from elsewhere), nor does `exclude_unreviewed`.
+        A post is also found by its address or id, and a profile by its address. Of a `type` that
+        there is not here nothing is found. `resolve` makes no difference (nothing has to be fetched
+        from elsewhere), nor does `exclude_unreviewed`.
         """
         most = max(1, min(limit, _MOST))
         typed = q.strip()[:500]

@@ -119,15 +119,15 @@ def dismissed(known: Notification | None, id: str) -> Notification | None:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which notifications are wanted: of some types, not of others, by somebody."""
+    """Which notifications are wanted: of some types (`None` is all), not of others, by somebody."""
 
-    types: frozenset[str] = frozenset()
+    types: frozenset[str] | None = None
     without: frozenset[str] = frozenset()
     account: str = ""
 
     def keeps(self, row: Row) -> bool:
         """Whether a row is wanted."""
-        if self.types and row[TYPE] not in self.types:
+        if self.types is not None and row[TYPE] not in self.types:
             return False
         return row[TYPE] not in self.without and self.account in ("", row[ACCOUNT])
 

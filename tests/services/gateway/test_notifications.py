@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -10,6 +11,7 @@ from services.gateway.entities.notifications import POLICY
 from tests.fakes import Response
 from tests.mastodon import routes
 from tests.services.gateway.world import PASSWORD, Person, Place
+from tests.unit.gateway.test_types import HOW
 
 V1, V2 = "/api/v1/notifications", "/api/v2/notifications"
 
@@ -159,6 +161,44 @@ async def test_groups_have_all_that_they_show(place: Place) -> None:
     assert (await does(ada, "POST", f"{V2}/{key}/dismiss")).status == 200
     assert len((await told(ada, V2))["notification_groups"]) == 2
     assert (await ada.ask("GET", f"{V2}/{key}")).status == 404
+
+
+NEWER = ("pleroma:chat_mention", "poll", "admin.sign_up", "Mention", "", "x" * 300, "{}", "é")
+
+
+@pytest.mark.parametrize("how", HOW)
+async def test_types_that_are_not_known_do_nothing(place: Place, how: str) -> None:
+    ada, _, _, _ = await a_lively_day(place)
+    write = HOW[how]
+
+    async def of(path: str, **lists: list[str]) -> Any:
+        pairs = [pair for name, types in lists.items() for pair in write(name, types)]
+        answer = await ada.ask("GET", f"{path}?{urlencode(pairs)}")
+        assert answer.status == 200, answer.text
+        return answer.json()
+
+    newer, every = list(NEWER), ["mention", "follow", "favourite"]
+    for known in ([], ["mention"], ["favourite", "follow"]):
+        left = [each for each in every if each not in known]
+        assert [e["type"] for e in await of(V1, exclude_types=[*newer, *known])] == left
+        groups = await of(V2, exclude_types=[*newer, *known])
+        assert [e["type"] for e in groups["notification_groups"]] == left
+        chosen = [each for each in every if each in known]
+        assert [e["type"] for e in await of(V1, types=[*newer, *known])] == chosen
+        count = {"count": len(chosen)}
+        assert await of(f"{V1}/unread_count", types=[*newer, *known]) == count
+        assert await of(f"{V2}/unread_count", types=[*known, *newer]) == count
+    grouped = (await of(V2, grouped_types=[*newer, "favourite"]))["notification_groups"]
+    alone = {each["type"]: each["group_key"].startswith("ungrouped") for each in grouped}
+    assert alone == {"mention": True, "follow": True, "favourite": False}
+
+
+async def test_words_that_a_policy_does_not_know_do_nothing(place: Place) -> None:
+    ada = await place.person("ada")
+    for path in (f"{V1}/policy", f"{V2}/policy"):
+        method = "PUT" if path.startswith(V1) else "PATCH"
+        for said in ({"for_not_following": "shrug"}, {"for_bots": "drop"}, {"for_new_accounts": 7}):
+            assert (await does(ada, method, path, json=said)).status == 200
 
 
 async def test_nothing_is_held_back(place: Place) -> None:
