@@ -43,6 +43,7 @@ from services.gateway.pages import archive, public
 from services.gateway.pages import digests as unsubscribing
 from services.gateway.pages import leaving as goodbye
 from services.gateway.pages import oauth as forms
+from services.gateway.pages import shop as shop_pages
 from services.gateway.pages.paper import Paper
 from services.gateway.settings import VERSION, GatewaySettings
 from services.gateway.streaming.hub import Hub
@@ -101,6 +102,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         goodbye.create_router(desk, paper),
         archive.create_router(desk, paper, downloads),
         unsubscribing.create_router(desk, paper),
+        shop_pages.create_router(desk, paper),
         public.create_router(desk, paper),
         render=paper.for_browsers(refusal),
         title=f"{settings.microgram_title} gateway",

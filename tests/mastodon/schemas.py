@@ -635,6 +635,7 @@ ENTITIES: dict[str, Check] = {
     ),
     "Shop": shape(
         id=id,
+        url=url,
         owner_id=id,
         name=text,
         description=text,
@@ -645,6 +646,7 @@ ENTITIES: dict[str, Check] = {
     ),
     "Shop::Product": shape(
         id=id,
+        url=url,
         shop_id=id,
         seller_id=id,
         title=text,
@@ -657,7 +659,13 @@ ENTITIES: dict[str, Check] = {
         archived=flag,
     ),
     "Shop::Card": shape(
-        id=id, shop_id=id, seller_id=id, title=text, picture=opt("MediaAttachment"), price=_MONEY
+        id=id,
+        url=url,
+        shop_id=id,
+        seller_id=id,
+        title=text,
+        picture=opt("MediaAttachment"),
+        price=_MONEY,
     ),
     "Shop::Stock": shape(variant_id=id, on_hand=count, held=count, available=count, revision=count),
     "Shop::Cart": shape(

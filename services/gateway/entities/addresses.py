@@ -28,6 +28,12 @@ class Addresses:
     def post_uri(self, username: str, id: str) -> str:
         return f"{self.public_url}/users/{quote(username)}/statuses/{id}"
 
+    def shop(self, id: str) -> str:
+        return f"{self.public_url}/shops/{id}"
+
+    def product(self, id: str) -> str:
+        return f"{self.public_url}/products/{id}"
+
     def tag(self, name: str) -> str:
         return f"{self.public_url}/tags/{quote(name)}"
 

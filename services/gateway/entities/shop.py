@@ -17,11 +17,12 @@ def money(amount: int, currency: str) -> Entity:
     return {"amount": amount, "currency": currency, "decimal": written}
 
 
-def shop(view: ShopView) -> Entity:
+def shop(view: ShopView, at: Addresses) -> Entity:
     """A shop."""
     source = view.shop
     return {
         "id": source.id,
+        "url": at.shop(source.id),
         "owner_id": source.owner,
         "name": source.name,
         "description": source.description,
@@ -37,6 +38,7 @@ def product(view: ProductView, at: Addresses) -> Entity:
     source, available = view.product, view.available or {}
     return {
         "id": source.id,
+        "url": at.product(source.id),
         "shop_id": source.shop,
         "seller_id": source.seller,
         "title": source.title,
@@ -58,15 +60,21 @@ def product(view: ProductView, at: Addresses) -> Entity:
     }
 
 
+def lowest_price(source: Product) -> int:
+    """From which price on a product is sold, in minor units."""
+    return min(variant.price for variant in source.variants)
+
+
 def card(source: Product, at: Addresses) -> Entity:
     """A product under a post: what it looks like, and from which price on it is sold."""
     return {
         "id": source.id,
+        "url": at.product(source.id),
         "shop_id": source.shop,
         "seller_id": source.seller,
         "title": source.title,
         "picture": attachment(source.pictures[0], at) if source.pictures else None,
-        "price": money(min(variant.price for variant in source.variants), source.currency),
+        "price": money(lowest_price(source), source.currency),
     }
 
 

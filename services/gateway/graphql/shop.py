@@ -73,6 +73,7 @@ class Shop:
     source: strawberry.Private[contracts.Shop]
     context: strawberry.Private[Context]
     id: strawberry.ID
+    url: str = strawberry.field(description="Its page.")
     name: str
     description: str
     currency: str
@@ -90,6 +91,7 @@ class Shop:
             source=shop,
             context=context,
             id=strawberry.ID(shop.id),
+            url=context.desk.at.shop(shop.id),
             name=shop.name,
             description=shop.description,
             currency=shop.currency,
@@ -116,6 +118,7 @@ class Product:
     source: strawberry.Private[contracts.Product]
     context: strawberry.Private[Context]
     id: strawberry.ID
+    url: str = strawberry.field(description="Its page.")
     title: str
     description: str
     variants: list[Variant]
@@ -133,6 +136,7 @@ class Product:
             source=product,
             context=context,
             id=strawberry.ID(product.id),
+            url=context.desk.at.product(product.id),
             title=product.title,
             description=product.description,
             variants=[

@@ -18,6 +18,7 @@ from services.gateway.entities import instances, people, posts
 from services.gateway.entities.rendered import Row
 from services.gateway.pages.drawn import picture
 from services.gateway.pages.paper import Paper
+from services.gateway.pages.previews import Previews, said_of
 from services.shared.hashtags import normal_tag
 
 _STYLE = (Path(__file__).parent / "style.css").read_bytes()
@@ -31,7 +32,7 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
     """Pages that need no login."""
     router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
     router.include_router(_parts(desk, paper))
-    shows = _Shows(desk)
+    shows, previews = _Shows(desk), Previews(desk.at)
 
     @router.get("/")
     async def front() -> Response:
@@ -41,7 +42,11 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
         except Failure:
             tiles = []
         rules = [{"text": text, "hint": hint} for text, hint in instances.RULES]
-        return paper.page("front", store=True, tiles=tiles, rules=rules, about=instances.LONG)
+        preview = previews.site(desk.settings.microgram_title, instances.LONG)
+        about = instances.LONG
+        return paper.page(
+            "front", store=True, preview=preview, tiles=tiles, rules=rules, about=about
+        )
 
     @router.get("/@{username}")
     async def profile(username: str, max_id: MaxId = "") -> Response:
@@ -50,8 +55,10 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
         account = Account.model_validate(row)
         path = f"timelines/accounts/{account.profile.id}"
         tiles, older = await shows.grid(path, _ON_PROFILE, max_id=max_id, exclude_replies="true")
-        shown = shows.person(account)
-        return paper.page("profile", store=True, account=shown, tiles=tiles, older=older)
+        preview, shown = previews.person(people.shown(account.profile)), shows.person(account)
+        return paper.page(
+            "profile", store=True, preview=preview, account=shown, tiles=tiles, older=older
+        )
 
     @router.get("/@{username}/{id}")
     async def post(username: str, id: str) -> Response:
@@ -61,12 +68,16 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
         author = Account.model_validate(authors[row["post"]["author"]])
         if author.profile.username.lower() != username.lower():
             raise NotFound("There is no such post here.")
-        if shown := row["reblog"]:
-            name = authors[shown["post"]["author"]]["profile"]["username"]
-            return RedirectResponse(desk.at.post(name, shown["post"]["id"]), 302)
+        if boosted := row["reblog"]:
+            name = authors[boosted["post"]["author"]]["profile"]["username"]
+            return RedirectResponse(desk.at.post(name, boosted["post"]["id"]), 302)
         view = PostView.model_validate(row)
         return paper.page(
-            "post", store=True, account=shows.person(author), post=shows.post(view, author)
+            "post",
+            store=True,
+            preview=previews.post(view.post, people.shown(author.profile)),
+            account=shows.person(author),
+            post=shows.post(view, author),
         )
 
     @router.get("/tags/{tag}")
@@ -76,7 +87,8 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
         if not name:
             raise NotFound("This is not a hashtag.")
         tiles, older = await shows.grid(f"timelines/tags/{quote(name)}", _ON_PROFILE, max_id=max_id)
-        return paper.page("tag", store=True, tag=name, tiles=tiles, older=older)
+        preview = previews.tag(name)
+        return paper.page("tag", store=True, preview=preview, tag=name, tiles=tiles, older=older)
 
     return router
 
@@ -158,6 +170,7 @@ class _Shows:
             | {
                 "content": Markup(entity["content"]),  # noqa: S704 (escaped by Writer)
                 "text": view.post.text,
+                "words": said_of(view.post),
                 "day": view.post.created_at[:10],
                 "pictures": pictures,
             }

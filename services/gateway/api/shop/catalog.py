@@ -74,6 +74,10 @@ def _shops(desk: Desk) -> APIRouter:
     router = APIRouter(prefix="/shops", tags=["shops"], route_class=ShopRoute)
     one_shop = gives(examples.SHOP, "The shop; its version is the `ETag`.")
 
+    def shown(view: Any, status: int = 200) -> Response:
+        found = ShopView.model_validate(view)
+        return tagged(entities.shop(found, desk.at), found.version, status)
+
     @router.get("", responses=gives(examples.SHOPS, "A page, newest first."))
     async def some(
         request: Request,
@@ -85,7 +89,7 @@ def _shops(desk: Desk) -> APIRouter:
         """Everybody's shops, or one person's."""
         params = page(limit, cursor, owner=owner)
         found = await desk.ask("catalog", "shops", caller, params=params)
-        rows = [entities.shop(ShopView.model_validate(view)) for view in found["shops"]]
+        rows = [entities.shop(ShopView.model_validate(view), desk.at) for view in found["shops"]]
         return listed(desk, request, rows, found["last"])
 
     @router.post("", status_code=201, responses=gives(examples.SHOP, "The shop.", 201))
@@ -96,12 +100,12 @@ def _shops(desk: Desk) -> APIRouter:
     ) -> Response:
         """Open a shop. The same `Idempotency-Key` gives the same shop for an hour."""
         wanted = new.model_dump() | ({"idempotency_key": key} if key else {})
-        return _shop(await told(desk, "catalog", "POST", "shops", caller, wanted), 201)
+        return shown(await told(desk, "catalog", "POST", "shops", caller, wanted), 201)
 
     @router.get("/{id}", responses=one_shop)
     async def one(id: Id, caller: Reading) -> Response:
         """One shop."""
-        return _shop(await desk.ask("catalog", f"shops/{numeric(id)}", caller))
+        return shown(await desk.ask("catalog", f"shops/{numeric(id)}", caller))
 
     @router.patch("/{id}", responses=one_shop)
     async def edit(
@@ -112,7 +116,7 @@ def _shops(desk: Desk) -> APIRouter:
     ) -> Response:
         """Edit one's own shop, close it or open it again."""
         path, body = f"shops/{numeric(id)}", wanted.model_dump()
-        return _shop(await told(desk, "catalog", "PATCH", path, caller, body, conditions))
+        return shown(await told(desk, "catalog", "PATCH", path, caller, body, conditions))
 
     return router
 
@@ -231,8 +235,3 @@ def _stock(desk: Desk) -> APIRouter:
         return await count(id, variant, caller, change)
 
     return router
-
-
-def _shop(view: Any, status: int = 200) -> Response:
-    found = ShopView.model_validate(view)
-    return tagged(entities.shop(found), found.version, status)

@@ -9,6 +9,7 @@ from fastapi.openapi.models import Example
 PRICE = {"amount": 2400, "currency": "EUR", "decimal": "24.00"}
 SHOP: dict[str, Any] = {
     "id": "116548273934401537",
+    "url": "https://microgram.example/shops/116548273934401537",
     "owner_id": "116548270000001537",
     "name": "Anna's pottery",
     "description": "Stoneware, thrown and glazed by hand.",
@@ -19,6 +20,7 @@ SHOP: dict[str, Any] = {
 }
 PRODUCT: dict[str, Any] = {
     "id": "116548274934401537",
+    "url": "https://microgram.example/products/116548274934401537",
     "shop_id": "116548273934401537",
     "seller_id": "116548270000001537",
     "title": "Mug",

@@ -1,0 +1,199 @@
+"""What others show of a page that is linked to: Open Graph (ogp.me), and Twitter's cards.
+
+What a page veils is not in its preview, and all texts are of a bounded length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from services.contracts.accounts import Profile
+from services.contracts.posts import Attachment, Post, Size
+from services.contracts.shop import Product, Shop
+from services.gateway.entities.addresses import AVATAR, THUMBNAIL, Addresses
+from services.gateway.entities.shop import lowest_price, money
+
+TITLE, DESCRIPTION, ALT = 100, 300, 420
+"""Characters: what is longer is cut by those who show it, and 420 is what Twitter takes of an alt
+text."""
+
+Tags = Iterator[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture by its address; of some the size is known."""
+
+    url: str
+    mime: str
+    size: Size | None = None
+    alt: str = ""
+
+    def tags(self) -> Tags:
+        yield "og:image", self.url
+        yield "og:image:type", self.mime
+        if self.size is not None:
+            yield "og:image:width", str(self.size.width)
+            yield "og:image:height", str(self.size.height)
+        if self.alt:
+            yield "og:image:alt", self.alt
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What is shown of a page. `kind` is its `og:type`, `more` are tags of that kind.
+
+    `large`: the pictures are what the page is about. `hidden`: search engines are to leave it out.
+    """
+
+    kind: str
+    url: str
+    title: str
+    description: str = ""
+    pictures: Sequence[Picture] = ()
+    more: Sequence[tuple[str, str]] = ()
+    large: bool = False
+    hidden: bool = False
+
+    def tags(self) -> Tags:
+        """All tags but `og:site_name`, those of a picture right behind it, as Open Graph says."""
+        yield "og:type", self.kind
+        yield "og:url", self.url
+        yield "og:title", self.title
+        if self.description:
+            yield "og:description", self.description
+        yield from self.more
+        for picture in self.pictures:
+            yield from picture.tags()
+        yield "twitter:card", "summary_large_image" if self.large else "summary"
+        yield "twitter:title", self.title
+        if self.description:
+            yield "twitter:description", self.description
+        for picture in self.pictures[:1]:
+            yield "twitter:image", picture.url
+            if picture.alt:
+                yield "twitter:image:alt", picture.alt
+
+
+class Previews:
+    """Makes previews of what there are pages of; people as `entities.people.shown` gives them."""
+
+    def __init__(self, at: Addresses) -> None:
+        self._at = at
+
+    def site(self, title: str, about: str) -> Preview:
+        """Of the front page."""
+        thumbnail = Picture(self._at.static(THUMBNAIL), "image/png", Size(width=1200, height=630))
+        url = f"{self._at.public_url}/"
+        return Preview("website", url, title, shortened(about), [thumbnail], large=True)
+
+    def tag(self, name: str) -> Preview:
+        """Of a hashtag."""
+        return Preview("website", self._at.tag(name), shortened(f"#{name}", TITLE))
+
+    def person(self, profile: Profile) -> Preview:
+        """Of a profile."""
+        return Preview(
+            "profile",
+            self._at.account(profile.username),
+            _named(profile),
+            shortened(profile.note),
+            [self._avatar(profile)],
+            [("profile:username", profile.username)],
+            hidden=not profile.discoverable,
+        )
+
+    def post(self, post: Post, author: Profile) -> Preview:
+        """Of a post: of a veiled one what stands on the veil."""
+        veiled = post.sensitive or bool(post.spoiler_text)
+        pictures = [] if veiled else self._pictures(post.attachments) or [self._avatar(author)]
+        times = [("article:published_time", post.created_at)]
+        if post.edited_at:
+            times.append(("article:modified_time", post.edited_at))
+        return Preview(
+            "article",
+            self._at.post(author.username, post.id),
+            _named(author),
+            shortened(said_of(post)),
+            pictures,
+            [
+                *times,
+                ("article:author", self._at.account(author.username)),
+                *(("article:tag", tag) for tag in (() if veiled else post.tags)),
+                ("profile:username", author.username),
+            ],
+            large=bool(post.attachments) and not veiled,
+            hidden=not author.discoverable or post.visibility != "public",
+        )
+
+    def product(self, product: Product, seller: Profile, *, available: bool) -> Preview:
+        """Of a product, from the lowest of its prices on."""
+        amount = money(lowest_price(product), product.currency)["decimal"]
+        return Preview(
+            "product",
+            self._at.product(product.id),
+            shortened(product.title, TITLE),
+            shortened(product.description),
+            self._pictures(product.pictures),
+            [
+                *((f"{kind}:price:amount", amount) for kind in ("product", "og")),
+                *((f"{kind}:price:currency", product.currency) for kind in ("product", "og")),
+                ("product:availability", "in stock" if available else "out of stock"),
+                ("product:retailer_item_id", product.id),
+            ],
+            large=bool(product.pictures),
+            hidden=not seller.discoverable,
+        )
+
+    def shop(self, shop: Shop, owner: Profile, products: Sequence[Product]) -> Preview:
+        """Of a shop, with a picture of what is newest in it."""
+        pictures = [picture for product in products for picture in product.pictures][:1]
+        return Preview(
+            "website",
+            self._at.shop(shop.id),
+            shortened(shop.name, TITLE),
+            shortened(shop.description),
+            self._pictures(pictures) or [self._avatar(owner)],
+            large=bool(pictures),
+            hidden=not owner.discoverable,
+        )
+
+    def _pictures(self, attachments: Sequence[Attachment]) -> list[Picture]:
+        return [
+            Picture(
+                self._at.media(one.original),
+                one.mime,
+                one.original_size,
+                shortened(one.description, ALT),
+            )
+            for one in attachments
+        ]
+
+    def _avatar(self, profile: Profile) -> Picture:
+        """Avatars are all of one size (services/media/pictures), as the default one is."""
+        name = profile.avatar or AVATAR
+        mime = _MIMES[name.rpartition(".")[2]]
+        return Picture(self._at.avatar(profile.avatar), mime, Size(width=400, height=400))
+
+
+_MIMES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
+
+
+def said_of(post: Post) -> str:
+    """The words that may be shown of a post to somebody who has not opened it."""
+    return post.spoiler_text or ("Sensitive" if post.sensitive else post.text)
+
+
+def shortened(text: str, most: int = DESCRIPTION) -> str:
+    """A text in one line of so many characters at most, cut between words where there are any."""
+    line = " ".join(text[: 4 * most].split())
+    if len(line) <= most and len(text) <= 4 * most:
+        return line
+    head = line[: most - 1]
+    return f"{head.rpartition(' ')[0] or head}…"
+
+
+def _named(profile: Profile) -> str:
+    name = shortened(profile.display_name, TITLE - 40) or profile.username
+    return f"{name} (@{profile.username})"

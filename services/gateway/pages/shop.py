@@ -1,0 +1,87 @@
+"""Shops and what is sold in them, for everybody: to be linked to, and bought with an app."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from services.contracts.accounts import Account, Profile
+from services.contracts.shop import Product, ProductView, ShopView
+from services.gateway.desk import Desk, numeric, together
+from services.gateway.entities import people
+from services.gateway.entities import shop as entities
+from services.gateway.entities.posts import Entity
+from services.gateway.pages.paper import Paper
+from services.gateway.pages.previews import Previews
+
+_ON_SHOP = "30"
+
+MaxId = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
+
+
+def create_router(desk: Desk, paper: Paper) -> APIRouter:
+    """Pages that need no login."""
+    router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
+    previews = Previews(desk.at)
+
+    @router.get("/shops/{id}")
+    async def shop(id: str, max_id: MaxId = "") -> Response:
+        """A shop and what is sold in it, newest first."""
+        found = ShopView.model_validate(await desk.ask("catalog", f"shops/{numeric(id)}")).shop
+        asked = {"shop": found.id, "limit": _ON_SHOP, "stock": "false"}
+        owner, page = await together(
+            _profile(desk, found.owner),
+            desk.ask("catalog", "products", params=asked | ({"max_id": max_id} if max_id else {})),
+        )
+        products = [ProductView.model_validate(view).product for view in page["products"]]
+        return paper.page(
+            "shop",
+            store=True,
+            preview=previews.shop(found, owner, products),
+            shop=entities.shop(ShopView(shop=found), desk.at),
+            owner=_named(desk, owner),
+            tiles=[_tile(desk, product) for product in products],
+            older=page["last"],
+        )
+
+    @router.get("/products/{id}")
+    async def product(id: str) -> Response:
+        """A product with its prices, and whether there is any left."""
+        path = f"products/{numeric(id)}"
+        view = ProductView.model_validate(await desk.ask("catalog", path))
+        found = view.product
+        seller, shop = await together(
+            _profile(desk, found.seller), desk.ask("catalog", f"shops/{found.shop}")
+        )
+        available = any((view.available or {}).values())
+        return paper.page(
+            "product",
+            store=True,
+            preview=previews.product(found, seller, available=available),
+            product=entities.product(view, desk.at),
+            shop=entities.shop(ShopView.model_validate(shop), desk.at),
+            seller=_named(desk, seller),
+        )
+
+    return router
+
+
+async def _profile(desk: Desk, id: str) -> Profile:
+    """Whose it is; raises `NotFound`."""
+    return people.shown(Account.model_validate(await desk.person(id)).profile)
+
+
+def _named(desk: Desk, profile: Profile) -> Entity:
+    return {
+        "name": profile.display_name or profile.username,
+        "username": profile.username,
+        "url": desk.at.account(profile.username),
+        "avatar": desk.at.avatar(profile.avatar),
+    }
+
+
+def _tile(desk: Desk, product: Product) -> dict[str, Any]:
+    """What a shop's page shows of a product."""
+    several = len({variant.price for variant in product.variants}) > 1
+    return entities.card(product, desk.at) | {"several": several}

@@ -1,0 +1,200 @@
+"""What others show of a page of ours that is linked to."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from services.gateway.pages.previews import ALT, DESCRIPTION, TITLE
+from tests.services.gateway.test_shop import made
+from tests.services.gateway.world import Person, Place
+
+HERE = "http://127.0.0.1:8080"
+
+
+class Head(HTMLParser):
+    """The meta tags of a page, and its links, title left out."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, str]] = []
+        self.canonical = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "meta" and "content" in given:
+            self.tags.append((given.get("property") or given.get("name", ""), given["content"]))
+        if tag == "link" and given.get("rel") == "canonical":
+            self.canonical = given["href"]
+
+    def all(self, name: str) -> list[str]:
+        return [content for known, content in self.tags if known == name]
+
+    def one(self, name: str) -> str:
+        (content,) = self.all(name)
+        return content
+
+
+async def head(place: Place, url: str) -> Head:
+    """The head of the page under an address that clients are given."""
+    assert url.startswith(f"{HERE}/")
+    page = await place.ask("GET", url.removeprefix(HERE))
+    assert page.status == 200, url
+    found = Head(page.text)
+    assert found.one("og:url") == found.canonical
+    assert found.one("og:title") == found.one("twitter:title")
+    assert found.one("og:site_name") == "Microgram"
+    assert "<" not in "".join(name for name, _ in found.tags)
+    return found
+
+
+async def a_post(person: Person, text: str, **more: Any) -> Any:
+    post = await person.post("statuses", {"status": text, **more})
+    await person.place.world.settle()
+    return post
+
+
+async def test_a_post_is_shown_with_its_picture_its_words_and_its_times(place: Place) -> None:
+    ada = await place.person("ada")
+    await ada.ask("PATCH", "/api/v1/accounts/update_credentials", json={"display_name": "A<b>"})
+    pictures = [await ada.upload('A "bridge" <b>'), await ada.upload()]
+    text = 'Low "tide"\n\n<script>alert(1)</script> #sea'
+    post = await a_post(ada, text, media_ids=[one["id"] for one in pictures])
+    found = await head(place, post["url"])
+    assert found.canonical == post["url"]
+    assert found.one("og:type") == "article"
+    assert found.one("og:title") == "A<b> (@ada)"
+    words = 'Low "tide" <script>alert(1)</script> #sea'
+    for name in ("og:description", "description", "twitter:description"):
+        assert found.one(name) == words
+    assert found.all("og:image") == [one["url"] for one in post["media_attachments"]]
+    assert found.all("og:image:alt") == ['A "bridge" <b>']
+    assert found.all("og:image:type") == ["image/jpeg"] * 2
+    assert found.all("og:image:width") == ["640"] * 2
+    assert found.all("og:image:height") == ["480"] * 2
+    assert found.one("twitter:card") == "summary_large_image"
+    assert found.one("twitter:image:alt") == 'A "bridge" <b>'
+    assert found.one("article:published_time") == post["created_at"]
+    assert found.all("article:modified_time") == []
+    assert found.one("article:author") == post["account"]["url"]
+    assert found.all("article:tag") == ["sea"]
+    assert found.all("robots") == []
+    await ada.ask("PUT", f"/api/v1/statuses/{post['id']}", json={"status": "edited"})
+    edited = await head(place, post["url"])
+    assert edited.one("article:modified_time") >= post["created_at"]
+    assert edited.one("og:description") == "edited"
+
+
+@pytest.mark.parametrize("warning", ["", "Spiders"])
+async def test_what_a_post_veils_is_not_shown(place: Place, warning: str) -> None:
+    ada = await place.person("ada")
+    picture = await ada.upload("a tarantula")
+    more = {"sensitive": True, "spoiler_text": warning, "media_ids": [picture["id"]]}
+    post = await a_post(ada, "eight legs #spider", **more)
+    page = (await place.ask("GET", post["url"].removeprefix(HERE))).text
+    shown = page.partition("</head>")[0]
+    for secret in ("legs", "tarantula", "#spider", picture["url"].rpartition("/")[2]):
+        assert secret not in shown
+    found = await head(place, post["url"])
+    assert found.one("og:description") == (warning or "Sensitive")
+    assert found.all("og:image") == []
+    assert found.one("twitter:card") == "summary"
+
+
+async def test_a_post_without_pictures_is_shown_with_its_author(place: Place) -> None:
+    ada = await place.person("ada")
+    post = await a_post(ada, "words " * 80, visibility="unlisted")
+    found = await head(place, post["url"])
+    assert found.all("og:image") == [post["account"]["avatar"]]
+    assert found.one("twitter:card") == "summary"
+    assert len(found.one("og:description")) <= DESCRIPTION
+    assert found.one("og:description").endswith("words…")
+    assert found.one("robots") == "noindex"
+
+
+async def test_texts_are_of_a_bounded_length(place: Place) -> None:
+    ada = await place.person("ada")
+    picture = await ada.upload("alt" * 480)
+    found = await head(place, (await a_post(ada, "", media_ids=[picture["id"]]))["url"])
+    assert found.all("og:description") == found.all("description") == []
+    assert len(found.one("og:image:alt")) == ALT
+    assert all(len(content) <= ALT for _, content in found.tags)
+    assert len(found.one("og:title")) <= TITLE
+
+
+async def test_a_profile_is_shown_with_its_avatar_and_note(place: Place) -> None:
+    ada = await place.person("ada")
+    form = {"display_name": "Ada", "note": "Bridges & <tides>\nand @nobody"}
+    await ada.ask("PATCH", "/api/v1/accounts/update_credentials", json=form)
+    me = await ada.get("accounts/verify_credentials")
+    found = await head(place, me["url"])
+    assert found.one("og:type") == "profile"
+    assert found.one("profile:username") == "ada"
+    assert found.one("og:title") == "Ada (@ada)"
+    assert found.one("og:description") == "Bridges & <tides> and @nobody"
+    assert found.one("og:image") == me["avatar"]
+    assert found.one("og:image:type") == "image/png"
+    assert found.all("robots") == []
+    other_case = Head((await place.ask("GET", "/@ADA")).text)
+    assert other_case.canonical == me["url"]
+
+
+async def test_who_does_not_want_to_be_found_is_not_indexed(place: Place) -> None:
+    ada = await place.person("ada")
+    await ada.ask("PATCH", "/api/v1/accounts/update_credentials", json={"discoverable": False})
+    post = await a_post(ada, "hello")
+    for url in (post["account"]["url"], post["url"]):
+        assert (await head(place, url)).one("robots") == "noindex"
+
+
+async def test_the_other_public_pages_have_previews_and_forms_have_none(place: Place) -> None:
+    front = await head(place, f"{HERE}/")
+    assert front.one("og:type") == "website"
+    assert front.one("og:image") == f"{HERE}/static/thumbnail.png"
+    assert (await head(place, f"{HERE}/tags/sea")).one("og:title") == "#sea"
+    for path in ("/auth/sign_up", "/@nobody"):
+        assert "og:" not in (await place.ask("GET", path)).text
+
+
+async def test_a_product_is_shown_with_its_picture_and_lowest_price(place: Place) -> None:
+    ada = await place.person("ada")
+    shop = await made(place, ada, "/shops", name="Pottery", currency="EUR")
+    picture = await ada.upload("a blue mug")
+    variants = [{"name": "big", "price": 2400, "stock": 1}, {"name": "small", "price": 1250}]
+    wanted = {"shop": shop["id"], "media_ids": [picture["id"]], "variants": variants}
+    product = await made(place, ada, "/products", title="Mug", **wanted)
+    await place.world.settle()
+    found = await head(place, product["url"])
+    assert found.one("og:type") == "product"
+    assert found.one("og:title") == product["title"]
+    assert found.one("og:image") == product["pictures"][0]["url"]
+    assert found.one("og:image:alt") == "a blue mug"
+    for kind in ("product", "og"):
+        assert found.one(f"{kind}:price:amount") == "12.50"
+        assert found.one(f"{kind}:price:currency") == product["currency"]
+    assert found.one("product:availability") == "in stock"
+    page = (await place.ask("GET", product["url"].removeprefix(HERE))).text
+    assert "24.00" in page
+    assert page.count("sold out") == 1
+    assert f'href="{shop["url"]}"' in page
+    its_shop = await head(place, shop["url"])
+    assert its_shop.one("og:title") == shop["name"]
+    assert its_shop.one("og:image") == found.one("og:image")
+    listing = (await place.ask("GET", shop["url"].removeprefix(HERE))).text
+    assert f'href="{product["url"]}"' in listing
+    assert "from 12.50" in listing
+    path, seen = f"/api/shop/v1/products/{product['id']}", {"if-match": '"1"'}
+    assert (await ada.ask("DELETE", path, headers=seen)).status == 200
+    await place.world.settle()
+    assert (await place.ask("GET", product["url"].removeprefix(HERE))).status == 404
+    assert product["url"] not in (await place.ask("GET", shop["url"].removeprefix(HERE))).text
+
+
+@pytest.mark.parametrize("path", ["/shops/1", "/products/1", "/products/x", "/shops/%20"])
+async def test_of_what_is_not_sold_there_is_no_page(place: Place, path: str) -> None:
+    page = await place.ask("GET", path)
+    assert page.status == 404
+    assert "<h1>" in page.text
