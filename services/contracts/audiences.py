@@ -31,13 +31,15 @@ class Audience(Model):
     """Into whose home the post belongs, from which viewers it is to be hidden, and the post.
 
     The view is nobody's in particular. Of `authors` (of the post, and of what it shows if it is a
-    boost), and of what a boost shows, those are missing that the feed has not heard of yet.
+    boost; of a direct one all who are named too), and of what a boost shows, those are missing that
+    the feed has not heard of yet. `conversation` is the one that a direct post is in.
     """
 
     home: list[Id]
     hidden: list[Id]
     view: PostView
     authors: dict[Id, Account] = Field(default_factory=dict)
+    conversation: Id = ""
 
 
 class MarksQuestion(Model):

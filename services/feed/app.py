@@ -6,8 +6,9 @@ from fastapi import FastAPI
 
 from services.chassis.app import Service
 from services.chassis.settings import Settings
-from services.feed import audiences, discovery
+from services.feed import audiences, belongings, correspondence, discovery
 from services.feed.api import create_router
+from services.feed.conversations import Conversations
 from services.feed.events import subscribe
 from services.feed.fanout import FanOut, Limits
 from services.feed.findings import FoundPosts
@@ -29,13 +30,17 @@ def create_app(service: Service, limits: Limits | None = None) -> FastAPI:
     store = Store(service)
     trends = Trends(store)
     hashtags = Hashtags(store, trends)
-    subscribe(service, store, FanOut(store, limits or Limits()), hashtags, trends)
-    service.background(trends.run)
     timelines = Timelines(store)
+    conversations = Conversations(store, timelines)
+    fanout = FanOut(store, limits or Limits())
+    subscribe(service, store, fanout, hashtags, trends, conversations)
+    service.background(trends.run)
     app = service.create_app(
         create_router(timelines),
         audiences.create_router(audiences.Audiences(store)),
         discovery.create_router(hashtags, FoundPosts(store, timelines, trends)),
+        correspondence.create_router(conversations),
+        belongings.create_router(store),
     )
     app.state.trends = trends
     return app

@@ -21,6 +21,7 @@ from services.chassis.sidecar import ABSENT
 from services.contracts.accounts import Account, AccountCounts, Profile
 from services.contracts.audiences import Audience, AudienceQuestion
 from services.contracts.posts import Post, PostCounts, PostView
+from services.feed.conversation import id_of, places_of
 from services.feed.domain import (
     BY_TAG,
     Card,
@@ -71,6 +72,7 @@ class Audiences:
             hidden=[id for id in asked.viewers if id not in sees],
             view=_view(card, known.shown),
             authors={id: _account(person) for id, person in known.people.items()},
+            conversation=id_of(card.post) if places_of(card.post) else "",
         )
 
     async def _fans(self, users: Iterable[str], tags: set[str]) -> list[str]:
@@ -88,7 +90,9 @@ class Audiences:
         """
         store, post, author = self._store, asked.post, asked.post.author
         shown = post.reblog_of_id or ""
-        people = {id: store.people.key(id) for id in {author, post.reblog_of_account_id} if id}
+        named = [mention.id for mention in post.mentions if post.visibility == "direct"]
+        concerned = {author, post.reblog_of_account_id, *named}
+        people = {id: store.people.key(id) for id in concerned if id}
         cards = [store.cards.key(id) for id in (post.id, shown) if id]
         shards = [
             store.shards.key(f"{author}:{shard}")

@@ -17,6 +17,8 @@ from services.contracts.comments import ReplyCount
 from services.contracts.discovery import FollowedTags
 from services.contracts.posts import AuthoredCount, Mark, Pins, Post, PostCount
 from services.contracts.topics import EventType
+from services.feed.conversation import places_of
+from services.feed.conversations import Conversations
 from services.feed.domain import (
     BOOKMARKED,
     FAVOURITED,
@@ -36,10 +38,15 @@ from services.feed.trends import Trends
 
 
 def subscribe(
-    service: Service, store: Store, fanout: FanOut, hashtags: Hashtags, trends: Trends
+    service: Service,
+    store: Store,
+    fanout: FanOut,
+    hashtags: Hashtags,
+    trends: Trends,
+    conversations: Conversations,
 ) -> None:
     """Hear all the feed is made from."""
-    handlers = Handlers(store, fanout, hashtags, trends)
+    handlers = Handlers(store, fanout, hashtags, trends, conversations)
     by_type = {
         topics.POST_CHANGED: handlers.post_changed,
         topics.FAVOURITES_COUNTED: handlers.favourites_counted,
@@ -85,8 +92,16 @@ def _read(model: Any, event: Event) -> Any:
 class Handlers:
     """One method for each type of event."""
 
-    def __init__(self, store: Store, fanout: FanOut, hashtags: Hashtags, trends: Trends) -> None:
+    def __init__(
+        self,
+        store: Store,
+        fanout: FanOut,
+        hashtags: Hashtags,
+        trends: Trends,
+        conversations: Conversations,
+    ) -> None:
         self._store = store
+        self._conversations = conversations
         self._fanout = fanout
         self._hashtags = hashtags
         self._trends = trends
@@ -96,7 +111,8 @@ class Handlers:
 
         A new post comes into its author's timeline before its followers are read, and a follow is
         noted before that timeline is read: so one of the two sees the other. The card comes last,
-        since it says that all this is done. Seven state calls, and one for every fifty followers.
+        since it says that all this is done. Seven state calls, and one for every fifty followers; a
+        direct one comes into the conversations of all who are in it, too.
         """
         post = _read(Post, event).model_dump(mode="json")
         there = await self._store.cards.get(post["id"])
@@ -126,6 +142,8 @@ class Handlers:
     async def _spread(self, post: dict[str, Any]) -> None:
         await self._fanout.place(_lists(post), row_of(post))
         await self._fanout.deliver(post)
+        if places := places_of(post):
+            await self._conversations.add(post, places)
 
     async def _move(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         """Take a post out of shared timelines it no longer belongs into, and put it into new ones.
@@ -138,6 +156,11 @@ class Handlers:
             await self._store.lists(kind).remove(id, [now["id"]])
         for kind, id in wants - had:
             await self._store.lists(kind).insert(id, [row_of(now)])
+        before_in, now_in = places_of(before), places_of(now)
+        if left := before_in - now_in:
+            await self._conversations.remove(now["id"], left)
+        if joined := now_in - before_in:
+            await self._conversations.add(now, joined)
 
     async def favourites_counted(self, event: Event) -> None:
         await self._counted(_read(PostCount, event), "favourites", event.entityversion)

@@ -1,4 +1,4 @@
-"""What the feed keeps, all of it derived from events.
+"""What the feed keeps, derived from events but for what people say of their conversations.
 
 card:POST              a post as last heard of, with its counts
 person:ACCOUNT         a profile as last heard of, with its counts
@@ -10,6 +10,8 @@ stance:USER            whom somebody follows, hides, is blocked by; what they pi
 followers:USER:SHARD   the other way round, in `SHARDS` parts
 large:all              authors that are merged in at read time
 home:USER, author:USER, tag:TAG, public:all     timelines (segmented lists of rows)
+conversation:USER:ID   what somebody has of a conversation, and how far they have read it
+conversations:USER     [last post, conversation], a segmented list of the newest `CONVERSATIONS`
 tagindex:LETTERS       hashtags that begin so
 trend:KIND:HOUR:SHARD  who used what in an hour (`trending.Bucket`)
 chunk:POST:SHARD       a part of a fan-out that any replica may do
@@ -23,6 +25,7 @@ from dataclasses import dataclass, field
 from services.chassis.app import Service
 from services.chassis.blocks import Blocked
 from services.chassis.segments import SegmentedLists
+from services.feed.conversation import Conversation
 from services.feed.domain import (
     HOME,
     PUBLIC,
@@ -44,6 +47,9 @@ from services.feed.trending import HOURS, Bucket
 
 FANOUT = "feed-fanout"
 _DAY = 24 * 3600
+CONVERSATIONS = 1_000
+"""How many of somebody's conversations, the newest, are in their list."""
+
 _MOST_IN_BUCKET = 200
 
 
@@ -92,6 +98,8 @@ class Store:
         self.authors = SegmentedLists(self.state, "author")
         self.tags = SegmentedLists(self.state, "tag", most=TAG)
         self.public = SegmentedLists(self.state, "public", most=PUBLIC)
+        self.conversations = service.collection("conversation", Conversation)
+        self.conversation_lists = SegmentedLists(self.state, "conversations", most=CONVERSATIONS)
 
     def lists(self, kind: str) -> SegmentedLists:
         """The timelines of a kind that `domain.lists_of` names."""
@@ -111,6 +119,13 @@ class Store:
         for shard in range(SHARDS):
             await self.shards.delete(f"{id}:{shard}")
         await self.large.update("all", lambda large: large.without(id) if large else None)
+        await self.forget_conversations(id)
+
+    async def forget_conversations(self, id: str) -> None:
+        """Remove what somebody had of conversations: a state call for each, at most."""
+        for row in await self.conversation_lists.all(id):
+            await self.conversations.delete(f"{id}:{row[1]}")
+        await self.conversation_lists.replace(id, [])
 
     async def forget_edges(self, id: str, source: str) -> None:
         """Remove what an edge from a source has just said of somebody who is gone."""

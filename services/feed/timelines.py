@@ -288,6 +288,12 @@ class Shown:
     flags: int
     reblog: Shown | None = None
 
+    @property
+    def post(self) -> str:
+        """The id of the post."""
+        id: str = self.card["data"]["post"]["id"]
+        return id
+
     def view(self) -> dict[str, Any]:
         """A `contracts.posts.PostView`."""
         card = self.card["data"]

@@ -307,10 +307,16 @@ class Town:
 
         def hear(role: str) -> None:
             missing = {(stream, id) for stream in STREAMS for id in due(role, stream)}
+            missing |= {
+                ("direct", post.id) for post in self.posts if role in in_conversations(post)
+            }
             while missing:
                 frame = lines[role].next(30)
                 if frame.get("event") == "update":
                     missing.discard((frame["stream"][0], json.loads(frame["payload"])["id"]))
+                if frame.get("event") == "conversation":
+                    last = json.loads(frame["payload"])["last_status"]
+                    missing.discard(("direct", last["id"]))
 
         def hear_the_rest(role: str) -> None:
             lines[role].settle()
@@ -406,9 +412,14 @@ STREAMS = {
     "public:remote:media": nowhere,
     "hashtag": under_its_tag,
     "hashtag:local": under_its_tag,
-    "direct": nowhere,
+    "direct": nowhere,  # its events are conversations: see `in_conversations`
 }
 """Whom the stream of a name tells of a post."""
+
+
+def in_conversations(post: Post) -> frozenset[str]:
+    """In whose conversations a post is: all who are named in a direct one, but the blocked."""
+    return frozenset({"author", "mentioned"}) if post.visibility == "direct" else NOBODY
 
 
 def notified(post: Post) -> frozenset[str]:

@@ -30,6 +30,7 @@ from tests.e2e.matrix import (
     at_home,
     by_its_words,
     by_name,
+    in_conversations,
     in_public,
     notified,
     nowhere,
@@ -175,7 +176,7 @@ def ids_in(found: Any) -> set[str]:
     """The ids of all statuses in an answer that is a list of them, or of what they are in."""
     if isinstance(found, dict):
         found = found.get("statuses", [])
-    inner = [each.get("status", each) for each in found]
+    inner = [each.get("status", each.get("last_status", each)) for each in found]
     return {each["id"] for each in inner if each}
 
 
@@ -439,15 +440,52 @@ def test_reports_are_for_admins(town: Town) -> None:
 def test_streams(town: Town, actor: str) -> None:
     """What came over a WebSocket with all streams, while the posts were made."""
     come: dict[str, set[str]] = {stream: set() for stream in STREAMS}
+    told: set[str] = set()
     for frame in town.frames[actor]:
         if "event" in frame:
             town.look(actor, f"the stream {frame['stream']}", frame["payload"])
         if frame.get("event") == "update":
             come[frame["stream"][0]].add(json.loads(frame["payload"])["id"])
+        if frame.get("event") == "conversation":
+            told.add(json.loads(frame["payload"])["last_status"]["id"])
     assert town.each(lambda _: iter(()), [actor]) == []
+    assert town.named(told) == {p.name for p in town.posts if actor in in_conversations(p)}
     for stream, holds_it in STREAMS.items():
         right = {post.name for post in town.posts if actor in holds_it(post)}
         assert town.named(come[stream]) == right, stream
+
+
+CONVERSATIONS = "/api/v1/conversations"
+ONE_CONVERSATION = (
+    f"POST {CONVERSATIONS}/{{id}}/read",
+    f"POST {CONVERSATIONS}/{{id}}/unread",
+)
+
+
+def test_conversations(town: Town) -> None:
+    path = f"{CONVERSATIONS}?limit=40"
+    direct = [post for post in town.posts if in_conversations(post)]
+    wrong = town.each(
+        lambda actor: holds(
+            town, actor, path, in_conversations, public=False, among=lambda post: post in direct
+        )
+    )
+    assert wrong == []
+    found = town.ask("author", "GET", path).json()
+    ids = [each["id"] for each in found if town.named([each["last_status"]["id"]])]
+    assert len(ids) == len(direct)
+
+    def probe(actor: str) -> Iterator[str]:
+        for row in ONE_CONVERSATION:
+            for id in ids:
+                method, path = row.format(id=id).split(" ")
+                answer = town.ask(actor, method, path)
+                lets_in = 200 if actor in ("author", "mentioned") else 404
+                right = 401 if actor == "anonymous" else REFUSED.get(actor, lets_in)
+                if answer.status_code != right:
+                    yield f"{actor}: {answer.status_code} in place of {right} to {row}"
+
+    assert town.each(probe) == []
 
 
 @pytest.mark.parametrize("actor", STREAMING)
@@ -540,6 +578,8 @@ COVERED = {
     *BY_ID,
     *OVERSIGHT,
     *EVENT_STREAMS,
+    *ONE_CONVERSATION,
+    "GET /api/v1/conversations",
     "GET /api/v1/statuses",
     "GET /api/v1/accounts/{id}/statuses",
     "GET /api/v1/timelines/home",

@@ -369,6 +369,7 @@ ENTITIES: dict[str, Check] = {
     "CredentialApplication": also(
         _APPLICATION, client_id=text, client_secret=text, client_secret_expires_at=count
     ),
+    "Conversation": shape(id=id, unread=flag, accounts=many("Account"), last_status="Status"),
     "Context": shape(ancestors=many("Status"), descendants=many("Status")),
     "CustomEmoji": shape(
         shortcode=text, url=url, static_url=url, visible_in_picker=flag, category=opt(text)

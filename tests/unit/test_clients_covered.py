@@ -50,7 +50,6 @@ METHODS_OUTSIDE = {
         stream_open_websocket""",
     "no polls": "poll poll_vote make_poll",
     "nothing is scheduled": "scheduled_status scheduled_status_delete scheduled_status_update",
-    "direct posts are no conversations": "conversations_read",
     "threads are not muted": "status_unmute",
     "hashtags, people and collections are not featured": """
         account_collections account_endorse account_in_collections account_pin account_unendorse

@@ -58,7 +58,6 @@ NOTHINGS = (
     Nothing("GET", "/api/v1/annual_reports", "read:accounts", _REPORTS_OF_YEARS),
     Nothing("GET", "/api/v1/annual_reports/{year}", "read:accounts", None),
     Nothing("POST", "/api/v1/annual_reports/{year}/read", "write:accounts", None),
-    Nothing("GET", "/api/v1/conversations", "read:statuses", []),
     Nothing("GET", "/api/v1/scheduled_statuses", "read:statuses", []),
     Nothing("GET", "/api/v1/scheduled_statuses/{id}", "read:statuses", None),
     Nothing(_CHANGES, "/api/v1/scheduled_statuses/{id}", "write:statuses", None),

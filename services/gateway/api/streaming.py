@@ -26,7 +26,7 @@ Somebody = Annotated[Caller, Depends(person)]
 _EVENTS = gives(
     "event: update\ndata: {…}\n\n",
     "Events, for as long as the client listens: `update` and `status.update` (Status), `delete` "
-    "(an id), `notification` (Notification).",
+    "(an id), `notification` (Notification), `conversation` (Conversation).",
     media="text/event-stream",
 )
 
@@ -69,7 +69,7 @@ def create_router(hub: Hub) -> APIRouter:
 
     @router.get("/direct", responses=_EVENTS)
     async def direct(request: Request, caller: Somebody) -> Response:
-        """Conversations: there are none here."""
+        """The caller's conversations: the event is `conversation`."""
         return Events(hub, request, caller, "direct")
 
     @router.websocket("")

@@ -86,6 +86,13 @@ class Rendered:
         """A list of Account."""
         return b"[%b]" % b",".join([self.account(row) for row in rows])
 
+    def conversation(self, view: Row, accounts: Mapping[str, Row], cards: Cards) -> bytes:
+        """The entity Conversation. Raises `KeyError` where the last post's author is missing."""
+        people = self.accounts(accounts[id] for id in view["people"] if id in accounts)
+        body = orjson.dumps({"id": view["id"], "unread": view["unread"]})[:-1]
+        status = self.status(view["last"], accounts, cards)
+        return b'%b,"accounts":%b,"last_status":%b}' % (body, people, status)
+
     def muted(self, rows: Iterable[tuple[Row, str | None]]) -> bytes:
         """A list of MutedAccount: accounts with the time at which the mute of each ends."""
         return b"[%b]" % b",".join(

@@ -11,6 +11,7 @@ from services.gateway.bodies import Said
 from services.gateway.desk import numeric, together
 from services.gateway.entities.rendered import Row
 from services.gateway.graphql.buying import Buying
+from services.gateway.graphql.conversations import Conversation, mark
 from services.gateway.graphql.needs import Context, Info, change, signed_in
 from services.gateway.graphql.queries import Viewer, viewer_of
 from services.gateway.graphql.selling import Selling
@@ -201,6 +202,22 @@ class Mutation(Selling, Buying):
         context = info.context
         row = await context.change("users", "accounts/me", method="PATCH", json=_changes(changes))
         return viewer_of(row, context)
+
+    # ── conversations ───────────────────────────────────────────────────────────────────────
+
+    @change("Say that a conversation has been read, or not.", signed_in("write:conversations"))
+    async def read_conversation(
+        self, info: Info, id: strawberry.ID, read: bool = True
+    ) -> Conversation | None:
+        return await mark(info.context, id, read=read)
+
+    @change(
+        "Put a conversation away for oneself alone, until something more is written in it.",
+        signed_in("write:conversations"),
+    )
+    async def remove_conversation(self, info: Info, id: strawberry.ID) -> strawberry.ID | None:
+        await info.context.change("feed", f"conversations/{numeric(id)}", method="DELETE")
+        return id
 
     # ── notifications ───────────────────────────────────────────────────────────────────────
 

@@ -27,6 +27,7 @@ from services.gateway.graphql.connections import (
     page,
     window,
 )
+from services.gateway.graphql.conversations import Conversation, conversations
 from services.gateway.graphql.needs import Context, Info, field, reading, signed_in
 from services.gateway.graphql.notices import Notification, NotificationType, notifications
 from services.gateway.graphql.shop import Product, Shop, products, shop_of, shops
@@ -196,6 +197,20 @@ class Query(Bought):
     ) -> Connection[Notification] | None:
         rows = window(first, after, last, before, PEOPLE)
         return await notifications(info.context, rows, _chosen(types, exclude_types))
+
+    @field(
+        "What the caller and others wrote to one another, by the newest post of each.",
+        signed_in("read:statuses"),
+    )
+    async def conversations(
+        self,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Conversation] | None:
+        return await conversations(info.context, window(first, after, last, before, POSTS))
 
     @field(
         "How many notifications the caller has not read, 100 at most.",

@@ -11,10 +11,11 @@ from enum import Enum
 
 import strawberry
 
+from services.gateway.graphql.conversations import Conversation, conversation
 from services.gateway.graphql.needs import Context, Info, listening, signed_in
 from services.gateway.graphql.notices import Notification, shown
 from services.gateway.graphql.types import Post
-from services.gateway.streaming.channels import NOTIFICATIONS, USER, channel
+from services.gateway.streaming.channels import DIRECT, NOTIFICATIONS, USER, channel
 from services.gateway.streaming.messages import News
 
 _READING = "read:statuses"
@@ -55,6 +56,12 @@ class Subscription:
     async def tagged_posts(self, info: Info, tag: str) -> AsyncGenerator[PostNews, None]:
         async for news in _posts(info.context, "hashtag", tag[:200]):
             yield news
+
+    @listening("Conversations in which something was written just now.", signed_in(_READING))
+    async def conversations(self, info: Info) -> AsyncGenerator[Conversation, None]:
+        async for news in _news(info.context, DIRECT):
+            view, authors = news.about
+            yield conversation(view, authors, info.context)
 
     @listening("What the caller is told of.", signed_in("read:notifications"))
     async def notifications(self, info: Info) -> AsyncGenerator[Notification, None]:

@@ -1,8 +1,7 @@
 """What can be listened to. A channel is `(stream, argument)`: `("user", ID)`, `("hashtag", TAG)`.
 
 Everything here is local, so that `public` and `public:local` carry the same, and `public:remote`
-nothing. `direct` carries nothing either: there are no conversations here, but some clients want to
-listen to it.
+nothing.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from services.shared.hashtags import normal_tag
 
 Channel = tuple[str, str]
 
-USER, NOTIFICATIONS = "user", "user:notification"
-_PERSONAL = frozenset({USER, NOTIFICATIONS, "direct"})
+USER, NOTIFICATIONS, DIRECT = "user", "user:notification", "direct"
+_PERSONAL = frozenset({USER, NOTIFICATIONS, DIRECT})
 _PUBLIC = ("public", "public:local")
 _REMOTE = ("public:remote", "public:remote:media")
 _MEDIA = tuple(f"{stream}:media" for stream in _PUBLIC)

@@ -26,6 +26,7 @@ from services.contracts.posts import Post
 from services.gateway.desk import Desk
 from services.gateway.entities.rendered import Row, authors_of
 from services.gateway.streaming.channels import (
+    DIRECT,
     NOTIFICATIONS,
     USER,
     Channel,
@@ -109,6 +110,7 @@ class Newsroom:
             try:
                 if isinstance(what, Told):
                     await self._tell(what)
+                    await self._tell_of_conversation(what)
                 else:
                     await self._notify(what)
             except Failure as failure:
@@ -143,6 +145,39 @@ class Newsroom:
             self._hub.tell((USER, user), own.get(user, news))
         for channel in shared:
             self._hub.tell(channel, news, but=hidden, own=own)
+
+    async def _tell_of_conversation(self, told: Told) -> None:
+        """Tell those who are in it that something was written in a conversation: one call."""
+        post = told.post
+        if told.event != "update" or post.visibility != "direct":
+            return
+        people = sorted({post.author, *(mention.id for mention in post.mentions)})
+        listening = [user for user in people if self._hub.listens((DIRECT, user))]
+        if not listening:
+            return
+        question = {
+            "post": post.model_dump(mode="json"),
+            "version": told.version,
+            "viewers": listening,
+        }
+        audience = await self._desk.ask("feed", "audiences", method="POST", json=question)
+        if not audience["conversation"]:  # it is deleted by now
+            return
+        view, authors = audience["view"], audience["authors"]
+        if not authors.keys() >= {*people}:  # the feed has not heard of all yet
+            authors |= await self._desk.people(people)
+        cards = await self._desk.cards([view])
+        for user in listening:
+            if user in audience["hidden"]:
+                continue
+            row = {
+                "id": audience["conversation"],
+                "unread": user != post.author,
+                "people": [person for person in people if person != user] or [user],
+                "last": view,
+            }
+            entity = self._desk.rendered.conversation(row, authors, cards)
+            self._hub.tell((DIRECT, user), News("conversation", entity, (row, authors)))
 
     async def _tell_end(self, told: Told) -> None:
         """Tell that a post is gone: an id, to those who may have been shown it.

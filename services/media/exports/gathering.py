@@ -57,6 +57,7 @@ STEPS = (
     Step("notes", "users", "notes"),
     Step("followed-tags", "users", "followed-tags"),
     Step("notifications", "notifications", "notifications"),
+    Step("conversations", "feed", "conversations"),
     Step("shops", "catalog", "shops"),
     Step("products", "catalog", "products"),
     Step("cart", "orders", "cart"),
@@ -75,6 +76,7 @@ account.json        your login and your profile, with all settings
 posts.json          what you wrote, newest first: posts, comments (in_reply_to_id) and boosts
                     (reblog_of_id), with earlier versions of what you edited
 direct-posts.json   what you wrote to some people alone
+conversations.json  with whom you write so, and what was said last
 favourites.json, bookmarks.json     what you like and what you keep, by its address
 following.json, followers.json, follow-requests.json, requested.json, blocks.json, mutes.json,
 notes.json          people, since when, and how; requested: whom you asked

@@ -59,6 +59,7 @@ GUARDED: dict[str, tuple[str, bool]] = {
     "Query.mutes": person("read:mutes"),
     "Query.followRequests": person("read:follows"),
     "Query.notifications": person("read:notifications"),
+    "Query.conversations": person("read:statuses"),
     "Query.unreadNotifications": person("read:notifications"),
     "Query.shop": SHOPS,
     "Query.shops": SHOPS,
@@ -100,12 +101,15 @@ GUARDED: dict[str, tuple[str, bool]] = {
     "Mutation.unmute": person("write:mutes"),
     "Mutation.annotate": person("write:accounts"),
     "Mutation.updateProfile": person("write:accounts"),
+    "Mutation.readConversation": person("write:conversations"),
+    "Mutation.removeConversation": person("write:conversations"),
     "Mutation.dismissNotification": person("write:notifications"),
     "Mutation.clearNotifications": person("write:notifications"),
     "Mutation.readNotifications": POSTING,
     "Subscription.home": person("read:statuses"),
     "Subscription.publicPosts": person("read:statuses"),
     "Subscription.taggedPosts": person("read:statuses"),
+    "Subscription.conversations": person("read:statuses"),
     "Subscription.notifications": person("read:notifications"),
     "Person.relationship": person("read:follows"),
     "Person.posts": POSTS,
@@ -135,6 +139,7 @@ BESIDE = {
     "Post": "id spoilerText visibility sensitive language createdAt editedAt application "
     "inReplyToId favouritesCount reblogsCount commentsCount favourited bookmarked reblogged "
     "pinned author html url pictures tags mentions reblogOf inReplyTo",
+    "Conversation": "id unread people lastPost",
     "Notification": "id type createdAt person post orderId what",
     "PostNews": "event id post",
     "Cart": "lines gone total revision shop seller",
@@ -316,6 +321,7 @@ WAYS = {
     "Post.ancestors": "below: post(id: $bottom) { ancestors { id } }",
     "Post.inReplyTo": "answers: posts(ids: $ids) { inReplyTo { id } }",
     "Post.reblogOf": "boosts: posts(ids: $ids) { reblogOf { id } }",
+    "Conversation.lastPost": "conversations { nodes { lastPost { id } } }",
     "Notification.post": "notifications(first: 80) { nodes { post { id } } }",
 }
 """A way to every field that leads to posts."""

@@ -1,0 +1,38 @@
+"""What the feed keeps of somebody that is not kept elsewhere, for the archive they may ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from services.chassis.paging import Row
+from services.chassis.portability import Give, belongings, listed
+from services.feed.store import Store
+
+
+def create_router(store: Store) -> APIRouter:
+    """With whom they write, and how far they have read."""
+    return belongings({"conversations": _conversations(store)})
+
+
+def _conversations(store: Store) -> Give:
+    async def give(user: str, after: str) -> dict[str, Any]:
+        async def describe(rows: list[Row]) -> list[dict[str, Any] | None]:
+            known = await store.conversations.get_many([f"{user}:{row[1]}" for row in rows])
+            return [
+                {
+                    "id": row[1],
+                    "with": one.others(user),
+                    "account": one.posts[one.last],
+                    "post": one.last,
+                    "unread": one.is_unread(user, one.last),
+                }
+                if (one := known.get(f"{user}:{row[1]}")) and one.last == row[0]
+                else None
+                for row in rows
+            ]
+
+        return await listed(store.conversation_lists, describe)(user, after)
+
+    return give

@@ -1,0 +1,215 @@
+"""Conversations: what comes into them, and what their owners read and do.
+
+The document of each person's conversation is decided, and their list follows it: a row
+`[last post, conversation]`. Both may hold too much (a post that was deleted while its news came out
+of order): what is shown of a page is decided on reading, as in every timeline.
+
+State calls of a page: six, however long the list and the conversations are; more only where what
+would be shown is hidden or deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from services.chassis.errors import NotFound, Unavailable
+from services.chassis.paging import Row, Window
+from services.feed.conversation import (
+    Conversation,
+    cleared,
+    marked,
+    with_post,
+    without_post,
+)
+from services.feed.domain import DIRECT, Stance, is_shown
+from services.feed.store import Store
+from services.feed.timelines import Shown, Timelines, account_of
+
+_AT_ONCE = 8
+_TRIES = 3
+_TURNS = 8
+_FURTHER = 10
+"""How many more posts of a conversation are looked at where its last one is not to be shown."""
+
+
+class Conversations:
+    """Everybody's."""
+
+    def __init__(self, store: Store, timelines: Timelines) -> None:
+        self._store = store
+        self._timelines = timelines
+
+    # ── what comes in ───────────────────────────────────────────────────────────────────────
+
+    async def add(self, post: Mapping[str, Any], places: Iterable[tuple[str, str]]) -> None:
+        """Put a post into conversations, given by owners and ids.
+
+        Some ten state calls for each of them. May be repeated at will.
+        """
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def add(owner: str, id: str) -> None:
+            async with slots:
+                await self._store.conversations.update(
+                    f"{owner}:{id}", lambda known: with_post(known, owner, post)
+                )
+                await self._agree(owner, id)
+
+        await asyncio.gather(*(add(owner, id) for owner, id in places))
+        for owner in await self._store.gone([owner for owner, _ in places]):
+            await self._store.forget_conversations(owner)
+
+    async def remove(self, post: str, places: Iterable[tuple[str, str]]) -> None:
+        """Take a post out again."""
+        for owner, id in places:
+            await self._store.conversations.update(
+                f"{owner}:{id}", lambda known: without_post(known, post) if known else None
+            )
+            await self._agree(owner, id, [post])
+
+    async def _agree(self, owner: str, id: str, gone: Sequence[str] = ()) -> None:
+        """Make the owner's list say what a document says, and see that it still says so."""
+        lists, key = self._store.conversation_lists, f"{owner}:{id}"
+        seen = await self._store.conversations.get(key)
+        for _ in range(_TURNS):
+            last = seen.last if seen else ""
+            if last:
+                await lists.insert(owner, [[last, id]])
+            head = await lists.head(owner)
+            wrong = {*gone, *(seen.posts if seen else ())} - {last}
+            wrong |= {row[0] for row in head.recent if row[1] == id and row[0] != last}
+            if held := [post for post in wrong if head.may_hold(post)]:
+                await lists.remove(owner, held)
+            now = await self._store.conversations.get(key)
+            if now == seen:
+                return
+            seen = now
+        raise Unavailable(f"The conversation {key} keeps changing.")
+
+    # ── what its owner does ─────────────────────────────────────────────────────────────────
+
+    async def mark(self, owner: str, id: str, *, read: bool) -> dict[str, Any]:
+        """Say that it has been read, or not; what it is then. Raises `NotFound`."""
+        await self.one(owner, id)
+        await self._store.conversations.update(
+            f"{owner}:{id}", lambda known: marked(known, read=read) if known else None
+        )
+        return await self.one(owner, id)
+
+    async def clear(self, owner: str, id: str) -> None:
+        """Put it away, until something more is written in it. Raises `NotFound`."""
+        known = await self._store.conversations.get(f"{owner}:{id}")
+        if known is None or not known.last:
+            raise no_such_conversation()
+        await self._store.conversations.update(
+            f"{owner}:{id}", lambda known: cleared(known) if known else None
+        )
+        await self._agree(owner, id)
+
+    # ── pages ───────────────────────────────────────────────────────────────────────────────
+
+    async def one(self, owner: str, id: str) -> dict[str, Any]:
+        """A `contracts.conversations.ConversationPage` of one. Raises `NotFound`."""
+        known = await self._store.conversations.get(f"{owner}:{id}")
+        found = await self._shown(owner, {id: known}) if known else {}
+        if not found:
+            raise no_such_conversation()
+        last = known.last if known else ""
+        return await self._page(owner, list(found.values()), first=last, last=last)
+
+    async def page(self, owner: str, window: Window) -> dict[str, Any]:
+        """A `contracts.conversations.ConversationPage`; empty only at the end of the list."""
+        lists = self._store.conversation_lists
+        head, first, last, more = await lists.head(owner), "", "", ""
+        views: list[dict[str, Any]] = []
+        for _ in range(_TRIES):
+            rows = await lists.read(head, window)
+            more = window.more(rows)
+            if not rows:
+                break
+            views += (await self._shown(owner, await self._known(owner, rows))).values()
+            first, last = max(first, rows[0][0]), min(last or "~", rows[-1][0])
+            if views or not more:
+                break
+            window = _beyond(window, rows)
+        return await self._page(owner, views, first=first, last=last, more=more)
+
+    async def _known(self, owner: str, rows: Sequence[Row]) -> dict[str, Conversation]:
+        """The conversations of some rows, as far as these are their places. One state call."""
+        docs = await self._store.conversations.get_many([f"{owner}:{row[1]}" for row in rows])
+        there = {row[1]: docs.get(f"{owner}:{row[1]}") for row in rows}
+        return {row[1]: doc for row in rows if (doc := there[row[1]]) and doc.last == row[0]}
+
+    async def _shown(
+        self, owner: str, conversations: Mapping[str, Conversation]
+    ) -> dict[str, dict[str, Any]]:
+        """Those that the owner may be shown, as `ConversationView`s, by id."""
+        stance = await self._stance(owner, conversations.values())
+        open_ = {id: one.opens(owner, stance.sees) for id, one in conversations.items()}
+        last = await self._last(owner, conversations, {id: ids[:1] for id, ids in open_.items()})
+        further = {id: ids[1:_FURTHER] for id, ids in open_.items() if id not in last}
+        last |= await self._last(owner, conversations, further)
+        return {
+            id: {
+                "id": id,
+                "place": one.last,
+                "unread": one.is_unread(owner, last[id].post),
+                "people": one.others(owner) or [owner],
+                "last": last[id].view(),
+            }
+            for id, one in conversations.items()
+            if id in last
+        }
+
+    async def _stance(self, owner: str, conversations: Iterable[Conversation]) -> Stance:
+        """Whom the owner sees, of all who are in some conversations."""
+        stance = await self._store.stances.get(owner) or Stance()
+        people = {person for one in conversations for person in one.people}
+        return (await self._store.towards({owner: stance}, people))[owner]
+
+    async def _last(
+        self,
+        owner: str,
+        conversations: Mapping[str, Conversation],
+        posts: Mapping[str, Sequence[str]],
+    ) -> dict[str, Shown]:
+        """Of some posts of each conversation the newest that may be seen."""
+        rows = [[post, conversations[id].posts[post], DIRECT] for id in posts for post in posts[id]]
+        if not rows:
+            return {}
+        shown = {one.post: one for one in await self._timelines.some(rows, owner)}
+        found = {id: [shown[post] for post in posts[id] if post in shown] for id in posts}
+        return {id: newest[0] for id, newest in found.items() if newest}
+
+    async def _page(
+        self, owner: str, views: list[dict[str, Any]], *, first: str, last: str, more: str = ""
+    ) -> dict[str, Any]:
+        people = {person for view in views for person in (*view["people"], owner)}
+        keys = {id: self._store.people.key(id) for id in people}
+        docs = await self._store.memory.read(keys.values()) if keys else {}
+        there = {id: doc["data"] for id, key in keys.items() if (doc := docs.get(key))}
+        accounts = {id: one for id, one in there.items() if is_shown(one["profile"])}
+        for view in views:
+            view["people"] = [id for id in view["people"] if id in accounts] or [owner]
+        return {
+            "conversations": views,
+            "accounts": {id: account_of(person) for id, person in accounts.items()},
+            "first": first,
+            "last": last,
+            "more": more,
+        }
+
+
+def no_such_conversation() -> NotFound:
+    """Not there, and somebody else's, are told apart by nobody."""
+    return NotFound("There is no such conversation.")
+
+
+def _beyond(window: Window, rows: Sequence[Row]) -> Window:
+    """The window that goes on where some rows end."""
+    if window.upwards:
+        return replace(window, min_id=rows[0][0])
+    return replace(window, max_id=rows[-1][0])

@@ -1,0 +1,53 @@
+"""Conversations."""
+
+from __future__ import annotations
+
+import strawberry
+
+from services.chassis.paging import Window
+from services.gateway.desk import numeric
+from services.gateway.entities.rendered import Row
+from services.gateway.graphql.connections import Connection, page, probing
+from services.gateway.graphql.needs import Context
+from services.gateway.graphql.types import Person, Post
+
+
+@strawberry.type(
+    description="What the same people wrote to one another, and to nobody else, in one thread."
+)
+class Conversation:
+    id: strawberry.ID
+    unread: bool
+    people: list[Person] = strawberry.field(
+        description="The others, or the caller where nobody else is there."
+    )
+    last_post: Post = strawberry.field(description="The newest that the caller may see.")
+
+
+def conversation(view: Row, accounts: Row, context: Context) -> Conversation:
+    """A `contracts.conversations.ConversationView`."""
+    context.reads.know(dict(accounts))
+    return Conversation(
+        id=strawberry.ID(view["id"]),
+        unread=view["unread"],
+        people=[Person.of(accounts[id], context) for id in view["people"] if id in accounts],
+        last_post=Post.of(view["last"], context),
+    )
+
+
+async def conversations(context: Context, wanted: Window) -> Connection[Conversation]:
+    """A page of the caller's."""
+    asked = probing(wanted).params()
+    found = await context.reads.ask("feed", "conversations", context.me, params=asked)
+    rows = [
+        (view["place"], conversation(view, found["accounts"], context))
+        for view in found["conversations"]
+    ]
+    return page(rows, wanted, found["more"], first=found["first"], last=found["last"])
+
+
+async def mark(context: Context, id: str, *, read: bool) -> Conversation:
+    """Say that one has been read, or not."""
+    path = f"conversations/{numeric(id)}/mark"
+    found = await context.change("feed", path, json={"read": read})
+    return conversation(found["conversations"][0], found["accounts"], context)

@@ -1,0 +1,302 @@
+"""Conversations, whatever becomes of the events."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.chassis.errors import Unavailable
+from services.chassis.segments import SegmentedLists
+from services.comments.app import create_app as comments_app
+from services.contracts.conversations import ConversationPage
+from services.feed import conversation as rules
+from services.feed.app import create_app as feed_app
+from services.posts.app import create_app as posts_app
+from services.users.app import create_app as users_app
+from tests.fakes import Call, World
+from tests.services.belongings import belongings, is_for_the_archivist_alone
+from tests.services.feed.test_timelines import Town, start, town
+
+__all__ = ["town"]
+
+
+async def names(town: Town, many: int) -> list[tuple[str, str]]:
+    """People: their ids, and how they are named."""
+    found = []
+    for _ in range(many):
+        id = await town.person()
+        row = await town._ok(town.users, "GET", f"/accounts/{id}", id)
+        found.append((id, f"@{row['profile']['username']}"))
+    return found
+
+
+async def write(town: Town, author: str, text: str, above: str | None = None) -> str:
+    return await town.post(author, text, visibility="direct", in_reply_to_id=above)
+
+
+async def pages(town: Town, reader: str, **params: Any) -> list[dict[str, Any]]:
+    given = {name: str(value) for name, value in params.items()}
+    page = await town._ok(town.feed, "GET", "/conversations", reader, params=given)
+    ConversationPage.model_validate(page)
+    found: list[dict[str, Any]] = page["conversations"]
+    return found
+
+
+async def last(town: Town, reader: str, **params: Any) -> list[str]:
+    return [view["last"]["post"]["id"] for view in await pages(town, reader, **params)]
+
+
+async def mark(town: Town, reader: str, id: str, *, read: bool) -> dict[str, Any]:
+    path = f"/conversations/{id}/mark"
+    page = await town._ok(town.feed, "POST", path, reader, json={"read": read})
+    view: dict[str, Any] = page["conversations"][0]
+    return view
+
+
+async def test_what_two_write_to_one_another_is_one_conversation_of_both(town: Town) -> None:
+    (ann, to_ann), (ben, to_ben), (cid, _) = await names(town, 3)
+    first = await write(town, ann, f"{to_ben} hi")
+    await town.world.settle()
+    (mine,), (theirs,) = await pages(town, ann), await pages(town, ben)
+    assert (mine["people"], mine["unread"]) == ([ben], False)
+    assert (theirs["people"], theirs["unread"]) == ([ann], True)
+    assert mine["id"] == theirs["id"]
+    second = await write(town, ben, f"{to_ann} hi", first)
+    await town.world.settle()
+    (mine,), (theirs,) = await pages(town, ann), await pages(town, ben)
+    assert [mine["last"]["post"]["id"], theirs["last"]["post"]["id"]] == [second, second]
+    assert [mine["unread"], theirs["unread"]] == [True, False]
+    assert await pages(town, cid) == []
+    other = await write(town, ann, f"{to_ben} something else")
+    await town.world.settle()
+    assert await last(town, ben) == [other, second]
+
+
+async def test_who_is_named_in_an_answer_too_is_in_another_conversation(town: Town) -> None:
+    (ann, to_ann), (ben, to_ben), (cid, to_cid) = await names(town, 3)
+    first = await write(town, ann, f"{to_ben} hi")
+    wider = await write(town, ben, f"{to_ann} {to_cid} look", first)
+    await town.world.settle()
+    assert await last(town, ann) == await last(town, ben) == [wider, first]
+    assert await last(town, cid) == [wider]
+    assert {*(await pages(town, cid))[0]["people"]} == {ann, ben}
+
+
+async def test_who_writes_to_nobody_has_a_conversation_with_themselves(town: Town) -> None:
+    ((ann, _),) = await names(town, 1)
+    note = await write(town, ann, "to do")
+    await town.world.settle()
+    (mine,) = await pages(town, ann)
+    assert (mine["people"], mine["unread"], mine["last"]["post"]["id"]) == ([ann], False, note)
+
+
+async def test_the_one_before_is_the_last_when_the_last_is_deleted(town: Town) -> None:
+    await start(town.world, "comments", comments_app)
+    (ann, to_ann), (ben, to_ben) = await names(town, 2)
+    first = await write(town, ann, f"{to_ben} hi")
+    second = await write(town, ben, f"{to_ann} hi", first)
+    third = await write(town, ann, f"{to_ben} bye", second)
+    await town.world.settle()
+    await town.delete(ann, third)
+    await town.world.settle()
+    assert await last(town, ann) == await last(town, ben) == [second]
+    assert not (await pages(town, ann))[0]["unread"]  # who answered had read it
+    await town.delete(ann, first)
+    await town.world.settle()
+    assert await last(town, ann) == [second]
+    await town.delete(ben, second)
+    await town.world.settle()
+    assert await last(town, ann) == await last(town, ben) == []
+
+
+async def test_an_edit_takes_out_who_is_named_no_more_and_lets_in_who_is(town: Town) -> None:
+    (ann, _), (ben, to_ben), (cid, to_cid) = await names(town, 3)
+    post = await write(town, ann, f"{to_ben} hi")
+    await town.world.settle()
+    await town._ok(town.posts, "PUT", f"/posts/{post}", ann, json={"text": f"{to_cid} hi"})
+    await town.world.settle()
+    assert await last(town, ben) == []
+    assert await last(town, cid) == await last(town, ann) == [post]
+    assert (await pages(town, ann))[0]["last"]["post"]["text"] == f"{to_cid} hi"
+
+
+async def test_read_unread_and_put_away_are_for_one_alone(town: Town) -> None:
+    (ann, _), (ben, to_ben), (cid, _) = await names(town, 3)
+    first = await write(town, ann, f"{to_ben} hi")
+    await town.world.settle()
+    (id,) = [view["id"] for view in await pages(town, ben)]
+    assert not (await mark(town, ben, id, read=True))["unread"]
+    assert not (await pages(town, ben))[0]["unread"]
+    assert (await mark(town, ben, id, read=False))["unread"]
+    assert (await pages(town, ben))[0]["unread"]
+    assert not (await pages(town, ann))[0]["unread"]
+    token = town.world.token(cid, "read write")
+    for method, path in (("POST", f"/{id}/mark"), ("DELETE", f"/{id}"), ("DELETE", "/x")):
+        answer = await town.feed.call(
+            method, f"/conversations{path}", token=token, json={"read": True}
+        )
+        assert answer.status == 404
+    await town._ok(town.feed, "DELETE", f"/conversations/{id}", ben)
+    assert await last(town, ben) == []
+    assert await last(town, ann) == [first]
+    second = await write(town, ann, f"{to_ben} again", first)
+    await town.world.settle()
+    assert await last(town, ben) == [second]
+    assert (await pages(town, ben))[0]["unread"]
+
+
+async def test_whom_one_does_not_see_one_does_not_talk_to(town: Town) -> None:
+    (ann, to_ann), (ben, to_ben), (cid, to_cid) = await names(town, 3)
+    two = await write(town, ben, f"{to_ann} hi")
+    mine = await write(town, ann, f"{to_ben} hi", two)
+    three = await write(town, cid, f"{to_ann} {to_ben} hi")
+    later = await write(town, ben, f"{to_ann} {to_cid} hi", three)
+    await town.world.settle()
+    assert await last(town, ann) == [later, mine]
+    for what, back, who, whom in (
+        ("mute", "unmute", ann, ben),
+        ("block", "unblock", ann, ben),
+        ("block", "unblock", ben, ann),
+    ):
+        await town.follow(who, whom, what)
+        await town.world.settle()
+        assert await last(town, ann) == [three], what
+        await town.follow(who, whom, back)
+        await town.world.settle()
+        assert await last(town, ann) == [later, mine]
+
+
+async def test_the_archive_has_them(town: Town) -> None:
+    (ann, _), (ben, to_ben) = await names(town, 2)
+    post = await write(town, ann, f"{to_ben} hi")
+    await town.world.settle()
+    (one,) = await belongings(town.feed, ben, "conversations")
+    assert (one["with"], one["account"], one["post"], one["unread"]) == ([ann], ann, post, True)
+    token = town.world.token(ben, "read write")
+    assert await is_for_the_archivist_alone(town.feed, ben, "conversations", token)
+
+
+async def test_pages_go_through_all_conversations_at_the_same_price(town: Town) -> None:
+    (ann, to_ann), *others = await names(town, 4)
+    made = [await write(town, others[n % 3][0], f"{to_ann} {n}") for n in range(30)]
+    for n in range(10):
+        made.append(await write(town, ann, f"{others[n % 3][1]} re", made[n]))
+    await town.world.settle()
+    right = sorted([*made[10:30], *made[30:]], reverse=True)
+    found: list[str] = []
+    costs = []
+    while True:
+        before = town.feed.sidecar.state.faults.count()
+        page = await last(town, ann, limit=7, **({"max_id": found[-1]} if found else {}))
+        costs.append(town.feed.sidecar.state.faults.count() - before)
+        if not page:
+            break
+        found += page
+    assert found == right
+    assert max(costs) <= 6
+    assert await last(town, ann, limit=7, min_id=right[20]) == right[13:20]
+
+
+WRITING = st.lists(
+    st.tuples(st.sampled_from(["write", "answer", "answer", "delete"]), st.integers(0, 40)),
+    max_size=16,
+)
+
+
+@settings(max_examples=12)
+@given(WRITING, st.integers(0, 1000), st.integers(1, 2), st.sets(st.integers(0, 60)))
+def test_conversations_agree_with_posts_under_loss_repeats_and_any_order(
+    actions: list[tuple[str, int]], seed: int, copies: int, lost: set[int]
+) -> None:
+    asyncio.run(_actions(actions, seed, copies, lost))
+
+
+async def _actions(actions: list[tuple[str, int]], seed: int, copies: int, lost: set[int]) -> None:
+    async with World() as world:
+        town = Town(
+            world,
+            await start(world, "users", users_app),
+            await start(world, "posts", posts_app),
+            await start(world, "feed", feed_app),
+        )
+        people = await names(town, 3)
+        await world.settle()
+        numbers, dice = iter(range(10_000)), random.Random(seed)  # noqa: S311
+        world.broker.loses = lambda _: next(numbers) in lost
+        world.broker.copies = copies
+        world.broker.hold()
+
+        async def flicker(_: Call) -> None:
+            if dice.random() < 0.03:
+                raise Unavailable("a bad moment")
+
+        town.feed.sidecar.state.faults.before.append(flicker)
+        alive: list[tuple[str, str]] = []
+        threads: dict[str, list[tuple[str, set[str]]]] = {}
+        for verb, which in actions:
+            if verb == "delete" and alive:
+                author, id = alive.pop(which % len(alive))
+                await town.delete(author, id)
+                threads = {root: [p for p in of if p[0] != id] for root, of in threads.items()}
+                continue
+            (author, _), (other, name) = dice.sample(people, 2)
+            seen = [root for root, of in threads.items() if of and {author, other} <= of[-1][1]]
+            root = dice.choice(seen) if verb == "answer" and seen else ""
+            above = threads[root][-1][0] if root else None
+            id = await write(town, author, f"{name} {which}", above)
+            alive.append((author, id))
+            threads.setdefault(root or id, []).append((id, {author, other}))
+        world.broker.release(seed=seed)
+        await world.settle(12)
+        town.feed.sidecar.state.faults.before.clear()
+        for person, _ in people:
+            right = [of[-1][0] for of in threads.values() if of and person in of[-1][1]]
+            assert await last(town, person, limit=40) == sorted(right, reverse=True)
+            rows = await _rows(town, person)
+            assert {row[0] for row in rows} >= {*right}
+
+
+async def _rows(town: Town, person: str) -> list[list[Any]]:
+    return await SegmentedLists(town.world.state("feed"), "conversations").all(person)
+
+
+# ── rules ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_id_is_of_the_thread_and_of_all_who_are_in_it() -> None:
+    post = {"id": "9", "author": "1", "mentions": [{"id": "2"}], "path": [["5", "2"], ["7", "1"]]}
+    back = {"id": "10", "author": "2", "mentions": [{"id": "1"}], "path": [["5", "2"]]}
+    wider = {**back, "mentions": [{"id": "1"}, {"id": "3"}]}
+    assert rules.id_of(post) == rules.id_of(back) != rules.id_of(wider)
+    assert len(rules.id_of(post)) == 18
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (0, 2, 1)])
+def test_whoever_writes_has_read_what_was_before_in_any_order(order: tuple[int, ...]) -> None:
+    posts = [
+        {"id": "1", "author": "8", "mentions": [{"id": "9"}]},
+        {"id": "2", "author": "9", "mentions": [{"id": "8"}]},
+        {"id": "3", "author": "8", "mentions": [{"id": "9"}]},
+    ]
+    known = None
+    for place in order:
+        known = rules.with_post(known, "9", posts[place])
+    assert known is not None
+    assert known.is_unread("9", known.last)
+    assert not rules.without_post(known, "3").is_unread("9", "2")
+    assert not rules.marked(known, read=True).is_unread("9", "3")
+    assert rules.marked(rules.marked(known, read=True), read=False).is_unread("9", "3")
+
+
+def test_of_a_long_conversation_the_newest_are_known() -> None:
+    known = None
+    for n in range(rules.KEPT + 5):
+        post = {"id": f"{n:05}", "author": "8", "mentions": []}
+        known = rules.with_post(known, "8", post)
+    assert known is not None
+    assert known.shown[-1] == "00005"
