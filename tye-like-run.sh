@@ -21,18 +21,43 @@ checksum() { # of a file, with what every system has
     if command -v sha256sum >/dev/null 2>&1; then sha256sum <"$1"; else shasum -a 256 <"$1"; fi
 }
 
+how_far() { # of an installation, by what pip has written so far
+    local all
+    all=$(grep -c == requirements.lock)
+    if grep -q '^Installing collected' "$1" 2>/dev/null; then
+        echo "all of $all packages fetched, installing them"
+    else
+        echo "$(grep -c '^Collecting' "$1" 2>/dev/null || true) of $all packages fetched"
+    fi
+}
+
+tell() { # every 15 s how far it is; ends with this script, whatever ends that
+    local began=$SECONDS
+    while sleep 15 </dev/null >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+        echo "setting up .venv: $(how_far "$1"), $((SECONDS - began)) s so far" >&2
+    done
+}
+
 set_up() { # the stamp is written last: an interrupted set-up is simply done again
-    local began=$SECONDS python
+    local began=$SECONDS python log
     python=$(find_python)
+    log=$(mktemp)
     if [ -n "${PIP_FIND_LINKS:-}" ] && [ ! -e "$PIP_FIND_LINKS" ]; then unset PIP_FIND_LINKS; fi
     echo "Setting up .venv with $("$python" --version) (once; a minute or two) …" >&2
+    tell "$log" &
+    # shellcheck disable=SC2064 # this process and this file
+    trap "kill $! 2>/dev/null || true; rm -f '$log'" EXIT
     if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then "$python" -m venv --clear .venv; fi
-    if ! .venv/bin/python -m pip install --quiet --disable-pip-version-check \
-        --require-hashes -r requirements.lock; then
+    if ! PYTHONUNBUFFERED=1 .venv/bin/python -m pip install --disable-pip-version-check \
+        --progress-bar off --require-hashes -r requirements.lock >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
         echo "The packages could not be installed (above: why). Is there a network?" \
             "What is done is kept: run the same command again." >&2
         exit 1
     fi
+    kill $! 2>/dev/null || true
+    rm -f "$log"
+    trap - EXIT
     echo "$1" >.venv/.lock-stamp
     echo "Set up in $((SECONDS - began)) s." >&2
 }

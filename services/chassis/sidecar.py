@@ -68,6 +68,19 @@ ABSENT = Entry(None, "")
 
 
 @dataclass(frozen=True, slots=True)
+class Actors:
+    """The types of actors that a sidecar hosts, and whether it reaches what these need.
+
+    Its workflow engine is made of actors. A scheduler that goes away later is still said to be
+    there (1.18).
+    """
+
+    types: list[str]
+    has_placement: bool = True
+    has_scheduler: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Upsert:
     """One write of a transaction. Without an ETag it overwrites whatever is there."""
 
@@ -192,11 +205,15 @@ class Sidecar:
             return False
         return True
 
-    async def actor_types(self) -> list[str]:
-        """The types of actors that the sidecar hosts; its workflow engine is made of actors."""
-        reply = await self._call("GET", "/metadata", deadline=1.0)
-        hosted = reply.json().get("actorRuntime", {}).get("activeActors") or []
-        return [actor["type"] for actor in hosted]
+    async def actors(self) -> Actors:
+        """What the sidecar says of its actors."""
+        said = (await self._call("GET", "/metadata", deadline=1.0)).json()
+        runtime = said.get("actorRuntime") or {}
+        return Actors(
+            types=[actor["type"] for actor in runtime.get("activeActors") or []],
+            has_placement=runtime.get("placement") == "placement: connected",
+            has_scheduler=bool((said.get("scheduler") or {}).get("connected_addresses")),
+        )
 
     async def shut_down(self) -> None:
         """Have the sidecar end; whoever watches over it starts it anew."""

@@ -15,8 +15,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
@@ -38,7 +38,7 @@ from services.chassis.plans import (
     StepFailed,
     Workflow,
 )
-from services.chassis.sidecar import Sidecar
+from services.chassis.sidecar import Actors, Sidecar
 
 DEADLINE = 10.0
 """Seconds in which the sidecar must answer what is asked of its engine."""
@@ -53,6 +53,13 @@ _HEARING = 2.0
 
 _DEAF = 5
 """So many looks in a row at which it does not, and the sidecar is to be started anew."""
+
+PLACEMENT, SCHEDULER = "placement service", "scheduler"
+
+SILENT = (
+    "The workflow engine does not answer. The log of this service's sidecar says why; "
+    "`./tye-like-run.sh ps` shows whether placement and scheduler run."
+)
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +94,9 @@ class Engine(Protocol):
     @property
     def is_ready(self) -> bool: ...
 
+    @property
+    def trouble(self) -> str: ...
+
     async def start(self, workflow: str, id: str, given: Json) -> None: ...
 
     async def find(self, id: str) -> Run | None: ...
@@ -104,6 +114,7 @@ class Workflows:
     def __init__(self, service: Service) -> None:
         self._activities: dict[str, Activity] = {}
         self._workflows: dict[str, Workflow] = {}
+        self._is_silent = False
         self._engine: Engine = make_engine(service, self._activities, self._workflows)
         service.owns(self._engine)
 
@@ -120,6 +131,21 @@ class Workflows:
         """Whether the engine hands work to this process."""
         return self._engine.is_ready
 
+    @property
+    def trouble(self) -> str:
+        """Why no workflow is run now, and what to do, in whole sentences; empty if all is well."""
+        return self._engine.trouble or (SILENT if self._is_silent else "")
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Note whether the engine has done what it was asked for, as long as somebody waited."""
+        try:
+            yield
+        except (Failure, asyncio.CancelledError):
+            self._is_silent = True
+            raise
+        self._is_silent = False
+
     async def start(
         self, workflow: str, id: str, given: Json = None, *, fresh: bool = False
     ) -> None:
@@ -128,14 +154,16 @@ class Workflows:
         Two of the same id may be started only where the first has been purged, or in the moment in
         which it ends. `fresh` says that there is likely none, and saves the question.
         """
-        if fresh or await self._engine.find(id) is None:
-            await self._engine.start(workflow, id, given)
+        with self._noting():
+            if fresh or await self._engine.find(id) is None:
+                await self._engine.start(workflow, id, given)
 
     async def restart(self, workflow: str, id: str, given: Json = None) -> None:
         """Have a workflow run, unless one of this id is running."""
-        run = await self._engine.find(id)
-        if run is None or run.is_over:
-            await self._engine.start(workflow, id, given)
+        with self._noting():
+            run = await self._engine.find(id)
+            if run is None or run.is_over:
+                await self._engine.start(workflow, id, given)
 
     async def find(self, id: str) -> Run | None:
         """How far a workflow is; None where there is none of this id."""
@@ -174,6 +202,7 @@ class DaprEngine:
         self._client: Any = None
         self._runtime: Any = None
         self._ready = False
+        self._trouble = ""
         self._watches: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> DaprEngine:
@@ -210,6 +239,11 @@ class DaprEngine:
     def is_ready(self) -> bool:
         return self._ready
 
+    @property
+    def trouble(self) -> str:
+        """What the sidecar lacks for its engine to run."""
+        return self._trouble
+
     # ── what is asked of the engine ─────────────────────────────────────────────────────────
 
     async def start(self, workflow: str, id: str, given: Json) -> None:
@@ -244,7 +278,7 @@ class DaprEngine:
             await asyncio.sleep(_LOOK)
 
     async def _keep_heard(self) -> None:
-        """Have a sidecar that is stuck started anew.
+        """Know what the engine lacks, and have a sidecar that is stuck started anew.
 
         When the last worker goes, dapr 1.18 takes its actors away and waits for what they do. One
         that waits for a worker waits for ever, and the worker that comes back is given nothing
@@ -253,20 +287,33 @@ class DaprEngine:
         deaf = 0
         while True:
             await asyncio.sleep(_HEARING)
-            deaf = deaf + 1 if self._ready and await self._is_deaf() else 0
+            actors = await self._actors() if self._ready else None
+            if actors is not None:
+                self._note(missing(actors))
+            deaf = deaf + 1 if actors is not None and self._is_deaf(actors) else 0
             if deaf == _DEAF:
                 log.warning("the workflow engine is stuck: the sidecar is asked to end")
                 with suppress(Failure):
                     await self._sidecar.shut_down()
                 deaf = 0
 
-    async def _is_deaf(self) -> bool:
-        """Whether the engine has no actors, though there is a worker."""
+    async def _actors(self) -> Actors | None:
         try:
-            types = await self._sidecar.actor_types()
+            return await self._sidecar.actors()
         except Failure:
-            return False
-        return not any(type.endswith(".workflow") for type in types)
+            return None
+
+    def _note(self, trouble: str) -> None:
+        """Keep what the engine lacks, and say so once."""
+        if trouble and trouble != self._trouble:
+            log.warning("no workflows are run", extra={"why": trouble})
+        elif self._trouble and not trouble:
+            log.info("workflows are run again")
+        self._trouble = trouble
+
+    def _is_deaf(self, actors: Actors) -> bool:
+        """Whether the engine has no actors, though there is a worker and all that it needs."""
+        return not self._trouble and not any(type.endswith(".workflow") for type in actors.types)
 
     async def _work(self) -> None:
         from dapr.ext.workflow import WorkflowRuntime
@@ -309,6 +356,23 @@ def make_engine(
     return DaprEngine(settings.dapr_grpc_port, token, sidecar, activities, workflows)
 
 
+def missing(actors: Actors) -> str:
+    """What keeps workflows from being run, and what to do; empty where nothing does."""
+    if actors.has_placement and actors.has_scheduler:
+        return ""
+    return lacking(SCHEDULER if actors.has_placement else PLACEMENT)
+
+
+def lacking(what: str) -> str:
+    """In words that what the engine needs cannot be reached, and what to do."""
+    return (
+        f"The workflow engine cannot be reached: the sidecar has no connection to a {what}. "
+        "Placement and scheduler must run where the sidecar is told that they are: start them "
+        "with `./tye-like-run.sh infra up` for a plain `dapr run -f .`; `./tye-like-run.sh` alone "
+        "starts them itself."
+    )
+
+
 def _is_working() -> bool:
     """Whether the SDK's worker, of which a process has one, is alive."""
     return any(thread.name == "WorkerRunLoop" for thread in threading.enumerate())
@@ -334,7 +398,7 @@ async def _asking() -> AsyncIterator[None]:
         async with asyncio.timeout(DEADLINE):
             yield
     except TimeoutError as error:
-        raise OutcomeUnknown("The workflow engine does not answer.") from error
+        raise OutcomeUnknown(SILENT) from error
     except grpc.aio.AioRpcError as error:
         failure = _failure(error.code().name, error.details() or "")
         if failure is not None:

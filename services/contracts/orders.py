@@ -115,8 +115,9 @@ class OrderEntry(Model):
 class Order(Model):
     """An order, for its buyer and its seller. Event `order.changed` on `orders`.
 
-    `history` is all that happened to it, oldest first; `reason` why it came to nothing. `paid` says
-    whether the buyer's money was taken, also where it was given back later.
+    `history` is all that happened to it, oldest first; `reason` why it came to nothing, or why it
+    waits while it cannot be worked on. `paid` says whether the buyer's money was taken, also where
+    it was given back later.
     """
 
     id: Id

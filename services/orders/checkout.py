@@ -66,7 +66,7 @@ class Checkout:
                 await self._write(user, cart.order)
                 continue
             if intent and (placed := await self._made_of(intent.value, fingerprint)):
-                return _view(placed)
+                return self._view(placed)
             try:
                 terms = await self._agreed(user, cart, new)
             except Failure:
@@ -78,7 +78,7 @@ class Checkout:
             order = id and await self._claimed(user, doc, self._placed(id, terms, cart, new))
             if order:
                 await self._write(user, order)
-                return rules.public(order) | {"version": 1}
+                return self._waiting(rules.public(order) | {"version": 1})
         raise Duplicate("The cart was changed meanwhile. Read it again.", code="cart_changed")
 
     async def complete(self, user: str, order: str) -> None:
@@ -167,7 +167,7 @@ class Checkout:
         """An `Order`, for its buyer or seller. One state call."""
         doc = await self._store.orders.load(_order_id(id))
         rules.seen(doc.value if doc else None, viewer)
-        return _view(doc) if doc else {}
+        return self._view(doc) if doc else {}
 
     async def some(self, role: str, viewer: str, shop: str, window: Window) -> dict[str, Any]:
         """What somebody bought or sold, perhaps in one shop: an `OrderList`.
@@ -180,7 +180,8 @@ class Checkout:
             lists, id = self._store.of_shop, normal(shop)
         rows = await lists.page(id, window)
         pages = await self._store.pages_of([row[0] for row in rows])
-        orders = [pages[row[0]].order for row in rows if _is_of(pages.get(row[0]), role, viewer)]
+        found = [pages[row[0]].order for row in rows if _is_of(pages.get(row[0]), role, viewer)]
+        orders = [self._waiting(order) for order in found]
         return {"orders": orders, "last": window.more(rows) if orders else ""}
 
     async def cancel(self, id: str, user: str) -> dict[str, Any]:
@@ -202,13 +203,15 @@ class Checkout:
         await self._watch.begin_refund(id)
         return await self.show(id, user)
 
+    def _view(self, doc: Doc[Order]) -> dict[str, Any]:
+        return self._waiting(rules.public(doc.value) | {"version": doc.version})
+
+    def _waiting(self, order: dict[str, Any]) -> dict[str, Any]:
+        return rules.waiting(order, self._watch.trouble)
+
 
 def _is_of(page: Page | None, role: str, viewer: str) -> bool:
     return page is not None and page.order[role] == viewer
-
-
-def _view(doc: Doc[Order]) -> dict[str, Any]:
-    return rules.public(doc.value) | {"version": doc.version}
 
 
 def _order_id(id: str) -> str:

@@ -45,6 +45,11 @@ class Watch:
         self._workflows = workflows
         self._now = now
 
+    @property
+    def trouble(self) -> str:
+        """Why no order goes on now, and what to do; empty where they do."""
+        return self._workflows.trouble
+
     async def begin(self, order: str) -> None:
         """Begin the workflow of a new order; should that fail, the watch will."""
         await self._soon(self._workflows.start("checkout", order, order, fresh=True))
@@ -58,7 +63,7 @@ class Watch:
             async with asyncio.timeout(BEGUN_WITHIN):
                 await beginning
         except TimeoutError:
-            log.warning("a workflow is begun later", extra={"why": "The engine is slow."})
+            log.warning("a workflow is begun later", extra={"why": self.trouble})
         except Failure as failure:
             log.warning("a workflow is begun later", extra={"why": failure.message})
 

@@ -97,6 +97,10 @@ def workflow_routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/workflows")
     _asked(router, workflows)
 
+    @router.get("/engine/trouble")
+    async def trouble() -> str:
+        return workflows.trouble
+
     @router.get("/tallies/{name}")
     async def tallied(name: str) -> int:
         kept = await tallies.get(name)

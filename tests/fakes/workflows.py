@@ -26,7 +26,7 @@ from services.chassis.plans import (
     StepFailed,
     Workflow,
 )
-from services.chassis.workflows import Run
+from services.chassis.workflows import Run, lacking
 from tests.fakes.faults import Call, Faults
 
 Answer = tuple[Json, StepFailed | None]
@@ -50,7 +50,8 @@ class History:
     """What is kept of all workflows of a service, and which replicas can go on with them.
 
     `pace` is how many seconds pass for one that a workflow waits: none, unless a test says so.
-    With `twice`, every activity is done twice, at the same time.
+    With `twice`, every activity is done twice, at the same time. `lacks` is what the engine cannot
+    reach: it answers nothing until it can.
     """
 
     def __init__(self) -> None:
@@ -58,6 +59,20 @@ class History:
         self.engines: list[FakeEngine] = []
         self.pace = 0.0
         self.twice = False
+        self.reached = asyncio.Event()
+        self.lacks = ""
+
+    @property
+    def lacks(self) -> str:
+        return self._lacks
+
+    @lacks.setter
+    def lacks(self, what: str) -> None:
+        self._lacks = what
+        if what:
+            self.reached.clear()
+        else:
+            self.reached.set()
 
     def hand_over(self) -> None:
         """Have some replica take up what nobody runs."""
@@ -104,6 +119,10 @@ class FakeEngine:
     def is_ready(self) -> bool:
         return self in self._history.engines
 
+    @property
+    def trouble(self) -> str:
+        return lacking(self._history.lacks) if self._history.lacks else ""
+
     def _leave(self) -> None:
         if self in self._history.engines:
             self._history.engines.remove(self)
@@ -125,6 +144,7 @@ class FakeEngine:
                 self._history.instances[id] = Instance(workflow, _plain(given))
                 self.take_up(id)
 
+        await self._history.reached.wait()
         await self._faults.around(Call("start", (id,)), begin)
 
     async def find(self, id: str) -> Run | None:
@@ -132,6 +152,7 @@ class FakeEngine:
             instance = self._history.instances.get(id)
             return instance.run if instance else None
 
+        await self._history.reached.wait()
         return await self._faults.around(Call("find", (id,)), look)
 
     async def tell(self, id: str, event: str, data: Json) -> None:

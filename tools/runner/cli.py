@@ -11,7 +11,7 @@ VERBS = {
     "restart": "restart a service with its sidecar, one process, or a server",
     "stop": "stop one of these until it is started again",
     "start": "start it again",
-    "infra": "start or stop RabbitMQ and Redis alone, for a plain `dapr run -f .`",
+    "infra": "start or stop the servers alone, those of Dapr too, for a plain `dapr run -f .`",
     "deadletters": "list the messages that a service could not take, or replay them",
     "ledger": "add up all that was ever booked, and say whether it agrees",
     "admin": "make somebody an admin, who can remove posts and suspend accounts",

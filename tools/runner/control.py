@@ -12,7 +12,7 @@ from typing import Any
 
 from tools.runner.errors import RunnerError
 from tools.runner.paths import RunDir
-from tools.runner.system import System
+from tools.runner.system import PATIENCE, System
 
 _LONGEST = 100
 """Bytes of a unix socket's path: 104 at most on macOS, 108 on Linux."""
@@ -64,7 +64,9 @@ async def _obey(system: System, order: dict[str, Any]) -> dict[str, Any]:
     return system.report()
 
 
-def ask(run: RunDir, order: dict[str, Any], seconds: float = 90.0) -> dict[str, Any] | None:
+def ask(
+    run: RunDir, order: dict[str, Any], seconds: float = PATIENCE + 30.0
+) -> dict[str, Any] | None:
     """Return the living runner's answer, or None where there is no living runner.
 
     Raises RunnerError with what it complains of.

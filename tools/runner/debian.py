@@ -1,13 +1,16 @@
 """Installs Debian packages without letting Debian start their services."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
-from tools.runner.errors import RunnerError
+from tools.runner import progress
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
+_STATUS = re.compile(r"^[dp][lm]status:[^:\n]*:([\d.]+):(.*)$", re.MULTILINE)
+"""How apt-get tells programs how far it is: in percent, and what it does."""
 
 
 def can_install() -> bool:
@@ -20,14 +23,14 @@ def install(package: str) -> None:
 
     Raises RunnerError with what apt-get said.
     """
-    print(f"installing Debian's package {package} …", flush=True)
     guarded = not _POLICY.exists()
     if guarded:
         _POLICY.write_text("#!/bin/sh\nexit 101\n")
         _POLICY.chmod(0o755)
     try:
-        _apt_get("update")
-        _apt_get("install", "-y", "--no-install-recommends", package)
+        _apt_get("fetching Debian's list of packages", "update")
+        what = f"installing Debian's package {package}"
+        _apt_get(what, "install", "-y", "--no-install-recommends", package)
     finally:
         if guarded:
             _POLICY.unlink()
@@ -35,14 +38,12 @@ def install(package: str) -> None:
         subprocess.run(["systemctl", "disable", package], capture_output=True, check=False)
 
 
-def _apt_get(*arguments: str) -> None:
-    done = subprocess.run(
-        ["apt-get", "-q", *arguments],
-        env=dict(os.environ) | {"DEBIAN_FRONTEND": "noninteractive"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        said = "\n".join(f"    {line}" for line in (done.stdout + done.stderr).splitlines()[-10:])
-        raise RunnerError(f"apt-get {' '.join(arguments)} failed:\n{said}")
+def _apt_get(what: str, *arguments: str) -> None:
+    command = ["apt-get", "-q", "-o", "APT::Status-Fd=2", *arguments]
+    env = dict(os.environ) | {"DEBIAN_FRONTEND": "noninteractive"}
+    progress.run(what, command, env=env, how_far=_how_far)
+
+
+def _how_far(said: str) -> str:
+    told = _STATUS.findall(said)
+    return f"{float(told[-1][0]):.0f} % ({told[-1][1]})" if told else ""

@@ -11,7 +11,7 @@ from tools.runner import control_plane, debian
 from tools.runner.errors import RunnerError
 from tools.runner.jetstream import Keeper
 from tools.runner.paths import RunDir
-from tools.runner.ports import holder, is_free
+from tools.runner.ports import answers, holder, is_free
 from tools.runner.process import Spec
 from tools.runner.secrets import Secrets
 
@@ -21,11 +21,12 @@ _MODULES = {"nats": "nats_server", "rabbitmq": "rabbitmq", "redis": "redis"}
 
 @dataclass
 class Server:
-    """One server; `spec` is None for one that somebody else runs."""
+    """One server; `spec` is None for one that somebody else runs, whom `holder` names."""
 
     name: str
     address: str
     spec: Spec | None
+    holder: str = ""
     data: Path | None = None
     overrides: Mapping[tuple[str, str], str] = field(default_factory=dict)
     keeper: Keeper | None = None
@@ -55,11 +56,23 @@ class Need:
 
 def set_up(name: str, need: Need) -> Server:
     """Set up a server by its name in topology.yaml."""
-    if name in _CONTROL_PLANE:
-        spec, port = _CONTROL_PLANE[name](need.run, need.tool, need.ports)
-        return Server(name, f"127.0.0.1:{port}", spec)
+    server = _control_plane(name, need) if name in _CONTROL_PLANE else _of_set(name, need)
+    if server.spec is None:
+        server.holder = holder(int(server.address.rpartition(":")[2]))
+    return server
+
+
+def _of_set(name: str, need: Need) -> Server:
     server: Server = importlib.import_module(f"tools.runner.{_MODULES[name]}").set_up(need)
     return server
+
+
+def _control_plane(name: str, need: Need) -> Server:
+    port = control_plane.STANDARD_PORTS[name] if need.standard_ports else next(need.ports)
+    address = f"127.0.0.1:{port}"
+    if need.standard_ports and answers(port):
+        return Server(name, address, spec=None)
+    return Server(name, address, _CONTROL_PLANE[name](need.run, need.tool, port, need.ports))
 
 
 def choose_port(need: Need, standard: int, what: str) -> int:

@@ -35,6 +35,10 @@ class Plan:
             raise RunnerError("--only and --except leave nothing to start")
         return chosen
 
+    def served(self, apps: Sequence[App]) -> list[App]:
+        """Return the apps that servers are started for: with `infra_only` those of others, all."""
+        return list(apps) if self.infra_only else self.chosen(apps)
+
     def _wants(self, name: str) -> bool:
         if self.infra_only or name in self.without:
             return False

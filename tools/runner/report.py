@@ -29,13 +29,17 @@ def unit_row(unit: Unit, processes: Mapping[str, Process]) -> dict[str, Any]:
 
 
 def server_row(server: Server, process: Process | None) -> dict[str, Any]:
-    """Return the row of one server; `external` is the state of one that somebody else runs."""
+    """Return the row of one server.
+
+    The state of one that somebody else runs is `external`, and `holder` says whose it is.
+    """
     return {
         "service": server.name,
         "address": server.address,
         "pid": process.pid if process else None,
         "state": process.state if process else "external",
         "restarts": process.restarts if process else 0,
+        "holder": server.holder,
     }
 
 

@@ -16,12 +16,13 @@ from tools.runner.manifest import App, read_manifest
 from tools.runner.paths import REPO
 from tools.runner.plan import Plan
 from tools.runner.process import Process, Spec
+from tools.runner.progress import first_of
 from tools.runner.secrets import Secrets
 from tools.runner.topology import CONTROL_PLANE, read_topology
 from tools.runner.units import Setting, Unit, app_spec, make_unit, sidecar_spec
 
-_PATIENCE = 60.0
-"""Seconds after which a start that is neither done nor failed is given up."""
+PATIENCE = 120.0
+"""Seconds after which what is neither ready nor dead is given up: only where something is wrong."""
 
 
 class System:
@@ -49,17 +50,22 @@ class System:
         self._clean()
         need = self._need(everything)
         names = self.topology.servers(self.set_name)
-        names += self.topology.control_plane(app.app_id for app in apps)
+        served = self.plan.served(everything)
+        names += self.topology.control_plane(app.app_id for app in served)
         self.servers = [infra.set_up(name, need) for name in names]
         self._launch(server.spec for server in self.servers if server.spec)
+        await (self._serve(apps) if apps else self._servers_ready())
+        await self._all_ready(self._processes.values())
+        await self._first_request()
+        self._settle()
+
+    async def _serve(self, apps: Sequence[App]) -> None:
+        """Start services, and their sidecars once there are the servers that these connect to."""
         setting = self._setting(apps)
         self.units = [unit for app in apps for unit in self._units_of(app)]
         self._launch(app_spec(unit, setting) for unit in self.units)
         await self._servers_ready()
         self._launch(sidecar_spec(unit, setting) for unit in self.units)
-        await self._all_ready(self._processes.values())
-        await self._first_request()
-        self._settle()
 
     def _clean(self) -> None:
         self.plan.run.create()
@@ -81,8 +87,8 @@ class System:
 
     def _setting(self, apps: Sequence[App]) -> Setting:
         overrides = {key: value for each in self.servers for key, value in each.overrides.items()}
-        config = apps[0].config_file if apps else None
-        port = ports.claim(self.plan.port) if self.plan.port and apps else next(self._ports)
+        config = apps[0].config_file
+        port = ports.claim(self.plan.port) if self.plan.port else next(self._ports)
         if any(app.app_id == self.topology.gateway for app in apps):
             self.gateway_port = port
         return Setting(
@@ -118,21 +124,20 @@ class System:
                 await self._kept(server.keeper)
 
     async def _kept(self, keeper: Keeper) -> None:
-        try:
-            await asyncio.wait_for(keeper.ready.wait(), 15)
-        except TimeoutError:
+        ready = asyncio.ensure_future(keeper.ready.wait())
+        if not await first_of({ready}, "waiting for the streams of JetStream", PATIENCE):
+            ready.cancel()
             said = f"JetStream does not take its streams: see {self.plan.run.logs / 'nats.log'}"
-            raise StartFailedError(said) from None
+            raise StartFailedError(said)
 
     async def _all_ready(self, awaited: Iterable[Process]) -> None:
         """Wait for some processes, and give up as soon as any process at all has died."""
+        processes = list(awaited)
         deaths = {asyncio.ensure_future(p.died.wait()): p for p in self._processes.values()}
-        ready = asyncio.ensure_future(_every(process.is_ready for process in awaited))
+        ready = asyncio.ensure_future(_every(process.is_ready for process in processes))
         waiting: set[asyncio.Future[Any]] = {ready, *deaths}
         try:
-            done, _ = await asyncio.wait(
-                waiting, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED
-            )
+            done = await first_of(waiting, "starting", PATIENCE, lambda: _how_far(processes))
             for task, process in deaths.items():
                 if task in done:
                     raise StartFailedError(process.obituary())
@@ -145,13 +150,13 @@ class System:
     def _late(self) -> str:
         late = [process for process in self._processes.values() if process.state != "ready"]
         for process in late:
-            process.cause = f"is not ready after {_PATIENCE:.0f} s"
+            process.cause = f"is not ready after {PATIENCE:.0f} s"
         return "\n".join(process.obituary() for process in late)
 
     async def _first_request(self) -> None:
         """Knock at the public door, as its users will."""
         if self.gateway_port:
-            status, _ = await request(self.gateway_port, "/healthz", seconds=10.0)
+            status, _ = await request(self.gateway_port, "/healthz", seconds=PATIENCE)
             if status != 200:
                 raise StartFailedError(f"the gateway answers {status} to /healthz")
 
@@ -232,7 +237,7 @@ class System:
         chosen = self.named(name)
         for process in chosen:
             process.start()
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             await _every(process.is_ready for process in chosen)
 
     def server_data(self, name: str) -> Path:
@@ -259,6 +264,12 @@ class System:
         missed = self.topology.missed_by(unit.app.app_id for unit in self.units)
         own = {"tokens": report.tokens(self.units), "infra_only": self.plan.infra_only}
         return self.report() | own | {"missed": missed}
+
+
+def _how_far(processes: Sequence[Process]) -> str:
+    late = [process.spec.name for process in processes if not process.is_ready.is_set()]
+    few = ", ".join(late[:6]) + (" and others" if len(late) > 6 else "")
+    return f"{len(processes) - len(late)} of {len(processes)} are ready, not yet {few}"
 
 
 async def _every(events: Iterable[asyncio.Event]) -> None:

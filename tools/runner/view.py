@@ -25,6 +25,11 @@ def print_report(report: dict[str, Any]) -> None:
     console.print(table)
     if report.get("gateway"):
         console.print(f"Microgram is at [bold]{report['gateway']}[/bold] ({report['components']})")
+    for row in report["infra"]:
+        if row["state"] == "external":
+            told = f"{row['service']} at {row['address']} is used as it was found there"
+            told += f" ({row['holder']}): `down` does not stop it"
+            console.print(f"note: {told}", markup=False, soft_wrap=True)
     for name, needs in report.get("missed", {}).items():
         console.print(f"note: {name} calls {', '.join(needs)}, left out of this start")
 

@@ -264,6 +264,17 @@ def public(order: Order) -> dict[str, Any]:
     }
 
 
+def waiting(told: dict[str, Any], trouble: str) -> dict[str, Any]:
+    """What is told of an order, with why nothing happens to it while there is some trouble."""
+    if not trouble or told["state"] in ENDS:
+        return told
+    turned = f"{told['reason'].rstrip('.')}. " if told["reason"] else ""
+    why = (
+        f"{turned}This order waits. {trouble} Nothing is lost, and nothing need be ordered again: "
+    )
+    return told | {"reason": f"{why}the order then goes on by itself."}
+
+
 def _told(line: Line) -> dict[str, Any]:
     return {
         "product": line.product,

@@ -1,4 +1,4 @@
-"""When a sidecar's engine is taken for stuck; the rest is in the contract suite."""
+"""When a sidecar's engine is stuck, or lacks something; the rest is in the contract suite."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import pytest
 
 from services.chassis import workflows
 from services.chassis.errors import Unavailable
+from services.chassis.sidecar import Actors
 from services.chassis.workflows import DaprEngine
 
 
 class Hosting:
     """A sidecar that says, look by look, which actors it hosts; at the end it is stopped."""
 
-    def __init__(self, *looks: list[str] | None) -> None:
+    def __init__(self, *looks: list[str] | Actors | None) -> None:
         self._looks = list(looks)
         self.ended_after: list[int] = []
         self.looked = 0
@@ -24,15 +25,15 @@ class Hosting:
     async def is_ready(self) -> bool:
         return True
 
-    async def actor_types(self) -> list[str]:
+    async def actors(self) -> Actors:
         if self.looked == len(self._looks):
             self.over.set()
-            return ["any.workflow"]
+            await asyncio.get_running_loop().create_future()
         self.looked += 1
-        types = self._looks[self.looked - 1]
-        if types is None:
+        look = self._looks[self.looked - 1]
+        if look is None:
             raise Unavailable("The sidecar is away.")
-        return types
+        return look if isinstance(look, Actors) else Actors(look)
 
     async def shut_down(self) -> None:
         self.ended_after.append(self.looked)
@@ -40,6 +41,8 @@ class Hosting:
 
 WORKING = ["dapr.internal.default.orders.workflow", "dapr.internal.default.orders.activity"]
 NONE: list[str] = []
+UNPLACED = Actors(NONE, has_placement=False)
+UNSCHEDULED = Actors(WORKING, has_scheduler=False)
 
 
 @pytest.mark.parametrize(
@@ -51,16 +54,53 @@ NONE: list[str] = []
         ([None] * 20, []),
         ([WORKING] + [NONE] * 5 + [WORKING], [6]),
         ([NONE] * 11, [5, 10]),
+        ([UNPLACED] * 20, []),
+        ([NONE] * 4 + [UNPLACED] + [NONE] * 4, []),
     ],
 )
 async def test_a_sidecar_is_ended_that_has_long_had_no_actors_for_its_worker(
     monkeypatch: pytest.MonkeyPatch, looks: list[Any], ended_after: list[int]
 ) -> None:
     monkeypatch.setattr(workflows, "_HEARING", 0.0)
-    sidecar: Any = Hosting(*looks)
+    sidecar = Hosting(*looks)
+    await watched(sidecar)
+    assert sidecar.ended_after == ended_after
+
+
+async def watched(sidecar: Any) -> DaprEngine:
+    """The engine of a sidecar, after all looks at that."""
     engine = DaprEngine(0, "", sidecar, {}, {})
     engine._ready = True
     watching = asyncio.create_task(engine._keep_heard())
     await asyncio.wait_for(sidecar.over.wait(), 30)
     watching.cancel()
-    assert sidecar.ended_after == ended_after
+    return engine
+
+
+@pytest.mark.parametrize(
+    ("looks", "told", "said"),
+    [
+        ([WORKING], "", []),
+        ([UNPLACED, UNPLACED], "connection to a placement service", ["no workflows are run"]),
+        ([UNPLACED, UNSCHEDULED], "connection to a scheduler", ["no workflows are run"] * 2),
+        ([UNPLACED, None], "connection to a placement service", ["no workflows are run"]),
+        (
+            [UNSCHEDULED, UNSCHEDULED, WORKING],
+            "",
+            ["no workflows are run", "workflows are run again"],
+        ),
+    ],
+)
+async def test_what_an_engine_lacks_is_known_and_said_once(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    looks: list[Any],
+    told: str,
+    said: list[str],
+) -> None:
+    monkeypatch.setattr(workflows, "_HEARING", 0.0)
+    caplog.set_level("INFO", workflows.log.name)
+    engine = await watched(Hosting(*looks))
+    assert told in engine.trouble
+    assert bool(engine.trouble) == bool(told)
+    assert [record.message for record in caplog.records] == said

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import os
+import socket
 from pathlib import Path
 
-from tools.runner.control_plane import placement, scheduler
-from tools.runner.manifest import App
-from tools.runner.paths import RunDir
+import pytest
+
+from tools.runner import control_plane, infra
+from tools.runner.control_plane import STANDARD_PORTS, placement, scheduler
+from tools.runner.infra import Need
+from tools.runner.manifest import App, read_manifest
+from tools.runner.paths import REPO, RunDir
+from tools.runner.plan import Plan
+from tools.runner.report import server_row
+from tools.runner.secrets import Secrets
 from tools.runner.topology import CONTROL_PLANE, read_topology
 from tools.runner.units import Setting, Unit, make_unit, sidecar_spec
+from tools.runner.view import print_report
 
 
 def test_only_workflows_need_them() -> None:
@@ -36,9 +46,7 @@ def test_they_listen_on_loopback_on_ports_of_their_own_and_write_into_the_run_di
     ports = itertools.count(5000)
     seen = []
     for make in (placement, scheduler):
-        spec, port = make(run, Path, ports)
-        seen += [word for word in spec.argv if "=" in word]
-        assert f"--port={port}" in spec.argv
+        seen += [word for word in make(run, Path, next(ports), ports).argv if "=" in word]
     listening = [word for word in seen if "listen-address" in word]
     assert len(listening) == 5
     assert all(word.endswith("=127.0.0.1") for word in listening)
@@ -46,6 +54,43 @@ def test_they_listen_on_loopback_on_ports_of_their_own_and_write_into_the_run_di
     numbers += [word.partition("=")[2] for word in seen if "port=" in word and ":" not in word]
     assert len(set(numbers)) == len(numbers) == 7
     assert f"--etcd-data-dir={run.path / 'scheduler'}" in seen
+
+
+def need(run: RunDir, standard_ports: bool) -> Need:
+    ports, secrets = itertools.count(5000), Secrets(run.secrets)
+    return Need(run, secrets, ports, Path, standard_ports=standard_ports)
+
+
+def test_for_a_plain_dapr_run_they_are_there_on_the_ports_of_the_cli(run: RunDir) -> None:
+    everything = read_manifest(REPO / "dapr.yaml")
+    served = Plan(run, infra_only=True).served(everything)
+    assert read_topology().control_plane(app.app_id for app in served) == CONTROL_PLANE
+    assert STANDARD_PORTS == {"placement": 50005, "scheduler": 50006}
+
+
+def test_where_somebody_listens_on_a_port_of_the_cli_they_are_used_and_named(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as theirs, socket.socket() as nobodys:
+        for listener in (theirs, nobodys):
+            listener.bind(("127.0.0.1", 0))
+        theirs.listen()
+        taken, free = theirs.getsockname()[1], nobodys.getsockname()[1]
+        nobodys.close()
+        ports = {"placement": taken, "scheduler": free}
+        monkeypatch.setattr(control_plane, "STANDARD_PORTS", ports)
+        found = {name: infra.set_up(name, need(run, standard_ports=True)) for name in CONTROL_PLANE}
+        own = [infra.set_up(name, need(run, standard_ports=False)) for name in CONTROL_PLANE]
+    assert [server.address for server in own] == ["127.0.0.1:5000"] * 2
+    assert found["placement"].spec is None
+    assert found["scheduler"].spec is not None
+    assert f"--port={free}" in found["scheduler"].spec.argv
+    row = server_row(found["placement"], None)
+    assert row["state"] == "external"
+    print_report({"services": [], "infra": [row]})
+    (note,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note")]
+    assert f"placement at 127.0.0.1:{taken} is used as it was found there" in note
+    assert f"(pid {os.getpid()}" in note
 
 
 def unit(name: str) -> Unit:

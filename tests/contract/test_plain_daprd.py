@@ -1,0 +1,182 @@
+"""A daprd that was told nothing but where `dapr run` says that placement and scheduler are.
+
+Without them its engine says what it lacks; it runs workflows once `infra up` has started them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from tests.contract.app import WORKER, create_app
+from tests.contract.systems import REPO, until
+from tests.fakes import World
+from tools.runner import control_plane, infra, toolchain
+from tools.runner.http import http_probe, request, tcp_probe
+from tools.runner.paths import RunDir
+from tools.runner.ports import free_ports
+from tools.runner.process import Process, Spec
+from tools.runner.secrets import Secrets
+
+PATIENCE = 120.0
+
+_STORE = """\
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {name: statestore}
+spec:
+  type: state.in-memory
+  version: v1
+  metadata: [{name: actorStateStore, value: "true"}]
+"""
+
+
+class Lonely(Protocol):
+    """An app that runs workflows beside an engine that lacks something at first."""
+
+    async def ask(self, method: str, path: str, body: str = "") -> tuple[int, Any]:
+        """Status and body of an answer of the app."""
+
+    async def provide(self, name: str) -> None:
+        """Have there be placement, or the scheduler."""
+
+
+class LonelyFake:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        world.history(WORKER).lacks = "placement service"
+
+    async def ask(self, method: str, path: str, body: str = "") -> tuple[int, Any]:
+        content: dict[str, Any] = {"json": body} if body else {}
+        (running,) = self._world.running
+        answer = await running.call(method, path, deadline=PATIENCE, **content)
+        return answer.status, answer.json()
+
+    async def provide(self, name: str) -> None:
+        self._world.history(WORKER).lacks = {"placement": "scheduler", "scheduler": ""}[name]
+
+
+class LonelyDaprd:
+    """Processes as `dapr run` would start them, and those of `infra up`, on other ports."""
+
+    def __init__(self, run: RunDir, stack: AsyncExitStack) -> None:
+        self._run = run
+        self._stack = stack
+        self._ports = free_ports()
+        self._app_port = next(self._ports)
+        secrets = Secrets(run.secrets)
+        self.need = infra.Need(run, secrets, self._ports, toolchain.tool, standard_ports=True)
+
+    async def start(self) -> None:
+        (self._run.path / "resources").mkdir()
+        (self._run.path / "resources" / "store.yaml").write_text(_STORE)
+        http_port, grpc_port = next(self._ports), next(self._ports)
+        env = {"APP_ID": WORKER, "APP_PORT": str(self._app_port)}
+        env |= {"DAPR_HTTP_PORT": str(http_port), "DAPR_GRPC_PORT": str(grpc_port)}
+        app = (sys.executable, "-m", "tests.contract.app")
+        await self._begin("app", app, http_probe(self._app_port, "/healthz"), env)
+        options = {
+            "app-id": WORKER,
+            "app-port": self._app_port,
+            "dapr-http-port": http_port,
+            "dapr-grpc-port": grpc_port,
+            "resources-path": self._run.path / "resources",
+            "enable-metrics": "false",
+            "dapr-graceful-shutdown-seconds": 1,
+        }
+        for name, port in control_plane.STANDARD_PORTS.items():
+            options[f"{name}-host-address"] = f"localhost:{port}"
+        argv = (str(toolchain.tool("daprd")), *(f"--{key}={to}" for key, to in options.items()))
+        await self._begin("daprd", argv, tcp_probe(http_port), {})
+
+    async def _begin(self, name: str, argv: tuple[str, ...], probe: Any, env: Any) -> None:
+        await self._supervise(Spec(name, argv, REPO, dict(os.environ) | env, probe))
+
+    async def _supervise(self, spec: Spec) -> None:
+        process = Process(spec, self._run.logs)
+        self._stack.push_async_callback(process.stop)
+        process.start()
+        async with asyncio.timeout(PATIENCE):
+            await process.is_ready.wait()
+
+    async def ask(self, method: str, path: str, body: str = "") -> tuple[int, Any]:
+        sent = json.dumps(body).encode() if body else b""
+        headers = {"Content-Type": "application/json", "dapr-caller-app-id": "test"}
+        try:
+            status, said = await request(self._app_port, path, method, headers, PATIENCE, sent)
+        except OSError as error:
+            return 0, str(error)
+        return status, json.loads(said)
+
+    async def provide(self, name: str) -> None:
+        server = infra.set_up(name, self.need)
+        assert server.spec is not None
+        assert server.address == f"127.0.0.1:{control_plane.STANDARD_PORTS[name]}"
+        await self._supervise(server.spec)
+
+
+@pytest.fixture
+def cli_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ports in place of the CLI's, which another system on this machine may have taken."""
+    ports = free_ports()
+    others = {name: next(ports) for name in control_plane.STANDARD_PORTS}
+    monkeypatch.setattr(control_plane, "STANDARD_PORTS", others)
+
+
+@asynccontextmanager
+async def lonely_daprd(folder: Path) -> AsyncIterator[LonelyDaprd]:
+    run = RunDir(folder / "run")
+    run.create()
+    async with AsyncExitStack() as stack:
+        daprd = LonelyDaprd(run, stack)
+        await daprd.start()
+        yield daprd
+
+
+@pytest.fixture(params=["fakes", "daprd"])
+async def lonely(
+    request: pytest.FixtureRequest, tmp_path: Path, cli_ports: None
+) -> AsyncIterator[Lonely]:
+    if request.param == "daprd":
+        async with lonely_daprd(tmp_path) as daprd:
+            yield daprd
+    else:
+        async with World() as world:
+            await world.start(create_app, WORKER)
+            yield LonelyFake(world)
+
+
+async def test_an_engine_says_what_it_lacks_and_runs_workflows_once_that_is_there(
+    lonely: Lonely,
+) -> None:
+    async def trouble() -> str:
+        _, said = await lonely.ask("GET", "/workflows/engine/trouble")
+        return str(said)
+
+    await until(trouble, lambda said: "to a placement service" in said, within=PATIENCE)
+    await lonely.provide("placement")
+    await until(trouble, lambda said: "to a scheduler" in said, within=PATIENCE)
+    started = asyncio.create_task(lonely.ask("POST", "/workflows/chain/one", "x"))
+    await lonely.provide("scheduler")
+    await until(trouble, lambda said: said == "", within=PATIENCE)
+    await started
+
+    async def run() -> Any:
+        await lonely.ask("POST", "/workflows/chain/one", "x")
+        return (await lonely.ask("GET", "/workflows/one"))[1]
+
+    done = await until(run, lambda run: run and run.get("status") == "completed", within=PATIENCE)
+    assert done["output"] == ["x-a", "x-b", "x-c"]
+    if isinstance(lonely, LonelyDaprd):
+        for name in control_plane.STANDARD_PORTS:
+            found = infra.set_up(name, lonely.need)
+            assert found.spec is None, "what listens there is used"
+            assert name in found.holder
