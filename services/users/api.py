@@ -21,7 +21,6 @@ from services.contracts.accounts import (
     Model,
     Others,
     OwnAccount,
-    ProfileField,
     Relationship,
     Suggestion,
 )
@@ -38,6 +37,13 @@ MOST_AT_ONCE = 80
 MOST_FAMILIAR = 10
 
 
+class NewField(Model):
+    """One line of the table under a profile, as it is typed."""
+
+    name: str = Limit(max_length=4_000)
+    value: str = Limit(max_length=4_000)
+
+
 class ProfileChanges(Model):
     """What is to be different about the caller's profile; what is not given stays as it is.
 
@@ -48,7 +54,7 @@ class ProfileChanges(Model):
     note: str | None = Limit(default=None, max_length=10_000)
     avatar: str | None = Limit(default=None, max_length=200)
     header: str | None = Limit(default=None, max_length=200)
-    fields: list[ProfileField] | None = Limit(default=None, max_length=20)
+    fields: list[NewField] | None = Limit(default=None, max_length=20)
     locked: bool | None = None
     bot: bool | None = None
     discoverable: bool | None = None

@@ -19,6 +19,7 @@ from services.gateway.desk import Desk, answer, numeric
 from services.gateway.documents import FILE, gives, lists, takes
 from services.gateway.entities import apps, people
 from services.gateway.registering import refusal, registration
+from services.shared.hashtags import normal_tag
 
 Reading = Annotated[Caller | None, Depends(anyone("read:accounts"))]
 Me = Annotated[Caller, Depends(signed_in("read:accounts"))]
@@ -225,7 +226,7 @@ def _shown(desk: Desk) -> APIRouter:
         path = f"timelines/accounts/{numeric(id)}"
         wanted = flags(request, "only_media", "exclude_replies", "exclude_reblogs")
         if tagged:
-            wanted["tagged"] = tagged.removeprefix("#")
+            wanted["tagged"] = normal_tag(tagged.removeprefix("#")) or tagged
         page = await desk.timeline(request, path, caller, window, **wanted)
         if page.body == b"[]":
             await desk.person(id)  # nobody's posts are not none, but not found

@@ -30,6 +30,7 @@ from services.gateway.graphql.connections import (
 )
 from services.gateway.graphql.needs import Context, field, reading, signed_in
 from services.gateway.graphql.values import Picture, ProfileField, Tag, Time, Version, Visibility
+from services.shared.hashtags import normal_tag
 
 if TYPE_CHECKING:
     from services.gateway.graphql.shop import Product, Shop
@@ -167,7 +168,8 @@ class Person:
         }
         wanted = {name: "true" for name, on in flags.items() if on}
         if tagged:
-            wanted["tagged"] = tagged.removeprefix("#")[:100]
+            tagged = tagged[:100]
+            wanted["tagged"] = normal_tag(tagged.removeprefix("#")) or tagged
         rows = window(first, after, last, before, POSTS)
         return await timeline(self.context, f"timelines/accounts/{self.id}", rows, **wanted)
 

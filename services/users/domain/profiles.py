@@ -123,20 +123,28 @@ def changed(
 
     `people` are those of the `names` of the changes who are there, by their lower case.
     """
-    given = {
-        name: _RULES[name](value)
-        for name in Changes.__slots__
-        if (value := getattr(changes, name)) is not None
-    }
-    new = replace(profile, **given)
+    new = replace(profile, **_given(changes))
     known = {one.username.lower(): one for one in profile.mentions} | dict(people or {})
     named = _names((new.note, *(field.value for field in new.fields)), host)
     return replace(new, mentions=tuple(known[name] for name in named if name in known))
 
 
 def names(changes: Changes, host: str) -> tuple[str, ...]:
-    """The names of people here, lower-cased, that are mentioned in what is given."""
-    return _names((changes.note or "", *(field.value for field in changes.fields or ())), host)
+    """The names of people here, lower-cased, that are mentioned in what is given.
+
+    Raises `Invalid`, as `changed`: nothing is asked about people for what will be refused.
+    """
+    given = _given(changes)
+    fields: Sequence[Field] = given.get("fields", ())
+    return _names((given.get("note", ""), *(field.value for field in fields)), host)
+
+
+def _given(changes: Changes) -> dict[str, Any]:
+    return {
+        name: _RULES[name](value)
+        for name in Changes.__slots__
+        if (value := getattr(changes, name)) is not None
+    }
 
 
 def _names(texts: Sequence[str], host: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -419,6 +420,40 @@ async def test_a_post_reaches_every_timeline_and_leads_on(place: Place) -> None:
         assert "link" not in end.headers
     pictures = f"/api/v1/accounts/{ada.id}/statuses?only_media=1"
     assert (await bob.ask("GET", pictures)).json() == []
+
+
+async def test_what_is_told_and_what_is_linked_follow_from_the_same_text(place: Place) -> None:
+    ada, ben, gina = [await place.person(name) for name in ("ada", "Ben", "gina")]
+    text = "@gina between us: https://example.org/search?author=@ben"
+    direct = await ada.post("statuses", {"status": text, "visibility": "direct"})
+    assert [one["acct"] for one in direct["mentions"]] == ["gina"]
+    assert direct["content"].count("u-url mention") == 1
+    assert (await ben.ask("GET", f"/api/v1/statuses/{direct['id']}")).status == 404
+    assert (await gina.get(f"statuses/{direct['id']}"))["id"] == direct["id"]
+    text = "hello @ben@127.0.0.1:8080 ! https://en.wikipedia.org/wiki/Rubik's_Cube#History #東京・"
+    post = await ada.post("statuses", {"status": text})
+    assert [one["acct"] for one in post["mentions"]] == ["Ben"]
+    assert [tag["name"] for tag in post["tags"]] == ["東京"]
+    assert 'href="http://127.0.0.1:8080/@Ben"' in post["content"]
+    assert 'href="https://en.wikipedia.org/wiki/Rubik&#x27;s_Cube#History"' in post["content"]
+    await place.world.settle()
+    tagged = await ada.get(f"accounts/{ada.id}/statuses?tagged={quote('#東京・')}")
+    assert [one["id"] for one in tagged] == [post["id"]]
+
+
+async def test_those_whom_a_profile_names_are_linked_from_it(place: Place) -> None:
+    ada, ben = await place.person("ada"), await place.person("Ben")
+    fields = [{"name": "with", "value": "@ben"}, {"name": "by", "value": "https://x.example/@ben"}]
+    said = {"note": "@ben, @nobody and #sea", "fields_attributes": fields}
+    changed = await ada.ask("PATCH", "/api/v1/accounts/update_credentials", json=said)
+    assert changed.json()["source"]["note"] == said["note"]
+    link = 'href="http://127.0.0.1:8080/@Ben" class="u-url mention"'
+    for account in (changed.json(), await ben.get(f"accounts/{ada.id}")):
+        assert account["note"].count(link) == 1
+        assert "@nobody" in account["note"]
+        assert [field["value"].count(link) for field in account["fields"]] == [1, 0]
+    page = await place.ask("GET", "/@ada")
+    assert page.text.count(link) == 2
 
 
 async def test_posts_and_hashtags_are_found(place: Place) -> None:
