@@ -62,13 +62,14 @@ class Keeper:
         client = await Nats.connect(*self._address)
         reading = asyncio.create_task(client.run())
         try:
-            served: set[str] = set()
-            for topic in sorted(self._topics):
-                await _make_stream(client, topic)
-                served |= await self._align(client, topic)
-            for (stream, _), config in self._consumers.items():
-                if config.get("durable_name") or config["deliver_subject"] not in served:
-                    await _make_consumer(client, stream, config)
+            found = [self._provide(client, topic) for topic in sorted(self._topics)]
+            served = set[str]().union(*await asyncio.gather(*found))
+            made = [
+                _make_consumer(client, stream, config)
+                for (stream, _), config in self._consumers.items()
+                if config.get("durable_name") or config["deliver_subject"] not in served
+            ]
+            await asyncio.gather(*made)
             self._listen(client)
             self._client = client
             self.ready.set()
@@ -88,6 +89,11 @@ class Keeper:
             if name == consumer and self._client:
                 with contextlib.suppress(OSError, TimeoutError):
                     await _refuse_pending(self._client, stream, name)
+
+    async def _provide(self, client: Nats, topic: str) -> set[str]:
+        """Make the stream of a topic; returns where its consumers deliver to."""
+        await _make_stream(client, topic)
+        return await self._align(client, topic)
 
     async def _align(self, client: Nats, topic: str) -> set[str]:
         """Remember the durable consumers that a stream has, with today's settings.

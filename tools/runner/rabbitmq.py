@@ -1,5 +1,6 @@
 """RabbitMQ behind the pub/sub of the production set."""
 
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -157,6 +158,6 @@ def _start_ok(user: str, secret: str) -> bytes:
 
 def _probe(url: str) -> Probe:
     async def probe() -> bool:
-        return accepts(url)
+        return await asyncio.to_thread(accepts, url)
 
     return probe

@@ -1,5 +1,6 @@
 """Redis behind the state store of the production set."""
 
+import asyncio
 import socket
 
 from tools.runner.infra import Need, Server, choose_port, program
@@ -67,6 +68,6 @@ def accepts(port: int, secret: str) -> bool:
 
 def _probe(port: int, secret: str) -> Probe:
     async def probe() -> bool:
-        return accepts(port, secret)
+        return await asyncio.to_thread(accepts, port, secret)
 
     return probe

@@ -54,18 +54,21 @@ class System:
         names += self.topology.control_plane(app.app_id for app in served)
         self.servers = [infra.set_up(name, need) for name in names]
         self._launch(server.spec for server in self.servers if server.spec)
-        await (self._serve(apps) if apps else self._servers_ready())
+        await (self._serve(apps) if apps else self._servers_ready(self.servers))
         await self._all_ready(self._processes.values())
         await self._first_request()
         self._settle()
 
     async def _serve(self, apps: Sequence[App]) -> None:
-        """Start services, and their sidecars once there are the servers that these connect to."""
+        """Start services, and the sidecars of each once there is what these connect to."""
         setting = self._setting(apps)
         self.units = [unit for app in apps for unit in self._units_of(app)]
         self._launch(app_spec(unit, setting) for unit in self.units)
-        await self._servers_ready()
-        self._launch(sidecar_spec(unit, setting) for unit in self.units)
+        working = [unit for unit in self.units if unit.app.app_id in setting.workflows]
+        await self._servers_ready([s for s in self.servers if s.name not in CONTROL_PLANE])
+        self._launch(sidecar_spec(unit, setting) for unit in self.units if unit not in working)
+        await self._servers_ready([s for s in self.servers if s.name in CONTROL_PLANE])
+        self._launch(sidecar_spec(unit, setting) for unit in working)
 
     def _clean(self) -> None:
         self.plan.run.create()
@@ -116,14 +119,15 @@ class System:
             self._processes[spec.name] = process
             process.start()
 
-    async def _servers_ready(self) -> None:
-        await self._all_ready(self._processes[each.name] for each in self.servers if each.spec)
-        for server in self.servers:
+    async def _servers_ready(self, servers: Sequence[infra.Server]) -> None:
+        """Wait for some servers, and for what must be made in them."""
+        await self._all_ready(self._processes[server.name] for server in servers if server.spec)
+        for server in servers:
             if server.keeper:
-                server.keeper.start()
                 await self._kept(server.keeper)
 
     async def _kept(self, keeper: Keeper) -> None:
+        keeper.start()
         ready = asyncio.ensure_future(keeper.ready.wait())
         if not await first_of({ready}, "waiting for the streams of JetStream", PATIENCE):
             ready.cancel()

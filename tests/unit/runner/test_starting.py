@@ -1,0 +1,94 @@
+"""What a start waits for: each sidecar for what it connects to, and for nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tools.runner import infra, system, toolchain
+from tools.runner.infra import Need, Server
+from tools.runner.paths import RunDir
+from tools.runner.plan import Plan
+from tools.runner.process import Spec
+from tools.runner.system import System
+from tools.runner.topology import CONTROL_PLANE
+
+SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
+
+
+class Machine:
+    """Processes that do nothing, and are ready when a test says so."""
+
+    def __init__(self, run: RunDir) -> None:
+        self.ready: set[str] = set()
+        self.launched: set[str] = set()
+        self._run = run
+
+    def spec(self, name: str) -> Spec:
+        async def probe() -> bool:
+            self.launched.add(name)
+            return name in self.ready
+
+        return Spec(name, SLEEP, self._run.path, dict(os.environ), probe, grace=0.2)
+
+    def set_up(self, name: str, _: Need) -> Server:
+        return Server(name, "127.0.0.1:1", self.spec(name))
+
+
+@pytest.fixture
+def machine(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    machine = Machine(run)
+    monkeypatch.setattr(infra, "set_up", machine.set_up)
+    monkeypatch.setattr(toolchain, "tool", Path)
+    monkeypatch.setattr(system, "app_spec", lambda unit, _: machine.spec(unit.name))
+    monkeypatch.setattr(system, "sidecar_spec", lambda unit, _: machine.spec(unit.sidecar_name))
+    return machine
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < give_up_at
+        await asyncio.sleep(0.02)
+
+
+async def test_only_sidecars_that_run_workflows_wait_for_placement_and_scheduler(
+    run: RunDir, machine: Machine
+) -> None:
+    starting = System(Plan(run, only=frozenset({"posts", "orders"}), port=0))
+    start = asyncio.create_task(starting.start())
+    try:
+        await until(lambda: {"nats", *CONTROL_PLANE, "posts", "orders"} <= machine.launched)
+        assert not {"posts.daprd", "orders.daprd"} & machine.launched
+        machine.ready |= {"nats", "posts", "orders", "placement", "posts.daprd"}
+        await until(lambda: "posts.daprd" in machine.launched)
+        assert "orders.daprd" not in machine.launched
+        machine.ready.add("scheduler")
+        await until(lambda: "orders.daprd" in machine.launched)
+        assert not start.done()
+        machine.ready.add("orders.daprd")
+        await asyncio.wait_for(start, 60)
+    finally:
+        start.cancel()
+        await starting.stop()
+
+
+async def test_servers_alone_are_waited_for_without_any_service(
+    run: RunDir, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools: list[str] = []
+    monkeypatch.setattr(toolchain, "tool", tools.append)
+    alone = System(Plan(run, components="rabbitmq-redis", infra_only=True))
+    machine.ready |= {"rabbitmq", "redis", *CONTROL_PLANE}
+    try:
+        await asyncio.wait_for(alone.start(), 60)
+        assert machine.launched == machine.ready
+        assert tools == [], "no daprd is built for those who have one"
+    finally:
+        await alone.stop()
