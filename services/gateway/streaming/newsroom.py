@@ -147,7 +147,7 @@ class Newsroom:
             self._hub.tell(channel, news, but=hidden, own=own)
 
     async def _tell_of_conversation(self, told: Told) -> None:
-        """Tell those who are in it that something was written in a conversation: one call."""
+        """Tell those who are in it that something was written in a conversation: two calls."""
         post = told.post
         if told.event != "update" or post.visibility != "direct":
             return
@@ -167,14 +167,14 @@ class Newsroom:
         if not authors.keys() >= {*people}:  # the feed has not heard of all yet
             authors |= await self._desk.people(people)
         cards = await self._desk.cards([view])
-        for user in listening:
-            if user in audience["hidden"]:
-                continue
+        told_of = [user for user in listening if user not in audience["hidden"]]
+        marks = await marks_of(self._desk, view, told_of)
+        for user in told_of:
             row = {
                 "id": audience["conversation"],
                 "unread": user != post.author,
                 "people": [person for person in people if person != user] or [user],
-                "last": view,
+                "last": as_seen_with(view, marks.get(user, {})),
             }
             entity = self._desk.rendered.conversation(row, authors, cards)
             self._hub.tell((DIRECT, user), News("conversation", entity, (row, authors)))

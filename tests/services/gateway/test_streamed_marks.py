@@ -83,6 +83,21 @@ async def test_what_was_done_a_moment_ago_is_known_though_the_feed_has_not_heard
     place.world.broker._groups["marks"]["feed"] = subscribed
 
 
+async def test_a_direct_post_that_is_told_late_comes_with_them_in_its_conversation_too(
+    place: Place,
+) -> None:
+    anna, ben = await a_pair(place)
+    async with socket_of(ben, "user", "direct") as listener:
+        place.world.broker.hold()
+        post = await anna.post("statuses", {"status": "@ben psst", "visibility": "direct"})
+        await does(ben, post, "favourite", "bookmark")
+        place.world.broker.release(seed=1)
+        told = await listener.heard("conversation")
+        mine = await read(ben, post["id"])
+        assert mine["favourited"]
+        assert flags(told["last_status"]) == flags(await listener.heard("update")) == mine
+
+
 async def test_shared_streams_carry_them_too(place: Place) -> None:
     anna, ben = await a_pair(place)
     post = await anna.post("statuses", {"status": "hello #sea"})
