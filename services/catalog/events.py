@@ -149,6 +149,7 @@ class Clearance:
                 shop, lambda kept: shop_rules.tombstone(kept) if kept else None
             )
             await self._projections.follow_shop(shop)
+            await self._store.owned.remove(user, [shop])  # also the place of one that never was
         return False
 
     async def _remove(self, row: Row) -> None:

@@ -9,6 +9,7 @@ makes the product once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from services.catalog.domain import products as product_rules
@@ -23,7 +24,9 @@ from services.chassis.claims import claim
 from services.chassis.errors import Duplicate, Invalid, PreconditionRequired
 from services.chassis.idempotency import decide, digest, fingerprint
 from services.chassis.identity import Caller
+from services.chassis.ids import instant, timestamp
 from services.chassis.preconditions import Condition
+from services.chassis.segments import Full
 from services.chassis.sidecar import Sidecar
 from services.contracts import limits
 from services.contracts.shop import (
@@ -34,6 +37,9 @@ from services.contracts.shop import (
     NewShop,
     StockChange,
 )
+
+_GRACE = timedelta(minutes=1)
+"""After that, a shop that was to be made is there, or never will be."""
 
 
 class Keeper:
@@ -61,7 +67,7 @@ class Keeper:
     # ── shops ───────────────────────────────────────────────────────────────────────────────
 
     async def open_shop(self, new: NewShop, caller: Caller) -> dict[str, Any]:
-        """Open a shop; the `ShopView` of it. Three state calls, with an idempotency key four."""
+        """Open a shop; the `ShopView` of it. Four state calls, with an idempotency key five."""
 
         def shop(id: str) -> Shop:
             return shop_rules.open_shop(
@@ -76,13 +82,32 @@ class Keeper:
 
         intent = Intent(self._ids())
         shop(intent.id)
-        if (await self._store.owned.head(caller.user_id)).total >= limits.SHOPS:
-            raise Duplicate(f"One can have at most {limits.SHOPS} shops.", code="too_many_shops")
         id = (await decide(self._store.intents, caller.user_id, new.idempotency_key, intent)).id
+        try:
+            await self._give_place(caller.user_id, id)
+        except Full as full:
+            message = f"One can have at most {limits.SHOPS} shops."
+            raise Duplicate(message, code="too_many_shops") from full
         made = await self._store.shops.update(
             id, lambda kept: shop_rules.opened(kept, shop(id)), fresh=True
         )
         return shop_view(made or shop(id))
+
+    async def _give_place(self, user: str, shop: str) -> None:
+        """Put a shop into the list of its owner's, which has so many places, before it is there.
+
+        So of two at once the last place is one's. Who died in between left a place to nothing: it
+        is given back when it is needed. Raises `Full`.
+        """
+        owned = self._store.owned
+        try:
+            await owned.insert(user, [[shop]], room=limits.SHOPS)
+        except Full:
+            ids = [row[0] for row in await owned.all(user)]
+            there = await self._store.shops.get_many(ids)
+            now = self._now()
+            await owned.remove(user, [id for id in ids if id not in there and _is_old(id, now)])
+            await owned.insert(user, [[shop]], room=limits.SHOPS)
 
     async def edit_shop(
         self, id: str, wanted: EditedShop, seen: Condition | None, caller: Caller
@@ -222,6 +247,11 @@ def _draft(new: NewProduct, intent: Intent) -> Draft:
         for id, wanted in zip(intent.variants, new.variants, strict=True)
     ]
     return Draft.of(new.title, new.description, new.media_ids, variants)
+
+
+def _is_old(id: str, now: str) -> bool:
+    """Whether what has this id would be there by now, if it ever came to be."""
+    return timestamp(instant(id) + _GRACE) < now
 
 
 def _required(seen: Condition | None) -> Condition:

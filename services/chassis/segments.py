@@ -217,9 +217,21 @@ def _spans_for(window: Window, recent: Sequence[Row], spans: Iterable[Span]) -> 
 
 
 def _inserted(
-    rows: Sequence[Row], seen: Mapping[str, Held], column: int | None, head: Head | None
+    rows: Sequence[Row],
+    seen: Mapping[str, Held],
+    column: int | None,
+    room: int | None,
+    head: Head | None,
 ) -> Head:
-    return (head or Head()).insert(rows, seen, column)
+    before = head or Head()
+    after = before.insert(rows, seen, column)
+    if room is not None and after.total > max(room, before.total):
+        raise Full
+    return after
+
+
+class Full(Exception):
+    """A list has no room for what was to be put in."""
 
 
 class _Needs(Exception):
@@ -338,13 +350,18 @@ class SegmentedLists:
                 return newest([*head.recent, *rows])
         raise Unavailable(f"The list {id} changed whenever it was read.")
 
-    async def insert(self, id: str, rows: Sequence[Row], *, fresh: bool = False) -> Head:
-        """Put rows in, each once, however often it is asked for; `fresh` as in `Collection`."""
+    async def insert(
+        self, id: str, rows: Sequence[Row], *, fresh: bool = False, room: int | None = None
+    ) -> Head:
+        """Put rows in, each once, however often it is asked for; `fresh` as in `Collection`.
+
+        Raises `Full` for new ones where there would be more than `room` then.
+        """
         seen: dict[str, Held] = {}
         while True:
             try:
                 head = await self.heads.update(
-                    id, partial(_inserted, rows, seen, self._sums), fresh=fresh
+                    id, partial(_inserted, rows, seen, self._sums, room), fresh=fresh
                 )
             except _Needs as needs:
                 seen |= await self._held([needs.span])

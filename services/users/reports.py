@@ -2,7 +2,9 @@
 
 A report is in one of two lists, the open and the resolved ones. It comes into a list before its
 document says so and leaves the other one after, and what a list has too much is not shown: so a
-crash in between loses nothing, and the same request made again makes it good.
+crash in between loses nothing, and the same request made again makes it good. Two admins may move
+it at once: so who has moved it puts it into its list once more, and who has taken it out of one
+looks whether that is where it is by now.
 """
 
 from __future__ import annotations
@@ -95,9 +97,14 @@ class Reports:
     async def _move(
         self, id: str, into: str, out_of: str, change: Callable[[Report], Report]
     ) -> Report:
-        await self._store.reported.insert(into, [_row(await self.one(id))])
+        reported = self._store.reported
+        row = _row(await self.one(id))
+        await reported.insert(into, [row])
         after = await self._store.reports.update(id, lambda kept: change(_there(kept)))
-        await self._store.reported.remove(out_of, [id])
+        await reported.insert(into, [row])
+        await reported.remove(out_of, [id])
+        if (await self.one(id)).is_resolved != (into == "resolved"):
+            await reported.insert(out_of, [row])
         return _there(after)
 
 

@@ -4,7 +4,7 @@
 
 Each call of these sidecars waits until nothing else in the process can go on, and then one of those
 that wait is let through: the first, the second…, as the choices say. So the same choices give the
-same interleaving, and hypothesis finds the shortest that goes wrong.
+same interleaving.
 """
 
 from __future__ import annotations

@@ -39,12 +39,13 @@ class Office:
         """Have an archive made; the one that is being made, if there is one.
 
         Raises `TooMany`. Six state calls. It stands in the list of work before it is there, so that
-        no crash leaves one that nobody makes; and whether its owner is gone is read after that.
+        no crash leaves one that nobody makes; and whether its owner is gone is read after that. The
+        one that is being made may end just now: so a new one stands there in any case.
         """
         id, now = self._ids(), self._now()
         kept = await self._store.exports.get(user)
         wanted = domain.request(kept, id, now)
-        await self._store.work.insert(ALL, [[wanted.id, user]])
+        await self._store.work.insert(ALL, [[each, user] for each in {wanted.id, id}])
         made = await self._store.exports.update(user, lambda kept: domain.request(kept, id, now))
         if await is_gone():
             await self.drop(user)

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
+from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 
 from services.chassis.ids import Snowflakes
+from services.orders.domain.orders import CANCEL, ENDS, REFUND
 from tests.fakes import Running, World
-from tests.fakes.interleaving import Interleaving
+from tests.services.at_once import (
+    APART,
+    CHOICES,
+    AtOnce,
+    Command,
+    Opened,
+    examples,
+    pairs,
+    refusal,
+    running,
+)
 from tests.services.orders.world import PRICE, Town, orders_app
 
 _ids = Snowflakes()
@@ -30,8 +41,8 @@ class Shopper:
     mug: str
     cup: str
     revision: int = 0
-    placed: list[str] = field(default_factory=list)
-    """Orders in the order in which they were made, so that they have names in every run."""
+    order: str = ""
+    """What was ordered before, if anything."""
 
     @classmethod
     async def comes(cls, town: Town) -> Shopper:
@@ -45,10 +56,10 @@ class Shopper:
         return {"product": variant, "variant": variant, "quantity": quantity}
 
     async def says(self, replica: Running, method: str, path: str, **given: Any) -> Outcome:
-        answer = await replica.call(method, path, token=self.token, **given)
-        said = answer.json()
-        if answer.status != 200:
-            return {"status": answer.status, "code": said["code"]}
+        answer = await replica.call(method, path, **{"token": self.token, **given})
+        if refused := refusal(answer):
+            return refused
+        said: dict[str, Any] = answer.json()
         if "history" in said:
             return {"order": self.lines(said), "id": said["id"]}
         return {"cart": self.lines(said)}
@@ -56,6 +67,13 @@ class Shopper:
     def lines(self, shown: dict[str, Any]) -> dict[str, int]:
         names = {self.mug: "mug", self.cup: "cup"}
         return {names[line["variant"]]: line["quantity"] for line in shown["lines"]}
+
+    async def found(self) -> dict[str, Any]:
+        shown: dict[str, Any] = await self.town.does("GET", f"/orders/{self.order}", self.token)
+        return shown
+
+    async def state(self) -> str:
+        return str((await self.found())["state"])
 
     async def end(self) -> Outcome:
         """What is there at last: the cart, the orders, the money and the stock."""
@@ -68,10 +86,9 @@ class Shopper:
         }
 
 
-Command = Callable[[Shopper, Running], Awaitable[Outcome]]
-
-
-def asks(method: str, path: str, json: Callable[[Shopper], Any] = lambda _: None) -> Command:
+def asks(
+    method: str, path: str, json: Callable[[Shopper], Any] = lambda _: None
+) -> Command[Shopper]:
     async def ask(shopper: Shopper, replica: Running) -> Outcome:
         here = path.format(mug=shopper.mug, cup=shopper.cup)
         body = json(shopper)
@@ -80,12 +97,12 @@ def asks(method: str, path: str, json: Callable[[Shopper], Any] = lambda _: None
     return ask
 
 
-def checks_out(key: str, card: str = "tok_ok", total: int = 2 * PRICE) -> Command:
+def checks_out(key: str, card: str = "tok_ok", total: int = 2 * PRICE) -> Command[Shopper]:
     body = {"idempotency_key": key, "card": card, "expected_total": total, "currency": "EUR"}
     return asks("POST", "/checkouts", lambda _: body)
 
 
-def sees_and_changes(quantity: int) -> Command:
+def sees_and_changes(quantity: int) -> Command[Shopper]:
     async def change(shopper: Shopper, replica: Running) -> Outcome:
         return await shopper.says(
             replica,
@@ -98,7 +115,7 @@ def sees_and_changes(quantity: int) -> Command:
     return change
 
 
-COMMANDS: dict[str, Command] = {
+COMMANDS: dict[str, Command[Shopper]] = {
     "checks out": checks_out("a"),
     "checks out again": checks_out("a"),
     "checks out by the key of another card": checks_out("a", "tok_other"),
@@ -116,80 +133,100 @@ COMMANDS: dict[str, Command] = {
 }
 
 
-class Square:
-    """Two replicas of orders, and what one command after the other comes to there."""
-
-    def __init__(self, town: Town, other: Running) -> None:
-        self.town = town
-        self.replicas = (town.orders, other)
-        self._known: dict[tuple[str, str], Outcome] = {}
-
-    async def one_after_the_other(self, first: str, second: str) -> Outcome:
-        if (first, second) not in self._known:
-            shopper = await Shopper.comes(self.town)
-            said = [await COMMANDS[name](shopper, self.town.orders) for name in (first, second)]
-            self._known[first, second] = named(said, await shopper.end())
-        return self._known[first, second]
-
-    async def at_once(self, first: str, second: str, choices: list[int], apart: int) -> Outcome:
-        shopper = await Shopper.comes(self.town)
-        here, there = self.replicas[0], self.replicas[apart]
-        interleaving = Interleaving([replica.sidecar for replica in self.replicas], choices)
-        said = await interleaving.run(
-            COMMANDS[first](shopper, here), COMMANDS[second](shopper, there)
-        )
-        return named(said, await shopper.end())
+async def open_town(world: World) -> Opened[Shopper]:
+    town = await Town.start(world)
+    replicas = (town.orders, await world.start(orders_app, "orders"))
+    return replicas, partial(Shopper.comes, town)
 
 
-def named(said: list[Outcome], end: Outcome) -> Outcome:
-    """With names for ids: which answer speaks of which order."""
-    ids = sorted(end.pop("ids"), key=int)
-    names = {id: n for n, id in enumerate(ids)}
-    same = len({one["id"] for one in said if "id" in one})
-    told = [{key: value for key, value in one.items() if key != "id"} for one in said]
-    assert all(one["id"] in names for one in said if "id" in one), (said, ids)
-    return {"said": told, "end": end, "orders named": same}
+async def end(shopper: Shopper, said: list[Outcome]) -> Outcome:
+    """The cart and the orders at last, and how many the answers spoke of."""
+    there = await shopper.end()
+    ids = [one.pop("id") for one in said if "id" in one]
+    assert set(ids) <= set(there.pop("ids"))
+    return there | {"named": len(set(ids))}
 
 
 @pytest.fixture
-def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as runner:
-        yield runner
+def town() -> Iterator[AtOnce[Shopper]]:
+    with running(open_town) as (runner, opened):
+        yield AtOnce(runner, opened, COMMANDS, end)
 
 
-@pytest.fixture
-def square(runner: asyncio.Runner) -> Iterator[Square]:
-    world = World()
-
-    async def open_() -> Square:
-        await world.__aenter__()
-        town = await Town.start(world)
-        return Square(town, await world.start(orders_app, "orders"))
-
-    yield runner.run(open_())
-    runner.run(world.__aexit__(None, None, None))
-
-
-@given(
-    pair=st.tuples(*[st.sampled_from(sorted(COMMANDS))] * 2),
-    choices=st.lists(st.integers(0, 3), max_size=40),
-    apart=st.integers(0, 1),
-)
-@settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@given(pairs(COMMANDS), CHOICES, APART)
+@examples(150)
 def test_two_commands_at_once_are_as_one_after_the_other(
-    square: Square, runner: asyncio.Runner, pair: tuple[str, str], choices: list[int], apart: int
+    town: AtOnce[Shopper], pair: tuple[str, str], choices: list[int], apart: int
 ) -> None:
-    first, second = pair
+    town.check(pair, choices, apart)
 
-    async def compare() -> None:
-        found = await square.at_once(first, second, choices, apart)
-        forth = await square.one_after_the_other(first, second)
-        back = await square.one_after_the_other(second, first)
-        back = back | {"said": back["said"][::-1]}
-        assert found in (forth, back), f"{found}\n{forth}\n{back}"
 
-    runner.run(compare())
+# ── orders that are there already ───────────────────────────────────────────────────────────────
+
+
+def acts(verb: str, *, as_seller: bool = False) -> Command[Shopper]:
+    async def act(shopper: Shopper, replica: Running) -> Outcome:
+        token = shopper.town.seller if as_seller else shopper.token
+        return await shopper.says(replica, "POST", f"/orders/{shopper.order}/{verb}", token=token)
+
+    return act
+
+
+LATER: dict[str, Command[Shopper]] = {
+    "cancels": acts("cancel"),
+    "cancels again": acts("cancel"),
+    "refunds": acts("refund", as_seller=True),
+    "refunds again": acts("refund", as_seller=True),
+}
+
+
+ASKED = (CANCEL, REFUND)
+
+
+async def open_orders(world: World, *, paid: bool) -> Opened[Shopper]:
+    replicas, come = await open_town(world)
+
+    async def orders() -> Shopper:
+        shopper = await come()
+        if not paid:  # a workflow that is not begun yet
+            replicas[0].sidecar.faults.fail("start")
+        shopper.order = (await COMMANDS["checks out"](shopper, replicas[0]))["id"]
+        while paid and await shopper.state() != "completed":
+            await shopper.town.world.settle()
+        return shopper
+
+    return replicas, orders
+
+
+async def rest(shopper: Shopper, said: list[Outcome]) -> Outcome:
+    """What became of the order, of the money and of the stock."""
+    for one in said:
+        one.pop("id", None)
+    while await shopper.state() not in ENDS:
+        await shopper.town.look()
+    others = shopper.town.others
+    found = await shopper.found()
+    payment = others.payments.get(shopper.order, {})
+    return {
+        "state": found["state"],
+        "asked for": [entry["what"] for entry in found["history"] if entry["what"] in ASKED],
+        "refunded": payment.get("refunded", 0),
+        "stock": others.stock[shopper.mug],
+    }
+
+
+@pytest.fixture(params=[True, False], ids=["paid", "placed"])
+def orders(request: pytest.FixtureRequest) -> Iterator[AtOnce[Shopper]]:
+    with (
+        mock.patch("services.orders.watch.PATIENCE", 3600.0),  # nothing begins by itself
+        running(partial(open_orders, paid=request.param)) as (runner, opened),
+    ):
+        yield AtOnce(runner, opened, LATER, rest)
+
+
+@given(pairs(LATER), CHOICES, APART)
+@examples(25)
+def test_an_order_is_ended_once_whoever_ends_it_at_once(
+    orders: AtOnce[Shopper], pair: tuple[str, str], choices: list[int], apart: int
+) -> None:
+    orders.check(pair, choices, apart)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from itertools import permutations
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.fakes import Running, World
+from tests.fakes.interleaving import Interleaving
 from tests.services.users.world import Person, start
 
 
@@ -228,3 +230,28 @@ async def test_where_nobody_can_say_whose_a_name_is_it_is_nobodys(world: World) 
     assert (await ann.post("/lookups", {"usernames": ["ann", "bob"]})).keys() == {"ann"}
     assert [row["profile"]["id"] for row in await ann.get("/search", q="ann")] == [ann.id]
     assert await ann.get("/search", q="bob") == []
+
+
+async def test_a_report_that_is_moved_both_ways_at_once_is_in_its_list(world: World) -> None:
+    replicas = [await start(world), await start(world)]
+    ann, bob = [await Person.registered(world, replicas[0], name) for name in ("ann", "bob")]
+    judge = judge_of(world, replicas[0])
+
+    async def moves(replica: Running, id: str, verb: str) -> None:
+        answer = await replica.call("POST", f"/reports/{id}/{verb}", token=judge.token)
+        assert answer.status == 200, answer.text
+
+    for seed in range(60):
+        id = (await report(replicas[0], ann, bob))["id"]
+        dice = random.Random(seed)  # noqa: S311
+        if seed % 2:
+            await moves(replicas[0], id, "resolve")
+        interleaving = Interleaving(
+            [each.sidecar for each in replicas], [dice.randrange(4) for _ in range(40)]
+        )
+        await interleaving.run(moves(replicas[0], id, "resolve"), moves(replicas[1], id, "reopen"))
+        found = {
+            which: id in await listed(replicas[0], judge, resolved=which, limit="80")
+            for which in ("true", "false")
+        }
+        assert sorted(found.values()) == [False, True], f"seed {seed}: {found}"

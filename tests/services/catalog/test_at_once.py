@@ -1,0 +1,137 @@
+"""Any two commands of one seller at once give what one after the other would have given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import given
+
+from services.contracts import limits
+from tests.fakes import Running, World
+from tests.services.at_once import (
+    APART,
+    CHOICES,
+    AtOnce,
+    Command,
+    Opened,
+    Said,
+    examples,
+    pairs,
+    refusal,
+    running,
+)
+from tests.services.catalog.world import Market, Seller
+
+
+@dataclass
+class Anna:
+    """Somebody who has a mug to sell, and room for one shop more."""
+
+    market: Market
+    me: Seller
+    shop: str
+    product: str
+    variant: str
+
+    @classmethod
+    async def comes(cls, market: Market) -> Anna:
+        me = market.person()
+        shop, *_ = [await me.opens(f"Shop {number}") for number in range(limits.SHOPS - 1)]
+        product, variant = await me.sells(shop=shop)
+        return cls(market, me, shop, product, variant)
+
+    async def end(self, _: list[Said]) -> Any:
+        """The shops, the product and its stock, as they are at last."""
+        await self.market.world.settle()
+        shops = (await self.me.does("GET", f"/shops?owner={self.me.id}&limit=40"))["shops"]
+        product = (await self.me.does("GET", f"/products/{self.product}"))["product"]
+        (stock,) = await self.me.does("GET", f"/products/{self.product}/stock")
+        archived = [product[key] for key in ("title", "archived", "revision") if key in product]
+        return {
+            "shops": sorted((one["shop"]["name"], one["shop"]["archived"]) for one in shops),
+            "product": archived,
+            "stock": (stock["on_hand"], stock["revision"]),
+            "offered": self.product in await self.market.listed("offered", self.shop),
+        }
+
+
+def asks(
+    method: str, path: str, json: Callable[[Anna], Any] | dict[str, Any], *, version: int = 0
+) -> Command[Anna]:
+    headers = {"if-match": f'"{version}"'} if version else {}
+
+    async def ask(anna: Anna, replica: Running) -> Said:
+        here = path.format(shop=anna.shop, product=anna.product, variant=anna.variant)
+        body = json(anna) if callable(json) else json
+        return refusal(
+            await replica.call(method, here, token=anna.me.token, json=body, headers=headers)
+        )
+
+    return ask
+
+
+COUNT = "/products/{product}/variants/{variant}/stock"
+
+COMMANDS: dict[str, Command[Anna]] = {
+    "opens a shop": asks("POST", "/shops", {"name": "New", "currency": "EUR"}),
+    "opens another shop": asks("POST", "/shops", {"name": "Other", "currency": "EUR"}),
+    "opens a shop by key": asks(
+        "POST", "/shops", {"name": "Key", "currency": "EUR", "idempotency_key": "a"}
+    ),
+    "names the shop": asks("PATCH", "/shops/{shop}", {"name": "Pots"}, version=1),
+    "names the shop else": asks("PATCH", "/shops/{shop}", {"name": "Pans"}, version=1),
+    "closes the shop": asks("PATCH", "/shops/{shop}", {"archived": True}, version=1),
+    "names the mug": asks("PATCH", "/products/{product}", {"title": "Cup"}, version=1),
+    "archives the mug": asks("PATCH", "/products/{product}", {"archived": True}, version=1),
+    "counts one more": asks("POST", COUNT, {"delta": 1}),
+    "counts eleven fewer": asks("POST", COUNT, {"delta": -11}),
+    "counts three": asks("POST", COUNT, {"on_hand": 3, "revision": 1}),
+    "counts one more by key": asks("POST", COUNT, {"delta": 1, "idempotency_key": "a"}),
+}
+
+
+async def open_market(world: World) -> Opened[Anna]:
+    market = await Market.start(world, replicas=2)
+
+    async def come() -> Anna:
+        return await Anna.comes(market)
+
+    return market.replicas, come
+
+
+@pytest.fixture
+def market() -> Iterator[AtOnce[Anna]]:
+    with running(open_market) as (runner, opened):
+        yield AtOnce(runner, opened, COMMANDS, Anna.end)
+
+
+@given(pairs(COMMANDS), CHOICES, APART)
+@examples(60)
+def test_two_commands_at_once_are_as_one_after_the_other(
+    market: AtOnce[Anna], pair: tuple[str, str], choices: list[int], apart: int
+) -> None:
+    market.check(pair, choices, apart)
+
+
+async def test_a_place_that_was_given_to_no_shop_is_given_back() -> None:
+    async with World() as world:
+        town = await Market.start(world)
+        anna = town.person()
+        for number in range(limits.SHOPS - 1):
+            await anna.opens(f"Shop {number}")
+        faults = town.catalog.sidecar.state.faults
+        faults.fail("save", about="shop:", error=RuntimeError("cut off"))
+        broken = await anna.ask("POST", "/shops", json={"name": "x", "currency": "EUR"})
+        assert broken.status == 500
+        full = await anna.ask("POST", "/shops", json={"name": "x", "currency": "EUR"})
+        assert full.json()["code"] == "too_many_shops"
+        with mock.patch("services.catalog.keeper._GRACE", timedelta(0)):
+            await anna.opens("x")
+        await town.world.settle()
+        shops = (await anna.does("GET", f"/shops?owner={anna.id}&limit=40"))["shops"]
+        assert len(shops) == limits.SHOPS

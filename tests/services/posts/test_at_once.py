@@ -1,0 +1,138 @@
+"""Any two commands of one person at once give what one after the other would have given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from services.contracts import limits
+from tests.fakes import Running, World
+from tests.services.at_once import (
+    APART,
+    CHOICES,
+    AtOnce,
+    Command,
+    Opened,
+    Said,
+    examples,
+    pairs,
+    refusal,
+    running,
+)
+from tests.services.posts.world import Person, Town, posts_app
+
+_names = count(1)
+
+
+@dataclass
+class Ann:
+    """Somebody with two posts, room for one pin more, and a post of Ben's to react to."""
+
+    town: Town
+    me: Person
+    posts: dict[str, str]
+
+    @classmethod
+    async def comes(cls, town: Town) -> Ann:
+        ann, ben = town.person(f"ann{next(_names)}"), town.person(f"ben{next(_names)}")
+        posts = {"one": await ann.makes("one"), "two": await ann.makes("two")}
+        for number in range(limits.PINS - 1):
+            pinned = await ann.makes(f"pinned {number}")
+            await ann.does("POST", f"/posts/{pinned}/pin")
+            posts[f"pinned {number}"] = pinned
+        posts["bens"] = await ben.makes("of Ben's")
+        await town.world.settle()
+        return cls(town, ann, posts)
+
+    async def end(self, _: list[Said]) -> Any:
+        """The posts as they are shown to her at last, and her lists."""
+        await self.town.world.settle()
+        names = {id: name for name, id in self.posts.items()}
+
+        def named(views: list[dict[str, Any]]) -> list[str]:
+            return [names.get(view["post"]["id"], view["post"]["text"]) for view in views]
+
+        pins = await self.me.does("GET", f"/accounts/{self.me.id}/pins")
+        state = self.town.world.state("posts")
+        mine = [key for key in state.keys("post:") if self._is_mine(state.peek(key)["data"])]
+        return {
+            "shown": [await self.sees(id) for id in self.posts.values()],
+            "pinned": named(pins),
+            "listed": [named(await self.listed(kind)) for kind in ("favourites", "bookmarks")],
+            "all": sorted(state.peek(key)["data"]["text"] for key in mine),
+        }
+
+    def _is_mine(self, post: dict[str, Any]) -> bool:
+        return bool(post["author"] == self.me.id and not post["deleted"])
+
+    async def listed(self, kind: str) -> list[dict[str, Any]]:
+        page = await self.me.does("GET", f"/{kind}")
+        found: list[dict[str, Any]] = page["views"]
+        return found
+
+    async def sees(self, id: str) -> Any:
+        answer = await self.me.ask("GET", f"/posts/{id}")
+        if answer.status != 200:
+            return answer.status
+        view = answer.json()
+        shown = [view[key] for key in ("favourited", "bookmarked", "reblogged", "pinned", "counts")]
+        history = (await self.me.ask("GET", f"/posts/{id}/history")).json()
+        return [view["post"]["text"], *shown, [version["text"] for version in history]]
+
+
+def asks(method: str, path: str, json: Any = None) -> Command[Ann]:
+    async def ask(ann: Ann, replica: Running) -> Said:
+        here = path.format(**ann.posts)
+        return refusal(await replica.call(method, here, token=ann.me.token, json=json))
+
+    return ask
+
+
+def posts_by_key(text: str) -> Command[Ann]:
+    return asks("POST", "/posts", {"text": text, "idempotency_key": "a"})
+
+
+COMMANDS: dict[str, Command[Ann]] = {
+    **{
+        f"{verb}s of Ben's": asks("POST", f"/posts/{{bens}}/{verb}")
+        for verb in (*("favourite", "unfavourite", "bookmark", "unbookmark", "unreblog"),)
+    },
+    "boosts of Ben's": asks("POST", "/posts/{bens}/reblog", {}),
+    "boosts her own": asks("POST", "/posts/{one}/reblog", {}),
+    "pins one": asks("POST", "/posts/{one}/pin"),
+    "pins two": asks("POST", "/posts/{two}/pin"),
+    "unpins one": asks("POST", "/posts/{one}/unpin"),
+    "edits one": asks("PUT", "/posts/{one}", {"text": "first"}),
+    "edits one else": asks("PUT", "/posts/{one}", {"text": "uno"}),
+    "deletes one": asks("DELETE", "/posts/{one}"),
+    "posts by key": posts_by_key("new"),
+    "posts something else by that key": posts_by_key("newer"),
+}
+
+
+async def open_posts(world: World) -> Opened[Ann]:
+    town = await Town.start(world)
+
+    async def come() -> Ann:
+        return await Ann.comes(town)
+
+    return (town.posts, await world.start(posts_app, "posts")), come
+
+
+@pytest.fixture
+def posts() -> Iterator[AtOnce[Ann]]:
+    with running(open_posts) as (runner, opened):
+        yield AtOnce(runner, opened, COMMANDS, Ann.end)
+
+
+@given(pairs(COMMANDS), CHOICES, APART)
+@examples(80)
+def test_two_commands_at_once_are_as_one_after_the_other(
+    posts: AtOnce[Ann], pair: tuple[str, str], choices: list[int], apart: int
+) -> None:
+    posts.check(pair, choices, apart)
