@@ -332,6 +332,7 @@ def _known(person: people.Person, version: int) -> KnownLogin:
         deleted=person.deleted,
         role=person.role,
         suspended=person.suspended,
+        locale=person.locale,
         version=version,
     )
 

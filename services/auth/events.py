@@ -20,4 +20,9 @@ def outbox(service: Service) -> Outbox:
 def tell(_: str, person: dict[str, Any]) -> dict[str, Any]:
     """What others may know of a person: neither the address nor anything of the password."""
     told = {field: person[field] for field in ("user_id", "username", "created_at", "deleted")}
-    return {**told, "role": person.get("role", ""), "suspended": person.get("suspended", False)}
+    return {
+        **told,
+        "role": person.get("role", ""),
+        "suspended": person.get("suspended", False),
+        "locale": person.get("locale", ""),
+    }

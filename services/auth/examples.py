@@ -85,7 +85,7 @@ DETAILS = {
     "locale": "en",
 }
 KNOWN = {
-    **{name: value for name, value in DETAILS.items() if name not in ("email", "locale")},
+    **{name: value for name, value in DETAILS.items() if name != "email"},
     "version": 1,
 }
 ROLE = {"username": "ada", "role": "admin"}

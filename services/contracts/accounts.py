@@ -35,8 +35,9 @@ class Profile(Model):
 
     `note` and fields are plain text as typed, and `mentions` those of the people named in them who
     were there when it was typed. `avatar` and `header` are file names in `media`, empty for the
-    default picture. `role` is empty or `admin`. Nothing of who is `suspended` is
-    shown, for as long as they are. `deleted` is the tombstone: all else is blank then.
+    default picture. `locale` is the language that they registered in. `role` is empty or `admin`.
+    Nothing of who is `suspended` is shown, for as long as they are. `deleted` is the tombstone: all
+    else is blank then.
     """
 
     id: Id
@@ -53,6 +54,7 @@ class Profile(Model):
     default_visibility: str = "public"
     default_sensitive: bool = False
     default_language: str = ""
+    locale: str = ""
     created_at: str
     role: str = ""
     suspended: bool = False

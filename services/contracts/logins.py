@@ -12,7 +12,8 @@ from services.contracts.accounts import Id, Model
 class Login(Model):
     """Somebody registered, stands otherwise now, or (`deleted`) left; says nothing secret.
 
-    Event `login.registered` on `logins`. `role` is empty or `admin`.
+    Event `login.registered` on `logins`. `role` is empty or `admin`. `locale` is the language that
+    they registered in.
     """
 
     user_id: Id
@@ -21,6 +22,7 @@ class Login(Model):
     deleted: bool = False
     role: str = ""
     suspended: bool = False
+    locale: str = ""
 
 
 class KnownLogin(Login):
@@ -33,7 +35,6 @@ class LoginDetails(Login):
     """A login as an admin sees it."""
 
     email: str
-    locale: str = "en"
 
 
 class Address(Model):

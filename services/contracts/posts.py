@@ -63,6 +63,7 @@ class Post(Model):
     reblog_of_account_id: Id | None = None
     product_ids: list[Id] = Field(default_factory=list)
     application: str = ""
+    application_website: str = ""
     created_at: str
     edited_at: str | None = None
     deleted: bool = False
@@ -154,6 +155,7 @@ class NewPost(Model):
     language: str | None = Field(default=None, max_length=20)
     product_ids: list[Id] = Field(default_factory=list, max_length=40)
     application: str = Field(default="", max_length=100)
+    application_website: str = Field(default="", max_length=300)
     idempotency_key: str = Field(default="", max_length=200)
 
 

@@ -18,6 +18,7 @@ from services.chassis.identity import Caller
 from services.chassis.paging import Window, normal
 from services.chassis.sidecar import INVOKE_DEADLINE, Reply
 from services.contracts import limits
+from services.contracts.logins import App
 from services.contracts.shop import Product
 from services.gateway import paging
 from services.gateway.content import Writer
@@ -78,7 +79,7 @@ class Desk:
         self.writer = Writer(self.at)
         self.rendered = Rendered(self.at, self.writer, settings.microgram_rendered_mib << 20)
         self._pages = Shelf(settings.microgram_pages_mib << 20)
-        self._apps: dict[str, str] = {}
+        self._apps: dict[str, dict[str, str]] = {}
 
     async def ask(
         self,
@@ -215,18 +216,22 @@ class Desk:
 
     # ── apps ────────────────────────────────────────────────────────────────────────────────
 
-    async def app_name(self, caller: Caller) -> str:
-        """The name of the app that the caller uses; apps never change theirs."""
+    async def app(self, caller: Caller) -> dict[str, str]:
+        """What a post says of the app that the caller uses; apps never change theirs."""
         if not caller.client_id:
-            return ""
+            return {}
         if caller.client_id not in self._apps:
             try:
                 app = await self.ask("auth", f"apps/{segment(caller.client_id)}")
             except NotFound:
-                return ""
+                return {}
             if len(self._apps) >= _APPS:
                 self._apps.clear()
-            self._apps[caller.client_id] = str(app["name"])
+            known = App.model_validate(app)
+            self._apps[caller.client_id] = {
+                "application": known.name,
+                "application_website": known.website,
+            }
         return self._apps[caller.client_id]
 
 

@@ -98,6 +98,7 @@ class Composer:
             mentions=mentions,
             attachments=await claim(self._sidecar, id, draft.pictures, caller),
             application=new.application,
+            application_website=new.application_website,
             fingerprint=fingerprint,
         )
         made = await self._store.posts.update(id, lambda there: create(there, post), fresh=True)

@@ -26,7 +26,9 @@ async def follow_login(store: Store, id: str, login: Login, version: int) -> Non
         await _delete_profile(store, id)
     else:
         await make_profile(store, id, login.username)
-        await _follow_standing(store, id, Standing(version, login.role, login.suspended))
+        await _follow_standing(
+            store, id, Standing(version, login.role, login.suspended, login.locale)
+        )
 
 
 async def _follow_standing(store: Store, id: str, heard: Standing) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from services.chassis.errors import NotFound, Unavailable
+from services.chassis.errors import NotFound, OutcomeUnknown, Unavailable
 from services.users.domain.names import Query, answers
 from services.users.domain.profiles import Changes, Mention, Profile, changed, names
 from services.users.index import Index
@@ -41,7 +41,7 @@ class People:
             self._store.people([id]), self._store.lists("requests").head(id)
         )
         if id not in people:
-            await make_profile(self._store, id, username)
+            await self._make(id, username)
             people = await self._store.people([id])
         return _there(people, id).account() | {"follow_requests": requests.total}
 
@@ -51,9 +51,21 @@ class People:
         try:
             await self._decide(id, changes, mentioned)
         except _Late:
-            await make_profile(self._store, id, username)
+            await self._make(id, username)
             await self._decide(id, changes, mentioned)
         return await self.me(id, username)
+
+    async def _make(self, id: str, username: str) -> None:
+        """Make the profile of somebody of whom the news has not come yet, as it would be.
+
+        Where nobody can say what it says, their token says their name.
+        """
+        try:
+            is_made = await self._newcomers.fetch([id])
+        except (Unavailable, OutcomeUnknown):
+            is_made = False
+        if not is_made:
+            await make_profile(self._store, id, username)
 
     async def _mentioned(self, changes: Changes) -> dict[str, Mention]:
         """Those who are named in changes, by their names; without a link, where that is unknown."""

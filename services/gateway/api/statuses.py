@@ -57,10 +57,10 @@ def _written(desk: Desk) -> APIRouter:
         """Post. The same `Idempotency-Key` gives the same status for an hour."""
         body = await said(request)
         _refuse_not_offered(body)
-        me, app = await together(desk.people([caller.user_id]), desk.app_name(caller))
+        me, app = await together(desk.people([caller.user_id]), desk.app(caller))
         author: Row | None = me.get(caller.user_id)
         key = request.headers.get("idempotency-key", "")[:200]
-        new = {**new_post(body, author), "application": app, "idempotency_key": key}
+        new = {**new_post(body, author), **app, "idempotency_key": key}
         view = await desk.ask("posts", "posts", caller, method="POST", json=new)
         if author is None:
             return answer(await desk.status(view))
@@ -124,7 +124,10 @@ def new_post(body: Said, author: Row | None) -> dict[str, Any]:
         "visibility": body.text("visibility") or usual.get("default_visibility"),
         "sensitive": bool(usual.get("default_sensitive") if sensitive is None else sensitive),
         "spoiler_text": body.words("spoiler_text"),
-        "language": body.text("language") or usual.get("default_language") or None,
+        "language": body.text("language")
+        or usual.get("default_language")
+        or usual.get("locale")
+        or None,
     }
 
 

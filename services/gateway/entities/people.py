@@ -142,7 +142,7 @@ def preferences(source: Account) -> Entity:
     return {
         "posting:default:visibility": profile.default_visibility,
         "posting:default:sensitive": profile.default_sensitive,
-        "posting:default:language": profile.default_language or None,
+        "posting:default:language": profile.default_language or profile.locale or None,
         "reading:expand:media": "default",
         "reading:expand:spoilers": False,
         "reading:autoplay:gifs": False,

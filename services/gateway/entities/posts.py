@@ -40,7 +40,7 @@ def status(view: PostView, username: str, at: Addresses, writer: Writer) -> Enti
         ],
         "tags": [{"name": tag, "url": at.tag(tag)} for tag in post.tags],
         "emojis": [],
-        "application": {"name": post.application, "website": None} if post.application else None,
+        "application": application(post),
         "reblogs_count": counts.reblogs,
         "favourites_count": counts.favourites,
         "replies_count": counts.replies,
@@ -53,6 +53,13 @@ def status(view: PostView, username: str, at: Addresses, writer: Writer) -> Enti
         "card": None,
         "filtered": [],
     }
+
+
+def application(post: Post) -> Entity | None:
+    """The entity Status::Application: with which app a post was made."""
+    if not post.application:
+        return None
+    return {"name": post.application, "website": post.application_website or None}
 
 
 def content(post: Post, text: str, writer: Writer) -> str:

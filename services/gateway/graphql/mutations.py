@@ -80,10 +80,10 @@ class Mutation(Selling, Buying):
         self, info: Info, post: NewPost, idempotency_key: str | None = None
     ) -> Post | None:
         context, me = info.context, info.context.me
-        people, app = await together(context.desk.people([me.user_id]), context.desk.app_name(me))
+        people, app = await together(context.desk.people([me.user_id]), context.desk.app(me))
         wanted = new_post(_said(post), people.get(me.user_id))
         key = (idempotency_key or "")[:200]
-        new = {**wanted, "application": app, "idempotency_key": key}
+        new = {**wanted, **app, "idempotency_key": key}
         return Post.of(await context.change("posts", "posts", json=new), context)
 
     @change("Change one's own post.", signed_in(_POSTING))

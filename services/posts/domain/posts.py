@@ -51,6 +51,7 @@ class Post:
     reblog_of_id: str | None = None
     reblog_of_account_id: str | None = None
     application: str = ""
+    application_website: str = ""
     edited_at: str | None = None
     deleted: bool = False
     with_replies: bool = False
@@ -160,6 +161,7 @@ def compose(
     mentions: tuple[Mention, ...] = (),
     attachments: tuple[Picture, ...] = (),
     application: str = "",
+    application_website: str = "",
     fingerprint: str = "",
 ) -> Post:
     """A post from a draft and what it refers to."""
@@ -179,6 +181,7 @@ def compose(
         in_reply_to_id=parent.id if parent else None,
         in_reply_to_account_id=parent.author if parent else None,
         application=application,
+        application_website=application_website,
         path=_path_below(parent) if parent else (),
         fingerprint=fingerprint,
     )

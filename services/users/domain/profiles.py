@@ -60,6 +60,7 @@ class Profile:
     default_visibility: str = "public"
     default_sensitive: bool = False
     default_language: str = ""
+    locale: str = ""
     role: str = ""
     suspended: bool = False
     deleted: bool = False
@@ -77,6 +78,7 @@ class Standing:
     version: int = 0
     role: str = ""
     suspended: bool = False
+    locale: str = ""
 
     def heard(self, other: Standing) -> Standing:
         """The newer of the two."""
@@ -86,7 +88,9 @@ class Standing:
         """A profile that says so."""
         if profile is None or profile.deleted:
             return profile
-        return replace(profile, role=self.role, suspended=self.suspended)
+        return replace(
+            profile, role=self.role, suspended=self.suspended, locale=self.locale or profile.locale
+        )
 
 
 @dataclass(frozen=True, slots=True)

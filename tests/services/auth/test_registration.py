@@ -22,7 +22,7 @@ async def test_who_registers_is_announced_and_nothing_secret_with_it(auth: Auth)
     (event,) = auth.world.broker.events("logins")
     assert event["type"] == "login.registered"
     assert event["subject"] == made.json()["user_id"]
-    told = {"user_id", "username", "created_at", "deleted", "role", "suspended"}
+    told = {"user_id", "username", "created_at", "deleted", "role", "suspended", "locale"}
     assert event["data"].keys() == told
     person = auth.world.state("auth").peek(f"person:{event['subject']}")["data"]
     assert person["password_hash"].startswith("$argon2id$")

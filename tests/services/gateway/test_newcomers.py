@@ -13,6 +13,7 @@ async def newcomer(place: Place, name: str) -> str:
     place.world.broker.loses = lambda event: bool(event["type"] == "login.registered")
     form = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
     app = await place.app_token(await place.app())
+    form |= {"locale": "de"}
     made = await place.ask("POST", "/api/v1/accounts", app, json={**form, "agreement": True})
     token: str = made.json()["access_token"]
     return token
@@ -27,6 +28,27 @@ async def test_who_has_just_registered_may_comment(place: Place) -> None:
     assert made.status == 200, made.text
     check("Status", made.json())
     assert made.json()["account"]["username"] == "bob"
+
+
+async def test_who_has_just_registered_posts_in_the_language_that_they_registered_in(
+    place: Place,
+) -> None:
+    token = await newcomer(place, "bob")
+    path = "/api/v1/preferences"
+    for _ in range(2):
+        preferences = (await place.ask("GET", path, token)).json()
+        assert preferences["posting:default:language"] == "de"
+        await place.world.settle()
+    body = {"status": "Hallo"}
+    made = await place.ask("POST", "/api/v1/statuses", token, json=body)
+    assert made.json()["language"] == "de"
+    made = await place.ask("POST", "/api/v1/statuses", token, json={**body, "language": "fr"})
+    assert made.json()["language"] == "fr"
+    chosen = {"source": {"language": "sv"}}
+    me = await place.ask("PATCH", "/api/v1/accounts/update_credentials", token, json=chosen)
+    assert me.json()["source"]["language"] == "sv"
+    preferences = (await place.ask("GET", path, token)).json()
+    assert preferences["posting:default:language"] == "sv"
 
 
 async def test_who_has_just_registered_may_boost_and_be_seen(place: Place) -> None:

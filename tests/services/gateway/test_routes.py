@@ -245,6 +245,21 @@ async def test_tricks_in_the_name_of_a_picture_find_nothing(place: Place) -> Non
 # ── posts ───────────────────────────────────────────────────────────────────────────────────────
 
 
+async def test_a_post_says_with_which_app_it_was_made_and_where_that_is(place: Place) -> None:
+    form = {"client_name": "Lens", "redirect_uris": OOB, "scopes": "read write"}
+    site = "https://lens.example"
+    for name, website in (("ada", site), ("bob", None)):
+        app = await place.ask("POST", "/api/v1/apps", json={**form, "website": website})
+        person = await place.person(name, app.json())
+        made = await person.post("statuses", {"status": "Low tide."})
+        assert made["application"] == {"name": "Lens", "website": website}
+        await place.world.settle()
+        for path in (f"statuses/{made['id']}", "timelines/home"):
+            found = await person.get(path)
+            shown = found[0] if isinstance(found, list) else found
+            assert shown["application"] == {"name": "Lens", "website": website}, path
+
+
 async def test_a_post_is_made_changed_and_deleted(place: Place) -> None:
     ada, bob = await place.person("ada"), await place.person("bob")
     picture = await ada.upload("A bridge")
