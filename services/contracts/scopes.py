@@ -19,6 +19,7 @@ SCOPES = (
     "write:accounts",
     "write:blocks",
     "write:bookmarks",
+    "write:conversations",
     "write:favourites",
     "write:follows",
     "write:media",

@@ -12,7 +12,7 @@ from services.contracts.scopes import SCOPES
 
 _FOLLOW = ("blocks", "follows", "mutes")
 
-KNOWN = frozenset(SCOPES) | {"push", "write:conversations", "write:filters", "write:lists"}
+KNOWN = frozenset(SCOPES) | {"push", "write:filters", "write:lists"}
 """Those that are good for something, and those that clients ask for as a matter of course."""
 
 DEFAULT = "read"

@@ -89,6 +89,10 @@ USES: dict[str, list[Use]] = {
     ],
     "write:blocks": [*_posts("block unblock", _THEM), *_uses("POST /api/v1/domain_blocks")],
     "write:bookmarks": _posts("bookmark unbookmark", _POST),
+    "write:conversations": [
+        *_posts("read unread", "/api/v1/conversations/1"),
+        *_uses("DELETE /api/v1/conversations/1"),
+    ],
     "write:favourites": _posts("favourite unfavourite", _POST),
     "write:follows": [
         *_posts("follow unfollow remove_from_followers", _THEM),
