@@ -76,9 +76,7 @@ class Conversations:
         seen = await self._store.conversations.get(key)
         for _ in range(_TURNS):
             last = seen.last if seen else ""
-            if last:
-                await lists.insert(owner, [[last, id]])
-            head = await lists.head(owner)
+            head = await (lists.insert(owner, [[last, id]]) if last else lists.head(owner))
             wrong = {*gone, *(seen.posts if seen else ())} - {last}
             wrong |= {row[0] for row in head.recent if row[1] == id and row[0] != last}
             if held := [post for post in wrong if head.may_hold(post)]:

@@ -44,6 +44,7 @@ POST: dict[str, Any] = {
     "created_at": "2026-05-10T05:12:31.402Z",
     "edited_at": None,
     "deleted": False,
+    "with_replies": False,
 }
 
 VIEW: dict[str, Any] = {

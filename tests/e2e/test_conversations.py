@@ -14,12 +14,15 @@ PATH = "/api/v1/conversations"
 def await_last(person: Person, posts: list[Any]) -> list[Any]:
     """Wait until these are the last posts of somebody's conversations."""
 
-    def same() -> list[Any]:
-        found = person.client.conversations()
-        assert [str(each.last_status.id) for each in found] == [str(post.id) for post in posts]
-        return list(found)
+    found: list[Any] = []
 
-    return wait_until(same)
+    def same() -> bool:
+        found[:] = person.client.conversations()
+        assert [str(each.last_status.id) for each in found] == [str(post.id) for post in posts]
+        return True
+
+    wait_until(same)
+    return found
 
 
 def test_a_conversation_is_found_read_and_told_of(
