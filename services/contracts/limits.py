@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-TYPED = 20_000
-"""Of any text, in code points: a bound on what is looked at, before the rules are."""
+TYPED = 25_000
+"""Of any text, in code points: a bound on what is looked at before the rules are.
+
+As many characters as a post may have fit into it, if each is a pair of people of ten code points.
+"""
 
 CHARACTERS = 2_200
 """Of a post's text and spoiler text together: what Instagram allows a caption.
