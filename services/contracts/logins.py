@@ -141,7 +141,7 @@ class Registration(Model):
     email: str = Field(max_length=320)
     password: str = Field(max_length=1000)  # auth refuses to keep one above 256
     agreement: bool = False
-    locale: str = Field(default="en", max_length=20)
+    locale: str = Field(default="en", max_length=100)
 
 
 class Deletion(Proof):

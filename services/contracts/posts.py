@@ -152,7 +152,7 @@ class NewPost(Model):
     visibility: Visibility | None = None
     sensitive: bool = False
     spoiler_text: str = Field(default="", max_length=limits.TYPED)
-    language: str | None = Field(default=None, max_length=20)
+    language: str | None = Field(default=None, max_length=100)
     product_ids: list[Id] = Field(default_factory=list, max_length=40)
     application: str = Field(default="", max_length=100)
     application_website: str = Field(default="", max_length=300)
@@ -167,7 +167,7 @@ class EditedPost(Model):
     product_ids: list[Id] | None = Field(default=None, max_length=40)
     sensitive: bool | None = None
     spoiler_text: str | None = Field(default=None, max_length=limits.TYPED)
-    language: str | None = Field(default=None, max_length=20)
+    language: str | None = Field(default=None, max_length=100)
 
 
 class PostList(Model):

@@ -7,22 +7,27 @@ in the address is there too, since some clients write it there; the body wins.
 
 from __future__ import annotations
 
+import asyncio
 import re
+from base64 import b64decode
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import Annotated, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote, unquote_to_bytes
 
 import orjson
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BeforeValidator
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.types import Message
 
 from services.chassis.errors import Failure, Invalid, TooLarge, from_status
 from services.contracts import limits
+from services.shared.languages import language_code
 
 _KEY = re.compile(r"^([^\[\]]+)((?:\[[^\[\]]*\])*)$")
 _INNER = re.compile(r"\[([^\[\]]*)\]")
@@ -31,9 +36,13 @@ BODY_BYTES = 1024 * 1024
 _FIELDS = 200
 _DEPTH = 4
 _FRAME = 128 * 1024  # what a multipart form has around its files
+_WRITTEN = limits.PICTURE_BYTES * 3 // 2  # a picture in base64, with some of it escaped
+_APART = 256 * 1024  # a body that takes longer to parse does so beside the event loop
+_DATA_URL = re.compile(r"data:[^,]{0,200},", re.IGNORECASE)
+_EXTENDED = re.compile(rb";\s*filename\*", re.IGNORECASE)
 _MOST = 2**53  # beyond which not every JSON has whole numbers
-_TRUE = frozenset({"1", "true", "t", "on", "yes"})
-_FALSE = frozenset({"0", "false", "f", "off", "no", ""})
+_TRUE = frozenset({"1", "true", "t", "on", "yes", "y"})
+_FALSE = frozenset({"0", "false", "f", "off", "no", "n"})
 
 
 class Said(dict[str, Any]):
@@ -55,17 +64,29 @@ class Said(dict[str, Any]):
         """Words, or an empty text."""
         return self.text(name) or ""
 
+    def language(self, name: str) -> str | None:
+        """A language; `None` for what names none, since nothing is refused for its language."""
+        value = self.get(name)
+        return language_code(value) if isinstance(value, str) else None
+
     def flag(self, name: str) -> bool | None:
-        """Yes or no, as `true`, `1`, `"on"` and their kind."""
+        """Yes or no; as in Mastodon, whatever does not say no says yes.
+
+        `None` where nothing is said, or what has no truth, such as an object.
+        """
         value = self.get(name)
         if value is None or isinstance(value, bool):
             return value
-        written = str(value).lower()
-        if written in _TRUE:
-            return True
-        if written in _FALSE:
-            return False
-        raise Invalid(f"{name} must be true or false.")
+        if value == "" or not isinstance(value, str | int | float):
+            return None
+        return str(value).strip().lower() not in _FALSE
+
+    def decision(self, name: str) -> bool | None:
+        """Yes or no, for what must not be guessed. Raises `Invalid` for all but plain words."""
+        meant = self.flag(name)
+        if meant and str(self.get(name)).strip().lower() not in _TRUE:
+            raise Invalid(f"{name} must be true or false.")
+        return meant
 
     def number(self, name: str) -> int | None:
         """A whole number."""
@@ -100,27 +121,30 @@ class Said(dict[str, Any]):
         return [Said(item) for item in value]
 
     def within(self, name: str) -> Said:
-        """A dict in this dict; empty where there is none."""
+        """A dict in this dict; empty where there is none, or something else."""
         value = self.get(name)
-        if value is None:
-            return Said()
-        if not isinstance(value, dict):
-            raise Invalid(f"{name} must be an object.")
-        return Said(value)
+        return Said(value) if isinstance(value, dict) else Said()
 
     def upload(self, name: str) -> UploadFile | None:
-        """A file of a multipart form."""
+        """A file of a multipart form, or what a `data:` URL holds (RFC 2397)."""
         value = self.get(name)
         if value is None or value == "":
             return None
-        if not isinstance(value, UploadFile):
-            raise Invalid(f"{name} must be a file, sent as multipart/form-data.")
-        return value
+        if isinstance(value, UploadFile):
+            return value
+        head = _DATA_URL.match(value) if isinstance(value, str) else None
+        if head is None:
+            raise Invalid(f"{name} must be a file, sent as multipart/form-data, or a data: URL.")
+        try:
+            data = _unwritten(head[0], value[head.end() :])
+        except ValueError as error:
+            raise Invalid(f"{name} is a data: URL that cannot be read.") from error
+        return UploadFile(BytesIO(data), size=len(data))
 
 
 def is_yes(written: Any) -> bool:
     """Whether a flag in an address is set: by all but the words for no, as in Mastodon."""
-    return written is not None and str(written).lower() not in _FALSE
+    return Said(flag=written).flag("flag") is True
 
 
 Flag = Annotated[bool, BeforeValidator(is_yes)]
@@ -156,9 +180,7 @@ async def said(request: Request, files: int = 0) -> Said:
 
     Raises `TooLarge` as soon as that is known, 400 for what cannot be read, else `Invalid`.
     """
-    bound = BODY_BYTES
-    if files:
-        bound = files * limits.PICTURE_BYTES + _FRAME
+    bound = files * _WRITTEN + _FRAME if files else BODY_BYTES
     refuse_early(request, bound)
     spoken = gather(request.query_params.multi_items())
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -166,16 +188,22 @@ async def said(request: Request, files: int = 0) -> Said:
         spoken.form = await _multipart(request, bound, files)
         spoken.update(gather(spoken.form.multi_items()))
         return spoken
-    body = await raw(request, min(bound, BODY_BYTES))
+    body = await raw(request, bound)
     if not body.strip():
         return spoken
-    if kind == "application/json" or kind.endswith("+json") or (not kind and body[:1] == b"{"):
-        spoken.update(_json(body))
-    elif kind in ("application/x-www-form-urlencoded", ""):
-        spoken.update(_urlencoded(body))
+    if len(body) > _APART:
+        spoken.update(await asyncio.to_thread(_parsed, kind, body))
     else:
-        raise from_status(415, f"A body of the type {kind[:100]} is not understood.")
+        spoken.update(_parsed(kind, body))
     return spoken
+
+
+def _parsed(kind: str, body: bytes) -> dict[str, Any]:
+    if kind == "application/json" or kind.endswith("+json") or (not kind and body[:1] == b"{"):
+        return _json(body)
+    if kind in ("application/x-www-form-urlencoded", ""):
+        return _urlencoded(body)
+    raise from_status(415, f"A body of the type {kind[:100]} is not understood.")
 
 
 async def raw(request: Request, bound: int) -> bytes:
@@ -272,12 +300,72 @@ def _urlencoded(raw: bytes) -> dict[str, Any]:
     return gather(pairs)
 
 
+def _unwritten(head: str, written: str) -> bytes:
+    """What a `data:` URL holds. Raises `ValueError`."""
+    if not head.lower().endswith(";base64,"):
+        return unquote_to_bytes(written)
+    code = unquote(written) if "%" in written else written
+    # A form turns a + that nobody escaped into a blank, and some libraries break lines.
+    code = code.translate({ord(" "): "+", ord("\r"): None, ord("\n"): None}).rstrip("=")
+    return b64decode(code + "=" * (-len(code) % 4), validate=True)
+
+
+class _Parser(MultiPartParser):
+    """Knows files by more than a plain `filename`, and none where a browser's input is left empty.
+
+    `filename*` is what some libraries write for names that are not ASCII: RFC 7578 forbids it, and
+    Rack, on which Mastodon stands, takes it.
+    """
+
+    _taken = 0
+
+    def on_part_begin(self) -> None:
+        super().on_part_begin()
+        self._taken = 0
+
+    def on_headers_finished(self) -> None:
+        part = self._current_part
+        written = part.content_disposition or b""
+        name = parse_options_header(written)[1].get(b"filename")
+        if name is None and (_EXTENDED.search(written) or _says_picture(part.item_headers)):
+            part.content_disposition = written + b'; filename="file"'
+        if name == b"":  # a field, for as long as it holds nothing
+            self._current_files -= 1
+            self._current_fields += 1
+        super().on_headers_finished()
+        if self._current_fields > self.max_fields:
+            raise MultiPartException(f"Too many fields. At most {self.max_fields} are taken.")
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        self._taken += end - start
+        if self._current_part.file is not None and self._taken > limits.PICTURE_BYTES:
+            raise _too_large(limits.PICTURE_BYTES)
+        super().on_part_data(data, start, end)
+
+    def on_part_end(self) -> None:
+        file = self._current_part.file
+        if file is None or file.filename:
+            super().on_part_end()
+        elif self._taken:
+            self._current_files += 1
+            if self._current_files > self.max_files:
+                raise MultiPartException(f"Too many files. At most {self.max_files} are taken.")
+            super().on_part_end()
+        else:
+            file.file.close()
+
+
+def _says_picture(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"content-type" and value.startswith(b"image/") for name, value in headers)
+
+
 async def _multipart(request: Request, bound: int, files: int) -> FormData:
-    parser = MultiPartParser(
+    parser = _Parser(
         request.headers,
         _bounded(request, bound),
         max_files=files + 1 if files else 0,
         max_fields=_FIELDS,
+        max_part_size=_WRITTEN if files else BODY_BYTES,
     )
     try:
         form = await parser.parse()

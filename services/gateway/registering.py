@@ -24,7 +24,7 @@ def registration(form: Said) -> dict[str, Any]:
         "email": form.words("email").strip()[:320],
         "password": form.words("password")[:1000],
         "agreement": bool(form.flag("agreement")),
-        "locale": form.words("locale")[:20] or "en",
+        "locale": form.language("locale") or "en",
     }
 
 

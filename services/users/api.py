@@ -60,7 +60,7 @@ class ProfileChanges(Model):
     discoverable: bool | None = None
     default_visibility: str | None = Limit(default=None, max_length=20)
     default_sensitive: bool | None = None
-    default_language: str | None = Limit(default=None, max_length=20)
+    default_language: str | None = Limit(default=None, max_length=100)
 
     def changes(self) -> Changes:
         """As the domain's value."""

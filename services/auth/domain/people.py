@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from services.auth.domain.refusals import BadFields
 from services.chassis.errors import Forbidden
+from services.shared.languages import language_code
 
 ADMIN = "admin"
 ROLES = ("", ADMIN)
@@ -27,7 +28,6 @@ _USERNAME = re.compile(r"[A-Za-z0-9_]{1,30}")
 _LOCAL = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _EMAIL = re.compile(rf"{_LOCAL}(?:\.{_LOCAL})*@(?:{_LABEL}\.)+[a-z][a-z0-9-]{{0,61}}[a-z0-9]")
-_LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def applicant(
     }
     if any(faults.values()):
         raise BadFields({field: found for field, found in faults.items() if found})
-    return Applicant(username, mail, password, locale if _LOCALE.fullmatch(locale) else "en")
+    return Applicant(username, mail, password, language_code(locale) or "en")
 
 
 def normal_email(text: str) -> str:

@@ -441,7 +441,7 @@ def _changes(body: Said) -> dict[str, Any]:
         "discoverable": body.flag("discoverable"),
         "default_visibility": source.text("privacy"),
         "default_sensitive": source.flag("sensitive"),
-        "default_language": source.text("language"),
+        "default_language": "" if source.get("language") == "" else source.language("language"),
         "fields": None
         if fields is None
         else [{"name": field.words("name"), "value": field.words("value")} for field in fields],

@@ -42,7 +42,7 @@ def create_router(desk: Desk) -> APIRouter:
         body = await said(request)
         if body.get("enabled") is None:
             raise Invalid("Validation failed: enabled can't be blank")
-        wanted = {"enabled": body.flag("enabled")}
+        wanted = {"enabled": body.decision("enabled")}
         return JSON(await desk.ask("notifications", "digest", caller, method="PUT", json=wanted))
 
     return router

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
+from math import isnan
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -112,18 +113,19 @@ async def describe_picture(desk: Desk, caller: Caller, id: str, body: Said) -> A
 
 
 def focus(body: Said) -> list[float] | None:
-    """The focal point, from -1 to 1 both ways: `"x,y"`, or a list of two."""
+    """The focal point, brought to -1 to 1 both ways: `"x,y"`, or a list of two.
+
+    `None` for anything else: no picture is refused for where its middle is.
+    """
     value = body.get("focus")
-    if value is None or value == "":
-        return None
-    parts = value.split(",") if isinstance(value, str) else value
+    parts = value.split(",") if isinstance(value, str) else value or ()
     try:
         x, y = (float(part) for part in parts)
-    except (TypeError, ValueError) as error:
-        raise Invalid("focus must be two numbers, as in 0.0,-0.5.") from error
-    if not (-1 <= x <= 1 and -1 <= y <= 1):
-        raise Invalid("Both numbers of focus must be from -1 to 1.")
-    return [x, y]
+    except (TypeError, ValueError):
+        return None
+    if isnan(x) or isnan(y):
+        return None
+    return [max(-1.0, min(x, 1.0)), max(-1.0, min(y, 1.0))]
 
 
 async def _keep(desk: Desk, caller: Caller, file: UploadFile, body: Said) -> Any:

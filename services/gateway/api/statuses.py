@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
@@ -91,7 +92,7 @@ def _written(desk: Desk) -> APIRouter:
             "product_ids": None if products is None else [numeric(id) for id in products],
             "sensitive": body.flag("sensitive"),
             "spoiler_text": body.text("spoiler_text"),
-            "language": body.text("language") or None,
+            "language": body.language("language"),
         }
         view = await desk.ask("posts", f"posts/{numeric(id)}", caller, method="PUT", json=wanted)
         return answer(await desk.status(view))
@@ -124,7 +125,7 @@ def new_post(body: Said, author: Row | None) -> dict[str, Any]:
         "visibility": body.text("visibility") or usual.get("default_visibility"),
         "sensitive": bool(usual.get("default_sensitive") if sensitive is None else sensitive),
         "spoiler_text": body.words("spoiler_text"),
-        "language": body.text("language")
+        "language": body.language("language")
         or usual.get("default_language")
         or usual.get("locale")
         or None,
@@ -287,10 +288,23 @@ async def _reactors(
 
 
 def _refuse_not_offered(body: Said) -> None:
-    for name, what in (
-        ("poll", "Polls are"),
-        ("scheduled_at", "Posting later is"),
-        ("quoted_status_id", "Quoting is"),
-    ):
-        if body.get(name):
-            raise Invalid(f"{what} not offered yet.")
+    """Raise `Invalid` for what would be missing from the post.
+
+    A poll without a choice and a time that is past are none, as in Mastodon.
+    """
+    if body.within("poll").texts("options"):
+        raise Invalid("Polls are not offered yet.")
+    if _is_later(body.get("scheduled_at")):
+        raise Invalid("Posting later is not offered yet.")
+    if body.get("quoted_status_id"):
+        raise Invalid("Quoting is not offered yet.")
+
+
+def _is_later(moment: Any) -> bool:
+    if not moment:
+        return False
+    try:
+        at = datetime.fromisoformat(str(moment))
+    except ValueError:
+        return True  # whatever it says, it does not say now
+    return at.replace(tzinfo=at.tzinfo or UTC) > datetime.now(UTC)

@@ -17,6 +17,7 @@ from services.gateway.graphql.queries import Viewer, viewer_of
 from services.gateway.graphql.selling import Selling
 from services.gateway.graphql.types import Post, Relationship
 from services.gateway.graphql.values import Visibility
+from services.shared.languages import language_code
 
 _POSTING = "write:statuses"
 
@@ -94,7 +95,7 @@ class Mutation(Selling, Buying):
             "media_ids": None if pictures is None else [numeric(one) for one in pictures],
             "sensitive": changes.sensitive,
             "spoiler_text": changes.spoiler_text,
-            "language": changes.language or None,
+            "language": language_code(changes.language),
             "product_ids": None if products is None else [numeric(one) for one in products],
         }
         return await _post(info.context, f"posts/{numeric(id)}", method="PUT", json=wanted)
@@ -264,7 +265,9 @@ def _changes(asked: ProfileChanges) -> dict[str, Any]:
         "discoverable": asked.discoverable,
         "default_visibility": asked.default_visibility.value if asked.default_visibility else None,
         "default_sensitive": asked.default_sensitive,
-        "default_language": asked.default_language,
+        "default_language": ""
+        if asked.default_language == ""
+        else language_code(asked.default_language),
         "fields": None if lines is None else [{"name": x.name, "value": x.value} for x in lines],
     }
     return {name: value for name, value in wanted.items() if value is not None}

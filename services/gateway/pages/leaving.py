@@ -31,7 +31,7 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
         body = await said(request)
         who = proof(body)
         login = who["login"]
-        if not body.flag("sure"):
+        if not body.decision("sure"):
             return form(login=login, error="Tick that you are sure.", status=422)
         try:
             await desk.ask("auth", "deletions", method="POST", json=who)

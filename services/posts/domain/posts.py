@@ -9,7 +9,8 @@ from typing import Any, Literal
 from services.chassis.errors import Duplicate, Invalid, NotFound
 from services.chassis.pictures import Picture
 from services.contracts import limits
-from services.posts.domain.text import hashtags, language_code, mentioned, tidy
+from services.posts.domain.text import hashtags, mentioned, tidy
+from services.shared.languages import language_code
 from services.shared.text import count, entities, graphemes
 
 Visibility = Literal["public", "unlisted", "private", "direct"]

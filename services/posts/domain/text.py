@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from services.chassis.errors import Invalid
 from services.contracts import limits
 from services.shared.text import Entity, names_in, tags_in
-
-_LANGUAGE = re.compile(r"([a-zA-Z]{2,3})((?:-[a-zA-Z0-9]{2,8}){0,4})")
 
 
 def tidy(text: str) -> str:
@@ -39,13 +36,3 @@ def mentioned(found: Iterable[Entity], host: str) -> tuple[str, ...]:
             f"A post can mention at most {limits.MENTIONS} people; this mentions {len(names)}."
         )
     return names
-
-
-def language_code(code: str | None) -> str | None:
-    """A language code (BCP 47) in its usual spelling. Raises `Invalid` for what cannot be one."""
-    if not code:
-        return None
-    match = _LANGUAGE.fullmatch(code.replace("_", "-"))
-    if match is None:
-        raise Invalid(f"«{code[:20]}» is not a language code such as «en» or «pt-BR».")
-    return match[1].lower() + match[2]

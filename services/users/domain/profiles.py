@@ -10,12 +10,12 @@ from typing import Any
 from services.chassis.errors import Invalid
 from services.chassis.ids import instant, timestamp
 from services.contracts import limits
+from services.shared.languages import language_code
 from services.shared.text import count, entities, graphemes, names_in
 
 VISIBILITIES = ("public", "unlisted", "private", "direct")
 
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(\.[a-z0-9]{1,8})?")
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}")
 _LINE_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _TURNING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 """What turns the direction of all that follows, also of what others wrote."""
@@ -191,9 +191,10 @@ def _visibility(name: str) -> str:
 
 
 def _language(code: str) -> str:
-    if code and not _LANGUAGE.fullmatch(code):
-        raise Invalid("The default language is a code such as «en» or «pt-BR».")
-    return code
+    known = language_code(code)
+    if code and known is None:
+        raise Invalid('The default language is a code such as "en" or "pt-BR".')
+    return known or ""
 
 
 def _line(text: str) -> str:

@@ -118,7 +118,6 @@ async def test_a_refused_post_does_not_use_up_its_key(town: Town) -> None:
         ({"text": "a" * 2201}, 422),
         ({"text": 5}, 422),
         ({"text": "x", "visibility": "secret"}, 422),
-        ({"text": "x", "language": "klingon!"}, 422),
         ({"text": "x", "in_reply_to_id": "116548273934401537"}, 404),
         ({"text": "x", "in_reply_to_id": "../x"}, 404),
         ({"text": "x", "media_ids": [str(n) for n in range(11)]}, 422),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import orjson
 import pytest
 from fastapi import Request
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.types import Message
 
 from services.chassis.errors import Failure, Invalid, TooLarge
@@ -98,9 +101,13 @@ def test_a_single_value_is_a_list_of_one_and_numbers_are_texts() -> None:
 
 @pytest.mark.parametrize(
     ("written", "meant"),
-    [*((w, True) for w in ("1", "true", "on", 1, True)), *((w, False) for w in ("0", "false", 0))],
+    [
+        *((yes, True) for yes in ("1", "true", "on", 1, True, "y", "Yes", "perhaps", 2, 0.5)),
+        *((no, False) for no in ("0", "false", 0, "F", "off", "no", "N", False)),
+        *((nothing, None) for nothing in (None, "", {}, [], {"a": 1}, ["true"])),
+    ],
 )
-def test_flags_are_understood_however_they_are_written(written: Any, meant: bool) -> None:
+def test_flags_are_understood_however_they_are_written(written: Any, meant: bool | None) -> None:
     assert Said(x=written).flag("x") is meant
 
 
@@ -109,11 +116,12 @@ def test_flags_are_understood_however_they_are_written(written: Any, meant: bool
     [
         lambda: Said(x={}).text("x"),
         lambda: Said(x=[{}]).texts("x"),
-        lambda: Said(x="maybe").flag("x"),
+        lambda: Said(x="maybe").decision("x"),
         lambda: Said(x="1.5").number("x"),
-        lambda: Said(x="y").within("x"),
         lambda: Said(x=["y"]).dicts("x"),
         lambda: Said(x="y").upload("x"),
+        lambda: Said(x="data:image/png;base64,=a=").upload("x"),
+        lambda: Said(x="data:image/png;base64,\u00e9").upload("x"),
         lambda: gather([("a[b][c][d][e]", "")]),
         lambda: gather([("a", "1"), ("a[b]", "2")]),
         lambda: gather([(str(n), "") for n in range(201)]),
@@ -167,3 +175,100 @@ async def test_a_file_where_none_is_taken_is_refused() -> None:
     with pytest.raises(Failure) as refused:
         await read(content["data"], content["headers"]["content-type"])
     assert refused.value.status == 400
+
+
+def one_file(disposition: str, data: bytes, kind: str = "application/octet-stream") -> bytes:
+    head = f"--b\r\ncontent-disposition: form-data; {disposition}\r\ncontent-type: {kind}\r\n\r\n"
+    return head.encode() + data + b"\r\n--b--\r\n"
+
+
+FORM = "multipart/form-data; boundary=b"
+
+
+async def sent(data: bytes, kind: str = FORM, *, name: str = "file") -> bytes | None:
+    """What the file holds that a body sends."""
+    body = await read(data, kind, files=1)
+    file = body.upload(name)
+    held = None if file is None else await file.read()
+    assert file is None or file.size == len(held or b"")
+    if body.form is not None:
+        await body.form.close()
+    return held
+
+
+NAMES = st.text(
+    st.characters(min_codepoint=32, exclude_characters='"\\;', codec="utf-8"), min_size=1
+)
+
+
+@given(name=NAMES, how=st.sampled_from(["plain", "extended", "continued", "both"]))
+async def test_a_file_is_taken_however_it_is_named(name: str, how: str) -> None:
+    escaped = quote(name, safe="")
+    named = {
+        "plain": f'filename="{name}"',
+        "extended": f"filename*=UTF-8''{escaped}",
+        "continued": f"filename*0*=UTF-8''{escaped[:20]}; filename*1*={escaped[20:]}",
+        "both": f"filename=\"{name}\"; filename*=UTF-8''{escaped}",
+    }[how]
+    assert await sent(one_file(f'name="file"; {named}', b"bytes")) == b"bytes"
+
+
+async def test_a_picture_without_any_name_is_a_file_and_a_text_is_not() -> None:
+    assert await sent(one_file('name="file"', b"bytes", "image/png")) == b"bytes"
+    body = await read(one_file('name="status"', b"hi", "text/plain"), FORM, files=1)
+    assert body.text("status") == "hi"
+
+
+@pytest.mark.parametrize("files", [0, 1])
+async def test_a_file_input_left_empty_is_not_there(files: int) -> None:
+    body = await read(one_file('name="avatar"; filename=""', b""), FORM, files=files)
+    assert "avatar" not in body
+    assert body.upload("avatar") is None
+
+
+async def test_an_empty_file_that_somebody_chose_is_one() -> None:
+    assert await sent(one_file('name="file"; filename="a.jpg"', b"")) == b""
+
+
+async def test_many_empty_inputs_and_nameless_files_are_bounded() -> None:
+    empty = one_file('name="x"; filename=""', b"").removesuffix(b"--b--\r\n")
+    for part, count in ((empty, 201), (empty.replace(b"\r\n\r\n", b"\r\n\r\nx"), 3)):
+        with pytest.raises(Failure) as refused:
+            await read(part * count + b"--b--\r\n", FORM, files=1)
+        assert refused.value.status == 400
+
+
+@given(data=st.binary(max_size=300), way=st.sampled_from(["json", "form", "multipart", "raw form"]))
+async def test_a_data_url_is_a_file_in_every_way_of_writing(data: bytes, way: str) -> None:
+    url = "data:image/png;base64," + b64encode(data).decode()
+    content: dict[str, Any] = {
+        "json": {"data": orjson.dumps({"avatar": url}), "kind": "application/json"},
+        "form": {"data": urlencode({"avatar": url}).encode(), "kind": URLENCODED},
+        "raw form": {"data": f"avatar={url}".encode(), "kind": URLENCODED},
+        "multipart": {"data": one_file('name="avatar"', url.encode(), "text/plain"), "kind": FORM},
+    }[way]
+    assert await sent(**content, name="avatar") == data
+
+
+URLENCODED = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["data:,a%20b", "DATA:;charset=x;BASE64,YSBi", "data:;base64,YS\r\nBi", "data:;base64,YSBi=="],
+)
+def test_all_spellings_of_a_data_url_are_read(url: str) -> None:
+    file = Said(x=url).upload("x")
+    assert file is not None
+    assert file.file.read() == b"a b"
+
+
+async def test_a_data_url_may_hold_as_much_as_a_file_may_and_no_more() -> None:
+    whole = orjson.dumps({"avatar": "data:;base64," + b64encode(bytes(16 << 20)).decode()})
+    file = (await read(whole, "application/json", files=1)).upload("avatar")
+    assert file is not None
+    assert file.size == 16 << 20
+    with pytest.raises(TooLarge):
+        await read(whole, "application/json")
+    with pytest.raises(TooLarge):
+        await read(whole + b" " * (9 << 20), "application/json", files=1)
