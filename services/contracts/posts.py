@@ -38,7 +38,8 @@ class Post(Model):
     """A post as its author made it. Event `post.changed` on `posts`.
 
     `text` is plain text as typed. `product_ids` are what of the shop it shows, as far as that is
-    sold. `deleted` is the tombstone: text, pictures, tags, mentions and products are blank then.
+    sold. `deleted` is the tombstone: text, pictures, tags, mentions and products are blank then;
+    `pictures_kept` if its author deleted it, and may show its pictures again for a day.
     A comment is deleted by itself, or `with_replies`: all that is below it goes too. What is below
     a deleted post that is neither a comment nor direct goes in any case.
     `path` are a reply's posts above with their authors, topmost first: the topmost and the nearest
@@ -68,6 +69,7 @@ class Post(Model):
     edited_at: str | None = None
     deleted: bool = False
     with_replies: bool = False
+    pictures_kept: bool = False
 
 
 class PostCounts(Model):
@@ -236,6 +238,12 @@ class Claims(Model):
 
     post_id: Id
     ids: list[Id] = Field(max_length=40)
+
+
+class Release(Model):
+    """A post that was deleted, and whose pictures other posts may show."""
+
+    post_id: Id
 
 
 class Portrait(Model):

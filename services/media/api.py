@@ -12,8 +12,8 @@ from services.chassis.errors import Invalid, TooLarge
 from services.chassis.identity import Caller, service, signed_in
 from services.chassis.preconditions import Tags
 from services.contracts import limits
-from services.contracts.posts import Attachment, AttachmentEdit, Claims, Portrait
-from services.media.domain import content_type, parsed_focus
+from services.contracts.posts import Attachment, AttachmentEdit, Claims, Portrait, Release
+from services.media.domain import checked_id, content_type, parsed_focus
 from services.media.examples import (
     A_FILE,
     ATTACHMENT,
@@ -106,6 +106,21 @@ def _attachments(pool: Pool) -> APIRouter:
         taken = await pool.claim(claims.post_id, claims.ids, caller)
         return JSON([shown(attachment) for attachment in taken])
 
+    @router.post(
+        "/releases",
+        dependencies=[Depends(service("posts"))],
+        responses=answers(dict[str, str], "Released.", {}, 403, 422),
+    )
+    async def release(
+        deleted: Annotated[Release, Body(examples=[{"post_id": "116548273934401537"}])],
+    ) -> JSON:
+        """Let other posts show the pictures of one that its author deleted; until then, nobody.
+
+        After a day without another post they are removed. A repeat changes nothing.
+        """
+        await pool.release(checked_id(deleted.post_id))
+        return JSON({})
+
     return router
 
 
@@ -132,8 +147,9 @@ def _files(pool: Pool) -> APIRouter:
         responses=A_FILE,
     )
     async def file(name: Name, request: Request) -> Response:
-        """A file by its name, which nobody can guess."""
+        """A file by its name, which nobody can guess, while its picture is shown."""
         mime = content_type(name)
+        await pool.check_shown(name)
         headers = {"etag": f'"{name}"', "cache-control": IMMUTABLE}
         if Tags.of(request.headers.get("if-none-match", "")).resembles(name):
             return Response(status_code=304, headers=headers)

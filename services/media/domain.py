@@ -11,7 +11,7 @@ from services.contracts import limits
 from services.shared.text import graphemes
 
 ORPHAN_HOURS = 24
-"""For how many hours a picture waits for a post."""
+"""For how many hours a picture waits for a post, the first one or the next."""
 
 Focus = tuple[float, float]
 
@@ -30,7 +30,11 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """An uploaded picture. `claimed_by` is the post that shows it; `deleted` is the tombstone."""
+    """An uploaded picture. `claimed_by` is the post that shows it; `deleted` is the tombstone.
+
+    `released_by` is a post that was deleted, at `released_at` (in seconds since 1970), and showed
+    it: until another one does, nobody sees it.
+    """
 
     id: str
     owner: str
@@ -44,6 +48,13 @@ class Attachment:
     focus: Focus = (0.0, 0.0)
     claimed_by: str = ""
     deleted: bool = False
+    released_by: str = ""
+    released_at: float = 0.0
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether who knows the name of a file of it may have that."""
+        return not (self.deleted or self.released_by)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -71,7 +82,24 @@ def claimed(attachment: Attachment | None, user: str, post: str) -> Attachment:
         raise Invalid("A picture of the post is not there, or is not yours. Upload it again.")
     if attachment.claimed_by not in ("", post):
         raise Invalid("A picture of the post is part of another post. Upload it again.")
-    return replace(attachment, claimed_by=post)
+    return replace(attachment, claimed_by=post, released_by="", released_at=0.0)
+
+
+def released(attachment: Attachment, post: str, now: float) -> Attachment | None:
+    """A picture of a post that is deleted, for another one to show; `None` if it is not its own."""
+    if attachment.deleted or attachment.claimed_by != post:
+        return None
+    return replace(attachment, claimed_by="", released_by=post, released_at=now)
+
+
+def is_of(attachment: Attachment, post: str) -> bool:
+    """Whether a post shows a picture, or was the last to."""
+    return (attachment.claimed_by or attachment.released_by) == post
+
+
+def is_unwanted(attachment: Attachment, now: float) -> bool:
+    """Whether a picture that waited from its upload on has waited as long since its last post."""
+    return not attachment.claimed_by and now >= attachment.released_at + ORPHAN_HOURS * 3600
 
 
 def described(

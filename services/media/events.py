@@ -30,7 +30,8 @@ def subscribe(service: Service, pool: Pool, forget: Callable[[str], Awaitable[No
 
     async def post_changed(event: Event) -> None:
         if event.type == POST_CHANGED.name and event.data.get("deleted") is True:
-            await pool.post_deleted(event.subject)
+            kept = event.data.get("pictures_kept") is True
+            await pool.post_deleted(event.subject, kept=kept)
 
     async def account_changed(event: Event) -> None:
         if event.type != ACCOUNT_CHANGED.name:

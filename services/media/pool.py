@@ -6,9 +6,10 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
-from services.chassis.errors import Invalid, Unauthenticated, from_status
+from services.chassis.errors import Invalid, NotFound, Unauthenticated, from_status
 from services.chassis.identity import Caller
 from services.chassis.paging import Window
 from services.chassis.sidecar import Sidecar
@@ -23,13 +24,20 @@ from services.media.domain import (
     claimed,
     described,
     file_name,
+    is_of,
+    is_unwanted,
     owned,
+    part_of,
+    released,
     tombstone,
 )
 from services.media.pictures import Kind, PictureError, Processed, Rendition
-from services.media.store import Ids, Portraits, Store, Swept
+from services.media.store import Ids, Portraits, PostClaims, Store, Swept
 
 HOUR = 3600
+_OF_POSTS = ("o", "s")
+"""The parts of pictures that posts show; portraits are never hidden."""
+
 ROUND = 20
 """How many pictures of somebody who is gone go in one round."""
 
@@ -90,7 +98,7 @@ class Pool:
         )
         await self._store.attachments.update(id, lambda there: there or attachment, fresh=True)
         await self._keep({original: made.original, small: made.small})
-        await self._refuse_who_is_gone(caller.user_id, lambda: self._remove(id, claimed_by=""))
+        await self._refuse_who_is_gone(caller.user_id, lambda: self._remove(id))
         return attachment
 
     async def add_portrait(self, data: bytes, kind: Kind, caller: Caller) -> str:
@@ -106,9 +114,9 @@ class Pool:
         await self._refuse_who_is_gone(user, lambda: self.tidy(user))
         return name
 
-    async def _note(self, what: str) -> None:
+    async def _note(self, *what: str) -> None:
         await self._store.uploads.update(
-            str(int(self._now()) // HOUR), lambda kept: (kept or Ids()).adding([what])
+            str(int(self._now()) // HOUR), lambda kept: (kept or Ids()).adding(what)
         )
 
     async def _refuse_who_is_gone(self, user: str, undo: Callable[[], Awaitable[None]]) -> None:
@@ -156,6 +164,14 @@ class Pool:
         """A file. Raises `NotFound`."""
         return await self._sidecar.get_blob(name)
 
+    async def check_shown(self, name: str) -> None:
+        """Raise `NotFound` for a file of a picture that waits for another post. One state call."""
+        if part_of(name) not in _OF_POSTS:
+            return
+        attachment = await self._store.attachments.get(name.partition("-")[0])
+        if attachment is None or not attachment.is_shown:
+            raise NotFound("There is no such file.")
+
     # ── being claimed ───────────────────────────────────────────────────────────────────────
 
     async def claim(self, post: str, ids: Sequence[str], caller: Caller) -> list[Attachment]:
@@ -173,7 +189,9 @@ class Pool:
         there = await self._store.attachments.get_many(wanted)
         taken = {id: claimed(there.get(id), user, post) for id in wanted}
         if wanted:
-            await self._store.claims.update(post, lambda kept: (kept or Ids()).adding(wanted))
+            await self._store.claims.update(
+                post, lambda kept: (kept or PostClaims()).adding(wanted)
+            )
         for id in sorted(id for id in wanted if taken[id] != there[id]):
             now = await self._store.attachments.update(id, lambda now: claimed(now, user, post))
             taken[id] = now or taken[id]
@@ -181,11 +199,38 @@ class Pool:
 
     # ── going ───────────────────────────────────────────────────────────────────────────────
 
-    async def post_deleted(self, post: str) -> None:
-        """Remove the pictures of a deleted post. Again is fine."""
+    async def post_deleted(self, post: str, *, kept: bool) -> None:
+        """Remove the pictures of a deleted post, or have them wait for another. Again is fine."""
+        if kept:
+            await self.release(post)
+            return
+        for id in await self._close(post):
+            await self._remove(id, lambda picture: is_of(picture, post))
+
+    async def release(self, post: str) -> None:
+        """Show the pictures of a deleted post to nobody, and let another post claim them.
+
+        Again is fine. Three state calls, and two for each picture; without pictures one. They are
+        noted first for the sweep that removes them a day later.
+        """
+        ids = await self._close(post)
+        if not ids:
+            return
+        await self._note(*ids)
+        now = self._now()
+        for id in ids:
+            await self._store.attachments.update(
+                id, lambda there: released(there, post, now) if there else None
+            )
+
+    async def _close(self, post: str) -> tuple[str, ...]:
+        """Let a post that is deleted claim nothing more; the pictures that it has claimed."""
         claims = await self._store.claims.get(post)
-        for id in claims.ids if claims else ():
-            await self._remove(id, claimed_by=post)
+        if claims is not None and not claims.closed:
+            claims = await self._store.claims.update(
+                post, lambda kept: replace(kept, closed=True) if kept else None
+            )
+        return claims.ids if claims else ()
 
     async def profile_changed(
         self, user: str, shown: tuple[str, ...], version: int, *, gone: bool
@@ -206,8 +251,7 @@ class Pool:
         """Remove some of the pictures of somebody who is gone; says whether none were left."""
         rows = await self._store.owned.page(user, Window(ROUND))
         for id, *_ in rows:
-            attachment = await self._store.attachments.get(id)
-            await self._remove(id, claimed_by=attachment.claimed_by if attachment else "")
+            await self._remove(id)
         if rows:
             await self._store.owned.remove(user, [row[0] for row in rows])
         return not rows
@@ -235,7 +279,7 @@ class Pool:
                 if name:
                     await self._drop_unused(owner, name)
                 else:
-                    await self._remove(id, claimed_by="")
+                    await self._remove(id, lambda picture: is_unwanted(picture, self._now()))
             await self._store.uploads.delete(hour)
         if hours:
             last = hours[-1]
@@ -244,11 +288,13 @@ class Pool:
             )
         return len(hours)
 
-    async def _remove(self, id: str, *, claimed_by: str) -> None:
-        """Remove one picture, unless another post has it: first the right to claim it."""
+    async def _remove(
+        self, id: str, goes: Callable[[Attachment], bool] = lambda picture: True
+    ) -> None:
+        """Remove one picture, if it is to go: first the right to claim it, then its files."""
 
         def bury(now: Attachment | None) -> Attachment | None:
-            return tombstone(now) if now and now.claimed_by == claimed_by else None
+            return tombstone(now) if now and (now.deleted or goes(now)) else None
 
         after = await self._store.attachments.update(id, bury)
         if after is not None and after.deleted:

@@ -1,9 +1,9 @@
 """What media keeps, besides the files themselves.
 
 attachment:ID     a picture
-claims:POST       the pictures that a post has claimed
-uploads:HOUR      the pictures uploaded in an hour since 1970, for finding those no post wanted;
-                  of portraits OWNER:NAME
+claims:POST       the pictures that a post has claimed, and whether it can claim any more
+uploads:HOUR      the pictures uploaded or released in an hour since 1970, for finding those no post
+                  wanted; of portraits OWNER:NAME
 owned:USER        [picture], all that somebody uploaded for posts (a segmented list)
 portraits:USER    their avatars and headers, and which of them their profile shows
 swept:all         up to which hour that was done
@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from services.chassis.app import Service
+from services.chassis.errors import Invalid
 from services.chassis.segments import SegmentedLists
 from services.media.domain import Attachment, part_of
 
@@ -28,6 +29,20 @@ class Ids:
     def adding(self, ids: Iterable[str]) -> Ids:
         """With some more, each once."""
         return Ids(tuple(dict.fromkeys((*self.ids, *ids))))
+
+
+@dataclass(frozen=True, slots=True)
+class PostClaims:
+    """The pictures that a post has claimed; `closed` once it is deleted."""
+
+    ids: tuple[str, ...] = ()
+    closed: bool = False
+
+    def adding(self, ids: Iterable[str]) -> PostClaims:
+        """With some more, each once. Raises `Invalid` for a post that is deleted."""
+        if self.closed:
+            raise Invalid("The post is deleted: it can show no pictures.")
+        return replace(self, ids=tuple(dict.fromkeys((*self.ids, *ids))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +107,7 @@ class Store:
 
     def __init__(self, service: Service) -> None:
         self.attachments = service.collection("attachment", Attachment)
-        self.claims = service.collection("claims", Ids)
+        self.claims = service.collection("claims", PostClaims)
         self.uploads = service.collection("uploads", Ids)
         self.portraits = service.collection("portraits", Portraits)
         self.owned = SegmentedLists(service.sidecar, "owned")

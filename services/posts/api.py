@@ -126,14 +126,18 @@ def _posts(views: Views, composer: Composer) -> APIRouter:
         return JSON(await composer.edit(id, wanted, caller))
 
     @router.delete("/posts/{id}", responses=A_VIEW)
-    async def delete(id: Id, caller: Deleting) -> JSON:
+    async def delete(
+        id: Id,
+        caller: Deleting,
+        delete_media: Annotated[bool, Query(description="Keep its pictures for no other.")] = False,
+    ) -> JSON:
         """Delete one's own post, or a comment below it, or as an admin anybody's.
 
         Gives what it was. What others wrote below one's own comment stays, below the nearest post
         that is left; what is below a post, or below another's comment on one's own, goes with it, a
-        moment later.
+        moment later. Its author may show its pictures in another post for a day.
         """
-        return JSON(await composer.delete(id, caller))
+        return JSON(await composer.delete(id, caller, delete_media=delete_media))
 
     @router.get(
         "/posts/{id}/history",

@@ -8,12 +8,12 @@ request can be made again, and makes the post once.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from services.chassis.claims import claim
-from services.chassis.errors import Forbidden, Invalid, NotFound, Unavailable
+from services.chassis.errors import Failure, Forbidden, Invalid, NotFound, Unavailable
 from services.chassis.idempotency import decide
 from services.chassis.idempotency import fingerprint as fingerprinted
 from services.chassis.identity import Caller
@@ -32,12 +32,13 @@ from services.posts.domain.posts import (
     edited,
     may_remove,
     no_such_post,
-    removes_replies,
+    removed,
     snapshot,
-    tombstone,
 )
 from services.posts.store import History, Intent, Store
 from services.posts.views import Views, post_id, view_of
+
+log = logging.getLogger(__name__)
 
 EDITS_AT_ONCE = 4
 """How often an edit is decided anew, because others edit the same post."""
@@ -186,42 +187,60 @@ class Composer:
             await self._store.posts.update(post.id, decide)
         except NotFound:  # deleted meanwhile, and its history perhaps before we wrote it
             await self._store.histories.delete(post.id)
+            if edit.pictures:
+                await self._release(post.id)
             raise
 
     # ── deleting ────────────────────────────────────────────────────────────────────────────
 
-    async def delete(self, id: str, caller: Caller) -> dict[str, Any]:
+    async def delete(self, id: str, caller: Caller, *, delete_media: bool) -> dict[str, Any]:
         """Delete a post; the `PostView` of what it was, or of its tombstone if it is a repeat.
 
-        Admins may delete anybody's, also what they do not see. What others wrote below a comment
-        stays, but where somebody deletes another's comment below their own post.
+        Its author may show its pictures again for a day, unless they want them deleted too. Admins
+        may delete anybody's, also what they do not see. What others wrote below a comment stays,
+        but where somebody deletes another's comment below their own post.
         """
         if caller.may(MODERATE):
-            return await self._removed(post_id(id), caller)
+            return await self._removed(post_id(id), caller, delete_media=delete_media)
         try:
             seen = await self._views.one(id, caller)
         except NotFound:
-            return await self._unseen(post_id(id), caller)
+            return await self._unseen(post_id(id), caller, delete_media=delete_media)
         if not may_remove(seen.post, caller.user_id):
             raise Forbidden("This is somebody else's post.")
         if seen.post.reblog_of_id:
             await self._boosts.delete(seen.post)
             return seen.view()
-        await self._bury(seen.post, caller)
+        await self._bury(seen.post, caller, delete_media=delete_media)
         return seen.view()
 
-    async def _removed(self, id: str, caller: Caller) -> dict[str, Any]:
+    async def _bury(self, post: Post, caller: Caller, *, delete_media: bool) -> None:
+        """First the tombstone, which tells media too; so what dies after it loses nothing."""
+        by = caller.user_id
+        buried = await self._store.posts.update(
+            post.id, lambda there: removed(there, by, delete_media=delete_media) if there else None
+        )
+        if buried is not None and buried.pictures_kept and post.attachments:
+            await self._release(post.id)
+
+    async def _release(self, id: str) -> None:
+        """Have media release the pictures at once: whoever deletes to redraft posts them again.
+
+        Where that fails, the news of the tombstone does it a little later.
+        """
+        try:
+            await self._sidecar.invoke("media", "releases", method="POST", json={"post_id": id})
+        except Failure as failure:
+            log.warning("could not release pictures", extra={"post": id, "why": failure.message})
+
+    async def _removed(self, id: str, caller: Caller, *, delete_media: bool) -> dict[str, Any]:
         doc = await self._store.posts.load(id)
         if doc is None:
             raise no_such_post()
-        await self._bury(doc.value, caller)
+        await self._bury(doc.value, caller, delete_media=delete_media)
         return view_of(doc.value, doc.version)
 
-    async def _bury(self, post: Post, caller: Caller) -> None:
-        bury = partial(tombstone, with_replies=removes_replies(post, caller.user_id))
-        await self._store.posts.update(post.id, lambda post: bury(post) if post else None)
-
-    async def _unseen(self, id: str, caller: Caller) -> dict[str, Any]:
+    async def _unseen(self, id: str, caller: Caller, *, delete_media: bool) -> dict[str, Any]:
         """Delete what its author does not see: deleted already, or a boost of what is hidden."""
         doc = await self._store.posts.load(id)
         if doc is None or not may_remove(doc.value, caller.user_id):
@@ -230,4 +249,6 @@ class Composer:
             await self._boosts.delete(doc.value)
         elif not doc.value.deleted:
             raise no_such_post()
+        else:
+            await self._bury(doc.value, caller, delete_media=delete_media)
         return view_of(doc.value, doc.version)

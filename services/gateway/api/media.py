@@ -81,9 +81,10 @@ def create_router(desk: Desk) -> APIRouter:
         if not _NAME.fullmatch(name):
             raise NotFound("There is no such picture.")
         headers = {"cache-control": _FOR_EVER, "etag": f'"{name}"'}
-        if _is_known(request, name):
+        known = {"if-none-match": headers["etag"]} if _is_known(request, name) else None
+        reply = await desk.services.invoke("media", f"files/{quote(name)}", headers=known)
+        if reply.status == 304:  # only media knows whether it is still shown
             return Response(status_code=304, headers=headers)
-        reply = await desk.services.invoke("media", f"files/{quote(name)}")
         kind = reply.headers.get("content-type", "")
         if not kind.startswith("image/") or "svg" in kind:
             kind = "application/octet-stream"
@@ -93,7 +94,7 @@ def create_router(desk: Desk) -> APIRouter:
 
 
 def _is_known(request: Request, name: str) -> bool:
-    """Whether a reader has a picture already: then nobody needs to be asked for it."""
+    """Whether a reader has a picture already, whose bytes nobody needs to send again."""
     known = tags(request, "if-none-match")
     named = known is not None and not known.any and known.resembles(name)
     return named and tags(request, "if-match") is None

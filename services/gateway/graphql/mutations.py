@@ -102,11 +102,17 @@ class Mutation(Selling, Buying):
 
     @change(
         "Delete one's own post with all comments, a comment below it with its answers, one's own "
-        "comment without them, or as an admin anybody's. Gives what it was.",
+        "comment without them, or as an admin anybody's. Gives what it was. One's own pictures can "
+        "be posted again for a day, unless `deleteMedia` is given.",
         signed_in(_POSTING, also="admin:write:reports"),
     )
-    async def delete_post(self, info: Info, id: strawberry.ID) -> Post | None:
-        return await _post(info.context, f"posts/{numeric(id)}", method="DELETE")
+    async def delete_post(
+        self, info: Info, id: strawberry.ID, delete_media: bool = False
+    ) -> Post | None:
+        how = {"delete_media": "true"} if delete_media else {}
+        path = f"posts/{numeric(id)}"
+        view = await info.context.change("posts", path, method="DELETE", params=how)
+        return Post.of(view, info.context)
 
     @change("Like a post.", signed_in("write:favourites"))
     async def favourite(self, info: Info, id: strawberry.ID) -> Post | None:

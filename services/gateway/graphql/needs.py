@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any, TypeVar, cast
@@ -50,6 +50,7 @@ class Context:
         *,
         method: str = "POST",
         json: Any = None,
+        params: Mapping[str, str] | None = None,
         version: int | None = None,
     ) -> Any:
         """Ask a service for a change; what was read before is not relied on any more.
@@ -58,7 +59,7 @@ class Context:
         """
         headers = None if version is None else {"if-match": f'"{version}"'}
         answer = await self.desk.ask(
-            app, path, self.caller, method=method, json=json, headers=headers
+            app, path, self.caller, method=method, json=json, params=params, headers=headers
         )
         self.reads.forget()
         return answer

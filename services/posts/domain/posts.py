@@ -56,6 +56,7 @@ class Post:
     edited_at: str | None = None
     deleted: bool = False
     with_replies: bool = False
+    pictures_kept: bool = False
     path: tuple[tuple[str, str], ...] = ()
     revision: int = 1
     fingerprint: str = ""
@@ -241,8 +242,11 @@ def edited(
     return post if new == post else replace(new, edited_at=now, revision=revision + 1)
 
 
-def tombstone(post: Post, *, with_replies: bool = False) -> Post:
-    """What is left of a deleted post: where it was, and that it was; nothing of what it said."""
+def tombstone(post: Post, *, with_replies: bool = False, pictures_kept: bool = False) -> Post:
+    """What is left of a deleted post: where it was, and that it was; nothing of what it said.
+
+    Its author may keep its pictures for another post.
+    """
     if post.deleted:
         return post
     return replace(
@@ -258,7 +262,18 @@ def tombstone(post: Post, *, with_replies: bool = False) -> Post:
         application="",
         deleted=True,
         with_replies=with_replies,
+        pictures_kept=pictures_kept,
     )
+
+
+def removed(post: Post, by: str, *, delete_media: bool) -> Post:
+    """What is left of a post that somebody deletes, perhaps again.
+
+    Its pictures are kept for its author alone, until they or somebody else say otherwise.
+    """
+    kept = by == post.author and not delete_media
+    buried = tombstone(post, with_replies=removes_replies(post, by), pictures_kept=kept)
+    return buried if kept else replace(buried, pictures_kept=False)
 
 
 def snapshot(post: Post) -> Version:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+from base64 import b64encode
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 import requests
 
 from services.chassis.errors import OutcomeUnknown, Unavailable
@@ -284,6 +286,143 @@ async def test_a_post_is_made_changed_and_deleted(place: Place) -> None:
     check("DeletedStatus", deleted.json())
     assert deleted.json()["text"] == "Bye"
     assert (await ada.ask("GET", f"/api/v1/statuses/{status['id']}")).status == 404
+
+
+ODD: list[dict[str, Any]] = [
+    {"language": "en-US-u-mu-celsius"},
+    {"language": "C"},
+    {"language": ["en"]},
+    {"sensitive": "y"},
+    {"sensitive": {"a": 1}},
+    {"poll": {}},
+    {"poll": {"options": [], "expires_in": 300, "multiple": False}},
+    {"poll": {"options": [""]}},
+    {"poll": ""},
+    {"scheduled_at": "2020-01-01T00:00:00.000Z"},
+    {"scheduled_at": ""},
+]
+
+
+async def test_no_post_is_refused_for_what_is_secondary(place: Place) -> None:
+    ada = await place.person("ada")
+    made = [await ada.post("statuses", {"status": "x", **odd}) for odd in ODD]
+    assert [status["language"] for status in made] == ["en", *[None] * (len(ODD) - 1)]
+    assert [status["sensitive"] for status in made] == [odd.get("sensitive") == "y" for odd in ODD]
+    path = f"/api/v1/statuses/{made[0]['id']}"
+    edited = await ada.ask("PUT", path, json={"status": "y", "language": "C", "sensitive": []})
+    assert (edited.json()["language"], edited.json()["sensitive"]) == ("en", False)
+    for refused in ({"poll": {"options": ["a"]}}, {"scheduled_at": "2999-01-01T00:00:00Z"}):
+        answer = await ada.ask("POST", "/api/v1/statuses", json={"status": "x", **refused})
+        assert answer.status == 422
+
+
+async def test_no_profile_is_refused_for_what_is_secondary(place: Place) -> None:
+    ada, path = await place.person("ada"), "/api/v1/accounts/update_credentials"
+    for said, kept in (("ar-EG-u-nu-latn", "ar"), ("C", "ar"), (["de"], "ar"), ("", None)):
+        body = {"source": {"language": said}, "bot": "y", "locked": {}}
+        me = (await ada.ask("PATCH", path, json=body)).json()
+        assert (me["source"]["language"], me["bot"], me["locked"]) == (kept, True, False)
+    assert (await ada.ask("PATCH", path, json={"source": "x"})).status == 200
+
+
+PHOTO = b"\xff\xd8\xff"
+
+
+async def test_portraits_come_as_data_urls_and_not_from_empty_inputs(place: Place) -> None:
+    ada, path = await place.person("ada"), "/api/v1/accounts/update_credentials"
+    url = "data:image/jpeg;base64," + b64encode(PHOTO).decode()
+    seen = set()
+    for content in (
+        {"json": {"avatar": url}},
+        {"form": {"avatar": url}},
+        multipart({"avatar": url}, {}),
+    ):
+        changed = await ada.ask("PATCH", path, **content)
+        assert "/media/" in changed.json()["avatar"]
+        seen.add(changed.json()["avatar"])
+    assert len(seen) == 3
+    empty = multipart({"display_name": "Ada"}, {"avatar": b"", "header": b""})
+    empty["data"] = empty["data"].replace(b'filename="x.jpg"', b'filename=""')
+    kept = (await ada.ask("PATCH", path, **empty)).json()
+    assert kept["display_name"] == "Ada"
+    assert kept["avatar"] in seen
+    broken = await ada.ask("PATCH", path, json={"avatar": "data:image/png;base64,nothing"})
+    assert (broken.status, bool(broken.json()["error"])) == (422, True)
+
+
+async def test_an_upload_is_taken_by_any_name_and_whatever_its_focus_is(place: Place) -> None:
+    ada = await place.person("ada")
+    for focus, kept in (("2,0", (1.0, 0.0)), ("middle", (0.0, 0.0)), ("nan,0", (0.0, 0.0))):
+        content = multipart({"focus": focus}, {"file": PHOTO})
+        content["data"] = content["data"].replace(
+            b'filename="x.jpg"', b"filename*=UTF-8''caf%C3%A9.jpg"
+        )
+        made = await ada.ask("POST", "/api/v2/media", **content)
+        assert made.status == 200, made.text
+        found = made.json()["meta"].get("focus", {"x": 0.0, "y": 0.0})
+        assert (found["x"], found["y"]) == kept
+
+
+async def test_pictures_can_be_posted_again_after_delete_and_redraft(place: Place) -> None:
+    ada, bob = await place.person("ada"), await place.person("bob")
+    picture = await ada.upload("A bridge")
+    file = picture["url"].removeprefix("http://127.0.0.1:8080")
+    known = {"if-none-match": (await place.ask("GET", file)).headers["etag"]}
+    first = await ada.post("statuses", {"status": "brigde", "media_ids": [picture["id"]]})
+    place.world.broker.hold()  # no news is needed for any of this
+    deleted = (await ada.ask("DELETE", f"/api/v1/statuses/{first['id']}")).json()
+    check("DeletedStatus", deleted)
+    assert deleted["text"] == "brigde"
+    (kept,) = deleted["media_attachments"]
+    assert (kept["id"], kept["description"]) == (picture["id"], "A bridge")
+    assert (await place.ask("GET", file)).status == 404
+    assert (await place.ask("GET", file, headers=known)).status == 404
+    body = {"status": "bridge", "media_ids": [kept["id"]]}
+    assert (await bob.ask("POST", "/api/v1/statuses", json=body)).status == 422
+    second = await ada.post("statuses", body)
+    place.world.broker.release(1)
+    for _ in range(2):
+        await place.world.settle()
+    (shown,) = (await ada.get(f"statuses/{second['id']}"))["media_attachments"]
+    assert shown == kept
+    assert (await place.ask("GET", file)).status == 200
+    assert (await place.ask("GET", file, headers=known)).status == 304
+
+
+@pytest.mark.parametrize("how", ["address", "body", "graphql", "afterwards"])
+async def test_pictures_go_at_once_where_their_author_says_so(place: Place, how: str) -> None:
+    ada = await place.person("ada")
+    picture = await ada.upload()
+    post = await ada.post("statuses", {"status": "x", "media_ids": [picture["id"]]})
+    path = f"/api/v1/statuses/{post['id']}"
+    if how == "graphql":
+        query = f'mutation {{ deletePost(id: "{post["id"]}", deleteMedia: true) {{ id }} }}'
+        answer = await ada.ask("POST", "/graphql", json={"query": query})
+        assert answer.json()["data"]["deletePost"]["id"] == post["id"]
+    elif how == "body":
+        headers = {"content-length": "19"}
+        await ada.ask("DELETE", path, form={"delete_media": "true"}, headers=headers)
+    else:
+        if how == "afterwards":
+            await ada.ask("DELETE", path)
+        await ada.ask("DELETE", f"{path}?delete_media=true")
+    for _ in range(2):
+        await place.world.settle()
+    assert place.world.blobs == {}
+    body = {"status": "x", "media_ids": [picture["id"]]}
+    assert (await ada.ask("POST", "/api/v1/statuses", json=body)).status == 422
+
+
+async def test_pictures_go_at_once_where_somebody_else_deletes(place: Place) -> None:
+    ada, bob = await place.person("ada"), await place.person("bob")
+    root = await ada.post("statuses", {"status": "x"})
+    picture = await bob.upload()
+    body = {"status": "y", "in_reply_to_id": root["id"], "media_ids": [picture["id"]]}
+    reply = await bob.post("statuses", body)
+    assert (await ada.ask("DELETE", f"/api/v1/statuses/{reply['id']}")).status == 200
+    for _ in range(2):
+        await place.world.settle()
+    assert place.world.blobs == {}
 
 
 async def test_the_same_key_gives_the_same_post(place: Place) -> None:

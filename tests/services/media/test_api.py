@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chassis.app import Service
-from services.chassis.errors import NotFound
+from services.chassis.errors import Invalid, NotFound
 from services.chassis.ids import Snowflakes
 from services.chassis.settings import Settings
 from services.contracts import limits, topics
@@ -299,27 +299,165 @@ def test_every_name_we_give_is_one() -> None:
 # ── going ───────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_pictures_go_with_their_post(studio: Studio) -> None:
-    gone, kept = await studio.picture(), await studio.picture()
-    await studio.claim("77", [gone])
-    await studio.claim("78", [kept])
+async def deleted(studio: Studio, post: str, version: int = 2, *, kept: bool = False) -> None:
     event = {
         "specversion": "1.0",
         "id": "e",
         "type": topics.POST_CHANGED.name,
         "source": "posts",
-        "subject": "77",
+        "subject": post,
         "stream": "s",
-        "sequence": 1,
-        "entityversion": 2,
-        "data": {"deleted": True},
+        "sequence": version,
+        "entityversion": version,
+        "data": {"deleted": True, "pictures_kept": kept},
     }
+    await studio.world.broker.publish("posts", [event])
+    await studio.world.broker.idle()
+
+
+async def test_pictures_go_with_their_post(studio: Studio) -> None:
+    gone, kept = await studio.picture(), await studio.picture()
+    await studio.claim("77", [gone])
+    await studio.claim("78", [kept])
     for _ in range(2):
-        await studio.world.broker.publish("posts", [event])
-        await studio.world.broker.idle()
+        await deleted(studio, "77")
     assert len(studio.world.blobs) == 2
     assert all(name.startswith(kept) for name in studio.world.blobs)
     assert (await studio.claim("77", [gone])).status == 422
+
+
+async def release(studio: Studio, post: str, caller: str = "posts") -> Response:
+    body = {"post_id": post}
+    return await studio.media.call("POST", "/releases", caller=caller, json=body)
+
+
+async def answers(studio: Studio, picture: dict[str, Any]) -> list[int]:
+    """What is answered for both files, to who knows nothing and to who has them already."""
+    return [
+        (await studio.media.call("GET", f"/files/{picture[part]}", headers=headers)).status
+        for part in ("original", "small")
+        for headers in ({}, {"if-none-match": f'"{picture[part]}"'})
+    ]
+
+
+@pytest.mark.parametrize("told", ["by a call", "by the news", "by both, the news late and twice"])
+async def test_pictures_of_who_deletes_to_redraft_wait_unseen_for_another_post(
+    studio: Studio, told: str
+) -> None:
+    picture = (await studio.upload()).json()
+    await studio.claim("77", [picture["id"]])
+    assert await answers(studio, picture) == [200, 304, 200, 304]
+    if told != "by the news":
+        assert (await release(studio, "77")).status == 200
+    else:
+        await deleted(studio, "77", kept=True)
+    assert len(studio.world.blobs) == 2
+    assert await answers(studio, picture) == [404] * 4
+    assert (await studio.claim("77", [picture["id"]])).status == 422
+    assert (await studio.claim("78", [picture["id"]], studio.bob)).status == 422
+    taken = await studio.claim("78", [picture["id"]])
+    assert (taken.status, taken.json()) == (200, [picture])
+    if told.startswith("by both"):
+        for version in (2, 3):
+            await deleted(studio, "77", version, kept=True)
+    assert await answers(studio, picture) == [200, 304, 200, 304]
+    await deleted(studio, "78", 4)
+    assert studio.world.blobs == {}
+
+
+async def test_only_posts_says_that_pictures_are_released(studio: Studio) -> None:
+    picture = await studio.picture()
+    await studio.claim("77", [picture])
+    assert (await release(studio, "77", caller="gateway")).status == 403
+    assert (await release(studio, "never")).status == 404
+    assert (await release(studio, "76")).status == 200
+    assert (await studio.claim("78", [picture])).status == 422
+
+
+async def test_pictures_that_waited_go_at_once_if_their_author_wants_that_after_all(
+    studio: Studio,
+) -> None:
+    again, gone = await studio.picture(), await studio.picture()
+    await studio.claim("77", [again, gone])
+    await deleted(studio, "77", kept=True)
+    await studio.claim("78", [again])
+    await deleted(studio, "77", 3)
+    assert {name[:18] for name in studio.world.blobs} == {again[:18]}
+    await deleted(studio, "77", 4, kept=True)  # late, and old
+    assert (await studio.claim("79", [gone])).status == 422
+
+
+class Days:
+    """The pool of a studio, with a clock that is turned by hand."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.now = 1_000_000.0 * HOUR
+        self.pool = self.anew(studio)
+
+    def anew(self, studio: Studio) -> Pool:
+        """The pool after a restart."""
+        service = studio.media.service
+        return Pool(
+            Store(service),
+            studio.world.sidecar("media"),
+            studio.workshop,
+            ids=Snowflakes().next,
+            now=lambda: self.now,
+        )
+
+
+async def test_a_picture_waits_a_whole_day_after_its_post_and_then_goes(studio: Studio) -> None:
+    days = Days(studio)
+    pool, caller = days.pool, await studio.media.service.identity.caller(studio.ann)
+    await pool.sweep()
+    early, late, used = [
+        await pool.add(PHOTO, caller, description="", focus=(0.0, 0.0)) for _ in range(3)
+    ]
+    await pool.claim("77", [early.id, late.id, used.id], caller)
+    days.now += 20 * HOUR
+    await pool.release("77")
+    days.now += 12 * HOUR  # more than a day after the upload
+    await pool.sweep()
+    assert len(studio.world.blobs) == 6
+    await pool.claim("78", [late.id, used.id], caller)
+    await pool.release("78")
+    await pool.claim("79", [used.id], caller)
+    pool = days.anew(studio)
+    days.now += 13 * HOUR
+    await pool.sweep()
+    assert set(studio.world.blobs) == {*late.files, *used.files}
+    days.now += 24 * HOUR
+    await pool.sweep()
+    assert set(studio.world.blobs) == set(used.files)
+    with pytest.raises(Invalid):
+        await pool.claim("80", [early.id], caller)
+
+
+@pytest.mark.parametrize("head_start", range(8))
+async def test_who_redrafts_while_pictures_are_removed_gets_them_or_is_told(
+    studio: Studio, head_start: int
+) -> None:
+    days = Days(studio)
+    pool, caller = days.pool, await studio.media.service.identity.caller(studio.ann)
+    await pool.sweep()
+    picture = await pool.add(PHOTO, caller, description="", focus=(0.0, 0.0))
+    await pool.claim("77", [picture.id], caller)
+    await pool.release("77")
+    days.now += 26 * HOUR
+    sweeping = asyncio.create_task(pool.sweep())
+    for _ in range(head_start * 3):
+        await asyncio.sleep(0)
+    (claimed,) = await asyncio.gather(
+        pool.claim("78", [picture.id], caller), return_exceptions=True
+    )
+    await sweeping
+    await pool.sweep()
+    if isinstance(claimed, BaseException):
+        assert isinstance(claimed, Invalid)
+        assert studio.world.blobs == {}
+    else:
+        assert set(studio.world.blobs) == set(picture.files)
+        await pool.check_shown(picture.original)
 
 
 async def test_what_no_post_wants_for_a_day_goes(studio: Studio) -> None:
@@ -413,6 +551,9 @@ async def test_all_pictures_of_who_is_gone_go(studio: Studio) -> None:
     for _ in range(25):
         await studio.picture("at sea")
     await studio.claim("77", [claimed])
+    waiting = await studio.picture("at sea")
+    await studio.claim("76", [waiting])
+    await release(studio, "76")
     bobs = (await studio.upload(studio.bob)).json()["original"]
     await shows(studio, 5, deleted=True)
     for _ in range(4):
