@@ -11,7 +11,7 @@ import requests
 from PIL import Image
 
 from tests.e2e import pictures
-from tests.system import Person, System
+from tests.system import Person, System, wait_until
 
 SAME = 6.0
 """The difference (of 255) that scaling and another compression make at most."""
@@ -106,4 +106,23 @@ def test_a_picture_goes_into_one_post_only(anna: Person, picture: Path) -> None:
     made = anna.upload(picture)
     anna.client.status_post("first", media_ids=[made.id])
     again = anna.call("POST", "/api/v1/statuses", json={"status": "x", "media_ids": [made.id]})
+    assert again.status_code == 422
+
+
+def test_pictures_are_shown_to_nobody_between_delete_and_redraft(
+    anna: Person, picture: Path
+) -> None:
+    made = anna.upload(picture)
+    first = anna.client.status_post("", media_ids=[made])
+    known = {"If-None-Match": requests.get(made.url, timeout=10).headers["etag"]}
+    assert requests.get(made.url, headers=known, timeout=10).status_code == 304
+    deleted = anna.client.status_delete(first.id)
+    assert requests.get(made.url, timeout=10).status_code == 404
+    assert requests.get(made.url, headers=known, timeout=10).status_code == 404
+    second = anna.client.status_post("again", media_ids=deleted.media_attachments)
+    assert [one.id for one in second.media_attachments] == [made.id]
+    assert requests.get(made.url, headers=known, timeout=10).status_code == 304
+    anna.call("DELETE", f"/api/v1/statuses/{second.id}", params={"delete_media": "true"})
+    wait_until(lambda: requests.get(made.url, timeout=10).status_code == 404)
+    again = anna.call("POST", "/api/v1/statuses", json={"media_ids": [made.id]})
     assert again.status_code == 422
