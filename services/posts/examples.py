@@ -45,6 +45,8 @@ POST: dict[str, Any] = {
     "edited_at": None,
     "deleted": False,
     "with_replies": False,
+    "with_replies": False,
+    "pictures_kept": False,
 }
 
 VIEW: dict[str, Any] = {
