@@ -45,7 +45,6 @@ POST: dict[str, Any] = {
     "edited_at": None,
     "deleted": False,
     "with_replies": False,
-    "with_replies": False,
     "pictures_kept": False,
 }
 
