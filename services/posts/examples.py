@@ -41,6 +41,7 @@ POST: dict[str, Any] = {
     "reblog_of_id": None,
     "reblog_of_account_id": None,
     "application": "toot",
+    "application_website": "",
     "created_at": "2026-05-10T05:12:31.402Z",
     "edited_at": None,
     "deleted": False,
