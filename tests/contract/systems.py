@@ -26,6 +26,7 @@ import yaml
 from services.chassis.sidecar import Sidecar
 from tests.contract.app import WORKER, create_app
 from tests.fakes import Running, World
+from tests.system.waiting import PATIENCE
 
 T = TypeVar("T")
 
@@ -224,7 +225,7 @@ def _process(row: dict[str, Any], tokens: dict[str, Any]) -> Process:
 
 
 async def until(
-    look: Callable[[], Awaitable[T]], good: Callable[[T], bool], *, within: float = 20.0
+    look: Callable[[], Awaitable[T]], good: Callable[[T], bool], *, within: float = PATIENCE
 ) -> T:
     """What a look shows once it is good; fails where it is not in time."""
     give_up_at = time.monotonic() + within

@@ -13,7 +13,7 @@ from services.chassis.sidecar import Sidecar
 from tests.contract.app import WORKER
 from tests.contract.systems import System, until
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds in which a workflow must have gone on after something was killed."""
 
 
@@ -27,7 +27,7 @@ class Worker:
         async def answered() -> tuple[bool, Any]:
             try:
                 reply = await self._sidecar.invoke(
-                    WORKER, f"workflows/{path}", method=method, deadline=5.0, **given
+                    WORKER, f"workflows/{path}", method=method, deadline=30.0, **given
                 )
             except Failure as failure:
                 return False, failure

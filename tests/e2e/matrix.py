@@ -150,7 +150,7 @@ class Town:
     def ask(self, actor: str, method: str, path: str, **given: Any) -> requests.Response:
         """One request; its answer is searched for what this actor does not see."""
         answer = self._sessions[actor].request(
-            method, f"{self.system.base}{path}", allow_redirects=False, timeout=30, **given
+            method, f"{self.system.base}{path}", allow_redirects=False, timeout=60, **given
         )
         self.look(actor, f"{method} {path}", answer.text)
         return answer
@@ -220,9 +220,9 @@ class Town:
         author.client.account_block(self.people["blocked"].id)
         self.people["blocker"].client.account_block(author.id)
         self._suspend(judge, self.people["suspended"])
-        wait_until(lambda: not self._tagged("blocked"), 30)
-        wait_until(lambda: not self._tagged("blocker"), 30)
-        wait_until(lambda: self._tagged("stranger"), 30)
+        wait_until(lambda: not self._tagged("blocked"))
+        wait_until(lambda: not self._tagged("blocker"))
+        wait_until(lambda: self._tagged("stranger"))
         self._await_follows()
         self.posts.clear()
         author.client.status_delete(bygone.id)
@@ -250,10 +250,10 @@ class Town:
         scopes = [*SCOPES, "admin:read", "admin:write"]
         app = Application.registered(self.system.base, "moderation", scopes)
         client = app.client(judge.token_for(app))
-        wait_until(lambda: client.me().role.name == "Admin", 30)
+        wait_until(lambda: client.me().role.name == "Admin")
         client.admin_account_moderate(person.id, action="suspend")
         me = "/api/v1/accounts/verify_credentials"
-        wait_until(lambda: person.call("GET", me).status_code == 401, 30)
+        wait_until(lambda: person.call("GET", me).status_code == 401)
 
     def _tell(self) -> None:
         author, mentioned = self.people["author"], self.people["mentioned"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tests.system import wait_until
+from tests.system import PATIENCE, wait_until
 
 
 def ids(entities: Iterable[Any] | None) -> list[str]:
@@ -19,7 +19,7 @@ def names(accounts: Iterable[Any] | None) -> list[str]:
 
 
 def await_ids(
-    read: Callable[[], Iterable[Any] | None], expected: Iterable[Any], deadline: float = 30.0
+    read: Callable[[], Iterable[Any] | None], expected: Iterable[Any], deadline: float = PATIENCE
 ) -> None:
     """Wait until a page holds exactly some posts (or ids), in this order."""
     wanted = [each if isinstance(each, str) else str(each["id"]) for each in expected]

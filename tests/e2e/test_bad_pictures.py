@@ -84,7 +84,7 @@ def pour(system: System, person: Person, size: int, *, told: bool) -> tuple[int,
         f"Content-Length: {size}" if told else "Transfer-Encoding: chunked",
     ]
     sent, block = 0, b"\xff" * 65_536
-    with socket.create_connection((url.hostname or "", url.port or 80), timeout=30) as connection:
+    with socket.create_connection((url.hostname or "", url.port or 80), timeout=60) as connection:
         connection.sendall("\r\n".join(headers).encode() + b"\r\n\r\n")
         while sent < size and not select.select([connection], [], [], 0)[0]:
             part = head if sent == 0 else block
@@ -116,7 +116,7 @@ PATHS = [
 @pytest.mark.parametrize("path", PATHS)
 def test_no_path_leads_out_of_where_files_are(system: System, path: str) -> None:
     url = urlsplit(system.base)
-    connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=10)
+    connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=60)
     connection.putrequest("GET", path, skip_host=False)  # as it is, not tidied up
     connection.endheaders()
     answer = connection.getresponse()

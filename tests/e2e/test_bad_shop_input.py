@@ -258,7 +258,7 @@ def market(system: System) -> Market:
         mine = seller.call("GET", f"{SHOP}/shops?owner={seller.id}").json()["items"]
         return all(found) and len(mine) == 3
 
-    wait_until(listed, 30)
+    wait_until(listed)
     market = Market(buyer, seller, things)
     market.before = market.snapshot()
     return market
@@ -364,7 +364,7 @@ def test_webhooks_that_are_unsigned_forged_old_wrong_or_sent_again_move_no_money
         body = json.dumps(said | {"amount": 2400, "currency": "EUR"} | more).encode()
         headers = {"provider-signature": signature or signed(by, body, at)}
         url = f"{system.base}/webhooks/payments"
-        return requests.post(url, data=body, headers=headers, timeout=30).status_code
+        return requests.post(url, data=body, headers=headers, timeout=60).status_code
 
     for id in placed:
         assert send(id, "x" * 150) == send(id, f"t={now},v1={'0' * 64}") == 403
@@ -375,4 +375,4 @@ def test_webhooks_that_are_unsigned_forged_old_wrong_or_sent_again_move_no_money
         assert [send(id) for _ in range(3)] == [200] * 3
     assert [order(ben, id) for id in placed] == ends
     assert stock_of(anna, product) == (9, 9)
-    wait_until(lambda: system.command("ledger"), 30, "the ledger agrees")
+    wait_until(lambda: system.command("ledger"), what="the ledger agrees")

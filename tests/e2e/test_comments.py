@@ -101,9 +101,9 @@ def test_a_deep_thread_is_whole_for_people_and_its_nearest_part_for_strangers(
     await_thread(anna, posts[0], posts[1:])
     await_thread(anna, posts[45], posts[46:], above=posts[:45])
     url = f"{system.base}/api/v1/statuses/{{}}/context"
-    top = session.get(url.format(posts[0].id), timeout=30).json()
+    top = session.get(url.format(posts[0].id), timeout=60).json()
     assert ids(top["descendants"]) == ids(posts[1:21])
-    deep = session.get(url.format(posts[45].id), timeout=30).json()
+    deep = session.get(url.format(posts[45].id), timeout=60).json()
     assert ids(deep["ancestors"]) == ids([posts[0], *posts[6:45]])
 
 

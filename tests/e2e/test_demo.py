@@ -52,7 +52,7 @@ def test_a_demo_fills_the_place_once_however_often_it_is_asked_for(system: Syste
         assert counted["posts"] == counted["pictures"] + counted["boosts"]
         return counted
 
-    first = wait_until(all_there, 60)
+    first = wait_until(all_there)
     again = system.command("demo", "--people", str(PEOPLE))
     assert " 0 posts and comments and 0 orders are new" in again
     assert seen(system) == first

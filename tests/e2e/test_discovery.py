@@ -158,7 +158,7 @@ def test_the_numbers_of_the_place_follow_what_happens(system: System) -> None:
     people = [system.register("counted") for _ in range(2)]
     for person in people:
         person.client.status_post("one more")
-    wait_until(lambda: numbers()[0] >= users + 2 and numbers()[1] >= posts + 2, 30)
+    wait_until(lambda: numbers()[0] >= users + 2 and numbers()[1] >= posts + 2)
     weeks = system.get("/api/v1/instance/activity").json()
     assert len(weeks) == 12
     assert int(weeks[0]["registrations"]) >= 2
@@ -172,11 +172,11 @@ def test_the_directory_has_who_is_new_and_who_is_active(
         return names(system.get("/api/v1/directory", params={"limit": "80", **asked}).json())
 
     anna.client.status_post("here I am")
-    wait_until(lambda: listed()[:1] == [anna.name] and ben.name not in listed(), 30)
-    wait_until(lambda: listed(order="new")[:2] == [ben.name, anna.name], 30)
+    wait_until(lambda: listed()[:1] == [anna.name] and ben.name not in listed())
+    wait_until(lambda: listed(order="new")[:2] == [ben.name, anna.name])
     assert listed(order="new", offset="1", limit="1") == [anna.name]
     anna.client.account_update_credentials(discoverable=False)
-    wait_until(lambda: anna.name not in listed(order="new"), 30)
+    wait_until(lambda: anna.name not in listed(order="new"))
 
 
 def test_the_public_timeline_knows_where_posts_are_from(

@@ -40,9 +40,9 @@ def test_a_service_serves_nobody_but_its_sidecar(
     for path in (*INTERNAL, "/posts", "/accounts/me", "/tokens", "/openapi.json", "/docs"):
         for headers in attempts:
             for method in ("GET", "POST"):
-                answer = plain.request(method, f"{address}{path}", headers=headers, timeout=10)
+                answer = plain.request(method, f"{address}{path}", headers=headers, timeout=60)
                 assert answer.status_code == 401, f"{method} {path} {headers}"
-    assert plain.get(f"{address}/healthz", timeout=10).status_code == 200
+    assert plain.get(f"{address}/healthz", timeout=60).status_code == 200
 
 
 @pytest.mark.parametrize("service", ["gateway", *SERVICES])
@@ -50,7 +50,7 @@ def test_a_service_serves_its_own_sidecar(
     system: System, rows: dict[str, Row], plain: requests.Session, service: str
 ) -> None:
     headers = {"dapr-api-token": system.tokens(service).app}
-    subscribed = plain.get(f"{rows[service].address}/dapr/subscribe", headers=headers, timeout=10)
+    subscribed = plain.get(f"{rows[service].address}/dapr/subscribe", headers=headers, timeout=60)
     assert subscribed.status_code == 200
 
 
@@ -70,7 +70,7 @@ def test_a_sidecar_serves_nobody_without_its_token(
         ("POST", "/bindings/blobs"),
         ("GET", "/metadata"),
     ]:
-        answer = plain.request(method, sidecar + path, headers=headers, json=[], timeout=10)
+        answer = plain.request(method, sidecar + path, headers=headers, json=[], timeout=60)
         assert answer.status_code == 401, f"{method} {path}"
 
 
@@ -84,7 +84,7 @@ def test_the_gateway_shows_nobody_what_is_for_sidecars(
             {"dapr-caller-app-id": "posts", "Authorization": f"Bearer {anna.token}"},
         ):
             for method in ("GET", "POST"):
-                answer = plain.request(method, system.base + path, headers=headers, timeout=10)
+                answer = plain.request(method, system.base + path, headers=headers, timeout=60)
                 assert answer.status_code in (401, 404, 405), f"{method} {path} {headers}"
 
 
@@ -105,7 +105,7 @@ def test_routes_for_the_gateway_are_for_no_other_service(
         ("POST", "/posts/method/deadletters/replay"),
     ]:
         body = {"dapr-caller-app-id": "gateway"}
-        answer = plain.request(method, sidecar + path, headers=headers | body, json={}, timeout=10)
+        answer = plain.request(method, sidecar + path, headers=headers | body, json={}, timeout=60)
         assert answer.status_code == 403, f"{method} {path}: {answer.status_code} {answer.text}"
 
 
@@ -122,7 +122,7 @@ def test_no_service_acts_for_somebody_without_their_token(
         ("POST", "/media/method/attachments"),
         ("POST", "/catalog/method/shops"),
     ]:
-        answer = plain.request(method, sidecar + path, headers=headers, json={}, timeout=10)
+        answer = plain.request(method, sidecar + path, headers=headers, json={}, timeout=60)
         assert answer.status_code == 401, f"{method} {path}: {answer.status_code} {answer.text}"
 
 

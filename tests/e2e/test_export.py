@@ -39,7 +39,7 @@ def test_somebody_downloads_all_that_they_have(anna: Person, ben: Person, pictur
 
     asked = anna.call("POST", "/api/v1/export")
     assert (asked.status_code, asked.json()["state"]) == (200, "running")
-    export = wait_until(lambda: _ready(anna), deadline=60)
+    export = wait_until(lambda: _ready(anna))
     assert export["progress"] == 100
     answer = anna.http.get(export["url"], timeout=60)
     assert len(answer.content) == export["size"] == int(answer.headers["content-length"])
@@ -52,7 +52,7 @@ def test_somebody_downloads_all_that_they_have(anna: Person, ben: Person, pictur
     assert made["text"] == "with a good picture"
     assert [one["text"] for one in made["earlier_versions"]] == ["with a picture"]
     name = made["attachments"][0]["original"]
-    assert files[f"pictures/{name}"] == requests.get(shown.url, timeout=30).content
+    assert files[f"pictures/{name}"] == requests.get(shown.url, timeout=60).content
     (described,) = json.loads(files["pictures.json"])
     assert described["description"] == "low tide"
     (liked,) = json.loads(files["favourites.json"])
@@ -62,13 +62,13 @@ def test_somebody_downloads_all_that_they_have(anna: Person, ben: Person, pictur
 
     assert anna.call("POST", "/api/v1/export").status_code == 429
     assert ben.call("GET", "/api/v1/export/archive").status_code == 404
-    assert requests.get(export["url"], timeout=30).status_code == 401
+    assert requests.get(export["url"], timeout=60).status_code == 401
 
 
 def _files(person: Person) -> dict[str, bytes]:
     """Somebody's archive, unpacked."""
     assert person.call("POST", "/api/v1/export").ok
-    export = wait_until(lambda: _ready(person), deadline=60)
+    export = wait_until(lambda: _ready(person))
     answer = person.http.get(export["url"], timeout=60)
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
@@ -118,7 +118,7 @@ def test_somebody_gets_their_archive_in_a_browser(system: System, anna: Person) 
         assert cookie.has_nonstandard_attr("HttpOnly")
         assert cookie.get_nonstandard_attr("SameSite") == "strict"
         browser.submit(page, _form(page, "request"), {})
-        page = wait_until(lambda: _with_file(browser), deadline=60) or page
+        page = wait_until(lambda: _with_file(browser)) or page
         again = browser.submit(page, _form(page, "request"), {})
         assert (again.status, "one today already" in again.text) == (429, True)
         answer = browser.session.get(f"{system.base}/auth/archive/file", timeout=60)
@@ -132,8 +132,8 @@ def test_somebody_gets_their_archive_in_a_browser(system: System, anna: Person) 
         assert list(browser.session.cookies) == []
 
     address = f"{system.base}/auth/archive"
-    wait_until(lambda: "password" in requests.get(address, headers=copied, timeout=30).text)
-    assert "password" in requests.get(f"{address}/file", timeout=30).text
+    wait_until(lambda: "password" in requests.get(address, headers=copied, timeout=60).text)
+    assert "password" in requests.get(f"{address}/file", timeout=60).text
 
 
 def _log_in(browser: Browser, login: str, password: str) -> Page:
@@ -159,7 +159,7 @@ def _is_booked(system: System, person: Person, role: str) -> bool:
         "authorization": f"Bearer {person.token}",
     }
     address = f"{system.ps()['payments'].address}/balances"
-    balances = requests.get(address, headers=headers, timeout=30).json()
+    balances = requests.get(address, headers=headers, timeout=60).json()
     orders = person.call("GET", f"{SHOP}/orders", params={"role": role}).json()["items"]
     return bool(balances and orders and orders[0]["state"] == "completed")
 
@@ -170,7 +170,7 @@ def test_an_archive_is_made_although_media_is_killed(system: System, anna: Perso
     wait_until(lambda: anna.client.me().statuses_count == 30)
     assert anna.call("POST", "/api/v1/export").ok
     system.kill("media")
-    export = wait_until(lambda: _ready(anna), deadline=240)
+    export = wait_until(lambda: _ready(anna), 240)
     answer = anna.http.get(export["url"], timeout=60)
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None

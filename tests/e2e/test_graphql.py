@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from tests.system import Person, System, wait_until
+from tests.system import PATIENCE, Person, System, wait_until
 
 Make = Callable[[str], Person]
 
@@ -38,7 +38,7 @@ def plain(text: str) -> str:
 
 def send(base: str, token: str = "", **body: Any) -> requests.Response:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return requests.post(f"{base}/graphql", json=body, headers=headers, timeout=20)
+    return requests.post(f"{base}/graphql", json=body, headers=headers, timeout=60)
 
 
 def ask(person: Person, query: str, **variables: Any) -> Any:
@@ -57,7 +57,7 @@ def test_the_tour_is_as_the_page_tells_it(system: System) -> None:
         for name, person in people.items():
             here = here.replace(name, person.name)
         asking = partial(_comes, people, who, here, expected)
-        found = wait_until(asking, 30 if query.startswith("query") else 0)
+        found = wait_until(asking, PATIENCE if query.startswith("query") else 0)
         newest = _id_in(found) or newest
 
 
@@ -94,9 +94,9 @@ def test_it_is_refused_clearly(system: System, anna: Person) -> None:
     assert code(send(system.base, "bad", query="{ viewer { note } }")) == (401, "UNAUTHENTICATED")
     reader = anna.token_for(anna.app.registered(anna.base, "reader", ["read:statuses"]))
     assert code(send(anna.base, reader, query="{ viewer { note } }")) == (200, "FORBIDDEN")
-    other = requests.options(f"{system.base}/graphql", timeout=20)
+    other = requests.options(f"{system.base}/graphql", timeout=60)
     assert other.headers["Access-Control-Allow-Origin"] == "*"
-    assert requests.post(f"{system.base}/bundles", json={}, timeout=20).status_code in (401, 404)
+    assert requests.post(f"{system.base}/bundles", json={}, timeout=60).status_code in (401, 404)
 
 
 class Wire:
@@ -129,7 +129,7 @@ def test_news_reach_subscribers(anna: Person, someone: Make, way: str) -> None:
     fan = someone("fan")
     fan.client.account_follow(anna.id)
     first = anna.client.status_post("the first")
-    wait_until(lambda: first.id in [post.id for post in fan.client.timeline_home()], 30)
+    wait_until(lambda: first.id in [post.id for post in fan.client.timeline_home()])
     payload = {"Authorization": f"Bearer {fan.token}"} if way == "message" else {}
     with wire(anna.base, fan.token if way == "header" else "") as connection:
         socket = Wire(connection)

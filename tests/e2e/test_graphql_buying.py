@@ -66,7 +66,7 @@ def at_rest(person: Person, order: str) -> Any:
         shown = ask(person, ORDER, id=order)["order"]
         return shown if shown["state"] in ("completed", "declined", "refunded") else None
 
-    return wait_until(resting, 60, "the order")
+    return wait_until(resting, what="the order")
 
 
 def code(person: Person, query: str, **variables: Any) -> str:
@@ -97,9 +97,9 @@ def test_somebody_buys_and_is_paid_back(anna: Person, ben: Person, stranger: Per
         }
     ]
     sales = "query ($shop: ID) { orders(role: SELLER, shopId: $shop) { nodes { id } } }"
-    wait_until(lambda: ask(anna, sales, shop=shop)["orders"]["nodes"] == [{"id": order}], 30)
+    wait_until(lambda: ask(anna, sales, shop=shop)["orders"]["nodes"] == [{"id": order}])
     purchases = "{ orders { nodes { id } pageInfo { hasNextPage } } }"
-    wait_until(lambda: ask(ben, purchases)["orders"]["nodes"] == [{"id": order}], 30)
+    wait_until(lambda: ask(ben, purchases)["orders"]["nodes"] == [{"id": order}])
     refund = "mutation ($id: ID!) { refundOrder(id: $id) { state } }"
     for person in (stranger, ben):
         assert code(person, refund, id=order) in ("NOT_FOUND", "FORBIDDEN")
@@ -225,7 +225,7 @@ def test_nobody_sees_or_changes_what_others_sell_and_buy(
     def about() -> set[str]:
         return {node["orderId"] for node in ask(ben, told)["notifications"]["nodes"]}
 
-    wait_until(lambda: about() == {order}, 30)
+    wait_until(lambda: about() == {order})
 
 
 def overseer(system: System) -> Person:
@@ -234,7 +234,7 @@ def overseer(system: System) -> Person:
     assert person.name in system.command("admin", person.name)
     app = Application.registered(system.base, "oversight", [*SCOPES, "admin:read", "admin:write"])
     client = app.client(person.token_for(app))
-    wait_until(lambda: client.me().role.name == "Admin", 30)
+    wait_until(lambda: client.me().role.name == "Admin")
     return replace(person, client=client)
 
 

@@ -35,7 +35,7 @@ def test_a_code_is_carried_back_with_the_state_to_an_application_with_an_address
     made = session.post(
         f"{system.base}/api/v1/apps",
         json={"client_name": "web", "redirect_uris": there, "scopes": "read"},
-        timeout=30,
+        timeout=60,
     ).json()
     app = Application(system.base, made["client_id"], made["client_secret"], ("read",))
     url = app.authorize_url(redirect_uri=there, state="x y&z")

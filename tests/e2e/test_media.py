@@ -18,7 +18,7 @@ SAME = 6.0
 
 
 def fetched(url: str) -> bytes:
-    reply = requests.get(url, timeout=30)
+    reply = requests.get(url, timeout=60)
     assert reply.ok, f"{url}: {reply.status_code}"
     assert reply.headers["Content-Type"].startswith("image/"), reply.headers["Content-Type"]
     return reply.content
@@ -86,7 +86,7 @@ def test_a_picture_is_cached_for_long_and_cannot_run_as_a_page(
     system: System, anna: Person, picture: Path
 ) -> None:
     made = anna.upload(picture)
-    headers = requests.get(made.url, timeout=30).headers
+    headers = requests.get(made.url, timeout=60).headers
     assert "max-age" in headers["Cache-Control"]
     assert headers["X-Content-Type-Options"] == "nosniff"
 
@@ -114,15 +114,15 @@ def test_pictures_are_shown_to_nobody_between_delete_and_redraft(
 ) -> None:
     made = anna.upload(picture)
     first = anna.client.status_post("", media_ids=[made])
-    known = {"If-None-Match": requests.get(made.url, timeout=10).headers["etag"]}
-    assert requests.get(made.url, headers=known, timeout=10).status_code == 304
+    known = {"If-None-Match": requests.get(made.url, timeout=60).headers["etag"]}
+    assert requests.get(made.url, headers=known, timeout=60).status_code == 304
     deleted = anna.client.status_delete(first.id)
-    assert requests.get(made.url, timeout=10).status_code == 404
-    assert requests.get(made.url, headers=known, timeout=10).status_code == 404
+    assert requests.get(made.url, timeout=60).status_code == 404
+    assert requests.get(made.url, headers=known, timeout=60).status_code == 404
     second = anna.client.status_post("again", media_ids=deleted.media_attachments)
     assert [one.id for one in second.media_attachments] == [made.id]
-    assert requests.get(made.url, headers=known, timeout=10).status_code == 304
+    assert requests.get(made.url, headers=known, timeout=60).status_code == 304
     anna.call("DELETE", f"/api/v1/statuses/{second.id}", params={"delete_media": "true"})
-    wait_until(lambda: requests.get(made.url, timeout=10).status_code == 404)
+    wait_until(lambda: requests.get(made.url, timeout=60).status_code == 404)
     again = anna.call("POST", "/api/v1/statuses", json={"media_ids": [made.id]})
     assert again.status_code == 422

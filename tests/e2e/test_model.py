@@ -19,7 +19,7 @@ from tests.e2e.model import VISIBILITIES, Model
 from tests.system import Person, System, wait_until
 
 _PEOPLE = 4
-_PATIENCE = 60.0
+_PATIENCE = 120.0
 
 people = st.integers(0, _PEOPLE - 1)
 some_post = st.integers(0, 99)

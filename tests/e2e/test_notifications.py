@@ -21,7 +21,7 @@ def await_types(person: Person, expected: list[str], **wanted: Any) -> list[Any]
         assert sorted(each.type for each in found) == sorted(expected)
         return True
 
-    wait_until(told, 20.0)
+    wait_until(told)
     return found
 
 

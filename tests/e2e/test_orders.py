@@ -97,7 +97,7 @@ def test_what_was_sold_is_refunded_by_its_seller(anna: Person, ben: Person) -> N
     assert (late.status_code, late.json()["code"]) == (409, "too_late")
     assert ben.call("POST", f"{SHOP}/orders/{placed}/refund").status_code == 403
     assert anna.call("POST", f"{SHOP}/orders/{placed}/refund").ok
-    done = wait_until(lambda: _in(ben, placed, "refunded"), 30, "refunded")
+    done = wait_until(lambda: _in(ben, placed, "refunded"), what="refunded")
     assert done is not None
     assert whats(done)[-3:] == ["refund_requested", "restocked", "refunded"]
     assert stock_of(anna, product) == (10, 10)

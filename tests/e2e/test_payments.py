@@ -27,7 +27,7 @@ def ask(system: System) -> Callable[..., Any]:
 
     def asking(method: str, path: str, body: Any = None) -> Any:
         url = f"{address}/payments/{path}"
-        answer = requests.request(method, url, json=body, headers=headers, timeout=30)
+        answer = requests.request(method, url, json=body, headers=headers, timeout=60)
         return answer.status_code, answer.json()
 
     return asking
@@ -72,7 +72,7 @@ def test_every_card_does_what_it_is_for_and_the_ledger_is_zero(
             wait_for(ask, order, "captured", card)
     status, refunded = ask("POST", f"{orders['tok_ok']}/refund", {"amount": 4_000})
     assert (status, refunded["refunded"]) == (200, 4_000)
-    wait_until(lambda: system.command("ledger"), 60, "the ledger agrees")
+    wait_until(lambda: system.command("ledger"), what="the ledger agrees")
 
 
 def test_what_dies_in_the_middle_is_settled_afterwards(
@@ -89,7 +89,7 @@ def test_what_dies_in_the_middle_is_settled_afterwards(
         except requests.RequestException:
             return False
 
-    wait_until(settled, 60, "settled by the process that came after")
+    wait_until(settled, what="settled by the process that came after")
 
 
 def test_a_seller_hears_of_money_and_clients_that_do_not_know_it_show_nothing(
@@ -116,6 +116,6 @@ def test_a_seller_hears_of_money_and_clients_that_do_not_know_it_show_nothing(
 def test_a_webhook_that_nobody_signed_is_refused_at_the_door(system: System) -> None:
     for headers in ({}, {"provider-signature": f"t={int(time.time())},v1={'0' * 64}"}):
         url = f"{system.base}/webhooks/payments"
-        answer = requests.post(url, json={"id": "1"}, headers=headers, timeout=30)
+        answer = requests.post(url, json={"id": "1"}, headers=headers, timeout=60)
         assert answer.status_code == 403
         assert "error" in answer.json()

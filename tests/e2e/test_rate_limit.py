@@ -57,7 +57,7 @@ def a_gateway(system: System, *, beside: str = "gateway", **limits: str) -> Iter
                 return False
 
         try:
-            wait_until(up, 30)
+            wait_until(up)
             yield address
         finally:
             process.terminate()
@@ -72,7 +72,7 @@ def strict(system: System) -> Iterator[str]:
 
 def used(address: str, person: Person) -> int:
     """How many requests of somebody a gateway has counted, this one included."""
-    answer = person.http.get(f"{address}/api/v1/custom_emojis", timeout=10)
+    answer = person.http.get(f"{address}/api/v1/custom_emojis", timeout=60)
     return int(answer.headers["X-RateLimit-Limit"]) - int(answer.headers["X-RateLimit-Remaining"])
 
 
@@ -83,10 +83,10 @@ def test_replicas_share_what_they_count_and_a_restart_lifts_nothing(
     with a_gateway(system, **limits) as other:
         with a_gateway(system, **limits) as one:
             told = max(used(one, anna) for _ in range(300))
-            wait_until(lambda: used(other, anna) > told, 30)
+            wait_until(lambda: used(other, anna) > told)
         last = used(other, anna)
     with a_gateway(system, **limits) as restarted:
-        wait_until(lambda: used(restarted, anna) > last, 30)
+        wait_until(lambda: used(restarted, anna) > last)
 
 
 def test_what_one_replica_has_counted_the_other_refuses(
@@ -105,9 +105,9 @@ def test_what_one_replica_has_counted_the_other_refuses(
         def refused() -> bool:
             nonlocal asked
             asked += 1
-            return anna.http.get(f"{other}/api/v1/custom_emojis", timeout=10).status_code == 429
+            return anna.http.get(f"{other}/api/v1/custom_emojis", timeout=60).status_code == 429
 
-        wait_until(refused, 30)
+        wait_until(refused)
         assert asked < limit
         assert used(other, ben) == 1
 
@@ -123,13 +123,13 @@ def test_the_replicas_of_a_system_share_what_they_count(system: System, anna: Pe
         used(one, anna)
         return used(other, anna) > next(asked)
 
-    wait_until(knows_of_the_others, 30)
+    wait_until(knows_of_the_others)
 
 
 def test_a_burst_is_refused_beyond_the_limit_and_told_when_to_come_back(
     strict: str, anna: Person, ben: Person
 ) -> None:
-    answers = [anna.http.get(f"{strict}/api/v1/timelines/home", timeout=10) for _ in range(12)]
+    answers = [anna.http.get(f"{strict}/api/v1/timelines/home", timeout=60) for _ in range(12)]
     assert [answer.status_code for answer in answers] == [200] * 10 + [429] * 2
     remaining = [int(answer.headers["X-RateLimit-Remaining"]) for answer in answers]
     assert remaining == [9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0, 0]
@@ -139,13 +139,13 @@ def test_a_burst_is_refused_beyond_the_limit_and_told_when_to_come_back(
     now = datetime.now(UTC)
     assert now < reset < now + timedelta(days=1, seconds=10)
     assert refused.json()["error"]
-    assert ben.http.get(f"{strict}/api/v1/timelines/home", timeout=10).status_code == 200
+    assert ben.http.get(f"{strict}/api/v1/timelines/home", timeout=60).status_code == 200
 
 
 def test_a_post_beyond_the_limit_is_not_made(strict: str, anna: Person) -> None:
     url = f"{strict}/api/v1/statuses"
     made = [
-        anna.http.post(url, json={"status": f"post {n}"}, timeout=10).status_code for n in range(12)
+        anna.http.post(url, json={"status": f"post {n}"}, timeout=60).status_code for n in range(12)
     ]
     assert made.count(200) == 10
     wait_until(lambda: anna.client.me().statuses_count == 10)
@@ -156,19 +156,19 @@ def test_uploads_have_a_limit_of_their_own(strict: str, anna: Person, picture: P
     def upload() -> int:
         with picture.open("rb") as file:
             url = f"{strict}/api/v2/media"
-            return anna.http.post(url, files={"file": file}, timeout=30).status_code
+            return anna.http.post(url, files={"file": file}, timeout=60).status_code
 
     assert [upload() for _ in range(3)] == [200, 200, 429]
-    assert anna.http.get(f"{strict}/api/v1/timelines/home", timeout=10).status_code == 200
+    assert anna.http.get(f"{strict}/api/v1/timelines/home", timeout=60).status_code == 200
 
 
 def test_who_has_no_token_is_counted_by_address(strict: str) -> None:
     url = f"{strict}/api/v1/instance"
-    codes = [requests.get(url, timeout=10).status_code for _ in range(20)]
+    codes = [requests.get(url, timeout=60).status_code for _ in range(20)]
     assert codes[0] == 200
     assert codes[-1] == 429
 
 
 def test_health_is_never_refused(strict: str) -> None:
-    codes = {requests.get(f"{strict}/healthz", timeout=10).status_code for _ in range(20)}
+    codes = {requests.get(f"{strict}/healthz", timeout=60).status_code for _ in range(20)}
     assert codes == {200}

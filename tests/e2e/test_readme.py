@@ -12,7 +12,7 @@ from tests.system.browser import Browser
 from tests.system.people import PASSWORD
 from tests.system.running import System
 from tests.system.toot import Toot
-from tests.system.waiting import wait_until
+from tests.system.waiting import PATIENCE, wait_until
 
 README = Path(__file__).parents[2] / "README.md"
 _VARYING = [
@@ -53,7 +53,7 @@ def test_the_tour_is_as_the_readme_tells_it(system: System, picture: Path, tmp_p
         here = command.replace("127.0.0.1:8080", host).replace("photo.jpg", str(picture))
         arguments = shlex.split(re.sub(r"\d{18}", newest, here))[1:]
         reads = {"timelines", "whois"} & set(arguments)
-        wait_until(partial(_prints, toot, arguments, expected), 10 if reads else 0)
+        wait_until(partial(_prints, toot, arguments, expected), PATIENCE if reads else 0)
         newest = newest or _id_in(toot, expected)
 
 

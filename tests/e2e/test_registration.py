@@ -64,7 +64,7 @@ def test_registration_is_refused_where_one_field_is_wrong(
         f"{system.base}/api/v1/accounts",
         json={**body, "agreement": True, "locale": "en"} | change,
         headers={"Authorization": f"Bearer {token}"},
-        timeout=30,
+        timeout=60,
     )
     assert refused.status_code == 422
     assert system.get(f"/api/v1/accounts/lookup?acct={name}").status_code == 404

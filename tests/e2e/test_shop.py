@@ -13,7 +13,7 @@ from tests.system.wire import CheckedSession
 
 
 def found(session: CheckedSession, system: System, **params: str) -> list[str]:
-    answered = session.get(f"{system.base}{SHOP}/products", params=params, timeout=30)
+    answered = session.get(f"{system.base}{SHOP}/products", params=params, timeout=60)
     assert answered.status_code == 200, answered.text
     return [row["title"] for row in answered.json()["items"]]
 
@@ -29,16 +29,16 @@ def test_what_somebody_sells_is_found_by_everybody(
 ) -> None:
     uploaded = anna.upload(picture)
     product = sold(anna, 3, title=f"Blue {word}", media_ids=[uploaded.id], description="300 ml")
-    shown = session.get(f"{system.base}{SHOP}/products/{product['id']}", timeout=30)
+    shown = session.get(f"{system.base}{SHOP}/products/{product['id']}", timeout=60)
     assert shown.json() == product
     assert shown.headers["ETag"] == '"1"'
-    assert session.get(product["pictures"][0]["url"], timeout=30).status_code == 200
+    assert session.get(product["pictures"][0]["url"], timeout=60).status_code == 200
     wait_until(lambda: found(session, system, q=f"{word} blue") == [product["title"]])
     wait_until(lambda: found(session, system, shop=product["shop_id"]) == [product["title"]])
     gone = anna.call("DELETE", f"{SHOP}/products/{product['id']}", headers={"If-Match": '"1"'})
     assert gone.json()["archived"]
     assert found(session, system, q=word) == []
-    hidden = session.get(f"{system.base}{SHOP}/products/{product['id']}", timeout=30)
+    hidden = session.get(f"{system.base}{SHOP}/products/{product['id']}", timeout=60)
     assert hidden.status_code == 404
     assert hidden.headers["Content-Type"] == "application/problem+json"
 
@@ -72,7 +72,7 @@ def test_of_many_edits_at_once_one_wins(anna: Person, word: str) -> None:
         session = CheckedSession()
         session.headers["Authorization"] = f"Bearer {anna.token}"
         body = {"description": f"edit {number}"}
-        return session.patch(anna.base + path, json=body, headers=headers, timeout=30).status_code
+        return session.patch(anna.base + path, json=body, headers=headers, timeout=60).status_code
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(edit, range(8))) == [200] + [412] * 7
@@ -88,7 +88,7 @@ def test_deliveries_at_once_add_up(anna: Person, ben: Person, word: str) -> None
         session.headers["Authorization"] = f"Bearer {anna.token}"
         session.headers["Idempotency-Key"] = f"delivery {number % 10}"
         url = f"{anna.base}{path}/adjustments"
-        return session.post(url, json={"delta": 2}, timeout=30).status_code
+        return session.post(url, json={"delta": 2}, timeout=60).status_code
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(deliver, range(20))) == {200}
@@ -107,5 +107,5 @@ def test_a_shop_goes_with_its_owner(
     wait_until(lambda: found(session, system, q=word) == [word])
     anna.call("POST", "/api/v1/accounts/delete", json={"password": anna.password})
     url = f"{system.base}{SHOP}/products/{product['id']}"
-    wait_until(lambda: session.get(url, timeout=30).status_code == 404, deadline=30, what="gone")
+    wait_until(lambda: session.get(url, timeout=60).status_code == 404, what="gone")
     assert found(session, system, q=word) == []

@@ -97,7 +97,7 @@ class Street:
         method, path = row.split(" ")
         url = f"{self.base}{SHOP}{path.format(**self.things)}"
         given = {"json": self.body(row)} if method != "GET" else {}
-        return self.sessions[actor].request(method, url, headers=headers, timeout=30, **given)
+        return self.sessions[actor].request(method, url, headers=headers, timeout=60, **given)
 
     def body(self, row: str) -> Any:
         things = self.things
@@ -171,7 +171,7 @@ def street(system: System) -> Street:
     _change(seller, "shops", archived["shop_id"], {"archived": True})
     order = rest(buyer, buy(buyer, product, 1)["id"])
     assert order["state"] == "completed"
-    wait_until(lambda: seller.call("GET", f"{SHOP}/orders?role=seller").json()["items"], 30)
+    wait_until(lambda: seller.call("GET", f"{SHOP}/orders?role=seller").json()["items"])
     for role, quantity in ((BUYER, 7), (STRANGER, 1), (ADMIN, 1)):
         fill(people[role], product, quantity)
     sessions = {role: _session(person.token) for role, person in people.items()}
@@ -204,7 +204,7 @@ def _ruling(system: System, admin: Person) -> str:
     system.command("admin", admin.name)
     app = Application.registered(system.base, "ruling", [*SCOPES, "admin:read", "admin:write"])
     token = admin.token_for(app)
-    wait_until(lambda: app.client(token).me().role.name == "Admin", 30)
+    wait_until(lambda: app.client(token).me().role.name == "Admin")
     return token
 
 

@@ -111,7 +111,7 @@ class Trade:
             "dapr-caller-app-id": "gateway" if token else "orders",
             "authorization": f"Bearer {token}",
         }
-        return requests.get(f"{address}/{path}", headers=headers, timeout=30)
+        return requests.get(f"{address}/{path}", headers=headers, timeout=60)
 
     def paid(self, id: str) -> tuple[str, int]:
         """What became of the payment of an order, and what the buyer is left with to pay."""
@@ -145,7 +145,7 @@ def test_after_a_busy_day_every_piece_and_every_cent_is_somewhere_once(system: S
 
     check_stock(trade, ends)
     check_money(trade, ends)
-    wait_until(lambda: ", 0 entries mended" in system.command("rebuild"), 60, "nothing to mend")
+    wait_until(lambda: ", 0 entries mended" in system.command("rebuild"), what="nothing to mend")
     for buyer, id, _ in trade.placed:
         assert order(buyer, id) == ends[id], "something happened to an order at rest"
         assert ends[id]["state"] in ENDS
@@ -161,7 +161,7 @@ def check_stock(trade: Trade, ends: dict[str, Any]) -> None:
     for product in trade.products:
         left = trade.put_in[product["id"]] - gone[product["id"]]
         assert left >= 0
-        wait_until(partial(has_left, trade, product, left), 30, f"{left} left")
+        wait_until(partial(has_left, trade, product, left), what=f"{left} left")
 
 
 def check_money(trade: Trade, ends: dict[str, Any]) -> None:
@@ -174,8 +174,8 @@ def check_money(trade: Trade, ends: dict[str, Any]) -> None:
         assert kept == (total if end == "completed" else 0)
         spent[buyer.id] += kept
     for buyer in {buyer.id: buyer for buyer, _, _ in trade.placed}.values():
-        wait_until(partial(has_spent, trade, buyer, spent[buyer.id]), 30, "spent")
-    wait_until(lambda: trade.system.command("ledger"), 60, "the ledger agrees")
+        wait_until(partial(has_spent, trade, buyer, spent[buyer.id]), what="spent")
+    wait_until(lambda: trade.system.command("ledger"), what="the ledger agrees")
 
 
 def has_left(trade: Trade, product: dict[str, Any], pieces: int) -> bool:

@@ -338,7 +338,7 @@ def test_archives(town: Town) -> None:
                 yield f"{actor} is not turned away"
             return
         assert town.ask(actor, "POST", path).ok
-        wait_until(lambda: town.ask(actor, "GET", path).json()["state"] == "ready", 90)
+        wait_until(lambda: town.ask(actor, "GET", path).json()["state"] == "ready")
         archive = town.ask(actor, "GET", f"{path}/archive")
         with zipfile.ZipFile(io.BytesIO(archive.content)) as files:
             for name in files.namelist():
@@ -558,7 +558,7 @@ def test_at_the_end_all_is_deleted_by_whoever_may_and_gone_for_all(town: Town) -
             assert ask_by_id(town, row, "author", post).status_code == 200
     assert town.each(lambda actor: is_gone(town, actor)) == []
     for name in [name for post in town.posts for name in post.pictures]:
-        wait_until(partial(lacks, town, "author", f"/media/{name}"), 30)
+        wait_until(partial(lacks, town, "author", f"/media/{name}"))
 
 
 def lacks(town: Town, actor: str, path: str) -> bool:
@@ -568,7 +568,7 @@ def lacks(town: Town, actor: str, path: str) -> bool:
 def is_gone(town: Town, actor: str) -> Iterator[str]:
     """What is left of the posts for somebody."""
     for post in town.posts:
-        wait_until(partial(lacks, town, actor, f"/api/v1/statuses/{post.id}"), 30)
+        wait_until(partial(lacks, town, actor, f"/api/v1/statuses/{post.id}"))
     yield from holds(town, actor, "/api/v1/timelines/home", nowhere, public=False)
     yield from holds(town, actor, f"/api/v1/timelines/tag/{town.tag}", nowhere)
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 
-async def until(condition: Callable[[], object], *, within: float = 5.0) -> None:
+async def until(condition: Callable[[], object], *, within: float = 60.0) -> None:
     """Return once a condition holds; fails where it does not in time."""
     give_up_at = time.monotonic() + within
     while not condition():

@@ -38,7 +38,7 @@ class Application:
         wanted = scopes or SCOPES
         with CheckedSession() as session:
             id, secret = Mastodon.create_app(
-                name, scopes=wanted, api_base_url=base, session=session, request_timeout=15
+                name, scopes=wanted, api_base_url=base, session=session, request_timeout=60
             )
         return cls(base, id, secret, tuple(wanted))
 
@@ -50,7 +50,7 @@ class Application:
             access_token=token,
             api_base_url=self.base,
             ratelimit_method="throw",
-            request_timeout=30,
+            request_timeout=60,
             session=CheckedSession(),
         )
 
@@ -121,7 +121,7 @@ class Person:
     def call(self, method: str, path: str, **given: Any) -> requests.Response:
         """One request as this person; redirects are not followed."""
         return self.http.request(
-            method, f"{self.base}{path}", allow_redirects=False, timeout=30, **given
+            method, f"{self.base}{path}", allow_redirects=False, timeout=60, **given
         )
 
     def upload(self, picture: Path, **more: Any) -> Any:

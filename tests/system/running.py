@@ -110,7 +110,7 @@ class System:
     def get(self, path: str, **given: Any) -> requests.Response:
         """One request as nobody in particular."""
         with CheckedSession() as session:
-            return session.get(f"{self.base}{path}", timeout=30, **given)
+            return session.get(f"{self.base}{path}", timeout=60, **given)
 
     # ── processes ───────────────────────────────────────────────────────────────────────────
 

@@ -8,7 +8,7 @@ from typing import Any
 import requests
 
 from tests.system.people import Person
-from tests.system.waiting import wait_until
+from tests.system.waiting import PATIENCE, wait_until
 
 SHOP = "/api/shop/v1"
 ENDS = ("completed", "cancelled", "declined", "failed", "refunded")
@@ -69,7 +69,7 @@ def order(person: Person, id: str) -> dict[str, Any]:
     return found
 
 
-def rest(person: Person, id: str, deadline: float = 60.0) -> dict[str, Any]:
+def rest(person: Person, id: str, deadline: float = PATIENCE) -> dict[str, Any]:
     """An order when it has come to rest."""
 
     def ended() -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 
 from tests.mastodon import schemas
 from tests.system.people import Person
-from tests.system.waiting import wait_until
+from tests.system.waiting import PATIENCE, wait_until
 
 _ENTITIES = {"update": "Status", "status.update": "Status", "notification": "Notification"}
 _EVENT = re.compile(rb"event: (.+)\ndata: (.+)\n\n")
@@ -41,7 +41,7 @@ class Ear(StreamListener):
         del for_stream
         self.events.append((name, data))
 
-    def heard(self, name: str, match: Callable[[Any], object], deadline: float = 20.0) -> Any:
+    def heard(self, name: str, match: Callable[[Any], object], deadline: float = PATIENCE) -> Any:
         """The first event of a name that matches, once it is there."""
 
         def found() -> list[Any]:
@@ -80,7 +80,7 @@ class Line:
         while "error" not in self.next():
             pass
 
-    def next(self, deadline: float = 20.0) -> dict[str, Any]:
+    def next(self, deadline: float = PATIENCE) -> dict[str, Any]:
         """The next frame, its entity held to its schema."""
         frame: dict[str, Any] = json.loads(self.connection.recv(timeout=deadline))
         self.frames.append(frame)
@@ -147,7 +147,7 @@ class Tap:
         """Return when the server listens for us."""
         self._read(lambda: b":)\n" in self._got, 20.0)
 
-    def hear(self, posts: set[str], deadline: float = 30.0) -> list[Event]:
+    def hear(self, posts: set[str], deadline: float = PATIENCE) -> list[Event]:
         """Read until some posts have come, and then what else has; entities held to schemas."""
         self._read(lambda: posts <= updates(self.events), deadline)
         self._connection.setblocking(False)

@@ -15,7 +15,7 @@ from tests.system.browser import Browser
 _TOOT = Path(sys.executable).with_name("toot")
 _WATCHING = Path(__file__).with_name("watching")
 _REPO = Path(__file__).parents[2]
-_PATIENCE = 30.0
+_PATIENCE = 120.0
 
 
 class TootError(AssertionError):

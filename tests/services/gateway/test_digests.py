@@ -33,7 +33,7 @@ async def test_somebody_switches_digests_on_and_off_by_their_link(mailing: Place
     assert (on.status, on.json()["enabled"], on.json()["available"]) == (200, True, True)
     post = await ada.post("statuses", {"status": "a secret word"})
     await bob.post(f"statuses/{post['id']}/favourite")
-    await until(lambda: mailing.world.mails, within=30)
+    await until(lambda: mailing.world.mails)
     (mail,) = mailing.world.mails
     assert mail.to == "ada@example.org"
     assert f'href="http://127.0.0.1:8080/@ada/{post["id"]}"' in mail.html

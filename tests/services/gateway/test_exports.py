@@ -236,7 +236,7 @@ async def test_an_archive_expires(place: Place, monkeypatch: pytest.MonkeyPatch)
     assert (await ready(ada))["expires_at"]
     monkeypatch.setattr(domain, "LIFE", 0)
     assert (await ready(ada, "expired"))["url"] is None
-    await until(lambda: not pieces(place), within=30)
+    await until(lambda: not pieces(place))
     assert (await ada.ask("GET", "/api/v1/export/archive")).status == 404
     assert not [key for key in place.world.state("media").keys("") if "export-piece" in key]
 
@@ -321,7 +321,7 @@ async def test_who_leaves_leaves_no_archive(place: Place, when: str) -> None:
     if when == "before":  # with a token that is good for some seconds more
         late = await media.call("POST", "/exports", token=ada.token)
         assert late.status in (401, 404)
-    await until(lambda: not place.world.blobs and not _listed(place), within=30)
+    await until(lambda: not place.world.blobs and not _listed(place))
     assert (await media.call("GET", "/exports", token=ada.token)).status in (401, 404)
     assert PASSWORD not in str(place.world.state("media").peek(f"export:{ada.id}"))
 

@@ -44,7 +44,7 @@ async def heard(socket: FakeStream, kind: str, id: str | None = None, count: int
     def found() -> list[Any]:
         return [f for f in socket.frames if f["type"] == kind and (not id or f.get("id") == id)]
 
-    await until(lambda: len(found()) >= count, within=30.0)
+    await until(lambda: len(found()) >= count)
     return found()[-1]
 
 
@@ -55,7 +55,6 @@ async def subscribed(place: Place, socket: FakeStream, id: str, query: str, **mo
     socket.frame(type="subscribe", id=id, payload=payload)
     await until(
         lambda: sum(len(ears) for ears in place_hub(place)._listeners.values()) > before,
-        within=30.0,
     )
 
 
@@ -67,7 +66,7 @@ def place_hub(place: Place) -> Any:
 
 async def closed(socket: FakeStream) -> int:
     """With which code the server closes a socket."""
-    await until(lambda: [m for m in socket.sent if m["type"] == "websocket.close"], within=30.0)
+    await until(lambda: [m for m in socket.sent if m["type"] == "websocket.close"])
     return int(next(m["code"] for m in socket.sent if m["type"] == "websocket.close"))
 
 
