@@ -114,6 +114,11 @@ class Clerk:
             if export.state == "ready":
                 await store.kept.insert(ALL, [[id, user]])
             await store.work.remove(ALL, [id])
+            # Its owner may have left meanwhile, and found it in the list that it is taken from.
+            newest = await store.exports.get(user)
+            if newest is not None and newest.id == id and newest.state not in _AT_REST:
+                await store.work.insert(ALL, [[id, user]])
+                self.wake()
 
     async def _serve(self, user: str) -> None:
         """Work on one archive for a while, if nobody else does."""

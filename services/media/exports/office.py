@@ -74,14 +74,18 @@ class Office:
         return await self._sidecar.get_blob(blob(user, export.parts[index]))
 
     async def drop(self, user: str) -> None:
-        """Remove somebody's archive, whatever its state: they are gone."""
+        """Remove somebody's archive, whatever its state: they are gone.
+
+        It is marked before it comes into the list of work, since the clerk may take it from there
+        just now, and looks at it again after that.
+        """
         export = await self._store.exports.get(user)
         if export is None or export.state == "gone":
             return
-        await self._store.work.insert(ALL, [[export.id, user]])
         await self._store.exports.update(
             user, lambda kept: domain.ended(kept, "gone") if kept else None
         )
+        await self._store.work.insert(ALL, [[export.id, user]])
         self._clerk.wake()
 
 

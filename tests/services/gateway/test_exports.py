@@ -298,7 +298,7 @@ async def test_what_cannot_be_made_for_a_day_has_failed(
     await ready(ada)
 
 
-@pytest.mark.parametrize("when", ["before", "meanwhile", "after"])
+@pytest.mark.parametrize("when", ["before", "meanwhile", "at its end", "after"])
 async def test_who_leaves_leaves_no_archive(place: Place, when: str) -> None:
     ada, *_ = await a_life(place)
     media = media_of(place)
@@ -309,10 +309,19 @@ async def test_who_leaves_leaves_no_archive(place: Place, when: str) -> None:
             reached.set()
             await goes_on.wait()
 
+    async def wait_at_the_end(call: Any) -> None:
+        export = place.world.state("media").peek(f"export:{ada.id}")
+        is_kept = call.name == "save" and call.about[0].startswith("exported:")
+        if when == "at its end" and is_kept and "'ready'" in str(export):
+            media.sidecar.state.faults.before.remove(wait_at_the_end)
+            reached.set()
+            await goes_on.wait()
+
     media.sidecar.faults.before.append(wait)
+    media.sidecar.state.faults.before.append(wait_at_the_end)
     if when != "before":
         await ada.post("export")
-    if when == "meanwhile":
+    if when in ("meanwhile", "at its end"):
         await reached.wait()
     if when == "after":
         await ready(ada)

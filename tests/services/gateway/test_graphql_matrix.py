@@ -145,8 +145,8 @@ BESIDE = {
     "Cart": "lines gone total revision shop seller",
     "Line": "productId variantId title name quantity price available picture product",
     "Order": "id lines total state reason paid history createdAt buyer seller shop",
-    "Shop": "id name description currency archived createdAt editedAt version owner",
-    "Product": "id title description variants archived createdAt editedAt version pictures "
+    "Shop": "id name description currency archived createdAt editedAt version url owner",
+    "Product": "id title description variants archived createdAt editedAt version url pictures "
     "seller shop",
 }
 """What comes with an object that the caller may see: nothing of it is for fewer people."""
