@@ -45,6 +45,9 @@ SETTLED_AFTER = 2 * COMMIT_DEADLINE
 _REFRESH = 24 * 3600
 """How often, in seconds, a stream that goes on says in the registry that it does."""
 
+FLUSHED_AFTER = 1.0
+"""Seconds without news after which the journal says that all of it was published."""
+
 _BATCH = 100
 _BACKLOG = 10_000
 
@@ -365,7 +368,7 @@ class Outbox:
         # So that a later crash does not make others publish all of this again.
         if self._flush is not None:
             self._flush.cancel()
-        self._flush = asyncio.get_running_loop().call_later(1, self._wake_writer, True)
+        self._flush = asyncio.get_running_loop().call_later(FLUSHED_AFTER, self._wake_writer, True)
 
     def _event(self, key: str, envelope: dict[str, Any]) -> dict[str, Any] | None:
         """The CloudEvent that a document tells; None if it is not for others."""
