@@ -26,7 +26,7 @@ from services.chassis.idempotency import decide, digest, fingerprint
 from services.chassis.identity import Caller
 from services.chassis.ids import instant, timestamp
 from services.chassis.preconditions import Condition
-from services.chassis.segments import Full
+from services.chassis.segments import ListFull
 from services.chassis.sidecar import Sidecar
 from services.contracts import limits
 from services.contracts.shop import (
@@ -85,7 +85,7 @@ class Keeper:
         id = (await decide(self._store.intents, caller.user_id, new.idempotency_key, intent)).id
         try:
             await self._give_place(caller.user_id, id)
-        except Full as full:
+        except ListFull as full:
             message = f"One can have at most {limits.SHOPS} shops."
             raise Duplicate(message, code="too_many_shops") from full
         made = await self._store.shops.update(
@@ -97,12 +97,12 @@ class Keeper:
         """Put a shop into the list of its owner's, which has so many places, before it is there.
 
         So of two at once the last place is one's. Who died in between left a place to nothing: it
-        is given back when it is needed. Raises `Full`.
+        is given back when it is needed. Raises `ListFull`.
         """
         owned = self._store.owned
         try:
             await owned.insert(user, [[shop]], room=limits.SHOPS)
-        except Full:
+        except ListFull:
             ids = [row[0] for row in await owned.all(user)]
             there = await self._store.shops.get_many(ids)
             now = self._now()

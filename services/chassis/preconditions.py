@@ -13,7 +13,7 @@ It takes time in proportion to the text: whatever it gives back, it cannot use o
 
 
 @dataclass(frozen=True, slots=True)
-class Tags:
+class EntityTags:
     """The entity tags of a field; `any` for `*`, which is whatever there is."""
 
     strong: frozenset[str] = frozenset()
@@ -21,7 +21,7 @@ class Tags:
     any: bool = False
 
     @classmethod
-    def of(cls, text: str) -> Tags:
+    def of(cls, text: str) -> EntityTags:
         """What a field says; what is no entity tag, and all after it, is none."""
         if text.strip(" \t") == "*":
             return cls(any=True)
@@ -49,13 +49,13 @@ class Condition:
     `version in condition` says whether it is to be done to that one.
     """
 
-    match: Tags | None = None
-    none_match: Tags | None = None
+    match: EntityTags | None = None
+    none_match: EntityTags | None = None
 
     @classmethod
     def on(cls, version: int) -> Condition:
         """That it is one version."""
-        return cls(Tags(frozenset((str(version),))))
+        return cls(EntityTags(frozenset((str(version),))))
 
     def __contains__(self, version: object) -> bool:
         tag = str(version)

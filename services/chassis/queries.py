@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Query
 
 from services.chassis.paging import Window
-from services.chassis.preconditions import Condition, Tags
+from services.chassis.preconditions import Condition, EntityTags
 
 CONDITION_CHARACTERS = 1_000
 """The sidecar reads 4 KiB of a request's first line and its headers; a token takes a third."""
@@ -39,7 +39,7 @@ def window(default: int = 20, most: int = 81) -> Callable[..., Awaitable[Window]
 async def _condition(if_match: Tagged = None, if_none_match: Tagged = None) -> Condition | None:
     if if_match is None and if_none_match is None:
         return None
-    given = (None if text is None else Tags.of(text) for text in (if_match, if_none_match))
+    given = (None if text is None else EntityTags.of(text) for text in (if_match, if_none_match))
     return Condition(*given)
 
 

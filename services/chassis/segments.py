@@ -226,11 +226,11 @@ def _inserted(
     before = head or Head()
     after = before.insert(rows, seen, column)
     if room is not None and after.total > max(room, before.total):
-        raise Full
+        raise ListFull
     return after
 
 
-class Full(Exception):
+class ListFull(Exception):
     """A list has no room for what was to be put in."""
 
 
@@ -355,7 +355,7 @@ class SegmentedLists:
     ) -> Head:
         """Put rows in, each once, however often it is asked for; `fresh` as in `Collection`.
 
-        Raises `Full` for new ones where there would be more than `room` then.
+        Raises `ListFull` for new ones where there would be more than `room` then.
         """
         seen: dict[str, Held] = {}
         while True:

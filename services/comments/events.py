@@ -24,7 +24,7 @@ from services.chassis.app import Service
 from services.chassis.errors import Unavailable
 from services.chassis.inbox import Event, Poison
 from services.comments.domain import Comment, comment_of, ended, heard, moved
-from services.comments.store import Gone, Standing, Store
+from services.comments.store import CommentState, Gone, Store
 from services.contracts.posts import Post
 from services.contracts.topics import POST_CHANGED
 
@@ -83,7 +83,7 @@ class Projections:
         await self._store.threads.insert(comment.root, [comment.row])
         await self._store.siblings(comment).insert(comment.parent, [row])
 
-    async def _settled(self, comment: Comment, standing: Standing) -> Comment:
+    async def _settled(self, comment: Comment, standing: CommentState) -> Comment:
         """A comment after what became of the post above it."""
         if standing.above_ended:
             return await self._change(comment, partial(ended, with_replies=True))

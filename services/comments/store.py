@@ -41,7 +41,7 @@ class Heads:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CommentState:
     """A comment as it is, and whether the post above it ended with all below it, or by itself."""
 
     now: Comment | None
@@ -95,7 +95,7 @@ class Store:
         removed = self.removed.heads.open(rows.get(self.removed.heads.key(root), ABSENT))
         return Heads(thread.value if thread else Head(), removed.value if removed else Head())
 
-    async def standing(self, comment: Comment) -> Standing:
+    async def standing(self, comment: Comment) -> CommentState:
         """A comment as it is now, and what became of the post above it. One state call."""
         comments = [self.comments.key(id) for id in (comment.id, comment.parent)]
         gone = self.gone.key(comment.parent)
@@ -104,7 +104,7 @@ class Store:
         parent = above.value if above else None
         ended = gone in rows or (parent is not None and parent.deleted and parent.with_replies)
         removed = parent is not None and parent.deleted and not ended
-        return Standing(now.value if now else None, ended, removed)
+        return CommentState(now.value if now else None, ended, removed)
 
     async def nearest(self, comment: Comment) -> str:
         """The nearest post above a comment that was not deleted by itself.

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from services.chassis.app import Service
 from services.chassis.settings import Settings
-from services.feed import audiences, belongings, correspondence, discovery
+from services.feed import audiences, belongings, conversation_routes, discovery
 from services.feed.api import create_router
 from services.feed.conversations import Conversations
 from services.feed.events import subscribe
@@ -39,7 +39,7 @@ def create_app(service: Service, limits: Limits | None = None) -> FastAPI:
         create_router(timelines),
         audiences.create_router(audiences.Audiences(store)),
         discovery.create_router(hashtags, FoundPosts(store, timelines, trends)),
-        correspondence.create_router(conversations),
+        conversation_routes.create_router(conversations),
         belongings.create_router(store),
     )
     app.state.trends = trends

@@ -5,16 +5,16 @@ from __future__ import annotations
 from fastapi import Request, Response
 
 from services.chassis.errors import PreconditionFailed
-from services.chassis.preconditions import Tags
+from services.chassis.preconditions import EntityTags
 
 _OF_A_304 = ("cache-control", "content-location", "etag", "expires", "vary")
 """What a 304 says as the whole answer would have (RFC 9110, 15.4.5)."""
 
 
-def tags(request: Request, name: str) -> Tags | None:
+def tags(request: Request, name: str) -> EntityTags | None:
     """The entity tags of a field, on however many lines; nothing where it is not sent."""
     lines = request.headers.getlist(name)
-    return Tags.of(",".join(lines)) if lines else None
+    return EntityTags.of(",".join(lines)) if lines else None
 
 
 def conditional(request: Request, response: Response) -> Response:

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from services.chassis.app import JSON
 from services.chassis.errors import Invalid, TooLarge
 from services.chassis.identity import Caller, service, signed_in
-from services.chassis.preconditions import Tags
+from services.chassis.preconditions import EntityTags
 from services.contracts import limits
 from services.contracts.posts import Attachment, AttachmentEdit, Claims, Portrait, Release
 from services.media.domain import checked_id, content_type, parsed_focus
@@ -151,7 +151,7 @@ def _files(pool: Pool) -> APIRouter:
         mime = content_type(name)
         await pool.check_shown(name)
         headers = {"etag": f'"{name}"', "cache-control": IMMUTABLE}
-        if Tags.of(request.headers.get("if-none-match", "")).resembles(name):
+        if EntityTags.of(request.headers.get("if-none-match", "")).resembles(name):
             return Response(status_code=304, headers=headers)
         return Response(await pool.file(name), media_type=mime, headers=headers)
 

@@ -211,16 +211,16 @@ class Composer:
         if seen.post.reblog_of_id:
             await self._boosts.delete(seen.post)
             return seen.view()
-        await self._bury(seen.post, caller, delete_media=delete_media)
+        await self._delete(seen.post, caller, delete_media=delete_media)
         return seen.view()
 
-    async def _bury(self, post: Post, caller: Caller, *, delete_media: bool) -> None:
+    async def _delete(self, post: Post, caller: Caller, *, delete_media: bool) -> None:
         """First the tombstone, which tells media too; so what dies after it loses nothing."""
         by = caller.user_id
-        buried = await self._store.posts.update(
+        deleted = await self._store.posts.update(
             post.id, lambda there: removed(there, by, delete_media=delete_media) if there else None
         )
-        if buried is not None and buried.pictures_kept and post.attachments:
+        if deleted is not None and deleted.pictures_kept and post.attachments:
             await self._release(post.id)
 
     async def _release(self, id: str) -> None:
@@ -237,7 +237,7 @@ class Composer:
         doc = await self._store.posts.load(id)
         if doc is None:
             raise no_such_post()
-        await self._bury(doc.value, caller, delete_media=delete_media)
+        await self._delete(doc.value, caller, delete_media=delete_media)
         return view_of(doc.value, doc.version)
 
     async def _unseen(self, id: str, caller: Caller, *, delete_media: bool) -> dict[str, Any]:
@@ -250,5 +250,5 @@ class Composer:
         elif not doc.value.deleted:
             raise no_such_post()
         else:
-            await self._bury(doc.value, caller, delete_media=delete_media)
+            await self._delete(doc.value, caller, delete_media=delete_media)
         return view_of(doc.value, doc.version)

@@ -69,7 +69,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Mention:
+class MentionSpan:
     """Somebody's name after an @; `host` is empty unless it is a full handle."""
 
     start: int
@@ -91,7 +91,7 @@ class Hashtag:
     name: str
 
 
-Entity = Link | Mention | Hashtag
+Entity = Link | MentionSpan | Hashtag
 
 
 def entities(text: str) -> tuple[Entity, ...]:
@@ -110,7 +110,7 @@ def entities(text: str) -> tuple[Entity, ...]:
 
 def names_in(found: Iterable[Entity], host: str) -> tuple[str, ...]:
     """The names at a host that are mentioned, lower-cased, each once, in order."""
-    mentions = (one for one in found if isinstance(one, Mention) and one.is_of(host))
+    mentions = (one for one in found if isinstance(one, MentionSpan) and one.is_of(host))
     return tuple(dict.fromkeys(one.name.lower() for one in mentions))
 
 
@@ -140,7 +140,7 @@ def graphemes(text: str) -> int:
     return sum(1 for _ in iter_graphemes(text))
 
 
-def _named(text: str, start: int, end: int) -> Iterator[Hashtag | Mention]:
+def _named(text: str, start: int, end: int) -> Iterator[Hashtag | MentionSpan]:
     done = start
     while match := _NAMED.search(text, done, end):
         done = match.end()
@@ -150,7 +150,7 @@ def _named(text: str, start: int, end: int) -> Iterator[Hashtag | Mention]:
                 yield Hashtag(match.start(), done, name)
         else:
             name = match["name"] + (match["more"] or "")
-            yield Mention(match.start(), done, name, match["host"] or "")
+            yield MentionSpan(match.start(), done, name, match["host"] or "")
 
 
 def _end_of_link(text: str, start: int, end: int) -> int:

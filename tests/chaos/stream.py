@@ -18,11 +18,11 @@ TOO_LONG = 2_300
 POSTS = "/api/v1/statuses"
 
 _PAUSE = 0.08
-_BRISK = 12
+_FAST_POSTS = 12
 """How many posts of an author follow one another at once. Then they pause longer: what a storm
 waits for must not queue behind ever more posts."""
 
-_LONGER = 0.5
+_SLOW_PAUSE = 0.5
 _BEFORE_LATE = 35
 """Somebody's newest 40 posts come into the home of who follows them; the older ones do not."""
 
@@ -100,7 +100,7 @@ class Cast:
         given_up = self.given_up.setdefault(author.name, [])
         reactions = cycle((self._like, self._comment, self._boost, self._waver))
         for number in count(1):
-            pause = _PAUSE if len(ours) < _BRISK else _LONGER
+            pause = _PAUSE if len(ours) < _FAST_POSTS else _SLOW_PAUSE
             if stop.wait(pause) or not self._may_go_on(ours, stop):
                 return
             words = f"{self.name} {author.name} {number}."

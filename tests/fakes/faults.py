@@ -12,7 +12,7 @@ from services.chassis.errors import OutcomeUnknown, Unavailable
 
 T = TypeVar("T")
 
-BY_ITSELF: ContextVar[bool] = ContextVar("BY_ITSELF", default=False)
+IN_BACKGROUND: ContextVar[bool] = ContextVar("IN_BACKGROUND", default=False)
 """Whether a process calls because time has passed. How often it does so depends on the machine, so
 such calls are not counted."""
 
@@ -66,7 +66,7 @@ class Faults:
     before: list[Hook] = field(default_factory=list)
     after: list[Hook] = field(default_factory=list)
     dead: asyncio.Event = field(default_factory=asyncio.Event)
-    buried: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
     _faults: list[_Fault] = field(default_factory=list)
 
     def fail(
@@ -98,10 +98,10 @@ class Faults:
         """Let the process be dead from now on."""
         self.dead.set()
 
-    def bury(self) -> None:
+    def release(self) -> None:
         """End the calls that a dead process waits for: they raise `ProcessDied`."""
         self.kill()
-        self.buried.set()
+        self.released.set()
 
     def count(self, name: str = "*") -> int:
         """How many calls of a name there were."""
@@ -109,7 +109,7 @@ class Faults:
 
     async def around(self, call: Call, act: Callable[[], T]) -> T:
         """Do what a call does, between whatever goes wrong before and after it."""
-        if not BY_ITSELF.get():
+        if not IN_BACKGROUND.get():
             self.calls.append(call)
         struck = [fault for fault in self._faults if fault.strikes(call)]
         await asyncio.sleep(0)
@@ -134,5 +134,5 @@ class Faults:
 
     async def _alive(self) -> None:
         if self.dead.is_set():
-            await self.buried.wait()
+            await self.released.wait()
             raise ProcessDied

@@ -100,11 +100,11 @@ class FakeSidecar(Sidecar):
         self.state.faults.kill()
         self.broker.faults.kill()
 
-    def bury(self) -> None:
+    def release(self) -> None:
         """End what the dead process was in the middle of."""
-        self.faults.bury()
-        self.state.faults.bury()
-        self.broker.faults.bury()
+        self.faults.release()
+        self.state.faults.release()
+        self.broker.faults.release()
 
     async def is_ready(self) -> bool:
         return not self.faults.dead.is_set()

@@ -19,7 +19,7 @@ from tests.fakes import asgi
 from tests.fakes.asgi import Response
 from tests.fakes.auth import FakeAuth
 from tests.fakes.broker import FakeBroker
-from tests.fakes.faults import BY_ITSELF, ProcessDied
+from tests.fakes.faults import IN_BACKGROUND, ProcessDied
 from tests.fakes.sidecar import APP_TOKEN, FakeSidecar, Mail, Network
 from tests.fakes.state import FakeState
 from tests.fakes.workflows import FakeEngine, History
@@ -78,17 +78,17 @@ class Running:
         self._world.killed.append(self)
         await self._world.forget(self)
 
-    async def bury(self) -> None:
+    async def release(self) -> None:
         """Free what the killed process left in this one: tasks that wait for ever."""
-        self.sidecar.bury()
+        self.sidecar.release()
         with contextlib.suppress(ProcessDied):
             await self._life.aclose()
 
     async def _live(self) -> None:
         self._world.network.add(self.name, self.app)
-        before = BY_ITSELF.set(True)  # what the tasks that begin here inherit
+        before = IN_BACKGROUND.set(True)  # what the tasks that begin here inherit
         await self._life.enter_async_context(self.app.router.lifespan_context(self.app))
-        BY_ITSELF.reset(before)
+        IN_BACKGROUND.reset(before)
         listing = await self.call("GET", "/dapr/subscribe", caller="")
         for subscription in listing.json():
             shared = subscription["pubsubname"] == "pubsub"
@@ -166,7 +166,7 @@ class World:
         for running in reversed([*self.running]):
             await (running.kill() if running.sidecar.faults.dead.is_set() else running.stop())
         for running in self.killed:
-            await running.bury()
+            await running.release()
         await self.broker.abort()
 
     def state(self, app_id: str) -> FakeState:

@@ -22,7 +22,7 @@ Tags = Iterator[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class PreviewImage:
     """A picture by its address; of some the size is known."""
 
     url: str
@@ -51,7 +51,7 @@ class Preview:
     url: str
     title: str
     description: str = ""
-    pictures: Sequence[Picture] = ()
+    pictures: Sequence[PreviewImage] = ()
     more: Sequence[tuple[str, str]] = ()
     large: bool = False
     hidden: bool = False
@@ -84,7 +84,9 @@ class Previews:
 
     def site(self, title: str, about: str) -> Preview:
         """Of the front page."""
-        thumbnail = Picture(self._at.static(THUMBNAIL), "image/png", Size(width=1200, height=630))
+        thumbnail = PreviewImage(
+            self._at.static(THUMBNAIL), "image/png", Size(width=1200, height=630)
+        )
         url = f"{self._at.public_url}/"
         return Preview("website", url, title, shortened(about), [thumbnail], large=True)
 
@@ -159,9 +161,9 @@ class Previews:
             hidden=not owner.discoverable,
         )
 
-    def _pictures(self, attachments: Sequence[Attachment]) -> list[Picture]:
+    def _pictures(self, attachments: Sequence[Attachment]) -> list[PreviewImage]:
         return [
-            Picture(
+            PreviewImage(
                 self._at.media(one.original),
                 one.mime,
                 one.original_size,
@@ -170,11 +172,11 @@ class Previews:
             for one in attachments
         ]
 
-    def _avatar(self, profile: Profile) -> Picture:
+    def _avatar(self, profile: Profile) -> PreviewImage:
         """Avatars are all of one size (services/media/pictures), as the default one is."""
         name = profile.avatar or AVATAR
         mime = _MIMES[name.rpartition(".")[2]]
-        return Picture(self._at.avatar(profile.avatar), mime, Size(width=400, height=400))
+        return PreviewImage(self._at.avatar(profile.avatar), mime, Size(width=400, height=400))
 
 
 _MIMES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}

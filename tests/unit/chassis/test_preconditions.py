@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.chassis.preconditions import Condition, Tags
+from services.chassis.preconditions import Condition, EntityTags
 
 OPAQUE = st.text(st.sampled_from("!#,;=*/W abc123é\\".replace(" ", "")), max_size=8)
 BLANK = st.sampled_from(["", " ", "\t", "  "])
@@ -26,7 +26,7 @@ def written(tags: list[tuple[str, bool]], blanks: list[str]) -> str:
 def test_each_tag_of_a_list_is_what_was_written(
     tags: list[tuple[str, bool]], blanks: list[str]
 ) -> None:
-    read = Tags.of(written(tags, blanks))
+    read = EntityTags.of(written(tags, blanks))
     strong = {opaque for opaque, weak in tags if not weak}
     assert read.strong == strong
     assert not read.any
@@ -39,7 +39,7 @@ def test_each_tag_of_a_list_is_what_was_written(
 
 @pytest.mark.parametrize("text", ["*", " * ", "\t*"])
 def test_a_star_is_whatever_there_is(text: str) -> None:
-    read = Tags.of(text)
+    read = EntityTags.of(text)
     assert read.has("7")
     assert read.resembles("7")
 
@@ -63,26 +63,26 @@ def test_a_star_is_whatever_there_is(text: str) -> None:
 def test_what_lacks_its_quotes_counts_and_what_is_no_tag_does_not(
     text: str, strong: set[str], weak: set[str]
 ) -> None:
-    read = Tags.of(text)
-    assert read == Tags(frozenset(strong), frozenset(weak))
+    read = EntityTags.of(text)
+    assert read == EntityTags(frozenset(strong), frozenset(weak))
 
 
 @given(st.text(max_size=200))
 def test_whatever_is_sent_is_read(text: str) -> None:
-    read = Tags.of(text)
+    read = EntityTags.of(text)
     assert read.any == (text.strip(" \t") == "*")
 
 
 @pytest.mark.parametrize("text", ['"' * 40_000, " ," * 40_000, "a" * 40_000 + '"', 'W/"' * 20_000])
 def test_reading_takes_time_in_proportion(text: str) -> None:
     began = time.process_time()
-    Tags.of(text)
+    EntityTags.of(text)
     assert time.process_time() - began < 1
 
 
 def test_a_condition_holds_for_some_versions() -> None:
     def holds(match: str | None, none: str | None) -> bool:
-        given = (None if text is None else Tags.of(text) for text in (match, none))
+        given = (None if text is None else EntityTags.of(text) for text in (match, none))
         return 3 in Condition(*given)
 
     assert holds('"3"', None)

@@ -14,7 +14,7 @@ from services.shared.text import (
     Entity,
     Hashtag,
     Link,
-    Mention,
+    MentionSpan,
     count,
     entities,
     graphemes,
@@ -217,7 +217,7 @@ def test_spans_are_what_they_say(text: str) -> None:
         if isinstance(one, Link):
             assert typed == one.url
             assert one.url.lower().startswith(("http://", "https://"))
-        elif isinstance(one, Mention):
+        elif isinstance(one, MentionSpan):
             assert typed == f"@{one.name}" + (f"@{one.host}" if one.host else "")
         else:
             assert typed[0] in "#\uff03"
@@ -317,4 +317,8 @@ def test_no_text_takes_more_than_a_moment(start: str, hostile: str) -> None:
 
 
 def test_every_kind_is_an_entity() -> None:
-    assert [type(one) for one in entities("@a #b https://c.example")] == [Mention, Hashtag, Link]
+    assert [type(one) for one in entities("@a #b https://c.example")] == [
+        MentionSpan,
+        Hashtag,
+        Link,
+    ]
