@@ -87,15 +87,15 @@ RESERVED = answers(Reservation, "What is held, or was sold.", RESERVATION, 403, 
 def create_router(views: Views, keeper: Keeper, warehouse: Warehouse) -> APIRouter:
     """All routes."""
     router = APIRouter()
-    router.include_router(_shops(views, keeper), tags=["shops"])
-    router.include_router(_products(views, keeper), tags=["products"])
-    router.include_router(_stock(keeper), tags=["stock"])
-    router.include_router(_reservations(views, warehouse), tags=["reservations"])
+    router.routes.extend(_shops(views, keeper).routes)
+    router.routes.extend(_products(views, keeper).routes)
+    router.routes.extend(_stock(keeper).routes)
+    router.routes.extend(_reservations(views, warehouse).routes)
     return router
 
 
 def _shops(views: Views, keeper: Keeper) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(tags=["shops"])
 
     @router.post("/shops", responses=A_SHOP)
     async def create(
@@ -130,7 +130,7 @@ def _shops(views: Views, keeper: Keeper) -> APIRouter:
 
 
 def _products(views: Views, keeper: Keeper) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(tags=["products"])
 
     @router.post("/products", responses=A_PRODUCT)
     async def create(
@@ -201,7 +201,7 @@ def _products(views: Views, keeper: Keeper) -> APIRouter:
 
 
 def _stock(keeper: Keeper) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(tags=["stock"])
 
     @router.get(
         "/products/{id}/stock",
@@ -226,7 +226,7 @@ def _stock(keeper: Keeper) -> APIRouter:
 
 
 def _reservations(views: Views, warehouse: Warehouse) -> APIRouter:
-    router = APIRouter(dependencies=[Depends(service("orders"))])
+    router = APIRouter(tags=["reservations"], dependencies=[Depends(service("orders"))])
 
     @router.post("/reservations", responses=RESERVED)
     async def reserve(

@@ -150,6 +150,7 @@ class Service:
         own = [self._health(), self._changes(), self._letters()]
         if not public:
             own.append(bundles.create_router(Depends(_any_service)))
+        # Not `include_router`: that would build each route a second time.
         for router in (*routers, *own):
             app.router.routes.extend(router.routes)
         self._subscribe(app)

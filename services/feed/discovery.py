@@ -23,14 +23,14 @@ Words = Annotated[str, Query(min_length=1, max_length=500, examples=["low tide"]
 
 def create_router(hashtags: Hashtags, posts: FoundPosts) -> APIRouter:
     """All of them."""
-    router = APIRouter(tags=["discovery"])
-    router.include_router(_hashtags(hashtags))
-    router.include_router(_posts(posts))
+    router = APIRouter()
+    router.routes.extend(_hashtags(hashtags).routes)
+    router.routes.extend(_posts(posts).routes)
     return router
 
 
 def _posts(posts: FoundPosts) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(tags=["discovery"])
     page: dict[int | str, dict[str, Any]] = {
         200: {"model": Page, "description": "Posts, what fits best first."}
     }
@@ -60,7 +60,7 @@ def _posts(posts: FoundPosts) -> APIRouter:
 
 def _hashtags(hashtags: Hashtags) -> APIRouter:
     """What these give is the same for everybody."""
-    router = APIRouter(dependencies=[Depends(service("gateway"))])
+    router = APIRouter(tags=["discovery"], dependencies=[Depends(service("gateway"))])
     many: dict[int | str, dict[str, Any]] = {
         200: {"model": list[TagUse], "description": "Hashtags with their use."}
     }

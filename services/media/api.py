@@ -61,13 +61,13 @@ Uploading = Annotated[Caller, Depends(signed_in("write:media"))]
 def create_router(pool: Pool) -> APIRouter:
     """All routes."""
     router = APIRouter()
-    router.include_router(_attachments(pool), tags=["attachments"])
-    router.include_router(_files(pool), tags=["files"])
+    router.routes.extend(_attachments(pool).routes)
+    router.routes.extend(_files(pool).routes)
     return router
 
 
 def _attachments(pool: Pool) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(tags=["attachments"])
 
     @router.post("/attachments", responses=AN_UPLOAD, openapi_extra=PICTURE)
     async def upload(
@@ -125,7 +125,7 @@ def _attachments(pool: Pool) -> APIRouter:
 
 
 def _files(pool: Pool) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(tags=["files"])
 
     @router.post(
         "/portraits",

@@ -89,14 +89,14 @@ def _gives(model: Any, what: str) -> dict[int | str, dict[str, Any]]:
 def create_router(store: Store, bell: Bell, reading: Reading) -> APIRouter:
     """All routes."""
     router = APIRouter()
-    router.include_router(_singly(bell, reading), tags=["notifications"])
-    router.include_router(_grouped(bell, reading), tags=["groups"])
-    router.include_router(_markers(store), tags=["markers"])
+    router.routes.extend(_singly(bell, reading).routes)
+    router.routes.extend(_grouped(bell, reading).routes)
+    router.routes.extend(_markers(store).routes)
     return router
 
 
 def _singly(bell: Bell, reading: Reading) -> APIRouter:
-    router = APIRouter(prefix="/notifications")
+    router = APIRouter(prefix="/notifications", tags=["notifications"])
 
     @router.get("", responses=_gives(NotificationList, "A page, newest first."))
     async def page(window: Wanted, only: Only, caller: Reader) -> JSON:
@@ -131,7 +131,7 @@ def _singly(bell: Bell, reading: Reading) -> APIRouter:
 
 
 def _grouped(bell: Bell, reading: Reading) -> APIRouter:
-    router = APIRouter(prefix="/groups")
+    router = APIRouter(prefix="/groups", tags=["groups"])
 
     @router.get("", responses=_gives(GroupList, "A page, newest first."))
     async def page(window: Wanted, only: Only, types: Grouped, caller: Reader) -> JSON:
@@ -166,7 +166,7 @@ def _grouped(bell: Bell, reading: Reading) -> APIRouter:
 
 
 def _markers(store: Store) -> APIRouter:
-    router = APIRouter(prefix="/markers")
+    router = APIRouter(prefix="/markers", tags=["markers"])
     markers = _gives(dict[str, Marker], "By timeline; only those that were ever set.")
 
     @router.get("", responses=markers)

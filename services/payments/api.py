@@ -65,16 +65,16 @@ Order = Annotated[str, Depends(order_id)]
 def create_router(till: Till, webhooks: Webhooks, audit: Audit, store: Store) -> APIRouter:
     """All routes."""
     router = APIRouter()
-    router.include_router(_steps(till), tags=["payments"])
-    router.include_router(_webhooks(webhooks), tags=["webhooks"])
-    router.include_router(_accounts(audit, store), tags=["accounts"])
-    router.include_router(_ledger(audit), tags=["ledger"])
+    router.routes.extend(_steps(till).routes)
+    router.routes.extend(_webhooks(webhooks).routes)
+    router.routes.extend(_accounts(audit, store).routes)
+    router.routes.extend(_ledger(audit).routes)
     return router
 
 
 def _steps(till: Till) -> APIRouter:
     """Every step may be asked for again: who does so gets the payment as it is then."""
-    router = APIRouter(prefix="/payments", dependencies=[for_orders])
+    router = APIRouter(prefix="/payments", tags=["payments"], dependencies=[for_orders])
     payment = answers(Payment, "The payment as it is then.", PAYMENT, 403, 404, 409, 422)
 
     @router.post("/{order}/authorize", responses=payment)
@@ -113,7 +113,7 @@ def _steps(till: Till) -> APIRouter:
 
 
 def _webhooks(webhooks: Webhooks) -> APIRouter:
-    router = APIRouter(dependencies=[for_gateway])
+    router = APIRouter(tags=["webhooks"], dependencies=[for_gateway])
 
     @router.post(
         "/webhooks/provider",
@@ -134,7 +134,7 @@ def _webhooks(webhooks: Webhooks) -> APIRouter:
 
 
 def _accounts(audit: Audit, store: Store) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(tags=["accounts"])
 
     @router.get(
         "/balances",
@@ -174,7 +174,7 @@ def _accounts(audit: Audit, store: Store) -> APIRouter:
 
 def _ledger(audit: Audit) -> APIRouter:
     """For `./tye-like-run.sh ledger`, through the service's own sidecar."""
-    router = APIRouter(prefix="/ledger", dependencies=[for_operators])
+    router = APIRouter(prefix="/ledger", tags=["ledger"], dependencies=[for_operators])
 
     @router.get("", responses=answers(LedgerPage, "A part, added up.", PAGE, 403, 422))
     async def page(after: Annotated[str, Query(max_length=40)] = "") -> JSON:

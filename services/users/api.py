@@ -166,11 +166,11 @@ def create_router(
 ) -> APIRouter:
     """All routes."""
     router = APIRouter()
-    router.include_router(_accounts(people))
-    router.include_router(_stances(stances))
-    router.include_router(_requests(stances))
-    router.include_router(_lists(lists))
-    router.include_router(_suggestions(suggestions))
+    router.routes.extend(_accounts(people).routes)
+    router.routes.extend(_stances(stances).routes)
+    router.routes.extend(_requests(stances).routes)
+    router.routes.extend(_lists(lists).routes)
+    router.routes.extend(_suggestions(suggestions).routes)
     return router
 
 

@@ -29,8 +29,8 @@ Wanted = Annotated[Window, Depends(window(100, MOST_TAGS))]
 def create_router(tags: Tags, registry: Registry) -> APIRouter:
     """All of them."""
     router = APIRouter()
-    router.include_router(_tags(tags))
-    router.include_router(_census(registry))
+    router.routes.extend(_tags(tags).routes)
+    router.routes.extend(_census(registry).routes)
     return router
 
 

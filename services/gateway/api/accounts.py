@@ -34,14 +34,14 @@ _AT_ONCE = 80
 
 def create_router(desk: Desk) -> APIRouter:
     """Routes about people. Those with a fixed name come before those with an id."""
-    router = APIRouter(prefix="/api/v1", tags=["accounts"])
+    router = APIRouter()
     for part in (_own, _found, _shown, _stances, _requests, _own_lists):
-        router.include_router(part(desk))
+        router.routes.extend(part(desk).routes)
     return router
 
 
 def _own(desk: Desk) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(prefix="/api/v1", tags=["accounts"])
 
     @router.post(
         "/accounts",
@@ -122,7 +122,7 @@ def _own(desk: Desk) -> APIRouter:
 
 
 def _found(desk: Desk) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(prefix="/api/v1", tags=["accounts"])
 
     @router.get("/accounts/lookup", responses=gives(description="An Account."))
     async def lookup(acct: Annotated[str, Query(max_length=200)], _: Reading) -> Response:
@@ -195,7 +195,7 @@ def _found(desk: Desk) -> APIRouter:
 
 
 def _shown(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix="/accounts/{id}")
+    router = APIRouter(prefix="/api/v1/accounts/{id}", tags=["accounts"])
 
     @router.get("", responses=gives(description="An Account."))
     async def account(id: Id, _: Reading) -> Response:
@@ -250,7 +250,7 @@ def _shown(desk: Desk) -> APIRouter:
 
 
 def _stances(desk: Desk) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(prefix="/api/v1", tags=["accounts"])
 
     @router.post("/accounts/{id}/follow", responses=_STANDING)
     async def follow(request: Request, id: Id, caller: Following) -> JSON:
@@ -307,7 +307,7 @@ def _stances(desk: Desk) -> APIRouter:
 
 
 def _requests(desk: Desk) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(prefix="/api/v1", tags=["accounts"])
 
     @router.post("/follow_requests/{id}/authorize", responses=_STANDING)
     async def authorize(id: Id, caller: Following) -> JSON:
@@ -323,7 +323,7 @@ def _requests(desk: Desk) -> APIRouter:
 
 
 def _own_lists(desk: Desk) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(prefix="/api/v1", tags=["accounts"])
 
     @router.get("/blocks", responses=_PEOPLE, openapi_extra=paging.pages())
     async def blocks(

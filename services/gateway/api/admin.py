@@ -42,14 +42,14 @@ _ACCOUNT = gives(description="An Admin::Account.")
 
 def create_router(desk: Desk) -> APIRouter:
     """Routes for admins."""
-    router = APIRouter(prefix="/api/v1/admin", tags=["admin"])
-    router.include_router(_accounts(desk))
-    router.include_router(_reports(desk))
+    router = APIRouter()
+    router.routes.extend(_accounts(desk).routes)
+    router.routes.extend(_reports(desk).routes)
     return router
 
 
 def _accounts(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix="/accounts/{id}")
+    router = APIRouter(prefix="/api/v1/admin/accounts/{id}", tags=["admin"])
 
     @router.get("", responses=_ACCOUNT)
     async def account(id: Id, caller: Overseer) -> JSON:
@@ -89,7 +89,7 @@ def _accounts(desk: Desk) -> APIRouter:
 
 
 def _reports(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix="/reports")
+    router = APIRouter(prefix="/api/v1/admin/reports", tags=["admin"])
 
     @router.get(
         "",

@@ -28,15 +28,15 @@ _TAGS = gives([], "A list of Tag.")
 
 def create_router(desk: Desk) -> APIRouter:
     """Routes about hashtags."""
-    router = APIRouter(prefix="/api/v1", tags=["hashtags"])
-    router.include_router(_one(desk))
-    router.include_router(_followed(desk))
-    router.include_router(_trending(desk))
+    router = APIRouter()
+    router.routes.extend(_one(desk).routes)
+    router.routes.extend(_followed(desk).routes)
+    router.routes.extend(_trending(desk).routes)
     return router
 
 
 def _one(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix="/tags/{name}")
+    router = APIRouter(prefix="/api/v1/tags/{name}", tags=["hashtags"])
 
     @router.get("", responses=_TAG)
     async def tag(name: Name, caller: Reading) -> JSON:
@@ -57,7 +57,7 @@ def _one(desk: Desk) -> APIRouter:
 
 
 def _followed(desk: Desk) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(prefix="/api/v1", tags=["hashtags"])
 
     @router.get("/followed_tags", responses=_TAGS, openapi_extra=paging.pages())
     async def followed_tags(
@@ -75,7 +75,7 @@ def _followed(desk: Desk) -> APIRouter:
 
 
 def _trending(desk: Desk) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(prefix="/api/v1", tags=["hashtags"])
 
     @router.get("/trends", responses=_TAGS)
     @router.get("/trends/tags", responses=_TAGS)

@@ -18,16 +18,16 @@ _NODEINFO = "http://nodeinfo.diaspora.software/ns/schema/2.0"
 
 def create_router(desk: Desk) -> APIRouter:
     """Routes about the instance: open to everybody."""
-    router = APIRouter(tags=["instance"])
+    router = APIRouter()
     instances = Instances(desk.settings, desk.at, desk.writer)
     numbers = Numbers(desk)
-    router.include_router(_about(instances, numbers))
-    router.include_router(_probes(desk, instances, numbers))
+    router.routes.extend(_about(instances, numbers).routes)
+    router.routes.extend(_probes(desk, instances, numbers).routes)
     return router
 
 
 def _about(instances: Instances, numbers: Numbers) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(tags=["instance"])
 
     @router.get("/api/v1/instance", responses=gives(instances.v1(Statistics())))
     async def instance_v1() -> JSON:
@@ -68,7 +68,7 @@ def _about(instances: Instances, numbers: Numbers) -> APIRouter:
 
 
 def _probes(desk: Desk, instances: Instances, numbers: Numbers) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(tags=["instance"])
 
     @router.get("/.well-known/nodeinfo", responses=gives())
     async def where_nodeinfo() -> JSON:

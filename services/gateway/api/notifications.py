@@ -50,14 +50,14 @@ _MARKERS = gives(
 
 def create_router(desk: Desk) -> APIRouter:
     """Routes about notifications; those with fixed names come first."""
-    router = APIRouter(tags=["notifications"])
+    router = APIRouter()
     for part in (_policies, _held_back, _singly, _grouped, _markers):
-        router.include_router(part(desk))
+        router.routes.extend(part(desk).routes)
     return router
 
 
 def _singly(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix=_V1)
+    router = APIRouter(prefix=_V1, tags=["notifications"])
 
     @router.get("", responses=_PAGE, openapi_extra=pages())
     async def page(request: Request, caller: Reading, window: paging.People) -> Response:
@@ -109,7 +109,7 @@ def _singly(desk: Desk) -> APIRouter:
 
 
 def _grouped(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix=_V2)
+    router = APIRouter(prefix=_V2, tags=["notifications"])
 
     @router.get("", responses=_GROUPS, openapi_extra=pages())
     async def page(request: Request, caller: Reading, window: paging.People) -> Response:
@@ -159,7 +159,7 @@ def _grouped(desk: Desk) -> APIRouter:
 
 
 def _markers(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix="/api/v1/markers")
+    router = APIRouter(prefix="/api/v1/markers", tags=["notifications"])
 
     @router.get("", responses=_MARKERS)
     async def get(
@@ -186,7 +186,7 @@ def _markers(desk: Desk) -> APIRouter:
 
 def _policies(_: Desk) -> APIRouter:
     """Nothing is held back for the caller to allow, and nothing can be."""
-    router = APIRouter()
+    router = APIRouter(tags=["notifications"])
     _policy(router, _V1, entities.POLICY_V1, "boolean", lambda asked, rule: asked.flag(rule))
     _policy(
         router,
@@ -228,7 +228,7 @@ def _policy(
 
 def _held_back(_: Desk) -> APIRouter:
     """What waits for the caller to allow it: nothing."""
-    router = APIRouter()
+    router = APIRouter(tags=["notifications"])
 
     @router.get(f"{_V1}/requests", responses=gives([]), dependencies=_READING)
     async def requests() -> JSON:

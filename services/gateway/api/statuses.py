@@ -44,14 +44,14 @@ _NEW = takes(
 
 def create_router(desk: Desk) -> APIRouter:
     """Routes about posts."""
-    router = APIRouter(tags=["statuses"])
+    router = APIRouter()
     for part in (_written, _seen, _marked, _boosted, _not_offered):
-        router.include_router(part(desk))
+        router.routes.extend(part(desk).routes)
     return router
 
 
 def _written(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX)
+    router = APIRouter(prefix=_PREFIX, tags=["statuses"])
 
     @router.post("", openapi_extra=_NEW, responses=_STATUS)
     async def create(request: Request, caller: Writing) -> Response:
@@ -146,7 +146,7 @@ def new_post(body: Said, author: Row | None) -> dict[str, Any]:
 
 
 def _seen(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX)
+    router = APIRouter(prefix=_PREFIX, tags=["statuses"])
 
     @router.get("", responses=gives([], "Those that are visible."))
     async def some(request: Request, caller: Reading) -> Response:
@@ -187,7 +187,7 @@ def _seen(desk: Desk) -> APIRouter:
 
 
 def _marked(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX)
+    router = APIRouter(prefix=_PREFIX, tags=["statuses"])
 
     async def mark(id: str, verb: str, caller: Caller) -> Response:
         view = await desk.ask("posts", f"posts/{numeric(id)}/{verb}", caller, method="POST")
@@ -219,7 +219,7 @@ def _marked(desk: Desk) -> APIRouter:
 
 
 def _boosted(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX)
+    router = APIRouter(prefix=_PREFIX, tags=["statuses"])
 
     @router.post(
         "/{id}/reblog",
@@ -261,7 +261,7 @@ def _marking(router: APIRouter, verb: str, noun: str, mark: Any) -> None:
 
 
 def _not_offered(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX)
+    router = APIRouter(prefix=_PREFIX, tags=["statuses"])
     nouns = {
         "mute": "Muting a conversation",
         "unmute": "Muting a conversation",

@@ -31,7 +31,7 @@ MaxId = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
 def create_router(desk: Desk, paper: Paper) -> APIRouter:
     """Pages that need no login."""
     router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
-    router.include_router(_parts(desk, paper))
+    router.routes.extend(_parts(desk, paper).routes)
     shows, previews = _Shows(desk), Previews(desk.at)
 
     @router.get("/")
@@ -94,7 +94,7 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
 
 
 def _parts(desk: Desk, paper: Paper) -> APIRouter:
-    router = APIRouter(route_class=paper.route_class())
+    router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
 
     @router.get("/users/{username}")
     async def actor(username: str) -> Response:

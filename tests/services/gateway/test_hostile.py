@@ -32,9 +32,9 @@ async def test_a_stranger_cannot_fill_the_memory(empty: Place, method: str, path
 
 async def test_whatever_the_framework_reads_is_bounded(empty: Place) -> None:
     """It reads a body that a route declares before any guard is asked, and all of it."""
-    routers = [r for r in empty.gateway.app.routes if hasattr(r, "effective_route_contexts")]
-    routes = [r.original_route for router in routers for r in router.effective_route_contexts()]
-    reading = [r for r in routes if isinstance(r, APIRoute) and r.body_field]
+    routes = [r for r in empty.gateway.app.routes if isinstance(r, APIRoute)]
+    assert len(routes) > 200
+    reading = [r for r in routes if r.body_field]
     assert len(reading) > 5
     assert [r.path for r in reading if not isinstance(r, BoundedRoute)] == []
 

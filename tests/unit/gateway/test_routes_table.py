@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from services.gateway.app import create_app, create_service
 from services.gateway.settings import GatewaySettings
@@ -29,10 +30,9 @@ def test_every_route_of_the_gateway_has_a_row_and_every_row_a_route(app: FastAPI
 
 
 def test_what_the_openapi_does_not_show_are_pages(app: FastAPI) -> None:
-    nested = [route for route in app.routes if hasattr(route, "effective_route_contexts")]
-    routes = [each for router in nested for each in router.effective_route_contexts()]
-    routes += [route for route in app.routes if route not in nested]
-    hidden = [route.path for route in routes if not getattr(route, "include_in_schema", True)]
+    routes = [route for route in app.routes if isinstance(route, APIRoute)]
+    assert len(routes) > 200
+    hidden = [route.path for route in routes if not route.include_in_schema]
     assert "/oauth/authorize" in hidden
     assert [
         path for path in hidden if path.startswith(("/api/", "/.well-known", "/nodeinfo"))

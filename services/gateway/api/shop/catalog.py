@@ -64,14 +64,14 @@ class StockDelta(Model):
 
 def create_router(desk: Desk) -> APIRouter:
     """All routes."""
-    router = APIRouter(prefix=PREFIX)
+    router = APIRouter()
     for part in (_shops, _products, _stock):
-        router.include_router(part(desk))
+        router.routes.extend(part(desk).routes)
     return router
 
 
 def _shops(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix="/shops", tags=["shops"], route_class=ShopRoute)
+    router = APIRouter(prefix=f"{PREFIX}/shops", tags=["shops"], route_class=ShopRoute)
     one_shop = gives(examples.SHOP, "The shop; its version is the `ETag`.")
 
     def shown(view: Any, status: int = 200) -> Response:
@@ -122,7 +122,7 @@ def _shops(desk: Desk) -> APIRouter:
 
 
 def _products(desk: Desk) -> APIRouter:
-    router = APIRouter(tags=["products"], route_class=ShopRoute)
+    router = APIRouter(prefix=PREFIX, tags=["products"], route_class=ShopRoute)
     one_product = gives(examples.PRODUCT, "The product; its version is the `ETag`.")
 
     def shown(view: Any, status: int = 200) -> Response:
@@ -199,7 +199,7 @@ def _products(desk: Desk) -> APIRouter:
 
 
 def _stock(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix="/products/{id}", tags=["stock"], route_class=ShopRoute)
+    router = APIRouter(prefix=f"{PREFIX}/products/{{id}}", tags=["stock"], route_class=ShopRoute)
     as_it_is = gives(examples.STOCK, "The stock as it is then; its revision is the `ETag`.")
 
     async def count(

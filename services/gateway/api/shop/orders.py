@@ -52,14 +52,14 @@ class Checkout(Model):
 
 def create_router(desk: Desk) -> APIRouter:
     """All routes."""
-    router = APIRouter(prefix=PREFIX)
-    router.include_router(_cart(desk))
-    router.include_router(_orders(desk))
+    router = APIRouter()
+    router.routes.extend(_cart(desk).routes)
+    router.routes.extend(_orders(desk).routes)
     return router
 
 
 def _cart(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix="/cart", tags=["cart"], route_class=ShopRoute)
+    router = APIRouter(prefix=f"{PREFIX}/cart", tags=["cart"], route_class=ShopRoute)
     a_cart = gives(examples.CART, "The cart as it is then; its revision is the `ETag`.")
 
     async def shown(
@@ -117,7 +117,7 @@ def _cart(desk: Desk) -> APIRouter:
 
 
 def _orders(desk: Desk) -> APIRouter:
-    router = APIRouter(tags=["orders"], route_class=ShopRoute)
+    router = APIRouter(prefix=PREFIX, tags=["orders"], route_class=ShopRoute)
     an_order = gives(examples.ORDER, "The order; its version is the `ETag`.")
 
     def shown(row: Any, status: int = 200) -> Response:
