@@ -22,6 +22,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,6 +119,8 @@ class Outbox:
         self._writer: asyncio.Task[None] | None = None
         self._announcer: asyncio.Task[None] | None = None
         self._flush: asyncio.TimerHandle | None = None
+        self._context = copy_context()
+        """In which a flush runs: it is no part of the request that told the last news."""
 
     def tells(self, kind: str, type: str, tell: Tell = lambda _, data: data) -> Outbox:
         """Announce documents of a kind as events of a type, showing what `tell` makes of them."""
@@ -368,7 +371,9 @@ class Outbox:
         # So that a later crash does not make others publish all of this again.
         if self._flush is not None:
             self._flush.cancel()
-        self._flush = asyncio.get_running_loop().call_later(FLUSHED_AFTER, self._wake_writer, True)
+        self._flush = asyncio.get_running_loop().call_later(
+            FLUSHED_AFTER, self._wake_writer, True, context=self._context
+        )
 
     def _event(self, key: str, envelope: dict[str, Any]) -> dict[str, Any] | None:
         """The CloudEvent that a document tells; None if it is not for others."""

@@ -67,16 +67,15 @@ class Newcomers:
         self._sidecar = sidecar
 
     async def fetch(self, ids: Collection[str]) -> bool:
-        """Make the profiles of those of some people who are registered; says if there was one.
+        """Make the profiles of those of some people who are registered; says if one is here now.
 
-        One state call, and one invocation where somebody is neither here nor gone. Raises
-        `Unavailable` if nobody can say.
+        Also one that came since its caller looked. One state call, and one invocation where
+        somebody is neither here nor gone. Raises `Unavailable` if nobody can say.
         """
         kept = await self._store.users.get_many(ids)
+        came = any(not profile.deleted for profile in kept.values())
         unknown = [id for id in ids if id not in kept]
-        if not unknown:
-            return False
-        return bool(await self._heard("ids", unknown))
+        return bool(unknown and await self._heard("ids", unknown)) or came
 
     async def named(self, unknown: Iterable[str]) -> dict[str, str]:
         """The ids of those who have some names that nobody here has; their profiles are made.

@@ -13,6 +13,8 @@ import orjson
 from multidict import CIMultiDict
 from starlette.types import ASGIApp, Message
 
+from tests.fakes.faults import IN_BACKGROUND
+
 
 @dataclass(slots=True)
 class Response:
@@ -70,7 +72,9 @@ async def call(
         "server": ("testserver", 80),
         "state": {},
     }
-    task = asyncio.create_task(_run(app, scope, body), context=contextvars.Context())
+    context = contextvars.Context()  # the callee knows nothing of its caller
+    context.run(IN_BACKGROUND.set, IN_BACKGROUND.get())
+    task = asyncio.create_task(_run(app, scope, body), context=context)
     _running.add(task)
     task.add_done_callback(_running.discard)
     async with asyncio.timeout(deadline):

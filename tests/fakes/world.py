@@ -202,6 +202,7 @@ class World:
         """
         app_id = app_id or create.__module__.split(".")[1]
         sidecar = self.sidecar(app_id)
+        before = IN_BACKGROUND.set(True)  # what timers and tasks that begin here inherit
         # Services make their sidecar where they make their `Service`: this is the only door to it.
         with (
             mock.patch("services.chassis.app.Sidecar", return_value=sidecar),
@@ -209,6 +210,7 @@ class World:
         ):
             made = create(_settings(create, app_id, settings))
         app: FastAPI = made.create_app() if isinstance(made, Service) else made
+        IN_BACKGROUND.reset(before)
         running = Running(self, app, app.state.chassis, sidecar)
         if app_id == "auth" and self.auth in self.network:
             self.network.remove("auth", self.auth)

@@ -225,6 +225,21 @@ async def test_a_newcomer_is_found_by_their_handle_and_with_others_of_like_names
     assert asked_of_auth(users) - before == 2
 
 
+async def test_a_newcomer_whose_news_comes_while_somebody_looks_is_found(world: World) -> None:
+    users = await start(world)
+    ann = await Person.registered(world, users, "ann")
+    bob = Person(world, users, "bob")
+    faults = users.sidecar.state.faults
+
+    async def news(call: Any) -> None:
+        if call.name == "get_many" and f"user:{bob.id}" in call.about:
+            faults.after.remove(news)
+            await says_auth(users, bob, 1)
+
+    faults.after.append(news)
+    assert (await ann.get("/accounts", ids=bob.id)).keys() == {bob.id}
+
+
 async def test_where_nobody_can_say_whose_a_name_is_it_is_nobodys(world: World) -> None:
     users = await start(world)
     ann = await Person.registered(world, users, "ann")
