@@ -13,11 +13,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Query
 
-from services.chassis.app import JSON, Service
-from services.chassis.identity import service as from_service
-from services.chassis.plans import Do, Plan
+from services.chassis.security.token_verifier import require_service as from_service
+from services.chassis.service import OrjsonResponse, Service
 from services.chassis.settings import Settings
-from services.chassis.workflows import Workflows
+from services.chassis.workflows.engine import Workflows
+from services.chassis.workflows.plan import CallActivity, Plan
 from services.orders.app import create_app
 
 CALLER = "bench"
@@ -30,7 +30,7 @@ PATIENCE = 120.0
 def bare(name: str) -> Plan:
     """Three activities, one after the other."""
     for step in (FIRST, SECOND, THIRD):
-        yield Do(step, name)
+        yield CallActivity(step, name)
     return name
 
 
@@ -40,10 +40,10 @@ class Bare:
     def __init__(self, workflows: Workflows) -> None:
         self._workflows = workflows
         self._ends: dict[str, asyncio.Event] = {}
-        workflows.does(FIRST, self._nothing)
-        workflows.does(SECOND, self._nothing)
-        workflows.does(THIRD, self._last)
-        workflows.runs("bare", bare)
+        workflows.register_activity(FIRST, self._nothing)
+        workflows.register_activity(SECOND, self._nothing)
+        workflows.register_activity(THIRD, self._last)
+        workflows.register_workflow("bare", bare)
 
     async def run(self, count: int, in_flight: int) -> list[float]:
         """How many seconds each took."""
@@ -88,9 +88,9 @@ def create_bench_app(service: Service) -> FastAPI:
     async def run(
         count: Annotated[int, Query(ge=1, le=100_000)],
         in_flight: Annotated[int, Query(ge=1, le=1_024)],
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Run so many, so many at once; says how long each took."""
-        return JSON(await workflows.run(count, in_flight))
+        return OrjsonResponse(await workflows.run(count, in_flight))
 
     app.include_router(router)
     return app

@@ -181,7 +181,7 @@ class Growth:
     # ── loading ─────────────────────────────────────────────────────────────────────────────
 
     async def _gather(self, client: Client, usage: Usage) -> list[Crowd]:
-        """Everybody, with `PAGE` posts of each author in the homes of their readers."""
+        """Everybody, with `PAGE_SIZE` posts of each author in the homes of their readers."""
         token = await client.app_token()
         prefix = f"c{secrets.token_hex(3)}_"
 

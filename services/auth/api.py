@@ -19,9 +19,14 @@ from services.auth.office import Request as Asked
 from services.auth.registrar import Registrar
 from services.auth.revocations import RevocationLog
 from services.auth.warden import Warden
-from services.chassis.app import JSON
 from services.chassis.errors import Forbidden, NotFound
-from services.chassis.identity import Caller, anyone, service, signed_in
+from services.chassis.security.token_verifier import (
+    Caller,
+    optional_user,
+    require_service,
+    require_user,
+)
+from services.chassis.service import OrjsonResponse
 from services.contracts.logins import (
     Address,
     App,
@@ -42,10 +47,10 @@ from services.contracts.logins import (
     TokenRequest,
 )
 
-AppToken = Annotated[Caller | None, Depends(anyone("write:accounts"))]
-Overseer = Annotated[Caller, Depends(signed_in("admin:read:accounts"))]
-Judge = Annotated[Caller, Depends(signed_in("admin:write:accounts"))]
-InSession = Annotated[Caller, Depends(signed_in(scopes.SESSION))]
+AppToken = Annotated[Caller | None, Depends(optional_user("write:accounts"))]
+Overseer = Annotated[Caller, Depends(require_user("admin:read:accounts"))]
+Judge = Annotated[Caller, Depends(require_user("admin:write:accounts"))]
+InSession = Annotated[Caller, Depends(require_user(scopes.SESSION))]
 UserId = Annotated[str, Path(pattern=r"^[0-9]{1,20}$", examples=["115581273340018689"])]
 Ids = Annotated[str, Query(max_length=4_000, pattern=r"^[0-9,]*$", examples=["1,2"])]
 Names = Annotated[str, Query(max_length=4_000, pattern=r"^[A-Za-z0-9_,]*$", examples=["ada,bob"])]
@@ -79,7 +84,9 @@ def create_routers(desk: Desk) -> list[APIRouter]:
 
 def _for_gateway(tag: str) -> APIRouter:
     refused = refusal(403, "Not called by the gateway.")
-    return APIRouter(tags=[tag], dependencies=[Depends(service("gateway"))], responses=refused)
+    return APIRouter(
+        tags=[tag], dependencies=[Depends(require_service("gateway"))], responses=refused
+    )
 
 
 def _apps(desk: Desk) -> APIRouter:
@@ -174,7 +181,9 @@ def _people(desk: Desk) -> APIRouter:
 
 def _logins(desk: Desk) -> APIRouter:
     refused = refusal(403, "Not called by users.")
-    router = APIRouter(tags=["logins"], dependencies=[Depends(service("users"))], responses=refused)
+    router = APIRouter(
+        tags=["logins"], dependencies=[Depends(require_service("users"))], responses=refused
+    )
 
     @router.get("/logins", responses=answers({examples.KNOWN["user_id"]: examples.KNOWN}))
     async def known(ids: Ids = "", names: Names = "") -> dict[str, KnownLogin]:
@@ -215,7 +224,9 @@ def _standing(desk: Desk) -> APIRouter:
 def _addresses(desk: Desk) -> APIRouter:
     refused = refusal(403, "Not called by notifications.")
     router = APIRouter(
-        tags=["addresses"], dependencies=[Depends(service("notifications"))], responses=refused
+        tags=["addresses"],
+        dependencies=[Depends(require_service("notifications"))],
+        responses=refused,
     )
 
     @router.get("/addresses/{user_id}", responses=answers(examples.ADDRESS, 404))
@@ -231,7 +242,9 @@ def _addresses(desk: Desk) -> APIRouter:
 
 def _roles(desk: Desk) -> APIRouter:
     refused = refusal(403, "Not called through auth's own sidecar.")
-    router = APIRouter(tags=["roles"], dependencies=[Depends(service("auth"))], responses=refused)
+    router = APIRouter(
+        tags=["roles"], dependencies=[Depends(require_service("auth"))], responses=refused
+    )
 
     @router.post("/roles", responses=answers(examples.DETAILS, 404, 422))
     async def give_role(new: Annotated[NewRole, Body(examples=[examples.ROLE])]) -> LoginDetails:
@@ -293,17 +306,17 @@ def _keys(desk: Desk) -> APIRouter:
     router = APIRouter(tags=["keys"], dependencies=[Depends(any_service)], responses=refused)
 
     @router.get("/jwks", responses=answers(examples.KEYS), response_model=Keys)
-    async def keys() -> JSON:
+    async def keys() -> OrjsonResponse:
         """The public keys that verify tokens (RFC 7517, RFC 8037)."""
-        return JSON({"keys": await desk.keyring.public()})
+        return OrjsonResponse({"keys": await desk.keyring.public()})
 
     @router.get("/revocations", responses=answers(examples.REVOCATIONS), response_model=Revocations)
     async def revoked(
         after: Annotated[int, Query(ge=0, le=10**12, description="`next` of the last answer.")] = 0,
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """The ids of tokens that were revoked since; ask again until there are none."""
         ids, cursor = await desk.revocations.after(after)
-        return JSON({"revoked": ids, "next": cursor})
+        return OrjsonResponse({"revoked": ids, "next": cursor})
 
     return router
 

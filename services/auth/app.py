@@ -18,10 +18,10 @@ from services.auth.registrar import Registrar
 from services.auth.store import Store
 from services.auth.turnstile import Turnstile
 from services.auth.warden import Warden
-from services.chassis.app import Service
-from services.chassis.ids import Snowflakes
-from services.chassis.inbox import Event
-from services.contracts.topics import LOGIN_REGISTERED
+from services.chassis.consuming.inbox import Event
+from services.chassis.ids import SnowflakeGenerator
+from services.chassis.service import Service
+from services.contracts.events import LOGIN_REGISTERED
 
 Clock = Callable[[], datetime]
 
@@ -31,9 +31,9 @@ def create_app(
 ) -> FastAPI:
     """Auth on its sidecar."""
     passwords = passwords or Passwords()
-    service.owns(passwords)
+    service.manage(passwords)
     clock = clock or _now
-    new_id = Snowflakes().next
+    new_id = SnowflakeGenerator().next
     store = Store(service)
     keyring = Keyring(lambda: service.sidecar.secret(SECRET))
     turnstile = Turnstile(store, passwords, clock)
@@ -46,7 +46,7 @@ def create_app(
         await warden.login_changed(event)
         await leaving.login_changed(event)
 
-    service.hear(LOGIN_REGISTERED.topic, LOGIN_REGISTERED.producer, login_changed)
+    service.on(LOGIN_REGISTERED.topic, LOGIN_REGISTERED.producer, login_changed)
     desk = Desk(office, registrar, warden, leaving, keyring, store.revocations)
     return service.create_app(*create_routers(desk), belongings.create_router(store))
 

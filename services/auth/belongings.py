@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import APIRouter
 
 from services.auth.store import Store
+from services.chassis.data_export import create_export_router, single_page
 from services.chassis.errors import NotFound
-from services.chassis.portability import belongings, portion
 
 
 def create_router(store: Store) -> APIRouter:
@@ -18,7 +18,7 @@ def create_router(store: Store) -> APIRouter:
         person = await store.people.get(user)
         if person is None or person.deleted:
             raise NotFound("There is no such account.")
-        return portion(
+        return single_page(
             [
                 {
                     "id": person.user_id,
@@ -31,4 +31,4 @@ def create_router(store: Store) -> APIRouter:
             ]
         )
 
-    return belongings({"login": login})
+    return create_export_router({"login": login})

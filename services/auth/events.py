@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.chassis.app import Service
-from services.chassis.outbox import Outbox
-from services.contracts.topics import LOGIN_REGISTERED
+from services.chassis.publishing.outbox import Outbox
+from services.chassis.service import Service
+from services.contracts.events import LOGIN_REGISTERED
 
 PERSON = "person"
 """The kind of document that is told; it is keyed by user id, so that is the event's subject."""
@@ -14,7 +14,7 @@ PERSON = "person"
 
 def outbox(service: Service) -> Outbox:
     """The outbox of `logins`."""
-    return service.outbox(LOGIN_REGISTERED.topic).tells(PERSON, LOGIN_REGISTERED.name, tell)
+    return service.outbox(LOGIN_REGISTERED.topic).publishes(PERSON, LOGIN_REGISTERED.name, tell)
 
 
 def tell(_: str, person: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.auth.domain.tokens import ISSUER, Pass
-from services.chassis.errors import Failure
+from services.chassis.errors import ServiceError
 
 SECRET = "jwt-signing-keys"  # noqa: S105 (its name)
 REREAD = 30.0
@@ -51,7 +51,7 @@ class SigningKey:
         }
 
 
-class BadKeys(Failure):
+class BadKeys(ServiceError):
     """The secret cannot be read as keys. Says nothing of what it holds."""
 
     code = "bad_keys"
@@ -105,7 +105,7 @@ class Keyring:
                 return self._keys
             try:
                 self._keys = parse(await self._read())
-            except Failure as failure:
+            except ServiceError as failure:
                 if not self._keys:
                     raise
                 log.warning("could not read the signing keys", extra={"why": failure.message})

@@ -10,7 +10,7 @@ from services.auth.domain.refusals import WrongLogin
 from services.auth.store import Store, email_id
 from services.auth.turnstile import Turnstile
 from services.auth.warden import Warden
-from services.chassis.inbox import Event
+from services.chassis.consuming.inbox import Event
 
 
 class Leaving:

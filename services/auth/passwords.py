@@ -17,7 +17,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from services.auth.domain.people import normal_password
-from services.chassis.errors import TooMany
+from services.chassis.errors import RateLimited
 
 T = TypeVar("T")
 
@@ -74,16 +74,18 @@ class Passwords:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
     def ensure_room(self) -> None:
-        """Raises `TooMany` when the queue is full."""
+        """Raises `RateLimited` when the queue is full."""
         if self._busy >= self._most:
-            raise TooMany("Too many people are logging in. Try again in a moment.", retry_after=1)
+            raise RateLimited(
+                "Too many people are logging in. Try again in a moment.", retry_after=1
+            )
 
     async def hash(self, password: str) -> str:
-        """A hash with its own salt and parameters. Raises `TooMany`."""
+        """A hash with its own salt and parameters. Raises `RateLimited`."""
         return await self._run(lambda: self._hasher.hash(normal_password(password)))
 
     async def check(self, password: str, hashed: str) -> Verdict:
-        """Whether a hash is that of a password. Raises `TooMany`.
+        """Whether a hash is that of a password. Raises `RateLimited`.
 
         An empty hash stands for nobody's, and takes as long.
         """

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from services.chassis.documents import Collection
-from services.chassis.sidecar import ABSENT, StateStore
+from services.chassis.dapr.client import ABSENT, StateStore
+from services.chassis.storage.collection import Collection
 
 CHUNK = 500
 FRESH = 0.5
@@ -124,8 +124,8 @@ class RevocationLog:
                 return page
             keys = self._ends.key(_ALL), self._chunks.key(str(number))
             rows = await self._state.get_many(keys)
-            ends = self._ends.open(rows.get(keys[0], ABSENT))
-            chunk = self._chunks.open(rows.get(keys[1], ABSENT))
+            ends = self._ends.decode(rows.get(keys[0], ABSENT))
+            chunk = self._chunks.decode(rows.get(keys[1], ABSENT))
             self._page = Page(
                 number, chunk.value if chunk else Chunk(), ends.value if ends else Ends(), now
             )

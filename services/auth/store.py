@@ -21,7 +21,7 @@ from services.auth.domain.codes import CODE_LIFE, Grant
 from services.auth.domain.people import Person, is_username
 from services.auth.domain.throttle import FORGET, Attempts
 from services.auth.revocations import Chunk, Ends, RevocationLog
-from services.chassis.app import Service
+from services.chassis.service import Service
 
 
 class Store:

@@ -25,8 +25,8 @@ class Turnstile:
     async def enter(self, login: str, password: str) -> Person:
         """Who has this name or address and this password.
 
-        Raises `WrongLogin`, `LoginDeleted`, `Suspended`, `Throttled`, or `TooMany` when the machine
-        is busy.
+        Raises `WrongLogin`, `LoginDeleted`, `Suspended`, `Throttled`, or `RateLimited` when the
+        machine is busy.
         """
         self._passwords.ensure_room()
         name = normal_login(login)

@@ -8,10 +8,10 @@ from datetime import datetime
 from services.auth.domain.people import Person, is_username, normal_login
 from services.auth.domain.tokens import TOKEN_LIFE
 from services.auth.store import Store
+from services.chassis.consuming.inbox import Event
 from services.chassis.errors import NotFound
-from services.chassis.identity import everything_of
-from services.chassis.inbox import Event
-from services.contracts.topics import LOGIN_REGISTERED
+from services.chassis.security.token_verifier import user_revocation
+from services.contracts.events import LOGIN_REGISTERED
 
 
 class Warden:
@@ -82,7 +82,7 @@ class Warden:
 
     async def _follow(self, person: Person) -> None:
         if person.tokens_from:
-            entry = everything_of(person.user_id, person.tokens_from)
+            entry = user_revocation(person.user_id, person.tokens_from)
             ends = person.tokens_from + TOKEN_LIFE
             await self._store.revocations.append(entry, ends, self._now())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.catalog.app import create_app
-from services.chassis.app import Service
+from services.chassis.service import Service
 from services.chassis.settings import Settings
 
 

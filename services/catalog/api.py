@@ -31,13 +31,18 @@ from services.catalog.examples import (
 from services.catalog.keeper import Keeper
 from services.catalog.views import Views, shop_view
 from services.catalog.warehouse import Warehouse
-from services.chassis.app import JSON
 from services.chassis.errors import Invalid
-from services.chassis.identity import Caller, anyone, service, signed_in
+from services.chassis.http.dependencies import IfMatchVersion
 from services.chassis.ids import timestamp
-from services.chassis.paging import Window, normal
-from services.chassis.queries import Seen
-from services.contracts.shop import (
+from services.chassis.security.token_verifier import (
+    Caller,
+    optional_user,
+    require_service,
+    require_user,
+)
+from services.chassis.service import OrjsonResponse
+from services.chassis.storage.window import Window, normalize_id
+from services.contracts.catalog import (
     CardsAsked,
     EditedProduct,
     EditedShop,
@@ -61,9 +66,9 @@ MOST_IDS = 100
 
 Id = Annotated[str, Path(max_length=40, examples=["116548273934401537"])]
 Order = Annotated[str, Path(max_length=20, pattern=r"^\d+$", examples=["116548290000001537"])]
-Reading = Annotated[Caller | None, Depends(anyone("read:shop"))]
-Owning = Annotated[Caller, Depends(signed_in("read:shop"))]
-Writing = Annotated[Caller, Depends(signed_in("write:shop"))]
+Reading = Annotated[Caller | None, Depends(optional_user("read:shop"))]
+Owning = Annotated[Caller, Depends(require_user("read:shop"))]
+Writing = Annotated[Caller, Depends(require_user("write:shop"))]
 Words = Annotated[str, Query(max_length=200)]
 
 
@@ -100,19 +105,19 @@ def _shops(views: Views, keeper: Keeper) -> APIRouter:
     @router.post("/shops", responses=A_SHOP)
     async def create(
         new: Annotated[NewShop, Body(openapi_examples=NEW_SHOPS)], caller: Writing
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Open a shop. The same idempotency key gives the same shop for an hour."""
         return _tagged(await keeper.open_shop(new, caller))
 
     @router.get("/shops", responses=answers(ShopList, "A page.", SHOPS, 401, 403, 422))
     async def some(
         window: Wanted, caller: Reading, owner: Annotated[str, Query(max_length=40)] = ""
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Somebody's shops, or everybody's, newest first."""
-        return JSON(await views.shops(owner, window, _user(caller)))
+        return OrjsonResponse(await views.shops(owner, window, _user(caller)))
 
     @router.get("/shops/{id}", responses=A_SHOP)
-    async def one(id: Id, caller: Reading) -> JSON:
+    async def one(id: Id, caller: Reading) -> OrjsonResponse:
         """One shop."""
         return _tagged(shop_view(await views.shop(id, _user(caller))))
 
@@ -121,8 +126,8 @@ def _shops(views: Views, keeper: Keeper) -> APIRouter:
         id: Id,
         wanted: Annotated[EditedShop, Body(openapi_examples=EDITED_SHOPS)],
         caller: Writing,
-        seen: Seen,
-    ) -> JSON:
+        seen: IfMatchVersion,
+    ) -> OrjsonResponse:
         """Edit one's own shop, close it or open it again; `If-Match` says what one has read."""
         return _tagged(await keeper.edit_shop(id, wanted, seen, caller))
 
@@ -135,7 +140,7 @@ def _products(views: Views, keeper: Keeper) -> APIRouter:
     @router.post("/products", responses=A_PRODUCT)
     async def create(
         new: Annotated[NewProduct, Body(openapi_examples=NEW_PRODUCTS)], caller: Writing
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Sell something. The same idempotency key gives the same product for an hour."""
         return _tagged(await keeper.create(new, caller))
 
@@ -148,7 +153,7 @@ def _products(views: Views, keeper: Keeper) -> APIRouter:
         ids: Annotated[str | None, Query(max_length=2_200)] = None,
         archived: bool = False,
         stock: bool = True,
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """What is sold, newest first: in a shop, with some words, or by id, in that order.
 
         `archived` shows what the owner of a shop has archived; `stock=false` saves a look at it.
@@ -156,15 +161,17 @@ def _products(views: Views, keeper: Keeper) -> APIRouter:
         viewer = _user(caller)
         if ids is not None:
             offers = await views.products(_ids(ids), viewer, stock=stock)
-            return JSON({"products": [offer.view() for offer in offers.values()], "last": ""})
+            return OrjsonResponse(
+                {"products": [offer.view() for offer in offers.values()], "last": ""}
+            )
         if q:
-            return JSON(await views.search(q, shop, window, viewer))
+            return OrjsonResponse(await views.search(q, shop, window, viewer))
         if shop:
-            return JSON(await views.shelf(shop, window, viewer, archived=archived))
-        return JSON(await views.market(window, viewer))
+            return OrjsonResponse(await views.shelf(shop, window, viewer, archived=archived))
+        return OrjsonResponse(await views.market(window, viewer))
 
     @router.get("/products/{id}", responses=A_PRODUCT)
-    async def one(id: Id, caller: Reading) -> JSON:
+    async def one(id: Id, caller: Reading) -> OrjsonResponse:
         """One product."""
         return _tagged((await views.product(id, _user(caller))).view())
 
@@ -173,29 +180,31 @@ def _products(views: Views, keeper: Keeper) -> APIRouter:
         id: Id,
         wanted: Annotated[EditedProduct, Body(openapi_examples=EDITED_PRODUCTS)],
         caller: Writing,
-        seen: Seen,
-    ) -> JSON:
+        seen: IfMatchVersion,
+    ) -> OrjsonResponse:
         """Edit, archive or bring back one's own product; `If-Match` says what one has read."""
         return _tagged(await keeper.edit(id, wanted, seen, caller))
 
     @router.post(
         "/cards", responses=answers(list[Product], "Those on sale.", [CARD], 401, 403, 422)
     )
-    async def cards(asked: Annotated[CardsAsked, Body(openapi_examples=CARDS)], _: Reading) -> JSON:
+    async def cards(
+        asked: Annotated[CardsAsked, Body(openapi_examples=CARDS)], _: Reading
+    ) -> OrjsonResponse:
         """Some products as everybody sees them, without those that nobody can buy any more."""
-        ids = list(dict.fromkeys(normal(id) for id in asked.ids))
+        ids = list(dict.fromkeys(normalize_id(id) for id in asked.ids))
         offers = await views.products(ids, "", stock=False)
-        return JSON([offer.view()["product"] for offer in offers.values()])
+        return OrjsonResponse([offer.view()["product"] for offer in offers.values()])
 
     @router.post(
         "/quotes", responses=answers(Quote, "What it costs now.", QUOTE, 401, 403, 404, 422)
     )
     async def quote(
         request: Annotated[QuoteRequest, Body(openapi_examples=QUOTES)], caller: Reading
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """What some pieces cost now, and how many are left; nothing is held by it."""
         items = [(item.product, item.variant, item.quantity) for item in request.items]
-        return JSON(await views.quote(items, _user(caller)))
+        return OrjsonResponse(await views.quote(items, _user(caller)))
 
     return router
 
@@ -207,9 +216,9 @@ def _stock(keeper: Keeper) -> APIRouter:
         "/products/{id}/stock",
         responses=answers(list[Stock], "Of each variant.", [STOCK], 401, 403, 404),
     )
-    async def stocks(id: Id, caller: Owning) -> JSON:
+    async def stocks(id: Id, caller: Owning) -> OrjsonResponse:
         """How much there is of one's own product."""
-        return JSON(await keeper.stocks(id, caller))
+        return OrjsonResponse(await keeper.stocks(id, caller))
 
     @router.post("/products/{id}/variants/{variant}/stock", responses=A_STOCK)
     async def count(
@@ -217,49 +226,49 @@ def _stock(keeper: Keeper) -> APIRouter:
         variant: Id,
         change: Annotated[StockChange, Body(openapi_examples=COUNTS)],
         caller: Writing,
-        seen: Seen,
-    ) -> JSON:
+        seen: IfMatchVersion,
+    ) -> OrjsonResponse:
         """Say how many pieces there are of a variant, or how many more or fewer."""
-        return JSON(await keeper.count(id, variant, change, caller, seen))
+        return OrjsonResponse(await keeper.count(id, variant, change, caller, seen))
 
     return router
 
 
 def _reservations(views: Views, warehouse: Warehouse) -> APIRouter:
-    router = APIRouter(tags=["reservations"], dependencies=[Depends(service("orders"))])
+    router = APIRouter(tags=["reservations"], dependencies=[Depends(require_service("orders"))])
 
     @router.post("/reservations", responses=RESERVED)
     async def reserve(
         new: Annotated[NewReservation, Body(openapi_examples=NEW_RESERVATIONS)],
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Hold pieces for an order: all of them, or nothing. Again for the same order is fine.
 
         Nothing where a price that was agreed on is another by now, also for who asks again.
         """
         if new.agreed:
             await views.check([(a.product, a.variant, a.price, a.currency) for a in new.agreed])
-        items = reservations.merged((normal(one.variant), one.quantity) for one in new.items)
-        return JSON(_shown(await warehouse.reserve(new.order, items, new.seconds)))
+        items = reservations.merged((normalize_id(one.variant), one.quantity) for one in new.items)
+        return OrjsonResponse(_shown(await warehouse.reserve(new.order, items, new.seconds)))
 
     @router.get("/reservations/{order}", responses=RESERVED)
-    async def one(order: Order) -> JSON:
+    async def one(order: Order) -> OrjsonResponse:
         """What is held for an order."""
-        return JSON(_shown(await warehouse.reservation(order)))
+        return OrjsonResponse(_shown(await warehouse.reservation(order)))
 
     @router.post("/reservations/{order}/confirm", responses=RESERVED)
-    async def confirm(order: Order) -> JSON:
+    async def confirm(order: Order) -> OrjsonResponse:
         """Sell what is held for an order. Again is fine."""
-        return JSON(_shown(await warehouse.confirm(order)))
+        return OrjsonResponse(_shown(await warehouse.confirm(order)))
 
     @router.post("/reservations/{order}/release", responses=RESERVED)
-    async def release(order: Order) -> JSON:
+    async def release(order: Order) -> OrjsonResponse:
         """Hold nothing for an order any more, nor ever if nothing was. Again is fine."""
-        return JSON(_shown(await warehouse.release(order)))
+        return OrjsonResponse(_shown(await warehouse.release(order)))
 
     @router.post("/reservations/{order}/restock", responses=RESERVED)
-    async def restock(order: Order) -> JSON:
+    async def restock(order: Order) -> OrjsonResponse:
         """Put back what was sold to an order, once. Again is fine."""
-        return JSON(_shown(await warehouse.restock(order)))
+        return OrjsonResponse(_shown(await warehouse.restock(order)))
 
     return router
 
@@ -269,14 +278,14 @@ def _user(caller: Caller | None) -> str:
 
 
 def _ids(text: str) -> list[str]:
-    ids = list(dict.fromkeys(normal(id) for id in text.split(",") if id))
+    ids = list(dict.fromkeys(normalize_id(id) for id in text.split(",") if id))
     if len(ids) > MOST_IDS:
         raise Invalid(f"At most {MOST_IDS} products can be asked for at once.")
     return ids
 
 
-def _tagged(view: dict[str, Any]) -> JSON:
-    return JSON(view, headers={"etag": f'"{view["version"]}"'})
+def _tagged(view: dict[str, Any]) -> OrjsonResponse:
+    return OrjsonResponse(view, headers={"etag": f'"{view["version"]}"'})
 
 
 def _shown(kept: Kept) -> dict[str, Any]:

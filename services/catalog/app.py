@@ -15,8 +15,8 @@ from services.catalog.reindexing import Reindexing
 from services.catalog.store import Store
 from services.catalog.views import Views
 from services.catalog.warehouse import Warehouse
-from services.chassis.app import Service
-from services.chassis.ids import Snowflakes, instant, timestamp
+from services.chassis.ids import SnowflakeGenerator, id_time, timestamp
+from services.chassis.service import Service
 
 
 def create_app(service: Service, now: Callable[[], float] = time.time) -> FastAPI:
@@ -31,8 +31,8 @@ def create_app(service: Service, now: Callable[[], float] = time.time) -> FastAP
         views,
         warehouse,
         service.sidecar,
-        ids=Snowflakes().next,
-        moment=lambda id: timestamp(instant(id)),
+        ids=SnowflakeGenerator().next,
+        moment=lambda id: timestamp(id_time(id)),
         now=timestamp,
     )
     return service.create_app(

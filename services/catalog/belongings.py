@@ -12,8 +12,8 @@ from services.catalog.domain.products import Product, Variant
 from services.catalog.domain.stock import Stock
 from services.catalog.store import Store
 from services.catalog.warehouse import Warehouse
-from services.chassis.paging import Row
-from services.chassis.portability import belongings, listed, merged
+from services.chassis.data_export import create_export_router, list_reader, merged_reader
+from services.chassis.storage.window import Row
 
 
 def create_router(store: Store, warehouse: Warehouse) -> APIRouter:
@@ -44,10 +44,10 @@ def create_router(store: Store, warehouse: Warehouse) -> APIRouter:
 
         return [sold(found.get(row[0])) for row in rows]
 
-    return belongings(
+    return create_export_router(
         {
-            "shops": listed(store.owned, shops),
-            "products": merged(store.made, shops_of, products),
+            "shops": list_reader(store.owned, shops),
+            "products": merged_reader(store.made, shops_of, products),
         }
     )
 

@@ -12,13 +12,13 @@ from services.catalog.domain import products as product_rules
 from services.catalog.domain import shops as shop_rules
 from services.catalog.domain.products import Product
 from services.catalog.store import ALL, Indexed, Seller, Store
-from services.chassis.app import Service
-from services.chassis.errands import Errands
+from services.chassis.consuming.inbox import Event, PoisonMessage
 from services.chassis.errors import Invalid, Unavailable
-from services.chassis.inbox import Event, Poison
-from services.chassis.paging import Row, Window, normal
-from services.chassis.segments import SegmentedLists
-from services.contracts.topics import ACCOUNT_CHANGED, PRODUCT_CHANGED, SHOP_CHANGED
+from services.chassis.jobs import JobQueue
+from services.chassis.service import Service
+from services.chassis.storage.segmented_list import SegmentedLists
+from services.chassis.storage.window import Row, Window, normalize_id
+from services.contracts.events import ACCOUNT_CHANGED, PRODUCT_CHANGED, SHOP_CHANGED
 
 CLEARANCE = "clearance"
 ROUND = 25
@@ -31,10 +31,10 @@ TURNS = 8
 def subscribe(service: Service, store: Store) -> None:
     """Hear of one's own shops and products, and of people."""
     projections = Projections(store)
-    clearance = Clearance(store, projections, Errands(service))
-    service.hear(SHOP_CHANGED.topic, SHOP_CHANGED.producer, projections.shop_changed)
-    service.hear(PRODUCT_CHANGED.topic, PRODUCT_CHANGED.producer, projections.product_changed)
-    service.hear(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, clearance.account_changed)
+    clearance = Clearance(store, projections, JobQueue(service))
+    service.on(SHOP_CHANGED.topic, SHOP_CHANGED.producer, projections.shop_changed)
+    service.on(PRODUCT_CHANGED.topic, PRODUCT_CHANGED.producer, projections.product_changed)
+    service.on(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, clearance.account_changed)
 
 
 class Projections:
@@ -119,11 +119,11 @@ class Projections:
 class Clearance:
     """What follows when somebody is suspended, or deletes their account."""
 
-    def __init__(self, store: Store, projections: Projections, errands: Errands) -> None:
+    def __init__(self, store: Store, projections: Projections, errands: JobQueue) -> None:
         self._store = store
         self._projections = projections
         self._errands = errands
-        errands.does(CLEARANCE, self.clear)
+        errands.register(CLEARANCE, self.clear)
 
     async def account_changed(self, event: Event) -> None:
         """Two state calls; what somebody left behind goes in rounds."""
@@ -134,7 +134,7 @@ class Clearance:
         heard = Seller(event.entityversion, bool(profile.get("suspended")), gone)
         await self._store.sellers.update(id, lambda kept: (kept or Seller()).heard(heard))
         if gone:
-            await self._errands.start(CLEARANCE, id)
+            await self._errands.enqueue(CLEARANCE, id)
 
     async def clear(self, user: str) -> bool:
         """One round: products first, then their shop. Says whether nothing was left."""
@@ -168,6 +168,6 @@ async def _agree(lists: SegmentedLists, id: str, row: str, *, is_in: bool) -> No
 
 def _id(subject: str) -> str:
     try:
-        return normal(subject)
+        return normalize_id(subject)
     except Invalid as invalid:
-        raise Poison(f"«{subject[:40]}» is not an id.") from invalid
+        raise PoisonMessage(f"«{subject[:40]}» is not an id.") from invalid

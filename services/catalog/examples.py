@@ -186,7 +186,7 @@ class Problem(Model):
 
 
 def answers(model: Any, what: str, example: Any, *failures: int) -> Responses:
-    """What a route answers, for its OpenAPI: `JSON` is written without pydantic's help."""
+    """What a route answers, for its OpenAPI: pydantic does not write an `OrjsonResponse`."""
     found: Responses = {
         200: {
             "model": model,

@@ -21,15 +21,15 @@ from services.catalog.store import Intent, Store
 from services.catalog.views import Views, checked, shop_view
 from services.catalog.warehouse import Warehouse
 from services.chassis.claims import claim
-from services.chassis.errors import Duplicate, Invalid, PreconditionRequired
-from services.chassis.idempotency import decide, digest, fingerprint
-from services.chassis.identity import Caller
-from services.chassis.ids import instant, timestamp
-from services.chassis.preconditions import Condition
-from services.chassis.segments import ListFull
-from services.chassis.sidecar import Sidecar
+from services.chassis.dapr.client import DaprClient
+from services.chassis.errors import Conflict, Invalid, PreconditionRequired
+from services.chassis.http.preconditions import Condition
+from services.chassis.idempotency import digest, fingerprint, first_intent
+from services.chassis.ids import id_time, timestamp
+from services.chassis.security.token_verifier import Caller
+from services.chassis.storage.segmented_list import ListFull
 from services.contracts import limits
-from services.contracts.shop import (
+from services.contracts.catalog import (
     EditedProduct,
     EditedShop,
     EditedVariant,
@@ -50,7 +50,7 @@ class Keeper:
         store: Store,
         views: Views,
         warehouse: Warehouse,
-        sidecar: Sidecar,
+        sidecar: DaprClient,
         *,
         ids: Callable[[], str],
         moment: Callable[[str], str],
@@ -82,12 +82,14 @@ class Keeper:
 
         intent = Intent(self._ids())
         shop(intent.id)
-        id = (await decide(self._store.intents, caller.user_id, new.idempotency_key, intent)).id
+        id = (
+            await first_intent(self._store.intents, caller.user_id, new.idempotency_key, intent)
+        ).id
         try:
             await self._give_place(caller.user_id, id)
         except ListFull as full:
             message = f"One can have at most {limits.SHOPS} shops."
-            raise Duplicate(message, code="too_many_shops") from full
+            raise Conflict(message, code="too_many_shops") from full
         made = await self._store.shops.update(
             id, lambda kept: shop_rules.opened(kept, shop(id)), fresh=True
         )
@@ -130,7 +132,9 @@ class Keeper:
         shop = shop_rules.own(
             await self._store.shops.get(checked(new.shop, shop_rules.no_such_shop)), caller.user_id
         )
-        intent = await decide(self._store.intents, caller.user_id, new.idempotency_key, intent)
+        intent = await first_intent(
+            self._store.intents, caller.user_id, new.idempotency_key, intent
+        )
         if len(intent.variants) != len(new.variants):
             raise Invalid("This idempotency key was used for something else.", code="key_reused")
         draft = _draft(new, intent)
@@ -251,7 +255,7 @@ def _draft(new: NewProduct, intent: Intent) -> Draft:
 
 def _is_old(id: str, now: str) -> bool:
     """Whether what has this id would be there by now, if it ever came to be."""
-    return timestamp(instant(id) + _GRACE) < now
+    return timestamp(id_time(id) + _GRACE) < now
 
 
 def _required(seen: Condition | None) -> Condition:

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from services.catalog.events import Projections
 from services.catalog.store import ALL, Reindexed, Store
-from services.chassis.errors import Failure
-from services.chassis.paging import Window
+from services.chassis.errors import ServiceError
+from services.chassis.storage.window import Window
 
 GRAMMAR = 2
 """Grows when products are to be found under other terms. 2: parts of words without blanks."""
@@ -34,7 +34,7 @@ class Reindexing:
         while True:
             try:
                 return await self._run()
-            except Failure as failure:
+            except ServiceError as failure:
                 log.warning("Products are not indexed anew yet: %s", failure)
             await asyncio.sleep(RETRY_INTERVAL * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
 

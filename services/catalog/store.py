@@ -31,11 +31,11 @@ from services.catalog.domain.products import Product
 from services.catalog.domain.reservations import Reservation
 from services.catalog.domain.shops import Shop
 from services.catalog.domain.stock import Stock
-from services.chassis.app import Service
-from services.chassis.documents import Collection
-from services.chassis.segments import SegmentedLists
-from services.chassis.sidecar import Entry
-from services.contracts import topics
+from services.chassis.dapr.client import StateEntry
+from services.chassis.service import Service
+from services.chassis.storage.collection import Collection
+from services.chassis.storage.segmented_list import SegmentedLists
+from services.contracts import events
 
 KEY_LIFE = 3600
 """For how long, in seconds, an idempotency key is remembered."""
@@ -102,15 +102,15 @@ class Store:
         self.shops = service.collection(
             "shop",
             Shop,
-            outbox=service.outbox(topics.SHOP_CHANGED.topic).tells(
-                "shop", topics.SHOP_CHANGED.name, lambda _, data: shop_rules.public(data)
+            outbox=service.outbox(events.SHOP_CHANGED.topic).publishes(
+                "shop", events.SHOP_CHANGED.name, lambda _, data: shop_rules.public(data)
             ),
         )
         self.products = service.collection(
             "product",
             Product,
-            outbox=service.outbox(topics.PRODUCT_CHANGED.topic).tells(
-                "product", topics.PRODUCT_CHANGED.name, lambda _, data: product_rules.public(data)
+            outbox=service.outbox(events.PRODUCT_CHANGED.topic).publishes(
+                "product", events.PRODUCT_CHANGED.name, lambda _, data: product_rules.public(data)
             ),
         )
         self.stocks = service.collection("stock", Stock)
@@ -129,8 +129,8 @@ class Store:
         self.words = SegmentedLists(self.state, "word", most=MOST_FOUND)
 
 
-def open_in(rows: Mapping[str, Entry], collection: Collection[Any], id: str) -> Any:
+def open_in(rows: Mapping[str, StateEntry], collection: Collection[Any], id: str) -> Any:
     """A document among rows that were read, or None."""
     entry = rows.get(collection.key(id))
-    doc = collection.open(entry) if entry else None
+    doc = collection.decode(entry) if entry else None
     return doc.value if doc else None

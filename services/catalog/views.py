@@ -12,10 +12,10 @@ from services.catalog.domain.products import Product, no_such_product
 from services.catalog.domain.shops import Shop, no_such_shop
 from services.catalog.domain.stock import Stock
 from services.catalog.store import ALL, Seller, Store, open_in
-from services.chassis.errors import Duplicate, Forbidden, Invalid, NotFound
-from services.chassis.paging import Window, normal
-from services.chassis.segments import SegmentedLists
-from services.chassis.sidecar import Entry
+from services.chassis.dapr.client import StateEntry
+from services.chassis.errors import Conflict, Forbidden, Invalid, NotFound
+from services.chassis.storage.segmented_list import SegmentedLists
+from services.chassis.storage.window import Window, normalize_id
 from services.shared.words import sought, words
 
 _REMEMBERED = 10_000
@@ -84,11 +84,11 @@ class Views:
 
     async def shops(self, owner: str, window: Window, viewer: str) -> dict[str, Any]:
         """Somebody's shops, or everybody's: the `ShopList`. Three or four state calls."""
-        lists, id = (self._store.owned, normal(owner)) if owner else (self._store.open, ALL)
+        lists, id = (self._store.owned, normalize_id(owner)) if owner else (self._store.open, ALL)
         rows = await lists.page(id, window)
         shops = await self._shops([row[0] for row in rows], viewer)
         views = [shop_view(shop) for shop in shops.values()]
-        return {"shops": views, "last": window.more(rows)}
+        return {"shops": views, "last": window.next_cursor(rows)}
 
     async def _shops(self, ids: Sequence[str], viewer: str) -> dict[str, Shop]:
         found = await self._store.shops.get_many(ids)
@@ -136,11 +136,11 @@ class Views:
         Six state calls at most, and as many more for each page of what is not shown.
         """
         if not archived:
-            return await self._scan(self._store.offered, normal(shop), window, viewer)
+            return await self._scan(self._store.offered, normalize_id(shop), window, viewer)
         if (await self.shop(shop, viewer)).owner != viewer:
             raise Forbidden("What a shop has archived is shown to its owner only.")
         return await self._scan(
-            self._store.made, normal(shop), window, viewer, lambda product: product.archived
+            self._store.made, normalize_id(shop), window, viewer, lambda product: product.archived
         )
 
     async def market(self, window: Window, viewer: str) -> dict[str, Any]:
@@ -158,7 +158,7 @@ class Views:
         if not terms or any(term not in heads for term in terms):
             return {"products": [], "last": ""}
         rarest = min(terms, key=lambda term: heads[term].total)
-        within = normal(shop) if shop else ""
+        within = normalize_id(shop) if shop else ""
 
         def wanted(product: Product) -> bool:
             return within in ("", product.shop) and product.has(asked)
@@ -195,9 +195,12 @@ class Views:
 
         Raises `NotFound` (`not_sold`) with the variants that are not sold, or not any more.
         """
-        ids = list(dict.fromkeys(normal(product) for product, _, _ in items))
+        ids = list(dict.fromkeys(normalize_id(product) for product, _, _ in items))
         offers = await self.products(ids, viewer)
-        lines = [_line(offers.get(normal(p)), normal(v), quantity) for p, v, quantity in items]
+        lines = [
+            _line(offers.get(normalize_id(p)), normalize_id(v), quantity)
+            for p, v, quantity in items
+        ]
         missing = [item[1] for item, line in zip(items, lines, strict=True) if line is None]
         if missing:
             raise NotFound("Some of it is not sold any more.", code="not_sold", variants=missing)
@@ -206,7 +209,7 @@ class Views:
     async def check(self, agreed: Sequence[tuple[str, str, int, str]]) -> None:
         """See that prices are still what was agreed on: products, variants, prices, currencies.
 
-        One state call, as `quote`. Raises `NotFound` (`not_sold`), or `Duplicate` (`price_changed`)
+        One state call, as `quote`. Raises `NotFound` (`not_sold`), or `Conflict` (`price_changed`)
         with the variants that cost something else.
         """
         now = (await self.quote([(p, v, 1) for p, v, *_ in agreed], ""))["lines"]
@@ -216,7 +219,7 @@ class Views:
             if (line["price"], line["currency"]) != (price, currency)
         ]
         if changed:
-            raise Duplicate("The price has changed.", code="price_changed", variants=changed)
+            raise Conflict("The price has changed.", code="price_changed", variants=changed)
 
     # ── parts ───────────────────────────────────────────────────────────────────────────────
 
@@ -232,12 +235,12 @@ class Views:
             del self._around[next(iter(self._around))]
         return around
 
-    def _available(self, product: Product, rows: Mapping[str, Entry]) -> dict[str, int]:
+    def _available(self, product: Product, rows: Mapping[str, StateEntry]) -> dict[str, int]:
         now = self._now()
         stocks = {one.id: open_in(rows, self._store.stocks, one.id) for one in product.variants}
         return {id: (stock or Stock()).available(now) for id, stock in stocks.items()}
 
-    def _sees(self, product: Product, rows: Mapping[str, Entry], viewer: str) -> bool:
+    def _sees(self, product: Product, rows: Mapping[str, StateEntry], viewer: str) -> bool:
         if product.deleted:
             return False
         if product.seller == viewer:
@@ -279,6 +282,6 @@ def _line(offer: Offer | None, variant_id: str, quantity: int) -> dict[str, Any]
 def checked(id: str, missing: Callable[[], NotFound]) -> str:
     """An id in a path, as it is kept. Raises `NotFound` for what cannot be one."""
     try:
-        return normal(id)
+        return normalize_id(id)
     except Invalid:
         raise missing() from None

@@ -74,7 +74,7 @@ class Warehouse:
     async def reserve(self, order: str, items: Items, seconds: int) -> Reservation:
         """Hold all items, or nothing; again is fine. Four state calls and two for each variant.
 
-        Raises `Duplicate`: `out_of_stock`, `order_differs`, `released`, `reservation_expired`.
+        Raises `Conflict`: `out_of_stock`, `order_differs`, `released`, `reservation_expired`.
         """
         begun, store = self._now(), self._store.reservations
         kept = await store.update(
@@ -88,7 +88,7 @@ class Warehouse:
     async def confirm(self, order: str) -> Reservation:
         """Sell what is held; again is fine. Two state calls and two for each variant.
 
-        Raises `NotFound`, or `Duplicate` where nothing is held any more.
+        Raises `NotFound`, or `Conflict` where nothing is held any more.
         """
         begun = self._now()
         kept = await self._store.reservations.update(
@@ -99,7 +99,7 @@ class Warehouse:
     async def release(self, order: str) -> Reservation:
         """Hold nothing any more, now or later; again is fine. Costs as `confirm`.
 
-        Raises `Duplicate` (`already_confirmed`).
+        Raises `Conflict` (`already_confirmed`).
         """
         begun = self._now()
         kept = await self._store.reservations.update(order, lambda r: steps.released(r, order))
@@ -108,7 +108,7 @@ class Warehouse:
     async def restock(self, order: str) -> Reservation:
         """Put back what was sold, once; again is fine. Costs two state calls more than `confirm`.
 
-        Raises `NotFound`, or `Duplicate` (`not_confirmed`).
+        Raises `NotFound`, or `Conflict` (`not_confirmed`).
         """
         begun = self._now()
         kept = await self._store.reservations.update(order, steps.restocked)

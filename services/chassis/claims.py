@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from pydantic import TypeAdapter
 
-from services.chassis.identity import Caller
-from services.chassis.pictures import Picture
-from services.chassis.sidecar import Sidecar
+from services.chassis.dapr.client import DaprClient
+from services.chassis.security.token_verifier import Caller
+from services.shared.pictures import Picture
 
 _PICTURES = TypeAdapter(tuple[Picture, ...])
 
 
 async def claim(
-    sidecar: Sidecar, id: str, pictures: Sequence[str], caller: Caller
+    sidecar: DaprClient, id: str, pictures: Sequence[str], caller: Caller
 ) -> tuple[Picture, ...]:
     """Have pictures of the caller's belong to what has this id, in this order; again is harmless.
 

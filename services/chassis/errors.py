@@ -1,6 +1,6 @@
 """Failures that carry their HTTP status and code; one renderer per edge gives them their shape.
 
-Failure
+ServiceError
 ├── Invalid (422)          the input breaks a rule
 ├── Unauthenticated (401)  no token, or one that is not valid
 ├── Forbidden (403)        known, but not allowed
@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import Any
 
 
-class Failure(Exception):
+class ServiceError(Exception):
     """A failure a caller should see: a sentence for people, a code for programs, a status."""
 
     status = 500
@@ -37,69 +37,69 @@ class Failure(Exception):
         return {"code": self.code, "message": self.message, **self.details}
 
 
-class Invalid(Failure):
+class Invalid(ServiceError):
     status, code = 422, "invalid"
 
 
-class Unauthenticated(Failure):
+class Unauthenticated(ServiceError):
     status, code = 401, "unauthenticated"
 
 
-class Forbidden(Failure):
+class Forbidden(ServiceError):
     status, code = 403, "forbidden"
 
 
-class NotFound(Failure):
+class NotFound(ServiceError):
     status, code = 404, "not_found"
 
 
-class Gone(Failure):
+class Gone(ServiceError):
     status, code = 410, "gone"
 
 
-class Duplicate(Failure):
+class Conflict(ServiceError):
     status, code = 409, "duplicate"
 
 
-class PreconditionFailed(Failure):
+class PreconditionFailed(ServiceError):
     status, code = 412, "changed"
 
 
-class TooLarge(Failure):
+class TooLarge(ServiceError):
     status, code = 413, "too_large"
 
 
-class PreconditionRequired(Failure):
+class PreconditionRequired(ServiceError):
     status, code = 428, "condition_missing"
 
 
-class TooMany(Failure):
+class RateLimited(ServiceError):
     status, code = 429, "too_many"
 
 
-class Unavailable(Failure):
+class Unavailable(ServiceError):
     status, code = 503, "unavailable"
 
 
-class OutcomeUnknown(Failure):
+class OutcomeUnknown(ServiceError):
     status, code = 504, "outcome_unknown"
 
 
-_BY_STATUS: dict[int, type[Failure]] = {
+_BY_STATUS: dict[int, type[ServiceError]] = {
     kind.status: kind
     for kind in (
-        *(Invalid, Unauthenticated, Forbidden, NotFound, Gone, Duplicate),
+        *(Invalid, Unauthenticated, Forbidden, NotFound, Gone, Conflict),
         *(PreconditionFailed, TooLarge, PreconditionRequired),
-        *(TooMany, Unavailable, OutcomeUnknown),
+        *(RateLimited, Unavailable, OutcomeUnknown),
     )
 }
 
 
-def from_status(status: int, message: str, code: str | None = None, **details: Any) -> Failure:
+def from_status(status: int, message: str, code: str | None = None, **details: Any) -> ServiceError:
     """The failure that another service answered with; an unknown 4xx keeps its status."""
     kind = _BY_STATUS.get(status)
     if kind is None:
-        failure = Failure(message, code=code or "refused", **details)
+        failure = ServiceError(message, code=code or "refused", **details)
         failure.status = status
         return failure
     return kind(message, code=code, **details)

@@ -8,12 +8,12 @@ from typing import TypeVar
 import orjson
 from pydantic import BaseModel
 
-from services.chassis.documents import Collection
+from services.chassis.storage.collection import Collection
 
 T = TypeVar("T")
 
 
-async def decide(intents: Collection[T], user: str, key: str, intent: T) -> T:
+async def first_intent(intents: Collection[T], user: str, key: str, intent: T) -> T:
     """What a request with a key is to make: for the same user and key always the first intent.
 
     Without a key it is this one. One state call, and where somebody was faster two.

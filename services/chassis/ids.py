@@ -10,7 +10,7 @@ _NODE_BITS, _SEQUENCE_BITS = 10, 6
 _SHIFT = _NODE_BITS + _SEQUENCE_BITS
 
 
-class Snowflakes:
+class SnowflakeGenerator:
     """Ids of 48 bits of milliseconds, 10 of a random node and 6 of a sequence.
 
     At most 64 ids a millisecond and process: beyond that the clock is run ahead. Two processes
@@ -38,7 +38,7 @@ class Snowflakes:
         return str((now << _SHIFT) | (self._node << _SEQUENCE_BITS) | self._sequence)
 
 
-def instant(snowflake: str) -> datetime:
+def id_time(snowflake: str) -> datetime:
     """When an id was made, in UTC, to the millisecond."""
     return datetime.fromtimestamp((int(snowflake) >> _SHIFT) / 1000, UTC)
 

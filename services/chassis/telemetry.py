@@ -42,11 +42,11 @@ def current() -> Trace:
     """The trace of the work at hand; work that nobody asked for starts its own."""
     trace = _current.get()
     if trace is None:
-        trace = begin({})
+        trace = start_trace({})
     return trace
 
 
-def carried() -> Trace | None:
+def capture() -> Trace | None:
     """The trace of the work at hand, if there is one: for `resume` in another task."""
     return _current.get()
 
@@ -56,7 +56,7 @@ def resume(trace: Trace | None) -> None:
     _current.set(trace)
 
 
-def begin(headers: Mapping[str, str]) -> Trace:
+def start_trace(headers: Mapping[str, str]) -> Trace:
     """Continue the caller's trace, or start one where its headers carry none that is valid."""
     traceparent = headers.get("traceparent", "")
     if not _TRACEPARENT.fullmatch(traceparent):
@@ -69,7 +69,7 @@ def begin(headers: Mapping[str, str]) -> Trace:
     return trace
 
 
-def outbound() -> dict[str, str]:
+def outgoing_headers() -> dict[str, str]:
     """The headers that hand the current trace on."""
     trace = _current.get()
     if trace is None:
@@ -80,7 +80,7 @@ def outbound() -> dict[str, str]:
     return headers
 
 
-class JsonLines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """One JSON object a line: time, level, service, message, trace, user, and any `extra`."""
 
     _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -112,6 +112,6 @@ class JsonLines(logging.Formatter):
 def configure_logging(service: str, level: str) -> None:
     """Send every logger of this process to standard output as JSON lines."""
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonLines(service))
+    handler.setFormatter(JsonFormatter(service))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.captureWarnings(capture=True)

@@ -7,15 +7,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from services.chassis.app import JSON
 from services.chassis.errors import NotFound
-from services.chassis.identity import Caller, anyone
-from services.chassis.paging import normal
+from services.chassis.security.token_verifier import Caller, optional_user
+from services.chassis.service import OrjsonResponse
+from services.chassis.storage.window import normalize_id
 from services.comments.domain import SIGNED_IN, STRANGERS
 from services.comments.threads import Threads
 from services.contracts.comments import Thread
 
-Reading = Annotated[Caller | None, Depends(anyone("read:statuses"))]
+Reading = Annotated[Caller | None, Depends(optional_user("read:statuses"))]
 EXAMPLE = {
     "ancestors": ["116548273934401537"],
     "descendants": ["116548273999901537", "116548274000201537"],
@@ -26,7 +26,7 @@ def post_id(id: Annotated[str, Path(max_length=40, examples=["116548273934401537
     """The id in a path, as it is kept. Raises `NotFound` for what cannot be one."""
     if not (id.isascii() and id.isdigit() and len(id) <= 20):
         raise NotFound("There is no such post.")
-    return normal(id)
+    return normalize_id(id)
 
 
 Id = Annotated[str, Depends(post_id)]
@@ -45,7 +45,9 @@ def create_router(threads: Threads) -> APIRouter:
     }
 
     @router.get("/threads/{id}", responses=found)
-    async def thread(id: Id, caller: Reading, descendants: Most = SIGNED_IN.descendants) -> JSON:
+    async def thread(
+        id: Id, caller: Reading, descendants: Most = SIGNED_IN.descendants
+    ) -> OrjsonResponse:
         """The ids above and below a post, also of those that the caller may not see.
 
         At most 1,024 above and 1,024 below; for strangers 40 above, and 60 below, 20 levels deep.
@@ -53,6 +55,6 @@ def create_router(threads: Threads) -> APIRouter:
         """
         bounds = SIGNED_IN if caller and caller.user_id else STRANGERS
         most = min(descendants, bounds.descendants)
-        return JSON(await threads.around(id, replace(bounds, descendants=most)))
+        return OrjsonResponse(await threads.around(id, replace(bounds, descendants=most)))
 
     return router

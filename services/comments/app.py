@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.chassis.app import Service
+from services.chassis.service import Service
 from services.comments.api import create_router
 from services.comments.events import subscribe
 from services.comments.store import Store

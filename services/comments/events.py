@@ -20,13 +20,13 @@ from functools import partial
 
 from pydantic import ValidationError
 
-from services.chassis.app import Service
+from services.chassis.consuming.inbox import Event, PoisonMessage
 from services.chassis.errors import Unavailable
-from services.chassis.inbox import Event, Poison
+from services.chassis.service import Service
 from services.comments.domain import Comment, comment_of, ended, heard, moved
 from services.comments.store import CommentState, Gone, Store
+from services.contracts.events import POST_CHANGED
 from services.contracts.posts import Post
-from services.contracts.topics import POST_CHANGED
 
 _AT_ONCE = 50
 _TURNS = 8
@@ -34,7 +34,7 @@ _TURNS = 8
 
 def subscribe(service: Service, store: Store) -> None:
     """Hear of posts."""
-    service.hear(POST_CHANGED.topic, POST_CHANGED.producer, Projections(store).post_changed)
+    service.on(POST_CHANGED.topic, POST_CHANGED.producer, Projections(store).post_changed)
 
 
 class Projections:
@@ -144,4 +144,4 @@ def _read(event: Event) -> Post:
     try:
         return Post.model_validate(event.data)
     except ValidationError as error:
-        raise Poison(f"{event.type} {event.subject}: {error.errors()[0]['msg']}") from error
+        raise PoisonMessage(f"{event.type} {event.subject}: {error.errors()[0]['msg']}") from error

@@ -16,12 +16,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.chassis.app import Service
-from services.chassis.segments import Head, SegmentedLists, total_of
-from services.chassis.sidecar import ABSENT, Entry
+from services.chassis.dapr.client import ABSENT, StateEntry
+from services.chassis.service import Service
+from services.chassis.storage.segmented_list import ListHead, SegmentedLists, decode_total
 from services.comments import domain
 from services.comments.domain import Comment, Row
-from services.contracts import topics
+from services.contracts import events
 from services.contracts.limits import PATH
 
 
@@ -36,8 +36,8 @@ class Gone:
 class Heads:
     """The heads of what is kept of a thread: all its comments, and those that were removed."""
 
-    thread: Head
-    removed: Head
+    thread: ListHead
+    removed: ListHead
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ class Store:
         self.comments = service.collection(
             "comment",
             Comment,
-            outbox=service.outbox(topics.COMMENT_CHANGED.topic).tells(
-                "comment", topics.COMMENT_CHANGED.name, lambda _, data: domain.public(data)
+            outbox=service.outbox(events.COMMENT_CHANGED.topic).publishes(
+                "comment", events.COMMENT_CHANGED.name, lambda _, data: domain.public(data)
             ),
         )
         self.gone = service.collection("gone", Gone)
@@ -67,8 +67,8 @@ class Store:
         self.replies = SegmentedLists(
             self.state,
             "replies",
-            outbox=service.outbox(topics.REPLIES_COUNTED.topic).tells(
-                "replies", topics.REPLIES_COUNTED.name, _replies_counted
+            outbox=service.outbox(events.REPLIES_COUNTED.topic).publishes(
+                "replies", events.REPLIES_COUNTED.name, _replies_counted
             ),
         )
         self.whispers = SegmentedLists(self.state, "whispers")
@@ -81,7 +81,7 @@ class Store:
         """A post's comment, if it is one, and the heads of its thread. At most two state calls."""
         mine = self.comments.key(id)
         rows = await self.state.get_many([mine, *self._heads(id)])
-        comment = self.comments.open(rows.get(mine, ABSENT))
+        comment = self.comments.decode(rows.get(mine, ABSENT))
         if comment is None:
             return None, self._opened(id, rows)
         root = comment.value.root
@@ -90,17 +90,19 @@ class Store:
     def _heads(self, root: str) -> list[str]:
         return [self.threads.heads.key(root), self.removed.heads.key(root)]
 
-    def _opened(self, root: str, rows: Mapping[str, Entry]) -> Heads:
-        thread = self.threads.heads.open(rows.get(self.threads.heads.key(root), ABSENT))
-        removed = self.removed.heads.open(rows.get(self.removed.heads.key(root), ABSENT))
-        return Heads(thread.value if thread else Head(), removed.value if removed else Head())
+    def _opened(self, root: str, rows: Mapping[str, StateEntry]) -> Heads:
+        thread = self.threads.heads.decode(rows.get(self.threads.heads.key(root), ABSENT))
+        removed = self.removed.heads.decode(rows.get(self.removed.heads.key(root), ABSENT))
+        return Heads(
+            thread.value if thread else ListHead(), removed.value if removed else ListHead()
+        )
 
     async def standing(self, comment: Comment) -> CommentState:
         """A comment as it is now, and what became of the post above it. One state call."""
         comments = [self.comments.key(id) for id in (comment.id, comment.parent)]
         gone = self.gone.key(comment.parent)
         rows = await self.state.get_many([*comments, gone])
-        now, above = (self.comments.open(rows.get(key, ABSENT)) for key in comments)
+        now, above = (self.comments.decode(rows.get(key, ABSENT)) for key in comments)
         parent = above.value if above else None
         ended = gone in rows or (parent is not None and parent.deleted and parent.with_replies)
         removed = parent is not None and parent.deleted and not ended
@@ -144,4 +146,4 @@ async def _whole(lists: SegmentedLists, ids: Sequence[str]) -> list[Row]:
 
 
 def _replies_counted(id: str, head: Any) -> dict[str, Any]:
-    return {"post": id, "total": total_of(head)}
+    return {"post": id, "total": decode_total(head)}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from services.chassis.ids import first_id_at, instant
-from services.chassis.paging import Window
-from services.chassis.segments import Head
+from services.chassis.ids import first_id_at, id_time
+from services.chassis.storage.segmented_list import ListHead
+from services.chassis.storage.window import Window
 from services.comments.domain import Bounds, Comment, Row, above, below
 from services.comments.store import Heads, Store
 from services.contracts.limits import PATH
@@ -57,10 +57,10 @@ class Threads:
         gone = await self._removed(heads.removed, window)
         return below(id, rows, most=bounds.descendants, depth=bounds.depth, gone=gone)
 
-    async def _removed(self, head: Head, window: Window) -> set[str]:
+    async def _removed(self, head: ListHead, window: Window) -> set[str]:
         return {row[0] for row in await self._store.removed.read(head, window)}
 
 
 def _shortly_before(id: str) -> str:
     """A bound that all replies to a post are above, also if made by a clock that goes behind."""
-    return first_id_at(instant(id) - _CLOCKS_DIFFER_BY)
+    return first_id_at(id_time(id) - _CLOCKS_DIFFER_BY)

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from services.contracts import limits
 from services.contracts.accounts import Id, Model
+from services.contracts.catalog import Currency, Pieces, QuoteItem, QuoteLine
 from services.contracts.posts import Attachment
-from services.contracts.shop import Currency, Pieces, QuoteItem, QuoteLine
 
 OrderState = Literal[
     "placed",

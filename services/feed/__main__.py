@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.chassis.app import Service
+from services.chassis.service import Service
 from services.feed.app import FeedSettings, create_app
 from services.feed.fanout import Limits
 

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from services.chassis.app import JSON
-from services.chassis.identity import Caller, anyone, signed_in
-from services.chassis.paging import Window
-from services.chassis.queries import window
+from services.chassis.http.dependencies import window
+from services.chassis.security.token_verifier import Caller, optional_user, require_user
+from services.chassis.service import OrjsonResponse
+from services.chassis.storage.window import Window
 from services.contracts.posts import Page
 from services.feed.timelines import Filter, Timelines
 
@@ -21,7 +21,7 @@ Flag = Annotated[bool, Query()]
 
 Wanted = Annotated[Window, Depends(window())]
 Known = Annotated[str, Query(max_length=40, description="The tag of the page one has.")]
-Reading = Annotated[Caller | None, Depends(anyone("read:statuses"))]
+Reading = Annotated[Caller | None, Depends(optional_user("read:statuses"))]
 
 
 def create_router(timelines: Timelines) -> APIRouter:
@@ -34,19 +34,19 @@ def create_router(timelines: Timelines) -> APIRouter:
     @router.get("/home", responses=page)
     async def home(
         window: Wanted,
-        caller: Annotated[Caller, Depends(signed_in("read:statuses"))],
+        caller: Annotated[Caller, Depends(require_user("read:statuses"))],
         known: Known = "",
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """The caller's own posts and those of all they follow."""
-        return JSON((await timelines.home(caller.user_id, window)).page(known))
+        return OrjsonResponse((await timelines.home(caller.user_id, window)).page(known))
 
     @router.get("/public", responses=page)
     async def public(
         window: Wanted, caller: Reading, only_media: Flag = False, known: Known = ""
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Everybody's public posts."""
         found = await timelines.public(_id(caller), window, Filter(only_media))
-        return JSON(found.page(known))
+        return OrjsonResponse(found.page(known))
 
     @router.get("/tags/{tag}", responses=page)
     async def tagged(
@@ -58,14 +58,14 @@ def create_router(timelines: Timelines) -> APIRouter:
         with_all: Tags = "",
         with_none: Tags = "",
         known: Known = "",
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Public posts with a hashtag, given without its #, or `or_with` others.
 
         Of those only the ones that have all and none of some more.
         """
         wanted = Filter(only_media, with_all=_few(with_all), with_none=_few(with_none))
         found = await timelines.tag(tag, _id(caller), window, wanted, _few(or_with))
-        return JSON(found.page(known))
+        return OrjsonResponse(found.page(known))
 
     @router.get("/accounts/{id}", responses=page)
     async def account(
@@ -77,10 +77,12 @@ def create_router(timelines: Timelines) -> APIRouter:
         exclude_reblogs: Flag = False,
         tagged: Annotated[str, Query(max_length=100)] = "",
         known: Known = "",
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Somebody's posts, as far as the caller may see them."""
         wanted = Filter(only_media, exclude_replies, exclude_reblogs, tagged)
-        return JSON((await timelines.account(id, _id(caller), window, wanted)).page(known))
+        return OrjsonResponse(
+            (await timelines.account(id, _id(caller), window, wanted)).page(known)
+        )
 
     return router
 

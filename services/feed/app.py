@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.chassis.app import Service
+from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.feed import audiences, belongings, conversation_routes, discovery
 from services.feed.api import create_router

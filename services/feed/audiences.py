@@ -15,9 +15,9 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 
-from services.chassis.identity import service
-from services.chassis.ids import instant
-from services.chassis.sidecar import ABSENT
+from services.chassis.dapr.client import ABSENT
+from services.chassis.ids import id_time
+from services.chassis.security.token_verifier import require_service
 from services.contracts.accounts import Account, AccountCounts, Profile
 from services.contracts.audiences import Audience, AudienceQuestion
 from services.contracts.posts import Post, PostCounts, PostView
@@ -100,9 +100,9 @@ class Audiences:
             if len(asked.users) > _FEW
         ]
         rows = await store.state.get_many([*cards, *people.values(), *shards])
-        found = [store.cards.open(rows.get(card, ABSENT)) for card in cards]
-        there = {id: store.people.open(rows.get(key, ABSENT)) for id, key in people.items()}
-        opened = [store.shards.open(rows.get(shard, ABSENT)) for shard in shards]
+        found = [store.cards.decode(rows.get(card, ABSENT)) for card in cards]
+        there = {id: store.people.decode(rows.get(key, ABSENT)) for id, key in people.items()}
+        opened = [store.shards.decode(rows.get(shard, ABSENT)) for shard in shards]
         followers = [person for doc in opened if doc for person in doc.value.followers]
         return _Known(
             found[0].value if found[0] else Card(),
@@ -163,7 +163,7 @@ def _account(person: Person) -> Account:
         followers=person.followers.total,
         following=person.following.total,
         statuses=person.statuses.total,
-        last_status_at=instant(person.last_post).date().isoformat() if person.last_post else None,
+        last_status_at=id_time(person.last_post).date().isoformat() if person.last_post else None,
     )
     profile = Profile.model_validate(person.profile)
     return Account(profile=profile, counts=counts, version=person.version)
@@ -171,7 +171,7 @@ def _account(person: Person) -> Account:
 
 def create_router(audiences: Audiences) -> APIRouter:
     """The route, for the gateway."""
-    router = APIRouter(tags=["streaming"], dependencies=[Depends(service("gateway"))])
+    router = APIRouter(tags=["streaming"], dependencies=[Depends(require_service("gateway"))])
 
     @router.post("/audiences", response_model=Audience)
     async def audience_of(asked: AudienceQuestion) -> Audience:

@@ -6,17 +6,17 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from services.chassis.paging import Row
-from services.chassis.portability import Give, belongings, listed
+from services.chassis.data_export import ExportReader, create_export_router, list_reader
+from services.chassis.storage.window import Row
 from services.feed.store import Store
 
 
 def create_router(store: Store) -> APIRouter:
     """With whom they write, and how far they have read."""
-    return belongings({"conversations": _conversations(store)})
+    return create_export_router({"conversations": _conversations(store)})
 
 
-def _conversations(store: Store) -> Give:
+def _conversations(store: Store) -> ExportReader:
     async def give(user: str, after: str) -> dict[str, Any]:
         async def describe(rows: list[Row]) -> list[dict[str, Any] | None]:
             known = await store.conversations.get_many([f"{user}:{row[1]}" for row in rows])
@@ -33,6 +33,6 @@ def _conversations(store: Store) -> Give:
                 for row in rows
             ]
 
-        return await listed(store.conversation_lists, describe)(user, after)
+        return await list_reader(store.conversation_lists, describe)(user, after)
 
     return give

@@ -6,15 +6,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Path
 
-from services.chassis.app import JSON
-from services.chassis.identity import Caller, signed_in
-from services.chassis.paging import Window, normal
-from services.chassis.queries import window
+from services.chassis.http.dependencies import window
+from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.service import OrjsonResponse
+from services.chassis.storage.window import Window, normalize_id
 from services.contracts.conversations import ConversationMark, ConversationPage
 from services.feed.conversations import Conversations, no_such_conversation
 
-Reader = Annotated[Caller, Depends(signed_in("read:statuses"))]
-Writer = Annotated[Caller, Depends(signed_in("write:conversations"))]
+Reader = Annotated[Caller, Depends(require_user("read:statuses"))]
+Writer = Annotated[Caller, Depends(require_user("write:conversations"))]
 Wanted = Annotated[Window, Depends(window())]
 
 
@@ -24,7 +24,7 @@ def conversation_id(
     """The id in a path; what is no id is nobody's."""
     if not (id.isascii() and id.isdigit() and len(id) <= 20):
         raise no_such_conversation()
-    return normal(id)
+    return normalize_id(id)
 
 
 Id = Annotated[str, Depends(conversation_id)]
@@ -38,19 +38,21 @@ def create_router(conversations: Conversations) -> APIRouter:
     }
 
     @router.get("", responses=page)
-    async def some(window: Wanted, caller: Reader) -> JSON:
+    async def some(window: Wanted, caller: Reader) -> OrjsonResponse:
         """What the caller and others wrote to one another. Windows are of the last posts' ids."""
-        return JSON(await conversations.page(caller.user_id, window))
+        return OrjsonResponse(await conversations.page(caller.user_id, window))
 
     @router.post("/{id}/mark", responses=page)
-    async def mark(id: Id, asked: Annotated[ConversationMark, Body()], caller: Writer) -> JSON:
+    async def mark(
+        id: Id, asked: Annotated[ConversationMark, Body()], caller: Writer
+    ) -> OrjsonResponse:
         """Say that one has been read, or that it has not."""
-        return JSON(await conversations.mark(caller.user_id, id, read=asked.read))
+        return OrjsonResponse(await conversations.mark(caller.user_id, id, read=asked.read))
 
     @router.delete("/{id}", responses={200: {"model": dict[str, Any], "description": "Nothing."}})
-    async def clear(id: Id, caller: Writer) -> JSON:
+    async def clear(id: Id, caller: Writer) -> OrjsonResponse:
         """Put one away for the caller alone, until something more is written in it."""
         await conversations.clear(caller.user_id, id)
-        return JSON({})
+        return OrjsonResponse({})
 
     return router

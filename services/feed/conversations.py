@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from services.chassis.errors import NotFound, Unavailable
-from services.chassis.paging import Row, Window
+from services.chassis.storage.window import Row, Window
 from services.feed.conversation import (
     Conversation,
     cleared,
@@ -125,7 +125,7 @@ class Conversations:
         views: list[dict[str, Any]] = []
         for _ in range(_TRIES):
             rows = await lists.read(head, window)
-            more = window.more(rows)
+            more = window.next_cursor(rows)
             if not rows:
                 break
             views += (await self._shown(owner, await self._known(owner, rows))).values()
@@ -208,6 +208,6 @@ def no_such_conversation() -> NotFound:
 
 def _beyond(window: Window, rows: Sequence[Row]) -> Window:
     """The window that goes on where some rows end."""
-    if window.upwards:
+    if window.ascending:
         return replace(window, min_id=rows[0][0])
     return replace(window, max_id=rows[-1][0])

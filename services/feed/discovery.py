@@ -6,8 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query
 
-from services.chassis.app import JSON
-from services.chassis.identity import Caller, anyone, service, signed_in
+from services.chassis.security.token_verifier import (
+    Caller,
+    optional_user,
+    require_service,
+    require_user,
+)
+from services.chassis.service import OrjsonResponse
 from services.contracts.discovery import TagNames, TagUse
 from services.contracts.limits import HASHTAG_CHARACTERS
 from services.contracts.posts import Page
@@ -37,51 +42,53 @@ def _posts(posts: FoundPosts) -> APIRouter:
 
     @router.get("/trends/posts", responses=page)
     async def trending(
-        caller: Annotated[Caller | None, Depends(anyone("read:statuses"))],
+        caller: Annotated[Caller | None, Depends(optional_user("read:statuses"))],
         limit: Limit = 20,
         offset: Offset = 0,
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Posts that trend, most first. Two state calls."""
         viewer = caller.user_id if caller else ""
-        return JSON(await posts.trending(viewer, limit, offset))
+        return OrjsonResponse(await posts.trending(viewer, limit, offset))
 
     @router.get("/own", responses=page)
     async def own(
         q: Words,
-        caller: Annotated[Caller, Depends(signed_in("read:statuses"))],
+        caller: Annotated[Caller, Depends(require_user("read:statuses"))],
         limit: Limit = 20,
         offset: Offset = 0,
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """The caller's own posts with some words, among the newest. Four state calls."""
-        return JSON(await posts.own(caller.user_id, q, limit, offset))
+        return OrjsonResponse(await posts.own(caller.user_id, q, limit, offset))
 
     return router
 
 
 def _hashtags(hashtags: Hashtags) -> APIRouter:
     """What these give is the same for everybody."""
-    router = APIRouter(tags=["discovery"], dependencies=[Depends(service("gateway"))])
+    router = APIRouter(tags=["discovery"], dependencies=[Depends(require_service("gateway"))])
     many: dict[int | str, dict[str, Any]] = {
         200: {"model": list[TagUse], "description": "Hashtags with their use."}
     }
 
     @router.post("/hashtags", responses=many)
-    async def uses(asked: Annotated[TagNames, Body(examples=[{"names": ["sea"]}])]) -> JSON:
+    async def uses(
+        asked: Annotated[TagNames, Body(examples=[{"names": ["sea"]}])],
+    ) -> OrjsonResponse:
         """The use of some hashtags, also of those nobody used. One state call for all."""
-        return JSON(await hashtags.uses(asked.names))
+        return OrjsonResponse(await hashtags.uses(asked.names))
 
     @router.get("/hashtags", responses=many)
     async def find(
         q: Annotated[str, Query(min_length=1, max_length=HASHTAG_CHARACTERS, examples=["se"])],
         limit: Limit = 20,
         offset: Offset = 0,
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Those in use that begin so. Two state calls, and one more for a busy one."""
-        return JSON(await hashtags.find(q, limit, offset))
+        return OrjsonResponse(await hashtags.find(q, limit, offset))
 
     @router.get("/trends/hashtags", responses=many)
-    async def trending(limit: Limit = 10, offset: Offset = 0) -> JSON:
+    async def trending(limit: Limit = 10, offset: Offset = 0) -> OrjsonResponse:
         """Those that trend, most first. No state call in most seconds."""
-        return JSON(await hashtags.trending(limit, offset))
+        return OrjsonResponse(await hashtags.trending(limit, offset))
 
     return router

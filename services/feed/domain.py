@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.chassis.blocks import BlockedBy
+from services.shared.block_list import BlockList
 
 Row = list[Any]
 
@@ -135,7 +135,7 @@ class RecentMarks:
 
 
 @dataclass(frozen=True, slots=True)
-class Stance(BlockedBy):
+class Stance(BlockList):
     """How a reader stands to others: whom they follow, and whom they shall not see.
 
     Each is `{person: version of the edge}`. What is over is remembered (in `dropped`, and with a

@@ -9,14 +9,14 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from services.chassis.app import Service
-from services.chassis.inbox import Event, Handle, Poison
-from services.contracts import topics
+from services.chassis.consuming.inbox import Event, EventHandler, PoisonMessage
+from services.chassis.service import Service
+from services.contracts import events
 from services.contracts.accounts import Edge, FollowCount, Profile
 from services.contracts.comments import ReplyCount
 from services.contracts.discovery import FollowedTags
+from services.contracts.events import EventType
 from services.contracts.posts import AuthoredCount, Mark, Pins, Post, PostCount
-from services.contracts.topics import EventType
 from services.feed.conversation import places_of
 from services.feed.conversations import Conversations
 from services.feed.domain import (
@@ -48,25 +48,25 @@ def subscribe(
     """Hear all the feed is made from."""
     handlers = Handlers(store, fanout, hashtags, trends, conversations)
     by_type = {
-        topics.POST_CHANGED: handlers.post_changed,
-        topics.FAVOURITES_COUNTED: handlers.favourites_counted,
-        topics.REBLOGS_COUNTED: handlers.reblogs_counted,
-        topics.PINS_CHANGED: handlers.pins_changed,
-        topics.REPLIES_COUNTED: handlers.replies_counted,
-        topics.MARK_CHANGED: handlers.mark_changed,
-        topics.POSTS_COUNTED: handlers.posts_counted,
-        topics.ACCOUNT_CHANGED: handlers.account_changed,
-        topics.FOLLOWERS_COUNTED: handlers.follows_counted,
-        topics.FOLLOWING_COUNTED: handlers.follows_counted,
-        topics.EDGE_CHANGED: handlers.edge_changed,
-        topics.TAGS_FOLLOWED: handlers.tags_followed,
+        events.POST_CHANGED: handlers.post_changed,
+        events.FAVOURITES_COUNTED: handlers.favourites_counted,
+        events.REBLOGS_COUNTED: handlers.reblogs_counted,
+        events.PINS_CHANGED: handlers.pins_changed,
+        events.REPLIES_COUNTED: handlers.replies_counted,
+        events.MARK_CHANGED: handlers.mark_changed,
+        events.POSTS_COUNTED: handlers.posts_counted,
+        events.ACCOUNT_CHANGED: handlers.account_changed,
+        events.FOLLOWERS_COUNTED: handlers.follows_counted,
+        events.FOLLOWING_COUNTED: handlers.follows_counted,
+        events.EDGE_CHANGED: handlers.edge_changed,
+        events.TAGS_FOLLOWED: handlers.tags_followed,
     }
     for topic, producer in {(event.topic, event.producer) for event in by_type}:
-        service.hear(topic, producer, _by_type(topic, by_type))
-    service.hear(FANOUT, service.name, handlers.fanout_due)
+        service.on(topic, producer, _by_type(topic, by_type))
+    service.on(FANOUT, service.name, handlers.fanout_due)
 
 
-def _by_type(topic: str, handlers: Mapping[EventType, Handle]) -> Handle:
+def _by_type(topic: str, handlers: Mapping[EventType, EventHandler]) -> EventHandler:
     on_topic = {event.name: handle for event, handle in handlers.items() if event.topic == topic}
 
     async def handle(event: Event) -> None:
@@ -86,7 +86,7 @@ def _read(model: Any, event: Event) -> Any:
     try:
         return _adapter(model).validate_python(event.data)
     except ValidationError as error:
-        raise Poison(f"{event.type} {event.subject}: {error.errors()[0]['msg']}") from error
+        raise PoisonMessage(f"{event.type} {event.subject}: {error.errors()[0]['msg']}") from error
 
 
 class Handlers:
@@ -214,7 +214,7 @@ class Handlers:
 
     async def follows_counted(self, event: Event) -> None:
         count: FollowCount = _read(FollowCount, event)
-        side = "followers" if event.type == topics.FOLLOWERS_COUNTED.name else "following"
+        side = "followers" if event.type == events.FOLLOWERS_COUNTED.name else "following"
 
         def heard(person: Person) -> Person:
             counter = getattr(person, side).heard(count.total, event.entityversion)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from services.chassis.paging import Window, newest
-from services.chassis.segments import insert_together
-from services.chassis.sidecar import Conflict
+from services.chassis.dapr.client import VersionConflict
+from services.chassis.storage.segmented_list import insert_together
+from services.chassis.storage.window import Window, newest_first
 from services.feed.domain import (
     HOME,
     LargeAuthors,
@@ -96,18 +96,18 @@ class FanOut:
             wanted = [row for row in rows if Reader(reader, stance).wants_at_home(row)]
             try:
                 await self._store.homes.replace(reader, wanted[:HOME])
-            except Conflict:
+            except VersionConflict:
                 continue
             return
         log.warning("a home kept changing while it was rebuilt", extra={"reader": reader})
 
     async def _merged(self, authors: list[str]) -> list[Row]:
         heads = await self._store.authors.heads.get_many(authors)
-        rows = newest([row for head in heads.values() for row in head.recent])
+        rows = newest_first([row for head in heads.values() for row in head.recent])
         older = Window(HOME, since_id=rows[HOME][0] if len(rows) > HOME else "")
         for head in heads.values():
             rows += await self._store.authors.read(head, older)
-        return newest(rows)
+        return newest_first(rows)
 
     async def _mark_large(self, author: str) -> None:
         def add(large: LargeAuthors | None) -> LargeAuthors:

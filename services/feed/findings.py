@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from services.chassis.paging import Window
+from services.chassis.storage.window import Window
 from services.feed.domain import REBLOG
 from services.feed.store import Store
 from services.feed.timelines import Shown, Timelines, account_of

@@ -19,9 +19,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from services.chassis.ids import first_id_at, instant
-from services.chassis.paging import Row, Window
-from services.chassis.segments import Head
+from services.chassis.ids import first_id_at, id_time
+from services.chassis.storage.segmented_list import ListHead
+from services.chassis.storage.window import Row, Window
 from services.feed.store import Store, TagBucket
 from services.feed.trends import Trends
 
@@ -107,7 +107,7 @@ class Hashtags:
         if missing:
             heads = await self._store.tags.heads.get_many(missing)
             fresh = await asyncio.gather(
-                *(self._count_one(name, heads.get(name, Head())) for name in missing)
+                *(self._count_one(name, heads.get(name, ListHead())) for name in missing)
             )
             if len(self._counted) >= _KNOWN:
                 self._counted.clear()
@@ -115,7 +115,7 @@ class Hashtags:
             self._counted |= known
         return known
 
-    async def _count_one(self, name: str, head: Head) -> _Counted:
+    async def _count_one(self, name: str, head: ListHead) -> _Counted:
         today = self._clock().replace(hour=0, minute=0, second=0, microsecond=0)
         since = first_id_at(today - timedelta(days=DAYS - 1))
         rows = await self._store.tags.read(head, Window(MOST_COUNTED, since_id=since))
@@ -128,7 +128,7 @@ def history(rows: Iterable[Row], today: datetime) -> list[dict[str, int]]:
     days = [today - timedelta(days=ago) for ago in range(DAYS)]
     uses: dict[datetime, list[str]] = {day: [] for day in days}
     for row in rows:
-        day = instant(row[0]).replace(hour=0, minute=0, second=0, microsecond=0)
+        day = id_time(row[0]).replace(hour=0, minute=0, second=0, microsecond=0)
         if day in uses:
             uses[day].append(row[1])
     return [

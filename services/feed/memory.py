@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
-from services.chassis.sidecar import StateStore
+from services.chassis.dapr.client import StateStore
 
 FRESH = 2.0
 MOST = 10_000

@@ -22,9 +22,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.chassis.app import Service
-from services.chassis.blocks import Blocked
-from services.chassis.segments import SegmentedLists
+from services.chassis.service import Service
+from services.chassis.storage.segmented_list import SegmentedLists
 from services.feed.conversation import Conversation
 from services.feed.domain import (
     HOME,
@@ -44,6 +43,7 @@ from services.feed.domain import (
 )
 from services.feed.memory import Memory
 from services.feed.trending import HOURS, Bucket
+from services.shared.block_list import BlockState
 
 FANOUT = "feed-fanout"
 _DAY = 24 * 3600
@@ -80,13 +80,13 @@ class Store:
     def __init__(self, service: Service) -> None:
         self.state = service.sidecar
         self.memory = Memory(self.state)
-        fanout = service.outbox(FANOUT).tells("chunk", "fanout.due")
+        fanout = service.outbox(FANOUT).publishes("chunk", "fanout.due")
         self.cards = service.collection("card", Card)
         self.people = service.collection("person", Person)
         self.recent_marks = service.collection("marks", RecentMarks)
         self.older_marks = service.collection("mark", Marked)
         self.stances = service.collection("stance", Stance)
-        self.blocked = service.collection("blocked", Blocked)
+        self.blocked = service.collection("blocked", BlockState)
         self.home_tags = service.collection("hometags", HomeTags)
         self.home_tags_memory = Memory(self.state, absent=True)
         self.shards = service.collection("followers", Shard)
@@ -146,13 +146,17 @@ class Store:
         """Remember whether a source blocks somebody. Two state calls, four for the shunned."""
         stance = await self.stances.update(
             id,
-            lambda stance: (stance or Stance()).heard_block(source, blocks=blocks, version=version),
+            lambda stance: (stance or Stance()).apply_block(source, blocks=blocks, version=version),
         )
-        if stance is None or not stance.is_heard_apart(source) or (version == 1 and not blocks):
+        if (
+            stance is None
+            or not stance.is_stored_separately(source)
+            or (version == 1 and not blocks)
+        ):
             return
         await self.blocked.update(
             f"{id}:{source}",
-            lambda known: (known or Blocked()).heard(version, blocks=blocks),
+            lambda known: (known or BlockState()).apply(version, blocks=blocks),
         )
 
     async def towards(
@@ -161,18 +165,18 @@ class Store:
         """Stances that know all of some authors. A state call only where somebody is shunned."""
         authors = set(authors)
         apart = {
-            id: [author for author in authors if stance.is_heard_apart(author)]
+            id: [author for author in authors if stance.is_stored_separately(author)]
             for id, stance in stances.items()
             if stance.shunned
         }
         asked = {f"{id}:{author}": (id, author) for id, some in apart.items() for author in some}
         if not asked:
             return stances
-        known: dict[str, dict[str, Blocked]] = {id: {} for id in apart}
+        known: dict[str, dict[str, BlockState]] = {id: {} for id in apart}
         for key, blocked in (await self.blocked.get_many(asked)).items():
             id, author = asked[key]
             known[id][author] = blocked
-        return {**stances, **{id: stances[id].knowing(some) for id, some in known.items()}}
+        return {**stances, **{id: stances[id].with_separate(some) for id, some in known.items()}}
 
     async def followers(self, author: str) -> list[list[str]]:
         """Somebody's followers, shard by shard. One state call."""

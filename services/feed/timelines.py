@@ -22,10 +22,10 @@ from typing import Any
 
 import orjson
 
-from services.chassis.ids import instant
-from services.chassis.paging import Row, Window
-from services.chassis.segments import Head, SegmentedLists
-from services.chassis.sidecar import ABSENT
+from services.chassis.dapr.client import ABSENT
+from services.chassis.ids import id_time
+from services.chassis.storage.segmented_list import ListHead, SegmentedLists
+from services.chassis.storage.window import Row, Window
 from services.feed.domain import (
     BOOKMARKED,
     BY_TAG,
@@ -79,7 +79,7 @@ class Filter:
 
 _EVERYTHING = Filter()
 
-Other = tuple[SegmentedLists, Head]
+Other = tuple[SegmentedLists, ListHead]
 """A list whose rows are merged into those of another."""
 
 
@@ -152,7 +152,7 @@ class Timelines:
     async def _shared(
         self,
         lists: SegmentedLists,
-        head: Head,
+        head: ListHead,
         window: Window,
         reader: Reader,
         wanted: Filter,
@@ -163,7 +163,7 @@ class Timelines:
 
         return await self._page(lists, [head], window, reader, keeps, others=others, wanted=wanted)
 
-    async def _begin(self, lists: SegmentedLists, id: str, user: str) -> tuple[Head, Reader]:
+    async def _begin(self, lists: SegmentedLists, id: str, user: str) -> tuple[ListHead, Reader]:
         """A list's head and who reads it, in one state call."""
         store = self._store
         keys = [lists.heads.key(id)]
@@ -174,16 +174,16 @@ class Timelines:
             keys.append(store.large.key("all"))
         rows = await store.state.get_many(keys)
         if refresh:
-            large = store.large.open(rows.get(store.large.key("all"), ABSENT))
+            large = store.large.decode(rows.get(store.large.key("all"), ABSENT))
             self._large = frozenset(large.value.ids if large else ())
             self._large_until = time.monotonic() + _LARGE_FOR
-        head = lists.heads.open(rows.get(keys[0], ABSENT))
-        stance = store.stances.open(rows.get(store.stances.key(user), ABSENT))
-        marks = store.recent_marks.open(rows.get(store.recent_marks.key(user), ABSENT))
+        head = lists.heads.decode(rows.get(keys[0], ABSENT))
+        stance = store.stances.decode(rows.get(store.stances.key(user), ABSENT))
+        marks = store.recent_marks.decode(rows.get(store.recent_marks.key(user), ABSENT))
         reader = Reader(
             user, stance.value if stance else Stance(), marks.value if marks else RecentMarks()
         )
-        return head.value if head else Head(), reader
+        return head.value if head else ListHead(), reader
 
     async def _towards(self, reader: Reader, authors: Iterable[str]) -> Reader:
         """A reader who knows of all of some authors whether they block them."""
@@ -195,7 +195,7 @@ class Timelines:
     async def _page(
         self,
         lists: SegmentedLists,
-        heads: Sequence[Head],
+        heads: Sequence[ListHead],
         window: Window,
         reader: Reader,
         keeps: Keep,
@@ -208,7 +208,7 @@ class Timelines:
         rest = window
         for _ in range(_TRIES):
             rows = await self._rows(lists, heads, others, rest)
-            found.more = rest.more(rows)
+            found.more = rest.next_cursor(rows)
             if not rows:
                 break
             shown = await self._shown([row for row in rows if keeps(row)], reader, wanted)
@@ -225,7 +225,7 @@ class Timelines:
     async def _rows(
         self,
         lists: SegmentedLists,
-        heads: Sequence[Head],
+        heads: Sequence[ListHead],
         others: Sequence[Other],
         window: Window,
     ) -> list[Row]:
@@ -233,7 +233,7 @@ class Timelines:
         for other, head in others:
             flag = BY_TAG if other is self._store.tags else 0
             rows += [[*row[:2], row[2] | flag, *row[3:]] for row in await other.read(head, window)]
-        return window.cut(rows)
+        return window.select(rows)
 
     async def _shown(self, rows: Sequence[Row], reader: Reader, wanted: Filter) -> dict[str, Shown]:
         """Posts of rows that may be seen, with their authors. At most one state call.
@@ -325,9 +325,9 @@ class Found:
         What does not fit is left to the next page, which begins there.
         """
         window, ids = self._window, sorted(self.shown, reverse=True)
-        kept = ids[-window.limit :] if window.upwards else ids[: window.limit]
+        kept = ids[-window.limit :] if window.ascending else ids[: window.limit]
         first, last, more = max(self.reached, default=""), min(self.reached, default=""), self.more
-        if len(kept) < len(ids) and window.upwards:
+        if len(kept) < len(ids) and window.ascending:
             first = more = kept[0]
         elif len(kept) < len(ids):
             last = more = kept[-1]
@@ -360,7 +360,7 @@ def _tag(*parts: Any) -> str:
 
 def _beyond(window: Window, rows: Sequence[Row]) -> Window:
     """The window that goes on where some rows end."""
-    if window.upwards:
+    if window.ascending:
         return Window(window.limit, window.max_id, window.since_id, rows[0][0])
     return Window(window.limit, rows[-1][0], window.since_id, "")
 
@@ -383,7 +383,7 @@ def _counts(card: dict[str, Any]) -> dict[str, int]:
 @lru_cache(maxsize=4096)
 def _day(post: str) -> str:
     """The date on which a post was made."""
-    return instant(post).date().isoformat()
+    return id_time(post).date().isoformat()
 
 
 def account_of(person: dict[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Literal
 
-from services.chassis.errors import Failure
-from services.chassis.ids import instant
+from services.chassis.errors import ServiceError
+from services.chassis.ids import id_time
 from services.feed.store import Store
 from services.feed.trending import (
     HOURS,
@@ -73,7 +73,7 @@ class Trends:
     def _gather(self, kind: Kind, name: str, account: str, when: str) -> None:
         if not when.isdigit():
             return
-        hour = hour_of(instant(when).timestamp())
+        hour = hour_of(id_time(when).timestamp())
         gathered = self._gathered[kind]
         if hour <= self._now() - HOURS or len(gathered) >= _MOST_GATHERED:
             return
@@ -94,7 +94,7 @@ class Trends:
     async def _try_to_write(self) -> None:
         try:
             await self.write()
-        except Failure as failure:
+        except ServiceError as failure:
             log.warning("could not write what trends", extra={"why": failure.message})
 
     async def write(self) -> None:
@@ -103,7 +103,7 @@ class Trends:
             gathered, self._gathered[kind] = self._gathered[kind], {}
             try:
                 await self._write(kind, gathered)
-            except Failure:
+            except ServiceError:
                 for key, accounts in gathered.items():
                     self._gathered[kind].setdefault(key, set()).update(accounts)
                 raise

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.chassis.app import Service
-from services.contracts import topics
+from services.chassis.service import Service
+from services.contracts import events
 from services.gateway.api import (
     accounts,
     admin,
@@ -66,7 +66,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         raise TypeError("The gateway needs GatewaySettings.")
     counted = limiters(settings)
     ledger = Ledger(service.sidecar, list(counted.values()))
-    service.owns(ledger)
+    service.manage(ledger)
     service.background(ledger.run)
     desk = Desk(settings, services or service.sidecar)
     hub = _stream(service, settings, desk)
@@ -130,10 +130,10 @@ def _stream(service: Service, settings: GatewaySettings, desk: Desk) -> Hub:
         each_at_most=settings.microgram_streams_user,
     )
     newsroom = Newsroom(hub, desk, notifications.show)
-    service.overhear(topics.POST_CHANGED.topic, newsroom.post_changed)
-    service.overhear(topics.NOTIFICATION_CHANGED.topic, newsroom.notification_changed)
-    service.overhear(topics.ACCOUNT_CHANGED.topic, newsroom.account_changed)
+    service.on_broadcast(events.POST_CHANGED.topic, newsroom.post_changed)
+    service.on_broadcast(events.NOTIFICATION_CHANGED.topic, newsroom.notification_changed)
+    service.on_broadcast(events.ACCOUNT_CHANGED.topic, newsroom.account_changed)
     service.background(newsroom.work)
     service.background(hub.watch)
-    service.at_stop(hub.stop)
+    service.on_shutdown(hub.stop)
     return hub

@@ -25,7 +25,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.types import Message
 
-from services.chassis.errors import Failure, Invalid, TooLarge, from_status
+from services.chassis.errors import Invalid, ServiceError, TooLarge, from_status
 from services.contracts import limits
 from services.shared.languages import language_code
 
@@ -393,11 +393,11 @@ async def _bounded(request: Request, bound: int) -> AsyncGenerator[bytes, None]:
         yield chunk
 
 
-def _no_text() -> Failure:
+def _no_text() -> ServiceError:
     return from_status(400, "The form is not text, or not in its charset.")
 
 
-def _too_large(bound: int) -> Failure:
+def _too_large(bound: int) -> ServiceError:
     mib, kib = divmod(bound // 1024, 1024)
     most = f"{mib} MiB" if mib else f"{kib} KiB"
     return TooLarge(f"This is too large: at most {most} are taken here.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import Request, Response
 
 from services.chassis.errors import PreconditionFailed
-from services.chassis.preconditions import EntityTags
+from services.chassis.http.preconditions import EntityTags
 
 _OF_A_304 = ("cache-control", "content-location", "etag", "expires", "vary")
 """What a 304 says as the whole answer would have (RFC 9110, 15.4.5)."""

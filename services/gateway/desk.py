@@ -13,13 +13,13 @@ from typing import Any, Protocol
 import orjson
 from fastapi import Request, Response
 
-from services.chassis.errors import Failure, NotFound
-from services.chassis.identity import Caller
-from services.chassis.paging import Window, normal
-from services.chassis.sidecar import INVOKE_DEADLINE, Reply
+from services.chassis.dapr.client import INVOKE_TIMEOUT, InvocationResponse
+from services.chassis.errors import NotFound, ServiceError
+from services.chassis.security.token_verifier import Caller
+from services.chassis.storage.window import Window, normalize_id
 from services.contracts import limits
+from services.contracts.catalog import Product
 from services.contracts.logins import App
-from services.contracts.shop import Product
 from services.gateway import paging
 from services.gateway.content import Writer
 from services.gateway.entities import shop
@@ -48,8 +48,8 @@ class Invoker(Protocol):
         data: bytes | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        deadline: float = INVOKE_DEADLINE,
-    ) -> Reply: ...
+        deadline: float = INVOKE_TIMEOUT,
+    ) -> InvocationResponse: ...
 
 
 class Asking(Protocol):
@@ -174,7 +174,7 @@ class Desk:
             rows = await self.ask(
                 "catalog", "cards", method="POST", json={"ids": ids[: limits.CARDS]}
             )
-        except Failure as failure:
+        except ServiceError as failure:
             note(failure)
             return {}
         return {
@@ -239,7 +239,7 @@ def numeric(id: str) -> str:
     """An id as it stands in another service's address; raises `NotFound` for what is none."""
     if not (id.isascii() and id.isdigit() and len(id) <= 20):
         raise NotFound("Record not found")
-    return normal(id)
+    return normalize_id(id)
 
 
 def segment(name: str) -> str:

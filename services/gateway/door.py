@@ -17,9 +17,9 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis import telemetry
-from services.chassis.app import JSON
-from services.chassis.errors import Failure, TooMany
-from services.chassis.identity import Caller, Identity
+from services.chassis.errors import RateLimited, ServiceError
+from services.chassis.security.token_verifier import Caller, TokenVerifier
+from services.chassis.service import OrjsonResponse
 from services.gateway.errors import outward, refusal
 from services.gateway.graphql.http import COUNT, Count
 from services.gateway.graphql.http import PATH as GRAPHQL
@@ -97,7 +97,7 @@ _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 _MOST_NAMES = 64
 _ASKED_FOR = b"access-control-request-headers"
 _RETRY_AFTER = b"2"
-_TOO_MANY = TooMany("Too many requests")
+_TOO_MANY = RateLimited("Too many requests")
 _TOO_MANY_OPERATIONS = {
     "errors": [{"message": "Too many requests", "extensions": {"code": "RATE_LIMITED"}}]
 }
@@ -114,7 +114,7 @@ class PublicDoor:
         self,
         app: ASGIApp,
         limiters: Mapping[str, Limiter],
-        identity: Identity,
+        identity: TokenVerifier,
         token: str = "",
         *,
         over_tls: bool = False,
@@ -171,8 +171,8 @@ class PublicDoor:
         for name, value in scope["headers"]:
             if name == b"authorization" and value[:7].lower() == b"bearer ":
                 try:
-                    return await self._identity.caller(value[7:].decode("latin-1").strip())
-                except Failure:
+                    return await self._identity.verify(value[7:].decode("latin-1").strip())
+                except ServiceError:
                     return None
         return None
 
@@ -255,10 +255,10 @@ def _adding(send: Send, added: Headers) -> Send:
 
 async def _refuse(scope: Scope, send: Send, headers: Headers, standing: Standing) -> None:
     given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-    trace = telemetry.begin({"x-request-id": given})
+    trace = telemetry.start_trace({"x-request-id": given})
     wait = max(1, round(standing.reset - time.time()))
     refused = (
-        JSON(_TOO_MANY_OPERATIONS)
+        OrjsonResponse(_TOO_MANY_OPERATIONS)
         if scope["path"] == GRAPHQL
         else refusal(HTTPConnection(scope), _TOO_MANY)
     )

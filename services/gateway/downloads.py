@@ -9,8 +9,8 @@ from typing import Any
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from services.chassis.errors import NotFound, TooMany
-from services.chassis.identity import Caller
+from services.chassis.errors import NotFound, RateLimited
+from services.chassis.security.token_verifier import Caller
 from services.gateway.desk import Desk
 
 AT_ONCE = 16
@@ -33,9 +33,9 @@ class Downloads:
 
     @contextmanager
     def room(self, user: str) -> Iterator[None]:
-        """Room for one. Raises `TooMany`."""
+        """Room for one. Raises `RateLimited`."""
         if user in self._running or len(self._running) >= AT_ONCE:
-            raise TooMany("There is a download already. Wait for its end.")
+            raise RateLimited("There is a download already. Wait for its end.")
         self._running.add(user)
         try:
             yield

@@ -10,8 +10,8 @@ from urllib.parse import quote
 from fastapi import Response
 from starlette.requests import HTTPConnection
 
-from services.chassis.app import JSON
-from services.chassis.errors import Failure
+from services.chassis.errors import ServiceError
+from services.chassis.service import OrjsonResponse
 
 PROBLEM = "application/problem+json"
 
@@ -35,12 +35,12 @@ _OAUTH = frozenset(
 _OAUTH_BY_STATUS = {401: "invalid_client", 403: "unauthorized_client", 404: "invalid_client"}
 
 
-def sentence(failure: Failure) -> str:
+def sentence(failure: ServiceError) -> str:
     """What to tell people: our own troubles are not theirs to read about."""
     return failure.message if failure.status < 500 else _OURS
 
 
-def note(failure: Failure) -> None:
+def note(failure: ServiceError) -> None:
     """Log a failure that is ours and that a route answers by itself."""
     if failure.status >= 500:
         log.error(failure.message, exc_info=failure, extra={"code": failure.code})
@@ -51,15 +51,15 @@ def outward(status: int) -> int:
     return 503 if status == 504 else status
 
 
-def refusal(connection: HTTPConnection, failure: Failure) -> Response:
+def refusal(connection: HTTPConnection, failure: ServiceError) -> Response:
     """A failure in the shape of what was asked, by its address: there may be no route at it."""
     path: str = connection.scope["path"]
     if f"{path}/".startswith(_SHOP):
-        return JSON(problem(failure, path), failure.status, media_type=PROBLEM)
-    return JSON(render(failure), failure.status)
+        return OrjsonResponse(problem(failure, path), failure.status, media_type=PROBLEM)
+    return OrjsonResponse(render(failure), failure.status)
 
 
-def problem(failure: Failure, path: str) -> dict[str, Any]:
+def problem(failure: ServiceError, path: str) -> dict[str, Any]:
     """Problem details (RFC 9457); `code` is for programs, and what else is said is beside it."""
     more = failure.details if failure.status < 500 else {}
     status = outward(failure.status)
@@ -74,7 +74,7 @@ def problem(failure: Failure, path: str) -> dict[str, Any]:
     }
 
 
-def render(failure: Failure) -> dict[str, Any]:
+def render(failure: ServiceError) -> dict[str, Any]:
     """The entity Error; with `details` by field where a form was refused."""
     body: dict[str, Any] = {"error": sentence(failure)}
     if isinstance(failure.details.get("details"), dict):
@@ -82,7 +82,7 @@ def render(failure: Failure) -> dict[str, Any]:
     return body
 
 
-def render_oauth(failure: Failure) -> tuple[int, dict[str, Any]]:
+def render_oauth(failure: ServiceError) -> tuple[int, dict[str, Any]]:
     """Status and body of an OAuth error (RFC 6749, 5.2)."""
     if failure.status >= 500 or failure.status == 429:
         return failure.status, render(failure) | {"error_description": sentence(failure)}

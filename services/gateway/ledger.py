@@ -12,8 +12,8 @@ import random
 from collections.abc import Sequence
 from types import TracebackType
 
-from services.chassis.errors import Failure
-from services.chassis.sidecar import ABSENT, StateStore, Upsert
+from services.chassis.dapr.client import ABSENT, StateStore, StateUpsert
+from services.chassis.errors import ServiceError
 from services.gateway.ratelimit import SHARDS, Limiter
 
 EVERY = 1.0
@@ -52,7 +52,7 @@ class Ledger:
             await asyncio.sleep(pause if knows else _START)
 
     async def share(self, *, everything: bool = False) -> None:
-        """One round. Raises `Conflict` if another replica's came between: the next will do."""
+        """One round. Raises `VersionConflict` if another replica wrote first: the next will do."""
         wanted = {
             f"limits:{limiter.name}:{index}": (limiter, index)
             for limiter in self._limiters
@@ -64,14 +64,14 @@ class Ledger:
             entry = found.get(key, ABSENT)
             document = limiter.hear(index, entry.value)
             if document is not None:
-                writes.append(Upsert(key, document, entry.etag))
+                writes.append(StateUpsert(key, document, entry.etag))
         if writes:
             await self._state.transact(writes)
 
     async def _try(self, *, everything: bool = False) -> bool:
         try:
             await self.share(everything=everything)
-        except Failure as failure:
+        except ServiceError as failure:
             log.debug("counts were not shared", extra={"why": failure.message})
             return False
         return True

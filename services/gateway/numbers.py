@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from services.chassis.errors import Failure
+from services.chassis.errors import ServiceError
 from services.contracts.discovery import Statistics
 from services.gateway.desk import Desk
 
@@ -25,6 +25,6 @@ class Numbers:
             self._until = time.monotonic() + _FOR
             try:
                 self._known = Statistics.model_validate(await self._desk.ask("users", "statistics"))
-            except Failure:
+            except ServiceError:
                 return self._known
         return self._known

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 from fastapi import Depends, Request
 
 from services.chassis.errors import Invalid
-from services.chassis.paging import Window
+from services.chassis.storage.window import Window
 
 _OWN = frozenset({"max_id", "since_id", "min_id"})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.chassis.errors import Failure, Invalid
+from services.chassis.errors import Invalid, ServiceError
 from services.gateway.bodies import Said
 
 _CODES = (
@@ -28,13 +28,13 @@ def registration(form: Said) -> dict[str, Any]:
     }
 
 
-def faults(failure: Failure) -> dict[str, list[str]]:
+def faults(failure: ServiceError) -> dict[str, list[str]]:
     """What is wrong with each field, in auth's words; empty where it is not about fields."""
     details = failure.details.get("details")
     return details if isinstance(details, dict) else {}
 
 
-def refusal(failure: Failure) -> Failure:
+def refusal(failure: ServiceError) -> ServiceError:
     """A refusal in the shape of the client API: for each field a code and a description."""
     by_field = faults(failure)
     if not by_field:

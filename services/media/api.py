@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Depends, Path, Query, Request
 from fastapi.responses import Response
 
-from services.chassis.app import JSON
 from services.chassis.errors import Invalid, TooLarge
-from services.chassis.identity import Caller, service, signed_in
-from services.chassis.preconditions import EntityTags
+from services.chassis.http.preconditions import EntityTags
+from services.chassis.security.token_verifier import Caller, require_service, require_user
+from services.chassis.service import OrjsonResponse
 from services.contracts import limits
 from services.contracts.posts import Attachment, AttachmentEdit, Claims, Portrait, Release
 from services.media.domain import checked_id, content_type, parsed_focus
@@ -30,7 +30,7 @@ AN_UPLOAD = answers(Attachment, "The picture.", ATTACHMENT, 401, 403, 413, 422, 
 CLAIMED = answers(list[Attachment], "Those pictures, in order.", [ATTACHMENT], 401, 403, 422)
 A_PORTRAIT = answers(Portrait, "The name of the file.", PORTRAIT, 401, 403, 413, 422, 503)
 
-claimant = signed_in("write:media", "write:statuses", "write:shop")
+claimant = require_user("write:media", "write:statuses", "write:shop")
 """Lets in people whose token covers one of these: a post claims with its author's token."""
 
 
@@ -55,7 +55,7 @@ def _too_large() -> TooLarge:
 
 Id = Annotated[str, Path(max_length=40, examples=["116548273000001537"])]
 Name = Annotated[str, Path(max_length=100, examples=[ATTACHMENT["original"]])]
-Uploading = Annotated[Caller, Depends(signed_in("write:media"))]
+Uploading = Annotated[Caller, Depends(require_user("write:media"))]
 
 
 def create_router(pool: Pool) -> APIRouter:
@@ -75,25 +75,27 @@ def _attachments(pool: Pool) -> APIRouter:
         caller: Uploading,
         description: Annotated[str, Query(max_length=20_000)] = "",
         focus: Annotated[str, Query(max_length=60, examples=["0.0,0.25"])] = "",
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Upload a picture for a post. JPEG, PNG, WebP, GIF (its first frame) or HEIC."""
         point = parsed_focus(focus)
         data = await picture(request)
-        return JSON(shown(await pool.add(data, caller, description=description, focus=point)))
+        return OrjsonResponse(
+            shown(await pool.add(data, caller, description=description, focus=point))
+        )
 
     @router.get("/attachments/{id}", responses=A_PICTURE)
-    async def one(id: Id, caller: Uploading) -> JSON:
+    async def one(id: Id, caller: Uploading) -> OrjsonResponse:
         """One's own picture."""
-        return JSON(shown(await pool.one(id, caller)))
+        return OrjsonResponse(shown(await pool.one(id, caller)))
 
     @router.put("/attachments/{id}", responses=A_PICTURE)
     async def describe(
         id: Id,
         edit: Annotated[AttachmentEdit, Body(examples=[{"description": "Boats in a harbour"}])],
         caller: Uploading,
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Describe one's own picture. A post that shows it already keeps what it has."""
-        return JSON(shown(await pool.describe(id, caller, edit.description, edit.focus)))
+        return OrjsonResponse(shown(await pool.describe(id, caller, edit.description, edit.focus)))
 
     @router.post("/claims", responses=CLAIMED)
     async def claim(
@@ -101,25 +103,25 @@ def _attachments(pool: Pool) -> APIRouter:
             Claims, Body(examples=[{"post_id": "116548273934401537", "ids": [ATTACHMENT["id"]]}])
         ],
         caller: Annotated[Caller, Depends(claimant)],
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Have a post show one's own pictures. Again for the same post is fine."""
         taken = await pool.claim(claims.post_id, claims.ids, caller)
-        return JSON([shown(attachment) for attachment in taken])
+        return OrjsonResponse([shown(attachment) for attachment in taken])
 
     @router.post(
         "/releases",
-        dependencies=[Depends(service("posts"))],
+        dependencies=[Depends(require_service("posts"))],
         responses=answers(dict[str, str], "Released.", {}, 403, 422),
     )
     async def release(
         deleted: Annotated[Release, Body(examples=[{"post_id": "116548273934401537"}])],
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Let other posts show the pictures of one that its author deleted; until then, nobody.
 
         After a day without another post they are removed. A repeat changes nothing.
         """
         await pool.release(checked_id(deleted.post_id))
-        return JSON({})
+        return OrjsonResponse({})
 
     return router
 
@@ -135,14 +137,16 @@ def _files(pool: Pool) -> APIRouter:
     async def portrait(
         request: Request,
         kind: Literal["avatar", "header"],
-        caller: Annotated[Caller, Depends(signed_in("write:accounts"))],
-    ) -> JSON:
+        caller: Annotated[Caller, Depends(require_user("write:accounts"))],
+    ) -> OrjsonResponse:
         """Upload an avatar or header; it is used once the profile names it."""
-        return JSON({"name": await pool.add_portrait(await picture(request), kind, caller)})
+        return OrjsonResponse(
+            {"name": await pool.add_portrait(await picture(request), kind, caller)}
+        )
 
     @router.get(
         "/files/{name}",
-        dependencies=[Depends(service("gateway"))],
+        dependencies=[Depends(require_service("gateway"))],
         response_class=Response,
         responses=A_FILE,
     )

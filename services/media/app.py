@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.chassis.app import Service
-from services.chassis.ids import Snowflakes
+from services.chassis.ids import SnowflakeGenerator
+from services.chassis.service import Service
 from services.media.api import create_router
 from services.media.events import subscribe
 from services.media.exports import api as exports
@@ -22,8 +22,8 @@ def create_app(service: Service, workshop: Processes | None = None) -> FastAPI:
     """The media service on its sidecar, with a workshop of its own if none is given."""
     if workshop is None:
         workshop = Workshop()
-        service.owns(workshop)
-    store, shelf, ids = Store(service), Shelf(service), Snowflakes().next
+        service.manage(workshop)
+    store, shelf, ids = Store(service), Shelf(service), SnowflakeGenerator().next
     pool = Pool(store, service.sidecar, workshop, ids=ids)
     gathering = Gathering(store, service.sidecar, service.settings.public_url)
     clerk = Clerk(shelf, gathering, service.sidecar)

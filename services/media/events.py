@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 
 from pydantic import ValidationError
 
-from services.chassis.app import Service
-from services.chassis.errands import Errands
-from services.chassis.errors import Failure, NotFound
-from services.chassis.inbox import Event, Poison
+from services.chassis.consuming.inbox import Event, PoisonMessage
+from services.chassis.errors import NotFound, ServiceError
+from services.chassis.jobs import JobQueue
+from services.chassis.service import Service
 from services.contracts.accounts import Profile
-from services.contracts.topics import ACCOUNT_CHANGED, POST_CHANGED
+from services.contracts.events import ACCOUNT_CHANGED, POST_CHANGED
 from services.media.domain import checked_id
 from services.media.pool import Pool
 
@@ -41,20 +41,20 @@ def subscribe(service: Service, pool: Pool, forget: Callable[[str], Awaitable[No
         await pool.profile_changed(profile.id, shown, event.entityversion, gone=profile.deleted)
         if profile.deleted:
             await forget(profile.id)
-            await errands.start(ERASURE, profile.id)
+            await errands.enqueue(ERASURE, profile.id)
 
     async def sweep() -> None:
         while True:
             await asyncio.sleep(SWEEP * random.uniform(0.1, 1.9))  # noqa: S311 (jitter)
             try:
                 await pool.sweep()
-            except Failure as failure:
+            except ServiceError as failure:
                 log.warning("could not sweep", extra={"why": failure.message})
 
-    service.hear(POST_CHANGED.topic, POST_CHANGED.producer, post_changed)
-    service.hear(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, account_changed)
-    errands = Errands(service)
-    errands.does(ERASURE, pool.erase)
+    service.on(POST_CHANGED.topic, POST_CHANGED.producer, post_changed)
+    service.on(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, account_changed)
+    errands = JobQueue(service)
+    errands.register(ERASURE, pool.erase)
     service.background(sweep)
 
 
@@ -63,4 +63,4 @@ def _read(event: Event) -> Profile:
         profile = Profile.model_validate(event.data)
         return profile.model_copy(update={"id": checked_id(profile.id)})
     except (ValidationError, NotFound) as error:
-        raise Poison(f"{event.subject} is not a profile.") from error
+        raise PoisonMessage(f"{event.subject} is not a profile.") from error

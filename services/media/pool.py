@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+from services.chassis.dapr.client import DaprClient
 from services.chassis.errors import Invalid, NotFound, Unauthenticated, from_status
-from services.chassis.identity import Caller
-from services.chassis.paging import Window
-from services.chassis.sidecar import Sidecar
+from services.chassis.security.token_verifier import Caller
+from services.chassis.storage.window import Window
 from services.contracts import limits
 from services.media.domain import (
     ORPHAN_HOURS,
@@ -57,7 +57,7 @@ class Pool:
     def __init__(
         self,
         store: Store,
-        sidecar: Sidecar,
+        sidecar: DaprClient,
         workshop: Processes,
         *,
         ids: Callable[[], str],

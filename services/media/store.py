@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from services.chassis.app import Service
 from services.chassis.errors import Invalid
-from services.chassis.segments import SegmentedLists
+from services.chassis.service import Service
+from services.chassis.storage.segmented_list import SegmentedLists
 from services.media.domain import Attachment, part_of
 
 

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Path, Query
 
-from services.chassis.app import JSON
-from services.chassis.identity import Caller, signed_in
-from services.chassis.ids import instant, timestamp
-from services.chassis.paging import Window, normal
-from services.chassis.queries import window
+from services.chassis.http.dependencies import window
+from services.chassis.ids import id_time, timestamp
+from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.service import OrjsonResponse
+from services.chassis.storage.window import Window, normalize_id
 from services.contracts.notifications import (
     GroupList,
     Marker,
@@ -39,8 +39,8 @@ MOST_COUNTED = 1_000
 
 _COUNTED = 100
 
-Reader = Annotated[Caller, Depends(signed_in("read:notifications"))]
-Writer = Annotated[Caller, Depends(signed_in("write:notifications"))]
+Reader = Annotated[Caller, Depends(require_user("read:notifications"))]
+Writer = Annotated[Caller, Depends(require_user("write:notifications"))]
 Names = Annotated[str, Query(max_length=2_000)]
 Key = Annotated[str, Path(max_length=100, examples=["favourite-116548273934401537-20552"])]
 
@@ -55,7 +55,7 @@ def wanted(
     An empty list of types asks for none. What Mastodon does not have is only given to who asks for
     it by its name: clients know their types, and show nonsense for others.
     """
-    account = normal(account_id) if account_id else ""
+    account = normalize_id(account_id) if account_id else ""
     if types is None:
         return Filter(None, _names(exclude_types) | SHOP, account)
     return Filter(_names(types), _names(exclude_types), account)
@@ -72,7 +72,7 @@ def notification_id(
     """The id in a path; what is no id is nothing's."""
     if not (id.isascii() and id.isdigit()):
         raise no_such_notification()
-    return normal(id)
+    return normalize_id(id)
 
 
 Wanted = Annotated[Window, Depends(window(40))]
@@ -99,33 +99,33 @@ def _singly(bell: Bell, reading: Reading) -> APIRouter:
     router = APIRouter(prefix="/notifications", tags=["notifications"])
 
     @router.get("", responses=_gives(NotificationList, "A page, newest first."))
-    async def page(window: Wanted, only: Only, caller: Reader) -> JSON:
+    async def page(window: Wanted, only: Only, caller: Reader) -> OrjsonResponse:
         """What the caller was told of."""
         found = await reading.page(caller.user_id, window, only)
         shown = [entity(row, caller.user_id) for row in found.rows]
-        return JSON({"notifications": shown, "first": found.first, "last": found.last})
+        return OrjsonResponse({"notifications": shown, "first": found.first, "last": found.last})
 
     @router.get("/unread", responses=_gives(UnreadCount, "How many, `limit` at most."))
-    async def unread(only: Only, caller: Reader, limit: Limit = _COUNTED) -> JSON:
+    async def unread(only: Only, caller: Reader, limit: Limit = _COUNTED) -> OrjsonResponse:
         """How many are newer than the caller's marker."""
-        return JSON({"count": await reading.unread(caller.user_id, only, limit)})
+        return OrjsonResponse({"count": await reading.unread(caller.user_id, only, limit)})
 
     @router.post("/clear", responses=_gives(dict[str, Any], "Nothing."))
-    async def clear(caller: Writer) -> JSON:
+    async def clear(caller: Writer) -> OrjsonResponse:
         """Put all away."""
         await bell.clear(caller.user_id)
-        return JSON({})
+        return OrjsonResponse({})
 
     @router.get("/{id}", responses=_gives(Notification, "The notification."))
-    async def one(id: Id, caller: Reader) -> JSON:
+    async def one(id: Id, caller: Reader) -> OrjsonResponse:
         """One of the caller's notifications."""
-        return JSON(entity(await reading.one(caller.user_id, id), caller.user_id))
+        return OrjsonResponse(entity(await reading.one(caller.user_id, id), caller.user_id))
 
     @router.post("/{id}/dismiss", responses=_gives(dict[str, Any], "Nothing."))
-    async def dismiss(id: Id, caller: Writer) -> JSON:
+    async def dismiss(id: Id, caller: Writer) -> OrjsonResponse:
         """Put one away."""
         await bell.dismiss([await reading.one(caller.user_id, id)])
-        return JSON({})
+        return OrjsonResponse({})
 
     return router
 
@@ -134,33 +134,37 @@ def _grouped(bell: Bell, reading: Reading) -> APIRouter:
     router = APIRouter(prefix="/groups", tags=["groups"])
 
     @router.get("", responses=_gives(GroupList, "A page, newest first."))
-    async def page(window: Wanted, only: Only, types: Grouped, caller: Reader) -> JSON:
+    async def page(window: Wanted, only: Only, types: Grouped, caller: Reader) -> OrjsonResponse:
         """What the caller was told of, alike ones of a day together."""
         groups, found = await reading.groups(caller.user_id, window, only, types)
-        return JSON(_page(groups, found))
+        return OrjsonResponse(_page(groups, found))
 
     @router.get("/unread", responses=_gives(UnreadCount, "How many, `limit` at most."))
-    async def unread(only: Only, types: Grouped, caller: Reader, limit: Limit = _COUNTED) -> JSON:
+    async def unread(
+        only: Only, types: Grouped, caller: Reader, limit: Limit = _COUNTED
+    ) -> OrjsonResponse:
         """How many groups have something newer than the caller's marker."""
-        return JSON({"count": await reading.unread(caller.user_id, only, limit, types)})
+        return OrjsonResponse({"count": await reading.unread(caller.user_id, only, limit, types)})
 
     @router.get("/{key}", responses=_gives(GroupList, "One group."))
-    async def one(key: Key, caller: Reader) -> JSON:
+    async def one(key: Key, caller: Reader) -> OrjsonResponse:
         """One of the caller's groups, whole."""
         group = await reading.group(caller.user_id, key)
-        return JSON(_page([group], Found(group.rows, group.newest[ID], group.rows[-1][ID])))
+        return OrjsonResponse(
+            _page([group], Found(group.rows, group.newest[ID], group.rows[-1][ID]))
+        )
 
     @router.get("/{key}/accounts", responses=_gives(list[str], "Ids, the newest first."))
-    async def accounts(key: Key, caller: Reader) -> JSON:
+    async def accounts(key: Key, caller: Reader) -> OrjsonResponse:
         """Who is in a group: the newest eighty."""
         group = await reading.group(caller.user_id, key)
-        return JSON(list(dict.fromkeys(row[ACCOUNT] for row in group.rows))[:80])
+        return OrjsonResponse(list(dict.fromkeys(row[ACCOUNT] for row in group.rows))[:80])
 
     @router.post("/{key}/dismiss", responses=_gives(dict[str, Any], "Nothing."))
-    async def dismiss(key: Key, caller: Writer) -> JSON:
+    async def dismiss(key: Key, caller: Writer) -> OrjsonResponse:
         """Put a whole group away."""
         await bell.dismiss((await reading.group(caller.user_id, key)).rows)
-        return JSON({})
+        return OrjsonResponse({})
 
     return router
 
@@ -170,28 +174,30 @@ def _markers(store: Store) -> APIRouter:
     markers = _gives(dict[str, Marker], "By timeline; only those that were ever set.")
 
     @router.get("", responses=markers)
-    async def get(caller: Annotated[Caller, Depends(signed_in("read:statuses"))]) -> JSON:
+    async def get(
+        caller: Annotated[Caller, Depends(require_user("read:statuses"))],
+    ) -> OrjsonResponse:
         """How far the caller has read."""
         known = await store.markers.get(caller.user_id)
-        return JSON(known.timelines if known else {})
+        return OrjsonResponse(known.timelines if known else {})
 
     @router.post("", responses=markers)
     async def move(
         new: Annotated[NewMarkers, Body()],
-        caller: Annotated[Caller, Depends(signed_in("write:statuses"))],
-    ) -> JSON:
+        caller: Annotated[Caller, Depends(require_user("write:statuses"))],
+    ) -> OrjsonResponse:
         """Say how far the caller has read: the last who says so is right. Gives those that moved.
 
         Two devices at once both count, one after the other.
         """
         given = new.model_dump(exclude_none=True)
-        read = {timeline: normal(each["last_read_id"]) for timeline, each in given.items()}
+        read = {timeline: normalize_id(each["last_read_id"]) for timeline, each in given.items()}
         now = timestamp()
         moved = await store.markers.update(
             caller.user_id, lambda known: (known or Markers()).moved(read, now)
         )
         timelines = moved.timelines if moved else {}
-        return JSON({name: timelines[name] for name in read if name in timelines})
+        return OrjsonResponse({name: timelines[name] for name in read if name in timelines})
 
     return router
 
@@ -213,7 +219,7 @@ def _group(group: Group) -> dict[str, Any]:
         "count": len(group.rows),
         "newest": newest[ID],
         "oldest": group.rows[-1][ID],
-        "latest_at": timestamp(instant(newest[ID])),
+        "latest_at": timestamp(id_time(newest[ID])),
         "accounts": group.sample,
         **about(newest[TYPE], newest[POST], what_of(newest)),
     }

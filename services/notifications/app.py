@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.chassis.app import Service
-from services.chassis.ids import Snowflakes, timestamp
+from services.chassis.ids import SnowflakeGenerator, timestamp
+from services.chassis.service import Service
 from services.notifications import belongings, mailing
 from services.notifications.api import create_router
 from services.notifications.bell import Bell
@@ -22,7 +22,7 @@ def create_app(service: Service) -> FastAPI:
     if not isinstance(settings, NotificationsSettings):
         raise TypeError("Notifications need NotificationsSettings.")
     store = Store(service)
-    bell = Bell(store, ids=Snowflakes().next, now=timestamp)
+    bell = Bell(store, ids=SnowflakeGenerator().next, now=timestamp)
     subscribe(service, store, bell)
     reading = Reading(store, now=timestamp)
     digests = Digests(store, reading, service.sidecar, settings)

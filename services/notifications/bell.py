@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from weakref import WeakValueDictionary
 
+from services.chassis.dapr.client import ABSENT, StateEntry
 from services.chassis.errors import Unavailable
-from services.chassis.segments import Place, insert_read
-from services.chassis.sidecar import ABSENT, Entry
+from services.chassis.storage.segmented_list import Place, insert_read
 from services.notifications.domain import notifications as rules
 from services.notifications.domain.notifications import ID, KEY, Cause, Notification, Row
 from services.notifications.store import Cleared, Store
@@ -81,7 +81,7 @@ class Bell:
         changed = [key for key, each in unsure.items() if now.get(key) != each]
         await asyncio.gather(*map(self.agree, {*wrong, *changed}))
 
-    def _is_sure(self, key: str, told: Notification, found: Mapping[str, Entry]) -> bool:
+    def _is_sure(self, key: str, told: Notification, found: Mapping[str, StateEntry]) -> bool:
         """Whether a list that has not changed since it was read says what the document does.
 
         What becomes of an order is never undone, and only put away by who has seen it in the list;
@@ -89,10 +89,10 @@ class Bell:
         """
         return told.type in rules.SHOP and self._store.notifications.key(key) not in found
 
-    async def _hear(self, cause: Cause, found: Mapping[str, Entry]) -> Notification | None:
+    async def _hear(self, cause: Cause, found: Mapping[str, StateEntry]) -> Notification | None:
         documents, id = self._store.notifications, self._ids()
         quiet = cause.on and self._store.is_quiet(cause, found, self._now())
-        seen = documents.open(found.get(documents.key(cause.key), ABSENT))
+        seen = documents.decode(found.get(documents.key(cause.key), ABSENT))
         return await documents.update(
             cause.key,
             lambda known: rules.heard(known, cause, id, quiet=quiet),

@@ -6,18 +6,18 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from services.chassis.paging import Row
-from services.chassis.portability import Give, belongings, listed
+from services.chassis.data_export import ExportReader, create_export_router, list_reader
+from services.chassis.storage.window import Row
 from services.notifications.domain.notifications import ID
 from services.notifications.store import Store, entity
 
 
 def create_router(store: Store) -> APIRouter:
     """What they were told."""
-    return belongings({"notifications": _notifications(store)})
+    return create_export_router({"notifications": _notifications(store)})
 
 
-def _notifications(store: Store) -> Give:
+def _notifications(store: Store) -> ExportReader:
     async def give(user: str, after: str) -> dict[str, Any]:
         cleared = await store.cleared.get(user)
         upto = cleared.upto if cleared else ""
@@ -26,6 +26,6 @@ def _notifications(store: Store) -> Give:
             shown = await store.remaining([row for row in rows if row[ID] > upto])
             return [entity(row, user) if row in shown else None for row in rows]
 
-        return await listed(store.lists, describe)(user, after)
+        return await list_reader(store.lists, describe)(user, after)
 
     return give

@@ -16,10 +16,10 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from services.chassis.errors import Failure, Invalid, NotFound, Unavailable
-from services.chassis.ids import first_id_at, instant
-from services.chassis.paging import Window
-from services.chassis.sidecar import Sidecar
+from services.chassis.dapr.client import DaprClient
+from services.chassis.errors import Invalid, NotFound, ServiceError, Unavailable
+from services.chassis.ids import first_id_at, id_time
+from services.chassis.storage.window import Window
 from services.notifications import letters
 from services.notifications.domain import digests as rules
 from services.notifications.domain.digests import Digest
@@ -49,7 +49,7 @@ class Digests:
         self,
         store: Store,
         reading: Reading,
-        sidecar: Sidecar,
+        sidecar: DaprClient,
         settings: NotificationsSettings,
         *,
         now: Callable[[], float] = time.time,
@@ -109,7 +109,7 @@ class Digests:
             await asyncio.sleep(min(LOOK, self._interval) * random.uniform(0.5, 1))  # noqa: S311
             try:
                 await self.work()
-            except Failure as failure:
+            except ServiceError as failure:
                 log.warning("could not look for digests", extra={"why": failure.message})
 
     async def work(self) -> None:
@@ -119,7 +119,7 @@ class Digests:
         """
         rows = await self._store.due.page(_ALL, Window(_AT_ONCE, min_id=_OLDEST))
         for place, owner in reversed(rows):
-            is_due = instant(place).timestamp() <= self._now()
+            is_due = id_time(place).timestamp() <= self._now()
             if not is_due or not await self._see_to(place, owner):
                 return
 
@@ -141,7 +141,7 @@ class Digests:
             wait = rules.wait(kept.troubles, self._interval)
             await self._settle(place, owner, wait, failed=True)
             return False
-        except Failure as failure:  # whether it was sent nobody knows
+        except ServiceError as failure:  # whether it was sent nobody knows
             log.warning("a digest is in doubt", extra={"user": owner, "why": failure.message})
             told = ""
         await self._settle(place, owner, self._interval, told=told)
@@ -220,7 +220,7 @@ class Digests:
         """What another service says; that it says nothing means that no mail was sent."""
         try:
             return await asked
-        except Failure as failure:
+        except ServiceError as failure:
             raise Unavailable(failure.message) from failure
 
     async def _is_gone(self, owner: str) -> bool:

@@ -7,16 +7,16 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from services.chassis.app import Service
-from services.chassis.inbox import Event, Poison
-from services.contracts import topics
+from services.chassis.consuming.inbox import Event, PoisonMessage
+from services.chassis.service import Service
+from services.contracts import events
 from services.contracts.accounts import Edge, Model, Profile
+from services.contracts.catalog import Payment
 from services.contracts.comments import Comment
+from services.contracts.events import EventType
 from services.contracts.notifications import Notification
 from services.contracts.orders import Order
 from services.contracts.posts import Mark, Post
-from services.contracts.shop import Payment
-from services.contracts.topics import EventType
 from services.notifications.bell import Bell
 from services.notifications.domain.digests import Digest
 from services.notifications.domain.notifications import Cause
@@ -34,14 +34,14 @@ Handler = Callable[[M, Event], Awaitable[None]]
 def subscribe(service: Service, store: Store, bell: Bell) -> None:
     """Hear of all that people are told of."""
     handlers = Handlers(store, bell)
-    _hear(service, topics.EDGE_CHANGED, Edge, handlers.edge_changed)
-    _hear(service, topics.MARK_CHANGED, Mark, handlers.mark_changed)
-    _hear(service, topics.POST_CHANGED, Post, handlers.post_changed)
-    _hear(service, topics.COMMENT_CHANGED, Comment, handlers.comment_changed)
-    _hear(service, topics.ACCOUNT_CHANGED, Profile, handlers.account_changed)
-    _hear(service, topics.ORDER_CHANGED, Order, handlers.order_changed)
-    _hear(service, topics.PAYMENT_CHANGED, Payment, handlers.payment_changed)
-    _hear(service, topics.NOTIFICATION_CHANGED, Notification, handlers.notification_changed)
+    _hear(service, events.EDGE_CHANGED, Edge, handlers.edge_changed)
+    _hear(service, events.MARK_CHANGED, Mark, handlers.mark_changed)
+    _hear(service, events.POST_CHANGED, Post, handlers.post_changed)
+    _hear(service, events.COMMENT_CHANGED, Comment, handlers.comment_changed)
+    _hear(service, events.ACCOUNT_CHANGED, Profile, handlers.account_changed)
+    _hear(service, events.ORDER_CHANGED, Order, handlers.order_changed)
+    _hear(service, events.PAYMENT_CHANGED, Payment, handlers.payment_changed)
+    _hear(service, events.NOTIFICATION_CHANGED, Notification, handlers.notification_changed)
 
 
 def _hear(service: Service, type: EventType, model: type[M], handler: Handler[M]) -> None:
@@ -49,14 +49,14 @@ def _hear(service: Service, type: EventType, model: type[M], handler: Handler[M]
         if event.type == type.name:  # another is not for us, perhaps a newer one
             await handler(_read(model, event), event)
 
-    service.hear(type.topic, type.producer, handle)
+    service.on(type.topic, type.producer, handle)
 
 
 def _read(model: type[M], event: Event) -> M:
     try:
         return model.model_validate(event.data)
     except ValidationError as error:
-        raise Poison(f"{event.type} {event.subject}: {error.errors()[0]['msg']}") from error
+        raise PoisonMessage(f"{event.type} {event.subject}: {error.errors()[0]['msg']}") from error
 
 
 class Handlers:

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends
 
-from services.chassis.app import JSON
-from services.chassis.identity import Caller, service, signed_in
+from services.chassis.security.token_verifier import Caller, require_service, require_user
+from services.chassis.service import OrjsonResponse
 from services.contracts.notifications import DigestSetting, DigestStop, NewDigestSetting
 from services.notifications.digests import Digests
 
-Reader = Annotated[Caller, Depends(signed_in("read:notifications"))]
-Writer = Annotated[Caller, Depends(signed_in("write:notifications"))]
+Reader = Annotated[Caller, Depends(require_user("read:notifications"))]
+Writer = Annotated[Caller, Depends(require_user("write:notifications"))]
 
 
 def create_router(digests: Digests) -> APIRouter:
@@ -20,25 +20,25 @@ def create_router(digests: Digests) -> APIRouter:
     router = APIRouter(prefix="/digest", tags=["digests"])
 
     @router.get("", response_model=DigestSetting)
-    async def get(caller: Reader) -> JSON:
+    async def get(caller: Reader) -> OrjsonResponse:
         """Whether the caller wants digests, and whether there are any."""
-        return JSON(await digests.setting(caller.user_id))
+        return OrjsonResponse(await digests.setting(caller.user_id))
 
     @router.put("", response_model=DigestSetting)
     async def put(
         wanted: Annotated[NewDigestSetting, Body(examples=[{"enabled": True}])], caller: Writer
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Switch them on or off. A repeat changes nothing."""
-        return JSON(await digests.switch(caller.user_id, on=wanted.enabled))
+        return OrjsonResponse(await digests.switch(caller.user_id, on=wanted.enabled))
 
-    @router.post("/stop", dependencies=[Depends(service("gateway"))])
+    @router.post("/stop", dependencies=[Depends(require_service("gateway"))])
     async def stop(
         link: Annotated[
             DigestStop, Body(examples=[{"owner": "115581273340018689", "key": "pZ1cQ0wJx8nq7b"}])
         ],
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Switch them off by the link in a mail: who has it needs no login."""
         await digests.stop(link.owner, link.key)
-        return JSON({})
+        return OrjsonResponse({})
 
     return router

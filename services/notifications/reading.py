@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
 from services.chassis.errors import NotFound
-from services.chassis.paging import Window
+from services.chassis.storage.window import Window
 from services.notifications.domain.groups import (
     GROUPED,
     Group,
@@ -118,11 +118,11 @@ class Reading:
             rows += shown
             if over(rows) >= 0:
                 break
-        rows.sort(key=lambda row: row[ID], reverse=not window.upwards)
+        rows.sort(key=lambda row: row[ID], reverse=not window.ascending)
         kept = _first(rows, window.limit, key)
         first, last = max(reached, default=""), min(reached, default="")
         if len(kept) < len(rows):
-            first, last = (kept[-1][ID], last) if window.upwards else (first, kept[-1][ID])
+            first, last = (kept[-1][ID], last) if window.ascending else (first, kept[-1][ID])
         return Found(sorted(kept, reverse=True), first, last)
 
     async def _scan(
@@ -139,7 +139,7 @@ class Reading:
 
         for _ in range(_TRIES):
             rows = await self._store.lists.read(desk.head, window)
-            for part in _parts(rows, upwards=window.upwards):
+            for part in _parts(rows, upwards=window.ascending):
                 kept = [row for row in part if keeps(row)]
                 stance = await self._store.towards(desk, kept)
                 kept = [row for row in kept if admits(stance, row)]
@@ -175,6 +175,6 @@ def _parts(rows: list[Row], *, upwards: bool) -> list[list[Row]]:
 
 
 def _beyond(window: Window, rows: list[Row]) -> Window:
-    if window.upwards:
+    if window.ascending:
         return replace(window, limit=_MANY, min_id=rows[0][ID])
     return replace(window, limit=_MANY, max_id=rows[-1][ID])

@@ -1,15 +1,14 @@
 """What notifications keeps.
 
 notification:OWNER:…     one for each cause; others hear of it on `notifications`
-notifications:OWNER      its row, while it is shown (a segmented list of the newest `MOST`)
-cleared:OWNER            up to which id somebody has cleared their list
+notifications:OWNER      its row, while it is shown (a segmented list of the newest
+`MAX_DEAD_LETTERS`) cleared:OWNER            up to which id somebody has cleared their list
 stance:OWNER             whom they do not want to be told of, and who blocks them
-blocked:OWNER:PERSON     whether somebody blocks an owner whom very many block
-markers:OWNER            how far they have read their timelines
-subscribers:AUTHOR       who wants to hear of every post of somebody
-digest:OWNER             whether they want digests by mail, and what the last one told
-digests-due:all          [time, owner], when the next of each is due
-gone:post:ID, gone:account:ID    what was deleted (or is suspended), which nobody is told of
+blocked:OWNER:PERSON     whether somebody blocks an owner whom very many block markers:OWNER
+how far they have read their timelines subscribers:AUTHOR       who wants to hear of every post of
+somebody digest:OWNER             whether they want digests by mail, and what the last one told
+digests-due:all          [time, owner], when the next of each is due gone:post:ID, gone:account:ID
+what was deleted (or is suspended), which nobody is told of
 
     OWNER:favourite:POST:ACTOR   somebody likes a post of theirs
     OWNER:follow:ACTOR           somebody follows them, or asks to
@@ -25,13 +24,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.chassis.app import Service
-from services.chassis.blocks import Blocked
-from services.chassis.documents import Collection
-from services.chassis.ids import instant, timestamp
-from services.chassis.segments import Head, SegmentedLists
-from services.chassis.sidecar import ABSENT, Entry
-from services.contracts import topics
+from services.chassis.dapr.client import ABSENT, StateEntry
+from services.chassis.ids import id_time, timestamp
+from services.chassis.service import Service
+from services.chassis.storage.collection import Collection
+from services.chassis.storage.segmented_list import ListHead, SegmentedLists
+from services.contracts import events
 from services.notifications.domain import notifications as rules
 from services.notifications.domain.digests import Digest
 from services.notifications.domain.groups import group_key
@@ -39,6 +37,7 @@ from services.notifications.domain.markers import Markers
 from services.notifications.domain.notifications import ACCOUNT, ID, KEY, POST, TYPE, Row
 from services.notifications.domain.stances import Stance
 from services.notifications.domain.subscribers import Subscribers
+from services.shared.block_list import BlockState
 
 MOST = 4_000
 """How many notifications of one person are kept."""
@@ -64,7 +63,7 @@ class Desk:
     """What somebody's pages are made from."""
 
     owner: str
-    head: Head
+    head: ListHead
     stance: Stance
     cleared: str
     markers: Markers
@@ -75,16 +74,16 @@ class Store:
 
     def __init__(self, service: Service) -> None:
         self.state = service.sidecar
-        outbox = service.outbox(topics.NOTIFICATION_CHANGED.topic)
+        outbox = service.outbox(events.NOTIFICATION_CHANGED.topic)
         self.notifications = service.collection(
             "notification",
             rules.Notification,
-            outbox=outbox.tells("notification", topics.NOTIFICATION_CHANGED.name, _told),
+            outbox=outbox.publishes("notification", events.NOTIFICATION_CHANGED.name, _told),
         )
         self.lists = SegmentedLists(self.state, "notifications", most=MOST)
         self.cleared = service.collection("cleared", Cleared)
         self.stances = service.collection("stance", Stance)
-        self.blocked = service.collection("blocked", Blocked)
+        self.blocked = service.collection("blocked", BlockState)
         self.markers = service.collection("markers", Markers)
         self.gone = service.collection("gone", Gone)
         self.subscribers = service.collection("subscribers", Subscribers)
@@ -99,7 +98,7 @@ class Store:
         cleared = _in(rows, self.cleared, owner)
         return Desk(
             owner,
-            _in(rows, heads, owner) or Head(),
+            _in(rows, heads, owner) or ListHead(),
             _in(rows, self.stances, owner) or Stance(),
             cleared.upto if cleared else "",
             _in(rows, self.markers, owner) or Markers(),
@@ -108,13 +107,17 @@ class Store:
     async def hear_block(self, owner: str, person: str, version: int, *, blocks: bool) -> None:
         """Remember whether somebody blocks an owner. Two state calls, four for the shunned."""
         stance = await self.stances.update(
-            owner, lambda stance: (stance or Stance()).heard_block(person, version, blocks=blocks)
+            owner, lambda stance: (stance or Stance()).apply_block(person, version, blocks=blocks)
         )
-        if stance is None or not stance.is_heard_apart(person) or (version == 1 and not blocks):
+        if (
+            stance is None
+            or not stance.is_stored_separately(person)
+            or (version == 1 and not blocks)
+        ):
             return
         await self.blocked.update(
             f"{owner}:{person}",
-            lambda known: (known or Blocked()).heard(version, blocks=blocks),
+            lambda known: (known or BlockState()).apply(version, blocks=blocks),
         )
 
     async def towards(self, desk: Desk, rows: Iterable[Row]) -> Stance:
@@ -123,9 +126,9 @@ class Store:
         A state call only for who is shunned.
         """
         people = {row[ACCOUNT] for row in rows}
-        apart = {f"{desk.owner}:{id}": id for id in people if desk.stance.is_heard_apart(id)}
+        apart = {f"{desk.owner}:{id}": id for id in people if desk.stance.is_stored_separately(id)}
         known = await self.blocked.get_many(apart) if apart else {}
-        return desk.stance.knowing({apart[key]: blocked for key, blocked in known.items()})
+        return desk.stance.with_separate({apart[key]: blocked for key, blocked in known.items()})
 
     async def remaining(self, rows: Iterable[Row]) -> list[Row]:
         """Those rows of which nothing was deleted. One state call."""
@@ -140,7 +143,7 @@ class Store:
         known = await self.notifications.get_many(keys)
         return {keys[key] for key, each in known.items() if each.on and each.type == "follow"}
 
-    async def around(self, causes: Iterable[rules.Cause]) -> dict[str, Entry]:
+    async def around(self, causes: Iterable[rules.Cause]) -> dict[str, StateEntry]:
         """All that decides what is told of some causes, by key. One state call."""
         keys: list[str] = []
         for cause in causes:
@@ -153,19 +156,19 @@ class Store:
             ]
         return await self.state.get_many(keys)
 
-    def may_list(self, owner: str, places: Iterable[str], found: Mapping[str, Entry]) -> bool:
+    def may_list(self, owner: str, places: Iterable[str], found: Mapping[str, StateEntry]) -> bool:
         """Whether somebody's list may hold one of some places, by what was read."""
-        head: Head = _in(found, self.lists.heads, owner) or Head()
+        head: ListHead = _in(found, self.lists.heads, owner) or ListHead()
         return any(head.may_hold(place) for place in places)
 
-    def is_quiet(self, cause: rules.Cause, found: Mapping[str, Entry], now: str) -> bool:
+    def is_quiet(self, cause: rules.Cause, found: Mapping[str, StateEntry], now: str) -> bool:
         """Whether somebody is not to be told of something, by what was read."""
         known = [_in(found, self.gone, id) for id in _concerned(cause)]
         if any(each and each.gone for each in known):
             return True
         stance = _in(found, self.stances, cause.owner) or Stance()
         blocked = _in(found, self.blocked, _apart(cause))
-        stance = stance.knowing({cause.account: blocked} if blocked else {})
+        stance = stance.with_separate({cause.account: blocked} if blocked else {})
         return cause.type not in rules.SHOP and not stance.admits(cause.account, now)
 
 
@@ -208,9 +211,9 @@ def _told(_: str, data: dict[str, Any]) -> dict[str, Any] | None:
 
 def _dated(told: dict[str, Any]) -> dict[str, Any]:
     key = group_key(told["id"], told["type"], told["post"] or "")
-    return told | {"created_at": timestamp(instant(told["id"])), "group_key": key}
+    return told | {"created_at": timestamp(id_time(told["id"])), "group_key": key}
 
 
-def _in(rows: Mapping[str, Entry], collection: Collection[Any], id: str) -> Any:
-    doc = collection.open(rows.get(collection.key(id), ABSENT))
+def _in(rows: Mapping[str, StateEntry], collection: Collection[Any], id: str) -> Any:
+    doc = collection.decode(rows.get(collection.key(id), ABSENT))
     return doc.value if doc else None

@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Depends, Path, Query
 
-from services.chassis.app import JSON
-from services.chassis.identity import Caller, service, signed_in
-from services.chassis.paging import Window, normal
-from services.chassis.queries import Seen, window
+from services.chassis.http.dependencies import IfMatchVersion, window
+from services.chassis.security.token_verifier import Caller, require_service, require_user
+from services.chassis.service import OrjsonResponse
+from services.chassis.storage.window import Window, normalize_id
+from services.contracts.catalog import QuoteItem
 from services.contracts.orders import (
     Cart,
     CartQuantity,
@@ -19,7 +20,6 @@ from services.contracts.orders import (
     OrderList,
     Rebuilt,
 )
-from services.contracts.shop import QuoteItem
 from services.orders.carting import Carts
 from services.orders.checkout import Checkout
 from services.orders.domain.carts import Item
@@ -35,8 +35,8 @@ from services.orders.examples import (
 )
 from services.orders.rebuild import Rebuild
 
-Reading = Annotated[Caller, Depends(signed_in("read:shop"))]
-Writing = Annotated[Caller, Depends(signed_in("write:shop"))]
+Reading = Annotated[Caller, Depends(require_user("read:shop"))]
+Writing = Annotated[Caller, Depends(require_user("write:shop"))]
 Id = Annotated[str, Path(max_length=40, examples=["116548290000001537"])]
 Variant = Annotated[str, Path(max_length=20, pattern=r"^\d+$", examples=["116548273934401601"])]
 
@@ -55,13 +55,13 @@ def create_router(carts: Carts, checkout: Checkout, rebuild: Rebuild) -> APIRout
 
     @router.post(
         "/rebuilds",
-        dependencies=[Depends(service("orders"))],
+        dependencies=[Depends(require_service("orders"))],
         tags=["operation"],
         responses=answers(Rebuilt, "What was mended.", {"orders": 1200, "mended": 0}, 403),
     )
-    async def rebuilt() -> JSON:
+    async def rebuilt() -> OrjsonResponse:
         """Make all that lists show anew from the logs; for the operator, by the own sidecar."""
-        return JSON(await rebuild.run())
+        return OrjsonResponse(await rebuild.run())
 
     return router
 
@@ -70,40 +70,44 @@ def _carts(carts: Carts) -> APIRouter:
     router = APIRouter(prefix="/cart", tags=["cart"])
 
     @router.get("", responses=A_CART)
-    async def show(caller: Reading) -> JSON:
+    async def show(caller: Reading) -> OrjsonResponse:
         """The caller's cart, with what it costs now."""
-        return JSON(await carts.show(caller.user_id))
+        return OrjsonResponse(await carts.show(caller.user_id))
 
     @router.put("", responses=A_CHANGED_CART)
     async def put(
-        new: Annotated[NewCart, Body(openapi_examples=NEW_CART)], caller: Writing, seen: Seen
-    ) -> JSON:
+        new: Annotated[NewCart, Body(openapi_examples=NEW_CART)],
+        caller: Writing,
+        seen: IfMatchVersion,
+    ) -> OrjsonResponse:
         """Have the cart hold these things, and no others."""
         items = [_item(each) for each in new.items]
-        return JSON(await carts.put(caller.user_id, items, seen))
+        return OrjsonResponse(await carts.put(caller.user_id, items, seen))
 
     @router.post("/items", responses=A_CHANGED_CART)
     async def add(
-        new: Annotated[QuoteItem, Body(openapi_examples=NEW_ITEM)], caller: Writing, seen: Seen
-    ) -> JSON:
+        new: Annotated[QuoteItem, Body(openapi_examples=NEW_ITEM)],
+        caller: Writing,
+        seen: IfMatchVersion,
+    ) -> OrjsonResponse:
         """Some more of something. All that is in a cart is of one shop."""
-        return JSON(await carts.add(caller.user_id, _item(new), seen))
+        return OrjsonResponse(await carts.add(caller.user_id, _item(new), seen))
 
     @router.patch("/items/{variant}", responses=A_CHANGED_CART)
     async def change(
         variant: Variant,
         new: Annotated[CartQuantity, Body(openapi_examples=QUANTITY)],
         caller: Writing,
-        seen: Seen,
-    ) -> JSON:
+        seen: IfMatchVersion,
+    ) -> OrjsonResponse:
         """So many of something that is in the cart."""
-        user, id = caller.user_id, normal(variant)
-        return JSON(await carts.change(user, id, new.quantity, seen))
+        user, id = caller.user_id, normalize_id(variant)
+        return OrjsonResponse(await carts.change(user, id, new.quantity, seen))
 
     @router.delete("/items/{variant}", responses=A_CHANGED_CART)
-    async def remove(variant: Variant, caller: Writing, seen: Seen) -> JSON:
+    async def remove(variant: Variant, caller: Writing, seen: IfMatchVersion) -> OrjsonResponse:
         """Nothing of something; it need not be there."""
-        return JSON(await carts.remove(caller.user_id, normal(variant), seen))
+        return OrjsonResponse(await carts.remove(caller.user_id, normalize_id(variant), seen))
 
     return router
 
@@ -114,9 +118,9 @@ def _orders(checkout: Checkout) -> APIRouter:
     @router.post("/checkouts", responses=AN_ORDER)
     async def place(
         new: Annotated[NewCheckout, Body(openapi_examples=NEW_CHECKOUT)], caller: Writing
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Order what is in the cart. The same idempotency key gives the same order."""
-        return JSON(await checkout.place(caller.user_id, new))
+        return OrjsonResponse(await checkout.place(caller.user_id, new))
 
     @router.get("/orders", responses=answers(OrderList, "A page.", ORDERS, 401, 403, 422))
     async def some(
@@ -124,27 +128,27 @@ def _orders(checkout: Checkout) -> APIRouter:
         wanted: Wanted,
         role: Literal["buyer", "seller"] = "buyer",
         shop: Annotated[str, Query(max_length=20, pattern=r"^\d*$")] = "",
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """What the caller bought or sold, perhaps in one shop; newest first."""
-        return JSON(await checkout.some(role, caller.user_id, shop, wanted))
+        return OrjsonResponse(await checkout.some(role, caller.user_id, shop, wanted))
 
     @router.get("/orders/{id}", responses=AN_ORDER)
-    async def show(id: Id, caller: Reading) -> JSON:
+    async def show(id: Id, caller: Reading) -> OrjsonResponse:
         """An order, for its buyer and its seller, with all that happened to it."""
-        return JSON(await checkout.show(id, caller.user_id))
+        return OrjsonResponse(await checkout.show(id, caller.user_id))
 
     @router.post("/orders/{id}/cancel", responses=AN_ORDER)
-    async def cancel(id: Id, caller: Writing) -> JSON:
+    async def cancel(id: Id, caller: Writing) -> OrjsonResponse:
         """End an order that is not paid yet, for its buyer."""
-        return JSON(await checkout.cancel(id, caller.user_id))
+        return OrjsonResponse(await checkout.cancel(id, caller.user_id))
 
     @router.post("/orders/{id}/refund", responses=AN_ORDER)
-    async def refund(id: Id, caller: Writing) -> JSON:
+    async def refund(id: Id, caller: Writing) -> OrjsonResponse:
         """Give all that was paid back, for its seller."""
-        return JSON(await checkout.refund(id, caller.user_id))
+        return OrjsonResponse(await checkout.refund(id, caller.user_id))
 
     return router
 
 
 def _item(item: QuoteItem) -> Item:
-    return Item(normal(item.product), normal(item.variant), item.quantity)
+    return Item(normalize_id(item.product), normalize_id(item.variant), item.quantity)

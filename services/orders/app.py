@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
-from services.chassis.app import Service
-from services.chassis.ids import Snowflakes, timestamp
-from services.chassis.workflows import Workflows
+from services.chassis.ids import SnowflakeGenerator, timestamp
+from services.chassis.service import Service
+from services.chassis.workflows.engine import Workflows
 from services.orders import belongings
 from services.orders.api import create_router
 from services.orders.carting import Carts
@@ -26,12 +26,12 @@ def create_app(service: Service) -> FastAPI:
     """The orders service on its sidecar."""
     store, market, workflows = Store(service), Market(service.sidecar), Workflows(service)
     for name, activity in Steps(store, market, now=timestamp).all().items():
-        workflows.does(name, activity)
-    workflows.runs("checkout", saga.checkout)
-    workflows.runs("refund", saga.refund)
+        workflows.register_activity(name, activity)
+    workflows.register_workflow("checkout", saga.checkout)
+    workflows.register_workflow("refund", saga.refund)
     watch = Watch(store, workflows, now=lambda: datetime.now(UTC))
     service.background(watch.run)
-    checkout = Checkout(store, market, watch, ids=Snowflakes().next, now=timestamp)
+    checkout = Checkout(store, market, watch, ids=SnowflakeGenerator().next, now=timestamp)
     subscribe(service, Projections(store), checkout)
     carts = Carts(store, market)
     app = service.create_app(

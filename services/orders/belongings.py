@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from fastapi import APIRouter
 
-from services.chassis.paging import Row
-from services.chassis.portability import Describe, belongings, listed, portion
+from services.chassis.data_export import RowMapper, create_export_router, list_reader, single_page
+from services.chassis.storage.window import Row
 from services.orders.carting import Carts
 from services.orders.store import Page, Store
 
@@ -18,20 +18,20 @@ def create_router(store: Store, carts: Carts) -> APIRouter:
     async def cart(user: str, _: str) -> dict[str, Any]:
         shown = await carts.show(user)
         is_empty = not (shown["lines"] or shown["gone"])
-        return portion([] if is_empty else [{"account": shown["seller"], **shown}])
+        return single_page([] if is_empty else [{"account": shown["seller"], **shown}])
 
-    def dealt(other: Literal["buyer", "seller"]) -> Describe:
+    def dealt(other: Literal["buyer", "seller"]) -> RowMapper:
         async def describe(rows: list[Row]) -> list[dict[str, Any] | None]:
             pages = await store.pages_of([row[0] for row in rows])
             return [_with(pages.get(row[0]), other) for row in rows]
 
         return describe
 
-    return belongings(
+    return create_export_router(
         {
             "cart": cart,
-            "bought": listed(store.bought, dealt("seller")),
-            "sold": listed(store.sold, dealt("buyer")),
+            "bought": list_reader(store.bought, dealt("seller")),
+            "sold": list_reader(store.sold, dealt("buyer")),
         }
     )
 

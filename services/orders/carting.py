@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from services.chassis.errors import Duplicate, Invalid, NotFound, PreconditionFailed
-from services.chassis.preconditions import Condition
+from services.chassis.errors import Conflict, Invalid, NotFound, PreconditionFailed
+from services.chassis.http.preconditions import Condition
 from services.orders.domain import carts as rules
 from services.orders.domain.carts import Cart, Item
 from services.orders.market import Answer, Market
@@ -79,7 +79,7 @@ class Carts:
             raise Invalid("Nobody can buy from themselves.", code="own_product")
         shops = {line["shop"] for line in lines}
         if len(shops) > 1:
-            raise Duplicate("A cart has things of one shop only.", code="other_shop")
+            raise Conflict("A cart has things of one shop only.", code="other_shop")
         return str(shops.pop())
 
     async def _priced(self, items: Sequence[Item]) -> tuple[list[Answer], list[Item]]:

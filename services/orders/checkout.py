@@ -7,9 +7,9 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from services.chassis.documents import Doc
-from services.chassis.errors import Duplicate, Failure, Invalid, NotFound
-from services.chassis.paging import Window, normal
+from services.chassis.errors import Conflict, Invalid, NotFound, ServiceError
+from services.chassis.storage.collection import Document
+from services.chassis.storage.window import Window, normalize_id
 from services.contracts.limits import PAYMENT
 from services.contracts.orders import NewCheckout
 from services.orders.carting import total
@@ -54,8 +54,8 @@ class Checkout:
 
         Six state calls, two for the journals, one invocation and one call of the workflow engine;
         again, two state calls. Raises `Invalid` (`cart_empty`; `key_reused` for another request
-        with the same key), `Duplicate` (`price_changed`, with what it costs now; `not_available`;
-        `out_of_stock`) where the buyer must be asked again, and `Duplicate` (`cart_changed`) for a
+        with the same key), `Conflict` (`price_changed`, with what it costs now; `not_available`;
+        `out_of_stock`) where the buyer must be asked again, and `Conflict` (`cart_changed`) for a
         cart that others go on changing.
         """
         key, fingerprint = _key(user, new), _fingerprint(new)
@@ -69,7 +69,7 @@ class Checkout:
                 return self._view(placed)
             try:
                 terms = await self._agreed(user, cart, new)
-            except Failure:
+            except ServiceError:
                 # What was read may have been ordered meanwhile, perhaps by this very request.
                 if seen == await self._store.intent_and_cart(key, user):
                     raise
@@ -79,7 +79,7 @@ class Checkout:
             if order:
                 await self._write(user, order)
                 return self._waiting(rules.public(order) | {"version": 1})
-        raise Duplicate("The cart was changed meanwhile. Read it again.", code="cart_changed")
+        raise Conflict("The cart was changed meanwhile. Read it again.", code="cart_changed")
 
     async def complete(self, user: str, order: str) -> None:
         """See that an order that has taken somebody's cart is written, whoever died.
@@ -94,7 +94,7 @@ class Checkout:
         if cart and cart.order:
             await self._write(user, cart.order)
 
-    async def _intended(self, key: str, fingerprint: str, seen: Doc[Intent] | None) -> str:
+    async def _intended(self, key: str, fingerprint: str, seen: Document[Intent] | None) -> str:
         """The order that a request makes; none where another with its key is faster just now."""
         mine = seen.value if seen else Intent(self._ids(), fingerprint)
         kept = await self._store.intents.update(
@@ -105,7 +105,7 @@ class Checkout:
     def _placed(self, id: str, terms: Terms, cart: Cart, new: NewCheckout) -> Order:
         return rules.place(id, terms, card=new.card, cart_revision=cart.revision, now=self._now())
 
-    async def _claimed(self, user: str, seen: Doc[Cart] | None, order: Order) -> Order | None:
+    async def _claimed(self, user: str, seen: Document[Cart] | None, order: Order) -> Order | None:
         """The order in whose name a cart was taken, by this request or by one like it, if any."""
         cart = await self._store.claims.update(
             user, lambda kept: carts.claimed(kept, order), seen=seen
@@ -130,7 +130,7 @@ class Checkout:
             self._store.carts.update(user, lambda cart: carts.written(cart, order.id)),
         )
 
-    async def _made_of(self, intent: Intent, fingerprint: str) -> Doc[Order] | None:
+    async def _made_of(self, intent: Intent, fingerprint: str) -> Document[Order] | None:
         return await self._store.orders.load(_meant(intent, fingerprint).order)
 
     async def _agreed(self, user: str, cart: Cart, new: NewCheckout) -> Terms:
@@ -143,10 +143,10 @@ class Checkout:
             if missing.code != "not_sold":
                 raise
             variants = missing.details.get("variants", [])
-            raise Duplicate(missing.message, code="not_available", variants=variants) from missing
+            raise Conflict(missing.message, code="not_available", variants=variants) from missing
         cost, currency = total(lines), lines[0]["currency"]
         if (cost, currency) != (new.expected_total, new.currency):
-            raise Duplicate(
+            raise Conflict(
                 "The price is another one than you were shown.",
                 code="price_changed",
                 total=cost,
@@ -156,7 +156,7 @@ class Checkout:
         short = [line["variant"] for line in lines if line["available"] < line["quantity"]]
         if short:
             message = "There is not enough of it left."
-            raise Duplicate(message, code="out_of_stock", variants=short)
+            raise Conflict(message, code="out_of_stock", variants=short)
         if cost > PAYMENT:
             raise Invalid("That is more than can be paid at once.")
         return _terms(user, lines)
@@ -177,17 +177,17 @@ class Checkout:
         """
         lists, id = (self._store.bought, viewer) if role == "buyer" else (self._store.sold, viewer)
         if role == "seller" and shop:
-            lists, id = self._store.of_shop, normal(shop)
+            lists, id = self._store.of_shop, normalize_id(shop)
         rows = await lists.page(id, window)
         pages = await self._store.pages_of([row[0] for row in rows])
         found = [pages[row[0]].order for row in rows if _is_of(pages.get(row[0]), role, viewer)]
         orders = [self._waiting(order) for order in found]
-        return {"orders": orders, "last": window.more(rows) if orders else ""}
+        return {"orders": orders, "last": window.next_cursor(rows) if orders else ""}
 
     async def cancel(self, id: str, user: str) -> dict[str, Any]:
         """End an order that is not paid yet, for its buyer. Three state calls.
 
-        Raises `Duplicate` (`too_late`).
+        Raises `Conflict` (`too_late`).
         """
         id = _order_id(id)
         await self._store.orders.update(id, lambda o: rules.cancelled(o, user, self._now()))
@@ -196,14 +196,14 @@ class Checkout:
     async def refund(self, id: str, user: str) -> dict[str, Any]:
         """Give all of it back, for its seller. Four state calls, one of the workflow engine.
 
-        Raises `Duplicate` (`not_completed`, `refund_refused`).
+        Raises `Conflict` (`not_completed`, `refund_refused`).
         """
         id = _order_id(id)
         await self._store.orders.update(id, lambda o: rules.refund_asked(o, user, self._now()))
         await self._watch.begin_refund(id)
         return await self.show(id, user)
 
-    def _view(self, doc: Doc[Order]) -> dict[str, Any]:
+    def _view(self, doc: Document[Order]) -> dict[str, Any]:
         return self._waiting(rules.public(doc.value) | {"version": doc.version})
 
     def _waiting(self, order: dict[str, Any]) -> dict[str, Any]:
@@ -217,7 +217,7 @@ def _is_of(page: Page | None, role: str, viewer: str) -> bool:
 def _order_id(id: str) -> str:
     if not (id.isascii() and id.isdigit() and len(id) <= 20):
         raise NotFound("There is no such order.")
-    return normal(id)
+    return normalize_id(id)
 
 
 def _key(user: str, new: NewCheckout) -> str:

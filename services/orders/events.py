@@ -9,11 +9,11 @@ come twice, late, and of several versions only the last: each says all that list
 
 from __future__ import annotations
 
-from services.chassis.app import Service
-from services.chassis.inbox import Event
-from services.chassis.paging import Row
-from services.chassis.segments import Place, insert_read
-from services.contracts.topics import ACCOUNT_CHANGED, ORDER_CHANGED
+from services.chassis.consuming.inbox import Event
+from services.chassis.service import Service
+from services.chassis.storage.segmented_list import Place, insert_read
+from services.chassis.storage.window import Row
+from services.contracts.events import ACCOUNT_CHANGED, ORDER_CHANGED
 from services.orders.checkout import Checkout
 from services.orders.domain import orders as rules
 from services.orders.store import CARTS, OPEN, Page, Store
@@ -28,9 +28,9 @@ def subscribe(service: Service, projections: Projections, checkout: Checkout) ->
     async def cart_claimed(event: Event) -> None:
         await checkout.complete(event.subject, event.data["order"])
 
-    service.hear(CARTS, service.name, cart_claimed)
-    service.hear(ORDER_CHANGED.topic, ORDER_CHANGED.producer, projections.order_changed)
-    service.hear(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, projections.account_changed)
+    service.on(CARTS, service.name, cart_claimed)
+    service.on(ORDER_CHANGED.topic, ORDER_CHANGED.producer, projections.order_changed)
+    service.on(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, projections.account_changed)
 
 
 class Projections:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from services.chassis.sidecar import Sidecar
+from services.chassis.dapr.client import DaprClient
 from services.orders.domain.carts import Item
 from services.orders.domain.orders import Order
 
@@ -21,7 +21,7 @@ Answer = dict[str, Any]
 class Market:
     """The other two parts of the shop."""
 
-    def __init__(self, sidecar: Sidecar) -> None:
+    def __init__(self, sidecar: DaprClient) -> None:
         self._sidecar = sidecar
 
     async def quote(self, items: Sequence[Item]) -> list[Answer]:
@@ -39,7 +39,7 @@ class Market:
     async def reserve(self, order: Order) -> None:
         """Hold an order's pieces, if they are still sold at the prices that were agreed on.
 
-        Raises `NotFound` (`not_sold`), `Duplicate` (`price_changed`, `out_of_stock` and others).
+        Raises `NotFound` (`not_sold`), `Conflict` (`price_changed`, `out_of_stock` and others).
         """
         terms = order.terms
         agreed = [

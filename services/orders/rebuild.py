@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from services.chassis.paging import Window
-from services.chassis.segments import SegmentedLists
+from services.chassis.storage.segmented_list import SegmentedLists
+from services.chassis.storage.window import Window
 from services.orders.domain.orders import Order
 from services.orders.events import newer
 from services.orders.store import OPEN, Page, Store, page_of

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from services.chassis.documents import Doc
-from services.chassis.errors import Duplicate, Invalid, NotFound, Unavailable
-from services.chassis.plans import Activity
+from services.chassis.errors import Conflict, Invalid, NotFound, Unavailable
+from services.chassis.storage.collection import Document
+from services.chassis.workflows.plan import Activity
 from services.orders.domain import orders as rules
 from services.orders.domain import saga
 from services.orders.domain.orders import Entry, Order
@@ -62,7 +62,7 @@ class Steps:
             if missing.code != "not_sold":
                 raise
             return await self._turn(given, Entry(rules.NOT_AVAILABLE, self._now(), missing.message))
-        except Duplicate as refusal:
+        except Conflict as refusal:
             what = _REFUSALS.get(refusal.code, rules.GAVE_UP)
             return await self._turn(given, Entry(what, self._now(), refusal.message))
         return self._ok(rules.RESERVED)
@@ -79,7 +79,7 @@ class Steps:
             payment = await self._market.authorize(order)
         except Invalid as refusal:
             return await self._turn(given, Entry(rules.DECLINED, self._now(), refusal.message))
-        except Duplicate as refusal:
+        except Conflict as refusal:
             return await self._turn(given, Entry(rules.GAVE_UP, self._now(), refusal.message))
         match payment["state"]:
             case "pending":
@@ -89,7 +89,7 @@ class Steps:
                 return await self._turn(given, Entry(rules.DECLINED, self._now(), why))
         return self._ok(rules.AUTHORIZED)
 
-    async def _pending(self, doc: Doc[Order], given: Given) -> Word:
+    async def _pending(self, doc: Document[Order], given: Given) -> Word:
         entries = [*_marks(given), Entry(rules.PENDING, self._now())]
         if not doc.value.has(rules.PENDING):
             await self._change(doc, lambda kept: rules.noted(kept, entries))
@@ -103,7 +103,7 @@ class Steps:
             return done
         try:
             await self._market.confirm(order)
-        except (Duplicate, NotFound) as refusal:
+        except (Conflict, NotFound) as refusal:
             if refusal.code == "not_reserved":
                 raise Unavailable(refusal.message) from refusal
             return await self._turn(given, Entry(rules.GAVE_UP, self._now(), refusal.message))
@@ -121,7 +121,7 @@ class Steps:
         if order.terms.total:
             try:
                 payment = await self._market.capture(order)
-            except (Duplicate, NotFound) as refusal:
+            except (Conflict, NotFound) as refusal:
                 why = refusal.message
             else:
                 if payment["state"] not in ("captured", "refunded"):
@@ -147,7 +147,7 @@ class Steps:
             return {"word": OK}
         try:
             payment = await self._market.void(order)
-        except Duplicate as refusal:
+        except Conflict as refusal:
             if refusal.code != "captured":
                 raise
             payment = await self._market.refund(order, "undone")
@@ -162,7 +162,7 @@ class Steps:
             return {"word": OK}
         try:
             reservation = await self._market.release(order)
-        except Duplicate as refusal:
+        except Conflict as refusal:
             if refusal.code != "already_confirmed":
                 raise
             await self._market.restock(order)
@@ -199,7 +199,7 @@ class Steps:
     async def _refunded(self, order: Order, key: str) -> Answer:
         try:
             return await self._market.refund(order, key)
-        except Duplicate:  # it was given back by another refund, or there is nothing to give
+        except Conflict:  # it was given back by another refund, or there is nothing to give
             return await self._market.payment(order)
 
     async def restock(self, given: Given) -> Word:
@@ -210,7 +210,7 @@ class Steps:
         try:
             await self._market.restock(order)
             entries.append(Entry(rules.RESTOCKED, self._now()))
-        except (Duplicate, NotFound) as refusal:
+        except (Conflict, NotFound) as refusal:
             if refusal.code not in ("not_confirmed", "not_found"):
                 raise
         await self._change(doc, lambda kept: rules.refunded(kept, entries, self._now()))
@@ -218,13 +218,13 @@ class Steps:
 
     # ── parts ───────────────────────────────────────────────────────────────────────────────
 
-    async def _load(self, given: Given) -> Doc[Order]:
+    async def _load(self, given: Given) -> Document[Order]:
         doc = await self._store.orders.load(given["order"])
         if doc is None:
             raise NotFound(f"There is no order {given['order']}.")
         return doc
 
-    async def _change(self, doc: Doc[Order], decide: Callable[[Order], Order]) -> Order:
+    async def _change(self, doc: Document[Order], decide: Callable[[Order], Order]) -> Order:
         kept = await self._store.orders.update(
             doc.value.id, lambda o: decide(o) if o else None, seen=doc
         )

@@ -22,12 +22,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.chassis.app import Service
-from services.chassis.documents import Doc
-from services.chassis.ids import instant
-from services.chassis.segments import Place, SegmentedLists
-from services.chassis.sidecar import ABSENT
-from services.contracts import topics
+from services.chassis.dapr.client import ABSENT
+from services.chassis.ids import id_time
+from services.chassis.service import Service
+from services.chassis.storage.collection import Document
+from services.chassis.storage.segmented_list import Place, SegmentedLists
+from services.contracts import events
 from services.orders.domain import orders as rules
 from services.orders.domain.carts import Cart
 from services.orders.domain.orders import Order
@@ -79,14 +79,14 @@ class Store:
         self.carts = service.collection("cart", Cart)
         # The same documents, for the one change of them that the service must hear of.
         self.claims = service.collection(
-            "cart", Cart, outbox=service.outbox(CARTS).tells("cart", "cart.claimed", _claim)
+            "cart", Cart, outbox=service.outbox(CARTS).publishes("cart", "cart.claimed", _claim)
         )
         self.intents = service.collection("intent", Intent, ttl=KEY_LIFE)
         self.orders = service.collection(
             "order",
             Order,
-            outbox=service.outbox(topics.ORDER_CHANGED.topic).tells(
-                "order", topics.ORDER_CHANGED.name, lambda _, data: self._told(data)
+            outbox=service.outbox(events.ORDER_CHANGED.topic).publishes(
+                "order", events.ORDER_CHANGED.name, lambda _, data: self._told(data)
             ),
         )
         self.pages = service.collection("page", Page)
@@ -98,12 +98,12 @@ class Store:
 
     async def intent_and_cart(
         self, key: str, user: str
-    ) -> tuple[Doc[Intent] | None, Doc[Cart] | None]:
+    ) -> tuple[Document[Intent] | None, Document[Cart] | None]:
         """What a request with a key was to make, and somebody's cart. One state call."""
         keys = [self.intents.key(key), self.carts.key(user)]
         rows = await self.state.get_many(keys)
         intent, cart = (rows.get(key, ABSENT) for key in keys)
-        return self.intents.open(intent), self.carts.open(cart)
+        return self.intents.decode(intent), self.carts.decode(cart)
 
     async def pages_of(self, ids: Sequence[str]) -> dict[str, Page]:
         """What lists show of some orders. One state call, two where some were never at rest."""
@@ -121,7 +121,7 @@ class Store:
         ]
 
     def _told(self, data: dict[str, Any]) -> dict[str, Any]:
-        return rules.public(self.orders.value_of(data))
+        return rules.public(self.orders.decode_value(data))
 
 
 def _claim(_: str, cart: dict[str, Any]) -> dict[str, Any] | None:
@@ -129,11 +129,11 @@ def _claim(_: str, cart: dict[str, Any]) -> dict[str, Any] | None:
     return {"order": order["id"]} if order else None
 
 
-def page_of(doc: Doc[Order]) -> Page:
+def page_of(doc: Document[Order]) -> Page:
     """What lists show of an order."""
     return Page(doc.version, rules.public(doc.value) | {"version": doc.version})
 
 
 def month_of(order: str) -> str:
     """The register that an order is in."""
-    return instant(order).strftime("%Y-%m")
+    return id_time(order).strftime("%Y-%m")

@@ -14,9 +14,9 @@ from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.chassis.errors import Failure
+from services.chassis.errors import ServiceError
 from services.chassis.ids import timestamp
-from services.chassis.workflows import Workflows
+from services.chassis.workflows.engine import Workflows
 from services.orders.domain.orders import Order
 from services.orders.store import OPEN, Store
 
@@ -48,7 +48,7 @@ class Watch:
     @property
     def trouble(self) -> str:
         """Why no order goes on now, and what to do; empty where they do."""
-        return self._workflows.trouble
+        return self._workflows.problem
 
     async def begin(self, order: str) -> None:
         """Begin the workflow of a new order; should that fail, the watch will."""
@@ -64,7 +64,7 @@ class Watch:
                 await beginning
         except TimeoutError:
             log.warning("a workflow is begun later", extra={"why": self.trouble})
-        except Failure as failure:
+        except ServiceError as failure:
             log.warning("a workflow is begun later", extra={"why": failure.message})
 
     async def run(self) -> None:
@@ -73,7 +73,7 @@ class Watch:
             await asyncio.sleep(EVERY * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
             try:
                 await self.look()
-            except Failure as failure:
+            except ServiceError as failure:
                 log.warning("could not watch the open orders", extra={"why": failure.message})
 
     async def look(self) -> int:

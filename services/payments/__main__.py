@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.chassis.app import Service
+from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.payments.app import create_app
 

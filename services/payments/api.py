@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
 
-from services.chassis.app import JSON
 from services.chassis.errors import NotFound, TooLarge
-from services.chassis.identity import Caller, service, signed_in
-from services.chassis.ids import instant, timestamp
-from services.chassis.paging import Window, normal
-from services.chassis.queries import window
-from services.contracts.shop import (
+from services.chassis.http.dependencies import window
+from services.chassis.ids import id_time, timestamp
+from services.chassis.security.token_verifier import Caller, require_service, require_user
+from services.chassis.service import OrjsonResponse
+from services.chassis.storage.window import Window, normalize_id
+from services.contracts.catalog import (
     Balance,
     Currency,
     LedgerPage,
@@ -44,10 +44,10 @@ MOST_BYTES = 65_536
 MOST_NAMES = 100
 """Accounts that can be asked for at once."""
 
-for_orders = Depends(service("orders"))
-for_operators = Depends(service("payments"))
-for_gateway = Depends(service("gateway"))
-Reading = Annotated[Caller, Depends(signed_in("read:shop"))]
+for_orders = Depends(require_service("orders"))
+for_operators = Depends(require_service("payments"))
+for_gateway = Depends(require_service("gateway"))
+Reading = Annotated[Caller, Depends(require_user("read:shop"))]
 
 
 def order_id(
@@ -56,7 +56,7 @@ def order_id(
     """The id in a path. Raises `NotFound` for what cannot be one."""
     if not (order.isascii() and order.isdigit() and len(order) <= 18):
         raise NotFound("There is no such order.")
-    return normal(order)
+    return normalize_id(order)
 
 
 Order = Annotated[str, Depends(order_id)]
@@ -80,34 +80,36 @@ def _steps(till: Till) -> APIRouter:
     @router.post("/{order}/authorize", responses=payment)
     async def authorize(
         order: Order, new: Annotated[NewPayment, Body(openapi_examples=NEW_PAYMENTS)]
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Hold what an order costs. Whether the card is good is said by `state`."""
-        terms = Terms(normal(new.buyer), normal(new.seller), new.amount, new.currency, new.card)
-        return JSON(rules.public(await till.authorize(order, terms)))
+        terms = Terms(
+            normalize_id(new.buyer), normalize_id(new.seller), new.amount, new.currency, new.card
+        )
+        return OrjsonResponse(rules.public(await till.authorize(order, terms)))
 
     @router.post("/{order}/capture", responses=payment)
-    async def capture(order: Order) -> JSON:
+    async def capture(order: Order) -> OrjsonResponse:
         """Take what is held, once."""
-        return JSON(rules.public(await till.capture(order)))
+        return OrjsonResponse(rules.public(await till.capture(order)))
 
     @router.post("/{order}/void", responses=payment)
-    async def void(order: Order) -> JSON:
+    async def void(order: Order) -> OrjsonResponse:
         """Let go of what is held. Of an order that is not known yet, nothing will ever be."""
-        return JSON(rules.public(await till.void(order)))
+        return OrjsonResponse(rules.public(await till.void(order)))
 
     @router.post("/{order}/refund", responses=payment)
     async def refund(
         order: Order, new: Annotated[NewRefund | None, Body(openapi_examples=NEW_REFUNDS)] = None
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Give back a part of what was captured, or all that is left of it."""
         asked = new or NewRefund()
         found = await till.refund(order, asked.key, asked.amount, asked.currency)
-        return JSON(rules.public(found))
+        return OrjsonResponse(rules.public(found))
 
     @router.get("/{order}", responses=payment)
-    async def get(order: Order) -> JSON:
+    async def get(order: Order) -> OrjsonResponse:
         """What is known of an order."""
-        return JSON(rules.public(await till.get(order)))
+        return OrjsonResponse(rules.public(await till.get(order)))
 
     return router
 
@@ -122,13 +124,13 @@ def _webhooks(webhooks: Webhooks) -> APIRouter:
     async def receive(
         request: Request,
         signature: Annotated[str, Header(alias=HEADER, max_length=200)] = "",
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """What the provider tells: who sends it is said by the signature alone."""
         body = await request.body()
         if len(body) > MOST_BYTES:
             raise TooLarge("A webhook is smaller than this.")
         await webhooks.receive(body, signature)
-        return JSON({})
+        return OrjsonResponse({})
 
     return router
 
@@ -140,9 +142,9 @@ def _accounts(audit: Audit, store: Store) -> APIRouter:
         "/balances",
         responses=answers(list[Balance], "Those that were ever used.", [BALANCE], 401, 403),
     )
-    async def balances(caller: Reading) -> JSON:
+    async def balances(caller: Reading) -> OrjsonResponse:
         """What the caller spent and earned, by currency."""
-        return JSON(await audit.of(caller.user_id, CURRENCIES))
+        return OrjsonResponse(await audit.of(caller.user_id, CURRENCIES))
 
     @router.get(
         "/statements/{account}/{currency}",
@@ -153,7 +155,7 @@ def _accounts(audit: Audit, store: Store) -> APIRouter:
         currency: Currency,
         caller: Reading,
         window: Annotated[Window, Depends(window())],
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """What changed the balance of one of the caller's accounts. Two state calls at most."""
         head = await store.statements.head(f"{account}:{caller.user_id}:{currency}")
         rows = await store.statements.read(head, window)
@@ -163,11 +165,11 @@ def _accounts(audit: Audit, store: Store) -> APIRouter:
                 "order": order,
                 "step": step,
                 "amount": amount,
-                "created_at": timestamp(instant(id)),
+                "created_at": timestamp(id_time(id)),
             }
             for id, order, step, amount in rows
         ]
-        return JSON({"balance": head.summed, "lines": lines})
+        return OrjsonResponse({"balance": head.summed, "lines": lines})
 
     return router
 
@@ -177,9 +179,9 @@ def _ledger(audit: Audit) -> APIRouter:
     router = APIRouter(prefix="/ledger", tags=["ledger"], dependencies=[for_operators])
 
     @router.get("", responses=answers(LedgerPage, "A part, added up.", PAGE, 403, 422))
-    async def page(after: Annotated[str, Query(max_length=40)] = "") -> JSON:
+    async def page(after: Annotated[str, Query(max_length=40)] = "") -> OrjsonResponse:
         """A part of the ledger, added up."""
-        return JSON(await audit.page(after))
+        return OrjsonResponse(await audit.page(after))
 
     @router.get(
         "/balances",
@@ -187,8 +189,8 @@ def _ledger(audit: Audit) -> APIRouter:
     )
     async def balances(
         names: Annotated[str, Query(max_length=4_000, examples=["holds/3:EUR"])],
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """What accounts hold as they are kept, of those that are there."""
-        return JSON(await audit.balances(names.split(",")[:MOST_NAMES]))
+        return OrjsonResponse(await audit.balances(names.split(",")[:MOST_NAMES]))
 
     return router

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.chassis.app import Service
-from services.chassis.ids import Snowflakes
+from services.chassis.ids import SnowflakeGenerator
+from services.chassis.service import Service
 from services.payments import belongings
 from services.payments.api import create_router
 from services.payments.audit import Audit
@@ -24,8 +24,8 @@ def create_app(service: Service, provider: Provider | None = None) -> FastAPI:
     secret = Secret(lambda: service.sidecar.secret(SECRET))
     if provider is None:
         provider = BuiltInProvider(store.charges, Messenger(service.sidecar, secret))
-        service.owns(provider)
-    till = Till(store, provider, ids=Snowflakes().next)
+        service.manage(provider)
+    till = Till(store, provider, ids=SnowflakeGenerator().next)
     subscribe(service, store, till)
     service.background(Chaser(store, till).run)
     return service.create_app(

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from services.chassis.errors import Invalid
-from services.chassis.paging import Window, normal
+from services.chassis.storage.window import Window, normalize_id
 from services.payments.domain import ledger
 from services.payments.domain import payments as rules
 from services.payments.store import SHARDS, Store, place, places
@@ -67,7 +67,7 @@ def _cursor(after: str) -> tuple[int, str]:
     shard, _, max_id = (after or "0:").partition(":")
     if not (shard.isascii() and shard.isdigit() and int(shard) < SHARDS):
         raise Invalid("This is not a place in the ledger.")
-    return int(shard), normal(max_id) if max_id else ""
+    return int(shard), normalize_id(max_id) if max_id else ""
 
 
 def _next(shard: int, last: str) -> str:

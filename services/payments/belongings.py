@@ -6,16 +6,16 @@ from typing import Any, Literal
 
 from fastapi import APIRouter
 
-from services.chassis.ids import instant, timestamp
-from services.chassis.paging import Row
-from services.chassis.portability import Give, belongings, merged
+from services.chassis.data_export import ExportReader, create_export_router, merged_reader
+from services.chassis.ids import id_time, timestamp
+from services.chassis.storage.window import Row
 from services.payments.domain.payments import Payment
 from services.payments.store import CURRENCIES, Store, places
 
 
 def create_router(store: Store) -> APIRouter:
     """What changed their accounts, as a buyer and as a seller; nothing of cards."""
-    return belongings(
+    return create_export_router(
         {"paid": _account(store, "buyer", "seller"), "earned": _account(store, "seller", "buyer")}
     )
 
@@ -23,7 +23,7 @@ def create_router(store: Store) -> APIRouter:
 Role = Literal["buyer", "seller"]
 
 
-def _account(store: Store, role: Role, other: Role) -> Give:
+def _account(store: Store, role: Role, other: Role) -> ExportReader:
     async def names(user: str) -> list[str]:
         return [name for one in CURRENCIES for name in places(f"{role}:{user}", one)]
 
@@ -31,7 +31,7 @@ def _account(store: Store, role: Role, other: Role) -> Give:
         payments = await store.payments.get_many({row[1] for row in rows})
         return [_line(row, payments.get(row[1]), other) for row in rows]
 
-    return merged(store.statements, names, describe)
+    return merged_reader(store.statements, names, describe)
 
 
 def _line(row: Row, payment: Payment | None, other: Role) -> dict[str, Any]:
@@ -45,5 +45,5 @@ def _line(row: Row, payment: Payment | None, other: Role) -> dict[str, Any]:
         "step": step,
         "amount": amount,
         "currency": name.rpartition(":")[2],
-        "created_at": timestamp(instant(id)),
+        "created_at": timestamp(id_time(id)),
     }

@@ -12,9 +12,9 @@ import random
 import time
 from collections.abc import Callable
 
-from services.chassis.errors import Failure
-from services.chassis.paging import Window
-from services.chassis.segments import Head
+from services.chassis.errors import ServiceError
+from services.chassis.storage.segmented_list import ListHead
+from services.chassis.storage.window import Window
 from services.payments.store import Store
 from services.payments.till import Till
 
@@ -48,7 +48,7 @@ class Chaser:
             await asyncio.sleep(EVERY * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
             try:
                 await self.look()
-            except Failure as failure:
+            except ServiceError as failure:
                 log.warning("could not look for open payments", extra={"why": failure.message})
             except Exception:
                 log.exception("could not look for open payments")
@@ -67,7 +67,7 @@ class Chaser:
         due = [order for order in orders if self._is_due(order)]
         await asyncio.gather(*map(chase, due))
 
-    async def _oldest(self, head: Head) -> list[list[str]]:
+    async def _oldest(self, head: ListHead) -> list[list[str]]:
         return await self._store.unsettled.read(head, Window(_OF_A_SHARD, min_id="0"))
 
     def _is_due(self, order: str) -> bool:
@@ -84,5 +84,5 @@ class Chaser:
             payment = await self._till.chase(order)
             if payment.due is None:
                 await self._store.follow(order)
-        except Failure as failure:
+        except ServiceError as failure:
             log.warning("still open", extra={"order": order, "why": failure.message})

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from services.chassis.app import Service
-from services.chassis.inbox import Event
-from services.chassis.paging import Row
-from services.chassis.segments import Place, insert_read
-from services.chassis.sidecar import ABSENT
-from services.contracts.topics import PAYMENT_CHANGED
+from services.chassis.consuming.inbox import Event
+from services.chassis.dapr.client import ABSENT
+from services.chassis.service import Service
+from services.chassis.storage.segmented_list import Place, insert_read
+from services.chassis.storage.window import Row
+from services.contracts.events import PAYMENT_CHANGED
 from services.payments.domain.ledger import FEES, HOLDS
 from services.payments.domain.payments import Payment
 from services.payments.store import Store, place, shard
@@ -23,7 +23,7 @@ from services.payments.till import Till
 def subscribe(service: Service, store: Store, till: Till) -> None:
     """Hear the service's own payments."""
     projections = Projections(store, till)
-    service.hear(PAYMENT_CHANGED.topic, PAYMENT_CHANGED.producer, projections.payment_changed)
+    service.on(PAYMENT_CHANGED.topic, PAYMENT_CHANGED.producer, projections.payment_changed)
 
 
 class Projections:
@@ -44,10 +44,10 @@ class Projections:
         order, store = event.subject, self._store
         if event.data.get("waiting"):
             await self._till.soon(order)
-        if store.payments.is_outdated(order, event.entityversion):
+        if store.payments.has_newer_local_commit(order, event.entityversion):
             return
         found = await store.around(order, _touched(event))
-        doc = store.payments.open(found.get(store.payments.key(order), ABSENT))
+        doc = store.payments.decode(found.get(store.payments.key(order), ABSENT))
         if doc is None or doc.version > event.entityversion:
             return
         await insert_read(store.state, self._lines(doc.value), found)

@@ -93,7 +93,7 @@ class Problem(Model):
 
 
 def answers(model: Any, what: str, example: Any, *failures: int) -> Responses:
-    """What a route answers, for its OpenAPI: `JSON` is written without pydantic's help."""
+    """What a route answers, for its OpenAPI: pydantic does not write an `OrjsonResponse`."""
     content = {"application/json": {"example": example}}
     found: Responses = {200: {"model": model, "description": what, "content": content}}
     for status in failures:

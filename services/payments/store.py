@@ -19,12 +19,12 @@ from zlib import crc32
 
 from pydantic import TypeAdapter
 
-from services.chassis.app import Service
+from services.chassis.dapr.client import ABSENT, StateEntry
 from services.chassis.errors import Unavailable
-from services.chassis.segments import Head, SegmentedLists
-from services.chassis.sidecar import ABSENT, Entry
-from services.contracts.shop import Currency
-from services.contracts.topics import PAYMENT_CHANGED
+from services.chassis.service import Service
+from services.chassis.storage.segmented_list import ListHead, SegmentedLists
+from services.contracts.catalog import Currency
+from services.contracts.events import PAYMENT_CHANGED
 from services.payments.domain import payments as rules
 from services.payments.domain.payments import Payment
 from services.payments.provider.record import Charge
@@ -47,7 +47,7 @@ class Store:
         self.payments = service.collection(
             "payment",
             Payment,
-            outbox=service.outbox(PAYMENT_CHANGED.topic).tells(
+            outbox=service.outbox(PAYMENT_CHANGED.topic).publishes(
                 "payment", PAYMENT_CHANGED.name, _told
             ),
         )
@@ -61,18 +61,18 @@ class Store:
         heads = await self.statements.heads.get_many(places)
         return {place: head.summed for place, head in heads.items()}
 
-    async def around(self, order: str, places: Iterable[str]) -> dict[str, Entry]:
+    async def around(self, order: str, places: Iterable[str]) -> dict[str, StateEntry]:
         """A payment and the heads of the lists that it may be in, by key. One state call."""
         number = shard(order)
         heads = [lists.heads.key(number) for lists in (self.ledger, self.unsettled)]
         statements = [self.statements.heads.key(place) for place in places]
         return await self.state.get_many([self.payments.key(order), *heads, *statements])
 
-    def is_followed(self, payment: Payment, found: Mapping[str, Entry]) -> bool:
+    def is_followed(self, payment: Payment, found: Mapping[str, StateEntry]) -> bool:
         """Whether the list of what is open agrees with a payment for certain, as it was read."""
         order = payment.order
-        doc = self.unsettled.heads.open(found.get(self.unsettled.heads.key(shard(order)), ABSENT))
-        head = doc.value if doc else Head()
+        doc = self.unsettled.heads.decode(found.get(self.unsettled.heads.key(shard(order)), ABSENT))
+        head = doc.value if doc else ListHead()
         return head.holds(order) if payment.due else not head.may_hold(order)
 
     async def follow(self, order: str) -> None:
@@ -92,7 +92,7 @@ class Store:
                 return
         raise Unavailable(f"The payment of {order} keeps changing.")
 
-    async def waiting(self) -> list[tuple[str, Head]]:
+    async def waiting(self) -> list[tuple[str, ListHead]]:
         """The orders of which a step is open, by shard. One state call."""
         heads = await self.unsettled.heads.get_many(map(str, range(SHARDS)))
         return list(heads.items())

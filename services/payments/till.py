@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from services.chassis.errors import Duplicate, Failure, NotFound, OutcomeUnknown
+from services.chassis.errors import Conflict, NotFound, OutcomeUnknown, ServiceError
 from services.payments.domain import payments as rules
 from services.payments.domain.payments import Answer, Payment, Step, Terms
 from services.payments.provider.port import Callback, Operation, Provider
@@ -88,7 +88,7 @@ class Till:
         if order != payment.order or step is None or payment.terms is None:
             raise NotFound("Nothing was ever asked under this key.")
         if (step.amount, payment.terms.currency) != (callback.amount, callback.currency):
-            raise Duplicate("This is not what was asked for.", code="payment_differs")
+            raise Conflict("This is not what was asked for.", code="payment_differs")
         answer = Answer(callback.outcome, callback.reason)
         return await self._note(payment.order, name, answer) or payment
 
@@ -118,7 +118,7 @@ class Till:
                 break
             try:
                 answer = await self._outcome(payment, step, again=again)
-            except Failure as failure:
+            except ServiceError as failure:
                 if failure.status >= 500:
                     break
                 answer = Answer("refused", failure.code)

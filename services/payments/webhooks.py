@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 
 from pydantic import ValidationError
 
+from services.chassis.dapr.client import DaprClient
 from services.chassis.errors import Invalid, NotFound
-from services.chassis.sidecar import Sidecar
 from services.payments.domain import signatures
 from services.payments.domain.payments import Payment
 from services.payments.provider.port import Callback
@@ -61,7 +61,7 @@ class Webhooks:
 class Messenger:
     """Brings the built-in provider's webhooks to the public door, signed."""
 
-    def __init__(self, sidecar: Sidecar, secret: Secret, *, now: Clock = time.time) -> None:
+    def __init__(self, sidecar: DaprClient, secret: Secret, *, now: Clock = time.time) -> None:
         self._sidecar = sidecar
         self._secret = secret
         self._now = now

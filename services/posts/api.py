@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Path, Query
 
-from services.chassis.app import JSON
 from services.chassis.errors import Invalid
-from services.chassis.identity import Caller, anyone, signed_in
-from services.chassis.paging import Window
-from services.chassis.queries import window
+from services.chassis.http.dependencies import window
+from services.chassis.security.token_verifier import Caller, optional_user, require_user
+from services.chassis.service import OrjsonResponse
+from services.chassis.storage.window import Window
 from services.contracts.posts import (
     Asked,
     EditedPost,
@@ -43,14 +43,14 @@ MOST_IDS = 100
 """How many posts can be asked for at once."""
 
 Id = Annotated[str, Path(max_length=40, examples=["116548273934401537"])]
-Reading = Annotated[Caller | None, Depends(anyone("read:statuses"))]
-Writing = Annotated[Caller, Depends(signed_in("write:statuses"))]
-Overseeing = Annotated[Caller, Depends(signed_in("admin:read:reports"))]
-Deleting = Annotated[Caller, Depends(signed_in("write:statuses", MODERATE))]
-Favouriting = Annotated[Caller, Depends(signed_in("write:favourites"))]
-Notified = Annotated[Caller, Depends(signed_in("read:notifications"))]
-Arranging = Annotated[Caller, Depends(signed_in("write:accounts"))]
-Bookmarking = Annotated[Caller, Depends(signed_in("write:bookmarks"))]
+Reading = Annotated[Caller | None, Depends(optional_user("read:statuses"))]
+Writing = Annotated[Caller, Depends(require_user("write:statuses"))]
+Overseeing = Annotated[Caller, Depends(require_user("admin:read:reports"))]
+Deleting = Annotated[Caller, Depends(require_user("write:statuses", MODERATE))]
+Favouriting = Annotated[Caller, Depends(require_user("write:favourites"))]
+Notified = Annotated[Caller, Depends(require_user("read:notifications"))]
+Arranging = Annotated[Caller, Depends(require_user("write:accounts"))]
+Bookmarking = Annotated[Caller, Depends(require_user("write:bookmarks"))]
 
 
 Wanted = Annotated[Window, Depends(window())]
@@ -81,63 +81,65 @@ def _posts(views: Views, composer: Composer) -> APIRouter:
     @router.post("/posts", responses=A_CHANGE)
     async def create(
         new: Annotated[NewPost, Body(openapi_examples=NEW_POSTS)], caller: Writing
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Make a post. The same idempotency key gives the same post for an hour."""
-        return JSON(await composer.create(new, caller))
+        return OrjsonResponse(await composer.create(new, caller))
 
     @router.get(
         "/posts", responses=answers(list[PostView], "Those visible.", [VIEW], 401, 403, 404, 422)
     )
-    async def some(ids: Annotated[str, Query(max_length=2_200)], caller: Reading) -> JSON:
+    async def some(ids: Annotated[str, Query(max_length=2_200)], caller: Reading) -> OrjsonResponse:
         """Some posts by id, separated by commas, in that order; without those not visible."""
-        return JSON(await _some(views, ids, caller))
+        return OrjsonResponse(await _some(views, ids, caller))
 
     @router.get(
         "/notified", responses=answers(list[PostView], "Those visible.", [VIEW], 401, 403, 422)
     )
-    async def notified(ids: Annotated[str, Query(max_length=2_200)], caller: Notified) -> JSON:
+    async def notified(
+        ids: Annotated[str, Query(max_length=2_200)], caller: Notified
+    ) -> OrjsonResponse:
         """As `/posts?ids=`, of what somebody is notified of: their token need cover no more."""
-        return JSON(await _some(views, ids, caller))
+        return OrjsonResponse(await _some(views, ids, caller))
 
     @router.post(
         "/posts/views", responses=answers(list[PostView], "Those visible.", [VIEW], 401, 403, 404)
     )
     async def views_of(
         asked: Annotated[Asked, Body(openapi_examples=ASKED)], caller: Reading
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Many posts, in that order: those that are visible, or the visible part of a thread."""
         ids = [post_id(id) for id in asked.ids]
         if asked.around is None:
             seen = list((await views.many(ids, caller)).values())
         else:
             seen = await views.around(post_id(asked.around), ids, caller)
-        return JSON([one.view() for one in seen])
+        return OrjsonResponse([one.view() for one in seen])
 
     @router.get("/posts/{id}", responses=A_VIEW)
-    async def one(id: Id, caller: Reading) -> JSON:
+    async def one(id: Id, caller: Reading) -> OrjsonResponse:
         """One post."""
-        return JSON((await views.one(id, caller)).view())
+        return OrjsonResponse((await views.one(id, caller)).view())
 
     @router.put("/posts/{id}", responses=A_CHANGE)
     async def edit(
         id: Id, wanted: Annotated[EditedPost, Body(openapi_examples=EDITED_POSTS)], caller: Writing
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Edit one's own post; what is left out stays as it is."""
-        return JSON(await composer.edit(id, wanted, caller))
+        return OrjsonResponse(await composer.edit(id, wanted, caller))
 
     @router.delete("/posts/{id}", responses=A_VIEW)
     async def delete(
         id: Id,
         caller: Deleting,
         delete_media: Annotated[bool, Query(description="Keep its pictures for no other.")] = False,
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Delete one's own post, or a comment below it, or as an admin anybody's.
 
         Gives what it was. What others wrote below one's own comment stays, below the nearest post
         that is left; what is below a post, or below another's comment on one's own, goes with it, a
         moment later. Its author may show its pictures in another post for a day.
         """
-        return JSON(await composer.delete(id, caller, delete_media=delete_media))
+        return OrjsonResponse(await composer.delete(id, caller, delete_media=delete_media))
 
     @router.get(
         "/posts/{id}/history",
@@ -145,9 +147,9 @@ def _posts(views: Views, composer: Composer) -> APIRouter:
             list[PostVersion], "All versions, oldest first.", [VERSION], 401, 403, 404, 422
         ),
     )
-    async def history(id: Id, caller: Reading) -> JSON:
+    async def history(id: Id, caller: Reading) -> OrjsonResponse:
         """What a post was, and is. At most a hundred earlier versions are kept."""
-        return JSON(await views.history(id, caller))
+        return OrjsonResponse(await views.history(id, caller))
 
     return router
 
@@ -165,12 +167,14 @@ def _oversight(views: Views) -> APIRouter:
     @router.get(
         "/reported", responses=answers(list[PostView], "Those there.", [VIEW], 401, 403, 404, 422)
     )
-    async def reported(ids: Annotated[str, Query(max_length=2_200)], _: Overseeing) -> JSON:
+    async def reported(
+        ids: Annotated[str, Query(max_length=2_200)], _: Overseeing
+    ) -> OrjsonResponse:
         """Some posts by id, for admins: whoever may see them."""
         wanted = [post_id(id) for id in ids.split(",") if id]
         if len(wanted) > MOST_IDS:
             raise Invalid(f"At most {MOST_IDS} posts can be asked for at once.")
-        return JSON([seen.view() for seen in await views.every(wanted)])
+        return OrjsonResponse([seen.view() for seen in await views.every(wanted)])
 
     return router
 
@@ -179,46 +183,46 @@ def _reactions(views: Views, reactions: Reactions) -> APIRouter:
     router = APIRouter(tags=["reactions"])
 
     @router.post("/posts/{id}/favourite", responses=A_VIEW)
-    async def favourite(id: Id, caller: Favouriting) -> JSON:
+    async def favourite(id: Id, caller: Favouriting) -> OrjsonResponse:
         """Like a post. A repeat changes nothing."""
-        return JSON(await reactions.set("favourite", id, caller, on=True))
+        return OrjsonResponse(await reactions.set("favourite", id, caller, on=True))
 
     @router.post("/posts/{id}/unfavourite", responses=A_VIEW)
-    async def unfavourite(id: Id, caller: Favouriting) -> JSON:
+    async def unfavourite(id: Id, caller: Favouriting) -> OrjsonResponse:
         """Take a like back. A repeat changes nothing."""
-        return JSON(await reactions.set("favourite", id, caller, on=False))
+        return OrjsonResponse(await reactions.set("favourite", id, caller, on=False))
 
     @router.post("/posts/{id}/bookmark", responses=A_VIEW)
-    async def bookmark(id: Id, caller: Bookmarking) -> JSON:
+    async def bookmark(id: Id, caller: Bookmarking) -> OrjsonResponse:
         """Keep a post for oneself. A repeat changes nothing."""
-        return JSON(await reactions.set("bookmark", id, caller, on=True))
+        return OrjsonResponse(await reactions.set("bookmark", id, caller, on=True))
 
     @router.post("/posts/{id}/unbookmark", responses=A_VIEW)
-    async def unbookmark(id: Id, caller: Bookmarking) -> JSON:
+    async def unbookmark(id: Id, caller: Bookmarking) -> OrjsonResponse:
         """Keep it no longer. A repeat changes nothing."""
-        return JSON(await reactions.set("bookmark", id, caller, on=False))
+        return OrjsonResponse(await reactions.set("bookmark", id, caller, on=False))
 
     @router.get(
         "/posts/{id}/favourited_by",
         responses=answers(Reactors, "A page, newest first.", REACTORS, 401, 403, 404, 422),
     )
-    async def favourited_by(id: Id, window: Wanted, caller: Reading) -> JSON:
+    async def favourited_by(id: Id, window: Wanted, caller: Reading) -> OrjsonResponse:
         """Who likes a post."""
-        return JSON(await views.favourited_by(id, window, caller))
+        return OrjsonResponse(await views.favourited_by(id, window, caller))
 
     @router.get("/favourites", responses=A_LIST)
     async def favourites(
-        window: Wanted, caller: Annotated[Caller, Depends(signed_in("read:favourites"))]
-    ) -> JSON:
+        window: Wanted, caller: Annotated[Caller, Depends(require_user("read:favourites"))]
+    ) -> OrjsonResponse:
         """What the caller likes."""
-        return JSON(await views.marked("favourite", window, caller))
+        return OrjsonResponse(await views.marked("favourite", window, caller))
 
     @router.get("/bookmarks", responses=A_LIST)
     async def bookmarks(
-        window: Wanted, caller: Annotated[Caller, Depends(signed_in("read:bookmarks"))]
-    ) -> JSON:
+        window: Wanted, caller: Annotated[Caller, Depends(require_user("read:bookmarks"))]
+    ) -> OrjsonResponse:
         """What the caller keeps."""
-        return JSON(await views.marked("bookmark", window, caller))
+        return OrjsonResponse(await views.marked("bookmark", window, caller))
 
     return router
 
@@ -231,22 +235,22 @@ def _boosts(views: Views, boosts: Boosts) -> APIRouter:
         id: Id,
         caller: Writing,
         how: Annotated[NewBoost | None, Body(openapi_examples=NEW_BOOSTS)] = None,
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Boost a post. A repeat gives the same boost; a boost of a boost is one of the post."""
-        return JSON(await boosts.make(id, how.visibility if how else None, caller))
+        return OrjsonResponse(await boosts.make(id, how.visibility if how else None, caller))
 
     @router.post("/posts/{id}/unreblog", responses=A_VIEW)
-    async def unreblog(id: Id, caller: Writing) -> JSON:
+    async def unreblog(id: Id, caller: Writing) -> OrjsonResponse:
         """Take a boost back; gives what was boosted. A repeat changes nothing."""
-        return JSON(await boosts.unmake(id, caller))
+        return OrjsonResponse(await boosts.unmake(id, caller))
 
     @router.get(
         "/posts/{id}/reblogged_by",
         responses=answers(Reactors, "A page, newest first.", REACTORS, 401, 403, 404, 422),
     )
-    async def reblogged_by(id: Id, window: Wanted, caller: Reading) -> JSON:
+    async def reblogged_by(id: Id, window: Wanted, caller: Reading) -> OrjsonResponse:
         """Who boosts a post."""
-        return JSON(await views.reblogged_by(id, window, caller))
+        return OrjsonResponse(await views.reblogged_by(id, window, caller))
 
     return router
 
@@ -255,21 +259,21 @@ def _pins(pinning: Pinning) -> APIRouter:
     router = APIRouter(tags=["pins"])
 
     @router.post("/posts/{id}/pin", responses=A_VIEW)
-    async def pin(id: Id, caller: Arranging) -> JSON:
+    async def pin(id: Id, caller: Arranging) -> OrjsonResponse:
         """Pin a post of one's own to one's profile. A repeat changes nothing."""
-        return JSON(await pinning.pin(id, caller))
+        return OrjsonResponse(await pinning.pin(id, caller))
 
     @router.post("/posts/{id}/unpin", responses=A_VIEW)
-    async def unpin(id: Id, caller: Arranging) -> JSON:
+    async def unpin(id: Id, caller: Arranging) -> OrjsonResponse:
         """Unpin it. A repeat changes nothing."""
-        return JSON(await pinning.unpin(id, caller))
+        return OrjsonResponse(await pinning.unpin(id, caller))
 
     @router.get(
         "/accounts/{id}/pins",
         responses=answers(list[PostView], "Those visible.", [VIEW], 401, 403, 404, 422),
     )
-    async def pins(id: Id, caller: Reading) -> JSON:
+    async def pins(id: Id, caller: Reading) -> OrjsonResponse:
         """What somebody pinned, newest pin first."""
-        return JSON(await pinning.of(post_id(id), caller))
+        return OrjsonResponse(await pinning.of(post_id(id), caller))
 
     return router

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.chassis.app import Service
-from services.chassis.errands import Errands
-from services.chassis.ids import Snowflakes, instant, timestamp
-from services.chassis.inbox import Event
-from services.contracts.topics import ACCOUNT_CHANGED
+from services.chassis.consuming.inbox import Event
+from services.chassis.ids import SnowflakeGenerator, id_time, timestamp
+from services.chassis.jobs import JobQueue
+from services.chassis.service import Service
+from services.contracts.events import ACCOUNT_CHANGED
 from services.posts import belongings, listeners
 from services.posts.api import create_router
 from services.posts.boosts import Boosts
@@ -27,7 +27,7 @@ def create_app(service: Service) -> FastAPI:
     store = Store(service)
     suspensions = Suspensions(service)
     views = Views(store, service.sidecar, suspensions)
-    ids = Snowflakes().next
+    ids = SnowflakeGenerator().next
     boosts = Boosts(store, views, ids=ids)
     composer = Composer(
         store,
@@ -36,18 +36,18 @@ def create_app(service: Service) -> FastAPI:
         service.sidecar,
         host=service.settings.public_host,
         ids=ids,
-        moment=lambda id: timestamp(instant(id)),
+        moment=lambda id: timestamp(id_time(id)),
         now=timestamp,
     )
     projections = Projections(store)
     subscribe(service, projections)
-    erasure = Erasure(store, projections, Errands(service))
+    erasure = Erasure(store, projections, JobQueue(service))
 
     async def account_changed(event: Event) -> None:
         await suspensions.account_changed(event)
         await erasure.account_changed(event)
 
-    service.hear(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, account_changed)
+    service.on(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, account_changed)
     reactions = Reactions(store, views, ids=ids)
     pinning = Pinning(store, views)
     return service.create_app(

@@ -6,9 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from services.chassis.ids import instant, timestamp
-from services.chassis.paging import Row
-from services.chassis.portability import belongings, listed
+from services.chassis.data_export import create_export_router, list_reader
+from services.chassis.ids import id_time, timestamp
+from services.chassis.storage.window import Row
 from services.posts.domain.posts import PUBLIC_FIELDS, Post
 from services.posts.store import History, Record, Store, opened
 
@@ -26,12 +26,12 @@ def create_router(store: Store) -> APIRouter:
         found = await store.posts.get_many([row[1] for row in rows])
         return [_marked(row, found.get(row[1])) for row in rows]
 
-    return belongings(
+    return create_export_router(
         {
-            "posts": listed(store.authored, posts),
-            "directs": listed(store.directs, posts),
-            "favourites": listed(store.favourites, marked),
-            "bookmarks": listed(store.bookmarks, marked),
+            "posts": list_reader(store.authored, posts),
+            "directs": list_reader(store.directs, posts),
+            "favourites": list_reader(store.favourites, marked),
+            "bookmarks": list_reader(store.bookmarks, marked),
         }
     )
 
@@ -39,7 +39,7 @@ def create_router(store: Store) -> APIRouter:
 def _marked(row: Row, post: Post | None) -> dict[str, Any] | None:
     if post is None or post.deleted:
         return None
-    return {"post": post.id, "account": post.author, "since": timestamp(instant(row[0]))}
+    return {"post": post.id, "account": post.author, "since": timestamp(id_time(row[0]))}
 
 
 def _written(record: Record, history: History) -> dict[str, Any] | None:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from services.chassis.errors import Unavailable
-from services.chassis.identity import Caller
-from services.chassis.ids import instant, timestamp
-from services.chassis.paging import Window
+from services.chassis.ids import id_time, timestamp
+from services.chassis.security.token_verifier import Caller
+from services.chassis.storage.window import Window
 from services.posts.domain import boosts as rules
 from services.posts.domain.marks import Boost, Mark
 from services.posts.domain.posts import Post, Visibility, tombstone
@@ -88,7 +88,7 @@ class Boosts:
 
 async def agree(store: Store, mark: Mark, *, fresh: bool = False) -> Post:
     """Make the post that a mark names agree with it, and return it. Two state calls."""
-    boost = rules.boost_of(mark, timestamp(instant(mark.reblog.id)))
+    boost = rules.boost_of(mark, timestamp(id_time(mark.reblog.id)))
 
     def decide(there: Post | None) -> Post:
         return rules.agreed(there, boost, on=mark.reblog.on)

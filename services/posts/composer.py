@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.chassis.claims import claim
-from services.chassis.errors import Failure, Forbidden, Invalid, NotFound, Unavailable
-from services.chassis.idempotency import decide
+from services.chassis.dapr.client import DaprClient
+from services.chassis.errors import Forbidden, Invalid, NotFound, ServiceError, Unavailable
 from services.chassis.idempotency import fingerprint as fingerprinted
-from services.chassis.identity import Caller
-from services.chassis.paging import normal
-from services.chassis.sidecar import Sidecar
+from services.chassis.idempotency import first_intent
+from services.chassis.security.token_verifier import Caller
+from services.chassis.storage.window import normalize_id
 from services.contracts.posts import EditedPost, NewPost
 from services.posts.boosts import Boosts
 from services.posts.domain.posts import (
@@ -55,7 +55,7 @@ class Composer:
         store: Store,
         views: Views,
         boosts: Boosts,
-        sidecar: Sidecar,
+        sidecar: DaprClient,
         *,
         host: str,
         ids: Callable[[], str],
@@ -83,7 +83,7 @@ class Composer:
             sensitive=new.sensitive,
             language=new.language,
             pictures=new.media_ids,
-            products=[normal(id) for id in new.product_ids],
+            products=[normalize_id(id) for id in new.product_ids],
         )
         parent, mentions = await asyncio.gather(
             self._parent(new.in_reply_to_id, caller), self._mentions(draft.names, caller)
@@ -129,7 +129,7 @@ class Composer:
     async def _decide_id(self, key: str, caller: Caller) -> str:
         """The id of the post that a request makes: for the same key always the same."""
         intent = Intent(self._ids())
-        return (await decide(self._store.intents, caller.user_id, key, intent)).post_id
+        return (await first_intent(self._store.intents, caller.user_id, key, intent)).post_id
 
     # ── editing ─────────────────────────────────────────────────────────────────────────────
 
@@ -144,7 +144,7 @@ class Composer:
             products=(
                 None
                 if wanted.product_ids is None
-                else tuple(normal(id) for id in wanted.product_ids)
+                else tuple(normalize_id(id) for id in wanted.product_ids)
             ),
         )
         for _ in range(EDITS_AT_ONCE):
@@ -167,7 +167,7 @@ class Composer:
             attachments = await claim(self._sidecar, post.id, draft.pictures, caller)
         now = self._now()
 
-        def decide(there: Post | None) -> Post:
+        def first_intent(there: Post | None) -> Post:
             return edited(
                 there,
                 draft,
@@ -177,14 +177,14 @@ class Composer:
                 attachments=attachments,
             )
 
-        if decide(post) == post:
+        if first_intent(post) == post:
             return
         await self._store.histories.update(
             post.id,
             lambda history: (history or History()).adding(post.revision, snapshot(post)),
         )
         try:
-            await self._store.posts.update(post.id, decide)
+            await self._store.posts.update(post.id, first_intent)
         except NotFound:  # deleted meanwhile, and its history perhaps before we wrote it
             await self._store.histories.delete(post.id)
             if edit.pictures:
@@ -230,7 +230,7 @@ class Composer:
         """
         try:
             await self._sidecar.invoke("media", "releases", method="POST", json={"post_id": id})
-        except Failure as failure:
+        except ServiceError as failure:
             log.warning("could not release pictures", extra={"post": id, "why": failure.message})
 
     async def _removed(self, id: str, caller: Caller, *, delete_media: bool) -> dict[str, Any]:

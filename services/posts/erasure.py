@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from services.chassis.errands import Errands
+from services.chassis.consuming.inbox import Event, PoisonMessage
 from services.chassis.errors import Invalid
-from services.chassis.inbox import Event, Poison
-from services.chassis.paging import Row, Window, normal
-from services.chassis.segments import SegmentedLists
-from services.contracts.topics import ACCOUNT_CHANGED
+from services.chassis.jobs import JobQueue
+from services.chassis.storage.segmented_list import SegmentedLists
+from services.chassis.storage.window import Row, Window, normalize_id
+from services.contracts.events import ACCOUNT_CHANGED
 from services.posts.domain import marks as mark_rules
 from services.posts.domain.pins import Pins
 from services.posts.domain.posts import tombstone
@@ -29,18 +29,18 @@ ROUND = 25
 class Erasure:
     """Removes all that somebody made, a bounded part in each round."""
 
-    def __init__(self, store: Store, projections: Projections, errands: Errands) -> None:
+    def __init__(self, store: Store, projections: Projections, errands: JobQueue) -> None:
         self._store = store
         self._projections = projections
         self._errands = errands
-        errands.does(ERASURE, self.erase)
+        errands.register(ERASURE, self.erase)
 
     async def account_changed(self, event: Event) -> None:
         """Somebody may be gone."""
         if event.type == ACCOUNT_CHANGED.name and event.data.get("deleted") is True:
             id = _id(event.subject)
             await self._store.gone.update(id, lambda kept: kept or Gone(id))
-            await self._errands.start(ERASURE, id)
+            await self._errands.enqueue(ERASURE, id)
 
     async def erase(self, user: str) -> bool:
         """One round; says whether nothing was left. Some ten state calls for each."""
@@ -72,6 +72,6 @@ class Erasure:
 
 def _id(subject: str) -> str:
     try:
-        return normal(subject)
+        return normalize_id(subject)
     except Invalid as invalid:
-        raise Poison(f"«{subject[:40]}» is not an id.") from invalid
+        raise PoisonMessage(f"«{subject[:40]}» is not an id.") from invalid

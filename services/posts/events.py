@@ -12,17 +12,12 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from services.chassis.app import Service
+from services.chassis.consuming.inbox import Event, PoisonMessage
 from services.chassis.errors import Unavailable
-from services.chassis.inbox import Event, Poison
-from services.chassis.segments import SegmentedLists
+from services.chassis.service import Service
+from services.chassis.storage.segmented_list import SegmentedLists
 from services.contracts.comments import Comment, ReplyCount
-from services.contracts.topics import (
-    COMMENT_CHANGED,
-    MARK_CHANGED,
-    POST_CHANGED,
-    REPLIES_COUNTED,
-)
+from services.contracts.events import COMMENT_CHANGED, MARK_CHANGED, POST_CHANGED, REPLIES_COUNTED
 from services.posts import boosts
 from services.posts.domain.marks import Mark, Reaction, cleared
 from services.posts.domain.posts import Post, tombstone
@@ -37,10 +32,10 @@ TURNS = 8
 
 def subscribe(service: Service, projections: Projections) -> None:
     """Hear the service's own posts and marks, and of comments."""
-    service.hear(MARK_CHANGED.topic, MARK_CHANGED.producer, projections.mark_changed)
-    service.hear(POST_CHANGED.topic, POST_CHANGED.producer, projections.post_changed)
-    service.hear(COMMENT_CHANGED.topic, COMMENT_CHANGED.producer, projections.comment_changed)
-    service.hear(REPLIES_COUNTED.topic, REPLIES_COUNTED.producer, projections.replies_counted)
+    service.on(MARK_CHANGED.topic, MARK_CHANGED.producer, projections.mark_changed)
+    service.on(POST_CHANGED.topic, POST_CHANGED.producer, projections.post_changed)
+    service.on(COMMENT_CHANGED.topic, COMMENT_CHANGED.producer, projections.comment_changed)
+    service.on(REPLIES_COUNTED.topic, REPLIES_COUNTED.producer, projections.replies_counted)
 
 
 class Projections:
@@ -54,7 +49,7 @@ class Projections:
         if event.type != MARK_CHANGED.name:
             return
         if event.subject.count(":") != 1:
-            raise Poison(f"«{event.subject}» is not the id of a mark.")
+            raise PoisonMessage(f"«{event.subject}» is not the id of a mark.")
         await self.follow_mark(event.subject)
 
     async def follow_mark(self, id: str) -> None:
@@ -161,7 +156,7 @@ def _read(model: type[M], event: Event) -> M:
     try:
         return model.model_validate(event.data)
     except ValidationError as error:
-        raise Poison(f"{event.type} {event.subject}: {error.errors()[0]['msg']}") from error
+        raise PoisonMessage(f"{event.type} {event.subject}: {error.errors()[0]['msg']}") from error
 
 
 async def _follow(lists: SegmentedLists, id: str, reaction: Reaction, other: str) -> None:

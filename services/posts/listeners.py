@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends
 
-from services.chassis.identity import service
+from services.chassis.security.token_verifier import require_service
 from services.contracts.audiences import MarksQuestion, PostMarks
 from services.posts.domain.marks import Mark
 from services.posts.store import Store
@@ -12,7 +12,7 @@ from services.posts.store import Store
 
 def create_router(store: Store) -> APIRouter:
     """The route, for the gateway."""
-    router = APIRouter(tags=["streaming"], dependencies=[Depends(service("gateway"))])
+    router = APIRouter(tags=["streaming"], dependencies=[Depends(require_service("gateway"))])
 
     @router.post("/marks", response_model=dict[str, PostMarks])
     async def marks(asked: MarksQuestion) -> dict[str, PostMarks]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.chassis.errors import Invalid
-from services.chassis.identity import Caller
+from services.chassis.security.token_verifier import Caller
 from services.posts.domain.pins import Pins, check_pinnable
 from services.posts.store import Store
 from services.posts.views import Views

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
-from services.chassis.identity import Caller
+from services.chassis.security.token_verifier import Caller
 from services.posts.domain.marks import Mark, Reaction
 from services.posts.store import Store
 from services.posts.views import Views

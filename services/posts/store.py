@@ -23,11 +23,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from services.chassis.app import Service
-from services.chassis.documents import Doc
-from services.chassis.segments import Head, SegmentedLists, head_of, total_of
-from services.chassis.sidecar import ABSENT, Entry
-from services.contracts import topics
+from services.chassis.dapr.client import ABSENT, StateEntry
+from services.chassis.service import Service
+from services.chassis.storage.collection import Document
+from services.chassis.storage.segmented_list import (
+    ListHead,
+    SegmentedLists,
+    decode_head,
+    decode_total,
+)
+from services.contracts import events
 from services.posts.domain import marks as mark_rules
 from services.posts.domain import posts as post_rules
 from services.posts.domain.marks import Mark
@@ -88,9 +93,9 @@ class Gone:
 class Record:
     """A post with all that is shown beside it; the heads of lists as they lie in the store."""
 
-    doc: Doc[Post] | None
-    favouriters: Entry
-    rebloggers: Entry
+    doc: Document[Post] | None
+    favouriters: StateEntry
+    rebloggers: StateEntry
     replies: int
     mark: Mark | None
     pinned: bool
@@ -108,23 +113,23 @@ class Store:
         self.posts = service.collection(
             "post",
             Post,
-            outbox=service.outbox(topics.POST_CHANGED.topic).tells(
-                "post", topics.POST_CHANGED.name, lambda _, data: post_rules.public(data)
+            outbox=service.outbox(events.POST_CHANGED.topic).publishes(
+                "post", events.POST_CHANGED.name, lambda _, data: post_rules.public(data)
             ),
             upgrades={1: _without_path},
         )
         self.marks = service.collection(
             "mark",
             Mark,
-            outbox=service.outbox(topics.MARK_CHANGED.topic).tells(
-                "mark", topics.MARK_CHANGED.name, lambda _, data: mark_rules.public(data)
+            outbox=service.outbox(events.MARK_CHANGED.topic).publishes(
+                "mark", events.MARK_CHANGED.name, lambda _, data: mark_rules.public(data)
             ),
         )
         self.pins = service.collection(
             "pins",
             Pins,
-            outbox=service.outbox(topics.PINS_CHANGED.topic).tells(
-                "pins", topics.PINS_CHANGED.name
+            outbox=service.outbox(events.PINS_CHANGED.topic).publishes(
+                "pins", events.PINS_CHANGED.name
             ),
         )
         self.histories = service.collection("history", History)
@@ -132,22 +137,22 @@ class Store:
         self.favouriters = SegmentedLists(
             self.state,
             "favouriters",
-            outbox=service.outbox(topics.FAVOURITES_COUNTED.topic).tells(
-                "favouriters", topics.FAVOURITES_COUNTED.name, _counted
+            outbox=service.outbox(events.FAVOURITES_COUNTED.topic).publishes(
+                "favouriters", events.FAVOURITES_COUNTED.name, _counted
             ),
         )
         self.rebloggers = SegmentedLists(
             self.state,
             "rebloggers",
-            outbox=service.outbox(topics.REBLOGS_COUNTED.topic).tells(
-                "rebloggers", topics.REBLOGS_COUNTED.name, _counted
+            outbox=service.outbox(events.REBLOGS_COUNTED.topic).publishes(
+                "rebloggers", events.REBLOGS_COUNTED.name, _counted
             ),
         )
         self.authored = SegmentedLists(
             self.state,
             "authored",
-            outbox=service.outbox(topics.POSTS_COUNTED.topic).tells(
-                "authored", topics.POSTS_COUNTED.name, _posts_counted
+            outbox=service.outbox(events.POSTS_COUNTED.topic).publishes(
+                "authored", events.POSTS_COUNTED.name, _posts_counted
             ),
         )
         self.favourites = SegmentedLists(self.state, "favourites")
@@ -165,14 +170,14 @@ class Store:
         if viewer:
             keys += [self.pins.key(viewer), *(mark(f"{viewer}:{id}") for id in ids)]
         rows = await self.state.get_many(keys)
-        pins = self.pins.open(rows.get(self.pins.key(viewer), ABSENT))
+        pins = self.pins.decode(rows.get(self.pins.key(viewer), ABSENT))
         pinned = pins.value.posts if pins else ()
 
         def record(id: str) -> Record:
-            marked = self.marks.open(rows.get(mark(f"{viewer}:{id}"), ABSENT))
-            counted = self.tallies.open(rows.get(tally(id), ABSENT))
+            marked = self.marks.decode(rows.get(mark(f"{viewer}:{id}"), ABSENT))
+            counted = self.tallies.decode(rows.get(tally(id), ABSENT))
             return Record(
-                doc=self.posts.open(rows.get(post(id), ABSENT)),
+                doc=self.posts.decode(rows.get(post(id), ABSENT)),
                 favouriters=rows.get(likes(id), ABSENT),
                 rebloggers=rows.get(boosts(id), ABSENT),
                 replies=counted.value.replies if counted else 0,
@@ -192,8 +197,8 @@ class Store:
         pins = self.pins.key(author)
         keys = {self.marks.key(f"{user}:{post}"): user for user in users}
         rows = await self.state.get_many([*keys, *([pins] if author in users else [])])
-        marked = {user: self.marks.open(rows.get(key, ABSENT)) for key, user in keys.items()}
-        pinned = self.pins.open(rows.get(pins, ABSENT))
+        marked = {user: self.marks.decode(rows.get(key, ABSENT)) for key, user in keys.items()}
+        pinned = self.pins.decode(rows.get(pins, ABSENT))
         found = {user: doc.value for user, doc in marked.items() if doc}
         return found, pinned is not None and post in pinned.value.posts
 
@@ -201,7 +206,7 @@ class Store:
         """Whether a post's author is gone, and the post as it is now. One state call."""
         gone, there = self.gone.key(post.author), self.posts.key(post.id)
         rows = await self.state.get_many([gone, there])
-        doc = self.posts.open(rows.get(there, ABSENT))
+        doc = self.posts.decode(rows.get(there, ABSENT))
         return gone in rows, doc.value if doc else None
 
     async def versions(self, post: Post) -> list[Version]:
@@ -210,9 +215,9 @@ class Store:
         return [*history.before(post.revision), post_rules.snapshot(post)]
 
 
-def opened(head: Entry) -> Head | None:
+def opened(head: StateEntry) -> ListHead | None:
     """The head of a list among rows that were read."""
-    return head_of(head.value["data"]) if head.value else None
+    return decode_head(head.value["data"]) if head.value else None
 
 
 def _without_path(data: dict[str, Any]) -> dict[str, Any]:
@@ -221,8 +226,8 @@ def _without_path(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _counted(id: str, head: Any) -> dict[str, Any]:
-    return {"post": id, "total": total_of(head)}
+    return {"post": id, "total": decode_total(head)}
 
 
 def _posts_counted(id: str, head: Any) -> dict[str, Any]:
-    return {"account": id, "total": total_of(head), "last_post": head_of(head).high}
+    return {"account": id, "total": decode_total(head), "last_post": decode_head(head).high}

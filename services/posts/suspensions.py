@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from services.chassis.app import Service
-from services.chassis.errors import Failure
-from services.chassis.inbox import Event
-from services.contracts.topics import ACCOUNT_CHANGED
+from services.chassis.consuming.inbox import Event
+from services.chassis.errors import ServiceError
+from services.chassis.service import Service
+from services.contracts.events import ACCOUNT_CHANGED
 
 FRESH = 2.0
 """Seconds for which the list is kept in memory: so much later a replica notices."""
@@ -66,7 +66,7 @@ class Suspensions:
             self._until = now + FRESH
             try:
                 found = await self._lists.get(_ALL)
-            except Failure as failure:
+            except ServiceError as failure:
                 log.warning("did not learn who is suspended", extra={"why": failure.message})
             else:
                 self._ids = frozenset(found.ids if found else ())

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from services.chassis.dapr.client import DaprClient
 from services.chassis.errors import Forbidden
-from services.chassis.identity import Caller
-from services.chassis.paging import Row, Window, normal
-from services.chassis.segments import Head
-from services.chassis.sidecar import Sidecar
+from services.chassis.security.token_verifier import Caller
+from services.chassis.storage.segmented_list import ListHead
+from services.chassis.storage.window import Row, Window, normalize_id
 from services.posts.domain.marks import Boost, Mark, Reaction, total_for
 from services.posts.domain.posts import PUBLIC_FIELDS, Post, no_such_post
 from services.posts.domain.visibility import Relation, Sight, is_wanted, sees, sight
@@ -84,7 +84,7 @@ def _boost_view(boost: Post, version: int, original: dict[str, Any]) -> dict[str
 class Relations:
     """How authors stand to one caller: asked of users once for all, and only where it matters."""
 
-    def __init__(self, sidecar: Sidecar, caller: Caller | None) -> None:
+    def __init__(self, sidecar: DaprClient, caller: Caller | None) -> None:
         self._sidecar = sidecar
         self._caller = caller
         self._known: dict[str, Relation] = {}
@@ -115,7 +115,7 @@ class Relations:
 class Views:
     """Reads posts as somebody may see them."""
 
-    def __init__(self, store: Store, sidecar: Sidecar, suspensions: Suspensions) -> None:
+    def __init__(self, store: Store, sidecar: DaprClient, suspensions: Suspensions) -> None:
         self._store = store
         self._sidecar = sidecar
         self._suspensions = suspensions
@@ -226,9 +226,9 @@ class Views:
         """Who likes a post. One state call, or two beyond the newest hundred."""
         seen = await self.target(id, caller)
         lists = self._store.favouriters
-        doc = lists.heads.open(seen.record.favouriters)
-        rows = await lists.read(doc.value if doc else Head(), window)
-        return _reactors(rows, window.more(rows))
+        doc = lists.heads.decode(seen.record.favouriters)
+        rows = await lists.read(doc.value if doc else ListHead(), window)
+        return _reactors(rows, window.next_cursor(rows))
 
     async def reblogged_by(self, id: str, window: Window, caller: Caller | None) -> dict[str, Any]:
         """Who boosts a post, but for those who do so for their own followers alone.
@@ -238,15 +238,15 @@ class Views:
         seen = await self.target(id, caller)
         viewer = caller.user_id if caller else ""
         lists = self._store.rebloggers
-        doc = lists.heads.open(seen.record.rebloggers)
+        doc = lists.heads.decode(seen.record.rebloggers)
         kept: list[Row] = []
         for _ in range(ROUNDS):
-            rows = await lists.read(doc.value if doc else Head(), window)
+            rows = await lists.read(doc.value if doc else ListHead(), window)
             kept = [row for row in rows if _is_told(row, seen.post, viewer)]
             if kept or len(rows) < window.limit:
                 break
             window = _beyond(window, rows)
-        return _reactors(kept, window.more(rows))
+        return _reactors(kept, window.next_cursor(rows))
 
     async def marked(self, kind: str, window: Window, caller: Caller) -> dict[str, Any]:
         """What somebody likes or keeps, newest first. Two state calls, or three further down.
@@ -261,7 +261,7 @@ class Views:
             if shown["ids"] or len(rows) < window.limit:
                 break
             window = _beyond(window, rows)
-        return shown | {"more": window.more(rows)}
+        return shown | {"more": window.next_cursor(rows)}
 
     async def _shown(self, kind: str, rows: list[Row], caller: Caller) -> dict[str, Any]:
         seen = await self.many([row[1] for row in rows], caller) if rows else {}
@@ -276,7 +276,7 @@ def post_id(id: str) -> str:
     """An id as it is kept. Raises `NotFound` for what cannot be one."""
     if not (id.isascii() and id.isdigit() and len(id) <= 20):
         raise no_such_post()
-    return normal(id)
+    return normalize_id(id)
 
 
 def _whole(id: str, seen: dict[str, Seen]) -> Seen | None:
@@ -302,6 +302,6 @@ def _is_still(kind: str, id: str, seen: Seen) -> bool:
 
 
 def _beyond(window: Window, rows: list[Row]) -> Window:
-    if window.upwards:
+    if window.ascending:
         return Window(window.limit, window.max_id, window.since_id, rows[0][0])
     return Window(window.limit, rows[-1][0], window.since_id, window.min_id)

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Depends, Path, Query
 from pydantic import Field as Limit
 
-from services.chassis.app import JSON
 from services.chassis.errors import Invalid, NotFound
-from services.chassis.identity import Caller, anyone, signed_in
-from services.chassis.paging import Window, normal
-from services.chassis.queries import window
+from services.chassis.http.dependencies import window
+from services.chassis.security.token_verifier import Caller, optional_user, require_user
+from services.chassis.service import OrjsonResponse
+from services.chassis.storage.window import Window, normalize_id
 from services.contracts.accounts import (
     Account,
     AccountList,
@@ -99,7 +99,7 @@ class Note(Model):
 def account_id(id: Annotated[str, Path(max_length=100, examples=["114906321984512345"])]) -> str:
     """The id in a path; what is no id is nobody's."""
     try:
-        return normal(id)
+        return normalize_id(id)
     except Invalid as invalid:
         raise NotFound("There is no such account.") from invalid
 
@@ -109,24 +109,24 @@ def account_ids(ids: Annotated[str, Query(max_length=4_000, examples=["1,2"])]) 
     given = [id for id in ids.split(",") if id.isascii() and id.isdigit() and len(id) <= 20]
     if len(given) > MOST_AT_ONCE:
         raise Invalid(f"At most {MOST_AT_ONCE} ids can be asked for at once.")
-    return list(dict.fromkeys(normal(id) for id in given))
+    return list(dict.fromkeys(normalize_id(id) for id in given))
 
 
 Account_ = Annotated[str, Depends(account_id)]
 Ids = Annotated[list[str], Depends(account_ids)]
-Asking = Annotated[Caller, Depends(signed_in("read:follows", also_for=("posts",)))]
+Asking = Annotated[Caller, Depends(require_user("read:follows", also_for=("posts",)))]
 Wanted = Annotated[Window, Depends(window(40))]
-Anyone = Annotated[Caller | None, Depends(anyone("read:accounts"))]
-Reader = Annotated[Caller, Depends(signed_in("read:accounts"))]
-Writer = Annotated[Caller, Depends(signed_in("write:accounts"))]
-Follower = Annotated[Caller, Depends(signed_in("write:follows"))]
-Blocker = Annotated[Caller, Depends(signed_in("write:blocks"))]
-Muter = Annotated[Caller, Depends(signed_in("write:mutes"))]
+Anyone = Annotated[Caller | None, Depends(optional_user("read:accounts"))]
+Reader = Annotated[Caller, Depends(require_user("read:accounts"))]
+Writer = Annotated[Caller, Depends(require_user("write:accounts"))]
+Follower = Annotated[Caller, Depends(require_user("write:follows"))]
+Blocker = Annotated[Caller, Depends(require_user("write:blocks"))]
+Muter = Annotated[Caller, Depends(require_user("write:mutes"))]
 Responses = dict[int | str, dict[str, Any]]
 
 
 def gives(model: Any, example: Any, what: str, *failures: int) -> Responses:
-    """What a route answers, for its OpenAPI: `JSON` is written without pydantic's help."""
+    """What a route answers, for its OpenAPI: pydantic does not write an `OrjsonResponse`."""
     good = {
         "model": model,
         "description": what,
@@ -179,35 +179,37 @@ def _accounts(people: People) -> APIRouter:
 
     @router.get("/accounts/me", responses=OWN)
     async def me(
-        caller: Annotated[Caller, Depends(signed_in("read:accounts", "profile"))],
-    ) -> JSON:
+        caller: Annotated[Caller, Depends(require_user("read:accounts", "profile"))],
+    ) -> OrjsonResponse:
         """The caller's own account; its profile is made, if the news of it is late."""
-        return JSON(await people.me(caller.user_id, caller.username))
+        return OrjsonResponse(await people.me(caller.user_id, caller.username))
 
     @router.patch("/accounts/me", responses={**OWN, 422: examples.FAILURES[422]})
     async def change(
         caller: Writer,
         changes: Annotated[ProfileChanges, Body(openapi_examples=examples.CHANGES)],
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Change parts of the caller's own profile."""
-        return JSON(await people.change(caller.user_id, caller.username, changes.changes()))
+        return OrjsonResponse(
+            await people.change(caller.user_id, caller.username, changes.changes())
+        )
 
     @router.get("/accounts", responses=ACCOUNTS)
-    async def accounts(ids: Ids, _: Anyone) -> JSON:
+    async def accounts(ids: Ids, _: Anyone) -> OrjsonResponse:
         """Many accounts in one call."""
-        return JSON(await people.accounts(ids))
+        return OrjsonResponse(await people.accounts(ids))
 
     @router.get("/accounts/{id}", responses=ACCOUNT)
-    async def account(id: Account_, _: Anyone) -> JSON:
+    async def account(id: Account_, _: Anyone) -> OrjsonResponse:
         """One account."""
-        return JSON(await people.account(id))
+        return OrjsonResponse(await people.account(id))
 
     @router.post("/lookups", responses=ACCOUNTS)
     async def lookup(
         wanted: Annotated[Lookup, Body(openapi_examples=examples.LOOKUP)], _: Anyone
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Accounts by their usernames, of whatever case."""
-        return JSON(await people.lookup(wanted.usernames))
+        return OrjsonResponse(await people.lookup(wanted.usernames))
 
     @router.get("/search", responses=FOUND)
     async def search(
@@ -215,9 +217,9 @@ def _accounts(people: People) -> APIRouter:
         q: Annotated[str, Query(max_length=200, examples=["@ann"])],
         limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE)] = 40,
         offset: Annotated[int, Query(ge=0, le=1_000)] = 0,
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Accounts whose handle, or a word of whose display name, begins so."""
-        return JSON(await people.search(q, caller.user_id, limit, offset))
+        return OrjsonResponse(await people.search(q, caller.user_id, limit, offset))
 
     return router
 
@@ -230,58 +232,58 @@ def _stances(stances: Stances) -> APIRouter:
         id: Account_,
         caller: Follower,
         how: Annotated[Following | None, Body(openapi_examples=examples.FOLLOWING)] = None,
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Follow somebody; or ask to, if they are locked."""
         how = how or Following()
         manner = Manner(how.reblogs, how.notify)
-        return JSON(await stances.follow(caller.user_id, id, manner))
+        return OrjsonResponse(await stances.follow(caller.user_id, id, manner))
 
     @router.post("/unfollow", responses=STANDING)
-    async def unfollow(id: Account_, caller: Follower) -> JSON:
+    async def unfollow(id: Account_, caller: Follower) -> OrjsonResponse:
         """Follow somebody no more, or take a request back."""
-        return JSON(await stances.unfollow(caller.user_id, id))
+        return OrjsonResponse(await stances.unfollow(caller.user_id, id))
 
     @router.post("/block", responses={**STANDING, 422: examples.FAILURES[422]})
-    async def block(id: Account_, caller: Blocker) -> JSON:
+    async def block(id: Account_, caller: Blocker) -> OrjsonResponse:
         """Part from somebody: neither follows the other any more."""
-        return JSON(await stances.block(caller.user_id, id))
+        return OrjsonResponse(await stances.block(caller.user_id, id))
 
     @router.post("/unblock", responses=STANDING)
-    async def unblock(id: Account_, caller: Blocker) -> JSON:
+    async def unblock(id: Account_, caller: Blocker) -> OrjsonResponse:
         """End a block."""
-        return JSON(await stances.unblock(caller.user_id, id))
+        return OrjsonResponse(await stances.unblock(caller.user_id, id))
 
     @router.post("/mute", responses={**STANDING, 422: examples.FAILURES[422]})
     async def mute(
         id: Account_,
         caller: Muter,
         how: Annotated[Muting | None, Body(openapi_examples=examples.MUTING)] = None,
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Not see somebody, without their noticing."""
         how = how or Muting()
         done = stances.mute(
             caller.user_id, id, notifications=how.notifications, seconds=how.duration
         )
-        return JSON(await done)
+        return OrjsonResponse(await done)
 
     @router.post("/unmute", responses=STANDING)
-    async def unmute(id: Account_, caller: Muter) -> JSON:
+    async def unmute(id: Account_, caller: Muter) -> OrjsonResponse:
         """See somebody again."""
-        return JSON(await stances.unmute(caller.user_id, id))
+        return OrjsonResponse(await stances.unmute(caller.user_id, id))
 
     @router.post("/remove_from_followers", responses=STANDING)
-    async def remove_follower(id: Account_, caller: Follower) -> JSON:
+    async def remove_follower(id: Account_, caller: Follower) -> OrjsonResponse:
         """Have somebody follow the caller no more."""
-        return JSON(await stances.remove_follower(caller.user_id, id))
+        return OrjsonResponse(await stances.remove_follower(caller.user_id, id))
 
     @router.post("/note", responses={**STANDING, 422: examples.FAILURES[422]})
     async def annotate(
         id: Account_,
         caller: Writer,
         note: Annotated[Note, Body(openapi_examples=examples.NOTE)],
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Keep a private note on somebody."""
-        return JSON(await stances.annotate(caller.user_id, id, note.comment))
+        return OrjsonResponse(await stances.annotate(caller.user_id, id, note.comment))
 
     return router
 
@@ -290,26 +292,26 @@ def _requests(stances: Stances) -> APIRouter:
     router = APIRouter(tags=["stances"])
 
     @router.get("/relationships", responses=STANDINGS)
-    async def relationships(ids: Ids, caller: Asking) -> JSON:
+    async def relationships(ids: Ids, caller: Asking) -> OrjsonResponse:
         """How the caller stands to some others."""
-        return JSON(await stances.relationships(caller.user_id, ids))
+        return OrjsonResponse(await stances.relationships(caller.user_id, ids))
 
     @router.post("/relationships", responses=STANDINGS)
     async def many_relationships(
         others: Annotated[Others, Body(openapi_examples=examples.OTHERS)],
         caller: Asking,
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """As `GET`, for so many that their ids do not fit into an address. One state call."""
-        return JSON(await stances.relationships(caller.user_id, others.ids))
+        return OrjsonResponse(await stances.relationships(caller.user_id, others.ids))
 
     @router.post("/follow_requests/{id}/{answer}", responses=STANDING)
     async def answer(
         id: Account_, answer: Literal["authorize", "reject"], caller: Follower
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Let somebody follow who asked to, or turn them down."""
         decide = {"authorize": stances.accept, "reject": stances.reject}[answer]
         done: Awaitable[Standing] = decide(caller.user_id, id)
-        return JSON(await done)
+        return OrjsonResponse(await done)
 
     return router
 
@@ -318,35 +320,35 @@ def _lists(lists: Lists) -> APIRouter:
     router = APIRouter(tags=["lists"])
 
     @router.get("/accounts/{id}/followers", responses=PAGE)
-    async def followers(id: Account_, window: Wanted, caller: Anyone) -> JSON:
+    async def followers(id: Account_, window: Wanted, caller: Anyone) -> OrjsonResponse:
         """Who follows somebody."""
-        return JSON(await lists.public("followers", id, _id(caller), window))
+        return OrjsonResponse(await lists.public("followers", id, _id(caller), window))
 
     @router.get("/accounts/{id}/following", responses=PAGE)
-    async def following(id: Account_, window: Wanted, caller: Anyone) -> JSON:
+    async def following(id: Account_, window: Wanted, caller: Anyone) -> OrjsonResponse:
         """Whom somebody follows."""
-        return JSON(await lists.public("following", id, _id(caller), window))
+        return OrjsonResponse(await lists.public("following", id, _id(caller), window))
 
     @router.get("/blocks", responses=PAGE)
     async def blocks(
-        window: Wanted, caller: Annotated[Caller, Depends(signed_in("read:blocks"))]
-    ) -> JSON:
+        window: Wanted, caller: Annotated[Caller, Depends(require_user("read:blocks"))]
+    ) -> OrjsonResponse:
         """Whom the caller blocks."""
-        return JSON(await lists.own("blocks", caller.user_id, window))
+        return OrjsonResponse(await lists.own("blocks", caller.user_id, window))
 
     @router.get("/mutes", responses=PAGE)
     async def mutes(
-        window: Wanted, caller: Annotated[Caller, Depends(signed_in("read:mutes"))]
-    ) -> JSON:
+        window: Wanted, caller: Annotated[Caller, Depends(require_user("read:mutes"))]
+    ) -> OrjsonResponse:
         """Whom the caller mutes."""
-        return JSON(await lists.own("mutes", caller.user_id, window))
+        return OrjsonResponse(await lists.own("mutes", caller.user_id, window))
 
     @router.get("/follow_requests", responses=PAGE)
     async def requests(
-        window: Wanted, caller: Annotated[Caller, Depends(signed_in("read:follows"))]
-    ) -> JSON:
+        window: Wanted, caller: Annotated[Caller, Depends(require_user("read:follows"))]
+    ) -> OrjsonResponse:
         """Who asks to follow the caller."""
-        return JSON(await lists.own("requests", caller.user_id, window))
+        return OrjsonResponse(await lists.own("requests", caller.user_id, window))
 
     return router
 
@@ -357,24 +359,24 @@ def _suggestions(suggestions: Suggestions) -> APIRouter:
     @router.get("/suggestions", responses=SUGGESTIONS)
     async def suggest(
         caller: Reader, limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE)] = 40
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Whom the caller might want to follow."""
-        return JSON(await suggestions.suggest(caller.user_id, limit))
+        return OrjsonResponse(await suggestions.suggest(caller.user_id, limit))
 
     @router.delete("/suggestions/{id}", responses=DISMISSED)
-    async def dismiss(id: Account_, caller: Writer) -> JSON:
+    async def dismiss(id: Account_, caller: Writer) -> OrjsonResponse:
         """Suggest somebody to the caller no more."""
         await suggestions.dismiss(caller.user_id, id)
-        return JSON({"id": id})
+        return OrjsonResponse({"id": id})
 
     @router.get("/familiar_followers", responses=FAMILIAR)
     async def familiar(
-        ids: Ids, caller: Annotated[Caller, Depends(signed_in("read:follows"))]
-    ) -> JSON:
+        ids: Ids, caller: Annotated[Caller, Depends(require_user("read:follows"))]
+    ) -> OrjsonResponse:
         """Of those whom the caller follows, who follows each of at most ten people."""
         if len(ids) > MOST_FAMILIAR:
             raise Invalid(f"At most {MOST_FAMILIAR} ids can be asked for at once.")
-        return JSON(await suggestions.familiar(caller.user_id, ids))
+        return OrjsonResponse(await suggestions.familiar(caller.user_id, ids))
 
     return router
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.chassis.app import Service
-from services.chassis.errands import Errands
+from services.chassis.jobs import JobQueue
+from services.chassis.service import Service
 from services.users import belongings, discovery, reporting
 from services.users.api import create_router
 from services.users.census import Registry
@@ -32,8 +32,8 @@ def create_app(service: Service) -> FastAPI:
     newcomers = Newcomers(store, service.sidecar)
     people = People(store, index, newcomers, service.settings.public_host)
     tags, registry = Tags(store), Registry(store)
-    errands = Errands(service)
-    errands.does(ERASURE, Erasure(store, stances).erase)
+    errands = JobQueue(service)
+    errands.register(ERASURE, Erasure(store, stances).erase)
     handlers = Handlers(store, stances, index, suggestions, tags, registry, errands)
     subscribe(service, handlers)
     service.background(Endings(store).watch)

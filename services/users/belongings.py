@@ -7,10 +7,15 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from services.chassis.data_export import (
+    ExportReader,
+    create_export_router,
+    list_reader,
+    single_page,
+)
 from services.chassis.errors import NotFound
-from services.chassis.ids import instant, timestamp
-from services.chassis.paging import Row
-from services.chassis.portability import Give, belongings, listed, portion
+from services.chassis.ids import id_time, timestamp
+from services.chassis.storage.window import Row
 from services.users.domain.edges import Edge, edge_id
 from services.users.store import Store
 
@@ -31,14 +36,14 @@ def create_router(store: Store) -> APIRouter:
         kept = await store.users.get(user)
         if kept is None or kept.deleted:
             raise NotFound("There is no such account.")
-        return portion([asdict(kept)])
+        return single_page([asdict(kept)])
 
     async def tags(user: str, _: str) -> dict[str, Any]:
         kept = await store.tags.get(user)
         rows = kept.rows() if kept else []
-        return portion([{"name": name, "since": _since(id)} for id, name in rows])
+        return single_page([{"name": name, "since": _since(id)} for id, name in rows])
 
-    def outward(kind: str) -> Give:
+    def outward(kind: str) -> ExportReader:
         async def give(user: str, after: str) -> dict[str, Any]:
             async def describe(rows: list[Row]) -> list[dict[str, Any] | None]:
                 edges = await store.edges.get_many([edge_id(user, row[1]) for row in rows])
@@ -46,15 +51,15 @@ def create_router(store: Store) -> APIRouter:
                     _person(row) | _said(kind, edges.get(edge_id(user, row[1]))) for row in rows
                 ]
 
-            return await listed(store.lists(_OUTWARD[kind]), describe)(user, after)
+            return await list_reader(store.lists(_OUTWARD[kind]), describe)(user, after)
 
         return give
 
-    return belongings(
+    return create_export_router(
         {
             "profile": profile,
             "followed-tags": tags,
-            **{kind: listed(store.lists(name), _people) for kind, name in _INWARD.items()},
+            **{kind: list_reader(store.lists(name), _people) for kind, name in _INWARD.items()},
             **{kind: outward(kind) for kind in _OUTWARD},
         }
     )
@@ -69,7 +74,7 @@ def _person(row: Row) -> dict[str, Any]:
 
 
 def _since(id: str) -> str:
-    return timestamp(instant(id))
+    return timestamp(id_time(id))
 
 
 def _said(kind: str, edge: Edge | None) -> dict[str, Any]:

@@ -6,10 +6,15 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from services.chassis.app import JSON
-from services.chassis.identity import Caller, anyone, service, signed_in
-from services.chassis.paging import Window
-from services.chassis.queries import window
+from services.chassis.http.dependencies import window
+from services.chassis.security.token_verifier import (
+    Caller,
+    optional_user,
+    require_service,
+    require_user,
+)
+from services.chassis.service import OrjsonResponse
+from services.chassis.storage.window import Window
 from services.contracts.accounts import Account
 from services.contracts.discovery import Statistics, TagFollowed, TagList
 from services.contracts.limits import HASHTAG_CHARACTERS
@@ -21,8 +26,8 @@ from services.users.tags import Tags
 Name = Annotated[
     str, Path(min_length=1, max_length=HASHTAG_CHARACTERS, pattern=r"^[^\s:#]+$", examples=["sea"])
 ]
-Writer = Annotated[Caller, Depends(signed_in("write:follows"))]
-Reader = Annotated[Caller, Depends(signed_in("read:follows"))]
+Writer = Annotated[Caller, Depends(require_user("write:follows"))]
+Reader = Annotated[Caller, Depends(require_user("read:follows"))]
 Wanted = Annotated[Window, Depends(window(100, MOST_TAGS))]
 
 
@@ -39,19 +44,19 @@ def _tags(tags: Tags) -> APIRouter:
     done = _gives(TagFollowed, {"name": "sea", "following": True}, "How it stands now.")
 
     @router.post("/tags/{name}/follow", responses=done)
-    async def follow(name: Name, caller: Writer) -> JSON:
+    async def follow(name: Name, caller: Writer) -> OrjsonResponse:
         """Follow a hashtag, given without its #. Two state calls and a shared note."""
-        return JSON(await tags.follow(caller.user_id, name))
+        return OrjsonResponse(await tags.follow(caller.user_id, name))
 
     @router.post("/tags/{name}/unfollow", responses=done)
-    async def unfollow(name: Name, caller: Writer) -> JSON:
+    async def unfollow(name: Name, caller: Writer) -> OrjsonResponse:
         """Follow a hashtag no more."""
-        return JSON(await tags.unfollow(caller.user_id, name))
+        return OrjsonResponse(await tags.unfollow(caller.user_id, name))
 
     @router.get("/tags", responses=_gives(TagList, {"ids": ["1"], "tags": ["sea"]}, "A page."))
-    async def followed(window: Wanted, caller: Reader) -> JSON:
+    async def followed(window: Wanted, caller: Reader) -> OrjsonResponse:
         """The hashtags that the caller follows, the newest first. One state call."""
-        return JSON(await tags.page(caller.user_id, window))
+        return OrjsonResponse(await tags.page(caller.user_id, window))
 
     return router
 
@@ -61,23 +66,23 @@ def _census(registry: Registry) -> APIRouter:
 
     @router.get(
         "/statistics",
-        dependencies=[Depends(service("gateway"))],
+        dependencies=[Depends(require_service("gateway"))],
         responses=_gives(Statistics, {"users": 12, "posts": 99}, "As of a few seconds ago."),
     )
-    async def statistics() -> JSON:
+    async def statistics() -> OrjsonResponse:
         """Numbers about the whole place. One state call, at most once in a few seconds."""
-        return JSON(await registry.statistics())
+        return OrjsonResponse(await registry.statistics())
 
     @router.get("/directory", responses=_gives(list[Account], [ACCOUNT], "Some who want that."))
     async def directory(
-        caller: Annotated[Caller | None, Depends(anyone("read:accounts"))],
+        caller: Annotated[Caller | None, Depends(optional_user("read:accounts"))],
         order: Literal["active", "new"] = "active",
         limit: Annotated[int, Query(ge=1, le=80)] = 40,
         offset: Annotated[int, Query(ge=0, le=10_000)] = 0,
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Who wants to be found: who posted last, or came last, first. One or two state calls."""
         viewer = caller.user_id if caller else ""
-        return JSON(await registry.directory(order, viewer, limit, offset))
+        return OrjsonResponse(await registry.directory(order, viewer, limit, offset))
 
     return router
 

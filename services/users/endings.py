@@ -8,9 +8,9 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from services.chassis.errors import Failure
+from services.chassis.errors import ServiceError
 from services.chassis.ids import timestamp
-from services.chassis.outbox import SETTLED_AFTER
+from services.chassis.publishing.outbox import SETTLED_AFTER
 from services.users.domain import edges as rules
 from services.users.store import Ending, Store, Swept
 
@@ -60,7 +60,7 @@ class Endings:
             try:
                 while not await self.sweep():
                     continue
-            except Failure as failure:
+            except ServiceError as failure:
                 log.warning("could not end mutes", extra={"why": failure.message})
 
     async def sweep(self) -> bool:

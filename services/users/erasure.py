@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.chassis.paging import Window
+from services.chassis.storage.window import Window
 from services.users.domain.edges import INWARD, OUTWARD
 from services.users.stances import Stances
 from services.users.store import Store

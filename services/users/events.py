@@ -6,15 +6,15 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from services.chassis.app import Service
-from services.chassis.errands import Errands
-from services.chassis.inbox import Event, Handle, Poison
-from services.chassis.paging import normal
-from services.contracts import topics
+from services.chassis.consuming.inbox import Event, EventHandler, PoisonMessage
+from services.chassis.jobs import JobQueue
+from services.chassis.service import Service
+from services.chassis.storage.window import normalize_id
+from services.contracts import events
 from services.contracts.accounts import Model
+from services.contracts.events import EventType
 from services.contracts.logins import Login
 from services.contracts.posts import AuthoredCount
-from services.contracts.topics import EventType
 from services.users.census import Registry
 from services.users.domain.edges import ends
 from services.users.index import Index
@@ -32,33 +32,33 @@ ERASURE = "erasure"
 
 def subscribe(service: Service, handlers: Handlers) -> None:
     """Hear of registrations, of posts, and of what this service itself commits."""
-    _hear(service, topics.LOGIN_REGISTERED, handlers.login_registered)
-    _hear(service, topics.ACCOUNT_CHANGED, handlers.account_changed)
-    _hear(service, topics.EDGE_CHANGED, handlers.edge_changed)
-    _hear(service, topics.POSTS_COUNTED, handlers.posts_counted)
+    _hear(service, events.LOGIN_REGISTERED, handlers.login_registered)
+    _hear(service, events.ACCOUNT_CHANGED, handlers.account_changed)
+    _hear(service, events.EDGE_CHANGED, handlers.edge_changed)
+    _hear(service, events.POSTS_COUNTED, handlers.posts_counted)
 
 
-def _hear(service: Service, type: EventType, handle: Handle) -> None:
+def _hear(service: Service, type: EventType, handle: EventHandler) -> None:
     async def handle_type(event: Event) -> None:
         if event.type == type.name:  # another is not for us, perhaps a newer one
             await handle(event)
 
-    service.hear(type.topic, type.producer, handle_type)
+    service.on(type.topic, type.producer, handle_type)
 
 
 def _read(model: type[M], event: Event) -> M:
     try:
         return model.model_validate(event.data)
     except ValidationError as error:
-        raise Poison(f"{event.type} {event.subject}: {error.errors()[0]['msg']}") from error
+        raise PoisonMessage(f"{event.type} {event.subject}: {error.errors()[0]['msg']}") from error
 
 
 def _id(value: Any) -> str:
-    """An id in an event, of which keys are made. Raises `Poison`."""
+    """An id in an event, of which keys are made. Raises `PoisonMessage`."""
     try:
-        return normal(str(value))
+        return normalize_id(str(value))
     except Exception as error:
-        raise Poison(f"«{str(value)[:40]}» is not an id.") from error
+        raise PoisonMessage(f"«{str(value)[:40]}» is not an id.") from error
 
 
 class Handlers:
@@ -72,7 +72,7 @@ class Handlers:
         suggestions: Suggestions,
         tags: Tags,
         registry: Registry,
-        errands: Errands,
+        errands: JobQueue,
     ) -> None:
         self._store = store
         self._stances = stances
@@ -95,7 +95,7 @@ class Handlers:
         await self._registry.agree(id)
         if event.data.get("deleted"):
             await self._tags.forget(id)
-            await self._errands.start(ERASURE, id)
+            await self._errands.enqueue(ERASURE, id)
         elif not event.data.get("locked", True):
             await self._stances.open(id)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.chassis.errors import NotFound
 from services.chassis.ids import timestamp
-from services.chassis.paging import Row, Window
+from services.chassis.storage.window import Row, Window
 from services.users.store import Person, Store
 
 Page = dict[str, Any]
@@ -69,5 +69,5 @@ def _page(listed: list[Row], people: dict[str, Person], window: Window) -> Page:
     return {
         "ids": [row[0] for row in shown],
         "accounts": [people[row[1]].account() for row in shown],
-        "more": window.more(listed),
+        "more": window.next_cursor(listed),
     }

@@ -6,8 +6,8 @@ import asyncio
 import re
 from collections.abc import Collection, Iterable
 
+from services.chassis.dapr.client import INVOKE_TIMEOUT, DaprClient
 from services.chassis.errors import OutcomeUnknown, Unavailable
-from services.chassis.sidecar import INVOKE_DEADLINE, Sidecar
 from services.contracts.logins import KnownLogin, Login
 from services.users.domain.profiles import Profile, Standing, new_profile, tombstone
 from services.users.store import Name, Store
@@ -62,7 +62,7 @@ class Newcomers:
     what its event says.
     """
 
-    def __init__(self, store: Store, sidecar: Sidecar) -> None:
+    def __init__(self, store: Store, sidecar: DaprClient) -> None:
         self._store = store
         self._sidecar = sidecar
 
@@ -93,7 +93,7 @@ class Newcomers:
         return {login.username.lower(): login.user_id for login in known}
 
     async def _heard(
-        self, what: str, asked: Iterable[str], deadline: float = INVOKE_DEADLINE
+        self, what: str, asked: Iterable[str], deadline: float = INVOKE_TIMEOUT
     ) -> list[KnownLogin]:
         """What auth says of some people, as if its event had come."""
         params = {what: ",".join(asked)}

@@ -6,16 +6,16 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Depends, Query
 
-from services.chassis.app import JSON
-from services.chassis.identity import Caller, signed_in
+from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.service import OrjsonResponse
 from services.contracts.moderation import NewReport, Report, ReportList
 from services.users import examples
 from services.users.api import Account_, Wanted, gives
 from services.users.reports import Reports
 
-Reporter = Annotated[Caller, Depends(signed_in("write:reports"))]
-Reader = Annotated[Caller, Depends(signed_in("admin:read:reports"))]
-Judge = Annotated[Caller, Depends(signed_in("admin:write:reports"))]
+Reporter = Annotated[Caller, Depends(require_user("write:reports"))]
+Reader = Annotated[Caller, Depends(require_user("admin:read:reports"))]
+Judge = Annotated[Caller, Depends(require_user("admin:write:reports"))]
 Somebody = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
 
 REPORT = gives(Report, examples.REPORT, "The report.", 401, 403, 404)
@@ -35,9 +35,9 @@ def create_router(reports: Reports) -> APIRouter:
     @router.post("", responses={**REPORT, 422: examples.FAILURES[422]})
     async def make(
         new: Annotated[NewReport, Body(openapi_examples=examples.NEW_REPORT)], caller: Reporter
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Report somebody to the admins."""
-        return JSON(await reports.make(new, caller.user_id))
+        return OrjsonResponse(await reports.make(new, caller.user_id))
 
     @router.get("", responses=PAGE)
     async def page(
@@ -46,24 +46,26 @@ def create_router(reports: Reports) -> APIRouter:
         resolved: bool = False,
         account: Somebody = "",
         target: Somebody = "",
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """The open reports, or the resolved ones; perhaps by, or on, somebody."""
-        return JSON(await reports.page(window, resolved=resolved, account=account, target=target))
+        return OrjsonResponse(
+            await reports.page(window, resolved=resolved, account=account, target=target)
+        )
 
     @router.get("/{id}", responses=REPORT)
-    async def one(id: Account_, _: Reader) -> JSON:
+    async def one(id: Account_, _: Reader) -> OrjsonResponse:
         """One report."""
-        return JSON(await reports.one(id))
+        return OrjsonResponse(await reports.one(id))
 
     @router.post("/{id}/{verb}", responses=REPORT)
     async def act(
         id: Account_, verb: Literal["resolve", "reopen", "assign", "unassign"], caller: Judge
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Deal with it, or not after all; take it on, or leave it to others."""
         if verb == "resolve":
-            return JSON(await reports.resolve(id, caller.user_id))
+            return OrjsonResponse(await reports.resolve(id, caller.user_id))
         if verb == "reopen":
-            return JSON(await reports.reopen(id))
-        return JSON(await reports.assign(id, caller.user_id if verb == "assign" else ""))
+            return OrjsonResponse(await reports.reopen(id))
+        return OrjsonResponse(await reports.assign(id, caller.user_id if verb == "assign" else ""))
 
     return router

@@ -14,8 +14,8 @@ from dataclasses import replace
 from typing import Any
 
 from services.chassis.errors import Invalid, NotFound
-from services.chassis.ids import Snowflakes, instant, timestamp
-from services.chassis.paging import Row, Window
+from services.chassis.ids import SnowflakeGenerator, id_time, timestamp
+from services.chassis.storage.window import Row, Window
 from services.contracts.moderation import NewReport
 from services.users.domain.reports import Report
 from services.users.store import Store
@@ -29,7 +29,7 @@ class Reports:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._new_id = Snowflakes().next
+        self._new_id = SnowflakeGenerator().next
 
     async def make(self, new: NewReport, account: str) -> Report:
         """Report somebody. Raises `NotFound`, and `Invalid` for oneself. Five state calls."""
@@ -39,7 +39,7 @@ class Reports:
         if profile is None or profile.deleted:
             raise NotFound("There is no such account.")
         id = self._new_id()
-        now = timestamp(instant(id))
+        now = timestamp(id_time(id))
         report = Report(
             id=id,
             account=account,
@@ -117,7 +117,7 @@ def _is_about(row: Row, account: str, target: str) -> bool:
 
 
 def _beyond(window: Window, rows: Sequence[Row]) -> Window:
-    if window.upwards:
+    if window.ascending:
         return replace(window, min_id=rows[0][0])
     return replace(window, max_id=rows[-1][0])
 

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
+from services.chassis.dapr.client import StateEntry
 from services.chassis.errors import NotFound
-from services.chassis.ids import Snowflakes, timestamp
-from services.chassis.sidecar import Entry
+from services.chassis.ids import SnowflakeGenerator, timestamp
 from services.users.domain import edges as rules
 from services.users.domain.edges import Edge, Listing, Manner, Relationship, Terms
 from services.users.endings import Clock, Endings, utc_now
@@ -24,7 +24,7 @@ class Stances:
         self._store = store
         self._clock = clock
         self._endings = Endings(store, clock)
-        self._ids = Snowflakes()
+        self._ids = SnowflakeGenerator()
 
     async def follow(self, source: str, target: str, manner: Manner) -> Relationship:
         """Follow somebody, or ask to. One read, and the commit."""
@@ -159,7 +159,7 @@ class Stances:
         for _, source in await self._store.lists("requests").all(target):
             await self.agree(source, target)
 
-    async def _read(self, source: str, target: str) -> dict[str, Entry]:
+    async def _read(self, source: str, target: str) -> dict[str, StateEntry]:
         store = self._store
         return await store.state.get_many(
             [
@@ -170,7 +170,7 @@ class Stances:
             ]
         )
 
-    async def _settle(self, rows: dict[str, Entry], source: str, target: str) -> bool:
+    async def _settle(self, rows: dict[str, StateEntry], source: str, target: str) -> bool:
         """Bring two edges together; says whether that changed one, so both must be read again.
 
         What was decided from edges that have changed since is left alone.

@@ -23,12 +23,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from services.chassis.app import Service
-from services.chassis.documents import Collection
-from services.chassis.ids import instant
-from services.chassis.segments import Head, SegmentedLists, total_of
-from services.chassis.sidecar import Entry
-from services.contracts import topics
+from services.chassis.dapr.client import StateEntry
+from services.chassis.ids import id_time
+from services.chassis.service import Service
+from services.chassis.storage.collection import Collection
+from services.chassis.storage.segmented_list import ListHead, SegmentedLists, decode_total
+from services.contracts import events
 from services.users.domain.census import Sheet
 from services.users.domain.edges import Edge, edge_id
 from services.users.domain.names import Bucket, Indexed
@@ -117,7 +117,7 @@ class Person:
                 "followers": self.followers,
                 "following": self.following,
                 "statuses": self.posted.total,
-                "last_status_at": instant(last).date().isoformat() if last else None,
+                "last_status_at": id_time(last).date().isoformat() if last else None,
             },
             "version": self.version,
         }
@@ -138,7 +138,7 @@ class Store:
         self.names = service.collection("name", Name)
         self.edges = service.collection("edge", Edge, outbox=edges)
         self.tags = service.collection(
-            "tags", FollowedTags, outbox=service.outbox(topics.TAGS_FOLLOWED.topic)
+            "tags", FollowedTags, outbox=service.outbox(events.TAGS_FOLLOWED.topic)
         )
         self.census = service.collection("census", Sheet)
         self.posted = service.collection("posted", Posted)
@@ -159,13 +159,13 @@ class Store:
     @staticmethod
     def _tell(service: Service) -> None:
         for kind, event, tell in (
-            ("user", topics.ACCOUNT_CHANGED, lambda _, profile: profile),
-            ("edge", topics.EDGE_CHANGED, _edge_told),
-            ("followers", topics.FOLLOWERS_COUNTED, _count_told),
-            ("following", topics.FOLLOWING_COUNTED, _count_told),
-            ("tags", topics.TAGS_FOLLOWED, _tags_told),
+            ("user", events.ACCOUNT_CHANGED, lambda _, profile: profile),
+            ("edge", events.EDGE_CHANGED, _edge_told),
+            ("followers", events.FOLLOWERS_COUNTED, _count_told),
+            ("following", events.FOLLOWING_COUNTED, _count_told),
+            ("tags", events.TAGS_FOLLOWED, _tags_told),
         ):
-            service.outbox(event.topic).tells(kind, event.name, tell)
+            service.outbox(event.topic).publishes(kind, event.name, tell)
 
     def lists(self, kind: str) -> SegmentedLists:
         """The lists of a kind that `domain.edges.listings` names."""
@@ -189,28 +189,28 @@ class Store:
         """Where an edge lies."""
         return self.edges.key(edge_id(source, target))
 
-    def edge_in(self, rows: dict[str, Entry], source: str, target: str) -> Edge:
+    def edge_in(self, rows: dict[str, StateEntry], source: str, target: str) -> Edge:
         """An edge among rows that were read; where there is none, one that says nothing."""
         return open_in(rows, self.edges, edge_id(source, target)) or Edge(source, target)
 
-    def profile_in(self, rows: dict[str, Entry], id: str) -> Profile | None:
+    def profile_in(self, rows: dict[str, StateEntry], id: str) -> Profile | None:
         """A profile among rows that were read, unless it was deleted."""
         profile = open_in(rows, self.users, id)
         return None if profile is None or profile.deleted else profile
 
-    def is_gone_in(self, rows: dict[str, Entry], id: str) -> bool:
+    def is_gone_in(self, rows: dict[str, StateEntry], id: str) -> bool:
         """Whether somebody among rows that were read deleted their account."""
         profile: Profile | None = open_in(rows, self.users, id)
         return profile is not None and profile.deleted
 
-    def head_in(self, rows: dict[str, Entry], kind: str, id: str) -> Head:
+    def head_in(self, rows: dict[str, StateEntry], kind: str, id: str) -> ListHead:
         """A list's head among rows that were read."""
-        return open_in(rows, self._lists[kind].heads, id) or Head()
+        return open_in(rows, self._lists[kind].heads, id) or ListHead()
 
-    def total_in(self, rows: dict[str, Entry], kind: str, id: str) -> int:
+    def total_in(self, rows: dict[str, StateEntry], kind: str, id: str) -> int:
         """How long a list is; without looking at its rows, which may be many."""
         entry = rows.get(self._lists[kind].heads.key(id))
-        return total_of(entry.value["data"]) if entry else 0
+        return decode_total(entry.value["data"]) if entry else 0
 
     def _keys(self, id: str, viewer: str) -> list[str]:
         keys = [
@@ -223,9 +223,9 @@ class Store:
             keys += [self.edge_key(viewer, id), self.edge_key(id, viewer)]
         return keys
 
-    def _person(self, id: str, viewer: str, rows: dict[str, Entry]) -> Person | None:
+    def _person(self, id: str, viewer: str, rows: dict[str, StateEntry]) -> Person | None:
         entry = rows.get(self.users.key(id))
-        doc = self.users.open(entry) if entry else None
+        doc = self.users.decode(entry) if entry else None
         if doc is None or doc.value.deleted:
             return None
         return Person(
@@ -239,10 +239,10 @@ class Store:
         )
 
 
-def open_in(rows: dict[str, Entry], collection: Collection[Any], id: str) -> Any:
+def open_in(rows: dict[str, StateEntry], collection: Collection[Any], id: str) -> Any:
     """A document among rows that were read, or None."""
     entry = rows.get(collection.key(id))
-    doc = collection.open(entry) if entry else None
+    doc = collection.decode(entry) if entry else None
     return doc.value if doc else None
 
 
@@ -267,7 +267,7 @@ def _edge_told(_: str, edge: dict[str, Any]) -> dict[str, Any]:
 
 
 def _count_told(id: str, head: dict[str, Any]) -> dict[str, Any]:
-    return {"account": id, "total": total_of(head)}
+    return {"account": id, "total": decode_total(head)}
 
 
 def _tags_told(id: str, followed: dict[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.chassis.ids import Snowflakes
-from services.chassis.paging import Window
+from services.chassis.ids import SnowflakeGenerator
+from services.chassis.storage.window import Window
 from services.users.domain.tags import FollowedTags
 from services.users.store import Store
 
@@ -15,7 +15,7 @@ class Tags:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._ids = Snowflakes()
+        self._ids = SnowflakeGenerator()
 
     async def follow(self, user: str, name: str) -> dict[str, Any]:
         """Follow a hashtag. Raises `Invalid` for too many."""
@@ -42,5 +42,5 @@ class Tags:
     async def page(self, user: str, window: Window) -> dict[str, list[str]]:
         """A page of them, the newest first."""
         kept = await self._store.tags.get(user) or FollowedTags()
-        rows = window.cut(kept.rows())
+        rows = window.select(kept.rows())
         return {"ids": [row[0] for row in rows], "tags": [row[1] for row in rows]}

@@ -15,10 +15,10 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import Response
 
 from services.chassis import telemetry
-from services.chassis.app import JSON, Service
-from services.chassis.errors import Failure, TooMany, Unavailable
-from services.chassis.identity import service as from_service
-from services.chassis.inbox import Event, Poison
+from services.chassis.consuming.inbox import Event, PoisonMessage
+from services.chassis.errors import RateLimited, ServiceError, Unavailable
+from services.chassis.security.token_verifier import require_service as from_service
+from services.chassis.service import OrjsonResponse, Service
 from services.chassis.settings import Settings
 from tests.contract.plans import workflow_routes
 
@@ -38,13 +38,13 @@ def create_app(settings: Settings) -> FastAPI:
         tries[event.id] += 1
         do, _, times = str(event.data.get("do", "keep")).partition(":")
         if do == "drop":
-            raise Poison("I was told to.")
+            raise PoisonMessage("I was told to.")
         if do == "retry" and tries[event.id] <= int(times):
             raise Unavailable("I was told to.")
         trace = telemetry.current().traceparent
         heard.append({**event.model_dump(), "traced": trace, "tries": tries[event.id]})
 
-    service.hear(TOPIC, "alpha", hear)
+    service.on(TOPIC, "alpha", hear)
     if service.name == WORKER:
         return service.create_app(_routes(heard), workflow_routes(service))
     return service.create_app(_routes(heard))
@@ -64,7 +64,7 @@ def _routes(heard: list[dict[str, Any]]) -> APIRouter:
             "size": len(body),
             "sha256": hashlib.sha256(body).hexdigest(),
         }
-        return JSON(seen, 201, headers={"x-echo": "yes"})
+        return OrjsonResponse(seen, 201, headers={"x-echo": "yes"})
 
     @router.get("/bytes/{count}")
     async def some(count: int) -> Response:
@@ -76,7 +76,7 @@ def _routes(heard: list[dict[str, Any]]) -> APIRouter:
 
     @router.get("/heard")
     async def what_was_heard(stream: str) -> Response:
-        return JSON([event for event in heard if event["stream"] == stream])
+        return OrjsonResponse([event for event in heard if event["stream"] == stream])
 
     _trouble(router)
     return router
@@ -89,7 +89,7 @@ def _trouble(router: APIRouter) -> None:
     async def tally(name: str, status: int = 200, seconds: float = 0) -> Response:
         calls[name] += 1
         await asyncio.sleep(seconds)
-        return JSON({"code": "on_purpose", "message": "x"}, status)
+        return OrjsonResponse({"code": "on_purpose", "message": "x"}, status)
 
     @router.get("/tally/{name}")
     async def tallied(name: str) -> int:
@@ -98,8 +98,8 @@ def _trouble(router: APIRouter) -> None:
     @router.get("/fail/{status}")
     async def fail(status: int) -> None:
         if status == 429:
-            raise TooMany("Slow down.", code="too_fast", wait=3)
-        failure = Failure(f"Failing with {status}.", code="on_purpose", why="asked to")
+            raise RateLimited("Slow down.", code="too_fast", wait=3)
+        failure = ServiceError(f"Failing with {status}.", code="on_purpose", why="asked to")
         failure.status = status
         raise failure
 

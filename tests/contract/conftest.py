@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from services.chassis.sidecar import Sidecar
+from services.chassis.dapr.client import DaprClient
 from tests.conftest import SETS
 from tests.contract.systems import FakeSystem, RealSystem, System
 from tests.fakes import World
@@ -49,6 +49,6 @@ async def system(request: pytest.FixtureRequest) -> AsyncIterator[System]:
 
 
 @pytest.fixture
-async def sidecar(system: System) -> AsyncIterator[Sidecar]:
+async def sidecar(system: System) -> AsyncIterator[DaprClient]:
     async with system.sidecar() as client:
         yield client

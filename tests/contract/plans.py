@@ -7,12 +7,20 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 
-from services.chassis.app import JSON, Service
 from services.chassis.errors import Unavailable
-from services.chassis.plans import Again, Await, Do, Plan, Retry, Sleep, StepFailed
-from services.chassis.workflows import Workflows
+from services.chassis.service import OrjsonResponse, Service
+from services.chassis.workflows.engine import Workflows
+from services.chassis.workflows.plan import (
+    CallActivity,
+    ContinueAsNew,
+    Plan,
+    RetryPolicy,
+    Sleep,
+    StepFailed,
+    WaitForEvent,
+)
 
-OFTEN = Retry(attempts=6, first=0.1, longest=0.5)
+OFTEN = RetryPolicy(attempts=6, first=0.1, longest=0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +34,14 @@ def chain(name: str) -> Plan:
     """Three activities, one after the other."""
     done = []
     for word in "abc":
-        done += [(yield Do("count", f"{name}-{word}"))]
+        done += [(yield CallActivity("count", f"{name}-{word}"))]
     return done
 
 
 def flaky(given: dict[str, Any]) -> Plan:
     """An activity that fails some times before it goes well."""
     try:
-        return (yield Do("stumble", given, OFTEN))
+        return (yield CallActivity("stumble", given, OFTEN))
     except StepFailed as failed:
         return {"failed": failed.step, "kind": failed.kind}
 
@@ -46,9 +54,9 @@ def timer(seconds: float) -> Plan:
 def letter(seconds: float) -> Plan:
     """Two events of one name, the second of which may come before it is waited for."""
     try:
-        first = yield Await("go", seconds)
-        yield Do("count", "between letters")
-        second = yield Await("go", seconds)
+        first = yield WaitForEvent("go", seconds)
+        yield CallActivity("count", "between letters")
+        second = yield WaitForEvent("go", seconds)
     except StepFailed as failed:
         return failed.kind
     return [first, second]
@@ -58,18 +66,18 @@ def long(name: str) -> Plan:
     """Something to be interrupted: activities and pauses."""
     done = []
     for number in range(4):
-        done.append((yield Do("count", f"{name}-{number}", OFTEN)))
+        done.append((yield CallActivity("count", f"{name}-{number}", OFTEN)))
         yield Sleep(0.5)
     return done
 
 
 def countdown(number: int) -> Plan:
-    yield Do("count", "countdown")
-    return Again(number - 1) if number > 1 else "zero"
+    yield CallActivity("count", "countdown")
+    return ContinueAsNew(number - 1) if number > 1 else "zero"
 
 
 def broken(_: Any) -> Plan:
-    yield Do("count", "broken")
+    yield CallActivity("count", "broken")
     raise ValueError("on purpose")
 
 
@@ -90,16 +98,16 @@ def workflow_routes(service: Service) -> APIRouter:
             raise Unavailable(f"stumbling {tally.count}")
         return tally.count if tally else 0
 
-    workflows.does("count", count)
-    workflows.does("stumble", stumble)
+    workflows.register_activity("count", count)
+    workflows.register_activity("stumble", stumble)
     for plan in PLANS:
-        workflows.runs(plan.__name__, plan)
+        workflows.register_workflow(plan.__name__, plan)
     router = APIRouter(prefix="/workflows")
     _asked(router, workflows)
 
     @router.get("/engine/trouble")
     async def trouble() -> str:
-        return workflows.trouble
+        return workflows.problem
 
     @router.get("/tallies/{name}")
     async def tallied(name: str) -> int:
@@ -117,13 +125,13 @@ def _asked(router: APIRouter, workflows: Workflows) -> None:
         await (workflows.restart if again else workflows.start)(name, id, given)
 
     @router.get("/{id}")
-    async def find(id: str) -> JSON:
+    async def find(id: str) -> OrjsonResponse:
         run = await workflows.find(id)
-        return JSON(asdict(run) if run else None)
+        return OrjsonResponse(asdict(run) if run else None)
 
     @router.put("/{id}/{event}")
     async def tell(id: str, event: str, data: Annotated[Any, Body()] = None) -> None:
-        await workflows.tell(id, event, data)
+        await workflows.raise_event(id, event, data)
 
     @router.delete("/{id}")
     async def terminate(id: str, purge: bool = False) -> None:

@@ -23,7 +23,7 @@ from typing import Any, Protocol, TypeVar
 import aiohttp
 import yaml
 
-from services.chassis.sidecar import Sidecar
+from services.chassis.dapr.client import DaprClient
 from tests.contract.app import WORKER, create_app
 from tests.fakes import Running, World
 from tests.system.waiting import PATIENCE
@@ -57,7 +57,7 @@ class System(Protocol):
 
     is_real: bool
 
-    def sidecar(self, app: str = "alpha") -> AbstractAsyncContextManager[Sidecar]:
+    def sidecar(self, app: str = "alpha") -> AbstractAsyncContextManager[DaprClient]:
         """A client of an app's own sidecar."""
 
     def replicas(self, app: str) -> list[Replica]:
@@ -92,7 +92,7 @@ class FakeSystem:
         for app in ("alpha", "beta", "beta", MORTAL, WORKER):
             await self._world.start(create_app, app)
 
-    def sidecar(self, app: str = "alpha") -> AbstractAsyncContextManager[Sidecar]:
+    def sidecar(self, app: str = "alpha") -> AbstractAsyncContextManager[DaprClient]:
         return self._world.sidecar(app)
 
     def replicas(self, app: str) -> list[Replica]:
@@ -154,9 +154,9 @@ class RealSystem:
     def stop(self) -> None:
         self._runner("down")
 
-    def sidecar(self, app: str = "alpha") -> AbstractAsyncContextManager[Sidecar]:
+    def sidecar(self, app: str = "alpha") -> AbstractAsyncContextManager[DaprClient]:
         process = next(p for p in self.processes if p.app == app)
-        return Sidecar(process.sidecar_port, process.sidecar_token)
+        return DaprClient(process.sidecar_port, process.sidecar_token)
 
     def replicas(self, app: str) -> list[Replica]:
         return [process for process in self.processes if process.app == app]

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from services.chassis import telemetry
+from services.chassis.dapr.client import DaprClient
 from services.chassis.errors import (
-    Failure,
     Forbidden,
     NotFound,
     OutcomeUnknown,
+    RateLimited,
+    ServiceError,
     TooLarge,
-    TooMany,
     Unavailable,
 )
-from services.chassis.sidecar import Sidecar
 from tests.contract.systems import MORTAL, RealSystem, System, until
 from tools.runner.units import NAMELESS
 
@@ -29,48 +29,48 @@ def headers_of(echo: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-async def test_every_method_arrives_as_such(sidecar: Sidecar, method: str) -> None:
+async def test_every_method_arrives_as_such(sidecar: DaprClient, method: str) -> None:
     reply = await sidecar.invoke("beta", "echo/x", method=method)
     assert reply.status == 201
     assert reply.headers["x-echo"] == "yes"
     assert reply.json()["method"] == method
 
 
-async def test_paths_and_parameters_arrive_as_they_were(sidecar: Sidecar) -> None:
+async def test_paths_and_parameters_arrive_as_they_were(sidecar: DaprClient) -> None:
     params = {"q": "a b&c=ü", "empty": "", "plus": "1+1"}
     reply = await sidecar.invoke("beta", "/echo/1/gr%C3%B6%C3%9Fe", params=params)
     assert reply.json()["path"] == "1/größe"
     assert reply.json()["params"] == params
 
 
-async def test_a_body_of_json_arrives(sidecar: Sidecar) -> None:
+async def test_a_body_of_json_arrives(sidecar: DaprClient) -> None:
     reply = await sidecar.invoke("beta", "echo/x", method="POST", json={"text": "ü"})
     assert headers_of(reply.json())["content-type"] == "application/json"
     assert reply.json()["size"] == len('{"text":"ü"}'.encode())
 
 
 @pytest.mark.parametrize("size", [0, 1, 100_000, 16 * 2**20])
-async def test_a_body_of_any_size_arrives_whole(sidecar: Sidecar, size: int) -> None:
+async def test_a_body_of_any_size_arrives_whole(sidecar: DaprClient, size: int) -> None:
     data = secrets.token_bytes(size)
     reply = await sidecar.invoke("beta", "echo/x", method="POST", data=data)
     assert reply.json()["size"] == size
     assert reply.json()["sha256"] == hashlib.sha256(data).hexdigest()
 
 
-async def test_an_answer_of_16_mb_arrives_whole(sidecar: Sidecar) -> None:
+async def test_an_answer_of_16_mb_arrives_whole(sidecar: DaprClient) -> None:
     reply = await sidecar.invoke("beta", f"bytes/{16 * 2**20}")
     assert reply.body == bytes(16 * 2**20)
 
 
-async def test_a_body_beyond_the_bound_is_refused(system: System, sidecar: Sidecar) -> None:
+async def test_a_body_beyond_the_bound_is_refused(system: System, sidecar: DaprClient) -> None:
     if not system.is_real:
         pytest.skip("the fakes take everything")
     with pytest.raises(TooLarge):
         await sidecar.invoke("beta", "echo/x", method="POST", data=bytes(25 * 2**20))
 
 
-async def test_the_users_token_and_the_trace_are_handed_on(sidecar: Sidecar) -> None:
-    trace = telemetry.begin({"x-request-id": "request-7", "tracestate": "a=b"})
+async def test_the_users_token_and_the_trace_are_handed_on(sidecar: DaprClient) -> None:
+    trace = telemetry.start_trace({"x-request-id": "request-7", "tracestate": "a=b"})
     reply = await sidecar.invoke("beta", "echo/x", token="t.o.k-en", headers={"x-own": "mine"})
     headers = headers_of(reply.json())
     assert headers["authorization"] == "Bearer t.o.k-en"
@@ -81,15 +81,15 @@ async def test_the_users_token_and_the_trace_are_handed_on(sidecar: Sidecar) -> 
     assert reply.headers["x-request-id"] == "request-7"
 
 
-async def test_long_headers_arrive(sidecar: Sidecar) -> None:
+async def test_long_headers_arrive(sidecar: DaprClient) -> None:
     token = "x" * 6_000
     reply = await sidecar.invoke("beta", "echo/x", token=token)
     assert headers_of(reply.json())["authorization"] == f"Bearer {token}"
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 413, 422, 500, 503, 504])
-async def test_a_callees_failure_comes_back_as_it_was(sidecar: Sidecar, status: int) -> None:
-    with pytest.raises(Failure) as raised:
+async def test_a_callees_failure_comes_back_as_it_was(sidecar: DaprClient, status: int) -> None:
+    with pytest.raises(ServiceError) as raised:
         await sidecar.invoke("beta", f"fail/{status}")
     assert raised.value.status == status
     assert raised.value.code == "on_purpose"
@@ -97,25 +97,25 @@ async def test_a_callees_failure_comes_back_as_it_was(sidecar: Sidecar, status: 
     assert raised.value.details == {"why": "asked to"}
 
 
-async def test_a_failure_has_its_own_type_and_details(sidecar: Sidecar) -> None:
-    with pytest.raises(TooMany) as raised:
+async def test_a_failure_has_its_own_type_and_details(sidecar: DaprClient) -> None:
+    with pytest.raises(RateLimited) as raised:
         await sidecar.invoke("beta", "fail/429")
     assert raised.value.code == "too_fast"
     assert raised.value.details == {"wait": 3}
 
 
-async def test_a_route_that_is_not_there_is_not_found(sidecar: Sidecar) -> None:
+async def test_a_route_that_is_not_there_is_not_found(sidecar: DaprClient) -> None:
     with pytest.raises(NotFound):
         await sidecar.invoke("beta", "nothing/here")
 
 
 @pytest.mark.parametrize("status", [204, 304])
-async def test_an_empty_answer_is_no_failure(sidecar: Sidecar, status: int) -> None:
+async def test_an_empty_answer_is_no_failure(sidecar: DaprClient, status: int) -> None:
     reply = await sidecar.invoke("beta", f"empty/{status}")
     assert (reply.status, reply.body) == (status, b"")
 
 
-async def test_an_app_that_is_not_there_is_unavailable(sidecar: Sidecar) -> None:
+async def test_an_app_that_is_not_there_is_unavailable(sidecar: DaprClient) -> None:
     with pytest.raises(Unavailable):
         await sidecar.invoke("nobody", "echo/x")
 
@@ -134,19 +134,19 @@ async def test_an_app_that_is_down_beside_its_sidecar_is_unavailable(system: Sys
             await until(lambda: _answers(sidecar), bool)
 
 
-async def _first_certainty(sidecar: Sidecar) -> type[Exception]:
+async def _first_certainty(sidecar: DaprClient) -> type[Exception]:
     """How a call fails once it is certain: a process that is going still accepts some, and dies."""
     while True:
-        with pytest.raises(Failure) as raised:
+        with pytest.raises(ServiceError) as raised:
             await sidecar._call("POST", f"/invoke/{MORTAL}/method/echo/x", deadline=5)
         if raised.type is not OutcomeUnknown:
             return raised.type
 
 
-async def _answers(sidecar: Sidecar) -> bool:
+async def _answers(sidecar: DaprClient) -> bool:
     try:
         await sidecar.invoke(MORTAL, "echo/x")
-    except Failure:
+    except ServiceError:
         return False
     return True
 
@@ -166,16 +166,16 @@ async def test_a_sidecar_that_could_not_enter_its_name_is_started_again(system: 
 @pytest.mark.parametrize("status", [500, 502, 504])
 @pytest.mark.parametrize("app", ["beta", MORTAL])
 async def test_a_call_that_may_have_happened_is_not_made_again(
-    system: System, sidecar: Sidecar, app: str, status: int
+    system: System, sidecar: DaprClient, app: str, status: int
 ) -> None:
     name = secrets.token_hex(6)
-    with pytest.raises(Failure):
+    with pytest.raises(ServiceError):
         await sidecar.invoke(app, f"tally/{name}", method="POST", params={"status": str(status)})
     counts = [(await r.ask("GET", f"/tally/{name}")).json() for r in system.replicas(app)]
     assert sum(counts) == 1
 
 
-async def test_a_slow_callee_is_an_unknown_outcome_at_the_deadline(sidecar: Sidecar) -> None:
+async def test_a_slow_callee_is_an_unknown_outcome_at_the_deadline(sidecar: DaprClient) -> None:
     began = time.monotonic()
     with pytest.raises(OutcomeUnknown):
         await sidecar.invoke("beta", "slow", params={"seconds": "3"}, deadline=0.3)
@@ -203,5 +203,5 @@ async def test_nobody_can_call_under_another_name(system: System) -> None:
                 )
 
 
-async def test_an_app_can_call_itself(sidecar: Sidecar) -> None:
+async def test_an_app_can_call_itself(sidecar: DaprClient) -> None:
     assert (await sidecar.invoke("alpha", "for-alpha")).json() == {"welcome": "alpha"}

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from services.chassis.dapr.client import DaprClient
 from services.chassis.ids import timestamp
-from services.chassis.sidecar import Sidecar
-from services.contracts.topics import EVENTS
+from services.contracts.events import EVENTS
 from tests.contract.app import TOPIC
 from tests.contract.systems import System, until
 
@@ -18,7 +18,7 @@ from tests.contract.systems import System, until
 class Stream:
     """Events of one test: published through alpha's sidecar, heard by alpha and both of beta."""
 
-    def __init__(self, system: System, sidecar: Sidecar) -> None:
+    def __init__(self, system: System, sidecar: DaprClient) -> None:
         self.name = secrets.token_hex(6)
         self.cause = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
         self._system = system
@@ -66,7 +66,7 @@ class Stream:
 
 
 @pytest.fixture
-async def stream(system: System, sidecar: Sidecar) -> Stream:
+async def stream(system: System, sidecar: DaprClient) -> Stream:
     return Stream(system, sidecar)
 
 
@@ -127,7 +127,7 @@ async def test_poison_ends_among_the_dead_letters_and_holds_nobody_up(
     for app in ("alpha", "beta"):
         async with system.sidecar(app) as own:
 
-            async def letters(own: Sidecar = own, app: str = app) -> list[dict[str, Any]]:
+            async def letters(own: DaprClient = own, app: str = app) -> list[dict[str, Any]]:
                 found: list[dict[str, Any]] = (await own.invoke(app, "deadletters")).json()
                 return [letter for letter in found if letter["event"]["id"] == poison["id"]]
 
@@ -138,7 +138,9 @@ async def test_poison_ends_among_the_dead_letters_and_holds_nobody_up(
         assert letter["event"]["sequence"] == poison["sequence"]
 
 
-async def test_what_is_no_event_of_ours_is_a_dead_letter(system: System, sidecar: Sidecar) -> None:
+async def test_what_is_no_event_of_ours_is_a_dead_letter(
+    system: System, sidecar: DaprClient
+) -> None:
     strange = {"hello": secrets.token_hex(4)}
     await sidecar.publish(TOPIC, [strange])
 
@@ -160,6 +162,6 @@ async def test_a_large_event_arrives_whole(stream: Stream) -> None:
 
 @pytest.mark.parametrize("topic", sorted({event.topic for event in EVENTS}))
 async def test_our_topics_take_events_also_where_nobody_hears_them(
-    sidecar: Sidecar, stream: Stream, topic: str
+    sidecar: DaprClient, stream: Stream, topic: str
 ) -> None:
     await sidecar.publish(topic, [stream.event()])

@@ -10,9 +10,9 @@ from functools import partial
 
 import pytest
 
-from services.chassis.documents import Collection
+from services.chassis.dapr.client import ABSENT, DaprClient, StateUpsert, VersionConflict
 from services.chassis.errors import TooLarge
-from services.chassis.sidecar import ABSENT, Conflict, Sidecar, Upsert
+from services.chassis.storage.collection import Collection
 from tests.contract.systems import System, until
 
 
@@ -21,77 +21,81 @@ def key() -> str:
     return f"contract:{secrets.token_hex(6)}"
 
 
-async def test_what_is_saved_is_read_with_an_etag(sidecar: Sidecar, key: str) -> None:
+async def test_what_is_saved_is_read_with_an_etag(sidecar: DaprClient, key: str) -> None:
     assert await sidecar.get(key) == ABSENT
     value = {"text": "Größe 🌻", "rows": [["1", None], ["2", True]], "n": 2**53, "x": 0.5}
-    await sidecar.save(key, value, etag="")
+    await sidecar.compare_and_set(key, value, etag="")
     entry = await sidecar.get(key)
     assert entry.value == value
     assert entry.etag
 
 
 async def test_a_swap_with_the_present_etag_wins_and_gives_a_new_one(
-    sidecar: Sidecar, key: str
+    sidecar: DaprClient, key: str
 ) -> None:
-    await sidecar.save(key, 1, etag="")
+    await sidecar.compare_and_set(key, 1, etag="")
     first = await sidecar.get(key)
-    await sidecar.save(key, 2, etag=first.etag)
+    await sidecar.compare_and_set(key, 2, etag=first.etag)
     second = await sidecar.get(key)
     assert second.value == 2
     assert second.etag != first.etag
 
 
 async def test_a_swap_with_a_stale_etag_is_a_conflict_and_changes_nothing(
-    sidecar: Sidecar, key: str
+    sidecar: DaprClient, key: str
 ) -> None:
-    await sidecar.save(key, 1, etag="")
+    await sidecar.compare_and_set(key, 1, etag="")
     stale = (await sidecar.get(key)).etag
-    await sidecar.save(key, 2, etag=stale)
-    with pytest.raises(Conflict):
-        await sidecar.save(key, 3, etag=stale)
+    await sidecar.compare_and_set(key, 2, etag=stale)
+    with pytest.raises(VersionConflict):
+        await sidecar.compare_and_set(key, 3, etag=stale)
     assert (await sidecar.get(key)).value == 2
 
 
 async def test_create_if_absent_is_a_conflict_where_the_key_is_there(
-    sidecar: Sidecar, key: str
+    sidecar: DaprClient, key: str
 ) -> None:
-    await sidecar.save(key, 1, etag="")
-    with pytest.raises(Conflict):
-        await sidecar.save(key, 2, etag="")
+    await sidecar.compare_and_set(key, 1, etag="")
+    with pytest.raises(VersionConflict):
+        await sidecar.compare_and_set(key, 2, etag="")
     etag = (await sidecar.get(key)).etag
-    await sidecar.save(key, 3, etag=etag)
-    await sidecar.transact([Upsert(key, 4, (await sidecar.get(key)).etag)])
-    with pytest.raises(Conflict):
-        await sidecar.save(key, 5, etag="")
+    await sidecar.compare_and_set(key, 3, etag=etag)
+    await sidecar.transact([StateUpsert(key, 4, (await sidecar.get(key)).etag)])
+    with pytest.raises(VersionConflict):
+        await sidecar.compare_and_set(key, 5, etag="")
     assert (await sidecar.get(key)).value == 4
 
 
-async def test_of_many_who_create_one_wins(sidecar: Sidecar, key: str) -> None:
-    tries = [sidecar.save(key, n, etag="") for n in range(12)]
+async def test_of_many_who_create_one_wins(sidecar: DaprClient, key: str) -> None:
+    tries = [sidecar.compare_and_set(key, n, etag="") for n in range(12)]
     outcomes = await asyncio.gather(*tries, return_exceptions=True)
     won = [n for n, outcome in enumerate(outcomes) if outcome is None]
     assert len(won) == 1
-    assert all(isinstance(outcome, Conflict) for outcome in outcomes if outcome is not None)
+    assert all(isinstance(outcome, VersionConflict) for outcome in outcomes if outcome is not None)
     assert (await sidecar.get(key)).value == won[0]
 
 
-async def test_put_overwrites(sidecar: Sidecar, key: str) -> None:
-    await sidecar.put(key, {"n": 1})
-    await sidecar.put(key, {"n": 2})
+async def test_put_overwrites(sidecar: DaprClient, key: str) -> None:
+    await sidecar.set(key, {"n": 1})
+    await sidecar.set(key, {"n": 2})
     assert (await sidecar.get(key)).value == {"n": 2}
 
 
-async def test_a_deleted_key_is_absent_and_may_be_deleted_again(sidecar: Sidecar, key: str) -> None:
-    await sidecar.save(key, 1, etag="")
+async def test_a_deleted_key_is_absent_and_may_be_deleted_again(
+    sidecar: DaprClient, key: str
+) -> None:
+    await sidecar.compare_and_set(key, 1, etag="")
     await sidecar.delete(key)
     await sidecar.delete(key)
     assert await sidecar.get(key) == ABSENT
-    await sidecar.save(key, 2, etag="")
+    await sidecar.compare_and_set(key, 2, etag="")
     assert (await sidecar.get(key)).value == 2
 
 
-async def test_a_bulk_get_leaves_out_what_is_not_there(sidecar: Sidecar, key: str) -> None:
-    await asyncio.gather(*(sidecar.save(f"{key}:{n}", {"n": n}, etag="") for n in range(0, 60, 2)))
+async def test_a_bulk_get_leaves_out_what_is_not_there(sidecar: DaprClient, key: str) -> None:
+    await asyncio.gather(
+        *(sidecar.compare_and_set(f"{key}:{n}", {"n": n}, etag="") for n in range(0, 60, 2))
+    )
     keys = [f"{key}:{n}" for n in range(60)]
     found = await sidecar.get_many([*keys, *keys[:3]])
     assert {k: entry.value["n"] for k, entry in found.items()} == {
@@ -101,11 +105,14 @@ async def test_a_bulk_get_leaves_out_what_is_not_there(sidecar: Sidecar, key: st
     assert await sidecar.get_many([]) == {}
 
 
-async def test_a_transaction_writes_all(sidecar: Sidecar, key: str) -> None:
-    await sidecar.save(f"{key}:0", 0, etag="")
+async def test_a_transaction_writes_all(sidecar: DaprClient, key: str) -> None:
+    await sidecar.compare_and_set(f"{key}:0", 0, etag="")
     etag = (await sidecar.get(f"{key}:0")).etag
     await sidecar.transact(
-        [Upsert(f"{key}:0", "new", etag), *(Upsert(f"{key}:{n}", n) for n in range(1, 50))]
+        [
+            StateUpsert(f"{key}:0", "new", etag),
+            *(StateUpsert(f"{key}:{n}", n) for n in range(1, 50)),
+        ]
     )
     found = await sidecar.get_many([f"{key}:{n}" for n in range(50)])
     assert [found[f"{key}:{n}"].value for n in range(50)] == ["new", *range(1, 50)]
@@ -113,13 +120,13 @@ async def test_a_transaction_writes_all(sidecar: Sidecar, key: str) -> None:
 
 
 async def test_a_transaction_with_a_stale_etag_is_a_conflict_and_spares_its_key(
-    sidecar: Sidecar, key: str
+    sidecar: DaprClient, key: str
 ) -> None:
-    await asyncio.gather(*(sidecar.save(f"{key}:{n}", "old", etag="") for n in range(3)))
+    await asyncio.gather(*(sidecar.compare_and_set(f"{key}:{n}", "old", etag="") for n in range(3)))
     docs = await sidecar.get_many([f"{key}:{n}" for n in range(3)])
-    await sidecar.save(f"{key}:1", "newer", etag=docs[f"{key}:1"].etag)
-    with pytest.raises(Conflict):
-        await sidecar.transact([Upsert(k, "new", entry.etag) for k, entry in docs.items()])
+    await sidecar.compare_and_set(f"{key}:1", "newer", etag=docs[f"{key}:1"].etag)
+    with pytest.raises(VersionConflict):
+        await sidecar.transact([StateUpsert(k, "new", entry.etag) for k, entry in docs.items()])
     after = {k: e.value for k, e in (await sidecar.get_many(list(docs))).items()}
     assert after[f"{key}:1"] == "newer"
     # The others may be written or not: that is the one thing that stores do not agree upon.
@@ -127,39 +134,39 @@ async def test_a_transaction_with_a_stale_etag_is_a_conflict_and_spares_its_key(
 
 
 async def test_what_has_a_time_to_live_is_gone_after_it(
-    system: System, sidecar: Sidecar, key: str
+    system: System, sidecar: DaprClient, key: str
 ) -> None:
     if not system.is_real:
         pytest.skip("the fakes keep everything")
-    await sidecar.put(f"{key}:put", 1, ttl=1)
-    await sidecar.save(f"{key}:save", 1, etag="", ttl=1)
-    await sidecar.put(f"{key}:later", 1, ttl=600)
+    await sidecar.set(f"{key}:put", 1, ttl=1)
+    await sidecar.compare_and_set(f"{key}:save", 1, etag="", ttl=1)
+    await sidecar.set(f"{key}:later", 1, ttl=600)
     assert len(await sidecar.get_many([f"{key}:put", f"{key}:save"])) == 2
     keys = [f"{key}:put", f"{key}:save", f"{key}:later"]
     await until(lambda: sidecar.get_many(keys), lambda found: list(found) == keys[2:])
     assert await sidecar.get(keys[0]) == ABSENT
-    await sidecar.save(keys[1], 2, etag="")
+    await sidecar.compare_and_set(keys[1], 2, etag="")
 
 
-async def test_a_large_value_is_kept_whole(sidecar: Sidecar, key: str) -> None:
+async def test_a_large_value_is_kept_whole(sidecar: DaprClient, key: str) -> None:
     value = {"text": "ü" * 500_000, "digits": secrets.token_hex(24_000)}
-    await sidecar.save(key, value, etag="")
+    await sidecar.compare_and_set(key, value, etag="")
     assert (await sidecar.get(key)).value == value
     assert (await sidecar.get_many([key]))[key].value == value
 
 
-async def test_what_is_too_large_is_refused(system: System, sidecar: Sidecar, key: str) -> None:
+async def test_what_is_too_large_is_refused(system: System, sidecar: DaprClient, key: str) -> None:
     if not system.is_real:
         pytest.skip("the fakes take everything")
     with pytest.raises(TooLarge):
-        await sidecar.save(key, "x" * (25 * 2**20), etag="")
+        await sidecar.compare_and_set(key, "x" * (25 * 2**20), etag="")
 
 
 @pytest.mark.parametrize("odd", ["a:b:c", "größe", "日本", "a b", "a/b", "a?b#c", "a%2Fb", "a+b"])
 async def test_keys_are_kept_apart_whatever_is_in_them(
-    sidecar: Sidecar, key: str, odd: str
+    sidecar: DaprClient, key: str, odd: str
 ) -> None:
-    await sidecar.save(f"{key}:{odd}", odd, etag="")
+    await sidecar.compare_and_set(f"{key}:{odd}", odd, etag="")
     assert (await sidecar.get(f"{key}:{odd}")).value == odd
     assert (await sidecar.get_many([f"{key}:{odd}"]))[f"{key}:{odd}"].value == odd
     await sidecar.delete(f"{key}:{odd}")
@@ -168,9 +175,9 @@ async def test_keys_are_kept_apart_whatever_is_in_them(
 
 async def test_apps_do_not_see_one_anothers_keys(system: System, key: str) -> None:
     async with system.sidecar("alpha") as alpha, system.sidecar("beta") as beta:
-        await alpha.save(key, "alpha's", etag="")
+        await alpha.compare_and_set(key, "alpha's", etag="")
         assert await beta.get(key) == ABSENT
-        await beta.save(key, "beta's", etag="")
+        await beta.compare_and_set(key, "beta's", etag="")
         assert (await alpha.get(key)).value == "alpha's"
 
 

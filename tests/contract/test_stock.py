@@ -10,9 +10,9 @@ from contextlib import AsyncExitStack
 from services.catalog.domain.stock import Stock
 from services.catalog.store import Store
 from services.catalog.warehouse import Warehouse
-from services.chassis.app import Service
-from services.chassis.errors import Duplicate
-from services.chassis.ids import Snowflakes
+from services.chassis.errors import Conflict
+from services.chassis.ids import SnowflakeGenerator
+from services.chassis.service import Service
 from services.chassis.settings import Settings
 from tests.contract.systems import System
 
@@ -20,7 +20,7 @@ BUYERS, PIECES, REPLICAS = 100, 10, 4
 
 
 async def test_a_hundred_buyers_get_ten_pieces_and_no_more(system: System) -> None:
-    new = Snowflakes().next
+    new = SnowflakeGenerator().next
     variant, orders = new(), [new() for _ in range(BUYERS)]
     async with AsyncExitStack() as stack:
         stores = [
@@ -40,7 +40,7 @@ async def test_a_hundred_buyers_get_ten_pieces_and_no_more(system: System) -> No
             try:
                 await warehouse.reserve(order, ((variant, 1),), 600)
                 await warehouse.confirm(order)
-            except Duplicate as refused:
+            except Conflict as refused:
                 return refused.code
             return "sold"
 

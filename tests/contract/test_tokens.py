@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from services.chassis.dapr.client import DaprClient
 from services.chassis.errors import Unavailable
-from services.chassis.sidecar import Sidecar
 from tests.contract.systems import RealSystem, System
 
 
@@ -13,7 +13,7 @@ from tests.contract.systems import RealSystem, System
 async def test_a_sidecar_serves_nobody_but_its_own_app(system: System, token: str) -> None:
     if not isinstance(system, RealSystem):
         pytest.skip("the fakes have no port to knock at")
-    async with Sidecar(system.processes[0].sidecar_port, token) as stranger:
+    async with DaprClient(system.processes[0].sidecar_port, token) as stranger:
         # Not `Unauthenticated`: that would tell a user to log in, for a fault of ours.
         with pytest.raises(Unavailable):
             await stranger.get("key")

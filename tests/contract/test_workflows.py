@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from services.chassis.errors import Failure
-from services.chassis.sidecar import Sidecar
+from services.chassis.dapr.client import DaprClient
+from services.chassis.errors import ServiceError
 from tests.contract.app import WORKER
 from tests.contract.systems import System, until
 
@@ -20,7 +20,7 @@ PATIENCE = 120.0
 class Worker:
     """The app that runs workflows, asked through another's sidecar, until it answers."""
 
-    def __init__(self, sidecar: Sidecar) -> None:
+    def __init__(self, sidecar: DaprClient) -> None:
         self._sidecar = sidecar
 
     async def ask(self, method: str, path: str, **given: Any) -> Any:
@@ -29,7 +29,7 @@ class Worker:
                 reply = await self._sidecar.invoke(
                     WORKER, f"workflows/{path}", method=method, deadline=30.0, **given
                 )
-            except Failure as failure:
+            except ServiceError as failure:
                 return False, failure
             return True, reply.json()
 
@@ -54,7 +54,7 @@ class Worker:
 
 
 @pytest.fixture
-def worker(sidecar: Sidecar) -> Worker:
+def worker(sidecar: DaprClient) -> Worker:
     return Worker(sidecar)
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import requests
 
-from services.chassis.ids import Snowflakes
+from services.chassis.ids import SnowflakeGenerator
 from tests.system import Person, System, wait_until
 from tests.system.streams import listening
 
-_ids = Snowflakes()
+_ids = SnowflakeGenerator()
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ What can go wrong:
     world.broker.loses = lambda event: True            taken, and never delivered
     world.broker.copies = 2                            delivered twice
     world.broker.hold(); world.broker.release(seed=1)      late, and in another order
-    posts.sidecar.state.faults.fail("save", about="post:", nth=2)    a call that does nothing
-    posts.sidecar.state.faults.fail("save", after=True)              done, but the answer is lost
-    posts.sidecar.state.faults.fail("get", error=Conflict("…"))      any error
+    posts.sidecar.state.faults.fail("compare_and_set", about="post:", nth=2)    a call that does
+    nothing posts.sidecar.state.faults.fail("compare_and_set", after=True)              done, but
+    the answer is lost posts.sidecar.state.faults.fail("get", error=Conflict("…"))      any error
     posts.sidecar.broker.faults.crash("publish")       the process dies there; start another one
     posts.sidecar.faults.fail("invoke", about="users/")              a call to another service
     orders.sidecar.faults.fail("start")                              a call to the workflow engine
@@ -37,7 +37,7 @@ What is kept: `world.state("posts").peek("post:1")`, `.keys("post:")`; `world.se
 `world.broker.events("posts")`; what was asked: `posts.sidecar.state.faults.count("get")`.
 
 The fakes alone: `FakeState` (a `StateStore`; `like="redis"` has its traps), `FakeBroker`
-(a `Publisher`), `FakeSidecar` (a `Sidecar`), `FakeAuth` (keys, tokens). The contract suites of
+(a `Publisher`), `FakeSidecar` (a `DaprClient`), `FakeAuth` (keys, tokens). The contract suites of
 `tests/contract` run on them and on the real sidecar alike.
 """
 

@@ -12,8 +12,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.types import Receive, Scope, Send
 
-from services.chassis.app import JSON
-from services.chassis.identity import ISSUER
+from services.chassis.security.token_verifier import ISSUER
+from services.chassis.service import OrjsonResponse
 
 
 class FakeAuth:
@@ -82,16 +82,16 @@ class FakeAuth:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         query = scope["query_string"].decode()
         if scope["path"] == "/jwks":
-            response = JSON(self.jwks())
+            response = OrjsonResponse(self.jwks())
         elif scope["path"] == "/revocations":
-            response = JSON(self.revocations(int(query.partition("after=")[2] or 0)))
+            response = OrjsonResponse(self.revocations(int(query.partition("after=")[2] or 0)))
         elif scope["path"].startswith("/addresses/"):
             id = scope["path"].rpartition("/")[2]
-            response = JSON({"username": f"user{id}", "email": f"user{id}@example.org"})
+            response = OrjsonResponse({"username": f"user{id}", "email": f"user{id}@example.org"})
         elif scope["path"] == "/logins":
-            response = JSON(self._known(parse_qs(query)))
+            response = OrjsonResponse(self._known(parse_qs(query)))
         else:
-            response = JSON({"code": "not_found", "message": "Not found"}, 404)
+            response = OrjsonResponse({"code": "not_found", "message": "Not found"}, 404)
         await response(scope, receive, send)
 
 

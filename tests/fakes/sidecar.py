@@ -12,8 +12,14 @@ from multidict import CIMultiDict
 from starlette.types import ASGIApp
 
 from services.chassis import telemetry
+from services.chassis.dapr.client import (
+    DaprClient,
+    InvocationResponse,
+    StateEntry,
+    StateUpsert,
+    _failure,
+)
 from services.chassis.errors import NotFound, OutcomeUnknown, Unavailable
-from services.chassis.sidecar import Entry, Reply, Sidecar, Upsert, _failure
 from tests.fakes import asgi
 from tests.fakes.broker import BrokerLine, FakeBroker
 from tests.fakes.faults import Call, Faults
@@ -56,8 +62,8 @@ class Mail:
     html: str
 
 
-class FakeSidecar(Sidecar):
-    """Everything that `Sidecar` does, without leaving the process."""
+class FakeSidecar(DaprClient):
+    """Everything that `DaprClient` does, without leaving the process."""
 
     pauses = (0.0, 0.0)
 
@@ -111,19 +117,21 @@ class FakeSidecar(Sidecar):
 
     # ── state and publishing ────────────────────────────────────────────────────────────────
 
-    async def get(self, key: str) -> Entry:
+    async def get(self, key: str) -> StateEntry:
         return await self.state.get(key)
 
-    async def get_many(self, keys: Sequence[str]) -> dict[str, Entry]:
+    async def get_many(self, keys: Sequence[str]) -> dict[str, StateEntry]:
         return await self.state.get_many(keys)
 
-    async def save(self, key: str, value: Any, *, etag: str, ttl: int | None = None) -> None:
-        await self.state.save(key, value, etag=etag, ttl=ttl)
+    async def compare_and_set(
+        self, key: str, value: Any, *, etag: str, ttl: int | None = None
+    ) -> None:
+        await self.state.compare_and_set(key, value, etag=etag, ttl=ttl)
 
-    async def put(self, key: str, value: Any, *, ttl: int | None = None) -> None:
-        await self.state.put(key, value, ttl=ttl)
+    async def set(self, key: str, value: Any, *, ttl: int | None = None) -> None:
+        await self.state.set(key, value, ttl=ttl)
 
-    async def transact(self, writes: Sequence[Upsert]) -> None:
+    async def transact(self, writes: Sequence[StateUpsert]) -> None:
         await self.state.transact(writes)
 
     async def delete(self, key: str) -> None:
@@ -175,11 +183,11 @@ class FakeSidecar(Sidecar):
         data: bytes | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Reply:
+    ) -> InvocationResponse:
         app_id, _, target = path.removeprefix("/invoke/").partition("/method/")
         call = Call("invoke", (app_id, f"{app_id}/{unquote(target)}"))
         app = await self.faults.around(call, lambda: self.network.pick(app_id))
-        sent = CIMultiDict({**telemetry.outbound(), **(headers or {})})
+        sent = CIMultiDict({**telemetry.outgoing_headers(), **(headers or {})})
         sent["dapr-api-token"] = APP_TOKEN
         sent.add("dapr-caller-app-id", self.app_id)  # beside a forged one, as daprd does
         try:
@@ -190,4 +198,4 @@ class FakeSidecar(Sidecar):
             raise OutcomeUnknown(f"No answer to {method} {path} within {deadline} s.") from error
         if response.status >= 400:
             raise _failure(response.status, response.body, f"{method} {path}")
-        return Reply(response.status, response.body, response.headers)
+        return InvocationResponse(response.status, response.body, response.headers)

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from services.chassis.sidecar import ABSENT, Conflict, Entry, Upsert
+from services.chassis.dapr.client import ABSENT, StateEntry, StateUpsert, VersionConflict
 from tests.fakes.faults import Call, Faults
 
 
@@ -50,10 +50,10 @@ class FakeState:
         """The keys that are there and begin so."""
         return [key for key in self._rows if key.startswith(prefix)]
 
-    async def get(self, key: str) -> Entry:
+    async def get(self, key: str) -> StateEntry:
         return await self.faults.around(Call("get", (key,)), lambda: self._get(key))
 
-    async def get_many(self, keys: Sequence[str]) -> dict[str, Entry]:
+    async def get_many(self, keys: Sequence[str]) -> dict[str, StateEntry]:
         if not keys:
             return {}
         return await self.faults.around(
@@ -61,15 +61,19 @@ class FakeState:
             lambda: {key: self._get(key) for key in dict.fromkeys(keys) if key in self._rows},
         )
 
-    async def save(self, key: str, value: Any, *, etag: str, ttl: int | None = None) -> None:
+    async def compare_and_set(
+        self, key: str, value: Any, *, etag: str, ttl: int | None = None
+    ) -> None:
         raw = orjson.dumps(value)
-        await self.faults.around(Call("save", (key,)), lambda: self._save(key, raw, etag))
+        await self.faults.around(
+            Call("compare_and_set", (key,)), lambda: self._save(key, raw, etag)
+        )
 
-    async def put(self, key: str, value: Any, *, ttl: int | None = None) -> None:
+    async def set(self, key: str, value: Any, *, ttl: int | None = None) -> None:
         raw = orjson.dumps(value)
-        await self.faults.around(Call("put", (key,)), lambda: self._put(key, raw))
+        await self.faults.around(Call("set", (key,)), lambda: self._put(key, raw))
 
-    async def transact(self, writes: Sequence[Upsert]) -> None:
+    async def transact(self, writes: Sequence[StateUpsert]) -> None:
         raws = [(write, orjson.dumps(write.value)) for write in writes]
         await self.faults.around(
             Call("transact", tuple(write.key for write in writes)), lambda: self._transact(raws)
@@ -80,9 +84,9 @@ class FakeState:
 
     # ── what happens to the data ────────────────────────────────────────────────────────────
 
-    def _get(self, key: str) -> Entry:
+    def _get(self, key: str) -> StateEntry:
         row = self._rows.get(key)
-        return Entry(orjson.loads(row.raw), row.etag) if row else ABSENT
+        return StateEntry(orjson.loads(row.raw), row.etag) if row else ABSENT
 
     def _holds(self, key: str, etag: str) -> bool:
         row = self._rows.get(key)
@@ -94,20 +98,20 @@ class FakeState:
 
     def _save(self, key: str, raw: bytes, etag: str) -> None:
         if not self._holds(key, etag):
-            raise Conflict(f"{key} was changed by somebody else.")
+            raise VersionConflict(f"{key} was changed by somebody else.")
         self._rows[key] = _Row(raw, str(next(self._etags)), first_write=True)
 
     def _put(self, key: str, raw: bytes) -> None:
         first_write = key in self._rows and self._rows[key].first_write
         self._rows[key] = _Row(raw, str(next(self._etags)), first_write)
 
-    def _transact(self, raws: Sequence[tuple[Upsert, bytes]]) -> None:
+    def _transact(self, raws: Sequence[tuple[StateUpsert, bytes]]) -> None:
         stale = [w.key for w, _ in raws if w.etag and not self._holds(w.key, w.etag)]
         for write, raw in raws:
             if write.key not in stale and (self._redis or not stale):
                 self._put(write.key, raw)
         if stale:
-            raise Conflict("Some keys of a transaction were changed.")
+            raise VersionConflict("Some keys of a transaction were changed.")
 
     def _delete(self, key: str) -> None:
         self._rows.pop(key, None)

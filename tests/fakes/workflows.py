@@ -14,19 +14,19 @@ from typing import Any
 
 import orjson
 
-from services.chassis.plans import (
+from services.chassis.workflows.engine import WorkflowStatus, lacking
+from services.chassis.workflows.plan import (
     Activity,
-    Again,
-    Await,
-    Do,
+    CallActivity,
+    ContinueAsNew,
     Json,
     Plan,
     Sleep,
     Step,
     StepFailed,
+    WaitForEvent,
     Workflow,
 )
-from services.chassis.workflows import Run, lacking
 from tests.fakes.faults import Call, Faults
 
 Answer = tuple[Json, StepFailed | None]
@@ -40,7 +40,7 @@ class Instance:
     given: Json
     answers: list[Answer] = field(default_factory=list)
     events: dict[str, asyncio.Queue[Json]] = field(default_factory=dict)
-    run: Run = field(default_factory=lambda: Run("running"))
+    run: WorkflowStatus = field(default_factory=lambda: WorkflowStatus("running"))
 
     def mailbox(self, event: str) -> asyncio.Queue[Json]:
         return self.events.setdefault(event, asyncio.Queue())
@@ -120,7 +120,7 @@ class FakeEngine:
         return self in self._history.engines
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         return lacking(self._history.lacks) if self._history.lacks else ""
 
     def _leave(self) -> None:
@@ -147,15 +147,15 @@ class FakeEngine:
         await self._history.reached.wait()
         await self._faults.around(Call("start", (id,)), begin)
 
-    async def find(self, id: str) -> Run | None:
-        def look() -> Run | None:
+    async def find(self, id: str) -> WorkflowStatus | None:
+        def look() -> WorkflowStatus | None:
             instance = self._history.instances.get(id)
             return instance.run if instance else None
 
         await self._history.reached.wait()
         return await self._faults.around(Call("find", (id,)), look)
 
-    async def tell(self, id: str, event: str, data: Json) -> None:
+    async def raise_event(self, id: str, event: str, data: Json) -> None:
         def post() -> None:
             if id in self._history.instances:
                 self._history.instances[id].mailbox(event).put_nowait(_plain(data))
@@ -167,7 +167,7 @@ class FakeEngine:
             instance = self._history.instances.get(id)
             if instance is None or instance.run.is_over:
                 return
-            instance.run = Run("terminated")
+            instance.run = WorkflowStatus("terminated")
             for engine in self._history.engines:
                 if id in engine.tasks:
                     engine.tasks.pop(id).cancel()
@@ -195,13 +195,13 @@ class FakeEngine:
             try:
                 end = _plain_end(await self._follow(instance, plan))
             except Exception as error:
-                instance.run = Run("failed", why=str(error))
+                instance.run = WorkflowStatus("failed", why=str(error))
                 return
-            if isinstance(end, Again):
+            if isinstance(end, ContinueAsNew):
                 instance.given = _plain(end.given)
                 instance.answers.clear()
             else:
-                instance.run = Run("completed", end)
+                instance.run = WorkflowStatus("completed", end)
 
     async def _follow(self, instance: Instance, plan: Plan) -> Json:
         number = 0
@@ -223,7 +223,7 @@ class FakeEngine:
             case Sleep(seconds):
                 await asyncio.sleep(seconds * self._history.pace)
                 return None, None
-            case Await(event, seconds):
+            case WaitForEvent(event, seconds):
                 mailbox = instance.mailbox(event)
                 try:
                     async with asyncio.timeout(seconds * self._history.pace):
@@ -232,7 +232,7 @@ class FakeEngine:
                     return None, StepFailed(event, "timeout", "The event did not come.")
         return await self._do(step)
 
-    async def _do(self, step: Do) -> Answer:
+    async def _do(self, step: CallActivity) -> Answer:
         failure: Exception | None = None
         pause = step.retry.first
         for attempt in range(step.retry.attempts):
@@ -255,4 +255,4 @@ def _plain(value: Any) -> Any:
 
 
 def _plain_end(value: Any) -> Any:
-    return value if isinstance(value, Again) else _plain(value)
+    return value if isinstance(value, ContinueAsNew) else _plain(value)

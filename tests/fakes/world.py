@@ -13,7 +13,7 @@ from unittest import mock
 
 from fastapi import FastAPI
 
-from services.chassis.app import Service
+from services.chassis.service import Service
 from services.chassis.settings import Settings
 from tests.fakes import asgi
 from tests.fakes.asgi import Response
@@ -205,8 +205,8 @@ class World:
         before = IN_BACKGROUND.set(True)  # what timers and tasks that begin here inherit
         # Services make their sidecar where they make their `Service`: this is the only door to it.
         with (
-            mock.patch("services.chassis.app.Sidecar", return_value=sidecar),
-            mock.patch("services.chassis.workflows.make_engine", self._engines(sidecar)),
+            mock.patch("services.chassis.service.DaprClient", return_value=sidecar),
+            mock.patch("services.chassis.workflows.engine.make_engine", self._engines(sidecar)),
         ):
             made = create(_settings(create, app_id, settings))
         app: FastAPI = made.create_app() if isinstance(made, Service) else made

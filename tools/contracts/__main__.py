@@ -12,10 +12,10 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from services.chassis.app import Service
-from services.chassis.inbox import Event
+from services.chassis.consuming.inbox import Event
+from services.chassis.service import Service
 from services.chassis.settings import Settings
-from services.contracts.topics import EVENTS
+from services.contracts.events import EVENTS
 from services.gateway.graphql.schema import sdl
 
 FOLDER = Path(__file__).parents[2] / "docs" / "contracts"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.chassis.errors import Failure, Forbidden, Invalid, TooMany, Unauthenticated
+from services.chassis.errors import Forbidden, Invalid, RateLimited, ServiceError, Unauthenticated
 
 
-class OAuthRefusal(Failure):
+class OAuthRefusal(ServiceError):
     """A refusal whose `code` is the `error` that a client of OAuth understands."""
 
     status, code = 400, "invalid_request"
@@ -78,7 +78,7 @@ class LoginDeleted(Unauthenticated):
         super().__init__("This account was deleted.")
 
 
-class Throttled(TooMany):
+class Throttled(RateLimited):
     """Too many wrong passwords for one name."""
 
     def __init__(self, seconds: int) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 from services.catalog.domain.shops import Shop, again, check_revision
 from services.catalog.domain.texts import described, named, titled
 from services.chassis.errors import Forbidden, Invalid, NotFound
-from services.chassis.pictures import Picture
 from services.contracts import limits
+from services.shared.pictures import Picture
 from services.shared.words import has_no_blanks, terms, words
 
 TERMS = 30

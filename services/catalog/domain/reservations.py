@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from services.chassis.errors import Duplicate, Failure, NotFound
+from services.chassis.errors import Conflict, NotFound, ServiceError
 
 State = Literal[
     "pending",
@@ -50,20 +50,20 @@ class Reservation:
         """Whether its time has run out before it was confirmed."""
         return self.state in ("pending", "reserved") and now >= self.expires
 
-    def refusal(self) -> Failure | None:
+    def refusal(self) -> ServiceError | None:
         """Why nothing is held for the order, if so."""
         if self.state == "refused":
-            return Duplicate(
+            return Conflict(
                 "There is not enough left of what was ordered.",
                 code="out_of_stock",
                 variants=list(self.missing),
             )
         if self.state == "expired":
-            return Duplicate(
+            return Conflict(
                 "The reservation of this order has expired.", code="reservation_expired"
             )
         if self.state == "released":
-            return Duplicate("The reservation of this order was released.", code="released")
+            return Conflict("The reservation of this order was released.", code="released")
         return None
 
 
@@ -78,11 +78,11 @@ def merged(items: Iterable[tuple[str, int]]) -> Items:
 def begun(
     kept: Reservation | None, order: str, items: Items, seconds: int, now: float
 ) -> Reservation:
-    """Reserved, perhaps again. Raises `Duplicate` (`order_differs`) for another reservation."""
+    """Reserved, perhaps again. Raises `Conflict` (`order_differs`) for another reservation."""
     if kept is None:
         return Reservation(order, "pending", items, seconds, now + seconds)
     if kept.items and (kept.items, kept.seconds) != (items, seconds):
-        raise Duplicate("Something else was reserved for this order.", code="order_differs")
+        raise Conflict("Something else was reserved for this order.", code="order_differs")
     return lapsed(kept, now)
 
 
@@ -106,7 +106,7 @@ def confirmed(kept: Reservation | None, now: float) -> Reservation:
         raise NotFound("Nothing is reserved for this order.")
     kept = lapsed(kept, now)
     if kept.state == "pending":
-        raise Duplicate("The reservation of this order is not whole yet.", code="not_reserved")
+        raise Conflict("The reservation of this order is not whole yet.", code="not_reserved")
     return replace(kept, state="confirmed") if kept.state == "reserved" else kept
 
 
@@ -115,7 +115,7 @@ def released(kept: Reservation | None, order: str) -> Reservation:
     if kept is None:
         return Reservation(order, "released")
     if kept.state in SOLD:
-        raise Duplicate("The order was confirmed; restock it.", code="already_confirmed")
+        raise Conflict("The order was confirmed; restock it.", code="already_confirmed")
     return kept if kept.state in LOST else replace(kept, state="released")
 
 
@@ -124,7 +124,7 @@ def restocked(kept: Reservation | None) -> Reservation:
     if kept is None:
         raise NotFound("Nothing is reserved for this order.")
     if kept.state not in SOLD:
-        raise Duplicate("The order was not confirmed.", code="not_confirmed")
+        raise Conflict("The order was not confirmed.", code="not_confirmed")
     return replace(kept, state="restocking") if kept.state == "confirmed" else kept
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from services.catalog.domain.texts import described, titled
-from services.chassis.errors import Duplicate, Forbidden, Invalid, NotFound, PreconditionFailed
+from services.chassis.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,11 @@ def opened(existing: Shop | None, new: Shop) -> Shop:
 def again(owner: str, fingerprint: str, new_owner: str, new_fingerprint: str) -> None:
     """Whether what is there was made by the same request.
 
-    Raises `Invalid` if the key of the request was used for another one, `Duplicate` if the id is
+    Raises `Invalid` if the key of the request was used for another one, `Conflict` if the id is
     taken.
     """
     if owner != new_owner or not fingerprint:
-        raise Duplicate("The new id is taken. Try again.")
+        raise Conflict("The new id is taken. Try again.")
     if fingerprint != new_fingerprint:
         raise Invalid("This idempotency key was used for something else.", code="key_reused")
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from services.catalog.domain.shops import check_revision
-from services.chassis.errors import Duplicate, Invalid
+from services.chassis.errors import Conflict, Invalid
 from services.contracts import limits
 
 REMEMBERED = 300.0
@@ -150,7 +150,7 @@ def counted(stock: Stock | None, change: Counted) -> Stock:
     """With a seller's change; what is held stays so.
 
     Raises `PreconditionFailed` if it has changed from what the change builds on,
-    `Duplicate` (`stock_held`) if fewer pieces would be left than are held.
+    `Conflict` (`stock_held`) if fewer pieces would be left than are held.
     """
     stock = stock or Stock()
     if change.key and change.key in stock.keys:
@@ -161,7 +161,7 @@ def counted(stock: Stock | None, change: Counted) -> Stock:
     if pieces > limits.STOCK:
         raise Invalid(f"There can be at most {limits.STOCK} pieces.")
     if pieces < stock.held:
-        raise Duplicate(
+        raise Conflict(
             f"{stock.held} pieces are held for orders, so there cannot be {pieces}.",
             code="stock_held",
         )

@@ -7,9 +7,14 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from services.chassis.app import JSON
-from services.chassis.errors import Failure, Invalid, NotFound
-from services.chassis.identity import Caller, anyone, app_token, signed_in
+from services.chassis.errors import Invalid, NotFound, ServiceError
+from services.chassis.security.token_verifier import (
+    Caller,
+    optional_user,
+    require_token,
+    require_user,
+)
+from services.chassis.service import OrjsonResponse
 from services.contracts.accounts import Account, OwnAccount, Relationship
 from services.contracts.logins import Token
 from services.gateway import paging
@@ -21,11 +26,11 @@ from services.gateway.entities import apps, people
 from services.gateway.registering import refusal, registration
 from services.shared.hashtags import normal_tag
 
-Reading = Annotated[Caller | None, Depends(anyone("read:accounts"))]
-Me = Annotated[Caller, Depends(signed_in("read:accounts"))]
-Writing = Annotated[Caller, Depends(signed_in("write:accounts"))]
-Following = Annotated[Caller, Depends(signed_in("write:follows"))]
-Blocking = Annotated[Caller, Depends(signed_in("write:blocks"))]
+Reading = Annotated[Caller | None, Depends(optional_user("read:accounts"))]
+Me = Annotated[Caller, Depends(require_user("read:accounts"))]
+Writing = Annotated[Caller, Depends(require_user("write:accounts"))]
+Following = Annotated[Caller, Depends(require_user("write:follows"))]
+Blocking = Annotated[Caller, Depends(require_user("write:blocks"))]
 Id = Annotated[str, Path(examples=["114000000000000000"])]
 _PEOPLE = gives([], "A page of Account; `Link` leads to the next.")
 _STANDING = gives(description="The Relationship as it is now.")
@@ -62,22 +67,22 @@ def _own(desk: Desk) -> APIRouter:
         responses=gives({"access_token": "eyJ…", "token_type": "Bearer"}, "A Token."),
     )
     async def register(
-        request: Request, caller: Annotated[Caller, Depends(app_token("write:accounts"))]
-    ) -> JSON:
+        request: Request, caller: Annotated[Caller, Depends(require_token("write:accounts"))]
+    ) -> OrjsonResponse:
         """Register somebody, and get a token for them. Needs the token of an app."""
         form = registration(await said(request))
         try:
             made = await desk.ask("auth", "registrations", caller, method="POST", json=form)
-        except Failure as failure:
+        except ServiceError as failure:
             raise refusal(failure) from failure
-        return JSON(apps.token(Token.model_validate(made["token"])))
+        return OrjsonResponse(apps.token(Token.model_validate(made["token"])))
 
     @router.get("/accounts/verify_credentials", responses=gives(description="A CredentialAccount."))
     async def verify_credentials(
-        caller: Annotated[Caller, Depends(signed_in("read:accounts", "profile"))],
-    ) -> JSON:
+        caller: Annotated[Caller, Depends(require_user("read:accounts", "profile"))],
+    ) -> OrjsonResponse:
         """Whose token this is: the only thing that the scope `profile` is good for."""
-        return JSON(_credentials(desk, await desk.ask("users", "accounts/me", caller)))
+        return OrjsonResponse(_credentials(desk, await desk.ask("users", "accounts/me", caller)))
 
     @router.patch(
         "/accounts/update_credentials",
@@ -95,28 +100,28 @@ def _own(desk: Desk) -> APIRouter:
         ),
         responses=gives(description="A CredentialAccount."),
     )
-    async def update_credentials(request: Request, caller: Writing) -> JSON:
+    async def update_credentials(request: Request, caller: Writing) -> OrjsonResponse:
         """Change parts of one's own profile."""
         async with uploaded(request, files=2) as body:
             return await _change(desk, caller, _changes(body))
 
     @router.delete("/profile/{kind}", responses=gives(description="A CredentialAccount."))
-    async def remove_portrait(kind: str, caller: Writing) -> JSON:
+    async def remove_portrait(kind: str, caller: Writing) -> OrjsonResponse:
         """Go back to the default picture: `kind` is `avatar` or `header`."""
         if kind not in ("avatar", "header"):
             raise NotFound("Record not found")
         return await _change(desk, caller, {kind: ""})
 
     @router.get("/emails/check_confirmation", responses=gives(True, "Addresses need no proof."))
-    async def check_confirmation(_: Me) -> JSON:
+    async def check_confirmation(_: Me) -> OrjsonResponse:
         """Whether one's address is confirmed, which clients wait for after a registration."""
-        return JSON(True)
+        return OrjsonResponse(True)
 
     @router.get("/preferences", responses=gives(description="Preferences."))
-    async def preferences(caller: Me) -> JSON:
+    async def preferences(caller: Me) -> OrjsonResponse:
         """What somebody prefers, as their profile says."""
         row = await desk.ask("users", "accounts/me", caller)
-        return JSON(people.preferences(Account.model_validate(row)))
+        return OrjsonResponse(people.preferences(Account.model_validate(row)))
 
     return router
 
@@ -155,26 +160,28 @@ def _found(desk: Desk) -> APIRouter:
 
     @router.get("/accounts/relationships", responses=gives([], "A Relationship for each id."))
     async def relationships(
-        request: Request, caller: Annotated[Caller, Depends(signed_in("read:follows"))]
-    ) -> JSON:
+        request: Request, caller: Annotated[Caller, Depends(require_user("read:follows"))]
+    ) -> OrjsonResponse:
         """How one stands to some others: `id[]`."""
         ids = asked_ids(request)
         if not ids:
-            return JSON([])
+            return OrjsonResponse([])
         rows = await desk.ask("users", "relationships", caller, params={"ids": ",".join(ids)})
-        return JSON([people.relationship(Relationship.model_validate(row)) for row in rows])
+        return OrjsonResponse(
+            [people.relationship(Relationship.model_validate(row)) for row in rows]
+        )
 
     @router.get("/accounts/familiar_followers", responses=gives([]))
     async def familiar_followers(
-        request: Request, caller: Annotated[Caller, Depends(signed_in("read:follows"))]
-    ) -> JSON:
+        request: Request, caller: Annotated[Caller, Depends(require_user("read:follows"))]
+    ) -> OrjsonResponse:
         """Of those whom one follows, who follows each of some people: `id[]`, at most ten."""
         given = (await said(request)).texts("id") or []
         ids = [numeric(id) for id in given[:_AT_ONCE]]
         if not ids:
-            return JSON([])
+            return OrjsonResponse([])
         rows = await desk.ask("users", "familiar_followers", caller, params={"ids": ",".join(ids)})
-        return JSON(
+        return OrjsonResponse(
             [
                 {
                     "id": row["id"],
@@ -215,7 +222,7 @@ def _shown(desk: Desk) -> APIRouter:
     async def statuses(
         request: Request,
         id: Id,
-        caller: Annotated[Caller | None, Depends(anyone("read:statuses"))],
+        caller: Annotated[Caller | None, Depends(optional_user("read:statuses"))],
         window: paging.Posts,
         tagged: Annotated[str, Query(max_length=100)] = "",
     ) -> Response:
@@ -253,36 +260,36 @@ def _stances(desk: Desk) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["accounts"])
 
     @router.post("/accounts/{id}/follow", responses=_STANDING)
-    async def follow(request: Request, id: Id, caller: Following) -> JSON:
+    async def follow(request: Request, id: Id, caller: Following) -> OrjsonResponse:
         """Follow somebody, or ask to, where they are locked."""
         body = await said(request)
         how = {"reblogs": body.flag("reblogs"), "notify": body.flag("notify")}
         return await _act(desk, f"accounts/{numeric(id)}/follow", caller, how)
 
     @router.post("/accounts/{id}/unfollow", responses=_STANDING)
-    async def unfollow(id: Id, caller: Following) -> JSON:
+    async def unfollow(id: Id, caller: Following) -> OrjsonResponse:
         """Follow somebody no more."""
         return await _act(desk, f"accounts/{numeric(id)}/unfollow", caller)
 
     @router.post("/accounts/{id}/remove_from_followers", responses=_STANDING)
-    async def remove_from_followers(id: Id, caller: Following) -> JSON:
+    async def remove_from_followers(id: Id, caller: Following) -> OrjsonResponse:
         """Have somebody follow one no more."""
         return await _act(desk, f"accounts/{numeric(id)}/remove_from_followers", caller)
 
     @router.post("/accounts/{id}/block", responses=_STANDING)
-    async def block(id: Id, caller: Blocking) -> JSON:
+    async def block(id: Id, caller: Blocking) -> OrjsonResponse:
         """Part from somebody: neither sees the other any more."""
         return await _act(desk, f"accounts/{numeric(id)}/block", caller)
 
     @router.post("/accounts/{id}/unblock", responses=_STANDING)
-    async def unblock(id: Id, caller: Blocking) -> JSON:
+    async def unblock(id: Id, caller: Blocking) -> OrjsonResponse:
         """End a block."""
         return await _act(desk, f"accounts/{numeric(id)}/unblock", caller)
 
     @router.post("/accounts/{id}/mute", responses=_STANDING)
     async def mute(
-        request: Request, id: Id, caller: Annotated[Caller, Depends(signed_in("write:mutes"))]
-    ) -> JSON:
+        request: Request, id: Id, caller: Annotated[Caller, Depends(require_user("write:mutes"))]
+    ) -> OrjsonResponse:
         """Not see somebody, without their noticing."""
         body = await said(request)
         notifications = body.flag("notifications")
@@ -293,12 +300,14 @@ def _stances(desk: Desk) -> APIRouter:
         return await _act(desk, f"accounts/{numeric(id)}/mute", caller, how)
 
     @router.post("/accounts/{id}/unmute", responses=_STANDING)
-    async def unmute(id: Id, caller: Annotated[Caller, Depends(signed_in("write:mutes"))]) -> JSON:
+    async def unmute(
+        id: Id, caller: Annotated[Caller, Depends(require_user("write:mutes"))]
+    ) -> OrjsonResponse:
         """See somebody again."""
         return await _act(desk, f"accounts/{numeric(id)}/unmute", caller)
 
     @router.post("/accounts/{id}/note", responses=_STANDING)
-    async def note(request: Request, id: Id, caller: Writing) -> JSON:
+    async def note(request: Request, id: Id, caller: Writing) -> OrjsonResponse:
         """Keep a private note on somebody."""
         comment = (await said(request)).words("comment")
         return await _act(desk, f"accounts/{numeric(id)}/note", caller, {"comment": comment})
@@ -310,12 +319,12 @@ def _requests(desk: Desk) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["accounts"])
 
     @router.post("/follow_requests/{id}/authorize", responses=_STANDING)
-    async def authorize(id: Id, caller: Following) -> JSON:
+    async def authorize(id: Id, caller: Following) -> OrjsonResponse:
         """Let somebody follow who asked to."""
         return await _act(desk, f"follow_requests/{numeric(id)}/authorize", caller)
 
     @router.post("/follow_requests/{id}/reject", responses=_STANDING)
-    async def reject(id: Id, caller: Following) -> JSON:
+    async def reject(id: Id, caller: Following) -> OrjsonResponse:
         """Turn somebody down who asked to follow."""
         return await _act(desk, f"follow_requests/{numeric(id)}/reject", caller)
 
@@ -328,7 +337,7 @@ def _own_lists(desk: Desk) -> APIRouter:
     @router.get("/blocks", responses=_PEOPLE, openapi_extra=paging.pages())
     async def blocks(
         request: Request,
-        caller: Annotated[Caller, Depends(signed_in("read:blocks"))],
+        caller: Annotated[Caller, Depends(require_user("read:blocks"))],
         window: paging.People,
     ) -> Response:
         """Whom one blocks."""
@@ -337,7 +346,7 @@ def _own_lists(desk: Desk) -> APIRouter:
     @router.get("/mutes", responses=_PEOPLE, openapi_extra=paging.pages())
     async def mutes(
         request: Request,
-        caller: Annotated[Caller, Depends(signed_in("read:mutes"))],
+        caller: Annotated[Caller, Depends(require_user("read:mutes"))],
         window: paging.People,
     ) -> Response:
         """Whom one mutes, each with `mute_expires_at`."""
@@ -350,7 +359,7 @@ def _own_lists(desk: Desk) -> APIRouter:
     @router.get("/follow_requests", responses=_PEOPLE, openapi_extra=paging.pages())
     async def follow_requests(
         request: Request,
-        caller: Annotated[Caller, Depends(signed_in("read:follows"))],
+        caller: Annotated[Caller, Depends(require_user("read:follows"))],
         window: paging.People,
     ) -> Response:
         """Who asks to follow."""
@@ -402,9 +411,11 @@ def asked_ids(request: Request) -> list[str]:
     return [numeric(id) for id in given]
 
 
-async def _act(desk: Desk, path: str, caller: Caller, body: dict[str, Any] | None = None) -> JSON:
+async def _act(
+    desk: Desk, path: str, caller: Caller, body: dict[str, Any] | None = None
+) -> OrjsonResponse:
     row = await desk.ask("users", path, caller, method="POST", json=body or {})
-    return JSON(people.relationship(Relationship.model_validate(row)))
+    return OrjsonResponse(people.relationship(Relationship.model_validate(row)))
 
 
 async def _list(
@@ -421,12 +432,12 @@ def _credentials(desk: Desk, row: Any) -> dict[str, Any]:
     return people.credential_account(OwnAccount.model_validate(row), desk.at, desk.writer)
 
 
-async def _change(desk: Desk, caller: Caller, changes: dict[str, Any]) -> JSON:
+async def _change(desk: Desk, caller: Caller, changes: dict[str, Any]) -> OrjsonResponse:
     for kind in ("avatar", "header"):
         if changes.get(kind):
             changes[kind] = await portrait(desk, caller, kind, changes[kind])
     row = await desk.ask("users", "accounts/me", caller, method="PATCH", json=changes)
-    return JSON(_credentials(desk, row))
+    return OrjsonResponse(_credentials(desk, row))
 
 
 def _changes(body: Said) -> dict[str, Any]:

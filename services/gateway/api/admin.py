@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from services.chassis.app import JSON
 from services.chassis.errors import Forbidden, Invalid, NotFound
-from services.chassis.identity import Caller, signed_in
-from services.chassis.ids import instant, timestamp
+from services.chassis.ids import id_time, timestamp
+from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.service import OrjsonResponse
 from services.contracts.accounts import Account, Profile
 from services.contracts.logins import LoginDetails
 from services.contracts.moderation import Report
@@ -23,11 +23,11 @@ from services.gateway.entities import moderation
 from services.gateway.entities.instances import Instances
 from services.gateway.entities.rendered import Row
 
-Overseer = Annotated[Caller, Depends(signed_in("admin:read:accounts"))]
-Judge = Annotated[Caller, Depends(signed_in("admin:write:accounts"))]
+Overseer = Annotated[Caller, Depends(require_user("admin:read:accounts"))]
+Judge = Annotated[Caller, Depends(require_user("admin:write:accounts"))]
 Id = Annotated[str, Path(examples=["114000000000000000"])]
-Reader = Annotated[Caller, Depends(signed_in("admin:read:reports"))]
-Arbiter = Annotated[Caller, Depends(signed_in("admin:write:reports"))]
+Reader = Annotated[Caller, Depends(require_user("admin:read:reports"))]
+Arbiter = Annotated[Caller, Depends(require_user("admin:write:reports"))]
 Somebody = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
 _AT_ONCE = 80
 _VERBS = {
@@ -52,7 +52,7 @@ def _accounts(desk: Desk) -> APIRouter:
     router = APIRouter(prefix="/api/v1/admin/accounts/{id}", tags=["admin"])
 
     @router.get("", responses=_ACCOUNT)
-    async def account(id: Id, caller: Overseer) -> JSON:
+    async def account(id: Id, caller: Overseer) -> OrjsonResponse:
         """Somebody, with what only admins see."""
         id = numeric(id)
         logins = await desk.ask("auth", "people", caller, params={"ids": id})
@@ -65,7 +65,7 @@ def _accounts(desk: Desk) -> APIRouter:
         openapi_extra=takes(type="string", report_id="string", example={"type": "suspend"}),
         responses=gives({}, "Done. Doing it again changes nothing."),
     )
-    async def act(request: Request, id: Id, caller: Judge) -> JSON:
+    async def act(request: Request, id: Id, caller: Judge) -> OrjsonResponse:
         """Suspend somebody (`type=suspend`), or just close a report on them (`none`)."""
         body = await said(request)
         if body.words("type") not in ("none", "suspend"):
@@ -77,10 +77,10 @@ def _accounts(desk: Desk) -> APIRouter:
             await desk.ask("auth", f"people/{numeric(id)}/suspend", caller, method="POST")
         if report:
             await desk.ask("users", f"reports/{report}/resolve", caller, method="POST")
-        return JSON({})
+        return OrjsonResponse({})
 
     @router.post("/unsuspend", responses=_ACCOUNT)
-    async def unsuspend(id: Id, caller: Judge) -> JSON:
+    async def unsuspend(id: Id, caller: Judge) -> OrjsonResponse:
         """Let somebody in again, with all that was theirs."""
         login = await desk.ask("auth", f"people/{numeric(id)}/unsuspend", caller, method="POST")
         return await _shown(desk, login)
@@ -112,10 +112,10 @@ def _reports(desk: Desk) -> APIRouter:
         return answer(body, paging.links_of(desk.at.public_url, request, page["ids"]))
 
     @router.get("/{id}", responses=_REPORT)
-    async def report(id: Id, caller: Reader) -> JSON:
+    async def report(id: Id, caller: Reader) -> OrjsonResponse:
         """One report."""
         row = await desk.ask("users", f"reports/{numeric(id)}", caller)
-        return JSON((await _whole(desk, [row], caller))[0])
+        return OrjsonResponse((await _whole(desk, [row], caller))[0])
 
     for verb, act in _VERBS.items():
         _on_report(router, desk, verb, act)
@@ -123,10 +123,10 @@ def _reports(desk: Desk) -> APIRouter:
 
 
 def _on_report(router: APIRouter, desk: Desk, verb: str, act: str) -> None:
-    async def route(id: Id, caller: Arbiter) -> JSON:
+    async def route(id: Id, caller: Arbiter) -> OrjsonResponse:
         """Deal with a report, or not after all; take it on, or leave it to others."""
         row = await desk.ask("users", f"reports/{numeric(id)}/{act}", caller, method="POST")
-        return JSON((await _whole(desk, [row], caller))[0])
+        return OrjsonResponse((await _whole(desk, [row], caller))[0])
 
     router.add_api_route(
         f"/{{id}}/{verb}",
@@ -201,11 +201,11 @@ def _no_login(id: str) -> LoginDetails:
 
 
 def _made(id: str) -> str:
-    return timestamp(instant(id))
+    return timestamp(id_time(id))
 
 
-async def _shown(desk: Desk, login: Any) -> JSON:
+async def _shown(desk: Desk, login: Any) -> OrjsonResponse:
     row = await desk.person(login["user_id"])
     details = LoginDetails.model_validate(login)
     shown = Account.model_validate(row)
-    return JSON(moderation.account(shown, details, desk.at, desk.writer))
+    return OrjsonResponse(moderation.account(shown, details, desk.at, desk.writer))

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
-from services.chassis.app import JSON
 from services.chassis.errors import Unauthenticated
-from services.chassis.identity import Caller, Identity, bearer
+from services.chassis.security.token_verifier import Caller, TokenVerifier, bearer_token
+from services.chassis.service import OrjsonResponse
 from services.contracts.logins import App
 from services.gateway.bodies import Said, said
 from services.gateway.desk import Desk, segment
@@ -25,11 +25,11 @@ _EXAMPLE = {
 
 async def any_token(request: Request) -> Caller:
     """Lets in any good token, whatever it covers: an app may always ask who it is."""
-    token = bearer(request)
+    token = bearer_token(request)
     if not token:
         raise Unauthenticated("This needs an access token.")
-    identity: Identity = request.app.state.identity
-    return await identity.caller(token)
+    identity: TokenVerifier = request.app.state.identity
+    return await identity.verify(token)
 
 
 def create_router(desk: Desk) -> APIRouter:
@@ -60,17 +60,17 @@ def create_router(desk: Desk) -> APIRouter:
             }
         ),
     )
-    async def register_app(request: Request) -> JSON:
+    async def register_app(request: Request) -> OrjsonResponse:
         """Make an app known, and get its secret. Open to everybody."""
         new = _new_app(await said(request))
         made = await desk.ask("auth", "apps", method="POST", json=new)
-        return JSON(apps.credential_application(App.model_validate(made)))
+        return OrjsonResponse(apps.credential_application(App.model_validate(made)))
 
     @router.get("/verify_credentials", responses=gives())
-    async def verify_app(caller: Annotated[Caller, Depends(any_token)]) -> JSON:
+    async def verify_app(caller: Annotated[Caller, Depends(any_token)]) -> OrjsonResponse:
         """Which app a token belongs to."""
         found = await desk.ask("auth", f"apps/{segment(caller.client_id)}")
-        return JSON(apps.application(App.model_validate(found)))
+        return OrjsonResponse(apps.application(App.model_validate(found)))
 
     return router
 

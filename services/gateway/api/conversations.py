@@ -6,16 +6,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from services.chassis.app import JSON
-from services.chassis.identity import Caller, signed_in
+from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.service import OrjsonResponse
 from services.gateway import paging
 from services.gateway.desk import Desk, answer, numeric
 from services.gateway.documents import gives
 from services.gateway.entities.rendered import Row
 
 Id = Annotated[str, Path(examples=["114000000000000000"])]
-Reading = Annotated[Caller, Depends(signed_in("read:statuses"))]
-Writing = Annotated[Caller, Depends(signed_in("write:conversations"))]
+Reading = Annotated[Caller, Depends(require_user("read:statuses"))]
+Writing = Annotated[Caller, Depends(require_user("write:conversations"))]
 _ONE = gives(description="The Conversation.")
 
 
@@ -41,10 +41,10 @@ def create_router(desk: Desk) -> APIRouter:
         return await _mark(desk, id, caller, read=False)
 
     @router.delete("/{id}", responses=gives({}))
-    async def remove(id: Id, caller: Writing) -> JSON:
+    async def remove(id: Id, caller: Writing) -> OrjsonResponse:
         """Put one away for the caller alone, until something more is written in it."""
         path = f"conversations/{numeric(id)}"
-        return JSON(await desk.ask("feed", path, caller, method="DELETE"))
+        return OrjsonResponse(await desk.ask("feed", path, caller, method="DELETE"))
 
     return router
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
-from services.chassis.app import JSON
 from services.chassis.errors import Invalid
-from services.chassis.identity import Caller, signed_in
+from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.service import OrjsonResponse
 from services.gateway.bodies import said
 from services.gateway.desk import Desk
 from services.gateway.documents import gives, takes
@@ -25,9 +25,11 @@ def create_router(desk: Desk) -> APIRouter:
     router = APIRouter(tags=["notifications"])
 
     @router.get(_DIGEST, responses=_SETTING)
-    async def get(caller: Annotated[Caller, Depends(signed_in("read:notifications"))]) -> JSON:
+    async def get(
+        caller: Annotated[Caller, Depends(require_user("read:notifications"))],
+    ) -> OrjsonResponse:
         """Whether one gets digests of unread notifications by mail."""
-        return JSON(await desk.ask("notifications", "digest", caller))
+        return OrjsonResponse(await desk.ask("notifications", "digest", caller))
 
     @router.put(
         _DIGEST,
@@ -36,13 +38,15 @@ def create_router(desk: Desk) -> APIRouter:
     )
     async def put(
         request: Request,
-        caller: Annotated[Caller, Depends(signed_in("write:notifications"))],
-    ) -> JSON:
+        caller: Annotated[Caller, Depends(require_user("write:notifications"))],
+    ) -> OrjsonResponse:
         """Switch them on or off. They are off until one switches them on."""
         body = await said(request)
         if body.get("enabled") is None:
             raise Invalid("Validation failed: enabled can't be blank")
         wanted = {"enabled": body.decision("enabled")}
-        return JSON(await desk.ask("notifications", "digest", caller, method="PUT", json=wanted))
+        return OrjsonResponse(
+            await desk.ask("notifications", "digest", caller, method="PUT", json=wanted)
+        )
 
     return router

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
-from services.chassis.identity import Caller, anyone
+from services.chassis.security.token_verifier import Caller, optional_user
 from services.gateway.bodies import Flag
 from services.gateway.desk import Desk, answer
 from services.gateway.documents import gives
@@ -20,7 +20,7 @@ def create_router(desk: Desk) -> APIRouter:
 
     @router.get("/directory", responses=gives([], "A list of Account."))
     async def directory(
-        caller: Annotated[Caller | None, Depends(anyone("read:accounts"))],
+        caller: Annotated[Caller | None, Depends(optional_user("read:accounts"))],
         order: str = "active",
         limit: int = 40,
         offset: int = 0,

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from markupsafe import escape
 
-from services.chassis.app import JSON
 from services.chassis.errors import NotFound
+from services.chassis.service import OrjsonResponse
 from services.contracts.accounts import Account
 from services.contracts.posts import Post
 from services.gateway.desk import Desk
@@ -29,7 +29,7 @@ def create_router(desk: Desk) -> APIRouter:
     async def oembed(
         url: Annotated[str, Query(max_length=500)] = "",
         maxwidth: Annotated[int, Query(ge=1, le=10_000)] = _WIDTH,
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """How to show a post on a page elsewhere: its text, and a link to it."""
         match = _POST.fullmatch(url.removeprefix(desk.at.public_url))
         if match is None or not url.startswith(desk.at.public_url):
@@ -38,7 +38,9 @@ def create_router(desk: Desk) -> APIRouter:
         if row["reblog"]:
             raise NotFound("Record not found")
         post, author = Post.model_validate(row["post"]), await desk.author(row)
-        return JSON(_embed(desk, post, Account.model_validate(author), min(maxwidth, _WIDTH)))
+        return OrjsonResponse(
+            _embed(desk, post, Account.model_validate(author), min(maxwidth, _WIDTH))
+        )
 
     return router
 

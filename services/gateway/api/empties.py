@@ -12,9 +12,9 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
-from services.chassis.app import JSON
 from services.chassis.errors import Invalid, NotFound
-from services.chassis.identity import signed_in
+from services.chassis.security.token_verifier import require_user
+from services.chassis.service import OrjsonResponse
 from services.gateway.documents import gives
 
 
@@ -108,13 +108,13 @@ def create_router() -> APIRouter:
 
 
 def _constant(router: APIRouter, method: str, nothing: Nothing) -> None:
-    guards = [Depends(signed_in(nothing.scope))] if nothing.scope else []
+    guards = [Depends(require_user(nothing.scope))] if nothing.scope else []
 
-    async def route(request: Request) -> JSON:
+    async def route(request: Request) -> OrjsonResponse:
         """Nothing stands behind this yet."""
         if nothing.body is None:
             raise NotFound("Record not found")
-        return JSON(nothing.body)
+        return OrjsonResponse(nothing.body)
 
     router.add_api_route(
         nothing.path,
@@ -129,7 +129,7 @@ def _constant(router: APIRouter, method: str, nothing: Nothing) -> None:
 
 
 def _refused(router: APIRouter, path: str, scope: str, what: str) -> None:
-    async def route(request: Request) -> JSON:
+    async def route(request: Request) -> OrjsonResponse:
         """Not offered yet."""
         raise Invalid(f"{what} not offered yet.")
 
@@ -137,7 +137,7 @@ def _refused(router: APIRouter, path: str, scope: str, what: str) -> None:
         path,
         route,
         methods=["POST"],
-        dependencies=[Depends(signed_in(scope))],
+        dependencies=[Depends(require_user(scope))],
         responses=gives(description="Never."),
         name=f"refused {path}",
         operation_id=f"refused_{path}",

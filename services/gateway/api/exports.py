@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
-from services.chassis.app import JSON
-from services.chassis.identity import Caller, signed_in
+from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.service import OrjsonResponse
 from services.gateway.desk import Desk
 from services.gateway.documents import gives
 from services.gateway.downloads import Download, Downloads
@@ -15,7 +15,7 @@ from services.gateway.downloads import Download, Downloads
 _EXPORT = "/api/v1/export"
 _ARCHIVE = f"{_EXPORT}/archive"
 
-Owner = Annotated[Caller, Depends(signed_in("read"))]
+Owner = Annotated[Caller, Depends(require_user("read"))]
 
 
 def create_router(desk: Desk, downloads: Downloads) -> APIRouter:
@@ -24,14 +24,16 @@ def create_router(desk: Desk, downloads: Downloads) -> APIRouter:
     export = gives(description="How far it is; `url` once it is ready, and until it expires.")
 
     @router.post(_EXPORT, responses=export)
-    async def request(caller: Owner) -> JSON:
+    async def request(caller: Owner) -> OrjsonResponse:
         """Have an archive made of all that one has. One a day; asked again, how far it is."""
-        return JSON(_shown(desk, await desk.ask("media", "exports", caller, method="POST")))
+        return OrjsonResponse(
+            _shown(desk, await desk.ask("media", "exports", caller, method="POST"))
+        )
 
     @router.get(_EXPORT, responses=export)
-    async def one(caller: Owner) -> JSON:
+    async def one(caller: Owner) -> OrjsonResponse:
         """How far one's archive is."""
-        return JSON(_shown(desk, await desk.ask("media", "exports", caller)))
+        return OrjsonResponse(_shown(desk, await desk.ask("media", "exports", caller)))
 
     @router.get(_ARCHIVE, responses=gives(description="The archive.", media="application/zip"))
     async def archive(caller: Owner) -> Download:

@@ -8,9 +8,14 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from services.chassis.app import JSON
 from services.chassis.errors import NotFound
-from services.chassis.identity import Caller, anyone, signed_in, whoever
+from services.chassis.security.token_verifier import (
+    Caller,
+    optional_user,
+    optional_user_of_any_scope,
+    require_user,
+)
+from services.chassis.service import OrjsonResponse
 from services.contracts.discovery import TagUse
 from services.gateway import paging
 from services.gateway.desk import Desk, answer
@@ -19,8 +24,8 @@ from services.gateway.entities import posts
 from services.shared.hashtags import normal_tag
 
 Name = Annotated[str, Path(max_length=100, examples=["sea"])]
-Reading = Annotated[Caller | None, Depends(whoever)]
-Following = Annotated[Caller, Depends(signed_in("write:follows"))]
+Reading = Annotated[Caller | None, Depends(optional_user_of_any_scope)]
+Following = Annotated[Caller, Depends(require_user("write:follows"))]
 _MOST_FOLLOWED = 200
 _TAG = gives(description="The Tag as it is now.")
 _TAGS = gives([], "A list of Tag.")
@@ -39,17 +44,17 @@ def _one(desk: Desk) -> APIRouter:
     router = APIRouter(prefix="/api/v1/tags/{name}", tags=["hashtags"])
 
     @router.get("", responses=_TAG)
-    async def tag(name: Name, caller: Reading) -> JSON:
+    async def tag(name: Name, caller: Reading) -> OrjsonResponse:
         """A hashtag, also one that nobody used yet."""
-        return JSON((await tags(desk, await _uses(desk, [_normal(name)]), caller))[0])
+        return OrjsonResponse((await tags(desk, await _uses(desk, [_normal(name)]), caller))[0])
 
     @router.post("/follow", responses=_TAG)
-    async def follow(name: Name, caller: Following) -> JSON:
+    async def follow(name: Name, caller: Following) -> OrjsonResponse:
         """Have posts with a hashtag at home."""
         return await _change(desk, name, "follow", caller)
 
     @router.post("/unfollow", responses=_TAG)
-    async def unfollow(name: Name, caller: Following) -> JSON:
+    async def unfollow(name: Name, caller: Following) -> OrjsonResponse:
         """Have them there no more."""
         return await _change(desk, name, "unfollow", caller)
 
@@ -62,14 +67,16 @@ def _followed(desk: Desk) -> APIRouter:
     @router.get("/followed_tags", responses=_TAGS, openapi_extra=paging.pages())
     async def followed_tags(
         request: Request,
-        caller: Annotated[Caller, Depends(signed_in("read:follows"))],
+        caller: Annotated[Caller, Depends(require_user("read:follows"))],
         window: paging.Tags,
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """The hashtags that the caller follows, the newest first."""
         page = await desk.ask("users", "tags", caller, params=window.params())
         uses = await _uses(desk, page["tags"]) if page["tags"] else []
         shown = [_entity(desk, use, following=True) for use in uses]
-        return JSON(shown, headers=paging.links_of(desk.at.public_url, request, page["ids"]))
+        return OrjsonResponse(
+            shown, headers=paging.links_of(desk.at.public_url, request, page["ids"])
+        )
 
     return router
 
@@ -79,16 +86,16 @@ def _trending(desk: Desk) -> APIRouter:
 
     @router.get("/trends", responses=_TAGS)
     @router.get("/trends/tags", responses=_TAGS)
-    async def trending(caller: Reading, limit: int = 10, offset: int = 0) -> JSON:
+    async def trending(caller: Reading, limit: int = 10, offset: int = 0) -> OrjsonResponse:
         """The hashtags that most people use at present."""
         params = {"limit": str(max(1, min(limit, 20))), "offset": str(max(0, min(offset, 1_000)))}
-        return JSON(
+        return OrjsonResponse(
             await tags(desk, await desk.ask("feed", "trends/hashtags", params=params), caller)
         )
 
     @router.get("/trends/statuses", responses=gives([], "A list of Status."))
     async def trending_posts(
-        caller: Annotated[Caller | None, Depends(anyone("read:statuses"))],
+        caller: Annotated[Caller | None, Depends(optional_user("read:statuses"))],
         limit: int = 20,
         offset: int = 0,
     ) -> Response:
@@ -117,11 +124,11 @@ async def _uses(desk: Desk, names: Sequence[str]) -> list[Any]:
     return found
 
 
-async def _change(desk: Desk, name: str, verb: str, caller: Caller) -> JSON:
+async def _change(desk: Desk, name: str, verb: str, caller: Caller) -> OrjsonResponse:
     normal = _normal(name)
     now = await desk.ask("users", f"tags/{quote(normal)}/{verb}", caller, method="POST")
     use = (await _uses(desk, [normal]))[0]
-    return JSON(_entity(desk, use, following=now["following"]))
+    return OrjsonResponse(_entity(desk, use, following=now["following"]))
 
 
 def _entity(desk: Desk, use: Any, *, following: bool) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from services.chassis.app import JSON
+from services.chassis.service import OrjsonResponse
 from services.contracts.discovery import Statistics, Week
 from services.gateway.desk import Desk
 from services.gateway.documents import gives
@@ -30,39 +30,39 @@ def _about(instances: Instances, numbers: Numbers) -> APIRouter:
     router = APIRouter(tags=["instance"])
 
     @router.get("/api/v1/instance", responses=gives(instances.v1(Statistics())))
-    async def instance_v1() -> JSON:
+    async def instance_v1() -> OrjsonResponse:
         """The instance, as clients of before Mastodon 4 ask for it."""
-        return JSON(instances.v1(await numbers.now()))
+        return OrjsonResponse(instances.v1(await numbers.now()))
 
     @router.get("/api/v2/instance", responses=gives(instances.v2(Statistics())))
-    async def instance_v2() -> JSON:
+    async def instance_v2() -> OrjsonResponse:
         """The instance, with the limits that are enforced."""
-        return JSON(instances.v2(await numbers.now()))
+        return OrjsonResponse(instances.v2(await numbers.now()))
 
     @router.get("/api/v1/instance/rules", responses=gives(instances.rules()))
-    async def rules() -> JSON:
+    async def rules() -> OrjsonResponse:
         """The rules of the place."""
-        return JSON(instances.rules())
+        return OrjsonResponse(instances.rules())
 
     @router.get("/api/v1/instance/extended_description", responses=gives())
-    async def extended_description() -> JSON:
+    async def extended_description() -> OrjsonResponse:
         """More about the place."""
-        return JSON(instances.extended_description())
+        return OrjsonResponse(instances.extended_description())
 
     @router.get("/api/v1/instance/privacy_policy", responses=gives())
-    async def privacy_policy() -> JSON:
+    async def privacy_policy() -> OrjsonResponse:
         """None is written yet: the same as the extended description."""
-        return JSON(instances.extended_description())
+        return OrjsonResponse(instances.extended_description())
 
     @router.get("/api/v1/instance/activity", responses=gives())
-    async def activity() -> JSON:
+    async def activity() -> OrjsonResponse:
         """How many registered in the past twelve weeks; nobody counts the rest by the week."""
-        return JSON([_week(week) for week in (await numbers.now()).weeks])
+        return OrjsonResponse([_week(week) for week in (await numbers.now()).weeks])
 
     @router.get("/api/v1/instance/languages", responses=gives())
-    async def languages() -> JSON:
+    async def languages() -> OrjsonResponse:
         """The languages of the pages."""
-        return JSON([{"code": "en", "name": "English"}])
+        return OrjsonResponse([{"code": "en", "name": "English"}])
 
     return router
 
@@ -71,15 +71,15 @@ def _probes(desk: Desk, instances: Instances, numbers: Numbers) -> APIRouter:
     router = APIRouter(tags=["instance"])
 
     @router.get("/.well-known/nodeinfo", responses=gives())
-    async def where_nodeinfo() -> JSON:
+    async def where_nodeinfo() -> OrjsonResponse:
         """Where nodeinfo is."""
         href = f"{desk.at.public_url}/nodeinfo/2.0"
-        return JSON({"links": [{"rel": _NODEINFO, "href": href}]})
+        return OrjsonResponse({"links": [{"rel": _NODEINFO, "href": href}]})
 
     @router.get("/nodeinfo/2.0", responses=gives(instances.nodeinfo(Statistics())))
-    async def nodeinfo() -> JSON:
+    async def nodeinfo() -> OrjsonResponse:
         """What crawlers ask."""
-        return JSON(instances.nodeinfo(await numbers.now()))
+        return OrjsonResponse(instances.nodeinfo(await numbers.now()))
 
     @router.get("/health", responses=gives("OK", media="text/plain"))
     async def health() -> Response:
@@ -87,13 +87,13 @@ def _probes(desk: Desk, instances: Instances, numbers: Numbers) -> APIRouter:
         return Response("OK", media_type="text/plain")
 
     @router.get("/ping", responses=gives({}, "The path through both sidecars works."))
-    async def ping() -> JSON:
+    async def ping() -> OrjsonResponse:
         """Ask another service whether it lives, through both sidecars: a probe of the path.
 
         What it costs is the floor under every request that needs one other service.
         """
         await desk.services.invoke("feed", "healthz", deadline=2.0)
-        return JSON({})
+        return OrjsonResponse({})
 
     return router
 

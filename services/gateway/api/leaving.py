@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
-from services.chassis.app import JSON
 from services.chassis.errors import Forbidden, Unauthenticated
-from services.chassis.identity import Caller, signed_in
+from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.service import OrjsonResponse
 from services.gateway.bodies import said
 from services.gateway.desk import Desk
 from services.gateway.documents import gives, takes
@@ -27,8 +27,8 @@ def create_router(desk: Desk) -> APIRouter:
         responses=gives({}),
     )
     async def delete(
-        request: Request, caller: Annotated[Caller, Depends(signed_in("write:accounts"))]
-    ) -> JSON:
+        request: Request, caller: Annotated[Caller, Depends(require_user("write:accounts"))]
+    ) -> OrjsonResponse:
         """Delete one's own account for ever, with all that one made. Needs the password.
 
         All tokens of the account end within 5 s; the rest is removed in the background. The name
@@ -42,6 +42,6 @@ def create_router(desk: Desk) -> APIRouter:
             if failure.code == "wrong_login":
                 raise Forbidden("This is not the password of the account.") from failure
             raise
-        return JSON({})
+        return OrjsonResponse({})
 
     return router

@@ -13,9 +13,9 @@ import orjson
 from fastapi import APIRouter, Depends, Path, Request, Response
 from starlette.datastructures import UploadFile
 
-from services.chassis.app import JSON
 from services.chassis.errors import Invalid, NotFound, TooLarge
-from services.chassis.identity import Caller, signed_in
+from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.service import OrjsonResponse
 from services.contracts import limits
 from services.contracts.posts import Attachment
 from services.gateway.bodies import Said, uploaded
@@ -25,7 +25,7 @@ from services.gateway.documents import FILE, gives, takes
 from services.gateway.entities import posts
 from services.shared.text import graphemes
 
-Writing = Annotated[Caller, Depends(signed_in("write:media"))]
+Writing = Annotated[Caller, Depends(require_user("write:media"))]
 Id = Annotated[str, Path(examples=["114000000000000000"])]
 
 UPLOAD_DEADLINE = 60.0
@@ -50,30 +50,30 @@ def create_router(desk: Desk) -> APIRouter:
 
     @router.post("/api/v1/media", openapi_extra=form, responses=picture)
     @router.post("/api/v2/media", openapi_extra=form, responses=picture)
-    async def upload(request: Request, caller: Writing) -> JSON:
+    async def upload(request: Request, caller: Writing) -> OrjsonResponse:
         """Upload a picture of at most 16 MiB: JPEG, PNG, GIF, WebP or HEIC."""
         async with uploaded(request, files=1) as body:
             file = body.upload("file")
             if file is None:
                 raise Invalid("Validation failed: File can't be blank")
             row = await _keep(desk, caller, file, body)
-        return JSON(posts.attachment(Attachment.model_validate(row), desk.at))
+        return OrjsonResponse(posts.attachment(Attachment.model_validate(row), desk.at))
 
     @router.get("/api/v1/media/{id}", responses=picture)
-    async def attachment(id: Id, caller: Writing) -> JSON:
+    async def attachment(id: Id, caller: Writing) -> OrjsonResponse:
         """A picture of one's own."""
         row = await desk.ask("media", f"attachments/{numeric(id)}", caller)
-        return JSON(posts.attachment(Attachment.model_validate(row), desk.at))
+        return OrjsonResponse(posts.attachment(Attachment.model_validate(row), desk.at))
 
     described = takes(description="string", focus="string")
 
     @router.put("/api/v1/media/{id}", openapi_extra=described, responses=picture)
     @router.patch("/api/v1/media/{id}", openapi_extra=described, responses=picture)
-    async def describe(request: Request, id: Id, caller: Writing) -> JSON:
+    async def describe(request: Request, id: Id, caller: Writing) -> OrjsonResponse:
         """Say what a picture shows, and where its middle is."""
         async with uploaded(request, files=1) as body:
             row = await describe_picture(desk, caller, id, body)
-        return JSON(posts.attachment(Attachment.model_validate(row), desk.at))
+        return OrjsonResponse(posts.attachment(Attachment.model_validate(row), desk.at))
 
     @router.get("/media/{name}", responses=gives(description="The picture.", media="image/*"))
     async def file(request: Request, name: str) -> Response:

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from services.chassis.app import JSON
 from services.chassis.errors import Invalid, NotFound
-from services.chassis.identity import Caller, signed_in
-from services.chassis.paging import Window, normal
+from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.service import OrjsonResponse
+from services.chassis.storage.window import Window, normalize_id
 from services.contracts.notifications import TYPES, Marker, Notification, NotificationGroup
 from services.gateway import paging
 from services.gateway.bodies import Said, gather, said
@@ -27,8 +27,8 @@ ROUNDS = 3
 
 TIMELINES = ("home", "notifications")
 
-Reading = Annotated[Caller, Depends(signed_in("read:notifications"))]
-Writing = Annotated[Caller, Depends(signed_in("write:notifications"))]
+Reading = Annotated[Caller, Depends(require_user("read:notifications"))]
+Writing = Annotated[Caller, Depends(require_user("write:notifications"))]
 Id = Annotated[str, Path(examples=["114000000000000000"])]
 Key = Annotated[str, Path(examples=["favourite-114000000000000000-20552"])]
 _V1, _V2 = "/api/v1/notifications", "/api/v2/notifications"
@@ -40,8 +40,8 @@ _GROUPS = gives(
 )
 _COUNT = gives({"count": 3}, "How many are newer than the marker, `limit` at most.")
 _DONE = gives({}, "Done.")
-_READING = [Depends(signed_in("read:notifications"))]
-_WRITING = [Depends(signed_in("write:notifications"))]
+_READING = [Depends(require_user("read:notifications"))]
+_WRITING = [Depends(require_user("write:notifications"))]
 _MARKERS = gives(
     {"home": {"last_read_id": "114000000000000000", "version": 3, "updated_at": "…"}},
     "The entity Marker by timeline.",
@@ -76,18 +76,22 @@ def _singly(desk: Desk) -> APIRouter:
         return answer(b"[%b]" % b",".join(shown), links)
 
     @router.get("/unread_count", responses=_COUNT)
-    async def unread(request: Request, caller: Reading, window: paging.Counted) -> JSON:
+    async def unread(request: Request, caller: Reading, window: paging.Counted) -> OrjsonResponse:
         """How many the caller has not read."""
         asked = {"limit": str(window.limit)} | _filter(request)
-        return JSON(await desk.ask("notifications", "notifications/unread", caller, params=asked))
+        return OrjsonResponse(
+            await desk.ask("notifications", "notifications/unread", caller, params=asked)
+        )
 
     @router.post("/clear", responses=_DONE)
-    async def clear(caller: Writing) -> JSON:
+    async def clear(caller: Writing) -> OrjsonResponse:
         """Put all away."""
-        return JSON(await desk.ask("notifications", "notifications/clear", caller, method="POST"))
+        return OrjsonResponse(
+            await desk.ask("notifications", "notifications/clear", caller, method="POST")
+        )
 
     @router.post("/dismiss", responses=_DONE, openapi_extra=takes(id="string"))
-    async def dismiss_named(request: Request, caller: Writing) -> JSON:
+    async def dismiss_named(request: Request, caller: Writing) -> OrjsonResponse:
         """Put one away that is named in the body, as old clients do."""
         return await _dismiss(desk, caller, (await said(request)).words("id"))
 
@@ -101,7 +105,7 @@ def _singly(desk: Desk) -> APIRouter:
         return answer(shown[0])
 
     @router.post("/{id}/dismiss", responses=_DONE)
-    async def dismiss(id: Id, caller: Writing) -> JSON:
+    async def dismiss(id: Id, caller: Writing) -> OrjsonResponse:
         """Put one away."""
         return await _dismiss(desk, caller, id)
 
@@ -127,10 +131,12 @@ def _grouped(desk: Desk) -> APIRouter:
         return answer(shown, links)
 
     @router.get("/unread_count", responses=_COUNT)
-    async def unread(request: Request, caller: Reading, window: paging.Counted) -> JSON:
+    async def unread(request: Request, caller: Reading, window: paging.Counted) -> OrjsonResponse:
         """In how many groups there is something that the caller has not read."""
         asked = {"limit": str(window.limit)} | _filter(request) | _grouping(request)
-        return JSON(await desk.ask("notifications", "groups/unread", caller, params=asked))
+        return OrjsonResponse(
+            await desk.ask("notifications", "groups/unread", caller, params=asked)
+        )
 
     @router.get("/{group_key}", responses=_GROUPS)
     async def one(request: Request, group_key: Key, caller: Reading) -> Response:
@@ -150,10 +156,10 @@ def _grouped(desk: Desk) -> APIRouter:
         return answer(desk.rendered.accounts(people[id] for id in ids if id in people))
 
     @router.post("/{group_key}/dismiss", responses=_DONE)
-    async def dismiss(group_key: Key, caller: Writing) -> JSON:
+    async def dismiss(group_key: Key, caller: Writing) -> OrjsonResponse:
         """Put a whole group away."""
         path = f"groups/{segment(group_key)}/dismiss"
-        return JSON(await desk.ask("notifications", path, caller, method="POST"))
+        return OrjsonResponse(await desk.ask("notifications", path, caller, method="POST"))
 
     return router
 
@@ -163,23 +169,23 @@ def _markers(desk: Desk) -> APIRouter:
 
     @router.get("", responses=_MARKERS)
     async def get(
-        request: Request, caller: Annotated[Caller, Depends(signed_in("read:statuses"))]
-    ) -> JSON:
+        request: Request, caller: Annotated[Caller, Depends(require_user("read:statuses"))]
+    ) -> OrjsonResponse:
         """How far the caller has read: `timeline[]`, `home` if nothing is said."""
         asked = gather(request.query_params.multi_items()).texts("timeline") or ["home"]
         known = await desk.ask("notifications", "markers", caller)
-        return JSON({name: _marker(known[name]) for name in known if name in asked})
+        return OrjsonResponse({name: _marker(known[name]) for name in known if name in asked})
 
     @router.post("", responses=_MARKERS, openapi_extra=takes(**dict.fromkeys(TIMELINES, "object")))
     async def move(
-        request: Request, caller: Annotated[Caller, Depends(signed_in("write:statuses"))]
-    ) -> JSON:
+        request: Request, caller: Annotated[Caller, Depends(require_user("write:statuses"))]
+    ) -> OrjsonResponse:
         """Say how far the caller has read: `home[last_read_id]`, `notifications[last_read_id]`."""
         body = await said(request)
         read = {name: body.within(name).text("last_read_id") for name in TIMELINES}
-        moved = {name: {"last_read_id": normal(id)} for name, id in read.items() if id}
+        moved = {name: {"last_read_id": normalize_id(id)} for name, id in read.items() if id}
         known = await desk.ask("notifications", "markers", caller, method="POST", json=moved)
-        return JSON({name: _marker(row) for name, row in known.items()})
+        return OrjsonResponse({name: _marker(row) for name, row in known.items()})
 
     return router
 
@@ -210,20 +216,20 @@ def _policy(
     body, gives_it = takes(**dict.fromkeys(rules, kind)), gives(policy, "Nothing is held back.")
 
     @router.get(f"{version}/policy", responses=gives_it, dependencies=_READING)
-    async def show() -> JSON:
+    async def show() -> OrjsonResponse:
         """What is held back: nothing."""
-        return JSON(policy)
+        return OrjsonResponse(policy)
 
     @router.put(f"{version}/policy", responses=gives_it, dependencies=_WRITING, openapi_extra=body)
     @router.patch(
         f"{version}/policy", responses=gives_it, dependencies=_WRITING, openapi_extra=body
     )
-    async def change(request: Request) -> JSON:
+    async def change(request: Request) -> OrjsonResponse:
         """Only what is so already can be asked for. Words that are not Mastodon's do nothing."""
         asked = await said(request)
         if any(holds_back(asked, rule) for rule in rules):
             raise Invalid("Holding notifications back is not offered.")
-        return JSON(policy)
+        return OrjsonResponse(policy)
 
 
 def _held_back(_: Desk) -> APIRouter:
@@ -231,27 +237,27 @@ def _held_back(_: Desk) -> APIRouter:
     router = APIRouter(tags=["notifications"])
 
     @router.get(f"{_V1}/requests", responses=gives([]), dependencies=_READING)
-    async def requests() -> JSON:
+    async def requests() -> OrjsonResponse:
         """Whose notifications are held back: nobody's."""
-        return JSON([])
+        return OrjsonResponse([])
 
     @router.get(f"{_V1}/requests/merged", responses=gives({}), dependencies=_READING)
-    async def merged() -> JSON:
+    async def merged() -> OrjsonResponse:
         """Whether those that were let in are in the list: there are none that are not."""
-        return JSON({"merged": True})
+        return OrjsonResponse({"merged": True})
 
     @router.post(f"{_V1}/requests/accept", responses=_DONE, dependencies=_WRITING)
     @router.post(f"{_V1}/requests/dismiss", responses=_DONE, dependencies=_WRITING)
-    async def answer_many(request: Request) -> JSON:
+    async def answer_many(request: Request) -> OrjsonResponse:
         """Answer some: there are none."""
         if (await said(request)).texts("id"):
             raise NotFound("Record not found")
-        return JSON({})
+        return OrjsonResponse({})
 
     @router.get(f"{_V1}/requests/{{id}}", responses=gives({}), dependencies=_READING)
     @router.post(f"{_V1}/requests/{{id}}/accept", responses=_DONE, dependencies=_WRITING)
     @router.post(f"{_V1}/requests/{{id}}/dismiss", responses=_DONE, dependencies=_WRITING)
-    async def one(id: Id) -> JSON:
+    async def one(id: Id) -> OrjsonResponse:
         """One of none."""
         raise NotFound("Record not found")
 
@@ -261,9 +267,9 @@ def _held_back(_: Desk) -> APIRouter:
 # ── parts ───────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _dismiss(desk: Desk, caller: Caller, id: str) -> JSON:
+async def _dismiss(desk: Desk, caller: Caller, id: str) -> OrjsonResponse:
     path = f"notifications/{numeric(id)}/dismiss"
-    return JSON(await desk.ask("notifications", path, caller, method="POST"))
+    return OrjsonResponse(await desk.ask("notifications", path, caller, method="POST"))
 
 
 async def show(desk: Desk, caller: Caller, rows: Sequence[Row]) -> list[bytes]:
@@ -377,6 +383,6 @@ def _known(names: set[str]) -> str:
 
 def beyond(window: Window, found: Mapping[str, Any]) -> Window:
     """The window that goes on where a page ends."""
-    if window.upwards:
+    if window.ascending:
         return Window(window.limit, window.max_id, window.since_id, found["first"])
     return Window(window.limit, found["last"], window.since_id, window.min_id)

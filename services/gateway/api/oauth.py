@@ -12,8 +12,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
-from services.chassis.app import JSON
-from services.chassis.errors import Failure
+from services.chassis.errors import ServiceError
+from services.chassis.service import OrjsonResponse
 from services.contracts.logins import Token
 from services.gateway.bodies import Said, said
 from services.gateway.desk import Desk
@@ -34,12 +34,12 @@ class OAuthRoute(APIRoute):
         async def handler(request: Request) -> Response:
             try:
                 return await handle(request)
-            except Failure as failure:
+            except ServiceError as failure:
                 note(failure)
                 status, body = render_oauth(failure)
             except RequestValidationError:
                 status, body = 400, {"error": "invalid_request", "error_description": "Not clear."}
-            return JSON(body, status, headers=_NO_STORE)
+            return OrjsonResponse(body, status, headers=_NO_STORE)
 
         return handler
 
@@ -75,14 +75,14 @@ def create_router(desk: Desk) -> APIRouter:
             }
         ),
     )
-    async def token(request: Request) -> JSON:
+    async def token(request: Request) -> OrjsonResponse:
         """Exchange a code, or an app's own secret, for an access token."""
         body = _with_basic(request, await said(request))
         asked = {name: body.words(name) for name in _ASKED}
         made = await desk.ask(
             "auth", "tokens", method="POST", json={"grant_type": body.words("grant_type"), **asked}
         )
-        return JSON(apps.token(Token.model_validate(made)), headers=_NO_STORE)
+        return OrjsonResponse(apps.token(Token.model_validate(made)), headers=_NO_STORE)
 
     @router.post(
         "/oauth/revoke",
@@ -93,14 +93,14 @@ def create_router(desk: Desk) -> APIRouter:
         ),
         responses=gives({}),
     )
-    async def revoke(request: Request) -> JSON:
+    async def revoke(request: Request) -> OrjsonResponse:
         """Have a token stop working, everywhere within seconds."""
         body = _with_basic(request, await said(request))
         names = ("client_id", "client_secret", "token")
         await desk.ask(
             "auth", "tokens/revoke", method="POST", json={name: body.words(name) for name in names}
         )
-        return JSON({}, headers=_NO_STORE)
+        return OrjsonResponse({}, headers=_NO_STORE)
 
     return router
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Depends, Request
 
-from services.chassis.app import JSON
 from services.chassis.errors import Invalid, NotFound
-from services.chassis.identity import Caller, signed_in
+from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.service import OrjsonResponse
 from services.contracts.moderation import Report
 from services.gateway.bodies import Said, said
 from services.gateway.desk import Desk, numeric
@@ -17,7 +17,7 @@ from services.gateway.documents import gives, lists, takes
 from services.gateway.entities import moderation
 from services.gateway.entities.instances import RULES
 
-Reporter = Annotated[Caller, Depends(signed_in("write:reports"))]
+Reporter = Annotated[Caller, Depends(require_user("write:reports"))]
 CATEGORIES = ("spam", "legal", "violation", "other")
 MOST_STATUSES = 40
 MOST_COMMENT = 1_000
@@ -40,14 +40,14 @@ def create_router(desk: Desk) -> APIRouter:
         ),
         responses=gives(description="A Report."),
     )
-    async def report(request: Request, caller: Reporter) -> JSON:
+    async def report(request: Request, caller: Reporter) -> OrjsonResponse:
         """Report somebody, with posts of theirs and the rules that they broke, where there are."""
         new = _new(await said(request))
         row = await desk.person(new["target"])
         await _check_posts(desk, caller, new)
         made = await desk.ask("users", "reports", caller, method="POST", json=new)
         target = orjson.loads(desk.rendered.account(row))
-        return JSON(moderation.report(Report.model_validate(made), target))
+        return OrjsonResponse(moderation.report(Report.model_validate(made), target))
 
     return router
 

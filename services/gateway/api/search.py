@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Depends
 
-from services.chassis.app import JSON
 from services.chassis.errors import NotFound
-from services.chassis.identity import Caller, anyone
+from services.chassis.security.token_verifier import Caller, optional_user
+from services.chassis.service import OrjsonResponse
 from services.gateway.api.accounts import find_people
 from services.gateway.api.hashtags import tags
 from services.gateway.bodies import Flag
@@ -30,7 +30,7 @@ def create_router(desk: Desk) -> APIRouter:
 
     @router.get("/v2/search", responses=gives({"accounts": [], "statuses": [], "hashtags": []}))
     async def search(
-        caller: Annotated[Caller | None, Depends(anyone("read:search"))],
+        caller: Annotated[Caller | None, Depends(optional_user("read:search"))],
         q: str = "",
         type: str = "",
         limit: int = 20,
@@ -38,7 +38,7 @@ def create_router(desk: Desk) -> APIRouter:
         resolve: Flag = False,
         following: Flag = False,
         exclude_unreviewed: Flag = False,
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Find people by name, hashtags by how they begin, and one's own posts by their words.
 
         A post is also found by its address or id, and a profile by its address. Of a `type` that
@@ -59,7 +59,7 @@ def create_router(desk: Desk) -> APIRouter:
         if wanted("statuses"):
             statuses = await _statuses(desk, caller, typed, most, start)
         found = await _tags(desk, caller, typed, most, start) if wanted("hashtags") else []
-        return JSON(
+        return OrjsonResponse(
             {
                 "accounts": orjson.Fragment(desk.rendered.accounts(people)),
                 "statuses": orjson.Fragment(statuses),

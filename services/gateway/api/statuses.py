@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from services.chassis.app import JSON
 from services.chassis.errors import Invalid, NotFound
-from services.chassis.identity import Caller, anyone, signed_in
-from services.chassis.paging import Window
+from services.chassis.security.token_verifier import Caller, optional_user, require_user
+from services.chassis.service import OrjsonResponse
+from services.chassis.storage.window import Window
 from services.contracts import limits
 from services.contracts.posts import Post, PostVersion, PostView
 from services.gateway import paging
@@ -23,9 +23,9 @@ from services.gateway.documents import gives, lists, takes
 from services.gateway.entities import posts
 from services.gateway.entities.rendered import Row
 
-Reading = Annotated[Caller | None, Depends(anyone("read:statuses"))]
-Deleting = Annotated[Caller, Depends(signed_in("write:statuses", "admin:write:reports"))]
-Writing = Annotated[Caller, Depends(signed_in("write:statuses"))]
+Reading = Annotated[Caller | None, Depends(optional_user("read:statuses"))]
+Deleting = Annotated[Caller, Depends(require_user("write:statuses", "admin:write:reports"))]
+Writing = Annotated[Caller, Depends(require_user("write:statuses"))]
 Id = Annotated[str, Path(examples=["114000000000000000"])]
 _PREFIX = "/api/v1/statuses"
 _STATUS = gives(description="The Status as it is now.")
@@ -100,7 +100,7 @@ def _written(desk: Desk) -> APIRouter:
     @router.delete(
         "/{id}", openapi_extra=takes(delete_media="boolean", example={}), responses=_STATUS
     )
-    async def delete(request: Request, id: Id, caller: Deleting) -> JSON:
+    async def delete(request: Request, id: Id, caller: Deleting) -> OrjsonResponse:
         """Delete one's own post, or as an admin (`admin:write:reports`) anybody's.
 
         Gives what it was, with its `text`, to be drafted anew. One's own pictures of it can be
@@ -110,7 +110,7 @@ def _written(desk: Desk) -> APIRouter:
         path = f"posts/{numeric(id)}"
         view = await desk.ask("posts", path, caller, method="DELETE", params=how)
         status = orjson.loads(await desk.status(view))
-        return JSON(status | {"text": view["post"]["text"]})
+        return OrjsonResponse(status | {"text": view["post"]["text"]})
 
     return router
 
@@ -164,24 +164,24 @@ def _seen(desk: Desk) -> APIRouter:
 
     @router.get("/{id}/source", responses=gives({"id": "1", "text": "", "spoiler_text": ""}))
     async def source(
-        id: Id, caller: Annotated[Caller, Depends(signed_in("read:statuses"))]
-    ) -> JSON:
+        id: Id, caller: Annotated[Caller, Depends(require_user("read:statuses"))]
+    ) -> OrjsonResponse:
         """A post's text as it was typed."""
         view = await desk.post(id, caller)
-        return JSON(posts.source(PostView.model_validate(view["reblog"] or view)))
+        return OrjsonResponse(posts.source(PostView.model_validate(view["reblog"] or view)))
 
     @router.get("/{id}/history", responses=gives([], "Every StatusEdit, the oldest first."))
-    async def history(id: Id, caller: Reading) -> JSON:
+    async def history(id: Id, caller: Reading) -> OrjsonResponse:
         """What a post was, and is."""
         path = f"posts/{numeric(id)}/history"
         view, versions = await together(desk.post(id, caller), desk.ask("posts", path, caller))
-        return JSON(await _history(desk, view, versions))
+        return OrjsonResponse(await _history(desk, view, versions))
 
     @router.get("/{id}/card", responses=gives({}))
-    async def card(id: Id, caller: Reading) -> JSON:
+    async def card(id: Id, caller: Reading) -> OrjsonResponse:
         """No link has a preview yet."""
         await desk.post(id, caller)
-        return JSON({})
+        return OrjsonResponse({})
 
     return router
 
@@ -251,7 +251,7 @@ def _boosted(desk: Desk) -> APIRouter:
 
 
 def _marking(router: APIRouter, verb: str, noun: str, mark: Any) -> None:
-    guard = signed_in(f"write:{noun}")
+    guard = require_user(f"write:{noun}")
 
     @router.post(f"/{{id}}/{verb}", responses=_STATUS, summary=verb.capitalize(), name=verb)
     async def route(id: Id, caller: Caller = Depends(guard)) -> Response:  # noqa: B008 (FastAPI)

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response, WebSocket
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from services.chassis.errors import Failure, Forbidden
-from services.chassis.identity import Caller, person
+from services.chassis.errors import Forbidden, ServiceError
+from services.chassis.security.token_verifier import Caller, require_user_of_any_scope
 from services.gateway.bodies import asks
 from services.gateway.documents import gives
 from services.gateway.streaming.channels import Channel, channel, names, scope_of
@@ -22,7 +22,7 @@ from services.gateway.streaming.tokens import PATH
 _CHANNELS = 50
 """How many channels one WebSocket may listen to."""
 
-Somebody = Annotated[Caller, Depends(person)]
+Somebody = Annotated[Caller, Depends(require_user_of_any_scope)]
 _EVENTS = gives(
     "event: update\ndata: {…}\n\n",
     "Events, for as long as the client listens: `update` and `status.update` (Status), `delete` "
@@ -122,7 +122,7 @@ class Events(Response):
 
 
 def transport_of(request: HTTPConnection) -> Any:
-    """The connection's transport (services/chassis/serving.py)."""
+    """The connection's transport (services/chassis/http/server.py)."""
     return request.state.transport
 
 
@@ -150,7 +150,7 @@ def _obey(hub: Hub, connection: Connection, said: Any) -> None:
         return
     try:
         found = _allowed(connection.caller, stream, tag)
-    except Failure as failure:
+    except ServiceError as failure:
         connection.say(complaint(failure.message, failure.status))
         return
     if said.get("type") == "unsubscribe":

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Depends, Path, Response
 
-from services.chassis.app import JSON
-from services.chassis.identity import Caller, signed_in
+from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.service import OrjsonResponse
 from services.gateway.desk import Desk, answer, numeric
 from services.gateway.documents import gives
 
-Me = Annotated[Caller, Depends(signed_in("read:accounts"))]
+Me = Annotated[Caller, Depends(require_user("read:accounts"))]
 _MOST = 80
 
 _SOURCES = {"friends_of_friends": "past_interactions", "new": "global"}
@@ -26,9 +26,9 @@ def create_router(desk: Desk) -> APIRouter:
     router = APIRouter(prefix="/api", tags=["suggestions"])
 
     @router.get("/v2/suggestions", responses=gives([], "A list of Suggestion."))
-    async def suggestions(caller: Me, limit: int = 40) -> JSON:
+    async def suggestions(caller: Me, limit: int = 40) -> OrjsonResponse:
         """People followed by those one follows, then the newest."""
-        return JSON(
+        return OrjsonResponse(
             [
                 {
                     "source": _SOURCES[row["reason"]],
@@ -48,11 +48,11 @@ def create_router(desk: Desk) -> APIRouter:
     @router.delete("/v1/suggestions/{id}", responses=gives({}))
     async def dismiss(
         id: Annotated[str, Path(examples=["114000000000000000"])],
-        caller: Annotated[Caller, Depends(signed_in("write:accounts"))],
-    ) -> JSON:
+        caller: Annotated[Caller, Depends(require_user("write:accounts"))],
+    ) -> OrjsonResponse:
         """Not to be suggested somebody any more."""
         await desk.ask("users", f"suggestions/{numeric(id)}", caller, method="DELETE")
-        return JSON({})
+        return OrjsonResponse({})
 
     return router
 

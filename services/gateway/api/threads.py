@@ -7,8 +7,8 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Depends, Path
 
-from services.chassis.app import JSON
-from services.chassis.identity import Caller, anyone
+from services.chassis.security.token_verifier import Caller, optional_user
+from services.chassis.service import OrjsonResponse
 from services.gateway.desk import Desk, numeric
 from services.gateway.documents import gives
 
@@ -22,8 +22,8 @@ def create_router(desk: Desk) -> APIRouter:
     )
     async def context(
         id: Annotated[str, Path(examples=["114000000000000000"])],
-        caller: Annotated[Caller | None, Depends(anyone("read:statuses"))],
-    ) -> JSON:
+        caller: Annotated[Caller | None, Depends(optional_user("read:statuses"))],
+    ) -> OrjsonResponse:
         """The posts that a post answers, and those that answer it, each followed by its own.
 
         At most 1,024 each; for strangers 40 above, and 60 below, 20 levels deep. Three invocations
@@ -37,7 +37,7 @@ def create_router(desk: Desk) -> APIRouter:
         people = await desk.people([view["post"]["author"] for view in views])
         cards = await desk.cards(views)
         at = next(n for n, view in enumerate(views) if view["post"]["id"] == id)
-        return JSON(
+        return OrjsonResponse(
             {
                 "ancestors": orjson.Fragment(desk.rendered.statuses(views[:at], people, cards)),
                 "descendants": orjson.Fragment(

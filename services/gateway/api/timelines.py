@@ -8,8 +8,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from services.chassis.errors import Invalid
-from services.chassis.identity import Caller, anyone, signed_in
-from services.chassis.paging import Window
+from services.chassis.security.token_verifier import Caller, optional_user, require_user
+from services.chassis.storage.window import Window
 from services.gateway import paging
 from services.gateway.bodies import asks, flags
 from services.gateway.desk import Desk, answer
@@ -17,7 +17,7 @@ from services.gateway.documents import gives
 from services.gateway.paging import pages
 from services.shared.hashtags import normal_tag
 
-Reading = Annotated[Caller | None, Depends(anyone("read:statuses"))]
+Reading = Annotated[Caller | None, Depends(optional_user("read:statuses"))]
 _FLAGS = {"only_media": "Only posts with pictures.", "remote": "Only posts from elsewhere: none."}
 _MOST_TAGS = 4
 _IN_AN_ADDRESS = 2_000  # the sidecar reads 4 KiB of request line and headers
@@ -31,7 +31,7 @@ def create_router(desk: Desk) -> APIRouter:
     @router.get("/timelines/home", responses=_PAGE, openapi_extra=pages())
     async def home(
         request: Request,
-        caller: Annotated[Caller, Depends(signed_in("read:statuses"))],
+        caller: Annotated[Caller, Depends(require_user("read:statuses"))],
         window: paging.Posts,
     ) -> Response:
         """The newest posts of everybody the caller follows, and their own."""
@@ -72,7 +72,7 @@ def create_router(desk: Desk) -> APIRouter:
     @router.get("/bookmarks", responses=_PAGE, openapi_extra=pages())
     async def bookmarks(
         request: Request,
-        caller: Annotated[Caller, Depends(signed_in("read:bookmarks"))],
+        caller: Annotated[Caller, Depends(require_user("read:bookmarks"))],
         window: paging.Posts,
     ) -> Response:
         """What the caller bookmarked, the newest bookmark first."""
@@ -81,7 +81,7 @@ def create_router(desk: Desk) -> APIRouter:
     @router.get("/favourites", responses=_PAGE, openapi_extra=pages())
     async def favourites(
         request: Request,
-        caller: Annotated[Caller, Depends(signed_in("read:favourites"))],
+        caller: Annotated[Caller, Depends(require_user("read:favourites"))],
         window: paging.Posts,
     ) -> Response:
         """What the caller favourited, the newest favourite first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from services.chassis.app import JSON
+from services.chassis.service import OrjsonResponse
 from services.gateway.bodies import raw
 from services.gateway.desk import Desk
 from services.gateway.documents import gives, takes
@@ -31,7 +31,7 @@ def create_router(desk: Desk) -> APIRouter:
         ),
         responses=gives({}),
     )
-    async def payments(request: Request) -> JSON:
+    async def payments(request: Request) -> OrjsonResponse:
         """What became of something that the provider was asked for. One invoke.
 
         The header `provider-signature` is `t=TIME,v1=HEX`: an HMAC-SHA256 with the secret that the
@@ -46,6 +46,6 @@ def create_router(desk: Desk) -> APIRouter:
         await desk.services.invoke(
             "payments", "webhooks/provider", method="POST", data=body, headers=headers
         )
-        return JSON({})
+        return OrjsonResponse({})
 
     return router

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.chassis.app import JSON
 from services.chassis.errors import NotFound, from_status
+from services.chassis.service import OrjsonResponse
 from services.contracts.accounts import Account
 from services.contracts.scopes import SCOPES
 from services.gateway.api.accounts import local_name
@@ -43,31 +43,31 @@ def create_router(desk: Desk) -> APIRouter:
     at = desk.at
 
     @router.get("/oauth-authorization-server", responses=gives(_metadata(at.public_url)))
-    async def metadata(request: Request) -> JSON:
+    async def metadata(request: Request) -> OrjsonResponse:
         """Where OAuth's endpoints are (RFC 8414): over TLS, or on a machine's own loopback."""
         if not (at.public_url.startswith("https://") or _bears_http(request, at.host)):
             raise NotFound("This is only told over TLS.")
-        return JSON(_metadata(at.public_url))
+        return OrjsonResponse(_metadata(at.public_url))
 
     @router.get("/host-meta", responses=gives(description="An XRD.", media="application/xrd+xml"))
     async def host_meta(request: Request) -> Response:
         """Where people are looked up (RFC 6415); as JSON for who asks for that."""
         if "json" in request.headers.get("accept", ""):
-            return JSON(_host_meta(at), media_type=JRD)
+            return OrjsonResponse(_host_meta(at), media_type=JRD)
         return Response(
             _XRD.format(template=_template(at)), media_type="application/xrd+xml; charset=utf-8"
         )
 
     @router.get("/host-meta.json", responses=gives(_host_meta(at), media=JRD))
-    async def host_meta_json() -> JSON:
+    async def host_meta_json() -> OrjsonResponse:
         """The same as JSON."""
-        return JSON(_host_meta(at), media_type=JRD)
+        return OrjsonResponse(_host_meta(at), media_type=JRD)
 
     @router.get("/webfinger", responses=gives(description="A JRD.", media=JRD))
     async def webfinger(
         resource: Annotated[str, Query(max_length=500)] = "",
         rel: Annotated[list[str] | None, Query(max_length=20)] = None,
-    ) -> JSON:
+    ) -> OrjsonResponse:
         """Who somebody is (RFC 7033): `acct:name@host`, or the address of a profile."""
         if not resource:
             raise from_status(400, "Say whom you look for: `resource`.")
@@ -75,7 +75,7 @@ def create_router(desk: Desk) -> APIRouter:
         if not name:
             raise NotFound("There is nobody of that name here.")
         account = Account.model_validate(await desk.one_named(name))
-        return JSON(_card(account, at, rel), media_type=JRD)
+        return OrjsonResponse(_card(account, at, rel), media_type=JRD)
 
     return router
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.contracts.shop import EXPONENTS, Product, ProductView, QuoteLine, ShopView
+from services.contracts.catalog import EXPONENTS, Product, ProductView, QuoteLine, ShopView
 from services.gateway.entities.addresses import Addresses
 from services.gateway.entities.posts import Entity, attachment
 

@@ -13,8 +13,8 @@ import orjson
 from fastapi import Request, Response
 from starlette.requests import HTTPConnection
 
-from services.chassis.errors import Failure, TooLarge, Unavailable
-from services.chassis.identity import Caller, whoever
+from services.chassis.errors import ServiceError, TooLarge, Unavailable
+from services.chassis.security.token_verifier import Caller, optional_user_of_any_scope
 from services.gateway.desk import Desk
 from services.gateway.graphql import engine, graphiql, limits
 from services.gateway.graphql.engine import Engine
@@ -49,11 +49,11 @@ class Answering:
         """All that one request asks for."""
         media = _MEDIA if _MEDIA in request.headers.get("accept", "") else "application/json"
         try:
-            caller = await whoever(request)
+            caller = await optional_user_of_any_scope(request)
             said = await _said(request)
             body = await self._body(said, caller, counting(request))
             return Response(orjson.dumps(body), media_type=media)
-        except Failure as failure:
+        except ServiceError as failure:
             return refusal(failure, media)
 
     def page(self, request: Request) -> Response:
@@ -79,7 +79,7 @@ class Answering:
         for turn, each in enumerate(said):
             try:
                 answers.append(await self._run(each, caller, count, counted=0 if turn else 1))
-            except Failure as failure:
+            except ServiceError as failure:
                 answers.append({"errors": errors_of(failure)})
         return answers
 
@@ -112,7 +112,7 @@ def charge(count: Count, times: int) -> None:
             raise Refused("Too many requests", RATE_LIMITED, 429, retry_after=max(1, round(wait)))
 
 
-def refusal(failure: Failure, media: str) -> Response:
+def refusal(failure: ServiceError, media: str) -> Response:
     """The answer to a request of which nothing is run."""
     answer = Response(
         orjson.dumps({"errors": errors_of(failure)}), failure.status, media_type=media
@@ -122,7 +122,7 @@ def refusal(failure: Failure, media: str) -> Response:
     return answer
 
 
-def errors_of(failure: Failure) -> list[Entity]:
+def errors_of(failure: ServiceError) -> list[Entity]:
     """A failure as errors."""
     if isinstance(failure, engine.Invalidated):
         return failure.entities()

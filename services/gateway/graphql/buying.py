@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import strawberry
 
+from services.contracts import catalog as sold
 from services.contracts import orders as contracts
-from services.contracts import shop as sold
 from services.gateway.desk import numeric
 from services.gateway.entities.rendered import Row
 from services.gateway.graphql.connections import (

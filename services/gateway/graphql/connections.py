@@ -15,7 +15,7 @@ from typing import Annotated, Generic, TypeVar
 import strawberry
 
 from services.chassis.errors import Invalid
-from services.chassis.paging import Window, normal
+from services.chassis.storage.window import Window, normalize_id
 from services.gateway.graphql.limits import PAGE
 
 Node = TypeVar("Node")
@@ -68,8 +68,8 @@ def window(
             raise Invalid("A page is asked for by first and after, or by last and before.")
         if before is None:
             raise Invalid("last needs before.")
-        return Window(_size(last, "last", most), min_id=normal(before))
-    return Window(_size(first, "first", most), max_id=normal(after) if after else "")
+        return Window(_size(last, "last", most), min_id=normalize_id(before))
+    return Window(_size(first, "first", most), max_id=normalize_id(after) if after else "")
 
 
 def offset(first: int | None, after: str | None, most: int) -> tuple[int, int]:
@@ -100,13 +100,13 @@ def page(
     """
     first, last = first or _cursor(rows[:1]), last or _cursor(rows[-1:])
     if len(rows) > wanted.limit:
-        rows = rows[-wanted.limit :] if wanted.upwards else rows[: wanted.limit]
-        more = _cursor(rows[:1] if wanted.upwards else rows[-1:])
-    newer, older = (more, "") if wanted.upwards else ("", more)
+        rows = rows[-wanted.limit :] if wanted.ascending else rows[: wanted.limit]
+        more = _cursor(rows[:1] if wanted.ascending else rows[-1:])
+    newer, older = (more, "") if wanted.ascending else ("", more)
     return connection(
         rows,
         PageInfo(
-            has_next_page=wanted.upwards or bool(older),
+            has_next_page=wanted.ascending or bool(older),
             has_previous_page=bool(newer or wanted.max_id),
             start_cursor=newer or first or None,
             end_cursor=older or last or None,

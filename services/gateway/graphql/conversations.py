@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
-from services.chassis.paging import Window
+from services.chassis.storage.window import Window
 from services.gateway.desk import numeric
 from services.gateway.entities.rendered import Row
 from services.gateway.graphql.connections import Connection, page, probing

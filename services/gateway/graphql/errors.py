@@ -8,7 +8,7 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from services.chassis.errors import Failure
+from services.chassis.errors import ServiceError
 from services.gateway.errors import note, sentence
 
 UNAUTHENTICATED = "UNAUTHENTICATED"
@@ -49,7 +49,7 @@ Entity = dict[str, Any]
 log = logging.getLogger(__name__)
 
 
-class Refused(Failure):
+class Refused(ServiceError):
     """A request that is not run at all; `code` is one of the codes above."""
 
     def __init__(self, message: str, code: str, status: int = 400, **details: Any) -> None:
@@ -57,7 +57,7 @@ class Refused(Failure):
         self.status = status
 
 
-def of_failure(failure: Failure) -> Entity:
+def of_failure(failure: ServiceError) -> Entity:
     """A failure as an error, without its place in the query. Logs those that are ours."""
     note(failure)
     if isinstance(failure, Refused):
@@ -86,9 +86,9 @@ def of_error(error: GraphQLError) -> Entity:
 
 def _what(error: GraphQLError) -> Entity:
     cause = error.original_error
-    if isinstance(cause, Failure):
+    if isinstance(cause, ServiceError):
         return of_failure(cause)
     if error.path is None:  # no field was run: the document or the variables are wrong
         return {"message": error.message, "extensions": {"code": BAD_USER_INPUT}}
     log.error("a field failed", exc_info=cause, extra={"path": error.path})
-    return of_failure(Failure(BROKEN))
+    return of_failure(ServiceError(BROKEN))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Request, Response, WebSocket
 
-from services.chassis.identity import Caller, whoever
+from services.chassis.security.token_verifier import Caller, optional_user_of_any_scope
 from services.gateway.desk import Desk
 from services.gateway.documents import gives, takes
 
@@ -90,7 +90,7 @@ def create_router(graph: Graph) -> APIRouter:
 
     @router.websocket(PATH)
     async def subscriptions(
-        socket: WebSocket, caller: Annotated[Caller | None, Depends(whoever)]
+        socket: WebSocket, caller: Annotated[Caller | None, Depends(optional_user_of_any_scope)]
     ) -> None:
         """Subscriptions, as `graphql-transport-ws`."""
         await (await graph.conversing()).converse(socket, caller)

@@ -15,9 +15,9 @@ from typing import Any
 import orjson
 from strawberry.dataloader import DataLoader
 
-from services.chassis import bundles
-from services.chassis.errors import Failure, from_status
-from services.chassis.identity import Caller
+from services.chassis.errors import ServiceError, from_status
+from services.chassis.http import batch
+from services.chassis.security.token_verifier import Caller
 from services.gateway.desk import Desk
 from services.gateway.entities.rendered import Row
 
@@ -121,10 +121,12 @@ class Reads:
         return self._loaders[app]
 
     async def _load(self, app: str, keys: list[Key]) -> list[Any]:
-        """What a service says to some questions, a `Failure` where it refuses one."""
+        """What a service says to some questions, a `ServiceError` where it refuses one."""
         plan = _planned(keys)
         questions = list(dict.fromkeys(plan.values()))
-        parts = [questions[at : at + bundles.MOST] for at in range(0, len(questions), bundles.MOST)]
+        parts = [
+            questions[at : at + batch.MAX_ITEMS] for at in range(0, len(questions), batch.MAX_ITEMS)
+        ]
         answered = await asyncio.gather(*(self._invoke(app, part) for part in parts))
         answers = {question: answer for part in answered for question, answer in part.items()}
         rows: dict[Question, Any] = {}
@@ -138,9 +140,7 @@ class Reads:
         if len(questions) == 1:
             return {questions[0]: await self._alone(app, questions[0])}
         body = {"questions": [question.as_part() for question in questions]}
-        answers = await self._desk.ask(
-            app, bundles.PATH[1:], self._caller, method="POST", json=body
-        )
+        answers = await self._desk.ask(app, batch.PATH[1:], self._caller, method="POST", json=body)
         return {
             question: _answer(answer) for question, answer in zip(questions, answers, strict=True)
         }
@@ -156,7 +156,7 @@ class Reads:
         )
         try:
             return await asking
-        except Failure as failure:
+        except ServiceError as failure:
             return failure
 
 
@@ -185,7 +185,7 @@ def _question(kind: str, ids: Sequence[str]) -> Question:
 
 
 def _answer(answer: dict[str, Any]) -> Any:
-    """What a part of a bundle says, or the `Failure` that it is."""
+    """What a part of a bundle says, or the `ServiceError` that it is."""
     body = answer["body"]
     if answer["status"] < 400:
         return body
@@ -196,8 +196,8 @@ def _answer(answer: dict[str, Any]) -> Any:
 
 
 def _by_id(kind: str, answer: Any) -> Any:
-    """The rows of an answer by their ids; a `Failure` as it is."""
-    if isinstance(answer, Failure) or kind == "person":
+    """The rows of an answer by their ids; a `ServiceError` as it is."""
+    if isinstance(answer, ServiceError) or kind == "person":
         return answer
     if kind == "product":
         return {row["product"]["id"]: row for row in answer["products"]}
@@ -205,6 +205,6 @@ def _by_id(kind: str, answer: Any) -> Any:
 
 
 def _pick(key: Key, answer: Any) -> Any:
-    if isinstance(key, Question) or isinstance(answer, Failure):
+    if isinstance(key, Question) or isinstance(answer, ServiceError):
         return answer
     return answer.get(key.id)

@@ -11,7 +11,7 @@ import strawberry
 from strawberry.extensions import FieldExtension
 from strawberry.schema_directive import Location
 
-from services.chassis.identity import Caller, covered, of_person
+from services.chassis.security.token_verifier import Caller, check_scopes, check_user
 from services.gateway.desk import Desk
 from services.gateway.graphql.loaders import Reads
 from services.gateway.streaming.channels import Channel
@@ -41,7 +41,7 @@ class Context:
     @property
     def me(self) -> Caller:
         """The caller, where the field has made sure that there is one."""
-        return of_person(self.caller)
+        return check_user(self.caller)
 
     async def change(
         self,
@@ -102,9 +102,9 @@ class Needs(FieldExtension):
 
     def _check(self, caller: Caller | None) -> None:
         if caller is not None or self._person:
-            covered(caller, *self._scopes)
+            check_scopes(caller, *self._scopes)
         if self._person:
-            of_person(caller)
+            check_user(caller)
 
 
 def reading(scope: str) -> Needs:

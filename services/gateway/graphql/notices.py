@@ -7,7 +7,7 @@ from enum import Enum
 
 import strawberry
 
-from services.chassis.paging import Window
+from services.chassis.storage.window import Window
 from services.contracts import notifications as contracts
 from services.gateway.api.notifications import ROUNDS, about, beyond
 from services.gateway.entities.rendered import Row
@@ -82,7 +82,7 @@ async def notifications(
         )
         nodes = await shown(context, found["notifications"])
         first = first or found["first"]
-        more = asked.more([[row["id"]] for row in found["notifications"]])
+        more = asked.next_cursor([[row["id"]] for row in found["notifications"]])
         if nodes or not more:
             break
         asked = beyond(asked, found)

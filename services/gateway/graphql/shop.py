@@ -5,8 +5,8 @@ from __future__ import annotations
 import strawberry
 
 from services.chassis.errors import NotFound
-from services.chassis.paging import Window
-from services.contracts import shop as contracts
+from services.chassis.storage.window import Window
+from services.contracts import catalog as contracts
 from services.gateway.entities.rendered import Row
 from services.gateway.graphql.connections import (
     POSTS,

@@ -14,8 +14,8 @@ from typing import Any
 import orjson
 from starlette.websockets import WebSocket
 
-from services.chassis.errors import Failure
-from services.chassis.identity import Caller, Identity, of_person
+from services.chassis.errors import ServiceError
+from services.chassis.security.token_verifier import Caller, TokenVerifier, check_user
 from services.gateway.api.streaming import transport_of
 from services.gateway.desk import Desk
 from services.gateway.graphql import engine
@@ -129,12 +129,12 @@ class Conversing:
             return None
         if said["type"] != "connection_init":
             raise Broken(UNAUTHORIZED, "Unauthorized")
-        identity: Identity = socket.app.state.identity
+        identity: TokenVerifier = socket.app.state.identity
         token = _token(said.get("payload"))
         try:
-            caller = of_person(await identity.caller(token) if token else known)
+            caller = check_user(await identity.verify(token) if token else known)
             self._hub.check_room(caller.user_id)
-        except Failure as failure:
+        except ServiceError as failure:
             code = AGAIN if failure.status == 429 else FORBIDDEN
             raise Broken(code, failure.message[:100]) from failure
         return caller
@@ -173,7 +173,7 @@ class Conversing:
             raise Broken(TWICE, f"Subscriber for {id} already exists")
         try:
             prepared = self._prepared(conversation, said.get("payload"), count)
-        except Failure as failure:
+        except ServiceError as failure:
             conversation.put("error", id=id, payload=errors_of(failure))
             return
         task = asyncio.create_task(self._run(conversation, id, prepared))
@@ -200,11 +200,11 @@ class Conversing:
                     conversation.put("error", id=id, payload=answer["errors"])
                     return
                 conversation.put("next", id=id, payload=answer)
-        except Failure as failure:
+        except ServiceError as failure:
             conversation.put("error", id=id, payload=errors_of(failure))
         except Exception:
             log.exception("a subscription failed")
-            conversation.put("error", id=id, payload=errors_of(Failure(BROKEN)))
+            conversation.put("error", id=id, payload=errors_of(ServiceError(BROKEN)))
         else:
             conversation.put("complete", id=id)
 

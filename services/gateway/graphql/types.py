@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from services.chassis.errors import Invalid
-from services.chassis.paging import Window
+from services.chassis.storage.window import Window
 from services.contracts import accounts
 from services.contracts import posts as contracts
 from services.gateway.desk import numeric

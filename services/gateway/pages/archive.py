@@ -14,8 +14,8 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
 from services.chassis import telemetry
-from services.chassis.errors import Failure, Forbidden, NotFound, Unauthenticated
-from services.chassis.identity import Caller, Identity, covered, of_person
+from services.chassis.errors import Forbidden, NotFound, ServiceError, Unauthenticated
+from services.chassis.security.token_verifier import Caller, TokenVerifier, check_scopes, check_user
 from services.gateway.bodies import said
 from services.gateway.desk import Desk
 from services.gateway.downloads import Downloads
@@ -62,7 +62,7 @@ class _Counter:
         who = proof(await said(request))
         try:
             session = await self._desk.ask("auth", "sessions", method="POST", json=who)
-        except Failure as failure:
+        except ServiceError as failure:
             page = try_again(failure, partial(self._form, login=who["login"]))
             if page is None:
                 raise
@@ -77,7 +77,7 @@ class _Counter:
             return _back()
         try:
             await self._desk.ask("media", "exports", caller, method="POST")
-        except Failure as failure:
+        except ServiceError as failure:
             if failure.status != 429:
                 raise
             return await self._page(caller, error=failure.message, status=429)
@@ -128,9 +128,9 @@ async def _visitor(request: Request) -> Caller | None:
     token = request.cookies.get(_COOKIE)
     if not token:
         return None
-    identity: Identity = request.app.state.identity
+    identity: TokenVerifier = request.app.state.identity
     try:
-        caller = of_person(covered(await identity.caller(token), _SCOPE))
+        caller = check_user(check_scopes(await identity.verify(token), _SCOPE))
     except (Unauthenticated, Forbidden):
         return None
     telemetry.current().user_id = caller.user_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from services.chassis.errors import Failure
+from services.chassis.errors import ServiceError
 from services.gateway.bodies import said
 from services.gateway.desk import Desk
 from services.gateway.pages.paper import Paper
@@ -35,7 +35,7 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
             return form(login=login, error="Tick that you are sure.", status=422)
         try:
             await desk.ask("auth", "deletions", method="POST", json=who)
-        except Failure as failure:
+        except ServiceError as failure:
             if failure.code == "wrong_login" or failure.status == 429:
                 status = 429 if failure.status == 429 else 422
                 return form(login=login, error=failure.message, status=status)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
-from services.chassis.errors import Failure, NotFound, from_status
+from services.chassis.errors import NotFound, ServiceError, from_status
 from services.contracts.logins import App
 from services.gateway.bodies import Said, said
 from services.gateway.desk import Desk, segment
@@ -111,7 +111,7 @@ class _Door:
             await self._desk.ask(
                 "auth", f"apps/{segment(asked.client_id)}/grant", params={"scope": asked.scope}
             )
-        except Failure as failure:
+        except ServiceError as failure:
             return self._refused(asked, app, "", failure)
         return self._form(asked, app)
 
@@ -125,7 +125,7 @@ class _Door:
         login = body.words("login").strip()[:320]
         try:
             code = await _authorize(self._desk, asked, login, body.words("password"))
-        except Failure as failure:
+        except ServiceError as failure:
             return self._refused(asked, app, login, failure)
         if asked.is_out_of_band:
             return self._paper.page("code", code=code, app=app)
@@ -147,7 +147,7 @@ class _Door:
             error=error,
         )
 
-    def _refused(self, asked: Asked, app: App, login: str, failure: Failure) -> Response:
+    def _refused(self, asked: Asked, app: App, login: str, failure: ServiceError) -> Response:
         """What auth refuses is the person's to mend, or the app's."""
         page = try_again(failure, partial(self._form, asked, app, login=login))
         if page is not None:
@@ -181,7 +181,7 @@ class _Registry:
         new = registration(body)
         try:
             await self._desk.ask("auth", "registrations", method="POST", json=new)
-        except Failure as failure:
+        except ServiceError as failure:
             if failure.status not in (409, 422, 429):
                 raise
             by_field = faults(failure)

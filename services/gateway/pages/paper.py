@@ -12,8 +12,8 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.requests import HTTPConnection
 
-from services.chassis.app import Render
-from services.chassis.errors import Failure, NotFound
+from services.chassis.errors import NotFound, ServiceError
+from services.chassis.service import ErrorRenderer
 from services.gateway.errors import note, sentence
 
 _TITLES = {
@@ -55,19 +55,19 @@ class Paper:
         }
         return Response(html, status, headers, media_type="text/html")
 
-    def failure(self, failure: Failure) -> Response:
+    def failure(self, failure: ServiceError) -> Response:
         """A failure as a page."""
         status = 503 if failure.status >= 500 else failure.status
         title = _TITLES.get(status, "That did not work")
         return self.page("error", status=status, title=title, message=sentence(failure))
 
-    def for_browsers(self, render: Render) -> Render:
+    def for_browsers(self, render: ErrorRenderer) -> ErrorRenderer:
         """A renderer of failures that shows a page to a browser.
 
         Of what is not there, and of what there is no room for at the moment.
         """
 
-        def rendered(connection: HTTPConnection, failure: Failure) -> Response:
+        def rendered(connection: HTTPConnection, failure: ServiceError) -> Response:
             asked = connection.headers.get("accept", "")
             is_page = not connection.scope["path"].startswith("/api/")
             if is_page and asked.startswith("text/html"):
@@ -90,11 +90,13 @@ class Paper:
                 async def handler(request: Request) -> Response:
                     try:
                         return await handle(request)
-                    except Failure as failure:
+                    except ServiceError as failure:
                         note(failure)
                         return paper.failure(failure)
                     except RequestValidationError:
-                        wrong = Failure("Something in the address is missing or not understood.")
+                        wrong = ServiceError(
+                            "Something in the address is missing or not understood."
+                        )
                         wrong.status = 400
                         return paper.failure(wrong)
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from services.contracts.accounts import Profile
+from services.contracts.catalog import Product, Shop
 from services.contracts.posts import Attachment, Post, Size
-from services.contracts.shop import Product, Shop
 from services.gateway.entities.addresses import AVATAR, THUMBNAIL, Addresses
 from services.gateway.entities.shop import lowest_price, money
 

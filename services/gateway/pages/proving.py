@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from fastapi import Response
 
-from services.chassis.errors import Failure
+from services.chassis.errors import ServiceError
 from services.gateway.bodies import Said
 
 _REFUSED = {"wrong_login": 422, "suspended": 403}
@@ -17,7 +17,7 @@ def proof(form: Said) -> dict[str, str]:
     return {"login": form.words("login").strip()[:320], "password": form.words("password")[:256]}
 
 
-def try_again(failure: Failure, form: Callable[..., Response]) -> Response | None:
+def try_again(failure: ServiceError, form: Callable[..., Response]) -> Response | None:
     """The form once more, with why auth let nobody in; `None` where it is something else.
 
     `form` takes an `error` and a `status`.

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from markupsafe import Markup
 from starlette.responses import RedirectResponse
 
-from services.chassis.errors import Failure, NotFound
+from services.chassis.errors import NotFound, ServiceError
 from services.contracts.accounts import Account
 from services.contracts.posts import PostView
 from services.gateway.desk import Desk, numeric
@@ -39,7 +39,7 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
         """A welcome, with the newest pictures; without them where the feed does not answer."""
         try:
             tiles, _ = await shows.grid("timelines/public", _ON_FRONT, only_media="true")
-        except Failure:
+        except ServiceError:
             tiles = []
         rules = [{"text": text, "hint": hint} for text, hint in instances.RULES]
         preview = previews.site(desk.settings.microgram_title, instances.LONG)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from services.contracts.accounts import Account, Profile
-from services.contracts.shop import Product, ProductView, ShopView
+from services.contracts.catalog import Product, ProductView, ShopView
 from services.gateway.desk import Desk, numeric, together
 from services.gateway.entities import people
 from services.gateway.entities import shop as entities

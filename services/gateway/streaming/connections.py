@@ -10,7 +10,7 @@ from typing import Protocol
 from starlette.types import Receive, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from services.chassis.identity import Caller
+from services.chassis.security.token_verifier import Caller
 from services.gateway.streaming.channels import Channel
 from services.gateway.streaming.messages import THUMP, Names, News
 

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from itertools import count
 
-from services.chassis.errors import Failure, TooMany, Unauthenticated
-from services.chassis.identity import Caller, Identity
+from services.chassis.errors import RateLimited, ServiceError, Unauthenticated
+from services.chassis.security.token_verifier import Caller, TokenVerifier
 from services.gateway.streaming.channels import Channel
 from services.gateway.streaming.connections import Connection
 from services.gateway.streaming.messages import Names, News
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 class Hub:
     """All connections of this process."""
 
-    def __init__(self, identity: Identity, *, at_most: int, each_at_most: int) -> None:
+    def __init__(self, identity: TokenVerifier, *, at_most: int, each_at_most: int) -> None:
         self._identity = identity
         self._at_most = at_most
         self._each_at_most = each_at_most
@@ -47,9 +47,9 @@ class Hub:
     def check_room(self, user: str) -> None:
         """Raise where one more connection of somebody would be too many."""
         if len(self._connections) >= self._at_most:
-            raise TooMany("All streams of this server are taken. Please try again later.")
+            raise RateLimited("All streams of this server are taken. Please try again later.")
         if self._people[user] >= self._each_at_most:
-            raise TooMany(
+            raise RateLimited(
                 f"You have {self._each_at_most} streams open, which is as many as may be."
             )
 
@@ -162,11 +162,11 @@ class Hub:
                 connection.thump()
 
     async def check_tokens(self) -> None:
-        """End the connections whose token is good no more. Asks nobody: see `Identity`."""
+        """End the connections whose token is good no more. Asks nobody: see `TokenVerifier`."""
         tokens = {connection.caller.token for connection in self._connections}
         try:
             bad = {token for token in tokens if not await self._is_good(token)}
-        except Failure as failure:
+        except ServiceError as failure:
             log.warning("could not check the tokens of streams", extra={"why": failure.message})
             return
         for connection in list(self._connections) if bad else ():
@@ -175,7 +175,7 @@ class Hub:
 
     async def _is_good(self, token: str) -> bool:
         try:
-            await self._identity.caller(token)
+            await self._identity.verify(token)
         except Unauthenticated:
             return False
         return True

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from services.chassis.errors import Failure
+from services.chassis.errors import ServiceError
 from services.contracts.audiences import PEOPLE
 from services.gateway.desk import Desk
 from services.gateway.entities.rendered import Row
@@ -48,7 +48,7 @@ async def _asked(desk: Desk, post: dict[str, Any], people: Sequence[str]) -> Mar
         async with asyncio.timeout(PATIENCE):
             marks: Marks = await desk.ask("posts", "marks", method="POST", json=question)
             return marks
-    except (Failure, TimeoutError) as error:
-        why = error.message if isinstance(error, Failure) else "posts took too long"
+    except (ServiceError, TimeoutError) as error:
+        why = error.message if isinstance(error, ServiceError) else "posts took too long"
         log.warning("streams tell of a post without marks", extra={"why": why})
         return {}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.chassis.ids import instant
+from services.chassis.ids import id_time
 from services.contracts.posts import Post
 
 NEWS_FOR = 300.0
@@ -50,7 +50,7 @@ class Memory:
             return "delete"
         if known:
             return "status.update" if post.edited_at != known.edited_at else ""
-        if now - instant(post.id).timestamp() < NEWS_FOR:
+        if now - id_time(post.id).timestamp() < NEWS_FOR:
             return "update"
         edited_at = post.edited_at
         if edited_at and now - datetime.fromisoformat(edited_at).timestamp() < NEWS_FOR:

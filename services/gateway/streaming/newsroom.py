@@ -15,10 +15,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services.chassis.errors import Failure
-from services.chassis.identity import Caller
-from services.chassis.ids import instant
-from services.chassis.inbox import Event
+from services.chassis.consuming.inbox import Event
+from services.chassis.errors import ServiceError
+from services.chassis.ids import id_time
+from services.chassis.security.token_verifier import Caller
 from services.contracts.accounts import Profile
 from services.contracts.audiences import PEOPLE
 from services.contracts.notifications import Notification
@@ -85,7 +85,7 @@ class Newsroom:
             self._put(notification.id, notification)
 
     def _is_fresh(self, id: str) -> bool:
-        age = time.time() - instant(id).timestamp()
+        age = time.time() - id_time(id).timestamp()
         return self._notified.is_first(id) and age < NEWS_FOR
 
     def _put(self, id: str, what: Told | Notification) -> None:
@@ -113,7 +113,7 @@ class Newsroom:
                     await self._tell_of_conversation(what)
                 else:
                     await self._notify(what)
-            except Failure as failure:
+            except ServiceError as failure:
                 log.warning("streams miss something", extra={"why": failure.message})
             except Exception:
                 log.exception("streams miss something")

@@ -8,13 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 from fastapi.responses import Response
 
-from services.chassis.app import JSON
-from services.chassis.identity import Caller, signed_in
-from services.contracts.portability import Export
+from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.service import OrjsonResponse
+from services.contracts.data_export import Export
 from services.media.examples import AN_ARCHIVE, EXPORT, answers
 from services.media.exports.office import Office
 
-Owner = Annotated[Caller, Depends(signed_in("read", "read:exports"))]
+Owner = Annotated[Caller, Depends(require_user("read", "read:exports"))]
 AN_EXPORT = answers(Export, "How far it is.", EXPORT, 401, 403, 404)
 
 
@@ -26,15 +26,15 @@ def create_router(office: Office, is_gone: Callable[[str], Awaitable[bool]]) -> 
     router = APIRouter(tags=["exports"])
 
     @router.post("/exports", responses=AN_EXPORT)
-    async def request(caller: Owner) -> JSON:
+    async def request(caller: Owner) -> OrjsonResponse:
         """Have an archive made of all that the caller has: one a day."""
         user = caller.user_id
-        return JSON(await office.request(user, lambda: is_gone(user)))
+        return OrjsonResponse(await office.request(user, lambda: is_gone(user)))
 
     @router.get("/exports", responses=AN_EXPORT)
-    async def one(caller: Owner) -> JSON:
+    async def one(caller: Owner) -> OrjsonResponse:
         """How far the caller's archive is."""
-        return JSON(await office.one(caller.user_id))
+        return OrjsonResponse(await office.one(caller.user_id))
 
     @router.get("/exports/{id}/parts/{index}", response_class=Response, responses=AN_ARCHIVE)
     async def part(

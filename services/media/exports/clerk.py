@@ -16,10 +16,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from services.chassis.errors import Failure
-from services.chassis.ids import instant
-from services.chassis.paging import Window
-from services.chassis.sidecar import Sidecar
+from services.chassis.dapr.client import DaprClient
+from services.chassis.errors import ServiceError
+from services.chassis.ids import id_time
+from services.chassis.storage.window import Window
 from services.media.exports import domain, zips
 from services.media.exports.domain import LEASE, Export, Piece, Place
 from services.media.exports.gathering import STEPS, Gathered, Gathering
@@ -47,7 +47,7 @@ class Clerk:
         self,
         store: Store,
         gathering: Gathering,
-        sidecar: Sidecar,
+        sidecar: DaprClient,
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -73,7 +73,7 @@ class Clerk:
             self._woken.clear()
             try:
                 await self.work()
-            except Failure as failure:
+            except ServiceError as failure:
                 log.warning("could not look for exports", extra={"why": failure.message})
 
     async def work(self) -> None:
@@ -90,7 +90,7 @@ class Clerk:
         store, now = self._store, self._now()
         rows = await store.kept.page(ALL, Window(_SWEPT_AT_ONCE, min_id=_OLDEST))
         for id, user in rows:
-            if now < instant(id).timestamp() + domain.LIFE:
+            if now < id_time(id).timestamp() + domain.LIFE:
                 continue
             export = await store.exports.get(user)
             if export and export.id == id:
@@ -105,7 +105,7 @@ class Clerk:
     async def _see_to(self, id: str, user: str, export: Export | None) -> None:
         now, store = self._now(), self._store
         if export is None or export.id != id:
-            if now > instant(id).timestamp() + _GRACE:
+            if now > id_time(id).timestamp() + _GRACE:
                 await store.work.remove(ALL, [id])
         elif export.state in ("running", "ending"):
             if not export.is_held(now):
@@ -130,7 +130,7 @@ class Clerk:
             try:
                 async with asyncio.timeout(LEASE / 2):
                     export = await self._go_on(user, export)
-            except (Failure, TimeoutError) as failure:
+            except (ServiceError, TimeoutError) as failure:
                 log.warning("an export has to wait", extra={"user": user, "why": str(failure)})
                 await self._give_back(user)
                 return

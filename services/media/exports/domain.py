@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services.chassis.errors import TooMany
+from services.chassis.errors import RateLimited
 
 LIFE = 7 * 24 * 3600
 """For how many seconds a finished archive is kept."""
@@ -96,7 +96,7 @@ class Piece:
 
 
 def request(kept: Export | None, id: str, now: float) -> Export:
-    """Ask for an archive: the one being made, if there is one. Raises `TooMany`."""
+    """Ask for an archive: the one being made, if there is one. Raises `RateLimited`."""
     if kept is None:
         return Export(id, "running", now)
     if kept.state == "running":
@@ -104,7 +104,7 @@ def request(kept: Export | None, id: str, now: float) -> Export:
     was_made = kept.state == "ready" or kept.ending == "expired"
     if was_made and now < kept.requested + BETWEEN:
         hours = int((kept.requested + BETWEEN - now) / 3600) + 1
-        raise TooMany(f"There was one today already. Ask again in {hours} hours.")
+        raise RateLimited(f"There was one today already. Ask again in {hours} hours.")
     number = kept.tries + 1  # so that no piece of the earlier one fits
     return Export(
         id, "running", now, tries=number, stale=number, swept=kept.swept,

@@ -1,6 +1,6 @@
 """What comes into an archive: other services are asked page by page, pictures are read one by one.
 
-A piece is a file of records (it ends with the page that brings it above `ENOUGH`), or a few
+A piece is a file of records (it ends with the page that brings it above `MAX_PAGE_BYTES`), or a few
 pictures: never more than a few MiB, whatever somebody has.
 """
 
@@ -13,10 +13,10 @@ from urllib.parse import quote
 
 import orjson
 
+from services.chassis.dapr.client import DaprClient
 from services.chassis.errors import NotFound
-from services.chassis.ids import instant, timestamp
-from services.chassis.paging import Window
-from services.chassis.sidecar import Sidecar
+from services.chassis.ids import id_time, timestamp
+from services.chassis.storage.window import Window
 from services.media.domain import Attachment
 from services.media.exports.domain import Place
 from services.media.store import Portraits, Store
@@ -138,13 +138,13 @@ Read = Callable[[str, str], Awaitable[dict[str, Any]]]
 class Gathering:
     """Reads what somebody has, from a place on."""
 
-    def __init__(self, store: Store, sidecar: Sidecar, public_url: str) -> None:
+    def __init__(self, store: Store, sidecar: DaprClient, public_url: str) -> None:
         self._store = store
         self._sidecar = sidecar
         self._public_url = public_url
 
     async def gather(self, user: str, place: Place) -> Gathered:
-        """The next files. Raises `Failure`."""
+        """The next files. Raises `ServiceError`."""
         step = STEPS[place.step]
         if step.file == "account":
             return await self._account(user, place)
@@ -251,5 +251,5 @@ def _described(attachment: Attachment) -> dict[str, Any]:
     return {
         **{name: shown[name] for name in kept},
         "post": attachment.claimed_by or None,
-        "created_at": timestamp(instant(attachment.id)),
+        "created_at": timestamp(id_time(attachment.id)),
     }

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from services.chassis.dapr.client import DaprClient
 from services.chassis.errors import NotFound
 from services.chassis.ids import timestamp
-from services.chassis.sidecar import Sidecar
 from services.media.exports import domain
 from services.media.exports.clerk import Clerk
 from services.media.exports.domain import Export
@@ -24,7 +24,7 @@ class Office:
         self,
         store: Store,
         clerk: Clerk,
-        sidecar: Sidecar,
+        sidecar: DaprClient,
         *,
         ids: Callable[[], str],
         now: Callable[[], float] = time.time,
@@ -38,9 +38,9 @@ class Office:
     async def request(self, user: str, is_gone: Callable[[], Awaitable[bool]]) -> dict[str, Any]:
         """Have an archive made; the one that is being made, if there is one.
 
-        Raises `TooMany`. Six state calls. It stands in the list of work before it is there, so that
-        no crash leaves one that nobody makes; and whether its owner is gone is read after that. The
-        one that is being made may end just now: so a new one stands there in any case.
+        Raises `RateLimited`. Six state calls. It stands in the list of work before it is there, so
+        that no crash leaves one that nobody makes; and whether its owner is gone is read after
+        that. The one that is being made may end just now: so a new one stands there in any case.
         """
         id, now = self._ids(), self._now()
         kept = await self._store.exports.get(user)

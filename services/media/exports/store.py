@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.chassis.app import Service
-from services.chassis.segments import SegmentedLists
+from services.chassis.service import Service
+from services.chassis.storage.segmented_list import SegmentedLists
 from services.media.exports.domain import Export, from_1_to_2
 from services.media.exports.zips import Entry
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from services.chassis.ids import first_id_at, instant
+from services.chassis.ids import first_id_at, id_time
 from services.notifications.domain.notifications import ACCOUNT, ID, POST, TYPE, Row
 
 GROUPED = frozenset({"favourite", "reblog", "follow"})
@@ -24,7 +24,7 @@ def group_key(id: str, type: str, post: str, grouped: Collection[str] = GROUPED)
     """The key of the group that a notification is in; alone in one, where its type is not."""
     if type not in GROUPED or type not in grouped:
         return f"ungrouped-{id}"
-    day = (instant(id) - _EPOCH) // _DAY
+    day = (id_time(id) - _EPOCH) // _DAY
     return f"{type}-{post}-{day}" if type != "follow" else f"follow-{day}"
 
 

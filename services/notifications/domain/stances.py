@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from services.chassis.blocks import BlockedBy
+from services.shared.block_list import BlockList
 
 _LIFTED = 500
 """How many of those who are hidden no more are remembered, so that late news is known to be old."""
@@ -23,7 +23,7 @@ class Hidden:
 
 
 @dataclass(frozen=True, slots=True)
-class Stance(BlockedBy):
+class Stance(BlockList):
     """Who is `hidden` by the owner's edges, and who blocks them."""
 
     hidden: dict[str, Hidden] = field(default_factory=dict)

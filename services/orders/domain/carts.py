@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from services.chassis.errors import Duplicate, Invalid, NotFound
+from services.chassis.errors import Conflict, Invalid, NotFound
 from services.contracts.limits import LINES, PIECES
 from services.orders.domain.orders import Order
 
@@ -42,11 +42,11 @@ class Cart:
 def adding(cart: Cart | None, item: Item, shop: str) -> Cart:
     """With some more of something.
 
-    Raises `Duplicate` (`other_shop`) beside things of another shop, `Invalid` beyond the bounds.
+    Raises `Conflict` (`other_shop`) beside things of another shop, `Invalid` beyond the bounds.
     """
     cart = cart or Cart()
     if cart.items and cart.shop != shop:
-        raise Duplicate(
+        raise Conflict(
             "The cart has things of another shop: order those first, or empty it.",
             code="other_shop",
         )

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services.chassis.errors import Duplicate, Forbidden, NotFound
+from services.chassis.errors import Conflict, Forbidden, NotFound
 
 REFUNDS = 5
 """How often a refund that the provider refuses may be asked for again."""
@@ -194,21 +194,21 @@ def closed(order: Order, entries: Iterable[Entry], now: str) -> Order:
 
 
 def cancelled(order: Order | None, buyer: str, now: str) -> Order:
-    """Cancelled by its buyer; again is fine. Raises `Duplicate` (`too_late`)."""
+    """Cancelled by its buyer; again is fine. Raises `Conflict` (`too_late`)."""
     order = seen(order, buyer)
     if order.terms.buyer != buyer:
         raise Forbidden("Only the buyer can cancel an order; the seller can refund it.")
     if order.turn and order.turn.what == CANCEL:
         return order
     if order.turn or order.end or order.has(CAPTURING):
-        raise Duplicate("It is too late to cancel this order.", code="too_late")
+        raise Conflict("It is too late to cancel this order.", code="too_late")
     return noted(order, [Entry(CANCEL, now)])
 
 
 def refund_asked(order: Order | None, seller: str, now: str) -> Order:
     """To be given back by its seller; again is fine.
 
-    Raises `Duplicate` (`not_completed`), also where it was tried too often.
+    Raises `Conflict` (`not_completed`), also where it was tried too often.
     """
     order = seen(order, seller)
     if order.terms.seller != seller:
@@ -216,9 +216,9 @@ def refund_asked(order: Order | None, seller: str, now: str) -> Order:
     if order.has(REFUNDED) or order.is_refunding:
         return order
     if order.end != COMPLETED:
-        raise Duplicate("Only what was paid can be refunded.", code="not_completed")
+        raise Conflict("Only what was paid can be refunded.", code="not_completed")
     if order.refunds >= REFUNDS:
-        raise Duplicate("The provider has refused this refund too often.", code="refund_refused")
+        raise Conflict("The provider has refused this refund too often.", code="refund_refused")
     return replace(order, log=(*order.log, Entry(REFUND, now)))
 
 

@@ -18,7 +18,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.chassis.plans import Again, Do, Plan, Retry, Sleep, StepFailed
+from services.chassis.workflows.plan import (
+    CallActivity,
+    ContinueAsNew,
+    Plan,
+    RetryPolicy,
+    Sleep,
+    StepFailed,
+)
 
 RESERVE, AUTHORISE, CONFIRM, CAPTURE = "reserve", "authorise", "confirm", "capture"
 GIVE_UP, VOID, RELEASE, CLOSE = "give_up", "void", "release", "close"
@@ -27,11 +34,11 @@ PAY_BACK, RESTOCK = "pay_back", "restock"
 FORWARD = (RESERVE, AUTHORISE, CONFIRM)
 BACK = (VOID, RELEASE, CLOSE)
 
-BOUNDED = Retry(attempts=15, first=0.2, factor=2.5, longest=4.0)
+BOUNDED = RetryPolicy(attempts=15, first=0.2, factor=2.5, longest=4.0)
 """For steps after which the order may still be turned back: 45 seconds of pauses in all. A service
 that was killed is there again within five, on a machine that is short of breath within twenty."""
 
-STUBBORN = Retry(attempts=20, first=0.2, factor=1.7, longest=15.0)
+STUBBORN = RetryPolicy(attempts=20, first=0.2, factor=1.7, longest=15.0)
 """For those that must be gone through; after the last try the plan begins anew."""
 
 WAITS = (0.5, 1.0, 2.0, 4.0, *(5.0,) * 20)
@@ -45,7 +52,7 @@ def checkout(order: str) -> Plan:
         if word == "back":
             word = yield from _back(order)
     except StepFailed:
-        return Again(order)
+        return ContinueAsNew(order)
     return word
 
 
@@ -55,7 +62,7 @@ def _forward(order: str) -> Plan:
         word, why = yield from _attempt(step, order, marks)
         if word == "failed":
             given = {"order": order, "why": why, "marks": marks}
-            word = (yield Do(GIVE_UP, given, STUBBORN))["word"]
+            word = (yield CallActivity(GIVE_UP, given, STUBBORN))["word"]
         if word != "ok":
             return word
     return (yield from _until_known(CAPTURE, {"order": order}))
@@ -65,7 +72,7 @@ def _attempt(step: str, order: str, marks: list[list[str]]) -> Plan:
     """One step forward; says how it went, and why not."""
     for pause in (*WAITS, 0.0):
         try:
-            answer = yield Do(step, {"order": order, "marks": marks}, BOUNDED)
+            answer = yield CallActivity(step, {"order": order, "marks": marks}, BOUNDED)
         except StepFailed:
             return "failed", f"{step}: no answer"
         marks += answer.get("marks", [])
@@ -87,7 +94,7 @@ def _back(order: str) -> Plan:
 def _until_known(step: str, given: dict[str, Any], *, whole: bool = False) -> Plan:
     """A step there is no way around; what is still open after all waits fails the plan."""
     for pause in WAITS:
-        answer = yield Do(step, given, STUBBORN)
+        answer = yield CallActivity(step, given, STUBBORN)
         if answer["word"] != "wait":
             return answer if whole else answer["word"]
         yield Sleep(pause)
@@ -99,7 +106,7 @@ def refund(given: dict[str, Any]) -> Plan:
     try:
         answer = yield from _until_known(PAY_BACK, given, whole=True)
         if answer["word"] == "ok":
-            yield Do(RESTOCK, {**given, "marks": answer.get("marks", [])}, STUBBORN)
+            yield CallActivity(RESTOCK, {**given, "marks": answer.get("marks", [])}, STUBBORN)
     except StepFailed:
-        return Again(given)
+        return ContinueAsNew(given)
     return answer["word"]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from services.chassis.errors import Duplicate, Invalid, NotFound
+from services.chassis.errors import Conflict, Invalid, NotFound
 from services.contracts.limits import REFUNDS
 from services.payments.domain import ledger
 from services.payments.domain.ledger import Entry, Line
@@ -140,11 +140,11 @@ class Payment:
 
 
 def authorize(known: Payment | None, order: str, terms: Terms) -> Payment:
-    """Somebody is to be charged. Raises `Duplicate` for other terms, and after a void."""
+    """Somebody is to be charged. Raises `Conflict` for other terms, and after a void."""
     if known is None:
         return Payment(order, terms, (Step(AUTHORIZE, terms.amount),))
     if known.terms is None:
-        raise Duplicate("The order was voided before it was paid.", code="voided")
+        raise Conflict("The order was voided before it was paid.", code="voided")
     if replace(known.terms, card="") != replace(terms, card=""):
         raise _differs()
     return known
@@ -156,9 +156,9 @@ def capture(known: Payment | None) -> Payment:
     if known.step(CAPTURE):
         return known
     if known.stands(VOID):
-        raise Duplicate("The order was voided.", code="voided")
+        raise Conflict("The order was voided.", code="voided")
     if not known.is_done(AUTHORIZE):
-        raise Duplicate("The payment is not authorised.", code="not_authorized")
+        raise Conflict("The payment is not authorised.", code="not_authorized")
     return _asking(known, Step(CAPTURE, _terms(known).amount))
 
 
@@ -169,7 +169,7 @@ def void(known: Payment | None, order: str) -> Payment:
     if known.terms is None or known.stands(VOID) or not known.stands(AUTHORIZE):
         return known
     if known.stands(CAPTURE):
-        raise Duplicate("The payment was captured: it can only be refunded.", code="captured")
+        raise Conflict("The payment was captured: it can only be refunded.", code="captured")
     without = tuple(step for step in known.steps if step.name != VOID)
     return _asking(replace(known, steps=without), Step(VOID, _terms(known).amount))
 
@@ -178,7 +178,7 @@ def refund(known: Payment | None, key: str, amount: int | None, currency: str | 
     """A part of what was captured is to be given back, or all that is left of it."""
     known = _of_a_buyer(known)
     if currency not in (None, _terms(known).currency):
-        raise Duplicate("The payment was in another currency.", code="currency_mismatch")
+        raise Conflict("The payment was in another currency.", code="currency_mismatch")
     name = f"{REFUND}:{key}"
     before = known.step(name)
     if before:
@@ -186,11 +186,11 @@ def refund(known: Payment | None, key: str, amount: int | None, currency: str | 
             return known
         raise _differs()
     if not known.is_done(CAPTURE):
-        raise Duplicate("Nothing was captured that could be given back.", code="not_captured")
+        raise Conflict("Nothing was captured that could be given back.", code="not_captured")
     most = known.refundable
     wanted = most if amount is None else amount
     if not 0 < wanted <= most:
-        raise Duplicate(f"No more than {most} can be given back.", code="too_much")
+        raise Conflict(f"No more than {most} can be given back.", code="too_much")
     if sum(step.kind == REFUND for step in known.steps) >= REFUNDS:
         raise Invalid(f"An order has at most {REFUNDS} refunds.")
     return _asking(known, Step(name, wanted, rest=amount is None))
@@ -202,7 +202,7 @@ def _asking(known: Payment, step: Step) -> Payment:
 
 def _terms(known: Payment) -> Terms:
     if known.terms is None:
-        raise Duplicate("The order was voided before it was paid.", code="voided")
+        raise Conflict("The order was voided before it was paid.", code="voided")
     return known.terms
 
 
@@ -213,8 +213,8 @@ def _of_a_buyer(known: Payment | None) -> Payment:
     return known
 
 
-def _differs() -> Duplicate:
-    return Duplicate("This was asked for before, otherwise.", code="payment_differs")
+def _differs() -> Conflict:
+    return Conflict("This was asked for before, otherwise.", code="payment_differs")
 
 
 # ── what is answered ────────────────────────────────────────────────────────────────────────────

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from pydantic import Field
 
 from services.contracts.accounts import Id, Model
-from services.contracts.shop import Amount, Currency
+from services.contracts.catalog import Amount, Currency
 from services.payments.domain.payments import Answer
 
 
@@ -35,8 +35,8 @@ class Operation:
 class Provider(Protocol):
     """A provider of card payments.
 
-    Raises `OutcomeUnknown` or `Unavailable` where it does not answer, and any other `Failure` for
-    what it does not understand.
+    Raises `OutcomeUnknown` or `Unavailable` where it does not answer, and any other `ServiceError`
+    for what it does not understand.
     """
 
     async def submit(self, operation: Operation) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from services.chassis.errors import Duplicate
+from services.chassis.errors import Conflict
 from services.payments.domain.payments import Answer
 from services.payments.provider.port import Operation
 
@@ -56,14 +56,14 @@ class Charge:
 def after(known: Charge | None, asked: Operation, now: float, pending: float) -> Charge:
     """A charge with an operation done; as it was, if that was done before.
 
-    `pending` are the seconds after which a card that is slow to decide does so. Raises `Duplicate`
+    `pending` are the seconds after which a card that is slow to decide does so. Raises `Conflict`
     for another operation under the same key.
     """
     known = known or Charge()
     before = known.deed(asked.key)
     if before is not None:
         if (before.kind, before.amount) != (asked.kind, asked.amount):
-            raise Duplicate("This key was used for something else.", code="key_reused")
+            raise Conflict("This key was used for something else.", code="key_reused")
         return known
     if asked.kind == "authorize":
         known = replace(known, card=asked.card, currency=asked.currency)

@@ -15,8 +15,8 @@ from typing import Any
 
 import orjson
 
-from services.chassis.documents import Collection
-from services.chassis.errors import Failure, OutcomeUnknown
+from services.chassis.errors import OutcomeUnknown, ServiceError
+from services.chassis.storage.collection import Collection
 from services.payments.domain.payments import Answer
 from services.payments.provider.port import Operation
 from services.payments.provider.record import (
@@ -134,7 +134,7 @@ class BuiltInProvider:
         for _ in range(_TRIES):
             try:
                 await self._send(body)
-            except Failure as failure:
+            except ServiceError as failure:
                 log.info("a webhook was not taken", extra={"why": failure.message})
                 await asyncio.sleep(_PAUSE)
             else:

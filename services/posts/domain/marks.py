@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services.chassis.segments import Head
+from services.chassis.storage.segmented_list import ListHead
 from services.posts.domain.posts import Visibility
 
 _NONE = {"on": False, "id": ""}
@@ -107,7 +107,7 @@ def public(data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def total_for(head: Head | None, favourite: Reaction | Boost) -> int:
+def total_for(head: ListHead | None, favourite: Reaction | Boost) -> int:
     """How many like (or boost) a post, as its list says, and as somebody knows of themself.
 
     The list follows the marks a moment later; who has just liked a post shall see it counted.

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from services.chassis.errors import Duplicate, Invalid, NotFound
-from services.chassis.pictures import Picture
+from services.chassis.errors import Conflict, Invalid, NotFound
 from services.contracts import limits
 from services.posts.domain.text import hashtags, mentioned, tidy
 from services.shared.languages import language_code
+from services.shared.pictures import Picture
 from services.shared.text import count, entities, graphemes
 
 Visibility = Literal["public", "unlisted", "private", "direct"]
@@ -198,12 +198,12 @@ def create(existing: Post | None, post: Post) -> Post:
     """The post that is there after creating one, perhaps again.
 
     Raises `Invalid` if the key of the request was used for another one, `NotFound` if the post
-    was made and deleted, `Duplicate` if the id is taken.
+    was made and deleted, `Conflict` if the id is taken.
     """
     if existing is None:
         return post
     if existing.author != post.author or not post.fingerprint:
-        raise Duplicate("The id of the new post is taken. Try again.")
+        raise Conflict("The id of the new post is taken. Try again.")
     if existing.deleted:
         raise NotFound("The post that was made with this idempotency key is deleted.")
     if existing.fingerprint != post.fingerprint:

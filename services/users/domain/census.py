@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from services.chassis.ids import first_id_at, instant
+from services.chassis.ids import first_id_at, id_time
 
 SHARDS = 256
 _WEEKS = 12
@@ -91,7 +91,7 @@ def _weeks(people: Iterable[str], now: datetime) -> tuple[tuple[datetime, int], 
     """How many came in each of the past weeks, the present one first."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     starts = [midnight - timedelta(days=now.weekday(), weeks=ago) for ago in range(_WEEKS)]
-    came = [instant(person) for person in people]
+    came = [id_time(person) for person in people]
     return tuple(
         (start, sum(start <= moment < start + timedelta(weeks=1) for moment in came))
         for start in starts

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from services.chassis.errors import Invalid
-from services.chassis.ids import instant, timestamp
+from services.chassis.ids import id_time, timestamp
 from services.contracts import limits
 from services.shared.languages import language_code
 from services.shared.text import count, entities, graphemes, names_in
@@ -112,12 +112,12 @@ class Changes:
 
 def new_profile(id: str, username: str) -> Profile:
     """The profile of somebody who has just registered: everything public, nothing said."""
-    return Profile(id=id, username=username, created_at=timestamp(instant(id)))
+    return Profile(id=id, username=username, created_at=timestamp(id_time(id)))
 
 
 def tombstone(id: str) -> Profile:
     """What is left of a profile that was deleted."""
-    return Profile(id=id, username="", created_at=timestamp(instant(id)), deleted=True)
+    return Profile(id=id, username="", created_at=timestamp(id_time(id)), deleted=True)
 
 
 def changed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from services.chassis.errors import Invalid
-from services.chassis.paging import Row
+from services.chassis.storage.window import Row
 
 MOST_TAGS = 200
 """How many hashtags one may follow. The document holds them all, and is told whole."""

@@ -54,9 +54,9 @@ def _strike(point: str, subject: str) -> None:
 
 def _sidecar(module: ModuleType) -> None:
     """Traps around what is written (a key), published (a topic), and asked (a path's last word)."""
-    for method, point in (("save", "commit"), ("publish", "publish")):
-        setattr(module.Sidecar, method, _between(getattr(module.Sidecar, method), point))
-    invoke = module.Sidecar.invoke
+    for method, point in (("compare_and_set", "commit"), ("publish", "publish")):
+        setattr(module.DaprClient, method, _between(getattr(module.DaprClient, method), point))
+    invoke = module.DaprClient.invoke
 
     async def invoking(self: Any, app: str, path: str, **given: Any) -> Any:
         verb = path.rpartition("/")[2]
@@ -65,7 +65,7 @@ def _sidecar(module: ModuleType) -> None:
         _strike("after-invoke", verb)
         return reply
 
-    module.Sidecar.invoke = invoking
+    module.DaprClient.invoke = invoking
 
 
 def _between(call: Any, point: str) -> Any:
@@ -80,18 +80,18 @@ def _between(call: Any, point: str) -> Any:
 
 def _inbox(module: ModuleType) -> None:
     """Traps around what is heard, and a pause before it."""
-    hear, receive = module.Inbox.hear, module.Inbox.receive
+    subscribe, receive = module.Inbox.subscribe, module.Inbox.receive
 
-    def hearing(self: Any, topic: str, producer: str, handle: Any) -> None:
+    def subscribing(self: Any, topic: str, producer: str, handle: Any) -> None:
         async def late(event: Any) -> None:
             await asyncio.sleep(random.uniform(0, _LATE))  # noqa: S311 (in another order each time)
             await handle(event)
 
-        hear(self, topic, producer, late)
+        subscribe(self, topic, producer, late)
 
     async def receiving(self: Any, topic: str, *args: Any, **kwargs: Any) -> Any:
         if _is_set("choke", topic):
-            raise module.Poison("a test had it choke")
+            raise module.PoisonMessage("a test had it choke")
         _strike("before-effect", topic)
         result = await receive(self, topic, *args, **kwargs)
         _strike("after-effect", topic)
@@ -99,12 +99,12 @@ def _inbox(module: ModuleType) -> None:
 
     module.Inbox.receive = receiving
     if _LATE:
-        module.Inbox.hear = hearing
+        module.Inbox.subscribe = subscribing
 
 
 _PATCHES: dict[str, Callable[[ModuleType], None]] = {
-    "services.chassis.sidecar": _sidecar,
-    "services.chassis.inbox": _inbox,
+    "services.chassis.dapr.client": _sidecar,
+    "services.chassis.consuming.inbox": _inbox,
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from services.auth.domain.throttle import FREE, LONGEST
 from services.chassis.errors import Unauthenticated
-from services.chassis.identity import Identity
+from services.chassis.security.token_verifier import TokenVerifier
 from tests.services.auth.world import Auth, cheap, proof
 
 
@@ -40,7 +40,7 @@ async def test_from_password_to_token(auth: Auth) -> None:
     assert token["token_type"] == "Bearer"
     assert token["scope"] == "read write:media"
     assert token["created_at"] == int(auth.clock().timestamp())
-    caller = await Identity(auth.world.sidecar("posts")).caller(token["access_token"])
+    caller = await TokenVerifier(auth.world.sidecar("posts")).verify(token["access_token"])
     assert (caller.user_id, caller.username) == (user_id, "Ada")
     assert caller.scopes == {"read", "write:media"}
     assert code not in str(auth.world.state("auth").keys())
@@ -50,7 +50,7 @@ async def test_from_password_to_token(auth: Auth) -> None:
 
 async def test_an_app_acts_for_itself(auth: Auth) -> None:
     app = await auth.app()
-    caller = await Identity(auth.world.sidecar("posts")).caller(await auth.app_token(app, ""))
+    caller = await TokenVerifier(auth.world.sidecar("posts")).verify(await auth.app_token(app, ""))
     assert caller.user_id == ""
     assert caller.scopes == {"read"}
 
@@ -147,10 +147,10 @@ async def test_a_code_used_again_takes_its_token_with_it(auth: Auth) -> None:
     token = (await auth.redeem(app, code)).json()["access_token"]
     again = await auth.redeem(app, code)
     assert (again.status, again.json()["code"]) == (400, "invalid_grant")
-    identity = Identity(auth.world.sidecar("posts"))
+    identity = TokenVerifier(auth.world.sidecar("posts"))
     await identity._follow()
     with pytest.raises(Unauthenticated):
-        await identity.caller(token)
+        await identity.verify(token)
 
 
 async def test_of_many_who_redeem_a_code_at_once_at_most_one_gets_a_token(auth: Auth) -> None:

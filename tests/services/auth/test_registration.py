@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.chassis.identity import Identity
+from services.chassis.security.token_verifier import TokenVerifier
 from tests.services.auth.world import PASSWORD, Auth
 
 
@@ -114,14 +114,14 @@ async def test_after_a_minute_others_take_over_what_a_crash_left(auth: Auth, key
 
 async def test_a_lost_answer_of_the_store_makes_nobody_twice(auth: Auth) -> None:
     for key in ("email:", "login:", "person:"):
-        auth.running.sidecar.state.faults.fail("save", about=key, after=True)
+        auth.running.sidecar.state.faults.fail("compare_and_set", about=key, after=True)
     assert (await auth.register("ada")).status == 200
     assert len(auth.world.state("auth").keys("person:")) == 1
 
 
 async def test_a_registration_that_took_too_long_makes_nobody(auth: Auth) -> None:
     async def dawdle(call: object) -> None:
-        if "login:ada" in str(call) and "save" in str(call):
+        if "login:ada" in str(call) and "compare_and_set" in str(call):
             auth.clock.turn(31)
 
     auth.running.sidecar.state.faults.after.append(dawdle)
@@ -134,7 +134,7 @@ async def test_an_app_gets_a_token_for_who_registers_through_it(auth: Auth) -> N
     token = await auth.app_token(app, "write:accounts")
     made = (await auth.register("ada", token)).json()
     assert made["token"]["scope"] == "read write:accounts"
-    caller = await Identity(auth.world.sidecar("posts")).caller(made["token"]["access_token"])
+    caller = await TokenVerifier(auth.world.sidecar("posts")).verify(made["token"]["access_token"])
     assert (caller.user_id, caller.username) == (made["user_id"], "ada")
     assert caller.client_id == app["client_id"]
 

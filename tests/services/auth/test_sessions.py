@@ -6,7 +6,7 @@ import jwt
 import pytest
 
 from services.chassis.errors import Unauthenticated
-from services.chassis.identity import Identity
+from services.chassis.security.token_verifier import TokenVerifier
 from tests.services.auth.test_standing import judge
 from tests.services.auth.world import PASSWORD, Auth
 
@@ -24,7 +24,7 @@ async def test_a_session_is_for_six_hours_and_for_archives_alone(auth: Auth) -> 
     told = jwt.decode(token, options={"verify_signature": False})
     assert told["exp"] - told["iat"] == 6 * 3600
     assert (told["scope"], told["client_id"], told["username"]) == ("read:exports", "", "ada")
-    caller = await Identity(auth.world.sidecar("media")).caller(token)
+    caller = await TokenVerifier(auth.world.sidecar("media")).verify(token)
     assert caller.may("read:exports")
     assert not any(map(caller.may, ("read", "read:statuses", "write", "write:exports")))
 
@@ -61,11 +61,11 @@ async def test_a_session_that_was_ended_is_good_no_more(auth: Auth) -> None:
     await auth.register("ada")
     token, other = await session(auth), await session(auth)
     assert (await auth.ask("/sessions/end", token)).status == 200
-    identity = Identity(auth.world.sidecar("media"))
+    identity = TokenVerifier(auth.world.sidecar("media"))
     await identity._follow()
     with pytest.raises(Unauthenticated):
-        await identity.caller(token)
-    assert (await identity.caller(other)).username == "ada"
+        await identity.verify(token)
+    assert (await identity.verify(other)).username == "ada"
 
 
 async def test_an_apps_token_is_no_session(auth: Auth) -> None:

@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from services.chassis.errors import Unauthenticated
-from services.chassis.identity import Identity
+from services.chassis.security.token_verifier import TokenVerifier
 from tests.fakes import Response
 from tests.services.auth.world import PASSWORD, Auth
 
@@ -69,12 +69,12 @@ async def test_roles_are_given_through_auths_own_sidecar_only(auth: Auth) -> Non
 
 async def test_a_role_that_is_taken_takes_the_tokens_with_it(auth: Auth) -> None:
     token = await judge(auth)
-    identity = Identity(auth.world.sidecar("posts"))
-    assert (await identity.caller(token)).may("admin:write:reports")
+    identity = TokenVerifier(auth.world.sidecar("posts"))
+    assert (await identity.verify(token)).may("admin:write:reports")
     await give_role(auth, "judge", "")
     await identity._follow()
     with pytest.raises(Unauthenticated):
-        await identity.caller(token)
+        await identity.verify(token)
 
 
 async def test_who_is_suspended_is_out_everywhere_until_let_in_again(auth: Auth) -> None:
@@ -90,15 +90,15 @@ async def test_who_is_suspended_is_out_everywhere_until_let_in_again(auth: Auth)
     refused = await auth.authorize(app)
     assert (refused.status, refused.json()["code"]) == (403, "suspended")
     assert (await auth.redeem(app, code)).json()["code"] == "invalid_grant"
-    identity = Identity(auth.world.sidecar("posts"))
+    identity = TokenVerifier(auth.world.sidecar("posts"))
     with pytest.raises(Unauthenticated):
-        await identity.caller(before)
+        await identity.verify(before)
     assert (await auth.ask(f"/people/{ada}/unsuspend", token)).json()["suspended"] is False
     after = await auth.token(app)
     await identity._follow()
-    assert (await identity.caller(after)).user_id == ada
+    assert (await identity.verify(after)).user_id == ada
     with pytest.raises(Unauthenticated):
-        await identity.caller(before)
+        await identity.verify(before)
 
 
 async def test_tokens_end_even_if_auth_dies_right_after_the_commit(auth: Auth) -> None:
@@ -107,7 +107,7 @@ async def test_tokens_end_even_if_auth_dies_right_after_the_commit(auth: Auth) -
     before = await auth.token(app)
     await auth.world.settle()
     faults = auth.running.sidecar.state.faults
-    faults.crash("save", about=f"person:{ada}", after=True)
+    faults.crash("compare_and_set", about=f"person:{ada}", after=True)
     doomed = asyncio.create_task(auth.ask(f"/people/{ada}/suspend", token))
     await faults.dead.wait()
     await auth.running.kill()
@@ -117,9 +117,9 @@ async def test_tokens_end_even_if_auth_dies_right_after_the_commit(auth: Auth) -
     for outbox in other.running.service.outboxes.values():
         await outbox.recover()
     await auth.world.settle()
-    identity = Identity(auth.world.sidecar("posts"))
+    identity = TokenVerifier(auth.world.sidecar("posts"))
     with pytest.raises(Unauthenticated):
-        await identity.caller(before)
+        await identity.verify(before)
 
 
 async def test_an_admin_is_not_suspended_and_strangers_judge_nobody(auth: Auth) -> None:

@@ -19,7 +19,7 @@ from services.auth.app import create_app
 from services.auth.domain.codes import challenge_of
 from services.auth.keys import SECRET
 from services.auth.passwords import Passwords
-from services.chassis.app import Service
+from services.chassis.service import Service
 from services.chassis.settings import Settings
 from tests.fakes import Response, Running, World
 
@@ -68,7 +68,7 @@ class Auth:
 
     async def die_registering(self, key: str, *, after: bool = False) -> None:
         """The process dies where it saves a key, while ada registers."""
-        self.running.sidecar.state.faults.crash("save", about=key, after=after)
+        self.running.sidecar.state.faults.crash("compare_and_set", about=key, after=after)
         doomed = asyncio.create_task(self.register("ada"))
         await self.running.sidecar.state.faults.dead.wait()
         await self.running.kill()

@@ -125,7 +125,7 @@ async def test_a_place_that_was_given_to_no_shop_is_given_back() -> None:
         for number in range(limits.SHOPS - 1):
             await anna.opens(f"Shop {number}")
         faults = town.catalog.sidecar.state.faults
-        faults.fail("save", about="shop:", error=RuntimeError("cut off"))
+        faults.fail("compare_and_set", about="shop:", error=RuntimeError("cut off"))
         broken = await anna.ask("POST", "/shops", json={"name": "x", "currency": "EUR"})
         assert broken.status == 500
         full = await anna.ask("POST", "/shops", json={"name": "x", "currency": "EUR"})

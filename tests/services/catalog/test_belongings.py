@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.chassis import portability
+from services.chassis import data_export
 from tests.services.belongings import belongings, is_for_the_archivist_alone
 from tests.services.catalog.world import Market
 
@@ -41,7 +41,7 @@ async def test_products_of_several_shops_come_page_by_page_newest_first(
     made = [(await anna.sells(f"{n}", shop=shops[n % 3]))[0] for n in range(10)]
     await market.world.settle()
     for page in (1, 3, 5, 40):
-        monkeypatch.setattr(portability, "PAGE", page)
+        monkeypatch.setattr(data_export, "PAGE_SIZE", page)
         products = await belongings(market.catalog, anna.id, "products")
         assert [one["id"] for one in products] == made[::-1]
         found = await belongings(market.catalog, anna.id, "shops")

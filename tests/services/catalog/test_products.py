@@ -7,7 +7,7 @@ import pytest
 
 from services.catalog.reindexing import Reindexing
 from services.catalog.store import Indexed, Store
-from services.chassis.app import Service
+from services.chassis.service import Service
 from services.contracts import limits
 from tests.services.catalog.world import Market, Seller, codes
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from services.chassis.errors import OutcomeUnknown, Unavailable
-from services.chassis.ids import Snowflakes
+from services.chassis.ids import SnowflakeGenerator
 from tests.fakes import Call, Response, World
 from tests.services.catalog.world import Market, Seller
 
@@ -21,7 +21,7 @@ VARIANTS = 2
 STOCK = 6
 FINAL = ("confirmed", "refused", "released", "expired", "restocked")
 
-_ids = Snowflakes()
+_ids = SnowflakeGenerator()
 numbers = st.integers(0, ORDERS - 1)
 pieces = st.lists(st.integers(0, 4), min_size=VARIANTS, max_size=VARIANTS).filter(any)
 steps = st.sampled_from(("reserve", "confirm", "release", "restock"))
@@ -67,11 +67,11 @@ class Stock(RuleBasedStateMachine):
 
     async def before(self, call: Call) -> None:
         await asyncio.sleep(0 if self.dice.random() < 0.8 else 0.0005)
-        if call.name == "save" and not self.lost and self.dice.random() < self.broken:
+        if call.name == "compare_and_set" and not self.lost and self.dice.random() < self.broken:
             raise Unavailable("not reachable")
 
     async def after(self, call: Call) -> None:
-        if call.name == "save" and self.lost and self.dice.random() < self.broken:
+        if call.name == "compare_and_set" and self.lost and self.dice.random() < self.broken:
             raise OutcomeUnknown("lost answer")
 
     @rule(

@@ -8,11 +8,11 @@ import pytest
 
 from services.catalog.domain.stock import REMEMBERED
 from services.catalog.warehouse import CROWD, PATIENCE
-from services.chassis.ids import Snowflakes
+from services.chassis.ids import SnowflakeGenerator
 from tests.fakes import Response, until
 from tests.services.catalog.world import Market, Seller, codes
 
-_ids = Snowflakes()
+_ids = SnowflakeGenerator()
 
 
 def stock(market: Market, variant: str) -> Any:
@@ -122,7 +122,7 @@ async def test_what_was_confirmed_in_time_is_sold_however_late_stocks_hear_of_it
     _, variant = await anna.sells(stock=2)
     await market.reserve(order, (variant, 1), seconds=60)
     state = market.catalog.sidecar.state
-    state.faults.fail("save", about="stock:", times=100)
+    state.faults.fail("compare_and_set", about="stock:", times=100)
     before = asyncio.create_task(market.step(order, "confirm"))
     kept = market.world.state("catalog")
     await until(lambda: kept.peek(f"reservation:{order}")["data"]["state"] == "confirmed")
@@ -151,7 +151,7 @@ async def test_what_dies_between_a_reservation_and_its_stocks_is_put_back_once(
     if step == "restock":
         await market.step(order, "confirm")
     faults = market.catalog.sidecar.state.faults
-    faults.crash("save", about="stock:", nth=nth, after=moment == "after")
+    faults.crash("compare_and_set", about="stock:", nth=nth, after=moment == "after")
     dying = asyncio.create_task(market.step(order, step))
     await asyncio.wait_for(faults.dead.wait(), 20)
     await market.catalog.kill()
@@ -174,7 +174,7 @@ async def test_a_reservation_of_an_older_release_is_read_as_what_it_was(market: 
     state = market.world.state("catalog")
     old = state.peek(f"reservation:{order}")
     old["schema"], old["data"]["state"] = 1, "confirming"
-    await state.put(f"reservation:{order}", old)
+    await state.set(f"reservation:{order}", old)
     assert (await market.step(order, "confirm")).json()["state"] == "confirmed"
     assert stock(market, variant)["on_hand"] == 7
     assert (await market.step(order, "restock")).json()["state"] == "restocked"

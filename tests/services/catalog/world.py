@@ -9,14 +9,14 @@ from typing import Any
 from fastapi import FastAPI
 
 from services.catalog.app import create_app
-from services.chassis.app import Service
-from services.chassis.ids import Snowflakes
-from services.chassis.segments import SegmentedLists
+from services.chassis.ids import SnowflakeGenerator
+from services.chassis.service import Service
 from services.chassis.settings import Settings
+from services.chassis.storage.segmented_list import SegmentedLists
 from tests.fakes import Response, Running, World
 from tests.services.posts.world import Others
 
-_ids = Snowflakes()
+_ids = SnowflakeGenerator()
 
 
 class Clock:

@@ -175,7 +175,7 @@ async def test_a_comment_made_while_the_post_above_is_deleted_has_its_place(
     deleting: list[str] = []
 
     async def delete_first(call: Call) -> None:
-        if call.name == "save" and call.about[0].startswith("post:") and not deleting:
+        if call.name == "compare_and_set" and call.about[0].startswith("post:") and not deleting:
             deleting.append(above)
             await ann.does("DELETE", f"/posts/{above}")
             await town.world.settle()

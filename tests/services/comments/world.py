@@ -6,9 +6,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.chassis.app import Service
-from services.chassis.segments import SegmentedLists
+from services.chassis.service import Service
 from services.chassis.settings import Settings
+from services.chassis.storage.segmented_list import SegmentedLists
 from services.comments.app import create_app
 from tests.fakes import FakeState, Running, World
 from tests.services.posts.world import Others, Person

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.chassis.errors import Unavailable
-from services.chassis.segments import SegmentedLists
+from services.chassis.storage.segmented_list import SegmentedLists
 from services.comments.app import create_app as comments_app
 from services.contracts.conversations import ConversationPage
 from services.feed import conversation as rules

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.chassis.errors import Failure
+from services.chassis.errors import ServiceError
 from services.feed.app import create_app as feed_app
 from services.feed.trends import Trends
 from services.posts.app import create_app as posts_app
@@ -166,8 +166,8 @@ async def test_what_could_not_be_written_is_written_later(place: Place) -> None:
     await place.world.settle()
     faults = place.feed.sidecar.state.faults
     trends: Trends = place.feed.app.state.trends
-    faults.fail("get", about="trend:", error=Failure("no"))
-    with pytest.raises(Failure):
+    faults.fail("get", about="trend:", error=ServiceError("no"))
+    with pytest.raises(ServiceError):
         await trends.write()
     await trends.write()
     assert await place.trending() == ["sea"]

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from services.chassis import blocks
-from services.chassis.app import Service
+from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.comments.app import create_app as comments_app
 from services.feed import domain
 from services.feed.app import create_app as feed_app
 from services.feed.fanout import Limits
 from services.posts.app import create_app as posts_app
+from services.shared import block_list
 from services.users.app import create_app as users_app
 from tests.fakes import Running, World
 
@@ -368,7 +368,7 @@ async def test_marks_on_old_posts_are_known_too(
 async def test_who_is_blocked_by_very_many_is_shown_nothing_of_any_of_them(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocks, "BLOCKERS", 2)
+    monkeypatch.setattr(block_list, "BLOCKERS", 2)
     reader, friend, *blockers = [await town.person() for _ in range(6)]
     await town.follow(reader, friend)
     for author in blockers:

@@ -159,7 +159,7 @@ async def test_an_archive_holds_what_was_sold_and_what_was_bought(place: Place) 
 async def test_long_lists_are_in_several_files(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.chassis.portability.PAGE", 2)
+    monkeypatch.setattr("services.chassis.data_export.PAGE_SIZE", 2)
     monkeypatch.setattr(gathering, "PAGES", 2)
     ada = await place.person("ada")
     made = [(await ada.post("statuses", {"status": f"number {n}"}))["id"] for n in range(9)]
@@ -244,11 +244,11 @@ async def test_an_archive_expires(place: Place, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("call", "about", "nth", "after"),
     [
-        ("save", "exporting:", 1, True),
-        ("save", "export:", 1, True),
-        ("save", "export:", 4, False),
-        ("save", "export:", 9, True),
-        ("save", "export-piece:", 3, True),
+        ("compare_and_set", "exporting:", 1, True),
+        ("compare_and_set", "export:", 1, True),
+        ("compare_and_set", "export:", 4, False),
+        ("compare_and_set", "export:", 9, True),
+        ("compare_and_set", "export-piece:", 3, True),
         ("put_blob", "export-", 17, False),
         ("put_blob", "export-", 18, True),
     ],
@@ -311,7 +311,7 @@ async def test_who_leaves_leaves_no_archive(place: Place, when: str) -> None:
 
     async def wait_at_the_end(call: Any) -> None:
         export = place.world.state("media").peek(f"export:{ada.id}")
-        is_kept = call.name == "save" and call.about[0].startswith("exported:")
+        is_kept = call.name == "compare_and_set" and call.about[0].startswith("exported:")
         if when == "at its end" and is_kept and "'ready'" in str(export):
             media.sidecar.state.faults.before.remove(wait_at_the_end)
             reached.set()

@@ -16,8 +16,8 @@ from graphql import (
     is_required_argument,
 )
 
+from services.chassis.dapr.client import InvocationResponse
 from services.chassis.errors import NotFound
-from services.chassis.sidecar import Reply
 from services.gateway.app import create_app, create_service
 from services.gateway.graphql.schema import build
 from services.gateway.settings import GatewaySettings
@@ -195,7 +195,9 @@ VIEW = {"post": POST, "version": 1, "counts": {}}
 class Services:
     """Knows one of each, to reach what is below them; finds nothing else."""
 
-    async def invoke(self, app: str, path: str, *, method: str = "GET", **_: Any) -> Reply:
+    async def invoke(
+        self, app: str, path: str, *, method: str = "GET", **_: Any
+    ) -> InvocationResponse:
         known: dict[str, Any] = {
             "accounts": {ID: ACCOUNT},
             "posts/views": [VIEW],
@@ -205,7 +207,7 @@ class Services:
         }
         if path not in known or (method, path) == ("POST", "products"):
             raise NotFound("There is no such thing.")
-        return Reply(200, orjson.dumps(known[path]), {})
+        return InvocationResponse(200, orjson.dumps(known[path]), {})
 
 
 def gateway(settings: GatewaySettings) -> FastAPI:

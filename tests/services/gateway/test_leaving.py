@@ -168,7 +168,7 @@ async def test_a_removal_that_is_cut_short_goes_on(place: Place, service: str, n
     ada, bob, _, life = await a_life(place)
     doomed = next(one for one in place.world.running if one.name == service)
     about = {"users": "edge:", "posts": "post:", "media": "attachment:"}[service]
-    doomed.sidecar.state.faults.crash("save", about=about, nth=nth)
+    doomed.sidecar.state.faults.crash("compare_and_set", about=about, nth=nth)
     done = await ada.ask("POST", "/api/v1/accounts/delete", json={"password": PASSWORD})
     assert done.status == 200
     await _until_dead_or_settled(place, doomed)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.chassis.errors import Failure, OutcomeUnknown, Unavailable
+from services.chassis.errors import OutcomeUnknown, ServiceError, Unavailable
 from tests.fakes import Response
 from tests.services.gateway.graph import a_gateway
 from tests.services.gateway.world import Person, Place
@@ -227,7 +227,7 @@ async def test_so_are_too_many_requests() -> None:
 
 
 @pytest.mark.parametrize("error", [Unavailable("it is away"), OutcomeUnknown("it is slow")])
-async def test_so_is_what_is_not_there_right_now(empty: Place, error: Failure) -> None:
+async def test_so_is_what_is_not_there_right_now(empty: Place, error: ServiceError) -> None:
     empty.gateway.sidecar.faults.fail("invoke", about="catalog", error=error, times=9)
     refused = await ask(empty, "GET", "/shops")
     assert (refused.status, refused.json()["code"]) == (503, error.code)

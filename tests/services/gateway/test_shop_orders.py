@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from services.chassis.app import Service
+from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.payments.app import create_app as create_payments
 from services.payments.webhooks import SECRET

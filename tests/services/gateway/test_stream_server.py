@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 import uvicorn
 
-from services.chassis.serving import Http, Server, WebSockets
+from services.chassis.http.server import BoundedHttpProtocol, BoundedWebSocketProtocol, Server
 from services.gateway.streaming.messages import News
 from tests.fakes import until
 from tests.services.gateway.world import Place
@@ -24,14 +24,14 @@ NEWS = News("update", b'"%b"' % (b"x" * 8_000))
 @asynccontextmanager
 async def served(place: Place, patience: int = 5) -> AsyncIterator[tuple[int, Any, Server]]:
     """The gateway on a port of its own, with its hub."""
-    (stop,) = place.gateway.service._stopping
+    (stop,) = place.gateway.service._shutdown_callbacks
     hub = stop.__self__  # type: ignore[attr-defined]
     app = place.gateway.app
     config = uvicorn.Config(
         app,
         port=0,
-        http=Http,
-        ws=WebSockets,
+        http=BoundedHttpProtocol,
+        ws=BoundedWebSocketProtocol,
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from services.auth.domain.codes import challenge_of
 from services.auth.keys import SECRET
 from services.catalog.app import create_app as create_catalog
-from services.chassis.app import Service
+from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.comments.app import create_app as create_comments
 from services.feed.app import create_app as create_feed

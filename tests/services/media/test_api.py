@@ -11,11 +11,11 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.app import Service
 from services.chassis.errors import Invalid, NotFound
-from services.chassis.ids import Snowflakes
+from services.chassis.ids import SnowflakeGenerator
+from services.chassis.service import Service
 from services.chassis.settings import Settings
-from services.contracts import limits, topics
+from services.contracts import events, limits
 from services.contracts.posts import Attachment
 from services.media.app import create_app
 from services.media.domain import content_type, file_name
@@ -225,7 +225,7 @@ async def test_one_of_two_posts_gets_a_picture_both_want(studio: Studio) -> None
 
 async def test_a_claim_that_failed_half_way_can_be_made_again(studio: Studio) -> None:
     ids = [await studio.picture() for _ in range(3)]
-    studio.media.sidecar.state.faults.crash("save", about=f"attachment:{ids[1]}")
+    studio.media.sidecar.state.faults.crash("compare_and_set", about=f"attachment:{ids[1]}")
     with pytest.raises(TimeoutError):
         await studio.media.call(
             "POST",
@@ -293,7 +293,9 @@ def test_no_text_gets_past_the_names_we_give(name: str) -> None:
 def test_every_name_we_give_is_one() -> None:
     for part in "osah":
         for mime in ("image/jpeg", "image/webp"):
-            assert content_type(file_name(Snowflakes().next(), "0" * 16, part, mime)) == mime
+            assert (
+                content_type(file_name(SnowflakeGenerator().next(), "0" * 16, part, mime)) == mime
+            )
 
 
 # ── going ───────────────────────────────────────────────────────────────────────────────────
@@ -303,7 +305,7 @@ async def deleted(studio: Studio, post: str, version: int = 2, *, kept: bool = F
     event = {
         "specversion": "1.0",
         "id": "e",
-        "type": topics.POST_CHANGED.name,
+        "type": events.POST_CHANGED.name,
         "source": "posts",
         "subject": post,
         "stream": "s",
@@ -401,14 +403,14 @@ class Days:
             Store(service),
             studio.world.sidecar("media"),
             studio.workshop,
-            ids=Snowflakes().next,
+            ids=SnowflakeGenerator().next,
             now=lambda: self.now,
         )
 
 
 async def test_a_picture_waits_a_whole_day_after_its_post_and_then_goes(studio: Studio) -> None:
     days = Days(studio)
-    pool, caller = days.pool, await studio.media.service.identity.caller(studio.ann)
+    pool, caller = days.pool, await studio.media.service.identity.verify(studio.ann)
     await pool.sweep()
     early, late, used = [
         await pool.add(PHOTO, caller, description="", focus=(0.0, 0.0)) for _ in range(3)
@@ -438,7 +440,7 @@ async def test_who_redrafts_while_pictures_are_removed_gets_them_or_is_told(
     studio: Studio, head_start: int
 ) -> None:
     days = Days(studio)
-    pool, caller = days.pool, await studio.media.service.identity.caller(studio.ann)
+    pool, caller = days.pool, await studio.media.service.identity.verify(studio.ann)
     await pool.sweep()
     picture = await pool.add(PHOTO, caller, description="", focus=(0.0, 0.0))
     await pool.claim("77", [picture.id], caller)
@@ -465,9 +467,13 @@ async def test_what_no_post_wants_for_a_day_goes(studio: Studio) -> None:
     sidecar = studio.world.sidecar("media")
     service = studio.media.service
     pool = Pool(
-        Store(service), sidecar, studio.workshop, ids=Snowflakes().next, now=lambda: clock[0]
+        Store(service),
+        sidecar,
+        studio.workshop,
+        ids=SnowflakeGenerator().next,
+        now=lambda: clock[0],
     )
-    caller = await service.identity.caller(studio.ann)
+    caller = await service.identity.verify(studio.ann)
     await pool.sweep()
     wanted, unwanted = [
         await pool.add(PHOTO, caller, description="", focus=(0.0, 0.0)) for _ in range(2)
@@ -502,7 +508,7 @@ async def shows(studio: Studio, version: int, *, deleted: bool = False, **names:
         "specversion": "1.0",
         "id": f"user:1@{version}",
         "source": "users",
-        "type": topics.ACCOUNT_CHANGED.name,
+        "type": events.ACCOUNT_CHANGED.name,
         "subject": "1",
         "stream": "s",
         "sequence": version,
@@ -532,10 +538,10 @@ async def test_a_portrait_that_no_profile_shows_is_swept_after_a_day(studio: Stu
         store,
         studio.media.sidecar,
         studio.workshop,
-        ids=Snowflakes().next,
+        ids=SnowflakeGenerator().next,
         now=lambda: clock[0],
     )
-    caller = await studio.media.service.identity.caller(studio.ann)
+    caller = await studio.media.service.identity.verify(studio.ann)
     await pool.sweep()
     shown = await pool.add_portrait(PHOTO, "avatar", caller)
     forgotten = await pool.add_portrait(PHOTO, "avatar", caller)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from unittest import mock
 
-from services.chassis.app import Service
-from services.chassis.ids import Snowflakes
+from services.chassis.ids import SnowflakeGenerator
+from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.media.exports.domain import Export
 from services.media.exports.office import Office
@@ -20,9 +20,9 @@ async def not_gone() -> bool:
 
 async def test_an_archive_that_is_asked_for_while_the_last_one_fails_stands_in_the_list() -> None:
     sidecar = FakeSidecar("media")
-    with mock.patch("services.chassis.app.Sidecar", return_value=sidecar):
+    with mock.patch("services.chassis.service.DaprClient", return_value=sidecar):
         store = Store(Service(Settings(app_id="media", app_port=1, app_api_token="-")))
-    office = Office(store, mock.Mock(), sidecar, ids=Snowflakes().next)
+    office = Office(store, mock.Mock(), sidecar, ids=SnowflakeGenerator().next)
     first = await office.request("1", not_gone)
 
     async def fails(call: Call) -> None:

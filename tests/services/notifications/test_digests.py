@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from services.chassis.app import Service
 from services.chassis.errors import Invalid, NotFound, OutcomeUnknown, Unavailable
 from services.chassis.ids import timestamp
+from services.chassis.service import Service
 from services.notifications import digests as sending
 from services.notifications.digests import Digests
 from services.notifications.domain import digests as rules
@@ -206,16 +206,16 @@ async def test_what_is_in_doubt_is_not_sent_again_and_not_lost(
 @pytest.mark.parametrize(
     ("call", "about", "nth", "after"),
     [
-        ("save", "digest:", 1, False),
-        ("save", "digest:", 1, True),
-        ("save", "digest:", 2, True),
+        ("compare_and_set", "digest:", 1, False),
+        ("compare_and_set", "digest:", 1, True),
+        ("compare_and_set", "digest:", 2, True),
         ("send_mail", "", 1, False),
         ("send_mail", "", 1, True),
-        ("save", "digests-due:", 1, True),
-        ("save", "digest:", 3, False),
-        ("save", "digest:", 3, True),
-        ("save", "digests-due:", 2, False),
-        ("save", "digests-due:", 2, True),
+        ("compare_and_set", "digests-due:", 1, True),
+        ("compare_and_set", "digest:", 3, False),
+        ("compare_and_set", "digest:", 3, True),
+        ("compare_and_set", "digests-due:", 2, False),
+        ("compare_and_set", "digests-due:", 2, True),
     ],
 )
 async def test_after_a_crash_no_digest_is_sent_twice(

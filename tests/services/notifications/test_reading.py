@@ -111,7 +111,7 @@ async def test_what_was_put_away_when_it_died_is_away_or_can_be_put_away(
 ) -> None:
     ann, _, ids = await liked(town, 2)
     faults = town.notes.sidecar.state.faults
-    faults.crash("save" if about != "journal:" else "*", about=about, after=after)
+    faults.crash("compare_and_set" if about != "journal:" else "*", about=about, after=after)
     path = f"/notifications/{ids[0]}/dismiss"
     asking = asyncio.create_task(ann.ask(town.notes, "POST", path))
     await faults.dead.wait()

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from services.chassis.ids import Snowflakes
+from services.chassis.ids import SnowflakeGenerator
 from services.contracts.orders import Order
 from services.payments.webhooks import SECRET
 from tests.fakes import Call, Running, World, until
 from tests.services.notifications.world import Person, Town
 from tests.services.payments.world import WORD, payments_app
 
-_ids = Snowflakes()
+_ids = SnowflakeGenerator()
 SHOP = "order,payment"
 SALE = ("placed", "reserved", "authorized", "confirmed", "capturing", "completed")
 
@@ -189,7 +189,7 @@ async def test_both_sides_are_told_of_a_sale_with_one_read_and_a_write_for_each(
             if any(key.startswith(("notification:", "notifications:")) for key in call.about)
         ]
         await town.world.settle()
-    assert sorted(used) == ["get_many", "save", "save", "transact"]
+    assert sorted(used) == ["compare_and_set", "compare_and_set", "get_many", "transact"]
     calls.clear()
     await say(town, order, ben, ann, *SALE[:5])
     await town.world.broker.idle()
@@ -216,12 +216,12 @@ async def test_what_comes_at_once_does_not_get_into_its_own_way(town: Town) -> N
     ("call", "about", "nth", "after"),
     [
         ("get_many", "notification:", 1, False),
-        ("save", "notification:", 1, True),
-        ("save", "notification:", 2, False),
-        ("save", "notification:", 2, True),
+        ("compare_and_set", "notification:", 1, True),
+        ("compare_and_set", "notification:", 2, False),
+        ("compare_and_set", "notification:", 2, True),
         ("transact", "notifications:", 1, False),
         ("transact", "notifications:", 1, True),
-        ("save", "notifications:", 1, True),
+        ("compare_and_set", "notifications:", 1, True),
     ],
 )
 @pytest.mark.parametrize("like", ["sqlite", "redis"])
@@ -233,7 +233,7 @@ async def test_a_crash_while_both_sides_are_told_tells_both_once(
         ann, ben, cid = await town.people(3)
         await say(town, _ids.next(), ben, ann, *SALE)
         await town.world.settle()
-        order, buyer = _ids.next(), cid if call == "save" else ben
+        order, buyer = _ids.next(), cid if call == "compare_and_set" else ben
         sidecar = town.notes.sidecar
         sidecar.state.faults.dead = sidecar.faults.dead
         sidecar.state.faults.crash(call, about=about, nth=nth, after=after)
@@ -255,7 +255,10 @@ async def test_what_was_put_away_while_it_is_told_again_stays_so(town: Town) -> 
     held = asyncio.Event()
 
     async def waits(call: Call) -> None:
-        if call.about[0].startswith("notifications:") and call.name in ("save", "transact"):
+        if call.about[0].startswith("notifications:") and call.name in (
+            "compare_and_set",
+            "transact",
+        ):
             first.sidecar.state.faults.before.clear()
             await held.wait()
 

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from services.chassis import blocks
 from services.chassis.errors import Unavailable
+from services.shared import block_list
 from tests.services.notifications.world import Person, Town
 
 
@@ -143,7 +143,7 @@ async def test_a_mute_that_leaves_notifications_alone_leaves_them_alone(town: To
 async def test_whoever_of_very_many_blocks_somebody_is_not_told_of(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocks, "BLOCKERS", 2)
+    monkeypatch.setattr(block_list, "BLOCKERS", 2)
     ann, friend, *blockers = await town.people(6)
     post = await ann.makes("liked by all, once")
     for liker in (friend, *blockers):
@@ -426,7 +426,9 @@ async def test_trouble_with_the_store_is_tried_again(town: Town) -> None:
     post = await ann.makes()
     await town.world.settle()
     faults = town.notes.sidecar.state.faults
-    faults.fail("save", about="notification", error=Unavailable("The store is away."), times=3)
+    faults.fail(
+        "compare_and_set", about="notification", error=Unavailable("The store is away."), times=3
+    )
     await ben.marks(post)
     await town.world.settle()
     assert await ann.told() == [("favourite", ben.id, post)]

@@ -7,8 +7,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.chassis.app import Service
-from services.chassis.ids import Snowflakes
+from services.chassis.ids import SnowflakeGenerator
+from services.chassis.service import Service
 from services.comments.app import create_app as comments_app
 from services.notifications.app import create_app as notifications_app
 from services.notifications.settings import NotificationsSettings
@@ -16,7 +16,7 @@ from services.posts.app import create_app as posts_app
 from services.users.app import create_app as users_app
 from tests.fakes import Response, Running, World
 
-_ids = Snowflakes()
+_ids = SnowflakeGenerator()
 
 
 async def start(

@@ -11,7 +11,7 @@ from unittest import mock
 import pytest
 from hypothesis import given
 
-from services.chassis.ids import Snowflakes
+from services.chassis.ids import SnowflakeGenerator
 from services.orders.domain.orders import CANCEL, ENDS, REFUND
 from tests.fakes import Running, World
 from tests.services.at_once import (
@@ -27,7 +27,7 @@ from tests.services.at_once import (
 )
 from tests.services.orders.world import PRICE, Town, orders_app
 
-_ids = Snowflakes()
+_ids = SnowflakeGenerator()
 
 Outcome = dict[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.chassis import portability
+from services.chassis import data_export
 from tests.services.belongings import belongings, is_for_the_archivist_alone
 from tests.services.orders.world import BUYER, SELLER, Town
 
@@ -18,7 +18,7 @@ async def test_both_sides_get_their_orders_with_what_happened_to_them(
     await town.insist("POST", f"/orders/{placed[2]}/refund", token=town.seller)
     await town.check()
     for page in (2, 40):
-        monkeypatch.setattr(portability, "PAGE", page)
+        monkeypatch.setattr(data_export, "PAGE_SIZE", page)
         bought = await belongings(town.orders, BUYER, "bought")
         assert [order["id"] for order in bought] == placed[::-1]
         assert [order["state"] for order in bought] == ["refunded", "declined", "completed"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.chassis.segments import SegmentedLists
+from services.chassis.storage.segmented_list import SegmentedLists
 from services.orders.store import OPEN
 from tests.fakes import Call
 from tests.services.orders.test_saga import MANY
@@ -69,7 +69,7 @@ async def test_an_order_is_listed_with_one_write_and_gets_one_page(town: Town) -
     placed, paying, done = await told(town, id)
     assert await hears(town, placed) == ["get_many", "transact"]
     assert await hears(town, paying) == []
-    assert await hears(town, done) == ["save"]
+    assert await hears(town, done) == ["compare_and_set"]
     assert await hears(town, placed) == []
     town.world.broker.release()
     await town.check()
@@ -85,7 +85,7 @@ async def test_another_process_only_sees_that_an_order_is_listed(town: Town) -> 
     await town.look()
     assert await opened(town) == []
     await town.revive()
-    assert await hears(town, done) == ["get_many", "save", "get"]
+    assert await hears(town, done) == ["get_many", "compare_and_set", "get"]
     await town.check()
 
 
@@ -95,7 +95,14 @@ async def test_a_checkout_writes_intent_and_order_once_and_the_cart_twice(town: 
     town.orders.sidecar.state.faults.calls.clear()
     await town.does("POST", "/checkouts", json=body)
     assert calls_about(town, "intent:", "cart:", "order:") == [
-        *("get_many", "save", "save", "save", "get", "save"),
+        *(
+            "get_many",
+            "compare_and_set",
+            "compare_and_set",
+            "compare_and_set",
+            "get",
+            "compare_and_set",
+        ),
     ]
 
 
@@ -117,10 +124,10 @@ async def test_what_was_never_at_rest_is_shown_as_its_log_says(town: Town) -> No
         ("get_many", "buyer:", False),
         ("transact", "seller:", False),
         ("transact", "seller:", True),
-        ("save", "buyer:", False),
-        ("save", "buyer:", True),
-        ("save", "page:", False),
-        ("save", "page:", True),
+        ("compare_and_set", "buyer:", False),
+        ("compare_and_set", "buyer:", True),
+        ("compare_and_set", "page:", False),
+        ("compare_and_set", "page:", True),
     ],
 )
 async def test_a_crash_while_an_order_is_listed_leaves_nothing_out(
@@ -129,7 +136,7 @@ async def test_a_crash_while_an_order_is_listed_leaves_nothing_out(
     earlier = await town.place()
     await town.rest(earlier)
     await town.check()
-    is_first = (call, about) == ("save", "buyer:")
+    is_first = (call, about) == ("compare_and_set", "buyer:")
     if is_first:
         await town.world.state("orders").delete(f"buyer:{BUYER}")
     sidecar = town.orders.sidecar
@@ -188,7 +195,7 @@ async def test_an_order_that_is_refunded_while_it_is_taken_from_the_open_ones_st
     faults = town.orders.sidecar.state.faults
 
     async def meanwhile(call: Call) -> None:
-        if call.name == "save" and call.about[0].startswith("open:"):
+        if call.name == "compare_and_set" and call.about[0].startswith("open:"):
             faults.before.clear()
             await town.does("POST", f"/orders/{id}/refund", town.seller)
 

@@ -127,7 +127,9 @@ async def test_it_dies_around_any_commit_of_the_order(
     body = town.checkout(cart, card)
     sidecar = town.orders.sidecar
     sidecar.state.faults.dead = sidecar.faults.dead
-    sidecar.state.faults.crash("save", about="order:", nth=commit, after=moment == "after")
+    sidecar.state.faults.crash(
+        "compare_and_set", about="order:", nth=commit, after=moment == "after"
+    )
     id = await town.insist("POST", "/checkouts", json=body)
     order = await town.rest(id)
     assert sidecar.faults.dead.is_set()
@@ -157,7 +159,7 @@ async def test_a_checkout_that_is_cut_off_loses_neither_cart_nor_order(
     body = town.checkout(await town.fill())
     sidecar = town.orders.sidecar
     sidecar.state.faults.dead = sidecar.faults.dead
-    sidecar.state.faults.crash("save", about=about, nth=commit, after=moment == "after")
+    sidecar.state.faults.crash("compare_and_set", about=about, nth=commit, after=moment == "after")
     if retried:
         id = await town.insist("POST", "/checkouts", json=body)
     else:

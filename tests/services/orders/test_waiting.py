@@ -7,7 +7,7 @@ from unittest import mock
 
 import pytest
 
-from services.chassis.workflows import PLACEMENT, SCHEDULER, SILENT, lacking
+from services.chassis.workflows.engine import PLACEMENT, SCHEDULER, SILENT, lacking
 from tests.services.orders.world import Town
 
 
@@ -76,7 +76,7 @@ async def test_an_engine_that_only_does_not_answer_is_a_reason_until_it_does(tow
     waiting = await town.does("POST", "/checkouts", json=town.checkout(await town.fill()))
     assert SILENT in waiting["reason"]
     await town.rest(waiting["id"])
-    assert town.orders.app.state.workflows.trouble == ""
+    assert town.orders.app.state.workflows.problem == ""
 
 
 async def test_what_others_hear_of_an_order_that_waits_has_no_reason(town: Town) -> None:

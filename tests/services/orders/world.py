@@ -12,16 +12,16 @@ from unittest import mock
 
 from fastapi import APIRouter, FastAPI, Request
 
-from services.chassis.app import JSON, Service
-from services.chassis.errors import Duplicate, NotFound, OutcomeUnknown, Unavailable
-from services.chassis.ids import Snowflakes
-from services.chassis.segments import SegmentedLists
+from services.chassis.errors import Conflict, NotFound, OutcomeUnknown, Unavailable
+from services.chassis.ids import SnowflakeGenerator
+from services.chassis.service import OrjsonResponse, Service
 from services.chassis.settings import Settings
+from services.chassis.storage.segmented_list import SegmentedLists
 from services.orders.app import create_app
 from services.orders.domain.orders import ENDS
 from tests.fakes import Response, Running, World
 
-_ids = Snowflakes()
+_ids = SnowflakeGenerator()
 
 PATIENCE = 20.0
 """Seconds of real time in which an order must come to rest; workflows' own pauses take none."""
@@ -51,12 +51,12 @@ class Others:
     pending: int = 0
     """How often a payment by `tok_pending` says that it is."""
 
-    async def step(self, name: str, effect: Callable[[], Any]) -> JSON:
+    async def step(self, name: str, effect: Callable[[], Any]) -> OrjsonResponse:
         self.calls.append(name)
         misdeeds = self.misdeeds.get(name, [])
         if misdeeds:
-            return JSON(await misdeeds.pop(0)(effect))
-        return JSON(effect())
+            return OrjsonResponse(await misdeeds.pop(0)(effect))
+        return OrjsonResponse(effect())
 
     # ── catalog ─────────────────────────────────────────────────────────────────────────────
 
@@ -64,17 +64,17 @@ class Others:
         service, router = Service(settings), APIRouter()
 
         @router.post("/quotes")
-        async def quote(request: Request) -> JSON:
+        async def quote(request: Request) -> OrjsonResponse:
             items = (await request.json())["items"]
             return await self.step("quote", lambda: self._quote(items))
 
         @router.post("/reservations")
-        async def reserve(request: Request) -> JSON:
+        async def reserve(request: Request) -> OrjsonResponse:
             body = await request.json()
             return await self.step("reserve", lambda: self._reserve(body))
 
         @router.post("/reservations/{order}/{verb}")
-        async def change(order: str, verb: str) -> JSON:
+        async def change(order: str, verb: str) -> OrjsonResponse:
             effect = {"confirm": self._confirm, "release": self._release, "restock": self._restock}
             return await self.step(verb, lambda: effect[verb](order))
 
@@ -111,7 +111,7 @@ class Others:
             if (line["price"], line["currency"]) != (each["price"], each["currency"])
         ]
         if changed:
-            raise Duplicate("The price has changed.", code="price_changed", variants=changed)
+            raise Conflict("The price has changed.", code="price_changed", variants=changed)
         kept = self.reservations.get(body["order"])
         if kept is None:
             short = [i for i in body["items"] if self.stock[i["variant"]] < i["quantity"]]
@@ -120,9 +120,9 @@ class Others:
             if not short:
                 self._move(kept, -1)
         if kept["state"] == "refused":
-            raise Duplicate("Out of stock.", code="out_of_stock", variants=[])
+            raise Conflict("Out of stock.", code="out_of_stock", variants=[])
         if kept["state"] in ("released", "restocked"):
-            raise Duplicate("It was released.", code="released")
+            raise Conflict("It was released.", code="released")
         return kept
 
     def _move(self, reservation: dict[str, Any], sign: int) -> None:
@@ -134,14 +134,14 @@ class Others:
         if kept is None:
             raise NotFound("Nothing is reserved.")
         if kept["state"] not in ("reserved", "confirmed"):
-            raise Duplicate("Nothing is held any more.", code=kept["state"])
+            raise Conflict("Nothing is held any more.", code=kept["state"])
         kept["state"] = "confirmed"
         return kept
 
     def _release(self, order: str) -> Any:
         kept = self.reservations.setdefault(order, {"state": "released", "items": []})
         if kept["state"] in ("confirmed", "restocked"):
-            raise Duplicate("It was confirmed.", code="already_confirmed")
+            raise Conflict("It was confirmed.", code="already_confirmed")
         if kept["state"] == "reserved":
             kept["state"] = "released"
             self._move(kept, 1)
@@ -152,7 +152,7 @@ class Others:
         if kept is None:
             raise NotFound("Nothing is reserved.")
         if kept["state"] not in ("confirmed", "restocked"):
-            raise Duplicate("It was not confirmed.", code="not_confirmed")
+            raise Conflict("It was not confirmed.", code="not_confirmed")
         if kept["state"] == "confirmed":
             kept["state"] = "restocked"
             self._move(kept, 1)
@@ -164,18 +164,18 @@ class Others:
         service, router = Service(settings), APIRouter()
 
         @router.post("/payments/{order}/authorize")
-        async def authorize(order: str, request: Request) -> JSON:
+        async def authorize(order: str, request: Request) -> OrjsonResponse:
             body = await request.json()
             return await self.step("authorize", lambda: self._authorize(order, body))
 
         @router.post("/payments/{order}/{verb}")
-        async def change(order: str, verb: str) -> JSON:
+        async def change(order: str, verb: str) -> OrjsonResponse:
             effect = {"capture": self._capture, "void": self._void, "refund": self._refund}
             return await self.step(verb, lambda: effect[verb](order))
 
         @router.get("/payments/{order}")
-        async def get(order: str) -> JSON:
-            return JSON(self.payments[order])
+        async def get(order: str) -> OrjsonResponse:
+            return OrjsonResponse(self.payments[order])
 
         return service.create_app(router)
 
@@ -188,7 +188,7 @@ class Others:
             kept["reason"] = "The card was declined." if kept["state"] == "declined" else ""
             self.payments[order] = kept
         if kept["state"] == "voided" and not kept["buyer"]:
-            raise Duplicate("It was voided.", code="voided")
+            raise Conflict("It was voided.", code="voided")
         if kept["state"] == "pending":
             if kept["card"] == "tok_pending" and self.pending:
                 self.pending -= 1
@@ -201,9 +201,9 @@ class Others:
         if kept is None:
             raise NotFound("Nothing is to be paid.")
         if kept["state"] == "voided":
-            raise Duplicate("It was voided.", code="voided")
+            raise Conflict("It was voided.", code="voided")
         if kept["state"] == "pending":
-            raise Duplicate("It is not authorised.", code="not_authorized")
+            raise Conflict("It is not authorised.", code="not_authorized")
         if kept["state"] == "authorized":
             if kept["card"] == "tok_uncapturable":
                 kept["reason"] = "The card has expired."
@@ -214,7 +214,7 @@ class Others:
     def _void(self, order: str) -> Any:
         kept = self.payments.setdefault(order, _payment(order))
         if kept["state"] in ("captured", "refunded"):
-            raise Duplicate("It was captured.", code="captured")
+            raise Conflict("It was captured.", code="captured")
         if kept["state"] != "declined":
             kept["state"] = "voided"
         return kept
@@ -222,9 +222,9 @@ class Others:
     def _refund(self, order: str) -> Any:
         kept = self.payments[order]
         if kept["state"] == "refunded":
-            raise Duplicate("No more than 0 can be given back.", code="too_much")
+            raise Conflict("No more than 0 can be given back.", code="too_much")
         if kept["state"] != "captured":
-            raise Duplicate("Nothing was captured.", code="not_captured")
+            raise Conflict("Nothing was captured.", code="not_captured")
         if kept["card"] == "tok_unrefundable":
             kept["reason"] = "The account is closed."
         else:
@@ -276,7 +276,7 @@ async def does_it_twice(effect: Callable[[], Any]) -> Any:
     first = effect()
     try:
         effect()
-    except Duplicate:
+    except Conflict:
         return first
     return first
 

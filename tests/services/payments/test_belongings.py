@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.chassis import portability
+from services.chassis import data_export
 from tests.services.belongings import belongings, is_for_the_archivist_alone
 from tests.services.payments.world import BUYER, SELLER, Bank
 
@@ -27,7 +27,7 @@ async def test_both_sides_get_what_changed_their_accounts(
     await bank.does(voided, "void")
     await bank.rest()
     for page in (1, 3, 40):
-        monkeypatch.setattr(portability, "PAGE", page)
+        monkeypatch.setattr(data_export, "PAGE_SIZE", page)
         paid = await belongings(bank.payments, BUYER, "paid")
         assert told(paid) == [
             (voided, "void", 50, "EUR"),

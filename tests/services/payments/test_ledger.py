@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from services.chassis.sidecar import Entry
+from services.chassis.dapr.client import StateEntry
 from services.payments.domain import ledger
 from services.payments.domain.payments import Payment
 from tests.fakes import World
@@ -90,7 +90,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(nth=st.integers(1, 3))
     def a_write_fails(self, nth: int) -> None:
-        self.bank.payments.sidecar.state.faults.fail("save", about="payment:", nth=nth, after=True)
+        self.bank.payments.sidecar.state.faults.fail(
+            "compare_and_set", about="payment:", nth=nth, after=True
+        )
 
     @rule()
     def we_die(self) -> None:
@@ -147,8 +149,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _payments(self) -> list[Payment]:
         state, payments = self.world.state("payments"), self.bank.store.payments
-        entries = [Entry(state.peek(key), "") for key in state.keys("payment:")]
-        return [doc.value for doc in map(payments.open, entries) if doc is not None]
+        entries = [StateEntry(state.peek(key), "") for key in state.keys("payment:")]
+        return [doc.value for doc in map(payments.decode, entries) if doc is not None]
 
 
 TestLedger = LedgerMachine.TestCase

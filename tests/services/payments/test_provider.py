@@ -11,8 +11,8 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from services.chassis.documents import Collection
-from services.chassis.errors import Duplicate, OutcomeUnknown, Unavailable
+from services.chassis.errors import Conflict, OutcomeUnknown, Unavailable
+from services.chassis.storage.collection import Collection
 from services.payments.domain.payments import Answer
 from services.payments.provider.port import Callback, Operation, Provider
 from services.payments.provider.record import Charge
@@ -86,9 +86,9 @@ async def test_the_same_key_does_it_once_and_says_the_same(provider: Provider) -
 
 async def test_a_key_is_for_one_thing(provider: Provider) -> None:
     await provider.submit(authorize())
-    with pytest.raises(Duplicate):
+    with pytest.raises(Conflict):
         await provider.submit(authorize(amount=2_000))
-    with pytest.raises(Duplicate):
+    with pytest.raises(Conflict):
         await provider.submit(replace(operation("capture"), key=f"{ORDER}:authorize"))
 
 

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from services.contracts.shop import Balance, LedgerPage, NewPayment, NewRefund, Payment, Statement
+from services.contracts.catalog import (
+    Balance,
+    LedgerPage,
+    NewPayment,
+    NewRefund,
+    Payment,
+    Statement,
+)
 from services.payments.examples import BALANCE, NEW_PAYMENTS, NEW_REFUNDS, PAGE, PAYMENT, STATEMENT
 from tests.services.payments.world import BUYER, SELLER, Bank
 

@@ -83,11 +83,11 @@ async def test_a_void_without_an_answer_is_carried_out_all_the_same(bank: Bank) 
 @pytest.mark.parametrize(
     ("write", "about", "nth", "after"),
     [
-        ("put", "journal:", 1, False),
-        ("save", "payment:", 1, True),
-        ("put", "journal:", 2, False),
-        ("save", "payment:", 2, False),
-        ("save", "payment:", 2, True),
+        ("set", "journal:", 1, False),
+        ("compare_and_set", "payment:", 1, True),
+        ("set", "journal:", 2, False),
+        ("compare_and_set", "payment:", 2, False),
+        ("compare_and_set", "payment:", 2, True),
     ],
 )
 async def test_a_crash_at_any_write_charges_nobody_twice_and_forgets_nothing(
@@ -140,7 +140,7 @@ async def test_news_of_a_payment_is_one_read_and_one_write_and_what_is_known_bet
     assert used.count("get_many") == 1
     assert used.count("transact") <= 1
     assert used.count("get") == 0
-    assert 1 <= used.count("save") <= 4
+    assert 1 <= used.count("compare_and_set") <= 4
     await bank.rest()
     await bank.check()
 
@@ -197,8 +197,8 @@ async def test_news_of_a_step_that_takes_long_is_not_waited_for(
         ("get_many", "payment:", False),
         ("transact", "statement:", False),
         ("transact", "statement:", True),
-        ("save", "statement:buyer:", False),
-        ("save", "statement:buyer:", True),
+        ("compare_and_set", "statement:buyer:", False),
+        ("compare_and_set", "statement:buyer:", True),
     ],
 )
 async def test_a_crash_while_accounts_are_made_loses_and_doubles_nothing(

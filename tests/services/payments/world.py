@@ -7,9 +7,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.chassis.app import Service
 from services.chassis.errors import OutcomeUnknown
-from services.chassis.ids import Snowflakes
+from services.chassis.ids import SnowflakeGenerator
+from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.payments.app import create_app
 from services.payments.audit import Audit
@@ -24,7 +24,7 @@ from tests.fakes import Response, Running, World
 
 WORD = "a secret of the provider and us"
 BUYER, SELLER = "100000000000000001", "100000000000000002"
-_ids = Snowflakes()
+_ids = SnowflakeGenerator()
 
 
 def payments_app(settings: Settings) -> FastAPI:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from services.chassis import outbox
 from services.chassis.errors import Unavailable
+from services.chassis.publishing import outbox
 from services.contracts.posts import (
     EditedPost,
     NewPost,
@@ -343,7 +343,7 @@ async def test_a_page_of_deleted_posts_does_not_end_the_list(town: Town) -> None
 async def test_liking_costs_the_same_number_of_calls_at_any_number_of_likes(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "FLUSHED_AFTER", 3600)  # not at some time in between
+    monkeypatch.setattr(outbox, "FLUSH_DELAY", 3600)  # not at some time in between
     ann = town.person("ann")
     id = await ann.makes()
     costs = set()
@@ -375,8 +375,10 @@ async def test_liking_costs_the_same_number_of_calls_at_any_number_of_likes(
 async def test_a_lost_answer_of_the_store_does_not_like_twice(town: Town) -> None:
     ann, bob = town.person("ann"), town.person("bob")
     id = await ann.makes()
-    town.posts.sidecar.state.faults.fail("save", about="mark:", after=True)
-    town.posts.sidecar.state.faults.fail("save", about="mark:", nth=2, error=Unavailable("x"))
+    town.posts.sidecar.state.faults.fail("compare_and_set", about="mark:", after=True)
+    town.posts.sidecar.state.faults.fail(
+        "compare_and_set", about="mark:", nth=2, error=Unavailable("x")
+    )
     await bob.does("POST", f"/posts/{id}/favourite")
     await bob.does("POST", f"/posts/{id}/unfavourite")
     await bob.does("POST", f"/posts/{id}/favourite")

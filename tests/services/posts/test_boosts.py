@@ -155,7 +155,7 @@ async def test_a_post_deleted_while_it_is_boosted_leaves_no_boost(town: Town) ->
     held, go_on = asyncio.Event(), asyncio.Event()
 
     async def hold(call: Any) -> None:
-        if call.name == "save" and call.about[0].startswith("mark:"):
+        if call.name == "compare_and_set" and call.about[0].startswith("mark:"):
             held.set()
             await go_on.wait()
 

@@ -13,12 +13,12 @@ from unittest import mock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.chassis.app import Service
+from services.chassis.consuming.inbox import Event
 from services.chassis.errors import Unavailable
-from services.chassis.ids import Snowflakes
-from services.chassis.inbox import Event
-from services.chassis.segments import SegmentedLists
+from services.chassis.ids import SnowflakeGenerator
+from services.chassis.service import Service
 from services.chassis.settings import Settings
+from services.chassis.storage.segmented_list import SegmentedLists
 from services.posts.domain.marks import Mark
 from services.posts.events import Projections
 from services.posts.store import Store
@@ -66,13 +66,13 @@ async def test_a_handler_that_is_overtaken_mends_what_it_wrote() -> None:
 
 def _store(state: FakeState | None = None) -> tuple[FakeSidecar, Store]:
     sidecar = FakeSidecar("posts", state=state.replica() if state else None)
-    with mock.patch("services.chassis.app.Sidecar", return_value=sidecar):
+    with mock.patch("services.chassis.service.DaprClient", return_value=sidecar):
         return sidecar, Store(Service(Settings(app_id="posts", app_port=1)))
 
 
 async def _handlers(actions: list[tuple[int, int, str]], chance: random.Random) -> None:
     sidecar, store = _store()
-    handlers, ids, tasks = Projections(store), Snowflakes(), []
+    handlers, ids, tasks = Projections(store), SnowflakeGenerator(), []
 
     async def dawdle(_: Call) -> None:
         for _turn in range(chance.choice((0, 0, 1, 2, 40))):

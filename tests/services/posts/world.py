@@ -6,16 +6,16 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, FastAPI, Request
 
-from services.chassis.app import JSON, Service
-from services.chassis.documents import Collection
 from services.chassis.errors import Invalid
-from services.chassis.identity import bearer
-from services.chassis.ids import Snowflakes
+from services.chassis.ids import SnowflakeGenerator
+from services.chassis.security.token_verifier import bearer_token
+from services.chassis.service import OrjsonResponse, Service
 from services.chassis.settings import Settings
+from services.chassis.storage.collection import Collection
 from services.posts.app import create_app
 from tests.fakes import Response, Running, World
 
-_ids = Snowflakes()
+_ids = SnowflakeGenerator()
 
 
 def posts_app(settings: Settings) -> FastAPI:
@@ -35,20 +35,22 @@ class Others:
 
     def users_app(self, settings: Settings) -> FastAPI:
         service, router = Service(settings), APIRouter()
-        accounts = service.outbox("accounts").tells("user", "account.changed", lambda _, p: p)
+        accounts = service.outbox("accounts").publishes("user", "account.changed", lambda _, p: p)
         self.profiles = service.collection("user", dict[str, Any], outbox=accounts)
 
         @router.post("/lookups")
-        async def lookups(usernames: Annotated[list[str], Body(embed=True)]) -> JSON:
+        async def lookups(usernames: Annotated[list[str], Body(embed=True)]) -> OrjsonResponse:
             known = {name: id for name, id in self.names.items() if name in usernames}
-            return JSON({n: {"profile": {"id": id, "username": n}} for n, id in known.items()})
+            return OrjsonResponse(
+                {n: {"profile": {"id": id, "username": n}} for n, id in known.items()}
+            )
 
         @router.post("/relationships")
         async def relationships(
             ids: Annotated[list[str], Body(embed=True)], request: Request
-        ) -> JSON:
-            me = (await service.identity.caller(bearer(request))).user_id
-            return JSON([self._relation(me, id) for id in ids])
+        ) -> OrjsonResponse:
+            me = (await service.identity.verify(bearer_token(request))).user_id
+            return OrjsonResponse([self._relation(me, id) for id in ids])
 
         return service.create_app(router)
 
@@ -58,11 +60,11 @@ class Others:
         @router.post("/claims")
         async def claims(
             post_id: Annotated[str, Body()], ids: Annotated[list[str], Body()], request: Request
-        ) -> JSON:
-            me = (await service.identity.caller(bearer(request))).user_id
+        ) -> OrjsonResponse:
+            me = (await service.identity.verify(bearer_token(request))).user_id
             if any(self.claims.setdefault(id, post_id) != post_id for id in ids):
                 raise Invalid("A picture of the post is part of another post.")
-            return JSON([_picture(id, me) for id in ids])
+            return OrjsonResponse([_picture(id, me) for id in ids])
 
         return service.create_app(router)
 

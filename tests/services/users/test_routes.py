@@ -10,7 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from services.chassis.app import Service
+from services.chassis.service import Service
 from services.contracts.accounts import Account, AccountList, Relationship, Suggestion
 from services.users.endings import Endings
 from services.users.store import Store

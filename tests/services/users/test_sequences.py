@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.chassis.segments import SegmentedLists
+from services.chassis.storage.segmented_list import SegmentedLists
 from tests.fakes import Call, Running, World
 from tests.services.users.world import Person, start
 
@@ -180,7 +180,7 @@ async def test_who_wrote_from_an_edge_that_changed_meanwhile_makes_it_good() -> 
         reached, taken_out, gate = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
         async def stall_the_first(call: Call) -> None:
-            if call == Call("save", (f"followers:{ben.id}",)) and not reached.is_set():
+            if call == Call("compare_and_set", (f"followers:{ben.id}",)) and not reached.is_set():
                 reached.set()
                 await gate.wait()
 

@@ -96,7 +96,7 @@ async def test_a_report_is_in_one_list_whatever_dies(
     id = (await report(users, ann, ben))["id"]
     if verb == "reopen":
         await judge.post(f"/reports/{id}/resolve")
-    users.sidecar.state.faults.crash("save", about=about, after=after)
+    users.sidecar.state.faults.crash("compare_and_set", about=about, after=after)
     doomed = asyncio.create_task(judge.ask("POST", f"/reports/{id}/{verb}"))
     await users.sidecar.state.faults.dead.wait()
     await users.kill()

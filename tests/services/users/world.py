@@ -7,13 +7,13 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
-from services.chassis.app import JSON, Service
-from services.chassis.ids import Snowflakes
+from services.chassis.ids import SnowflakeGenerator
+from services.chassis.service import OrjsonResponse, Service
 from services.chassis.settings import Settings
 from services.users.app import create_app
 from tests.fakes import Response, Running, World
 
-_ids = Snowflakes()
+_ids = SnowflakeGenerator()
 
 
 def users_app(settings: Settings) -> FastAPI:
@@ -21,7 +21,7 @@ def users_app(settings: Settings) -> FastAPI:
 
 
 async def _silent_posts(scope: Scope, receive: Receive, send: Send) -> None:
-    await JSON({"author-counts": {}})(scope, receive, send)
+    await OrjsonResponse({"author-counts": {}})(scope, receive, send)
 
 
 async def start(world: World) -> Running:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from services.auth.passwords import Passwords, argon2id
-from services.chassis.errors import TooMany
+from services.chassis.errors import RateLimited
 from tests.services.auth.world import cheap
 
 
@@ -29,7 +29,7 @@ async def test_a_flood_is_refused_and_the_queue_stays_short() -> None:
         tries = (passwords.hash("x") for _ in range(10))
         results = await asyncio.gather(*tries, return_exceptions=True)
         assert sum(isinstance(result, str) for result in results) == 4
-        assert sum(isinstance(result, TooMany) for result in results) == 6
+        assert sum(isinstance(result, RateLimited) for result in results) == 6
         assert await passwords.hash("x")
 
 

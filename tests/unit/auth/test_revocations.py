@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from services.auth.revocations import CHUNK, FRESH, Chunk, Ends, RevocationLog
-from services.chassis.documents import Collection
+from services.chassis.storage.collection import Collection
 from tests.fakes import FakeState
 
 

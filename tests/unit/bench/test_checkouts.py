@@ -10,7 +10,7 @@ from rich.console import Console
 from bench.bare import FIRST, SECOND, THIRD, Bare, bare
 from bench.checkouts import Sold, Turns
 from bench.options import CHECKOUTS, parse
-from services.chassis.plans import Do, Workflow
+from services.chassis.workflows.plan import CallActivity, Workflow
 
 Activity = Callable[[str], Awaitable[str]]
 
@@ -23,10 +23,10 @@ class Workflows:
         self.workflow: Workflow | None = None
         self.running = self.most = 0
 
-    def does(self, name: str, activity: Activity) -> None:
+    def register_activity(self, name: str, activity: Activity) -> None:
         self.activities[name] = activity
 
-    def runs(self, name: str, workflow: Workflow) -> None:
+    def register_workflow(self, name: str, workflow: Workflow) -> None:
         assert name == "bare"
         self.workflow = workflow
 
@@ -36,13 +36,13 @@ class Workflows:
         await asyncio.sleep(0)
         assert self.workflow is not None
         for step in self.workflow(given):
-            assert isinstance(step, Do)
+            assert isinstance(step, CallActivity)
             await self.activities[step.activity](step.given)
         self.running -= 1
 
 
 def test_a_bare_workflow_has_three_activities() -> None:
-    steps = [step.activity for step in bare("x") if isinstance(step, Do)]
+    steps = [step.activity for step in bare("x") if isinstance(step, CallActivity)]
     assert steps == [FIRST, SECOND, THIRD]
 
 

@@ -2,23 +2,23 @@ from __future__ import annotations
 
 import pytest
 
+from services.chassis.dapr.client import VersionConflict, _failure, _is_version_conflict
 from services.chassis.errors import (
-    Failure,
     Gone,
     NotFound,
     OutcomeUnknown,
-    TooMany,
+    RateLimited,
+    ServiceError,
     Unavailable,
     from_status,
 )
-from services.chassis.sidecar import Conflict, _failure, _lost_the_race
 
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(404, NotFound), (410, Gone), (429, TooMany), (503, Unavailable), (504, OutcomeUnknown)],
+    [(404, NotFound), (410, Gone), (429, RateLimited), (503, Unavailable), (504, OutcomeUnknown)],
 )
-def test_a_status_becomes_the_failure_that_has_it(status: int, kind: type[Failure]) -> None:
+def test_a_status_becomes_the_failure_that_has_it(status: int, kind: type[ServiceError]) -> None:
     failure = from_status(status, "why", "code", limit=3)
     assert type(failure) is kind
     assert failure.body() == {"code": "code", "message": "why", "limit": 3}
@@ -26,7 +26,7 @@ def test_a_status_becomes_the_failure_that_has_it(status: int, kind: type[Failur
 
 def test_an_unknown_status_is_kept() -> None:
     assert from_status(418, "tea").status == 418
-    assert Failure("x").status == 500
+    assert ServiceError("x").status == 500
     assert from_status(404, "x").code == "not_found"
 
 
@@ -48,7 +48,7 @@ MISMATCH = "failed saving state in state store statestore: possible etag mismatc
     ],
 )
 def test_a_lost_swap_is_told_from_a_broken_store(status: int, message: str, lost: bool) -> None:
-    assert _lost_the_race(Failure(message)) is lost
+    assert _is_version_conflict(ServiceError(message)) is lost
     assert status in (409, 500)
 
 
@@ -80,4 +80,4 @@ def test_a_refused_connection_proves_nothing_of_a_store_whose_client_tries_again
 
 
 def test_a_conflict_is_a_duplicate_to_clients() -> None:
-    assert Conflict("x").status == 409
+    assert VersionConflict("x").status == 409

@@ -11,10 +11,10 @@ import pytest
 from fastapi import APIRouter, FastAPI
 
 from services.chassis import telemetry
-from services.chassis.app import Service
+from services.chassis.consuming.inbox import Event, PoisonMessage, Subscription, parse_event
+from services.chassis.consuming.sequence_set import SequenceSet
 from services.chassis.errors import Unavailable
-from services.chassis.inbox import Event, Poison, Subscription, parse
-from services.chassis.ranges import Seen
+from services.chassis.service import Service
 from services.chassis.settings import Settings
 from tests.fakes import Running, World
 
@@ -29,7 +29,7 @@ def maker_app(settings: Settings) -> FastAPI:
     service = Service(settings)
     router = APIRouter()
     for kind in ("thing", "other"):
-        outbox = service.outbox(f"{kind}s").tells(kind, f"{kind}.changed")
+        outbox = service.outbox(f"{kind}s").publishes(kind, f"{kind}.changed")
         _route(router, service, kind, outbox)
     return service.create_app(router)
 
@@ -58,7 +58,7 @@ class Hearer:
 
         async def keep(event: Event) -> None:
             if event.subject in self.poison:
-                raise Poison("cannot be")
+                raise PoisonMessage("cannot be")
             if event.subject in self.broken:
                 raise KeyError(event.subject)
             if self.failing[event.subject] > 0:
@@ -76,7 +76,7 @@ class Hearer:
             )
 
         for topic in ("things", "others"):
-            service.hear(topic, "maker", keep)
+            service.on(topic, "maker", keep)
         return service.create_app()
 
 
@@ -201,7 +201,7 @@ async def test_a_hearer_that_starts_again_goes_on_from_its_marks(pair: Pair) -> 
 
 async def test_a_hearer_that_dies_between_effect_and_answer_hears_it_again(pair: Pair) -> None:
     pair.world.broker.loses = lambda _: True
-    pair.hearers[0].sidecar.state.faults.crash("save", about="kept:", nth=5, after=True)
+    pair.hearers[0].sidecar.state.faults.crash("compare_and_set", about="kept:", nth=5, after=True)
     await pair.make(*ids(30))
     await pair.hearers[0].service.inbox.catch_up()
     dying = asyncio.ensure_future(pair.hearers[0].service.inbox.catch_up())
@@ -322,20 +322,26 @@ GOOD = {
     ],
 )
 def test_what_is_no_event_of_ours_is_poison(bad: Any) -> None:
-    with pytest.raises(Poison, match="not an event of ours"):
-        parse(bad)
+    with pytest.raises(PoisonMessage, match="not an event of ours"):
+        parse_event(bad)
 
 
 def test_unknown_attributes_are_ignored_and_the_cause_is_the_trace() -> None:
-    event = parse({**GOOD, "traceparent": "overwritten", "cause": "ours", "pubsubname": "x"})
+    event = parse_event({**GOOD, "traceparent": "overwritten", "cause": "ours", "pubsubname": "x"})
     assert event.traceparent == "ours"
-    assert parse({**GOOD, "traceparent": "theirs"}).traceparent == "theirs"
+    assert parse_event({**GOOD, "traceparent": "theirs"}).traceparent == "theirs"
 
 
 def test_what_the_broker_is_still_bringing_is_late_and_not_lost() -> None:
     async def handle(_: Event) -> None: ...
 
     subscription = Subscription("things", "teller", handle)
-    assert subscription.due("s", 100, Seen(10)) == 100  # nothing is known of its pace yet
-    assert subscription.due("s", 100, Seen(10, ((15, 20),))) == 20  # on its way: gaps below alone
-    assert subscription.due("s", 100, Seen(20)) == 100  # no news since the last poll: lost
+    assert (
+        subscription.gap_upper_bound("s", 100, SequenceSet(10)) == 100
+    )  # nothing is known of its pace yet
+    assert (
+        subscription.gap_upper_bound("s", 100, SequenceSet(10, ((15, 20),))) == 20
+    )  # on its way: gaps below alone
+    assert (
+        subscription.gap_upper_bound("s", 100, SequenceSet(20)) == 100
+    )  # no news since the last poll: lost

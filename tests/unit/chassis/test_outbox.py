@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from services.chassis import outbox as module
 from services.chassis import telemetry
-from services.chassis.documents import Collection
 from services.chassis.errors import Unavailable
-from services.chassis.outbox import SEGMENT, Outbox
+from services.chassis.publishing import outbox as module
+from services.chassis.publishing.outbox import SEGMENT_SIZE, Outbox
+from services.chassis.storage.collection import Collection
 from tests.fakes import Call, FakeBroker, FakeState, until
 
 
@@ -27,7 +27,7 @@ class Process:
     def __init__(self, state: FakeState, broker: FakeBroker) -> None:
         self.state, self.broker = state.replica(), broker.replica()
         self.outbox = Outbox("things", "maker", self.state, self.broker)
-        self.outbox.tells("thing", "thing.changed", lambda id, data: {"id": id, "n": data["n"]})
+        self.outbox.publishes("thing", "thing.changed", lambda id, data: {"id": id, "n": data["n"]})
         self.things = Collection(self.state, "thing", Thing, outbox=self.outbox)
 
     async def make(self, *ids: str) -> None:
@@ -96,7 +96,7 @@ async def dies(process: Process, work: Awaitable[Any]) -> None:
 
 
 async def test_a_commit_is_told_with_all_that_consumers_need(world: World) -> None:
-    trace = telemetry.begin({})
+    trace = telemetry.start_trace({})
     one = world.process()
     await one.make("a")
     await one.make("a")
@@ -121,8 +121,8 @@ async def test_notes_of_concurrent_commits_share_their_writes(world: World) -> N
     await one.published()
     one.state.faults.calls.clear()
     await one.make(*(f"t{n}" for n in range(50)))
-    assert one.state.faults.count("save") == 50
-    assert one.state.faults.count("put") <= 3
+    assert one.state.faults.count("compare_and_set") == 50
+    assert one.state.faults.count("set") <= 3
     await one.published()
     assert len(world.told()) == 51
     assert one.broker.faults.count("publish") <= 5
@@ -133,7 +133,7 @@ async def test_nothing_is_committed_before_its_note_is_written(world: World) -> 
     seen: list[str] = []
 
     async def look(call: Call) -> None:
-        if call.name == "save" and call.about[0].startswith("thing:"):
+        if call.name == "compare_and_set" and call.about[0].startswith("thing:"):
             tail = world.state.peek(f"journal:things:{one.outbox.stream}")
             seen.extend(key for _, key, _ in tail["notes"] if key == call.about[0])
 
@@ -145,9 +145,9 @@ async def test_nothing_is_committed_before_its_note_is_written(world: World) -> 
 async def test_a_note_that_cannot_be_written_is_a_commit_that_does_not_happen(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.chassis.documents.COMMIT_DEADLINE", 0.02)
+    monkeypatch.setattr("services.chassis.storage.collection.COMMIT_TIMEOUT", 0.02)
     one = world.process()
-    one.state.faults.fail("put", times=1000, error=Unavailable("down"))
+    one.state.faults.fail("set", times=1000, error=Unavailable("down"))
     with pytest.raises(Unavailable):
         await one.make("a")
     assert world.state.peek("thing:a") is None
@@ -159,11 +159,11 @@ async def test_a_note_that_cannot_be_written_is_a_commit_that_does_not_happen(
 
 async def test_what_is_told_of_nothing_is_not_told(world: World) -> None:
     one = world.process()
-    one.outbox.tells("thing", "thing.changed", lambda id, data: data if id == "open" else None)
+    one.outbox.publishes("thing", "thing.changed", lambda id, data: data if id == "open" else None)
     await one.make("open", "closed")
     await one.published()
     assert set(world.told()) == {"open"}
-    events, settled = await one.outbox.since(one.outbox.stream, 0, 64)
+    events, settled = await one.outbox.changes_since(one.outbox.stream, 0, 64)
     assert [event["subject"] for event in events] == ["open"]
     assert settled == 2
 
@@ -175,7 +175,7 @@ async def caught_up(process: Process, stream: str, after: int = 0) -> tuple[dict
     """What a consumer gets who heard nothing, by asking until nothing more is settled."""
     told: dict[str, int] = {}
     while True:
-        events, settled = await process.outbox.since(stream, after, 64)
+        events, settled = await process.outbox.changes_since(stream, after, 64)
         told |= {event["subject"]: event["data"]["n"] for event in events}
         heads = {head.stream: head.last for head in await process.outbox.heads()}
         if settled <= after or settled >= heads[stream]:
@@ -186,10 +186,10 @@ async def caught_up(process: Process, stream: str, after: int = 0) -> tuple[dict
 @pytest.mark.parametrize(
     ("name", "about", "after", "committed"),
     [
-        ("put", "journal:", False, False),
-        ("put", "journal:", True, False),
-        ("save", "thing:b", False, False),
-        ("save", "thing:b", True, True),
+        ("set", "journal:", False, False),
+        ("set", "journal:", True, False),
+        ("compare_and_set", "thing:b", False, False),
+        ("compare_and_set", "thing:b", True, True),
     ],
     ids=["before-note", "after-note", "before-commit", "after-commit"],
 )
@@ -264,7 +264,9 @@ async def test_heads_say_how_far_every_stream_has_come(world: World) -> None:
         assert heads == {one.outbox.stream: 2, two.outbox.stream: 1}
 
 
-@pytest.mark.parametrize("count", [1, SEGMENT - 1, SEGMENT, SEGMENT + 1, 3 * SEGMENT + 7])
+@pytest.mark.parametrize(
+    "count", [1, SEGMENT_SIZE - 1, SEGMENT_SIZE, SEGMENT_SIZE + 1, 3 * SEGMENT_SIZE + 7]
+)
 async def test_all_that_was_committed_can_be_asked_for_from_any_number(
     world: World, later: Callable[[float], None], count: int
 ) -> None:
@@ -273,7 +275,9 @@ async def test_all_that_was_committed_can_be_asked_for_from_any_number(
         await one.make(*(f"t{n}" for n in range(start, min(start + 10, count))))
     later(20)
     for asked in (one, two):
-        for after in sorted({0, 1, SEGMENT - 1, SEGMENT, SEGMENT + 1, count - 1} & {*range(count)}):
+        for after in sorted(
+            {0, 1, SEGMENT_SIZE - 1, SEGMENT_SIZE, SEGMENT_SIZE + 1, count - 1} & {*range(count)}
+        ):
             told, settled = await caught_up(asked, one.outbox.stream, after)
             assert settled == count
             assert len(told) == count - after
@@ -284,7 +288,7 @@ async def test_what_is_not_decided_yet_is_not_settled(world: World) -> None:
     gate = asyncio.Event()
 
     async def wait(call: Call) -> None:
-        if call.about == ("thing:slow",) and call.name == "save":
+        if call.about == ("thing:slow",) and call.name == "compare_and_set":
             await gate.wait()
 
     one.state.faults.before.append(wait)
@@ -292,12 +296,12 @@ async def test_what_is_not_decided_yet_is_not_settled(world: World) -> None:
     slow = asyncio.ensure_future(one.make("slow"))
     await until(lambda: one.state.faults.calls[-1].about == ("thing:slow",))
     await one.make("b")
-    events, settled = await one.outbox.since(one.outbox.stream, 0, 64)
+    events, settled = await one.outbox.changes_since(one.outbox.stream, 0, 64)
     assert {event["subject"] for event in events} == {"a", "b"}
     assert settled == 1
     gate.set()
     await slow
-    _, settled = await one.outbox.since(one.outbox.stream, 0, 64)
+    _, settled = await one.outbox.changes_since(one.outbox.stream, 0, 64)
     assert settled == 3
 
 
@@ -307,14 +311,14 @@ async def test_a_note_that_is_not_written_yet_is_not_settled(world: World) -> No
     gate = asyncio.Event()
 
     async def wait(call: Call) -> None:
-        if call.name == "put":
+        if call.name == "set":
             await gate.wait()
 
     one.state.faults.before.append(wait)
     slow = asyncio.ensure_future(one.make("b"))
     await until(lambda: one.outbox._sequence == 2)
     assert [head.last for head in await one.outbox.heads()] == [2]
-    assert await one.outbox.since(one.outbox.stream, 1, 64) == ([], 1)
+    assert await one.outbox.changes_since(one.outbox.stream, 1, 64) == ([], 1)
     gate.set()
     await slow
 
@@ -327,7 +331,7 @@ async def test_a_commit_that_happens_while_somebody_asks_is_not_settled_unheard(
     gate = asyncio.Event()
 
     async def wait(call: Call) -> None:
-        if call.about == ("thing:b",) and call.name == "save":
+        if call.about == ("thing:b",) and call.name == "compare_and_set":
             await gate.wait()
 
     async def commit_now(call: Call) -> None:  # after the documents were read
@@ -338,15 +342,15 @@ async def test_a_commit_that_happens_while_somebody_asks_is_not_settled_unheard(
     one.state.faults.before.append(wait)
     one.state.faults.after.append(commit_now)
     slow = asyncio.ensure_future(one.make("b"))
-    await until(lambda: one.state.faults.count("save") == 3)
-    events, settled = await one.outbox.since(one.outbox.stream, 0, 64)
+    await until(lambda: one.state.faults.count("compare_and_set") == 3)
+    events, settled = await one.outbox.changes_since(one.outbox.stream, 0, 64)
     assert [event["subject"] for event in events] == ["a"]
     assert settled == 1
 
 
 async def test_a_segment_that_is_filled_while_somebody_asks_is_not_skipped(world: World) -> None:
     one, two = world.process(), world.process()
-    for n in range(SEGMENT - 1):
+    for n in range(SEGMENT_SIZE - 1):
         await one.make(f"t{n}")
 
     asked = two.state
@@ -360,8 +364,8 @@ async def test_a_segment_that_is_filled_while_somebody_asks_is_not_skipped(world
         return await real(keys)
 
     asked.get_many = torn  # type: ignore[method-assign]
-    events, _ = await two.outbox.since(one.outbox.stream, 0, 64)
-    assert len(events) == SEGMENT
+    events, _ = await two.outbox.changes_since(one.outbox.stream, 0, 64)
+    assert len(events) == SEGMENT_SIZE
 
 
 async def test_notes_of_another_process_settle_with_time(
@@ -369,46 +373,46 @@ async def test_notes_of_another_process_settle_with_time(
 ) -> None:
     one, two = world.process(), world.process()
     await one.make("a")
-    events, settled = await two.outbox.since(one.outbox.stream, 0, 64)
+    events, settled = await two.outbox.changes_since(one.outbox.stream, 0, 64)
     assert [event["subject"] for event in events] == ["a"]
     assert settled == 0
     later(20)
-    _, settled = await two.outbox.since(one.outbox.stream, 0, 64)
+    _, settled = await two.outbox.changes_since(one.outbox.stream, 0, 64)
     assert settled == 1
 
 
 async def test_an_unknown_outcome_is_settled_only_when_it_cannot_happen_any_more(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.chassis.documents.COMMIT_DEADLINE", 0.02)
-    monkeypatch.setattr("services.chassis.documents.SETTLED_AFTER", 0.05)
+    monkeypatch.setattr("services.chassis.storage.collection.COMMIT_TIMEOUT", 0.02)
+    monkeypatch.setattr("services.chassis.storage.collection.SETTLED_AFTER", 0.05)
     one = world.process()
     await one.make("a")
-    one.state.faults.fail("save", about="thing:b", times=1000, after=True)
+    one.state.faults.fail("compare_and_set", about="thing:b", times=1000, after=True)
     one.state.faults.fail("get", about="thing:b", nth=2, times=1000)
     with pytest.raises(Exception, match=r"not reachable|lost answer"):
         await one.make("b")
-    events, settled = await one.outbox.since(one.outbox.stream, 0, 64)
+    events, settled = await one.outbox.changes_since(one.outbox.stream, 0, 64)
     assert {event["subject"] for event in events} == {"a", "b"}
     assert settled == 1
     async with asyncio.timeout(30):
         while settled < 2:
             await asyncio.sleep(0.01)
-            _, settled = await one.outbox.since(one.outbox.stream, 0, 64)
+            _, settled = await one.outbox.changes_since(one.outbox.stream, 0, 64)
 
 
 async def test_what_has_outlived_its_retention_is_passed_over(
     world: World, later: Callable[[float], None]
 ) -> None:
     one, two = world.process(), world.process()
-    for n in range(SEGMENT + 5):
+    for n in range(SEGMENT_SIZE + 5):
         await one.make(f"t{n}")
     await world.state.delete(f"journal:things:{one.outbox.stream}:0")
     later(20)
     for asked in (one, two):
         told, settled = await caught_up(asked, one.outbox.stream)
         assert len(told) == 5
-        assert settled == SEGMENT + 5
+        assert settled == SEGMENT_SIZE + 5
 
 
 async def test_a_stream_that_lives_long_stays_in_the_registry(
@@ -445,7 +449,7 @@ async def test_a_broker_that_is_down_delays_news_and_no_commit(world: World) -> 
 async def test_of_a_backlog_without_end_the_oldest_go(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_BACKLOG", 10)
+    monkeypatch.setattr(module, "_MAX_BACKLOG", 10)
     one = world.process()
     world.broker.down = True
     await one.make(*(f"t{n}" for n in range(30)))

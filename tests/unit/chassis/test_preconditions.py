@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.chassis.preconditions import Condition, EntityTags
+from services.chassis.http.preconditions import Condition, EntityTags
 
 OPAQUE = st.text(st.sampled_from("!#,;=*/W abc123é\\".replace(" ", "")), max_size=8)
 BLANK = st.sampled_from(["", " ", "\t", "  "])

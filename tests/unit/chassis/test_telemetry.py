@@ -7,15 +7,17 @@ import orjson
 import pytest
 
 from services.chassis import telemetry
-from services.chassis.telemetry import JsonLines
+from services.chassis.telemetry import JsonFormatter
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 async def test_a_callers_trace_is_carried_on() -> None:
-    trace = telemetry.begin({"traceparent": PARENT, "tracestate": "a=b", "x-request-id": "r-1"})
+    trace = telemetry.start_trace(
+        {"traceparent": PARENT, "tracestate": "a=b", "x-request-id": "r-1"}
+    )
     assert trace.trace_id == "0af7651916cd43dd8448eb211c80319c"
-    assert telemetry.outbound() == {
+    assert telemetry.outgoing_headers() == {
         "traceparent": PARENT,
         "tracestate": "a=b",
         "x-request-id": "r-1",
@@ -25,7 +27,7 @@ async def test_a_callers_trace_is_carried_on() -> None:
 
 @pytest.mark.parametrize("bad", ["", "x", PARENT.upper(), PARENT + "\n", PARENT + "x", "00-1-2-3"])
 async def test_a_trace_that_is_none_is_replaced(bad: str) -> None:
-    trace = telemetry.begin({"traceparent": bad, "x-request-id": "bad id\n"})
+    trace = telemetry.start_trace({"traceparent": bad, "x-request-id": "bad id\n"})
     assert trace.traceparent != bad
     assert len(trace.traceparent) == len(PARENT)
     assert trace.request_id == trace.traceparent[3:19]
@@ -36,7 +38,7 @@ async def test_tasks_carry_the_trace_of_whoever_began_them() -> None:
         return telemetry.current().traceparent
 
     async def outer() -> tuple[str, str]:
-        trace = telemetry.begin({})
+        trace = telemetry.start_trace({})
         return trace.traceparent, await asyncio.create_task(inner())
 
     results = await asyncio.gather(outer(), outer())
@@ -45,21 +47,21 @@ async def test_tasks_carry_the_trace_of_whoever_began_them() -> None:
 
 
 async def test_work_can_be_resumed_elsewhere() -> None:
-    telemetry.begin({"traceparent": PARENT})
-    trace = telemetry.carried()
+    telemetry.start_trace({"traceparent": PARENT})
+    trace = telemetry.capture()
     telemetry.resume(None)
-    assert telemetry.outbound() == {}
+    assert telemetry.outgoing_headers() == {}
     telemetry.resume(trace)
     assert telemetry.current().traceparent == PARENT
 
 
 async def test_a_log_line_is_one_object_that_says_where_it_belongs() -> None:
-    telemetry.begin({"traceparent": PARENT, "x-request-id": "r-1"}).user_id = "7"
+    telemetry.start_trace({"traceparent": PARENT, "x-request-id": "r-1"}).user_id = "7"
     error = ValueError("two\nlines")
     why = (type(error), error, None)
     record = logging.LogRecord("a.b", 30, "f", 1, "said %s", ("it",), why)
     record.extra_thing = {"n": 1}
-    text = JsonLines("posts").format(record)
+    text = JsonFormatter("posts").format(record)
     assert "\n" not in text
     line = orjson.loads(text)
     assert line["service"] == "posts"

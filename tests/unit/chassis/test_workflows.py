@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from services.chassis import workflows
+from services.chassis.dapr.client import ActorStatus
 from services.chassis.errors import Unavailable
-from services.chassis.sidecar import Actors
-from services.chassis.workflows import DaprEngine
+from services.chassis.workflows import engine
+from services.chassis.workflows.engine import DaprEngine
 
 
 class Hosting:
     """A sidecar that says, look by look, which actors it hosts; at the end it is stopped."""
 
-    def __init__(self, *looks: list[str] | Actors | None) -> None:
+    def __init__(self, *looks: list[str] | ActorStatus | None) -> None:
         self._looks = list(looks)
         self.ended_after: list[int] = []
         self.looked = 0
@@ -25,7 +25,7 @@ class Hosting:
     async def is_ready(self) -> bool:
         return True
 
-    async def actors(self) -> Actors:
+    async def actors(self) -> ActorStatus:
         if self.looked == len(self._looks):
             self.over.set()
             await asyncio.get_running_loop().create_future()
@@ -33,7 +33,7 @@ class Hosting:
         look = self._looks[self.looked - 1]
         if look is None:
             raise Unavailable("The sidecar is away.")
-        return look if isinstance(look, Actors) else Actors(look)
+        return look if isinstance(look, ActorStatus) else ActorStatus(look)
 
     async def shut_down(self) -> None:
         self.ended_after.append(self.looked)
@@ -41,8 +41,8 @@ class Hosting:
 
 WORKING = ["dapr.internal.default.orders.workflow", "dapr.internal.default.orders.activity"]
 NONE: list[str] = []
-UNPLACED = Actors(NONE, has_placement=False)
-UNSCHEDULED = Actors(WORKING, has_scheduler=False)
+UNPLACED = ActorStatus(NONE, has_placement=False)
+UNSCHEDULED = ActorStatus(WORKING, has_scheduler=False)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ UNSCHEDULED = Actors(WORKING, has_scheduler=False)
 async def test_a_sidecar_is_ended_that_has_long_had_no_actors_for_its_worker(
     monkeypatch: pytest.MonkeyPatch, looks: list[Any], ended_after: list[int]
 ) -> None:
-    monkeypatch.setattr(workflows, "_HEARING", 0.0)
+    monkeypatch.setattr(engine, "_HEARING", 0.0)
     sidecar = Hosting(*looks)
     await watched(sidecar)
     assert sidecar.ended_after == ended_after
@@ -69,12 +69,12 @@ async def test_a_sidecar_is_ended_that_has_long_had_no_actors_for_its_worker(
 
 async def watched(sidecar: Any) -> DaprEngine:
     """The engine of a sidecar, after all looks at that."""
-    engine = DaprEngine(0, "", sidecar, {}, {})
-    engine._ready = True
-    watching = asyncio.create_task(engine._keep_heard())
+    dapr = DaprEngine(0, "", sidecar, {}, {})
+    dapr._ready = True
+    watching = asyncio.create_task(dapr._keep_heard())
     await asyncio.wait_for(sidecar.over.wait(), 30)
     watching.cancel()
-    return engine
+    return dapr
 
 
 @pytest.mark.parametrize(
@@ -98,9 +98,9 @@ async def test_what_an_engine_lacks_is_known_and_said_once(
     told: str,
     said: list[str],
 ) -> None:
-    monkeypatch.setattr(workflows, "_HEARING", 0.0)
-    caplog.set_level("INFO", workflows.log.name)
-    engine = await watched(Hosting(*looks))
-    assert told in engine.trouble
-    assert bool(engine.trouble) == bool(told)
+    monkeypatch.setattr(engine, "_HEARING", 0.0)
+    caplog.set_level("INFO", engine.log.name)
+    dapr = await watched(Hosting(*looks))
+    assert told in dapr.problem
+    assert bool(dapr.problem) == bool(told)
     assert [record.message for record in caplog.records] == said

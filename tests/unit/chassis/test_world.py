@@ -8,9 +8,9 @@ from typing import Annotated
 import pytest
 from fastapi import APIRouter, Depends
 
-from services.chassis.app import Service
-from services.chassis.identity import Caller, signed_in
-from services.chassis.inbox import Event
+from services.chassis.consuming.inbox import Event
+from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.service import Service
 from services.chassis.settings import Settings
 from tests.fakes import World
 
@@ -24,12 +24,12 @@ class Thing:
 def teller(settings: Settings) -> Service:
     service = Service(settings)
     things = service.collection("thing", Thing, outbox=service.outbox("things"))
-    service.outbox("things").tells("thing", "thing.changed")
+    service.outbox("things").publishes("thing", "thing.changed")
     router = APIRouter()
 
     @router.post("/things/{id}")
     async def like(
-        id: str, _: Annotated[Caller, Depends(signed_in("write:things"))]
+        id: str, _: Annotated[Caller, Depends(require_user("write:things"))]
     ) -> Thing | None:
         return await things.update(
             id, lambda t: replace(t, likes=t.likes + 1) if t else Thing(id, 1)
@@ -54,7 +54,7 @@ def hearer(settings: Settings) -> Service:
             event.subject, lambda kept: thing if not kept or kept.likes < thing.likes else None
         )
 
-    service.hear("things", "teller", keep)
+    service.on("things", "teller", keep)
     return service
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.contracts.topics import EVENTS
+from services.contracts.events import EVENTS
 from tools.contracts.__main__ import asyncapi, stale
 
 

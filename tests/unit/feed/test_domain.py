@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.blocks import BLOCKERS, Blocked
 from services.feed.domain import (
     LISTED,
     MEDIA,
@@ -26,6 +25,7 @@ from services.feed.domain import (
     once,
     row_of,
 )
+from services.shared.block_list import BLOCKERS, BlockState
 
 
 def a_post(**changes: Any) -> dict[str, Any]:
@@ -90,15 +90,15 @@ def test_a_block_ends_the_same_whatever_order_the_news_comes_in(
 ) -> None:
     stance = Stance()
     for version in data.draw(st.permutations(range(1, len(news) + 1))):
-        stance = stance.heard_block("b", blocks=news[version - 1], version=version)
+        stance = stance.apply_block("b", blocks=news[version - 1], version=version)
     assert stance.sees("b") is not news[-1]
 
 
 def test_a_block_hides_its_author_until_it_is_taken_back() -> None:
-    stance = Stance().heard_block("b", blocks=True, version=3)
+    stance = Stance().apply_block("b", blocks=True, version=3)
     assert not stance.sees("b")
-    assert not stance.heard_block("b", blocks=False, version=2).sees("b")
-    assert stance.heard_block("b", blocks=False, version=4).sees("b")
+    assert not stance.apply_block("b", blocks=False, version=2).sees("b")
+    assert stance.apply_block("b", blocks=False, version=4).sees("b")
 
 
 def test_an_older_version_of_a_post_changes_nothing() -> None:
@@ -197,21 +197,21 @@ def test_pins_are_the_newest_that_were_told() -> None:
 def test_who_is_blocked_by_very_many_knows_that_there_are_more() -> None:
     stance = Stance()
     for number in range(BLOCKERS):
-        stance = stance.heard_block(str(number), blocks=True, version=1)
+        stance = stance.apply_block(str(number), blocks=True, version=1)
     assert not stance.shunned
-    full = stance.heard_block("a", blocks=True, version=1)
+    full = stance.apply_block("a", blocks=True, version=1)
     assert (full.shunned, full.blocked_by) == (True, stance.blocked_by)
-    assert full.is_heard_apart("a")
-    assert not full.is_heard_apart("7")
+    assert full.is_stored_separately("a")
+    assert not full.is_stored_separately("7")
     assert full.sees("a")
-    assert not full.knowing({"a": Blocked(2)}).sees("a")
-    assert full.knowing({"a": Blocked(-3)}).sees("a")
-    lifted = full.heard_block("7", blocks=False, version=2)
+    assert not full.with_separate({"a": BlockState(2)}).sees("a")
+    assert full.with_separate({"a": BlockState(-3)}).sees("a")
+    lifted = full.apply_block("7", blocks=False, version=2)
     assert lifted.sees("7")
-    assert lifted.heard_block("b", blocks=True, version=1).blocked_by == lifted.blocked_by
+    assert lifted.apply_block("b", blocks=True, version=1).blocked_by == lifted.blocked_by
 
 
 def test_of_blocks_that_are_kept_apart_the_newest_news_counts() -> None:
-    blocked = Blocked().heard(2, blocks=True)
-    assert blocked.heard(1, blocks=False) == blocked
-    assert blocked.heard(3, blocks=False).heard(2, blocks=True) == Blocked(-3)
+    blocked = BlockState().apply(2, blocks=True)
+    assert blocked.apply(1, blocks=False) == blocked
+    assert blocked.apply(3, blocks=False).apply(2, blocks=True) == BlockState(-3)

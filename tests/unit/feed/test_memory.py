@@ -7,7 +7,7 @@ from tests.fakes import FakeState
 async def _with(*keys: str) -> FakeState:
     state = FakeState()
     for key in keys:
-        await state.put(key, {"version": 1, "data": key})
+        await state.set(key, {"version": 1, "data": key})
     state.faults.calls.clear()
     return state
 
@@ -20,7 +20,7 @@ async def test_what_was_read_is_not_read_again_until_it_is_forgotten() -> None:
     assert [call.about for call in state.faults.calls] == [("a", "c"), ("b", "c")]
     await memory.read(["a", "b"])
     assert state.faults.count() == 2
-    await state.put("a", {"version": 2, "data": "a"})
+    await state.set("a", {"version": 2, "data": "a"})
     memory.forget("a")
     assert (await memory.read(["a"]))["a"]["version"] == 2
 
@@ -31,7 +31,7 @@ async def test_what_is_not_there_is_remembered_where_that_is_wanted() -> None:
     for _ in range(2):
         assert set(await memory.read(["a", "b"])) == {"a"}
     assert state.faults.count() == 1
-    await state.put("b", {"version": 1, "data": "b"})
+    await state.set("b", {"version": 1, "data": "b"})
     memory.forget("b")
     assert set(await memory.read(["a", "b"])) == {"a", "b"}
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message
 
-from services.chassis.errors import Failure, Invalid, TooLarge
+from services.chassis.errors import Invalid, ServiceError, TooLarge
 from services.gateway.bodies import BODY_BYTES, Said, gather, said
 from tests.services.gateway.world import multipart
 
@@ -145,7 +145,7 @@ def test_what_is_of_another_type_is_refused(wrong: Any) -> None:
     ],
 )
 async def test_what_cannot_be_read_is_refused(data: bytes, kind: str, status: int) -> None:
-    with pytest.raises(Failure) as refused:
+    with pytest.raises(ServiceError) as refused:
         await read(data, kind)
     assert refused.value.status == status
 
@@ -172,7 +172,7 @@ async def test_too_much_is_refused_where_nothing_was_declared() -> None:
 
 async def test_a_file_where_none_is_taken_is_refused() -> None:
     content = multipart({}, {"file": b"x"})
-    with pytest.raises(Failure) as refused:
+    with pytest.raises(ServiceError) as refused:
         await read(content["data"], content["headers"]["content-type"])
     assert refused.value.status == 400
 
@@ -233,7 +233,7 @@ async def test_an_empty_file_that_somebody_chose_is_one() -> None:
 async def test_many_empty_inputs_and_nameless_files_are_bounded() -> None:
     empty = one_file('name="x"; filename=""', b"").removesuffix(b"--b--\r\n")
     for part, count in ((empty, 201), (empty.replace(b"\r\n\r\n", b"\r\n\r\nx"), 3)):
-        with pytest.raises(Failure) as refused:
+        with pytest.raises(ServiceError) as refused:
             await read(part * count + b"--b--\r\n", FORM, files=1)
         assert refused.value.status == 400
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.chassis.paging import Window
+from services.chassis.storage.window import Window
 from services.gateway.graphql.connections import page, probing
 
 DOWN = Window(2, max_id="9")
@@ -36,7 +36,7 @@ def test_one_row_more_says_whether_there_is_another_page(
     info = made.page_info
     assert "".join(made.nodes) == shown
     assert (info.has_previous_page, info.has_next_page) == (newer, older)
-    assert (info.start_cursor if window.upwards else info.end_cursor) == onward
+    assert (info.start_cursor if window.ascending else info.end_cursor) == onward
 
 
 def test_a_page_reaches_to_what_was_looked_at() -> None:

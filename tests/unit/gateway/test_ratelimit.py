@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.errors import Failure
+from services.chassis.errors import ServiceError
 from services.gateway.ledger import Ledger
 from services.gateway.ratelimit import SHARDS, Limiter, Standing
 from tests.fakes import FakeState
@@ -74,7 +74,7 @@ class Replica:
         return self.limiter.hit(key)
 
     async def try_to_share(self) -> None:
-        with suppress(Failure):
+        with suppress(ServiceError):
             await self.ledger.share()
 
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from services.chassis.errors import Invalid, NotFound
-from services.chassis.identity import Caller
 from services.chassis.ids import first_id_at, timestamp
+from services.chassis.security.token_verifier import Caller
 from services.contracts.posts import Post
 from services.gateway.streaming.channels import channel, names, shared_by
 from services.gateway.streaming.connections import BYTES, MESSAGES, Connection, EventStream

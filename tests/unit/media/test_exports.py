@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from services.chassis.errors import TooMany
+from services.chassis.errors import RateLimited
 from services.media.exports import domain, zips
 from services.media.exports.domain import Export, Piece, Place
 
@@ -91,7 +91,7 @@ def test_one_at_a_time_and_one_a_day() -> None:
     first = domain.request(None, "1", NOW)
     assert domain.request(first, "2", NOW + 5) is first
     ready = replace(first, state="ready", finished=NOW + 9)
-    with pytest.raises(TooMany, match="24 hours"):
+    with pytest.raises(RateLimited, match="24 hours"):
         domain.request(ready, "2", NOW + 10)
     again = domain.request(ready, "2", NOW + domain.BETWEEN)
     assert (again.id, again.state) == ("2", "running")

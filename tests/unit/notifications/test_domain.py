@@ -8,8 +8,7 @@ from itertools import permutations
 
 import pytest
 
-from services.chassis.blocks import BLOCKERS, Blocked
-from services.chassis.ids import first_id_at, instant
+from services.chassis.ids import first_id_at, id_time
 from services.notifications.domain import groups
 from services.notifications.domain.markers import Markers
 from services.notifications.domain.notifications import (
@@ -22,6 +21,7 @@ from services.notifications.domain.notifications import (
 )
 from services.notifications.domain.stances import Hidden, Stance
 from services.notifications.domain.subscribers import MOST, Subscribers
+from services.shared.block_list import BLOCKERS, BlockState
 
 LIKE = Cause("1:favourite:9:2", "1", "favourite", "2", "marks", "9", making="a")
 
@@ -127,17 +127,17 @@ def test_a_mute_ends_by_itself() -> None:
 def test_late_news_of_an_edge_is_old() -> None:
     stance = Stance().heard("2", Hidden(3, hides=False)).heard("2", Hidden(2))
     assert stance.admits("2", "")
-    stance = Stance().heard_block("2", 3, blocks=False).heard_block("2", 2, blocks=True)
+    stance = Stance().apply_block("2", 3, blocks=False).apply_block("2", 2, blocks=True)
     assert stance.admits("2", "")
     assert Stance().heard("2", Hidden(1, hides=False)) == Stance()
-    assert not Stance().heard_block("2", 1, blocks=True).admits("2", "")
+    assert not Stance().apply_block("2", 1, blocks=True).admits("2", "")
 
 
 def test_stances_forget_the_oldest_that_are_over_and_nobody_that_is_hidden() -> None:
     stance = Stance().heard("0", Hidden(2))
     for n in range(1, 700):
         stance = stance.heard(str(n), Hidden(2, hides=False))
-        stance = stance.heard_block(str(n), 2, blocks=n == 1)
+        stance = stance.apply_block(str(n), 2, blocks=n == 1)
     assert len(stance.hidden) == len(stance.blocked_by) == 501
     assert not stance.admits("0", "")
     assert not stance.admits("1", "")
@@ -146,18 +146,18 @@ def test_stances_forget_the_oldest_that_are_over_and_nobody_that_is_hidden() -> 
 def test_who_is_blocked_by_very_many_knows_that_there_are_more() -> None:
     stance = Stance()
     for number in range(BLOCKERS):
-        stance = stance.heard_block(str(number), 1, blocks=True)
+        stance = stance.apply_block(str(number), 1, blocks=True)
     assert not stance.shunned
-    full = stance.heard_block("a", 1, blocks=True)
+    full = stance.apply_block("a", 1, blocks=True)
     assert (full.shunned, full.blocked_by) == (True, stance.blocked_by)
-    assert full.is_heard_apart("a")
-    assert not full.is_heard_apart("7")
-    assert not full.knowing({"a": Blocked(2)}).admits("a", "")
-    assert full.knowing({"a": Blocked(-3)}).admits("a", "")
-    assert not full.knowing({"7": Blocked(-3)}).admits("7", "")
-    assert full.heard_block("7", 2, blocks=False).heard_block("b", 1, blocks=True).shunned
-    assert Blocked(3).heard(2, blocks=False) == Blocked(3)
-    assert Blocked(3).heard(4, blocks=False) == Blocked(-4)
+    assert full.is_stored_separately("a")
+    assert not full.is_stored_separately("7")
+    assert not full.with_separate({"a": BlockState(2)}).admits("a", "")
+    assert full.with_separate({"a": BlockState(-3)}).admits("a", "")
+    assert not full.with_separate({"7": BlockState(-3)}).admits("7", "")
+    assert full.apply_block("7", 2, blocks=False).apply_block("b", 1, blocks=True).shunned
+    assert BlockState(3).apply(2, blocks=False) == BlockState(3)
+    assert BlockState(3).apply(4, blocks=False) == BlockState(-4)
 
 
 def test_subscribers_are_told_from_when_they_asked_and_are_bounded() -> None:
@@ -172,7 +172,7 @@ def test_subscribers_are_told_from_when_they_asked_and_are_bounded() -> None:
 
 # ── groups and markers ──────────────────────────────────────────────────────────────────────────
 
-NOON = first_id_at(instant("116548273934401537").replace(hour=12))
+NOON = first_id_at(id_time("116548273934401537").replace(hour=12))
 
 
 def test_groups_are_of_one_type_post_and_day() -> None:

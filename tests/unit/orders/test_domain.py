@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.errors import Duplicate, Failure, Forbidden, Invalid, NotFound
-from services.chassis.plans import Again, Do, Plan, StepFailed
+from services.chassis.errors import Conflict, Forbidden, Invalid, NotFound, ServiceError
+from services.chassis.workflows.plan import CallActivity, ContinueAsNew, Plan, StepFailed
 from services.contracts.limits import LINES, PIECES
 from services.contracts.orders import Order as Told
 from services.orders.domain import carts, orders, saga
@@ -37,7 +37,7 @@ def test_what_is_added_twice_is_one_line() -> None:
 
 def test_a_cart_is_of_one_shop_until_it_is_empty() -> None:
     cart = carts.adding(None, Item("1", "2", 1), "7")
-    with pytest.raises(Duplicate):
+    with pytest.raises(Conflict):
         carts.adding(cart, Item("3", "4", 1), "8")
     empty = carts.without(cart, "2")
     assert carts.adding(empty, Item("3", "4", 1), "8").shop == "8"
@@ -93,7 +93,7 @@ def test_only_the_buyer_cancels_and_only_the_seller_refunds() -> None:
 def test_after_the_point_of_no_return_nothing_turns_back_but_the_provider() -> None:
     order = orders.paying(new(), [], NOW)
     assert order.state == "paying"
-    with pytest.raises(Duplicate):
+    with pytest.raises(Conflict):
         orders.cancelled(order, "1", NOW)
     assert orders.turned(order, [], Entry(orders.GAVE_UP, NOW)) == order
     assert orders.refused_at_last(order, "no", NOW).state == "ending"
@@ -121,7 +121,7 @@ def test_refunds_that_are_refused_have_a_bound() -> None:
         assert orders.refund_asked(order, "2", NOW) == order
         order = orders.refund_refused(order, number, "no", NOW)
         assert order.state == "completed"
-    with pytest.raises(Duplicate):
+    with pytest.raises(Conflict):
         orders.refund_asked(order, "2", NOW)
 
 
@@ -141,7 +141,7 @@ def deeds(order: Order, name: str) -> Order:
     }
     try:
         return changed[name]()
-    except Failure:
+    except ServiceError:
         return order
 
 
@@ -194,7 +194,7 @@ def played(plan: Plan, answers: dict[str, Any]) -> tuple[list[str], Any]:
     step = next(plan)
     while True:
         try:
-            if isinstance(step, Do):
+            if isinstance(step, CallActivity):
                 done.append(step.activity)
                 answer = answers.get(step.activity, {"word": "ok"})
                 answer = answer.pop(0) if isinstance(answer, list) else answer
@@ -237,7 +237,7 @@ def test_what_must_be_gone_through_is_begun_anew(step: str) -> None:
         answers["reserve"] = {"word": "back"}
     if step == "give_up":
         answers["reserve"] = FAILED
-    assert played(saga.checkout("9"), answers)[1] == Again("9")
+    assert played(saga.checkout("9"), answers)[1] == ContinueAsNew("9")
 
 
 def test_nothing_is_done_for_what_is_over() -> None:
@@ -259,4 +259,4 @@ def test_a_refund_gives_money_back_before_goods() -> None:
     given = {"order": "9", "number": 1}
     assert played(saga.refund(given), {}) == (["pay_back", "restock"], "ok")
     assert played(saga.refund(given), {"pay_back": {"word": "over"}}) == (["pay_back"], "over")
-    assert played(saga.refund(given), {"restock": FAILED})[1] == Again(given)
+    assert played(saga.refund(given), {"restock": FAILED})[1] == ContinueAsNew(given)

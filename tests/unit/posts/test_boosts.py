@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chassis.errors import Forbidden, Invalid
-from services.chassis.segments import Head
+from services.chassis.storage.segmented_list import ListHead
 from services.contracts import limits
 from services.posts.domain.boosts import agreed, boost_of, boosting, unboosting, visibility_of
 from services.posts.domain.marks import Boost, Mark, total_for
@@ -83,7 +83,7 @@ def test_a_mark_names_another_boost_only_if_none_was_named_meanwhile() -> None:
 def test_people_see_their_own_boost_counted_before_the_list_knows(
     rows: list[str], boost: Boost, total: int
 ) -> None:
-    head = Head([[id, "u", "public"] for id in rows], total=len(rows))
+    head = ListHead([[id, "u", "public"] for id in rows], total=len(rows))
     assert total_for(head, boost) == total
 
 

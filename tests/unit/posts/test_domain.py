@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chassis.errors import Duplicate, Invalid, NotFound
-from services.chassis.pictures import Picture, Size
-from services.chassis.segments import Head, Span
+from services.chassis.errors import Conflict, Invalid, NotFound
+from services.chassis.storage.segmented_list import ListHead, SegmentRef
 from services.contracts import limits
 from services.contracts.posts import Mark as MarkContract
 from services.contracts.posts import Post as PostContract
@@ -33,6 +32,7 @@ from services.posts.domain.posts import (
 )
 from services.posts.domain.visibility import Relation, Sight, sees, sight
 from services.posts.store import VERSIONS, History
+from services.shared.pictures import Picture, Size
 
 NOW = "2026-05-10T05:12:31.402Z"
 LATER = "2026-05-10T06:00:00.000Z"
@@ -139,7 +139,7 @@ def test_a_key_whose_post_is_deleted_makes_no_other() -> None:
 
 @pytest.mark.parametrize("post", [a_post(fingerprint=""), a_post(fingerprint="f", author="2")])
 def test_an_id_that_is_taken_is_never_overwritten(post: Post) -> None:
-    with pytest.raises(Duplicate):
+    with pytest.raises(Conflict):
         create(a_post(fingerprint="f"), post)
 
 
@@ -293,9 +293,9 @@ def test_others_hear_of_marks_what_the_contract_says() -> None:
     assert Mark("1", "2").bookmark.gone == ()
 
 
-def head(recent: list[str], sealed: str = "", total: int | None = None) -> Head:
-    spans = [Span("s", sealed, "1", 60)] if sealed else []
-    return Head([[id, "u"] for id in recent], spans, len(recent) if total is None else total)
+def head(recent: list[str], sealed: str = "", total: int | None = None) -> ListHead:
+    spans = [SegmentRef("s", sealed, "1", 60)] if sealed else []
+    return ListHead([[id, "u"] for id in recent], spans, len(recent) if total is None else total)
 
 
 @pytest.mark.parametrize(

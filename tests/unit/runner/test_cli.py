@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from services.contracts.topics import EVENTS
+from services.contracts.events import EVENTS
 from tools.runner import cli
 from tools.runner.__main__ import main
 from tools.runner.deadletters import items

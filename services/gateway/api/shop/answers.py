@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Header, Path, Query, Request, Response
 
-from services.chassis.app import JSON
 from services.chassis.errors import Invalid
-from services.chassis.identity import Caller, signed_in
-from services.chassis.queries import CONDITION_CHARACTERS
+from services.chassis.http.dependencies import MAX_CONDITION_LENGTH
+from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.service import OrjsonResponse
 from services.gateway.bodies import BoundedRoute
 from services.gateway.conditional import conditional
 from services.gateway.desk import Desk
@@ -20,8 +20,8 @@ from services.gateway.errors import PROBLEM
 
 PREFIX = "/api/shop/v1"
 Id = Annotated[str, Path(max_length=40, examples=["114000000000000000"])]
-Owning = Annotated[Caller, Depends(signed_in("read:shop"))]
-Writing = Annotated[Caller, Depends(signed_in("write:shop"))]
+Owning = Annotated[Caller, Depends(require_user("read:shop"))]
+Writing = Annotated[Caller, Depends(require_user("write:shop"))]
 Limit = Annotated[int, Query(ge=1, le=80)]
 Cursor = Annotated[str, Query(max_length=20, pattern=r"^\d*$", description="From `next_cursor`.")]
 ById = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
@@ -43,9 +43,9 @@ async def _conditions(
     request: Request,
     if_match: Annotated[
         str | None,
-        Header(max_length=CONDITION_CHARACTERS, description="The ETag of what is changed, or `*`."),
+        Header(max_length=MAX_CONDITION_LENGTH, description="The ETag of what is changed, or `*`."),
     ] = None,
-    if_none_match: Annotated[str | None, Header(max_length=CONDITION_CHARACTERS)] = None,
+    if_none_match: Annotated[str | None, Header(max_length=MAX_CONDITION_LENGTH)] = None,
 ) -> dict[str, str]:
     given = {"if-match": if_match, "if-none-match": if_none_match}
     whole = {
@@ -53,8 +53,8 @@ async def _conditions(
         for name, value in given.items()
         if value is not None
     }
-    if any(len(value) > CONDITION_CHARACTERS for value in whole.values()):
-        raise Invalid(f"A condition may have at most {CONDITION_CHARACTERS} characters.")
+    if any(len(value) > MAX_CONDITION_LENGTH for value in whole.values()):
+        raise Invalid(f"A condition may have at most {MAX_CONDITION_LENGTH} characters.")
     return whole
 
 
@@ -89,7 +89,7 @@ async def told(
 
 def tagged(entity: Entity, version: int, status: int = 200) -> Response:
     """An entity with its version as `ETag`."""
-    return JSON(entity, status, headers={"etag": f'"{version}"'})
+    return OrjsonResponse(entity, status, headers={"etag": f'"{version}"'})
 
 
 def page(limit: int, cursor: str, **asked: str) -> dict[str, str]:
@@ -105,7 +105,7 @@ def listed(desk: Desk, request: Request, rows: list[Entity], last: str) -> Respo
         kept = [(n, value) for n, value in request.query_params.multi_items() if n != "cursor"]
         query = urlencode([*kept, ("cursor", last)])
         headers["link"] = f'<{desk.at.public_url}{request.url.path}?{query}>; rel="next"'
-    return JSON({"items": rows, "next_cursor": last or None}, headers=headers)
+    return OrjsonResponse({"items": rows, "next_cursor": last or None}, headers=headers)
 
 
 def gives(example: Any, description: str, status: int = 200) -> dict[int | str, dict[str, Any]]:

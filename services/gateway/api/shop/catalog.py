@@ -12,11 +12,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from pydantic import Field
 
-from services.chassis.app import JSON
-from services.chassis.identity import Caller, anyone
+from services.chassis.security.token_verifier import Caller, optional_user
+from services.chassis.service import OrjsonResponse
 from services.contracts import limits
 from services.contracts.accounts import Model
-from services.contracts.shop import (
+from services.contracts.catalog import (
     EditedProduct,
     EditedShop,
     NewProduct,
@@ -47,7 +47,7 @@ from services.gateway.api.shop.answers import (
 from services.gateway.desk import Desk, numeric
 from services.gateway.entities import shop as entities
 
-Reading = Annotated[Caller | None, Depends(anyone("read:shop"))]
+Reading = Annotated[Caller | None, Depends(optional_user("read:shop"))]
 
 
 class StockCount(Model):
@@ -193,7 +193,7 @@ def _products(desk: Desk) -> APIRouter:
         """What some pieces cost now, and how many are left; nothing is held by it."""
         found = await desk.ask("catalog", "quotes", caller, method="POST", json=wanted.model_dump())
         lines = [QuoteLine.model_validate(line) for line in found["lines"]]
-        return JSON({"items": [entities.quote_line(line, desk.at) for line in lines]})
+        return OrjsonResponse({"items": [entities.quote_line(line, desk.at) for line in lines]})
 
     return router
 
@@ -217,7 +217,7 @@ def _stock(desk: Desk) -> APIRouter:
     async def stocks(id: Id, caller: Owning) -> Response:
         """How much there is of one's own product, and how much of it is held for orders."""
         rows = await desk.ask("catalog", f"products/{numeric(id)}/stock", caller)
-        return JSON({"items": [entities.stock(row) for row in rows]})
+        return OrjsonResponse({"items": [entities.stock(row) for row in rows]})
 
     @router.put("/variants/{variant}/stock", responses=as_it_is)
     async def set_stock(

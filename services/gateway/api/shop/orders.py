@@ -12,12 +12,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Request, Response
 from pydantic import Field
 
-from services.chassis.errors import Failure, Invalid
-from services.chassis.identity import Caller
+from services.chassis.errors import Invalid, ServiceError
+from services.chassis.security.token_verifier import Caller
 from services.contracts import limits
 from services.contracts.accounts import Model
+from services.contracts.catalog import Currency, QuoteItem, QuoteLine
 from services.contracts.orders import Cart, CartQuantity, NewCart, Order
-from services.contracts.shop import Currency, QuoteItem, QuoteLine
 from services.gateway.api.shop import order_examples as examples
 from services.gateway.api.shop.answers import (
     PREFIX,
@@ -142,7 +142,7 @@ def _orders(desk: Desk) -> APIRouter:
             raise Invalid("A checkout needs an Idempotency-Key.", code="key_missing")
         try:
             row = await desk.ask("orders", "checkouts", caller, method="POST", json=body)
-        except Failure as failure:
+        except ServiceError as failure:
             raise _readable(failure, desk) from failure
         return shown(row, 201)
 
@@ -181,7 +181,7 @@ def _orders(desk: Desk) -> APIRouter:
     return router
 
 
-def _readable(failure: Failure, desk: Desk) -> Failure:
+def _readable(failure: ServiceError, desk: Desk) -> ServiceError:
     """A refusal with what things cost now as this API shows it."""
     if failure.code != "price_changed":
         return failure

@@ -1,0 +1,1 @@
+"""The Dapr sidecar, the only way out of a service."""

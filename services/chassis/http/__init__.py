@@ -1,0 +1,1 @@
+"""The HTTP server, its middleware, and what routes of several services share."""

@@ -1,0 +1,1 @@
+"""Publishing events: the outbox and its journal."""

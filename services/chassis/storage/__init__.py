@@ -1,0 +1,1 @@
+"""Documents and long lists in the state store."""

@@ -1,0 +1,1 @@
+"""Workflows: plans in plain Python, and the engine that runs them."""

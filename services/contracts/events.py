@@ -1,0 +1,73 @@
+"""Every event there is: on which topic, made by whom, of which type, and with what inside.
+
+Every event carries the newest state of one document and its version. So consumers keep the version
+they have seen, ignore what is not newer, and need no order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.contracts.accounts import Edge, FollowCount, Model, Profile
+from services.contracts.catalog import Payment, Product, Shop
+from services.contracts.comments import Comment, ReplyCount
+from services.contracts.discovery import FollowedTags
+from services.contracts.logins import Login
+from services.contracts.notifications import Notification
+from services.contracts.orders import Order
+from services.contracts.posts import AuthoredCount, Mark, Pins, Post, PostCount
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """One type of event: its CloudEvents `type` is its name here."""
+
+    name: str
+    topic: str
+    producer: str
+    model: type[Model]
+
+
+LOGIN_REGISTERED = EventType("login.registered", "logins", "auth", Login)
+ACCOUNT_CHANGED = EventType("account.changed", "accounts", "users", Profile)
+EDGE_CHANGED = EventType("edge.changed", "edges", "users", Edge)
+FOLLOWERS_COUNTED = EventType("followers.counted", "account-counts", "users", FollowCount)
+FOLLOWING_COUNTED = EventType("following.counted", "account-counts", "users", FollowCount)
+TAGS_FOLLOWED = EventType("tags.followed", "followed-tags", "users", FollowedTags)
+POST_CHANGED = EventType("post.changed", "posts", "posts", Post)
+MARK_CHANGED = EventType("mark.changed", "marks", "posts", Mark)
+FAVOURITES_COUNTED = EventType("favourites.counted", "post-counts", "posts", PostCount)
+REBLOGS_COUNTED = EventType("reblogs.counted", "post-counts", "posts", PostCount)
+PINS_CHANGED = EventType("pins.changed", "pins", "posts", Pins)
+POSTS_COUNTED = EventType("posts.counted", "author-counts", "posts", AuthoredCount)
+COMMENT_CHANGED = EventType("comment.changed", "comments", "comments", Comment)
+REPLIES_COUNTED = EventType("replies.counted", "comment-counts", "comments", ReplyCount)
+NOTIFICATION_CHANGED = EventType(
+    "notification.changed", "notifications", "notifications", Notification
+)
+SHOP_CHANGED = EventType("shop.changed", "shops", "catalog", Shop)
+PRODUCT_CHANGED = EventType("product.changed", "products", "catalog", Product)
+ORDER_CHANGED = EventType("order.changed", "orders", "orders", Order)
+PAYMENT_CHANGED = EventType("payment.changed", "payments", "payments", Payment)
+
+EVENTS = (
+    LOGIN_REGISTERED,
+    ACCOUNT_CHANGED,
+    EDGE_CHANGED,
+    FOLLOWERS_COUNTED,
+    FOLLOWING_COUNTED,
+    TAGS_FOLLOWED,
+    POST_CHANGED,
+    MARK_CHANGED,
+    FAVOURITES_COUNTED,
+    REBLOGS_COUNTED,
+    PINS_CHANGED,
+    POSTS_COUNTED,
+    COMMENT_CHANGED,
+    REPLIES_COUNTED,
+    NOTIFICATION_CHANGED,
+    SHOP_CHANGED,
+    PRODUCT_CHANGED,
+    ORDER_CHANGED,
+    PAYMENT_CHANGED,
+)

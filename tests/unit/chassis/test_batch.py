@@ -1,0 +1,95 @@
+"""Several questions in one invocation."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Request
+
+from services.chassis.errors import NotFound
+from services.chassis.security.token_verifier import Caller, optional_user, require_user
+from services.chassis.service import Service
+from services.chassis.settings import Settings
+from tests.fakes import Running, World
+
+
+def create_app(settings: Settings) -> FastAPI:
+    router = APIRouter()
+
+    @router.get("/things/{id}")
+    async def thing(
+        id: str,
+        request: Request,
+        caller: Annotated[Caller | None, Depends(optional_user("read:statuses"))],
+        q: str = "",
+    ) -> dict[str, Any]:
+        if id == "0":
+            raise NotFound("There is no such thing.")
+        who = request.headers["dapr-caller-app-id"]
+        return {"id": id, "q": q, "me": caller.user_id if caller else "", "asks": who}
+
+    @router.post("/own")
+    async def own(
+        given: dict[str, Any], caller: Annotated[Caller, Depends(require_user("read:statuses"))]
+    ) -> dict[str, Any]:
+        return {"given": given, "me": caller.user_id}
+
+    return Service(settings).create_app(router)
+
+
+@pytest.fixture
+async def things() -> AsyncIterator[tuple[World, Running]]:
+    async with World() as world:
+        yield world, await world.start(create_app, "things")
+
+
+async def bundle(running: Running, *questions: Any, token: str = "", caller: str = "a") -> Any:
+    body = {"questions": questions}
+    return (await running.call("POST", "/bundles", json=body, token=token, caller=caller)).json()
+
+
+async def test_each_question_is_answered_as_if_it_were_alone(
+    things: tuple[World, Running],
+) -> None:
+    world, running = things
+    said = await bundle(
+        running,
+        {"path": "things/1", "params": {"q": "a b&c"}},
+        {"path": "things/2", "anonymous": True},
+        {"path": "things/0"},
+        {"path": "things/%2E%2E"},
+        {"path": "nothing"},
+        {"path": "own", "method": "POST", "body": {"a": [1]}},
+        {"path": "own", "method": "POST", "body": {}, "anonymous": True},
+        token=world.token("7"),
+    )
+    assert [part["status"] for part in said] == [200, 200, 404, 200, 404, 200, 401]
+    assert said[0]["body"] == {"id": "1", "q": "a b&c", "me": "7", "asks": "a"}
+    assert said[1]["body"]["me"] == ""
+    assert said[2]["body"] == {"code": "not_found", "message": "There is no such thing."}
+    assert said[5]["body"] == {"given": {"a": [1]}, "me": "7"}
+
+
+async def test_a_bundle_gives_no_more_rights(things: tuple[World, Running]) -> None:
+    world, running = things
+    said = await bundle(
+        running,
+        {"path": "bundles", "method": "POST", "body": {"questions": []}},
+        {"path": "//bundles/", "method": "POST", "body": {"questions": []}},
+        {"path": "deadletters"},
+        {"path": "own", "method": "POST", "body": {}},
+        token=world.token("7", "write"),
+    )
+    assert [part["status"] for part in said] == [404, 404, 403, 403]
+    assert (await running.public("POST", "/bundles", json={"questions": []})).status == 401
+
+
+async def test_bundles_are_bounded(things: tuple[World, Running]) -> None:
+    _, running = things
+    many = [{"path": "things/1"}] * 101
+    answered = await running.call("POST", "/bundles", json={"questions": many}, caller="a")
+    assert answered.status == 422
+    wrong = {"questions": [{"path": "things/1", "method": "DELETE"}]}
+    assert (await running.call("POST", "/bundles", json=wrong, caller="a")).status == 422

@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from pydantic import BaseModel
+from starlette.requests import HTTPConnection
+
+from services.chassis.errors import NotFound, ServiceError
+from services.chassis.security.token_verifier import (
+    Caller,
+    optional_user,
+    require_service,
+    require_token,
+    require_user,
+)
+from services.chassis.service import OrjsonResponse, Service
+from services.chassis.settings import Settings
+from tests.fakes import APP_TOKEN, Running, World, call, until
+
+
+class Body(BaseModel):
+    count: int
+
+
+def _routes(router: APIRouter) -> None:
+    @router.get("/headers")
+    async def headers(request: Request) -> dict[str, str]:
+        return dict(request.headers)
+
+    @router.post("/count")
+    async def count(body: Body) -> int:
+        return body.count
+
+    @router.patch("/count")
+    async def more(body: Body) -> int:
+        return body.count + 1
+
+    @router.get("/fails")
+    async def fails() -> None:
+        raise NotFound("There is none.", hint="look elsewhere")
+
+    @router.get("/breaks")
+    async def breaks() -> None:
+        raise ZeroDivisionError("a secret")
+
+    @router.get("/mine")
+    async def mine(caller: Annotated[Caller, Depends(require_user("read:things"))]) -> str:
+        return caller.user_id
+
+    @router.get("/apps")
+    async def apps(caller: Annotated[Caller, Depends(require_token("read:things"))]) -> str:
+        return caller.client_id
+
+    @router.get("/open")
+    async def everybody(
+        caller: Annotated[Caller | None, Depends(optional_user("read:things"))],
+    ) -> str:
+        return caller.user_id if caller else "nobody"
+
+    @router.get("/for-gateway", dependencies=[Depends(require_service("gateway"))])
+    async def for_gateway() -> str:
+        return "welcome"
+
+
+def private(settings: Settings) -> FastAPI:
+    router = APIRouter()
+    _routes(router)
+    return Service(settings).create_app(router)
+
+
+def public(settings: Settings) -> FastAPI:
+    router = APIRouter()
+    _routes(router)
+
+    def render(_: HTTPConnection, failure: ServiceError) -> Response:
+        return OrjsonResponse({"error": failure.message}, failure.status)
+
+    return Service(settings).create_app(router, render=render, public=True)
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with World() as world:
+        yield world
+
+
+@pytest.fixture
+async def inside(world: World) -> Running:
+    return await world.start(private, "things")
+
+
+@pytest.fixture
+async def outside(world: World) -> Running:
+    return await world.start(public, "gateway")
+
+
+# ── the door ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("token", ["", "wrong", APP_TOKEN + "x", APP_TOKEN.upper(), "\xff"])
+async def test_only_the_sidecar_gets_into_a_private_service(inside: Running, token: str) -> None:
+    sent = {"dapr-api-token": token, "dapr-caller-app-id": "gateway"}
+    for path in ("/headers", "/for-gateway", "/events/x", "/dapr/subscribe", "/nothing"):
+        answer = await call(inside.app, "GET", path, headers=sent)
+        assert answer.status == 401
+        assert answer.json()["code"] == "unauthenticated"
+        assert answer.headers["x-request-id"]
+
+
+async def test_health_is_open(inside: Running) -> None:
+    for path in ("/healthz", "/readyz"):
+        answer = await inside.public("GET", path)
+        assert answer.status == 200
+        assert answer.json() == {"status": "ok", "service": "things"}
+    inside.sidecar.faults.kill()
+    assert (await inside.public("GET", "/readyz")).status == 503
+
+
+async def test_an_empty_token_switches_the_check_off(world: World) -> None:
+    inside = await world.start(private, "things", app_api_token="")
+    assert (await call(inside.app, "GET", "/headers")).status == 200
+
+
+async def test_a_public_service_does_not_believe_who_vouches_for_himself(outside: Running) -> None:
+    forged = {"dapr-caller-app-id": "gateway", "Dapr-Api-Token": "guess", "x-own": "kept"}
+    answer = await outside.public("GET", "/headers", headers=forged)
+    assert answer.status == 200
+    assert not [name for name in answer.json() if name.startswith("dapr-")]
+    assert answer.json()["x-own"] == "kept"
+    assert (await outside.public("GET", "/for-gateway", headers=forged)).status == 403
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/dapr/subscribe", "/events/posts", "/events-dead", "/changes?topics=x"),
+        *("/changes/x/y?after=0", "/deadletters", "/%64eadletters", "/deadletters/replay"),
+    ],
+)
+async def test_a_public_service_hides_what_is_for_sidecars(outside: Running, path: str) -> None:
+    answer = await outside.public("GET", path)
+    assert answer.status == 401
+    assert set(answer.json()) == {"error"}
+
+
+async def test_a_caller_with_two_names_is_refused(inside: Running) -> None:
+    reply = inside.sidecar._call(
+        "GET",
+        "/invoke/things/method/headers",
+        deadline=5,
+        headers={"dapr-caller-app-id": "gateway"},
+    )
+    with pytest.raises(ServiceError, match="more than one name"):
+        await reply
+
+
+# ── guards ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("path", "user", "scopes", "status"),
+    [
+        ("/mine", "7", "read:things", 200),
+        ("/mine", "7", "read", 200),
+        ("/mine", "7", "write read:other", 403),
+        ("/mine", "", "read", 401),
+        ("/apps", "", "read", 200),
+        ("/apps", "", "write", 403),
+        ("/open", "7", "read", 200),
+        ("/open", "7", "write", 403),
+    ],
+)
+async def test_guards_let_in_whom_they_name(
+    world: World, inside: Running, path: str, user: str, scopes: str, status: int
+) -> None:
+    answer = await inside.call("GET", path, token=world.token(user, scopes))
+    assert answer.status == status
+
+
+async def test_without_a_token_only_what_is_open_answers(inside: Running) -> None:
+    assert (await inside.call("GET", "/open")).json() == "nobody"
+    for path in ("/mine", "/apps"):
+        assert (await inside.call("GET", path)).status == 401
+    for path in ("/mine", "/apps", "/open"):
+        assert (await inside.call("GET", path, token="bad")).status == 401
+
+
+async def test_a_route_for_a_service_is_for_that_service(inside: Running) -> None:
+    assert (await inside.call("GET", "/for-gateway", caller="gateway")).status == 200
+    assert (await inside.call("GET", "/for-gateway", caller="posts")).status == 403
+
+
+async def test_dead_letters_are_for_the_operator_and_changes_for_services(inside: Running) -> None:
+    assert (await inside.call("GET", "/deadletters", caller="gateway")).status == 403
+    assert (await inside.call("GET", "/deadletters", caller="things")).status == 200
+    answer = await inside.call("GET", "/changes", params={"topics": "nothing"})
+    assert answer.status == 404
+
+
+# ── failures ────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_failure_has_one_shape(inside: Running) -> None:
+    answer = await inside.call("GET", "/fails")
+    assert answer.status == 404
+    assert answer.json() == {
+        "code": "not_found",
+        "message": "There is none.",
+        "hint": "look elsewhere",
+    }
+
+
+async def test_so_have_routes_and_methods_that_are_not_there(inside: Running) -> None:
+    answer = await inside.call("GET", "/nothing")
+    assert (answer.status, answer.json()["code"]) == (404, "not_found")
+    answer = await inside.call("DELETE", "/count")
+    assert (answer.status, answer.headers["allow"]) == (405, "PATCH, POST")
+    assert set(answer.json()) == {"code", "message"}
+    assert (await inside.call("GET", "/headers/")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("content", "where"),
+    [
+        ({"json": {"count": "many"}}, "count"),
+        ({"json": {}}, "count"),
+        ({"json": [1]}, ""),
+        ({"data": b"{"}, ""),
+        ({"data": b""}, ""),
+        ({"data": b"\xff\xfe"}, ""),
+    ],
+)
+async def test_bad_input_is_a_422_that_says_where(
+    inside: Running, content: dict[str, Any], where: str
+) -> None:
+    headers = {"content-type": "application/json"}
+    answer = await inside.call("POST", "/count", headers=headers, **content)
+    assert answer.status in (400, 422)
+    assert set(answer.json()) == {"code", "message"}
+    assert answer.json()["message"].startswith(where)
+
+
+async def test_what_breaks_tells_nobody_why_but_has_the_requests_id(
+    inside: Running, outside: Running
+) -> None:
+    answer = await inside.call("GET", "/breaks", headers={"x-request-id": "request-9"})
+    assert answer.status == 500
+    assert answer.json()["code"] == "internal"
+    assert "secret" not in answer.text
+    assert answer.headers["x-request-id"] == "request-9"
+    answer = await outside.public("GET", "/breaks")
+    assert answer.json() == {"error": "Something went wrong on our side."}
+
+
+async def test_a_public_service_renders_failures_its_own_way(outside: Running) -> None:
+    assert (await outside.public("GET", "/fails")).json() == {"error": "There is none."}
+    assert set((await outside.public("GET", "/nothing")).json()) == {"error"}
+
+
+async def test_every_answer_has_the_requests_id_once(inside: Running) -> None:
+    for path in ("/headers", "/fails", "/breaks", "/nothing", "/healthz"):
+        answer = await inside.call("GET", path, headers={"x-request-id": "request-7"})
+        assert answer.headers.getall("x-request-id") == ["request-7"]
+    answer = await inside.call("GET", "/headers", headers={"x-request-id": "bad id"})
+    assert answer.headers["x-request-id"] not in ("", "bad id")
+
+
+# ── life ────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_service_owns_what_it_is_given_and_runs_what_it_is_told(world: World) -> None:
+    life: list[str] = []
+
+    class Resource:
+        async def __aenter__(self) -> None:
+            life.append("entered")
+
+        async def __aexit__(self, *_: object) -> None:
+            life.append("left")
+
+    async def task() -> None:
+        life.append("ran")
+        raise RuntimeError("and fell over")
+
+    def create(settings: Settings) -> FastAPI:
+        service = Service(settings)
+        service.manage(Resource())
+        service.background(task)
+        return service.create_app()
+
+    running = await world.start(create, "things")
+    await until(lambda: "ran" in life)
+    assert (await running.public("GET", "/healthz")).status == 200
+    await running.stop()
+    assert life == ["entered", "ran", "left"]
