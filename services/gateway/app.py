@@ -6,49 +6,49 @@ from fastapi import FastAPI
 
 from services.chassis.service import Service
 from services.contracts import events
-from services.gateway.api import (
+from services.gateway.application.archive_download import ArchiveDownloads
+from services.gateway.desk import Desk, Invoker
+from services.gateway.graphql import router as graphql
+from services.gateway.http.errors import error_response
+from services.gateway.middleware.rate_limit import EdgeMiddleware, create_limiters
+from services.gateway.pages import account_deletion as goodbye
+from services.gateway.pages import archive, public
+from services.gateway.pages import digest_unsubscribe as unsubscribing
+from services.gateway.pages import oauth as forms
+from services.gateway.pages import shop as shop_pages
+from services.gateway.pages.renderer import PageRenderer
+from services.gateway.ratelimit.sync import RateLimitSync
+from services.gateway.rest import (
+    account_deletion,
     accounts,
     admin,
     apps,
     conversations,
     digests,
     directory,
-    embeds,
-    empties,
     exports,
     hashtags,
     instance,
-    leaving,
     media,
     notifications,
     oauth,
+    oembed,
     reports,
     search,
+    status_context,
     statuses,
     streaming,
+    stubs,
     suggestions,
-    threads,
     timelines,
     webhooks,
     wellknown,
 )
-from services.gateway.api.shop import catalog as shop_catalog
-from services.gateway.api.shop import orders as shop_orders
-from services.gateway.desk import Desk, Invoker
-from services.gateway.door import PublicDoor, limiters
-from services.gateway.downloads import Downloads
-from services.gateway.errors import refusal
-from services.gateway.graphql import http as graphql
-from services.gateway.ledger import Ledger
-from services.gateway.pages import archive, public
-from services.gateway.pages import digests as unsubscribing
-from services.gateway.pages import leaving as goodbye
-from services.gateway.pages import oauth as forms
-from services.gateway.pages import shop as shop_pages
-from services.gateway.pages.paper import Paper
+from services.gateway.rest.shop import catalog as shop_catalog
+from services.gateway.rest.shop import orders as shop_orders
 from services.gateway.settings import VERSION, GatewaySettings
-from services.gateway.streaming.hub import Hub
-from services.gateway.streaming.newsroom import Newsroom
+from services.gateway.streaming.dispatcher import StreamDispatcher
+from services.gateway.streaming.hub import StreamHub
 
 
 def create_service(settings: GatewaySettings) -> Service:
@@ -64,23 +64,23 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     settings = service.settings
     if not isinstance(settings, GatewaySettings):
         raise TypeError("The gateway needs GatewaySettings.")
-    counted = limiters(settings)
-    ledger = Ledger(service.sidecar, list(counted.values()))
+    counted = create_limiters(settings)
+    ledger = RateLimitSync(service.sidecar, list(counted.values()))
     service.manage(ledger)
     service.background(ledger.run)
     desk = Desk(settings, services or service.sidecar)
     hub = _stream(service, settings, desk)
-    paper = Paper(settings.microgram_title, settings.public_url)
-    downloads = Downloads(desk)
+    paper = PageRenderer(settings.microgram_title, settings.public_url)
+    downloads = ArchiveDownloads(desk)
     app = service.create_app(
         timelines.create_router(desk),
         instance.create_router(desk),
-        leaving.create_router(desk),
+        account_deletion.create_router(desk),
         exports.create_router(desk, downloads),
         accounts.create_router(desk),
-        threads.create_router(desk),
+        status_context.create_router(desk),
         statuses.create_router(desk),
-        embeds.create_router(desk),
+        oembed.create_router(desk),
         media.create_router(desk),
         digests.create_router(desk),
         notifications.create_router(desk),
@@ -95,25 +95,25 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         directory.create_router(desk),
         reports.create_router(desk),
         suggestions.create_router(desk),
-        graphql.create_router(graphql.Graph(desk, hub)),
+        graphql.create_router(graphql.GraphqlEndpoint(desk, hub)),
         shop_catalog.create_router(desk),
         shop_orders.create_router(desk),
         webhooks.create_router(desk),
-        empties.create_router(),
+        stubs.create_router(),
         forms.create_router(desk, paper),
         goodbye.create_router(desk, paper),
         archive.create_router(desk, paper, downloads),
         unsubscribing.create_router(desk, paper),
         shop_pages.create_router(desk, paper),
         public.create_router(desk, paper),
-        render=paper.for_browsers(refusal),
+        render=paper.html_errors(error_response),
         title=f"{settings.microgram_title} gateway",
         public=True,
     )
     app.version = VERSION
     token = settings.app_api_token.get_secret_value()
     app.add_middleware(
-        PublicDoor,
+        EdgeMiddleware,
         limiters=counted,
         identity=service.identity,
         token=token,
@@ -122,18 +122,18 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     return app
 
 
-def _stream(service: Service, settings: GatewaySettings, desk: Desk) -> Hub:
+def _stream(service: Service, settings: GatewaySettings, desk: Desk) -> StreamHub:
     """Hear what is broadcast, and tell whoever is connected."""
-    hub = Hub(
+    hub = StreamHub(
         service.identity,
         at_most=settings.microgram_streams,
         each_at_most=settings.microgram_streams_user,
     )
-    newsroom = Newsroom(hub, desk, notifications.show)
+    newsroom = StreamDispatcher(hub, desk, notifications.render_notifications)
     service.on_broadcast(events.POST_CHANGED.topic, newsroom.post_changed)
     service.on_broadcast(events.NOTIFICATION_CHANGED.topic, newsroom.notification_changed)
     service.on_broadcast(events.ACCOUNT_CHANGED.topic, newsroom.account_changed)
-    service.background(newsroom.work)
-    service.background(hub.watch)
+    service.background(newsroom.run)
+    service.background(hub.maintain)
     service.on_shutdown(hub.stop)
     return hub

@@ -20,18 +20,24 @@ from services.chassis.storage.window import Window, normalize_id
 from services.contracts import limits
 from services.contracts.catalog import Product
 from services.contracts.logins import App
-from services.gateway import paging
-from services.gateway.content import Writer
-from services.gateway.entities import shop
-from services.gateway.entities.addresses import Addresses
-from services.gateway.entities.rendered import Cards, Rendered, Row, authors_of, products_of
-from services.gateway.errors import note
+from services.gateway.http import paging
+from services.gateway.http.errors import log_failure
+from services.gateway.presentation.cache import LruByteCache
+from services.gateway.presentation.entities import shop
+from services.gateway.presentation.html import HtmlWriter
+from services.gateway.presentation.renderer import (
+    EntityRenderer,
+    ProductCards,
+    Row,
+    author_ids_of,
+    product_ids_of,
+)
+from services.gateway.presentation.urls import PublicUrls
 from services.gateway.settings import GatewaySettings
-from services.gateway.shelf import Shelf
 
-_AT_ONCE = 80  # ids in one address: the sidecar reads 4 KiB of request line and headers
-_APPS = 1000
-_TAG = 24  # characters in the tag of a page
+_BATCH_SIZE = 80  # ids in one address: the sidecar reads 4 KiB of request line and headers
+_MAX_APPS = 1000
+_TAG_LENGTH = 24  # characters in the tag of a page
 
 
 class Invoker(Protocol):
@@ -52,7 +58,7 @@ class Invoker(Protocol):
     ) -> InvocationResponse: ...
 
 
-class Asking(Protocol):
+class Reader(Protocol):
     """What parts of several faces ask with: the desk, or something that asks together."""
 
     async def ask(
@@ -75,10 +81,10 @@ class Desk:
     def __init__(self, settings: GatewaySettings, services: Invoker) -> None:
         self.settings = settings
         self.services = services
-        self.at = Addresses(settings.public_url)
-        self.writer = Writer(self.at)
-        self.rendered = Rendered(self.at, self.writer, settings.microgram_rendered_mib << 20)
-        self._pages = Shelf(settings.microgram_pages_mib << 20)
+        self.at = PublicUrls(settings.public_url)
+        self.writer = HtmlWriter(self.at)
+        self.rendered = EntityRenderer(self.at, self.writer, settings.microgram_rendered_mib << 20)
+        self._pages = LruByteCache(settings.microgram_pages_mib << 20)
         self._apps: dict[str, dict[str, str]] = {}
 
     async def ask(
@@ -105,15 +111,17 @@ class Desk:
         """Accounts by id, of those that exist."""
         found: dict[str, Row] = {}
         wanted = list(dict.fromkeys(ids))
-        parts = [wanted[start : start + _AT_ONCE] for start in range(0, len(wanted), _AT_ONCE)]
+        parts = [
+            wanted[start : start + _BATCH_SIZE] for start in range(0, len(wanted), _BATCH_SIZE)
+        ]
         asked = (self.ask("users", "accounts", params={"ids": ",".join(part)}) for part in parts)
-        for answered in await together(*asked):
+        for answered in await gather_all(*asked):
             found |= answered
         return found
 
     async def person(self, id: str) -> Row:
         """One account; raises `NotFound`."""
-        row: Row = await self.ask("users", f"accounts/{numeric(id)}")
+        row: Row = await self.ask("users", f"accounts/{numeric_id(id)}")
         return row
 
     async def named(self, usernames: Sequence[str]) -> dict[str, Row]:
@@ -137,7 +145,7 @@ class Desk:
 
     async def post(self, id: str, caller: Caller | None) -> Row:
         """One post, as the caller may see it; raises `NotFound`."""
-        view: Row = await self.ask("posts", f"posts/{numeric(id)}", caller)
+        view: Row = await self.ask("posts", f"posts/{numeric_id(id)}", caller)
         return view
 
     async def status(self, view: Row) -> bytes:
@@ -146,7 +154,7 @@ class Desk:
 
     async def authors(self, view: Row) -> dict[str, Row]:
         """Who made a post, and what it shows; raises `NotFound`."""
-        ids = authors_of(view)
+        ids = author_ids_of(view)
         found = await self.people(ids)
         if not all(id in found for id in ids):
             raise NotFound("The author of this post is not here any more.")
@@ -158,16 +166,16 @@ class Desk:
 
     async def statuses(self, views: Sequence[Row]) -> bytes:
         """A list of Status."""
-        ids = [id for view in views for id in authors_of(view)]
+        ids = [id for view in views for id in author_ids_of(view)]
         authors = await self.people(ids) if ids else {}
         return self.rendered.statuses(views, authors, await self.cards(views))
 
-    async def cards(self, views: Sequence[Row]) -> Cards:
+    async def cards(self, views: Sequence[Row]) -> ProductCards:
         """The products that posts show, as they do. One call, and none where they show none.
 
         A post is shown without its products, if it cannot be learnt what they are.
         """
-        ids = products_of(views)
+        ids = product_ids_of(views)
         if not ids:
             return {}
         try:
@@ -175,7 +183,7 @@ class Desk:
                 "catalog", "cards", method="POST", json={"ids": ids[: limits.CARDS]}
             )
         except ServiceError as failure:
-            note(failure)
+            log_failure(failure)
             return {}
         return {
             row["id"]: orjson.dumps(shop.card(Product.model_validate(row), self.at)) for row in rows
@@ -202,17 +210,19 @@ class Desk:
             "feed",
             path,
             token=caller.token if caller else "",
-            params={**params, "known": kept[:_TAG].decode()} if kept else params,
+            params={**params, "known": kept[:_TAG_LENGTH].decode()} if kept else params,
         )
         page = orjson.loads(reply.body)
         if page["same"]:
-            body = kept[_TAG:]
+            body = kept[_TAG_LENGTH:]
         else:
             cards = await self.cards(page["views"])
             body = self.rendered.statuses(page["views"], page["accounts"], cards)
-            if not products_of(page["views"]):
+            if not product_ids_of(page["views"]):
                 self._pages.put(key, page["tag"].encode() + body)
-        return answer(body, paging.links(self.at.public_url, request, page["first"], page["last"]))
+        return json_response(
+            body, paging.link_header(self.at.public_url, request, page["first"], page["last"])
+        )
 
     # ── apps ────────────────────────────────────────────────────────────────────────────────
 
@@ -222,10 +232,10 @@ class Desk:
             return {}
         if caller.client_id not in self._apps:
             try:
-                app = await self.ask("auth", f"apps/{segment(caller.client_id)}")
+                app = await self.ask("auth", f"apps/{path_segment(caller.client_id)}")
             except NotFound:
                 return {}
-            if len(self._apps) >= _APPS:
+            if len(self._apps) >= _MAX_APPS:
                 self._apps.clear()
             known = App.model_validate(app)
             self._apps[caller.client_id] = {
@@ -235,14 +245,14 @@ class Desk:
         return self._apps[caller.client_id]
 
 
-def numeric(id: str) -> str:
+def numeric_id(id: str) -> str:
     """An id as it stands in another service's address; raises `NotFound` for what is none."""
     if not (id.isascii() and id.isdigit() and len(id) <= 20):
         raise NotFound("Record not found")
     return normalize_id(id)
 
 
-def segment(name: str) -> str:
+def path_segment(name: str) -> str:
     """A name that may stand in another service's address; raises `NotFound` for any other."""
     if not name or len(name) > 100 or not all(c.isalnum() or c in "._-" for c in name):
         raise NotFound("Record not found")
@@ -251,12 +261,12 @@ def segment(name: str) -> str:
     return name
 
 
-def answer(body: bytes, headers: Mapping[str, str] | None = None) -> Response:
+def json_response(body: bytes, headers: Mapping[str, str] | None = None) -> Response:
     """JSON that is ready."""
     return Response(body, media_type="application/json", headers=headers)
 
 
-async def together(*asked: Any) -> list[Any]:
+async def gather_all(*asked: Any) -> list[Any]:
     """Ask several at once; the first failure is raised when all are done."""
     results = await asyncio.gather(*asked, return_exceptions=True)
     for result in results:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from graphql import GraphQLObjectType, get_named_type
 
-from services.gateway.graphql.schema import build
+from services.gateway.graphql.schema.root import build_schema
 from tests.e2e.test_graphql import ask, send
 from tests.system import Application, Person, System, wait_until
 from tests.system.people import SCOPES
@@ -182,7 +182,7 @@ def test_every_field_of_the_shop_has_an_expectation() -> None:
     about.add("ProductConnection")
     fields = {
         f"{name}.{field}"
-        for name, kind in build()._schema.type_map.items()
+        for name, kind in build_schema()._schema.type_map.items()
         if isinstance(kind, GraphQLObjectType) and not name.endswith(("Connection", "Edge"))
         for field, definition in kind.fields.items()
         if get_named_type(definition.type).name in about

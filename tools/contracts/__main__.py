@@ -16,7 +16,7 @@ from services.chassis.consuming.inbox import Event
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.contracts.events import EVENTS
-from services.gateway.graphql.schema import sdl
+from services.gateway.graphql.schema.root import sdl
 
 FOLDER = Path(__file__).parents[2] / "docs" / "contracts"
 SERVICES = (

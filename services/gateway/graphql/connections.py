@@ -16,14 +16,14 @@ import strawberry
 
 from services.chassis.errors import Invalid
 from services.chassis.storage.window import Window, normalize_id
-from services.gateway.graphql.limits import PAGE
+from services.gateway.graphql.limits import DEFAULT_PAGE_SIZE
 
 Node = TypeVar("Node")
 
-POSTS = 40
+MAX_POSTS = 40
 """Rows of the largest page of posts, as in the client API."""
 
-PEOPLE = 80
+MAX_ACCOUNTS = 80
 """Of people, or of notifications."""
 
 First = Annotated[int | None, strawberry.argument(description="How many, from the newest on.")]
@@ -80,13 +80,13 @@ def offset(first: int | None, after: str | None, most: int) -> tuple[int, int]:
 
 
 def _size(asked: int | None, name: str, most: int) -> int:
-    size = PAGE if asked is None else asked
+    size = DEFAULT_PAGE_SIZE if asked is None else asked
     if not 1 <= size <= most:
         raise Invalid(f"{name} must be between 1 and {most}.")
     return size
 
 
-def probing(wanted: Window) -> Window:
+def probe(wanted: Window) -> Window:
     """A window with one row more, by which `page` can tell whether there is another page."""
     return replace(wanted, limit=wanted.limit + 1)
 

@@ -31,25 +31,25 @@ from services.gateway.graphql.errors import (
     TOO_COMPLEX,
     VALIDATION_FAILED,
     Entity,
-    Refused,
-    of_error,
+    RequestRejected,
+    error_entity,
 )
-from services.gateway.graphql.needs import Context
-from services.gateway.graphql.schema import build
+from services.gateway.graphql.permissions import Context
+from services.gateway.graphql.schema.root import build_schema
 
-_REMEMBERED = 128 * 1024
+_MAX_CACHED_CHARACTERS = 128 * 1024
 """How long the queries may be together that are kept with what validation found, since clients send
 the same ones. A character of a dense one costs 300 bytes parsed."""
 
 _ABORTED = "Parsing aborted."
 """How graphql-core ends what it says of a document that is too long or nested too deeply."""
 
-_ERRORS = 20
+_MAX_ERRORS = 20
 """How many errors are told of one document."""
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class GraphqlRequest:
     """What a client wants to have run."""
 
     query: str
@@ -57,104 +57,112 @@ class Request:
     operation: str | None
 
     @classmethod
-    def of(cls, said: Any) -> Request:
-        """From the JSON that a client sends. Raises `Refused`.
+    def of(cls, said: Any) -> GraphqlRequest:
+        """From the JSON that a client sends. Raises `RequestRejected`.
 
         An empty text says no variables or operation, as null does: some clients send it always.
         """
         if not isinstance(said, dict):
-            raise Refused("A request is an object with a query.", BAD_REQUEST)
+            raise RequestRejected("A request is an object with a query.", BAD_REQUEST)
         query, variables = said.get("query"), said.get("variables")
         operation = said.get("operationName")
         if not isinstance(query, str) or not query.strip():
-            raise Refused("query must be a text.", BAD_REQUEST)
+            raise RequestRejected("query must be a text.", BAD_REQUEST)
         if not isinstance(variables, dict | None) and variables != "":
-            raise Refused("variables must be an object.", BAD_REQUEST)
+            raise RequestRejected("variables must be an object.", BAD_REQUEST)
         if not isinstance(operation, str | None):
-            raise Refused("operationName must be a text.", BAD_REQUEST)
+            raise RequestRejected("operationName must be a text.", BAD_REQUEST)
         return cls(query, variables or {}, operation or None)
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedOperation:
     """An operation that may be run, and as how many requests it counts."""
 
-    request: Request
+    request: GraphqlRequest
     document: DocumentNode
     kind: str
-    requests: int
+    charge: int
 
 
 @dataclass(slots=True)
-class _Known:
+class _CachedDocument:
     document: DocumentNode
     errors: list[GraphQLError] | None = None
 
 
-class Engine:
+class GraphqlEngine:
     """The schema, and what was asked of it before."""
 
     def __init__(self, *, development: bool) -> None:
-        self.schema = build()._schema
+        self.schema = build_schema()._schema
         self._rules = [
             *specified_rules,
             *([] if development else [NoSchemaIntrospectionCustomRule]),
         ]
-        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._documents: OrderedDict[str, _CachedDocument] = OrderedDict()
         self._characters = 0
 
-    def prepare(self, request: Request) -> Prepared:
-        """Make an operation ready to run. Raises `Refused`."""
+    def prepare(self, request: GraphqlRequest) -> PreparedOperation:
+        """Make an operation ready to run. Raises `RequestRejected`."""
         try:
-            known = self._parsed(request.query)
+            known = self._parse(request.query)
             operation = get_operation_ast(known.document, request.operation)
             if not isinstance(operation, OperationDefinitionNode):
-                raise Refused("operationName must name an operation of the query.", BAD_REQUEST)
+                raise RequestRejected(
+                    "operationName must name an operation of the query.", BAD_REQUEST
+                )
             counts = limits.check(self.schema, known.document, operation, request.variables)
             self._validate(known)
         except RecursionError as error:
-            raise Refused("This is nested too deeply.", TOO_COMPLEX) from error
-        return Prepared(request, known.document, operation.operation.value, counts)
+            raise RequestRejected("This is nested too deeply.", TOO_COMPLEX) from error
+        return PreparedOperation(request, known.document, operation.operation.value, counts)
 
-    def _parsed(self, query: str) -> _Known:
-        known = self._known.get(query)
+    def _parse(self, query: str) -> _CachedDocument:
+        known = self._documents.get(query)
         if known is not None:
-            self._known.move_to_end(query)
+            self._documents.move_to_end(query)
             return known
         try:
-            document = parse(query, max_lexical_tokens=limits.TOKENS, max_comments=limits.TOKENS)
+            document = parse(
+                query, max_lexical_tokens=limits.MAX_TOKENS, max_comments=limits.MAX_TOKENS
+            )
         except GraphQLSyntaxError as error:
             code = TOO_COMPLEX if error.message.endswith(_ABORTED) else PARSE_FAILED
-            raise Refused(error.message, code) from error
-        self._known[query] = known = _Known(document)
+            raise RequestRejected(error.message, code) from error
+        self._documents[query] = known = _CachedDocument(document)
         self._characters += len(query)
-        while self._characters > _REMEMBERED:
-            self._characters -= len(self._known.popitem(last=False)[0])
+        while self._characters > _MAX_CACHED_CHARACTERS:
+            self._characters -= len(self._documents.popitem(last=False)[0])
         return known
 
-    def _validate(self, known: _Known) -> None:
+    def _validate(self, known: _CachedDocument) -> None:
         if known.errors is None:
             known.errors = validate(
-                self.schema, known.document, self._rules, _ERRORS, hide_suggestions=True
+                self.schema, known.document, self._rules, _MAX_ERRORS, hide_suggestions=True
             )
         if known.errors:
-            raise Invalidated(known.errors)
+            raise ValidationFailed(known.errors)
 
-    async def listen(self, prepared: Prepared, context: Context) -> AsyncGenerator[Entity, None]:
+    async def subscribe(
+        self, prepared: PreparedOperation, context: Context
+    ) -> AsyncGenerator[Entity, None]:
         """An answer for each event; one with errors alone where there is nothing to listen to."""
-        events = await self._begun(subscribe, prepared, context)
+        events = await self._start(subscribe, prepared, context)
         if isinstance(events, ExecutionResult):
-            yield {"errors": answer(events)["errors"]}
+            yield {"errors": result_entity(events)["errors"]}
             return
         async with aclosing(cast(AsyncGenerator[ExecutionResult, None], events)) as answers:
             async for event in answers:
-                yield answer(event)
+                yield result_entity(event)
 
-    async def run(self, prepared: Prepared, context: Context) -> Entity:
+    async def run(self, prepared: PreparedOperation, context: Context) -> Entity:
         """The answer, with an error for each field that failed."""
-        return answer(await self._begun(execute, prepared, context))
+        return result_entity(await self._start(execute, prepared, context))
 
-    async def _begun(self, begin: Callable[..., Any], prepared: Prepared, context: Context) -> Any:
+    async def _start(
+        self, begin: Callable[..., Any], prepared: PreparedOperation, context: Context
+    ) -> Any:
         found = begin(
             self.schema,
             prepared.document,
@@ -166,7 +174,7 @@ class Engine:
         return await found if isawaitable(found) else found
 
 
-class Invalidated(Refused):
+class ValidationFailed(RequestRejected):
     """A document that does not fit the schema: `errors` say where."""
 
     def __init__(self, errors: list[GraphQLError]) -> None:
@@ -176,13 +184,14 @@ class Invalidated(Refused):
     def entities(self) -> list[Entity]:
         """All errors."""
         return [
-            {**of_error(error), "extensions": {"code": VALIDATION_FAILED}} for error in self.errors
+            {**error_entity(error), "extensions": {"code": VALIDATION_FAILED}}
+            for error in self.errors
         ]
 
 
-def answer(result: ExecutionResult) -> Entity:
+def result_entity(result: ExecutionResult) -> Entity:
     """What was found, as it goes on the wire."""
     said: Entity = {"data": result.data}
     if result.errors:
-        said["errors"] = [of_error(error) for error in result.errors]
+        said["errors"] = [error_entity(error) for error in result.errors]
     return said

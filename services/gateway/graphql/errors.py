@@ -9,7 +9,7 @@ from typing import Any
 from graphql import GraphQLError
 
 from services.chassis.errors import ServiceError
-from services.gateway.errors import note, sentence
+from services.gateway.http.errors import log_failure, public_message
 
 UNAUTHENTICATED = "UNAUTHENTICATED"
 FORBIDDEN = "FORBIDDEN"
@@ -25,7 +25,7 @@ INTERNAL = "INTERNAL"
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
 
-BROKEN = "Something went wrong on our side."
+INTERNAL_ERROR = "Something went wrong on our side."
 
 _BY_STATUS = {
     400: BAD_USER_INPUT,
@@ -49,7 +49,7 @@ Entity = dict[str, Any]
 log = logging.getLogger(__name__)
 
 
-class Refused(ServiceError):
+class RequestRejected(ServiceError):
     """A request that is not run at all; `code` is one of the codes above."""
 
     def __init__(self, message: str, code: str, status: int = 400, **details: Any) -> None:
@@ -57,10 +57,10 @@ class Refused(ServiceError):
         self.status = status
 
 
-def of_failure(failure: ServiceError) -> Entity:
+def failure_error(failure: ServiceError) -> Entity:
     """A failure as an error, without its place in the query. Logs those that are ours."""
-    note(failure)
-    if isinstance(failure, Refused):
+    log_failure(failure)
+    if isinstance(failure, RequestRejected):
         return {
             "message": failure.message,
             "extensions": {"code": failure.code, **failure.details},
@@ -71,24 +71,24 @@ def of_failure(failure: ServiceError) -> Entity:
             extensions["reason"] = failure.code
         if failure.details:
             extensions["details"] = failure.details
-    return {"message": sentence(failure), "extensions": extensions}
+    return {"message": public_message(failure), "extensions": extensions}
 
 
-def of_error(error: GraphQLError) -> Entity:
+def error_entity(error: GraphQLError) -> Entity:
     """What went wrong in one field, or with the variables."""
     place: Entity = {}
     if error.locations:
         place["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
     if error.path:
         place["path"] = error.path
-    return {**_what(error), **place}
+    return {**_message_and_code(error), **place}
 
 
-def _what(error: GraphQLError) -> Entity:
+def _message_and_code(error: GraphQLError) -> Entity:
     cause = error.original_error
     if isinstance(cause, ServiceError):
-        return of_failure(cause)
+        return failure_error(cause)
     if error.path is None:  # no field was run: the document or the variables are wrong
         return {"message": error.message, "extensions": {"code": BAD_USER_INPUT}}
     log.error("a field failed", exc_info=cause, extra={"path": error.path})
-    return of_failure(ServiceError(BROKEN))
+    return failure_error(ServiceError(INTERNAL_ERROR))

@@ -20,13 +20,13 @@ _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 def page() -> Response:
     """The page, which may load what it names, and talk to nobody but the gateway."""
-    html, policy = _found()
+    html, policy = _page_and_policy()
     headers = {"content-security-policy": policy, "cache-control": "no-store"}
     return Response(html, headers=headers, media_type="text/html")
 
 
 @cache
-def _found() -> tuple[str, str]:
+def _page_and_policy() -> tuple[str, str]:
     html = get_graphql_ide_html()
     return html, _policy(html)
 

@@ -1,8 +1,8 @@
 """What is too much of a query, measured before anything else is done with it.
 
-A query costs 1 for each field, and `CALL` more for each that is a page of another list; what is
-below a page counts as often as the page has rows. Fragments are measured once, however often they
-are spread, so that measuring takes no longer than reading.
+A query costs 1 for each field, and `PAGE_COST` more for each field that is a page of another list.
+What is below a page counts as often as the page has rows. Fragments are measured once, however
+often they are spread, so that measuring takes no longer than reading.
 """
 
 from __future__ import annotations
@@ -33,46 +33,46 @@ from graphql import (
 )
 from graphql.type import get_nullable_type
 
-from services.gateway.graphql.errors import TOO_COMPLEX, Refused
+from services.gateway.graphql.errors import TOO_COMPLEX, RequestRejected
 
-BODY_BYTES = 64 * 1024
-TOKENS = 2_000
-DEPTH = 16
-ALIASES = 30
-ROOTS = 20
+MAX_BODY_BYTES = 64 * 1024
+MAX_TOKENS = 2_000
+MAX_DEPTH = 16
+MAX_ALIASES = 30
+MAX_ROOT_FIELDS = 20
 """Fields at the top of one operation."""
 
-CHANGES = 10
+MAX_MUTATION_FIELDS = 10
 """The same, of a mutation."""
 
-COMPLEXITY = 5_000
-SUBSCRIPTION_COMPLEXITY = 200
+MAX_COMPLEXITY = 5_000
+MAX_SUBSCRIPTION_COMPLEXITY = 200
 """Of a subscription, which is answered at every event."""
 
-REQUEST = 100
+COMPLEXITY_PER_REQUEST = 100
 """As much complexity as counts as one request with the rate limits, if fields at the top do not."""
 
-BATCH = 5
+MAX_BATCH = 5
 """Operations in one request."""
 
-CALL = 10
-LIST = 10
+PAGE_COST = 10
+ASSUMED_LIST_LENGTH = 10
 """How long a list is taken to be that is not a page."""
 
-PAGE = 20
+DEFAULT_PAGE_SIZE = 20
 """How long a page is taken to be that does not say."""
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class SelectionCost:
     """What a selection costs, and how deep it is."""
 
     cost: int = 0
     depth: int = 0
 
-    def beside(self, other: Size) -> Size:
+    def plus(self, other: SelectionCost) -> SelectionCost:
         """Both together, one beside the other."""
-        return Size(self.cost + other.cost, max(self.depth, other.depth))
+        return SelectionCost(self.cost + other.cost, max(self.depth, other.depth))
 
 
 def check(
@@ -81,22 +81,24 @@ def check(
     operation: OperationDefinitionNode,
     variables: Mapping[str, Any],
 ) -> int:
-    """As how many requests an operation counts. Raises `Refused` for what is too much."""
+    """As how many requests an operation counts. Raises `RequestRejected` for what is too much."""
     kind = operation.operation.value
-    measured = _Measure(schema, document, _defaults(operation) | {**variables})
+    measured = _CostVisitor(schema, document, _defaults(operation) | {**variables})
     roots = measured.roots(operation.selection_set)
-    _refuse("fields at the top", roots, CHANGES if kind == "mutation" else ROOTS)
+    _reject_above(
+        "fields at the top", roots, MAX_MUTATION_FIELDS if kind == "mutation" else MAX_ROOT_FIELDS
+    )
     aliases = sum(
         _aliases(node.selection_set)
         for node in document.definitions
         if isinstance(node, OperationDefinitionNode | FragmentDefinitionNode)
     )
-    _refuse("aliases", aliases, ALIASES)
+    _reject_above("aliases", aliases, MAX_ALIASES)
     size = measured.of(operation.selection_set, schema.get_root_type(operation.operation), 1)
-    _refuse("levels", size.depth, DEPTH)
-    most = SUBSCRIPTION_COMPLEXITY if kind == "subscription" else COMPLEXITY
-    _refuse("complexity", size.cost, most)
-    return max(roots, math.ceil(size.cost / REQUEST))
+    _reject_above("levels", size.depth, MAX_DEPTH)
+    most = MAX_SUBSCRIPTION_COMPLEXITY if kind == "subscription" else MAX_COMPLEXITY
+    _reject_above("complexity", size.cost, most)
+    return max(roots, math.ceil(size.cost / COMPLEXITY_PER_REQUEST))
 
 
 def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
@@ -108,10 +110,10 @@ def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
     }
 
 
-def _refuse(what: str, found: int, most: int) -> None:
+def _reject_above(what: str, found: int, most: int) -> None:
     if found > most:
         shown = found if found < 10**12 else "far more"
-        raise Refused(
+        raise RequestRejected(
             f"This asks for too much: {shown} {what}, at most {most} are taken.",
             TOO_COMPLEX,
             limit=what,
@@ -119,7 +121,7 @@ def _refuse(what: str, found: int, most: int) -> None:
         )
 
 
-class _Measure:
+class _CostVisitor:
     """Walks through one operation. What it refers to need not be there, nor end."""
 
     def __init__(
@@ -132,25 +134,29 @@ class _Measure:
             for node in document.definitions
             if isinstance(node, FragmentDefinitionNode)
         }
-        self._known: dict[tuple[str, int], Size] = {}
+        self._known: dict[tuple[str, int], SelectionCost] = {}
         self._roots: dict[str, int] = {}
 
-    def of(self, selected: SelectionSetNode, on: GraphQLNamedType | None, rows: int) -> Size:
+    def of(
+        self, selected: SelectionSetNode, on: GraphQLNamedType | None, rows: int
+    ) -> SelectionCost:
         """All that is selected on a type; `rows` is the length of the page that it may be."""
-        total = Size()
+        total = SelectionCost()
         for node in selected.selections:
             if isinstance(node, FieldNode):
-                total = total.beside(self._field(node, on, rows))
+                total = total.plus(self._field(node, on, rows))
             elif isinstance(node, InlineFragmentNode):
-                total = total.beside(self.of(node.selection_set, self._type(node, on), rows))
+                total = total.plus(self.of(node.selection_set, self._type(node, on), rows))
             elif isinstance(node, FragmentSpreadNode):
-                total = total.beside(self._spread(node.name.value, rows))
+                total = total.plus(self._spread(node.name.value, rows))
         return total
 
-    def _spread(self, name: str, rows: int) -> Size:
+    def _spread(self, name: str, rows: int) -> SelectionCost:
         key = name, rows
         if key not in self._known:
-            self._known[key] = Size()  # where a fragment spreads itself, which is refused later
+            self._known[key] = (
+                SelectionCost()
+            )  # where a fragment spreads itself, which is refused later
             fragment = self._fragments.get(name)
             if fragment is not None:
                 on = self._type(fragment, None)
@@ -164,9 +170,9 @@ class _Measure:
             return on
         return self._schema.get_type(node.type_condition.name.value)
 
-    def _field(self, node: FieldNode, on: GraphQLNamedType | None, rows: int) -> Size:
+    def _field(self, node: FieldNode, on: GraphQLNamedType | None, rows: int) -> SelectionCost:
         if node.selection_set is None or node.name.value.startswith("__"):
-            return Size(1, 1)  # the schema can be asked for in development alone
+            return SelectionCost(1, 1)  # the schema can be asked for in development alone
         field = _field_of(on, node.name.value)
         is_page = field is not None and "first" in field.args
         below = self.of(
@@ -176,20 +182,26 @@ class _Measure:
         )
         times = 1
         if field is not None and is_list_type(get_nullable_type(field.type)):
-            times = rows if _is_page(on) else self._length(node)
-        return Size(1 + (CALL if is_page else 0) + times * below.cost, 1 + below.depth)
+            times = rows if _is_page(on) else self._assumed_length(node)
+        return SelectionCost(
+            1 + (PAGE_COST if is_page else 0) + times * below.cost, 1 + below.depth
+        )
 
     def _rows(self, node: FieldNode) -> int:
         given = [self._number(argument.value) for argument in node.arguments or ()]
         named = [argument.name.value for argument in node.arguments or ()]
         asked = [n for name, n in zip(named, given, strict=True) if name in ("first", "last")]
-        return max(1, max((n for n in asked if n is not None), default=PAGE))
+        return max(1, max((n for n in asked if n is not None), default=DEFAULT_PAGE_SIZE))
 
-    def _length(self, node: FieldNode) -> int:
+    def _assumed_length(self, node: FieldNode) -> int:
         """How long a list is taken to be; where it is asked for by ids, at least as many."""
-        return max(LIST, *(self._many(argument.value) for argument in node.arguments or ()), 0)
+        return max(
+            ASSUMED_LIST_LENGTH,
+            *(self._list_length(argument.value) for argument in node.arguments or ()),
+            0,
+        )
 
-    def _many(self, value: Any) -> int:
+    def _list_length(self, value: Any) -> int:
         if isinstance(value, ListValueNode):
             return len(value.values)
         given = self._variables.get(value.name.value) if isinstance(value, VariableNode) else None
@@ -212,10 +224,10 @@ class _Measure:
             elif isinstance(node, InlineFragmentNode):
                 total += self.roots(node.selection_set)
             elif isinstance(node, FragmentSpreadNode):
-                total += self._roots_of(node.name.value)
+                total += self._fragment_roots(node.name.value)
         return total
 
-    def _roots_of(self, name: str) -> int:
+    def _fragment_roots(self, name: str) -> int:
         if name not in self._roots:
             self._roots[name] = 0
             fragment = self._fragments.get(name)

@@ -16,24 +16,24 @@ from starlette.responses import RedirectResponse
 from services.chassis import telemetry
 from services.chassis.errors import Forbidden, NotFound, ServiceError, Unauthenticated
 from services.chassis.security.token_verifier import Caller, TokenVerifier, check_scopes, check_user
-from services.gateway.bodies import said
+from services.gateway.application.archive_download import ArchiveDownloads
 from services.gateway.desk import Desk
-from services.gateway.downloads import Downloads
-from services.gateway.pages.paper import Paper
-from services.gateway.pages.proving import proof, try_again
+from services.gateway.http.params import read_params
+from services.gateway.pages.login_form import login_credentials, retry_form
+from services.gateway.pages.renderer import PageRenderer
 
 _PAGE = "/auth/archive"
 _COOKIE = "archive"
 _SCOPE = "read:exports"
-_OWN = ("", "same-origin", "none")
+_SAME_ORIGIN = ("", "same-origin", "none")
 
 
-def create_router(desk: Desk, paper: Paper, downloads: Downloads) -> APIRouter:
+def create_router(desk: Desk, paper: PageRenderer, downloads: ArchiveDownloads) -> APIRouter:
     """The page, its forms, and the archive itself."""
     router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
-    counter = _Counter(desk, paper, downloads)
+    counter = _ArchivePage(desk, paper, downloads)
     for method, path, handler in (
-        ("GET", _PAGE, counter.show),
+        ("GET", _PAGE, counter.get),
         ("POST", _PAGE, counter.log_in),
         ("POST", f"{_PAGE}/request", counter.request),
         ("GET", f"{_PAGE}/file", counter.download),
@@ -43,75 +43,75 @@ def create_router(desk: Desk, paper: Paper, downloads: Downloads) -> APIRouter:
     return router
 
 
-class _Counter:
+class _ArchivePage:
     """Where somebody asks for their archive, and gets it."""
 
-    def __init__(self, desk: Desk, paper: Paper, downloads: Downloads) -> None:
+    def __init__(self, desk: Desk, paper: PageRenderer, downloads: ArchiveDownloads) -> None:
         self._desk = desk
         self._paper = paper
         self._downloads = downloads
 
-    async def show(self, request: Request) -> Response:
+    async def get(self, request: Request) -> Response:
         """How far it is; for who is not logged in, the form to do so."""
-        caller = await _visitor(request)
+        caller = await _session_user(request)
         return await self._page(caller) if caller else self._form()
 
     async def log_in(self, request: Request) -> Response:
         """Somebody says who they are."""
         _check_origin(request)
-        who = proof(await said(request))
+        who = login_credentials(await read_params(request))
         try:
             session = await self._desk.ask("auth", "sessions", method="POST", json=who)
         except ServiceError as failure:
-            page = try_again(failure, partial(self._form, login=who["login"]))
+            page = retry_form(failure, partial(self._form, login=who["login"]))
             if page is None:
                 raise
             return page
-        return self._remember(session["token"])
+        return self._start_session(session["token"])
 
     async def request(self, request: Request) -> Response:
         """Somebody asks for an archive."""
         _check_origin(request)
-        caller = await _visitor(request)
+        caller = await _session_user(request)
         if caller is None:
-            return _back()
+            return _redirect()
         try:
             await self._desk.ask("media", "exports", caller, method="POST")
         except ServiceError as failure:
             if failure.status != 429:
                 raise
             return await self._page(caller, error=failure.message, status=429)
-        return _back()
+        return _redirect()
 
     async def download(self, request: Request) -> Response:
         """The archive, once it is there."""
-        caller = await _visitor(request)
-        return await self._downloads.of(caller) if caller else _back()
+        caller = await _session_user(request)
+        return await self._downloads.open(caller) if caller else _redirect()
 
     async def log_out(self, request: Request) -> Response:
         """The session's token is good no more, and forgotten."""
         _check_origin(request)
-        if caller := await _visitor(request):
+        if caller := await _session_user(request):
             await self._desk.ask("auth", "sessions/end", caller, method="POST")
-        back = _back()
+        back = _redirect()
         back.delete_cookie(_COOKIE, _PAGE)
         return back
 
     def _form(self, *, login: str = "", error: str = "", status: int = 200) -> Response:
-        return self._paper.page("archive_login", status=status, login=login, error=error)
+        return self._paper.render("archive_login", status=status, login=login, error=error)
 
     async def _page(self, caller: Caller, *, error: str = "", status: int = 200) -> Response:
         try:
             export = await self._desk.ask("media", "exports", caller)
         except NotFound:
             export = None
-        return self._paper.page(
+        return self._paper.render(
             "archive", status=status, username=caller.username, export=export, error=error
         )
 
-    def _remember(self, token: str) -> Response:
+    def _start_session(self, token: str) -> Response:
         """To the page, with a session."""
-        back = _back()
+        back = _redirect()
         back.set_cookie(
             _COOKIE,
             token,
@@ -123,7 +123,7 @@ class _Counter:
         return back
 
 
-async def _visitor(request: Request) -> Caller | None:
+async def _session_user(request: Request) -> Caller | None:
     """Who is logged in."""
     token = request.cookies.get(_COOKIE)
     if not token:
@@ -139,9 +139,9 @@ async def _visitor(request: Request) -> Caller | None:
 
 def _check_origin(request: Request) -> None:
     """Raises `Forbidden` for a form of another site, as far as the browser says so."""
-    if request.headers.get("sec-fetch-site", "") not in _OWN:
+    if request.headers.get("sec-fetch-site", "") not in _SAME_ORIGIN:
         raise Forbidden("This form was not sent from here.")
 
 
-def _back() -> Response:
+def _redirect() -> Response:
     return RedirectResponse(_PAGE, 303, headers={"cache-control": "no-store"})

@@ -11,16 +11,16 @@ from starlette.responses import RedirectResponse
 
 from services.chassis.errors import NotFound, ServiceError, from_status
 from services.contracts.logins import App
-from services.gateway.bodies import Said, said
-from services.gateway.desk import Desk, segment
-from services.gateway.pages.paper import Paper
-from services.gateway.pages.proving import try_again
-from services.gateway.registering import faults, registration
+from services.gateway.application.registration import field_errors, new_registration
+from services.gateway.desk import Desk, path_segment
+from services.gateway.http.params import RequestParams, read_params
+from services.gateway.pages.login_form import retry_form
+from services.gateway.pages.renderer import PageRenderer
 
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 _AUTHORIZE = "/oauth/authorize"
 _SIGN_UP = "/auth/sign_up"
-_MEANINGS = {
+_SCOPE_DESCRIPTIONS = {
     "read": "see everything that you can see",
     "write": "post, change and delete in your name",
     "follow": "follow, mute and block in your name",
@@ -30,7 +30,7 @@ _MEANINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AuthorizationRequest:
     """What an app asks for, carried through the form."""
 
     client_id: str
@@ -42,16 +42,16 @@ class Asked:
     response_type: str
 
     @classmethod
-    def of(cls, form: Said) -> Asked:
+    def of(cls, form: RequestParams) -> AuthorizationRequest:
         """From the address, or from the form's hidden fields."""
         return cls(
-            client_id=form.words("client_id"),
-            redirect_uri=form.words("redirect_uri"),
-            scope=form.words("scope") or "read",
-            state=form.words("state"),
-            code_challenge=form.words("code_challenge"),
-            code_challenge_method=form.words("code_challenge_method"),
-            response_type=form.words("response_type") or "code",
+            client_id=form.string("client_id"),
+            redirect_uri=form.string("redirect_uri"),
+            scope=form.string("scope") or "read",
+            state=form.string("state"),
+            code_challenge=form.string("code_challenge"),
+            code_challenge_method=form.string("code_challenge_method"),
+            response_type=form.string("response_type") or "code",
         )
 
     @property
@@ -65,7 +65,7 @@ class Asked:
         return {name: value for name, value in asdict(self).items() if value}
 
     @property
-    def target(self) -> str:
+    def form_target(self) -> str:
         """Where the form leads to in the end, as a source of a content security policy."""
         parts = urlsplit(self.redirect_uri)
         if self.is_out_of_band:
@@ -74,7 +74,7 @@ class Asked:
             return f"{parts.scheme}://{parts.netloc}"
         return f"{parts.scheme}:"
 
-    def back(self, **answer: str) -> Response:
+    def redirect(self, **answer: str) -> Response:
         """Back to the app, with an answer."""
         told = {**answer, **({"state": self.state} if self.state else {})}
         joint = "&" if "?" in self.redirect_uri else "?"
@@ -82,124 +82,134 @@ class Asked:
         return RedirectResponse(address, 303, headers={"cache-control": "no-store"})
 
 
-def create_router(desk: Desk, paper: Paper) -> APIRouter:
+def create_router(desk: Desk, paper: PageRenderer) -> APIRouter:
     """The two forms."""
     router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
-    door = _Door(desk, paper)
-    router.add_api_route(_AUTHORIZE, door.ask, methods=["GET"], response_model=None)
-    router.add_api_route(_AUTHORIZE, door.decide, methods=["POST"], response_model=None)
-    registry = _Registry(desk, paper)
-    router.add_api_route(_SIGN_UP, registry.ask, methods=["GET"], response_model=None)
-    router.add_api_route(_SIGN_UP, registry.register, methods=["POST"], response_model=None)
+    door = _AuthorizePage(desk, paper)
+    router.add_api_route(_AUTHORIZE, door.get, methods=["GET"], response_model=None)
+    router.add_api_route(_AUTHORIZE, door.post, methods=["POST"], response_model=None)
+    registry = _SignUpPage(desk, paper)
+    router.add_api_route(_SIGN_UP, registry.get, methods=["GET"], response_model=None)
+    router.add_api_route(_SIGN_UP, registry.post, methods=["POST"], response_model=None)
     return router
 
 
-class _Door:
+class _AuthorizePage:
     """The form by which somebody lets an app in."""
 
-    def __init__(self, desk: Desk, paper: Paper) -> None:
+    def __init__(self, desk: Desk, paper: PageRenderer) -> None:
         self._desk = desk
         self._paper = paper
 
-    async def ask(self, request: Request) -> Response:
+    async def get(self, request: Request) -> Response:
         """Show the form."""
-        asked = Asked.of(await said(request))
+        asked = AuthorizationRequest.of(await read_params(request))
         app = await _app(self._desk, asked)
         if asked.response_type != "code":
-            return self._refuse(asked, "unsupported_response_type", "Only codes are given.")
+            return self._error(asked, "unsupported_response_type", "Only codes are given.")
         try:
             await self._desk.ask(
-                "auth", f"apps/{segment(asked.client_id)}/grant", params={"scope": asked.scope}
+                "auth", f"apps/{path_segment(asked.client_id)}/grant", params={"scope": asked.scope}
             )
         except ServiceError as failure:
-            return self._refused(asked, app, "", failure)
+            return self._failure(asked, app, "", failure)
         return self._form(asked, app)
 
-    async def decide(self, request: Request) -> Response:
+    async def post(self, request: Request) -> Response:
         """Somebody let the app in, or did not."""
-        body = await said(request)
-        asked = Asked.of(body)
+        body = await read_params(request)
+        asked = AuthorizationRequest.of(body)
         app = await _app(self._desk, asked)
-        if body.words("decision") == "deny":
-            return self._refuse(asked, "access_denied", "You did not let the app in.")
-        login = body.words("login").strip()[:320]
+        if body.string("decision") == "deny":
+            return self._error(asked, "access_denied", "You did not let the app in.")
+        login = body.string("login").strip()[:320]
         try:
-            code = await _authorize(self._desk, asked, login, body.words("password"))
+            code = await _authorize(self._desk, asked, login, body.string("password"))
         except ServiceError as failure:
-            return self._refused(asked, app, login, failure)
+            return self._failure(asked, app, login, failure)
         if asked.is_out_of_band:
-            return self._paper.page("code", code=code, app=app)
-        return asked.back(code=code)
+            return self._paper.render("code", code=code, app=app)
+        return asked.redirect(code=code)
 
     def _form(
-        self, asked: Asked, app: App, *, login: str = "", error: str = "", status: int = 200
+        self,
+        asked: AuthorizationRequest,
+        app: App,
+        *,
+        login: str = "",
+        error: str = "",
+        status: int = 200,
     ) -> Response:
         address = f"{_AUTHORIZE}?{urlencode(asked.fields)}"
-        return self._paper.page(
+        return self._paper.render(
             "authorize",
             status=status,
-            form_targets=[asked.target] if asked.target else [],
+            form_targets=[asked.form_target] if asked.form_target else [],
             app=app,
             asked=asked,
-            meanings=[(scope, _meaning(scope)) for scope in dict.fromkeys(asked.scope.split())],
+            meanings=[
+                (scope, _scope_description(scope)) for scope in dict.fromkeys(asked.scope.split())
+            ],
             register=f"{_SIGN_UP}?{urlencode({'next': address})}",
             login=login,
             error=error,
         )
 
-    def _refused(self, asked: Asked, app: App, login: str, failure: ServiceError) -> Response:
+    def _failure(
+        self, asked: AuthorizationRequest, app: App, login: str, failure: ServiceError
+    ) -> Response:
         """What auth refuses is the person's to mend, or the app's."""
-        page = try_again(failure, partial(self._form, asked, app, login=login))
+        page = retry_form(failure, partial(self._form, asked, app, login=login))
         if page is not None:
             return page
         if failure.status in (400, 422):
-            return self._refuse(asked, failure.code, failure.message)
+            return self._error(asked, failure.code, failure.message)
         raise failure
 
-    def _refuse(self, asked: Asked, code: str, message: str) -> Response:
+    def _error(self, asked: AuthorizationRequest, code: str, message: str) -> Response:
         """Tell the app, or where it cannot be told, the person (RFC 6749, 4.1.2.1)."""
         if asked.is_out_of_band:
-            return self._paper.failure(from_status(400, message))
-        return asked.back(error=code, error_description=message)
+            return self._paper.error_page(from_status(400, message))
+        return asked.redirect(error=code, error_description=message)
 
 
-class _Registry:
+class _SignUpPage:
     """The form by which somebody registers."""
 
-    def __init__(self, desk: Desk, paper: Paper) -> None:
+    def __init__(self, desk: Desk, paper: PageRenderer) -> None:
         self._desk = desk
         self._paper = paper
 
-    async def ask(self, request: Request) -> Response:
+    async def get(self, request: Request) -> Response:
         """Show the form."""
-        query = await said(request)
-        return self._paper.page("register", next=_next(query), given={}, faults={}, error="")
+        query = await read_params(request)
+        return self._paper.render("register", next=_next_url(query), given={}, faults={}, error="")
 
-    async def register(self, request: Request) -> Response:
+    async def post(self, request: Request) -> Response:
         """Somebody filled it in."""
-        body = await said(request)
-        new = registration(body)
+        body = await read_params(request)
+        new = new_registration(body)
         try:
             await self._desk.ask("auth", "registrations", method="POST", json=new)
         except ServiceError as failure:
             if failure.status not in (409, 422, 429):
                 raise
-            by_field = faults(failure)
-            return self._paper.page(
+            by_field = field_errors(failure)
+            return self._paper.render(
                 "register",
                 status=failure.status if failure.status == 429 else 422,
-                next=_next(body),
+                next=_next_url(body),
                 given={name: new[name] for name in ("username", "email")},
                 faults=by_field,
                 error="" if by_field else failure.message,
             )
-        return self._paper.page("registered", username=new["username"], next=_next(body))
+        return self._paper.render("registered", username=new["username"], next=_next_url(body))
 
 
-async def _app(desk: Desk, asked: Asked) -> App:
+async def _app(desk: Desk, asked: AuthorizationRequest) -> App:
     """The app that asks. Nobody is ever sent to an address that is not the app's own."""
     try:
-        known = await desk.ask("auth", f"apps/{segment(asked.client_id)}")
+        known = await desk.ask("auth", f"apps/{path_segment(asked.client_id)}")
     except NotFound as failure:
         raise from_status(400, "No app is known under this client id.") from failure
     app = App.model_validate(known)
@@ -208,7 +218,7 @@ async def _app(desk: Desk, asked: Asked) -> App:
     return app
 
 
-async def _authorize(desk: Desk, asked: Asked, login: str, password: str) -> str:
+async def _authorize(desk: Desk, asked: AuthorizationRequest, login: str, password: str) -> str:
     made = await desk.ask(
         "auth",
         "authorizations",
@@ -226,13 +236,13 @@ async def _authorize(desk: Desk, asked: Asked, login: str, password: str) -> str
     return str(made["code"])
 
 
-def _next(form: Said) -> str:
+def _next_url(form: RequestParams) -> str:
     """Where to go on after registering: only ever back to the form of the app."""
-    address = form.words("next")
+    address = form.string("next")
     return address if address.startswith(f"{_AUTHORIZE}?") else ""
 
 
-def _meaning(scope: str) -> str:
+def _scope_description(scope: str) -> str:
     section, _, noun = scope.partition(":")
     if section == "admin":
         verb, _, noun = noun.partition(":")
@@ -241,4 +251,4 @@ def _meaning(scope: str) -> str:
     if noun:
         verb = "see" if section == "read" else "change"
         return f"{verb} your {noun.replace('_', ' ')}"
-    return _MEANINGS.get(scope, scope)
+    return _SCOPE_DESCRIPTIONS.get(scope, scope)

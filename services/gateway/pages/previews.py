@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from services.contracts.accounts import Profile
 from services.contracts.catalog import Product, Shop
 from services.contracts.posts import Attachment, Post, Size
-from services.gateway.entities.addresses import AVATAR, THUMBNAIL, Addresses
-from services.gateway.entities.shop import lowest_price, money
+from services.gateway.presentation.entities.shop import lowest_price, money
+from services.gateway.presentation.urls import AVATAR, THUMBNAIL, PublicUrls
 
-TITLE, DESCRIPTION, ALT = 100, 300, 420
+MAX_TITLE, MAX_DESCRIPTION, MAX_ALT = 100, 300, 420
 """Characters: what is longer is cut by those who show it, and 420 is what Twitter takes of an alt
 text."""
 
@@ -79,7 +79,7 @@ class Preview:
 class Previews:
     """Makes previews of what there are pages of; people as `entities.people.shown` gives them."""
 
-    def __init__(self, at: Addresses) -> None:
+    def __init__(self, at: PublicUrls) -> None:
         self._at = at
 
     def site(self, title: str, about: str) -> Preview:
@@ -88,19 +88,19 @@ class Previews:
             self._at.static(THUMBNAIL), "image/png", Size(width=1200, height=630)
         )
         url = f"{self._at.public_url}/"
-        return Preview("website", url, title, shortened(about), [thumbnail], large=True)
+        return Preview("website", url, title, shorten(about), [thumbnail], large=True)
 
     def tag(self, name: str) -> Preview:
         """Of a hashtag."""
-        return Preview("website", self._at.tag(name), shortened(f"#{name}", TITLE))
+        return Preview("website", self._at.tag(name), shorten(f"#{name}", MAX_TITLE))
 
     def person(self, profile: Profile) -> Preview:
         """Of a profile."""
         return Preview(
             "profile",
             self._at.account(profile.username),
-            _named(profile),
-            shortened(profile.note),
+            _author_name(profile),
+            shorten(profile.note),
             [self._avatar(profile)],
             [("profile:username", profile.username)],
             hidden=not profile.discoverable,
@@ -116,8 +116,8 @@ class Previews:
         return Preview(
             "article",
             self._at.post(author.username, post.id),
-            _named(author),
-            shortened(said_of(post)),
+            _author_name(author),
+            shorten(preview_text(post)),
             pictures,
             [
                 *times,
@@ -135,8 +135,8 @@ class Previews:
         return Preview(
             "product",
             self._at.product(product.id),
-            shortened(product.title, TITLE),
-            shortened(product.description),
+            shorten(product.title, MAX_TITLE),
+            shorten(product.description),
             self._pictures(product.pictures),
             [
                 *((f"{kind}:price:amount", amount) for kind in ("product", "og")),
@@ -154,8 +154,8 @@ class Previews:
         return Preview(
             "website",
             self._at.shop(shop.id),
-            shortened(shop.name, TITLE),
-            shortened(shop.description),
+            shorten(shop.name, MAX_TITLE),
+            shorten(shop.description),
             self._pictures(pictures) or [self._avatar(owner)],
             large=bool(pictures),
             hidden=not owner.discoverable,
@@ -167,7 +167,7 @@ class Previews:
                 self._at.media(one.original),
                 one.mime,
                 one.original_size,
-                shortened(one.description, ALT),
+                shorten(one.description, MAX_ALT),
             )
             for one in attachments
         ]
@@ -182,12 +182,12 @@ class Previews:
 _MIMES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
 
-def said_of(post: Post) -> str:
+def preview_text(post: Post) -> str:
     """The words that may be shown of a post to somebody who has not opened it."""
     return post.spoiler_text or ("Sensitive" if post.sensitive else post.text)
 
 
-def shortened(text: str, most: int = DESCRIPTION) -> str:
+def shorten(text: str, most: int = MAX_DESCRIPTION) -> str:
     """A text in one line of so many characters at most, cut between words where there are any."""
     line = " ".join(text[: 4 * most].split())
     if len(line) <= most and len(text) <= 4 * most:
@@ -196,6 +196,6 @@ def shortened(text: str, most: int = DESCRIPTION) -> str:
     return f"{head.rpartition(' ')[0] or head}…"
 
 
-def _named(profile: Profile) -> str:
-    name = shortened(profile.display_name, TITLE - 40) or profile.username
+def _author_name(profile: Profile) -> str:
+    name = shorten(profile.display_name, MAX_TITLE - 40) or profile.username
     return f"{name} (@{profile.username})"

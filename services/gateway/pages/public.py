@@ -13,38 +13,38 @@ from starlette.responses import RedirectResponse
 from services.chassis.errors import NotFound, ServiceError
 from services.contracts.accounts import Account
 from services.contracts.posts import PostView
-from services.gateway.desk import Desk, numeric
-from services.gateway.entities import instances, people, posts
-from services.gateway.entities.rendered import Row
-from services.gateway.pages.drawn import picture
-from services.gateway.pages.paper import Paper
-from services.gateway.pages.previews import Previews, said_of
+from services.gateway.desk import Desk, numeric_id
+from services.gateway.pages.default_images import default_image
+from services.gateway.pages.previews import Previews, preview_text
+from services.gateway.pages.renderer import PageRenderer
+from services.gateway.presentation.entities import instances, people, posts
+from services.gateway.presentation.renderer import Row
 from services.shared.hashtags import normal_tag
 
 _STYLE = (Path(__file__).parent / "style.css").read_bytes()
-_A_DAY = {"cache-control": "public, max-age=86400"}
-_ON_FRONT, _ON_PROFILE = "12", "30"
+_CACHE_FOR_A_DAY = {"cache-control": "public, max-age=86400"}
+_FRONT_PAGE_SIZE, _PROFILE_PAGE_SIZE = "12", "30"
 
 MaxId = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
 
 
-def create_router(desk: Desk, paper: Paper) -> APIRouter:
+def create_router(desk: Desk, paper: PageRenderer) -> APIRouter:
     """Pages that need no login."""
     router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
-    router.routes.extend(_parts(desk, paper).routes)
-    shows, previews = _Shows(desk), Previews(desk.at)
+    router.routes.extend(_asset_routes(desk, paper).routes)
+    shows, previews = _PageModels(desk), Previews(desk.at)
 
     @router.get("/")
     async def front() -> Response:
         """A welcome, with the newest pictures; without them where the feed does not answer."""
         try:
-            tiles, _ = await shows.grid("timelines/public", _ON_FRONT, only_media="true")
+            tiles, _ = await shows.grid("timelines/public", _FRONT_PAGE_SIZE, only_media="true")
         except ServiceError:
             tiles = []
         rules = [{"text": text, "hint": hint} for text, hint in instances.RULES]
-        preview = previews.site(desk.settings.microgram_title, instances.LONG)
-        about = instances.LONG
-        return paper.page(
+        preview = previews.site(desk.settings.microgram_title, instances.LONG_DESCRIPTION)
+        about = instances.LONG_DESCRIPTION
+        return paper.render(
             "front", store=True, preview=preview, tiles=tiles, rules=rules, about=about
         )
 
@@ -54,9 +54,14 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
         row = await desk.one_named(username[:40])
         account = Account.model_validate(row)
         path = f"timelines/accounts/{account.profile.id}"
-        tiles, older = await shows.grid(path, _ON_PROFILE, max_id=max_id, exclude_replies="true")
-        preview, shown = previews.person(people.shown(account.profile)), shows.person(account)
-        return paper.page(
+        tiles, older = await shows.grid(
+            path, _PROFILE_PAGE_SIZE, max_id=max_id, exclude_replies="true"
+        )
+        preview, shown = (
+            previews.person(people.public_profile(account.profile)),
+            shows.person(account),
+        )
+        return paper.render(
             "profile", store=True, preview=preview, account=shown, tiles=tiles, older=older
         )
 
@@ -72,10 +77,10 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
             name = authors[boosted["post"]["author"]]["profile"]["username"]
             return RedirectResponse(desk.at.post(name, boosted["post"]["id"]), 302)
         view = PostView.model_validate(row)
-        return paper.page(
+        return paper.render(
             "post",
             store=True,
-            preview=previews.post(view.post, people.shown(author.profile)),
+            preview=previews.post(view.post, people.public_profile(author.profile)),
             account=shows.person(author),
             post=shows.post(view, author),
         )
@@ -86,14 +91,16 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
         name = normal_tag(tag)
         if not name:
             raise NotFound("This is not a hashtag.")
-        tiles, older = await shows.grid(f"timelines/tags/{quote(name)}", _ON_PROFILE, max_id=max_id)
+        tiles, older = await shows.grid(
+            f"timelines/tags/{quote(name)}", _PROFILE_PAGE_SIZE, max_id=max_id
+        )
         preview = previews.tag(name)
-        return paper.page("tag", store=True, preview=preview, tag=name, tiles=tiles, older=older)
+        return paper.render("tag", store=True, preview=preview, tag=name, tiles=tiles, older=older)
 
     return router
 
 
-def _parts(desk: Desk, paper: Paper) -> APIRouter:
+def _asset_routes(desk: Desk, paper: PageRenderer) -> APIRouter:
     router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
 
     @router.get("/users/{username}")
@@ -104,27 +111,27 @@ def _parts(desk: Desk, paper: Paper) -> APIRouter:
     @router.get("/users/{username}/statuses/{id}")
     async def note(username: str, id: str) -> Response:
         """The lasting address of a post leads to its page."""
-        return RedirectResponse(desk.at.post(username, numeric(id)), 302)
+        return RedirectResponse(desk.at.post(username, numeric_id(id)), 302)
 
     @router.get("/static/{name}")
     async def static(name: str) -> Response:
         """What pages are made of, and the default pictures."""
         if name == "style.css":
-            return Response(_STYLE, media_type="text/css", headers=_A_DAY)
-        drawn = picture(name)
+            return Response(_STYLE, media_type="text/css", headers=_CACHE_FOR_A_DAY)
+        drawn = default_image(name)
         if drawn is None:
             raise NotFound("There is no such file.")
-        return Response(drawn, media_type="image/png", headers=_A_DAY)
+        return Response(drawn, media_type="image/png", headers=_CACHE_FOR_A_DAY)
 
     @router.get("/favicon.ico")
     async def icon(_: Request) -> Response:
         """A camera."""
-        return Response(picture("icon.png"), media_type="image/png", headers=_A_DAY)
+        return Response(default_image("icon.png"), media_type="image/png", headers=_CACHE_FOR_A_DAY)
 
     return router
 
 
-class _Shows:
+class _PageModels:
     """What the templates show, from the contracts' models."""
 
     def __init__(self, desk: Desk) -> None:
@@ -162,15 +169,16 @@ class _Shows:
     def post(self, view: PostView, author: Account) -> dict[str, Any]:
         entity = posts.status(view, author.profile.username, self._desk.at, self._desk.writer)
         pictures = [
-            picture | {"alt": picture["description"] or "A picture without a description"}
-            for picture in entity["media_attachments"]
+            default_image
+            | {"alt": default_image["description"] or "A picture without a description"}
+            for default_image in entity["media_attachments"]
         ]
         return (
             entity
             | {
                 "content": Markup(entity["content"]),  # noqa: S704 (escaped by Writer)
                 "text": view.post.text,
-                "words": said_of(view.post),
+                "words": preview_text(view.post),
                 "day": view.post.created_at[:10],
                 "pictures": pictures,
             }

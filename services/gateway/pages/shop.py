@@ -8,19 +8,19 @@ from fastapi import APIRouter, Query, Response
 
 from services.contracts.accounts import Account, Profile
 from services.contracts.catalog import Product, ProductView, ShopView
-from services.gateway.desk import Desk, numeric, together
-from services.gateway.entities import people
-from services.gateway.entities import shop as entities
-from services.gateway.entities.posts import Entity
-from services.gateway.pages.paper import Paper
+from services.gateway.desk import Desk, gather_all, numeric_id
 from services.gateway.pages.previews import Previews
+from services.gateway.pages.renderer import PageRenderer
+from services.gateway.presentation.entities import people
+from services.gateway.presentation.entities import shop as entities
+from services.gateway.presentation.entities.posts import Entity
 
-_ON_SHOP = "30"
+_PAGE_SIZE = "30"
 
 MaxId = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
 
 
-def create_router(desk: Desk, paper: Paper) -> APIRouter:
+def create_router(desk: Desk, paper: PageRenderer) -> APIRouter:
     """Pages that need no login."""
     router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
     previews = Previews(desk.at)
@@ -28,19 +28,19 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
     @router.get("/shops/{id}")
     async def shop(id: str, max_id: MaxId = "") -> Response:
         """A shop and what is sold in it, newest first."""
-        found = ShopView.model_validate(await desk.ask("catalog", f"shops/{numeric(id)}")).shop
-        asked = {"shop": found.id, "limit": _ON_SHOP, "stock": "false"}
-        owner, page = await together(
+        found = ShopView.model_validate(await desk.ask("catalog", f"shops/{numeric_id(id)}")).shop
+        asked = {"shop": found.id, "limit": _PAGE_SIZE, "stock": "false"}
+        owner, page = await gather_all(
             _profile(desk, found.owner),
             desk.ask("catalog", "products", params=asked | ({"max_id": max_id} if max_id else {})),
         )
         products = [ProductView.model_validate(view).product for view in page["products"]]
-        return paper.page(
+        return paper.render(
             "shop",
             store=True,
             preview=previews.shop(found, owner, products),
             shop=entities.shop(ShopView(shop=found), desk.at),
-            owner=_named(desk, owner),
+            owner=_seller(desk, owner),
             tiles=[_tile(desk, product) for product in products],
             older=page["last"],
         )
@@ -48,20 +48,20 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
     @router.get("/products/{id}")
     async def product(id: str) -> Response:
         """A product with its prices, and whether there is any left."""
-        path = f"products/{numeric(id)}"
+        path = f"products/{numeric_id(id)}"
         view = ProductView.model_validate(await desk.ask("catalog", path))
         found = view.product
-        seller, shop = await together(
+        seller, shop = await gather_all(
             _profile(desk, found.seller), desk.ask("catalog", f"shops/{found.shop}")
         )
         available = any((view.available or {}).values())
-        return paper.page(
+        return paper.render(
             "product",
             store=True,
             preview=previews.product(found, seller, available=available),
             product=entities.product(view, desk.at),
             shop=entities.shop(ShopView.model_validate(shop), desk.at),
-            seller=_named(desk, seller),
+            seller=_seller(desk, seller),
         )
 
     return router
@@ -69,10 +69,10 @@ def create_router(desk: Desk, paper: Paper) -> APIRouter:
 
 async def _profile(desk: Desk, id: str) -> Profile:
     """Whose it is; raises `NotFound`."""
-    return people.shown(Account.model_validate(await desk.person(id)).profile)
+    return people.public_profile(Account.model_validate(await desk.person(id)).profile)
 
 
-def _named(desk: Desk, profile: Profile) -> Entity:
+def _seller(desk: Desk, profile: Profile) -> Entity:
     return {
         "name": profile.display_name or profile.username,
         "username": profile.username,

@@ -21,7 +21,7 @@ _SHARED = frozenset({*_PUBLIC, *_MEDIA, *_REMOTE})
 _TAGGED = ("hashtag", "hashtag:local")
 
 
-def channel(stream: str, tag: str, user: str) -> Channel:
+def channel_of(stream: str, tag: str, user: str) -> Channel:
     """The channel that a client means; raises `NotFound` or `Invalid` where it means none."""
     if stream in _PERSONAL:
         return stream, user
@@ -35,7 +35,7 @@ def channel(stream: str, tag: str, user: str) -> Channel:
     return stream, name
 
 
-def names(stream: str, tag: str) -> tuple[str, ...]:
+def frame_names(stream: str, tag: str) -> tuple[str, ...]:
     """What a frame says it is for: the stream, and the tag as the client wrote it."""
     return (stream, tag) if stream in _TAGGED else (stream,)
 
@@ -45,7 +45,7 @@ def scope_of(stream: str) -> str:
     return "read:notifications" if stream == NOTIFICATIONS else "read:statuses"
 
 
-def shared_by(post: Post) -> list[Channel]:
+def shared_channels(post: Post) -> list[Channel]:
     """The channels that a post goes to besides people's own: as into the timelines of that name."""
     if post.visibility != "public" or post.reblog_of_id:
         return []
@@ -56,6 +56,6 @@ def shared_by(post: Post) -> list[Channel]:
     return [*((stream, "") for stream in streams), *tags]
 
 
-def is_shared(channel: Channel) -> bool:
+def is_shared(channel_of: Channel) -> bool:
     """Whether it is not one person's own."""
-    return channel[0] not in _PERSONAL
+    return channel_of[0] not in _PERSONAL

@@ -12,96 +12,99 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from services.chassis.security.token_verifier import Caller
 from services.gateway.streaming.channels import Channel
-from services.gateway.streaming.messages import THUMP, Names, News
+from services.gateway.streaming.events import HEARTBEAT, Names, StreamEvent
 
-MESSAGES, BYTES = 64, 256 * 1024
+MAX_QUEUED_MESSAGES, MAX_QUEUED_BYTES = 64, 256 * 1024
 """How many messages, and how many bytes of them, may wait for a client."""
 
-_IN_FLIGHT = 128 * 1024
+_SEND_BUFFER_BYTES = 128 * 1024
 """How much of what was sent the kernel keeps until the client takes it; it would be megabytes."""
 
-Text = bytes | str
+Frame = bytes | str
 
 
-class Wire(Protocol):
+class StreamTransport(Protocol):
     """How things get to the client."""
 
-    def text_of(self, news: News, names: Names) -> Text: ...
+    def encode(self, news: StreamEvent, names: Names) -> Frame: ...
 
-    def heartbeat(self) -> Text: ...
+    def heartbeat(self) -> Frame: ...
 
-    async def write(self, text: Text) -> None: ...
+    async def write(self, text: Frame) -> None: ...
 
-    async def finish(self) -> None: ...
+    async def close(self) -> None: ...
 
 
-class Connection:
+class StreamConnection:
     """Who listens, to which channels, and what waits to be sent.
 
     It has no task of its own while nothing is to be sent: most of thousands are idle.
     """
 
     __slots__ = (
-        "_bytes",
-        "_ending",
+        "_is_closing",
+        "_queue",
+        "_queued_bytes",
+        "_stream",
         "_transport",
-        "_waiting",
-        "_wire",
         "_writer",
         "caller",
         "channels",
     )
 
-    def __init__(self, caller: Caller, wire: Wire, transport: asyncio.Transport) -> None:
+    def __init__(self, caller: Caller, wire: StreamTransport, transport: asyncio.Transport) -> None:
         self.caller = caller
         self.channels: dict[Channel, Names] = {}
-        self._wire = wire
+        self._stream = wire
         self._transport = transport
-        self._waiting: deque[Text] = deque()
-        self._bytes = 0
-        self._ending = False
+        self._queue: deque[Frame] = deque()
+        self._queued_bytes = 0
+        self._is_closing = False
         self._writer: asyncio.Task[None] | None = None
         connected = transport.get_extra_info("socket")
         if connected is not None:
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _IN_FLIGHT)
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
 
-    def tell(self, news: News, names: Names) -> None:
+    def deliver(self, news: StreamEvent, names: Names) -> None:
         """Send news, when there is room."""
-        self.say(self._wire.text_of(news, names))
+        self.enqueue(self._stream.encode(news, names))
 
-    def thump(self) -> None:
+    def heartbeat(self) -> None:
         """Say that all is well, where the wire does not do so by itself."""
-        text = self._wire.heartbeat()
-        if text and not self._waiting:
-            self.say(text)
+        text = self._stream.heartbeat()
+        if text and not self._queue:
+            self.enqueue(text)
 
-    def say(self, text: Text) -> None:
+    def enqueue(self, text: Frame) -> None:
         """Have something sent; a client for which too much waits already is cut off."""
-        if self._ending:
+        if self._is_closing:
             return
-        full = len(self._waiting) >= MESSAGES or self._bytes + len(text) > BYTES
-        if full and self._waiting:
-            self.cut()
+        full = (
+            len(self._queue) >= MAX_QUEUED_MESSAGES
+            or self._queued_bytes + len(text) > MAX_QUEUED_BYTES
+        )
+        if full and self._queue:
+            self.abort()
             return
-        self._waiting.append(text)
-        self._bytes += len(text)
+        self._queue.append(text)
+        self._queued_bytes += len(text)
         self._wake()
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Close it in good order, without what waits."""
-        self._ending = True
-        self._forget()
+        self._is_closing = True
+        self._clear_queue()
         self._wake()
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """Break it off: nothing more is sent, and what was kept for it is free."""
-        self._ending = True
-        self._forget()
+        self._is_closing = True
+        self._clear_queue()
         self._transport.abort()
 
-    def _forget(self) -> None:
-        self._waiting.clear()
-        self._bytes = 0
+    def _clear_queue(self) -> None:
+        self._queue.clear()
+        self._queued_bytes = 0
 
     def _wake(self) -> None:
         if self._writer is None:
@@ -109,58 +112,58 @@ class Connection:
 
     async def _write(self) -> None:
         try:
-            while self._waiting:
-                text = self._waiting.popleft()
-                self._bytes -= len(text)
-                await self._wire.write(text)
-            if self._ending and not self._transport.is_closing():
-                await self._wire.finish()
+            while self._queue:
+                text = self._queue.popleft()
+                self._queued_bytes -= len(text)
+                await self._stream.write(text)
+            if self._is_closing and not self._transport.is_closing():
+                await self._stream.close()
         except (OSError, WebSocketDisconnect):
-            self._ending = True
-            self._forget()
+            self._is_closing = True
+            self._clear_queue()
         finally:
             self._writer = None
 
 
-class EventStream:
+class SseTransport:
     """Server-sent events: a response that goes on."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
 
-    def text_of(self, news: News, names: Names) -> Text:
+    def encode(self, news: StreamEvent, names: Names) -> Frame:
         return news.sse
 
-    def heartbeat(self) -> Text:
-        return THUMP
+    def heartbeat(self) -> Frame:
+        return HEARTBEAT
 
-    async def write(self, text: Text) -> None:
+    async def write(self, text: Frame) -> None:
         await self._send({"type": "http.response.body", "body": text, "more_body": True})
 
-    async def finish(self) -> None:
+    async def close(self) -> None:
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-class Socket:
+class WebSocketTransport:
     """A WebSocket, which the server pings."""
 
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
 
-    def text_of(self, news: News, names: Names) -> Text:
+    def encode(self, news: StreamEvent, names: Names) -> Frame:
         return news.frame(names)
 
-    def heartbeat(self) -> Text:
+    def heartbeat(self) -> Frame:
         return ""
 
-    async def write(self, text: Text) -> None:
+    async def write(self, text: Frame) -> None:
         await self._socket.send({"type": "websocket.send", "text": text})
 
-    async def finish(self) -> None:
+    async def close(self) -> None:
         await self._socket.close(1001)
 
 
-async def gone(receive: Receive) -> None:
+async def wait_for_disconnect(receive: Receive) -> None:
     """Return when the client of a response has left."""
     while (await receive())["type"] != "http.disconnect":
         pass

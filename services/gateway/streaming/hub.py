@@ -11,69 +11,69 @@ from itertools import count
 from services.chassis.errors import RateLimited, ServiceError, Unauthenticated
 from services.chassis.security.token_verifier import Caller, TokenVerifier
 from services.gateway.streaming.channels import Channel
-from services.gateway.streaming.connections import Connection
-from services.gateway.streaming.messages import Names, News
+from services.gateway.streaming.connections import StreamConnection
+from services.gateway.streaming.events import Names, StreamEvent
 
-CHECKED = 1.0
+TOKEN_CHECK_INTERVAL = 1.0
 """Seconds between two looks at the tokens. With the time that it takes until a revoked one is
 known (`identity.FOLLOW`), streams end within five."""
 
-BEAT = 15
+HEARTBEAT_INTERVAL = 15
 """Seconds between two heartbeats."""
 
-_PATIENCE = 0.5
+_SHUTDOWN_TIMEOUT = 0.5
 """Seconds that connections have to end in good order when the server stops."""
 
-_NOBODYS: Mapping[str, News] = {}
+_NO_EVENTS: Mapping[str, StreamEvent] = {}
 
 log = logging.getLogger(__name__)
 
 
-class Hub:
+class StreamHub:
     """All connections of this process."""
 
     def __init__(self, identity: TokenVerifier, *, at_most: int, each_at_most: int) -> None:
         self._identity = identity
-        self._at_most = at_most
-        self._each_at_most = each_at_most
-        self._connections: dict[Connection, int] = {}
-        self._people: Counter[str] = Counter()
-        self._listeners: dict[Channel, dict[Connection, Names]] = {}
+        self._max_connections = at_most
+        self._max_per_user = each_at_most
+        self._connections: dict[StreamConnection, int] = {}
+        self._connections_by_user: Counter[str] = Counter()
+        self._listeners: dict[Channel, dict[StreamConnection, Names]] = {}
         self._numbers = count()
 
     def __len__(self) -> int:
         return len(self._connections)
 
-    def check_room(self, user: str) -> None:
+    def check_capacity(self, user: str) -> None:
         """Raise where one more connection of somebody would be too many."""
-        if len(self._connections) >= self._at_most:
+        if len(self._connections) >= self._max_connections:
             raise RateLimited("All streams of this server are taken. Please try again later.")
-        if self._people[user] >= self._each_at_most:
+        if self._connections_by_user[user] >= self._max_per_user:
             raise RateLimited(
-                f"You have {self._each_at_most} streams open, which is as many as may be."
+                f"You have {self._max_per_user} streams open, which is as many as may be."
             )
 
-    def enter(self, connection: Connection) -> None:
+    def add(self, connection: StreamConnection) -> None:
         """Take a connection in."""
-        self._connections[connection] = next(self._numbers) % BEAT
-        self._people[connection.caller.user_id] += 1
+        self._connections[connection] = next(self._numbers) % HEARTBEAT_INTERVAL
+        self._connections_by_user[connection.caller.user_id] += 1
 
-    def leave(self, connection: Connection) -> None:
+    def remove(self, connection: StreamConnection) -> None:
         """Forget a connection."""
         for channel in list(connection.channels):
             self.unsubscribe(connection, channel)
         user = connection.caller.user_id
         del self._connections[connection]
-        self._people[user] -= 1
-        if not self._people[user]:
-            del self._people[user]
+        self._connections_by_user[user] -= 1
+        if not self._connections_by_user[user]:
+            del self._connections_by_user[user]
 
-    def subscribe(self, connection: Connection, channel: Channel, names: Names) -> None:
+    def subscribe(self, connection: StreamConnection, channel: Channel, names: Names) -> None:
         """Have a connection listen to a channel."""
         connection.channels[channel] = names
         self._listeners.setdefault(channel, {})[connection] = names
 
-    def unsubscribe(self, connection: Connection, channel: Channel) -> None:
+    def unsubscribe(self, connection: StreamConnection, channel: Channel) -> None:
         """Have it listen no more."""
         if connection.channels.pop(channel, None) is None:
             return
@@ -82,15 +82,15 @@ class Hub:
         if not listeners:
             del self._listeners[channel]
 
-    def listens(self, channel: Channel) -> bool:
+    def has_listeners(self, channel: Channel) -> bool:
         """Whether anybody listens to a channel."""
         return channel in self._listeners
 
-    def arguments(self, stream: str) -> list[str]:
+    def listened_arguments(self, stream: str) -> list[str]:
         """Those whose own channel of a kind somebody listens to."""
         return [argument for name, argument in self._listeners if name == stream]
 
-    def people(self, channels: Iterable[Channel]) -> set[str]:
+    def listening_users(self, channels: Iterable[Channel]) -> set[str]:
         """Who listens to any of some channels."""
         return {
             connection.caller.user_id
@@ -98,14 +98,14 @@ class Hub:
             for connection in self._listeners.get(channel, ())
         }
 
-    def tell(
+    def publish(
         self,
         channel: Channel,
-        news: News,
+        news: StreamEvent,
         *,
         but: Collection[str] = (),
         scope: str = "",
-        own: Mapping[str, News] = _NOBODYS,
+        own: Mapping[str, StreamEvent] = _NO_EVENTS,
     ) -> None:
         """Tell all who listen to a channel, but for some people, and tokens that lack a scope.
 
@@ -114,13 +114,13 @@ class Hub:
         for connection, names in list(self._listeners.get(channel, {}).items()):
             caller = connection.caller
             if caller.user_id not in but and (not scope or caller.may(scope)):
-                connection.tell(own.get(caller.user_id, news), names)
+                connection.deliver(own.get(caller.user_id, news), names)
 
     def channels(self) -> list[Channel]:
         """All channels that anybody listens to."""
         return list(self._listeners)
 
-    def caller_of(self, channels: Iterable[Channel], scope: str) -> Caller | None:
+    def listening_caller(self, channels: Iterable[Channel], scope: str) -> Caller | None:
         """Somebody who listens to one of some channels with a token that covers a scope."""
         for channel in channels:
             for connection in self._listeners.get(channel, ()):
@@ -128,38 +128,38 @@ class Hub:
                     return connection.caller
         return None
 
-    def end_person(self, user: str) -> None:
+    def close_user(self, user: str) -> None:
         """End all that somebody listens to."""
-        if user in self._people:
+        if user in self._connections_by_user:
             for connection in list(self._connections):
                 if connection.caller.user_id == user:
-                    connection.end()
+                    connection.close()
 
     def stop(self) -> None:
         """End everything, since the server stops; who does not take it is cut off."""
         for connection in list(self._connections):
-            connection.end()
+            connection.close()
         if self._connections:
-            asyncio.get_running_loop().call_later(_PATIENCE, self._cut_all)
+            asyncio.get_running_loop().call_later(_SHUTDOWN_TIMEOUT, self._abort_all)
 
-    def _cut_all(self) -> None:
+    def _abort_all(self) -> None:
         for connection in list(self._connections):
-            connection.cut()
+            connection.abort()
 
-    async def watch(self) -> None:
+    async def maintain(self) -> None:
         """End what has lost its right, and say now and then that all is well; for ever."""
         try:
             for second in count():
-                await asyncio.sleep(CHECKED)
-                self._beat(second % BEAT)
+                await asyncio.sleep(TOKEN_CHECK_INTERVAL)
+                self._send_heartbeats(second % HEARTBEAT_INTERVAL)
                 await self.check_tokens()
         finally:
-            self._cut_all()
+            self._abort_all()
 
-    def _beat(self, turn: int) -> None:
+    def _send_heartbeats(self, turn: int) -> None:
         for connection, own in list(self._connections.items()):
             if own == turn:
-                connection.thump()
+                connection.heartbeat()
 
     async def check_tokens(self) -> None:
         """End the connections whose token is good no more. Asks nobody: see `TokenVerifier`."""
@@ -171,7 +171,7 @@ class Hub:
             return
         for connection in list(self._connections) if bad else ():
             if connection.caller.token in bad:
-                connection.end()
+                connection.close()
 
     async def _is_good(self, token: str) -> bool:
         try:

@@ -9,7 +9,7 @@ from starlette.types import Scope
 PATH = "/api/v1/streaming"
 
 
-def with_token(scope: Scope) -> Scope:
+def with_authorization(scope: Scope) -> Scope:
     """A scope whose token stands in `Authorization`, wherever the client has put it.
 
     `Authorization` itself, `?access_token=`, or `Sec-WebSocket-Protocol`, in this order.

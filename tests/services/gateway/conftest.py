@@ -7,20 +7,20 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.media.exports import clerk, domain, gathering
+from tests.services.gateway.deployment import GatewayDeployment, deploy
 from tests.services.gateway.test_shop_orders import with_orders
-from tests.services.gateway.world import Place, a_place
 
 
 @pytest.fixture
-async def place() -> AsyncIterator[Place]:
-    async with a_place() as made:
+async def place() -> AsyncIterator[GatewayDeployment]:
+    async with deploy() as made:
         yield made
 
 
 @pytest.fixture
-async def complete() -> AsyncIterator[Place]:
+async def complete() -> AsyncIterator[GatewayDeployment]:
     """With orders and payments too, as every service has something of somebody."""
-    async with a_place() as made:
+    async with deploy() as made:
         await with_orders(made)
         yield made
 

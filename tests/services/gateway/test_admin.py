@@ -9,7 +9,7 @@ import pytest
 from services.gateway.app import create_app, create_service
 from services.gateway.settings import GatewaySettings
 from services.posts import suspensions
-from tests.services.gateway.world import Person, Place
+from tests.services.gateway.deployment import GatewayDeployment, SignedInUser
 
 
 @pytest.fixture(autouse=True)
@@ -28,10 +28,10 @@ def admin_routes() -> list[tuple[str, str]]:
     ]
 
 
-async def test_every_admin_route_refuses_who_is_none(place: Place) -> None:
+async def test_every_admin_route_refuses_who_is_none(place: GatewayDeployment) -> None:
     routes = admin_routes()
     assert len(routes) >= 3
-    ada = await place.person("ada")
+    ada = await place.register("ada")
     hers = await place.log_in("ada", "read write follow push admin:read admin:write")
     judge = await place.admin("judge")
     plain = await place.log_in("judge", "read write follow push")
@@ -47,8 +47,8 @@ async def test_every_admin_route_refuses_who_is_none(place: Place) -> None:
         assert known.status in (200, 404, 422), (path, known.text)
 
 
-async def test_the_role_and_its_permissions_are_shown(place: Place) -> None:
-    ada, judge = await place.person("ada"), await place.admin("judge")
+async def test_the_role_and_its_permissions_are_shown(place: GatewayDeployment) -> None:
+    ada, judge = await place.register("ada"), await place.admin("judge")
     for person, name, permissions in ((ada, "", "0"), (judge, "Admin", "1040")):
         role = (await person.get("accounts/verify_credentials"))["role"]
         assert (role["name"], role["permissions"]) == (name, permissions)
@@ -58,7 +58,7 @@ async def test_the_role_and_its_permissions_are_shown(place: Place) -> None:
     assert (await judge.ask("GET", "/api/v1/admin/accounts/77")).status == 404
 
 
-async def seen_of(ada: Person, ben: Person, post: str, root: str) -> dict[str, Any]:
+async def seen_of(ada: SignedInUser, ben: SignedInUser, post: str, root: str) -> dict[str, Any]:
     """Whether something of Ada is there, on every path that leads to her."""
     await ben.settled()
     context = await ben.get(f"statuses/{root}/context")
@@ -83,8 +83,12 @@ async def seen_of(ada: Person, ben: Person, post: str, root: str) -> dict[str, A
     }
 
 
-async def test_a_suspension_hides_everything_and_gives_it_back(place: Place) -> None:
-    ada, ben, judge = await place.person("ada"), await place.person("ben"), await place.admin("m")
+async def test_a_suspension_hides_everything_and_gives_it_back(place: GatewayDeployment) -> None:
+    ada, ben, judge = (
+        await place.register("ada"),
+        await place.register("ben"),
+        await place.admin("m"),
+    )
     await ada.ask(
         "PATCH",
         "/api/v1/accounts/update_credentials",
@@ -117,8 +121,8 @@ async def test_a_suspension_hides_everything_and_gives_it_back(place: Place) -> 
     assert await place.log_in("ada", "read")
 
 
-async def test_an_admin_removes_a_post_for_everybody(place: Place) -> None:
-    ada, judge = await place.person("ada"), await place.admin("judge")
+async def test_an_admin_removes_a_post_for_everybody(place: GatewayDeployment) -> None:
+    ada, judge = await place.register("ada"), await place.admin("judge")
     for visibility in ("public", "private", "direct"):
         new = {"status": "bad", "visibility": visibility}
         post = (await ada.post("statuses", new))["id"]
@@ -127,10 +131,16 @@ async def test_an_admin_removes_a_post_for_everybody(place: Place) -> None:
         assert (await ada.ask("GET", f"/api/v1/statuses/{post}")).status == 404
 
 
-async def test_a_report_reaches_the_admins_with_all_that_belongs_to_it(place: Place) -> None:
-    ada, ben, judge = await place.person("ada"), await place.person("ben"), await place.admin("m")
+async def test_a_report_reaches_the_admins_with_all_that_belongs_to_it(
+    place: GatewayDeployment,
+) -> None:
+    ada, ben, judge = (
+        await place.register("ada"),
+        await place.register("ben"),
+        await place.admin("m"),
+    )
     await ben.post(f"accounts/{ada.id}/follow")
-    await place.world.settle()
+    await place.cluster.settle()
     post = (await ada.post("statuses", {"status": "bad", "visibility": "private"}))["id"]
     form = {"account_id": ada.id, "status_ids": [post], "comment": "Look.", "rule_ids": ["2"]}
     made = await ben.post("reports", form)
@@ -167,8 +177,8 @@ async def test_a_report_reaches_the_admins_with_all_that_belongs_to_it(place: Pl
     assert [status["id"] for status in shown["statuses"]] == [post]
 
 
-async def test_what_is_no_report_is_refused(place: Place) -> None:
-    ada, ben = await place.person("ada"), await place.person("ben")
+async def test_what_is_no_report_is_refused(place: GatewayDeployment) -> None:
+    ada, ben = await place.register("ada"), await place.register("ben")
     hers = (await ada.post("statuses", {"status": "x"}))["id"]
     secret = (await ada.post("statuses", {"status": "x", "visibility": "private"}))["id"]
     own = (await ben.post("statuses", {"status": "x"}))["id"]

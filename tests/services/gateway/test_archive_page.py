@@ -14,8 +14,8 @@ import pytest
 from services.chassis.errors import Unavailable
 from services.media.exports import domain
 from tests.fakes import Response
-from tests.services.gateway.test_leaving import leave
-from tests.services.gateway.world import PASSWORD, Place, a_place
+from tests.services.gateway.deployment import PASSWORD, GatewayDeployment, deploy
+from tests.services.gateway.test_account_deletion import leave
 from tests.services.orders.world import eventually
 
 PAGE = "/auth/archive"
@@ -25,14 +25,14 @@ pytestmark = pytest.mark.usefixtures("quick_clerk")
 
 
 @pytest.fixture
-async def place(complete: Place) -> Place:
+async def place(complete: GatewayDeployment) -> GatewayDeployment:
     return complete
 
 
 class Browser:
     """Keeps a cookie, and sends it along as browsers do."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: GatewayDeployment) -> None:
         self.place = place
         self.cookie: Morsel[str] | None = None
 
@@ -59,10 +59,10 @@ class Browser:
                 await asyncio.sleep(0.05)
 
 
-async def test_somebody_logs_in_asks_waits_and_downloads(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_somebody_logs_in_asks_waits_and_downloads(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     await ada.post("statuses", {"status": "first"})
-    await place.world.settle()
+    await place.cluster.settle()
     browser = Browser(place)
     form = await browser.ask("GET")
     assert (form.status, 'type="password"' in form.text, browser.cookie) == (200, True, None)
@@ -83,11 +83,11 @@ async def test_somebody_logs_in_asks_waits_and_downloads(place: Place) -> None:
     assert theirs.body == answer.body
 
 
-async def test_the_page_shows_how_far_it_is_without_scripts(place: Place) -> None:
-    await place.person("ada")
+async def test_the_page_shows_how_far_it_is_without_scripts(place: GatewayDeployment) -> None:
+    await place.register("ada")
     browser = Browser(place)
     await browser.log_in()
-    media = next(one for one in place.world.running if one.name == "media")
+    media = next(one for one in place.cluster.running if one.name == "media")
     trouble = Unavailable("not reachable")
     media.sidecar.faults.fail("invoke", about="posts/belongings", error=trouble, times=10_000)
     await browser.ask("POST", "/request")
@@ -100,8 +100,8 @@ async def test_the_page_shows_how_far_it_is_without_scripts(place: Place) -> Non
     assert again.status == 303
 
 
-async def test_the_cookie_is_for_this_page_alone(place: Place) -> None:
-    await place.person("ada")
+async def test_the_cookie_is_for_this_page_alone(place: GatewayDeployment) -> None:
+    await place.register("ada")
     browser = Browser(place)
     await browser.log_in()
     cookie = browser.cookie
@@ -118,16 +118,16 @@ async def test_the_cookie_is_for_this_page_alone(place: Place) -> None:
 
 
 async def test_over_tls_the_cookie_is_never_sent_without() -> None:
-    async with a_place(microgram_public_url="https://example.org") as place:
-        await place.person("ada")
+    async with deploy(microgram_public_url="https://example.org") as place:
+        await place.register("ada")
         browser = Browser(place)
         await browser.log_in()
         assert browser.cookie is not None
         assert browser.cookie["secure"] is True
 
 
-async def test_a_wrong_password_logs_nobody_in(place: Place) -> None:
-    await place.person("ada")
+async def test_a_wrong_password_logs_nobody_in(place: GatewayDeployment) -> None:
+    await place.register("ada")
     browser = Browser(place)
     for form in ({}, {"login": "<i>ada"}, FORM | {"password": "wrong"}):
         answer = await browser.ask("POST", form=form)
@@ -138,8 +138,10 @@ async def test_a_wrong_password_logs_nobody_in(place: Place) -> None:
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 @pytest.mark.parametrize("path", ["", "/request", "/leave"])
-async def test_forms_of_other_sites_do_nothing(place: Place, path: str, site: str) -> None:
-    await place.person("ada")
+async def test_forms_of_other_sites_do_nothing(
+    place: GatewayDeployment, path: str, site: str
+) -> None:
+    await place.register("ada")
     browser = Browser(place)
     await browser.log_in()
     before = browser.cookie
@@ -155,9 +157,9 @@ async def test_forms_of_other_sites_do_nothing(place: Place, path: str, site: st
     "token", ["", "x", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.", "of an app", "narrow"]
 )
 async def test_without_a_session_there_is_the_form_and_nothing_else(
-    place: Place, token: str
+    place: GatewayDeployment, token: str
 ) -> None:
-    await place.person("ada")
+    await place.register("ada")
     if token == "of an app":
         token = await place.app_token(await place.app("read:statuses"))
     if token == "narrow":
@@ -168,13 +170,13 @@ async def test_without_a_session_there_is_the_form_and_nothing_else(
     for method, path in (("POST", "/request"), ("GET", "/file")):
         answer = await place.ask(method, PAGE + path, headers=headers)
         assert (answer.status, answer.headers["location"]) == (303, PAGE)
-    media = next(one for one in place.world.running if one.name == "media")
+    media = next(one for one in place.cluster.running if one.name == "media")
     assert not media.sidecar.state.keys("export:")
 
 
-async def test_everybody_gets_their_own(place: Place) -> None:
-    ada, bob = await place.person("ada"), Browser(place)
-    await place.person("bob")
+async def test_everybody_gets_their_own(place: GatewayDeployment) -> None:
+    ada, bob = await place.register("ada"), Browser(place)
+    await place.register("bob")
     await bob.log_in("bob")
     mine = Browser(place)
     await mine.log_in()
@@ -186,8 +188,10 @@ async def test_everybody_gets_their_own(place: Place) -> None:
     assert (await ada.get("export"))["state"] == "ready"
 
 
-async def test_one_a_day_and_one_download_at_a_time_also_with_the_api(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_one_a_day_and_one_download_at_a_time_also_with_the_api(
+    place: GatewayDeployment,
+) -> None:
+    ada = await place.register("ada")
     browser = Browser(place)
     await browser.log_in()
     await browser.ask("POST", "/request")
@@ -214,9 +218,9 @@ async def test_one_a_day_and_one_download_at_a_time_also_with_the_api(place: Pla
 
 
 async def test_an_archive_that_expired_or_failed_can_be_asked_for_again(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await place.person("ada")
+    await place.register("ada")
     browser = Browser(place)
     await browser.log_in()
     await browser.ask("POST", "/request")
@@ -225,14 +229,16 @@ async def test_an_archive_that_expired_or_failed_can_be_asked_for_again(
     await browser.shows("not kept any more")
     monkeypatch.setattr(domain, "BETWEEN", 0)
     monkeypatch.setattr(domain, "PATIENCE", -1)
-    media = next(one for one in place.world.running if one.name == "media")
+    media = next(one for one in place.cluster.running if one.name == "media")
     media.sidecar.faults.fail("invoke", about="auth/belongings", error=Unavailable("no"), times=3)
     await browser.ask("POST", "/request")
     assert "Make a new one" in await browser.shows("could not be made")
 
 
-async def test_who_logs_out_is_out_also_with_a_cookie_that_was_copied(place: Place) -> None:
-    await place.person("ada")
+async def test_who_logs_out_is_out_also_with_a_cookie_that_was_copied(
+    place: GatewayDeployment,
+) -> None:
+    await place.register("ada")
     browser, copy = Browser(place), Browser(place)
     await browser.log_in()
     copy.cookie = browser.cookie
@@ -242,8 +248,8 @@ async def test_who_logs_out_is_out_also_with_a_cookie_that_was_copied(place: Pla
     await eventually(lambda: _is_out(copy))
 
 
-async def test_who_leaves_is_out(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_who_leaves_is_out(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     browser = Browser(place)
     await browser.log_in()
     await leave(ada)
@@ -256,7 +262,7 @@ async def _is_out(browser: Browser) -> bool:
 
 
 async def test_guesses_here_count_as_logins() -> None:
-    async with a_place(microgram_limit_logins=2) as place:
+    async with deploy(microgram_limit_logins=2) as place:
         wrong = FORM | {"password": "wrong"}
         tried = [(await place.ask("POST", PAGE, form=wrong)).status for _ in range(3)]
         assert tried == [422, 422, 429]
@@ -264,8 +270,8 @@ async def test_guesses_here_count_as_logins() -> None:
         assert (await place.ask("GET", PAGE)).status == 200
 
 
-async def test_guesses_of_one_password_are_slowed_down(place: Place) -> None:
-    await place.person("ada")
+async def test_guesses_of_one_password_are_slowed_down(place: GatewayDeployment) -> None:
+    await place.register("ada")
     wrong = FORM | {"password": "wrong"}
     tried = [await place.ask("POST", PAGE, form=wrong) for _ in range(12)]
     assert (tried[0].status, tried[-1].status) == (422, 429)
@@ -273,5 +279,5 @@ async def test_guesses_of_one_password_are_slowed_down(place: Place) -> None:
     assert tried[-1].headers["retry-after"] == "1"
 
 
-async def test_who_wants_to_leave_is_told_of_it(place: Place) -> None:
+async def test_who_wants_to_leave_is_told_of_it(place: GatewayDeployment) -> None:
     assert f'href="{PAGE}"' in (await place.ask("GET", "/auth/delete")).text

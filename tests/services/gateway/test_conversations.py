@@ -7,27 +7,27 @@ from typing import Any
 from tests.fakes import until
 from tests.fakes.streams import stream
 from tests.mastodon.schemas import check
-from tests.services.gateway.graph import send
-from tests.services.gateway.world import PASSWORD, Person, Place
+from tests.services.gateway.deployment import PASSWORD, GatewayDeployment, SignedInUser
+from tests.services.gateway.graphql_client import send
 
 PATH = "/api/v1/conversations"
 
 
-async def whispers(person: Person, text: str, above: str | None = None) -> str:
+async def whispers(person: SignedInUser, text: str, above: str | None = None) -> str:
     body = {"status": text, "visibility": "direct", "in_reply_to_id": above}
     made = await person.post("statuses", body)
-    await person.place.world.settle()
+    await person.place.cluster.settle()
     return str(made["id"])
 
 
-async def a_chat(place: Place) -> tuple[Person, Person, str, str]:
+async def a_chat(place: GatewayDeployment) -> tuple[SignedInUser, SignedInUser, str, str]:
     """Ada and Ben, what she wrote, and what he answered."""
-    ada, ben = await place.person("ada"), await place.person("ben")
+    ada, ben = await place.register("ada"), await place.register("ben")
     first = await whispers(ada, "@ben hello")
     return ada, ben, first, await whispers(ben, "@ada hi", first)
 
 
-async def test_conversations_are_listed_marked_and_put_away(place: Place) -> None:
+async def test_conversations_are_listed_marked_and_put_away(place: GatewayDeployment) -> None:
     ada, ben, _, second = await a_chat(place)
     (mine,) = await ada.get("conversations")
     assert mine["last_status"]["id"] == second
@@ -43,7 +43,9 @@ async def test_conversations_are_listed_marked_and_put_away(place: Place) -> Non
     assert len(await ben.get("conversations")) == 1
 
 
-async def test_pages_of_conversations_are_linked_by_their_last_posts(place: Place) -> None:
+async def test_pages_of_conversations_are_linked_by_their_last_posts(
+    place: GatewayDeployment,
+) -> None:
     ada, ben, _, second = await a_chat(place)
     third = await whispers(ben, "@ada something else")
     answer = await ada.ask("GET", PATH, params={"limit": "1"})
@@ -56,8 +58,8 @@ async def test_pages_of_conversations_are_linked_by_their_last_posts(place: Plac
     assert [each["last_status"]["id"] for each in newer] == [third]
 
 
-async def test_a_token_must_cover_what_is_done(place: Place) -> None:
-    await place.person("ada")
+async def test_a_token_must_cover_what_is_done(place: GatewayDeployment) -> None:
+    await place.register("ada")
     for scopes, method, path in (
         ("read:accounts", "GET", ""),
         ("read write:statuses", "POST", "/1/read"),
@@ -69,7 +71,7 @@ async def test_a_token_must_cover_what_is_done(place: Place) -> None:
         assert (await place.ask(method, f"{PATH}{path}", token)).status == 403
 
 
-async def test_the_direct_stream_tells_of_what_is_written(place: Place) -> None:
+async def test_the_direct_stream_tells_of_what_is_written(place: GatewayDeployment) -> None:
     ada, ben, first, _ = await a_chat(place)
     address = "/api/v1/streaming/direct"
     async with (
@@ -86,13 +88,13 @@ async def test_the_direct_stream_tells_of_what_is_written(place: Place) -> None:
             (listed,) = await other.get("conversations")
             assert told["id"] == listed["id"]
         await ada.post(f"accounts/{ben.id}/block")
-        await place.world.settle()
+        await place.cluster.settle()
         await whispers(ben, "@ada hello?")
         await until(lambda: len(his.events) == 2)
         assert [kind for kind, _ in hers.events] == ["conversation"]
 
 
-async def test_graphql_has_them_too(place: Place) -> None:
+async def test_graphql_has_them_too(place: GatewayDeployment) -> None:
     ada, _, _, second = await a_chat(place)
     fields = "id unread people { username } lastPost { id }"
     said: Any = (
@@ -110,13 +112,13 @@ async def test_graphql_has_them_too(place: Place) -> None:
     assert await ada.get("conversations") == []
 
 
-async def test_who_is_gone_leaves_what_others_wrote(place: Place) -> None:
+async def test_who_is_gone_leaves_what_others_wrote(place: GatewayDeployment) -> None:
     ada, ben, _, second = await a_chat(place)
     assert (
         await ada.ask("POST", "/api/v1/accounts/delete", json={"password": PASSWORD})
     ).status == 200
-    await place.world.settle(4)
+    await place.cluster.settle(4)
     (theirs,) = await ben.get("conversations")
     assert theirs["last_status"]["id"] == second
     assert [account["id"] for account in theirs["accounts"]] == [ben.id]
-    assert not [key for key in place.world.state("feed").keys("conversation:") if ada.id in key]
+    assert not [key for key in place.cluster.state("feed").keys("conversation:") if ada.id in key]

@@ -8,24 +8,26 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.fakes.waiting import until
-from tests.services.gateway.world import Place, a_place, hidden, notifications_app
+from tests.services.gateway.deployment import GatewayDeployment, deploy, hidden, notifications_app
 
 DIGEST = "/api/v1/notifications/digest"
 
 
 @pytest.fixture
-async def mailing() -> AsyncIterator[Place]:
+async def mailing() -> AsyncIterator[GatewayDeployment]:
     """A place whose operator has digests sent, and often."""
-    async with a_place() as place:
-        (silent,) = [one for one in place.world.running if one.name == "notifications"]
+    async with deploy() as place:
+        (silent,) = [one for one in place.cluster.running if one.name == "notifications"]
         await silent.stop()
         settings = {"microgram_digest_hours": 0.0001}
-        await place.world.start(notifications_app, "notifications", **settings)
+        await place.cluster.start(notifications_app, "notifications", **settings)
         yield place
 
 
-async def test_somebody_switches_digests_on_and_off_by_their_link(mailing: Place) -> None:
-    ada, bob = await mailing.person("ada"), await mailing.person("bob")
+async def test_somebody_switches_digests_on_and_off_by_their_link(
+    mailing: GatewayDeployment,
+) -> None:
+    ada, bob = await mailing.register("ada"), await mailing.register("bob")
     assert (await ada.get("notifications/digest"))["enabled"] is False
     for nonsense in ({}, {"enabled": "perhaps"}):
         assert (await ada.ask("PUT", DIGEST, json=nonsense)).status == 422
@@ -33,8 +35,8 @@ async def test_somebody_switches_digests_on_and_off_by_their_link(mailing: Place
     assert (on.status, on.json()["enabled"], on.json()["available"]) == (200, True, True)
     post = await ada.post("statuses", {"status": "a secret word"})
     await bob.post(f"statuses/{post['id']}/favourite")
-    await until(lambda: mailing.world.mails)
-    (mail,) = mailing.world.mails
+    await until(lambda: mailing.cluster.mails)
+    (mail,) = mailing.cluster.mails
     assert mail.to == "ada@example.org"
     assert f'href="http://127.0.0.1:8080/@ada/{post["id"]}"' in mail.html
     assert "secret word" not in mail.html
@@ -56,16 +58,16 @@ async def test_somebody_switches_digests_on_and_off_by_their_link(mailing: Place
     assert (await ada.ask("GET", f"/api/v1/accounts/{ada.id}")).status == 200
 
 
-async def test_where_no_mail_is_sent_it_cannot_be_switched_on(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_where_no_mail_is_sent_it_cannot_be_switched_on(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     refused = await ada.ask("PUT", DIGEST, json={"enabled": True})
     assert (refused.status, refused.json()["error"]) == (422, "This place sends no e-mail.")
     assert (await ada.get("notifications/digest"))["available"] is False
 
 
-async def test_addresses_are_for_who_sends_mail_alone(place: Place) -> None:
-    ada = await place.person("ada")
-    (auth,) = [one for one in place.world.running if one.name == "auth"]
+async def test_addresses_are_for_who_sends_mail_alone(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
+    (auth,) = [one for one in place.cluster.running if one.name == "auth"]
     path = f"/addresses/{ada.id}"
     told = await auth.call("GET", path, caller="notifications")
     assert told.json() == {"username": "ada", "email": "ada@example.org"}
@@ -75,5 +77,5 @@ async def test_addresses_are_for_who_sends_mail_alone(place: Place) -> None:
         assert "example.org" not in refused.text
     assert (await auth.call("GET", "/addresses/1", caller="notifications")).status == 404
     assert "example.org" not in str(
-        [state._rows for name, state in place.world.states.items() if name != "auth"]
+        [state._rows for name, state in place.cluster.states.items() if name != "auth"]
     )

@@ -14,21 +14,21 @@ from services.chassis.errors import Unavailable
 from services.media.exports import domain, gathering
 from tests.fakes import Running
 from tests.fakes.waiting import until
-from tests.services.gateway.test_leaving import a_life, leave, picture_of
+from tests.services.gateway.deployment import PASSWORD, GatewayDeployment, SignedInUser, media_app
+from tests.services.gateway.test_account_deletion import a_life, leave, picture_of
 from tests.services.gateway.test_shop import sold
 from tests.services.gateway.test_shop_orders import Market
-from tests.services.gateway.world import PASSWORD, Person, Place, media_app
 from tests.services.orders.world import eventually
 
 pytestmark = pytest.mark.usefixtures("quick_clerk")
 
 
 @pytest.fixture
-async def place(complete: Place) -> Place:
+async def place(complete: GatewayDeployment) -> GatewayDeployment:
     return complete
 
 
-async def ready(person: Person, state: str = "ready") -> dict[str, Any]:
+async def ready(person: SignedInUser, state: str = "ready") -> dict[str, Any]:
     """Wait until an archive is in a state; its progress never goes back."""
     before = 0
     async with asyncio.timeout(60):
@@ -41,7 +41,7 @@ async def ready(person: Person, state: str = "ready") -> dict[str, Any]:
             await asyncio.sleep(0.05)
 
 
-async def download(person: Person) -> dict[str, bytes]:
+async def download(person: SignedInUser) -> dict[str, bytes]:
     answer = await person.ask("GET", "/api/v1/export/archive")
     assert answer.status == 200, answer.text
     assert answer.headers["content-length"] == str(len(answer.body))
@@ -57,22 +57,22 @@ def opened(files: dict[str, bytes], kind: str) -> list[Any]:
     return [record for name in names for record in json.loads(files[name])]
 
 
-def media_of(place: Place) -> Running:
-    return next(one for one in place.world.running if one.name == "media")
+def media_of(place: GatewayDeployment) -> Running:
+    return next(one for one in place.cluster.running if one.name == "media")
 
 
-def pieces(place: Place) -> list[str]:
-    return [name for name in place.world.blobs if name.startswith("export-")]
+def pieces(place: GatewayDeployment) -> list[str]:
+    return [name for name in place.cluster.blobs if name.startswith("export-")]
 
 
-async def test_an_archive_holds_all_that_somebody_has(place: Place) -> None:
+async def test_an_archive_holds_all_that_somebody_has(place: GatewayDeployment) -> None:
     ada, bob, _, life = await a_life(place)
     edited = life["made"][0]["id"]
     await ada.ask("PUT", f"/api/v1/statuses/{edited}", json={"status": "second #sea"})
     await ada.post(f"statuses/{life['theirs']['id']}/reblog")
     await ada.post("tags/sea/follow")
     await bob.post(f"statuses/{edited}/favourite")
-    await place.world.settle()
+    await place.cluster.settle()
     asked = await ada.post("export")
     assert asked["state"] == "running"
     export = await ready(ada)
@@ -103,13 +103,13 @@ async def test_an_archive_holds_all_that_somebody_has(place: Place) -> None:
     assert {one["description"] for one in pictures} == {"boats", "never shown"}
     shown = posts[edited]["attachments"][0]["original"]
     for name in (shown, account["profile"]["avatar"], *(one["original"] for one in pictures)):
-        assert files[f"pictures/{name}"] == place.world.blobs[name]
+        assert files[f"pictures/{name}"] == place.cluster.blobs[name]
     for word in (b"password", b"argon2", b"mine"):
         assert all(word not in body for name, body in files.items() if name != "README.txt")
 
 
-async def test_an_archive_holds_what_was_sold_and_what_was_bought(place: Place) -> None:
-    ada, bob = await place.person("ada"), await place.person("bob")
+async def test_an_archive_holds_what_was_sold_and_what_was_bought(place: GatewayDeployment) -> None:
+    ada, bob = await place.register("ada"), await place.register("bob")
     picture = await ada.upload("glazed")
     product = await sold(place, ada, media_ids=[picture["id"]])
     market = Market(place, ada, bob, product)
@@ -117,12 +117,12 @@ async def test_an_archive_holds_what_was_sold_and_what_was_bought(place: Place) 
     id = (await market.checkout()).json()["id"]
 
     async def completed() -> bool:
-        await place.world.settle(1)
+        await place.cluster.settle(1)
         return bool((await market.order(id))["state"] == "completed")
 
     await eventually(completed)
     await market.ask(bob, "PUT", "/cart", json={"items": [market.item | {"quantity": 1}]})
-    await place.world.settle()
+    await place.cluster.settle()
     sides = {}
     for person in (ada, bob):
         await person.post("export")
@@ -135,7 +135,7 @@ async def test_an_archive_holds_what_was_sold_and_what_was_bought(place: Place) 
     assert (shop["name"], mug["shop"], mug["title"]) == ("Pottery", shop["id"], "Mug")
     assert (mug["variants"][0]["price"], mug["variants"][0]["on_hand"]) == (2400, 1)
     original = mug["pictures"][0]["original"]
-    assert files[f"pictures/{original}"] == place.world.blobs[original]
+    assert files[f"pictures/{original}"] == place.cluster.blobs[original]
     (shown,) = opened(files, "pictures")
     assert (shown["original"], shown["post"]) == (original, product["id"])
     (order,) = opened(files, "sold")
@@ -157,13 +157,13 @@ async def test_an_archive_holds_what_was_sold_and_what_was_bought(place: Place) 
 
 
 async def test_long_lists_are_in_several_files(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.chassis.data_export.PAGE_SIZE", 2)
     monkeypatch.setattr(gathering, "PAGES", 2)
-    ada = await place.person("ada")
+    ada = await place.register("ada")
     made = [(await ada.post("statuses", {"status": f"number {n}"}))["id"] for n in range(9)]
-    await place.world.settle()
+    await place.cluster.settle()
     await ada.post("export")
     await ready(ada)
     files = await download(ada)
@@ -175,8 +175,8 @@ async def test_long_lists_are_in_several_files(
     assert [one["id"] for one in opened(files, "posts")] == made[::-1]
 
 
-async def test_somebody_who_has_nothing_gets_that(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_somebody_who_has_nothing_gets_that(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     assert (await ada.ask("GET", "/api/v1/export")).status == 404
     assert (await ada.ask("GET", "/api/v1/export/archive")).status == 404
     await ada.post("export")
@@ -185,8 +185,10 @@ async def test_somebody_who_has_nothing_gets_that(place: Place) -> None:
     assert opened(files, "posts") == opened(files, "pictures") == []
 
 
-async def test_an_archive_is_for_its_owner_with_a_token_for_reading(place: Place) -> None:
-    ada, bob = await place.person("ada"), await place.person("bob")
+async def test_an_archive_is_for_its_owner_with_a_token_for_reading(
+    place: GatewayDeployment,
+) -> None:
+    ada, bob = await place.register("ada"), await place.register("bob")
     await ada.post("export")
     export = await ready(ada)
     narrow = await place.log_in("ada", "read:statuses read:accounts")
@@ -203,20 +205,22 @@ async def test_an_archive_is_for_its_owner_with_a_token_for_reading(place: Place
 @pytest.mark.parametrize(
     "service", ["auth", "users", "posts", "notifications", "catalog", "orders", "payments"]
 )
-async def test_what_a_service_keeps_is_for_the_archivist_alone(place: Place, service: str) -> None:
+async def test_what_a_service_keeps_is_for_the_archivist_alone(
+    place: GatewayDeployment, service: str
+) -> None:
     kinds = {"auth": "login", "users": "profile", "posts": "directs"}
     kinds |= {"catalog": "products", "orders": "bought", "payments": "paid"}
-    ada = await place.person("ada")
+    ada = await place.register("ada")
     path = f"/belongings/{ada.id}/{kinds.get(service, 'notifications')}"
-    running = next(one for one in place.world.running if one.name == service)
+    running = next(one for one in place.cluster.running if one.name == service)
     assert (await running.call("GET", path, caller="media")).status == 200
     for caller in ("gateway", "feed", "comments"):
         assert (await running.call("GET", path, caller=caller, token=ada.token)).status == 403
     assert (await running.call("GET", f"/belongings/{ada.id}/x", caller="media")).status == 404
 
 
-async def test_one_a_day(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    ada = await place.person("ada")
+async def test_one_a_day(place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = await place.register("ada")
     first = await ada.post("export")
     assert (await ada.post("export"))["id"] == first["id"]
     await ready(ada)
@@ -230,15 +234,17 @@ async def test_one_a_day(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     assert old.isdisjoint(pieces(place))
 
 
-async def test_an_archive_expires(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    ada = await place.person("ada")
+async def test_an_archive_expires(
+    place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await place.register("ada")
     await ada.post("export")
     assert (await ready(ada))["expires_at"]
     monkeypatch.setattr(domain, "LIFE", 0)
     assert (await ready(ada, "expired"))["url"] is None
     await until(lambda: not pieces(place))
     assert (await ada.ask("GET", "/api/v1/export/archive")).status == 404
-    assert not [key for key in place.world.state("media").keys("") if "export-piece" in key]
+    assert not [key for key in place.cluster.state("media").keys("") if "export-piece" in key]
 
 
 @pytest.mark.parametrize(
@@ -254,7 +260,7 @@ async def test_an_archive_expires(place: Place, monkeypatch: pytest.MonkeyPatch)
     ],
 )
 async def test_it_goes_on_wherever_it_was_cut_short(
-    place: Place, call: str, about: str, nth: int, after: bool
+    place: GatewayDeployment, call: str, about: str, nth: int, after: bool
 ) -> None:
     ada, _, _, life = await a_life(place)
     doomed = media_of(place)
@@ -266,8 +272,8 @@ async def test_it_goes_on_wherever_it_was_cut_short(
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
     await doomed.kill()
-    await place.world.start(media_app, "media")
-    await place.world.start(media_app, "media")  # two of them, neither in the other's way
+    await place.cluster.start(media_app, "media")
+    await place.cluster.start(media_app, "media")  # two of them, neither in the other's way
     await ada.ask("POST", "/api/v1/export")
     export = await ready(ada)
     files = await download(ada)
@@ -277,8 +283,8 @@ async def test_it_goes_on_wherever_it_was_cut_short(
     assert export["pictures"] == len([name for name in files if name.startswith("pictures/")]) == 3
 
 
-async def test_a_service_that_is_away_delays_it(place: Place) -> None:
-    ada, media = await place.person("ada"), media_of(place)
+async def test_a_service_that_is_away_delays_it(place: GatewayDeployment) -> None:
+    ada, media = await place.register("ada"), media_of(place)
     trouble = Unavailable("not reachable")
     media.sidecar.faults.fail("invoke", about="posts/belongings", error=trouble, times=6)
     await ada.post("export")
@@ -287,9 +293,9 @@ async def test_a_service_that_is_away_delays_it(place: Place) -> None:
 
 
 async def test_what_cannot_be_made_for_a_day_has_failed(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ada, media = await place.person("ada"), media_of(place)
+    ada, media = await place.register("ada"), media_of(place)
     media.sidecar.faults.fail("invoke", about="auth/belongings", error=Unavailable("no"), times=3)
     monkeypatch.setattr(domain, "PATIENCE", -1)
     await ada.post("export")
@@ -299,7 +305,7 @@ async def test_what_cannot_be_made_for_a_day_has_failed(
 
 
 @pytest.mark.parametrize("when", ["before", "meanwhile", "at its end", "after"])
-async def test_who_leaves_leaves_no_archive(place: Place, when: str) -> None:
+async def test_who_leaves_leaves_no_archive(place: GatewayDeployment, when: str) -> None:
     ada, *_ = await a_life(place)
     media = media_of(place)
     reached, goes_on = asyncio.Event(), asyncio.Event()
@@ -310,7 +316,7 @@ async def test_who_leaves_leaves_no_archive(place: Place, when: str) -> None:
             await goes_on.wait()
 
     async def wait_at_the_end(call: Any) -> None:
-        export = place.world.state("media").peek(f"export:{ada.id}")
+        export = place.cluster.state("media").peek(f"export:{ada.id}")
         is_kept = call.name == "compare_and_set" and call.about[0].startswith("exported:")
         if when == "at its end" and is_kept and "'ready'" in str(export):
             media.sidecar.state.faults.before.remove(wait_at_the_end)
@@ -330,19 +336,19 @@ async def test_who_leaves_leaves_no_archive(place: Place, when: str) -> None:
     if when == "before":  # with a token that is good for some seconds more
         late = await media.call("POST", "/exports", token=ada.token)
         assert late.status in (401, 404)
-    await until(lambda: not place.world.blobs and not _listed(place))
+    await until(lambda: not place.cluster.blobs and not _listed(place))
     assert (await media.call("GET", "/exports", token=ada.token)).status in (401, 404)
-    assert PASSWORD not in str(place.world.state("media").peek(f"export:{ada.id}"))
+    assert PASSWORD not in str(place.cluster.state("media").peek(f"export:{ada.id}"))
 
 
-def _listed(place: Place) -> int:
+def _listed(place: GatewayDeployment) -> int:
     """How many archives there is work on."""
-    head = place.world.state("media").peek("exporting:all")
+    head = place.cluster.state("media").peek("exporting:all")
     return int(head["data"]["total"]) if head else 0
 
 
-async def test_one_download_at_a_time(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_one_download_at_a_time(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     await picture_of(ada, "avatar")
     await ada.post("export")
     await ready(ada)

@@ -8,8 +8,8 @@ import pytest
 from graphql import get_introspection_query
 
 from tests.fakes import Response
-from tests.services.gateway.graph import a_gateway, ask
-from tests.services.gateway.world import Place
+from tests.services.gateway.deployment import GatewayDeployment
+from tests.services.gateway.graphql_client import a_gateway, ask
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
@@ -28,7 +28,7 @@ class Outside(HTMLParser):
             self.pins[address] = given.get("integrity")
 
 
-async def get(place: Place, headers: dict[str, str]) -> Response:
+async def get(place: GatewayDeployment, headers: dict[str, str]) -> Response:
     return await place.ask("GET", "/graphql", headers=headers)
 
 

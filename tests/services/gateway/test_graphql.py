@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from tests.services.gateway.graph import ask, invocations, refused, send
-from tests.services.gateway.world import Person, Place
+from tests.services.gateway.deployment import GatewayDeployment, SignedInUser
+from tests.services.gateway.graphql_client import ask, invocations, refused, send
 
 DEEP = """
 query ($posts: Int = 5) {
@@ -32,10 +32,10 @@ query ($posts: Int = 5) {
 """
 
 
-async def some_people(place: Place) -> list[Person]:
+async def some_people(place: GatewayDeployment) -> list[SignedInUser]:
     """Anna follows three others; all have posts, with comments by two more."""
-    people = [await place.person(name) for name in ("anna", "ben", "cleo", "dora")]
-    commenting = [await place.person(name) for name in ("eve", "fay")]
+    people = [await place.register(name) for name in ("anna", "ben", "cleo", "dora")]
+    commenting = [await place.register(name) for name in ("eve", "fay")]
     anna, *others = people
     for other in others:
         await anna.post(f"accounts/{other.id}/follow")
@@ -45,11 +45,11 @@ async def some_people(place: Place) -> list[Person]:
             for other in commenting:
                 answer = {"status": f"I see, {other.username}", "in_reply_to_id": post["id"]}
                 await other.post("statuses", answer)
-    await place.world.settle()
+    await place.cluster.settle()
     return people
 
 
-async def test_a_level_is_one_invocation_of_each_service(place: Place) -> None:
+async def test_a_level_is_one_invocation_of_each_service(place: GatewayDeployment) -> None:
     anna, *_ = await some_people(place)
     await ask(place, "{ viewer { person { id } } }", anna.token)
     async with invocations(place) as one:
@@ -71,12 +71,12 @@ async def test_a_level_is_one_invocation_of_each_service(place: Place) -> None:
     assert Counter(one) <= Counter(many)
 
 
-async def test_it_says_what_the_client_api_says(place: Place) -> None:
+async def test_it_says_what_the_client_api_says(place: GatewayDeployment) -> None:
     anna, ben, *_ = await some_people(place)
     picture = await ben.upload("a bridge")
     made = await ben.post("statuses", {"status": "look #Bridges", "media_ids": [picture["id"]]})
     await anna.post(f"statuses/{made['id']}/favourite")
-    await place.world.settle()
+    await place.cluster.settle()
     query = """
     query ($id: ID!) {
       post(id: $id) {
@@ -129,10 +129,10 @@ query ($first: Int, $after: String, $last: Int, $before: String) {
 """
 
 
-async def test_pages_lead_to_the_end_and_back(place: Place) -> None:
-    anna = await place.person("anna")
+async def test_pages_lead_to_the_end_and_back(place: GatewayDeployment) -> None:
+    anna = await place.register("anna")
     posts = [(await anna.post("statuses", {"status": f"{n}"}))["id"] for n in range(7)]
-    await place.world.settle()
+    await place.cluster.settle()
     newest_first = posts[::-1]
     seen: list[str] = []
     cursor = None
@@ -168,10 +168,12 @@ OF_ANNA = (
 OF_BEN = ("blocks(PAGE)", "mutes(PAGE)")
 
 
-async def test_of_every_list_the_last_page_is_known_to_be_the_last(place: Place) -> None:
-    anna, ben = await place.person("anna"), await place.person("ben")
-    readers = [await place.person(f"reader{n}") for n in range(3)]
-    others = [await place.person(f"other{n}") for n in range(3)]
+async def test_of_every_list_the_last_page_is_known_to_be_the_last(
+    place: GatewayDeployment,
+) -> None:
+    anna, ben = await place.register("anna"), await place.register("ben")
+    readers = [await place.register(f"reader{n}") for n in range(3)]
+    others = [await place.register(f"other{n}") for n in range(3)]
     posts = [(await anna.post("statuses", {"status": f"#sea {n}"}))["id"] for n in range(3)]
     for reader, other, post in zip(readers, others, posts, strict=True):
         await reader.post(f"accounts/{anna.id}/follow")
@@ -185,12 +187,12 @@ async def test_of_every_list_the_last_page_is_known_to_be_the_last(place: Place)
         await reader.post(f"statuses/{posts[0]}/favourite")
     lock = "mutation { updateProfile(changes: {locked: true}) { person { locked } } }"
     await ask(place, lock, anna.token)
-    await place.world.settle()
+    await place.cluster.settle()
     for other in others:
         await other.post(f"accounts/{anna.id}/follow")
-    await place.world.settle()
+    await place.cluster.settle()
 
-    async def page(reader: Person, field: str, first: int) -> tuple[int, bool]:
+    async def page(reader: SignedInUser, field: str, first: int) -> tuple[int, bool]:
         shown = f"first: {first}) {{ edges {{ cursor }} pageInfo {{ hasNextPage }} }}"
         query = field.replace("PAGE)", shown).replace("POST", posts[0])
         found = await ask(place, f"{{ {query} }}", reader.token)
@@ -203,9 +205,9 @@ async def test_of_every_list_the_last_page_is_known_to_be_the_last(place: Place)
         assert pages == [(2, True), (3, False), (3, False)], field
 
 
-async def test_the_largest_pages_know_it_too(place: Place) -> None:
-    anna = await place.person("anna")
-    await place.world.settle()
+async def test_the_largest_pages_know_it_too(place: GatewayDeployment) -> None:
+    anna = await place.register("anna")
+    await place.cluster.settle()
     page = "pageInfo { hasNextPage }"
     query = f"""
     {{
@@ -219,8 +221,8 @@ async def test_the_largest_pages_know_it_too(place: Place) -> None:
     assert all(not listed["pageInfo"]["hasNextPage"] for listed in found.values())
 
 
-async def test_comments_are_in_reading_order_and_paged(place: Place) -> None:
-    anna, ben = await place.person("anna"), await place.person("ben")
+async def test_comments_are_in_reading_order_and_paged(place: GatewayDeployment) -> None:
+    anna, ben = await place.register("anna"), await place.register("ben")
     top = (await anna.post("statuses", {"status": "top"}))["id"]
     answers = []
     for turn in range(5):
@@ -228,7 +230,7 @@ async def test_comments_are_in_reading_order_and_paged(place: Place) -> None:
         answers.append((await ben.post("statuses", body))["id"])
     below = {"status": "below the first", "in_reply_to_id": answers[0]}
     answers.insert(1, (await anna.post("statuses", below))["id"])
-    await place.world.settle()
+    await place.cluster.settle()
     query = """
     query ($id: ID!, $after: String) {
       post(id: $id) {
@@ -253,14 +255,14 @@ async def test_comments_are_in_reading_order_and_paged(place: Place) -> None:
     assert await refused(place, query, id=top, after="1") == "BAD_USER_INPUT"
 
 
-async def test_lists_of_people_and_marks(place: Place) -> None:
+async def test_lists_of_people_and_marks(place: GatewayDeployment) -> None:
     anna, ben, *_ = await some_people(place)
     post = (await ben.get(f"accounts/{ben.id}/statuses", exclude_replies="true"))[0]["id"]
     await anna.post(f"statuses/{post}/favourite")
     await anna.post(f"statuses/{post}/bookmark")
     boost = (await anna.post(f"statuses/{post}/reblog"))["id"]
     await ben.post(f"statuses/{post}/pin")
-    await place.world.settle()
+    await place.cluster.settle()
     query = """
     query ($id: ID!, $ben: String!) {
       favourites { nodes { id favourited } }
@@ -293,12 +295,12 @@ async def test_lists_of_people_and_marks(place: Place) -> None:
     assert shown["post"]["reblogOf"] == {"id": post, "author": {"username": "ben"}}
 
 
-async def test_notifications_with_what_they_are_about(place: Place) -> None:
-    anna, ben = await place.person("anna"), await place.person("ben")
+async def test_notifications_with_what_they_are_about(place: GatewayDeployment) -> None:
+    anna, ben = await place.register("anna"), await place.register("ben")
     post = (await anna.post("statuses", {"status": "like me"}))["id"]
     await ben.post(f"statuses/{post}/favourite")
     await ben.post(f"accounts/{anna.id}/follow")
-    await place.world.settle()
+    await place.cluster.settle()
     query = """
     query ($types: [NotificationType!]) {
       unreadNotifications
@@ -318,7 +320,7 @@ async def test_notifications_with_what_they_are_about(place: Place) -> None:
     only = await ask(place, query, anna.token, types=["FAVOURITE"])
     assert only["notifications"]["nodes"] == [liked]
     await anna.post(f"accounts/{ben.id}/block")
-    await place.world.settle()
+    await place.cluster.settle()
     after = (await ask(place, query, anna.token))["notifications"]["nodes"]
     rest = await anna.get("notifications")
     assert len(after) == len(rest)
@@ -327,17 +329,17 @@ async def test_notifications_with_what_they_are_about(place: Place) -> None:
 # ── who sees what ───────────────────────────────────────────────────────────────────────────────
 
 
-async def test_posts_are_seen_as_in_the_client_api(place: Place) -> None:
-    anna, ben, cleo = [await place.person(name) for name in ("anna", "ben", "cleo")]
+async def test_posts_are_seen_as_in_the_client_api(place: GatewayDeployment) -> None:
+    anna, ben, cleo = [await place.register(name) for name in ("anna", "ben", "cleo")]
     await ben.post(f"accounts/{anna.id}/follow")
-    await place.world.settle()
+    await place.cluster.settle()
     made = {}
     for visibility in ("public", "unlisted", "private", "direct"):
         body = {"status": f"{visibility} for @ben", "visibility": visibility}
         made[visibility] = (await anna.post("statuses", body))["id"]
     secret = {"status": "nobody named", "visibility": "direct"}
     made["alone"] = (await anna.post("statuses", secret))["id"]
-    await place.world.settle()
+    await place.cluster.settle()
     query = """
     query ($ids: [ID!]!, $id: ID!) {
       posts(ids: $ids) { id }
@@ -361,14 +363,14 @@ async def test_posts_are_seen_as_in_the_client_api(place: Place) -> None:
         assert [node["id"] for node in nodes] == [status["id"] for status in page.json()]
 
 
-async def test_a_token_that_is_not_good_is_refused_as_a_whole(place: Place) -> None:
+async def test_a_token_that_is_not_good_is_refused_as_a_whole(place: GatewayDeployment) -> None:
     answered = await send(place, "not-a-token", query="{ publicPosts { nodes { id } } }")
     assert answered.status == 401
     assert answered.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
 
 
-async def test_a_field_that_fails_leaves_the_rest(place: Place) -> None:
-    anna = await place.person("anna")
+async def test_a_field_that_fails_leaves_the_rest(place: GatewayDeployment) -> None:
+    anna = await place.register("anna")
     query = '{ here: person(username: "anna") { username } gone: person(id: "1") { username } }'
     said = (await send(place, anna.token, query=query)).json()
     assert said["data"] == {"here": {"username": "anna"}, "gone": None}
@@ -377,9 +379,11 @@ async def test_a_field_that_fails_leaves_the_rest(place: Place) -> None:
     assert error["extensions"] == {"code": "NOT_FOUND", "reason": "not_found"}
 
 
-async def test_what_is_down_is_unavailable_and_says_nothing_internal(place: Place) -> None:
-    anna = await place.person("anna")
-    (users,) = [each for each in place.world.running if each.name == "users"]
+async def test_what_is_down_is_unavailable_and_says_nothing_internal(
+    place: GatewayDeployment,
+) -> None:
+    anna = await place.register("anna")
+    (users,) = [each for each in place.cluster.running if each.name == "users"]
     await users.stop()
     said: Any = (await send(place, anna.token, query="{ viewer { note } }")).json()
     (error,) = said["errors"]

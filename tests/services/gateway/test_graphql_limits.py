@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from services.gateway.graphql import limits
-from services.gateway.graphql.engine import Engine, Request
+from services.gateway.graphql.engine import GraphqlEngine, GraphqlRequest
 from tests.fakes import Response
-from tests.services.gateway.graph import a_gateway, ask, invocations, send
-from tests.services.gateway.world import Place
+from tests.services.gateway.deployment import GatewayDeployment
+from tests.services.gateway.graphql_client import a_gateway, ask, invocations, send
 
 
 @pytest.fixture
-async def empty() -> AsyncIterator[Place]:
+async def empty() -> AsyncIterator[GatewayDeployment]:
     async with a_gateway() as made:
         yield made
 
@@ -39,7 +39,7 @@ def nested(levels: int) -> str:
     )
 
 
-MANY = " ".join(f'a{n}: person(id: "{n}") {{ id }}' for n in range(limits.ALIASES + 1))
+MANY = " ".join(f'a{n}: person(id: "{n}") {{ id }}' for n in range(limits.MAX_ALIASES + 1))
 WIDE = "{ viewer { person { " + "username " * 2_000 + "} } }"
 PAGES = "{ publicPosts(first: 40) { nodes { comments(first: 40) { nodes { id text html } } } } }"
 TOO_MUCH = {
@@ -60,7 +60,9 @@ TOO_MUCH = {
 
 
 @pytest.mark.parametrize("what", TOO_MUCH)
-async def test_too_much_is_refused_before_anybody_is_asked(empty: Place, what: str) -> None:
+async def test_too_much_is_refused_before_anybody_is_asked(
+    empty: GatewayDeployment, what: str
+) -> None:
     async with invocations(empty) as made:
         answered = await send(empty, query=TOO_MUCH[what])
     assert answered.status == 400
@@ -78,18 +80,20 @@ async def test_too_much_is_refused_before_anybody_is_asked(empty: Place, what: s
         ),
     ],
 )
-async def test_variables_hide_nothing(empty: Place, query: str, variables: dict[str, Any]) -> None:
+async def test_variables_hide_nothing(
+    empty: GatewayDeployment, query: str, variables: dict[str, Any]
+) -> None:
     answered = await send(empty, query=query, variables=variables)
     assert (answered.status, code(answered)) == (400, "TOO_COMPLEX")
 
 
 def test_what_is_remembered_of_queries_is_bounded() -> None:
-    engine = Engine(development=False)
+    engine = GraphqlEngine(development=False)
     for n in range(300):
         fields = "id " * 300
-        engine.prepare(Request(f'{{ person(id: "{n}") {{ {fields} }} }}', {}, None))
-    assert sum(map(len, engine._known)) <= 128 * 1024
-    assert len(engine._known) > 10
+        engine.prepare(GraphqlRequest(f'{{ person(id: "{n}") {{ {fields} }} }}', {}, None))
+    assert sum(map(len, engine._documents)) <= 128 * 1024
+    assert len(engine._documents) > 10
 
 
 WRONG = {
@@ -116,7 +120,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-async def test_what_does_not_fit_is_refused(empty: Place, what: str) -> None:
+async def test_what_does_not_fit_is_refused(empty: GatewayDeployment, what: str) -> None:
     query, expected = WRONG[what]
     answered = await send(empty, query=query)
     assert answered.status == 400
@@ -145,7 +149,7 @@ BAD_INPUT: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("what", BAD_INPUT)
-async def test_bad_input_is_refused(empty: Place, what: str) -> None:
+async def test_bad_input_is_refused(empty: GatewayDeployment, what: str) -> None:
     query, variables = BAD_INPUT[what]
     answered = await send(empty, query=query, variables=variables)
     assert answered.status == 200
@@ -167,12 +171,12 @@ async def test_bad_input_is_refused(empty: Place, what: str) -> None:
         (b'{"query": "{ viewer { note } }", "operationName": "a"}', 400, "BAD_REQUEST"),
         (b'{"query": "fragment A on Person { id }"}', 400, "BAD_REQUEST"),
         (b'{"query": "{a} {b}"}', 400, "BAD_REQUEST"),
-        (b'{"query": "' + b" " * limits.BODY_BYTES + b'"}', 413, "TOO_LARGE"),
+        (b'{"query": "' + b" " * limits.MAX_BODY_BYTES + b'"}', 413, "TOO_LARGE"),
         (b"[" + b",".join([b'{"query": "{ a }"}'] * 6) + b"]", 400, "TOO_COMPLEX"),
     ],
 )
 async def test_a_body_that_is_no_request_is_refused(
-    empty: Place, body: bytes, status: int, expected: str
+    empty: GatewayDeployment, body: bytes, status: int, expected: str
 ) -> None:
     headers = {"content-type": "application/json"}
     answered = await empty.ask("POST", "/graphql", data=body, headers=headers)
@@ -185,7 +189,7 @@ async def test_a_body_that_is_no_request_is_refused(
 @pytest.mark.parametrize("name", ["operationName", "variables", "extensions"])
 @pytest.mark.parametrize("nothing", ["", None])
 async def test_what_is_said_as_nothing_is_as_if_it_were_not_there(
-    empty: Place, query: str, name: str, nothing: str | None
+    empty: GatewayDeployment, query: str, name: str, nothing: str | None
 ) -> None:
     request = {"query": query, name: nothing}
     good: Any = {"data": {"posts": []}}
@@ -193,13 +197,15 @@ async def test_what_is_said_as_nothing_is_as_if_it_were_not_there(
     assert (await empty.ask("POST", "/graphql", json=[request])).json() == [good]
 
 
-async def test_no_operation_is_named_where_there_are_two_is_refused(empty: Place) -> None:
+async def test_no_operation_is_named_where_there_are_two_is_refused(
+    empty: GatewayDeployment,
+) -> None:
     two = "query A { posts(ids: []) { id } } query B { posts(ids: []) { id } }"
     answered = await send(empty, query=two, operationName="")
     assert (answered.status, code(answered)) == (400, "BAD_REQUEST")
 
 
-async def test_only_json_is_taken_and_only_by_post(empty: Place) -> None:
+async def test_only_json_is_taken_and_only_by_post(empty: GatewayDeployment) -> None:
     form = await empty.ask("POST", "/graphql", form={"query": "{ viewer { note } }"})
     assert (form.status, code(form)) == (415, "BAD_REQUEST")
     got = await empty.ask("GET", "/graphql?query={viewer{note}}")
@@ -207,7 +213,7 @@ async def test_only_json_is_taken_and_only_by_post(empty: Place) -> None:
     assert got.headers["allow"] == "POST"
 
 
-async def test_several_operations_are_answered_in_their_order(empty: Place) -> None:
+async def test_several_operations_are_answered_in_their_order(empty: GatewayDeployment) -> None:
     operations = [
         {"query": "{ posts(ids: []) { id } }"},
         {"query": "{ nothing }"},

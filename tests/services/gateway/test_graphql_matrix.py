@@ -19,13 +19,13 @@ from graphql import (
 from services.chassis.dapr.client import InvocationResponse
 from services.chassis.errors import NotFound
 from services.gateway.app import create_app, create_service
-from services.gateway.graphql.schema import build
+from services.gateway.graphql.schema.root import build_schema
 from services.gateway.settings import GatewaySettings
 from tests.fakes import World
-from tests.services.gateway.graph import send
-from tests.services.gateway.world import Person, Place
+from tests.services.gateway.deployment import GatewayDeployment, SignedInUser
+from tests.services.gateway.graphql_client import send
 
-SCHEMA = build()._schema
+SCHEMA = build_schema()._schema
 
 OPEN = ("", False)
 """Comes with the object that it is a field of."""
@@ -215,9 +215,9 @@ def gateway(settings: GatewaySettings) -> FastAPI:
 
 
 @pytest.fixture
-async def alone() -> AsyncIterator[Place]:
+async def alone() -> AsyncIterator[GatewayDeployment]:
     async with World() as world:
-        yield Place(world, await world.start(gateway, "gateway"))
+        yield GatewayDeployment(world, await world.start(gateway, "gateway"))
 
 
 VALUES = {
@@ -278,7 +278,7 @@ OVER_HTTP = sorted(field for field in GUARDED if not field.startswith("Subscript
 
 
 @pytest.mark.parametrize("field", OVER_HTTP)
-async def test_a_field_lets_in_whom_it_should(alone: Place, field: str) -> None:
+async def test_a_field_lets_in_whom_it_should(alone: GatewayDeployment, field: str) -> None:
     scope, needs_person = expected(field)
     way = SCOPES.get(field.partition(".")[0], "")
     enough = f"{scope} {way}".strip()
@@ -288,7 +288,7 @@ async def test_a_field_lets_in_whom_it_should(alone: Place, field: str) -> None:
         assert nobody == "UNAUTHENTICATED"
     else:
         assert nobody not in ("UNAUTHENTICATED", "FORBIDDEN")
-    token = alone.world.token
+    token = alone.cluster.token
     assert await code(alone, field, token("7", others)) == "FORBIDDEN"
     covered = await code(alone, field, token("7", enough))
     assert covered not in ("UNAUTHENTICATED", "FORBIDDEN", "INTERNAL"), covered
@@ -299,7 +299,7 @@ async def test_a_field_lets_in_whom_it_should(alone: Place, field: str) -> None:
         assert app not in ("UNAUTHENTICATED", "FORBIDDEN")
 
 
-async def code(place: Place, field: str, token: str) -> str:
+async def code(place: GatewayDeployment, field: str, token: str) -> str:
     """With which code a field is refused; empty if it is not."""
     said = (await send(place, token, query=asking(field))).json()
     codes = [error["extensions"]["code"] for error in said.get("errors", [])]
@@ -341,15 +341,17 @@ def test_every_field_that_leads_to_posts_has_a_way() -> None:
     assert {field for field in leading if not field.startswith(CHANGES)} == WAYS.keys()
 
 
-async def test_no_way_leads_to_a_post_that_the_client_api_does_not_show(place: Place) -> None:
+async def test_no_way_leads_to_a_post_that_the_client_api_does_not_show(
+    place: GatewayDeployment,
+) -> None:
     names = ("author", "follower", "stranger", "blocked")
-    people = {name: await place.person(name) for name in names}
+    people = {name: await place.register(name) for name in names}
     author, follower = people["author"], people["follower"]
     await follower.post(f"accounts/{author.id}/follow")
-    await place.world.settle()
+    await place.cluster.settle()
     made = await _posts(place, author, follower)
     await author.post(f"accounts/{people['blocked'].id}/block")
-    await place.world.settle()
+    await place.cluster.settle()
     given = {
         "ids": [*made.values()],
         "top": made["private"],
@@ -367,7 +369,9 @@ async def test_no_way_leads_to_a_post_that_the_client_api_does_not_show(place: P
     assert {id for ids in everything.values() for id in ids} >= {*made.values()}
 
 
-async def _posts(place: Place, author: Person, follower: Person) -> dict[str, str]:
+async def _posts(
+    place: GatewayDeployment, author: SignedInUser, follower: SignedInUser
+) -> dict[str, str]:
     """Posts of every visibility, a thread, a boost; all marked by who could see them once."""
     made: dict[str, str] = {}
     for visibility in ("public", "unlisted", "private", "direct"):
@@ -384,11 +388,13 @@ async def _posts(place: Place, author: Person, follower: Person) -> dict[str, st
     for id in (made["public"], made["private"]):
         await follower.post(f"statuses/{id}/favourite")
         await follower.post(f"statuses/{id}/bookmark")
-    await place.world.settle()
+    await place.cluster.settle()
     return made
 
 
-async def _all_ids(place: Place, token: str, given: dict[str, Any]) -> dict[str, list[str]]:
+async def _all_ids(
+    place: GatewayDeployment, token: str, given: dict[str, Any]
+) -> dict[str, list[str]]:
     """The ids of all posts that each way leads to."""
     found = {}
     for field, way in WAYS.items():

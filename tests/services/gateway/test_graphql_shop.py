@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from tests.services.gateway.graph import ask, invocations, refused
-from tests.services.gateway.world import Person, Place
+from tests.services.gateway.deployment import GatewayDeployment, SignedInUser
+from tests.services.gateway.graphql_client import ask, invocations, refused
 
 OPEN = """
 mutation ($shop: NewShop!, $key: String) {
@@ -23,20 +23,20 @@ mutation ($product: NewProduct!) {
 """
 
 
-async def a_shop(seller: Person, name: str = "Prints", currency: str = "EUR") -> str:
+async def a_shop(seller: SignedInUser, name: str = "Prints", currency: str = "EUR") -> str:
     shop = {"name": name, "currency": currency, "description": "of bridges"}
     made = (await ask(seller.place, OPEN, seller.token, shop=shop))["createShop"]
     return str(made["id"])
 
 
-async def a_product(seller: Person, shop: str, title: str, **more: Any) -> Any:
+async def a_product(seller: SignedInUser, shop: str, title: str, **more: Any) -> Any:
     variants = [{"name": "small", "price": 1250, "stock": 3}]
     product = {"shopId": shop, "title": title, "variants": variants, **more}
     return (await ask(seller.place, SELL, seller.token, product=product))["createProduct"]
 
 
-async def test_somebody_sells_and_everybody_looks(place: Place) -> None:
-    anna = await place.person("anna")
+async def test_somebody_sells_and_everybody_looks(place: GatewayDeployment) -> None:
+    anna = await place.register("anna")
     new = {"name": "Prints", "currency": "JPY"}
     shop = (await ask(place, OPEN, anna.token, shop=new, key="1"))["createShop"]
     assert shop["owner"] == {"username": "anna"}
@@ -52,7 +52,7 @@ async def test_somebody_sells_and_everybody_looks(place: Place) -> None:
     (variant,) = made["variants"]
     assert variant["price"] == {"amount": large, "currency": "JPY", "exponent": 0}
     assert variant["available"] == 2
-    await place.world.settle()
+    await place.cluster.settle()
     query = """
     query ($shop: ID!, $product: ID!) {
       shop(id: $shop) { name products { nodes { id } pageInfo { hasNextPage } } }
@@ -74,12 +74,12 @@ async def test_somebody_sells_and_everybody_looks(place: Place) -> None:
     assert own == {"id": shop["id"], "products": {"nodes": [{"title": "A bridge"}]}}
 
 
-async def test_the_last_page_is_known_to_be_the_last(place: Place) -> None:
-    anna = await place.person("anna")
+async def test_the_last_page_is_known_to_be_the_last(place: GatewayDeployment) -> None:
+    anna = await place.register("anna")
     shops = [await a_shop(anna, name) for name in ("Prints", "Posters")]
     for title in ("A bridge", "Another bridge"):
         await a_product(anna, shops[0], title)
-    await place.world.settle()
+    await place.cluster.settle()
     query = """
     query ($shop: ID!, $first: Int!) {
       shops(first: $first) { ...Ends }
@@ -97,8 +97,8 @@ async def test_the_last_page_is_known_to_be_the_last(place: Place) -> None:
             assert page["pageInfo"]["hasNextPage"] == more
 
 
-async def test_changes_say_what_they_have_seen(place: Place) -> None:
-    anna, ben = await place.person("anna"), await place.person("ben")
+async def test_changes_say_what_they_have_seen(place: GatewayDeployment) -> None:
+    anna, ben = await place.register("anna"), await place.register("ben")
     shop = await a_shop(anna)
     product = await a_product(anna, shop, "A bridge")
     edit = """
@@ -129,8 +129,8 @@ async def test_changes_say_what_they_have_seen(place: Place) -> None:
     assert await refused(place, rename, anna.token, id=shop, **seen) == "CONFLICT"
 
 
-async def test_only_the_seller_counts_and_sees_the_stock(place: Place) -> None:
-    anna, ben = await place.person("anna"), await place.person("ben")
+async def test_only_the_seller_counts_and_sees_the_stock(place: GatewayDeployment) -> None:
+    anna, ben = await place.register("anna"), await place.register("ben")
     product = await a_product(anna, await a_shop(anna), "A bridge")
     given = {"product": product["id"], "variant": product["variants"][0]["id"]}
     more = """
@@ -150,8 +150,8 @@ async def test_only_the_seller_counts_and_sees_the_stock(place: Place) -> None:
     assert await refused(place, stock, ben.token, id=product["id"]) in ("FORBIDDEN", "NOT_FOUND")
 
 
-async def test_what_cannot_be_sold_is_refused(place: Place) -> None:
-    anna = await place.person("anna")
+async def test_what_cannot_be_sold_is_refused(place: GatewayDeployment) -> None:
+    anna = await place.register("anna")
     shop = await a_shop(anna)
     product = {"shopId": shop, "title": "A bridge"}
     for variants in (
@@ -169,13 +169,13 @@ async def test_what_cannot_be_sold_is_refused(place: Place) -> None:
     assert await refused(place, OPEN, anna.token, shop=unknown) == "BAD_USER_INPUT"
 
 
-async def test_shops_of_many_people_are_one_invocation(place: Place) -> None:
-    sellers = [await place.person(name) for name in ("anna", "ben")]
+async def test_shops_of_many_people_are_one_invocation(place: GatewayDeployment) -> None:
+    sellers = [await place.register(name) for name in ("anna", "ben")]
     for seller in sellers:
         for name in ("Prints", "Frames"):
             shop = await a_shop(seller, name)
             await a_product(seller, shop, f"{seller.username}: {name}")
-    await place.world.settle()
+    await place.cluster.settle()
     query = """
     query ($ids: [ID!]!) {
       people(ids: $ids) {
@@ -194,10 +194,10 @@ async def test_shops_of_many_people_are_one_invocation(place: Place) -> None:
     assert Counter(made) == {"users": 1, "catalog": 3}
 
 
-async def test_posts_show_products(place: Place) -> None:
-    anna = await place.person("anna")
+async def test_posts_show_products(place: GatewayDeployment) -> None:
+    anna = await place.register("anna")
     product = await a_product(anna, await a_shop(anna), "A bridge")
-    await place.world.settle()
+    await place.cluster.settle()
     tell = """
     mutation ($post: NewPost!) { createPost(post: $post) { id products { id title } } }
     """

@@ -7,43 +7,43 @@ from urllib.parse import urlencode
 
 import pytest
 
-from services.gateway.entities.notifications import POLICY, POLICY_V1
+from services.gateway.presentation.entities.notifications import POLICY, POLICY_V1
 from tests.fakes import Response
 from tests.mastodon import routes
-from tests.services.gateway.world import PASSWORD, Person, Place
-from tests.unit.gateway.test_types import HOW
+from tests.services.gateway.deployment import PASSWORD, GatewayDeployment, SignedInUser
+from tests.unit.gateway.test_notification_types import HOW
 
 V1, V2 = "/api/v1/notifications", "/api/v2/notifications"
 
 
-async def told(person: Person, path: str = V1, **params: str) -> Any:
+async def told(person: SignedInUser, path: str = V1, **params: str) -> Any:
     answer = await person.ask("GET", path, params=params)
     assert answer.status == 200, answer.text
     routes.check("GET", path, answer.json())
     return answer.json()
 
 
-async def does(person: Person, method: str, path: str, **content: Any) -> Response:
+async def does(person: SignedInUser, method: str, path: str, **content: Any) -> Response:
     answer = await person.ask(method, path, **content)
     if answer.status == 200:
         routes.check(method, path, answer.json())
     return answer
 
 
-async def a_lively_day(place: Place) -> tuple[Person, Person, str, str]:
+async def a_lively_day(place: GatewayDeployment) -> tuple[SignedInUser, SignedInUser, str, str]:
     """Ben likes a post of Ada's, follows her, and mentions her."""
-    ada, ben = await place.person("ada"), await place.person("ben")
+    ada, ben = await place.register("ada"), await place.register("ben")
     post = (await ada.post("statuses", {"status": "look"}))["id"]
     await ben.post(f"statuses/{post}/favourite")
-    await place.world.settle()
+    await place.cluster.settle()
     await ben.post(f"accounts/{ada.id}/follow")
-    await place.world.settle()
+    await place.cluster.settle()
     naming = (await ben.post("statuses", {"status": "@ada hello"}))["id"]
-    await place.world.settle()
+    await place.cluster.settle()
     return ada, ben, post, naming
 
 
-async def test_notifications_are_whole_and_chosen_by_type(place: Place) -> None:
+async def test_notifications_are_whole_and_chosen_by_type(place: GatewayDeployment) -> None:
     ada, ben, post, naming = await a_lively_day(place)
     found = await told(ada)
     assert [each["type"] for each in found] == ["mention", "follow", "favourite"]
@@ -58,7 +58,9 @@ async def test_notifications_are_whole_and_chosen_by_type(place: Place) -> None:
     assert await told(ada, f"{V1}/unread_count") == {"count": 3}
 
 
-async def test_pages_of_notifications_have_links_that_keep_the_filter(place: Place) -> None:
+async def test_pages_of_notifications_have_links_that_keep_the_filter(
+    place: GatewayDeployment,
+) -> None:
     ada, _, _, _ = await a_lively_day(place)
     params = {"limit": "1", "exclude_types[]": "follow"}
     answer = await ada.ask("GET", V1, params=params)
@@ -70,7 +72,7 @@ async def test_pages_of_notifications_have_links_that_keep_the_filter(place: Pla
     assert [each["type"] for each in older] == ["favourite"]
 
 
-async def test_a_page_asks_each_service_once(place: Place) -> None:
+async def test_a_page_asks_each_service_once(place: GatewayDeployment) -> None:
     ada, _, _, _ = await a_lively_day(place)
     faults = place.gateway.sidecar.faults
     before = len(faults.calls)
@@ -79,19 +81,21 @@ async def test_a_page_asks_each_service_once(place: Place) -> None:
     assert sorted(asked) == ["notifications", "posts", "users"]
 
 
-async def test_a_token_for_notifications_alone_shows_their_posts_too(place: Place) -> None:
+async def test_a_token_for_notifications_alone_shows_their_posts_too(
+    place: GatewayDeployment,
+) -> None:
     app = await place.app("read:notifications write:accounts")
     form = {"username": "eve", "email": "eve@example.org", "password": PASSWORD, "agreement": True}
     made = await place.ask("POST", "/api/v1/accounts", await place.app_token(app), json=form)
-    ben = await place.person("ben")
-    await place.world.settle()
+    ben = await place.register("ben")
+    await place.cluster.settle()
     naming = await ben.post("statuses", {"status": "@eve hello"})
-    await place.world.settle()
+    await place.cluster.settle()
     answer = await place.ask("GET", V1, made.json()["access_token"])
     assert [each["status"]["id"] for each in answer.json()] == [naming["id"]]
 
 
-async def test_one_is_dismissed_and_all_are_cleared(place: Place) -> None:
+async def test_one_is_dismissed_and_all_are_cleared(place: GatewayDeployment) -> None:
     ada, ben, _, _ = await a_lively_day(place)
     first, second, third = await told(ada)
     assert (await does(ben, "POST", f"{V1}/{first['id']}/dismiss")).status == 404
@@ -106,16 +110,16 @@ async def test_one_is_dismissed_and_all_are_cleared(place: Place) -> None:
     assert await told(ada) == []
 
 
-async def test_what_the_caller_may_no_longer_see_is_not_shown(place: Place) -> None:
-    ada, ben = await place.person("ada"), await place.person("ben")
+async def test_what_the_caller_may_no_longer_see_is_not_shown(place: GatewayDeployment) -> None:
+    ada, ben = await place.register("ada"), await place.register("ben")
     post = await ben.post("statuses", {"status": "@ada psst", "visibility": "direct"})
-    await place.world.settle()
+    await place.cluster.settle()
     assert len(await told(ada)) == 1
     await ben.ask("DELETE", f"/api/v1/statuses/{post['id']}")
     assert await told(ada) == []
 
 
-async def test_markers_move_and_say_so(place: Place) -> None:
+async def test_markers_move_and_say_so(place: GatewayDeployment) -> None:
     ada, _, _, _ = await a_lively_day(place)
     path = "/api/v1/markers"
     assert await told(ada, path) == {}
@@ -134,11 +138,11 @@ async def test_markers_move_and_say_so(place: Place) -> None:
     assert bad.status == 422
 
 
-async def test_groups_have_all_that_they_show(place: Place) -> None:
+async def test_groups_have_all_that_they_show(place: GatewayDeployment) -> None:
     ada, ben, post, naming = await a_lively_day(place)
-    cid = await place.person("cid")
+    cid = await place.register("cid")
     await cid.post(f"statuses/{post}/favourite")
-    await place.world.settle()
+    await place.cluster.settle()
     found = await told(ada, V2)
     likes, mention, follow = found["notification_groups"]
     assert (likes["type"], likes["notifications_count"], likes["status_id"]) == (
@@ -167,7 +171,7 @@ NEWER = ("pleroma:chat_mention", "poll", "admin.sign_up", "Mention", "", "x" * 3
 
 
 @pytest.mark.parametrize("how", HOW)
-async def test_types_that_are_not_known_do_nothing(place: Place, how: str) -> None:
+async def test_types_that_are_not_known_do_nothing(place: GatewayDeployment, how: str) -> None:
     ada, _, _, _ = await a_lively_day(place)
     write = HOW[how]
 
@@ -193,16 +197,16 @@ async def test_types_that_are_not_known_do_nothing(place: Place, how: str) -> No
     assert alone == {"mention": True, "follow": True, "favourite": False}
 
 
-async def test_words_that_a_policy_does_not_know_do_nothing(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_words_that_a_policy_does_not_know_do_nothing(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     for path in (f"{V1}/policy", f"{V2}/policy"):
         method = "PUT" if path.startswith(V1) else "PATCH"
         for said in ({"for_not_following": "shrug"}, {"for_bots": "drop"}, {"for_new_accounts": 7}):
             assert (await does(ada, method, path, json=said)).status == 200
 
 
-async def test_nothing_is_held_back(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_nothing_is_held_back(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     assert await told(ada, f"{V1}/policy") == POLICY_V1
     assert await told(ada, f"{V2}/policy") == POLICY
     kept = await does(ada, "PATCH", f"{V2}/policy", json={"for_not_following": "accept"})
@@ -218,5 +222,5 @@ async def test_nothing_is_held_back(place: Place) -> None:
 @pytest.mark.parametrize(
     "path", ["notifications", "notifications/unread_count", "markers", "notifications/policy"]
 )
-async def test_none_of_it_is_for_strangers(place: Place, path: str) -> None:
+async def test_none_of_it_is_for_strangers(place: GatewayDeployment, path: str) -> None:
     assert (await place.ask("GET", f"/api/v1/{path}")).status == 401

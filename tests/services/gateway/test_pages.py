@@ -7,12 +7,21 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from tests.mastodon.schemas import check
-from tests.services.gateway.world import CHALLENGE, OOB, PASSWORD, VERIFIER, Place, hidden
+from tests.services.gateway.deployment import (
+    CHALLENGE,
+    OOB,
+    PASSWORD,
+    VERIFIER,
+    GatewayDeployment,
+    hidden,
+)
 
 FORM = {"login": "ada", "password": PASSWORD, "decision": "allow"}
 
 
-async def asked(place: Place, uri: str = OOB, **more: str) -> tuple[dict[str, str], str]:
+async def asked(
+    place: GatewayDeployment, uri: str = OOB, **more: str
+) -> tuple[dict[str, str], str]:
     """An app with a redirect URI, and the address of its login page."""
     app = await place.app(uri=uri)
     query = {
@@ -24,8 +33,8 @@ async def asked(place: Place, uri: str = OOB, **more: str) -> tuple[dict[str, st
     return app, "/oauth/authorize?" + urlencode({**query, **more})
 
 
-async def test_somebody_logs_in_and_reads_the_code(place: Place) -> None:
-    await place.person("ada")
+async def test_somebody_logs_in_and_reads_the_code(place: GatewayDeployment) -> None:
+    await place.register("ada")
     app, address = await asked(place)
     page = await place.ask("GET", address)
     assert "A client" in page.text
@@ -46,7 +55,7 @@ async def test_somebody_logs_in_and_reads_the_code(place: Place) -> None:
 
 
 async def test_more_than_the_app_may_have_is_refused_before_a_password_is_asked_for(
-    place: Place,
+    place: GatewayDeployment,
 ) -> None:
     _, address = await asked(place, scope="read push")
     page = await place.ask("GET", address)
@@ -61,8 +70,10 @@ async def test_more_than_the_app_may_have_is_refused_before_a_password_is_asked_
 
 
 @pytest.mark.parametrize("uri", ["https://app.example/cb?x=1", "myapp://cb"])
-async def test_somebody_is_sent_back_to_the_app_with_code_and_state(place: Place, uri: str) -> None:
-    await place.person("ada")
+async def test_somebody_is_sent_back_to_the_app_with_code_and_state(
+    place: GatewayDeployment, uri: str
+) -> None:
+    await place.register("ada")
     pkce = {"code_challenge": CHALLENGE, "code_challenge_method": "S256", "state": 'a&b="<'}
     app, address = await asked(place, uri, **pkce)
     page = await place.ask("GET", address)
@@ -86,8 +97,8 @@ async def test_somebody_is_sent_back_to_the_app_with_code_and_state(place: Place
     assert good.status in (200, 400)  # a wrong verifier may use the code up
 
 
-async def test_a_wrong_password_is_said_beside_the_field(place: Place) -> None:
-    await place.person("ada")
+async def test_a_wrong_password_is_said_beside_the_field(place: GatewayDeployment) -> None:
+    await place.register("ada")
     _, address = await asked(place)
     page = await place.ask("GET", address)
     wrong = {**hidden(page.text), **FORM, "password": "wrong <b>"}
@@ -100,7 +111,7 @@ async def test_a_wrong_password_is_said_beside_the_field(place: Place) -> None:
     assert hidden(again.text) == hidden(page.text)
 
 
-async def test_saying_no_is_told_to_the_app(place: Place) -> None:
+async def test_saying_no_is_told_to_the_app(place: GatewayDeployment) -> None:
     _, address = await asked(place, "myapp://cb", state="s")
     page = await place.ask("GET", address)
     back = await place.ask(
@@ -111,8 +122,10 @@ async def test_saying_no_is_told_to_the_app(place: Place) -> None:
 
 
 @pytest.mark.parametrize("change", [{"redirect_uri": "https://evil.example"}, {"client_id": "x"}])
-async def test_nobody_is_sent_where_the_app_is_not(place: Place, change: dict[str, str]) -> None:
-    await place.person("ada")
+async def test_nobody_is_sent_where_the_app_is_not(
+    place: GatewayDeployment, change: dict[str, str]
+) -> None:
+    await place.register("ada")
     _, address = await asked(place, "myapp://cb")
     form = {**hidden((await place.ask("GET", address)).text), **FORM, **change}
     for refused in (
@@ -124,7 +137,9 @@ async def test_nobody_is_sent_where_the_app_is_not(place: Place, change: dict[st
         assert "<h1>" in refused.text
 
 
-async def test_somebody_registers_on_the_page_and_goes_on_to_the_app(place: Place) -> None:
+async def test_somebody_registers_on_the_page_and_goes_on_to_the_app(
+    place: GatewayDeployment,
+) -> None:
     _, address = await asked(place)
     form = {"username": "ada", "email": "ada@example.org", "password": "short", "next": address}
     refused = await place.ask("POST", "/auth/sign_up", form=form)
@@ -141,7 +156,7 @@ async def test_somebody_registers_on_the_page_and_goes_on_to_the_app(place: Plac
     assert "evil" not in (await place.ask("POST", "/auth/sign_up", form=evil)).text
 
 
-async def test_pages_are_safe(place: Place) -> None:
+async def test_pages_are_safe(place: GatewayDeployment) -> None:
     for path in ("/", "/auth/sign_up", "/oauth/authorize", "/@nobody"):
         page = await place.ask("GET", path)
         policy = page.headers["content-security-policy"]
@@ -153,13 +168,15 @@ async def test_pages_are_safe(place: Place) -> None:
         assert "<script" not in page.text
 
 
-async def test_profiles_and_public_posts_have_pages_and_others_have_none(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_profiles_and_public_posts_have_pages_and_others_have_none(
+    place: GatewayDeployment,
+) -> None:
+    ada = await place.register("ada")
     picture = await ada.upload('A "bridge" <b>')
     body = {"status": "<i>Low</i> #sea", "media_ids": [picture["id"]]}
     public = await ada.post("statuses", body)
     private = await ada.post("statuses", {"status": "secret", "visibility": "private"})
-    await place.world.settle()
+    await place.cluster.settle()
     here = "http://127.0.0.1:8080"
     for path in ("/@ada", "/@Ada", "/tags/sea", "/", public["url"].removeprefix(here)):
         page = await place.ask("GET", path)
@@ -174,13 +191,13 @@ async def test_profiles_and_public_posts_have_pages_and_others_have_none(place: 
     assert lasting.headers["location"] == public["url"]
 
 
-async def test_a_profile_shows_what_was_boosted_and_no_replies(place: Place) -> None:
-    ada, bob = await place.person("ada"), await place.person("bob")
+async def test_a_profile_shows_what_was_boosted_and_no_replies(place: GatewayDeployment) -> None:
+    ada, bob = await place.register("ada"), await place.register("bob")
     post = await ada.post("statuses", {"status": "Low tide"})
     boost = await bob.post(f"statuses/{post['id']}/reblog")
     reply = {"status": "I was there", "in_reply_to_id": post["id"]}
     await bob.post("statuses", reply)
-    await place.world.settle()
+    await place.cluster.settle()
     profile = (await place.ask("GET", "/@bob")).text
     assert f'href="{post["url"]}"' in profile
     assert "Low tide" in profile
@@ -191,11 +208,13 @@ async def test_a_profile_shows_what_was_boosted_and_no_replies(place: Place) -> 
     assert (leads.status, leads.headers["location"]) == (302, post["url"])
     assert "0 favourites · 1 reply" in (await place.ask("GET", f"/@ada/{post['id']}")).text
     await ada.ask("DELETE", f"/api/v1/statuses/{post['id']}")
-    await place.world.settle()
+    await place.cluster.settle()
     assert 'class="tile"' not in (await place.ask("GET", "/@bob")).text
 
 
-async def test_only_a_browser_is_shown_a_page_for_what_is_not_there(place: Place) -> None:
+async def test_only_a_browser_is_shown_a_page_for_what_is_not_there(
+    place: GatewayDeployment,
+) -> None:
     browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
     page = await place.ask("GET", "/nowhere", headers=browser)
     assert page.status == 404
@@ -205,7 +224,7 @@ async def test_only_a_browser_is_shown_a_page_for_what_is_not_there(place: Place
         assert (answer.status, answer.json()) == (404, {"error": "Not Found"})
 
 
-async def test_default_pictures_and_the_style_are_served(place: Place) -> None:
+async def test_default_pictures_and_the_style_are_served(place: GatewayDeployment) -> None:
     for name in ("avatar.png", "header.png", "thumbnail.png", "icon.png"):
         shown = await place.ask("GET", f"/static/{name}")
         assert shown.headers["content-type"] == "image/png"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from services.gateway.pages.previews import ALT, DESCRIPTION, TITLE
+from services.gateway.pages.previews import MAX_ALT, MAX_DESCRIPTION, MAX_TITLE
+from tests.services.gateway.deployment import GatewayDeployment, SignedInUser
 from tests.services.gateway.test_shop import made
-from tests.services.gateway.world import Person, Place
 
 HERE = "http://127.0.0.1:8080"
 
@@ -38,7 +38,7 @@ class Head(HTMLParser):
         return content
 
 
-async def head(place: Place, url: str) -> Head:
+async def head(place: GatewayDeployment, url: str) -> Head:
     """The head of the page under an address that clients are given."""
     assert url.startswith(f"{HERE}/")
     page = await place.ask("GET", url.removeprefix(HERE))
@@ -51,14 +51,16 @@ async def head(place: Place, url: str) -> Head:
     return found
 
 
-async def a_post(person: Person, text: str, **more: Any) -> Any:
+async def a_post(person: SignedInUser, text: str, **more: Any) -> Any:
     post = await person.post("statuses", {"status": text, **more})
-    await person.place.world.settle()
+    await person.place.cluster.settle()
     return post
 
 
-async def test_a_post_is_shown_with_its_picture_its_words_and_its_times(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_a_post_is_shown_with_its_picture_its_words_and_its_times(
+    place: GatewayDeployment,
+) -> None:
+    ada = await place.register("ada")
     await ada.ask("PATCH", "/api/v1/accounts/update_credentials", json={"display_name": "A<b>"})
     pictures = [await ada.upload('A "bridge" <b>'), await ada.upload()]
     text = 'Low "tide"\n\n<script>alert(1)</script> #sea'
@@ -89,8 +91,8 @@ async def test_a_post_is_shown_with_its_picture_its_words_and_its_times(place: P
 
 
 @pytest.mark.parametrize("warning", ["", "Spiders"])
-async def test_what_a_post_veils_is_not_shown(place: Place, warning: str) -> None:
-    ada = await place.person("ada")
+async def test_what_a_post_veils_is_not_shown(place: GatewayDeployment, warning: str) -> None:
+    ada = await place.register("ada")
     picture = await ada.upload("a tarantula")
     more = {"sensitive": True, "spoiler_text": warning, "media_ids": [picture["id"]]}
     post = await a_post(ada, "eight legs #spider", **more)
@@ -104,29 +106,29 @@ async def test_what_a_post_veils_is_not_shown(place: Place, warning: str) -> Non
     assert found.one("twitter:card") == "summary"
 
 
-async def test_a_post_without_pictures_is_shown_with_its_author(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_a_post_without_pictures_is_shown_with_its_author(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     post = await a_post(ada, "words " * 80, visibility="unlisted")
     found = await head(place, post["url"])
     assert found.all("og:image") == [post["account"]["avatar"]]
     assert found.one("twitter:card") == "summary"
-    assert len(found.one("og:description")) <= DESCRIPTION
+    assert len(found.one("og:description")) <= MAX_DESCRIPTION
     assert found.one("og:description").endswith("words…")
     assert found.one("robots") == "noindex"
 
 
-async def test_texts_are_of_a_bounded_length(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_texts_are_of_a_bounded_length(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     picture = await ada.upload("alt" * 480)
     found = await head(place, (await a_post(ada, "", media_ids=[picture["id"]]))["url"])
     assert found.all("og:description") == found.all("description") == []
-    assert len(found.one("og:image:alt")) == ALT
-    assert all(len(content) <= ALT for _, content in found.tags)
-    assert len(found.one("og:title")) <= TITLE
+    assert len(found.one("og:image:alt")) == MAX_ALT
+    assert all(len(content) <= MAX_ALT for _, content in found.tags)
+    assert len(found.one("og:title")) <= MAX_TITLE
 
 
-async def test_a_profile_is_shown_with_its_avatar_and_note(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_a_profile_is_shown_with_its_avatar_and_note(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     form = {"display_name": "Ada", "note": "Bridges & <tides>\nand @nobody"}
     await ada.ask("PATCH", "/api/v1/accounts/update_credentials", json=form)
     me = await ada.get("accounts/verify_credentials")
@@ -142,15 +144,17 @@ async def test_a_profile_is_shown_with_its_avatar_and_note(place: Place) -> None
     assert other_case.canonical == me["url"]
 
 
-async def test_who_does_not_want_to_be_found_is_not_indexed(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_who_does_not_want_to_be_found_is_not_indexed(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     await ada.ask("PATCH", "/api/v1/accounts/update_credentials", json={"discoverable": False})
     post = await a_post(ada, "hello")
     for url in (post["account"]["url"], post["url"]):
         assert (await head(place, url)).one("robots") == "noindex"
 
 
-async def test_the_other_public_pages_have_previews_and_forms_have_none(place: Place) -> None:
+async def test_the_other_public_pages_have_previews_and_forms_have_none(
+    place: GatewayDeployment,
+) -> None:
     front = await head(place, f"{HERE}/")
     assert front.one("og:type") == "website"
     assert front.one("og:image") == f"{HERE}/static/thumbnail.png"
@@ -159,14 +163,16 @@ async def test_the_other_public_pages_have_previews_and_forms_have_none(place: P
         assert "og:" not in (await place.ask("GET", path)).text
 
 
-async def test_a_product_is_shown_with_its_picture_and_lowest_price(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_a_product_is_shown_with_its_picture_and_lowest_price(
+    place: GatewayDeployment,
+) -> None:
+    ada = await place.register("ada")
     shop = await made(place, ada, "/shops", name="Pottery", currency="EUR")
     picture = await ada.upload("a blue mug")
     variants = [{"name": "big", "price": 2400, "stock": 1}, {"name": "small", "price": 1250}]
     wanted = {"shop": shop["id"], "media_ids": [picture["id"]], "variants": variants}
     product = await made(place, ada, "/products", title="Mug", **wanted)
-    await place.world.settle()
+    await place.cluster.settle()
     found = await head(place, product["url"])
     assert found.one("og:type") == "product"
     assert found.one("og:title") == product["title"]
@@ -188,13 +194,13 @@ async def test_a_product_is_shown_with_its_picture_and_lowest_price(place: Place
     assert "from 12.50" in listing
     path, seen = f"/api/shop/v1/products/{product['id']}", {"if-match": '"1"'}
     assert (await ada.ask("DELETE", path, headers=seen)).status == 200
-    await place.world.settle()
+    await place.cluster.settle()
     assert (await place.ask("GET", product["url"].removeprefix(HERE))).status == 404
     assert product["url"] not in (await place.ask("GET", shop["url"].removeprefix(HERE))).text
 
 
 @pytest.mark.parametrize("path", ["/shops/1", "/products/1", "/products/x", "/shops/%20"])
-async def test_of_what_is_not_sold_there_is_no_page(place: Place, path: str) -> None:
+async def test_of_what_is_not_sold_there_is_no_page(place: GatewayDeployment, path: str) -> None:
     page = await place.ask("GET", path)
     assert page.status == 404
     assert "<h1>" in page.text

@@ -12,16 +12,16 @@ import pytest
 import requests
 
 from services.chassis.errors import OutcomeUnknown, Unavailable
-from services.gateway.api.empties import NOTHINGS
-from services.gateway.entities.addresses import AVATAR, HEADER, THUMBNAIL
+from services.gateway.presentation.urls import AVATAR, HEADER, THUMBNAIL
+from services.gateway.rest.stubs import STUB_ROUTES
 from tests.fakes import Response, Running
 from tests.mastodon.schemas import check, check_all, check_validation
-from tests.services.gateway.world import (
+from tests.services.gateway.deployment import (
     OOB,
     PASSWORD,
-    Person,
-    Place,
-    a_place,
+    GatewayDeployment,
+    SignedInUser,
+    deploy,
     gateway_app,
     multipart,
 )
@@ -36,7 +36,9 @@ def next_of(response: Response) -> str:
 # ── apps and registration ───────────────────────────────────────────────────────────────────────
 
 
-async def test_an_app_gets_its_secret_once_and_a_token_tells_which_app_it_is(place: Place) -> None:
+async def test_an_app_gets_its_secret_once_and_a_token_tells_which_app_it_is(
+    place: GatewayDeployment,
+) -> None:
     app = await place.app("read")
     check("CredentialApplication", app)
     shown = await place.ask("GET", "/api/v1/apps/verify_credentials", await place.app_token(app))
@@ -44,14 +46,14 @@ async def test_an_app_gets_its_secret_once_and_a_token_tells_which_app_it_is(pla
     assert shown.json()["name"] == "A client"
 
 
-async def test_redirect_uris_come_as_a_list_or_as_lines(place: Place) -> None:
+async def test_redirect_uris_come_as_a_list_or_as_lines(place: GatewayDeployment) -> None:
     for uris in (["a.b:/c", OOB], f"a.b:/c\n{OOB}"):
         form = {"client_name": "x", "redirect_uris": uris}
         made = await place.ask("POST", "/api/v1/apps", json=form)
         assert made.json()["redirect_uris"] == ["a.b:/c", OOB]
 
 
-async def test_somebody_registers_through_an_app(place: Place) -> None:
+async def test_somebody_registers_through_an_app(place: GatewayDeployment) -> None:
     token = await place.app_token(await place.app())
     form = {"username": "ada", "email": "ada@example.org", "password": PASSWORD}
     made = await place.ask("POST", "/api/v1/accounts", token, form={**form, "agreement": "true"})
@@ -68,8 +70,8 @@ async def test_somebody_registers_through_an_app(place: Place) -> None:
 # ── people ──────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_profile_is_changed_in_parts(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_a_profile_is_changed_in_parts(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     fields = {
         "display_name": "Ada",
         "note": "#sea",
@@ -95,8 +97,8 @@ async def test_a_profile_is_changed_in_parts(place: Place) -> None:
     assert "/static/" in (await ada.get("accounts/verify_credentials"))["avatar"]
 
 
-async def test_people_are_found(place: Place) -> None:
-    ada, bob = await place.person("ada"), await place.person("bob")
+async def test_people_are_found(place: GatewayDeployment) -> None:
+    ada, bob = await place.register("ada"), await place.register("bob")
     for path in ("accounts/lookup?acct=bob", "accounts/lookup?acct=@bob@127.0.0.1:8080"):
         found = await ada.get(path)
         check("Account", found)
@@ -115,8 +117,8 @@ async def test_people_are_found(place: Place) -> None:
     assert [one["id"] for one in both] == [ada.id, bob.id]
 
 
-async def test_how_one_stands_to_others(place: Place) -> None:
-    ada, bob = await place.person("ada"), await place.person("bob")
+async def test_how_one_stands_to_others(place: GatewayDeployment) -> None:
+    ada, bob = await place.register("ada"), await place.register("bob")
     for verb, field, value in (
         ("follow", "following", True),
         ("mute", "muting", True),
@@ -140,11 +142,11 @@ async def test_how_one_stands_to_others(place: Place) -> None:
     assert muted.json()["muting_notifications"] is False
 
 
-async def test_friends_of_friends_are_suggested(place: Place) -> None:
-    ada, bob, cyd = [await place.person(name) for name in ("ada", "bob", "cyd")]
+async def test_friends_of_friends_are_suggested(place: GatewayDeployment) -> None:
+    ada, bob, cyd = [await place.register(name) for name in ("ada", "bob", "cyd")]
     await ada.post(f"accounts/{bob.id}/follow")
     await bob.post(f"accounts/{cyd.id}/follow")
-    await place.world.settle()
+    await place.cluster.settle()
     rows = (await ada.ask("GET", "/api/v2/suggestions")).json()
     check_all("Suggestion", rows)
     assert [row["account"]["id"] for row in rows] == [cyd.id]
@@ -160,12 +162,12 @@ async def test_friends_of_friends_are_suggested(place: Place) -> None:
     assert standing["followed_by"] is False
 
 
-async def test_lists_of_people_lead_on(place: Place) -> None:
-    ada = await place.person("ada")
-    people = [await place.person(name) for name in ("bob", "cyd", "dan")]
+async def test_lists_of_people_lead_on(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
+    people = [await place.register(name) for name in ("bob", "cyd", "dan")]
     for person in people:
         await person.post(f"accounts/{ada.id}/follow")
-    await place.world.settle()
+    await place.cluster.settle()
     path, seen = f"/api/v1/accounts/{ada.id}/followers?limit=2", []
     for _ in range(2):
         response = await ada.ask("GET", path)
@@ -178,11 +180,11 @@ async def test_lists_of_people_lead_on(place: Place) -> None:
     assert "link" not in end.headers
 
 
-async def test_a_locked_account_answers_requests(place: Place) -> None:
-    ada, bob = await place.person("ada"), await place.person("bob")
+async def test_a_locked_account_answers_requests(place: GatewayDeployment) -> None:
+    ada, bob = await place.register("ada"), await place.register("bob")
     await ada.ask("PATCH", "/api/v1/accounts/update_credentials", form={"locked": "true"})
     assert (await bob.post(f"accounts/{ada.id}/follow"))["requested"] is True
-    await place.world.settle()
+    await place.cluster.settle()
     assert [one["acct"] for one in await ada.get("follow_requests")] == ["bob"]
     check("Relationship", await ada.post(f"follow_requests/{bob.id}/authorize"))
     assert (await bob.get(f"accounts/relationships?id[]={ada.id}"))[0]["following"] is True
@@ -193,8 +195,8 @@ async def test_a_locked_account_answers_requests(place: Place) -> None:
 # ── pictures ────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_picture_is_uploaded_described_and_shown(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_a_picture_is_uploaded_described_and_shown(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     picture = await ada.upload("A bridge. " * 100)
     check("MediaAttachment", picture)
     assert picture["description"].startswith("A bridge")
@@ -230,15 +232,15 @@ BAD_PICTURES: list[tuple[dict[str, Any], int]] = [
 ]
 
 
-async def test_what_is_no_good_picture_is_refused(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_what_is_no_good_picture_is_refused(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     for content, status in BAD_PICTURES:
         refused = await ada.ask("POST", "/api/v2/media", **content)
         assert refused.status == status, refused.text
         check("Error", refused.json())
 
 
-async def test_tricks_in_the_name_of_a_picture_find_nothing(place: Place) -> None:
+async def test_tricks_in_the_name_of_a_picture_find_nothing(place: GatewayDeployment) -> None:
     for name in ("..%2Fx", "%2e%2e", ".env", "a%00b", "a/../b", "x" * 200):
         assert (await place.ask("GET", f"/media/{name}")).status == 404, name
 
@@ -246,23 +248,25 @@ async def test_tricks_in_the_name_of_a_picture_find_nothing(place: Place) -> Non
 # ── posts ───────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_post_says_with_which_app_it_was_made_and_where_that_is(place: Place) -> None:
+async def test_a_post_says_with_which_app_it_was_made_and_where_that_is(
+    place: GatewayDeployment,
+) -> None:
     form = {"client_name": "Lens", "redirect_uris": OOB, "scopes": "read write"}
     site = "https://lens.example"
     for name, website in (("ada", site), ("bob", None)):
         app = await place.ask("POST", "/api/v1/apps", json={**form, "website": website})
-        person = await place.person(name, app.json())
+        person = await place.register(name, app.json())
         made = await person.post("statuses", {"status": "Low tide."})
         assert made["application"] == {"name": "Lens", "website": website}
-        await place.world.settle()
+        await place.cluster.settle()
         for path in (f"statuses/{made['id']}", "timelines/home"):
             found = await person.get(path)
             shown = found[0] if isinstance(found, list) else found
             assert shown["application"] == {"name": "Lens", "website": website}, path
 
 
-async def test_a_post_is_made_changed_and_deleted(place: Place) -> None:
-    ada, bob = await place.person("ada"), await place.person("bob")
+async def test_a_post_is_made_changed_and_deleted(place: GatewayDeployment) -> None:
+    ada, bob = await place.register("ada"), await place.register("bob")
     picture = await ada.upload("A bridge")
     form = {"status": "Hello @bob #sea", "media_ids[]": picture["id"], "language": "en"}
     status = (await ada.ask("POST", "/api/v1/statuses", form=form)).json()
@@ -303,8 +307,8 @@ ODD: list[dict[str, Any]] = [
 ]
 
 
-async def test_no_post_is_refused_for_what_is_secondary(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_no_post_is_refused_for_what_is_secondary(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     made = [await ada.post("statuses", {"status": "x", **odd}) for odd in ODD]
     usual = (await ada.post("statuses", {"status": "x"}))["language"]
     assert [status["language"] for status in made] == ["en", *[usual] * (len(ODD) - 1)]
@@ -317,8 +321,8 @@ async def test_no_post_is_refused_for_what_is_secondary(place: Place) -> None:
         assert answer.status == 422
 
 
-async def test_no_profile_is_refused_for_what_is_secondary(place: Place) -> None:
-    ada, path = await place.person("ada"), "/api/v1/accounts/update_credentials"
+async def test_no_profile_is_refused_for_what_is_secondary(place: GatewayDeployment) -> None:
+    ada, path = await place.register("ada"), "/api/v1/accounts/update_credentials"
     for said, kept in (("ar-EG-u-nu-latn", "ar"), ("C", "ar"), (["de"], "ar"), ("", None)):
         body = {"source": {"language": said}, "bot": "y", "locked": {}}
         me = (await ada.ask("PATCH", path, json=body)).json()
@@ -329,8 +333,10 @@ async def test_no_profile_is_refused_for_what_is_secondary(place: Place) -> None
 PHOTO = b"\xff\xd8\xff"
 
 
-async def test_portraits_come_as_data_urls_and_not_from_empty_inputs(place: Place) -> None:
-    ada, path = await place.person("ada"), "/api/v1/accounts/update_credentials"
+async def test_portraits_come_as_data_urls_and_not_from_empty_inputs(
+    place: GatewayDeployment,
+) -> None:
+    ada, path = await place.register("ada"), "/api/v1/accounts/update_credentials"
     url = "data:image/jpeg;base64," + b64encode(PHOTO).decode()
     seen = set()
     for content in (
@@ -351,8 +357,10 @@ async def test_portraits_come_as_data_urls_and_not_from_empty_inputs(place: Plac
     assert (broken.status, bool(broken.json()["error"])) == (422, True)
 
 
-async def test_an_upload_is_taken_by_any_name_and_whatever_its_focus_is(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_an_upload_is_taken_by_any_name_and_whatever_its_focus_is(
+    place: GatewayDeployment,
+) -> None:
+    ada = await place.register("ada")
     for focus, kept in (("2,0", (1.0, 0.0)), ("middle", (0.0, 0.0)), ("nan,0", (0.0, 0.0))):
         content = multipart({"focus": focus}, {"file": PHOTO})
         content["data"] = content["data"].replace(
@@ -364,13 +372,15 @@ async def test_an_upload_is_taken_by_any_name_and_whatever_its_focus_is(place: P
         assert (found["x"], found["y"]) == kept
 
 
-async def test_pictures_can_be_posted_again_after_delete_and_redraft(place: Place) -> None:
-    ada, bob = await place.person("ada"), await place.person("bob")
+async def test_pictures_can_be_posted_again_after_delete_and_redraft(
+    place: GatewayDeployment,
+) -> None:
+    ada, bob = await place.register("ada"), await place.register("bob")
     picture = await ada.upload("A bridge")
     file = picture["url"].removeprefix("http://127.0.0.1:8080")
     known = {"if-none-match": (await place.ask("GET", file)).headers["etag"]}
     first = await ada.post("statuses", {"status": "brigde", "media_ids": [picture["id"]]})
-    place.world.broker.hold()  # no news is needed for any of this
+    place.cluster.broker.hold()  # no news is needed for any of this
     deleted = (await ada.ask("DELETE", f"/api/v1/statuses/{first['id']}")).json()
     check("DeletedStatus", deleted)
     assert deleted["text"] == "brigde"
@@ -381,9 +391,9 @@ async def test_pictures_can_be_posted_again_after_delete_and_redraft(place: Plac
     body = {"status": "bridge", "media_ids": [kept["id"]]}
     assert (await bob.ask("POST", "/api/v1/statuses", json=body)).status == 422
     second = await ada.post("statuses", body)
-    place.world.broker.release(1)
+    place.cluster.broker.release(1)
     for _ in range(2):
-        await place.world.settle()
+        await place.cluster.settle()
     (shown,) = (await ada.get(f"statuses/{second['id']}"))["media_attachments"]
     assert shown == kept
     assert (await place.ask("GET", file)).status == 200
@@ -391,8 +401,10 @@ async def test_pictures_can_be_posted_again_after_delete_and_redraft(place: Plac
 
 
 @pytest.mark.parametrize("how", ["address", "body", "graphql", "afterwards"])
-async def test_pictures_go_at_once_where_their_author_says_so(place: Place, how: str) -> None:
-    ada = await place.person("ada")
+async def test_pictures_go_at_once_where_their_author_says_so(
+    place: GatewayDeployment, how: str
+) -> None:
+    ada = await place.register("ada")
     picture = await ada.upload()
     post = await ada.post("statuses", {"status": "x", "media_ids": [picture["id"]]})
     path = f"/api/v1/statuses/{post['id']}"
@@ -408,26 +420,26 @@ async def test_pictures_go_at_once_where_their_author_says_so(place: Place, how:
             await ada.ask("DELETE", path)
         await ada.ask("DELETE", f"{path}?delete_media=true")
     for _ in range(2):
-        await place.world.settle()
-    assert place.world.blobs == {}
+        await place.cluster.settle()
+    assert place.cluster.blobs == {}
     body = {"status": "x", "media_ids": [picture["id"]]}
     assert (await ada.ask("POST", "/api/v1/statuses", json=body)).status == 422
 
 
-async def test_pictures_go_at_once_where_somebody_else_deletes(place: Place) -> None:
-    ada, bob = await place.person("ada"), await place.person("bob")
+async def test_pictures_go_at_once_where_somebody_else_deletes(place: GatewayDeployment) -> None:
+    ada, bob = await place.register("ada"), await place.register("bob")
     root = await ada.post("statuses", {"status": "x"})
     picture = await bob.upload()
     body = {"status": "y", "in_reply_to_id": root["id"], "media_ids": [picture["id"]]}
     reply = await bob.post("statuses", body)
     assert (await ada.ask("DELETE", f"/api/v1/statuses/{reply['id']}")).status == 200
     for _ in range(2):
-        await place.world.settle()
-    assert place.world.blobs == {}
+        await place.cluster.settle()
+    assert place.cluster.blobs == {}
 
 
-async def test_the_same_key_gives_the_same_post(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_the_same_key_gives_the_same_post(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     posts = [
         await ada.ask(
             "POST", "/api/v1/statuses", json={"status": "x"}, headers={"idempotency-key": "k"}
@@ -437,12 +449,12 @@ async def test_the_same_key_gives_the_same_post(place: Place) -> None:
     assert posts[0].json()["id"] == posts[1].json()["id"]
 
 
-async def test_a_reply_stands_in_the_context(place: Place) -> None:
-    ada, bob = await place.person("ada"), await place.person("bob")
+async def test_a_reply_stands_in_the_context(place: GatewayDeployment) -> None:
+    ada, bob = await place.register("ada"), await place.register("bob")
     post = await ada.post("statuses", {"status": "x"})
     reply = await bob.post("statuses", {"status": "@ada y", "in_reply_to_id": post["id"]})
     assert reply["in_reply_to_account_id"] == ada.id
-    await place.world.settle()
+    await place.cluster.settle()
     context = await ada.get(f"statuses/{post['id']}/context")
     check("Context", context)
     assert [one["id"] for one in context["descendants"]] == [reply["id"]]
@@ -451,8 +463,8 @@ async def test_a_reply_stands_in_the_context(place: Place) -> None:
     ] == [post["id"]]
 
 
-async def test_posts_are_marked_and_listed(place: Place) -> None:
-    ada, bob = await place.person("ada"), await place.person("bob")
+async def test_posts_are_marked_and_listed(place: GatewayDeployment) -> None:
+    ada, bob = await place.register("ada"), await place.register("bob")
     post = await ada.post("statuses", {"status": "x"})
     for verb, field, value in (
         ("favourite", "favourited", True),
@@ -461,7 +473,7 @@ async def test_posts_are_marked_and_listed(place: Place) -> None:
         marked = await bob.post(f"statuses/{post['id']}/{verb}")
         check("Status", marked)
         assert marked[field] is value
-    await place.world.settle()
+    await place.cluster.settle()
     for noun in ("favourites", "bookmarks"):
         response = await bob.ask("GET", f"/api/v1/{noun}?limit=1")
         check_all("Status", response.json())
@@ -475,8 +487,8 @@ async def test_posts_are_marked_and_listed(place: Place) -> None:
     assert await ada.get(f"statuses/{post['id']}/reblogged_by") == []
 
 
-async def test_boosts(place: Place) -> None:
-    ada, bob = await place.person("ada"), await place.person("bob")
+async def test_boosts(place: GatewayDeployment) -> None:
+    ada, bob = await place.register("ada"), await place.register("bob")
     picture = await ada.upload("the sea")
     post = await ada.post("statuses", {"status": "Low tide", "media_ids": [picture["id"]]})
     boost = await bob.post(f"statuses/{post['id']}/reblog", {"visibility": "unlisted"})
@@ -490,7 +502,7 @@ async def test_boosts(place: Place) -> None:
     assert boost["reblog"]["media_attachments"][0]["description"] == "the sea"
     assert (boost["reblog"]["reblogged"], boost["reblog"]["reblogs_count"]) == (True, 1)
     assert (await bob.post(f"statuses/{boost['id']}/reblog"))["id"] == boost["id"]
-    await place.world.settle()
+    await place.cluster.settle()
     seen = await ada.get(f"statuses/{boost['id']}")
     assert (seen["reblog"]["reblogged"], seen["reblog"]["reblogs_count"]) == (False, 1)
     response = await ada.ask("GET", f"/api/v1/statuses/{post['id']}/reblogged_by?limit=1")
@@ -518,8 +530,8 @@ async def test_boosts(place: Place) -> None:
     assert (await bob.get(f"statuses/{post['id']}"))["reblogged"] is False
 
 
-async def test_pins(place: Place) -> None:
-    ada, bob = await place.person("ada"), await place.person("bob")
+async def test_pins(place: GatewayDeployment) -> None:
+    ada, bob = await place.register("ada"), await place.register("bob")
     most = (await ada.ask("GET", "/api/v2/instance")).json()["configuration"]["accounts"]
     posts = [
         (await ada.post("statuses", {"status": str(n)}))["id"]
@@ -541,8 +553,8 @@ async def test_pins(place: Place) -> None:
     assert (await bob.ask("POST", f"/api/v1/statuses/{posts[0]}/pin")).status == 422
 
 
-async def test_what_is_not_offered_says_so(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_what_is_not_offered_says_so(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     for verb in ("mute", "translate"):
         refused = await ada.ask("POST", f"/api/v1/statuses/1/{verb}")
         assert refused.status == 422
@@ -553,11 +565,11 @@ async def test_what_is_not_offered_says_so(place: Place) -> None:
 # ── timelines and search ────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_post_reaches_every_timeline_and_leads_on(place: Place) -> None:
-    ada, bob = await place.person("ada"), await place.person("bob")
+async def test_a_post_reaches_every_timeline_and_leads_on(place: GatewayDeployment) -> None:
+    ada, bob = await place.register("ada"), await place.register("bob")
     await bob.post(f"accounts/{ada.id}/follow")
     ids = [(await ada.post("statuses", {"status": f"{n} #sea"}))["id"] for n in range(3)][::-1]
-    await place.world.settle()
+    await place.cluster.settle()
     for path in (
         "/api/v1/timelines/home",
         "/api/v1/timelines/public",
@@ -576,8 +588,10 @@ async def test_a_post_reaches_every_timeline_and_leads_on(place: Place) -> None:
     assert (await bob.ask("GET", pictures)).json() == []
 
 
-async def test_what_is_told_and_what_is_linked_follow_from_the_same_text(place: Place) -> None:
-    ada, ben, gina = [await place.person(name) for name in ("ada", "Ben", "gina")]
+async def test_what_is_told_and_what_is_linked_follow_from_the_same_text(
+    place: GatewayDeployment,
+) -> None:
+    ada, ben, gina = [await place.register(name) for name in ("ada", "Ben", "gina")]
     text = "@gina between us: https://example.org/search?author=@ben"
     direct = await ada.post("statuses", {"status": text, "visibility": "direct"})
     assert [one["acct"] for one in direct["mentions"]] == ["gina"]
@@ -590,13 +604,13 @@ async def test_what_is_told_and_what_is_linked_follow_from_the_same_text(place: 
     assert [tag["name"] for tag in post["tags"]] == ["東京"]
     assert 'href="http://127.0.0.1:8080/@Ben"' in post["content"]
     assert 'href="https://en.wikipedia.org/wiki/Rubik&#x27;s_Cube#History"' in post["content"]
-    await place.world.settle()
+    await place.cluster.settle()
     tagged = await ada.get(f"accounts/{ada.id}/statuses?tagged={quote('#東京・')}")
     assert [one["id"] for one in tagged] == [post["id"]]
 
 
-async def test_those_whom_a_profile_names_are_linked_from_it(place: Place) -> None:
-    ada, ben = await place.person("ada"), await place.person("Ben")
+async def test_those_whom_a_profile_names_are_linked_from_it(place: GatewayDeployment) -> None:
+    ada, ben = await place.register("ada"), await place.register("Ben")
     fields = [{"name": "with", "value": "@ben"}, {"name": "by", "value": "https://x.example/@ben"}]
     said = {"note": "@ben, @nobody and #sea", "fields_attributes": fields}
     changed = await ada.ask("PATCH", "/api/v1/accounts/update_credentials", json=said)
@@ -610,10 +624,10 @@ async def test_those_whom_a_profile_names_are_linked_from_it(place: Place) -> No
     assert page.text.count(link) == 2
 
 
-async def test_posts_and_hashtags_are_found(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_posts_and_hashtags_are_found(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     post = await ada.post("statuses", {"status": "x #sea"})
-    await place.world.settle()
+    await place.cluster.settle()
     for typed in (post["url"], post["uri"], post["id"]):
         response = await ada.ask("GET", "/api/v2/search", params={"q": typed})
         check("Search", response.json())
@@ -629,7 +643,7 @@ async def test_posts_and_hashtags_are_found(place: Place) -> None:
 # ── the rest ────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_instance_is_told_to_everybody(place: Place) -> None:
+async def test_the_instance_is_told_to_everybody(place: GatewayDeployment) -> None:
     check("InstanceV1", (await place.ask("GET", "/api/v1/instance/")).json())
     check("Instance", (await place.ask("GET", "/api/v2/instance")).json())
     check_all("Rule", (await place.ask("GET", "/api/v1/instance/rules")).json())
@@ -642,10 +656,10 @@ async def test_the_instance_is_told_to_everybody(place: Place) -> None:
     assert len(activity) == 12
 
 
-async def test_what_stands_for_nothing_yet_is_well_formed(place: Place) -> None:
-    ada = await place.person("ada")
-    pusher = Person(place, ada.id, "ada", await place.log_in("ada", "push"))
-    for nothing in NOTHINGS:
+async def test_what_stands_for_nothing_yet_is_well_formed(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
+    pusher = SignedInUser(place, ada.id, "ada", await place.log_in("ada", "push"))
+    for nothing in STUB_ROUTES:
         path = re.sub(r"{\w+}", ada.id, nothing.path)
         for method in nothing.methods.split():
             who = pusher if nothing.scope == "push" else ada
@@ -659,9 +673,9 @@ async def test_what_stands_for_nothing_yet_is_well_formed(place: Place) -> None:
                 assert (await place.ask(method, path)).status == 401, path
 
 
-async def test_what_is_updated_takes_put_and_patch(place: Place) -> None:
+async def test_what_is_updated_takes_put_and_patch(place: GatewayDeployment) -> None:
     """As every `resource` of Mastodon's routes with an `update` does."""
-    ada = await place.person("ada")
+    ada = await place.register("ada")
     picture, post = await ada.upload(), await ada.post("statuses", {"status": "Low tide."})
     policy = "notifications/policy"
     for method in ("PUT", "PATCH"):
@@ -682,8 +696,8 @@ async def test_what_is_updated_takes_put_and_patch(place: Place) -> None:
     assert (await ada.get(policy))["filter_not_following"] is False
 
 
-async def test_a_post_for_everybody_can_be_shown_elsewhere(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_a_post_for_everybody_can_be_shown_elsewhere(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     post = await ada.post("statuses", {"status": "Low <tide>."})
     for url in (post["url"], post["uri"]):
         shown = await place.ask("GET", "/api/oembed", params={"url": url})
@@ -699,8 +713,8 @@ async def test_a_post_for_everybody_can_be_shown_elsewhere(place: Place) -> None
     assert "Boo" not in html
 
 
-async def test_a_slash_at_the_end_is_never_a_redirect(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_a_slash_at_the_end_is_never_a_redirect(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     for path in (
         "/api/v1/accounts/verify_credentials/",
         "/api/v1/timelines/home/",
@@ -709,7 +723,7 @@ async def test_a_slash_at_the_end_is_never_a_redirect(place: Place) -> None:
         assert (await ada.ask("GET", path)).status in (200, 400)
 
 
-async def test_head_answers_as_get(place: Place) -> None:
+async def test_head_answers_as_get(place: GatewayDeployment) -> None:
     assert (await place.ask("HEAD", "/")).status == 200
 
 
@@ -731,8 +745,10 @@ FOR_SCRIPTS = [
 ]
 
 
-async def test_scripts_from_everywhere_may_call_and_read_every_answer(place: Place) -> None:
-    await place.person("ada")
+async def test_scripts_from_everywhere_may_call_and_read_every_answer(
+    place: GatewayDeployment,
+) -> None:
+    await place.register("ada")
     for method, path, status in FOR_SCRIPTS:
         answered = await place.ask(method, path, headers={"origin": "https://x.example"})
         assert answered.status == status, path
@@ -744,7 +760,7 @@ async def test_scripts_from_everywhere_may_call_and_read_every_answer(place: Pla
     assert "access-control-allow-origin" not in page.headers
 
 
-async def test_a_preflight_is_answered_on_every_route_of_the_api(place: Place) -> None:
+async def test_a_preflight_is_answered_on_every_route_of_the_api(place: GatewayDeployment) -> None:
     asked = "authorization,user-agent,x-requested-with,cache-control,baggage,sentry-trace"
     told = (await place.ask("GET", "/openapi.json")).json()
     paths = [path for path in told["paths"] if path.startswith(("/api/", "/oauth/token"))]
@@ -783,16 +799,18 @@ REFUSALS = [
 ]
 
 
-async def test_refusals_have_the_shape_that_clients_show(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_refusals_have_the_shape_that_clients_show(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     for method, path, status in REFUSALS:
         refused = await ada.ask(method, path)
         assert refused.status == status, refused.text
         check("Error", refused.json())
 
 
-async def test_a_token_without_the_scope_is_refused_and_one_with_it_is_enough(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_a_token_without_the_scope_is_refused_and_one_with_it_is_enough(
+    place: GatewayDeployment,
+) -> None:
+    ada = await place.register("ada")
     app = await place.app("write:statuses")
     app_token = await place.app_token(app)
     assert (await place.ask("GET", "/api/v1/timelines/home", app_token)).status == 403
@@ -808,12 +826,12 @@ async def test_a_token_without_the_scope_is_refused_and_one_with_it_is_enough(pl
     grant = {**form, "grant_type": "authorization_code", "code": code}
     grant["client_secret"] = app["client_secret"]
     token = (await place.ask("POST", "/oauth/token", form=grant)).json()["access_token"]
-    made = await Person(place, ada.id, "ada", token).post("statuses", {"status": "x"})
+    made = await SignedInUser(place, ada.id, "ada", token).post("statuses", {"status": "x"})
     check("Status", made)
 
 
-async def test_inner_trouble_is_a_503_that_says_when_to_come_back(place: Place) -> None:
-    ada = await place.person("ada")
+async def test_inner_trouble_is_a_503_that_says_when_to_come_back(place: GatewayDeployment) -> None:
+    ada = await place.register("ada")
     faults = place.gateway.sidecar.faults
     for trouble, times in (
         (Unavailable("The feed at 10.0.0.7 is down"), 3),
@@ -828,8 +846,8 @@ async def test_inner_trouble_is_a_503_that_says_when_to_come_back(place: Place) 
 
 
 async def test_too_many_requests_are_refused_with_headers() -> None:
-    async with a_place(microgram_limit_user=4, microgram_limit_media=1) as place:
-        ada = await place.person("ada")
+    async with deploy(microgram_limit_user=4, microgram_limit_media=1) as place:
+        ada = await place.register("ada")
         statuses = [(await ada.ask("GET", "/api/v1/custom_emojis")) for _ in range(5)]
         assert [one.status for one in statuses][-2:] == [429, 429]
         last = statuses[-1]
@@ -847,8 +865,8 @@ async def test_too_many_requests_are_refused_with_headers() -> None:
 
 async def test_replicas_share_limits_and_a_new_one_knows_them() -> None:
     limits = {"microgram_limit_user": 500}
-    async with a_place(**limits) as place:
-        ada = await place.person("ada")
+    async with deploy(**limits) as place:
+        ada = await place.register("ada")
 
         async def used(replica: Running) -> int:
             answer = await replica.public("GET", "/api/v1/custom_emojis", token=ada.token)
@@ -862,16 +880,16 @@ async def test_replicas_share_limits_and_a_new_one_knows_them() -> None:
                     await asyncio.sleep(0.05)
 
         before = max([await used(place.gateway) for _ in range(100)])
-        other = await place.world.start(gateway_app, "gateway", **limits)
+        other = await place.cluster.start(gateway_app, "gateway", **limits)
         await hears_of(before, other)
         told = await used(other)
         await other.stop()
-        third = await place.world.start(gateway_app, "gateway", **limits)
+        third = await place.cluster.start(gateway_app, "gateway", **limits)
         await hears_of(told, third)
 
 
 async def test_registrations_logins_and_apps_have_limits_of_their_address() -> None:
-    async with a_place(microgram_limit_apps=2) as place:
+    async with deploy(microgram_limit_apps=2) as place:
         token = await place.app_token(await place.app())
         await place.app()
         form = {"client_name": "A client", "redirect_uris": OOB, "scopes": "read"}
@@ -883,7 +901,7 @@ async def test_registrations_logins_and_apps_have_limits_of_their_address() -> N
         assert (await place.ask("GET", "/api/v1/instance")).status == 200
 
 
-async def test_openapi_knows_every_route_and_invents_no_parameter(place: Place) -> None:
+async def test_openapi_knows_every_route_and_invents_no_parameter(place: GatewayDeployment) -> None:
     told = (await place.ask("GET", "/openapi.json")).json()
     names = {
         parameter["name"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.contracts.scopes import SCOPES
-from tests.services.gateway.world import Place, a_place, multipart
+from tests.services.gateway.deployment import GatewayDeployment, deploy, multipart
 
 Use = tuple[str, str, dict[str, Any]]
 
@@ -151,7 +151,7 @@ ALSO = {"DELETE /api/v1/statuses/1": "admin:write:reports"}
 AT_HOME = {"host": "127.0.0.1:8080"}
 
 
-async def test_the_metadata_lists_what_is_good_for_something(place: Place) -> None:
+async def test_the_metadata_lists_what_is_good_for_something(place: GatewayDeployment) -> None:
     told = await place.ask("GET", "/.well-known/oauth-authorization-server", headers=AT_HOME)
     listed = told.json()["scopes_supported"]
     assert sorted(listed) == sorted({*USES, *COARSE})
@@ -159,14 +159,14 @@ async def test_the_metadata_lists_what_is_good_for_something(place: Place) -> No
 
 
 async def test_each_scope_alone_opens_what_it_is_for_and_nothing_else() -> None:
-    async with a_place(microgram_limit_user=100_000, microgram_limit_media=10_000) as place:
+    async with deploy(microgram_limit_user=100_000, microgram_limit_media=10_000) as place:
         await _try_each_on_each(place)
 
 
-async def _try_each_on_each(place: Place) -> None:
-    judge, them = await place.admin("judge"), await place.person("them")
+async def _try_each_on_each(place: GatewayDeployment) -> None:
+    judge, them = await place.admin("judge"), await place.register("them")
     post = (await judge.post("statuses", {"status": "Low tide."}))["id"]
-    await place.world.settle()
+    await place.cluster.settle()
     names = {"{me}": judge.id, "{them}": them.id, "{post}": post}
     for scope in SCOPES:
         token = await place.log_in("judge", scope)

@@ -9,24 +9,26 @@ import pytest
 
 from services.chassis.errors import OutcomeUnknown, ServiceError, Unavailable
 from tests.fakes import Response
-from tests.services.gateway.graph import a_gateway
-from tests.services.gateway.world import Person, Place
+from tests.services.gateway.deployment import GatewayDeployment, SignedInUser
+from tests.services.gateway.graphql_client import a_gateway
 
 SHOP = "/api/shop/v1"
 
 
 @pytest.fixture
-async def ada(place: Place) -> Person:
-    return await place.person("ada")
+async def ada(place: GatewayDeployment) -> SignedInUser:
+    return await place.register("ada")
 
 
 @pytest.fixture
-async def empty() -> AsyncIterator[Place]:
+async def empty() -> AsyncIterator[GatewayDeployment]:
     async with a_gateway() as made:
         yield made
 
 
-async def ask(place: Place, method: str, path: str, token: str = "", **content: Any) -> Response:
+async def ask(
+    place: GatewayDeployment, method: str, path: str, token: str = "", **content: Any
+) -> Response:
     """One request, whose refusal is held to RFC 9457."""
     answered = await place.ask(method, SHOP + path, token, **content)
     if answered.status >= 400:
@@ -40,13 +42,15 @@ async def ask(place: Place, method: str, path: str, token: str = "", **content: 
     return answered
 
 
-async def made(place: Place, person: Person, path: str, **body: Any) -> Any:
+async def made(place: GatewayDeployment, person: SignedInUser, path: str, **body: Any) -> Any:
     answered = await ask(place, "POST", path, person.token, json=body)
     assert answered.status == 201, answered.text
     return answered.json()
 
 
-async def sold(place: Place, person: Person, title: str = "Mug", **more: Any) -> Any:
+async def sold(
+    place: GatewayDeployment, person: SignedInUser, title: str = "Mug", **more: Any
+) -> Any:
     shop = more.pop("shop", None) or (
         await made(place, person, "/shops", name="Pottery", currency="EUR")
     )
@@ -56,7 +60,9 @@ async def sold(place: Place, person: Person, title: str = "Mug", **more: Any) ->
     )
 
 
-async def test_a_product_with_a_picture_is_shown_to_everybody(place: Place, ada: Person) -> None:
+async def test_a_product_with_a_picture_is_shown_to_everybody(
+    place: GatewayDeployment, ada: SignedInUser
+) -> None:
     uploaded = await ada.upload()
     product = await sold(place, ada, media_ids=[uploaded["id"]])
     answered = await ask(place, "GET", f"/products/{product['id']}")
@@ -74,7 +80,7 @@ async def test_a_product_with_a_picture_is_shown_to_everybody(place: Place, ada:
     assert quote.json()["items"][0]["total"]["decimal"] == "48.00"
 
 
-async def test_a_change_says_what_was_read(place: Place, ada: Person) -> None:
+async def test_a_change_says_what_was_read(place: GatewayDeployment, ada: SignedInUser) -> None:
     id = (await sold(place, ada))["id"]
     change = {"title": "Cup"}
     path = f"/products/{id}"
@@ -99,7 +105,9 @@ async def test_a_change_says_what_was_read(place: Place, ada: Person) -> None:
     assert (await ask(place, "GET", path, ada.token)).status == 200
 
 
-async def test_who_has_read_the_newest_version_is_told_so(place: Place, ada: Person) -> None:
+async def test_who_has_read_the_newest_version_is_told_so(
+    place: GatewayDeployment, ada: SignedInUser
+) -> None:
     product = await sold(place, ada)
     shop = product["shop_id"]
     for path in (f"/products/{product['id']}", f"/shops/{shop}"):
@@ -116,7 +124,9 @@ async def test_who_has_read_the_newest_version_is_told_so(place: Place, ada: Per
     assert nowhere.status == 404
 
 
-async def test_stock_is_set_by_who_has_seen_it_and_adjusted_once(place: Place, ada: Person) -> None:
+async def test_stock_is_set_by_who_has_seen_it_and_adjusted_once(
+    place: GatewayDeployment, ada: SignedInUser
+) -> None:
     product = await sold(place, ada)
     path = f"/products/{product['id']}/variants/{product['variants'][0]['id']}/stock"
     assert (await ask(place, "PUT", path, ada.token, json={"on_hand": 9})).status == 428
@@ -148,11 +158,11 @@ async def test_stock_is_set_by_who_has_seen_it_and_adjusted_once(place: Place, a
     assert [row["available"] for row in stocks.json()["items"]] == [7]
 
 
-async def test_pages_follow_their_cursor(place: Place, ada: Person) -> None:
+async def test_pages_follow_their_cursor(place: GatewayDeployment, ada: SignedInUser) -> None:
     shop = await made(place, ada, "/shops", name="Pottery", currency="EUR")
     for number in range(5):
         await sold(place, ada, f"Mug {number}", shop=shop)
-    await place.world.settle()
+    await place.cluster.settle()
     path = f"/products?q=mug&shop={shop['id']}&limit=2"
     titles: list[str] = []
     cursor: str | None = ""
@@ -167,8 +177,8 @@ async def test_pages_follow_their_cursor(place: Place, ada: Person) -> None:
     assert [s["id"] for s in (await ask(place, "GET", "/shops")).json()["items"]] == [shop["id"]]
 
 
-async def test_what_is_wrong_is_a_problem(place: Place, ada: Person) -> None:
-    bob = await place.person("bob")
+async def test_what_is_wrong_is_a_problem(place: GatewayDeployment, ada: SignedInUser) -> None:
+    bob = await place.register("bob")
     product = await sold(place, ada)
     path = f"/products/{product['id']}"
     seen = {"if-match": '"1"'}
@@ -199,14 +209,14 @@ async def test_what_is_wrong_is_a_problem(place: Place, ada: Person) -> None:
     ],
 )
 async def test_a_method_that_an_address_does_not_have_is_a_problem_too(
-    empty: Place, method: str, path: str, allow: str
+    empty: GatewayDeployment, method: str, path: str, allow: str
 ) -> None:
     refused = await ask(empty, method, path)
     assert (refused.status, refused.headers["allow"]) == (405, allow)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "BREW"])
-async def test_so_is_an_address_that_there_is_not(empty: Place, method: str) -> None:
+async def test_so_is_an_address_that_there_is_not(empty: GatewayDeployment, method: str) -> None:
     for path in ("/nothing", "/products/1/2", ""):
         refused = await ask(empty, method, path)
         assert (refused.status, refused.json()["code"]) == (404, "not_found")
@@ -227,7 +237,9 @@ async def test_so_are_too_many_requests() -> None:
 
 
 @pytest.mark.parametrize("error", [Unavailable("it is away"), OutcomeUnknown("it is slow")])
-async def test_so_is_what_is_not_there_right_now(empty: Place, error: ServiceError) -> None:
+async def test_so_is_what_is_not_there_right_now(
+    empty: GatewayDeployment, error: ServiceError
+) -> None:
     empty.gateway.sidecar.faults.fail("invoke", about="catalog", error=error, times=9)
     refused = await ask(empty, "GET", "/shops")
     assert (refused.status, refused.json()["code"]) == (503, error.code)
@@ -235,7 +247,7 @@ async def test_so_is_what_is_not_there_right_now(empty: Place, error: ServiceErr
     assert error.message not in refused.text
 
 
-async def test_the_same_key_makes_one_product(place: Place, ada: Person) -> None:
+async def test_the_same_key_makes_one_product(place: GatewayDeployment, ada: SignedInUser) -> None:
     shop = await made(place, ada, "/shops", name="Pottery", currency="EUR")
     body = {"shop": shop["id"], "title": "Mug", "variants": [{"price": 5}]}
     key = {"idempotency-key": "k"}
@@ -249,19 +261,19 @@ async def test_the_same_key_makes_one_product(place: Place, ada: Person) -> None
 # ── what posts show ─────────────────────────────────────────────────────────────────────────────
 
 
-def calls(place: Place, app: str) -> int:
+def calls(place: GatewayDeployment, app: str) -> int:
     """How often the gateway has asked a service."""
     seen = place.gateway.sidecar.faults.calls
     return sum(call.name == "invoke" and call.about[0] == app for call in seen)
 
 
-async def home(place: Place, person: Person) -> list[list[str]]:
+async def home(place: GatewayDeployment, person: SignedInUser) -> list[list[str]]:
     """The titles of the products under each post at home."""
     page = (await person.ask("GET", "/api/v1/timelines/home")).json()
     return [[card["title"] for card in status["products"]] for status in page]
 
 
-async def posted(person: Person, text: str, *products: str) -> Any:
+async def posted(person: SignedInUser, text: str, *products: str) -> Any:
     answered = await person.ask(
         "POST", "/api/v1/statuses", json={"status": text, "product_ids": products}
     )
@@ -270,14 +282,14 @@ async def posted(person: Person, text: str, *products: str) -> Any:
 
 
 async def test_a_post_shows_products_for_as_long_as_they_are_sold(
-    place: Place, ada: Person
+    place: GatewayDeployment, ada: SignedInUser
 ) -> None:
     shop = await made(place, ada, "/shops", name="Pottery", currency="EUR")
     mug, bowl = [await sold(place, ada, title, shop=shop) for title in ("Mug", "Bowl")]
     status = await posted(ada, "new in", bowl["id"], mug["id"], "404")
     assert [card["title"] for card in status["products"]] == ["Bowl", "Mug"]
     assert status["products"][0]["price"]["decimal"] == "24.00"
-    await place.world.settle()
+    await place.cluster.settle()
     assert await home(place, ada) == [["Bowl", "Mug"]]
     seen = {"if-match": '"1"'}
     await ask(place, "DELETE", f"/products/{mug['id']}", ada.token, headers=seen)
@@ -285,41 +297,43 @@ async def test_a_post_shows_products_for_as_long_as_they_are_sold(
     path = f"/api/v1/statuses/{status['id']}"
     edited = await ada.ask("PUT", path, json={"status": "sold out", "product_ids": []})
     assert edited.json()["products"] == []
-    await place.world.settle()
+    await place.cluster.settle()
     assert await home(place, ada) == [[]]
 
 
 async def test_products_cost_one_call_a_page_and_none_where_there_are_none(
-    place: Place, ada: Person
+    place: GatewayDeployment, ada: SignedInUser
 ) -> None:
     shop = await made(place, ada, "/shops", name="Pottery", currency="EUR")
     products = [(await sold(place, ada, f"Mug {n}", shop=shop))["id"] for n in range(3)]
     for number in range(3):
         await posted(ada, f"plain {number}")
-    await place.world.settle()
+    await place.cluster.settle()
     before = calls(place, "catalog"), calls(place, "feed")
     assert await home(place, ada) == [[], [], []]
     assert (calls(place, "catalog"), calls(place, "feed")) == (before[0], before[1] + 1)
     for product in products:
         await posted(ada, "tagged", product)
-    await place.world.settle()
+    await place.cluster.settle()
     before = calls(place, "catalog"), calls(place, "feed")
     assert len(await home(place, ada)) == 6
     assert (calls(place, "catalog"), calls(place, "feed")) == (before[0] + 1, before[1] + 1)
 
 
 async def test_posts_are_shown_without_products_where_the_catalog_is_away(
-    place: Place, ada: Person
+    place: GatewayDeployment, ada: SignedInUser
 ) -> None:
     product = await sold(place, ada)
     await posted(ada, "tagged", product["id"])
-    await place.world.settle()
+    await place.cluster.settle()
     place.gateway.sidecar.faults.fail("invoke", about="catalog", times=3)
     assert await home(place, ada) == [[]]
     assert await home(place, ada) == [["Mug"]]
 
 
-async def test_a_post_shows_a_few_products_at_most(place: Place, ada: Person) -> None:
+async def test_a_post_shows_a_few_products_at_most(
+    place: GatewayDeployment, ada: SignedInUser
+) -> None:
     many = {"status": "x", "product_ids": [str(n) for n in range(1, 7)]}
     assert (await ada.ask("POST", "/api/v1/statuses", json=many)).status == 422
     odd = {"status": "x", "product_ids": ["a"]}

@@ -7,24 +7,24 @@ from typing import Any
 from services.payments.webhooks import SECRET
 from tests.fakes import until
 from tests.fakes.streams import stream
-from tests.services.gateway.world import Place
+from tests.services.gateway.deployment import GatewayDeployment
 from tests.services.payments.world import WORD, payments_app
 
 V1, V2 = "/api/v1/notifications", "/api/v2/notifications"
 ORDER = "116548273934401537"
 
 
-async def test_a_payment_is_streamed_and_listed_for_who_asks(place: Place) -> None:
-    place.world.secrets[SECRET] = WORD
-    payments = await place.world.start(payments_app, "payments")
-    ada, ben = await place.person("ada"), await place.person("ben")
-    await place.world.settle()
+async def test_a_payment_is_streamed_and_listed_for_who_asks(place: GatewayDeployment) -> None:
+    place.cluster.secrets[SECRET] = WORD
+    payments = await place.cluster.start(payments_app, "payments")
+    ada, ben = await place.register("ada"), await place.register("ben")
+    await place.cluster.settle()
     terms: dict[str, Any] = {"buyer": ben.id, "seller": ada.id, "amount": 500, "currency": "EUR"}
     async with stream(place.gateway.app, "/api/v1/streaming/user", ada.token) as opened:
         for step, body in (("authorize", terms | {"card": "tok_ok"}), ("capture", {})):
             path = f"/payments/{ORDER}/{step}"
             await payments.call("POST", path, caller="orders", json=body)
-        await place.world.settle()
+        await place.cluster.settle()
         await until(lambda: any(event == "notification" for event, _ in opened.events))
         (streamed,) = [data for event, data in opened.events if event == "notification"]
     about = {"id": ORDER, "event": "captured"}

@@ -14,8 +14,8 @@ from services.chassis.settings import Settings
 from services.payments.app import create_app as create_payments
 from services.payments.webhooks import SECRET
 from tests.fakes import Response
+from tests.services.gateway.deployment import GatewayDeployment, SignedInUser, deploy
 from tests.services.gateway.test_shop import SHOP, ask, sold
-from tests.services.gateway.world import Person, Place, a_place
 from tests.services.orders.world import eventually, orders_app
 
 
@@ -27,12 +27,12 @@ def payments_app(settings: Settings) -> FastAPI:
 class Market:
     """A place with a seller, a buyer and a product."""
 
-    place: Place
-    ada: Person
-    bob: Person
+    place: GatewayDeployment
+    ada: SignedInUser
+    bob: SignedInUser
     product: dict[str, Any]
 
-    async def ask(self, person: Person, method: str, path: str, **given: Any) -> Response:
+    async def ask(self, person: SignedInUser, method: str, path: str, **given: Any) -> Response:
         return await ask(self.place, method, path, person.token, **given)
 
     @property
@@ -52,18 +52,18 @@ class Market:
         return (await self.ask(self.bob, "GET", f"/orders/{id}")).json()
 
 
-async def with_orders(place: Place) -> None:
+async def with_orders(place: GatewayDeployment) -> None:
     """Start what can be ordered and paid with."""
-    place.world.secrets[SECRET] = "s" * 32
-    await place.world.start(payments_app, "payments")
-    await place.world.start(orders_app, "orders")
+    place.cluster.secrets[SECRET] = "s" * 32
+    await place.cluster.start(payments_app, "payments")
+    await place.cluster.start(orders_app, "orders")
 
 
 @pytest.fixture
 async def market() -> AsyncIterator[Market]:
-    async with a_place() as place:
+    async with deploy() as place:
         await with_orders(place)
-        ada, bob = await place.person("ada"), await place.person("bob")
+        ada, bob = await place.register("ada"), await place.register("bob")
         yield Market(place, ada, bob, await sold(place, ada))
 
 
@@ -94,11 +94,11 @@ async def test_what_is_ordered_is_paid_and_shown_to_both(market: Market) -> None
     id = made.json()["id"]
 
     async def completed() -> bool:
-        await market.place.world.settle(1)
+        await market.place.cluster.settle(1)
         return bool((await market.order(id))["state"] == "completed")
 
     await eventually(completed)
-    await market.place.world.settle()
+    await market.place.cluster.settle()
     for person, role in ((market.bob, "buyer"), (market.ada, "seller")):
         page = await market.ask(person, "GET", f"/orders?role={role}")
         assert page.json() == {"items": [await market.order(id)], "next_cursor": None}
@@ -115,7 +115,7 @@ async def test_pages_are_linked_by_cursor(market: Market) -> None:
         body = {"items": [{**market.item, "quantity": 1}]}
         await market.ask(market.bob, "PUT", "/cart", json=body)
         assert (await market.checkout(key, expected_total=2400)).status == 201
-    await market.place.world.settle()
+    await market.place.cluster.settle()
     first = await market.ask(market.bob, "GET", "/orders?limit=1")
     cursor = first.json()["next_cursor"]
     assert f"{SHOP}/orders?limit=1&cursor={cursor}>" in first.headers["link"]

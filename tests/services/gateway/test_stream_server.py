@@ -14,15 +14,17 @@ import pytest
 import uvicorn
 
 from services.chassis.http.server import BoundedHttpProtocol, BoundedWebSocketProtocol, Server
-from services.gateway.streaming.messages import News
+from services.gateway.streaming.events import StreamEvent
 from tests.fakes import until
-from tests.services.gateway.world import Place
+from tests.services.gateway.deployment import GatewayDeployment
 
-NEWS = News("update", b'"%b"' % (b"x" * 8_000))
+NEWS = StreamEvent("update", b'"%b"' % (b"x" * 8_000))
 
 
 @asynccontextmanager
-async def served(place: Place, patience: int = 5) -> AsyncIterator[tuple[int, Any, Server]]:
+async def served(
+    place: GatewayDeployment, patience: int = 5
+) -> AsyncIterator[tuple[int, Any, Server]]:
     """The gateway on a port of its own, with its hub."""
     (stop,) = place.gateway.service._shutdown_callbacks
     hub = stop.__self__  # type: ignore[attr-defined]
@@ -71,7 +73,7 @@ UPGRADE = (
     ],
 )
 async def test_nobody_fills_the_memory_with_headers(
-    place: Place, begin: bytes, more: bytes
+    place: GatewayDeployment, begin: bytes, more: bytes
 ) -> None:
     async with served(place) as (port, _, _):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -88,7 +90,7 @@ async def test_nobody_fills_the_memory_with_headers(
 
 
 @pytest.mark.parametrize("said", [b"", b"GET /healthz HTTP/1.1\r\nHost:"])
-async def test_who_says_nothing_is_not_waited_for(place: Place, said: bytes) -> None:
+async def test_who_says_nothing_is_not_waited_for(place: GatewayDeployment, said: bytes) -> None:
     async with served(place, patience=1) as (port, _, server):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(said)
@@ -98,7 +100,7 @@ async def test_who_says_nothing_is_not_waited_for(place: Place, said: bytes) -> 
         await until(lambda: not server.server_state.connections)
 
 
-async def test_a_large_body_and_a_long_answer_are_no_heads(place: Place) -> None:
+async def test_a_large_body_and_a_long_answer_are_no_heads(place: GatewayDeployment) -> None:
     async with served(place, patience=1) as (port, _, _):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         head = b"POST /api/v1/apps HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
@@ -115,19 +117,19 @@ async def test_a_large_body_and_a_long_answer_are_no_heads(place: Place) -> None
     [("/api/v1/streaming/public", ""), ("/api/v1/streaming?stream=public", UPGRADE)],
 )
 async def test_a_client_that_never_reads_is_cut_off_and_what_was_kept_for_it_is_free(
-    place: Place, path: str, more: str
+    place: GatewayDeployment, path: str, more: str
 ) -> None:
-    anna = await place.person("anna")
+    anna = await place.register("anna")
     async with served(place) as (port, hub, _):
         with socket.socket() as deaf:
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             deaf.setblocking(False)
             await asyncio.get_running_loop().sock_connect(deaf, ("127.0.0.1", port))
             deaf.sendall(request(path, anna.token, more))
-            await until(lambda: hub.listens(("public", "")))
+            await until(lambda: hub.has_listeners(("public", "")))
             told = 0
             while len(hub):
-                hub.tell(("public", ""), NEWS)
+                hub.publish(("public", ""), NEWS)
                 told += 1
                 await asyncio.sleep(0)
                 # Its queue and the buffers on the way, which are bounded too, hold less than this.
@@ -135,8 +137,10 @@ async def test_a_client_that_never_reads_is_cut_off_and_what_was_kept_for_it_is_
             assert not hub.channels()
 
 
-async def test_clients_that_read_hear_the_end_at_once_when_the_server_stops(place: Place) -> None:
-    anna = await place.person("anna")
+async def test_clients_that_read_hear_the_end_at_once_when_the_server_stops(
+    place: GatewayDeployment,
+) -> None:
+    anna = await place.register("anna")
     headers = {"Authorization": f"Bearer {anna.token}"}
     async with (
         served(place) as (port, hub, server),
@@ -152,7 +156,7 @@ async def test_clients_that_read_hear_the_end_at_once_when_the_server_stops(plac
             assert end.data in (1001, 1012)
 
 
-async def test_a_socket_that_is_refused_gets_an_answer_of_the_api(place: Place) -> None:
+async def test_a_socket_that_is_refused_gets_an_answer_of_the_api(place: GatewayDeployment) -> None:
     async with served(place) as (port, _, _), aiohttp.ClientSession() as client:
         url = f"http://127.0.0.1:{port}/api/v1/streaming"
         for token in ("", "?access_token=nonsense"):

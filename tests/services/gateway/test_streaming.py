@@ -15,20 +15,26 @@ from services.gateway.streaming import hub
 from tests.fakes import until
 from tests.fakes.streams import FakeStream, stream
 from tests.mastodon.schemas import check
-from tests.services.gateway.world import PASSWORD, Person, Place, a_place, gateway_app
+from tests.services.gateway.deployment import (
+    PASSWORD,
+    GatewayDeployment,
+    SignedInUser,
+    deploy,
+    gateway_app,
+)
 
 STREAMS = "/api/v1/streaming"
 
 
 @asynccontextmanager
-async def home_of(person: Person) -> AsyncIterator[FakeStream]:
+async def home_of(person: SignedInUser) -> AsyncIterator[FakeStream]:
     async with stream(person.place.gateway.app, f"{STREAMS}/user", person.token) as opened:
         assert opened.status == 200
         yield opened
 
 
 @asynccontextmanager
-async def socket_of(person: Person, *streams: str) -> AsyncIterator[FakeStream]:
+async def socket_of(person: SignedInUser, *streams: str) -> AsyncIterator[FakeStream]:
     async with stream(person.place.gateway.app, STREAMS, person.token, socket=True) as opened:
         assert opened.status == 101
         for each in streams:
@@ -38,18 +44,18 @@ async def socket_of(person: Person, *streams: str) -> AsyncIterator[FakeStream]:
         yield opened
 
 
-async def a_pair(place: Place) -> tuple[Person, Person]:
+async def a_pair(place: GatewayDeployment) -> tuple[SignedInUser, SignedInUser]:
     """Anna, and Ben who follows her."""
-    anna, ben = await place.person("anna"), await place.person("ben")
+    anna, ben = await place.register("anna"), await place.register("ben")
     await ben.post(f"accounts/{anna.id}/follow")
-    await place.world.settle()
+    await place.cluster.settle()
     return anna, ben
 
 
-async def sentinel(author: Person, stream: FakeStream) -> None:
+async def sentinel(author: SignedInUser, stream: FakeStream) -> None:
     """Wait until a post of the listener's own has come: what was said before it has, too."""
     post = await author.post("statuses", {"status": "my own"})
-    await author.place.world.settle()
+    await author.place.cluster.settle()
     await until(lambda: any(_id(data) == post["id"] for _, data in stream.events))
 
 
@@ -57,7 +63,7 @@ def _id(data: Any) -> str:
     return str(data["id"] if isinstance(data, dict) else data)
 
 
-async def test_a_follower_hears_of_a_post_an_edit_and_the_end(place: Place) -> None:
+async def test_a_follower_hears_of_a_post_an_edit_and_the_end(place: GatewayDeployment) -> None:
     anna, ben = await a_pair(place)
     async with home_of(ben) as home:
         post = await anna.post("statuses", {"status": "hello"})
@@ -73,45 +79,47 @@ async def test_a_follower_hears_of_a_post_an_edit_and_the_end(place: Place) -> N
         assert [kind for kind, _ in home.events] == ["update", "status.update", "delete"]
 
 
-async def test_what_is_said_twice_or_out_of_order_is_told_once(place: Place) -> None:
+async def test_what_is_said_twice_or_out_of_order_is_told_once(place: GatewayDeployment) -> None:
     anna, ben = await a_pair(place)
     async with home_of(ben) as home:
-        place.world.broker.copies = 3
-        place.world.broker.hold()
+        place.cluster.broker.copies = 3
+        place.cluster.broker.hold()
         post = await anna.post("statuses", {"status": "hello"})
         await anna.ask("PUT", f"/api/v1/statuses/{post['id']}", json={"status": "hi"})
         await until(lambda: not any(box.backlog for box in _outboxes(place)))
-        place.world.broker.release(seed=3)
-        await place.world.settle()
+        place.cluster.broker.release(seed=3)
+        await place.cluster.settle()
         await sentinel(ben, home)
         kinds = [kind for kind, data in home.events if _id(data) == post["id"]]
         assert kinds[0] == "update"
         assert kinds in (["update"], ["update", "status.update"])
 
 
-def _outboxes(place: Place) -> list[Any]:
-    return [box for running in place.world.running for box in running.service.outboxes.values()]
+def _outboxes(place: GatewayDeployment) -> list[Any]:
+    return [box for running in place.cluster.running for box in running.service.outboxes.values()]
 
 
-async def test_it_reaches_them_also_where_the_feed_has_not_heard_of_it_yet(place: Place) -> None:
+async def test_it_reaches_them_also_where_the_feed_has_not_heard_of_it_yet(
+    place: GatewayDeployment,
+) -> None:
     anna, ben = await a_pair(place)
-    feed = next(running for running in place.world.running if running.name == "feed")
+    feed = next(running for running in place.cluster.running if running.name == "feed")
     async with home_of(ben) as home:
-        subscribed = place.world.broker._groups["posts"].pop("feed")
+        subscribed = place.cluster.broker._groups["posts"].pop("feed")
         post = await anna.post("statuses", {"status": "hello"})
         assert (await home.heard("update"))["id"] == post["id"]
         assert await feed.service.collection("card", dict).get(post["id"]) is None
-        place.world.broker._groups["posts"]["feed"] = subscribed
+        place.cluster.broker._groups["posts"]["feed"] = subscribed
 
 
-async def test_nobody_hears_what_is_not_for_them(place: Place) -> None:
+async def test_nobody_hears_what_is_not_for_them(place: GatewayDeployment) -> None:
     anna, ben = await a_pair(place)
-    cleo, dora = await place.person("cleo"), await place.person("dora")
+    cleo, dora = await place.register("cleo"), await place.register("dora")
     for person in (cleo, dora):
         await person.post(f"accounts/{anna.id}/follow")
     await cleo.post(f"accounts/{anna.id}/mute")
     await anna.post(f"accounts/{dora.id}/block")
-    await place.world.settle()
+    await place.cluster.settle()
     everywhere = ("user", "public", "public:local")
     async with (
         socket_of(ben, *everywhere) as follower,
@@ -133,11 +141,13 @@ async def test_nobody_hears_what_is_not_for_them(place: Place) -> None:
             assert not any("of nobody" in data["content"] for _, data in other.events)
 
 
-async def test_a_direct_post_is_for_who_is_named_and_so_is_its_end(place: Place) -> None:
+async def test_a_direct_post_is_for_who_is_named_and_so_is_its_end(
+    place: GatewayDeployment,
+) -> None:
     anna, ben = await a_pair(place)
-    cleo = await place.person("cleo")
+    cleo = await place.register("cleo")
     await cleo.post(f"accounts/{anna.id}/follow")
-    await place.world.settle()
+    await place.cluster.settle()
     async with home_of(ben) as named, home_of(cleo) as other:
         form = {"status": "psst @ben", "visibility": "direct"}
         post = await anna.post("statuses", form)
@@ -149,16 +159,16 @@ async def test_a_direct_post_is_for_who_is_named_and_so_is_its_end(place: Place)
 
 
 async def test_a_boost_comes_with_what_it_shows_but_not_to_who_hides_its_author(
-    place: Place,
+    place: GatewayDeployment,
 ) -> None:
     anna, ben = await a_pair(place)
-    cleo = await place.person("cleo")
+    cleo = await place.register("cleo")
     for person in (ben, cleo):
         await person.post(f"accounts/{anna.id}/follow")
-    dora = await place.person("dora")
+    dora = await place.register("dora")
     await ben.post(f"accounts/{dora.id}/mute")
     post = await dora.post("statuses", {"status": "by dora"})
-    await place.world.settle()
+    await place.cluster.settle()
     async with home_of(ben) as mutes, socket_of(cleo, "user", "public") as follower:
         await anna.post(f"statuses/{post['id']}/reblog")
         boost = await follower.heard("update")
@@ -175,13 +185,15 @@ async def test_a_boost_comes_with_what_it_shows_but_not_to_who_hides_its_author(
         assert ["public"] not in of_boosts[:1]
 
 
-async def test_who_is_told_of_something_hears_of_it_at_once_and_only_they(place: Place) -> None:
+async def test_who_is_told_of_something_hears_of_it_at_once_and_only_they(
+    place: GatewayDeployment,
+) -> None:
     anna, ben = await a_pair(place)
     post = await anna.post("statuses", {"status": "hello"})
-    await place.world.settle()
+    await place.cluster.settle()
     streams = ("user", "user:notification")
     async with socket_of(anna, *streams) as owner, socket_of(ben, *streams) as other:
-        place.world.broker.copies = 2
+        place.cluster.broker.copies = 2
         await ben.post(f"statuses/{post['id']}/favourite")
         notification = await owner.heard("notification", 2)
         check("Notification", notification)
@@ -197,11 +209,11 @@ async def test_who_is_told_of_something_hears_of_it_at_once_and_only_they(place:
 
 
 async def test_among_many_listeners_the_followers_are_found(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audiences, "_FEW", 0)
     anna, ben = await a_pair(place)
-    cleo = await place.person("cleo")
+    cleo = await place.register("cleo")
     async with home_of(ben) as follower, home_of(anna) as own, home_of(cleo) as stranger:
         post = await anna.post("statuses", {"status": "hello"})
         assert (await follower.heard("update"))["id"] == post["id"]
@@ -218,13 +230,13 @@ ONE, MANY = ["1"], [str(number) for number in range(1000)]
     [("hello", [(ONE, 2), (MANY, 2)]), ("#sea", [(ONE, 2), (MANY, 3), (MANY, 2)])],
 )
 async def test_what_an_audience_costs_is_the_same_however_many_are_asked_for(
-    place: Place, text: str, costs: list[tuple[list[str], int]]
+    place: GatewayDeployment, text: str, costs: list[tuple[list[str], int]]
 ) -> None:
     """Two state calls, and one more for a hashtag: none while it is known who follows any."""
     anna, _ = await a_pair(place)
-    feed = next(running for running in place.world.running if running.name == "feed")
+    feed = next(running for running in place.cluster.running if running.name == "feed")
     post = await anna.post("statuses", {"status": text})
-    await place.world.settle()
+    await place.cluster.settle()
     view = (await place.gateway.service.sidecar.invoke("posts", f"posts/{post['id']}")).json()
     for users, cost in costs:
         before = len(feed.sidecar.state.faults.calls)
@@ -242,10 +254,12 @@ def listeners(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("listeners")
-async def test_a_post_its_edit_and_its_end_reach_who_follows_its_hashtag(place: Place) -> None:
-    anna, ben = await place.person("anna"), await place.person("ben")
+async def test_a_post_its_edit_and_its_end_reach_who_follows_its_hashtag(
+    place: GatewayDeployment,
+) -> None:
+    anna, ben = await place.register("anna"), await place.register("ben")
     await ben.post("tags/Sea/follow")
-    await place.world.settle()
+    await place.cluster.settle()
     async with home_of(ben) as home:
         far = await anna.post("statuses", {"status": "a #mountain"})
         post = await anna.post("statuses", {"status": "the #sea"})
@@ -259,11 +273,13 @@ async def test_a_post_its_edit_and_its_end_reach_who_follows_its_hashtag(place: 
 
 
 @pytest.mark.usefixtures("listeners")
-async def test_who_follows_author_and_hashtags_hears_of_a_post_once(place: Place) -> None:
+async def test_who_follows_author_and_hashtags_hears_of_a_post_once(
+    place: GatewayDeployment,
+) -> None:
     anna, ben = await a_pair(place)
     for tag in ("sea", "sun"):
         await ben.post(f"tags/{tag}/follow")
-    await place.world.settle()
+    await place.cluster.settle()
     async with home_of(ben) as home:
         post = await anna.post("statuses", {"status": "#sea and #sun"})
         await sentinel(ben, home)
@@ -271,10 +287,10 @@ async def test_who_follows_author_and_hashtags_hears_of_a_post_once(place: Place
 
 
 @pytest.mark.usefixtures("listeners")
-async def test_a_hashtag_brings_no_more_than_it_brings_home(place: Place) -> None:
-    anna = await place.person("anna")
+async def test_a_hashtag_brings_no_more_than_it_brings_home(place: GatewayDeployment) -> None:
+    anna = await place.register("anna")
     mutes, blocks, blocked, left, plain = [
-        await place.person(name) for name in ("mutes", "blocks", "blocked", "left", "plain")
+        await place.register(name) for name in ("mutes", "blocks", "blocked", "left", "plain")
     ]
     readers = [mutes, blocks, blocked, left, plain]
     for reader in readers:
@@ -283,7 +299,7 @@ async def test_a_hashtag_brings_no_more_than_it_brings_home(place: Place) -> Non
     await blocks.post(f"accounts/{anna.id}/block")
     await anna.post(f"accounts/{blocked.id}/block")
     await left.post("tags/sea/unfollow")
-    await place.world.settle()
+    await place.cluster.settle()
     for visibility in ("direct", "private", "unlisted", "public"):
         async with AsyncExitStack() as stack:
             homes = [await stack.enter_async_context(home_of(reader)) for reader in readers]
@@ -297,13 +313,13 @@ async def test_a_hashtag_brings_no_more_than_it_brings_home(place: Place) -> Non
 
 
 async def test_only_the_hashtags_that_are_merged_into_a_home_are_heard(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(domain, "MERGED_TAGS", 2)
-    anna, ben = await place.person("anna"), await place.person("ben")
+    anna, ben = await place.register("anna"), await place.register("ben")
     for tag in ("sea", "sun", "sand"):
         await ben.post(f"tags/{tag}/follow")
-    await place.world.settle()
+    await place.cluster.settle()
     async with home_of(ben) as home:
         posts = [await anna.post("statuses", {"status": f"#{tag}"}) for tag in ("sea", "sun")]
         await sentinel(ben, home)
@@ -312,36 +328,36 @@ async def test_only_the_hashtags_that_are_merged_into_a_home_are_heard(
         assert [post["id"] in at_home for post in posts] == [False, True]
 
 
-async def test_the_hashtags_of_who_is_gone_are_not_kept(place: Place) -> None:
-    ben = await place.person("ben")
+async def test_the_hashtags_of_who_is_gone_are_not_kept(place: GatewayDeployment) -> None:
+    ben = await place.register("ben")
     await ben.post("tags/sea/follow")
-    await place.world.settle()
-    feed = next(running for running in place.world.running if running.name == "feed")
+    await place.cluster.settle()
+    feed = next(running for running in place.cluster.running if running.name == "feed")
     kept = feed.service.collection("hometags", dict)
     assert await kept.get(ben.id)
     form = {"login": "ben", "password": PASSWORD}
-    auth = next(running for running in place.world.running if running.name == "auth")
+    auth = next(running for running in place.cluster.running if running.name == "auth")
     assert (await auth.call("POST", "/deletions", caller="gateway", json=form)).status == 200
-    await place.world.settle()
+    await place.cluster.settle()
     assert await kept.get(ben.id) is None
 
 
-async def test_only_the_gateway_may_ask_for_audiences(place: Place) -> None:
-    feed = next(running for running in place.world.running if running.name == "feed")
+async def test_only_the_gateway_may_ask_for_audiences(place: GatewayDeployment) -> None:
+    feed = next(running for running in place.cluster.running if running.name == "feed")
     assert (await feed.call("POST", "/audiences", caller="posts", json={})).status == 403
 
 
-async def test_every_replica_tells_its_own(place: Place) -> None:
+async def test_every_replica_tells_its_own(place: GatewayDeployment) -> None:
     anna, ben = await a_pair(place)
-    second = await place.world.start(gateway_app, "gateway")
+    second = await place.cluster.start(gateway_app, "gateway")
     async with home_of(ben) as here, stream(second.app, f"{STREAMS}/user", ben.token) as there:
         post = await anna.post("statuses", {"status": "hello"})
         for opened in (here, there):
             assert (await opened.heard("update"))["id"] == post["id"]
 
 
-async def test_a_socket_takes_its_token_in_three_ways(place: Place) -> None:
-    anna = await place.person("anna")
+async def test_a_socket_takes_its_token_in_three_ways(place: GatewayDeployment) -> None:
+    anna = await place.register("anna")
     ways: list[dict[str, Any]] = [
         {"target": STREAMS, "token": anna.token},
         {"target": f"{STREAMS}/?access_token={anna.token}"},
@@ -356,7 +372,9 @@ async def test_a_socket_takes_its_token_in_three_ways(place: Place) -> None:
 
 
 @pytest.mark.parametrize("socket", [False, True])
-async def test_who_has_no_good_token_of_a_person_is_refused(place: Place, socket: bool) -> None:
+async def test_who_has_no_good_token_of_a_person_is_refused(
+    place: GatewayDeployment, socket: bool
+) -> None:
     app = await place.app_token(await place.app())
     target = STREAMS if socket else f"{STREAMS}/user"
     for token in ("", "nonsense", app):
@@ -366,8 +384,8 @@ async def test_who_has_no_good_token_of_a_person_is_refused(place: Place, socket
 
 
 async def test_connecting_counts_as_a_request() -> None:
-    async with a_place(microgram_limit_user=3) as place:
-        anna = await place.person("anna")
+    async with deploy(microgram_limit_user=3) as place:
+        anna = await place.register("anna")
         for turn in range(4):
             async with stream(place.gateway.app, STREAMS, anna.token, socket=True) as opened:
                 assert opened.status == (101 if turn < 2 else 429)
@@ -376,8 +394,8 @@ async def test_connecting_counts_as_a_request() -> None:
 @pytest.mark.parametrize("socket", [False, True])
 async def test_too_many_streams_are_refused_in_words(socket: bool) -> None:
     target = STREAMS if socket else f"{STREAMS}/user"
-    async with a_place(microgram_streams=3, microgram_streams_user=2) as place:
-        anna, ben, cleo = [await place.person(name) for name in ("anna", "ben", "cleo")]
+    async with deploy(microgram_streams=3, microgram_streams_user=2) as place:
+        anna, ben, cleo = [await place.register(name) for name in ("anna", "ben", "cleo")]
         app = place.gateway.app
         async with (
             stream(app, target, anna.token, socket=socket),
@@ -394,9 +412,9 @@ async def test_too_many_streams_are_refused_in_words(socket: bool) -> None:
             assert again.status == (101 if socket else 200)
 
 
-async def test_the_streams_of_a_revoked_token_end(place: Place) -> None:
+async def test_the_streams_of_a_revoked_token_end(place: GatewayDeployment) -> None:
     app = await place.app()
-    anna, ben = await place.person("anna", app), await place.person("ben")
+    anna, ben = await place.register("anna", app), await place.register("ben")
     async with home_of(anna) as one, socket_of(anna) as two, home_of(ben) as other:
         form = {key: app[key] for key in ("client_id", "client_secret")}
         gone = await place.ask("POST", "/oauth/revoke", form={**form, "token": anna.token})
@@ -406,10 +424,10 @@ async def test_the_streams_of_a_revoked_token_end(place: Place) -> None:
         assert not other.over.is_set()
 
 
-async def test_the_streams_of_somebody_who_is_gone_end(place: Place) -> None:
-    anna, ben = await place.person("anna"), await place.person("ben")
+async def test_the_streams_of_somebody_who_is_gone_end(place: GatewayDeployment) -> None:
+    anna, ben = await place.register("anna"), await place.register("ben")
     async with home_of(anna) as gone, socket_of(anna) as gone_too, home_of(ben) as other:
-        event = place.world.broker.events("accounts")[-1]
+        event = place.cluster.broker.events("accounts")[-1]
         data = {**event["data"], "id": anna.id, "deleted": True}
         said = {**event, "subject": anna.id, "entityversion": 99, "data": data}
         answer = await place.gateway.call(
@@ -420,13 +438,13 @@ async def test_the_streams_of_somebody_who_is_gone_end(place: Place) -> None:
         assert not other.over.is_set()
 
 
-async def test_what_cannot_be_understood_is_let_go(place: Place) -> None:
+async def test_what_cannot_be_understood_is_let_go(place: GatewayDeployment) -> None:
     for said in ({}, {"nonsense": 1}):
         answer = await place.gateway.call("POST", "/events-broadcast/posts", caller="", json=said)
         assert answer.json() == {"status": "SUCCESS"}
 
 
-async def test_a_client_that_does_not_read_is_cut_off(place: Place) -> None:
+async def test_a_client_that_does_not_read_is_cut_off(place: GatewayDeployment) -> None:
     anna, ben = await a_pair(place)
     async with home_of(ben) as slow, home_of(anna) as quick:
         slow.reads.clear()
@@ -439,9 +457,9 @@ async def test_a_client_that_does_not_read_is_cut_off(place: Place) -> None:
 
 
 async def test_it_is_said_now_and_then_that_all_is_well(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub, "CHECKED", 0.005)
-    anna = await place.person("anna")
+    monkeypatch.setattr(hub, "TOKEN_CHECK_INTERVAL", 0.005)
+    anna = await place.register("anna")
     async with home_of(anna) as home:
         await until(lambda: home.text.startswith(":)\n:thump\n"))

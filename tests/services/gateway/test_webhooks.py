@@ -9,7 +9,7 @@ import orjson
 from services.payments.domain.signatures import signed
 from services.payments.webhooks import SECRET
 from tests.fakes import APP_TOKEN, until
-from tests.services.gateway.world import Place, a_place
+from tests.services.gateway.deployment import GatewayDeployment, deploy
 from tests.services.payments.world import BUYER, SELLER, WORD, payments_app
 
 PATH = "/webhooks/payments"
@@ -21,9 +21,11 @@ def told(order: str) -> bytes:
     return orjson.dumps(said | {"amount": 500, "currency": "EUR"})
 
 
-async def test_a_webhook_is_taken_from_who_signs_as_the_provider_alone(place: Place) -> None:
-    place.world.secrets[SECRET] = WORD
-    payments = await place.world.start(payments_app, "payments")
+async def test_a_webhook_is_taken_from_who_signs_as_the_provider_alone(
+    place: GatewayDeployment,
+) -> None:
+    place.cluster.secrets[SECRET] = WORD
+    payments = await place.cluster.start(payments_app, "payments")
     order = "116548273934401537"
     path = f"/payments/{order}"
     asked = await payments.call(
@@ -44,9 +46,9 @@ async def test_a_webhook_is_taken_from_who_signs_as_the_provider_alone(place: Pl
     assert known.json()["state"] == "authorized"
 
 
-async def test_the_built_in_provider_comes_through_the_door(place: Place) -> None:
-    place.world.secrets[SECRET] = WORD
-    payments = await place.world.start(payments_app, "payments")
+async def test_the_built_in_provider_comes_through_the_door(place: GatewayDeployment) -> None:
+    place.cluster.secrets[SECRET] = WORD
+    payments = await place.cluster.start(payments_app, "payments")
     body = TERMS | {"card": "tok_duplicate_callback"}
     await payments.call("POST", "/payments/11/authorize", caller="orders", json=body)
 
@@ -58,13 +60,13 @@ async def test_the_built_in_provider_comes_through_the_door(place: Place) -> Non
 
 
 async def test_webhooks_have_a_limit_of_their_own() -> None:
-    async with a_place(microgram_limit_webhooks=2, microgram_limit_address=500) as place:
+    async with deploy(microgram_limit_webhooks=2, microgram_limit_address=500) as place:
         for status in (503, 503, 429):
             assert (await place.ask("POST", PATH, data=b"{}")).status == status
 
 
 async def test_limits_are_not_for_who_shows_the_sidecars_token() -> None:
-    async with a_place(microgram_limit_address=2) as place:
+    async with deploy(microgram_limit_address=2) as place:
         vouched = {"dapr-api-token": APP_TOKEN}
         for headers, statuses in (
             (vouched, [200] * 5),

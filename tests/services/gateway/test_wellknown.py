@@ -5,14 +5,14 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from tests.mastodon.schemas import check
-from tests.services.gateway.world import Place, a_place
+from tests.services.gateway.deployment import GatewayDeployment, deploy
 
 METADATA = "/.well-known/oauth-authorization-server"
 HOST = "127.0.0.1:8080"
 XRD = "{http://docs.oasis-open.org/ns/xri/xrd-1.0}"
 
 
-async def test_oauths_endpoints_are_told_on_ones_own_machine(place: Place) -> None:
+async def test_oauths_endpoints_are_told_on_ones_own_machine(place: GatewayDeployment) -> None:
     for host in (HOST, "localhost:8080", "[::1]:8080", "127.8.0.1"):
         told = await place.ask("GET", METADATA, headers={"host": host})
         assert told.status == 200, host
@@ -24,7 +24,7 @@ async def test_oauths_endpoints_are_told_on_ones_own_machine(place: Place) -> No
 
 
 async def test_without_tls_nobody_else_is_told_nor_mastodon_py_which_would_give_up(
-    place: Place,
+    place: GatewayDeployment,
 ) -> None:
     strangers = ("example.org", "10.0.0.7:8080", "127.0.0.1.example.org", "[", "")
     asked = [{"host": host} for host in strangers]
@@ -36,7 +36,7 @@ async def test_without_tls_nobody_else_is_told_nor_mastodon_py_which_would_give_
 
 async def test_over_tls_everybody_is_told_and_elsewhere_without_tls_nobody() -> None:
     for url, status in (("https://m.example", 200), ("http://m.example", 404)):
-        async with a_place(microgram_public_url=url) as place:
+        async with deploy(microgram_public_url=url) as place:
             for headers in ({"host": "m.example", "user-agent": "mastodonpy"}, {"host": HOST}):
                 told = await place.ask("GET", METADATA, headers=headers)
                 assert told.status == status
@@ -44,7 +44,7 @@ async def test_over_tls_everybody_is_told_and_elsewhere_without_tls_nobody() -> 
                     assert told.json()["issuer"] == f"{url}/"
 
 
-async def test_host_meta_says_where_people_are_looked_up(place: Place) -> None:
+async def test_host_meta_says_where_people_are_looked_up(place: GatewayDeployment) -> None:
     template = f"http://{HOST}/.well-known/webfinger?resource={{uri}}"
     told = await place.ask("GET", "/.well-known/host-meta")
     assert told.headers["content-type"].startswith("application/xrd+xml")
@@ -66,8 +66,8 @@ WAYS = [
 NOBODY = [f"acct:eve@{HOST}", "acct:ada@example.org", "ada", "acct:", "x:y", "@"]
 
 
-async def test_webfinger_knows_who_is_here_and_nobody_else(place: Place) -> None:
-    await place.person("ada")
+async def test_webfinger_knows_who_is_here_and_nobody_else(place: GatewayDeployment) -> None:
+    await place.register("ada")
     path = "/.well-known/webfinger"
     for resource in WAYS:
         told = await place.ask("GET", path, params={"resource": resource})

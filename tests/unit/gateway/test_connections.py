@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.chassis.storage.window import Window
-from services.gateway.graphql.connections import page, probing
+from services.gateway.graphql.connections import page, probe
 
 DOWN = Window(2, max_id="9")
 UP = Window(2, min_id="1")
@@ -31,7 +31,7 @@ UP = Window(2, min_id="1")
 def test_one_row_more_says_whether_there_is_another_page(
     ids: str, more: str, window: Window, shown: str, newer: bool, older: bool, onward: str | None
 ) -> None:
-    assert probing(window).limit == window.limit + 1
+    assert probe(window).limit == window.limit + 1
     made = page([(id, id) for id in ids], window, more)
     info = made.page_info
     assert "".join(made.nodes) == shown

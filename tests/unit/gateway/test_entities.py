@@ -19,18 +19,18 @@ from services.contracts.accounts import (
 from services.contracts.discovery import DayOfTag, Statistics, TagUse
 from services.contracts.logins import App
 from services.contracts.posts import Attachment, Post, PostCounts, PostView, Size
-from services.gateway.content import Writer
-from services.gateway.entities import apps, people, posts
-from services.gateway.entities.addresses import Addresses
-from services.gateway.entities.instances import Instances
-from services.gateway.entities.rendered import Rendered
+from services.gateway.presentation.cache import LruByteCache
+from services.gateway.presentation.entities import apps, people, posts
+from services.gateway.presentation.entities.instances import InstanceEntities
+from services.gateway.presentation.html import HtmlWriter
+from services.gateway.presentation.renderer import EntityRenderer
+from services.gateway.presentation.urls import PublicUrls
 from services.gateway.settings import GatewaySettings
-from services.gateway.shelf import Shelf
 from tests.mastodon.schemas import check, check_all
 
 SITE = "https://micro.example"
 WHEN = "2026-01-02T03:04:05.678Z"
-at, writer = Addresses(SITE), Writer(Addresses(SITE))
+at, writer = PublicUrls(SITE), HtmlWriter(PublicUrls(SITE))
 
 ADA = Account(
     profile=Profile(
@@ -68,8 +68,8 @@ POST = Post(
 VIEW = PostView(post=POST, counts=PostCounts(favourites=1), favourited=True)
 
 
-def rendered(room: int = 1 << 20) -> Rendered:
-    return Rendered(at, writer, room)
+def rendered(room: int = 1 << 20) -> EntityRenderer:
+    return EntityRenderer(at, writer, room)
 
 
 @pytest.mark.parametrize("account", [ADA, BARE])
@@ -98,7 +98,7 @@ def test_statuses_are_whole(view: PostView) -> None:
 def test_other_entities_are_whole() -> None:
     check("Relationship", people.relationship(Relationship(id="1")))
     check("MediaAttachment", posts.attachment(PICTURE, at))
-    check("StatusSource", posts.source(VIEW))
+    check("StatusSource", posts.status_source(VIEW))
     app = App(id="1", client_id="c", name="toot", redirect_uris=["x:y"], scopes="read write")
     check("Application", apps.application(app))
     check("CredentialApplication", apps.credential_application(app))
@@ -106,7 +106,7 @@ def test_other_entities_are_whole() -> None:
 
 def test_the_instance_is_whole() -> None:
     settings = GatewaySettings(app_id="gateway", app_port=1)
-    instances = Instances(settings, at, writer)
+    instances = InstanceEntities(settings, at, writer)
     numbers = Statistics(users=3, posts=4, active_month=2, active_half_year=3)
     check("InstanceV1", instances.v1(numbers))
     check("Instance", instances.v2(numbers))
@@ -172,7 +172,7 @@ def test_posts_of_people_who_are_gone_are_left_out() -> None:
 
 
 def test_the_shelf_keeps_within_its_bound_and_what_is_asked_for() -> None:
-    shelf = Shelf(10_000)
+    shelf = LruByteCache(10_000)
     for n in range(100):
         shelf.put(n, b"x" * 600)
         shelf.get(0)

@@ -9,11 +9,16 @@ from services.chassis.errors import Invalid, NotFound
 from services.chassis.ids import first_id_at, timestamp
 from services.chassis.security.token_verifier import Caller
 from services.contracts.posts import Post
-from services.gateway.streaming.channels import channel, names, shared_by
-from services.gateway.streaming.connections import BYTES, MESSAGES, Connection, EventStream
-from services.gateway.streaming.memory import NEWS_FOR, Memory
-from services.gateway.streaming.messages import News
-from services.gateway.streaming.tokens import with_token
+from services.gateway.streaming.channels import channel_of, frame_names, shared_channels
+from services.gateway.streaming.connections import (
+    MAX_QUEUED_BYTES,
+    MAX_QUEUED_MESSAGES,
+    SseTransport,
+    StreamConnection,
+)
+from services.gateway.streaming.deduplication import MAX_EVENT_AGE, PostDeduplicator
+from services.gateway.streaming.events import StreamEvent
+from services.gateway.streaming.tokens import with_authorization
 from tests.fakes import until
 from tests.fakes.streams import FakeStream
 
@@ -43,7 +48,7 @@ def _ago(seconds: float) -> datetime:
 
 
 def test_a_post_is_new_once_edited_once_and_gone_once() -> None:
-    memory = Memory()
+    memory = PostDeduplicator()
     states = [
         (post(9), 1),
         (post(9, edited=2), 2),
@@ -55,107 +60,112 @@ def test_a_post_is_new_once_edited_once_and_gone_once() -> None:
 
 
 def test_an_older_state_that_comes_late_is_no_news() -> None:
-    memory = Memory()
+    memory = PostDeduplicator()
     assert memory.event_for(post(9, edited=1), 2, NOW) == "update"  # nobody saw it before
     assert memory.event_for(post(9), 1, NOW) == ""
 
 
 def test_an_old_post_that_changes_for_a_reason_nobody_sees_is_no_news() -> None:
-    memory = Memory()
-    assert memory.event_for(post(NEWS_FOR + 1), 2, NOW) == ""
-    assert memory.event_for(post(2 * NEWS_FOR, edited=NEWS_FOR + 1), 3, NOW) == ""
+    memory = PostDeduplicator()
+    assert memory.event_for(post(MAX_EVENT_AGE + 1), 2, NOW) == ""
+    assert memory.event_for(post(2 * MAX_EVENT_AGE, edited=MAX_EVENT_AGE + 1), 3, NOW) == ""
     assert memory.event_for(post(1), 1, NOW) == "update"
     assert memory.event_for(post(1), 2, NOW) == ""
 
 
 def test_the_edit_of_an_old_post_and_its_end_are_news() -> None:
-    assert Memory().event_for(post(2 * NEWS_FOR, edited=1), 2, NOW) == "status.update"
-    assert Memory().event_for(post(2 * NEWS_FOR, deleted=True), 2, NOW) == "delete"
+    assert (
+        PostDeduplicator().event_for(post(2 * MAX_EVENT_AGE, edited=1), 2, NOW) == "status.update"
+    )
+    assert PostDeduplicator().event_for(post(2 * MAX_EVENT_AGE, deleted=True), 2, NOW) == "delete"
 
 
 def test_what_is_remembered_is_bounded_and_the_newest() -> None:
-    memory = Memory(remembered=2)
+    memory = PostDeduplicator(remembered=2)
     for age in (3, 2, 1):
         memory.event_for(post(age), 1, NOW)
-        memory.tell(post(age).id, ["7"])
+        memory.record_recipients(post(age).id, ["7"])
     assert len(memory) == 2
-    assert memory.told(post(3).id) == ()
-    assert memory.told(post(1).id) == ["7"]
+    assert memory.recipients(post(3).id) == ()
+    assert memory.recipients(post(1).id) == ["7"]
 
 
 # ── channels ────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_channels_are_ones_own_shared_or_of_a_tag() -> None:
-    assert channel("user", "", "1") == ("user", "1")
-    assert channel("public:local:media", "", "1") == ("public:local:media", "")
-    assert channel("hashtag", "#Cats", "1") == ("hashtag", "cats")
-    assert names("hashtag", "Cats") == ("hashtag", "Cats")
+    assert channel_of("user", "", "1") == ("user", "1")
+    assert channel_of("public:local:media", "", "1") == ("public:local:media", "")
+    assert channel_of("hashtag", "#Cats", "1") == ("hashtag", "cats")
+    assert frame_names("hashtag", "Cats") == ("hashtag", "Cats")
     for unknown in ("", "list", "user:1"):
         with pytest.raises(NotFound):
-            channel(unknown, "", "1")
+            channel_of(unknown, "", "1")
     for tag in ("", " ", "a b", "12"):
         with pytest.raises(Invalid):
-            channel("hashtag:local", tag, "1")
+            channel_of("hashtag:local", tag, "1")
 
 
 def test_only_public_posts_are_shared_and_replies_by_their_tags_alone() -> None:
     public = {("public", ""), ("public:local", "")}
-    assert {*shared_by(post())} == public
-    assert {*shared_by(post(tags=["a"]))} == public | {("hashtag", "a"), ("hashtag:local", "a")}
-    assert {*shared_by(post(tags=["a"], in_reply_to_id="1"))} == {
+    assert {*shared_channels(post())} == public
+    assert {*shared_channels(post(tags=["a"]))} == public | {
+        ("hashtag", "a"),
+        ("hashtag:local", "a"),
+    }
+    assert {*shared_channels(post(tags=["a"], in_reply_to_id="1"))} == {
         ("hashtag", "a"),
         ("hashtag:local", "a"),
     }
     for visibility in ("unlisted", "private", "direct"):
-        assert shared_by(post(tags=["a"], visibility=visibility)) == []
+        assert shared_channels(post(tags=["a"], visibility=visibility)) == []
 
 
 # ── connections ─────────────────────────────────────────────────────────────────────────────────
 
 
-def connected() -> tuple[FakeStream, Connection]:
+def connected() -> tuple[FakeStream, StreamConnection]:
     stream = FakeStream(socket=False)
-    return stream, Connection(ANNA, EventStream(stream.send), stream.transport)  # type: ignore[arg-type]
+    return stream, StreamConnection(ANNA, SseTransport(stream.send), stream.transport)  # type: ignore[arg-type]
 
 
 async def test_what_waits_is_bounded_in_number_and_who_does_not_read_is_cut_off() -> None:
     stream, connection = connected()
     stream.reads.clear()
-    connection.say(b"in the writer's hand")
+    connection.enqueue(b"in the writer's hand")
     await asyncio.sleep(0)
-    for _ in range(MESSAGES):
-        connection.say(b"x")
+    for _ in range(MAX_QUEUED_MESSAGES):
+        connection.enqueue(b"x")
     assert not stream.transport.aborted.is_set()
-    connection.say(b"one too many")
+    connection.enqueue(b"one too many")
     assert stream.transport.aborted.is_set()
-    assert not connection._waiting
+    assert not connection._queue
 
 
 async def test_what_waits_is_bounded_in_bytes_though_one_message_always_may() -> None:
     stream, connection = connected()
     stream.reads.clear()
-    connection.say(b"in the writer's hand")
+    connection.enqueue(b"in the writer's hand")
     await asyncio.sleep(0)
-    connection.say(b"x" * (BYTES + 1))
+    connection.enqueue(b"x" * (MAX_QUEUED_BYTES + 1))
     assert not stream.transport.aborted.is_set()
-    connection.say(b"x")
+    connection.enqueue(b"x")
     assert stream.transport.aborted.is_set()
 
 
 async def test_nothing_is_said_after_the_end() -> None:
     stream, connection = connected()
-    connection.say(b"one")
-    connection.end()
-    connection.end()
-    connection.say(b"two")
+    connection.enqueue(b"one")
+    connection.close()
+    connection.close()
+    connection.enqueue(b"two")
     await until(lambda: stream.sent)
     await asyncio.sleep(0)
     assert stream.sent == [{"type": "http.response.body", "body": b"", "more_body": False}]
 
 
 def test_an_event_is_made_once_for_all_who_get_it() -> None:
-    news = News("delete", b"12")
+    news = StreamEvent("delete", b"12")
     assert news.sse == b"event: delete\ndata: 12\n\n"
     assert news.frame(("user",)) == '{"stream":["user"],"event":"delete","payload":"12"}'
     assert news.frame(("user",)) is news.frame(("user",))
@@ -168,7 +178,7 @@ def test_an_event_is_made_once_for_all_who_get_it() -> None:
 def test_a_token_is_taken_from_where_it_stands_and_the_header_wins() -> None:
     def token(**scope: object) -> bytes:
         whole = {"headers": [], "query_string": b"", **scope}
-        found: dict[bytes, bytes] = dict(with_token(whole)["headers"])
+        found: dict[bytes, bytes] = dict(with_authorization(whole)["headers"])
         return found.get(b"authorization", b"")
 
     assert token() == b""

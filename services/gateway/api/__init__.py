@@ -1,1 +1,0 @@
-"""The client API: one module per noun, each with `create_router(desk)`."""

@@ -1,0 +1,1 @@
+"""Use cases that REST, GraphQL and the pages share."""

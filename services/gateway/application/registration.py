@@ -1,0 +1,50 @@
+"""Registration: the same form for apps and on the web page, the same refusals by field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.chassis.errors import Invalid, ServiceError
+from services.gateway.http.params import RequestParams
+
+_ERROR_CODES = (
+    ("blank", "ERR_BLANK"),
+    ("too long", "ERR_TOO_LONG"),
+    ("too short", "ERR_TOO_SHORT"),
+    ("taken", "ERR_TAKEN"),
+    ("reserved", "ERR_RESERVED"),
+    ("accepted", "ERR_ACCEPTED"),
+)
+
+
+def new_registration(form: RequestParams) -> dict[str, Any]:
+    """A `Registration`, cut to what its contract takes: the rules are auth's."""
+    return {
+        "username": form.string("username").strip()[:100],
+        "email": form.string("email").strip()[:320],
+        "password": form.string("password")[:1000],
+        "agreement": bool(form.boolean("agreement")),
+        "locale": form.language("locale") or "en",
+    }
+
+
+def field_errors(failure: ServiceError) -> dict[str, list[str]]:
+    """What is wrong with each field, in auth's words; empty where it is not about fields."""
+    details = failure.details.get("details")
+    return details if isinstance(details, dict) else {}
+
+
+def validation_error(failure: ServiceError) -> ServiceError:
+    """A refusal in the shape of the client API: for each field a code and a description."""
+    by_field = field_errors(failure)
+    if not by_field:
+        return failure
+    details = {
+        field: [{"error": _error_code(text), "description": text} for text in texts]
+        for field, texts in by_field.items()
+    }
+    return Invalid(failure.message, details=details)
+
+
+def _error_code(text: str) -> str:
+    return next((code for words, code in _ERROR_CODES if words in text), "ERR_INVALID")

@@ -1,0 +1,211 @@
+"""How fields ask the other services: together, one invocation for each service and level.
+
+Whatever is asked of one service before the event loop comes round is one invocation: people by id
+and stances by id in one question each, everything else as it is, several questions in one bundle
+(`chassis/bundles`). What was asked is remembered for as long as the operation lasts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from strawberry.dataloader import DataLoader
+
+from services.chassis.errors import ServiceError, from_status
+from services.chassis.http import batch
+from services.chassis.security.token_verifier import Caller
+from services.gateway.desk import Desk
+from services.gateway.presentation.renderer import Row
+
+_BATCH_SIZE = 80  # ids in one address
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """What is asked of a service; `body` is JSON, empty for none."""
+
+    path: str
+    params: tuple[tuple[str, str], ...] = ()
+    method: str = "GET"
+    body: bytes = b""
+    anonymous: bool = False
+
+    def as_batch_item(self) -> dict[str, Any]:
+        """As a part of a bundle."""
+        return {
+            "method": self.method,
+            "path": self.path,
+            "params": dict(self.params),
+            "body": orjson.loads(self.body) if self.body else None,
+            "anonymous": self.anonymous,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class EntityKey:
+    """A document that is asked for with others of its kind: person, stance, post or product."""
+
+    kind: str
+    id: str
+
+
+Key = ReadRequest | EntityKey
+
+
+class DataLoaders:
+    """What one operation asks, as one caller."""
+
+    def __init__(self, desk: Desk, caller: Caller | None) -> None:
+        self._desk = desk
+        self._caller = caller
+        self._loaders: dict[str, DataLoader[Key, Any]] = {}
+
+    def clear(self) -> None:
+        """Ask everything anew from here on: something was changed."""
+        self._loaders = {}
+
+    async def ask(
+        self,
+        app: str,
+        path: str,
+        caller: Caller | None = None,
+        *,
+        method: str = "GET",
+        json: Any = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Any:
+        """As `Desk.ask`, for what changes nothing. `caller` is this one or nobody."""
+        body = b"" if json is None else orjson.dumps(json)
+        question = ReadRequest(
+            path, tuple((params or {}).items()), method, body, anonymous=caller is None
+        )
+        return await self._loader(app).load(question)
+
+    async def people(self, ids: Sequence[str]) -> dict[str, Row]:
+        """As `Desk.people`."""
+        return await self._load_many("users", "person", ids)
+
+    async def relationships(self, ids: Sequence[str]) -> dict[str, Row]:
+        """How the caller stands to some people."""
+        return await self._load_many("users", "stance", ids)
+
+    async def posts(self, ids: Sequence[str]) -> dict[str, Row]:
+        """Those of some posts that the caller may see."""
+        return await self._load_many("posts", "post", ids)
+
+    async def products(self, ids: Sequence[str]) -> dict[str, Row]:
+        """Those of some products that the caller may see."""
+        return await self._load_many("catalog", "product", ids)
+
+    def prime(self, people: Mapping[str, Row]) -> None:
+        """Remember people who came with something else."""
+        keys: dict[Key, Any] = {EntityKey("person", id): row for id, row in people.items()}
+        self._loader("users").prime_many(keys)
+
+    async def _load_many(self, app: str, kind: str, ids: Sequence[str]) -> dict[str, Row]:
+        wanted = list(dict.fromkeys(ids))
+        rows = await self._loader(app).load_many([EntityKey(kind, id) for id in wanted])
+        return {id: row for id, row in zip(wanted, rows, strict=True) if row is not None}
+
+    def _loader(self, app: str) -> DataLoader[Key, Any]:
+        if app not in self._loaders:
+
+            async def load(keys: list[Key]) -> Sequence[Any]:
+                return await self._load(app, keys)
+
+            self._loaders[app] = DataLoader(load)
+        return self._loaders[app]
+
+    async def _load(self, app: str, keys: list[Key]) -> list[Any]:
+        """What a service says to some questions, a `ServiceError` where it refuses one."""
+        plan = _plan(keys)
+        questions = list(dict.fromkeys(plan.values()))
+        parts = [
+            questions[at : at + batch.MAX_ITEMS] for at in range(0, len(questions), batch.MAX_ITEMS)
+        ]
+        answered = await asyncio.gather(*(self._invoke(app, part) for part in parts))
+        answers = {question: answer for part in answered for question, answer in part.items()}
+        rows: dict[ReadRequest, Any] = {}
+        for key in keys:
+            question = plan[key]
+            if isinstance(key, EntityKey) and question not in rows:
+                rows[question] = _rows_by_id(key.kind, answers[question])
+        return [_result_for(key, rows.get(plan[key], answers[plan[key]])) for key in keys]
+
+    async def _invoke(self, app: str, questions: Sequence[ReadRequest]) -> dict[ReadRequest, Any]:
+        if len(questions) == 1:
+            return {questions[0]: await self._invoke_one(app, questions[0])}
+        body = {"questions": [question.as_batch_item() for question in questions]}
+        answers = await self._desk.ask(app, batch.PATH[1:], self._caller, method="POST", json=body)
+        return {
+            question: _result_of(answer)
+            for question, answer in zip(questions, answers, strict=True)
+        }
+
+    async def _invoke_one(self, app: str, question: ReadRequest) -> Any:
+        asking: Awaitable[Any] = self._desk.ask(
+            app,
+            question.path,
+            None if question.anonymous else self._caller,
+            method=question.method,
+            json=orjson.loads(question.body) if question.body else None,
+            params=dict(question.params),
+        )
+        try:
+            return await asking
+        except ServiceError as failure:
+            return failure
+
+
+def _plan(keys: Sequence[Key]) -> dict[Key, ReadRequest]:
+    """The question that each key belongs to: ids of one kind go together."""
+    plan: dict[Key, ReadRequest] = {key: key for key in keys if isinstance(key, ReadRequest)}
+    kinds: dict[str, list[EntityKey]] = {}
+    for key in keys:
+        if isinstance(key, EntityKey):
+            kinds.setdefault(key.kind, []).append(key)
+    for kind, wanted in kinds.items():
+        for start in range(0, len(wanted), _BATCH_SIZE):
+            part = wanted[start : start + _BATCH_SIZE]
+            plan |= dict.fromkeys(part, _request_for(kind, [key.id for key in part]))
+    return plan
+
+
+def _request_for(kind: str, ids: Sequence[str]) -> ReadRequest:
+    if kind == "post":
+        return ReadRequest("posts/views", method="POST", body=orjson.dumps({"ids": ids}))
+    if kind == "product":
+        return ReadRequest("products", (("ids", ",".join(ids)),))
+    if kind == "stance":
+        return ReadRequest("relationships", (("ids", ",".join(ids)),))
+    return ReadRequest("accounts", (("ids", ",".join(ids)),), anonymous=True)
+
+
+def _result_of(answer: dict[str, Any]) -> Any:
+    """What a part of a bundle says, or the `ServiceError` that it is."""
+    body = answer["body"]
+    if answer["status"] < 400:
+        return body
+    said = body if isinstance(body, dict) else {}
+    details = {name: value for name, value in said.items() if name not in ("code", "message")}
+    message = str(said.get("message", "Record not found"))
+    return from_status(answer["status"], message, said.get("code"), **details)
+
+
+def _rows_by_id(kind: str, answer: Any) -> Any:
+    """The rows of an answer by their ids; a `ServiceError` as it is."""
+    if isinstance(answer, ServiceError) or kind == "person":
+        return answer
+    if kind == "product":
+        return {row["product"]["id"]: row for row in answer["products"]}
+    return {row["post"]["id"] if kind == "post" else row["id"]: row for row in answer}
+
+
+def _result_for(key: Key, answer: Any) -> Any:
+    if isinstance(key, ReadRequest) or isinstance(answer, ServiceError):
+        return answer
+    return answer.get(key.id)

@@ -1,0 +1,158 @@
+"""Requests over HTTP: read within bounds, counted, run, answered in the words of GraphQL over HTTP.
+
+A status of 200 means that operations were run, whatever came of their fields; what is refused
+before that has the status that says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+from fastapi import Request, Response
+from starlette.requests import HTTPConnection
+
+from services.chassis.errors import ServiceError, TooLarge, Unavailable
+from services.chassis.security.token_verifier import Caller, optional_user_of_any_scope
+from services.gateway.desk import Desk
+from services.gateway.graphql import engine, graphiql, limits
+from services.gateway.graphql.dataloaders import DataLoaders
+from services.gateway.graphql.engine import GraphqlEngine
+from services.gateway.graphql.errors import (
+    BAD_REQUEST,
+    RATE_LIMITED,
+    TOO_COMPLEX,
+    Entity,
+    RequestRejected,
+    failure_error,
+)
+from services.gateway.graphql.permissions import Context
+from services.gateway.graphql.router import CHARGE_KEY, Charge
+
+_RESPONSE_TYPE = "application/graphql-response+json"
+_QUERY_TIMEOUT = 20.0
+"""Seconds that a query may take. Changes are not broken off."""
+
+
+class GraphqlHandler:
+    """Answers requests."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        settings = desk.settings
+        self.engine = GraphqlEngine(
+            development=settings.microgram_development or settings.microgram_graphiql
+        )
+
+    async def handle(self, request: Request) -> Response:
+        """All that one request asks for."""
+        media = (
+            _RESPONSE_TYPE
+            if _RESPONSE_TYPE in request.headers.get("accept", "")
+            else "application/json"
+        )
+        try:
+            caller = await optional_user_of_any_scope(request)
+            said = await _read_json(request)
+            body = await self._run_all(said, caller, charge_of(request))
+            return Response(orjson.dumps(body), media_type=media)
+        except ServiceError as failure:
+            return error_response(failure, media)
+
+    def page(self, request: Request) -> Response:
+        """GraphQL is posted; where it is switched on, browsers get a page that does so."""
+        if self._desk.settings.microgram_graphiql and _is_browser(request):
+            return graphiql.page()
+        refused = RequestRejected("Operations are sent by POST.", BAD_REQUEST, 405)
+        answer = error_response(refused, "application/json")
+        answer.headers["allow"] = "POST"
+        return answer
+
+    async def _run_all(self, said: Any, caller: Caller | None, count: Charge) -> Any:
+        if not isinstance(said, list):
+            return await self._run(said, caller, count, counted=1)
+        if not 1 <= len(said) <= limits.MAX_BATCH:
+            raise RequestRejected(
+                f"A list has between 1 and {limits.MAX_BATCH} operations.",
+                TOO_COMPLEX,
+                limit="operations",
+                most=limits.MAX_BATCH,
+            )
+        answers = []
+        for turn, each in enumerate(said):
+            try:
+                answers.append(await self._run(each, caller, count, counted=0 if turn else 1))
+            except ServiceError as failure:
+                answers.append({"errors": errors_of(failure)})
+        return answers
+
+    async def _run(self, said: Any, caller: Caller | None, count: Charge, counted: int) -> Entity:
+        prepared = self.engine.prepare(engine.GraphqlRequest.of(said))
+        if prepared.kind == "subscription":
+            raise RequestRejected("Subscriptions are taken over a WebSocket.", BAD_REQUEST)
+        charge(count, prepared.charge - counted)
+        context = Context(self._desk, caller, DataLoaders(self._desk, caller))
+        if prepared.kind == "mutation":
+            return await self.engine.run(prepared, context)
+        try:
+            async with asyncio.timeout(_QUERY_TIMEOUT):
+                return await self.engine.run(prepared, context)
+        except TimeoutError as error:
+            raise Unavailable("A query took too long.") from error
+
+
+def charge_of(asked: HTTPConnection) -> Charge:
+    """What counts the requests of somebody; of the operator nothing does."""
+    count: Charge = asked.scope["state"].get(CHARGE_KEY, _no_charge)
+    return count
+
+
+def charge(count: Charge, times: int) -> None:
+    """Count some requests more. Raises `RequestRejected` where one is too many."""
+    for _ in range(times):
+        wait = count()
+        if wait is not None:
+            raise RequestRejected(
+                "Too many requests", RATE_LIMITED, 429, retry_after=max(1, round(wait))
+            )
+
+
+def error_response(failure: ServiceError, media: str) -> Response:
+    """The answer to a request of which nothing is run."""
+    answer = Response(
+        orjson.dumps({"errors": errors_of(failure)}), failure.status, media_type=media
+    )
+    if "retry_after" in failure.details:
+        answer.headers["retry-after"] = str(failure.details["retry_after"])
+    return answer
+
+
+def errors_of(failure: ServiceError) -> list[Entity]:
+    """A failure as errors."""
+    if isinstance(failure, engine.ValidationFailed):
+        return failure.entities()
+    return [failure_error(failure)]
+
+
+def _is_browser(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")
+
+
+def _no_charge() -> float | None:
+    return None
+
+
+async def _read_json(request: Request) -> Any:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise RequestRejected("A request is sent as application/json.", BAD_REQUEST, 415)
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > limits.MAX_BODY_BYTES:
+            raise TooLarge(f"A request has at most {limits.MAX_BODY_BYTES // 1024} KiB.")
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise RequestRejected("The body is not valid JSON.", BAD_REQUEST) from error

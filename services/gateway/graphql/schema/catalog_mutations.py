@@ -1,0 +1,158 @@
+"""What sellers change. Who changes something says with `version` what they have seen of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import strawberry
+
+from services.gateway.desk import numeric_id
+from services.gateway.graphql.permissions import Info, mutation, require_user
+from services.gateway.graphql.schema.catalog import Product, Shop, Stock
+from services.gateway.graphql.schema.scalars import Minor
+
+_SELLING = "write:shop"
+
+
+@strawberry.input(description="A shop to be; its currency is for good.")
+class NewShop:
+    name: str
+    currency: str
+    description: str = ""
+
+
+@strawberry.input(description="What a shop is to be. What is left out stays as it is.")
+class EditedShop:
+    name: str | None = None
+    description: str | None = None
+    archived: bool | None = None
+
+
+@strawberry.input(description="A variant to be, and how many pieces of it there are.")
+class NewVariant:
+    price: Minor
+    name: str = ""
+    stock: int = 0
+
+
+@strawberry.input(description="A product to be. Pictures are uploaded by `POST /api/v2/media`.")
+class NewProduct:
+    shop_id: strawberry.ID
+    title: str
+    variants: list[NewVariant]
+    description: str = ""
+    picture_ids: list[strawberry.ID] = strawberry.field(default_factory=list)
+
+
+@strawberry.input(description="A variant of an edited product: with its id one that is there.")
+class EditedVariant:
+    price: Minor
+    id: strawberry.ID | None = None
+    name: str = ""
+
+
+@strawberry.input(description="What a product is to be. What is left out stays as it is.")
+class EditedProduct:
+    title: str | None = None
+    description: str | None = None
+    picture_ids: list[strawberry.ID] | None = None
+    variants: list[EditedVariant] | None = None
+    archived: bool | None = None
+
+
+@strawberry.type
+class CatalogMutations:
+    @mutation(
+        "Open a shop. The same `idempotencyKey` gives the same shop for an hour.",
+        require_user(_SELLING),
+    )
+    async def create_shop(
+        self, info: Info, shop: NewShop, idempotency_key: str | None = None
+    ) -> Shop | None:
+        wanted = {
+            "name": shop.name,
+            "description": shop.description,
+            "currency": shop.currency,
+            "idempotency_key": (idempotency_key or "")[:200],
+        }
+        context = info.context
+        return Shop.of(await context.mutate("catalog", "shops", json=wanted), context)
+
+    @mutation("Change one's own shop, close it or open it again.", require_user(_SELLING))
+    async def edit_shop(
+        self, info: Info, id: strawberry.ID, version: int, changes: EditedShop
+    ) -> Shop | None:
+        wanted = {
+            "name": changes.name,
+            "description": changes.description,
+            "archived": changes.archived,
+        }
+        context, path = info.context, f"shops/{numeric_id(id)}"
+        row = await context.mutate("catalog", path, method="PATCH", json=wanted, version=version)
+        return Shop.of(row, context)
+
+    @mutation(
+        "Sell something. The same `idempotencyKey` gives the same product for an hour.",
+        require_user(_SELLING),
+    )
+    async def create_product(
+        self, info: Info, product: NewProduct, idempotency_key: str | None = None
+    ) -> Product | None:
+        wanted = {
+            "shop": numeric_id(product.shop_id),
+            "title": product.title,
+            "description": product.description,
+            "media_ids": [numeric_id(id) for id in product.picture_ids],
+            "variants": [
+                {"name": one.name, "price": one.price, "stock": one.stock}
+                for one in product.variants
+            ],
+            "idempotency_key": (idempotency_key or "")[:200],
+        }
+        context = info.context
+        return Product.of(await context.mutate("catalog", "products", json=wanted), context)
+
+    @mutation("Change one's own product, archive it or bring it back.", require_user(_SELLING))
+    async def edit_product(
+        self, info: Info, id: strawberry.ID, version: int, changes: EditedProduct
+    ) -> Product | None:
+        pictures, variants = changes.picture_ids, changes.variants
+        wanted = {
+            "title": changes.title,
+            "description": changes.description,
+            "archived": changes.archived,
+            "media_ids": None if pictures is None else [numeric_id(one) for one in pictures],
+            "variants": None if variants is None else [_variant(one) for one in variants],
+        }
+        context, path = info.context, f"products/{numeric_id(id)}"
+        row = await context.mutate("catalog", path, method="PATCH", json=wanted, version=version)
+        return Product.of(row, context)
+
+    @mutation(
+        "Say how many pieces there are (`onHand`, with the `revision` that one has seen), or how "
+        "many more or fewer (`delta`).",
+        require_user(_SELLING),
+    )
+    async def set_stock(
+        self,
+        info: Info,
+        product_id: strawberry.ID,
+        variant_id: strawberry.ID,
+        on_hand: int | None = None,
+        delta: int | None = None,
+        revision: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Stock | None:
+        wanted = {
+            "on_hand": on_hand,
+            "delta": delta,
+            "revision": revision,
+            "idempotency_key": (idempotency_key or "")[:200],
+        }
+        path = f"products/{numeric_id(product_id)}/variants/{numeric_id(variant_id)}/stock"
+        return Stock.of(await info.context.mutate("catalog", path, json=wanted))
+
+
+def _variant(one: EditedVariant) -> dict[str, Any]:
+    id = numeric_id(one.id) if one.id is not None else None
+    return {"id": id, "name": one.name, "price": one.price}

@@ -1,0 +1,53 @@
+"""Conversations."""
+
+from __future__ import annotations
+
+import strawberry
+
+from services.chassis.storage.window import Window
+from services.gateway.desk import numeric_id
+from services.gateway.graphql.connections import Connection, page, probe
+from services.gateway.graphql.permissions import Context
+from services.gateway.graphql.schema.types import Person, Post
+from services.gateway.presentation.renderer import Row
+
+
+@strawberry.type(
+    description="What the same people wrote to one another, and to nobody else, in one thread."
+)
+class Conversation:
+    id: strawberry.ID
+    unread: bool
+    people: list[Person] = strawberry.field(
+        description="The others, or the caller where nobody else is there."
+    )
+    last_post: Post = strawberry.field(description="The newest that the caller may see.")
+
+
+def conversation(view: Row, accounts: Row, context: Context) -> Conversation:
+    """A `contracts.conversations.ConversationView`."""
+    context.loaders.prime(dict(accounts))
+    return Conversation(
+        id=strawberry.ID(view["id"]),
+        unread=view["unread"],
+        people=[Person.of(accounts[id], context) for id in view["people"] if id in accounts],
+        last_post=Post.of(view["last"], context),
+    )
+
+
+async def conversations(context: Context, wanted: Window) -> Connection[Conversation]:
+    """A page of the caller's."""
+    asked = probe(wanted).params()
+    found = await context.loaders.ask("feed", "conversations", context.me, params=asked)
+    rows = [
+        (view["place"], conversation(view, found["accounts"], context))
+        for view in found["conversations"]
+    ]
+    return page(rows, wanted, found["more"], first=found["first"], last=found["last"])
+
+
+async def mark_conversation(context: Context, id: str, *, read: bool) -> Conversation:
+    """Say that one has been read, or not."""
+    path = f"conversations/{numeric_id(id)}/mark"
+    found = await context.mutate("feed", path, json={"read": read})
+    return conversation(found["conversations"][0], found["accounts"], context)

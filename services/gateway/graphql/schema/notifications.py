@@ -1,0 +1,90 @@
+"""What people are told of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+import strawberry
+
+from services.chassis.storage.window import Window
+from services.contracts import notifications as contracts
+from services.gateway.graphql.connections import Connection, page, probe
+from services.gateway.graphql.permissions import Context
+from services.gateway.graphql.schema.scalars import Time
+from services.gateway.graphql.schema.types import Person, Post
+from services.gateway.presentation.renderer import Row
+from services.gateway.rest.notifications import MAX_EMPTY_PAGES, next_window, notification_context
+
+
+@strawberry.enum(description="Why somebody is told.")
+class NotificationType(Enum):
+    FOLLOW = "follow"
+    FOLLOW_REQUEST = "follow_request"
+    FAVOURITE = "favourite"
+    REBLOG = "reblog"
+    MENTION = "mention"
+    STATUS = "status"
+    ORDER = "order"
+    PAYMENT = "payment"
+
+
+@strawberry.type(description="Somebody is told of something.")
+class Notification:
+    id: strawberry.ID
+    type: str = strawberry.field(description="A NotificationType in lower case, or a newer one.")
+    created_at: Time
+    person: Person = strawberry.field(description="Who did it.")
+    post: Post | None = strawberry.field(description="What it is about.")
+    order_id: strawberry.ID | None = strawberry.field(
+        description="The order it is about. Lists have such ones only where they are asked for."
+    )
+    what: str | None = strawberry.field(description="What became of the order or its payment.")
+
+
+async def visible_notifications(context: Context, rows: Sequence[Row]) -> list[Notification]:
+    """Notifications; without those whose post or person the caller cannot see."""
+    people, views = await notification_context(
+        context.loaders,
+        context.me,
+        [row["account"] for row in rows],
+        [row["post"] for row in rows],
+    )
+    context.loaders.prime(people)
+    found = []
+    for row in rows:
+        source = contracts.Notification.model_validate(row)
+        view = views.get(source.post) if source.post else None
+        if source.account not in people or (source.post and view is None):
+            continue
+        found.append(
+            Notification(
+                id=strawberry.ID(source.id),
+                type=source.type,
+                created_at=Time(source.created_at),
+                person=Person.of(people[source.account], context),
+                post=Post.of(view, context) if view else None,
+                order_id=strawberry.ID(source.order) if source.order else None,
+                what=source.what or None,
+            )
+        )
+    return found
+
+
+async def notifications(
+    context: Context, wanted: Window, chosen: dict[str, str]
+) -> Connection[Notification]:
+    """A page; one with nothing to show is passed over, as the client API does."""
+    first, asked = "", probe(wanted)
+    for _ in range(MAX_EMPTY_PAGES):
+        found = await context.loaders.ask(
+            "notifications", "notifications", context.me, params=asked.params() | chosen
+        )
+        nodes = await visible_notifications(context, found["notifications"])
+        first = first or found["first"]
+        more = asked.next_cursor([[row["id"]] for row in found["notifications"]])
+        if nodes or not more:
+            break
+        asked = next_window(asked, found)
+    rows = [(str(node.id), node) for node in nodes]
+    return page(rows, wanted, more, first=first, last=found["last"])

@@ -1,0 +1,296 @@
+"""What people buy: carts and orders, as the orders service shows them to buyer and seller."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated, Any
+
+import strawberry
+
+from services.contracts import catalog as sold
+from services.contracts import orders as contracts
+from services.gateway.desk import numeric_id
+from services.gateway.graphql.connections import (
+    MAX_POSTS,
+    After,
+    Before,
+    Connection,
+    First,
+    Last,
+    page,
+    probe,
+    window,
+)
+from services.gateway.graphql.permissions import Context, Info, field, mutation, require_user
+from services.gateway.graphql.schema.catalog import Money, Product, Shop, shop_of
+from services.gateway.graphql.schema.scalars import Minor, Picture, Time
+from services.gateway.graphql.schema.types import Person, person_of
+from services.gateway.presentation.renderer import Row
+
+_READING, _BUYING = "read:shop", "write:shop"
+
+Revision = Annotated[
+    int | None, strawberry.argument(description="What one has seen of the cart, if it matters.")
+]
+
+
+@strawberry.enum(description="As what the caller takes part in an order.")
+class OrderRole(Enum):
+    BUYER = "buyer"
+    SELLER = "seller"
+
+
+@strawberry.type(description="Pieces of something, with what one of them costs or did.")
+class Line:
+    context: strawberry.Private[Context]
+    shown: strawberry.Private[sold.QuoteLine | contracts.OrderLine]
+    product_id: strawberry.ID
+    variant_id: strawberry.ID
+    title: str
+    name: str
+    quantity: int
+    price: Money
+    available: int | None = strawberry.field(description="In a cart: pieces that are left.")
+
+    @classmethod
+    def of(
+        cls,
+        source: sold.QuoteLine | contracts.OrderLine,
+        currency: sold.Currency,
+        context: Context,
+    ) -> Line:
+        """From what orders says."""
+        return cls(
+            context=context,
+            shown=source,
+            product_id=strawberry.ID(source.product),
+            variant_id=strawberry.ID(source.variant),
+            title=source.title,
+            name=source.name,
+            quantity=source.quantity,
+            price=Money.of(source.price, currency),
+            available=source.available if isinstance(source, sold.QuoteLine) else None,
+        )
+
+    @field("A picture of it.")
+    def picture(self) -> Picture | None:
+        shown = self.shown.picture
+        return Picture.of(shown, self.context.desk.at) if shown else None
+
+    @field("The product as it is now, if the caller may see it.")
+    async def product(self) -> Product | None:
+        found = await self.context.loaders.products([self.product_id])
+        return Product.of(found[self.product_id], self.context) if found else None
+
+
+@strawberry.type(description="What is in a cart, and is not sold any more.")
+class GoneItem:
+    product_id: strawberry.ID
+    variant_id: strawberry.ID
+    quantity: int
+
+
+@strawberry.type(description="What the caller is about to buy, all of one shop, at today's prices.")
+class Cart:
+    source: strawberry.Private[contracts.Cart]
+    context: strawberry.Private[Context]
+    lines: list[Line]
+    gone: list[GoneItem]
+    total: Money | None
+    revision: int
+
+    @classmethod
+    def of(cls, row: Row, context: Context) -> Cart:
+        """From what orders says."""
+        cart = contracts.Cart.model_validate(row)
+        return cls(
+            source=cart,
+            context=context,
+            lines=[Line.of(line, line.currency, context) for line in cart.lines],
+            gone=[
+                GoneItem(
+                    product_id=strawberry.ID(item.product),
+                    variant_id=strawberry.ID(item.variant),
+                    quantity=item.quantity,
+                )
+                for item in cart.gone
+            ],
+            total=Money.of(cart.total, cart.currency) if cart.currency else None,
+            revision=cart.revision,
+        )
+
+    @field("The shop that all of it is of.")
+    async def shop(self) -> Shop | None:
+        return await shop_of(self.context, self.source.shop) if self.source.shop else None
+
+    @field("Who sells it.")
+    async def seller(self) -> Person | None:
+        seller = self.source.seller
+        return await person_of(self.context, seller) if seller else None
+
+
+@strawberry.type(description="One thing that happened to an order.")
+class OrderEvent:
+    what: str
+    at: Time
+    why: str
+
+
+@strawberry.type(description="An order, for its buyer and its seller.")
+class Order:
+    source: strawberry.Private[contracts.Order]
+    context: strawberry.Private[Context]
+    id: strawberry.ID
+    lines: list[Line]
+    total: Money
+    state: str = strawberry.field(
+        description="placed, waiting, paying, ending or refunding; and at rest: completed, "
+        "cancelled, declined, failed or refunded."
+    )
+    reason: str
+    paid: bool
+    history: list[OrderEvent] = strawberry.field(description="Oldest first.")
+    created_at: Time
+
+    @classmethod
+    def of(cls, row: Row, context: Context) -> Order:
+        """From what orders says."""
+        order = contracts.Order.model_validate(row)
+        return cls(
+            source=order,
+            context=context,
+            id=strawberry.ID(order.id),
+            lines=[Line.of(line, order.currency, context) for line in order.lines],
+            total=Money.of(order.total, order.currency),
+            state=order.state,
+            reason=order.reason,
+            paid=order.paid,
+            history=[
+                OrderEvent(what=entry.what, at=Time(entry.at), why=entry.why)
+                for entry in order.history
+            ],
+            created_at=Time(order.created_at),
+        )
+
+    @field("Who bought.")
+    async def buyer(self) -> Person | None:
+        return await person_of(self.context, self.source.buyer)
+
+    @field("Who sold.")
+    async def seller(self) -> Person | None:
+        return await person_of(self.context, self.source.seller)
+
+    @field("Where it was bought.")
+    async def shop(self) -> Shop | None:
+        return await shop_of(self.context, self.source.shop)
+
+
+@strawberry.type
+class OrderQueries:
+    @field("What the caller is about to buy.", require_user(_READING))
+    async def cart(self, info: Info) -> Cart | None:
+        context = info.context
+        return Cart.of(await context.loaders.ask("orders", "cart", context.me), context)
+
+    @field("An order of the caller's, bought or sold.", require_user(_READING))
+    async def order(self, info: Info, id: strawberry.ID) -> Order | None:
+        context = info.context
+        row = await context.loaders.ask("orders", f"orders/{numeric_id(id)}", context.me)
+        return Order.of(row, context)
+
+    @field("What the caller bought or sold, perhaps in one shop.", require_user(_READING))
+    async def orders(
+        self,
+        info: Info,
+        role: OrderRole = OrderRole.BUYER,
+        shop_id: strawberry.ID | None = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Order] | None:
+        context, rows = info.context, window(first, after, last, before, MAX_POSTS)
+        asked = probe(rows).params() | {"role": role.value}
+        if shop_id is not None:
+            asked["shop"] = numeric_id(shop_id)
+        found = await context.loaders.ask("orders", "orders", context.me, params=asked)
+        orders = [Order.of(row, context) for row in found["orders"]]
+        return page([(str(order.id), order) for order in orders], rows, found["last"])
+
+
+@strawberry.input(description="So many pieces of something.")
+class CartItem:
+    product_id: strawberry.ID
+    variant_id: strawberry.ID
+    quantity: int = 1
+
+
+@strawberry.type
+class OrderMutations:
+    @mutation("Have the cart hold these things, and no others.", require_user(_BUYING))
+    async def set_cart(
+        self, info: Info, items: list[CartItem], revision: Revision = None
+    ) -> Cart | None:
+        wanted = {"items": [_item(item) for item in items]}
+        return await _cart(info.context, "PUT", "cart", wanted, revision)
+
+    @mutation(
+        "Some more of something. All that is in a cart is of one shop.", require_user(_BUYING)
+    )
+    async def add_to_cart(
+        self, info: Info, item: CartItem, revision: Revision = None
+    ) -> Cart | None:
+        return await _cart(info.context, "POST", "cart/items", _item(item), revision)
+
+    @mutation("So many of something that is in the cart; none take it out.", require_user(_BUYING))
+    async def set_cart_quantity(
+        self, info: Info, variant_id: strawberry.ID, quantity: int, revision: Revision = None
+    ) -> Cart | None:
+        path = f"cart/items/{numeric_id(variant_id)}"
+        if quantity == 0:
+            return await _cart(info.context, "DELETE", path, None, revision)
+        return await _cart(info.context, "PATCH", path, {"quantity": quantity}, revision)
+
+    @mutation(
+        "Order what is in the cart. `expectedTotal` is what one was shown: if it costs something "
+        "else by now, nothing is ordered (CONFLICT, `price_changed`). The same `idempotencyKey` "
+        "gives the same order, and a cart becomes one order. `card` is the provider's token.",
+        require_user(_BUYING),
+    )
+    async def checkout(
+        self, info: Info, idempotency_key: str, card: str, expected_total: Minor, currency: str
+    ) -> Order | None:
+        wanted = {
+            "idempotency_key": idempotency_key,
+            "card": card,
+            "expected_total": expected_total,
+            "currency": currency,
+        }
+        return await _order(info.context, "checkouts", wanted)
+
+    @mutation("End an order that is not paid yet, as its buyer.", require_user(_BUYING))
+    async def cancel_order(self, info: Info, id: strawberry.ID) -> Order | None:
+        return await _order(info.context, f"orders/{numeric_id(id)}/cancel")
+
+    @mutation("Give all that was paid back, as the seller.", require_user(_BUYING))
+    async def refund_order(self, info: Info, id: strawberry.ID) -> Order | None:
+        return await _order(info.context, f"orders/{numeric_id(id)}/refund")
+
+
+def _item(item: CartItem) -> dict[str, Any]:
+    return {
+        "product": numeric_id(item.product_id),
+        "variant": numeric_id(item.variant_id),
+        "quantity": item.quantity,
+    }
+
+
+async def _cart(
+    context: Context, method: str, path: str, wanted: Any, revision: int | None
+) -> Cart:
+    row = await context.mutate("orders", path, method=method, json=wanted, version=revision)
+    return Cart.of(row, context)
+
+
+async def _order(context: Context, path: str, wanted: Any = None) -> Order:
+    return Order.of(await context.mutate("orders", path, json=wanted), context)

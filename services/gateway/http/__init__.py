@@ -1,0 +1,1 @@
+"""How the gateway reads requests and writes responses."""

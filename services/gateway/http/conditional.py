@@ -1,0 +1,36 @@
+"""Reads on conditions: who has the newest version already is told so (RFC 9110, 13.2.2)."""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+
+from services.chassis.errors import PreconditionFailed
+from services.chassis.http.preconditions import EntityTags
+
+_NOT_MODIFIED_HEADERS = ("cache-control", "content-location", "etag", "expires", "vary")
+"""What a 304 says as the whole answer would have (RFC 9110, 15.4.5)."""
+
+
+def entity_tags(request: Request, name: str) -> EntityTags | None:
+    """The entity tags of a field, on however many lines; nothing where it is not sent."""
+    lines = request.headers.getlist(name)
+    return EntityTags.of(",".join(lines)) if lines else None
+
+
+def conditional_response(request: Request, response: Response) -> Response:
+    """The answer to a read, or 304 where its reader has it. Raises `PreconditionFailed`.
+
+    Only an answer that would be a good one has a version to be compared with.
+    """
+    tag = response.headers.get("etag", "").strip('"')
+    if request.method != "GET" or response.status_code != 200 or not tag:
+        return response
+    wanted, known = entity_tags(request, "if-match"), entity_tags(request, "if-none-match")
+    if wanted is not None and not wanted.has(tag):
+        raise PreconditionFailed("It is not any more what you have read.")
+    if known is None or not known.resembles(tag):
+        return response
+    kept = {
+        name: response.headers[name] for name in _NOT_MODIFIED_HEADERS if name in response.headers
+    }
+    return Response(status_code=304, headers=kept)

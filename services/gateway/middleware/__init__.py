@@ -1,0 +1,1 @@
+"""ASGI middleware that every public request passes."""

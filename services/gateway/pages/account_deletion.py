@@ -1,0 +1,45 @@
+"""The form by which somebody deletes their account."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from services.chassis.errors import ServiceError
+from services.gateway.desk import Desk
+from services.gateway.http.params import read_params
+from services.gateway.pages.login_form import login_credentials
+from services.gateway.pages.renderer import PageRenderer
+
+_PATH = "/auth/delete"
+
+
+def create_router(desk: Desk, paper: PageRenderer) -> APIRouter:
+    """The form, and what it does."""
+    router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
+
+    def form(*, login: str = "", error: str = "", status: int = 200) -> Response:
+        return paper.render("delete", status=status, login=login, error=error)
+
+    @router.get(_PATH)
+    async def ask() -> Response:
+        """Show the form."""
+        return form()
+
+    @router.post(_PATH)
+    async def delete(request: Request) -> Response:
+        """Somebody filled it in."""
+        body = await read_params(request)
+        who = login_credentials(body)
+        login = who["login"]
+        if not body.strict_boolean("sure"):
+            return form(login=login, error="Tick that you are sure.", status=422)
+        try:
+            await desk.ask("auth", "deletions", method="POST", json=who)
+        except ServiceError as failure:
+            if failure.code == "wrong_login" or failure.status == 429:
+                status = 429 if failure.status == 429 else 422
+                return form(login=login, error=failure.message, status=status)
+            raise
+        return paper.render("deleted")
+
+    return router

@@ -1,0 +1,38 @@
+"""The page behind the link at the end of a digest, which needs no login."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from services.chassis.errors import NotFound
+from services.gateway.desk import Desk, numeric_id
+from services.gateway.http.params import RequestParams, read_params
+from services.gateway.pages.renderer import PageRenderer
+
+_PATH = "/digests/stop"
+
+
+def create_router(desk: Desk, paper: PageRenderer) -> APIRouter:
+    """A form, since programs that read mail follow links on their own; and what it does."""
+    router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
+
+    @router.get(_PATH)
+    async def ask(of: str = "", key: str = "") -> Response:
+        """Show the button."""
+        return paper.render("digest", of=of[:20], key=key[:100], done=False)
+
+    @router.post(_PATH)
+    async def stop(request: Request) -> Response:
+        """Somebody pressed it. A repeat is fine."""
+        await _stop(desk, await read_params(request))
+        return paper.render("digest", of="", key="", done=True)
+
+    return router
+
+
+async def _stop(desk: Desk, body: RequestParams) -> None:
+    owner, key = body.string("of")[:20], body.string("key")[:100]
+    if not key:
+        raise NotFound("This link is not good any more.")
+    link = {"owner": numeric_id(owner), "key": key}
+    await desk.ask("notifications", "digest/stop", method="POST", json=link)

@@ -1,0 +1,1 @@
+"""Contract models rendered for clients: entities, URLs and HTML."""

@@ -1,0 +1,52 @@
+"""Carts and orders, as the shop's API shows them."""
+
+from __future__ import annotations
+
+from services.contracts.orders import Cart, Order, OrderLine
+from services.gateway.presentation.entities.posts import Entity, attachment
+from services.gateway.presentation.entities.shop import money, quote_line
+from services.gateway.presentation.urls import PublicUrls
+
+
+def cart(source: Cart, at: PublicUrls) -> Entity:
+    """What somebody is about to buy; `total` is `None` while there is nothing in it."""
+    return {
+        "items": [quote_line(line, at) for line in source.lines],
+        "gone": [
+            {"product_id": item.product, "variant_id": item.variant, "quantity": item.quantity}
+            for item in source.gone
+        ],
+        "shop_id": source.shop,
+        "seller_id": source.seller,
+        "total": money(source.total, source.currency) if source.currency else None,
+    }
+
+
+def order(source: Order, at: PublicUrls) -> Entity:
+    """An order with all that happened to it."""
+    return {
+        "id": source.id,
+        "buyer_id": source.buyer,
+        "seller_id": source.seller,
+        "shop_id": source.shop,
+        "items": [_line(line, source.currency, at) for line in source.lines],
+        "total": money(source.total, source.currency),
+        "state": source.state,
+        "reason": source.reason,
+        "paid": source.paid,
+        "history": [entry.model_dump() for entry in source.history],
+        "created_at": source.created_at,
+    }
+
+
+def _line(line: OrderLine, currency: str, at: PublicUrls) -> Entity:
+    return {
+        "product_id": line.product,
+        "variant_id": line.variant,
+        "title": line.title,
+        "name": line.name,
+        "picture": attachment(line.picture, at) if line.picture else None,
+        "quantity": line.quantity,
+        "price": money(line.price, currency),
+        "total": money(line.price * line.quantity, currency),
+    }

@@ -1,0 +1,100 @@
+"""Shops, products and their cards, as the shop's API shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.contracts.catalog import EXPONENTS, Product, ProductView, QuoteLine, ShopView
+from services.gateway.presentation.entities.posts import Entity, attachment
+from services.gateway.presentation.urls import PublicUrls
+
+
+def money(amount: int, currency: str) -> Entity:
+    """An amount in minor units; as people write it too, since exponents differ."""
+    places = EXPONENTS[currency]
+    digits = str(amount).rjust(places + 1, "0")
+    written = f"{digits[:-places]}.{digits[-places:]}" if places else digits
+    return {"amount": amount, "currency": currency, "decimal": written}
+
+
+def shop(view: ShopView, at: PublicUrls) -> Entity:
+    """A shop."""
+    source = view.shop
+    return {
+        "id": source.id,
+        "url": at.shop(source.id),
+        "owner_id": source.owner,
+        "name": source.name,
+        "description": source.description,
+        "currency": source.currency,
+        "created_at": source.created_at,
+        "edited_at": source.edited_at,
+        "archived": source.archived,
+    }
+
+
+def product(view: ProductView, at: PublicUrls) -> Entity:
+    """A product, with the pieces that are left of each variant."""
+    source, available = view.product, view.available or {}
+    return {
+        "id": source.id,
+        "url": at.product(source.id),
+        "shop_id": source.shop,
+        "seller_id": source.seller,
+        "title": source.title,
+        "description": source.description,
+        "pictures": [attachment(picture, at) for picture in source.pictures],
+        "currency": source.currency,
+        "variants": [
+            {
+                "id": variant.id,
+                "name": variant.name,
+                "price": money(variant.price, source.currency),
+                "available": available.get(variant.id, 0),
+            }
+            for variant in source.variants
+        ],
+        "created_at": source.created_at,
+        "edited_at": source.edited_at,
+        "archived": source.archived,
+    }
+
+
+def lowest_price(source: Product) -> int:
+    """From which price on a product is sold, in minor units."""
+    return min(variant.price for variant in source.variants)
+
+
+def card(source: Product, at: PublicUrls) -> Entity:
+    """A product under a post: what it looks like, and from which price on it is sold."""
+    return {
+        "id": source.id,
+        "url": at.product(source.id),
+        "shop_id": source.shop,
+        "seller_id": source.seller,
+        "title": source.title,
+        "picture": attachment(source.pictures[0], at) if source.pictures else None,
+        "price": money(lowest_price(source), source.currency),
+    }
+
+
+def quote_line(source: QuoteLine, at: PublicUrls) -> Entity:
+    """What some pieces cost now."""
+    return {
+        "product_id": source.product,
+        "variant_id": source.variant,
+        "shop_id": source.shop,
+        "seller_id": source.seller,
+        "title": source.title,
+        "name": source.name,
+        "picture": attachment(source.picture, at) if source.picture else None,
+        "quantity": source.quantity,
+        "available": source.available,
+        "price": money(source.price, source.currency),
+        "total": money(source.price * source.quantity, source.currency),
+    }
+
+
+def stock(row: dict[str, Any]) -> Entity:
+    """How much there is of a variant; `revision` is what `If-Match` wants."""
+    return {"variant_id": row["variant"], **{k: v for k, v in row.items() if k != "variant"}}

@@ -1,0 +1,75 @@
+"""Plain text as people type it, into the little HTML that clients show.
+
+Everything is escaped; the only tags are p, br, span and a, and all of them are made here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from html import escape
+
+from services.gateway.presentation.urls import PublicUrls
+from services.shared.text import Entity, Hashtag, Link, entities
+
+_PARAGRAPH_BREAKS = re.compile(r"\n{2,}")
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_DIRECTION_OVERRIDES = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""What turns the direction of all that follows, and can make an address look like another one."""
+
+
+class HtmlWriter:
+    """Makes HTML that links to this site.
+
+    `mentions` are the usernames of people who exist and whom a text mentions, by their lower case.
+    """
+
+    def __init__(self, at: PublicUrls) -> None:
+        self._at = at
+
+    def paragraphs(self, text: str, mentions: Mapping[str, str]) -> str:
+        """A text of several lines: a post, or what somebody says of themselves."""
+        parts = [part.strip("\n") for part in _PARAGRAPH_BREAKS.split(self.line(text, mentions))]
+        return "".join(
+            f"<p>{part.replace(chr(10), '<br />')}</p>" for part in parts if part.strip()
+        )
+
+    def line(self, text: str, mentions: Mapping[str, str]) -> str:
+        """One line, such as the value of a profile's field."""
+        pieces: list[str] = []
+        done = 0
+        for one in entities(text):
+            html = self._linked(one, text[one.start : one.end], mentions)
+            pieces += [escape(text[done : one.start]), html]
+            done = one.end
+        return _clean("".join((*pieces, escape(text[done:]))))
+
+    def _linked(self, one: Entity, typed: str, mentions: Mapping[str, str]) -> str:
+        if isinstance(one, Link):
+            return _link(one.url)
+        if isinstance(one, Hashtag):
+            return self._tag(one.name, typed)
+        name = mentions.get(one.name.lower()) if one.is_of(self._at.host) else None
+        return self._mention(name) if name else escape(typed)
+
+    def _tag(self, name: str, typed: str) -> str:
+        address = escape(self._at.tag(name))
+        shown = f"{typed[0]}<span>{escape(typed[1:])}</span>"
+        return f'<a href="{address}" class="mention hashtag" rel="tag">{shown}</a>'
+
+    def _mention(self, name: str) -> str:
+        address = escape(self._at.account(name))
+        return (
+            f'<span class="h-card"><a href="{address}" class="u-url mention">'
+            f"@<span>{escape(name)}</span></a></span>"
+        )
+
+
+def _clean(text: str) -> str:
+    plain = _DIRECTION_OVERRIDES.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _CONTROL_CHARACTERS.sub("", plain)
+
+
+def _link(url: str) -> str:
+    address = escape(url)
+    return f'<a href="{address}" rel="nofollow noopener noreferrer" target="_blank">{address}</a>'

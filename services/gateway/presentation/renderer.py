@@ -1,0 +1,126 @@
+"""Entities as bytes, rendered once for each version of what they show.
+
+A status is kept without its account, and an account by itself, so that a new follower of somebody
+does not render all their posts again; they are joined by copying bytes. A page of what is known
+costs two lookups a post.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from services.contracts.accounts import Account
+from services.contracts.posts import PostView
+from services.gateway.presentation.cache import LruByteCache
+from services.gateway.presentation.entities import people, posts
+from services.gateway.presentation.html import HtmlWriter
+from services.gateway.presentation.urls import PublicUrls
+
+Row = Mapping[str, Any]
+"""An `Account` or `PostView` as it came over the wire."""
+
+ProductCards = Mapping[str, bytes]
+"""Products by id as posts show them, of those that are on sale."""
+
+_NO_PRODUCT_CARDS: ProductCards = {}
+
+
+class EntityRenderer:
+    """Renders accounts and statuses from rows, with a bound on what it keeps."""
+
+    def __init__(self, at: PublicUrls, writer: HtmlWriter, bytes_at_most: int) -> None:
+        self._at = at
+        self._writer = writer
+        self._accounts = LruByteCache(bytes_at_most // 4)
+        self._posts = LruByteCache(bytes_at_most - bytes_at_most // 4)
+
+    def account(self, row: Row) -> bytes:
+        """The entity Account."""
+        counts = row["counts"]
+        key = (row["profile"]["id"], row["version"], *counts.values())
+        return self._accounts.get(key) or self._accounts.put(
+            key,
+            orjson.dumps(people.account(Account.model_validate(row), self._at, self._writer)),
+        )
+
+    def status(
+        self, view: Row, authors: Mapping[str, Row], cards: ProductCards = _NO_PRODUCT_CARDS
+    ) -> bytes:
+        """The entity Status; a boost with what it shows. Raises `KeyError` for missing authors."""
+        author = authors[view["post"]["author"]]
+        shown = view.get("reblog")
+        reblog = self.status(shown, authors, cards) if shown else b"null"
+        key = (
+            view["post"]["id"],
+            view["version"],
+            *view["counts"].values(),
+            view["favourited"],
+            view["bookmarked"],
+            view.get("reblogged"),
+            view.get("pinned"),
+        )
+        body = self._posts.get(key) or self._posts.put(key, self._body(view, author))
+        products = b",".join([cards[id] for id in _product_ids(view) if id in cards])
+        joined = (body, self.account(author), reblog, products)
+        return b'%b,"account":%b,"reblog":%b,"products":[%b]}' % joined
+
+    def _body(self, view: Row, author: Row) -> bytes:
+        username = author["profile"]["username"]
+        entity = posts.status(PostView.model_validate(view), username, self._at, self._writer)
+        return orjson.dumps(entity)[:-1]
+
+    def statuses(
+        self,
+        views: Iterable[Row],
+        authors: Mapping[str, Row],
+        cards: ProductCards = _NO_PRODUCT_CARDS,
+    ) -> bytes:
+        """A list of Status; posts of people who are not there (any more) are left out."""
+        return b"[%b]" % b",".join(
+            [
+                self.status(view, authors, cards)
+                for view in views
+                if all(author in authors for author in author_ids_of(view))
+            ]
+        )
+
+    def accounts(self, rows: Iterable[Row]) -> bytes:
+        """A list of Account."""
+        return b"[%b]" % b",".join([self.account(row) for row in rows])
+
+    def conversation(self, view: Row, accounts: Mapping[str, Row], cards: ProductCards) -> bytes:
+        """The entity Conversation. Raises `KeyError` where the last post's author is missing."""
+        people = self.accounts(accounts[id] for id in view["people"] if id in accounts)
+        body = orjson.dumps({"id": view["id"], "unread": view["unread"]})[:-1]
+        status = self.status(view["last"], accounts, cards)
+        return b'%b,"accounts":%b,"last_status":%b}' % (body, people, status)
+
+    def muted(self, rows: Iterable[tuple[Row, str | None]]) -> bytes:
+        """A list of MutedAccount: accounts with the time at which the mute of each ends."""
+        return b"[%b]" % b",".join(
+            [
+                b'%b,"mute_expires_at":%b}' % (self.account(row)[:-1], orjson.dumps(until))
+                for row, until in rows
+            ]
+        )
+
+
+def author_ids_of(view: Row) -> list[str]:
+    """Who made a post; for a boost, who boosts, and who made what it shows."""
+    author: str = view["post"]["author"]
+    reblog = view.get("reblog")
+    return [author, reblog["post"]["author"]] if reblog else [author]
+
+
+def product_ids_of(views: Iterable[Row]) -> list[str]:
+    """The products that posts show, or what they boost; each once, and mostly none."""
+    both = [view.get("reblog") or view for view in views]
+    return list(dict.fromkeys([id for view in both for id in _product_ids(view)]))
+
+
+def _product_ids(view: Row) -> Sequence[str]:
+    ids: Sequence[str] = view["post"].get("product_ids", ())
+    return ids

@@ -1,0 +1,1 @@
+"""Rate limits: counters in memory, synchronised between the replicas."""

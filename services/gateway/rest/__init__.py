@@ -1,0 +1,1 @@
+"""The REST routes: the Mastodon client API and our own."""

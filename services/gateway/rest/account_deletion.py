@@ -1,0 +1,47 @@
+"""Deleting one's account: a route of ours, which Mastodon's API has not."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from services.chassis.errors import Forbidden, Unauthenticated
+from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.service import OrjsonResponse
+from services.gateway.desk import Desk
+from services.gateway.http.openapi import request_body, responses
+from services.gateway.http.params import read_params
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """The route."""
+    router = APIRouter(prefix="/api/v1/accounts", tags=["accounts"])
+
+    @router.post(
+        "/delete",
+        openapi_extra=request_body(
+            password="string",  # noqa: S106 (a type)
+            example={"password": "correct horse battery"},
+        ),
+        responses=responses({}),
+    )
+    async def delete(
+        request: Request, caller: Annotated[Caller, Depends(require_user("write:accounts"))]
+    ) -> OrjsonResponse:
+        """Delete one's own account for ever, with all that one made. Needs the password.
+
+        All tokens of the account end within 5 s; the rest is removed in the background. The name
+        stays taken.
+        """
+        password = (await read_params(request)).string("password")
+        form = {"login": caller.username, "password": password[:256]}
+        try:
+            await desk.ask("auth", "deletions", caller, method="POST", json=form)
+        except Unauthenticated as failure:
+            if failure.code == "wrong_login":
+                raise Forbidden("This is not the password of the account.") from failure
+            raise
+        return OrjsonResponse({})
+
+    return router

@@ -1,0 +1,213 @@
+"""What admins do. Every route needs a scope that only admins are given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+
+from services.chassis.errors import Forbidden, Invalid, NotFound
+from services.chassis.ids import id_time, timestamp
+from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.service import OrjsonResponse
+from services.contracts.accounts import Account, Profile
+from services.contracts.logins import LoginDetails
+from services.contracts.moderation import Report
+from services.gateway.desk import Desk, gather_all, json_response, numeric_id
+from services.gateway.http import paging
+from services.gateway.http.openapi import request_body, responses
+from services.gateway.http.params import query_flags, read_params
+from services.gateway.presentation.entities import moderation
+from services.gateway.presentation.entities.instances import InstanceEntities
+from services.gateway.presentation.renderer import Row
+
+AccountAdminReader = Annotated[Caller, Depends(require_user("admin:read:accounts"))]
+AccountAdmin = Annotated[Caller, Depends(require_user("admin:write:accounts"))]
+Id = Annotated[str, Path(examples=["114000000000000000"])]
+ReportAdminReader = Annotated[Caller, Depends(require_user("admin:read:reports"))]
+ReportAdmin = Annotated[Caller, Depends(require_user("admin:write:reports"))]
+AccountIdFilter = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
+_BATCH_SIZE = 80
+_REPORT_ACTIONS = {
+    "resolve": "resolve",
+    "reopen": "reopen",
+    "assign_to_self": "assign",
+    "unassign": "unassign",
+}
+_REPORT = responses(description="An Admin::Report.")
+_ACCOUNT = responses(description="An Admin::Account.")
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """Routes for admins."""
+    router = APIRouter()
+    router.routes.extend(_account_routes(desk).routes)
+    router.routes.extend(_report_routes(desk).routes)
+    return router
+
+
+def _account_routes(desk: Desk) -> APIRouter:
+    router = APIRouter(prefix="/api/v1/admin/accounts/{id}", tags=["admin"])
+
+    @router.get("", responses=_ACCOUNT)
+    async def account(id: Id, caller: AccountAdminReader) -> OrjsonResponse:
+        """Somebody, with what only admins see."""
+        id = numeric_id(id)
+        logins = await desk.ask("auth", "people", caller, params={"ids": id})
+        if id not in logins:
+            raise NotFound("Record not found")
+        return await _account_response(desk, logins[id])
+
+    @router.post(
+        "/action",
+        openapi_extra=request_body(type="string", report_id="string", example={"type": "suspend"}),
+        responses=responses({}, "Done. Doing it again changes nothing."),
+    )
+    async def act(request: Request, id: Id, caller: AccountAdmin) -> OrjsonResponse:
+        """Suspend somebody (`type=suspend`), or just close a report on them (`none`)."""
+        body = await read_params(request)
+        if body.string("type") not in ("none", "suspend"):
+            raise Invalid("The type of an action is «suspend» or «none».")
+        report = numeric_id(body.string("report_id")) if body.string("report_id") else ""
+        if report and not caller.may("admin:write:reports"):
+            raise Forbidden("The access token does not cover the scope admin:write:reports.")
+        if body.string("type") == "suspend":
+            await desk.ask("auth", f"people/{numeric_id(id)}/suspend", caller, method="POST")
+        if report:
+            await desk.ask("users", f"reports/{report}/resolve", caller, method="POST")
+        return OrjsonResponse({})
+
+    @router.post("/unsuspend", responses=_ACCOUNT)
+    async def unsuspend(id: Id, caller: AccountAdmin) -> OrjsonResponse:
+        """Let somebody in again, with all that was theirs."""
+        login = await desk.ask("auth", f"people/{numeric_id(id)}/unsuspend", caller, method="POST")
+        return await _account_response(desk, login)
+
+    return router
+
+
+def _report_routes(desk: Desk) -> APIRouter:
+    router = APIRouter(prefix="/api/v1/admin/reports", tags=["admin"])
+
+    @router.get(
+        "",
+        responses=responses([], "A page of Admin::Report."),
+        openapi_extra=paging.page_parameters(resolved="Those that were dealt with."),
+    )
+    async def reports(
+        request: Request,
+        caller: ReportAdminReader,
+        window: paging.AccountWindow,
+        account_id: AccountIdFilter = "",
+        target_account_id: AccountIdFilter = "",
+    ) -> Response:
+        """The open reports, or the resolved ones; perhaps by, or on, somebody."""
+        asked = {"account": account_id, "target": target_account_id}
+        params = window.params() | {name: id for name, id in asked.items() if id}
+        params |= query_flags(request, "resolved")
+        page = await desk.ask("users", "reports", caller, params=params)
+        body = orjson.dumps(await _report_entities(desk, page["reports"], caller))
+        return json_response(body, paging.link_header_of(desk.at.public_url, request, page["ids"]))
+
+    @router.get("/{id}", responses=_REPORT)
+    async def report(id: Id, caller: ReportAdminReader) -> OrjsonResponse:
+        """One report."""
+        row = await desk.ask("users", f"reports/{numeric_id(id)}", caller)
+        return OrjsonResponse((await _report_entities(desk, [row], caller))[0])
+
+    for verb, act in _REPORT_ACTIONS.items():
+        _add_report_action(router, desk, verb, act)
+    return router
+
+
+def _add_report_action(router: APIRouter, desk: Desk, verb: str, act: str) -> None:
+    async def route(id: Id, caller: ReportAdmin) -> OrjsonResponse:
+        """Deal with a report, or not after all; take it on, or leave it to others."""
+        row = await desk.ask("users", f"reports/{numeric_id(id)}/{act}", caller, method="POST")
+        return OrjsonResponse((await _report_entities(desk, [row], caller))[0])
+
+    router.add_api_route(
+        f"/{{id}}/{verb}",
+        route,
+        methods=["POST"],
+        responses=_REPORT,
+        name=verb,
+        response_model=None,
+    )
+
+
+async def _report_entities(desk: Desk, rows: Sequence[Row], caller: Caller) -> list[Any]:
+    """Reports with all that is shown in them: three services asked, however many there are.
+
+    What the token does not cover is as if it were not there: accounts are shown without what only
+    admins see.
+    """
+    reports = [Report.model_validate(row) for row in rows]
+    ids = dict.fromkeys(
+        id for r in reports for id in (r.account, r.target, r.assigned, r.resolved_by) if id
+    )
+    accounts, logins, views = await gather_all(
+        desk.people(list(ids)),
+        _logins(desk, list(ids), caller),
+        _reported_posts(desk, reports, caller),
+    )
+    people = {
+        id: moderation.admin_account(
+            Account.model_validate(accounts[id]) if id in accounts else _deleted_account(id),
+            LoginDetails.model_validate(logins[id]) if id in logins else _missing_login(id),
+            desk.at,
+            desk.writer,
+        )
+        for id in ids
+    }
+    statuses = {status["id"]: status for status in orjson.loads(await desk.statuses(views))}
+    rules = InstanceEntities(desk.settings, desk.at, desk.writer).rules()
+    return [moderation.admin_report(report, people, statuses, rules) for report in reports]
+
+
+async def _logins(desk: Desk, ids: Sequence[str], caller: Caller) -> dict[str, Row]:
+    if not caller.may("admin:read:accounts"):
+        return {}
+    found: dict[str, Row] = {}
+    for some in _batches(ids):
+        found |= await desk.ask("auth", "people", caller, params={"ids": some})
+    return found
+
+
+async def _reported_posts(desk: Desk, reports: Sequence[Report], caller: Caller) -> list[Row]:
+    if not caller.may("admin:read:reports"):
+        return []
+    ids = dict.fromkeys(id for report in reports for id in report.statuses)
+    views: list[Row] = []
+    for some in _batches(list(ids)):
+        views += await desk.ask("posts", "reported", caller, params={"ids": some})
+    return views
+
+
+def _batches(ids: Sequence[str]) -> Iterator[str]:
+    """Ids as they fit into an address."""
+    for start in range(0, len(ids), _BATCH_SIZE):
+        yield ",".join(ids[start : start + _BATCH_SIZE])
+
+
+def _deleted_account(id: str) -> Account:
+    """Somebody who is not there any more."""
+    return Account(profile=Profile(id=id, username=f"deleted_{id}", created_at=_created_at(id)))
+
+
+def _missing_login(id: str) -> LoginDetails:
+    """A login that is not there any more, or not for the caller to see."""
+    return LoginDetails(user_id=id, username="", created_at=_created_at(id), email="")
+
+
+def _created_at(id: str) -> str:
+    return timestamp(id_time(id))
+
+
+async def _account_response(desk: Desk, login: Any) -> OrjsonResponse:
+    row = await desk.person(login["user_id"])
+    details = LoginDetails.model_validate(login)
+    shown = Account.model_validate(row)
+    return OrjsonResponse(moderation.admin_account(shown, details, desk.at, desk.writer))

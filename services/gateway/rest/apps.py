@@ -1,0 +1,86 @@
+"""Clients make themselves known."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+
+from services.chassis.errors import Unauthenticated
+from services.chassis.security.token_verifier import Caller, TokenVerifier, bearer_token
+from services.chassis.service import OrjsonResponse
+from services.contracts.logins import App
+from services.gateway.desk import Desk, path_segment
+from services.gateway.http.openapi import array_of, request_body, responses
+from services.gateway.http.params import RequestParams, read_params
+from services.gateway.presentation.entities import apps
+
+_EXAMPLE = {
+    "client_name": "toot",
+    "redirect_uris": "urn:ietf:wg:oauth:2.0:oob",
+    "scopes": "read write follow",
+    "website": "https://github.com/ihabunek/toot",
+}
+
+
+async def any_token(request: Request) -> Caller:
+    """Lets in any good token, whatever it covers: an app may always ask who it is."""
+    token = bearer_token(request)
+    if not token:
+        raise Unauthenticated("This needs an access token.")
+    identity: TokenVerifier = request.app.state.identity
+    return await identity.verify(token)
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """Routes about apps."""
+    router = APIRouter(prefix="/api/v1/apps", tags=["apps"])
+
+    @router.post(
+        "",
+        openapi_extra=request_body(
+            client_name="string",
+            redirect_uris={"anyOf": [{"type": "string"}, array_of("string")]},
+            scopes="string",
+            website="string",
+            example=_EXAMPLE,
+        ),
+        responses=responses(
+            {
+                "id": "114000000000000000",
+                "name": "toot",
+                "website": "https://github.com/ihabunek/toot",
+                "client_id": "y0Qm…",
+                "client_secret": "s3cr…",
+                "redirect_uri": "urn:ietf:wg:oauth:2.0:oob",
+                "redirect_uris": ["urn:ietf:wg:oauth:2.0:oob"],
+                "scopes": ["read", "write", "follow"],
+                "vapid_key": "",
+                "client_secret_expires_at": 0,
+            }
+        ),
+    )
+    async def register_app(request: Request) -> OrjsonResponse:
+        """Make an app known, and get its secret. Open to everybody."""
+        new = _new_app(await read_params(request))
+        made = await desk.ask("auth", "apps", method="POST", json=new)
+        return OrjsonResponse(apps.credential_application(App.model_validate(made)))
+
+    @router.get("/verify_credentials", responses=responses())
+    async def verify_app(caller: Annotated[Caller, Depends(any_token)]) -> OrjsonResponse:
+        """Which app a token belongs to."""
+        found = await desk.ask("auth", f"apps/{path_segment(caller.client_id)}")
+        return OrjsonResponse(apps.application(App.model_validate(found)))
+
+    return router
+
+
+def _new_app(body: RequestParams) -> dict[str, Any]:
+    """A `NewApp`; redirect URIs come as a list, or as one text with a line for each."""
+    uris = [uri for text in body.strings("redirect_uris") or [] for uri in text.split()]
+    return {
+        "client_name": body.string("client_name"),
+        "redirect_uris": uris,
+        "scopes": " ".join(body.strings("scopes") or []) or "read",
+        "website": body.string("website"),
+    }

@@ -1,0 +1,52 @@
+"""Digests by mail: whether one wants them. Routes of ours, which Mastodon's API has not."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from services.chassis.errors import Invalid
+from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.service import OrjsonResponse
+from services.gateway.desk import Desk
+from services.gateway.http.openapi import request_body, responses
+from services.gateway.http.params import read_params
+
+_DIGEST = "/api/v1/notifications/digest"
+_SETTING = responses(
+    {"enabled": True, "available": True, "interval_hours": 24.0},
+    "Whether digests are sent; `available` is false where the place sends none.",
+)
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """Both routes."""
+    router = APIRouter(tags=["notifications"])
+
+    @router.get(_DIGEST, responses=_SETTING)
+    async def get(
+        caller: Annotated[Caller, Depends(require_user("read:notifications"))],
+    ) -> OrjsonResponse:
+        """Whether one gets digests of unread notifications by mail."""
+        return OrjsonResponse(await desk.ask("notifications", "digest", caller))
+
+    @router.put(
+        _DIGEST,
+        openapi_extra=request_body(enabled="boolean", example={"enabled": True}),
+        responses=_SETTING,
+    )
+    async def put(
+        request: Request,
+        caller: Annotated[Caller, Depends(require_user("write:notifications"))],
+    ) -> OrjsonResponse:
+        """Switch them on or off. They are off until one switches them on."""
+        body = await read_params(request)
+        if body.get("enabled") is None:
+            raise Invalid("Validation failed: enabled can't be blank")
+        wanted = {"enabled": body.strict_boolean("enabled")}
+        return OrjsonResponse(
+            await desk.ask("notifications", "digest", caller, method="PUT", json=wanted)
+        )
+
+    return router

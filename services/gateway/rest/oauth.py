@@ -1,0 +1,119 @@
+"""OAuth 2 for programs: tokens. What people see of it is in `pages/oauth.py`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Coroutine
+from typing import Any
+from urllib.parse import unquote_plus
+
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+
+from services.chassis.errors import ServiceError
+from services.chassis.service import OrjsonResponse
+from services.contracts.logins import Token
+from services.gateway.desk import Desk
+from services.gateway.http.errors import log_failure, oauth_error
+from services.gateway.http.openapi import request_body, responses
+from services.gateway.http.params import RequestParams, read_params
+from services.gateway.presentation.entities import apps
+
+_NO_STORE = {"cache-control": "no-store"}
+_TOKEN_FIELDS = ("client_id", "client_secret", "code", "redirect_uri", "code_verifier", "scope")
+
+
+class OAuthRoute(APIRoute):
+    """A route whose failures are in OAuth's shape."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except ServiceError as failure:
+                log_failure(failure)
+                status, body = oauth_error(failure)
+            except RequestValidationError:
+                status, body = 400, {"error": "invalid_request", "error_description": "Not clear."}
+            return OrjsonResponse(body, status, headers=_NO_STORE)
+
+        return handler
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """Routes about tokens."""
+    router = APIRouter(tags=["oauth"], route_class=OAuthRoute)
+
+    @router.post(
+        "/oauth/token",
+        openapi_extra=request_body(
+            grant_type="string",
+            client_id="string",
+            client_secret="string",  # noqa: S106 (a type)
+            code="string",
+            redirect_uri="string",
+            code_verifier="string",
+            scope="string",
+            example={
+                "grant_type": "authorization_code",
+                "client_id": "y0Qm…",
+                "client_secret": "s3cr…",
+                "code": "c0de…",
+                "redirect_uri": "urn:ietf:wg:oauth:2.0:oob",
+            },
+        ),
+        responses=responses(
+            {
+                "access_token": "eyJ…",
+                "token_type": "Bearer",
+                "scope": "read write",
+                "created_at": 1750000000,
+            }
+        ),
+    )
+    async def token(request: Request) -> OrjsonResponse:
+        """Exchange a code, or an app's own secret, for an access token."""
+        body = _with_basic_credentials(request, await read_params(request))
+        asked = {name: body.string(name) for name in _TOKEN_FIELDS}
+        made = await desk.ask(
+            "auth", "tokens", method="POST", json={"grant_type": body.string("grant_type"), **asked}
+        )
+        return OrjsonResponse(apps.token(Token.model_validate(made)), headers=_NO_STORE)
+
+    @router.post(
+        "/oauth/revoke",
+        openapi_extra=request_body(
+            client_id="string",
+            client_secret="string",  # noqa: S106 (a type)
+            token="string",  # noqa: S106 (a type)
+        ),
+        responses=responses({}),
+    )
+    async def revoke(request: Request) -> OrjsonResponse:
+        """Have a token stop working, everywhere within seconds."""
+        body = _with_basic_credentials(request, await read_params(request))
+        names = ("client_id", "client_secret", "token")
+        await desk.ask(
+            "auth", "tokens/revoke", method="POST", json={name: body.string(name) for name in names}
+        )
+        return OrjsonResponse({}, headers=_NO_STORE)
+
+    return router
+
+
+def _with_basic_credentials(request: Request, body: RequestParams) -> RequestParams:
+    """With the client's credentials from the `Authorization` header, where they are there."""
+    kind, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "basic" or body.get("client_secret"):
+        return body
+    try:
+        client, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return body
+    return RequestParams(
+        body | {"client_id": unquote_plus(client), "client_secret": unquote_plus(secret)}
+    )

@@ -1,0 +1,68 @@
+"""Posts as other sites show them: oEmbed (<https://oembed.com/>), as Mastodon's entity OEmbed."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from markupsafe import escape
+
+from services.chassis.errors import NotFound
+from services.chassis.service import OrjsonResponse
+from services.contracts.accounts import Account
+from services.contracts.posts import Post
+from services.gateway.desk import Desk
+from services.gateway.http.openapi import responses
+from services.gateway.presentation.entities.posts import content_html
+
+_POST = re.compile(r"/(?:@[A-Za-z0-9_]{1,30}|users/[A-Za-z0-9_]{1,30}/statuses)/(\d{1,20})/?")
+_CACHE_SECONDS = 86_400
+_MAX_WIDTH = 400
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """The route."""
+    router = APIRouter(tags=["statuses"])
+
+    @router.get(
+        "/api/oembed", responses=responses(description="An OEmbed, of a post for everybody.")
+    )
+    async def oembed(
+        url: Annotated[str, Query(max_length=500)] = "",
+        maxwidth: Annotated[int, Query(ge=1, le=10_000)] = _MAX_WIDTH,
+    ) -> OrjsonResponse:
+        """How to show a post on a page elsewhere: its text, and a link to it."""
+        match = _POST.fullmatch(url.removeprefix(desk.at.public_url))
+        if match is None or not url.startswith(desk.at.public_url):
+            raise NotFound("Record not found")
+        row = await desk.post(match[1], None)
+        if row["reblog"]:
+            raise NotFound("Record not found")
+        post, author = Post.model_validate(row["post"]), await desk.author(row)
+        return OrjsonResponse(
+            _embed(desk, post, Account.model_validate(author), min(maxwidth, _MAX_WIDTH))
+        )
+
+    return router
+
+
+def _embed(desk: Desk, post: Post, author: Account, width: int) -> dict[str, Any]:
+    profile = author.profile
+    name = profile.display_name or profile.username
+    page = desk.at.post(profile.username, post.id)
+    text = escape(post.spoiler_text) or content_html(post, post.text, desk.writer)
+    title = desk.settings.microgram_title
+    return {
+        "type": "rich",
+        "version": "1.0",
+        "title": f"{name} on {title}",
+        "author_name": name,
+        "author_url": desk.at.account(profile.username),
+        "provider_name": title,
+        "provider_url": f"{desk.at.public_url}/",
+        "cache_age": _CACHE_SECONDS,
+        "html": f'<blockquote>{text}<a href="{escape(page)}">{escape(name)}</a></blockquote>',
+        "width": width,
+        "height": None,
+    }

@@ -1,0 +1,97 @@
+"""Somebody reports somebody to the admins."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Request
+
+from services.chassis.errors import Invalid, NotFound
+from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.service import OrjsonResponse
+from services.contracts.moderation import Report
+from services.gateway.desk import Desk, numeric_id
+from services.gateway.http.openapi import array_of, request_body, responses
+from services.gateway.http.params import RequestParams, read_params
+from services.gateway.presentation.entities import moderation
+from services.gateway.presentation.entities.instances import RULES
+
+ReportWriter = Annotated[Caller, Depends(require_user("write:reports"))]
+CATEGORIES = ("spam", "legal", "violation", "other")
+MAX_STATUSES = 40
+MAX_COMMENT_LENGTH = 1_000
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """The one route."""
+    router = APIRouter(prefix="/api/v1", tags=["reports"])
+
+    @router.post(
+        "/reports",
+        openapi_extra=request_body(
+            account_id="string",
+            status_ids=array_of("string"),
+            comment="string",
+            category={"type": "string", "enum": list(CATEGORIES)},
+            rule_ids=array_of("string"),
+            forward="boolean",
+            example={"account_id": "114000000000000000", "comment": "Spam.", "category": "spam"},
+        ),
+        responses=responses(description="A Report."),
+    )
+    async def report(request: Request, caller: ReportWriter) -> OrjsonResponse:
+        """Report somebody, with posts of theirs and the rules that they broke, where there are."""
+        new = _new_report(await read_params(request))
+        row = await desk.person(new["target"])
+        await _check_posts(desk, caller, new)
+        made = await desk.ask("users", "reports", caller, method="POST", json=new)
+        target = orjson.loads(desk.rendered.account(row))
+        return OrjsonResponse(moderation.report(Report.model_validate(made), target))
+
+    return router
+
+
+def _new_report(body: RequestParams) -> dict[str, Any]:
+    """A `NewReport`. Raises `Invalid`."""
+    target = body.string("account_id")
+    rules = list(dict.fromkeys(body.strings("rule_ids") or []))
+    category = body.string("category") or ("violation" if rules else "other")
+    statuses = list(dict.fromkeys(numeric_id(id) for id in body.strings("status_ids") or []))
+    comment = body.string("comment")
+    if not target:
+        raise Invalid("Validation failed: account_id can't be blank.")
+    if category not in CATEGORIES:
+        raise Invalid(f"Validation failed: category must be one of {', '.join(CATEGORIES)}.")
+    if not all(id in _rule_ids() for id in rules) or (rules and category != "violation"):
+        raise Invalid("Validation failed: rule_ids must be rules of this place, of a violation.")
+    if len(comment) > MAX_COMMENT_LENGTH:
+        raise Invalid(
+            f"Validation failed: the comment is longer than {MAX_COMMENT_LENGTH} characters."
+        )
+    if len(statuses) > MAX_STATUSES:
+        raise Invalid(f"Validation failed: at most {MAX_STATUSES} posts can be reported at once.")
+    return {
+        "target": numeric_id(target),
+        "statuses": statuses,
+        "comment": comment,
+        "category": category,
+        "rules": rules,
+    }
+
+
+def _rule_ids() -> set[str]:
+    return {str(number) for number in range(1, len(RULES) + 1)}
+
+
+async def _check_posts(desk: Desk, caller: Caller, new: dict[str, Any]) -> None:
+    """Raise `NotFound` for posts that the caller does not see, `Invalid` for somebody else's."""
+    if not new["statuses"]:
+        return
+    reader = caller if caller.may("read:statuses") else None
+    params = {"ids": ",".join(new["statuses"])}
+    views = await desk.ask("posts", "posts", reader, params=params)
+    if len(views) < len(new["statuses"]):
+        raise NotFound("Record not found")
+    if any(view["post"]["author"] != new["target"] for view in views):
+        raise Invalid("Validation failed: the posts must be of who is reported.")

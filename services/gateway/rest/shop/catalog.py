@@ -1,0 +1,248 @@
+"""Shops, products and their stock under `/api/shop/v1`.
+
+What is read has its version as `ETag`, and who changes it sends that back as `If-Match`. Lists are
+paged by a `cursor`, which is handed on as it came. Each route costs one call of `catalog`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
+from pydantic import Field
+
+from services.chassis.security.token_verifier import Caller, optional_user
+from services.chassis.service import OrjsonResponse
+from services.contracts import limits
+from services.contracts.accounts import Model
+from services.contracts.catalog import (
+    EditedProduct,
+    EditedShop,
+    NewProduct,
+    NewShop,
+    ProductView,
+    QuoteLine,
+    QuoteRequest,
+    ShopView,
+)
+from services.gateway.desk import Desk, numeric_id
+from services.gateway.presentation.entities import shop as entities
+from services.gateway.rest.shop import examples
+from services.gateway.rest.shop.responses import (
+    PREFIX,
+    Conditions,
+    Cursor,
+    Id,
+    IdempotencyKey,
+    IdFilter,
+    Limit,
+    ShopReader,
+    ShopRoute,
+    ShopWriter,
+    entity_response,
+    page_query,
+    page_response,
+    problem_responses,
+    send_change,
+)
+
+OptionalReader = Annotated[Caller | None, Depends(optional_user("read:shop"))]
+
+
+class StockCount(Model):
+    """How many pieces there are."""
+
+    on_hand: int = Field(ge=0, le=limits.STOCK, strict=True, examples=[12])
+
+
+class StockDelta(Model):
+    """How many pieces there are more, or fewer."""
+
+    delta: int = Field(ge=-limits.STOCK, le=limits.STOCK, strict=True, examples=[5])
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """All routes."""
+    router = APIRouter()
+    for part in (_shop_routes, _product_routes, _stock_routes):
+        router.routes.extend(part(desk).routes)
+    return router
+
+
+def _shop_routes(desk: Desk) -> APIRouter:
+    router = APIRouter(prefix=f"{PREFIX}/shops", tags=["shops"], route_class=ShopRoute)
+    one_shop = problem_responses(examples.SHOP, "The shop; its version is the `ETag`.")
+
+    def shown(view: Any, status: int = 200) -> Response:
+        found = ShopView.model_validate(view)
+        return entity_response(entities.shop(found, desk.at), found.version, status)
+
+    @router.get("", responses=problem_responses(examples.SHOPS, "A page, newest first."))
+    async def some(
+        request: Request,
+        caller: OptionalReader,
+        owner: IdFilter = "",
+        limit: Limit = 20,
+        cursor: Cursor = "",
+    ) -> Response:
+        """Everybody's shops, or one person's."""
+        params = page_query(limit, cursor, owner=owner)
+        found = await desk.ask("catalog", "shops", caller, params=params)
+        rows = [entities.shop(ShopView.model_validate(view), desk.at) for view in found["shops"]]
+        return page_response(desk, request, rows, found["last"])
+
+    @router.post("", status_code=201, responses=problem_responses(examples.SHOP, "The shop.", 201))
+    async def create(
+        new: Annotated[NewShop, Body(openapi_examples=examples.NEW_SHOPS)],
+        caller: ShopWriter,
+        key: IdempotencyKey = "",
+    ) -> Response:
+        """Open a shop. The same `Idempotency-Key` gives the same shop for an hour."""
+        wanted = new.model_dump() | ({"idempotency_key": key} if key else {})
+        return shown(await send_change(desk, "catalog", "POST", "shops", caller, wanted), 201)
+
+    @router.get("/{id}", responses=one_shop)
+    async def one(id: Id, caller: OptionalReader) -> Response:
+        """One shop."""
+        return shown(await desk.ask("catalog", f"shops/{numeric_id(id)}", caller))
+
+    @router.patch("/{id}", responses=one_shop)
+    async def edit(
+        id: Id,
+        wanted: Annotated[EditedShop, Body(openapi_examples=examples.EDITED_SHOPS)],
+        caller: ShopWriter,
+        conditions: Conditions,
+    ) -> Response:
+        """Edit one's own shop, close it or open it again."""
+        path, body = f"shops/{numeric_id(id)}", wanted.model_dump()
+        return shown(await send_change(desk, "catalog", "PATCH", path, caller, body, conditions))
+
+    return router
+
+
+def _product_routes(desk: Desk) -> APIRouter:
+    router = APIRouter(prefix=PREFIX, tags=["products"], route_class=ShopRoute)
+    one_product = problem_responses(examples.PRODUCT, "The product; its version is the `ETag`.")
+
+    def shown(view: Any, status: int = 200) -> Response:
+        found = ProductView.model_validate(view)
+        return entity_response(entities.product(found, desk.at), found.version, status)
+
+    @router.get(
+        "/products", responses=problem_responses(examples.PRODUCTS, "A page, newest first.")
+    )
+    async def some(
+        request: Request,
+        caller: OptionalReader,
+        q: Annotated[str, Query(max_length=200, description="Words that are all in it.")] = "",
+        shop: IdFilter = "",
+        archived: Annotated[bool, Query(description="What the owner of `shop` archived.")] = False,
+        limit: Limit = 20,
+        cursor: Cursor = "",
+    ) -> Response:
+        """What is sold: everywhere or in a shop, all of it or what has some words.
+
+        A page of a search may have fewer products than were asked for, before the end too.
+        """
+        params = page_query(limit, cursor, q=q, shop=shop, archived="true" if archived else "")
+        found = await desk.ask("catalog", "products", caller, params=params)
+        rows = [
+            entities.product(ProductView.model_validate(view), desk.at)
+            for view in found["products"]
+        ]
+        return page_response(desk, request, rows, found["last"])
+
+    @router.post(
+        "/products", status_code=201, responses=problem_responses(examples.PRODUCT, "It.", 201)
+    )
+    async def create(
+        new: Annotated[NewProduct, Body(openapi_examples=examples.NEW_PRODUCTS)],
+        caller: ShopWriter,
+        key: IdempotencyKey = "",
+    ) -> Response:
+        """Sell something; its pictures are uploaded before, at `/api/v2/media`.
+
+        The same `Idempotency-Key` gives the same product for an hour.
+        """
+        wanted = new.model_dump() | ({"idempotency_key": key} if key else {})
+        return shown(await send_change(desk, "catalog", "POST", "products", caller, wanted), 201)
+
+    @router.get("/products/{id}", responses=one_product)
+    async def one(id: Id, caller: OptionalReader) -> Response:
+        """One product."""
+        return shown(await desk.ask("catalog", f"products/{numeric_id(id)}", caller))
+
+    @router.patch("/products/{id}", responses=one_product)
+    async def edit(
+        id: Id,
+        wanted: Annotated[EditedProduct, Body(openapi_examples=examples.EDITED_PRODUCTS)],
+        caller: ShopWriter,
+        conditions: Conditions,
+    ) -> Response:
+        """Edit, archive or bring back one's own product."""
+        path, body = f"products/{numeric_id(id)}", wanted.model_dump()
+        return shown(await send_change(desk, "catalog", "PATCH", path, caller, body, conditions))
+
+    @router.delete("/products/{id}", responses=one_product)
+    async def archive(id: Id, caller: ShopWriter, conditions: Conditions) -> Response:
+        """Archive one's own product: it can be brought back, and orders keep what they say."""
+        path, body = f"products/{numeric_id(id)}", {"archived": True}
+        return shown(await send_change(desk, "catalog", "PATCH", path, caller, body, conditions))
+
+    @router.post(
+        "/quotes", responses=problem_responses(examples.QUOTE, "What each of it costs now.")
+    )
+    async def quote(
+        wanted: Annotated[QuoteRequest, Body(openapi_examples=examples.QUOTES)],
+        caller: OptionalReader,
+    ) -> Response:
+        """What some pieces cost now, and how many are left; nothing is held by it."""
+        found = await desk.ask("catalog", "quotes", caller, method="POST", json=wanted.model_dump())
+        lines = [QuoteLine.model_validate(line) for line in found["lines"]]
+        return OrjsonResponse({"items": [entities.quote_line(line, desk.at) for line in lines]})
+
+    return router
+
+
+def _stock_routes(desk: Desk) -> APIRouter:
+    router = APIRouter(prefix=f"{PREFIX}/products/{{id}}", tags=["stock"], route_class=ShopRoute)
+    as_it_is = problem_responses(
+        examples.STOCK, "The stock as it is then; its revision is the `ETag`."
+    )
+
+    async def count(
+        id: str,
+        variant: str,
+        caller: Caller,
+        change: Mapping[str, Any],
+        conditions: Mapping[str, str] | None = None,
+    ) -> Response:
+        path = f"products/{numeric_id(id)}/variants/{numeric_id(variant)}/stock"
+        row = await send_change(desk, "catalog", "POST", path, caller, change, conditions)
+        return entity_response(entities.stock(row), row["revision"])
+
+    @router.get(
+        "/stock", responses=problem_responses({"items": [examples.STOCK]}, "Of each variant.")
+    )
+    async def stocks(id: Id, caller: ShopReader) -> Response:
+        """How much there is of one's own product, and how much of it is held for orders."""
+        rows = await desk.ask("catalog", f"products/{numeric_id(id)}/stock", caller)
+        return OrjsonResponse({"items": [entities.stock(row) for row in rows]})
+
+    @router.put("/variants/{variant}/stock", responses=as_it_is)
+    async def set_stock(
+        id: Id, variant: Id, wanted: StockCount, caller: ShopWriter, conditions: Conditions
+    ) -> Response:
+        """Say how many pieces there are. `If-Match` is the revision that one has seen, quoted."""
+        return await count(id, variant, caller, {"on_hand": wanted.on_hand}, conditions)
+
+    @router.post("/variants/{variant}/stock/adjustments", responses=as_it_is)
+    async def adjust(
+        id: Id, variant: Id, wanted: StockDelta, caller: ShopWriter, key: IdempotencyKey = ""
+    ) -> Response:
+        """Say how many pieces there are more, or fewer; with an `Idempotency-Key` once."""
+        change = {"delta": wanted.delta, "idempotency_key": key}
+        return await count(id, variant, caller, change)
+
+    return router

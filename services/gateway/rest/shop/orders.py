@@ -1,0 +1,196 @@
+"""Carts, checkouts and orders under `/api/shop/v1`.
+
+A cart has its revision as `ETag`, and who changes it may send that back as `If-Match`. Each route
+costs one call of `orders`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Request, Response
+from pydantic import Field
+
+from services.chassis.errors import Invalid, ServiceError
+from services.chassis.security.token_verifier import Caller
+from services.contracts import limits
+from services.contracts.accounts import Model
+from services.contracts.catalog import Currency, QuoteItem, QuoteLine
+from services.contracts.orders import Cart, CartQuantity, NewCart, Order
+from services.gateway.desk import Desk, numeric_id
+from services.gateway.presentation.entities import orders as entities
+from services.gateway.presentation.entities import shop
+from services.gateway.rest.shop import order_examples as examples
+from services.gateway.rest.shop.responses import (
+    PREFIX,
+    Conditions,
+    Cursor,
+    Id,
+    IdempotencyKey,
+    IdFilter,
+    Limit,
+    ShopReader,
+    ShopRoute,
+    ShopWriter,
+    entity_response,
+    page_query,
+    page_response,
+    problem_responses,
+    send_change,
+)
+
+
+class Checkout(Model):
+    """Somebody orders what is in their cart, at the price that they were shown."""
+
+    card: str = Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_]+$")
+    expected_total: int = Field(ge=0, le=limits.PAYMENT, strict=True)
+    currency: Currency
+    idempotency_key: str = Field(default="", max_length=200)
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """All routes."""
+    router = APIRouter()
+    router.routes.extend(_cart_routes(desk).routes)
+    router.routes.extend(_order_routes(desk).routes)
+    return router
+
+
+def _cart_routes(desk: Desk) -> APIRouter:
+    router = APIRouter(prefix=f"{PREFIX}/cart", tags=["cart"], route_class=ShopRoute)
+    a_cart = problem_responses(examples.CART, "The cart as it is then; its revision is the `ETag`.")
+
+    async def shown(
+        method: str,
+        path: str,
+        caller: Caller,
+        body: Any = None,
+        conditions: Mapping[str, str] | None = None,
+    ) -> Response:
+        cart = Cart.model_validate(
+            await send_change(desk, "orders", method, path, caller, body, conditions)
+        )
+        return entity_response(entities.cart(cart, desk.at), cart.revision)
+
+    @router.get("", responses=a_cart)
+    async def show(caller: ShopReader) -> Response:
+        """What is in one's cart, with what it costs now. All of it is of one shop."""
+        return await shown("GET", "cart", caller)
+
+    @router.put("", responses=a_cart)
+    async def put(
+        wanted: Annotated[NewCart, Body(openapi_examples=examples.NEW_CARTS)],
+        caller: ShopWriter,
+        conditions: Conditions,
+    ) -> Response:
+        """Have one's cart hold these things, and no others."""
+        return await shown("PUT", "cart", caller, wanted.model_dump(), conditions)
+
+    @router.post("/items", responses=a_cart)
+    async def add(
+        wanted: Annotated[QuoteItem, Body(openapi_examples=examples.NEW_ITEMS)],
+        caller: ShopWriter,
+        conditions: Conditions,
+    ) -> Response:
+        """Put some more of something into one's cart."""
+        return await shown("POST", "cart/items", caller, wanted.model_dump(), conditions)
+
+    @router.patch("/items/{variant}", responses=a_cart)
+    async def change(
+        variant: Id,
+        wanted: Annotated[CartQuantity, Body(openapi_examples=examples.QUANTITIES)],
+        caller: ShopWriter,
+        conditions: Conditions,
+    ) -> Response:
+        """Have so many of something in one's cart."""
+        path = f"cart/items/{numeric_id(variant)}"
+        return await shown("PATCH", path, caller, wanted.model_dump(), conditions)
+
+    @router.delete("/items/{variant}", responses=a_cart)
+    async def remove(variant: Id, caller: ShopWriter, conditions: Conditions) -> Response:
+        """Take something out of one's cart; it need not be there."""
+        return await shown("DELETE", f"cart/items/{numeric_id(variant)}", caller, None, conditions)
+
+    return router
+
+
+def _order_routes(desk: Desk) -> APIRouter:
+    router = APIRouter(prefix=PREFIX, tags=["orders"], route_class=ShopRoute)
+    an_order = problem_responses(examples.ORDER, "The order; its version is the `ETag`.")
+
+    def shown(row: Any, status: int = 200) -> Response:
+        order = Order.model_validate(row)
+        return entity_response(entities.order(order, desk.at), order.version, status)
+
+    @router.post(
+        "/checkouts",
+        status_code=201,
+        responses=problem_responses(examples.ORDER, "The order.", 201),
+    )
+    async def place(
+        wanted: Annotated[Checkout, Body(openapi_examples=examples.CHECKOUTS)],
+        caller: ShopWriter,
+        key: IdempotencyKey = "",
+    ) -> Response:
+        """Order what is in one's cart; what becomes of it is told by the order's history.
+
+        The same `Idempotency-Key` gives the same order, with another body it is refused (422
+        `key_reused`). Where it costs another price than `expected_total`, nothing is ordered: 409
+        `price_changed` says what it costs now. A cart becomes one order: another checkout at the
+        same time finds it empty (422 `cart_empty`) or changed (409 `cart_changed`).
+        """
+        body = wanted.model_dump() | ({"idempotency_key": key} if key else {})
+        if not body["idempotency_key"]:
+            raise Invalid("A checkout needs an Idempotency-Key.", code="key_missing")
+        try:
+            row = await desk.ask("orders", "checkouts", caller, method="POST", json=body)
+        except ServiceError as failure:
+            raise _price_changed(failure, desk) from failure
+        return shown(row, 201)
+
+    @router.get("/orders", responses=problem_responses(examples.ORDERS, "A page, newest first."))
+    async def some(
+        request: Request,
+        caller: ShopReader,
+        role: Literal["buyer", "seller"] = "buyer",
+        shop: IdFilter = "",
+        limit: Limit = 20,
+        cursor: Cursor = "",
+    ) -> Response:
+        """What one bought, or sold, perhaps in one of one's shops."""
+        params = page_query(limit, cursor, role=role, shop=shop)
+        found = await desk.ask("orders", "orders", caller, params=params)
+        rows = [entities.order(Order.model_validate(row), desk.at) for row in found["orders"]]
+        return page_response(desk, request, rows, found["last"])
+
+    @router.get("/orders/{id}", responses=an_order)
+    async def one(id: Id, caller: ShopReader) -> Response:
+        """One order, for its buyer and its seller, with all that happened to it."""
+        return shown(await desk.ask("orders", f"orders/{numeric_id(id)}", caller))
+
+    @router.post("/orders/{id}/cancel", responses=an_order)
+    async def cancel(id: Id, caller: ShopWriter) -> Response:
+        """End an order that one has made, while it is not paid."""
+        path = f"orders/{numeric_id(id)}/cancel"
+        return shown(await desk.ask("orders", path, caller, method="POST"))
+
+    @router.post("/orders/{id}/refund", responses=an_order)
+    async def refund(id: Id, caller: ShopWriter) -> Response:
+        """Give back all that was paid to one for an order."""
+        path = f"orders/{numeric_id(id)}/refund"
+        return shown(await desk.ask("orders", path, caller, method="POST"))
+
+    return router
+
+
+def _price_changed(failure: ServiceError, desk: Desk) -> ServiceError:
+    """A refusal with what things cost now as this API shows it."""
+    if failure.code != "price_changed":
+        return failure
+    details = failure.details
+    lines = [QuoteLine.model_validate(line) for line in details.get("lines", [])]
+    total = shop.money(details["total"], details["currency"])
+    items = [shop.quote_line(line, desk.at) for line in lines]
+    return type(failure)(failure.message, code=failure.code, total=total, items=items)

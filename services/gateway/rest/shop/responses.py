@@ -1,0 +1,118 @@
+"""What the shop's routes ask for and answer alike: ids, ETags, pages by cursor, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import Depends, Header, Path, Query, Request, Response
+
+from services.chassis.errors import Invalid
+from services.chassis.http.dependencies import MAX_CONDITION_LENGTH
+from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.service import OrjsonResponse
+from services.gateway.desk import Desk
+from services.gateway.http.conditional import conditional_response
+from services.gateway.http.errors import PROBLEM_JSON
+from services.gateway.http.params import BoundedRoute
+from services.gateway.presentation.entities.posts import Entity
+
+PREFIX = "/api/shop/v1"
+Id = Annotated[str, Path(max_length=40, examples=["114000000000000000"])]
+ShopReader = Annotated[Caller, Depends(require_user("read:shop"))]
+ShopWriter = Annotated[Caller, Depends(require_user("write:shop"))]
+Limit = Annotated[int, Query(ge=1, le=80)]
+Cursor = Annotated[str, Query(max_length=20, pattern=r"^\d*$", description="From `next_cursor`.")]
+IdFilter = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
+IdempotencyKey = Annotated[
+    str, Header(alias="idempotency-key", max_length=200, description="Makes a repeat harmless.")
+]
+
+_PROBLEM = {
+    "type": "urn:microgram:problem:changed",
+    "title": "Precondition Failed",
+    "status": 412,
+    "detail": "It was changed since you read it. Read it again.",
+    "instance": "/api/shop/v1/products/114000000000000000",
+    "code": "changed",
+}
+
+
+async def _conditions(
+    request: Request,
+    if_match: Annotated[
+        str | None,
+        Header(max_length=MAX_CONDITION_LENGTH, description="The ETag of what is changed, or `*`."),
+    ] = None,
+    if_none_match: Annotated[str | None, Header(max_length=MAX_CONDITION_LENGTH)] = None,
+) -> dict[str, str]:
+    given = {"if-match": if_match, "if-none-match": if_none_match}
+    whole = {
+        name: ",".join(request.headers.getlist(name))
+        for name, value in given.items()
+        if value is not None
+    }
+    if any(len(value) > MAX_CONDITION_LENGTH for value in whole.values()):
+        raise Invalid(f"A condition may have at most {MAX_CONDITION_LENGTH} characters.")
+    return whole
+
+
+Conditions = Annotated[dict[str, str], Depends(_conditions)]
+"""What a request says of the version that it changes, as headers for the service."""
+
+
+class ShopRoute(BoundedRoute):
+    """A route whose answers to reads are as `If-Match` and `If-None-Match` ask for."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            return conditional_response(request, await handle(request))
+
+        return handler
+
+
+async def send_change(
+    desk: Desk,
+    app: str,
+    method: str,
+    path: str,
+    caller: Caller,
+    body: Mapping[str, Any] | None = None,
+    conditions: Mapping[str, str] | None = None,
+) -> Any:
+    """What a service answers to a change, if what is changed is as the conditions say."""
+    return await desk.ask(app, path, caller, method=method, json=body, headers=conditions)
+
+
+def entity_response(entity: Entity, version: int, status: int = 200) -> Response:
+    """An entity with its version as `ETag`."""
+    return OrjsonResponse(entity, status, headers={"etag": f'"{version}"'})
+
+
+def page_query(limit: int, cursor: str, **asked: str) -> dict[str, str]:
+    """The query of a service's list: a page of it, and what else is asked for that is not empty."""
+    wanted = {"max_id": cursor, **asked}
+    return {"limit": str(limit)} | {name: value for name, value in wanted.items() if value}
+
+
+def page_response(desk: Desk, request: Request, rows: list[Entity], last: str) -> Response:
+    """A page, with the cursor of the next one; `null` and no `Link` at the end."""
+    headers = {}
+    if last:
+        kept = [(n, value) for n, value in request.query_params.multi_items() if n != "cursor"]
+        query = urlencode([*kept, ("cursor", last)])
+        headers["link"] = f'<{desk.at.public_url}{request.url.path}?{query}>; rel="next"'
+    return OrjsonResponse({"items": rows, "next_cursor": last or None}, headers=headers)
+
+
+def problem_responses(
+    example: Any, description: str, status: int = 200
+) -> dict[int | str, dict[str, Any]]:
+    """The good answer, and the shape of every bad one, for OpenAPI."""
+    return {
+        status: {"description": description, "content": {"application/json": {"example": example}}},
+        "4XX": {"description": "Refused.", "content": {PROBLEM_JSON: {"example": _PROBLEM}}},
+    }

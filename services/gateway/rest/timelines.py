@@ -1,0 +1,114 @@
+"""Pages of posts: home, public, by hashtag; one's bookmarks and favourites."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+
+from services.chassis.errors import Invalid
+from services.chassis.security.token_verifier import Caller, optional_user, require_user
+from services.chassis.storage.window import Window
+from services.gateway.desk import Desk, json_response
+from services.gateway.http import paging
+from services.gateway.http.openapi import responses
+from services.gateway.http.paging import page_parameters
+from services.gateway.http.params import query_flag, query_flags
+from services.shared.hashtags import normal_tag
+
+OptionalReader = Annotated[Caller | None, Depends(optional_user("read:statuses"))]
+_FLAGS = {"only_media": "Only posts with pictures.", "remote": "Only posts from elsewhere: none."}
+_MAX_TAGS = 4
+_MAX_QUERY_LENGTH = 2_000  # the sidecar reads 4 KiB of request line and headers
+_PAGE = responses([], "A page of Status, newest first; `Link` leads to the next.")
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """Routes to pages of posts."""
+    router = APIRouter(prefix="/api/v1", tags=["timelines"])
+
+    @router.get("/timelines/home", responses=_PAGE, openapi_extra=page_parameters())
+    async def home(
+        request: Request,
+        caller: Annotated[Caller, Depends(require_user("read:statuses"))],
+        window: paging.PostWindow,
+    ) -> Response:
+        """The newest posts of everybody the caller follows, and their own."""
+        return await desk.timeline(request, "timelines/home", caller, window)
+
+    @router.get("/timelines/public", responses=_PAGE, openapi_extra=page_parameters(**_FLAGS))
+    async def public(
+        request: Request,
+        caller: OptionalReader,
+        window: paging.PostWindow,
+    ) -> Response:
+        """Everybody's public posts. All are local: a wish for remote ones alone gives none."""
+        if query_flag(request, "remote"):
+            return json_response(b"[]")
+        return await desk.timeline(
+            request, "timelines/public", caller, window, **query_flags(request, "only_media")
+        )
+
+    @router.get("/timelines/tag/{tag}", responses=_PAGE, openapi_extra=page_parameters(**_FLAGS))
+    async def tagged(
+        request: Request,
+        tag: Annotated[str, Path(min_length=1, max_length=100)],
+        caller: OptionalReader,
+        window: paging.PostWindow,
+    ) -> Response:
+        """Public posts with a hashtag, given without its #.
+
+        Or with one of `any[]`; and of these those that have `all[]` and `none[]`: four of each.
+        """
+        name = normal_tag(tag)
+        if query_flag(request, "remote") or not name:
+            return json_response(b"[]")
+        wanted = query_flags(request, "only_media") | _tag_filters(request)
+        return await desk.timeline(
+            request, f"timelines/tags/{quote(name)}", caller, window, **wanted
+        )
+
+    @router.get("/bookmarks", responses=_PAGE, openapi_extra=page_parameters())
+    async def bookmarks(
+        request: Request,
+        caller: Annotated[Caller, Depends(require_user("read:bookmarks"))],
+        window: paging.PostWindow,
+    ) -> Response:
+        """What the caller bookmarked, the newest bookmark first."""
+        return await _interaction_page(desk, request, "bookmarks", caller, window)
+
+    @router.get("/favourites", responses=_PAGE, openapi_extra=page_parameters())
+    async def favourites(
+        request: Request,
+        caller: Annotated[Caller, Depends(require_user("read:favourites"))],
+        window: paging.PostWindow,
+    ) -> Response:
+        """What the caller favourited, the newest favourite first."""
+        return await _interaction_page(desk, request, "favourites", caller, window)
+
+    return router
+
+
+def _tag_filters(request: Request) -> dict[str, str]:
+    """The other hashtags that a timeline is asked for. Raises `Invalid` for far too long ones."""
+    query = request.query_params
+    wanted: dict[str, str] = {}
+    for asked, name in (("any", "or_with"), ("all", "with_all"), ("none", "with_none")):
+        given = [*query.getlist(f"{asked}[]"), *query.getlist(asked)]
+        tags = dict.fromkeys(tag for tag in map(normal_tag, given) if tag)
+        if tags:
+            wanted[name] = ",".join(list(tags)[:_MAX_TAGS])
+    if len(quote("".join(wanted.values()))) > _MAX_QUERY_LENGTH:
+        raise Invalid("These hashtags are too long to ask for at once.")
+    return wanted
+
+
+async def _interaction_page(
+    desk: Desk, request: Request, path: str, caller: Caller, window: Window
+) -> Response:
+    page = await desk.ask("posts", path, caller, params=window.params())
+    return json_response(
+        await desk.statuses(page["views"]),
+        paging.link_header_of(desk.at.public_url, request, page["ids"]),
+    )

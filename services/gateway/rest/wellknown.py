@@ -1,0 +1,148 @@
+"""What is looked for at fixed addresses: where OAuth's endpoints are, and who somebody is.
+
+There is no page on which a password is changed, so `/.well-known/change-password` is not there,
+as browsers expect of a place without one.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Query, Request, Response
+
+from services.chassis.errors import NotFound, from_status
+from services.chassis.service import OrjsonResponse
+from services.contracts.accounts import Account
+from services.contracts.scopes import SCOPES
+from services.gateway.desk import Desk
+from services.gateway.http.openapi import responses
+from services.gateway.presentation.entities import people
+from services.gateway.presentation.urls import PublicUrls
+from services.gateway.rest.accounts import local_name
+
+JRD = "application/jrd+json"
+"""RFC 7033, 10.2; RFC 6415 has `application/xrd+xml`."""
+
+_XRD = """<?xml version="1.0" encoding="UTF-8"?>
+<XRD xmlns="http://docs.oasis-open.org/ns/xri/xrd-1.0">
+  <Link rel="lrdd" template="{template}"/>
+</XRD>
+"""
+_TLS_ONLY_CLIENT = "mastodonpy"
+"""Mastodon.py, which follows whatever endpoints it is told of but refuses to log in over http then.
+
+Without the document it takes the addresses that every place has, over http too
+(docs/decisions/0022)."""
+
+
+def create_router(desk: Desk) -> APIRouter:
+    """Routes below `/.well-known`."""
+    router = APIRouter(prefix="/.well-known", tags=["well-known"])
+    at = desk.at
+
+    @router.get("/oauth-authorization-server", responses=responses(_metadata(at.public_url)))
+    async def metadata(request: Request) -> OrjsonResponse:
+        """Where OAuth's endpoints are (RFC 8414): over TLS, or on a machine's own loopback."""
+        if not (at.public_url.startswith("https://") or _may_use_http(request, at.host)):
+            raise NotFound("This is only told over TLS.")
+        return OrjsonResponse(_metadata(at.public_url))
+
+    @router.get(
+        "/host-meta", responses=responses(description="An XRD.", media="application/xrd+xml")
+    )
+    async def host_meta(request: Request) -> Response:
+        """Where people are looked up (RFC 6415); as JSON for who asks for that."""
+        if "json" in request.headers.get("accept", ""):
+            return OrjsonResponse(_host_meta(at), media_type=JRD)
+        return Response(
+            _XRD.format(template=_template(at)), media_type="application/xrd+xml; charset=utf-8"
+        )
+
+    @router.get("/host-meta.json", responses=responses(_host_meta(at), media=JRD))
+    async def host_meta_json() -> OrjsonResponse:
+        """The same as JSON."""
+        return OrjsonResponse(_host_meta(at), media_type=JRD)
+
+    @router.get("/webfinger", responses=responses(description="A JRD.", media=JRD))
+    async def webfinger(
+        resource: Annotated[str, Query(max_length=500)] = "",
+        rel: Annotated[list[str] | None, Query(max_length=20)] = None,
+    ) -> OrjsonResponse:
+        """Who somebody is (RFC 7033): `acct:name@host`, or the address of a profile."""
+        if not resource:
+            raise from_status(400, "Say whom you look for: `resource`.")
+        name = _username_of(resource, at)
+        if not name:
+            raise NotFound("There is nobody of that name here.")
+        account = Account.model_validate(await desk.one_named(name))
+        return OrjsonResponse(_webfinger(account, at, rel), media_type=JRD)
+
+    return router
+
+
+def _may_use_http(request: Request, host: str) -> bool:
+    """Whether endpoints without TLS may be told: within one machine, to who does not mind."""
+    asked = request.headers.get("host", "")
+    minds = request.headers.get("user-agent", "").startswith(_TLS_ONLY_CLIENT)
+    return _is_loopback(host) and _is_loopback(asked) and not minds
+
+
+def _is_loopback(authority: str) -> bool:
+    try:
+        host = urlsplit(f"//{authority}").hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _metadata(url: str) -> dict[str, Any]:
+    ways = ["client_secret_basic", "client_secret_post"]
+    return {
+        "issuer": f"{url}/",
+        "authorization_endpoint": f"{url}/oauth/authorize",
+        "token_endpoint": f"{url}/oauth/token",
+        "revocation_endpoint": f"{url}/oauth/revoke",
+        "app_registration_endpoint": f"{url}/api/v1/apps",
+        "scopes_supported": list(SCOPES),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "client_credentials"],
+        "token_endpoint_auth_methods_supported": ways,
+        "code_challenge_methods_supported": ["S256"],
+        "service_documentation": "https://docs.joinmastodon.org/",
+    }
+
+
+def _template(at: PublicUrls) -> str:
+    return f"{at.public_url}/.well-known/webfinger?resource={{uri}}"
+
+
+def _host_meta(at: PublicUrls) -> dict[str, Any]:
+    return {"links": [{"rel": "lrdd", "template": _template(at)}]}
+
+
+def _username_of(resource: str, at: PublicUrls) -> str:
+    """The username that a resource means; empty for what is nobody here."""
+    for start in (f"{at.public_url}/@", f"{at.public_url}/users/"):
+        if resource.startswith(start):
+            return local_name(resource.removeprefix(start), at.host)
+    scheme, colon, rest = resource.partition(":")
+    acct = rest if colon and scheme.lower() == "acct" else resource
+    return local_name(acct, at.host) if "@" in acct.removeprefix("@") else ""
+
+
+def _webfinger(account: Account, at: PublicUrls, rel: list[str] | None) -> dict[str, Any]:
+    """The JRD of somebody; with `rel` only links of those relations (RFC 7033, 4.3)."""
+    profile = people.public_profile(account.profile)
+    page = at.account(profile.username)
+    links = [
+        {"rel": "http://webfinger.net/rel/profile-page", "type": "text/html", "href": page},
+        {"rel": "http://webfinger.net/rel/avatar", "href": at.avatar(profile.avatar)},
+    ]
+    return {
+        "subject": f"acct:{profile.username}@{at.host}",
+        "aliases": [page, at.actor(profile.username)],
+        "links": [link for link in links if rel is None or link["rel"] in rel],
+    }

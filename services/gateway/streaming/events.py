@@ -1,0 +1,41 @@
+"""An event as it goes over the wire: made once, and shared by all who get it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+Names = tuple[str, ...]
+
+HELLO, HEARTBEAT = b":)\n", b":thump\n"
+"""Comments of server-sent events: the first one, and the one that says that all is well."""
+
+
+class StreamEvent:
+    """An event with its payload: an entity as JSON, or an id.
+
+    `about` is what it was made of: a post with its author, or a notification.
+    """
+
+    __slots__ = ("_frames", "event", "payload", "source", "sse")
+
+    def __init__(self, event: str, payload: bytes, about: Any = None) -> None:
+        self.event = event
+        self.payload = payload
+        self.source = about
+        self._frames: dict[Names, str] = {}
+        self.sse = b"event: %b\ndata: %b\n\n" % (event.encode(), payload)
+
+    def frame(self, names: Names) -> str:
+        """The text of a WebSocket frame, for one of the streams it was asked for on."""
+        found = self._frames.get(names)
+        if found is None:
+            said = {"stream": names, "event": self.event, "payload": self.payload.decode()}
+            found = self._frames[names] = orjson.dumps(said).decode()
+        return found
+
+
+def error_frame(message: str, status: int) -> str:
+    """The text of a frame that says what was wrong with one of the client's."""
+    return orjson.dumps({"error": message, "status": status}).decode()

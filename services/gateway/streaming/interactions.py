@@ -1,0 +1,56 @@
+"""What those who are told of a post did with it: whether they like, keep, boost or pin it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from services.chassis.errors import ServiceError
+from services.contracts.audiences import PEOPLE
+from services.gateway.desk import Desk
+from services.gateway.presentation.renderer import Row
+
+LOOKUP_TIMEOUT = 2.0
+"""Seconds after which people are told of a post without it."""
+
+log = logging.getLogger(__name__)
+
+InteractionsByUser = dict[str, dict[str, bool]]
+
+
+async def interactions_of(desk: Desk, view: Row, people: Sequence[str]) -> InteractionsByUser:
+    """By person the `PostMarks` of a post, or of what it shows if it is a boost.
+
+    Users without an interaction are left out. Costs one call, which costs posts one state call, for
+    every `PEOPLE` users, however many connections they have. If the call fails, no interactions are
+    known: events are not lost for it.
+    """
+    post = (view["reblog"] or view)["post"]
+    parts = [people[start : start + PEOPLE] for start in range(0, len(people), PEOPLE)]
+    found: InteractionsByUser = {}
+    for part in await asyncio.gather(*(_request(desk, post, part) for part in parts)):
+        found |= part
+    return found
+
+
+def view_with(view: Row, marks: dict[str, bool]) -> Row:
+    """A view as it looks to somebody with such marks. A boost has those of what it shows."""
+    if not view["reblog"]:
+        return {**view, **marks}
+    return {**view, **marks, "pinned": False, "reblog": {**view["reblog"], **marks}}
+
+
+async def _request(desk: Desk, post: dict[str, Any], people: Sequence[str]) -> InteractionsByUser:
+    question = {"post": post["id"], "author": post["author"], "users": list(people)}
+    try:
+        async with asyncio.timeout(LOOKUP_TIMEOUT):
+            marks: InteractionsByUser = await desk.ask(
+                "posts", "marks", method="POST", json=question
+            )
+            return marks
+    except (ServiceError, TimeoutError) as error:
+        why = error.message if isinstance(error, ServiceError) else "posts took too long"
+        log.warning("streams tell of a post without marks", extra={"why": why})
+        return {}

@@ -1,0 +1,56 @@
+"""GraphQL as a client of the gateway among fakes sends it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from unittest import mock
+
+from tests.fakes import Response, World
+from tests.services.gateway.deployment import GatewayDeployment, gateway_app
+
+
+async def send(place: GatewayDeployment, token: str = "", **body: Any) -> Response:
+    """One request."""
+    return await place.ask("POST", "/graphql", token, json=body)
+
+
+async def ask(place: GatewayDeployment, query: str, token: str = "", **variables: Any) -> Any:
+    """The data of a query that must go well."""
+    answered = await send(place, token, query=query, variables=variables)
+    assert answered.status == 200, answered.text
+    said = answered.json()
+    assert "errors" not in said, said
+    return said["data"]
+
+
+async def refused(place: GatewayDeployment, query: str, token: str = "", **variables: Any) -> str:
+    """The code of the one error of a query that must go wrong."""
+    said = (await send(place, token, query=query, variables=variables)).json()
+    (error,) = said["errors"]
+    code: str = error["extensions"]["code"]
+    return code
+
+
+@asynccontextmanager
+async def a_gateway(**settings: Any) -> AsyncIterator[GatewayDeployment]:
+    """A gateway with nobody behind it."""
+    async with World() as world:
+        yield GatewayDeployment(world, await world.start(gateway_app, "gateway", **settings))
+
+
+@asynccontextmanager
+async def invocations(place: GatewayDeployment) -> AsyncIterator[list[str]]:
+    """The services that the gateway invokes, in their order."""
+    made: list[str] = []
+    sidecar = place.gateway.sidecar
+    invoke = sidecar.invoke
+
+    async def counting(app: str, path: str, **rest: Any) -> Any:
+        if app != "auth":  # whose list of revoked tokens is followed all the time
+            made.append(app)
+        return await invoke(app, path, **rest)
+
+    with mock.patch.object(sidecar, "invoke", counting):
+        yield made

@@ -1,0 +1,257 @@
+"""Subscriptions in GraphQL, in front of the real services among fakes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from services.gateway.graphql import websocket
+from tests.fakes import APP_TOKEN, until
+from tests.fakes.streams import FakeStream, stream
+from tests.services.gateway.deployment import GatewayDeployment, SignedInUser, deploy
+from tests.services.gateway.graphql_client import a_gateway
+
+PROTOCOL = "graphql-transport-ws"
+MANY = "comments(first: 40) { nodes { id html text url tags { name } } }"
+HOME = "subscription { home { event id post { html author { username } } } }"
+
+
+@asynccontextmanager
+async def opened(place: GatewayDeployment, token: str = "") -> AsyncIterator[FakeStream]:
+    """A socket on which nothing is said yet."""
+    asking = stream(place.gateway.app, "/graphql", token, socket=True, subprotocols=[PROTOCOL])
+    async with asking as socket:
+        assert socket.status == 101
+        yield socket
+
+
+@asynccontextmanager
+async def socket_of(person: SignedInUser) -> AsyncIterator[FakeStream]:
+    """A socket on which somebody has begun."""
+    async with opened(person.place) as socket:
+        socket.frame(type="connection_init", payload={"Authorization": f"Bearer {person.token}"})
+        await heard(socket, "connection_ack")
+        yield socket
+
+
+async def heard(socket: FakeStream, kind: str, id: str | None = None, count: int = 1) -> Any:
+    """The newest message of a kind, once so many are there."""
+
+    def found() -> list[Any]:
+        return [f for f in socket.frames if f["type"] == kind and (not id or f.get("id") == id)]
+
+    await until(lambda: len(found()) >= count)
+    return found()[-1]
+
+
+async def subscribed(
+    place: GatewayDeployment, socket: FakeStream, id: str, query: str, **more: Any
+) -> None:
+    """Subscribe, and wait until it is so: messages are obeyed in their order."""
+    before = sum(len(ears) for ears in hub_of(place)._listeners.values())
+    payload = {"query": query, "variables": more or "", "operationName": ""}
+    socket.frame(type="subscribe", id=id, payload=payload)
+    await until(
+        lambda: sum(len(ears) for ears in hub_of(place)._listeners.values()) > before,
+    )
+
+
+def hub_of(place: GatewayDeployment) -> Any:
+    """The hub of a place's gateway."""
+    running = place.gateway.service._background
+    (maintain,) = [run for run in running if run.__qualname__ == "StreamHub.maintain"]
+    return maintain.__self__  # type: ignore[attr-defined]
+
+
+async def closed(socket: FakeStream) -> int:
+    """With which code the server closes a socket."""
+    await until(lambda: [m for m in socket.sent if m["type"] == "websocket.close"])
+    return int(next(m["code"] for m in socket.sent if m["type"] == "websocket.close"))
+
+
+async def test_a_follower_hears_of_a_post_an_edit_and_the_end(place: GatewayDeployment) -> None:
+    anna, ben = await place.register("anna"), await place.register("ben")
+    await ben.post(f"accounts/{anna.id}/follow")
+    await place.cluster.settle()
+    async with socket_of(ben) as socket:
+        await subscribed(place, socket, "1", HOME)
+        post = await anna.post("statuses", {"status": "hello"})
+        told = (await heard(socket, "next", "1"))["payload"]["data"]["home"]
+        assert told == {
+            "event": "NEW",
+            "id": post["id"],
+            "post": {"html": post["content"], "author": {"username": "anna"}},
+        }
+        await anna.ask("PUT", f"/api/v1/statuses/{post['id']}", json={"status": "hi"})
+        told = (await heard(socket, "next", "1", 2))["payload"]["data"]["home"]
+        assert told["event"] == "EDITED"
+        assert "hi" in told["post"]["html"]
+        await anna.ask("DELETE", f"/api/v1/statuses/{post['id']}")
+        told = (await heard(socket, "next", "1", 3))["payload"]["data"]["home"]
+        assert told == {"event": "DELETED", "id": post["id"], "post": None}
+
+
+async def test_one_socket_has_several_subscriptions_and_ends_some(place: GatewayDeployment) -> None:
+    anna, ben = await place.register("anna"), await place.register("ben")
+    async with socket_of(ben) as socket:
+        public = "subscription { publicPosts { id } }"
+        tagged = "subscription ($tag: String!) { taggedPosts(tag: $tag) { id } }"
+        await subscribed(place, socket, "public", public)
+        await subscribed(place, socket, "tagged", tagged, tag="#Cats")
+        await subscribed(
+            place, socket, "told", "subscription { notifications { type person { username } } }"
+        )
+        post = await anna.post("statuses", {"status": "look #cats"})
+        for id, name in (("public", "publicPosts"), ("tagged", "taggedPosts")):
+            told = (await heard(socket, "next", id))["payload"]["data"][name]
+            assert told == {"id": post["id"]}
+        await anna.post(f"accounts/{ben.id}/follow")
+        await place.cluster.settle()
+        told = (await heard(socket, "next", "told"))["payload"]["data"]["notifications"]
+        assert told == {"type": "follow", "person": {"username": "anna"}}
+        socket.frame(type="complete", id="public")
+        socket.frame(type="ping")
+        await heard(socket, "pong")
+        await until(lambda: not hub_of(place).listens(("public", "")))
+        await anna.post("statuses", {"status": "more #cats"})
+        await heard(socket, "next", "tagged", 2)
+        assert sum(f.get("id") == "public" and f["type"] == "next" for f in socket.frames) == 1
+    await until(lambda: not len(hub_of(place)))
+
+
+async def test_what_is_not_for_somebody_does_not_reach_them(place: GatewayDeployment) -> None:
+    anna, ben = await place.register("anna"), await place.register("ben")
+    async with socket_of(ben) as socket:
+        await subscribed(place, socket, "1", "subscription { publicPosts { id } }")
+        await subscribed(place, socket, "2", HOME)
+        for visibility in ("unlisted", "private", "direct"):
+            await anna.post("statuses", {"status": "not this", "visibility": visibility})
+        seen = await anna.post("statuses", {"status": "but this"})
+        await place.cluster.settle()
+        told = await heard(socket, "next")
+        assert told["payload"]["data"] == {"publicPosts": {"id": seen["id"]}}
+        assert sum(frame["type"] == "next" for frame in socket.frames) == 1
+
+
+async def test_what_cannot_be_listened_to_is_an_error_of_that_operation(
+    place: GatewayDeployment,
+) -> None:
+    anna = await place.register("anna")
+    reader = await place.log_in("anna", "read:statuses")
+    wrong = {
+        "subscription { nothing }": "GRAPHQL_VALIDATION_FAILED",
+        "{ viewer { note } }": "BAD_REQUEST",
+        "mutation { clearNotifications }": "BAD_REQUEST",
+        "subscription { home { id } publicPosts { id } }": "GRAPHQL_VALIDATION_FAILED",
+        'subscription { taggedPosts(tag: " ") { id } }': "BAD_USER_INPUT",
+        "subscription { notifications { id } }": "FORBIDDEN",
+        f"subscription {{ home {{ post {{ {MANY} }} }} }}": "TOO_COMPLEX",
+    }
+    async with socket_of(SignedInUser(place, anna.id, "anna", reader)) as socket:
+        for turn, (query, code) in enumerate(wrong.items()):
+            socket.frame(type="subscribe", id=f"{turn}", payload={"query": query})
+            (error, *_) = (await heard(socket, "error", f"{turn}"))["payload"]
+            assert error["extensions"]["code"] == code
+        socket.frame(type="subscribe", id="x", payload=[])
+        await heard(socket, "error", "x")
+        for turn in range(websocket.MAX_SUBSCRIPTIONS + 1):
+            socket.frame(type="subscribe", id=f"many {turn}", payload={"query": HOME})
+        refused = await heard(socket, "error", f"many {websocket.MAX_SUBSCRIPTIONS}")
+        assert refused["payload"][0]["extensions"]["code"] == "TOO_COMPLEX"
+
+
+@pytest.fixture
+async def alone() -> AsyncIterator[GatewayDeployment]:
+    async with a_gateway() as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ([{"type": "subscribe", "id": "1", "payload": {"query": HOME}}], 4401),
+        ([{"type": "connection_init"}], 4403),
+        ([{"type": "connection_init", "payload": {"Authorization": "Bearer x"}}], 4403),
+        ([{"type": "connection_init", "payload": [1]}], 4403),
+        ([{"kind": "?"}], 4400),
+        ([[]], 4400),
+    ],
+)
+async def test_who_does_not_begin_well_is_turned_away(
+    alone: GatewayDeployment, said: list[Any], code: int
+) -> None:
+    async with opened(alone) as socket:
+        for message in said:
+            socket.frame(**message) if isinstance(message, dict) else socket.say(
+                {"type": "websocket.receive", "text": "["}
+            )
+        assert await closed(socket) == code
+
+
+async def test_who_breaks_the_protocol_is_turned_away(place: GatewayDeployment) -> None:
+    anna = await place.register("anna")
+    twice = {"type": "subscribe", "id": "1", "payload": {"query": HOME}}
+    for said, code in (
+        ([{"type": "connection_init"}], 4429),
+        ([twice, twice], 4409),
+        ([{"type": "nothing"}], 4400),
+        ([{"type": "subscribe", "payload": {"query": HOME}}], 4400),
+        ([{"type": "subscribe", "id": 7, "payload": {"query": HOME}}], 4400),
+    ):
+        async with socket_of(anna) as socket:
+            for message in said:
+                socket.frame(**message)
+            assert await closed(socket) == code
+    async with stream(place.gateway.app, "/graphql", socket=True) as other:
+        assert await closed(other) == 4406
+    bad = stream(place.gateway.app, "/graphql", "bad", socket=True, subprotocols=[PROTOCOL])
+    async with bad as refused:
+        assert refused.status == 401
+    assert not len(hub_of(place))
+
+
+async def test_who_does_not_begin_at_all_is_turned_away(alone: GatewayDeployment) -> None:
+    with mock.patch.object(websocket, "INIT_TIMEOUT", 0.01):
+        async with opened(alone) as socket:
+            assert await closed(socket) == 4408
+
+
+async def test_a_socket_ends_with_its_token(place: GatewayDeployment) -> None:
+    anna = await place.register("anna")
+    async with opened(place, anna.token) as socket:
+        socket.frame(type="connection_init")
+        await heard(socket, "connection_ack")
+        hub_of(place).end_person(anna.id)
+        assert await closed(socket) == 1001
+
+
+async def test_the_operator_may_listen_and_is_not_counted() -> None:
+    async with deploy(microgram_limit_user=1) as place:
+        anna = await place.register("anna")
+        asking = stream(
+            place.gateway.app,
+            "/graphql",
+            anna.token,
+            socket=True,
+            headers={"dapr-api-token": APP_TOKEN},
+            subprotocols=[PROTOCOL],
+        )
+        async with asking as socket:
+            socket.frame(type="connection_init")
+            await heard(socket, "connection_ack")
+            await subscribed(place, socket, "1", HOME)
+            await subscribed(place, socket, "2", "subscription { publicPosts { id } }")
+
+
+async def test_who_does_not_read_is_cut_off(place: GatewayDeployment) -> None:
+    anna = await place.register("anna")
+    async with socket_of(anna) as socket:
+        await subscribed(place, socket, "1", HOME)
+        socket.reads.clear()
+        for _ in range(200):
+            socket.frame(type="ping")
+        await socket.transport.aborted.wait()
