@@ -7,26 +7,25 @@ from collections.abc import Callable
 
 from fastapi import FastAPI
 
-from services.catalog import belongings
-from services.catalog.api import create_router
-from services.catalog.events import subscribe
-from services.catalog.keeper import Keeper
-from services.catalog.reindexing import Reindexing
-from services.catalog.store import Store
-from services.catalog.views import Views
-from services.catalog.warehouse import Warehouse
+from services.catalog.api import create_router, data_export
+from services.catalog.application.inventory import Inventory
+from services.catalog.application.products import ProductService
+from services.catalog.application.queries import CatalogQueries
+from services.catalog.application.search_reindex import SearchReindexer
+from services.catalog.consumers import subscribe
+from services.catalog.repository import Repository
 from services.chassis.ids import SnowflakeGenerator, id_time, timestamp
 from services.chassis.service import Service
 
 
 def create_app(service: Service, now: Callable[[], float] = time.time) -> FastAPI:
     """The catalog service on its sidecar."""
-    store = Store(service)
+    store = Repository(service)
     subscribe(service, store)
-    service.background(Reindexing(store).run)
-    views = Views(store, now=now)
-    warehouse = Warehouse(store, now=now)
-    keeper = Keeper(
+    service.background(SearchReindexer(store).run)
+    views = CatalogQueries(store, now=now)
+    warehouse = Inventory(store, now=now)
+    keeper = ProductService(
         store,
         views,
         warehouse,
@@ -36,5 +35,5 @@ def create_app(service: Service, now: Callable[[], float] = time.time) -> FastAP
         now=timestamp,
     )
     return service.create_app(
-        create_router(views, keeper, warehouse), belongings.create_router(store, warehouse)
+        create_router(views, keeper, warehouse), data_export.create_router(store, warehouse)
     )

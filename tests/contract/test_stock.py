@@ -7,9 +7,9 @@ import time
 from collections import Counter
 from contextlib import AsyncExitStack
 
-from services.catalog.domain.stock import Stock
-from services.catalog.store import Store
-from services.catalog.warehouse import Warehouse
+from services.catalog.application.inventory import Inventory
+from services.catalog.domain.stock import StockRecord
+from services.catalog.repository import Repository
 from services.chassis.errors import Conflict
 from services.chassis.ids import SnowflakeGenerator
 from services.chassis.service import Service
@@ -24,7 +24,7 @@ async def test_a_hundred_buyers_get_ten_pieces_and_no_more(system: System) -> No
     variant, orders = new(), [new() for _ in range(BUYERS)]
     async with AsyncExitStack() as stack:
         stores = [
-            Store(
+            Repository(
                 Service(
                     Settings(app_id="alpha", app_port=1),
                     await stack.enter_async_context(system.sidecar("alpha")),
@@ -32,8 +32,8 @@ async def test_a_hundred_buyers_get_ten_pieces_and_no_more(system: System) -> No
             )
             for _ in range(REPLICAS)
         ]
-        warehouses = [Warehouse(store, now=time.time) for store in stores]
-        await warehouses[0].fill(variant, PIECES)
+        warehouses = [Inventory(store, now=time.time) for store in stores]
+        await warehouses[0].create_stock(variant, PIECES)
 
         async def buy(number: int, order: str) -> str:
             warehouse = warehouses[number % REPLICAS]
@@ -46,10 +46,10 @@ async def test_a_hundred_buyers_get_ten_pieces_and_no_more(system: System) -> No
 
         outcomes = await asyncio.gather(*(buy(n, order) for n, order in enumerate(orders)))
         assert dict(Counter(outcomes)) == {"sold": PIECES, "out_of_stock": BUYERS - PIECES}
-        stock = await stores[0].stocks.get(variant) or Stock()
+        stock = await stores[0].stocks.get(variant) or StockRecord()
         assert (stock.on_hand, stock.held) == (0, 0)
         sold = [o for o, outcome in zip(orders, outcomes, strict=True) if outcome == "sold"]
         await asyncio.gather(
             *(warehouses[n % REPLICAS].restock(order) for n, order in enumerate(sold * 2))
         )
-        assert (await stores[1].stocks.get(variant) or Stock()).on_hand == PIECES
+        assert (await stores[1].stocks.get(variant) or StockRecord()).on_hand == PIECES

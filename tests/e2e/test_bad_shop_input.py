@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from services.contracts import limits
-from services.payments.domain.signatures import signed
-from services.payments.webhooks import SECRET
+from services.payments.adapters.webhooks import SECRET_NAME
+from services.payments.domain.signatures import sign
 from tests.system import Person, System, wait_until
 from tests.system.shopping import SHOP, buy, checkout, fill, order, rest, sold, stock_of
 
@@ -356,13 +356,13 @@ def test_webhooks_that_are_unsigned_forged_old_wrong_or_sent_again_move_no_money
     placed = [buy(ben, product, 1, card=card)["id"] for card in ("tok_ok", "tok_declined")]
     ends = [rest(ben, id) for id in placed]
     assert [end["state"] for end in ends] == ["completed", "declined"]
-    secret = json.loads((system.run_dir / "secrets.json").read_text())[SECRET]
+    secret = json.loads((system.run_dir / "secrets.json").read_text())[SECRET_NAME]
     now = int(time.time())
 
     def send(id: str, signature: str = "", *, by: str = secret, at: int = now, **more: Any) -> int:
         said = {"id": "1", "charge": id, "key": f"{id}:authorize", "outcome": "done"}
         body = json.dumps(said | {"amount": 2400, "currency": "EUR"} | more).encode()
-        headers = {"provider-signature": signature or signed(by, body, at)}
+        headers = {"provider-signature": signature or sign(by, body, at)}
         url = f"{system.base}/webhooks/payments"
         return requests.post(url, data=body, headers=headers, timeout=60).status_code
 

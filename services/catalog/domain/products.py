@@ -6,22 +6,22 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from services.catalog.domain.shops import Shop, again, check_revision
-from services.catalog.domain.texts import described, named, titled
+from services.catalog.domain.shops import ShopRecord, check_revision, check_same_request
+from services.catalog.domain.texts import normalize_description, normalize_name, normalize_title
 from services.chassis.errors import Forbidden, Invalid, NotFound
 from services.contracts import limits
 from services.shared.pictures import Picture
 from services.shared.words import has_no_blanks, terms, words
 
-TERMS = 30
+MAX_TERMS = 30
 """Of one product, by which it is found; more, if its title has more."""
 
-TITLE_TERMS = 200
+MAX_TITLE_TERMS = 200
 """All of a title in a script without blanks: its characters, and its pairs of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class VariantRecord:
     """One way in which a product is sold."""
 
     id: str
@@ -30,7 +30,7 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
+class ProductRecord:
     """A product. Others hear of everything but the last two, which are as a shop's."""
 
     id: str
@@ -41,7 +41,7 @@ class Product:
     title: str = ""
     description: str = ""
     pictures: tuple[Picture, ...] = ()
-    variants: tuple[Variant, ...] = ()
+    variants: tuple[VariantRecord, ...] = ()
     edited_at: str | None = None
     archived: bool = False
     deleted: bool = False
@@ -58,10 +58,10 @@ class Product:
         """By what it is found: of its title first, then of its variants and its description."""
         if not self.is_offered:
             return []
-        title = _terms(self.title)[:TITLE_TERMS]
-        return list(dict.fromkeys([*title, *_terms(self._text)]))[: max(TERMS, len(title))]
+        title = _terms(self.title)[:MAX_TITLE_TERMS]
+        return list(dict.fromkeys([*title, *_terms(self._text)]))[: max(MAX_TERMS, len(title))]
 
-    def has(self, sought: Iterable[str]) -> bool:
+    def matches(self, sought: Iterable[str]) -> bool:
         """Whether it is offered, and all of some words are in its text."""
         there = words(self._text)
         return self.is_offered and all(
@@ -73,50 +73,58 @@ class Product:
     def _text(self) -> str:
         return " ".join((self.title, *(one.name for one in self.variants), self.description))
 
-    def variant(self, id: str) -> Variant | None:
+    def variant(self, id: str) -> VariantRecord | None:
         return next((variant for variant in self.variants if variant.id == id), None)
 
 
 PRIVATE_FIELDS = frozenset({"revision", "fingerprint"})
-PUBLIC_FIELDS = tuple(field.name for field in fields(Product) if field.name not in PRIVATE_FIELDS)
+PUBLIC_FIELDS = tuple(
+    field.name for field in fields(ProductRecord) if field.name not in PRIVATE_FIELDS
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class ProductDraft:
     """What somebody wants to sell, held against the rules."""
 
     title: str
     description: str
     pictures: tuple[str, ...]
-    variants: tuple[Variant, ...]
+    variants: tuple[VariantRecord, ...]
 
     @classmethod
     def of(
-        cls, title: str, description: str, pictures: Iterable[str], variants: Sequence[Variant]
-    ) -> Draft:
+        cls,
+        title: str,
+        description: str,
+        pictures: Iterable[str],
+        variants: Sequence[VariantRecord],
+    ) -> ProductDraft:
         """A draft that keeps the rules. Raises `Invalid`."""
         chosen = tuple(dict.fromkeys(pictures))
         if len(chosen) > limits.PICTURES:
             raise Invalid(f"A product can have at most {limits.PICTURES} pictures.")
         if not 1 <= len(variants) <= limits.VARIANTS:
             raise Invalid(f"A product has 1 to {limits.VARIANTS} variants.")
-        sold = tuple(replace(one, name=named(one.name, "A variant")) for one in variants)
+        sold = tuple(replace(one, name=normalize_name(one.name, "A variant")) for one in variants)
         if len({one.name for one in sold}) < len(sold) or len({one.id for one in sold}) < len(sold):
             raise Invalid("Two variants of the product are the same.")
-        return cls(titled(title, "A product"), described(description), chosen, sold)
+        return cls(
+            normalize_title(title, "A product"), normalize_description(description), chosen, sold
+        )
 
 
-def compose(
-    draft: Draft,
-    shop: Shop,
+def create_product(
+    draft: ProductDraft,
+    shop: ShopRecord,
     *,
     id: str,
     now: str,
     pictures: tuple[Picture, ...],
     fingerprint: str,
-) -> Product:
+) -> ProductRecord:
     """A product from a draft and what it refers to."""
-    return Product(
+    return ProductRecord(
         id=id,
         shop=shop.id,
         seller=shop.owner,
@@ -130,28 +138,28 @@ def compose(
     )
 
 
-def created(existing: Product | None, new: Product) -> Product:
+def create_once(existing: ProductRecord | None, new: ProductRecord) -> ProductRecord:
     """The product that is there after creating one, perhaps again. Raises as `shops.again`."""
     if existing is not None:
-        again(existing.seller, existing.fingerprint, new.seller, new.fingerprint)
+        check_same_request(existing.seller, existing.fingerprint, new.seller, new.fingerprint)
     return existing or new
 
 
-def edited(
-    product: Product | None,
-    draft: Draft,
+def edit(
+    product: ProductRecord | None,
+    draft: ProductDraft,
     *,
     archived: bool,
     pictures: tuple[Picture, ...],
     user: str,
     seen: Container[int],
     now: str,
-) -> Product:
+) -> ProductRecord:
     """A product after an edit; the same product if that changes nothing.
 
     Raises `PreconditionFailed` if it has changed from what the edit builds on.
     """
-    product = own(product, user)
+    product = require_own(product, user)
     check_revision(product.revision, seen)
     new = replace(
         product,
@@ -164,16 +172,16 @@ def edited(
     return product if new == product else replace(new, edited_at=now, revision=product.revision + 1)
 
 
-def own(product: Product | None, user: str) -> Product:
+def require_own(product: ProductRecord | None, user: str) -> ProductRecord:
     """A product to change. Raises `NotFound`, or `Forbidden` for somebody else's."""
     if product is None or product.deleted or (product.archived and product.seller != user):
-        raise no_such_product()
+        raise product_not_found()
     if product.seller != user:
         raise Forbidden("This is somebody else's product.")
     return product
 
 
-def tombstone(product: Product) -> Product:
+def tombstone(product: ProductRecord) -> ProductRecord:
     """What is left of a product whose seller is gone."""
     if product.deleted:
         return product
@@ -188,12 +196,12 @@ def tombstone(product: Product) -> Product:
     )
 
 
-def public(data: dict[str, Any]) -> dict[str, Any]:
+def to_public(data: dict[str, Any]) -> dict[str, Any]:
     """What others hear of a product, from its document as JSON."""
     return {name: value for name, value in data.items() if name not in PRIVATE_FIELDS}
 
 
-def no_such_product() -> NotFound:
+def product_not_found() -> NotFound:
     """Not there and not visible are told apart by nobody."""
     return NotFound("There is no such product.")
 

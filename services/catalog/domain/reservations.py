@@ -32,11 +32,11 @@ SETTLED = frozenset({"confirmed", "refused", "released", "expired", "restocked"}
 """States after which nothing is left to be noted: what a stock says is held may be out of date."""
 
 SOLD = frozenset({"confirmed", "restocking", "restocked"})
-LOST = frozenset({"refused", "released", "expired"})
+RELEASED = frozenset({"refused", "released", "expired"})
 
 
 @dataclass(frozen=True, slots=True)
-class Reservation:
+class ReservationRecord:
     """`items` are variants with quantities, in the order in which they are taken from stock."""
 
     order: str
@@ -67,7 +67,7 @@ class Reservation:
         return None
 
 
-def merged(items: Iterable[tuple[str, int]]) -> Items:
+def merge_items(items: Iterable[tuple[str, int]]) -> Items:
     """Each variant once, always in the same order: so two orders cannot starve one another."""
     sums: dict[str, int] = {}
     for variant, quantity in items:
@@ -75,51 +75,51 @@ def merged(items: Iterable[tuple[str, int]]) -> Items:
     return tuple(sorted(sums.items()))
 
 
-def begun(
-    kept: Reservation | None, order: str, items: Items, seconds: int, now: float
-) -> Reservation:
+def begin(
+    kept: ReservationRecord | None, order: str, items: Items, seconds: int, now: float
+) -> ReservationRecord:
     """Reserved, perhaps again. Raises `Conflict` (`order_differs`) for another reservation."""
     if kept is None:
-        return Reservation(order, "pending", items, seconds, now + seconds)
+        return ReservationRecord(order, "pending", items, seconds, now + seconds)
     if kept.items and (kept.items, kept.seconds) != (items, seconds):
         raise Conflict("Something else was reserved for this order.", code="order_differs")
-    return lapsed(kept, now)
+    return expire_if_due(kept, now)
 
 
-def lapsed(kept: Reservation, now: float) -> Reservation:
+def expire_if_due(kept: ReservationRecord, now: float) -> ReservationRecord:
     """Expired, if its time has run out."""
     return replace(kept, state="expired") if kept.is_due(now) else kept
 
 
-def completed(kept: Reservation, missing: tuple[str, ...], now: float) -> Reservation:
+def complete(kept: ReservationRecord, missing: tuple[str, ...], now: float) -> ReservationRecord:
     """After all stocks were asked: reserved, or refused for what is missing."""
     if kept.state != "pending":
         return kept
     if missing:
         return replace(kept, state="refused", missing=missing)
-    return lapsed(replace(kept, state="reserved"), now)
+    return expire_if_due(replace(kept, state="reserved"), now)
 
 
-def confirmed(kept: Reservation | None, now: float) -> Reservation:
+def confirm(kept: ReservationRecord | None, now: float) -> ReservationRecord:
     """To be sold, if it is held still."""
     if kept is None:
         raise NotFound("Nothing is reserved for this order.")
-    kept = lapsed(kept, now)
+    kept = expire_if_due(kept, now)
     if kept.state == "pending":
         raise Conflict("The reservation of this order is not whole yet.", code="not_reserved")
     return replace(kept, state="confirmed") if kept.state == "reserved" else kept
 
 
-def released(kept: Reservation | None, order: str) -> Reservation:
+def release(kept: ReservationRecord | None, order: str) -> ReservationRecord:
     """To be held no more; of an unknown order, never to be."""
     if kept is None:
-        return Reservation(order, "released")
+        return ReservationRecord(order, "released")
     if kept.state in SOLD:
         raise Conflict("The order was confirmed; restock it.", code="already_confirmed")
-    return kept if kept.state in LOST else replace(kept, state="released")
+    return kept if kept.state in RELEASED else replace(kept, state="released")
 
 
-def restocked(kept: Reservation | None) -> Reservation:
+def restock(kept: ReservationRecord | None) -> ReservationRecord:
     """To be put back on hand."""
     if kept is None:
         raise NotFound("Nothing is reserved for this order.")
@@ -128,11 +128,11 @@ def restocked(kept: Reservation | None) -> Reservation:
     return replace(kept, state="restocking") if kept.state == "confirmed" else kept
 
 
-def settled(kept: Reservation) -> Reservation:
+def finish_restocking(kept: ReservationRecord) -> ReservationRecord:
     """With what is put back behind it, as all stocks have done so."""
     return replace(kept, state="restocked") if kept.state == "restocking" else kept
 
 
-def from_1_to_2(data: dict[str, Any]) -> dict[str, Any]:
+def upgrade_from_1(data: dict[str, Any]) -> dict[str, Any]:
     """There was a state between reserved and confirmed, until all stocks knew."""
     return data | {"state": "confirmed"} if data["state"] == "confirming" else data

@@ -6,12 +6,12 @@ from collections.abc import Container
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from services.catalog.domain.texts import described, titled
+from services.catalog.domain.texts import normalize_description, normalize_title
 from services.chassis.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
 
 
 @dataclass(frozen=True, slots=True)
-class Shop:
+class ShopRecord:
     """A shop. Others hear of everything but the last two.
 
     `revision` grows with each change; `fingerprint` tells a repeated request from another one with
@@ -32,7 +32,9 @@ class Shop:
 
 
 PRIVATE_FIELDS = frozenset({"revision", "fingerprint"})
-PUBLIC_FIELDS = tuple(field.name for field in fields(Shop) if field.name not in PRIVATE_FIELDS)
+PUBLIC_FIELDS = tuple(
+    field.name for field in fields(ShopRecord) if field.name not in PRIVATE_FIELDS
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +46,29 @@ class ShopEdit:
     archived: bool | None = None
 
 
-def open_shop(
+def create_shop(
     *, id: str, owner: str, name: str, description: str, currency: str, now: str, fingerprint: str
-) -> Shop:
+) -> ShopRecord:
     """A new shop. Raises `Invalid`."""
-    return Shop(
+    return ShopRecord(
         id=id,
         owner=owner,
         currency=currency,
         created_at=now,
-        name=titled(name, "A shop"),
-        description=described(description),
+        name=normalize_title(name, "A shop"),
+        description=normalize_description(description),
         fingerprint=fingerprint,
     )
 
 
-def opened(existing: Shop | None, new: Shop) -> Shop:
+def create_once(existing: ShopRecord | None, new: ShopRecord) -> ShopRecord:
     """The shop that is there after opening one, perhaps again. Raises as `again`."""
     if existing is not None:
-        again(existing.owner, existing.fingerprint, new.owner, new.fingerprint)
+        check_same_request(existing.owner, existing.fingerprint, new.owner, new.fingerprint)
     return existing or new
 
 
-def again(owner: str, fingerprint: str, new_owner: str, new_fingerprint: str) -> None:
+def check_same_request(owner: str, fingerprint: str, new_owner: str, new_fingerprint: str) -> None:
     """Whether what is there was made by the same request.
 
     Raises `Invalid` if the key of the request was used for another one, `Conflict` if the id is
@@ -78,39 +80,45 @@ def again(owner: str, fingerprint: str, new_owner: str, new_fingerprint: str) ->
         raise Invalid("This idempotency key was used for something else.", code="key_reused")
 
 
-def edited(shop: Shop | None, edit: ShopEdit, *, user: str, seen: Container[int], now: str) -> Shop:
+def edit(
+    shop: ShopRecord | None, edit: ShopEdit, *, user: str, seen: Container[int], now: str
+) -> ShopRecord:
     """A shop after an edit; the same shop if that changes nothing.
 
     Raises `PreconditionFailed` if it has changed from what the edit builds on.
     """
-    shop = own(shop, user)
+    shop = require_own(shop, user)
     check_revision(shop.revision, seen)
     new = replace(
         shop,
-        name=shop.name if edit.name is None else titled(edit.name, "A shop"),
-        description=(shop.description if edit.description is None else described(edit.description)),
+        name=shop.name if edit.name is None else normalize_title(edit.name, "A shop"),
+        description=(
+            shop.description
+            if edit.description is None
+            else normalize_description(edit.description)
+        ),
         archived=shop.archived if edit.archived is None else edit.archived,
     )
     return shop if new == shop else replace(new, edited_at=now, revision=shop.revision + 1)
 
 
-def own(shop: Shop | None, user: str) -> Shop:
+def require_own(shop: ShopRecord | None, user: str) -> ShopRecord:
     """A shop to change. Raises `NotFound`, or `Forbidden` for somebody else's."""
     if shop is None or shop.deleted or (shop.archived and shop.owner != user):
-        raise no_such_shop()
+        raise shop_not_found()
     if shop.owner != user:
         raise Forbidden("This is somebody else's shop.")
     return shop
 
 
-def tombstone(shop: Shop) -> Shop:
+def tombstone(shop: ShopRecord) -> ShopRecord:
     """What is left of a shop whose owner is gone."""
     if shop.deleted:
         return shop
     return replace(shop, name="", description="", deleted=True, revision=shop.revision + 1)
 
 
-def public(data: dict[str, Any]) -> dict[str, Any]:
+def to_public(data: dict[str, Any]) -> dict[str, Any]:
     """What others hear of a shop, from its document as JSON."""
     return {name: value for name, value in data.items() if name not in PRIVATE_FIELDS}
 
@@ -121,6 +129,6 @@ def check_revision(revision: int, seen: Container[int]) -> None:
         raise PreconditionFailed("It was changed since you read it. Read it again.")
 
 
-def no_such_shop() -> NotFound:
+def shop_not_found() -> NotFound:
     """Not there and not visible are told apart by nobody."""
     return NotFound("There is no such shop.")

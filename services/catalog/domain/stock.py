@@ -19,15 +19,15 @@ from services.catalog.domain.shops import check_revision
 from services.chassis.errors import Conflict, Invalid
 from services.contracts import limits
 
-REMEMBERED = 300.0
+ALLOCATION_TTL = 300.0
 """Seconds for which an order's part is remembered at least, once nothing more can become of it."""
 
-_KEYS = 50
+_MAX_KEYS = 50
 """How many changes by the seller are remembered by their keys."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Allocation:
     """What one order has of a stock. `at`: until when it is held, else since when it is not."""
 
     quantity: int
@@ -36,12 +36,12 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Stock:
+class StockRecord:
     """The document. `revision` grows whenever `on_hand` changes."""
 
     on_hand: int = 0
     revision: int = 0
-    parts: Mapping[str, Part] = field(default_factory=dict)
+    parts: Mapping[str, Allocation] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
 
     @property
@@ -51,10 +51,10 @@ class Stock:
 
     def available(self, now: float) -> int:
         """Pieces that nobody has a right to any more or yet: for people to read."""
-        held = (part.quantity for part in self.parts.values() if _holds(part, now))
+        held = (part.quantity for part in self.parts.values() if _is_held(part, now))
         return self.on_hand - sum(held)
 
-    def run_out(self, now: float) -> list[str]:
+    def expired_orders(self, now: float) -> list[str]:
         """Orders whose holds have run out, longest ago first."""
         due = [
             (part.at, order)
@@ -63,15 +63,15 @@ class Stock:
         ]
         return [order for _, order in sorted(due)]
 
-    def forgettable(self, now: float) -> list[str]:
+    def finished_orders(self, now: float) -> list[str]:
         """Orders of which nothing is held any more for so long that they may be forgotten."""
         return [
             order
             for order, part in self.parts.items()
-            if part.state != "held" and part.at + REMEMBERED <= now
+            if part.state != "held" and part.at + ALLOCATION_TTL <= now
         ]
 
-    def with_part(self, order: str, part: Part, *, pieces: int = 0) -> Stock:
+    def with_allocation(self, order: str, part: Allocation, *, pieces: int = 0) -> StockRecord:
         """With another part for an order, and so many pieces more or fewer."""
         return replace(
             self,
@@ -81,54 +81,58 @@ class Stock:
         )
 
 
-class Short(Exception):
+class InsufficientStock(Exception):
     """There are not enough pieces."""
 
 
-def _holds(part: Part, now: float) -> bool:
+def _is_held(part: Allocation, now: float) -> bool:
     return part.state == "held" and part.at > now
 
 
-def hold(stock: Stock | None, order: str, quantity: int, until: float) -> Stock:
+def hold(stock: StockRecord | None, order: str, quantity: int, until: float) -> StockRecord:
     """With pieces held for an order, once. Raises `Short`."""
-    stock = stock or Stock()
+    stock = stock or StockRecord()
     if order in stock.parts:
         return stock
     if stock.on_hand - stock.held < quantity:
-        raise Short
-    return stock.with_part(order, Part(quantity, "held", until))
+        raise InsufficientStock
+    return stock.with_allocation(order, Allocation(quantity, "held", until))
 
 
-def free(stock: Stock | None, order: str, now: float) -> Stock:
+def free(stock: StockRecord | None, order: str, now: float) -> StockRecord:
     """With what was held for an order free again."""
-    stock = stock or Stock()
+    stock = stock or StockRecord()
     part = stock.parts.get(order)
     if part is None or part.state != "held":
         return stock
-    return stock.with_part(order, Part(part.quantity, "freed", now))
+    return stock.with_allocation(order, Allocation(part.quantity, "freed", now))
 
 
-def sell(stock: Stock | None, order: str, now: float) -> Stock:
+def sell(stock: StockRecord | None, order: str, now: float) -> StockRecord:
     """With what was held for an order sold: it is not on hand any more."""
-    stock = stock or Stock()
+    stock = stock or StockRecord()
     part = stock.parts.get(order)
     if part is None or part.state != "held":
         return stock
-    return stock.with_part(order, Part(part.quantity, "sold", now), pieces=-part.quantity)
+    return stock.with_allocation(
+        order, Allocation(part.quantity, "sold", now), pieces=-part.quantity
+    )
 
 
-def put_back(stock: Stock | None, order: str, quantity: int, now: float) -> Stock:
+def put_back(stock: StockRecord | None, order: str, quantity: int, now: float) -> StockRecord:
     """With what was sold to an order on hand again, once; what is so is remembered for longer.
 
     What was still held, as this stock had not heard that it was sold, has been on hand all along.
     """
-    stock = stock or Stock()
+    stock = stock or StockRecord()
     part = stock.parts.get(order)
     is_there = part is not None and part.state in ("held", "back")
-    return stock.with_part(order, Part(quantity, "back", now), pieces=0 if is_there else quantity)
+    return stock.with_allocation(
+        order, Allocation(quantity, "back", now), pieces=0 if is_there else quantity
+    )
 
 
-def forget(stock: Stock | None, orders: Mapping[str, Part]) -> Stock | None:
+def forget(stock: StockRecord | None, orders: Mapping[str, Allocation]) -> StockRecord | None:
     """Without orders' parts, of those that have not changed."""
     if stock is None:
         return None
@@ -137,7 +141,7 @@ def forget(stock: Stock | None, orders: Mapping[str, Part]) -> Stock | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class StockAdjustment:
     """What a seller says of a stock: how many pieces there are, or how many more or fewer."""
 
     on_hand: int | None = None
@@ -146,13 +150,13 @@ class Counted:
     key: str = ""
 
 
-def counted(stock: Stock | None, change: Counted) -> Stock:
+def adjust(stock: StockRecord | None, change: StockAdjustment) -> StockRecord:
     """With a seller's change; what is held stays so.
 
     Raises `PreconditionFailed` if it has changed from what the change builds on,
     `Conflict` (`stock_held`) if fewer pieces would be left than are held.
     """
-    stock = stock or Stock()
+    stock = stock or StockRecord()
     if change.key and change.key in stock.keys:
         return stock
     if change.seen is not None:
@@ -165,6 +169,6 @@ def counted(stock: Stock | None, change: Counted) -> Stock:
             f"{stock.held} pieces are held for orders, so there cannot be {pieces}.",
             code="stock_held",
         )
-    keys = (*stock.keys, change.key)[-_KEYS:] if change.key else stock.keys
+    keys = (*stock.keys, change.key)[-_MAX_KEYS:] if change.key else stock.keys
     changed = pieces != stock.on_hand
     return replace(stock, on_hand=pieces, keys=keys, revision=stock.revision + changed)

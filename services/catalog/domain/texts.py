@@ -7,22 +7,22 @@ from services.contracts import limits
 from services.shared.text import count, graphemes
 
 
-def tidy(text: str) -> str:
+def clean(text: str) -> str:
     """A text as it is kept."""
     return text.replace("\x00", "").replace("\r\n", "\n").strip()
 
 
-def titled(text: str, what: str) -> str:
+def normalize_title(text: str, what: str) -> str:
     """A title or name as it is kept: one line, not empty. Raises `Invalid`."""
-    title = " ".join(tidy(text).split())
+    title = " ".join(clean(text).split())
     if not title:
         raise Invalid(f"{what} needs a name.")
-    return named(title, what)
+    return normalize_name(title, what)
 
 
-def named(text: str, what: str) -> str:
+def normalize_name(text: str, what: str) -> str:
     """A name that may be empty, as it is kept. Raises `Invalid`."""
-    name = " ".join(tidy(text).split())
+    name = " ".join(clean(text).split())
     characters = graphemes(name)
     if characters > limits.TITLE_CHARACTERS:
         raise Invalid(
@@ -32,9 +32,9 @@ def named(text: str, what: str) -> str:
     return name
 
 
-def described(text: str) -> str:
+def normalize_description(text: str) -> str:
     """A description as it is kept. Raises `Invalid`."""
-    text = tidy(text)
+    text = clean(text)
     characters = count(text)
     if characters > limits.CHARACTERS:
         raise Invalid(

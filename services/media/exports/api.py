@@ -12,13 +12,13 @@ from services.chassis.security.token_verifier import Caller, require_user
 from services.chassis.service import OrjsonResponse
 from services.contracts.data_export import Export
 from services.media.examples import AN_ARCHIVE, EXPORT, answers
-from services.media.exports.office import Office
+from services.media.exports.service import ExportService
 
 Owner = Annotated[Caller, Depends(require_user("read", "read:exports"))]
 AN_EXPORT = answers(Export, "How far it is.", EXPORT, 401, 403, 404)
 
 
-def create_router(office: Office, is_gone: Callable[[str], Awaitable[bool]]) -> APIRouter:
+def create_router(office: ExportService, is_gone: Callable[[str], Awaitable[bool]]) -> APIRouter:
     """All of them; an archive holds what is most private, so they need the whole scope `read`.
 
     Or `read:exports`, which nobody gets but on the page that is for this.
@@ -34,7 +34,7 @@ def create_router(office: Office, is_gone: Callable[[str], Awaitable[bool]]) -> 
     @router.get("/exports", responses=AN_EXPORT)
     async def one(caller: Owner) -> OrjsonResponse:
         """How far the caller's archive is."""
-        return OrjsonResponse(await office.one(caller.user_id))
+        return OrjsonResponse(await office.get(caller.user_id))
 
     @router.get("/exports/{id}/parts/{index}", response_class=Response, responses=AN_ARCHIVE)
     async def part(

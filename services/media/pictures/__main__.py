@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from services.media.pictures import wire
+from services.media.pictures import protocol
 from services.media.pictures.model import Kind, PictureError, Processed
 
 OUT_OF_MEMORY = 71  # our own exit code: nothing can be said any more when memory is gone
@@ -42,35 +42,35 @@ def serve(processes: Mapping[Kind, Process]) -> None:
     Image.init()
     gc.freeze()  # or every child would copy the pages that the collector touches
     jobs, answers = sys.stdin.buffer, sys.stdout.buffer
-    _widen(jobs)
-    _say(answers, {"ready": True})
+    _enlarge_pipe(jobs)
+    _send(answers, {"ready": True})
     while line := jobs.readline():
         job = json.loads(line)
         data = jobs.read(job["size"])
-        status, answer = _in_a_child(processes[job["kind"]], data, job)
-        _say(answers, {"exit": status, "size": len(answer)}, answer)
+        status, answer = _run_in_child(processes[job["kind"]], data, job)
+        _send(answers, {"exit": status, "size": len(answer)}, answer)
 
 
-def _widen(pipe: BinaryIO) -> None:
+def _enlarge_pipe(pipe: BinaryIO) -> None:
     if sys.platform == "linux":
         with suppress(OSError):  # uvloop gives a socket, which is wide already
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 1 << 20)
 
 
-def _say(answers: BinaryIO, head: dict[str, object], body: bytes = b"") -> None:
+def _send(answers: BinaryIO, head: dict[str, object], body: bytes = b"") -> None:
     answers.write(json.dumps(head).encode() + b"\n" + body)
     answers.flush()
 
 
-def _in_a_child(process: Process, data: bytes, job: Mapping[str, float]) -> tuple[int, bytes]:
+def _run_in_child(process: Process, data: bytes, job: Mapping[str, float]) -> tuple[int, bytes]:
     reading, writing = os.pipe()
     worker = os.getpid()
     child = os.fork()
     if child == 0:
-        with _last_words():
+        with _exit_after():
             _die_with(worker)
-            _limit(job["seconds"], int(job["memory"]))
-            answer = wire.dump(_result(process, data))
+            _set_limits(job["seconds"], int(job["memory"]))
+            answer = protocol.encode(_result(process, data))
             with os.fdopen(writing, "wb") as pipe:
                 pipe.write(answer)
     os.close(writing)
@@ -80,7 +80,7 @@ def _in_a_child(process: Process, data: bytes, job: Mapping[str, float]) -> tupl
 
 
 @contextmanager
-def _last_words() -> Iterator[None]:
+def _exit_after() -> Iterator[None]:
     """End this process with the block, whatever happens in it."""
     status = 1
     try:
@@ -101,7 +101,7 @@ def _result(process: Process, data: bytes) -> Processed | PictureError:
         return error
 
 
-def _limit(seconds: float, memory: int) -> None:
+def _set_limits(seconds: float, memory: int) -> None:
     """Let the kernel end this process by SIGALRM, SIGXCPU or a failed allocation."""
     cpu = math.ceil(seconds)
     for what, limit in (
@@ -124,7 +124,7 @@ def _die_with(parent: int) -> None:
 
 def main() -> None:
     """Serve the real thing."""
-    from services.media.pictures.develop import PROCESSES
+    from services.media.pictures.processing import PROCESSES
 
     serve(PROCESSES)
 

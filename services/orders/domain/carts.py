@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from services.chassis.errors import Conflict, Invalid, NotFound
 from services.contracts.limits import LINES, PIECES
-from services.orders.domain.orders import Order
+from services.orders.domain.orders import OrderRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class CartItem:
     """So many pieces of a variant."""
 
     product: str
@@ -20,18 +20,18 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Cart:
+class CartRecord:
     """The document. `shop` is that of all its items; `revision` grows with every change of them.
 
     `order` took what was in it, and perhaps is not written yet: nothing is reserved or paid before.
     """
 
-    items: tuple[Item, ...] = ()
+    items: tuple[CartItem, ...] = ()
     shop: str = ""
     revision: int = 0
-    order: Order | None = None
+    order: OrderRecord | None = None
 
-    def item(self, variant: str) -> Item:
+    def item(self, variant: str) -> CartItem:
         """What it has of a variant. Raises `NotFound`."""
         for item in self.items:
             if item.variant == variant:
@@ -39,12 +39,12 @@ class Cart:
         raise NotFound("There is no such thing in the cart.")
 
 
-def adding(cart: Cart | None, item: Item, shop: str) -> Cart:
+def add(cart: CartRecord | None, item: CartItem, shop: str) -> CartRecord:
     """With some more of something.
 
     Raises `Conflict` (`other_shop`) beside things of another shop, `Invalid` beyond the bounds.
     """
-    cart = cart or Cart()
+    cart = cart or CartRecord()
     if cart.items and cart.shop != shop:
         raise Conflict(
             "The cart has things of another shop: order those first, or empty it.",
@@ -52,50 +52,50 @@ def adding(cart: Cart | None, item: Item, shop: str) -> Cart:
         )
     there = sum(each.quantity for each in cart.items if each.variant == item.variant)
     others = [each for each in cart.items if each.variant != item.variant]
-    return _with(cart, [*others, replace(item, quantity=there + item.quantity)], shop)
+    return _with_items(cart, [*others, replace(item, quantity=there + item.quantity)], shop)
 
 
-def holding(cart: Cart | None, items: Sequence[Item], shop: str) -> Cart:
+def replace_items(cart: CartRecord | None, items: Sequence[CartItem], shop: str) -> CartRecord:
     """With these things, each named once, in the place of all others."""
-    cart = cart or Cart()
-    sums: dict[str, Item] = {}
+    cart = cart or CartRecord()
+    sums: dict[str, CartItem] = {}
     for item in items:
         there = sums[item.variant].quantity if item.variant in sums else 0
         sums[item.variant] = replace(item, quantity=there + item.quantity)
-    return _with(cart, list(sums.values()), shop)
+    return _with_items(cart, list(sums.values()), shop)
 
 
-def with_quantity(cart: Cart | None, variant: str, quantity: int) -> Cart:
+def set_quantity(cart: CartRecord | None, variant: str, quantity: int) -> CartRecord:
     """With so many of what it has already. Raises `NotFound`."""
-    cart = cart or Cart()
+    cart = cart or CartRecord()
     cart.item(variant)
     items = [
         replace(each, quantity=quantity) if each.variant == variant else each for each in cart.items
     ]
-    return _with(cart, items, cart.shop)
+    return _with_items(cart, items, cart.shop)
 
 
-def without(cart: Cart | None, variant: str) -> Cart:
+def remove(cart: CartRecord | None, variant: str) -> CartRecord:
     """Without something; it need not be there."""
-    cart = cart or Cart()
-    return _with(cart, [each for each in cart.items if each.variant != variant], cart.shop)
+    cart = cart or CartRecord()
+    return _with_items(cart, [each for each in cart.items if each.variant != variant], cart.shop)
 
 
-def claimed(cart: Cart | None, order: Order) -> Cart | None:
+def claim(cart: CartRecord | None, order: OrderRecord) -> CartRecord | None:
     """Empty, and an order's; unless it was changed since, or an order before is not written yet."""
     if cart is None or cart.order or cart.revision != order.cart_revision:
         return cart
-    return Cart(revision=cart.revision + 1, order=order)
+    return CartRecord(revision=cart.revision + 1, order=order)
 
 
-def written(cart: Cart | None, order: str) -> Cart | None:
+def clear_claim(cart: CartRecord | None, order: str) -> CartRecord | None:
     """Without an order that is written by now."""
     if cart is None or cart.order is None or cart.order.id != order:
         return cart
     return replace(cart, order=None)
 
 
-def _with(cart: Cart, items: list[Item], shop: str) -> Cart:
+def _with_items(cart: CartRecord, items: list[CartItem], shop: str) -> CartRecord:
     if len(items) > LINES:
         raise Invalid(f"A cart holds at most {LINES} different things.")
     if any(item.quantity > PIECES for item in items):

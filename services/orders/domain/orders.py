@@ -14,38 +14,43 @@ from typing import Any
 
 from services.chassis.errors import Conflict, Forbidden, NotFound
 
-REFUNDS = 5
+MAX_REFUND_REQUESTS = 5
 """How often a refund that the provider refuses may be asked for again."""
 
-PLACED, RESERVED, PENDING, AUTHORIZED = "placed", "reserved", "payment_pending", "authorized"
+PLACED, RESERVED, PAYMENT_PENDING, AUTHORIZED = (
+    "placed",
+    "reserved",
+    "payment_pending",
+    "authorized",
+)
 CONFIRMED, CAPTURING, COMPLETED = "confirmed", "capturing", "completed"
 PRICE_CHANGED, NOT_AVAILABLE, DECLINED = "price_changed", "not_available", "declined"
-CANCEL, GAVE_UP = "cancel_requested", "gave_up"
+CANCEL_REQUESTED, GAVE_UP = "cancel_requested", "gave_up"
 VOIDED, RELEASED = "voided", "released"
 CANCELLED, FAILED = "cancelled", "failed"
 REFUNDING = "refunding"
-REFUND, REFUSED, RESTOCKED, REFUNDED = (
+REFUND_REQUESTED, REFUND_REFUSED, RESTOCKED, REFUNDED = (
     "refund_requested",
     "refund_refused",
     "restocked",
     "refunded",
 )
 
-TURNS = {
+REVERSALS = {
     PRICE_CHANGED: FAILED,
     NOT_AVAILABLE: FAILED,
     DECLINED: DECLINED,
-    CANCEL: CANCELLED,
+    CANCEL_REQUESTED: CANCELLED,
     GAVE_UP: FAILED,
 }
 """What turns an order back, and where it comes to rest then."""
 
-ENDS = frozenset({COMPLETED, CANCELLED, DECLINED, FAILED, REFUNDED})
+FINAL_STATES = frozenset({COMPLETED, CANCELLED, DECLINED, FAILED, REFUNDED})
 """States in which nothing is left to be done."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class OrderItem:
     """What was bought. `picture` is the attachment as `catalog` showed it."""
 
     product: str
@@ -58,14 +63,14 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class OrderTerms:
     """What was agreed on when the order was placed."""
 
     buyer: str
     seller: str
     shop: str
     currency: str
-    lines: tuple[Line, ...]
+    lines: tuple[OrderItem, ...]
 
     @property
     def total(self) -> int:
@@ -73,13 +78,13 @@ class Terms:
         return sum(line.price * line.quantity for line in self.lines)
 
     @property
-    def pieces(self) -> list[tuple[str, int]]:
+    def quantities(self) -> list[tuple[str, int]]:
         """How many of which variant, in an order of its own."""
         return sorted((line.variant, line.quantity) for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class OrderEvent:
     """One thing that happened."""
 
     what: str
@@ -88,12 +93,12 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class OrderRecord:
     """The document. `card` is the provider's token, until the order comes to rest."""
 
     id: str
-    terms: Terms
-    log: tuple[Entry, ...]
+    terms: OrderTerms
+    log: tuple[OrderEvent, ...]
     card: str = ""
     cart_revision: int = 0
 
@@ -101,54 +106,56 @@ class Order:
         return any(entry.what == what for entry in self.log)
 
     @property
-    def turn(self) -> Entry | None:
+    def reversal(self) -> OrderEvent | None:
         """What turned it back, if anything did."""
-        return next((entry for entry in self.log if entry.what in TURNS), None)
+        return next((entry for entry in self.log if entry.what in REVERSALS), None)
 
     @property
-    def end(self) -> str:
+    def checkout_outcome(self) -> str:
         """Where the checkout came to rest, or nothing."""
         ends = (COMPLETED, CANCELLED, FAILED)
         found = [entry.what for entry in self.log if entry.what in ends]
-        turn = self.turn
+        turn = self.reversal
         if found == [FAILED] and turn and turn.what == DECLINED:
             return DECLINED
         return found[-1] if found else ""
 
     @property
-    def refunds(self) -> int:
+    def refund_requests(self) -> int:
         """How often a refund was asked for."""
-        return sum(entry.what == REFUND for entry in self.log)
+        return sum(entry.what == REFUND_REQUESTED for entry in self.log)
 
     @property
     def is_refunding(self) -> bool:
-        last = [entry.what for entry in self.log if entry.what in (REFUND, REFUSED)]
-        return last[-1:] == [REFUND] and not self.has(REFUNDED)
+        last = [
+            entry.what for entry in self.log if entry.what in (REFUND_REQUESTED, REFUND_REFUSED)
+        ]
+        return last[-1:] == [REFUND_REQUESTED] and not self.has(REFUNDED)
 
     @property
     def state(self) -> str:
         """Where it stands: a `contracts.orders.OrderState`."""
         if self.has(REFUNDED):
             return REFUNDED
-        if self.end:
-            return REFUNDING if self.is_refunding else self.end
-        if self.has(CAPTURING) and not self.turn:
+        if self.checkout_outcome:
+            return REFUNDING if self.is_refunding else self.checkout_outcome
+        if self.has(CAPTURING) and not self.reversal:
             return "paying"
-        if self.turn:
+        if self.reversal:
             return "ending"
-        return "waiting" if self.has(PENDING) else PLACED
+        return "waiting" if self.has(PAYMENT_PENDING) else PLACED
 
     @property
-    def is_at_rest(self) -> bool:
-        return self.state in ENDS
+    def is_final(self) -> bool:
+        return self.state in FINAL_STATES
 
 
-def place(order: str, terms: Terms, *, card: str, cart_revision: int, now: str) -> Order:
+def place(order: str, terms: OrderTerms, *, card: str, cart_revision: int, now: str) -> OrderRecord:
     """A new order."""
-    return Order(order, terms, (Entry(PLACED, now),), card, cart_revision)
+    return OrderRecord(order, terms, (OrderEvent(PLACED, now),), card, cart_revision)
 
 
-def noted(order: Order, entries: Iterable[Entry]) -> Order:
+def record(order: OrderRecord, entries: Iterable[OrderEvent]) -> OrderRecord:
     """With what happened, each once; the same order if nothing of it is new."""
     for entry in entries:
         if not order.has(entry.what):
@@ -156,104 +163,104 @@ def noted(order: Order, entries: Iterable[Entry]) -> Order:
     return order
 
 
-def paying(order: Order, entries: Iterable[Entry], now: str) -> Order:
+def begin_capture(order: OrderRecord, entries: Iterable[OrderEvent], now: str) -> OrderRecord:
     """With the point behind it after which it cannot be cancelled, unless it was turned back."""
-    if order.turn or order.end:
+    if order.reversal or order.checkout_outcome:
         return order
-    return noted(order, [*entries, Entry(CAPTURING, now)])
+    return record(order, [*entries, OrderEvent(CAPTURING, now)])
 
 
-def turned(order: Order, entries: Iterable[Entry], turn: Entry) -> Order:
+def reverse(order: OrderRecord, entries: Iterable[OrderEvent], turn: OrderEvent) -> OrderRecord:
     """Turned back, unless there is no way but forward, or it was before."""
-    if order.turn or order.end or order.has(CAPTURING):
+    if order.reversal or order.checkout_outcome or order.has(CAPTURING):
         return order
-    return noted(order, [*entries, turn])
+    return record(order, [*entries, turn])
 
 
-def refused_at_last(order: Order, why: str, now: str) -> Order:
+def reverse_refused_capture(order: OrderRecord, why: str, now: str) -> OrderRecord:
     """Turned back after all: the provider has said that it does not capture."""
-    if order.turn or order.end:
+    if order.reversal or order.checkout_outcome:
         return order
-    return noted(order, [Entry(GAVE_UP, now, why)])
+    return record(order, [OrderEvent(GAVE_UP, now, why)])
 
 
-def completed(order: Order, now: str) -> Order:
+def complete(order: OrderRecord, now: str) -> OrderRecord:
     """Paid: it is done."""
-    if order.end or order.turn:
+    if order.checkout_outcome or order.reversal:
         return order
-    return replace(noted(order, [Entry(COMPLETED, now)]), card="")
+    return replace(record(order, [OrderEvent(COMPLETED, now)]), card="")
 
 
-def closed(order: Order, entries: Iterable[Entry], now: str) -> Order:
+def close(order: OrderRecord, entries: Iterable[OrderEvent], now: str) -> OrderRecord:
     """At rest, after all was given back."""
-    turn = order.turn
-    if order.end or turn is None:
+    turn = order.reversal
+    if order.checkout_outcome or turn is None:
         return order
-    what = CANCELLED if TURNS[turn.what] == CANCELLED else FAILED
-    return replace(noted(order, [*entries, Entry(what, now)]), card="")
+    what = CANCELLED if REVERSALS[turn.what] == CANCELLED else FAILED
+    return replace(record(order, [*entries, OrderEvent(what, now)]), card="")
 
 
-def cancelled(order: Order | None, buyer: str, now: str) -> Order:
+def cancel(order: OrderRecord | None, buyer: str, now: str) -> OrderRecord:
     """Cancelled by its buyer; again is fine. Raises `Conflict` (`too_late`)."""
-    order = seen(order, buyer)
+    order = require_party(order, buyer)
     if order.terms.buyer != buyer:
         raise Forbidden("Only the buyer can cancel an order; the seller can refund it.")
-    if order.turn and order.turn.what == CANCEL:
+    if order.reversal and order.reversal.what == CANCEL_REQUESTED:
         return order
-    if order.turn or order.end or order.has(CAPTURING):
+    if order.reversal or order.checkout_outcome or order.has(CAPTURING):
         raise Conflict("It is too late to cancel this order.", code="too_late")
-    return noted(order, [Entry(CANCEL, now)])
+    return record(order, [OrderEvent(CANCEL_REQUESTED, now)])
 
 
-def refund_asked(order: Order | None, seller: str, now: str) -> Order:
+def request_refund(order: OrderRecord | None, seller: str, now: str) -> OrderRecord:
     """To be given back by its seller; again is fine.
 
     Raises `Conflict` (`not_completed`), also where it was tried too often.
     """
-    order = seen(order, seller)
+    order = require_party(order, seller)
     if order.terms.seller != seller:
         raise Forbidden("Only the seller can refund an order; the buyer can cancel it.")
     if order.has(REFUNDED) or order.is_refunding:
         return order
-    if order.end != COMPLETED:
+    if order.checkout_outcome != COMPLETED:
         raise Conflict("Only what was paid can be refunded.", code="not_completed")
-    if order.refunds >= REFUNDS:
+    if order.refund_requests >= MAX_REFUND_REQUESTS:
         raise Conflict("The provider has refused this refund too often.", code="refund_refused")
-    return replace(order, log=(*order.log, Entry(REFUND, now)))
+    return replace(order, log=(*order.log, OrderEvent(REFUND_REQUESTED, now)))
 
 
-def refund_refused(order: Order, number: int, why: str, now: str) -> Order:
+def refuse_refund(order: OrderRecord, number: int, why: str, now: str) -> OrderRecord:
     """With a refund that the provider does not make."""
-    if not order.is_refunding or order.refunds != number:
+    if not order.is_refunding or order.refund_requests != number:
         return order
-    return replace(order, log=(*order.log, Entry(REFUSED, now, why)))
+    return replace(order, log=(*order.log, OrderEvent(REFUND_REFUSED, now, why)))
 
 
-def refunded(order: Order, entries: Iterable[Entry], now: str) -> Order:
+def finish_refund(order: OrderRecord, entries: Iterable[OrderEvent], now: str) -> OrderRecord:
     """Given back, money and goods."""
     if not order.is_refunding:
         return order
-    return noted(order, [*entries, Entry(REFUNDED, now)])
+    return record(order, [*entries, OrderEvent(REFUNDED, now)])
 
 
-def seen(order: Order | None, viewer: str) -> Order:
+def require_party(order: OrderRecord | None, viewer: str) -> OrderRecord:
     """An order for its buyer or its seller. Raises `NotFound` for everybody else."""
     if order is None or viewer not in (order.terms.buyer, order.terms.seller):
         raise NotFound("There is no such order.")
     return order
 
 
-def public(order: Order) -> dict[str, Any]:
+def to_public(order: OrderRecord) -> dict[str, Any]:
     """A `contracts.orders.Order`, but for its version."""
-    turn = order.turn
-    refusals = [entry for entry in order.log if entry.what == REFUSED]
+    turn = order.reversal
+    refusals = [entry for entry in order.log if entry.what == REFUND_REFUSED]
     told = turn or (refusals[-1] if refusals and order.state == COMPLETED else None)
     return {
         "id": order.id,
         "buyer": order.terms.buyer,
         "seller": order.terms.seller,
         "shop": order.terms.shop,
-        "lines": [_told(line) for line in order.terms.lines],
+        "lines": [_public_item(line) for line in order.terms.lines],
         "total": order.terms.total,
         "currency": order.terms.currency,
         "state": order.state,
@@ -264,18 +271,18 @@ def public(order: Order) -> dict[str, Any]:
     }
 
 
-def waiting(told: dict[str, Any], trouble: str) -> dict[str, Any]:
+def with_outage(told: dict[str, Any], trouble: str) -> dict[str, Any]:
     """What is told of an order, with why nothing happens to it while there is some trouble."""
-    if not trouble or told["state"] in ENDS:
+    if not trouble or told["state"] in FINAL_STATES:
         return told
-    turned = f"{told['reason'].rstrip('.')}. " if told["reason"] else ""
+    reverse = f"{told['reason'].rstrip('.')}. " if told["reason"] else ""
     why = (
-        f"{turned}This order waits. {trouble} Nothing is lost, and nothing need be ordered again: "
+        f"{reverse}This order waits. {trouble} Nothing is lost, and nothing need be ordered again: "
     )
     return told | {"reason": f"{why}the order then goes on by itself."}
 
 
-def _told(line: Line) -> dict[str, Any]:
+def _public_item(line: OrderItem) -> dict[str, Any]:
     return {
         "product": line.product,
         "variant": line.variant,
@@ -287,6 +294,6 @@ def _told(line: Line) -> dict[str, Any]:
     }
 
 
-def entries_of(marks: Sequence[Sequence[str]]) -> list[Entry]:
+def decode_events(marks: Sequence[Sequence[str]]) -> list[OrderEvent]:
     """What a workflow carried along from step to step."""
-    return [Entry(what, at) for what, at in marks]
+    return [OrderEvent(what, at) for what, at in marks]

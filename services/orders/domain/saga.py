@@ -31,17 +31,17 @@ RESERVE, AUTHORISE, CONFIRM, CAPTURE = "reserve", "authorise", "confirm", "captu
 GIVE_UP, VOID, RELEASE, CLOSE = "give_up", "void", "release", "close"
 PAY_BACK, RESTOCK = "pay_back", "restock"
 
-FORWARD = (RESERVE, AUTHORISE, CONFIRM)
-BACK = (VOID, RELEASE, CLOSE)
+FORWARD_STEPS = (RESERVE, AUTHORISE, CONFIRM)
+COMPENSATION_STEPS = (VOID, RELEASE, CLOSE)
 
-BOUNDED = RetryPolicy(attempts=15, first=0.2, factor=2.5, longest=4.0)
+BOUNDED_RETRY = RetryPolicy(attempts=15, first=0.2, factor=2.5, longest=4.0)
 """For steps after which the order may still be turned back: 45 seconds of pauses in all. A service
 that was killed is there again within five, on a machine that is short of breath within twenty."""
 
-STUBBORN = RetryPolicy(attempts=20, first=0.2, factor=1.7, longest=15.0)
+PERSISTENT_RETRY = RetryPolicy(attempts=20, first=0.2, factor=1.7, longest=15.0)
 """For those that must be gone through; after the last try the plan begins anew."""
 
-WAITS = (0.5, 1.0, 2.0, 4.0, *(5.0,) * 20)
+POLL_DELAYS = (0.5, 1.0, 2.0, 4.0, *(5.0,) * 20)
 """Seconds between the questions whether a payment is still pending: 107.5 in all."""
 
 
@@ -50,7 +50,7 @@ def checkout(order: str) -> Plan:
     try:
         word = yield from _forward(order)
         if word == "back":
-            word = yield from _back(order)
+            word = yield from _compensate(order)
     except StepFailed:
         return ContinueAsNew(order)
     return word
@@ -58,11 +58,11 @@ def checkout(order: str) -> Plan:
 
 def _forward(order: str) -> Plan:
     marks: list[list[str]] = []
-    for step in FORWARD:
+    for step in FORWARD_STEPS:
         word, why = yield from _attempt(step, order, marks)
         if word == "failed":
             given = {"order": order, "why": why, "marks": marks}
-            word = (yield CallActivity(GIVE_UP, given, STUBBORN))["word"]
+            word = (yield CallActivity(GIVE_UP, given, PERSISTENT_RETRY))["word"]
         if word != "ok":
             return word
     return (yield from _until_known(CAPTURE, {"order": order}))
@@ -70,9 +70,9 @@ def _forward(order: str) -> Plan:
 
 def _attempt(step: str, order: str, marks: list[list[str]]) -> Plan:
     """One step forward; says how it went, and why not."""
-    for pause in (*WAITS, 0.0):
+    for pause in (*POLL_DELAYS, 0.0):
         try:
-            answer = yield CallActivity(step, {"order": order, "marks": marks}, BOUNDED)
+            answer = yield CallActivity(step, {"order": order, "marks": marks}, BOUNDED_RETRY)
         except StepFailed:
             return "failed", f"{step}: no answer"
         marks += answer.get("marks", [])
@@ -83,9 +83,9 @@ def _attempt(step: str, order: str, marks: list[list[str]]) -> Plan:
     return "failed", f"{step}: still pending"
 
 
-def _back(order: str) -> Plan:
+def _compensate(order: str) -> Plan:
     marks: list[list[str]] = []
-    for step in BACK:
+    for step in COMPENSATION_STEPS:
         answer = yield from _until_known(step, {"order": order, "marks": marks}, whole=True)
         marks += answer.get("marks", [])
     return "back"
@@ -93,8 +93,8 @@ def _back(order: str) -> Plan:
 
 def _until_known(step: str, given: dict[str, Any], *, whole: bool = False) -> Plan:
     """A step there is no way around; what is still open after all waits fails the plan."""
-    for pause in WAITS:
-        answer = yield CallActivity(step, given, STUBBORN)
+    for pause in POLL_DELAYS:
+        answer = yield CallActivity(step, given, PERSISTENT_RETRY)
         if answer["word"] != "wait":
             return answer if whole else answer["word"]
         yield Sleep(pause)
@@ -106,7 +106,9 @@ def refund(given: dict[str, Any]) -> Plan:
     try:
         answer = yield from _until_known(PAY_BACK, given, whole=True)
         if answer["word"] == "ok":
-            yield CallActivity(RESTOCK, {**given, "marks": answer.get("marks", [])}, STUBBORN)
+            yield CallActivity(
+                RESTOCK, {**given, "marks": answer.get("marks", [])}, PERSISTENT_RETRY
+            )
     except StepFailed:
         return ContinueAsNew(given)
     return answer["word"]

@@ -17,7 +17,7 @@ HOLDS, FEES = "holds", "fees"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LedgerLine:
     """What an entry adds to an account, or takes."""
 
     account: str
@@ -25,12 +25,12 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """One entry of the journal: its lines add up to nothing. `step` is what it is for."""
 
     id: str
     step: str
-    lines: tuple[Line, ...]
+    lines: tuple[LedgerLine, ...]
 
     def __post_init__(self) -> None:
         if not self.lines or sum(line.amount for line in self.lines) != 0:
@@ -42,28 +42,28 @@ def fee(amount: int) -> int:
     return amount * FEE_PERCENT // 100
 
 
-def held(buyer: str, amount: int) -> tuple[Line, ...]:
+def hold_lines(buyer: str, amount: int) -> tuple[LedgerLine, ...]:
     """The buyer is charged, and nobody has it yet."""
-    return (Line(f"buyer:{buyer}", -amount), Line(HOLDS, amount))
+    return (LedgerLine(f"buyer:{buyer}", -amount), LedgerLine(HOLDS, amount))
 
 
-def let_go(buyer: str, amount: int) -> tuple[Line, ...]:
+def release_lines(buyer: str, amount: int) -> tuple[LedgerLine, ...]:
     """What was held is the buyer's again."""
-    return (Line(HOLDS, -amount), Line(f"buyer:{buyer}", amount))
+    return (LedgerLine(HOLDS, -amount), LedgerLine(f"buyer:{buyer}", amount))
 
 
-def taken(seller: str, amount: int) -> tuple[Line, ...]:
+def capture_lines(seller: str, amount: int) -> tuple[LedgerLine, ...]:
     """What was held is the seller's, but for the fee."""
     return _lines((HOLDS, -amount), (f"seller:{seller}", amount - fee(amount)), (FEES, fee(amount)))
 
 
-def given_back(buyer: str, seller: str, amount: int, kept: int) -> tuple[Line, ...]:
+def refund_lines(buyer: str, seller: str, amount: int, kept: int) -> tuple[LedgerLine, ...]:
     """The seller, who had `kept`, gives back a part of it; the fee becomes that of the rest."""
     less = fee(kept) - fee(kept - amount)
     return _lines((f"seller:{seller}", less - amount), (FEES, -less), (f"buyer:{buyer}", amount))
 
 
-def totals(entries: Iterable[Entry]) -> dict[str, int]:
+def totals(entries: Iterable[LedgerEntry]) -> dict[str, int]:
     """What some entries change of each account."""
     changes: Counter[str] = Counter()
     for entry in entries:
@@ -72,5 +72,5 @@ def totals(entries: Iterable[Entry]) -> dict[str, int]:
     return dict(changes)
 
 
-def _lines(*lines: tuple[str, int]) -> tuple[Line, ...]:
-    return tuple(Line(account, amount) for account, amount in lines if amount)
+def _lines(*lines: tuple[str, int]) -> tuple[LedgerLine, ...]:
+    return tuple(LedgerLine(account, amount) for account, amount in lines if amount)

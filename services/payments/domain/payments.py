@@ -15,7 +15,7 @@ from typing import Any, Literal
 from services.chassis.errors import Conflict, Invalid, NotFound
 from services.contracts.limits import REFUNDS
 from services.payments.domain import ledger
-from services.payments.domain.ledger import Entry, Line
+from services.payments.domain.ledger import LedgerEntry, LedgerLine
 
 AUTHORIZE, CAPTURE, VOID, REFUND = "authorize", "capture", "void", "refund"
 
@@ -24,7 +24,7 @@ State = Literal["pending", "authorized", "declined", "captured", "refunded", "vo
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class PaymentTerms:
     """What an order costs whom, and by which card it is paid; that is forgotten when it was."""
 
     buyer: str
@@ -35,7 +35,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PaymentStep:
     """One thing that was asked of the provider: `authorize`, `capture`, `void`, `refund:KEY`.
 
     `rest`: a refund of all that was left.
@@ -58,13 +58,13 @@ class Step:
         return self.outcome in ("asked", "pending")
 
     @property
-    def stands(self) -> bool:
+    def is_effective(self) -> bool:
         """Whether it is done, or may yet be."""
         return self.outcome != "refused"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProviderResult:
     """What the provider says to a step."""
 
     outcome: Outcome
@@ -72,15 +72,15 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
+class PaymentRecord:
     """The document `payment:ORDER`. Without `terms` the order was voided before all else."""
 
     order: str
-    terms: Terms | None = None
-    steps: tuple[Step, ...] = ()
-    entries: tuple[Entry, ...] = ()
+    terms: PaymentTerms | None = None
+    steps: tuple[PaymentStep, ...] = ()
+    entries: tuple[LedgerEntry, ...] = ()
 
-    def step(self, name: str) -> Step | None:
+    def step(self, name: str) -> PaymentStep | None:
         """A step by its name."""
         return next((step for step in self.steps if step.name == name), None)
 
@@ -89,13 +89,13 @@ class Payment:
         step = self.step(name)
         return step is not None and step.outcome == "done"
 
-    def stands(self, name: str) -> bool:
+    def has_effective(self, name: str) -> bool:
         """Whether a step was done, or may yet be."""
         step = self.step(name)
-        return step is not None and step.stands
+        return step is not None and step.is_effective
 
     @property
-    def due(self) -> Step | None:
+    def next_open_step(self) -> PaymentStep | None:
         """The step whose outcome is to be asked for; a void before what it ends."""
         waiting = [step for step in self.steps if step.is_open]
         voids = [step for step in waiting if step.kind == VOID]
@@ -110,7 +110,7 @@ class Payment:
             return "refunded" if self.refunded == self.captured else "captured"
         if self.is_done(AUTHORIZE):
             return "authorized"
-        return "pending" if self.stands(AUTHORIZE) else "declined"
+        return "pending" if self.has_effective(AUTHORIZE) else "declined"
 
     @property
     def captured(self) -> int:
@@ -120,71 +120,75 @@ class Payment:
     @property
     def refunded(self) -> int:
         """How much of it was given back."""
-        return self._refunds(lambda step: step.outcome == "done")
+        return self._refund_total(lambda step: step.outcome == "done")
 
     @property
     def refundable(self) -> int:
         """How much more may be given back, if all refunds that are open come true."""
-        return self.captured - self._refunds(lambda step: step.stands)
+        return self.captured - self._refund_total(lambda step: step.is_effective)
 
     @property
     def reason(self) -> str:
         """Why the last step that was refused was so."""
-        return next((step.reason for step in reversed(self.steps) if not step.stands), "")
+        return next((step.reason for step in reversed(self.steps) if not step.is_effective), "")
 
-    def _refunds(self, counts: Callable[[Step], bool]) -> int:
+    def _refund_total(self, counts: Callable[[PaymentStep], bool]) -> int:
         return sum(step.amount for step in self.steps if step.kind == REFUND and counts(step))
 
 
 # ── what is asked ───────────────────────────────────────────────────────────────────────────────
 
 
-def authorize(known: Payment | None, order: str, terms: Terms) -> Payment:
+def authorize(known: PaymentRecord | None, order: str, terms: PaymentTerms) -> PaymentRecord:
     """Somebody is to be charged. Raises `Conflict` for other terms, and after a void."""
     if known is None:
-        return Payment(order, terms, (Step(AUTHORIZE, terms.amount),))
+        return PaymentRecord(order, terms, (PaymentStep(AUTHORIZE, terms.amount),))
     if known.terms is None:
         raise Conflict("The order was voided before it was paid.", code="voided")
     if replace(known.terms, card="") != replace(terms, card=""):
-        raise _differs()
+        raise _payment_differs()
     return known
 
 
-def capture(known: Payment | None) -> Payment:
+def capture(known: PaymentRecord | None) -> PaymentRecord:
     """What is held is to become the seller's, once."""
-    known = _of_a_buyer(known)
+    known = _require_payment(known)
     if known.step(CAPTURE):
         return known
-    if known.stands(VOID):
+    if known.has_effective(VOID):
         raise Conflict("The order was voided.", code="voided")
     if not known.is_done(AUTHORIZE):
         raise Conflict("The payment is not authorised.", code="not_authorized")
-    return _asking(known, Step(CAPTURE, _terms(known).amount))
+    return _with_step(known, PaymentStep(CAPTURE, _require_terms(known).amount))
 
 
-def void(known: Payment | None, order: str) -> Payment:
+def void(known: PaymentRecord | None, order: str) -> PaymentRecord:
     """What is held is to be the buyer's again; what is not held yet, never will be."""
     if known is None:
-        return Payment(order)
-    if known.terms is None or known.stands(VOID) or not known.stands(AUTHORIZE):
+        return PaymentRecord(order)
+    if known.terms is None or known.has_effective(VOID) or not known.has_effective(AUTHORIZE):
         return known
-    if known.stands(CAPTURE):
+    if known.has_effective(CAPTURE):
         raise Conflict("The payment was captured: it can only be refunded.", code="captured")
     without = tuple(step for step in known.steps if step.name != VOID)
-    return _asking(replace(known, steps=without), Step(VOID, _terms(known).amount))
+    return _with_step(
+        replace(known, steps=without), PaymentStep(VOID, _require_terms(known).amount)
+    )
 
 
-def refund(known: Payment | None, key: str, amount: int | None, currency: str | None) -> Payment:
+def refund(
+    known: PaymentRecord | None, key: str, amount: int | None, currency: str | None
+) -> PaymentRecord:
     """A part of what was captured is to be given back, or all that is left of it."""
-    known = _of_a_buyer(known)
-    if currency not in (None, _terms(known).currency):
+    known = _require_payment(known)
+    if currency not in (None, _require_terms(known).currency):
         raise Conflict("The payment was in another currency.", code="currency_mismatch")
     name = f"{REFUND}:{key}"
     before = known.step(name)
     if before:
         if before.rest if amount is None else before.amount == amount:
             return known
-        raise _differs()
+        raise _payment_differs()
     if not known.is_done(CAPTURE):
         raise Conflict("Nothing was captured that could be given back.", code="not_captured")
     most = known.refundable
@@ -193,70 +197,72 @@ def refund(known: Payment | None, key: str, amount: int | None, currency: str | 
         raise Conflict(f"No more than {most} can be given back.", code="too_much")
     if sum(step.kind == REFUND for step in known.steps) >= REFUNDS:
         raise Invalid(f"An order has at most {REFUNDS} refunds.")
-    return _asking(known, Step(name, wanted, rest=amount is None))
+    return _with_step(known, PaymentStep(name, wanted, rest=amount is None))
 
 
-def _asking(known: Payment, step: Step) -> Payment:
+def _with_step(known: PaymentRecord, step: PaymentStep) -> PaymentRecord:
     return replace(known, steps=(*known.steps, step))
 
 
-def _terms(known: Payment) -> Terms:
+def _require_terms(known: PaymentRecord) -> PaymentTerms:
     if known.terms is None:
         raise Conflict("The order was voided before it was paid.", code="voided")
     return known.terms
 
 
-def _of_a_buyer(known: Payment | None) -> Payment:
+def _require_payment(known: PaymentRecord | None) -> PaymentRecord:
     if known is None:
         raise NotFound("Nothing was ever to be paid for this order.")
-    _terms(known)
+    _require_terms(known)
     return known
 
 
-def _differs() -> Conflict:
+def _payment_differs() -> Conflict:
     return Conflict("This was asked for before, otherwise.", code="payment_differs")
 
 
 # ── what is answered ────────────────────────────────────────────────────────────────────────────
 
 
-def settled(known: Payment, name: str, answer: Answer, entry: str) -> Payment:
+def settle(known: PaymentRecord, name: str, answer: ProviderResult, entry: str) -> PaymentRecord:
     """With the outcome of a step, and what is booked for it under the id `entry`."""
     step = known.step(name)
     if step is None or not step.is_open or known.terms is None:
         return known
     if answer.outcome not in ("done", "refused"):
-        return _with(known, replace(step, outcome="pending"))
-    lines = _booked(known, step, known.terms) if answer.outcome == "done" else ()
-    settled = _with(known, replace(step, outcome=answer.outcome, reason=answer.reason))
+        return _replace_step(known, replace(step, outcome="pending"))
+    lines = _entry_lines(known, step, known.terms) if answer.outcome == "done" else ()
+    settle = _replace_step(known, replace(step, outcome=answer.outcome, reason=answer.reason))
     if step.kind == VOID and answer.outcome == "done":
-        settled = _ended(settled)
-    is_known = not (settled.step(AUTHORIZE) or step).is_open
+        settle = _refuse_open_authorization(settle)
+    is_known = not (settle.step(AUTHORIZE) or step).is_open
     terms = replace(known.terms, card="") if is_known else known.terms
-    entries = (*known.entries, Entry(entry, name, lines)) if lines else known.entries
-    return replace(settled, terms=terms, entries=entries)
+    entries = (*known.entries, LedgerEntry(entry, name, lines)) if lines else known.entries
+    return replace(settle, terms=terms, entries=entries)
 
 
-def _booked(known: Payment, step: Step, terms: Terms) -> tuple[Line, ...]:
+def _entry_lines(
+    known: PaymentRecord, step: PaymentStep, terms: PaymentTerms
+) -> tuple[LedgerLine, ...]:
     if step.kind == AUTHORIZE:
-        return ledger.held(terms.buyer, terms.amount)
+        return ledger.hold_lines(terms.buyer, terms.amount)
     if step.kind == CAPTURE:
-        return ledger.taken(terms.seller, terms.amount)
+        return ledger.capture_lines(terms.seller, terms.amount)
     if step.kind == REFUND:
         kept = known.captured - known.refunded
-        return ledger.given_back(terms.buyer, terms.seller, step.amount, kept)
-    return ledger.let_go(terms.buyer, terms.amount) if known.is_done(AUTHORIZE) else ()
+        return ledger.refund_lines(terms.buyer, terms.seller, step.amount, kept)
+    return ledger.release_lines(terms.buyer, terms.amount) if known.is_done(AUTHORIZE) else ()
 
 
-def _ended(known: Payment) -> Payment:
+def _refuse_open_authorization(known: PaymentRecord) -> PaymentRecord:
     """With an authorisation of which nobody ever knew refused: whatever it was, it is no more."""
     step = known.step(AUTHORIZE)
     if step is None or not step.is_open:
         return known
-    return _with(known, replace(step, outcome="refused", reason="voided"))
+    return _replace_step(known, replace(step, outcome="refused", reason="voided"))
 
 
-def _with(known: Payment, step: Step) -> Payment:
+def _replace_step(known: PaymentRecord, step: PaymentStep) -> PaymentRecord:
     return replace(
         known, steps=tuple(step if each.name == step.name else each for each in known.steps)
     )
@@ -265,9 +271,9 @@ def _with(known: Payment, step: Step) -> Payment:
 # ── what is told ────────────────────────────────────────────────────────────────────────────────
 
 
-def public(payment: Payment) -> dict[str, Any]:
+def to_public(payment: PaymentRecord) -> dict[str, Any]:
     """A `contracts.shop.Payment`."""
-    terms, due = payment.terms, payment.due
+    terms, due = payment.terms, payment.next_open_step
     return {
         "order": payment.order,
         "buyer": terms.buyer if terms else "",
@@ -288,7 +294,7 @@ def public(payment: Payment) -> dict[str, Any]:
     }
 
 
-def faults(payment: Payment) -> list[str]:
+def find_faults(payment: PaymentRecord) -> list[str]:
     """What is wrong with a payment: nothing, if all is well. Looks at what was booked alone."""
     found = []
     booked = ledger.totals(payment.entries)
@@ -301,13 +307,13 @@ def faults(payment: Payment) -> list[str]:
         found.append("was captured and voided")
     if payment.refunded > payment.captured:
         found.append("was refunded more than was captured")
-    for name, wanted in _wanted(payment).items():
+    for name, wanted in _expected_totals(payment).items():
         if booked.get(name, 0) != wanted:
             found.append(f"has {booked.get(name, 0)} in {name}, and not {wanted}")
     return found
 
 
-def _wanted(payment: Payment) -> Mapping[str, int]:
+def _expected_totals(payment: PaymentRecord) -> Mapping[str, int]:
     """What a payment's state says is in each account."""
     if payment.terms is None:
         return {}

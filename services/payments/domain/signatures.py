@@ -16,17 +16,17 @@ HEADER = "provider-signature"
 TOLERANCE = 300
 """Seconds that a webhook may be old, or ahead of our clock: Stripe's number."""
 
-_WRITTEN = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})", re.ASCII)
+_HEADER_PATTERN = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})", re.ASCII)
 
 
-def signed(secret: str, body: bytes, now: int) -> str:
+def sign(secret: str, body: bytes, now: int) -> str:
     """The header that says who sends a body, and when."""
     return f"t={now},v1={_digest(secret, now, body)}"
 
 
-def check(secret: str, body: bytes, header: str, now: int) -> None:
+def verify(secret: str, body: bytes, header: str, now: int) -> None:
     """Raises `Forbidden` for what the provider did not sign, or signed too long ago."""
-    match = _WRITTEN.fullmatch(header)
+    match = _HEADER_PATTERN.fullmatch(header)
     if match is None:
         raise Forbidden("This is not signed.", code="not_signed")
     at = int(match[1])

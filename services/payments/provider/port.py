@@ -14,11 +14,11 @@ from pydantic import Field
 
 from services.contracts.accounts import Id, Model
 from services.contracts.catalog import Amount, Currency
-from services.payments.domain.payments import Answer
+from services.payments.domain.payments import ProviderResult
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class ProviderOperation:
     """One thing to be done with a charge: `authorize`, `capture`, `void` or `refund` an amount.
 
     `charge` is our name for what a card is charged once, `key` that of the operation.
@@ -39,17 +39,17 @@ class Provider(Protocol):
     for what it does not understand.
     """
 
-    async def submit(self, operation: Operation) -> Answer:
+    async def submit(self, operation: ProviderOperation) -> ProviderResult:
         """Have something done, once for each key.
 
         Voiding a charge that is not there, or not decided yet, prevents it.
         """
 
-    async def find(self, charge: str, key: str) -> Answer | None:
+    async def find(self, charge: str, key: str) -> ProviderResult | None:
         """What became of an operation; None where it never arrived."""
 
 
-class Callback(Model):
+class ProviderCallback(Model):
     """What a provider tells by webhook: the outcome of an operation, final or not."""
 
     id: str = Field(max_length=200)

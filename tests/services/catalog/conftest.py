@@ -7,17 +7,17 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.fakes import World
-from tests.services.catalog.world import Market
+from tests.services.catalog.harness import CatalogHarness
 
 
 @pytest.fixture
-async def market() -> AsyncIterator[Market]:
+async def market() -> AsyncIterator[CatalogHarness]:
     async with World() as world:
-        yield await Market.start(world)
+        yield await CatalogHarness.start(world)
 
 
 @pytest.fixture
-async def busy() -> AsyncIterator[Market]:
+async def busy() -> AsyncIterator[CatalogHarness]:
     """With three replicas."""
     async with World() as world:
-        yield await Market.start(world, replicas=3)
+        yield await CatalogHarness.start(world, replicas=3)

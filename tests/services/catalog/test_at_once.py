@@ -25,38 +25,38 @@ from tests.services.at_once import (
     refusal,
     running,
 )
-from tests.services.catalog.world import Market, Seller
+from tests.services.catalog.harness import CatalogHarness, SellerClient
 
 
 @dataclass
 class Anna:
     """Somebody who has a mug to sell, and room for one shop more."""
 
-    market: Market
-    me: Seller
+    market: CatalogHarness
+    me: SellerClient
     shop: str
     product: str
     variant: str
 
     @classmethod
-    async def comes(cls, market: Market) -> Anna:
+    async def comes(cls, market: CatalogHarness) -> Anna:
         me = market.person()
-        shop, *_ = [await me.opens(f"Shop {number}") for number in range(limits.SHOPS - 1)]
-        product, variant = await me.sells(shop=shop)
+        shop, *_ = [await me.create_shop(f"Shop {number}") for number in range(limits.SHOPS - 1)]
+        product, variant = await me.create_product(shop=shop)
         return cls(market, me, shop, product, variant)
 
     async def end(self, _: list[Said]) -> Any:
         """The shops, the product and its stock, as they are at last."""
         await self.market.world.settle()
-        shops = (await self.me.does("GET", f"/shops?owner={self.me.id}&limit=40"))["shops"]
-        product = (await self.me.does("GET", f"/products/{self.product}"))["product"]
-        (stock,) = await self.me.does("GET", f"/products/{self.product}/stock")
+        shops = (await self.me.request_ok("GET", f"/shops?owner={self.me.id}&limit=40"))["shops"]
+        product = (await self.me.request_ok("GET", f"/products/{self.product}"))["product"]
+        (stock,) = await self.me.request_ok("GET", f"/products/{self.product}/stock")
         archived = [product[key] for key in ("title", "archived", "revision") if key in product]
         return {
             "shops": sorted((one["shop"]["name"], one["shop"]["archived"]) for one in shops),
             "product": archived,
             "stock": (stock["on_hand"], stock["revision"]),
-            "offered": self.product in await self.market.listed("offered", self.shop),
+            "offered": self.product in await self.market.list_ids("offered", self.shop),
         }
 
 
@@ -96,7 +96,7 @@ COMMANDS: dict[str, Command[Anna]] = {
 
 
 async def open_market(world: World) -> Opened[Anna]:
-    market = await Market.start(world, replicas=2)
+    market = await CatalogHarness.start(world, replicas=2)
 
     async def come() -> Anna:
         return await Anna.comes(market)
@@ -120,18 +120,18 @@ def test_two_commands_at_once_are_as_one_after_the_other(
 
 async def test_a_place_that_was_given_to_no_shop_is_given_back() -> None:
     async with World() as world:
-        town = await Market.start(world)
+        town = await CatalogHarness.start(world)
         anna = town.person()
         for number in range(limits.SHOPS - 1):
-            await anna.opens(f"Shop {number}")
+            await anna.create_shop(f"Shop {number}")
         faults = town.catalog.sidecar.state.faults
         faults.fail("compare_and_set", about="shop:", error=RuntimeError("cut off"))
-        broken = await anna.ask("POST", "/shops", json={"name": "x", "currency": "EUR"})
+        broken = await anna.request("POST", "/shops", json={"name": "x", "currency": "EUR"})
         assert broken.status == 500
-        full = await anna.ask("POST", "/shops", json={"name": "x", "currency": "EUR"})
+        full = await anna.request("POST", "/shops", json={"name": "x", "currency": "EUR"})
         assert full.json()["code"] == "too_many_shops"
-        with mock.patch("services.catalog.keeper._GRACE", timedelta(0)):
-            await anna.opens("x")
+        with mock.patch("services.catalog.application.products._CREATION_TIMEOUT", timedelta(0)):
+            await anna.create_shop("x")
         await town.world.settle()
-        shops = (await anna.does("GET", f"/shops?owner={anna.id}&limit=40"))["shops"]
+        shops = (await anna.request_ok("GET", f"/shops?owner={anna.id}&limit=40"))["shops"]
         assert len(shops) == limits.SHOPS

@@ -5,26 +5,30 @@ from typing import Any
 
 import pytest
 
-from services.catalog.reindexing import Reindexing
-from services.catalog.store import Indexed, Store
+from services.catalog.application.search_reindex import SearchReindexer
+from services.catalog.repository import IndexedTerms, Repository
 from services.chassis.service import Service
 from services.contracts import limits
-from tests.services.catalog.world import Market, Seller, codes
+from tests.services.catalog.harness import CatalogHarness, SellerClient, codes
 
 
-async def page(market: Market, seller: Seller | None = None, **params: str) -> list[str]:
+async def page(
+    market: CatalogHarness, seller: SellerClient | None = None, **params: str
+) -> list[str]:
     if seller is None:
-        found = await market.reads("/products", **params)
+        found = await market.read_anonymously("/products", **params)
     else:
-        found = await seller.does("GET", "/products", params=params)
+        found = await seller.request_ok("GET", "/products", params=params)
     return [one["product"]["title"] for one in found["products"]]
 
 
-async def test_what_is_sold_is_there_for_everybody(market: Market) -> None:
+async def test_what_is_sold_is_there_for_everybody(market: CatalogHarness) -> None:
     anna = market.person()
-    shop = await anna.opens(description="by hand")
-    id, variant = await anna.sells("Mug", shop=shop, media_ids=["7", "8"], description="300 ml")
-    view = await market.reads(f"/products/{id}")
+    shop = await anna.create_shop(description="by hand")
+    id, variant = await anna.create_product(
+        "Mug", shop=shop, media_ids=["7", "8"], description="300 ml"
+    )
+    view = await market.read_anonymously(f"/products/{id}")
     assert view["available"] == {variant: 10}
     assert view["version"] == 1
     product = view["product"]
@@ -32,95 +36,101 @@ async def test_what_is_sold_is_there_for_everybody(market: Market) -> None:
     assert [picture["id"] for picture in product["pictures"]] == ["7", "8"]
     assert product["variants"] == [{"id": variant, "name": "blue", "price": 2400}]
     assert market.others.claims == {"7": id, "8": id}
-    assert (await market.reads(f"/shops/{shop}"))["shop"]["description"] == "by hand"
+    assert (await market.read_anonymously(f"/shops/{shop}"))["shop"]["description"] == "by hand"
     await market.world.settle()
-    assert [s["shop"]["id"] for s in (await market.reads("/shops"))["shops"]] == [shop]
+    assert [s["shop"]["id"] for s in (await market.read_anonymously("/shops"))["shops"]] == [shop]
     assert await page(market) == await page(market, shop=shop) == ["Mug"]
 
 
-async def test_the_same_key_makes_the_same_thing(market: Market) -> None:
+async def test_the_same_key_makes_the_same_thing(market: CatalogHarness) -> None:
     anna = market.person()
-    shops = [await anna.opens(idempotency_key="k") for _ in range(2)]
+    shops = [await anna.create_shop(idempotency_key="k") for _ in range(2)]
     assert shops[0] == shops[1]
-    made = [await anna.sells(shop=shops[0], idempotency_key="p") for _ in range(2)]
+    made = [await anna.create_product(shop=shops[0], idempotency_key="p") for _ in range(2)]
     assert made[0] == made[1]
     other = {"name": "Other", "currency": "EUR", "idempotency_key": "k"}
-    refused = await anna.ask("POST", "/shops", json=other)
+    refused = await anna.request("POST", "/shops", json=other)
     assert (refused.status, refused.json()["code"]) == (422, "key_reused")
     variants = [{"name": "a", "price": 1}, {"name": "b", "price": 1}]
     more = {"shop": shops[0], "title": "Mug", "variants": variants, "idempotency_key": "p"}
-    refused = await anna.ask("POST", "/products", json=more)
+    refused = await anna.request("POST", "/products", json=more)
     assert (refused.status, refused.json()["code"]) == (422, "key_reused")
 
 
-async def test_an_edit_says_what_it_builds_on(market: Market) -> None:
+async def test_an_edit_says_what_it_builds_on(market: CatalogHarness) -> None:
     anna = market.person()
-    id, variant = await anna.sells()
+    id, variant = await anna.create_product()
     path = f"/products/{id}"
-    assert (await anna.ask("PATCH", path, json={"title": "Cup"})).status == 428
-    assert (await anna.ask("PATCH", path, version=2, json={"title": "Cup"})).status == 412
-    edits = [anna.ask("PATCH", path, version=1, json={"title": f"Cup {n}"}) for n in range(5)]
+    assert (await anna.request("PATCH", path, json={"title": "Cup"})).status == 428
+    assert (await anna.request("PATCH", path, version=2, json={"title": "Cup"})).status == 412
+    edits = [anna.request("PATCH", path, version=1, json={"title": f"Cup {n}"}) for n in range(5)]
     answers = await asyncio.gather(*edits)
     assert sorted(codes(list(answers))) == ["", "changed", "changed", "changed", "changed"]
     won = next(one for one in answers if one.status == 200)
     assert won.headers["etag"] == '"2"'
-    assert (await market.reads(path))["product"]["title"] == won.json()["product"]["title"]
+    assert (await market.read_anonymously(path))["product"]["title"] == won.json()["product"][
+        "title"
+    ]
     weird = await market.catalog.call(
         "PATCH", path, token=anna.token, json={"title": "x"}, headers={"if-match": "W/*"}
     )
     assert weird.status == 412
     change = {"variants": [{"id": variant, "price": 9}, {"name": "white", "price": 5}]}
-    edited = await anna.does("PATCH", path, version=2, json=change)
+    edited = await anna.request_ok("PATCH", path, version=2, json=change)
     new = edited["product"]["variants"][1]
     assert edited["product"]["variants"][0] == {"id": variant, "name": "", "price": 9}
     assert edited["available"] == {variant: 10, new["id"]: 0}
     foreign = {"variants": [{"id": "123", "price": 9}]}
-    assert (await anna.ask("PATCH", path, version=3, json=foreign)).status == 422
+    assert (await anna.request("PATCH", path, version=3, json=foreign)).status == 422
 
 
-async def test_what_is_archived_is_shown_to_its_seller_alone(market: Market) -> None:
+async def test_what_is_archived_is_shown_to_its_seller_alone(market: CatalogHarness) -> None:
     anna, ben = market.person(), market.person()
-    shop = await anna.opens()
-    id, _ = await anna.sells(shop=shop)
-    await anna.does("PATCH", f"/products/{id}", version=1, json={"archived": True})
+    shop = await anna.create_shop()
+    id, _ = await anna.create_product(shop=shop)
+    await anna.request_ok("PATCH", f"/products/{id}", version=1, json={"archived": True})
     await market.world.settle()
-    assert (await ben.ask("GET", f"/products/{id}")).status == 404
-    assert (await anna.does("GET", f"/products/{id}"))["product"]["archived"]
+    assert (await ben.request("GET", f"/products/{id}")).status == 404
+    assert (await anna.request_ok("GET", f"/products/{id}"))["product"]["archived"]
     assert await page(market, shop=shop) == await page(market) == await page(market, q="mug") == []
     assert await page(market, anna, shop=shop, archived="true") == ["Mug"]
     params = {"shop": shop, "archived": "true"}
-    assert (await ben.ask("GET", "/products", params=params)).status == 403
-    await anna.does("PATCH", f"/products/{id}", version=2, json={"archived": False})
+    assert (await ben.request("GET", "/products", params=params)).status == 403
+    await anna.request_ok("PATCH", f"/products/{id}", version=2, json={"archived": False})
     await market.world.settle()
     assert await page(market, shop=shop) == await page(market, q="mug") == ["Mug"]
 
 
-async def test_a_closed_shop_hides_what_it_sells(market: Market) -> None:
+async def test_a_closed_shop_hides_what_it_sells(market: CatalogHarness) -> None:
     anna = market.person()
-    shop = await anna.opens()
-    id, variant = await anna.sells(shop=shop)
-    await anna.does("PATCH", f"/shops/{shop}", version=1, json={"archived": True})
+    shop = await anna.create_shop()
+    id, variant = await anna.create_product(shop=shop)
+    await anna.request_ok("PATCH", f"/shops/{shop}", version=1, json={"archived": True})
     await market.world.settle()
     assert (await market.catalog.call("GET", f"/shops/{shop}")).status == 404
     assert (await market.catalog.call("GET", f"/products/{id}")).status == 404
     assert await page(market) == await page(market, shop=shop) == []
-    assert (await market.reads("/shops"))["shops"] == []
+    assert (await market.read_anonymously("/shops"))["shops"] == []
     item = {"product": id, "variant": variant, "quantity": 1}
     assert (await market.catalog.call("POST", "/quotes", json={"items": [item]})).status == 404
 
 
-async def test_only_its_owner_changes_it(market: Market) -> None:
+async def test_only_its_owner_changes_it(market: CatalogHarness) -> None:
     anna, ben, reader = market.person(), market.person(), market.person("read")
-    shop = await anna.opens()
-    id, variant = await anna.sells(shop=shop)
+    shop = await anna.create_shop()
+    id, variant = await anna.create_product(shop=shop)
     new = {"shop": shop, "title": "x", "variants": [{"price": 1}]}
-    assert (await ben.ask("POST", "/products", json=new)).status == 403
-    assert (await ben.ask("PATCH", f"/shops/{shop}", version=1, json={"name": "x"})).status == 403
-    assert (await ben.ask("PATCH", f"/products/{id}", version=1, json={})).status == 403
-    assert (await ben.ask("GET", f"/products/{id}/stock")).status == 403
+    assert (await ben.request("POST", "/products", json=new)).status == 403
+    assert (
+        await ben.request("PATCH", f"/shops/{shop}", version=1, json={"name": "x"})
+    ).status == 403
+    assert (await ben.request("PATCH", f"/products/{id}", version=1, json={})).status == 403
+    assert (await ben.request("GET", f"/products/{id}/stock")).status == 403
     count = f"/products/{id}/variants/{variant}/stock"
-    assert (await ben.ask("POST", count, json={"delta": 1})).status == 403
-    assert (await reader.ask("POST", "/shops", json={"name": "x", "currency": "EUR"})).status == 403
+    assert (await ben.request("POST", count, json={"delta": 1})).status == 403
+    assert (
+        await reader.request("POST", "/shops", json={"name": "x", "currency": "EUR"})
+    ).status == 403
     assert (await market.catalog.call("POST", "/shops", json={})).status == 401
     assert (await market.catalog.call("POST", "/reservations", json={})).status == 403
 
@@ -143,35 +153,37 @@ async def test_only_its_owner_changes_it(market: Market) -> None:
     ],
     ids=str,
 )
-async def test_what_breaks_a_rule_is_refused(market: Market, wrong: dict[str, Any]) -> None:
+async def test_what_breaks_a_rule_is_refused(market: CatalogHarness, wrong: dict[str, Any]) -> None:
     anna = market.person()
-    body = {"shop": await anna.opens(), "title": "Mug", "variants": [{"price": 1}]}
-    refused = await anna.ask("POST", "/products", json=body | wrong)
+    body = {"shop": await anna.create_shop(), "title": "Mug", "variants": [{"price": 1}]}
+    refused = await anna.request("POST", "/products", json=body | wrong)
     assert refused.status == 422, refused.text
     assert await page(market) == []
 
 
-async def test_nobody_has_too_many_shops(market: Market) -> None:
+async def test_nobody_has_too_many_shops(market: CatalogHarness) -> None:
     anna = market.person()
     for number in range(limits.SHOPS):
-        await anna.opens(f"Shop {number}")
+        await anna.create_shop(f"Shop {number}")
     await market.world.settle()
-    refused = await anna.ask("POST", "/shops", json={"name": "x", "currency": "EUR"})
+    refused = await anna.request("POST", "/shops", json={"name": "x", "currency": "EUR"})
     assert (refused.status, refused.json()["code"]) == (409, "too_many_shops")
-    assert (await anna.ask("POST", "/shops", json={"name": "x", "currency": "XXX"})).status == 422
+    assert (
+        await anna.request("POST", "/shops", json={"name": "x", "currency": "XXX"})
+    ).status == 422
 
 
-async def test_pages_follow_one_another(market: Market) -> None:
+async def test_pages_follow_one_another(market: CatalogHarness) -> None:
     anna = market.person()
-    shop = await anna.opens()
+    shop = await anna.create_shop()
     for number in range(7):
-        await anna.sells(f"Mug {number}", shop=shop)
+        await anna.create_product(f"Mug {number}", shop=shop)
     await market.world.settle()
     found: list[str] = []
     last = ""
     while True:
         params = {"shop": shop, "limit": "3", **({"max_id": last} if last else {})}
-        answer = await market.reads("/products", **params)
+        answer = await market.read_anonymously("/products", **params)
         found += [one["product"]["title"] for one in answer["products"]]
         last = answer["last"]
         if not last:
@@ -179,23 +191,23 @@ async def test_pages_follow_one_another(market: Market) -> None:
     assert found == [f"Mug {number}" for number in reversed(range(7))]
 
 
-async def test_words_find_what_has_all_of_them(market: Market) -> None:
+async def test_words_find_what_has_all_of_them(market: CatalogHarness) -> None:
     anna = market.person()
-    shop, other = await anna.opens(), await anna.opens("Other")
-    blue, _ = await anna.sells("Green Mug", shop=shop, description="für Kaffee")
-    await anna.sells("Red mug", shop=other)
+    shop, other = await anna.create_shop(), await anna.create_shop("Other")
+    blue, _ = await anna.create_product("Green Mug", shop=shop, description="für Kaffee")
+    await anna.create_product("Red mug", shop=other)
     await market.world.settle()
     assert await page(market, q="mug") == ["Red mug", "Green Mug"]
     assert await page(market, q="MUG grEEn") == ["Green Mug"]
     assert await page(market, q="fur kaffee") == ["Green Mug"]
     assert await page(market, q="mug", shop=other) == ["Red mug"]
     assert await page(market, q="mug tea") == await page(market, q="?!") == []
-    await anna.does("PATCH", f"/products/{blue}", version=1, json={"title": "Bowl"})
+    await anna.request_ok("PATCH", f"/products/{blue}", version=1, json={"title": "Bowl"})
     assert await page(market, q="mug") == ["Red mug"]  # at once, whatever lists say
     await market.world.settle()
     assert await page(market, q="bowl") == ["Bowl"]
-    assert await market.listed("word", "mug") != []
-    assert blue not in await market.listed("word", "mug")
+    assert await market.list_ids("word", "mug") != []
+    assert blue not in await market.list_ids("word", "mug")
 
 
 @pytest.mark.parametrize(
@@ -212,13 +224,13 @@ async def test_words_find_what_has_all_of_them(market: Market) -> None:
     ],
 )
 async def test_a_part_of_a_title_is_found_in_scripts_without_blanks(
-    market: Market, title: str, typed: list[str], other: str
+    market: CatalogHarness, title: str, typed: list[str], other: str
 ) -> None:
     anna = market.person()
-    shop = await anna.opens()
-    await anna.sells(title, shop=shop)
-    await anna.sells("Mug", shop=shop)
-    await anna.sells(other, shop=shop)
+    shop = await anna.create_shop()
+    await anna.create_product(title, shop=shop)
+    await anna.create_product("Mug", shop=shop)
+    await anna.create_product(other, shop=shop)
     await market.world.settle()
     for part in typed:
         assert title in await page(market, q=part), part
@@ -227,58 +239,60 @@ async def test_a_part_of_a_title_is_found_in_scripts_without_blanks(
     assert await page(market, q="Mu") == []
 
 
-async def test_what_was_indexed_by_whole_words_is_indexed_anew(market: Market) -> None:
+async def test_what_was_indexed_by_whole_words_is_indexed_anew(market: CatalogHarness) -> None:
     anna = market.person()
-    product, _ = await anna.sells("青いマグカップ", shop=await anna.opens())
+    product, _ = await anna.create_product("青いマグカップ", shop=await anna.create_shop())
     await market.world.settle()
-    store = Store(Service(market.catalog.service.settings, market.catalog.sidecar))
-    for term in (await store.indexed.get(product) or Indexed()).words:
-        await store.words.remove(term, [product])
-    await store.indexed.update(product, lambda _: Indexed(("青いマグカップ",), whole=True))
-    await store.reindexed.delete("all")
+    store = Repository(Service(market.catalog.service.settings, market.catalog.sidecar))
+    for term in (await store.indexed_terms.get(product) or IndexedTerms()).words:
+        await store.products_by_term.remove(term, [product])
+    await store.indexed_terms.update(
+        product, lambda _: IndexedTerms(("青いマグカップ",), whole=True)
+    )
+    await store.index_version.delete("all")
     assert await page(market, q="マグカップ") == []
-    await Reindexing(store).run()
+    await SearchReindexer(store).run()
     assert await page(market, q="マグカップ") == ["青いマグカップ"]
     before = len(market.catalog.sidecar.state.faults.calls)
-    await Reindexing(store).run()
+    await SearchReindexer(store).run()
     assert len(market.catalog.sidecar.state.faults.calls) == before + 1
 
 
-async def test_a_page_costs_the_same_however_much_there_is(market: Market) -> None:
+async def test_a_page_costs_the_same_however_much_there_is(market: CatalogHarness) -> None:
     anna = market.person()
-    shop = await anna.opens()
+    shop = await anna.create_shop()
     costs: list[list[int]] = []
     for total in (5, 25):
         for number in range(total):
-            await anna.sells(f"Mug {number}", shop=shop)
+            await anna.create_product(f"Mug {number}", shop=shop)
         await market.world.settle()
         cost = []
         for params in ({"shop": shop}, {"q": "mug"}, {}, {"ids": ",".join("12345")}):
-            before = market.calls()
-            await market.reads("/products", limit="4", **params)
-            cost.append(market.calls() - before)
+            before = market.state_call_count()
+            await market.read_anonymously("/products", limit="4", **params)
+            cost.append(market.state_call_count() - before)
         costs.append(cost)
     assert costs[0] == costs[1]
     assert max(costs[0]) <= 5
 
 
-async def test_who_is_suspended_sells_nothing_meanwhile(market: Market) -> None:
+async def test_who_is_suspended_sells_nothing_meanwhile(market: CatalogHarness) -> None:
     anna = market.person()
-    shop = await anna.opens()
-    id, _ = await anna.sells(shop=shop)
-    await anna.becomes(suspended=True)
+    shop = await anna.create_shop()
+    id, _ = await anna.create_product(shop=shop)
+    await anna.set_status(suspended=True)
     assert await page(market) == await page(market, q="mug") == await page(market, ids=id) == []
     assert (await market.catalog.call("GET", f"/shops/{shop}")).status == 404
-    await anna.becomes()
+    await anna.set_status()
     assert await page(market) == ["Mug"]
 
 
-async def test_nothing_is_left_of_who_is_gone(market: Market) -> None:
+async def test_nothing_is_left_of_who_is_gone(market: CatalogHarness) -> None:
     anna = market.person()
-    shops = [await anna.opens(name) for name in ("One", "Two")]
-    made = [await anna.sells(f"Mug {n}", shop=shops[n % 2]) for n in range(30)]
-    late = asyncio.create_task(anna.sells("Late", shop=shops[0]))
-    await anna.becomes(deleted=True)
+    shops = [await anna.create_shop(name) for name in ("One", "Two")]
+    made = [await anna.create_product(f"Mug {n}", shop=shops[n % 2]) for n in range(30)]
+    late = asyncio.create_task(anna.create_product("Late", shop=shops[0]))
+    await anna.set_status(deleted=True)
     made.append(await late)
     await market.world.settle()
     state = market.world.state("catalog")
@@ -288,33 +302,33 @@ async def test_nothing_is_left_of_who_is_gone(market: Market) -> None:
         assert (data["title"], data["variants"]) == ("", [])
     for shop in shops:
         assert state.peek(f"shop:{shop}")["data"]["deleted"]
-        assert await market.listed("made", shop) == await market.listed("offered", shop) == []
+        assert await market.list_ids("made", shop) == await market.list_ids("offered", shop) == []
     for kind, id in (("market", "all"), ("word", "mug"), ("owned", anna.id), ("shops", "all")):
-        assert await market.listed(kind, id) == []
+        assert await market.list_ids(kind, id) == []
     assert market.world.broker.events("products")[-1]["data"]["deleted"]
 
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_lists_end_as_the_products_are_however_the_news_comes(
-    market: Market, seed: int
+    market: CatalogHarness, seed: int
 ) -> None:
     anna = market.person()
-    shop = await anna.opens()
+    shop = await anna.create_shop()
     market.world.broker.copies = 2
     market.world.broker.hold()
-    id, _ = await anna.sells("first", shop=shop)
+    id, _ = await anna.create_product("first", shop=shop)
     for version, title in enumerate(("second", "first", "third", "first"), 1):
-        await anna.does("PATCH", f"/products/{id}", version=version, json={"title": title})
+        await anna.request_ok("PATCH", f"/products/{id}", version=version, json={"title": title})
     market.world.broker.release(seed=seed)
     await market.world.settle()
     assert await page(market, q="first") == ["first"]
-    assert await market.listed("word", "first") == [id]
-    assert await market.listed("word", "second") == await market.listed("word", "third") == []
+    assert await market.list_ids("word", "first") == [id]
+    assert await market.list_ids("word", "second") == await market.list_ids("word", "third") == []
 
 
-async def test_a_quote_says_what_it_costs_now(market: Market) -> None:
+async def test_a_quote_says_what_it_costs_now(market: CatalogHarness) -> None:
     anna = market.person()
-    id, variant = await anna.sells(media_ids=["7"])
+    id, variant = await anna.create_product(media_ids=["7"])
     item = {"product": id, "variant": variant, "quantity": 3}
     answer = await market.catalog.call("POST", "/quotes", json={"items": [item]})
     line = answer.json()["lines"][0]
@@ -329,12 +343,14 @@ async def test_a_quote_says_what_it_costs_now(market: Market) -> None:
         assert (await market.catalog.call("POST", "/quotes", json=wrong)).status == 422
 
 
-async def test_a_price_that_was_seen_before_costs_one_read_and_is_todays(market: Market) -> None:
+async def test_a_price_that_was_seen_before_costs_one_read_and_is_todays(
+    market: CatalogHarness,
+) -> None:
     """What lies around a product is read with it, and what has come to it since, too."""
     anna = market.person()
-    shop = await anna.opens()
-    id, variant = await anna.sells(shop=shop)
-    await market.grow()
+    shop = await anna.create_shop()
+    id, variant = await anna.create_product(shop=shop)
+    await market.add_replica()
     quoting, editing = market.replicas[-1], market.replicas[0]
     state = quoting.sidecar.state.faults
 
@@ -362,6 +378,6 @@ async def test_a_price_that_was_seen_before_costs_one_read_and_is_todays(market:
     assert counted.json()["available"] == 3
     assert ((await asks(added))["available"], reads()) == (3, 2)
     assert ((await asks())["price"], reads()) == (2500, 1)
-    closed = await anna.ask("PATCH", f"/shops/{shop}", version=1, json={"archived": True})
+    closed = await anna.request("PATCH", f"/shops/{shop}", version=1, json={"archived": True})
     assert closed.status == 200
     assert (await asks(), reads()) == ("not_sold", 1)

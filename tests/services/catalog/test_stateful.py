@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from services.chassis.errors import OutcomeUnknown, Unavailable
 from services.chassis.ids import SnowflakeGenerator
 from tests.fakes import Call, Response, World
-from tests.services.catalog.world import Market, Seller
+from tests.services.catalog.harness import CatalogHarness, SellerClient
 
 ORDERS = 5
 VARIANTS = 2
@@ -54,11 +54,14 @@ class Stock(RuleBasedStateMachine):
 
     async def open(self) -> None:
         await self.world.__aenter__()
-        self.market = await Market.start(self.world, replicas=2)
-        self.anna: Seller = self.market.person()
-        shop = await self.anna.opens()
+        self.market = await CatalogHarness.start(self.world, replicas=2)
+        self.anna: SellerClient = self.market.person()
+        shop = await self.anna.create_shop()
         self.products, self.variants = zip(
-            *[await self.anna.sells(f"Mug {n}", shop=shop, stock=STOCK) for n in range(VARIANTS)],
+            *[
+                await self.anna.create_product(f"Mug {n}", shop=shop, stock=STOCK)
+                for n in range(VARIANTS)
+            ],
             strict=True,
         )
         for replica in self.market.replicas:
@@ -93,7 +96,7 @@ class Stock(RuleBasedStateMachine):
 
     async def act(self, replica: int, verb: str, order: str, pieces: list[int]) -> Response:
         if verb != "reserve":
-            return await self.market.step(order, verb, replica)
+            return await self.market.change_reservation(order, verb, replica)
         wanted = self.wanted.setdefault(order, pieces)
         items = [(v, n) for v, n in zip(self.variants, wanted, strict=True) if n]
         return await self.market.reserve(order, *items, seconds=60, replica=replica)
@@ -101,7 +104,7 @@ class Stock(RuleBasedStateMachine):
     @rule(delta=st.integers(-2, 3), which=st.integers(0, VARIANTS - 1))
     def the_seller_counts(self, delta: int, which: int) -> None:
         path = f"/products/{self.products[which]}/variants/{self.variants[which]}/stock"
-        answer = self.run(self.anna.ask("POST", path, json={"delta": delta}))
+        answer = self.run(self.anna.request("POST", path, json={"delta": delta}))
         assert answer.status in (200, 409), answer.text
         self.added[which] += delta if answer.status == 200 else 0
 
@@ -123,12 +126,12 @@ class Stock(RuleBasedStateMachine):
     async def finish(self) -> None:
         """Every order comes to an end, and then every piece is sold, or there to be bought."""
         for order in self.orders:
-            await self.market.step(order, "confirm")
-            await self.market.step(order, "release")
+            await self.market.change_reservation(order, "confirm")
+            await self.market.change_reservation(order, "release")
         kept = self.world.state("catalog")
         for order in self.orders:
             if kept.peek(f"reservation:{order}")["data"]["state"] == "restocking":
-                await self.market.step(order, "restock")
+                await self.market.change_reservation(order, "restock")
         ends = {o: kept.peek(f"reservation:{o}")["data"] for o in self.orders}
         assert {end["state"] for end in ends.values()} <= {*FINAL}
         for n, variant in enumerate(self.variants):

@@ -6,21 +6,21 @@ from typing import Any
 
 import pytest
 
-from services.catalog.domain.stock import REMEMBERED
-from services.catalog.warehouse import CROWD, PATIENCE
+from services.catalog.application.inventory import STEP_TIMEOUT, TIDY_THRESHOLD
+from services.catalog.domain.stock import ALLOCATION_TTL
 from services.chassis.ids import SnowflakeGenerator
 from tests.fakes import Response, until
-from tests.services.catalog.world import Market, Seller, codes
+from tests.services.catalog.harness import CatalogHarness, SellerClient, codes
 
 _ids = SnowflakeGenerator()
 
 
-def stock(market: Market, variant: str) -> Any:
+def stock(market: CatalogHarness, variant: str) -> Any:
     return market.world.state("catalog").peek(f"stock:{variant}")["data"]
 
 
-async def available(market: Market, product: str) -> int:
-    view = await market.reads(f"/products/{product}")
+async def available(market: CatalogHarness, product: str) -> int:
+    view = await market.read_anonymously(f"/products/{product}")
     pieces: int = next(iter(view["available"].values()))
     return pieces
 
@@ -29,9 +29,9 @@ def code(response: Response) -> str:
     return codes([response])[0]
 
 
-async def test_an_order_goes_its_way_and_every_step_can_be_repeated(market: Market) -> None:
+async def test_an_order_goes_its_way_and_every_step_can_be_repeated(market: CatalogHarness) -> None:
     anna, order = market.person(), _ids.next()
-    product, variant = await anna.sells()
+    product, variant = await anna.create_product()
     for _ in range(2):
         held = await market.reserve(order, (variant, 3))
         assert held.json()["state"] == "reserved"
@@ -39,151 +39,153 @@ async def test_an_order_goes_its_way_and_every_step_can_be_repeated(market: Mark
         assert await available(market, product) == 7
         assert stock(market, variant)["on_hand"] == 10
     for _ in range(2):
-        assert (await market.step(order, "confirm")).json()["state"] == "confirmed"
+        assert (await market.change_reservation(order, "confirm")).json()["state"] == "confirmed"
         assert stock(market, variant)["on_hand"] == await available(market, product) == 7
-    assert code(await market.step(order, "release")) == "already_confirmed"
+    assert code(await market.change_reservation(order, "release")) == "already_confirmed"
     for _ in range(2):
-        assert (await market.step(order, "restock")).json()["state"] == "restocked"
+        assert (await market.change_reservation(order, "restock")).json()["state"] == "restocked"
         assert stock(market, variant)["on_hand"] == await available(market, product) == 10
-    assert (await market.step(order, "confirm")).json()["state"] == "restocked"
+    assert (await market.change_reservation(order, "confirm")).json()["state"] == "restocked"
     assert (await market.reserve(order, (variant, 3))).json()["state"] == "restocked"
     assert stock(market, variant)["on_hand"] == await available(market, product) == 10
 
 
-async def test_what_is_released_is_free_and_stays_so(market: Market) -> None:
+async def test_what_is_released_is_free_and_stays_so(market: CatalogHarness) -> None:
     anna, order, late = market.person(), _ids.next(), _ids.next()
-    product, variant = await anna.sells()
+    product, variant = await anna.create_product()
     await market.reserve(order, (variant, 3))
     for _ in range(2):
-        assert (await market.step(order, "release")).json()["state"] == "released"
+        assert (await market.change_reservation(order, "release")).json()["state"] == "released"
         assert await available(market, product) == 10
     assert code(await market.reserve(order, (variant, 3))) == "released"
-    assert code(await market.step(order, "confirm")) == "released"
-    assert code(await market.step(order, "restock")) == "not_confirmed"
-    assert (await market.step(late, "release")).json()["state"] == "released"
+    assert code(await market.change_reservation(order, "confirm")) == "released"
+    assert code(await market.change_reservation(order, "restock")) == "not_confirmed"
+    assert (await market.change_reservation(late, "release")).json()["state"] == "released"
     assert code(await market.reserve(late, (variant, 1))) == "released"
-    assert code(await market.step(late, "confirm")) == "released"
+    assert code(await market.change_reservation(late, "confirm")) == "released"
     assert await available(market, product) == 10
 
 
-async def test_steps_of_an_order_nobody_knows_of_are_refused(market: Market) -> None:
+async def test_steps_of_an_order_nobody_knows_of_are_refused(market: CatalogHarness) -> None:
     for step in ("confirm", "restock"):
-        assert (await market.step(_ids.next(), step)).status == 404
-    assert (await market.order("GET", f"/reservations/{_ids.next()}")).status == 404
-    assert (await market.step("1:2", "confirm")).status == 422
+        assert (await market.change_reservation(_ids.next(), step)).status == 404
+    assert (await market.call_as_orders("GET", f"/reservations/{_ids.next()}")).status == 404
+    assert (await market.change_reservation("1:2", "confirm")).status == 422
 
 
-async def test_it_is_all_or_nothing(market: Market) -> None:
+async def test_it_is_all_or_nothing(market: CatalogHarness) -> None:
     anna, order = market.person(), _ids.next()
-    shop = await anna.opens()
-    first, many = await anna.sells(shop=shop, stock=5)
-    second, few = await anna.sells("Bowl", shop=shop, stock=1)
+    shop = await anna.create_shop()
+    first, many = await anna.create_product(shop=shop, stock=5)
+    second, few = await anna.create_product("Bowl", shop=shop, stock=1)
     for _ in range(2):
         refused = await market.reserve(order, (many, 2), (few, 2))
         assert code(refused) == "out_of_stock"
         assert refused.json()["variants"] == [few]
         assert (await available(market, first), await available(market, second)) == (5, 1)
-    assert code(await market.step(order, "confirm")) == "out_of_stock"
+    assert code(await market.change_reservation(order, "confirm")) == "out_of_stock"
     unknown = await market.reserve(_ids.next(), (many, 1), ("77", 1))
     assert unknown.json()["variants"] == ["77".rjust(18, "0")]
     split = await market.reserve(_ids.next(), (many, 3), (many, 3))
     assert code(split) == "out_of_stock"
 
 
-async def test_another_body_for_the_same_order_is_refused(market: Market) -> None:
+async def test_another_body_for_the_same_order_is_refused(market: CatalogHarness) -> None:
     anna, order = market.person(), _ids.next()
-    _, variant = await anna.sells()
+    _, variant = await anna.create_product()
     await market.reserve(order, (variant, 1))
     assert code(await market.reserve(order, (variant, 2))) == "order_differs"
     assert code(await market.reserve(order, (variant, 1), seconds=5)) == "order_differs"
     assert (await market.reserve(order, (variant, 1))).status == 200
 
 
-async def test_a_reservation_ends_with_its_time(market: Market) -> None:
+async def test_a_reservation_ends_with_its_time(market: CatalogHarness) -> None:
     anna, order = market.person(), _ids.next()
-    product, variant = await anna.sells()
+    product, variant = await anna.create_product()
     await market.reserve(order, (variant, 10), seconds=60)
     market.clock.ahead = 59
     assert code(await market.reserve(_ids.next(), (variant, 1))) == "out_of_stock"
     market.clock.ahead = 61
     assert await available(market, product) == 10
-    shown = await market.order("GET", f"/reservations/{order}")
+    shown = await market.call_as_orders("GET", f"/reservations/{order}")
     assert shown.json()["state"] == "expired"
     assert (await market.reserve(_ids.next(), (variant, 9))).status == 200
-    assert code(await market.step(order, "confirm")) == "reservation_expired"
+    assert code(await market.change_reservation(order, "confirm")) == "reservation_expired"
     assert code(await market.reserve(order, (variant, 10), seconds=60)) == "reservation_expired"
     assert await available(market, product) == 1
 
 
 async def test_what_was_confirmed_in_time_is_sold_however_late_stocks_hear_of_it(
-    market: Market,
+    market: CatalogHarness,
 ) -> None:
     anna, order = market.person(), _ids.next()
-    _, variant = await anna.sells(stock=2)
+    _, variant = await anna.create_product(stock=2)
     await market.reserve(order, (variant, 1), seconds=60)
     state = market.catalog.sidecar.state
     state.faults.fail("compare_and_set", about="stock:", times=100)
-    before = asyncio.create_task(market.step(order, "confirm"))
+    before = asyncio.create_task(market.change_reservation(order, "confirm"))
     kept = market.world.state("catalog")
     await until(lambda: kept.peek(f"reservation:{order}")["data"]["state"] == "confirmed")
     await market.catalog.kill()
     before.cancel()
     market.replicas = []
-    await market.grow()
+    await market.add_replica()
     market.clock.ahead = 1_000
     assert stock(market, variant)["on_hand"] == 2
     assert code(await market.reserve(_ids.next(), (variant, 2))) == "out_of_stock"
     assert stock(market, variant)["on_hand"] == 1
-    assert (await market.step(order, "confirm")).json()["state"] == "confirmed"
+    assert (await market.change_reservation(order, "confirm")).json()["state"] == "confirmed"
     assert (await market.reserve(_ids.next(), (variant, 1))).status == 200
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize(("step", "nth"), [("confirm", 1), ("confirm", 2), ("restock", 1)])
 async def test_what_dies_between_a_reservation_and_its_stocks_is_put_back_once(
-    market: Market, moment: str, step: str, nth: int
+    market: CatalogHarness, moment: str, step: str, nth: int
 ) -> None:
     """Of two variants one stock may have heard of the sale, and the other not."""
     anna, order = market.person(), _ids.next()
-    shop = await anna.opens()
-    variants = [(await anna.sells(title, shop=shop))[1] for title in ("Mug", "Bowl")]
+    shop = await anna.create_shop()
+    variants = [(await anna.create_product(title, shop=shop))[1] for title in ("Mug", "Bowl")]
     await market.reserve(order, *((variant, 3) for variant in variants))
     if step == "restock":
-        await market.step(order, "confirm")
+        await market.change_reservation(order, "confirm")
     faults = market.catalog.sidecar.state.faults
     faults.crash("compare_and_set", about="stock:", nth=nth, after=moment == "after")
-    dying = asyncio.create_task(market.step(order, step))
+    dying = asyncio.create_task(market.change_reservation(order, step))
     await asyncio.wait_for(faults.dead.wait(), 20)
     await market.catalog.kill()
     dying.cancel()
     market.replicas = []
-    await market.grow()
-    assert code(await market.step(order, "release")) == "already_confirmed"
+    await market.add_replica()
+    assert code(await market.change_reservation(order, "release")) == "already_confirmed"
     for _ in range(2):
-        assert (await market.step(order, "restock")).json()["state"] == "restocked"
-        assert (await market.step(order, "confirm")).json()["state"] == "restocked"
+        assert (await market.change_reservation(order, "restock")).json()["state"] == "restocked"
+        assert (await market.change_reservation(order, "confirm")).json()["state"] == "restocked"
     for variant in variants:
         assert stock(market, variant)["on_hand"] == 10
         assert (await market.reserve(_ids.next(), (variant, 10))).status == 200
 
 
-async def test_a_reservation_of_an_older_release_is_read_as_what_it_was(market: Market) -> None:
+async def test_a_reservation_of_an_older_release_is_read_as_what_it_was(
+    market: CatalogHarness,
+) -> None:
     anna, order = market.person(), _ids.next()
-    _, variant = await anna.sells()
+    _, variant = await anna.create_product()
     await market.reserve(order, (variant, 3))
     state = market.world.state("catalog")
     old = state.peek(f"reservation:{order}")
     old["schema"], old["data"]["state"] = 1, "confirming"
     await state.set(f"reservation:{order}", old)
-    assert (await market.step(order, "confirm")).json()["state"] == "confirmed"
+    assert (await market.change_reservation(order, "confirm")).json()["state"] == "confirmed"
     assert stock(market, variant)["on_hand"] == 7
-    assert (await market.step(order, "restock")).json()["state"] == "restocked"
+    assert (await market.change_reservation(order, "restock")).json()["state"] == "restocked"
     assert stock(market, variant)["on_hand"] == 10
 
 
-async def test_a_hundred_buyers_get_ten_pieces(busy: Market) -> None:
+async def test_a_hundred_buyers_get_ten_pieces(busy: CatalogHarness) -> None:
     anna = busy.person()
-    _, variant = await anna.sells(stock=10)
+    _, variant = await anna.create_product(stock=10)
     orders = [_ids.next() for _ in range(100)]
     answers = await asyncio.gather(
         *(
@@ -193,15 +195,17 @@ async def test_a_hundred_buyers_get_ten_pieces(busy: Market) -> None:
     )
     assert sorted(codes(list(answers))) == [""] * 10 + ["out_of_stock"] * 90
     won = [order for order, one in zip(orders, answers, strict=True) if one.status == 200]
-    sold = await asyncio.gather(*(busy.step(o, "confirm", n % 3) for n, o in enumerate(won)))
+    sold = await asyncio.gather(
+        *(busy.change_reservation(o, "confirm", n % 3) for n, o in enumerate(won))
+    )
     assert codes(list(sold)) == [""] * 10
     assert stock(busy, variant)["on_hand"] == 0
 
 
-async def test_of_orders_that_want_the_same_things_one_gets_them(busy: Market) -> None:
+async def test_of_orders_that_want_the_same_things_one_gets_them(busy: CatalogHarness) -> None:
     anna = busy.person()
-    shop = await anna.opens()
-    variants = [(await anna.sells(f"Mug {n}", shop=shop, stock=1))[1] for n in range(4)]
+    shop = await anna.create_shop()
+    variants = [(await anna.create_product(f"Mug {n}", shop=shop, stock=1))[1] for n in range(4)]
     answers = await asyncio.gather(
         *(
             busy.reserve(_ids.next(), *random.sample([(v, 1) for v in variants], 4), replica=n % 3)
@@ -211,10 +215,10 @@ async def test_of_orders_that_want_the_same_things_one_gets_them(busy: Market) -
     assert sorted(codes(list(answers))) == [""] + ["out_of_stock"] * 11
 
 
-async def test_a_step_that_took_too_long_changes_nothing(market: Market) -> None:
+async def test_a_step_that_took_too_long_changes_nothing(market: CatalogHarness) -> None:
     """Or a stock that has forgotten what became of an order would take it for a new one."""
     anna, order = market.person(), _ids.next()
-    _, variant = await anna.sells()
+    _, variant = await anna.create_product()
     slow = asyncio.Event()
 
     async def wait(call: Any) -> None:
@@ -224,22 +228,22 @@ async def test_a_step_that_took_too_long_changes_nothing(market: Market) -> None
     market.catalog.sidecar.state.faults.before.append(wait)
     answer = asyncio.create_task(market.reserve(order, (variant, 3)))
     await asyncio.sleep(0.01)
-    market.clock.ahead = PATIENCE + 1
+    market.clock.ahead = STEP_TIMEOUT + 1
     slow.set()
     assert (await answer).status == 503
     assert stock(market, variant)["parts"] == {}
 
 
-async def test_a_stock_forgets_what_is_long_over(market: Market) -> None:
+async def test_a_stock_forgets_what_is_long_over(market: CatalogHarness) -> None:
     anna = market.person()
-    product, variant = await anna.sells(stock=1_000)
-    orders = [_ids.next() for _ in range(3 * CROWD)]
+    product, variant = await anna.create_product(stock=1_000)
+    orders = [_ids.next() for _ in range(3 * TIDY_THRESHOLD)]
     for number, order in enumerate(orders):
         await market.reserve(order, (variant, 1))
         if number % 3:
-            await market.step(order, ("confirm", "release")[number % 2])
+            await market.change_reservation(order, ("confirm", "release")[number % 2])
     sold = sum(number % 3 > 0 and number % 2 == 0 for number in range(len(orders)))
-    market.clock.ahead = REMEMBERED + 100
+    market.clock.ahead = ALLOCATION_TTL + 100
     for _ in range(4):
         assert (await market.reserve(_ids.next(), (variant, 1))).status == 200
     assert len(stock(market, variant)["parts"]) < len(orders)
@@ -247,21 +251,21 @@ async def test_a_stock_forgets_what_is_long_over(market: Market) -> None:
     assert await available(market, product) == 1_000 - sold - 4
     for number, order in enumerate(orders):
         if number % 3 and number % 2 == 0:
-            await asyncio.gather(*(market.step(order, "restock") for _ in range(2)))
+            await asyncio.gather(*(market.change_reservation(order, "restock") for _ in range(2)))
     assert stock(market, variant)["on_hand"] == 1_000
 
 
 # ── sellers ─────────────────────────────────────────────────────────────────────────────────────
 
 
-async def count(anna: Seller, product: str, variant: str, **change: Any) -> Response:
+async def count(anna: SellerClient, product: str, variant: str, **change: Any) -> Response:
     path = f"/products/{product}/variants/{variant}/stock"
-    return await anna.ask("POST", path, json=change)
+    return await anna.request("POST", path, json=change)
 
 
-async def test_a_seller_counts(market: Market) -> None:
+async def test_a_seller_counts(market: CatalogHarness) -> None:
     anna = market.person()
-    product, variant = await anna.sells()
+    product, variant = await anna.create_product()
     assert (await count(anna, product, variant, on_hand=20)).status == 428
     counted = await count(anna, product, variant, on_hand=20, revision=1)
     assert counted.json() == {
@@ -275,7 +279,7 @@ async def test_a_seller_counts(market: Market) -> None:
     for _ in range(2):
         more = await count(anna, product, variant, delta=5, idempotency_key="k")
         assert more.json()["on_hand"] == 25
-    assert (await anna.does("GET", f"/products/{product}/stock"))[0]["on_hand"] == 25
+    assert (await anna.request_ok("GET", f"/products/{product}/stock"))[0]["on_hand"] == 25
     for wrong in (
         {},
         {"delta": 1, "on_hand": 1},
@@ -287,28 +291,28 @@ async def test_a_seller_counts(market: Market) -> None:
     assert (await count(anna, product, "5", delta=1)).status == 404
 
 
-async def test_what_is_held_cannot_be_counted_away(market: Market) -> None:
+async def test_what_is_held_cannot_be_counted_away(market: CatalogHarness) -> None:
     anna, order = market.person(), _ids.next()
-    product, variant = await anna.sells()
+    product, variant = await anna.create_product()
     await market.reserve(order, (variant, 4))
     assert code(await count(anna, product, variant, delta=-7)) == "stock_held"
     assert code(await count(anna, product, variant, on_hand=3, revision=1)) == "stock_held"
     assert (await count(anna, product, variant, delta=-6)).json()["available"] == 0
-    assert (await market.step(order, "confirm")).status == 200
+    assert (await market.change_reservation(order, "confirm")).status == 200
     assert stock(market, variant)["on_hand"] == 0
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_counts_and_sales_at_once_add_up(busy: Market, seed: int) -> None:
+async def test_counts_and_sales_at_once_add_up(busy: CatalogHarness, seed: int) -> None:
     anna, dice = busy.person(), random.Random(seed)  # noqa: S311
-    product, variant = await anna.sells(stock=50)
+    product, variant = await anna.create_product(stock=50)
     orders = [_ids.next() for _ in range(30)]
 
     async def buy(order: str) -> int:
         replica = dice.randrange(3)
         if (await busy.reserve(order, (variant, 2), replica=replica)).status != 200:
             return 0
-        return 2 if (await busy.step(order, "confirm", replica)).status == 200 else 0
+        return 2 if (await busy.change_reservation(order, "confirm", replica)).status == 200 else 0
 
     async def add(delta: int) -> int:
         answer = await count(anna, product, variant, delta=delta)
@@ -323,9 +327,9 @@ async def test_counts_and_sales_at_once_add_up(busy: Market, seed: int) -> None:
 # ── prices that were agreed on ──────────────────────────────────────────────────────────────────
 
 
-async def test_nothing_is_held_at_another_price_than_was_agreed_on(market: Market) -> None:
+async def test_nothing_is_held_at_another_price_than_was_agreed_on(market: CatalogHarness) -> None:
     anna = market.person()
-    product, variant = await anna.sells()
+    product, variant = await anna.create_product()
     agreed = {"product": product, "variant": variant, "price": 2400, "currency": "EUR"}
 
     async def holds(order: str, **other: Any) -> str:
@@ -338,17 +342,21 @@ async def test_nothing_is_held_at_another_price_than_was_agreed_on(market: Marke
     order = _ids.next()
     assert await holds(order) == await holds(order) == ""
     assert await available(market, product) == 7
-    archived = await anna.ask("PATCH", f"/products/{product}", version=1, json={"archived": True})
+    archived = await anna.request(
+        "PATCH", f"/products/{product}", version=1, json={"archived": True}
+    )
     assert archived.status == 200
     assert await holds(_ids.next()) == "not_sold"
     assert stock(market, variant)["parts"].keys() == {order}
-    assert (await market.step(order, "confirm")).status == 200, "what is held can still be sold"
+    assert (await market.change_reservation(order, "confirm")).status == 200, (
+        "what is held can still be sold"
+    )
 
 
 @pytest.mark.parametrize(
     "wrong", [{"price": -1}, {"price": 1.5}, {"currency": "XXX"}, {"product": "x"}, {"variant": ""}]
 )
-async def test_nonsense_is_not_agreed_on(market: Market, wrong: dict[str, Any]) -> None:
+async def test_nonsense_is_not_agreed_on(market: CatalogHarness, wrong: dict[str, Any]) -> None:
     agreed = {"product": "1", "variant": "2", "price": 1, "currency": "EUR"}
     answer = await market.reserve(_ids.next(), ("2", 1), agreed=[agreed | wrong])
     assert answer.status == 422

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.media.exports import clerk, domain, gathering
+from services.media.exports import collector, domain, worker
 from tests.services.gateway.deployment import GatewayDeployment, deploy
 from tests.services.gateway.test_shop_orders import with_orders
 
@@ -28,6 +28,6 @@ async def complete() -> AsyncIterator[GatewayDeployment]:
 @pytest.fixture
 def quick_clerk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look for work often, wait short for who died; and several files of everything."""
-    monkeypatch.setattr(clerk, "LOOK", 0.02)
-    monkeypatch.setattr(domain, "LEASE", 1.0)
-    monkeypatch.setattr(gathering, "PICTURES", 1)
+    monkeypatch.setattr(worker, "POLL_INTERVAL", 0.02)
+    monkeypatch.setattr(domain, "LEASE_TTL", 1.0)
+    monkeypatch.setattr(collector, "PICTURES_PER_PART", 1)

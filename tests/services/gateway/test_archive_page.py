@@ -16,7 +16,7 @@ from services.media.exports import domain
 from tests.fakes import Response
 from tests.services.gateway.deployment import PASSWORD, GatewayDeployment, deploy
 from tests.services.gateway.test_account_deletion import leave
-from tests.services.orders.world import eventually
+from tests.services.orders.harness import eventually
 
 PAGE = "/auth/archive"
 FORM = {"login": "ada", "password": PASSWORD}
@@ -225,10 +225,10 @@ async def test_an_archive_that_expired_or_failed_can_be_asked_for_again(
     await browser.log_in()
     await browser.ask("POST", "/request")
     await browser.shows("Download")
-    monkeypatch.setattr(domain, "LIFE", 0)
+    monkeypatch.setattr(domain, "ARCHIVE_TTL", 0)
     await browser.shows("not kept any more")
-    monkeypatch.setattr(domain, "BETWEEN", 0)
-    monkeypatch.setattr(domain, "PATIENCE", -1)
+    monkeypatch.setattr(domain, "REQUEST_INTERVAL", 0)
+    monkeypatch.setattr(domain, "RETRY_TIMEOUT", -1)
     media = next(one for one in place.cluster.running if one.name == "media")
     media.sidecar.faults.fail("invoke", about="auth/belongings", error=Unavailable("no"), times=3)
     await browser.ask("POST", "/request")

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from services.chassis.errors import Unavailable
-from services.media.exports import domain, gathering
+from services.media.exports import collector, domain
 from tests.fakes import Running
 from tests.fakes.waiting import until
 from tests.services.gateway.deployment import PASSWORD, GatewayDeployment, SignedInUser, media_app
 from tests.services.gateway.test_account_deletion import a_life, leave, picture_of
 from tests.services.gateway.test_shop import sold
 from tests.services.gateway.test_shop_orders import Market
-from tests.services.orders.world import eventually
+from tests.services.orders.harness import eventually
 
 pytestmark = pytest.mark.usefixtures("quick_clerk")
 
@@ -160,7 +160,7 @@ async def test_long_lists_are_in_several_files(
     place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.chassis.data_export.PAGE_SIZE", 2)
-    monkeypatch.setattr(gathering, "PAGES", 2)
+    monkeypatch.setattr(collector, "MAX_PAGES_PER_FILE", 2)
     ada = await place.register("ada")
     made = [(await ada.post("statuses", {"status": f"number {n}"}))["id"] for n in range(9)]
     await place.cluster.settle()
@@ -227,7 +227,7 @@ async def test_one_a_day(place: GatewayDeployment, monkeypatch: pytest.MonkeyPat
     refused = await ada.ask("POST", "/api/v1/export")
     assert (refused.status, "one today already" in refused.json()["error"]) == (429, True)
     old = set(pieces(place))
-    monkeypatch.setattr(domain, "BETWEEN", 0)
+    monkeypatch.setattr(domain, "REQUEST_INTERVAL", 0)
     assert (await ada.post("export"))["id"] != first["id"]
     await ready(ada)
     await download(ada)
@@ -240,7 +240,7 @@ async def test_an_archive_expires(
     ada = await place.register("ada")
     await ada.post("export")
     assert (await ready(ada))["expires_at"]
-    monkeypatch.setattr(domain, "LIFE", 0)
+    monkeypatch.setattr(domain, "ARCHIVE_TTL", 0)
     assert (await ready(ada, "expired"))["url"] is None
     await until(lambda: not pieces(place))
     assert (await ada.ask("GET", "/api/v1/export/archive")).status == 404
@@ -297,7 +297,7 @@ async def test_what_cannot_be_made_for_a_day_has_failed(
 ) -> None:
     ada, media = await place.register("ada"), media_of(place)
     media.sidecar.faults.fail("invoke", about="auth/belongings", error=Unavailable("no"), times=3)
-    monkeypatch.setattr(domain, "PATIENCE", -1)
+    monkeypatch.setattr(domain, "RETRY_TIMEOUT", -1)
     await ada.post("export")
     await ready(ada, "failed")
     assert (await ada.post("export"))["state"] == "running"

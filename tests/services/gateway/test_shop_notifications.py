@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.payments.webhooks import SECRET
+from services.payments.adapters.webhooks import SECRET_NAME
 from tests.fakes import until
 from tests.fakes.streams import stream
 from tests.services.gateway.deployment import GatewayDeployment
-from tests.services.payments.world import WORD, payments_app
+from tests.services.payments.harness import WEBHOOK_SECRET, payments_app
 
 V1, V2 = "/api/v1/notifications", "/api/v2/notifications"
 ORDER = "116548273934401537"
 
 
 async def test_a_payment_is_streamed_and_listed_for_who_asks(place: GatewayDeployment) -> None:
-    place.cluster.secrets[SECRET] = WORD
+    place.cluster.secrets[SECRET_NAME] = WEBHOOK_SECRET
     payments = await place.cluster.start(payments_app, "payments")
     ada, ben = await place.register("ada"), await place.register("ben")
     await place.cluster.settle()

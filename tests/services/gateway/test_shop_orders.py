@@ -11,12 +11,12 @@ from fastapi import FastAPI
 
 from services.chassis.service import Service
 from services.chassis.settings import Settings
+from services.payments.adapters.webhooks import SECRET_NAME
 from services.payments.app import create_app as create_payments
-from services.payments.webhooks import SECRET
 from tests.fakes import Response
 from tests.services.gateway.deployment import GatewayDeployment, SignedInUser, deploy
 from tests.services.gateway.test_shop import SHOP, ask, sold
-from tests.services.orders.world import eventually, orders_app
+from tests.services.orders.harness import eventually, orders_app
 
 
 def payments_app(settings: Settings) -> FastAPI:
@@ -54,7 +54,7 @@ class Market:
 
 async def with_orders(place: GatewayDeployment) -> None:
     """Start what can be ordered and paid with."""
-    place.cluster.secrets[SECRET] = "s" * 32
+    place.cluster.secrets[SECRET_NAME] = "s" * 32
     await place.cluster.start(payments_app, "payments")
     await place.cluster.start(orders_app, "orders")
 

@@ -6,11 +6,11 @@ import time
 
 import orjson
 
-from services.payments.domain.signatures import signed
-from services.payments.webhooks import SECRET
+from services.payments.adapters.webhooks import SECRET_NAME
+from services.payments.domain.signatures import sign
 from tests.fakes import APP_TOKEN, until
 from tests.services.gateway.deployment import GatewayDeployment, deploy
-from tests.services.payments.world import BUYER, SELLER, WORD, payments_app
+from tests.services.payments.harness import BUYER, SELLER, WEBHOOK_SECRET, payments_app
 
 PATH = "/webhooks/payments"
 TERMS = {"buyer": BUYER, "seller": SELLER, "amount": 500, "currency": "EUR"}
@@ -24,7 +24,7 @@ def told(order: str) -> bytes:
 async def test_a_webhook_is_taken_from_who_signs_as_the_provider_alone(
     place: GatewayDeployment,
 ) -> None:
-    place.cluster.secrets[SECRET] = WORD
+    place.cluster.secrets[SECRET_NAME] = WEBHOOK_SECRET
     payments = await place.cluster.start(payments_app, "payments")
     order = "116548273934401537"
     path = f"/payments/{order}"
@@ -33,12 +33,12 @@ async def test_a_webhook_is_taken_from_who_signs_as_the_provider_alone(
     )
     assert asked.json()["state"] == "pending"
     body = told(order)
-    forged = {"provider-signature": signed("guessed", body, int(time.time()))}
+    forged = {"provider-signature": sign("guessed", body, int(time.time()))}
     refused = await place.ask("POST", PATH, data=body, headers=forged)
     assert (refused.status, "error" in refused.json()) == (403, True)
     assert (await place.ask("POST", PATH, data=body)).status == 403
     assert (await place.ask("POST", PATH, data=b"x" * 70_000)).status == 413
-    good = {"provider-signature": signed(WORD, body, int(time.time()))}
+    good = {"provider-signature": sign(WEBHOOK_SECRET, body, int(time.time()))}
     for _ in range(2):
         taken = await place.ask("POST", PATH, data=body, headers=good)
         assert (taken.status, taken.json()) == (200, {})
@@ -47,7 +47,7 @@ async def test_a_webhook_is_taken_from_who_signs_as_the_provider_alone(
 
 
 async def test_the_built_in_provider_comes_through_the_door(place: GatewayDeployment) -> None:
-    place.cluster.secrets[SECRET] = WORD
+    place.cluster.secrets[SECRET_NAME] = WEBHOOK_SECRET
     payments = await place.cluster.start(payments_app, "payments")
     body = TERMS | {"card": "tok_duplicate_callback"}
     await payments.call("POST", "/payments/11/authorize", caller="orders", json=body)

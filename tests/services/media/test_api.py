@@ -18,6 +18,7 @@ from services.chassis.settings import Settings
 from services.contracts import events, limits
 from services.contracts.posts import Attachment
 from services.media.app import create_app
+from services.media.application.attachments import HOUR, AttachmentService
 from services.media.domain import content_type, file_name
 from services.media.pictures import (
     MAX_BYTES,
@@ -28,14 +29,13 @@ from services.media.pictures import (
     Rendition,
     sniff,
 )
-from services.media.pool import HOUR, Pool
-from services.media.store import Store
+from services.media.repository import Repository
 from tests.fakes import Response, Running, World
 
 PHOTO = b"\xff\xd8\xff a photo"
 
 
-class FakeWorkshop:
+class FakeImageProcessor:
     """Makes two renditions of what looks like a picture."""
 
     mime = "image/jpeg"
@@ -52,10 +52,10 @@ class FakeWorkshop:
 class Studio:
     """A running media service, and short ways to ask it."""
 
-    def __init__(self, world: World, media: Running, workshop: FakeWorkshop) -> None:
+    def __init__(self, world: World, media: Running, images: FakeImageProcessor) -> None:
         self.world = world
         self.media = media
-        self.workshop = workshop
+        self.images = images
         self.ann, self.bob = world.token("1"), world.token("2")
 
     async def upload(self, token: str = "", data: bytes = PHOTO, **params: str) -> Response:
@@ -76,13 +76,13 @@ class Studio:
 
 @pytest.fixture(params=["sqlite", "redis"])
 async def studio(request: pytest.FixtureRequest) -> AsyncIterator[Studio]:
-    workshop = FakeWorkshop()
+    images = FakeImageProcessor()
 
     def media_app(settings: Settings) -> FastAPI:
-        return create_app(Service(settings), workshop)
+        return create_app(Service(settings), images)
 
     async with World(like=request.param) as world:
-        yield Studio(world, await world.start(media_app, "media"), workshop)
+        yield Studio(world, await world.start(media_app, "media"), images)
 
 
 # ── uploading ───────────────────────────────────────────────────────────────────────────────
@@ -155,7 +155,7 @@ async def test_what_breaks_a_rule_is_refused_and_leaves_nothing(
 async def test_what_the_workshop_says_reaches_the_sender(
     studio: Studio, code: Any, status: int
 ) -> None:
-    studio.workshop.error = PictureError(code, "Do this instead.")
+    studio.images.error = PictureError(code, "Do this instead.")
     answer = await studio.upload()
     assert (answer.status, answer.json()) == (status, {"code": code, "message": "Do this instead."})
 
@@ -236,7 +236,7 @@ async def test_a_claim_that_failed_half_way_can_be_made_again(studio: Studio) ->
         )
     await studio.media.kill()
     studio.media = await studio.world.start(
-        lambda settings: create_app(Service(settings), studio.workshop), "media"
+        lambda settings: create_app(Service(settings), studio.images), "media"
     )
     assert (await studio.claim("77", ids)).status == 200
 
@@ -255,7 +255,7 @@ async def test_somebody_elses_picture_cannot_be_claimed(studio: Studio) -> None:
 
 @pytest.mark.parametrize("mime", ["image/jpeg", "image/webp"])
 async def test_a_file_is_served_for_ever(studio: Studio, mime: str) -> None:
-    studio.workshop.mime = mime
+    studio.images.mime = mime
     name = (await studio.upload()).json()["original"]
     answer = await studio.media.call("GET", f"/files/{name}")
     assert (answer.status, answer.body) == (200, b"original of " + PHOTO)
@@ -396,13 +396,13 @@ class Days:
         self.now = 1_000_000.0 * HOUR
         self.pool = self.anew(studio)
 
-    def anew(self, studio: Studio) -> Pool:
+    def anew(self, studio: Studio) -> AttachmentService:
         """The pool after a restart."""
         service = studio.media.service
-        return Pool(
-            Store(service),
+        return AttachmentService(
+            Repository(service),
             studio.world.sidecar("media"),
-            studio.workshop,
+            studio.images,
             ids=SnowflakeGenerator().next,
             now=lambda: self.now,
         )
@@ -413,7 +413,7 @@ async def test_a_picture_waits_a_whole_day_after_its_post_and_then_goes(studio: 
     pool, caller = days.pool, await studio.media.service.identity.verify(studio.ann)
     await pool.sweep()
     early, late, used = [
-        await pool.add(PHOTO, caller, description="", focus=(0.0, 0.0)) for _ in range(3)
+        await pool.upload(PHOTO, caller, description="", focus=(0.0, 0.0)) for _ in range(3)
     ]
     await pool.claim("77", [early.id, late.id, used.id], caller)
     days.now += 20 * HOUR
@@ -442,7 +442,7 @@ async def test_who_redrafts_while_pictures_are_removed_gets_them_or_is_told(
     days = Days(studio)
     pool, caller = days.pool, await studio.media.service.identity.verify(studio.ann)
     await pool.sweep()
-    picture = await pool.add(PHOTO, caller, description="", focus=(0.0, 0.0))
+    picture = await pool.upload(PHOTO, caller, description="", focus=(0.0, 0.0))
     await pool.claim("77", [picture.id], caller)
     await pool.release("77")
     days.now += 26 * HOUR
@@ -459,24 +459,24 @@ async def test_who_redrafts_while_pictures_are_removed_gets_them_or_is_told(
         assert studio.world.blobs == {}
     else:
         assert set(studio.world.blobs) == set(picture.files)
-        await pool.check_shown(picture.original)
+        await pool.check_visible(picture.original)
 
 
 async def test_what_no_post_wants_for_a_day_goes(studio: Studio) -> None:
     clock = [1_000_000.0 * HOUR]
     sidecar = studio.world.sidecar("media")
     service = studio.media.service
-    pool = Pool(
-        Store(service),
+    pool = AttachmentService(
+        Repository(service),
         sidecar,
-        studio.workshop,
+        studio.images,
         ids=SnowflakeGenerator().next,
         now=lambda: clock[0],
     )
     caller = await service.identity.verify(studio.ann)
     await pool.sweep()
     wanted, unwanted = [
-        await pool.add(PHOTO, caller, description="", focus=(0.0, 0.0)) for _ in range(2)
+        await pool.upload(PHOTO, caller, description="", focus=(0.0, 0.0)) for _ in range(2)
     ]
     await pool.claim("77", [wanted.id], caller)
     clock[0] += 24 * HOUR
@@ -487,8 +487,8 @@ async def test_what_no_post_wants_for_a_day_goes(studio: Studio) -> None:
     assert set(studio.world.blobs) == set(wanted.files)
     assert await pool.sweep() == 0
     with pytest.raises(NotFound):
-        await pool.one(unwanted.id, caller)
-    assert (await pool.one(wanted.id, caller)).id == wanted.id
+        await pool.get(unwanted.id, caller)
+    assert (await pool.get(wanted.id, caller)).id == wanted.id
 
 
 # ── portraits, and people who leave ─────────────────────────────────────────────────────────
@@ -533,19 +533,19 @@ async def test_a_portrait_goes_when_another_takes_its_place(studio: Studio) -> N
 
 async def test_a_portrait_that_no_profile_shows_is_swept_after_a_day(studio: Studio) -> None:
     clock = [1_800_000_000.0]
-    store = Store(studio.media.service)
-    pool = Pool(
+    store = Repository(studio.media.service)
+    pool = AttachmentService(
         store,
         studio.media.sidecar,
-        studio.workshop,
+        studio.images,
         ids=SnowflakeGenerator().next,
         now=lambda: clock[0],
     )
     caller = await studio.media.service.identity.verify(studio.ann)
     await pool.sweep()
-    shown = await pool.add_portrait(PHOTO, "avatar", caller)
-    forgotten = await pool.add_portrait(PHOTO, "avatar", caller)
-    await pool.profile_changed("1", (shown,), 2, gone=False)
+    shown = await pool.upload_profile_image(PHOTO, "avatar", caller)
+    forgotten = await pool.upload_profile_image(PHOTO, "avatar", caller)
+    await pool.on_profile_changed("1", (shown,), 2, gone=False)
     assert set(studio.world.blobs) == {shown, forgotten}
     clock[0] += 25 * HOUR
     await pool.sweep()

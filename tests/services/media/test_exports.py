@@ -8,9 +8,9 @@ from unittest import mock
 from services.chassis.ids import SnowflakeGenerator
 from services.chassis.service import Service
 from services.chassis.settings import Settings
-from services.media.exports.domain import Export
-from services.media.exports.office import Office
-from services.media.exports.store import ALL, Store
+from services.media.exports.domain import ExportRecord
+from services.media.exports.repository import ALL, ExportRepository
+from services.media.exports.service import ExportService
 from tests.fakes import Call, FakeSidecar
 
 
@@ -21,8 +21,8 @@ async def not_gone() -> bool:
 async def test_an_archive_that_is_asked_for_while_the_last_one_fails_stands_in_the_list() -> None:
     sidecar = FakeSidecar("media")
     with mock.patch("services.chassis.service.DaprClient", return_value=sidecar):
-        store = Store(Service(Settings(app_id="media", app_port=1, app_api_token="-")))
-    office = Office(store, mock.Mock(), sidecar, ids=SnowflakeGenerator().next)
+        store = ExportRepository(Service(Settings(app_id="media", app_port=1, app_api_token="-")))
+    office = ExportService(store, mock.Mock(), sidecar, ids=SnowflakeGenerator().next)
     first = await office.request("1", not_gone)
 
     async def fails(call: Call) -> None:
@@ -33,8 +33,8 @@ async def test_an_archive_that_is_asked_for_while_the_last_one_fails_stands_in_t
     sidecar.state.faults.before.append(fails)
     second = await office.request("1", not_gone)
     assert (second["state"], second["id"] == first["id"]) == ("running", False)
-    assert [second["id"], "1"] in await store.work.all(ALL)
+    assert [second["id"], "1"] in await store.pending.all(ALL)
 
 
-def _failed(kept: Export | None) -> Export | None:
+def _failed(kept: ExportRecord | None) -> ExportRecord | None:
     return replace(kept, state="failed", ending="failed") if kept else None

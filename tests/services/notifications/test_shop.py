@@ -9,10 +9,10 @@ import pytest
 
 from services.chassis.ids import SnowflakeGenerator
 from services.contracts.orders import Order
-from services.payments.webhooks import SECRET
+from services.payments.adapters.webhooks import SECRET_NAME
 from tests.fakes import Call, Running, World, until
 from tests.services.notifications.world import Person, Town
-from tests.services.payments.world import WORD, payments_app
+from tests.services.payments.harness import WEBHOOK_SECRET, payments_app
 
 _ids = SnowflakeGenerator()
 SHOP = "order,payment"
@@ -21,7 +21,7 @@ SALE = ("placed", "reserved", "authorized", "confirmed", "capturing", "completed
 
 @pytest.fixture
 async def till(town: Town) -> Running:
-    town.world.secrets[SECRET] = WORD
+    town.world.secrets[SECRET_NAME] = WEBHOOK_SECRET
     return await town.world.start(payments_app, "payments")
 
 

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.fakes import World
-from tests.services.orders.world import Town
+from tests.services.orders.harness import OrdersHarness
 
 
 @pytest.fixture
-async def town() -> AsyncIterator[Town]:
+async def town() -> AsyncIterator[OrdersHarness]:
     async with World() as world:
-        yield await Town.start(world)
+        yield await OrdersHarness.start(world)

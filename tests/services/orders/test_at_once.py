@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from services.chassis.ids import SnowflakeGenerator
-from services.orders.domain.orders import CANCEL, ENDS, REFUND
+from services.orders.domain.orders import CANCEL_REQUESTED, FINAL_STATES, REFUND_REQUESTED
 from tests.fakes import Running, World
 from tests.services.at_once import (
     APART,
@@ -25,7 +25,7 @@ from tests.services.at_once import (
     refusal,
     running,
 )
-from tests.services.orders.world import PRICE, Town, orders_app
+from tests.services.orders.harness import PRICE, OrdersHarness, orders_app
 
 _ids = SnowflakeGenerator()
 
@@ -36,7 +36,7 @@ Outcome = dict[str, Any]
 class Shopper:
     """Somebody with a cart of two mugs, and what they may buy besides."""
 
-    town: Town
+    town: OrdersHarness
     token: str
     mug: str
     cup: str
@@ -45,11 +45,11 @@ class Shopper:
     """What was ordered before, if anything."""
 
     @classmethod
-    async def comes(cls, town: Town) -> Shopper:
+    async def comes(cls, town: OrdersHarness) -> Shopper:
         token = town.world.token(_ids.next(), "read:shop write:shop")
         shopper = cls(town, token, town.variant(), town.variant(price=1))
-        await town.does("PUT", "/cart", token, json={"items": [shopper.item(shopper.mug, 2)]})
-        shopper.revision = (await town.does("GET", "/cart", token))["revision"]
+        await town.request_ok("PUT", "/cart", token, json={"items": [shopper.item(shopper.mug, 2)]})
+        shopper.revision = (await town.request_ok("GET", "/cart", token))["revision"]
         return shopper
 
     def item(self, variant: str, quantity: int) -> dict[str, Any]:
@@ -69,7 +69,9 @@ class Shopper:
         return {names[line["variant"]]: line["quantity"] for line in shown["lines"]}
 
     async def found(self) -> dict[str, Any]:
-        shown: dict[str, Any] = await self.town.does("GET", f"/orders/{self.order}", self.token)
+        shown: dict[str, Any] = await self.town.request_ok(
+            "GET", f"/orders/{self.order}", self.token
+        )
         return shown
 
     async def state(self) -> str:
@@ -78,7 +80,7 @@ class Shopper:
     async def end(self) -> Outcome:
         """What is there at last: the cart, the orders, the money and the stock."""
         await self.town.world.settle()
-        found = await self.town.does("GET", "/orders", self.token)
+        found = await self.town.request_ok("GET", "/orders", self.token)
         return {
             "cart": await self.says(self.town.orders, "GET", "/cart"),
             "orders": sorted([str(self.lines(order)) for order in found["orders"]]),
@@ -134,7 +136,7 @@ COMMANDS: dict[str, Command[Shopper]] = {
 
 
 async def open_town(world: World) -> Opened[Shopper]:
-    town = await Town.start(world)
+    town = await OrdersHarness.start(world)
     replicas = (town.orders, await world.start(orders_app, "orders"))
     return replicas, partial(Shopper.comes, town)
 
@@ -180,7 +182,7 @@ LATER: dict[str, Command[Shopper]] = {
 }
 
 
-ASKED = (CANCEL, REFUND)
+ASKED = (CANCEL_REQUESTED, REFUND_REQUESTED)
 
 
 async def open_orders(world: World, *, paid: bool) -> Opened[Shopper]:
@@ -202,9 +204,9 @@ async def rest(shopper: Shopper, said: list[Outcome]) -> Outcome:
     """What became of the order, of the money and of the stock."""
     for one in said:
         one.pop("id", None)
-    while await shopper.state() not in ENDS:
-        await shopper.town.look()
-    others = shopper.town.others
+    while await shopper.state() not in FINAL_STATES:
+        await shopper.town.check_open_orders()
+    others = shopper.town.shop_services
     found = await shopper.found()
     payment = others.payments.get(shopper.order, {})
     return {
@@ -218,7 +220,9 @@ async def rest(shopper: Shopper, said: list[Outcome]) -> Outcome:
 @pytest.fixture(params=[True, False], ids=["paid", "placed"])
 def orders(request: pytest.FixtureRequest) -> Iterator[AtOnce[Shopper]]:
     with (
-        mock.patch("services.orders.watch.PATIENCE", 3600.0),  # nothing begins by itself
+        mock.patch(
+            "services.orders.application.saga_watchdog.IDLE_TIMEOUT", 3600.0
+        ),  # nothing begins by itself
         running(partial(open_orders, paid=request.param)) as (runner, opened),
     ):
         yield AtOnce(runner, opened, LATER, rest)

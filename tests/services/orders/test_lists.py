@@ -8,26 +8,26 @@ from typing import Any
 import pytest
 
 from services.chassis.storage.segmented_list import SegmentedLists
-from services.orders.store import OPEN
+from services.orders.repository import OPEN_LIST
 from tests.fakes import Call
+from tests.services.orders.harness import BUYER, OrdersHarness, eventually, orders_app
 from tests.services.orders.test_saga import MANY
-from tests.services.orders.world import BUYER, Town, eventually, orders_app
 
 KINDS = ("page:", "buyer:", "seller:", "shop:", "register:", "open:")
 
 
-def calls_about(town: Town, *kinds: str) -> list[str]:
+def calls_about(town: OrdersHarness, *kinds: str) -> list[str]:
     calls = town.orders.sidecar.state.faults.calls
     return [call.name for call in calls if any(key.startswith(kinds) for key in call.about)]
 
 
-async def told(town: Town, id: str) -> list[dict[str, Any]]:
+async def told(town: OrdersHarness, id: str) -> list[dict[str, Any]]:
     """The news of an order so far, in the order of its versions."""
     events = [event for event in town.world.broker.events("orders") if event["subject"] == id]
     return sorted(events, key=lambda event: int(event["entityversion"]))
 
 
-async def hears(town: Town, event: dict[str, Any]) -> list[str]:
+async def hears(town: OrdersHarness, event: dict[str, Any]) -> list[str]:
     """What calls about lists it takes to hear some news."""
     town.orders.sidecar.state.faults.calls.clear()
     answer = await town.orders.call("POST", "/events/orders", caller="", json=event)
@@ -35,13 +35,13 @@ async def hears(town: Town, event: dict[str, Any]) -> list[str]:
     return calls_about(town, *KINDS, "order:")
 
 
-async def opened(town: Town) -> list[str]:
-    rows = await SegmentedLists(town.world.state("orders"), "open").all(OPEN)
+async def opened(town: OrdersHarness) -> list[str]:
+    rows = await SegmentedLists(town.world.state("orders"), "open").all(OPEN_LIST)
     return [row[0] for row in rows]
 
 
-async def waiting(town: Town) -> str:
-    town.others.pending = MANY
+async def waiting(town: OrdersHarness) -> str:
+    town.shop_services.pending = MANY
     id = await town.place("tok_pending")
 
     async def waits() -> bool:
@@ -51,9 +51,9 @@ async def waiting(town: Town) -> str:
     return id
 
 
-async def test_an_order_is_listed_with_one_write_and_gets_one_page(town: Town) -> None:
-    await town.rest(await town.place())
-    await town.check()
+async def test_an_order_is_listed_with_one_write_and_gets_one_page(town: OrdersHarness) -> None:
+    await town.wait_until_final(await town.place())
+    await town.check_consistency()
     town.world.broker.hold()
     id = await town.place()
 
@@ -72,28 +72,30 @@ async def test_an_order_is_listed_with_one_write_and_gets_one_page(town: Town) -
     assert await hears(town, done) == ["compare_and_set"]
     assert await hears(town, placed) == []
     town.world.broker.release()
-    await town.check()
+    await town.check_consistency()
 
 
-async def test_another_process_only_sees_that_an_order_is_listed(town: Town) -> None:
+async def test_another_process_only_sees_that_an_order_is_listed(town: OrdersHarness) -> None:
     id = await town.place()
-    await town.rest(id)
-    await town.check()
-    await town.revive()
+    await town.wait_until_final(id)
+    await town.check_consistency()
+    await town.restart()
     _, paying, done = await told(town, id)
     assert await hears(town, paying) == ["get_many", "transact"], "it may be open again"
-    await town.look()
+    await town.check_open_orders()
     assert await opened(town) == []
-    await town.revive()
+    await town.restart()
     assert await hears(town, done) == ["get_many", "compare_and_set", "get"]
-    await town.check()
+    await town.check_consistency()
 
 
-async def test_a_checkout_writes_intent_and_order_once_and_the_cart_twice(town: Town) -> None:
-    body = town.checkout(await town.fill())
+async def test_a_checkout_writes_intent_and_order_once_and_the_cart_twice(
+    town: OrdersHarness,
+) -> None:
+    body = town.checkout(await town.fill_cart())
     town.orders.sidecar.faults.fail("start")
     town.orders.sidecar.state.faults.calls.clear()
-    await town.does("POST", "/checkouts", json=body)
+    await town.request_ok("POST", "/checkouts", json=body)
     assert calls_about(town, "intent:", "cart:", "order:") == [
         *(
             "get_many",
@@ -106,16 +108,16 @@ async def test_a_checkout_writes_intent_and_order_once_and_the_cart_twice(town: 
     ]
 
 
-async def test_what_was_never_at_rest_is_shown_as_its_log_says(town: Town) -> None:
+async def test_what_was_never_at_rest_is_shown_as_its_log_says(town: OrdersHarness) -> None:
     id = await waiting(town)
     await town.world.settle()
     assert town.world.state("orders").peek(f"page:{id}") is None
-    page = await town.does("GET", "/orders")
+    page = await town.request_ok("GET", "/orders")
     assert page["orders"] == [await town.order(id)]
-    town.others.pending = 0
-    await town.rest(id)
-    await town.check()
-    assert (await town.does("GET", "/orders"))["orders"] == [await town.order(id)]
+    town.shop_services.pending = 0
+    await town.wait_until_final(id)
+    await town.check_consistency()
+    assert (await town.request_ok("GET", "/orders"))["orders"] == [await town.order(id)]
 
 
 @pytest.mark.parametrize(
@@ -131,11 +133,11 @@ async def test_what_was_never_at_rest_is_shown_as_its_log_says(town: Town) -> No
     ],
 )
 async def test_a_crash_while_an_order_is_listed_leaves_nothing_out(
-    town: Town, call: str, about: str, after: bool
+    town: OrdersHarness, call: str, about: str, after: bool
 ) -> None:
     earlier = await town.place()
-    await town.rest(earlier)
-    await town.check()
+    await town.wait_until_final(earlier)
+    await town.check_consistency()
     is_first = (call, about) == ("compare_and_set", "buyer:")
     if is_first:
         await town.world.state("orders").delete(f"buyer:{BUYER}")
@@ -143,21 +145,23 @@ async def test_a_crash_while_an_order_is_listed_leaves_nothing_out(
     sidecar.state.faults.dead = sidecar.faults.dead
     sidecar.state.faults.crash(call, about=about, after=after)
     id = await town.place()
-    await town.rest(id)
+    await town.wait_until_final(id)
 
     async def died() -> bool:
         return sidecar.faults.dead.is_set()
 
     await eventually(died)
     if town.orders.sidecar is sidecar:
-        await town.revive()
+        await town.restart()
     await town.world.settle()
     if is_first:
         await SegmentedLists(town.world.state("orders"), "buyer").insert(BUYER, [[earlier]])
-    await town.check()
+    await town.check_consistency()
 
 
-async def test_news_in_any_order_twice_and_to_two_replicas_make_the_same_lists(town: Town) -> None:
+async def test_news_in_any_order_twice_and_to_two_replicas_make_the_same_lists(
+    town: OrdersHarness,
+) -> None:
     await town.world.start(orders_app, "orders")
     town.world.broker.copies = 2
     town.world.broker.hold()
@@ -168,7 +172,7 @@ async def test_news_in_any_order_twice_and_to_two_replicas_make_the_same_lists(t
         return all(state in ("completed", "declined") for state in states)
 
     await eventually(ended)
-    await town.does("POST", f"/orders/{ids[0]}/refund", town.seller)
+    await town.request_ok("POST", f"/orders/{ids[0]}/refund", town.seller)
 
     async def refunded() -> bool:
         return bool((await town.order(ids[0]))["state"] == "refunded")
@@ -176,11 +180,11 @@ async def test_news_in_any_order_twice_and_to_two_replicas_make_the_same_lists(t
     await eventually(refunded)
     town.world.broker.release(seed=5)
     await town.world.settle()
-    await town.check()
+    await town.check_consistency()
 
 
 async def test_an_order_that_is_refunded_while_it_is_taken_from_the_open_ones_stays_there(
-    town: Town,
+    town: OrdersHarness,
 ) -> None:
     id = await town.place()
 
@@ -190,23 +194,23 @@ async def test_an_order_that_is_refunded_while_it_is_taken_from_the_open_ones_st
     await eventually(completed)
     await town.world.settle(1)
     if id not in await opened(town):
-        await SegmentedLists(town.world.state("orders"), "open").insert(OPEN, [[id]])
-    town.others.misdeeds["refund"] = [_never] * 50
+        await SegmentedLists(town.world.state("orders"), "open").insert(OPEN_LIST, [[id]])
+    town.shop_services.faults["refund"] = [_never] * 50
     faults = town.orders.sidecar.state.faults
 
     async def meanwhile(call: Call) -> None:
         if call.name == "compare_and_set" and call.about[0].startswith("open:"):
             faults.before.clear()
-            await town.does("POST", f"/orders/{id}/refund", town.seller)
+            await town.request_ok("POST", f"/orders/{id}/refund", town.seller)
 
     faults.before.append(meanwhile)
-    await town.orders.app.state.watch.look()
+    await town.orders.app.state.watch.check()
     assert not faults.before, "the watch has taken nothing away"
     assert await opened(town) == [id]
-    town.others.misdeeds.clear()
-    await town.revive()
-    assert (await town.rest(id))["state"] == "refunded"
-    await town.check()
+    town.shop_services.faults.clear()
+    await town.restart()
+    assert (await town.wait_until_final(id))["state"] == "refunded"
+    await town.check_consistency()
 
 
 async def _never(_: Any) -> Any:

@@ -12,49 +12,49 @@ import pytest
 
 from services.chassis.errors import OutcomeUnknown, Unavailable
 from tests.fakes import World
-from tests.services.orders.world import (
+from tests.services.orders.harness import (
     BUYER,
-    Misdeed,
-    Town,
-    does_it_twice,
+    Fault,
+    OrdersHarness,
     eventually,
-    fails,
+    fails_before,
+    happens_twice,
     is_lost,
-    times_out,
+    times_out_after,
 )
 
 FORWARD = ("reserve", "authorize", "confirm", "capture")
 BACK = ("void", "release")
 REFUND = ("refund", "restock")
-ONCE: dict[str, Misdeed] = {
-    "fails": fails,
+ONCE: dict[str, Fault] = {
+    "fails": fails_before,
     "is lost": is_lost,
-    "times out": times_out,
-    "is done twice": does_it_twice,
+    "times out": times_out_after,
+    "is done twice": happens_twice,
 }
 WRONG = (*ONCE, "kills the process")
 MANY = 400
 
 
-async def is_declined(town: Town) -> str:
+async def is_declined(town: OrdersHarness) -> str:
     return await town.place("tok_declined")
 
 
-async def is_cancelled(town: Town) -> str:
+async def is_cancelled(town: OrdersHarness) -> str:
     """An order that its buyer cancels while the payment is pending."""
-    town.others.pending = MANY
+    town.shop_services.pending = MANY
     id = await town.place("tok_pending")
 
     async def waits() -> bool:
         return bool((await town.order(id))["state"] == "waiting")
 
     await eventually(waits)
-    assert (await town.does("POST", f"/orders/{id}/cancel"))["state"] == "ending"
+    assert (await town.request_ok("POST", f"/orders/{id}/cancel"))["state"] == "ending"
     return id
 
 
-ENDINGS: dict[str, tuple[Callable[[Town], Awaitable[str]], tuple[str, ...]]] = {
-    "completed": (Town.place, FORWARD),
+ENDINGS: dict[str, tuple[Callable[[OrdersHarness], Awaitable[str]], tuple[str, ...]]] = {
+    "completed": (OrdersHarness.place, FORWARD),
     "declined": (is_declined, ("reserve", "authorize", *BACK)),
     "cancelled": (is_cancelled, BACK),
 }
@@ -63,78 +63,80 @@ TABLE = [
 ]
 
 
-def misdeed(town: Town, wrong: str) -> Misdeed:
-    return town.dies if wrong == "kills the process" else ONCE[wrong]
+def misdeed(town: OrdersHarness, wrong: str) -> Fault:
+    return town.crash if wrong == "kills the process" else ONCE[wrong]
 
 
 @pytest.mark.parametrize(("end", "step", "wrong"), TABLE, ids=lambda value: value)
 async def test_one_mishap_changes_nothing_of_the_end(
-    town: Town, end: str, step: str, wrong: str
+    town: OrdersHarness, end: str, step: str, wrong: str
 ) -> None:
-    town.others.misdeeds[step] = [misdeed(town, wrong)]
+    town.shop_services.faults[step] = [misdeed(town, wrong)]
     id = await ENDINGS[end][0](town)
-    assert (await town.rest(id))["state"] == end
-    await town.check()
+    assert (await town.wait_until_final(id))["state"] == end
+    await town.check_consistency()
 
 
 @pytest.mark.parametrize("wrong", ["fails", "is lost", "times out"])
 @pytest.mark.parametrize("step", FORWARD[:3])
 async def test_a_step_that_goes_on_failing_turns_the_order_back(
-    town: Town, step: str, wrong: str
+    town: OrdersHarness, step: str, wrong: str
 ) -> None:
-    town.others.misdeeds[step] = [ONCE[wrong]] * MANY
-    order = await town.rest(await town.place())
+    town.shop_services.faults[step] = [ONCE[wrong]] * MANY
+    order = await town.wait_until_final(await town.place())
     assert order["state"] == "failed"
     assert not order["paid"]
     assert "no answer" in order["reason"]
-    await town.check()
+    await town.check_consistency()
 
 
 @pytest.mark.parametrize("wrong", ["fails", "is lost", "times out"])
 @pytest.mark.parametrize("step", ["capture", *BACK])
 async def test_what_must_be_gone_through_is_tried_until_it_works(
-    town: Town, step: str, wrong: str
+    town: OrdersHarness, step: str, wrong: str
 ) -> None:
-    town.others.misdeeds[step] = [ONCE[wrong]] * 50
+    town.shop_services.faults[step] = [ONCE[wrong]] * 50
     id = await town.place("tok_ok" if step == "capture" else "tok_declined")
-    order = await town.rest(id)
+    order = await town.wait_until_final(id)
     assert order["state"] == ("completed" if step == "capture" else "declined")
-    await town.check()
+    await town.check_consistency()
 
 
 @pytest.mark.parametrize("wrong", WRONG)
 @pytest.mark.parametrize("step", REFUND)
-async def test_one_mishap_changes_nothing_of_a_refund(town: Town, step: str, wrong: str) -> None:
+async def test_one_mishap_changes_nothing_of_a_refund(
+    town: OrdersHarness, step: str, wrong: str
+) -> None:
     id = await town.place()
-    await town.rest(id)
-    town.others.misdeeds[step] = [misdeed(town, wrong)]
-    assert await town.insist("POST", f"/orders/{id}/refund", town.seller) == id
+    await town.wait_until_final(id)
+    town.shop_services.faults[step] = [misdeed(town, wrong)]
+    assert await town.request_until_answered("POST", f"/orders/{id}/refund", town.seller) == id
 
     async def refunded() -> bool:
-        return bool((await town.rest(id))["state"] == "refunded")
+        return bool((await town.wait_until_final(id))["state"] == "refunded")
 
     await eventually(refunded)
-    await town.check()
+    await town.check_consistency()
 
 
 @pytest.mark.parametrize("card", ["tok_ok", "tok_declined"])
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("commit", range(1, 4))
 async def test_it_dies_around_any_commit_of_the_order(
-    town: Town, card: str, moment: str, commit: int
+    town: OrdersHarness, card: str, moment: str, commit: int
 ) -> None:
-    cart = await town.fill()
+    cart = await town.fill_cart()
     body = town.checkout(cart, card)
     sidecar = town.orders.sidecar
     sidecar.state.faults.dead = sidecar.faults.dead
     sidecar.state.faults.crash(
         "compare_and_set", about="order:", nth=commit, after=moment == "after"
     )
-    id = await town.insist("POST", "/checkouts", json=body)
-    order = await town.rest(id)
+    id = await town.request_until_answered("POST", "/checkouts", json=body)
+    order = await town.wait_until_final(id)
     assert sidecar.faults.dead.is_set()
     assert order["state"] == ("completed" if card == "tok_ok" else "declined")
-    await town.check()
+    await town.check_consistency()
     assert len(town.world.state("orders").keys("order:")) == 1
 
 
@@ -154,56 +156,58 @@ CUTS = [
 @pytest.mark.parametrize("retried", [True, False], ids=["retried", "left alone"])
 @pytest.mark.parametrize(("about", "commit", "moment"), CUTS)
 async def test_a_checkout_that_is_cut_off_loses_neither_cart_nor_order(
-    town: Town, about: str, commit: int, moment: str, *, retried: bool
+    town: OrdersHarness, about: str, commit: int, moment: str, *, retried: bool
 ) -> None:
-    body = town.checkout(await town.fill())
+    body = town.checkout(await town.fill_cart())
     sidecar = town.orders.sidecar
     sidecar.state.faults.dead = sidecar.faults.dead
     sidecar.state.faults.crash("compare_and_set", about=about, nth=commit, after=moment == "after")
     if retried:
-        id = await town.insist("POST", "/checkouts", json=body)
+        id = await town.request_until_answered("POST", "/checkouts", json=body)
     else:
-        await town.alive(town.does("POST", "/checkouts", json=body))
+        await town.survive(town.request_ok("POST", "/checkouts", json=body))
         await town.world.settle(3)
     assert sidecar.faults.dead.is_set()
-    cart = await town.does("GET", "/cart")
+    cart = await town.request_ok("GET", "/cart")
     ids = [key.removeprefix("order:") for key in town.world.state("orders").keys("order:")]
     taken = retried or CUTS.index((about, commit, moment)) >= CUTS.index(("cart:", 1, "after"))
     assert (len(ids), len(cart["lines"])) == ((1, 0) if taken else (0, 1))
     for id in ids:
-        assert (await town.rest(id))["state"] == "completed"
+        assert (await town.wait_until_final(id))["state"] == "completed"
     if retried:
         assert ids == [id]
     else:
-        again = await town.does("POST", "/checkouts", json=body)
+        again = await town.request_ok("POST", "/checkouts", json=body)
         assert not ids or ids == [again["id"]]
     assert town.world.state("orders").peek(f"cart:{BUYER}")["data"]["order"] is None
-    await town.check()
+    await town.check_consistency()
 
 
-async def test_everything_done_twice_at_once_is_done_once(town: Town) -> None:
+async def test_everything_done_twice_at_once_is_done_once(town: OrdersHarness) -> None:
     town.world.history("orders").twice = True
     ids = [await town.place(card) for card in ("tok_ok", "tok_declined", "tok_ok")]
-    ends = [(await town.rest(id))["state"] for id in ids]
+    ends = [(await town.wait_until_final(id))["state"] for id in ids]
     assert ends == ["completed", "declined", "completed"]
-    await town.does("POST", f"/orders/{ids[0]}/refund", town.seller)
-    assert (await town.rest(ids[0]))["state"] == "refunded"
-    await town.check()
+    await town.request_ok("POST", f"/orders/{ids[0]}/refund", town.seller)
+    assert (await town.wait_until_final(ids[0]))["state"] == "refunded"
+    await town.check_consistency()
 
 
 @pytest.mark.parametrize("error", [Unavailable("no engine"), OutcomeUnknown("no engine")])
 async def test_an_order_whose_workflow_was_never_begun_is_found(
-    town: Town, error: Exception
+    town: OrdersHarness, error: Exception
 ) -> None:
     town.orders.sidecar.faults.fail("start", error=error)
     id = await town.place()
     assert (await town.order(id))["state"] == "placed"
-    assert (await town.rest(id))["state"] == "completed"
-    await town.check()
+    assert (await town.wait_until_final(id))["state"] == "completed"
+    await town.check_consistency()
 
 
-async def test_an_order_whose_workflow_was_lost_by_the_engine_is_begun_anew(town: Town) -> None:
-    town.others.misdeeds["capture"] = [town.dies]
+async def test_an_order_whose_workflow_was_lost_by_the_engine_is_begun_anew(
+    town: OrdersHarness,
+) -> None:
+    town.shop_services.faults["capture"] = [town.crash]
     id = await town.place()
 
     async def dead() -> bool:
@@ -211,79 +215,79 @@ async def test_an_order_whose_workflow_was_lost_by_the_engine_is_begun_anew(town
 
     await eventually(dead)
     town.world.history("orders").instances.clear()
-    assert (await town.rest(id))["state"] == "completed"
-    await town.check()
+    assert (await town.wait_until_final(id))["state"] == "completed"
+    await town.check_consistency()
 
 
-async def test_two_replicas_share_the_work(town: Town) -> None:
-    from tests.services.orders.world import orders_app
+async def test_two_replicas_share_the_work(town: OrdersHarness) -> None:
+    from tests.services.orders.harness import orders_app
 
     await town.world.start(orders_app, "orders")
     ids = [await town.place() for _ in range(6)]
-    assert [(await town.rest(id))["state"] for id in ids] == ["completed"] * 6
-    await town.check()
+    assert [(await town.wait_until_final(id))["state"] for id in ids] == ["completed"] * 6
+    await town.check_consistency()
 
 
-async def test_a_payment_that_stays_pending_is_given_up(town: Town) -> None:
-    town.others.pending = MANY
-    order = await town.rest(await town.place("tok_pending"))
+async def test_a_payment_that_stays_pending_is_given_up(town: OrdersHarness) -> None:
+    town.shop_services.pending = MANY
+    order = await town.wait_until_final(await town.place("tok_pending"))
     assert order["state"] == "failed"
     assert "still pending" in order["reason"]
-    await town.check()
+    await town.check_consistency()
 
 
-async def test_a_payment_that_was_pending_goes_through(town: Town) -> None:
-    town.others.pending = 3
-    order = await town.rest(await town.place("tok_pending"))
+async def test_a_payment_that_was_pending_goes_through(town: OrdersHarness) -> None:
+    town.shop_services.pending = 3
+    order = await town.wait_until_final(await town.place("tok_pending"))
     assert order["state"] == "completed"
     assert [entry["what"] for entry in order["history"]] == [
         *("placed", "reserved", "payment_pending"),
         *("authorized", "confirmed", "capturing", "completed"),
     ]
-    await town.check()
+    await town.check_consistency()
 
 
-async def test_a_capture_that_is_refused_gives_everything_back(town: Town) -> None:
-    order = await town.rest(await town.place("tok_uncapturable"))
+async def test_a_capture_that_is_refused_gives_everything_back(town: OrdersHarness) -> None:
+    order = await town.wait_until_final(await town.place("tok_uncapturable"))
     assert (order["state"], order["reason"]) == ("failed", "The card has expired.")
-    await town.check()
+    await town.check_consistency()
 
 
-async def test_a_refund_that_is_refused_can_be_asked_for_again(town: Town) -> None:
+async def test_a_refund_that_is_refused_can_be_asked_for_again(town: OrdersHarness) -> None:
     id = await town.place("tok_unrefundable")
-    await town.rest(id)
-    await town.does("POST", f"/orders/{id}/refund", town.seller)
-    order = await town.rest(id)
+    await town.wait_until_final(id)
+    await town.request_ok("POST", f"/orders/{id}/refund", town.seller)
+    order = await town.wait_until_final(id)
     assert (order["state"], order["reason"]) == ("completed", "The account is closed.")
-    town.others.payments[id] |= {"card": "tok_ok", "reason": ""}
-    await town.does("POST", f"/orders/{id}/refund", town.seller)
-    assert (await town.rest(id))["state"] == "refunded"
-    await town.check()
+    town.shop_services.payments[id] |= {"card": "tok_ok", "reason": ""}
+    await town.request_ok("POST", f"/orders/{id}/refund", town.seller)
+    assert (await town.wait_until_final(id))["state"] == "refunded"
+    await town.check_consistency()
 
 
 async def test_a_hundred_buyers_of_ten_pieces_end_with_ten_orders() -> None:
     async with World() as world:
-        town = await Town.start(world)
+        town = await OrdersHarness.start(world)
         variant = town.variant(stock=10)
-        cart = await town.fill(variant, 1)
+        cart = await town.fill_cart(variant, 1)
         item = {"product": variant, "variant": variant, "quantity": 1}
         tokens = [world.token(str(10**17 + n), "read:shop write:shop") for n in range(100)]
 
         async def buy(token: str) -> str:
-            await town.does("PUT", "/cart", token, json={"items": [item]})
-            answer = await town.ask("POST", "/checkouts", token, json=town.checkout(cart))
+            await town.request_ok("PUT", "/cart", token, json={"items": [item]})
+            answer = await town.request("POST", "/checkouts", token, json=town.checkout(cart))
             if answer.status == 409:
                 return "out of stock"
             id = answer.json()["id"]
 
             async def rests() -> bool:
-                found = await town.does("GET", f"/orders/{id}", token)
+                found = await town.request_ok("GET", f"/orders/{id}", token)
                 return bool(found["state"] in ("completed", "failed"))
 
             await eventually(rests)
-            state: str = (await town.does("GET", f"/orders/{id}", token))["state"]
+            state: str = (await town.request_ok("GET", f"/orders/{id}", token))["state"]
             return state
 
         ends = await asyncio.gather(*map(buy, tokens))
         assert ends.count("completed") == 10
-        assert town.others.stock[variant] == 0
+        assert town.shop_services.stock[variant] == 0

@@ -8,32 +8,32 @@ from unittest import mock
 import pytest
 
 from services.chassis.workflows.engine import PLACEMENT, SCHEDULER, SILENT, lacking
-from tests.services.orders.world import Town
+from tests.services.orders.harness import OrdersHarness
 
 
 @pytest.fixture(autouse=True)
 def _patience() -> Any:
-    with mock.patch("services.orders.watch.BEGUN_WITHIN", 0.05):
+    with mock.patch("services.orders.application.saga_watchdog.START_TIMEOUT", 0.05):
         yield
 
 
-async def listed(town: Town, token: str, role: str) -> dict[str, Any]:
-    (order,) = (await town.does("GET", f"/orders?role={role}", token))["orders"]
+async def listed(town: OrdersHarness, token: str, role: str) -> dict[str, Any]:
+    (order,) = (await town.request_ok("GET", f"/orders?role={role}", token))["orders"]
     found: dict[str, Any] = order
     return found
 
 
 @pytest.mark.parametrize("lacks", [PLACEMENT, SCHEDULER])
 async def test_who_reads_an_order_that_waits_is_told_why_and_that_nothing_is_lost(
-    town: Town, caplog: pytest.LogCaptureFixture, lacks: str
+    town: OrdersHarness, caplog: pytest.LogCaptureFixture, lacks: str
 ) -> None:
     history = town.world.history("orders")
     history.lacks = lacks
-    cart = await town.fill()
+    cart = await town.fill_cart()
     body = town.checkout(cart)
-    placed = await town.does("POST", "/checkouts", json=body)
-    again = await town.does("POST", "/checkouts", json=body)
-    shown = await town.does("GET", f"/orders/{placed['id']}", town.seller)
+    placed = await town.request_ok("POST", "/checkouts", json=body)
+    again = await town.request_ok("POST", "/checkouts", json=body)
+    shown = await town.request_ok("GET", f"/orders/{placed['id']}", town.seller)
     rows = [await listed(town, town.buyer, "buyer"), await listed(town, town.seller, "seller")]
     for order in (placed, again, shown, *rows):
         assert order["state"] == "placed"
@@ -42,48 +42,54 @@ async def test_who_reads_an_order_that_waits_is_told_why_and_that_nothing_is_los
     (said,) = (r for r in caplog.records if r.message == "a workflow is begun later")
     assert said.__dict__["why"] == lacking(lacks)
     history.lacks = ""
-    done = await town.rest(placed["id"])
+    done = await town.wait_until_final(placed["id"])
     assert (done["state"], done["reason"]) == ("completed", "")
-    await town.check()
+    await town.check_consistency()
 
 
-async def test_an_order_that_is_cancelled_meanwhile_says_both(town: Town) -> None:
+async def test_an_order_that_is_cancelled_meanwhile_says_both(town: OrdersHarness) -> None:
     town.world.history("orders").lacks = PLACEMENT
     id = await town.place()
-    cancelled = await town.does("POST", f"/orders/{id}/cancel")
+    cancelled = await town.request_ok("POST", f"/orders/{id}/cancel")
     assert cancelled["state"] == "ending"
     assert cancelled["reason"].startswith("cancel_requested. This order waits.")
     town.world.history("orders").lacks = ""
-    assert (await town.rest(id))["reason"] == "cancel_requested"
-    await town.check()
+    assert (await town.wait_until_final(id))["reason"] == "cancel_requested"
+    await town.check_consistency()
 
 
-async def test_a_refund_that_waits_says_so_and_what_is_at_rest_does_not(town: Town) -> None:
+async def test_a_refund_that_waits_says_so_and_what_is_at_rest_does_not(
+    town: OrdersHarness,
+) -> None:
     id = await town.place()
-    await town.rest(id)
+    await town.wait_until_final(id)
     town.world.history("orders").lacks = SCHEDULER
     assert (await town.order(id))["reason"] == ""
-    refunding = await town.does("POST", f"/orders/{id}/refund", town.seller)
+    refunding = await town.request_ok("POST", f"/orders/{id}/refund", town.seller)
     assert refunding["state"] == "refunding"
     assert lacking(SCHEDULER) in refunding["reason"]
     town.world.history("orders").lacks = ""
-    assert (await town.rest(id))["state"] == "refunded"
-    await town.check()
+    assert (await town.wait_until_final(id))["state"] == "refunded"
+    await town.check_consistency()
 
 
-async def test_an_engine_that_only_does_not_answer_is_a_reason_until_it_does(town: Town) -> None:
+async def test_an_engine_that_only_does_not_answer_is_a_reason_until_it_does(
+    town: OrdersHarness,
+) -> None:
     town.orders.sidecar.faults.fail("start")
-    waiting = await town.does("POST", "/checkouts", json=town.checkout(await town.fill()))
+    waiting = await town.request_ok(
+        "POST", "/checkouts", json=town.checkout(await town.fill_cart())
+    )
     assert SILENT in waiting["reason"]
-    await town.rest(waiting["id"])
+    await town.wait_until_final(waiting["id"])
     assert town.orders.app.state.workflows.problem == ""
 
 
-async def test_what_others_hear_of_an_order_that_waits_has_no_reason(town: Town) -> None:
+async def test_what_others_hear_of_an_order_that_waits_has_no_reason(town: OrdersHarness) -> None:
     town.world.history("orders").lacks = PLACEMENT
     id = await town.place()
     await town.world.settle()
     (told,) = (e for e in town.world.broker.events("orders") if e["subject"] == id)
     assert told["data"]["reason"] == ""
     town.world.history("orders").lacks = ""
-    await town.rest(id)
+    await town.wait_until_final(id)

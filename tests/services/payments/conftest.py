@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.fakes import World
-from tests.services.payments.world import Bank
+from tests.services.payments.harness import PaymentsHarness
 
 
 @pytest.fixture
-async def bank() -> AsyncIterator[Bank]:
+async def bank() -> AsyncIterator[PaymentsHarness]:
     async with World() as world:
-        yield await Bank.built(world)
+        yield await PaymentsHarness.create(world)

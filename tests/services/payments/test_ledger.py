@@ -13,9 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from services.chassis.dapr.client import StateEntry
 from services.payments.domain import ledger
-from services.payments.domain.payments import Payment
+from services.payments.domain.payments import PaymentRecord
 from tests.fakes import World
-from tests.services.payments.world import Bank
+from tests.services.payments.harness import PaymentsHarness
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ class LedgerMachine(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.world = World()
-        self.bank: Bank
+        self.bank: PaymentsHarness
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
@@ -48,7 +48,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @initialize(copies=st.integers(1, 2), loses=st.booleans())
     def begin(self, copies: int, loses: bool) -> None:
         self.run(self.world.__aenter__())
-        self.bank = self.run(Bank.built(self.world))
+        self.bank = self.run(PaymentsHarness.create(self.world))
         self.world.broker.copies = copies
         if loses:
             self.world.broker.loses = lambda event: event["sequence"] % 3 == 0
@@ -61,28 +61,28 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(order=ORDERS)
     def capture(self, order: str) -> None:
-        self._answers(self.run(self.bank.ask(order, "capture")).status, 200, 404, 409)
+        self._answers(self.run(self.bank.request_step(order, "capture")).status, 200, 404, 409)
 
     @rule(order=ORDERS)
     def void(self, order: str) -> None:
-        self._answers(self.run(self.bank.ask(order, "void")).status, 200, 409)
+        self._answers(self.run(self.bank.request_step(order, "void")).status, 200, 409)
 
     @rule(order=ORDERS, amount=PARTS, key=st.sampled_from(("a", "b", "c")))
     def refund(self, order: str, amount: int | None, key: str) -> None:
-        asked = self.bank.ask(order, "refund", amount=amount, key=key)
+        asked = self.bank.request_step(order, "refund", amount=amount, key=key)
         self._answers(self.run(asked).status, 200, 404, 409)
 
     @rule()
     def the_provider_is_down(self) -> None:
-        self.bank.line.down = True
+        self.bank.faulty_provider.down = True
 
     @rule()
     def the_provider_is_back(self) -> None:
-        self.bank.line.down = False
+        self.bank.faulty_provider.down = False
 
     @rule(times=st.integers(1, 2))
     def answers_are_lost(self, times: int) -> None:
-        self.bank.line.loses_answers = times
+        self.bank.faulty_provider.loses_answers = times
 
     @rule()
     def time_passes(self) -> None:
@@ -101,7 +101,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def open_steps_are_asked_for(self) -> None:
         self.run(self.world.settle())
-        self.run(self.bank.chase())
+        self.run(self.bank.reconcile())
 
     # ── what must hold ──────────────────────────────────────────────────────────────────────
 
@@ -126,28 +126,28 @@ class LedgerMachine(RuleBasedStateMachine):
 
     async def _rest(self) -> None:
         """Troubles end: then nothing is open, and the provider's books say what ours do."""
-        self.bank.line.down, self.bank.line.loses_answers = False, 0
+        self.bank.faulty_provider.down, self.bank.faulty_provider.loses_answers = False, 0
         self.bank.clock.now += 100.0
         self.world.broker.loses = lambda _: False
         await self.bank.restart()
-        await self.bank.rest()
+        await self.bank.settle()
         self.bank.clock.now += 100.0  # for what arrived only now, and was pending
-        await self.bank.rest()
-        await self.bank.check()
+        await self.bank.settle()
+        await self.bank.check_ledger()
         now = self.bank.clock.now
         for payment in self._payments():
-            assert payment.due is None
+            assert payment.next_open_step is None
             charge = await self.bank.store.charges.get(payment.order)
             if charge is None:
                 assert payment.terms is None
                 continue
-            assert charge.done("capture", now) == payment.captured
-            assert charge.done("refund", now) == payment.refunded
+            assert charge.total_done("capture", now) == payment.captured
+            assert charge.total_done("refund", now) == payment.refunded
             voided = any(deed.kind == "void" and not deed.reason for deed in charge.deeds)
-            is_held = charge.done("authorize", now) and not voided and not payment.captured
+            is_held = charge.total_done("authorize", now) and not voided and not payment.captured
             assert bool(is_held) == (payment.state == "authorized")
 
-    def _payments(self) -> list[Payment]:
+    def _payments(self) -> list[PaymentRecord]:
         state, payments = self.world.state("payments"), self.bank.store.payments
         entries = [StateEntry(state.peek(key), "") for key in state.keys("payment:")]
         return [doc.value for doc in map(payments.decode, entries) if doc is not None]

@@ -13,14 +13,14 @@ import pytest
 
 from services.chassis.errors import Conflict, OutcomeUnknown, Unavailable
 from services.chassis.storage.collection import Collection
-from services.payments.domain.payments import Answer
-from services.payments.provider.port import Callback, Operation, Provider
-from services.payments.provider.record import Charge
-from services.payments.provider.testing import BuiltInProvider
+from services.payments.domain.payments import ProviderResult
+from services.payments.provider.charges import Charge
+from services.payments.provider.port import Provider, ProviderCallback, ProviderOperation
+from services.payments.provider.sandbox import SandboxProvider
 from tests.fakes import FakeState, until
-from tests.services.payments.world import Clock
+from tests.services.payments.harness import Clock
 
-DONE = Answer("done")
+DONE = ProviderResult("done")
 ORDER = "116548273934401537"
 
 
@@ -34,10 +34,10 @@ class Office:
         self.state = FakeState(like)
         self.provider = self.another()
 
-    def another(self) -> BuiltInProvider:
+    def another(self) -> SandboxProvider:
         """A second process of it: what it knows is in its books alone."""
         charges = Collection(self.state, "charge", Charge)
-        return BuiltInProvider(charges, self.send, now=self.clock, pending=0.05, slow=0.05)
+        return SandboxProvider(charges, self.send, now=self.clock, pending=0.05, slow=0.05)
 
     async def send(self, body: bytes) -> None:
         if self.refuses:
@@ -56,12 +56,14 @@ def provider(office: Office) -> Provider:
     return office.provider
 
 
-def operation(kind: str, amount: int = 1_000, *, card: str = "", key: str = "") -> Operation:
+def operation(
+    kind: str, amount: int = 1_000, *, card: str = "", key: str = ""
+) -> ProviderOperation:
     key = f"{ORDER}:{key or kind}"
-    return Operation(kind, ORDER, key, amount, "EUR", card)
+    return ProviderOperation(kind, ORDER, key, amount, "EUR", card)
 
 
-def authorize(card: str = "tok_ok", amount: int = 1_000) -> Operation:
+def authorize(card: str = "tok_ok", amount: int = 1_000) -> ProviderOperation:
     return operation("authorize", amount, card=card)
 
 
@@ -81,7 +83,7 @@ async def test_the_same_key_does_it_once_and_says_the_same(provider: Provider) -
     answers = await asyncio.gather(*(provider.submit(operation("capture")) for _ in range(5)))
     assert answers == [DONE] * 5
     again = await provider.submit(operation("capture", key="once more"))
-    assert again == Answer("refused", "not_authorized")
+    assert again == ProviderResult("refused", "not_authorized")
 
 
 async def test_a_key_is_for_one_thing(provider: Provider) -> None:
@@ -98,12 +100,16 @@ async def test_what_became_of_a_key_can_be_asked(provider: Provider) -> None:
     assert await provider.find(ORDER, f"{ORDER}:authorize") == DONE
     assert await provider.find(ORDER, f"{ORDER}:capture") is None
     await provider.submit(operation("capture", 2_000))
-    assert await provider.find(ORDER, f"{ORDER}:capture") == Answer("refused", "not_authorized")
+    assert await provider.find(ORDER, f"{ORDER}:capture") == ProviderResult(
+        "refused", "not_authorized"
+    )
 
 
 async def test_a_bad_card_is_refused(provider: Provider) -> None:
-    assert await provider.submit(authorize("tok_declined")) == Answer("refused", "declined")
-    assert await provider.submit(operation("capture")) == Answer("refused", "not_authorized")
+    assert await provider.submit(authorize("tok_declined")) == ProviderResult("refused", "declined")
+    assert await provider.submit(operation("capture")) == ProviderResult(
+        "refused", "not_authorized"
+    )
 
 
 async def test_nothing_is_captured_after_a_void_nor_voided_after_a_capture(
@@ -111,19 +117,19 @@ async def test_nothing_is_captured_after_a_void_nor_voided_after_a_capture(
 ) -> None:
     await provider.submit(authorize())
     assert await provider.submit(operation("void")) == DONE
-    assert await provider.submit(operation("capture")) == Answer("refused", "voided")
+    assert await provider.submit(operation("capture")) == ProviderResult("refused", "voided")
     other = "116548273934401538"
     for kind in ("authorize", "capture"):
         card = "tok_ok" if kind == "authorize" else ""
-        asked = Operation(kind, other, f"{other}:{kind}", 5, "EUR", card)
+        asked = ProviderOperation(kind, other, f"{other}:{kind}", 5, "EUR", card)
         assert await provider.submit(asked) == DONE
-    voided = await provider.submit(Operation("void", other, f"{other}:void", 5, "EUR"))
-    assert voided == Answer("refused", "captured")
+    voided = await provider.submit(ProviderOperation("void", other, f"{other}:void", 5, "EUR"))
+    assert voided == ProviderResult("refused", "captured")
 
 
 async def test_a_void_prevents_what_comes_later(provider: Provider) -> None:
     assert await provider.submit(operation("void")) == DONE
-    assert await provider.submit(authorize()) == Answer("refused", "voided")
+    assert await provider.submit(authorize()) == ProviderResult("refused", "voided")
 
 
 async def test_no_more_is_refunded_than_was_captured(provider: Provider) -> None:
@@ -132,7 +138,7 @@ async def test_no_more_is_refunded_than_was_captured(provider: Provider) -> None
     await provider.submit(operation("capture"))
     assert await provider.submit(operation("refund", 900, key="refund:b")) == DONE
     much = await provider.submit(operation("refund", 101, key="refund:c"))
-    assert much == Answer("refused", "too_much")
+    assert much == ProviderResult("refused", "too_much")
     foreign = replace(operation("refund", 1, key="refund:d"), currency="USD")
     assert (await provider.submit(foreign)).outcome == "refused"
 
@@ -153,17 +159,19 @@ async def test_a_late_answer_is_of_something_that_was_done(office: Office) -> No
 
 @pytest.mark.parametrize(
     ("card", "final"),
-    [("tok_pending", DONE), ("tok_pending_declined", Answer("refused", "declined"))],
+    [("tok_pending", DONE), ("tok_pending_declined", ProviderResult("refused", "declined"))],
 )
 async def test_a_pending_card_is_decided_later_and_called_back_once(
-    office: Office, card: str, final: Answer
+    office: Office, card: str, final: ProviderResult
 ) -> None:
     async with office.provider as provider:
-        assert await provider.submit(authorize(card)) == Answer("pending")
-        assert await provider.submit(operation("capture")) == Answer("refused", "not_authorized")
-        assert await provider.find(ORDER, f"{ORDER}:authorize") == Answer("pending")
+        assert await provider.submit(authorize(card)) == ProviderResult("pending")
+        assert await provider.submit(operation("capture")) == ProviderResult(
+            "refused", "not_authorized"
+        )
+        assert await provider.find(ORDER, f"{ORDER}:authorize") == ProviderResult("pending")
         await until(lambda: bool(office.sent))
-        callback = Callback.model_validate_json(office.sent[0])
+        callback = ProviderCallback.model_validate_json(office.sent[0])
         assert (callback.outcome, callback.reason) == (final.outcome, final.reason)
         office.clock.now += 1.0
         assert await provider.find(ORDER, f"{ORDER}:authorize") == final
@@ -175,7 +183,7 @@ async def test_a_pending_charge_that_is_voided_never_comes_true(office: Office) 
     assert await office.provider.submit(operation("void")) == DONE
     office.clock.now += 1.0
     known = await office.provider.find(ORDER, f"{ORDER}:authorize")
-    assert known == Answer("refused", "voided")
+    assert known == ProviderResult("refused", "voided")
 
 
 async def test_one_card_is_called_back_for_twice_the_same(office: Office) -> None:
@@ -190,7 +198,7 @@ async def test_one_card_is_called_back_for_twice_the_same(office: Office) -> Non
 async def test_who_is_not_there_is_called_again(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.payments.provider.testing._PAUSE", 0.01)
+    monkeypatch.setattr("services.payments.provider.sandbox._RETRY_INTERVAL", 0.01)
     office.refuses = 2
     async with office.provider as provider:
         await provider.submit(authorize("tok_pending"))

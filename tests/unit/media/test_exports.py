@@ -11,8 +11,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from services.chassis.errors import RateLimited
-from services.media.exports import domain, zips
-from services.media.exports.domain import Export, Piece, Place
+from services.media.exports import domain, zip_writer
+from services.media.exports.domain import ExportPart, ExportPosition, ExportRecord
 
 WHEN = (2026, 11, 21, 9, 30, 58)
 NOW = 1_800_000_000.0
@@ -21,10 +21,10 @@ NOW = 1_800_000_000.0
 def archive(files: dict[str, bytes], *, squeeze: bool) -> bytes:
     data, entries = b"", []
     for name, body in files.items():
-        packed, entry = zips.packed(name, body, len(data), WHEN, squeeze=squeeze)
+        packed, entry = zip_writer.pack(name, body, len(data), WHEN, squeeze=squeeze)
         data += packed
         entries.append(entry)
-    return data + zips.directory(entries, len(data), WHEN)
+    return data + zip_writer.directory(entries, len(data), WHEN)
 
 
 @pytest.mark.parametrize("squeeze", [True, False])
@@ -42,13 +42,13 @@ def test_an_archive_beyond_the_old_bounds_opens(monkeypatch: pytest.MonkeyPatch)
     """As if four bytes could count to 100 only: offsets go where ZIP64 has them."""
     files = {f"{n}.json": b"x" * 50 for n in range(9)}
     plain = archive(files, squeeze=False)
-    monkeypatch.setattr(zips, "_MOST_32", 100)
+    monkeypatch.setattr(zip_writer, "_MOST_32", 100)
     far = archive(files, squeeze=False)
     assert b"PK\x06\x06" in far
     assert b"PK\x06\x06" not in plain
     monkeypatch.undo()
-    entries = [zips.Entry(f"{n}", 0, 0, 0, 0, (1 << 33) + n) for n in range(70_000)]
-    tail = zips.directory(entries, 1 << 34, WHEN)
+    entries = [zip_writer.ZipEntry(f"{n}", 0, 0, 0, 0, (1 << 33) + n) for n in range(70_000)]
+    tail = zip_writer.directory(entries, 1 << 34, WHEN)
     sparse = _Sparse(1 << 34, tail)
     with zipfile.ZipFile(sparse) as opened:
         infos = opened.infolist()
@@ -83,8 +83,8 @@ class _Sparse(io.RawIOBase):
         return data
 
 
-def running(**more: Any) -> Export:
-    return replace(Export("1", "running", NOW, holder="a", held_until=NOW + 60), **more)
+def running(**more: Any) -> ExportRecord:
+    return replace(ExportRecord("1", "running", NOW, holder="a", held_until=NOW + 60), **more)
 
 
 def test_one_at_a_time_and_one_a_day() -> None:
@@ -93,73 +93,79 @@ def test_one_at_a_time_and_one_a_day() -> None:
     ready = replace(first, state="ready", finished=NOW + 9)
     with pytest.raises(RateLimited, match="24 hours"):
         domain.request(ready, "2", NOW + 10)
-    again = domain.request(ready, "2", NOW + domain.BETWEEN)
+    again = domain.request(ready, "2", NOW + domain.REQUEST_INTERVAL)
     assert (again.id, again.state) == ("2", "running")
 
 
 def test_one_that_failed_may_be_asked_for_again_at_once() -> None:
-    failed = domain.swept(domain.ended(running(tries=3), "failed"), 3)
+    failed = domain.mark_swept(domain.end(running(tries=3), "failed"), 3)
     assert failed.state == "failed"
     assert domain.request(failed, "2", NOW + 1).state == "running"
 
 
 def test_only_one_replica_has_the_work() -> None:
-    mine = domain.leased(running(holder="", held_until=0.0), "a", NOW)
-    assert domain.leased(mine, "b", NOW + domain.LEASE - 1) is mine
-    theirs = domain.leased(mine, "b", NOW + domain.LEASE)
+    mine = domain.lease(running(holder="", held_until=0.0), "a", NOW)
+    assert domain.lease(mine, "b", NOW + domain.LEASE_TTL - 1) is mine
+    theirs = domain.lease(mine, "b", NOW + domain.LEASE_TTL)
     assert theirs.holder == "b"
-    assert domain.begun(theirs, "a", NOW + domain.LEASE) is theirs
+    assert domain.begin_part(theirs, "a", NOW + domain.LEASE_TTL) is theirs
 
 
 def test_a_piece_counts_once_and_only_for_its_own_archive() -> None:
-    begun = domain.begun(running(), "a", NOW)
-    piece = Piece(begun.tries, 10, Place(1), records=2)
-    done = domain.added(begun, piece, NOW)
+    begun = domain.begin_part(running(), "a", NOW)
+    piece = ExportPart(begun.tries, 10, ExportPosition(1), records=2)
+    done = domain.add_part(begun, piece, NOW)
     assert (done.parts, done.size, done.records) == ((1,), 10, 2)
-    later = domain.begun(done, "b" if done.holder == "b" else "a", NOW)
-    assert domain.added(later, piece, NOW) is later
-    over = domain.ended(later, "failed")
-    assert domain.added(over, Piece(later.tries, 10, Place(2)), NOW) is over
-    anew = domain.request(domain.swept(over, over.tries), "2", NOW)
-    assert domain.added(anew, Piece(later.tries, 10, Place(2)), NOW) is anew
+    later = domain.begin_part(done, "b" if done.holder == "b" else "a", NOW)
+    assert domain.add_part(later, piece, NOW) is later
+    over = domain.end(later, "failed")
+    assert domain.add_part(over, ExportPart(later.tries, 10, ExportPosition(2)), NOW) is over
+    anew = domain.request(domain.mark_swept(over, over.tries), "2", NOW)
+    assert domain.add_part(anew, ExportPart(later.tries, 10, ExportPosition(2)), NOW) is anew
 
 
 def test_what_was_made_before_is_removed_and_nothing_of_now() -> None:
     ready = running(state="ready", tries=4, parts=(1, 2, 4), finished=NOW)
-    anew = domain.request(ready, "2", NOW + domain.BETWEEN)
-    begun = domain.begun(domain.leased(anew, "a", NOW * 2), "a", NOW * 2)
-    assert list(domain.leftover(anew)) == [1, 2, 3, 4, 5]
+    anew = domain.request(ready, "2", NOW + domain.REQUEST_INTERVAL)
+    begun = domain.begin_part(domain.lease(anew, "a", NOW * 2), "a", NOW * 2)
+    assert list(domain.leftover_parts(anew)) == [1, 2, 3, 4, 5]
     assert begun.tries == 6
-    assert not domain.leftover(domain.swept(anew, 5))
-    gone = domain.ended(domain.swept(begun, 5), "gone")
-    assert list(domain.leftover(gone)) == [6]
-    rest = domain.swept(gone, 6)
-    assert (rest.state, rest.parts, list(domain.leftover(rest))) == ("gone", (), [])
+    assert not domain.leftover_parts(domain.mark_swept(anew, 5))
+    gone = domain.end(domain.mark_swept(begun, 5), "gone")
+    assert list(domain.leftover_parts(gone)) == [6]
+    rest = domain.mark_swept(gone, 6)
+    assert (rest.state, rest.parts, list(domain.leftover_parts(rest))) == ("gone", (), [])
 
 
 def test_trouble_is_waited_out_and_at_last_given_up() -> None:
-    once = domain.troubled(running(), "a", NOW)
-    twice = domain.troubled(replace(once, holder="a"), "a", NOW)
+    once = domain.retry_later(running(), "a", NOW)
+    twice = domain.retry_later(replace(once, holder="a"), "a", NOW)
     assert (once.held_until, twice.held_until) == (NOW + 1, NOW + 2)
-    late = domain.troubled(running(), "a", NOW + domain.PATIENCE + 1)
+    late = domain.retry_later(running(), "a", NOW + domain.RETRY_TIMEOUT + 1)
     assert (late.state, late.ending) == ("ending", "failed")
 
 
 def test_one_that_was_being_made_before_there_was_a_shop_in_it_begins_anew() -> None:
-    place = Place(14, after="9", page=2)
+    place = ExportPosition(14, after="9", page=2)
     old = running(tries=7, swept=2, stale=2, parts=(3, 4, 7), size=99, records=5, place=place)
-    adapter = TypeAdapter(Export)
-    lifted = adapter.validate_python(domain.from_1_to_2(adapter.dump_python(old, mode="json")))
+    adapter = TypeAdapter(ExportRecord)
+    lifted = adapter.validate_python(domain.upgrade_from_1(adapter.dump_python(old, mode="json")))
     assert (lifted.id, lifted.state, lifted.requested) == (old.id, "running", NOW)
-    assert (lifted.place, lifted.parts, lifted.size, lifted.records) == (Place(), (), 0, 0)
-    assert list(domain.leftover(lifted)) == [3, 4, 5, 6, 7, 8]
-    assert domain.added(lifted, Piece(7, 10, Place(15)), NOW) is lifted
+    assert (lifted.place, lifted.parts, lifted.size, lifted.records) == (ExportPosition(), (), 0, 0)
+    assert list(domain.leftover_parts(lifted)) == [3, 4, 5, 6, 7, 8]
+    assert domain.add_part(lifted, ExportPart(7, 10, ExportPosition(15)), NOW) is lifted
     ready = adapter.dump_python(replace(old, state="ready"), mode="json")
-    assert domain.from_1_to_2(ready) is ready
+    assert domain.upgrade_from_1(ready) is ready
 
 
 def test_progress_only_grows() -> None:
-    steps = [Place(0), Place(1), Place(1, done=5, total=10), Place(2), Place(3, done=9, total=9)]
+    steps = [
+        ExportPosition(0),
+        ExportPosition(1),
+        ExportPosition(1, done=5, total=10),
+        ExportPosition(2),
+        ExportPosition(3, done=9, total=9),
+    ]
     shown = [running(place=place).progress(4) for place in steps]
     assert shown == sorted(shown)
     assert shown[0] == 0

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageStat
 from PIL.PngImagePlugin import PngInfo
 
-from services.media.pictures import MAX_BYTES, PictureError, Processed, Rendition, sniff, wire
-from services.media.pictures.develop import process, process_avatar, process_header
+from services.media.pictures import MAX_BYTES, PictureError, Processed, Rendition, protocol, sniff
+from services.media.pictures.processing import process, process_avatar, process_header
 
 pillow_heif.register_heif_opener()
 
@@ -433,13 +433,13 @@ def test_a_magic_number_with_rubbish_behind_it_is_broken(magic: bytes) -> None:
 
 def test_a_result_crosses_the_pipe_whole() -> None:
     for result in (process(encoded(scene(), "PNG")), process(encoded(scene(900, 900), "PNG"))):
-        assert wire.load(wire.dump(result)) == result
+        assert protocol.decode(protocol.encode(result)) == result
     with pytest.raises(PictureError, match="Too") as caught:
-        wire.load(wire.dump(PictureError("busy", "Too much.")))
+        protocol.decode(protocol.encode(PictureError("busy", "Too much.")))
     assert caught.value.code == "busy"
 
 
 @pytest.mark.parametrize("data", [b"", b"[]\n", b'{"code": "root"}\n', b'{"renditions": []}\nx'])
 def test_rubbish_on_the_pipe_is_told_from_a_result(data: bytes) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
-        wire.load(data)
+        protocol.decode(data)

@@ -14,15 +14,25 @@ from services.chassis.workflows.plan import CallActivity, ContinueAsNew, Plan, S
 from services.contracts.limits import LINES, PIECES
 from services.contracts.orders import Order as Told
 from services.orders.domain import carts, orders, saga
-from services.orders.domain.carts import Cart, Item
-from services.orders.domain.orders import ENDS, Entry, Line, Order, Terms
+from services.orders.domain.carts import CartItem, CartRecord
+from services.orders.domain.orders import (
+    FINAL_STATES,
+    OrderEvent,
+    OrderItem,
+    OrderRecord,
+    OrderTerms,
+)
 
 NOW = "2026-05-10T05:12:31.402Z"
 
 
-def new() -> Order:
-    terms = Terms(
-        "1", "2", "3", "EUR", (Line("4", "5", "a", "b", 2, 150), Line("4", "6", "", "", 1, 1))
+def new() -> OrderRecord:
+    terms = OrderTerms(
+        "1",
+        "2",
+        "3",
+        "EUR",
+        (OrderItem("4", "5", "a", "b", 2, 150), OrderItem("4", "6", "", "", 1, 1)),
     )
     return orders.place("9", terms, card="tok_ok", cart_revision=1, now=NOW)
 
@@ -31,48 +41,48 @@ def new() -> Order:
 
 
 def test_what_is_added_twice_is_one_line() -> None:
-    cart = carts.adding(carts.adding(None, Item("1", "2", 3), "7"), Item("1", "2", 4), "7")
-    assert cart == Cart((Item("1", "2", 7),), "7", 2)
+    cart = carts.add(carts.add(None, CartItem("1", "2", 3), "7"), CartItem("1", "2", 4), "7")
+    assert cart == CartRecord((CartItem("1", "2", 7),), "7", 2)
 
 
 def test_a_cart_is_of_one_shop_until_it_is_empty() -> None:
-    cart = carts.adding(None, Item("1", "2", 1), "7")
+    cart = carts.add(None, CartItem("1", "2", 1), "7")
     with pytest.raises(Conflict):
-        carts.adding(cart, Item("3", "4", 1), "8")
-    empty = carts.without(cart, "2")
-    assert carts.adding(empty, Item("3", "4", 1), "8").shop == "8"
+        carts.add(cart, CartItem("3", "4", 1), "8")
+    empty = carts.remove(cart, "2")
+    assert carts.add(empty, CartItem("3", "4", 1), "8").shop == "8"
 
 
 def test_a_cart_has_bounds() -> None:
     with pytest.raises(Invalid):
-        carts.holding(None, [Item("1", str(n), 1) for n in range(LINES + 1)], "7")
+        carts.replace_items(None, [CartItem("1", str(n), 1) for n in range(LINES + 1)], "7")
     with pytest.raises(Invalid):
-        carts.holding(None, [Item("1", "2", PIECES), Item("1", "2", 1)], "7")
+        carts.replace_items(None, [CartItem("1", "2", PIECES), CartItem("1", "2", 1)], "7")
     with pytest.raises(NotFound):
-        carts.with_quantity(None, "2", 1)
+        carts.set_quantity(None, "2", 1)
 
 
 def test_a_cart_is_taken_by_one_order_and_only_as_it_was_agreed_on() -> None:
-    cart, order = carts.adding(None, Item("1", "2", 1), "7"), new()
-    taken = carts.claimed(cart, order)
-    assert taken == Cart((), "", 2, order)
-    later = carts.adding(cart, Item("1", "3", 1), "7")
-    assert carts.claimed(later, order) == later
-    refilled = carts.adding(taken, Item("1", "2", 1), "7")
+    cart, order = carts.add(None, CartItem("1", "2", 1), "7"), new()
+    taken = carts.claim(cart, order)
+    assert taken == CartRecord((), "", 2, order)
+    later = carts.add(cart, CartItem("1", "3", 1), "7")
+    assert carts.claim(later, order) == later
+    refilled = carts.add(taken, CartItem("1", "2", 1), "7")
     assert (refilled.order, len(refilled.items)) == (order, 1)
     another = replace(order, id="10", cart_revision=refilled.revision)
-    assert carts.claimed(refilled, another) == refilled
-    assert carts.written(refilled, "10") == refilled
-    free = carts.written(refilled, order.id)
+    assert carts.claim(refilled, another) == refilled
+    assert carts.clear_claim(refilled, "10") == refilled
+    free = carts.clear_claim(refilled, order.id)
     assert free == replace(refilled, order=None)
-    assert carts.claimed(free, another) == Cart((), "", 4, another)
+    assert carts.claim(free, another) == CartRecord((), "", 4, another)
 
 
 # ── orders ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_new_order_is_placed_and_costs_what_its_lines_cost() -> None:
-    told = Told.model_validate(orders.public(new()))
+    told = Told.model_validate(orders.to_public(new()))
     assert (told.state, told.total, told.paid) == ("placed", 301, False)
     assert [entry.what for entry in told.history] == ["placed"]
 
@@ -80,64 +90,64 @@ def test_a_new_order_is_placed_and_costs_what_its_lines_cost() -> None:
 def test_who_is_neither_buyer_nor_seller_knows_of_no_order() -> None:
     for order, viewer in ((new(), "4"), (None, "1")):
         with pytest.raises(NotFound):
-            orders.seen(order, viewer)
+            orders.require_party(order, viewer)
 
 
 def test_only_the_buyer_cancels_and_only_the_seller_refunds() -> None:
     with pytest.raises(Forbidden):
-        orders.cancelled(new(), "2", NOW)
+        orders.cancel(new(), "2", NOW)
     with pytest.raises(Forbidden):
-        orders.refund_asked(orders.completed(new(), NOW), "1", NOW)
+        orders.request_refund(orders.complete(new(), NOW), "1", NOW)
 
 
 def test_after_the_point_of_no_return_nothing_turns_back_but_the_provider() -> None:
-    order = orders.paying(new(), [], NOW)
+    order = orders.begin_capture(new(), [], NOW)
     assert order.state == "paying"
     with pytest.raises(Conflict):
-        orders.cancelled(order, "1", NOW)
-    assert orders.turned(order, [], Entry(orders.GAVE_UP, NOW)) == order
-    assert orders.refused_at_last(order, "no", NOW).state == "ending"
+        orders.cancel(order, "1", NOW)
+    assert orders.reverse(order, [], OrderEvent(orders.GAVE_UP, NOW)) == order
+    assert orders.reverse_refused_capture(order, "no", NOW).state == "ending"
 
 
 def test_after_a_cancellation_there_is_no_way_forward() -> None:
-    order = orders.cancelled(new(), "1", NOW)
+    order = orders.cancel(new(), "1", NOW)
     assert order.state == "ending"
-    assert orders.paying(order, [], NOW) == order
-    assert orders.completed(order, NOW) == order
-    assert orders.cancelled(order, "1", NOW) == order
-    assert orders.closed(order, [], NOW).state == "cancelled"
+    assert orders.begin_capture(order, [], NOW) == order
+    assert orders.complete(order, NOW) == order
+    assert orders.cancel(order, "1", NOW) == order
+    assert orders.close(order, [], NOW).state == "cancelled"
 
 
 def test_the_card_is_forgotten_at_the_end() -> None:
-    assert orders.completed(new(), NOW).card == ""
-    assert orders.closed(orders.cancelled(new(), "1", NOW), [], NOW).card == ""
+    assert orders.complete(new(), NOW).card == ""
+    assert orders.close(orders.cancel(new(), "1", NOW), [], NOW).card == ""
 
 
 def test_refunds_that_are_refused_have_a_bound() -> None:
-    order = orders.completed(new(), NOW)
-    for number in range(1, orders.REFUNDS + 1):
-        order = orders.refund_asked(order, "2", NOW)
-        assert (order.state, order.refunds) == ("refunding", number)
-        assert orders.refund_asked(order, "2", NOW) == order
-        order = orders.refund_refused(order, number, "no", NOW)
+    order = orders.complete(new(), NOW)
+    for number in range(1, orders.MAX_REFUND_REQUESTS + 1):
+        order = orders.request_refund(order, "2", NOW)
+        assert (order.state, order.refund_requests) == ("refunding", number)
+        assert orders.request_refund(order, "2", NOW) == order
+        order = orders.refuse_refund(order, number, "no", NOW)
         assert order.state == "completed"
     with pytest.raises(Conflict):
-        orders.refund_asked(order, "2", NOW)
+        orders.request_refund(order, "2", NOW)
 
 
-def deeds(order: Order, name: str) -> Order:
-    marks = [Entry(orders.RESERVED, NOW)]
+def deeds(order: OrderRecord, name: str) -> OrderRecord:
+    marks = [OrderEvent(orders.RESERVED, NOW)]
     changed = {
-        "paying": lambda: orders.paying(order, marks, NOW),
-        "completed": lambda: orders.completed(order, NOW),
-        "gave up": lambda: orders.turned(order, marks, Entry(orders.GAVE_UP, NOW, "why")),
-        "declined": lambda: orders.turned(order, marks, Entry(orders.DECLINED, NOW)),
-        "refused": lambda: orders.refused_at_last(order, "no", NOW),
-        "closed": lambda: orders.closed(order, marks, NOW),
-        "cancel": lambda: orders.cancelled(order, "1", NOW),
-        "refund": lambda: orders.refund_asked(order, "2", NOW),
-        "refund refused": lambda: orders.refund_refused(order, order.refunds, "no", NOW),
-        "refunded": lambda: orders.refunded(order, marks, NOW),
+        "paying": lambda: orders.begin_capture(order, marks, NOW),
+        "completed": lambda: orders.complete(order, NOW),
+        "gave up": lambda: orders.reverse(order, marks, OrderEvent(orders.GAVE_UP, NOW, "why")),
+        "declined": lambda: orders.reverse(order, marks, OrderEvent(orders.DECLINED, NOW)),
+        "refused": lambda: orders.reverse_refused_capture(order, "no", NOW),
+        "closed": lambda: orders.close(order, marks, NOW),
+        "cancel": lambda: orders.cancel(order, "1", NOW),
+        "refund": lambda: orders.request_refund(order, "2", NOW),
+        "refund refused": lambda: orders.refuse_refund(order, order.refund_requests, "no", NOW),
+        "refunded": lambda: orders.finish_refund(order, marks, NOW),
     }
     try:
         return changed[name]()
@@ -167,21 +177,23 @@ def test_whatever_happens_in_whatever_order_the_log_stays_sound(names: list[str]
     for name in names:
         before, order = order, deeds(order, name)
         assert order.log[: len(before.log)] == before.log  # it is only ever added to
-        if before.is_at_rest and before.state != "completed":
+        if before.is_final and before.state != "completed":
             assert order == before
         assert deeds(order, name) == order or name in ("refund", "refund refused")
-    assert len(order.log) <= 12 + 2 * orders.REFUNDS
+    assert len(order.log) <= 12 + 2 * orders.MAX_REFUND_REQUESTS
     whats = [entry.what for entry in order.log]
-    assert not ("completed" in whats and order.turn)
+    assert not ("completed" in whats and order.reversal)
     assert len(set(whats) & {"completed", "cancelled", "failed"}) <= 1
-    assert order.is_at_rest == (order.state in ENDS)
-    Told.model_validate(orders.public(order))
+    assert order.is_final == (order.state in FINAL_STATES)
+    Told.model_validate(orders.to_public(order))
 
 
 def test_entries_are_noted_once() -> None:
-    order = orders.noted(new(), [Entry(orders.RESERVED, NOW), Entry(orders.RESERVED, "later")])
+    order = orders.record(
+        new(), [OrderEvent(orders.RESERVED, NOW), OrderEvent(orders.RESERVED, "later")]
+    )
     assert [entry.at for entry in order.log] == [NOW, NOW]
-    assert orders.noted(order, [Entry(orders.RESERVED, "later")]) is order
+    assert orders.record(order, [OrderEvent(orders.RESERVED, "later")]) is order
     assert replace(order) == order
 
 
@@ -251,7 +263,7 @@ def test_a_pending_payment_is_waited_for_within_bounds() -> None:
     done, _ = played(
         saga.checkout("9"), {"authorise": {"word": "wait"}, "give_up": {"word": "back"}}
     )
-    assert done.count("authorise") == len(saga.WAITS) + 1
+    assert done.count("authorise") == len(saga.POLL_DELAYS) + 1
     assert done[-4:] == ["give_up", *BACK]
 
 

@@ -1,0 +1,1 @@
+"""What orders asks of other services."""

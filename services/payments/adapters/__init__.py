@@ -1,0 +1,1 @@
+"""Webhooks between payments and its provider."""

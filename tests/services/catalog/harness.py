@@ -1,0 +1,146 @@
+"""Catalog among stand-ins for users and media, and short ways to ask it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI
+
+from services.catalog.app import create_app
+from services.chassis.ids import SnowflakeGenerator
+from services.chassis.service import Service
+from services.chassis.settings import Settings
+from services.chassis.storage.segmented_list import SegmentedLists
+from tests.fakes import Response, Running, World
+from tests.services.posts.world import Others
+
+_ids = SnowflakeGenerator()
+
+
+class Clock:
+    """Time as catalog reads it: the true one, and what a test adds to it."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+class CatalogHarness:
+    """Running replicas of catalog, and people who ask it."""
+
+    def __init__(self, world: World, others: Others) -> None:
+        self.world = world
+        self.others = others
+        self.clock = Clock()
+        self.replicas: list[Running] = []
+
+    @classmethod
+    async def start(cls, world: World, replicas: int = 1) -> CatalogHarness:
+        market = cls(world, Others())
+        await world.start(market.others.users_app, "users")
+        await world.start(market.others.media_app, "media")
+        for _ in range(replicas):
+            await market.add_replica()
+        return market
+
+    async def add_replica(self) -> Running:
+        def app(settings: Settings) -> FastAPI:
+            return create_app(Service(settings), self.clock)
+
+        self.replicas.append(await self.world.start(app, "catalog"))
+        return self.replicas[-1]
+
+    @property
+    def catalog(self) -> Running:
+        return self.replicas[0]
+
+    def person(self, scopes: str = "read write") -> SellerClient:
+        return SellerClient(self, scopes)
+
+    async def read_anonymously(self, path: str, **params: str) -> Any:
+        """As somebody who is not signed in."""
+        response = await self.catalog.call("GET", path, params=params)
+        assert response.status == 200, response.text
+        return response.json()
+
+    async def call_as_orders(
+        self, method: str, path: str, replica: int = 0, **content: Any
+    ) -> Response:
+        """As the orders service."""
+        return await self.replicas[replica].call(method, path, caller="orders", **content)
+
+    async def reserve(
+        self,
+        order: str,
+        *items: tuple[str, int],
+        seconds: int = 60,
+        replica: int = 0,
+        agreed: Sequence[dict[str, Any]] = (),
+    ) -> Response:
+        rows = [{"variant": variant, "quantity": quantity} for variant, quantity in items]
+        body = {"order": order, "items": rows, "agreed": [*agreed], "seconds": seconds}
+        return await self.call_as_orders("POST", "/reservations", replica, json=body)
+
+    async def change_reservation(self, order: str, step: str, replica: int = 0) -> Response:
+        return await self.call_as_orders("POST", f"/reservations/{order}/{step}", replica)
+
+    def state_call_count(self) -> int:
+        """How many state calls catalog has made, in the background too."""
+        return len(self.catalog.sidecar.state.faults.calls)
+
+    async def list_ids(self, kind: str, id: str) -> list[str]:
+        return [row[0] for row in await SegmentedLists(self.world.state("catalog"), kind).all(id)]
+
+
+class SellerClient:
+    """Somebody signed in."""
+
+    def __init__(self, market: CatalogHarness, scopes: str) -> None:
+        self.id = _ids.next()
+        self.market = market
+        self.token = market.world.token(self.id, scopes, username=f"u{self.id}")
+
+    async def request(
+        self, method: str, path: str, *, version: int = 0, **content: Any
+    ) -> Response:
+        headers = {"if-match": f'"{version}"'} if version else {}
+        return await self.market.catalog.call(
+            method, path, token=self.token, headers=headers, **content
+        )
+
+    async def request_ok(self, method: str, path: str, *, version: int = 0, **content: Any) -> Any:
+        response = await self.request(method, path, version=version, **content)
+        assert response.status == 200, response.text
+        return response.json()
+
+    async def create_shop(self, name: str = "Pottery", **more: Any) -> str:
+        body = {"name": name, "currency": "EUR", **more}
+        id: str = (await self.request_ok("POST", "/shops", json=body))["shop"]["id"]
+        return id
+
+    async def create_product(
+        self, title: str = "Mug", *, shop: str = "", stock: int = 10, **more: Any
+    ) -> tuple[str, str]:
+        """A product with one variant: the ids of both."""
+        body = {
+            "shop": shop or await self.create_shop(),
+            "title": title,
+            "variants": [{"name": "blue", "price": 2400, "stock": stock}],
+            **more,
+        }
+        product = (await self.request_ok("POST", "/products", json=body))["product"]
+        return product["id"], product["variants"][0]["id"]
+
+    async def set_status(self, **standing: bool) -> None:
+        """Users says so of them."""
+        said = {"id": self.id, "username": "x", "suspended": False, "deleted": False, **standing}
+        await self.market.others.profiles.update(self.id, lambda _: said)
+        await self.market.world.settle()
+
+
+def codes(responses: list[Response]) -> list[str]:
+    return ["" if one.status == 200 else one.json()["code"] for one in responses]

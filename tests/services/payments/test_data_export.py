@@ -1,0 +1,56 @@
+"""What people get of their accounts for their archives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.chassis import data_export
+from tests.services.belongings import belongings, is_for_the_archivist_alone
+from tests.services.payments.harness import BUYER, SELLER, PaymentsHarness
+
+
+def told(records: list[dict[str, Any]]) -> list[tuple[str, str, int, str]]:
+    return [(one["order"], one["step"], one["amount"], one["currency"]) for one in records]
+
+
+async def test_both_sides_get_what_changed_their_accounts(
+    bank: PaymentsHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await bank.pay()
+    other = await bank.pay(currency="JPY", amount=700)
+    await bank.step(first, "refund", amount=4_000)
+    await bank.authorize(bank.new_order(), "tok_declined")
+    voided = bank.new_order()
+    await bank.authorize(voided, amount=50)
+    await bank.step(voided, "void")
+    await bank.settle()
+    for page in (1, 3, 40):
+        monkeypatch.setattr(data_export, "PAGE_SIZE", page)
+        paid = await belongings(bank.payments, BUYER, "paid")
+        assert told(paid) == [
+            (voided, "void", 50, "EUR"),
+            (voided, "authorize", -50, "EUR"),
+            (first, "refund:all", 4_000, "EUR"),
+            (other, "authorize", -700, "JPY"),
+            (first, "authorize", -10_000, "EUR"),
+        ]
+        earned = await belongings(bank.payments, SELLER, "earned")
+        assert told(earned) == [
+            (first, "refund:all", -3_880, "EUR"),
+            (other, "capture", 679, "JPY"),
+            (first, "capture", 9_700, "EUR"),
+        ]
+    assert {one["account"] for one in paid} == {SELLER}
+    assert {one["account"] for one in earned} == {BUYER}
+    assert paid[-1]["created_at"] <= paid[0]["created_at"]
+    assert "tok_" not in str([paid, earned])
+    assert await belongings(bank.payments, SELLER, "paid") == []
+    assert await belongings(bank.payments, BUYER, "earned") == []
+
+
+@pytest.mark.parametrize("kind", ["paid", "earned"])
+async def test_it_is_for_the_archivist_alone(bank: PaymentsHarness, kind: str) -> None:
+    token = bank.world.token(BUYER, "read write")
+    assert await is_for_the_archivist_alone(bank.payments, BUYER, kind, token)
