@@ -21,7 +21,7 @@ from services.chassis.errors import (
     Unavailable,
 )
 from tests.contract.systems import MORTAL, RealSystem, System, until
-from tools.runner.units import NAMELESS
+from tools.runner.supervisor.replicas import REGISTRATION_FAILURE
 
 
 def headers_of(echo: dict[str, Any]) -> dict[str, str]:
@@ -157,7 +157,7 @@ async def test_a_sidecar_that_could_not_enter_its_name_is_started_again(system: 
     entry = await system.entry(MORTAL)
     with system.no_new_entries():
         await system.kill(f"{MORTAL}.daprd")
-        await until(lambda: system.log(f"{MORTAL}.daprd"), lambda log: NAMELESS in log)
+        await until(lambda: system.log(f"{MORTAL}.daprd"), lambda log: REGISTRATION_FAILURE in log)
     await until(lambda: system.entry(MORTAL), lambda found: found != entry)
     async with system.sidecar() as sidecar:
         await until(lambda: _answers(sidecar), bool)

@@ -19,12 +19,12 @@ import pytest
 from tests.contract.app import WORKER, create_app
 from tests.contract.systems import REPO, until
 from tests.fakes import World
-from tools.runner import control_plane, infra, toolchain
-from tools.runner.http import http_probe, request, tcp_probe
-from tools.runner.paths import RunDir
-from tools.runner.ports import free_ports
-from tools.runner.process import Process, Spec
-from tools.runner.secrets import Secrets
+from tools.runner.config.paths import RunDir
+from tools.runner.config.secrets import SecretsFile
+from tools.runner.http_client import http_probe, request, tcp_probe
+from tools.runner.infra import control_plane, servers, toolchain
+from tools.runner.infra.ports import free_ports
+from tools.runner.supervisor.process import ManagedProcess, ProcessSpec
 
 PATIENCE = 120.0
 
@@ -72,8 +72,10 @@ class LonelyDaprd:
         self._stack = stack
         self._ports = free_ports()
         self._app_port = next(self._ports)
-        secrets = Secrets(run.secrets)
-        self.need = infra.Need(run, secrets, self._ports, toolchain.tool, standard_ports=True)
+        secrets = SecretsFile(run.secrets)
+        self.need = servers.ServerContext(
+            run, secrets, self._ports, toolchain.require_tool, standard_ports=True
+        )
 
     async def start(self) -> None:
         (self._run.path / "resources").mkdir()
@@ -94,14 +96,17 @@ class LonelyDaprd:
         }
         for name, port in control_plane.STANDARD_PORTS.items():
             options[f"{name}-host-address"] = f"localhost:{port}"
-        argv = (str(toolchain.tool("daprd")), *(f"--{key}={to}" for key, to in options.items()))
+        argv = (
+            str(toolchain.require_tool("daprd")),
+            *(f"--{key}={to}" for key, to in options.items()),
+        )
         await self._begin("daprd", argv, tcp_probe(http_port), {})
 
     async def _begin(self, name: str, argv: tuple[str, ...], probe: Any, env: Any) -> None:
-        await self._supervise(Spec(name, argv, REPO, dict(os.environ) | env, probe))
+        await self._supervise(ProcessSpec(name, argv, REPO, dict(os.environ) | env, probe))
 
-    async def _supervise(self, spec: Spec) -> None:
-        process = Process(spec, self._run.logs)
+    async def _supervise(self, spec: ProcessSpec) -> None:
+        process = ManagedProcess(spec, self._run.logs)
         self._stack.push_async_callback(process.stop)
         process.start()
         async with asyncio.timeout(PATIENCE):
@@ -117,7 +122,7 @@ class LonelyDaprd:
         return status, json.loads(said)
 
     async def provide(self, name: str) -> None:
-        server = infra.set_up(name, self.need)
+        server = servers.set_up_server(name, self.need)
         assert server.spec is not None
         assert server.address == f"127.0.0.1:{control_plane.STANDARD_PORTS[name]}"
         await self._supervise(server.spec)
@@ -177,6 +182,6 @@ async def test_an_engine_says_what_it_lacks_and_runs_workflows_once_that_is_ther
     assert done["output"] == ["x-a", "x-b", "x-c"]
     if isinstance(lonely, LonelyDaprd):
         for name in control_plane.STANDARD_PORTS:
-            found = infra.set_up(name, lonely.need)
+            found = servers.set_up_server(name, lonely.need)
             assert found.spec is None, "what listens there is used"
-            assert name in found.holder
+            assert name in found.owner

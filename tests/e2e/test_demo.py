@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from tests.system import System, wait_until
-from tools.demo.cast import PASSWORD, PRODUCTS, Cast
+from tools.demo.dataset import PASSWORD, PRODUCTS, DemoDataset
 
 PEOPLE = 4
 
@@ -14,7 +14,7 @@ PEOPLE = 4
 def seen(system: System) -> Counter[str]:
     """What everybody sees of the demo's people, by what it is."""
     counted: Counter[str] = Counter()
-    for person in Cast(PEOPLE).people:
+    for person in DemoDataset(PEOPLE).people:
         path = f"/api/v1/accounts/lookup?acct={person.username}"
         account: dict[str, Any] = system.get(path).json()
         assert account["display_name"] == person.name
@@ -35,7 +35,7 @@ def seen(system: System) -> Counter[str]:
 
 
 def test_a_demo_fills_the_place_once_however_often_it_is_asked_for(system: System) -> None:
-    cast = Cast(PEOPLE)
+    cast = DemoDataset(PEOPLE)
     told = system.command("demo", "--people", str(PEOPLE))
     assert PASSWORD in told
     follows, likes = len(list(cast.follows())), len(list(cast.likes()))

@@ -16,7 +16,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.system import SETS, Person, System, started, wait_until
 from tests.system.browser import Browser
-from tools.runner.ports import free_ports
+from tools.runner.infra.ports import free_ports
 
 HOURS = 0.002
 """Seven seconds from one digest to the next."""

@@ -19,8 +19,8 @@ import requests
 from tests.system.people import Application, Person
 from tests.system.waiting import PATIENCE, wait_until
 from tests.system.wire import CheckedSession
-from tools.runner import control
-from tools.runner.paths import RunDir
+from tools.runner.config.paths import RunDir
+from tools.runner.supervisor import control
 
 REPO = Path(__file__).parents[2]
 
@@ -120,7 +120,7 @@ class System:
 
     def ps(self) -> dict[str, Row]:
         """Every service and server by name, as the runner tells it (a process of `ps` is dear)."""
-        report = control.ask(RunDir(self.run_dir), {"verb": "ps"})
+        report = control.send_command(RunDir(self.run_dir), {"verb": "ps"})
         assert report is not None, f"no runner answers in {self.run_dir}"
         rows = [Row.of(row) for row in [*report["services"], *report["infra"]]]
         return {row.name: row for row in rows}

@@ -5,8 +5,8 @@ import sys
 from argparse import Namespace
 
 from tools.runner import cli
+from tools.runner.config.paths import REPO, RunDir
 from tools.runner.errors import RunnerError
-from tools.runner.paths import REPO, RunDir
 
 
 def main(arguments: list[str]) -> int:
@@ -26,22 +26,22 @@ def main(arguments: list[str]) -> int:
 
 
 def _up(options: Namespace, run: RunDir) -> int:
-    from tools.runner import up
-    from tools.runner.plan import Plan
+    from tools.runner.commands import start
+    from tools.runner.config.start_plan import StartPlan
 
-    plan = Plan(
+    plan = StartPlan(
         run=run,
         manifest=options.manifest or REPO / "dapr.yaml",
         components=options.components,
         only=options.only,
-        without=options.without,
+        excluded=options.without,
         replicas=options.replicas,
         port=options.port,
         infra_only=options.infra_only,
     )
     if options.detach:
-        return up.up_detached(plan, _again(options))
-    return up.up(plan, watch=options.watch, quiet=options.quiet)
+        return start.up_detached(plan, _again(options))
+    return start.up(plan, watch=options.watch, quiet=options.quiet)
 
 
 def _again(options: Namespace) -> list[str]:
@@ -60,15 +60,16 @@ def _again(options: Namespace) -> list[str]:
 
 
 def _down(_: Namespace, run: RunDir) -> int:
-    from tools.runner.up import down
+    from tools.runner.commands.start import down
 
     return down(run)
 
 
 def _ps(options: Namespace, run: RunDir) -> int:
-    from tools.runner import control, view
+    from tools.runner.output import tables
+    from tools.runner.supervisor import control
 
-    report = control.ask(run, {"verb": "ps"})
+    report = control.send_command(run, {"verb": "ps"})
     if options.json:
         nothing: dict[str, object] = {"run_dir": str(run.path), "gateway": None}
         nothing |= {"services": [], "infra": []}
@@ -76,35 +77,36 @@ def _ps(options: Namespace, run: RunDir) -> int:
     elif report is None:
         print(_why_nothing(run))
     else:
-        view.print_report(report)
+        tables.print_report(report)
     return 0
 
 
 def _why_nothing(run: RunDir) -> str:
-    from tools.runner.leftovers import find_leftovers
-    from tools.runner.lock import runner_pid
+    from tools.runner.supervisor.lock import runner_pid
+    from tools.runner.supervisor.orphans import find_orphans
 
     if pid := runner_pid(run):
         return f"it is starting or stopping (pid {pid})"
-    if left := len(find_leftovers(run)):
+    if left := len(find_orphans(run)):
         return f"processes of a runner that was killed are left ({left}): `down` ends them"
     return "nothing is running"
 
 
 def _order(options: Namespace, run: RunDir) -> int:
-    from tools.runner import control, view
+    from tools.runner.output import tables
+    from tools.runner.supervisor import control
 
     order = {"verb": options.verb, "name": options.app, "empty": getattr(options, "empty", False)}
-    report = control.ask(run, order)
+    report = control.send_command(run, order)
     if report is None:
         raise RunnerError("nothing is running: start it with ./tye-like-run.sh")
-    view.print_report(report)
+    tables.print_report(report)
     return 0
 
 
 def _logs(options: Namespace, run: RunDir) -> int:
-    from tools.runner import logs
-    from tools.runner.terminal import Terminal
+    from tools.runner.output import logs
+    from tools.runner.output.terminal import Terminal
 
     files = logs.log_files(run.logs, options.app)
     if not files:
@@ -119,61 +121,61 @@ def _logs(options: Namespace, run: RunDir) -> int:
 
 
 def _infra(options: Namespace, run: RunDir) -> int:
-    from tools.runner import up
-    from tools.runner.plan import Plan
-    from tools.runner.topology import PRODUCTION
+    from tools.runner.commands import start
+    from tools.runner.config.start_plan import StartPlan
+    from tools.runner.config.topology import PRODUCTION
 
     if options.action == "down":
-        return up.down(run)
-    plan = Plan(run=run, components=PRODUCTION, infra_only=True)
+        return start.down(run)
+    plan = StartPlan(run=run, components=PRODUCTION, infra_only=True)
     again = ["up", "--quiet", "--components", PRODUCTION, "--infra-only"]
-    return up.up_detached(plan, again)
+    return start.up_detached(plan, again)
 
 
 def _deadletters(options: Namespace, run: RunDir) -> int:
-    from tools.runner.deadletters import deadletters
+    from tools.runner.commands.dead_letters import list_or_replay
 
-    return deadletters(run, options.app, options.replay)
+    return list_or_replay(run, options.app, options.replay)
 
 
 def _ledger(_: Namespace, run: RunDir) -> int:
-    from tools.runner.ledger import ledger
+    from tools.runner.commands.ledger import audit_ledger
 
-    return ledger(run)
+    return audit_ledger(run)
 
 
 def _admin(options: Namespace, run: RunDir) -> int:
-    from tools.runner.admin import admin
+    from tools.runner.commands.admin import set_admin
 
-    return admin(run, options.name, options.remove)
+    return set_admin(run, options.name, options.remove)
 
 
 def _rebuild(_: Namespace, run: RunDir) -> int:
-    from tools.runner.rebuild import rebuild
+    from tools.runner.commands.rebuild import rebuild_read_models
 
-    return rebuild(run)
+    return rebuild_read_models(run)
 
 
 def _demo(options: Namespace, run: RunDir) -> int:
-    from tools.demo.demo import demo
+    from tools.demo.command import fill_demo
 
-    return demo(run, options.people, options.port)
+    return fill_demo(run, options.people, options.port)
 
 
 def _doctor(options: Namespace, run: RunDir) -> int:
-    from tools.runner.doctor import doctor
+    from tools.runner.commands.doctor import doctor
 
     return doctor(run, options.json)
 
 
 def _test(options: Namespace, _: RunDir) -> int:
-    from tools.runner import checks
+    from tools.runner.commands import checks
 
     return checks.test(options.fast, options.rest)
 
 
 def _bench(options: Namespace, _: RunDir) -> int:
-    from tools.runner import checks
+    from tools.runner.commands import checks
 
     return checks.bench(options.rest)
 

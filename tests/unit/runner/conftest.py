@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.runner.paths import RunDir
+from tools.runner.config.paths import RunDir
 
 
 @pytest.fixture

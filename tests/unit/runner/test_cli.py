@@ -5,17 +5,18 @@ import pytest
 from services.contracts.events import EVENTS
 from tools.runner import cli
 from tools.runner.__main__ import main
-from tools.runner.deadletters import items
+from tools.runner.commands.dead_letters import letters_in
+from tools.runner.config.manifest import ManifestApp, read_manifest
+from tools.runner.config.paths import REPO, RunDir
+from tools.runner.config.start_plan import StartPlan
+from tools.runner.config.topology import read_topology
 from tools.runner.errors import RunnerError
-from tools.runner.manifest import App, read_manifest
-from tools.runner.paths import REPO, RunDir
-from tools.runner.plan import Plan
-from tools.runner.report import worst
-from tools.runner.topology import read_topology
-from tools.runner.watch import affected
+from tools.runner.supervisor.reload import affected_services
+from tools.runner.supervisor.report import worst_state
 
 APPS = [
-    App(name, Path(), ("x",), None, None, "4Mi") for name in ("gateway", "posts", "feed", "users")
+    ManifestApp(name, Path(), ("x",), None, None, "4Mi")
+    for name in ("gateway", "posts", "feed", "users")
 ]
 
 
@@ -76,28 +77,28 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"    {verb} " in shown for verb in cli.VERBS)
 
 
-def chosen(plan: Plan) -> list[str]:
-    return [app.app_id for app in plan.chosen(APPS)]
+def chosen(plan: StartPlan) -> list[str]:
+    return [app.app_id for app in plan.select_apps(APPS)]
 
 
 def test_only_and_except_choose_services(run: RunDir) -> None:
-    assert chosen(Plan(run)) == ["gateway", "posts", "feed", "users"]
-    assert chosen(Plan(run, only=frozenset({"posts", "feed"}))) == ["posts", "feed"]
-    assert chosen(Plan(run, without=frozenset({"gateway"}))) == ["posts", "feed", "users"]
-    assert chosen(Plan(run, infra_only=True)) == []
+    assert chosen(StartPlan(run)) == ["gateway", "posts", "feed", "users"]
+    assert chosen(StartPlan(run, only=frozenset({"posts", "feed"}))) == ["posts", "feed"]
+    assert chosen(StartPlan(run, excluded=frozenset({"gateway"}))) == ["posts", "feed", "users"]
+    assert chosen(StartPlan(run, infra_only=True)) == []
 
 
 @pytest.mark.parametrize(
-    "options", [{"only": frozenset({"x"})}, {"without": frozenset({"x"})}, {"replicas": {"x": 2}}]
+    "options", [{"only": frozenset({"x"})}, {"excluded": frozenset({"x"})}, {"replicas": {"x": 2}}]
 )
 def test_a_service_that_is_not_there_is_refused(run: RunDir, options: dict[str, object]) -> None:
     with pytest.raises(RunnerError, match='no app "x"'):
-        Plan(run, **options).chosen(APPS)  # type: ignore[arg-type]
+        StartPlan(run, **options).select_apps(APPS)  # type: ignore[arg-type]
 
 
 def test_a_choice_of_nothing_is_refused(run: RunDir) -> None:
     with pytest.raises(RunnerError, match="nothing to start"):
-        chosen(Plan(run, only=frozenset({"posts"}), without=frozenset({"posts"})))
+        chosen(StartPlan(run, only=frozenset({"posts"}), excluded=frozenset({"posts"})))
 
 
 def test_a_folder_that_cannot_be_is_told_in_a_line(
@@ -124,19 +125,19 @@ def test_every_topic_of_the_contracts_is_known_to_the_runner() -> None:
 def test_a_change_in_what_is_shared_concerns_every_service() -> None:
     services = REPO / "services"
     running = {"posts", "feed"}
-    assert affected([services / "posts" / "api.py"], running) == {"posts"}
-    assert affected([services / "auth" / "api.py"], running) == set()
-    assert affected([services / "chassis" / "outbox.py"], running) == running
+    assert affected_services([services / "posts" / "api.py"], running) == {"posts"}
+    assert affected_services([services / "auth" / "api.py"], running) == set()
+    assert affected_services([services / "chassis" / "outbox.py"], running) == running
 
 
 def test_a_pair_is_as_well_as_the_worse_of_the_two() -> None:
-    assert worst(["ready", "backoff"]) == "backoff"
-    assert worst(["ready", "ready"]) == "ready"
+    assert worst_state(["ready", "backoff"]) == "backoff"
+    assert worst_state(["ready", "ready"]) == "ready"
 
 
 @pytest.mark.parametrize("answer", [[{"id": 1}], {"items": [{"id": 1}], "count": 1}])
 def test_dead_letters_are_found_in_either_shape(answer: object) -> None:
-    assert items(answer) == [{"id": 1}]
+    assert letters_in(answer) == [{"id": 1}]
 
 
 def test_a_run_directory_is_named_by_option_or_environment(

@@ -4,12 +4,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tools.runner.components import load_set, relocated, render_config, render_set
+from tools.runner.config.components import load_set, relocated, render_config, render_set
+from tools.runner.config.manifest import read_manifest
+from tools.runner.config.paths import REPO, RunDir
+from tools.runner.config.topology import read_topology
 from tools.runner.errors import RunnerError
-from tools.runner.manifest import read_manifest
-from tools.runner.nats_server import consumer_settings
-from tools.runner.paths import REPO, RunDir
-from tools.runner.topology import read_topology
+from tools.runner.infra.nats_server import consumer_settings
 
 SETS = sorted(read_topology().sets)
 FIXED_NAMES = {

@@ -9,17 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from tools.runner import control_plane, infra
-from tools.runner.control_plane import STANDARD_PORTS, placement, scheduler
-from tools.runner.infra import Need
-from tools.runner.manifest import App, read_manifest
-from tools.runner.paths import REPO, RunDir
-from tools.runner.plan import Plan
-from tools.runner.report import server_row
-from tools.runner.secrets import Secrets
-from tools.runner.topology import CONTROL_PLANE, read_topology
-from tools.runner.units import Setting, Unit, make_unit, sidecar_spec
-from tools.runner.view import print_report
+from tools.runner.config.manifest import ManifestApp, read_manifest
+from tools.runner.config.paths import REPO, RunDir
+from tools.runner.config.secrets import SecretsFile
+from tools.runner.config.start_plan import StartPlan
+from tools.runner.config.topology import CONTROL_PLANE, read_topology
+from tools.runner.infra import control_plane, servers
+from tools.runner.infra.control_plane import STANDARD_PORTS, placement, scheduler
+from tools.runner.infra.servers import ServerContext
+from tools.runner.output.tables import print_report
+from tools.runner.supervisor.replicas import (
+    RunSettings,
+    ServiceReplica,
+    create_replica,
+    sidecar_spec,
+)
+from tools.runner.supervisor.report import server_row
 
 
 def test_only_workflows_need_them() -> None:
@@ -31,7 +36,9 @@ def test_only_workflows_need_them() -> None:
 
 def test_only_sidecars_of_workflows_are_told_of_them(run: RunDir) -> None:
     addresses = {name: f"127.0.0.1:{port}" for port, name in enumerate(CONTROL_PLANE, 5000)}
-    setting = Setting(run, Path("daprd"), Path(), Path(), "", addresses, read_topology().workflows)
+    setting = RunSettings(
+        run, Path("daprd"), Path(), Path(), "", addresses, read_topology().workflows
+    )
     told = {
         name: [each for each in sidecar_spec(unit(name), setting).argv if "-host-address" in each]
         for name in ("posts", "orders")
@@ -56,14 +63,14 @@ def test_they_listen_on_loopback_on_ports_of_their_own_and_write_into_the_run_di
     assert f"--etcd-data-dir={run.path / 'scheduler'}" in seen
 
 
-def need(run: RunDir, standard_ports: bool) -> Need:
-    ports, secrets = itertools.count(5000), Secrets(run.secrets)
-    return Need(run, secrets, ports, Path, standard_ports=standard_ports)
+def need(run: RunDir, standard_ports: bool) -> ServerContext:
+    ports, secrets = itertools.count(5000), SecretsFile(run.secrets)
+    return ServerContext(run, secrets, ports, Path, standard_ports=standard_ports)
 
 
 def test_for_a_plain_dapr_run_they_are_there_on_the_ports_of_the_cli(run: RunDir) -> None:
     everything = read_manifest(REPO / "dapr.yaml")
-    served = Plan(run, infra_only=True).served(everything)
+    served = StartPlan(run, infra_only=True).served_apps(everything)
     assert read_topology().control_plane(app.app_id for app in served) == CONTROL_PLANE
     assert STANDARD_PORTS == {"placement": 50005, "scheduler": 50006}
 
@@ -79,8 +86,13 @@ def test_where_somebody_listens_on_a_port_of_the_cli_they_are_used_and_named(
         nobodys.close()
         ports = {"placement": taken, "scheduler": free}
         monkeypatch.setattr(control_plane, "STANDARD_PORTS", ports)
-        found = {name: infra.set_up(name, need(run, standard_ports=True)) for name in CONTROL_PLANE}
-        own = [infra.set_up(name, need(run, standard_ports=False)) for name in CONTROL_PLANE]
+        found = {
+            name: servers.set_up_server(name, need(run, standard_ports=True))
+            for name in CONTROL_PLANE
+        }
+        own = [
+            servers.set_up_server(name, need(run, standard_ports=False)) for name in CONTROL_PLANE
+        ]
     assert [server.address for server in own] == ["127.0.0.1:5000"] * 2
     assert found["placement"].spec is None
     assert found["scheduler"].spec is not None
@@ -93,6 +105,6 @@ def test_where_somebody_listens_on_a_port_of_the_cli_they_are_used_and_named(
     assert f"(pid {os.getpid()}" in note
 
 
-def unit(name: str) -> Unit:
-    app = App(name, Path(), ("x",), None, None, "4Mi")
-    return make_unit(app, 0, 4000, itertools.count(4001))
+def unit(name: str) -> ServiceReplica:
+    app = ManifestApp(name, Path(), ("x",), None, None, "4Mi")
+    return create_replica(app, 0, 4000, itertools.count(4001))

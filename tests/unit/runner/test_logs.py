@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.runner.logs import LogFile, follow, log_files, tail
-from tools.runner.terminal import Terminal, compact
+from tools.runner.output.logs import LogFile, follow, log_files, tail
+from tools.runner.output.terminal import Terminal, compact
 
 
 @pytest.fixture

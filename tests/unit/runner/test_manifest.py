@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.runner.manifest import ManifestError, read_manifest
-from tools.runner.paths import REPO
+from tools.runner.config.manifest import ManifestError, read_manifest
+from tools.runner.config.paths import REPO
 
 GOOD = """\
 version: 1

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tools.runner import ports
+from tools.runner.config.paths import REPO
 from tools.runner.errors import RunnerError
-from tools.runner.paths import REPO
+from tools.runner.infra import ports
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_what_another_runner_was_given_is_not_given_again(monkeypatch: pytest.Mo
     three = range(first, first + 3)
     monkeypatch.setattr(ports, "_RANGE", three)
     program = (
-        "from tools.runner import ports\n"
+        "from tools.runner.infra import ports\n"
         f"ports._RANGE = {three!r}\n"
         "given = ports.free_ports()\n"
         "print(next(given), next(given), flush=True)\n"
@@ -55,14 +55,14 @@ def test_what_another_runner_was_given_is_not_given_again(monkeypatch: pytest.Mo
 
 def test_a_free_port_is_claimed() -> None:
     port = next(ports.free_ports())
-    assert ports.claim(port) == port
+    assert ports.require_free(port) == port
 
 
 def test_a_taken_port_names_its_holder(listener: socket.socket) -> None:
     port = listener.getsockname()[1]
     assert not ports.is_free(port)
     with pytest.raises(RunnerError, match=rf"port {port} is taken by .*pid \d+"):
-        ports.claim(port)
+        ports.require_free(port)
 
 
 def test_a_port_taken_on_every_address_is_not_free() -> None:

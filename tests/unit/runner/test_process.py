@@ -11,30 +11,30 @@ from types import SimpleNamespace
 
 import pytest
 
-from tools.runner.paths import RunDir
-from tools.runner.process import Backoff, Process, Spec
+from tools.runner.config.paths import RunDir
+from tools.runner.supervisor.process import Backoff, ManagedProcess, ProcessSpec
 
 
 async def _content() -> bool:
     return True
 
 
-def spec(code: str, folder: Path) -> Spec:
-    return Spec(
-        "child", (sys.executable, "-c", code), folder, dict(os.environ), _content, grace=0.3
+def spec(code: str, folder: Path) -> ProcessSpec:
+    return ProcessSpec(
+        "child", (sys.executable, "-c", code), folder, dict(os.environ), _content, stop_timeout=0.3
     )
 
 
 @pytest.fixture
-async def processes() -> AsyncIterator[list[Process]]:
-    made: list[Process] = []
+async def processes() -> AsyncIterator[list[ManagedProcess]]:
+    made: list[ManagedProcess] = []
     yield made
     for process in made:
         await process.stop()
 
 
-def make(code: str, run: RunDir, processes: list[Process]) -> Process:
-    process = Process(spec(code, run.path), run.logs)
+def make(code: str, run: RunDir, processes: list[ManagedProcess]) -> ManagedProcess:
+    process = ManagedProcess(spec(code, run.path), run.logs)
     processes.append(process)
     return process
 
@@ -58,14 +58,14 @@ def test_backoff_doubles_to_a_limit_and_forgets_after_a_healthy_minute() -> None
 
 
 async def test_a_death_during_start_is_told_with_cause_and_last_lines(
-    run: RunDir, processes: list[Process]
+    run: RunDir, processes: list[ManagedProcess]
 ) -> None:
     said = 'time="t" level=info msg="going on" app_id=x'
     process = make(f"print('{said}'); print('what went wrong'); exit(3)", run, processes)
     process.start()
     async with asyncio.timeout(30):
         await process.died.wait()
-    told = process.obituary()
+    told = process.failure_report()
     assert "child exited with code 3" in told
     assert "what went wrong" in told
     assert "going on" not in told
@@ -74,34 +74,36 @@ async def test_a_death_during_start_is_told_with_cause_and_last_lines(
 
 
 async def test_a_death_on_a_full_disk_is_told_with_what_is_free(
-    run: RunDir, processes: list[Process], monkeypatch: pytest.MonkeyPatch
+    run: RunDir, processes: list[ManagedProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = make("exit(3)", run, processes)
-    assert "free" not in process.obituary()
+    assert "free" not in process.failure_report()
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2_000_000))
-    assert process.obituary().endswith("only 2 MB are free there")
+    assert process.failure_report().endswith("only 2 MB are free there")
 
 
 async def test_a_program_that_is_not_there_is_a_death_too(run: RunDir) -> None:
-    process = Process(Spec("child", ("/nowhere/x",), run.path, {}, _content), run.logs)
+    process = ManagedProcess(
+        ProcessSpec("child", ("/nowhere/x",), run.path, {}, _content), run.logs
+    )
     process.start()
     async with asyncio.timeout(30):
         await process.died.wait()
-    assert "could not be started" in process.obituary()
+    assert "could not be started" in process.failure_report()
 
 
 async def test_a_later_death_is_answered_with_a_restart_that_is_counted(
-    run: RunDir, processes: list[Process]
+    run: RunDir, processes: list[ManagedProcess]
 ) -> None:
     process = make(SLEEP, run, processes)
     returned: list[float] = []
-    process.returned = returned.append
+    process.on_recovered = returned.append
     heard: list[bytes] = []
     process._echo = lambda _, chunk: heard.append(chunk)
     process.start()
     async with asyncio.timeout(30):
         await process.is_ready.wait()
-        process.forgive()
+        process.enable_restarts()
         first = process.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
@@ -114,23 +116,23 @@ async def test_a_later_death_is_answered_with_a_restart_that_is_counted(
 
 
 async def test_what_says_that_it_will_never_work_is_started_again_also_during_start(
-    run: RunDir, processes: list[Process]
+    run: RunDir, processes: list[ManagedProcess]
 ) -> None:
     process = make("import os; os.write(1, b'out of'); " + SLEEP, run, processes)
-    process.spec = replace(process.spec, hopeless="out ofup")
+    process.spec = replace(process.spec, fatal_output="out ofup")
     process.start()
     await until(lambda: process.restarts == 2)
     assert (process.cause, process.died.is_set()) == ("wrote «out ofup»", False)
 
 
 async def test_stopping_is_not_a_death_and_starting_again_not_a_restart(
-    run: RunDir, processes: list[Process]
+    run: RunDir, processes: list[ManagedProcess]
 ) -> None:
     process = make(SLEEP, run, processes)
     process.start()
     async with asyncio.timeout(30):
         await process.is_ready.wait()
-        process.forgive()
+        process.enable_restarts()
         await process.stop()
         assert process.state == "stopped"
         assert process.pid is None
@@ -140,7 +142,7 @@ async def test_stopping_is_not_a_death_and_starting_again_not_a_restart(
 
 
 async def test_what_ignores_sigterm_is_killed_after_its_grace(
-    run: RunDir, processes: list[Process]
+    run: RunDir, processes: list[ManagedProcess]
 ) -> None:
     code = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
     process = make(code, run, processes)

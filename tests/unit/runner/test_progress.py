@@ -14,17 +14,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from tools.runner import debian, progress, toolchain, up
+from tools.runner.commands import start
+from tools.runner.config.paths import REPO, RunDir
 from tools.runner.errors import RunnerError
-from tools.runner.paths import REPO, RunDir
-from tools.runner.progress import Progress
+from tools.runner.infra import debian, toolchain
+from tools.runner.output import progress
+from tools.runner.output.progress import Progress
 
 OFTEN = 0.2
 
 
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "EVERY", OFTEN)
+    monkeypatch.setattr(progress, "REPORT_INTERVAL", OFTEN)
 
 
 def test_a_long_step_is_named_at_once_told_again_and_again_and_ended(
@@ -36,12 +38,12 @@ def test_a_long_step_is_named_at_once_told_again_and_again_and_ended(
     assert capsys.readouterr().err == "building x …\n"
     for seconds, told in ((14, ""), (15, "building x: 1 of 2, 15 s so far\n"), (29, "")):
         now = 100.0 + seconds
-        step.look(lambda: "1 of 2")
+        step.update(lambda: "1 of 2")
         assert capsys.readouterr().err == told
     now = 131.0
-    step.look()
+    step.update()
     assert capsys.readouterr().err == "building x: 31 s so far\n"
-    step.end()
+    step.finish()
     assert capsys.readouterr().err == "building x: 31 s\n"
 
 
@@ -50,8 +52,8 @@ def test_on_a_terminal_one_line_changes(
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     step = Progress("building x")
-    step.look(lambda: "1 of 2")
-    step.end()
+    step.update(lambda: "1 of 2")
+    step.finish()
     shown = capsys.readouterr().err
     assert shown == "\rbuilding x: 1 of 2, 0 s …\x1b[K\rbuilding x: 0 s\x1b[K\n"
 
@@ -97,10 +99,10 @@ async def test_waiting_is_told_only_where_it_takes_long(
 ) -> None:
     done = asyncio.get_running_loop().create_future()
     done.set_result(None)
-    assert await progress.first_of({done}, "starting", 5.0) == {done}
+    assert await progress.wait_first({done}, "starting", 5.0) == {done}
     assert capsys.readouterr().err == ""
     never = asyncio.get_running_loop().create_future()
-    assert await progress.first_of({never}, "starting", OFTEN * 2.5, lambda: "1 of 2") == set()
+    assert await progress.wait_first({never}, "starting", OFTEN * 2.5, lambda: "1 of 2") == set()
     assert capsys.readouterr().err == "starting: 1 of 2, 0 s so far\n" * 2
 
 
@@ -123,7 +125,7 @@ def test_a_build_tells_of_downloaded_modules_and_of_compiled_packages(
     (tmp_path / "go").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert toolchain.build("placement").exists()
+    assert toolchain.build_tool("placement").exists()
     told = capsys.readouterr().err
     downloading = r"^downloading the modules of placement: 1 of at most \d+ modules, 0 s so far$"
     assert re.search(downloading, told, re.MULTILINE)
@@ -171,10 +173,10 @@ def test_a_start_in_the_background_is_told_of_while_it_goes_on(
         time.sleep(0.01)
 
     real = subprocess.Popen
-    monkeypatch.setattr(up, "time", SimpleNamespace(sleep=wait))
+    monkeypatch.setattr(start, "time", SimpleNamespace(sleep=wait))
     command = [sys.executable, "-c", BACKGROUND, str(run.state), str(seen), end]
     with log.open("w") as out, real(command, stdout=out, stderr=out) as child, log.open() as said:
-        assert up._relayed(run, child, said) == code
+        assert start._relayed(run, child, said) == code
         child.kill()
     rest = capsys.readouterr().err
     everything = "".join(told) + rest

@@ -6,10 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from tools.runner.config.paths import RunDir, write_private
+from tools.runner.config.secrets import (
+    JWT,
+    NATS,
+    RABBITMQ,
+    REDIS,
+    WEBHOOKS,
+    SecretsFile,
+    credentials,
+)
 from tools.runner.errors import RunnerError
-from tools.runner.paths import RunDir, write_private
-from tools.runner.rabbitmq import password_hash
-from tools.runner.secrets import JWT, NATS, RABBITMQ, REDIS, WEBHOOKS, Secrets, credentials
+from tools.runner.infra.rabbitmq import password_hash
 
 
 @pytest.fixture
@@ -18,7 +26,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_first_start_makes_every_secret_for_its_owner_only(path: Path) -> None:
-    Secrets(path).complete()
+    SecretsFile(path).create_missing()
     values = json.loads(path.read_text())
     assert set(values) == {JWT, RABBITMQ, REDIS, NATS, WEBHOOKS}
     assert all(isinstance(value, str) for value in values.values())
@@ -26,8 +34,8 @@ def test_a_first_start_makes_every_secret_for_its_owner_only(path: Path) -> None
 
 
 def test_the_signing_key_is_an_ed25519_seed_with_an_id(path: Path) -> None:
-    secrets = Secrets(path)
-    secrets.complete()
+    secrets = SecretsFile(path)
+    secrets.create_missing()
     (key,) = json.loads(secrets[JWT])["keys"]
     assert len(base64.urlsafe_b64decode(key["private"])) == 32
     assert key["kid"]
@@ -35,7 +43,7 @@ def test_the_signing_key_is_an_ed25519_seed_with_an_id(path: Path) -> None:
 
 def test_what_is_there_is_kept_and_what_is_missing_is_added(path: Path) -> None:
     path.write_text(json.dumps({REDIS: "mine", "smtp": "theirs"}))
-    Secrets(path).complete()
+    SecretsFile(path).create_missing()
     values = json.loads(path.read_text())
     assert values[REDIS] == "mine"
     assert values["smtp"] == "theirs"
@@ -46,7 +54,7 @@ def test_what_is_there_is_kept_and_what_is_missing_is_added(path: Path) -> None:
 def test_two_systems_have_no_secret_in_common(tmp_path: Path) -> None:
     made = []
     for name in ("a", "b"):
-        Secrets(tmp_path / name).complete()
+        SecretsFile(tmp_path / name).create_missing()
         made.append(json.loads((tmp_path / name).read_text()))
     assert all(made[0][key] != made[1][key] for key in made[0])
 
@@ -54,7 +62,7 @@ def test_two_systems_have_no_secret_in_common(tmp_path: Path) -> None:
 def test_a_broken_file_is_named_and_not_overwritten(path: Path) -> None:
     path.write_text("{")
     with pytest.raises(RunnerError, match=r"secrets\.json is not JSON"):
-        Secrets(path)
+        SecretsFile(path)
     assert path.read_text() == "{"
 
 

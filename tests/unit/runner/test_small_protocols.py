@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tools.runner.errors import RunnerError
-from tools.runner.http import ask_service, http_probe, request, tcp_probe
-from tools.runner.jetstream import stream_config
-from tools.runner.nats import Nats
+from tools.runner.http_client import call_service, http_probe, request, tcp_probe
+from tools.runner.infra.jetstream import stream_config
+from tools.runner.infra.nats_client import NatsClient
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -52,13 +52,13 @@ async def test_an_answer_is_read_whole_or_in_chunks(text: str) -> None:
 async def test_a_service_that_is_not_ready_is_told_with_what_to_look_at() -> None:
     async with serving(answering("HTTP/1.1 500 No\r\n\r\naway")) as port:
         with pytest.raises(RunnerError, match=r"^posts answers 500: away \(`ps` says"):
-            await ask_service("posts", port, "/x")
+            await call_service("posts", port, "/x")
     with pytest.raises(RunnerError, match=r"^posts does not answer: .*\(`ps` says"):
-        await ask_service("posts", port, "/x")
+        await call_service("posts", port, "/x")
     async with serving(answering("HTTP/1.1 404 None\r\n\r\nno")) as port:
-        assert await ask_service("posts", port, "/x", accepted=404) == (404, b"no")
+        assert await call_service("posts", port, "/x", accepted=404) == (404, b"no")
         with pytest.raises(RunnerError, match=r"^posts answers 404: no$"):
-            await ask_service("posts", port, "/x")
+            await call_service("posts", port, "/x")
 
 
 @pytest.mark.parametrize(("status", "content"), [("200 OK", True), ("503 Not yet", False)])
@@ -99,7 +99,7 @@ async def nats_talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 
 async def test_a_request_is_matched_with_its_answer() -> None:
     async with serving(nats_talk) as port:
-        client = await Nats.connect(port, "user", "secret")
+        client = await NatsClient.connect(port, "user", "secret")
         reading = asyncio.create_task(client.run())
         answers = await asyncio.gather(*(client.request("api.x", {"n": n}) for n in range(5)))
         assert [answer["got"]["n"] for answer in answers] == list(range(5))
@@ -110,7 +110,7 @@ async def test_a_request_is_matched_with_its_answer() -> None:
 async def test_a_wrong_password_is_refused() -> None:
     async with serving(nats_talk) as port:
         with pytest.raises(ConnectionError, match="Authorization"):
-            await Nats.connect(port, "user", "wrong")
+            await NatsClient.connect(port, "user", "wrong")
 
 
 def test_a_stream_holds_one_topic_on_disk_within_bounds() -> None:

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tools.runner import infra, system, toolchain
-from tools.runner.infra import Need, Server
-from tools.runner.paths import RunDir
-from tools.runner.plan import Plan
-from tools.runner.process import Spec
-from tools.runner.system import System
-from tools.runner.topology import CONTROL_PLANE
+from tools.runner.config.paths import RunDir
+from tools.runner.config.start_plan import StartPlan
+from tools.runner.config.topology import CONTROL_PLANE
+from tools.runner.infra import servers, toolchain
+from tools.runner.infra.servers import ManagedServer, ServerContext
+from tools.runner.supervisor import supervisor
+from tools.runner.supervisor.process import ProcessSpec
+from tools.runner.supervisor.supervisor import Supervisor
 
 SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
 
@@ -30,24 +31,24 @@ class Machine:
         self.launched: set[str] = set()
         self._run = run
 
-    def spec(self, name: str) -> Spec:
+    def spec(self, name: str) -> ProcessSpec:
         async def probe() -> bool:
             self.launched.add(name)
             return name in self.ready
 
-        return Spec(name, SLEEP, self._run.path, dict(os.environ), probe, grace=0.2)
+        return ProcessSpec(name, SLEEP, self._run.path, dict(os.environ), probe, stop_timeout=0.2)
 
-    def set_up(self, name: str, _: Need) -> Server:
-        return Server(name, "127.0.0.1:1", self.spec(name))
+    def set_up(self, name: str, _: ServerContext) -> ManagedServer:
+        return ManagedServer(name, "127.0.0.1:1", self.spec(name))
 
 
 @pytest.fixture
 def machine(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> Machine:
     machine = Machine(run)
-    monkeypatch.setattr(infra, "set_up", machine.set_up)
-    monkeypatch.setattr(toolchain, "tool", Path)
-    monkeypatch.setattr(system, "app_spec", lambda unit, _: machine.spec(unit.name))
-    monkeypatch.setattr(system, "sidecar_spec", lambda unit, _: machine.spec(unit.sidecar_name))
+    monkeypatch.setattr(servers, "set_up_server", machine.set_up)
+    monkeypatch.setattr(toolchain, "require_tool", Path)
+    monkeypatch.setattr(supervisor, "app_spec", lambda unit, _: machine.spec(unit.name))
+    monkeypatch.setattr(supervisor, "sidecar_spec", lambda unit, _: machine.spec(unit.sidecar_name))
     return machine
 
 
@@ -61,7 +62,7 @@ async def until(holds: Callable[[], bool]) -> None:
 async def test_only_sidecars_that_run_workflows_wait_for_placement_and_scheduler(
     run: RunDir, machine: Machine
 ) -> None:
-    starting = System(Plan(run, only=frozenset({"posts", "orders"}), port=0))
+    starting = Supervisor(StartPlan(run, only=frozenset({"posts", "orders"}), port=0))
     start = asyncio.create_task(starting.start())
     try:
         await until(lambda: {"nats", *CONTROL_PLANE, "posts", "orders"} <= machine.launched)
@@ -83,8 +84,8 @@ async def test_servers_alone_are_waited_for_without_any_service(
     run: RunDir, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tools: list[str] = []
-    monkeypatch.setattr(toolchain, "tool", tools.append)
-    alone = System(Plan(run, components="rabbitmq-redis", infra_only=True))
+    monkeypatch.setattr(toolchain, "require_tool", tools.append)
+    alone = Supervisor(StartPlan(run, components="rabbitmq-redis", infra_only=True))
     machine.ready |= {"rabbitmq", "redis", *CONTROL_PLANE}
     try:
         await asyncio.wait_for(alone.start(), 60)

@@ -1,0 +1,56 @@
+"""The demo keeps the limits of a system, and says what is in its way."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from tools.demo.api_client import DemoApiClient, RequestRefused
+from tools.runner.errors import RunnerError
+
+Answer = tuple[int, dict[str, str]]
+
+
+@asynccontextmanager
+async def answering(*answers: Answer) -> AsyncIterator[tuple[DemoApiClient, list[str]]]:
+    """A system that answers so, one after the other."""
+    left = list(answers)
+    said: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        status, headers = left.pop(0)
+        return web.json_response({"error": "because"}, status=status, headers=headers)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    say: Callable[[str], None] = said.append
+    async with TestServer(app) as server, DemoApiClient(str(server.make_url("/")), say=say) as door:
+        yield door, said
+
+
+async def test_a_limit_is_waited_for() -> None:
+    async with answering((429, {"retry-after": "0"}), (200, {})) as (door, said):
+        assert await door.request("GET", "/") == {"error": "because"}
+        assert "a limit is reached" in said[0]
+
+
+async def test_a_limit_that_takes_too_long_ends_the_demo() -> None:
+    async with answering((429, {"retry-after": "1800"})) as (door, _):
+        with pytest.raises(RunnerError, match="nothing is doubled"):
+            await door.request("GET", "/")
+
+
+async def test_a_part_that_is_away_is_asked_again() -> None:
+    async with answering((503, {}), (200, {})) as (door, _):
+        assert await door.request("GET", "/") == {"error": "because"}
+
+
+async def test_what_is_refused_says_why() -> None:
+    async with answering((422, {})) as (door, _):
+        with pytest.raises(RequestRefused, match=r"\(422\): because") as refused:
+            await door.request("POST", "/x")
+    assert refused.value.status == 422

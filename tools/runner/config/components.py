@@ -1,0 +1,100 @@
+"""Renders a component set: what the sidecars of one run directory are given."""
+
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tools.runner.config.paths import REPO, RunDir
+from tools.runner.config.topology import PRODUCTION
+from tools.runner.errors import RunnerError
+
+Document = dict[str, Any]
+Overrides = Mapping[tuple[str, str], str]
+"""Metadata values to put in place of the files': (component, metadata name) to value."""
+
+
+def load_set(name: str, folder: Path = REPO / "components") -> list[Document]:
+    """Return the documents of a set: those of components/, replaced by name by the set's own.
+
+    Raises RunnerError for a set that has no folder, and for a file that is no component.
+    """
+    documents = {_identity(each): each for each in _documents(folder)}
+    if name != PRODUCTION:
+        if not (folder / name).is_dir():
+            raise RunnerError(f"there is no component set {folder / name}")
+        documents |= {_identity(each): each for each in _documents(folder / name)}
+    return list(documents.values())
+
+
+def _documents(folder: Path) -> Iterable[Document]:
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            found = [each for each in yaml.safe_load_all(path.read_text()) if each]
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            raise RunnerError(f"{path}:{line}: not YAML: {error.problem}") from None
+        for document in found:
+            _check(document, path)
+            yield document
+
+
+def _check(document: Any, path: Path) -> None:
+    known = document if isinstance(document, dict) else {}
+    if not known.get("kind"):
+        raise RunnerError(f'{path}: a document without "kind"')
+    metadata = known.get("metadata")
+    if not isinstance(metadata, dict) or not metadata.get("name"):
+        raise RunnerError(f'{path}: a {known["kind"]} without "metadata: name"')
+    spec = known.get("spec")
+    items = spec.get("metadata") if isinstance(spec, dict) else None
+    for item in items or []:
+        if not isinstance(item, dict) or "name" not in item:
+            raise RunnerError(
+                f'{path}: in {metadata["name"]}, "spec: metadata" has no "name": {item}'
+            )
+
+
+def _identity(document: Document) -> tuple[str, str]:
+    return str(document["kind"]), str(document["metadata"]["name"])
+
+
+def render_set(name: str, run: RunDir, overrides: Overrides, folder: Path | None = None) -> Path:
+    """Write a set into the run directory with its paths in place, and return the folder."""
+    shutil.rmtree(run.components, ignore_errors=True)
+    run.components.mkdir(parents=True)
+    for document in load_set(name, folder or REPO / "components"):
+        kind, own_name = _identity(document)
+        _override(document, own_name, overrides)
+        text = yaml.safe_dump(relocated(document, run), sort_keys=False)
+        (run.components / f"{kind.lower()}-{own_name}.yaml").write_text(text)
+    return run.components
+
+
+def render_config(source: Path, run: RunDir) -> Path:
+    """Write a sidecar configuration into the run directory with its paths in place."""
+    target = run.path / "config.yaml"
+    document = relocated(yaml.safe_load(source.read_text()), run)
+    target.write_text(yaml.safe_dump(document, sort_keys=False))
+    return target
+
+
+def relocated(value: Any, run: RunDir) -> Any:
+    """Return a copy with every path below `.run/` moved into the run directory."""
+    if isinstance(value, dict):
+        return {key: relocated(each, run) for key, each in value.items()}
+    if isinstance(value, list):
+        return [relocated(each, run) for each in value]
+    if isinstance(value, str) and value.startswith(".run/"):
+        return f"{run.path}/{value.removeprefix('.run/')}"
+    return value
+
+
+def _override(document: Document, name: str, overrides: Overrides) -> None:
+    spec = document.get("spec", {})
+    for item in (spec.get("metadata") or []) if isinstance(spec, dict) else []:
+        value = overrides.get((name, item["name"]))
+        if value is not None:
+            item["value"] = value

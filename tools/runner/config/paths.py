@@ -1,0 +1,80 @@
+"""Where things are."""
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+REPO = Path(__file__).resolve().parents[3]
+MARKER = "MICROGRAM_RUN_ID"
+"""The environment variable by which our processes are known, whoever their parent is."""
+
+
+def user_cache() -> Path:
+    """Return the folder of what all checkouts of this user share."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "microgram"
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """The folder that holds everything one running system writes."""
+
+    path: Path
+
+    @classmethod
+    def at(cls, given: str | None) -> "RunDir":
+        """Return the folder asked for, else MICROGRAM_RUN_DIR, else `.run` in the repository."""
+        chosen = given or os.environ.get("MICROGRAM_RUN_DIR") or str(REPO / ".run")
+        return cls(Path(chosen).expanduser().resolve())
+
+    @property
+    def marker(self) -> str:
+        return str(self.path)
+
+    @property
+    def is_default(self) -> bool:
+        return self.path == REPO / ".run"
+
+    @property
+    def secrets(self) -> Path:
+        return self.path / "secrets.json"
+
+    @property
+    def state(self) -> Path:
+        return self.path / "state.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "runner.lock"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def components(self) -> Path:
+        return self.path / "components"
+
+    def create(self) -> None:
+        """Make the folder and what is expected below it."""
+        for folder in (self.path, self.logs, self.path / "state", self.path / "blobs"):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def read_state(self) -> dict[str, Any]:
+        """Return what the runner last wrote about itself, or nothing."""
+        try:
+            found = json.loads(self.state.read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file at once, readable by its owner only."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    Path(name).replace(path)

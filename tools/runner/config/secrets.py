@@ -1,0 +1,79 @@
+"""Makes the secrets of a system on its first start; what is there is kept."""
+
+import base64
+import json
+import secrets as random
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tools.runner.config.paths import write_private
+from tools.runner.errors import RunnerError
+
+RABBITMQ = "rabbitmq-connection"
+REDIS = "redis-password"
+NATS = "nats-url"
+JWT = "jwt-signing-keys"
+WEBHOOKS = "payments-webhook-secret"
+
+
+class SecretsFile:
+    """The flat secrets file that the component `secretstore` reads (mode 0600)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._values = self._read()
+
+    def _read(self) -> dict[str, str]:
+        try:
+            self._path.chmod(0o600)
+            values = json.loads(self._path.read_text())
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise RunnerError(f"{self._path} is not JSON ({error}): mend or remove it") from None
+        return {str(key): str(value) for key, value in values.items()}
+
+    def __getitem__(self, key: str) -> str:
+        return self._values[key]
+
+    def get(self, key: str) -> str | None:
+        """Return a secret, or None where it is not there yet."""
+        return self._values.get(key)
+
+    def set(self, key: str, value: str) -> None:
+        """Keep a secret, replacing the old one."""
+        if self._values.get(key) != value:
+            self._values[key] = value
+            write_private(self._path, json.dumps(self._values, indent=2) + "\n")
+
+    def create_missing(self) -> None:
+        """Add whatever is missing."""
+        for key, make in _MAKERS.items():
+            if key not in self._values:
+                self.set(key, make())
+
+
+def password() -> str:
+    """Return a new password, 192 bits, safe in a URL."""
+    return random.token_urlsafe(24)
+
+
+def credentials(url: str) -> tuple[str, str]:
+    """Return user and password of a connection URL."""
+    parts = urlsplit(url)
+    return parts.username or "", parts.password or ""
+
+
+def _signing_keys() -> str:
+    seed = base64.urlsafe_b64encode(random.token_bytes(32)).decode()
+    return json.dumps({"keys": [{"kid": random.token_hex(8), "private": seed}]})
+
+
+_MAKERS: dict[str, Callable[[], str]] = {
+    JWT: _signing_keys,
+    RABBITMQ: lambda: f"amqp://microgram:{password()}@localhost:5672/",
+    REDIS: password,
+    WEBHOOKS: password,
+    NATS: lambda: f"nats://microgram:{password()}@127.0.0.1:4222",
+}

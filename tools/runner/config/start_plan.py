@@ -1,0 +1,45 @@
+"""What was asked for on the command line."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tools.runner.config.manifest import ManifestApp
+from tools.runner.config.paths import REPO, RunDir
+from tools.runner.errors import RunnerError
+
+
+@dataclass(frozen=True)
+class StartPlan:
+    """One start: where, which services, how many of each, on which component set."""
+
+    run: RunDir
+    manifest: Path = REPO / "dapr.yaml"
+    components: str | None = None
+    only: frozenset[str] = frozenset()
+    excluded: frozenset[str] = frozenset()
+    replicas: Mapping[str, int] = field(default_factory=dict)
+    port: int = 8080
+    infra_only: bool = False
+
+    def select_apps(self, apps: Sequence[ManifestApp]) -> list[ManifestApp]:
+        """Return the apps to start.
+
+        Raises RunnerError for a name that the manifest does not have, and where none is left.
+        """
+        known = {app.app_id for app in apps}
+        for name in sorted((self.only | self.excluded | set(self.replicas)) - known):
+            raise RunnerError(f'there is no app "{name}" (known: {", ".join(sorted(known))})')
+        chosen = [app for app in apps if self._is_selected(app.app_id)]
+        if not chosen and not self.infra_only:
+            raise RunnerError("--only and --except leave nothing to start")
+        return chosen
+
+    def served_apps(self, apps: Sequence[ManifestApp]) -> list[ManifestApp]:
+        """Return the apps that servers are started for: with `infra_only` those of others, all."""
+        return list(apps) if self.infra_only else self.select_apps(apps)
+
+    def _is_selected(self, name: str) -> bool:
+        if self.infra_only or name in self.excluded:
+            return False
+        return not self.only or name in self.only

@@ -1,0 +1,115 @@
+"""The few HTTP requests of the runner, without importing an HTTP library."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+
+from tools.runner.errors import RunnerError
+from tools.runner.supervisor.process import Probe
+
+_HINT = "`ps` says whether it is ready, `logs` what it says"
+
+
+async def request(
+    port: int,
+    path: str,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    seconds: float = 2.0,
+    body: bytes = b"",
+) -> tuple[int, bytes]:
+    """Return status and body of one request to a port of the loopback address.
+
+    Raises OSError where nobody answers and TimeoutError after the given seconds.
+    """
+    async with asyncio.timeout(seconds):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            writer.write(_head(method, path, port, headers or {}, len(body)) + body)
+            return _parsed(await reader.read())
+        finally:
+            await _close(writer)
+
+
+async def call_service(
+    name: str,
+    port: int,
+    path: str,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    seconds: float = 30.0,
+    body: bytes = b"",
+    accepted: int = 200,
+) -> tuple[int, bytes]:
+    """Return what a service says through its sidecar: a good answer, or one that is accepted.
+
+    Raises RunnerError where it does not answer, or otherwise.
+    """
+    try:
+        status, answer = await request(port, path, method, headers, seconds, body)
+    except OSError as error:
+        why = str(error) or f"not within {seconds:.0f} s"
+        raise RunnerError(f"{name} does not answer: {why} ({_HINT})") from None
+    if status >= 300 and status != accepted:
+        said = answer.decode(errors="replace")[:300]
+        raise RunnerError(f"{name} answers {status}: {said}{f' ({_HINT})' * (status >= 500)}")
+    return status, answer
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
+def _head(method: str, path: str, port: int, headers: Mapping[str, str], length: int) -> bytes:
+    fixed = {"Host": f"127.0.0.1:{port}", "Connection": "close", "Content-Length": str(length)}
+    lines = [f"{name}: {value}" for name, value in (fixed | dict(headers)).items()]
+    return "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""]).encode()
+
+
+def _parsed(answer: bytes) -> tuple[int, bytes]:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    parts = head.split(b" ", 2)
+    if len(parts) < 2 or not parts[1].isdigit():
+        raise ConnectionError("not an HTTP answer")
+    if b"transfer-encoding: chunked" in head.lower():
+        body = _unchunked(body)
+    return int(parts[1]), body
+
+
+def _unchunked(body: bytes) -> bytes:
+    whole = b""
+    while body:
+        size, _, rest = body.partition(b"\r\n")
+        length = int(size.split(b";")[0] or b"0", 16)
+        whole, body = whole + rest[:length], rest[length + 2 :]
+        if length == 0:
+            break
+    return whole
+
+
+def http_probe(port: int, path: str) -> Probe:
+    """Return a probe that is content when the path answers 2xx."""
+
+    async def probe() -> bool:
+        with contextlib.suppress(OSError, TimeoutError, ValueError):
+            status, _ = await request(port, path, seconds=5.0)
+            return 200 <= status < 300
+        return False
+
+    return probe
+
+
+def tcp_probe(port: int) -> Probe:
+    """Return a probe that is content when something listens on the port."""
+
+    async def probe() -> bool:
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(1.0):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            await _close(writer)
+            return True
+        return False
+
+    return probe

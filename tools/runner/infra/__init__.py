@@ -1,0 +1,1 @@
+"""The servers and tools that a system needs: found, built or started."""

@@ -1,0 +1,64 @@
+"""The NATS server with JetStream behind the pub/sub of the embedded set."""
+
+from urllib.parse import urlsplit
+
+from tools.runner.config.components import load_set
+from tools.runner.config.paths import write_private
+from tools.runner.config.secrets import NATS, credentials
+from tools.runner.http_client import tcp_probe
+from tools.runner.infra.jetstream import JetStreamManager
+from tools.runner.infra.ports import is_free
+from tools.runner.infra.servers import ManagedServer, ServerContext
+from tools.runner.supervisor.process import ProcessSpec
+from tools.runner.supervisor.replicas import base_env
+
+_CONF = """\
+host: 127.0.0.1
+port: {port}
+server_name: microgram
+max_payload: 4MB
+authorization {{ user: "{user}", password: "{password}" }}
+jetstream {{
+  store_dir: "{data}"
+  max_file_store: 100GB
+  max_memory_store: 64MB
+  sync_interval: 5s
+}}
+"""
+
+
+def set_up(need: ServerContext) -> ManagedServer:
+    """Start a NATS server of our own; it keeps its port from start to start if it can."""
+    user, secret = credentials(need.secrets[NATS])
+    port = urlsplit(need.secrets[NATS]).port or 0
+    if port < 10_000 or not is_free(port):
+        port = next(need.ports)
+    need.secrets.set(NATS, f"nats://{user}:{secret}@127.0.0.1:{port}")
+    data, conf = need.run.path / "nats", need.run.path / "nats.conf"
+    write_private(conf, _CONF.format(port=port, user=user, password=secret, data=data))
+    spec = ProcessSpec(
+        name="nats",
+        argv=(str(need.tool("nats-server")), "-c", str(conf)),
+        cwd=need.run.path,
+        env=base_env(need.run),
+        probe=tcp_probe(port),
+    )
+    keeper = JetStreamManager((port, user, secret), need.topics, consumer_settings())
+    return ManagedServer(
+        "nats",
+        f"127.0.0.1:{port}",
+        spec,
+        data=data,
+        jetstream=keeper,
+        restart_sidecars_after=100.0,  # the client gives up for ever after 60 attempts, 2 s apart
+    )
+
+
+def consumer_settings() -> dict[str, int]:
+    """Return what components/embedded/pubsub.yaml asks of consumers, in the server's words."""
+    (component,) = [each for each in load_set("embedded") if each["metadata"]["name"] == "pubsub"]
+    metadata = {item["name"]: item.get("value", "") for item in component["spec"]["metadata"]}
+    return {
+        "ack_wait": int(metadata["ackWait"].removesuffix("s")) * 10**9,
+        "max_ack_pending": int(metadata["maxAckPending"]),
+    }

@@ -1,0 +1,87 @@
+"""Chooses ports, and says who holds one that is taken."""
+
+import contextlib
+import fcntl
+import os
+import random
+import socket
+from collections.abc import Iterator
+from functools import cache
+
+from tools.runner.config.paths import user_cache
+from tools.runner.errors import RunnerError
+
+_RANGE = range(20_000, 32_000)
+"""Below what Linux hands to outgoing connections (32768 and up): a port that a restarting process
+left for a moment must not be taken by somebody's call."""
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server could listen on this port of the loopback address."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return not is_listening(port)
+
+
+def is_listening(port: int) -> bool:
+    """Tell whether somebody listens on this port of the loopback address."""
+    with socket.socket() as caller:
+        caller.settimeout(0.5)
+        return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_ports() -> Iterator[int]:
+    """Yield ports that are free now and that no other runner of this user has been given.
+
+    They stay this process's until it ends, also while what listens on one is being restarted.
+    """
+    for port in random.sample(_RANGE, len(_RANGE)):
+        if _reserve(port) and is_free(port):
+            yield port
+    raise RunnerError(f"no free port left between {_RANGE.start} and {_RANGE.stop}")
+
+
+def _reserve(port: int) -> bool:
+    """Lock the byte that stands for a port; the lock goes with the process."""
+    try:
+        fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@cache
+def _reservations() -> int:
+    """Open the file of all runners of this user; to close it would give all ports back."""
+    folder = user_cache()
+    folder.mkdir(parents=True, exist_ok=True)
+    return os.open(folder / "ports", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def require_free(port: int) -> int:
+    """Return the port if it is free.
+
+    Raises RunnerError naming its holder if not.
+    """
+    if is_free(port):
+        return port
+    raise RunnerError(
+        f"port {port} is taken by {port_owner(port)}: stop that, or choose another port with --port"
+    )
+
+
+def port_owner(port: int) -> str:
+    """Name the process that listens on a port, as far as we may see it."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error, PermissionError):
+        for connection in psutil.net_connections(kind="tcp"):
+            listens = connection.status == psutil.CONN_LISTEN
+            if listens and tuple(connection.laddr)[1:2] == (port,) and connection.pid:
+                process = psutil.Process(connection.pid)
+                return f"{process.name()} (pid {process.pid}: {' '.join(process.cmdline())[:100]})"
+    return "a process that this user may not see"

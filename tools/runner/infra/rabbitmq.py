@@ -1,0 +1,163 @@
+"""RabbitMQ behind the pub/sub of the production set."""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import socket
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tools.runner.config.paths import RunDir, write_private
+from tools.runner.config.secrets import RABBITMQ, credentials, password
+from tools.runner.infra.servers import ManagedServer, ServerContext, choose_port, require_program
+from tools.runner.supervisor.process import Probe, ProcessSpec
+from tools.runner.supervisor.replicas import base_env
+
+PORT = 5672
+_GUEST = f"amqp://guest:guest@localhost:{PORT}/"
+
+_CONF = """\
+listeners.tcp.1 = 127.0.0.1:{port}
+load_definitions = {definitions}
+log.console = true
+log.console.level = warning
+log.file = false
+# A small machine is no reason to stop publishers.
+disk_free_limit.absolute = 200MB
+"""
+
+
+def set_up(need: ServerContext) -> ManagedServer:
+    """Use the RabbitMQ that listens at the component's address, else start a private one."""
+    known = need.secrets.get(RABBITMQ) or ""
+    for url in (known, _GUEST):
+        if need.can_share and urlsplit(url).port == PORT and accepts(url):
+            need.secrets.set(RABBITMQ, url)
+            return ManagedServer("rabbitmq", f"127.0.0.1:{PORT}", spec=None)
+    user, secret = credentials(known)
+    if user in ("", "guest"):
+        user, secret = "microgram", password()
+    port = choose_port(need, PORT, "RabbitMQ")
+    url = f"amqp://{user}:{secret}@localhost:{port}/"
+    need.secrets.set(RABBITMQ, url)
+    data = need.run.path / "rabbitmq"
+    spec = ProcessSpec(
+        name="rabbitmq",
+        argv=(require_program("rabbitmq-server"),),
+        cwd=need.run.path,
+        env=base_env(need.run) | _environment(need, data, _write(data, port, user, secret)),
+        probe=_probe(url),
+        stop_timeout=2.5,
+    )
+    return ManagedServer(
+        "rabbitmq",
+        f"127.0.0.1:{port}",
+        spec,
+        data=data / "db",
+        # On reconnecting, Dapr's component lets its subscriptions share a channel that is not made
+        # for it: some consumers are then known to the broker only, and swallow messages.
+        restart_sidecars_after=0.0,
+    )
+
+
+def _write(data: Path, port: int, user: str, secret: str) -> Path:
+    """Write configuration and users, and return the configuration's path."""
+    data.mkdir(exist_ok=True, mode=0o700)
+    definitions = data / "definitions.json"
+    write_private(definitions, json.dumps(_definitions(user, secret)))
+    write_private(data / "rabbitmq.conf", _CONF.format(port=port, definitions=definitions))
+    write_private(data / "enabled_plugins", "[].\n")
+    return data / "rabbitmq.conf"
+
+
+def _definitions(user: str, secret: str) -> dict[str, object]:
+    """Return the only user there is (with definitions to load, RabbitMQ makes no guest)."""
+    every = {"configure": ".*", "write": ".*", "read": ".*"}
+    return {
+        "users": [
+            {
+                "name": user,
+                "password_hash": password_hash(secret, os.urandom(4)),
+                "hashing_algorithm": "rabbit_password_hashing_sha256",
+                "tags": ["administrator"],
+            }
+        ],
+        "vhosts": [{"name": "/"}],
+        "permissions": [{"user": user, "vhost": "/", **every}],
+        "policies": [
+            {  # of replicas that are gone: the queues of components/broadcast.yaml
+                "vhost": "/",
+                "name": "broadcast",
+                "pattern": "^broadcast-",
+                "apply-to": "queues",
+                "definition": {"expires": 60_000},
+            }
+        ],
+    }
+
+
+def password_hash(secret: str, salt: bytes) -> str:
+    """Return the hash that RabbitMQ keeps: base64 of salt and SHA-256 of salt and password."""
+    digest = hashlib.sha256(salt + secret.encode()).digest()
+    return base64.b64encode(salt + digest).decode()
+
+
+def _environment(need: ServerContext, data: Path, conf: Path) -> dict[str, str]:
+    return {
+        "HOME": str(data),  # Erlang's cookie
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "ERL_EPMD_PORT": str(next(need.ports)),  # a name server of our own, ended with us
+        "RABBITMQ_NODENAME": f"{_node(need.run)}@localhost",
+        "RABBITMQ_DIST_PORT": str(next(need.ports)),
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+        "RABBITMQ_CONFIG_FILE": str(conf),
+        "RABBITMQ_ADVANCED_CONFIG_FILE": str(data / "none.config"),
+        "RABBITMQ_CONF_ENV_FILE": str(data / "none.conf"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(data / "enabled_plugins"),
+        "RABBITMQ_MNESIA_BASE": str(data / "db"),
+        "RABBITMQ_LOG_BASE": str(data),
+        "RABBITMQ_LOGS": "-",
+        "RUNNING_UNDER_SYSTEMD": "true",  # no shell between us and the server
+    }
+
+
+def _node(run: RunDir) -> str:
+    return f"microgram-{hashlib.sha256(run.marker.encode()).hexdigest()[:8]}"
+
+
+def accepts(url: str) -> bool:
+    """Tell whether a RabbitMQ at this address lets this user in (AMQP 0-9-1, as far as Tune)."""
+    user, secret = credentials(url)
+    with contextlib.suppress(OSError, struct.error):
+        address = ("127.0.0.1", urlsplit(url).port or PORT)
+        with socket.create_connection(address, timeout=3.0) as connection:
+            connection.sendall(b"AMQP\x00\x00\x09\x01")
+            file = connection.makefile("rb")
+            _read_frame(file.read)
+            connection.sendall(_start_ok(user, secret))
+            return _read_frame(file.read)[:4] == struct.pack(">HH", 10, 30)
+    return False
+
+
+def _read_frame(read: Callable[[int], bytes]) -> bytes:
+    _, _, size = struct.unpack(">BHI", read(7))
+    return read(size + 1)[:-1]
+
+
+def _start_ok(user: str, secret: str) -> bytes:
+    response = f"\0{user}\0{secret}".encode()
+    body = struct.pack(">HHI", 10, 11, 0) + b"\x05PLAIN"
+    body += struct.pack(">I", len(response)) + response + b"\x05en_US"
+    return struct.pack(">BHI", 1, 0, len(body)) + body + b"\xce"
+
+
+def _probe(url: str) -> Probe:
+    async def probe() -> bool:
+        return await asyncio.to_thread(accepts, url)
+
+    return probe

@@ -1,0 +1,130 @@
+"""Says of a step that takes long what is done, how far it is, and for how long already."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from tools.runner.errors import RunnerError
+
+REPORT_INTERVAL = 15.0
+"""Seconds between two lines about the same step."""
+
+_LOOK = 0.25
+_LAST = 20
+"""Lines of a failed command's output that are shown."""
+
+ProgressParser = Callable[[str], str]
+"""Reads from what a command has written how far it is."""
+
+
+class Progress:
+    """One step: a line every `REPORT_INTERVAL` seconds; on a terminal, one line that is rewritten.
+
+    With `at_once` it is named when it begins and when it ends; else only if it takes long.
+    """
+
+    def __init__(self, what: str, *, at_once: bool = True) -> None:
+        self._what = what
+        self._started_at = self._reported_at = time.monotonic()
+        self._changes = at_once and sys.stderr.isatty()
+        self._named = at_once
+        if at_once and not self._changes:
+            _print(f"{what} …")
+
+    @property
+    def seconds(self) -> float:
+        """For how long the step takes already."""
+        return time.monotonic() - self._started_at
+
+    @property
+    def next_line(self) -> float:
+        """Seconds until the next line is due."""
+        return max(0.0, self._reported_at + REPORT_INTERVAL - time.monotonic())
+
+    def update(self, how_far: Callable[[], str] = str) -> None:
+        """Print where it is due how far the step is: a few words, or nothing."""
+        if self._changes:
+            print(f"\r{self._line(how_far())} …\x1b[K", end="", file=sys.stderr, flush=True)
+        elif not self.next_line:
+            self._reported_at = time.monotonic()
+            _print(f"{self._line(how_far())} so far")
+
+    def _line(self, how_far: str) -> str:
+        return f"{self._what}: {f'{how_far}, ' if how_far else ''}{self.seconds:.0f} s"
+
+    def finish(self) -> None:
+        """Say how long it took."""
+        if self._named:
+            start, rest = ("\r", "\x1b[K") if self._changes else ("", "")
+            _print(f"{start}{self._line('')}{rest}")
+
+
+async def wait_first(
+    awaited: set[asyncio.Future[Any]], what: str, patience: float, how_far: Callable[[], str] = str
+) -> set[asyncio.Future[Any]]:
+    """Wait for the first of some futures, for so many seconds; returns those that are done."""
+    progress = Progress(what, at_once=False)
+    done: set[asyncio.Future[Any]] = set()
+    while not done and progress.seconds < patience:
+        soon = min(progress.next_line, patience - progress.seconds)
+        done, _ = await asyncio.wait(
+            awaited, timeout=max(soon, 0.01), return_when=asyncio.FIRST_COMPLETED
+        )
+        progress.update(how_far)
+    return done
+
+
+def _print(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def run(
+    what: str,
+    command: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    how_far: ProgressParser = lambda _: "",
+    advice: str = "",
+) -> str:
+    """Run a command that may take long, showing how far it is; returns what it wrote to stdout.
+
+    `how_far` is given all that it has written to stderr so far. Raises RunnerError with the last
+    lines of both, and with the advice, where it fails.
+    """
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        try:
+            child = subprocess.Popen(command, cwd=cwd, env=env, stdout=output, stderr=errors)
+        except OSError as error:
+            raise RunnerError(f"{what}: {command[0]} cannot be run: {error}") from None
+        _watch(child, Progress(what), lambda: how_far(_read(errors)))
+        if child.returncode:
+            lines = (_read(output) + _read(errors)).splitlines()[-_LAST:]
+            said = "".join(f"\n    {line}" for line in lines)
+            raise RunnerError(f"{what} failed:\n    {' '.join(command)}{said}\n{advice}".rstrip())
+        return _read(output)
+
+
+def _watch(child: subprocess.Popen[bytes], progress: Progress, how_far: Callable[[], str]) -> None:
+    """Wait for a command; it ends with us, so that what it locks is free again."""
+    try:
+        while child.poll() is None:
+            progress.update(how_far)
+            time.sleep(_LOOK)
+    except BaseException:
+        child.terminate()
+        child.wait()
+        raise
+    progress.finish()
+
+
+def _read(file: IO[str]) -> str:
+    """Return all of a file that somebody else appends to, whose own place in it is not moved."""
+    size = os.fstat(file.fileno()).st_size
+    return os.pread(file.fileno(), size, 0).decode(errors="replace")

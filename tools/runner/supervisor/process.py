@@ -1,0 +1,214 @@
+"""One process: started, watched, restarted when it dies, stopped when told."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from tools.runner.output.logs import Echo, LogFile, tail
+from tools.runner.output.terminal import compact
+
+State = Literal["starting", "ready", "backoff", "stopped", "failed"]
+Probe = Callable[[], Awaitable[bool]]
+_LITTLE = 100_000_000
+"""Bytes of free disk below which a death is told with what is free."""
+
+
+@dataclass(frozen=True)
+class ProcessSpec:
+    """What to run, and how to know that it is ready."""
+
+    name: str
+    argv: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str] = field(repr=False)
+    probe: Probe
+    stop_timeout: float = 1.5
+    """Seconds between SIGTERM and SIGKILL."""
+    fatal_output: str = ""
+    """What it writes when it runs on and will never do its work: it is killed and started again."""
+
+
+class Backoff:
+    """How long to wait before the next start: 0.2 s doubling to 10 s, anew after a good minute."""
+
+    INITIAL_DELAY = 0.2
+    MAX_DELAY = 10.0
+    HEALTHY_AFTER = 60.0
+
+    def __init__(self) -> None:
+        self._next = self.INITIAL_DELAY
+
+    def delay(self, lived: float) -> float:
+        """Return the seconds to wait after a process that lived this many seconds."""
+        if lived >= self.HEALTHY_AFTER:
+            self._next = self.INITIAL_DELAY
+        delay, self._next = self._next, min(self._next * 2, self.MAX_DELAY)
+        return delay
+
+
+class ManagedProcess:
+    """Supervises one process after another under the same name."""
+
+    def __init__(self, spec: ProcessSpec, logs: Path, echo: Echo | None = None) -> None:
+        self.spec = spec
+        self.state: State = "stopped"
+        self.restarts = 0
+        self.cause = ""
+        self.log = logs / f"{spec.name}.log"
+        self.died = asyncio.Event()
+        self.is_ready = asyncio.Event()
+        self.on_recovered: Callable[[float], None] | None = None
+        """Called when the process is ready again, with the seconds that it was away."""
+        self._echo = echo
+        self._file: LogFile | None = None
+        self._child: asyncio.subprocess.Process | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._restarts_enabled = False
+        self._is_fatal = False
+        self._backoff = Backoff()
+        self._down_since: float | None = None
+        self._log_start = 0
+
+    @property
+    def pid(self) -> int | None:
+        child = self._child
+        return child.pid if child is not None and child.returncode is None else None
+
+    def start(self) -> None:
+        """Begin to run the process, unless it is run already."""
+        if self._task is None or self._task.done():
+            self._stopping = False
+            self.state = "starting"
+            self.died.clear()
+            self._task = asyncio.create_task(self._supervise(), name=self.spec.name)
+
+    def enable_restarts(self) -> None:
+        """From now on a death is answered with a restart, no longer with `died`."""
+        self._restarts_enabled = True
+
+    async def stop(self) -> None:
+        """Stop the process: SIGTERM, and SIGKILL after its grace."""
+        self._stopping = True
+        task = self._task
+        if task is None or task.done():
+            return
+        if self.pid is None:
+            task.cancel()
+        else:
+            self._signal(signal.SIGTERM)
+            done, _ = await asyncio.wait([task], timeout=self.spec.stop_timeout)
+            if not done:
+                self._signal(signal.SIGKILL)
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        self.state = "stopped"
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal the process; kill its whole group, for what it may have started itself."""
+        if self.pid is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if number == signal.SIGKILL:
+                os.killpg(self.pid, number)
+            else:
+                os.kill(self.pid, number)
+
+    async def _supervise(self) -> None:
+        self._file = LogFile(self.log)
+        try:
+            while not self._stopping:
+                lived = await self._run_once()
+                if self._stopping:
+                    break
+                if not (self._restarts_enabled or self._is_fatal):
+                    self.state = "failed"
+                    self.died.set()
+                    return
+                self.restarts += 1
+                self.state = "backoff"
+                if self._echo is not None:
+                    self._echo(self.spec.name, f"{self.cause}: it is started again\n".encode())
+                await asyncio.sleep(self._backoff.delay(lived))
+            self.state = "stopped"
+        finally:
+            self._file.close()
+
+    async def _run_once(self) -> float:
+        self.state = "starting"
+        self._is_fatal = False
+        began = time.monotonic()
+        try:
+            self._log_start = self._file.size if self._file else 0
+            self._child = child = await self._spawn()
+        except OSError as error:
+            self.cause = f"could not be started: {error}"
+            return 0.0
+        tasks = [asyncio.create_task(self._copy_output(child)), asyncio.create_task(self._probe())]
+        try:
+            code = await child.wait()
+            self.cause = f"wrote «{self.spec.fatal_output}»" if self._is_fatal else _cause(code)
+            await asyncio.wait(tasks[:1], timeout=0.3)  # a grandchild may keep the pipe open
+        finally:
+            self.is_ready.clear()
+            self._down_since = self._down_since or time.monotonic()
+            for task in tasks:
+                task.cancel()
+        return time.monotonic() - began
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *self.spec.argv,
+            cwd=self.spec.cwd,
+            env=self.spec.env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for the runner, which stops things in order
+        )
+
+    async def _copy_output(self, child: asyncio.subprocess.Process) -> None:
+        stream, file, sign, end = child.stdout, self._file, self.spec.fatal_output.encode(), b""
+        while stream and file and (chunk := await stream.read(65_536)):
+            file.write(chunk)
+            if self._echo is not None:
+                self._echo(self.spec.name, chunk)
+            if sign and sign in end + chunk:
+                self._is_fatal = True
+                self._signal(signal.SIGKILL)
+            end = chunk[-len(sign) :]
+
+    async def _probe(self) -> None:
+        while True:
+            if await self.spec.probe():
+                break
+            await asyncio.sleep(0.1)
+        self.state = "ready"
+        self.is_ready.set()
+        if self._down_since is not None and self.on_recovered is not None:
+            self.on_recovered(time.monotonic() - self._down_since)
+        self._down_since = None
+
+    def failure_report(self) -> str:
+        """Say what died, why, its last lines and where the rest is."""
+        written = tail(self.log, 200, since=self._log_start)
+        lines = [text for line in written if (text := compact(line))] or written
+        shown = "\n".join(f"    {line[:500]}" for line in lines[-20:]) or "    (it wrote nothing)"
+        told = f"{self.spec.name} {self.cause}\n{shown}\n  log: {self.log}"
+        free = shutil.disk_usage(self.log.parent).free
+        return told if free > _LITTLE else f"{told}\n  only {free / 1e6:.0f} MB are free there"
+
+
+def _cause(code: int) -> str:
+    if code >= 0:
+        return f"exited with code {code}"
+    with contextlib.suppress(ValueError):
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"was killed by signal {-code}"

@@ -1,0 +1,137 @@
+"""Turns one app of the manifest into two processes: the service and its sidecar."""
+
+import os
+import secrets as random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tools.runner.config.manifest import ManifestApp
+from tools.runner.config.paths import MARKER, REPO, RunDir
+from tools.runner.http_client import http_probe, tcp_probe
+from tools.runner.supervisor.process import ProcessSpec
+
+REGISTRATION_FAILURE = "initialization error occurred for nr ("
+"""What a sidecar writes that could not enter its name: it runs on, and nobody ever finds it."""
+
+
+@dataclass(frozen=True)
+class ServiceReplica:
+    """A service and its sidecar: one replica of one app."""
+
+    app: ManifestApp
+    replica: int
+    app_port: int
+    http_port: int
+    grpc_port: int
+    internal_port: int
+    sidecar_token: str
+    app_token: str
+
+    @property
+    def name(self) -> str:
+        return self.app.app_id if self.replica == 0 else f"{self.app.app_id}.{self.replica + 1}"
+
+    @property
+    def sidecar_name(self) -> str:
+        return f"{self.name}.daprd"
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What all units of one run have in common."""
+
+    run: RunDir
+    daprd: Path
+    resources: Path
+    config: Path
+    public_url: str
+    control_plane: Mapping[str, str] = field(default_factory=dict)
+    """Addresses of `placement` and `scheduler`, where they run."""
+    workflows: frozenset[str] = frozenset()
+    """The services whose sidecars are told of them."""
+
+
+def create_replica(
+    app: ManifestApp, replica: int, app_port: int, ports: Iterator[int]
+) -> ServiceReplica:
+    """Give one replica its ports and its two tokens, fresh at every start."""
+    return ServiceReplica(
+        app=app,
+        replica=replica,
+        app_port=app_port,
+        http_port=next(ports),
+        grpc_port=next(ports),
+        internal_port=next(ports),
+        sidecar_token=random.token_urlsafe(24),
+        app_token=random.token_urlsafe(24),
+    )
+
+
+def base_env(run: RunDir) -> dict[str, str]:
+    """Return the environment of everything we start, with the mark that it is ours."""
+    inherited = dict(os.environ)
+    inherited.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled once, services start sooner
+    return inherited | {MARKER: run.marker}
+
+
+def app_spec(unit: ServiceReplica, setting: RunSettings) -> ProcessSpec:
+    """Return how to run the service of a unit."""
+    env = base_env(setting.run) | {
+        "APP_ID": unit.app.app_id,
+        "APP_PORT": str(unit.app_port),
+        "DAPR_HTTP_PORT": str(unit.http_port),
+        "DAPR_GRPC_PORT": str(unit.grpc_port),
+        "MICROGRAM_PUBLIC_URL": setting.public_url,
+        "PYTHONUNBUFFERED": "1",
+    }
+    return ProcessSpec(
+        name=unit.name,
+        argv=unit.app.command,
+        cwd=unit.app.directory,
+        env=env | _tokens(unit) | dict(unit.app.env),
+        probe=http_probe(unit.app_port, "/readyz"),
+        stop_timeout=2.0,
+    )
+
+
+def sidecar_spec(unit: ServiceReplica, setting: RunSettings) -> ProcessSpec:
+    """Return how to run the sidecar of a unit; its tokens are never on its command line."""
+    env = base_env(setting.run) | _tokens(unit)
+    return ProcessSpec(
+        name=unit.sidecar_name,
+        argv=_daprd(unit, setting),
+        cwd=REPO,
+        env=env | {"DAPR_HOST_IP": "127.0.0.1"},  # else others are told an address of the network
+        probe=tcp_probe(unit.http_port),
+        stop_timeout=1.2,
+        fatal_output=REGISTRATION_FAILURE,
+    )
+
+
+def _tokens(unit: ServiceReplica) -> dict[str, str]:
+    return {"DAPR_API_TOKEN": unit.sidecar_token, "APP_API_TOKEN": unit.app_token}
+
+
+def _daprd(unit: ServiceReplica, setting: RunSettings) -> tuple[str, ...]:
+    options = {
+        "app-id": unit.app.app_id,
+        "app-port": unit.app_port,
+        "app-channel-address": "127.0.0.1",
+        "dapr-http-port": unit.http_port,
+        "dapr-grpc-port": unit.grpc_port,
+        "dapr-internal-grpc-port": unit.internal_port,
+        "dapr-internal-grpc-listen-address": "127.0.0.1",
+        "dapr-listen-addresses": "127.0.0.1",
+        "resources-path": setting.resources,
+        "config": setting.config,
+        "max-body-size": unit.app.max_body_size,
+        "read-buffer-size": "64Ki",  # tokens and trace headers
+        "log-level": unit.app.log_level,
+        "enable-metrics": "false",
+        "dapr-graceful-shutdown-seconds": 1,
+    }
+    if unit.app.app_id in setting.workflows:
+        for name, address in setting.control_plane.items():
+            options[f"{name}-host-address"] = address
+    return (str(setting.daprd), *(f"--{name}={value}" for name, value in options.items()))

@@ -1,0 +1,289 @@
+"""The whole system of one run directory: started in order, watched, stopped in order."""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tools.runner.config.components import render_config, render_set
+from tools.runner.config.manifest import ManifestApp, read_manifest
+from tools.runner.config.paths import REPO
+from tools.runner.config.secrets import SecretsFile
+from tools.runner.config.start_plan import StartPlan
+from tools.runner.config.topology import CONTROL_PLANE, read_topology
+from tools.runner.errors import RunnerError, StartFailedError
+from tools.runner.http_client import request
+from tools.runner.infra import ports, servers, toolchain
+from tools.runner.infra.jetstream import JetStreamManager
+from tools.runner.output.logs import Echo
+from tools.runner.output.progress import wait_first
+from tools.runner.supervisor import report
+from tools.runner.supervisor.process import ManagedProcess, ProcessSpec
+from tools.runner.supervisor.replicas import (
+    RunSettings,
+    ServiceReplica,
+    app_spec,
+    create_replica,
+    sidecar_spec,
+)
+
+READY_TIMEOUT = 120.0
+"""Seconds after which what is neither ready nor dead is given up: only where something is wrong."""
+
+
+class Supervisor:
+    """Starts, restarts and stops everything that one plan names."""
+
+    def __init__(self, plan: StartPlan, echo: Echo | None = None) -> None:
+        self.plan = plan
+        self.topology = read_topology()
+        self.set_name = plan.components or self.topology.default_set
+        self.gateway_port: int | None = None
+        self.replicas: list[ServiceReplica] = []
+        self.servers: list[servers.ManagedServer] = []
+        self._echo = echo
+        self._processes: dict[str, ManagedProcess] = {}
+        self._ports = ports.free_ports()
+        self._background_tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Start everything, and return when all of it is ready.
+
+        Raises StartFailedError when a process dies or is not ready in time.
+        """
+        everything = read_manifest(self.plan.manifest)
+        apps = self.plan.select_apps(everything)
+        self._prepare_run_dir()
+        need = self._server_context(everything)
+        names = self.topology.servers(self.set_name)
+        served = self.plan.served_apps(everything)
+        names += self.topology.control_plane(app.app_id for app in served)
+        self.servers = [servers.set_up_server(name, need) for name in names]
+        self._launch(server.spec for server in self.servers if server.spec)
+        await (self._start_services(apps) if apps else self._servers_ready(self.servers))
+        await self._all_ready(self._processes.values())
+        await self._check_gateway()
+        self._enable_restarts()
+
+    async def _start_services(self, apps: Sequence[ManifestApp]) -> None:
+        """Start services, and the sidecars of each once there is what these connect to."""
+        setting = self._run_settings(apps)
+        self.replicas = [unit for app in apps for unit in self._create_replicas(app)]
+        self._launch(app_spec(unit, setting) for unit in self.replicas)
+        working = [unit for unit in self.replicas if unit.app.app_id in setting.workflows]
+        await self._servers_ready([s for s in self.servers if s.name not in CONTROL_PLANE])
+        self._launch(sidecar_spec(unit, setting) for unit in self.replicas if unit not in working)
+        await self._servers_ready([s for s in self.servers if s.name in CONTROL_PLANE])
+        self._launch(sidecar_spec(unit, setting) for unit in working)
+
+    def _prepare_run_dir(self) -> None:
+        self.plan.run.create()
+        for name in ("names.db", "names.db-wal", "names.db-shm"):
+            (self.plan.run.path / name).unlink(missing_ok=True)
+
+    def _server_context(self, apps: Sequence[ManifestApp]) -> servers.ServerContext:
+        secrets = SecretsFile(self.plan.run.secrets)
+        secrets.create_missing()
+        dead = tuple(f"{app.app_id}-dead" for app in apps)
+        return servers.ServerContext(
+            run=self.plan.run,
+            secrets=secrets,
+            ports=self._ports,
+            tool=toolchain.require_tool,
+            topics=self.topology.topics + dead,
+            standard_ports=self.plan.infra_only,
+        )
+
+    def _run_settings(self, apps: Sequence[ManifestApp]) -> RunSettings:
+        overrides = {key: value for each in self.servers for key, value in each.overrides.items()}
+        config = apps[0].config_file
+        port = ports.require_free(self.plan.port) if self.plan.port else next(self._ports)
+        if any(app.app_id == self.topology.gateway for app in apps):
+            self.gateway_port = port
+        return RunSettings(
+            run=self.plan.run,
+            daprd=toolchain.require_tool("daprd"),
+            resources=render_set(self.set_name, self.plan.run, overrides),
+            config=render_config(config or REPO / "deploy/local/config.yaml", self.plan.run),
+            public_url=os.environ.get("MICROGRAM_PUBLIC_URL") or f"http://127.0.0.1:{port}",
+            control_plane={
+                each.name: each.address for each in self.servers if each.name in CONTROL_PLANE
+            },
+            workflows=self.topology.workflows,
+        )
+
+    def _create_replicas(self, app: ManifestApp) -> Iterator[ServiceReplica]:
+        count = self.plan.replicas.get(app.app_id, self.topology.replicas.get(app.app_id, 1))
+        for replica in range(count):
+            public = self.gateway_port if app.app_id == self.topology.gateway else None
+            port = public if public and replica == 0 else next(self._ports)
+            yield create_replica(app, replica, port, self._ports)
+
+    def _launch(self, specs: Iterable[ProcessSpec]) -> None:
+        for spec in specs:
+            process = ManagedProcess(spec, self.plan.run.logs, self._echo)
+            self._processes[spec.name] = process
+            process.start()
+
+    async def _servers_ready(self, servers: Sequence[servers.ManagedServer]) -> None:
+        """Wait for some servers, and for what must be made in them."""
+        await self._all_ready(self._processes[server.name] for server in servers if server.spec)
+        for server in servers:
+            if server.jetstream:
+                await self._start_jetstream(server.jetstream)
+
+    async def _start_jetstream(self, keeper: JetStreamManager) -> None:
+        keeper.start()
+        ready = asyncio.ensure_future(keeper.ready.wait())
+        if not await wait_first({ready}, "waiting for the streams of JetStream", READY_TIMEOUT):
+            ready.cancel()
+            said = f"JetStream does not take its streams: see {self.plan.run.logs / 'nats.log'}"
+            raise StartFailedError(said)
+
+    async def _all_ready(self, awaited: Iterable[ManagedProcess]) -> None:
+        """Wait for some processes, and give up as soon as any process at all has died."""
+        processes = list(awaited)
+        deaths = {asyncio.ensure_future(p.died.wait()): p for p in self._processes.values()}
+        ready = asyncio.ensure_future(_every(process.is_ready for process in processes))
+        waiting: set[asyncio.Future[Any]] = {ready, *deaths}
+        try:
+            done = await wait_first(waiting, "starting", READY_TIMEOUT, lambda: _how_far(processes))
+            for task, process in deaths.items():
+                if task in done:
+                    raise StartFailedError(process.failure_report())
+            if not done:
+                raise StartFailedError(self._timeout_report())
+        finally:
+            for each in waiting:
+                each.cancel()
+
+    def _timeout_report(self) -> str:
+        late = [process for process in self._processes.values() if process.state != "ready"]
+        for process in late:
+            process.cause = f"is not ready after {READY_TIMEOUT:.0f} s"
+        return "\n".join(process.failure_report() for process in late)
+
+    async def _check_gateway(self) -> None:
+        """Knock at the public door, as its users will."""
+        if self.gateway_port:
+            status, _ = await request(self.gateway_port, "/healthz", seconds=READY_TIMEOUT)
+            if status != 200:
+                raise StartFailedError(f"the gateway answers {status} to /healthz")
+
+    def _enable_restarts(self) -> None:
+        """From now on processes that die are restarted."""
+        for process in self._processes.values():
+            process.enable_restarts()
+        for server in self.servers:
+            if server.spec and server.restart_sidecars_after is not None:
+                self._processes[server.name].on_recovered = self._sidecar_restarter(
+                    server.restart_sidecars_after
+                )
+            if server.jetstream:
+                for unit in self.replicas:
+                    release = self._redeliverer(server.jetstream, unit.app.app_id)
+                    self._processes[unit.sidecar_name].on_recovered = release
+
+    def _sidecar_restarter(self, tolerated: float) -> Callable[[float], None]:
+        def returned(away: float) -> None:
+            if away >= tolerated:
+                self._spawn_task(self._restart_sidecars())
+
+        return returned
+
+    def _redeliverer(self, keeper: JetStreamManager, app_id: str) -> Callable[[float], None]:
+        return lambda _: self._spawn_task(keeper.redeliver_pending(app_id))
+
+    def _spawn_task(self, errand: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(errand)
+        self._background_tasks.add(task)
+        task.add_done_callback(self._background_tasks.discard)
+
+    async def _restart_sidecars(self) -> None:
+        sidecars = [self._processes[unit.sidecar_name] for unit in self.replicas]
+        running = [process for process in sidecars if process.state != "stopped"]
+        await asyncio.gather(*(process.stop() for process in running))
+        for process in running:
+            process.start()
+
+    async def stop(self) -> None:
+        """Stop all: applications, then sidecars, then servers."""
+        for errand in self._background_tasks:
+            errand.cancel()
+        apps = {unit.name for unit in self.replicas}
+        sidecars = {unit.sidecar_name for unit in self.replicas}
+        await self._stop_matching(lambda name: name in apps)
+        await self._stop_matching(lambda name: name in sidecars)
+        for server in self.servers:
+            if server.jetstream:
+                await server.jetstream.stop()
+        await self._stop_matching(lambda _: True)
+
+    async def _stop_matching(self, belongs: Callable[[str], bool]) -> None:
+        chosen = [process for name, process in self._processes.items() if belongs(name)]
+        await asyncio.gather(*(process.stop() for process in chosen))
+
+    def find_processes(self, name: str) -> list[ManagedProcess]:
+        """Return the processes that a person means by a name, applications first.
+
+        `posts`: the service, its replicas and their sidecars; `posts.daprd`: that process;
+        `nats`: that server. Raises RunnerError for any other name.
+        """
+        units = [unit for unit in self.replicas if unit.app.app_id == name]
+        names = [unit.name for unit in units] + [unit.sidecar_name for unit in units]
+        found = [self._processes[each] for each in names or [name] if each in self._processes]
+        if not found:
+            raise RunnerError(f'nothing is called "{name}" (known: {", ".join(self._processes)})')
+        return found
+
+    async def stop_named(self, name: str) -> None:
+        """Stop what the name means, until it is started again."""
+        for process in self.find_processes(name):
+            await process.stop()
+
+    async def start_named(self, name: str) -> None:
+        """Start what the name means, and wait until it is ready.
+
+        Raises TimeoutError when it is not in time.
+        """
+        chosen = self.find_processes(name)
+        for process in chosen:
+            process.start()
+        async with asyncio.timeout(READY_TIMEOUT):
+            await _every(process.is_ready for process in chosen)
+
+    def server_data(self, name: str) -> Path:
+        """Return where a server that we run keeps its data."""
+        for server in self.servers:
+            if server.name == name and server.data:
+                return server.data
+        raise RunnerError(f'"{name}" is not a server of ours')
+
+    def report(self) -> dict[str, Any]:
+        """Return what `ps --json` prints."""
+        processes = self._processes
+        gateway = f"http://127.0.0.1:{self.gateway_port}" if self.gateway_port else None
+        return {
+            "run_dir": str(self.plan.run.path),
+            "components": self.set_name,
+            "gateway": gateway,
+            "services": [report.replica_row(unit, processes) for unit in self.replicas],
+            "infra": [report.server_row(each, processes.get(each.name)) for each in self.servers],
+        }
+
+    def internal_state(self) -> dict[str, Any]:
+        """Return what other commands of the runner need to know, tokens included."""
+        missed = self.topology.missed_by(unit.app.app_id for unit in self.replicas)
+        own = {"tokens": report.replica_tokens(self.replicas), "infra_only": self.plan.infra_only}
+        return self.report() | own | {"missed": missed}
+
+
+def _how_far(processes: Sequence[ManagedProcess]) -> str:
+    late = [process.spec.name for process in processes if not process.is_ready.is_set()]
+    few = ", ".join(late[:6]) + (" and others" if len(late) > 6 else "")
+    return f"{len(processes) - len(late)} of {len(processes)} are ready, not yet {few}"
+
+
+async def _every(events: Iterable[asyncio.Event]) -> None:
+    await asyncio.gather(*(event.wait() for event in events))
