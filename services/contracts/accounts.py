@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,11 @@ class Model(BaseModel):
     """What all contracts share: unknown fields are ignored, so that a producer may add some."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+def examples(*values: dict[str, Any]) -> ConfigDict:
+    """Return a `model_config` that puts the examples into the model's JSON schema."""
+    return ConfigDict(json_schema_extra={"examples": list(values)})
 
 
 class ProfileField(Model):

@@ -6,13 +6,13 @@ Money is a whole number of a currency's minor units, such as cents: never a frac
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
 from services.contracts import limits
-from services.contracts.accounts import Id, Model
-from services.contracts.posts import Attachment
+from services.contracts.accounts import Id, Model, examples
+from services.contracts.posts import ATTACHMENT, Attachment
 
 Currency = Literal[
     "AUD", "CAD", "CHF", "CZK", "DKK", "EUR", "GBP", "JPY", "KWD", "NOK", "PLN", "SEK", "USD"
@@ -27,12 +27,58 @@ Pieces = Annotated[int, Field(ge=1, le=limits.PIECES, strict=True)]
 """How many of something are wanted."""
 
 
+SHOP: dict[str, Any] = {
+    "id": "116548273934401537",
+    "owner": "116548270000001537",
+    "name": "Anna's pottery",
+    "description": "Stoneware, thrown and glazed by hand.",
+    "currency": "EUR",
+    "created_at": "2026-05-10T05:12:31.402Z",
+    "edited_at": None,
+    "archived": False,
+    "deleted": False,
+}
+PRODUCT: dict[str, Any] = {
+    "id": "116548274934401537",
+    "shop": SHOP["id"],
+    "seller": SHOP["owner"],
+    "title": "Mug",
+    "description": "Holds 300 ml and is dishwasher safe.",
+    "pictures": [ATTACHMENT],
+    "currency": "EUR",
+    "variants": [
+        {"id": "116548274934401538", "name": "blue", "price": 2400},
+        {"id": "116548274934401539", "name": "white", "price": 2200},
+    ],
+    "created_at": "2026-05-10T05:20:00.000Z",
+    "edited_at": None,
+    "archived": False,
+    "deleted": False,
+}
+ITEM = {"product": PRODUCT["id"], "variant": "116548274934401538", "quantity": 2}
+QUOTE_LINE = ITEM | {
+    "title": "Mug",
+    "name": "blue",
+    "price": 2400,
+    "currency": "EUR",
+    "available": 10,
+    "shop": SHOP["id"],
+    "seller": SHOP["owner"],
+    "picture": ATTACHMENT,
+}
+_SHOP_VIEW = {"shop": SHOP, "version": 1}
+_PRODUCT_VIEW = {"product": PRODUCT, "version": 1, "available": {"116548274934401538": 10}}
+_RESERVED_ITEM = {"variant": "116548274934401538", "quantity": 2}
+
+
 class Shop(Model):
     """A shop as its owner made it. Event `shop.changed` on `shops`.
 
     `archived`: its owner closed it, and may open it again. `deleted` is the tombstone: name and
     description are blank then.
     """
+
+    model_config = examples(SHOP)
 
     id: Id
     owner: Id
@@ -60,6 +106,8 @@ class Product(Model):
     may bring it back. `deleted` is the tombstone: texts, pictures and variants are blank then.
     """
 
+    model_config = examples(PRODUCT)
+
     id: Id
     shop: Id
     seller: Id
@@ -77,6 +125,8 @@ class Product(Model):
 class ShopView(Model):
     """A shop. `version` grows with every change; who changes it says which they have seen."""
 
+    model_config = examples(_SHOP_VIEW)
+
     shop: Shop
     version: int = 1
 
@@ -87,6 +137,8 @@ class ProductView(Model):
     `available` is `None` where it was not asked for.
     """
 
+    model_config = examples(_PRODUCT_VIEW)
+
     product: Product
     version: int = 1
     available: dict[Id, int] | None = None
@@ -94,6 +146,8 @@ class ProductView(Model):
 
 class ShopList(Model):
     """A page of shops, newest first. `last` is the id it reaches to; empty at the end."""
+
+    model_config = examples({"shops": [_SHOP_VIEW], "last": ""})
 
     shops: list[ShopView]
     last: Id = ""
@@ -105,6 +159,8 @@ class ProductList(Model):
     Of a search it may have fewer products than were asked for, also none, before the end.
     """
 
+    model_config = examples({"products": [_PRODUCT_VIEW], "last": PRODUCT["id"]})
+
     products: list[ProductView]
     last: Id = ""
 
@@ -112,11 +168,22 @@ class ProductList(Model):
 class CardsAsked(Model):
     """The products that some posts show."""
 
+    model_config = examples({"ids": [PRODUCT["id"]]})
+
     ids: list[Id] = Field(max_length=limits.CARDS)
 
 
 class NewShop(Model):
     """A shop that somebody wants to open."""
+
+    model_config = examples(
+        {
+            "name": "Anna's pottery",
+            "description": "Stoneware, thrown and glazed by hand.",
+            "currency": "EUR",
+            "idempotency_key": "7d1f2c",
+        }
+    )
 
     name: str = Field(max_length=1_000)
     description: str = Field(default="", max_length=limits.TYPED)
@@ -126,6 +193,8 @@ class NewShop(Model):
 
 class EditedShop(Model):
     """What somebody wants a shop to be; `None` leaves a part as it is."""
+
+    model_config = examples({"name": "Anna & Ben"}, {"archived": True})
 
     name: str | None = Field(default=None, max_length=1_000)
     description: str | None = Field(default=None, max_length=limits.TYPED)
@@ -151,6 +220,19 @@ class EditedVariant(Model):
 class NewProduct(Model):
     """What somebody wants to sell; its currency is the shop's."""
 
+    model_config = examples(
+        {
+            "shop": SHOP["id"],
+            "title": "Mug",
+            "description": "Holds 300 ml and is dishwasher safe.",
+            "media_ids": [ATTACHMENT["id"]],
+            "variants": [
+                {"name": "blue", "price": 2400, "stock": 10},
+                {"name": "white", "price": 2200},
+            ],
+        }
+    )
+
     shop: Id = Field(max_length=20)
     title: str = Field(max_length=1_000)
     description: str = Field(default="", max_length=limits.TYPED)
@@ -161,6 +243,12 @@ class NewProduct(Model):
 
 class EditedProduct(Model):
     """What somebody wants a product to be; `None` leaves a part as it is."""
+
+    model_config = examples(
+        {"title": "Large mug"},
+        {"variants": [{"id": "116548274934401538", "name": "blue", "price": 2600}]},
+        {"archived": True},
+    )
 
     title: str | None = Field(default=None, max_length=1_000)
     description: str | None = Field(default=None, max_length=limits.TYPED)
@@ -174,6 +262,16 @@ class Stock(Model):
 
     `revision` grows whenever `on_hand` changes.
     """
+
+    model_config = examples(
+        {
+            "variant": "116548274934401538",
+            "on_hand": 10,
+            "held": 2,
+            "available": 8,
+            "revision": 1,
+        }
+    )
 
     variant: Id
     on_hand: int
@@ -189,6 +287,10 @@ class StockChange(Model):
     refused. The same `idempotency_key` changes the same stock once.
     """
 
+    model_config = examples(
+        {"delta": 5, "idempotency_key": "delivery-17"}, {"on_hand": 12, "revision": 1}
+    )
+
     on_hand: int | None = Field(default=None, ge=0, le=limits.STOCK, strict=True)
     delta: int | None = Field(default=None, ge=-limits.STOCK, le=limits.STOCK, strict=True)
     revision: int | None = Field(default=None, ge=0)
@@ -198,6 +300,8 @@ class StockChange(Model):
 class QuoteItem(Model):
     """What somebody would like to buy."""
 
+    model_config = examples(ITEM)
+
     product: Id = Field(max_length=20)
     variant: Id = Field(max_length=20)
     quantity: Pieces = 1
@@ -205,6 +309,8 @@ class QuoteItem(Model):
 
 class QuoteRequest(Model):
     """What somebody would like to buy together."""
+
+    model_config = examples({"items": [ITEM]})
 
     items: list[QuoteItem] = Field(min_length=1, max_length=limits.LINES)
 
@@ -227,6 +333,8 @@ class QuoteLine(Model):
 
 class Quote(Model):
     """What it all costs now, in the order in which it was asked for."""
+
+    model_config = examples({"lines": [QUOTE_LINE]})
 
     lines: list[QuoteLine]
 
@@ -253,6 +361,22 @@ class NewReservation(Model):
     Nothing is held where one of the `agreed` prices is another by now, or its product not sold.
     """
 
+    model_config = examples(
+        {
+            "order": "116548290000001537",
+            "items": [_RESERVED_ITEM],
+            "agreed": [
+                {
+                    "product": PRODUCT["id"],
+                    "variant": "116548274934401538",
+                    "price": 2400,
+                    "currency": "EUR",
+                }
+            ],
+            "seconds": 900,
+        }
+    )
+
     order: Id = Field(min_length=1, max_length=20, pattern=r"^\d+$")
     items: list[ReservedItem] = Field(min_length=1, max_length=limits.LINES)
     agreed: list[AgreedPrice] = Field(default_factory=list, max_length=limits.LINES)
@@ -274,98 +398,18 @@ ReservationState = Literal[
 class Reservation(Model):
     """What is held for an order, or was; `missing` are the variants that were out of stock."""
 
+    model_config = examples(
+        {
+            "order": "116548290000001537",
+            "state": "reserved",
+            "items": [_RESERVED_ITEM],
+            "expires_at": "2026-05-10T06:00:00.000Z",
+            "missing": [],
+        }
+    )
+
     order: Id
     state: ReservationState
     items: list[ReservedItem] = Field(default_factory=list)
     expires_at: str | None = None
     missing: list[Id] = Field(default_factory=list)
-
-
-Amount = Annotated[int, Field(ge=1, le=limits.PAYMENT, strict=True)]
-PaymentState = Literal["pending", "authorized", "declined", "captured", "refunded", "voided"]
-
-
-class Payment(Model):
-    """What was paid for an order. Event `payment.changed` on `payments`.
-
-    `pending`: nobody knows yet whether the card is good. `captured` is what was taken from the
-    buyer, `refunded` how much of it was given back, `refunds` in which parts, by their keys;
-    `refunded` is also the state when that is all of it. `fee` is what the seller pays of what
-    remains. `waiting` is the step whose outcome is not known yet (`authorize`, `capture`, `void`,
-    `refund:…`), empty where there is none; it is asked for again by itself. `reason` says why the
-    last step that was refused was so. Of an order that was voided before it was authorised, nothing
-    but that is known.
-    """
-
-    order: Id
-    buyer: Id = ""
-    seller: Id = ""
-    state: PaymentState
-    amount: int = 0
-    currency: Currency | None = None
-    captured: int = 0
-    refunded: int = 0
-    refunds: dict[str, int] = Field(default_factory=dict)
-    fee: int = 0
-    waiting: str = ""
-    reason: str = ""
-
-
-class NewPayment(Model):
-    """What an order costs whom, and the card that is to pay it, as the provider's token."""
-
-    buyer: Id = Field(min_length=1, max_length=20, pattern=r"^\d+$")
-    seller: Id = Field(min_length=1, max_length=20, pattern=r"^\d+$")
-    amount: Amount
-    currency: Currency
-    card: str = Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_]+$")
-
-
-class NewRefund(Model):
-    """How much to give back: all that is left, if nothing is said.
-
-    Each `key` is one refund, however often it is asked for.
-    """
-
-    amount: Amount | None = None
-    currency: Currency | None = None
-    key: str = Field(default="all", min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_-]+$")
-
-
-class Balance(Model):
-    """What somebody has, as a buyer or as a seller, in a currency. A buyer's is what they spent."""
-
-    account: Literal["buyer", "seller"]
-    currency: Currency
-    balance: int
-
-
-class StatementLine(Model):
-    """One change of a balance: for which order, by which step."""
-
-    id: Id
-    order: Id
-    step: str
-    amount: int
-    created_at: str
-
-
-class Statement(Model):
-    """A page of an account, newest first."""
-
-    balance: int
-    lines: list[StatementLine]
-
-
-class LedgerPage(Model):
-    """A part of the ledger, added up. `sums` are zero, and `faults` empty, or something is wrong.
-
-    `accounts` is what this part changes of each account. `next` leads to the next part.
-    """
-
-    payments: int
-    entries: int
-    sums: dict[str, int]
-    accounts: dict[str, int]
-    faults: list[str]
-    next: str = ""

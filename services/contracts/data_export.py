@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from services.contracts.accounts import Id, Model
+from services.contracts.accounts import Id, Model, examples
 
 
 class ExportPage(Model):
@@ -24,6 +24,22 @@ class Export(Model):
 
     `parts` and `size`, in bytes, are those of the whole archive, once it is `ready`.
     """
+
+    model_config = examples(
+        {
+            "id": "116548273934401537",
+            "state": "ready",
+            "requested_at": "2026-05-11T06:40:12.402Z",
+            "finished_at": "2026-05-11T06:40:31.977Z",
+            "expires_at": "2026-05-18T06:40:31.977Z",
+            "progress": 100,
+            "doing": "",
+            "records": 1304,
+            "pictures": 87,
+            "size": 51380224,
+            "parts": 38,
+        }
+    )
 
     id: Id
     state: Literal["running", "ready", "failed", "expired"]

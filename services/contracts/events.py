@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.contracts.accounts import Edge, FollowCount, Model, Profile
-from services.contracts.catalog import Payment, Product, Shop
+from services.contracts.catalog import Product, Shop
 from services.contracts.comments import Comment, ReplyCount
 from services.contracts.discovery import FollowedTags
 from services.contracts.logins import Login
 from services.contracts.notifications import Notification
 from services.contracts.orders import Order
+from services.contracts.payments import Payment
 from services.contracts.posts import AuthoredCount, Mark, Pins, Post, PostCount
 
 

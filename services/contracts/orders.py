@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from services.contracts import limits
-from services.contracts.accounts import Id, Model
-from services.contracts.catalog import Currency, Pieces, QuoteItem, QuoteLine
+from services.contracts.accounts import Id, Model, examples
+from services.contracts.catalog import (
+    ITEM,
+    QUOTE_LINE,
+    SHOP,
+    Currency,
+    Pieces,
+    QuoteItem,
+    QuoteLine,
+)
 from services.contracts.posts import Attachment
 
 OrderState = Literal[
@@ -51,12 +59,48 @@ OrderStep = Literal[
 ]
 
 
+_ORDER: dict[str, Any] = {
+    "id": "116548290000001537",
+    "buyer": "116548270000002561",
+    "seller": SHOP["owner"],
+    "shop": SHOP["id"],
+    "lines": [ITEM | {"title": "Mug", "name": "blue", "price": 2400, "picture": None}],
+    "total": 4_800,
+    "currency": "EUR",
+    "state": "completed",
+    "reason": "",
+    "paid": True,
+    "history": [
+        {"what": "placed", "at": "2026-05-10T06:40:02.118Z", "why": ""},
+        {"what": "reserved", "at": "2026-05-10T06:40:02.151Z", "why": ""},
+        {"what": "authorized", "at": "2026-05-10T06:40:02.188Z", "why": ""},
+        {"what": "confirmed", "at": "2026-05-10T06:40:02.214Z", "why": ""},
+        {"what": "capturing", "at": "2026-05-10T06:40:02.214Z", "why": ""},
+        {"what": "completed", "at": "2026-05-10T06:40:02.262Z", "why": ""},
+    ],
+    "created_at": "2026-05-10T06:40:02.118Z",
+    "version": 3,
+}
+
+
 class Cart(Model):
     """What somebody is about to buy, all of one shop, with what it costs now.
 
     `gone` are those that are not sold any more; they count for nothing. `revision` grows with
     every change.
     """
+
+    model_config = examples(
+        {
+            "lines": [QUOTE_LINE],
+            "gone": [],
+            "shop": SHOP["id"],
+            "seller": SHOP["owner"],
+            "total": 4_800,
+            "currency": "EUR",
+            "revision": 3,
+        }
+    )
 
     lines: list[QuoteLine] = Field(default_factory=list)
     gone: list[QuoteItem] = Field(default_factory=list)
@@ -70,11 +114,15 @@ class Cart(Model):
 class NewCart(Model):
     """All that is to be in a cart."""
 
+    model_config = examples({"items": [ITEM]}, {"items": []})
+
     items: list[QuoteItem] = Field(max_length=limits.LINES)
 
 
 class CartQuantity(Model):
     """How many there are to be of something in a cart."""
+
+    model_config = examples({"quantity": 3})
 
     quantity: Pieces
 
@@ -85,6 +133,15 @@ class NewCheckout(Model):
     `expected_total` and `currency` are what they were shown: never is anything else charged. The
     same `idempotency_key` makes the same order. `card` is the provider's token.
     """
+
+    model_config = examples(
+        {
+            "idempotency_key": "3f2c7a4e-checkout",
+            "card": "tok_ok",
+            "expected_total": 4_800,
+            "currency": "EUR",
+        }
+    )
 
     idempotency_key: str = Field(min_length=1, max_length=200)
     card: str = Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_]+$")
@@ -120,6 +177,8 @@ class Order(Model):
     it was given back later.
     """
 
+    model_config = examples(_ORDER)
+
     id: Id
     buyer: Id
     seller: Id
@@ -138,12 +197,16 @@ class Order(Model):
 class OrderList(Model):
     """A page of orders, newest first. `last` is the id it reaches to; empty at the end."""
 
+    model_config = examples({"orders": [_ORDER], "last": ""})
+
     orders: list[Order]
     last: Id = ""
 
 
 class Rebuilt(Model):
     """What a rebuild of the read models found and mended; `next` leads to what is left."""
+
+    model_config = examples({"orders": 1200, "mended": 0})
 
     orders: int
     mended: int

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from services.contracts import limits
-from services.contracts.accounts import Account, Id, Mention, Model
+from services.contracts.accounts import Account, Id, Mention, Model, examples
 
 Visibility = Literal["public", "unlisted", "private", "direct"]
 
@@ -19,8 +19,25 @@ class Size(Model):
     height: int
 
 
+ATTACHMENT: dict[str, Any] = {
+    "id": "116548273000001537",
+    "owner": "116548270000001537",
+    "mime": "image/jpeg",
+    "original": "116548273000001537-9f86d081884c7d65-o.jpg",
+    "small": "116548273000001537-9f86d081884c7d65-s.jpg",
+    "original_size": {"width": 2048, "height": 1536},
+    "small_size": {"width": 640, "height": 480},
+    "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+    "description": "A blue mug on a wooden table",
+    "focus": [0.0, 0.25],
+}
+"""The example of an attachment."""
+
+
 class Attachment(Model):
     """A picture, upright and without metadata. `original` and `small` are file names in `media`."""
+
+    model_config = examples(ATTACHMENT)
 
     id: Id
     owner: Id
@@ -229,12 +246,16 @@ class Asked(Model):
 class AttachmentEdit(Model):
     """What somebody wants to say of their picture; `None` leaves a part as it is."""
 
+    model_config = examples({"description": "Boats in a harbour"})
+
     description: str | None = Field(default=None, max_length=limits.TYPED)
     focus: tuple[float, float] | None = None
 
 
 class Claims(Model):
     """The pictures that a post wants to show."""
+
+    model_config = examples({"post_id": "116548273934401537", "ids": ["116548273000001537"]})
 
     post_id: Id
     ids: list[Id] = Field(max_length=40)
@@ -243,10 +264,14 @@ class Claims(Model):
 class Release(Model):
     """A post that was deleted, and whose pictures other posts may show."""
 
+    model_config = examples({"post_id": "116548273934401537"})
+
     post_id: Id
 
 
 class Portrait(Model):
     """The file name of an avatar or header in `media`."""
+
+    model_config = examples({"name": "116548273000001537-9f86d081884c7d65-a.jpg"})
 
     name: str

@@ -11,11 +11,11 @@ from services.chassis.consuming.inbox import Event, PoisonMessage
 from services.chassis.service import Service
 from services.contracts import events
 from services.contracts.accounts import Edge, Model, Profile
-from services.contracts.catalog import Payment
 from services.contracts.comments import Comment
 from services.contracts.events import EventType
 from services.contracts.notifications import Notification
 from services.contracts.orders import Order
+from services.contracts.payments import Payment
 from services.contracts.posts import Mark, Post
 from services.notifications.bell import Bell
 from services.notifications.domain.digests import Digest

@@ -12,9 +12,9 @@ from services.chassis.ids import id_time, timestamp
 from services.chassis.security.token_verifier import Caller, require_service, require_user
 from services.chassis.service import OrjsonResponse
 from services.chassis.storage.window import Window, normalize_id
-from services.contracts.catalog import (
+from services.contracts.catalog import Currency
+from services.contracts.payments import (
     Balance,
-    Currency,
     LedgerPage,
     NewPayment,
     NewRefund,

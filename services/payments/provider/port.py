@@ -13,7 +13,8 @@ from typing import Literal, Protocol
 from pydantic import Field
 
 from services.contracts.accounts import Id, Model
-from services.contracts.catalog import Amount, Currency
+from services.contracts.catalog import Currency
+from services.contracts.payments import Amount
 from services.payments.domain.payments import ProviderResult
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.contracts.catalog import (
+from services.contracts.payments import (
     Balance,
     LedgerPage,
     NewPayment,

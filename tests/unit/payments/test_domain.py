@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chassis.errors import Forbidden, NotFound
-from services.contracts.catalog import Payment as PaymentContract
 from services.contracts.limits import PAYMENT
+from services.contracts.payments import Payment as PaymentContract
 from services.payments.adapters.webhooks import WebhookSecret
 from services.payments.domain import ledger, signatures
 from services.payments.domain import payments as rules
