@@ -1,5 +1,6 @@
-"""What the system does in a second, and what that costs: `python -m bench --help`.
+"""Measures throughput, latency and cost of the system: `python -m bench --help`.
 
-Read it in this order: `__main__` (one run), `system` (what is measured), `load` (what it holds),
-`rounds` (how it is measured), `worker` and `lane` (who asks), `report` (what is said of it).
+Reading order: `run` (one run), `system` (what is measured), `dataset_loader` (what it holds),
+`measurement` (how it is measured), `worker` and `http_connection` (who sends the requests),
+`tables` (how results are shown).
 """

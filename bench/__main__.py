@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.progress import Progress
 
-from bench.checkouts import Checkouts, Sold
-from bench.client import Refused
-from bench.growth import Grown, Growth
-from bench.options import Options, parse
-from bench.outcome import Outcome
+from bench.api_client import UnexpectedResponse
+from bench.checkouts import CheckoutBenchmark, CheckoutResults
+from bench.options import BenchOptions, parse
 from bench.progress import progress_bar
-from bench.run import Run
-from bench.system import OUTPUT, NoSystem
+from bench.results import BenchResults
+from bench.run import BenchmarkRun
+from bench.scaling import ScalingBenchmark, ScalingResults
+from bench.system import OUTPUT, SystemUnavailable
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     try:
         with progress_bar(console) as progress:
             outcome = asyncio.run(_interruptible(_run(options, progress)))
-    except (NoSystem, Refused, RuntimeError, ValueError, OSError) as error:
+    except (SystemUnavailable, UnexpectedResponse, RuntimeError, ValueError, OSError) as error:
         console.print(str(error), style="red", markup=False)
         return 2
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -39,12 +39,14 @@ def main(arguments: list[str]) -> int:
     return _say(outcome, options, console)
 
 
-async def _run(options: Options, progress: Progress) -> Outcome | Grown | Sold:
+async def _run(
+    options: BenchOptions, progress: Progress
+) -> BenchResults | ScalingResults | CheckoutResults:
     if options.checkouts:
-        return await Checkouts(options, progress).go()
+        return await CheckoutBenchmark(options, progress).execute()
     if options.growth:
-        return await Growth(options, progress).go()
-    return await Run(options, progress).go()
+        return await ScalingBenchmark(options, progress).execute()
+    return await BenchmarkRun(options, progress).execute()
 
 
 async def _interruptible(going: Coroutine[Any, Any, T]) -> T:
@@ -54,12 +56,16 @@ async def _interruptible(going: Coroutine[Any, Any, T]) -> T:
     return await task
 
 
-def _say(outcome: Outcome | Grown | Sold, options: Options, console: Console) -> int:
+def _say(
+    outcome: BenchResults | ScalingResults | CheckoutResults,
+    options: BenchOptions,
+    console: Console,
+) -> int:
     path = options.json or OUTPUT / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     outcome.write(path)
     outcome.show(console)
     console.print(f"All figures: {path}", soft_wrap=True)
-    missed = options.strict and not outcome.is_on_target
+    missed = options.strict and not outcome.meets_targets
     return 1 if outcome.errors or missed else 0
 
 

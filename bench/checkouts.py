@@ -19,35 +19,35 @@ import aiohttp
 from rich.console import Console, Group
 from rich.progress import Progress
 
-from bench.bare import CALLER, PATH
-from bench.client import Client, Person
-from bench.figures import Target
-from bench.options import Options
-from bench.outcome import machine
+from bench.api_client import BenchClient, BenchPerson
+from bench.baseline_workflow import CALLER, PATH
+from bench.idle import ForeignLoad, wait_until_idle
+from bench.metrics import BenchTarget
+from bench.options import BenchOptions
+from bench.process_usage import ProcessUsage, usage_delta
 from bench.progress import for_each
-from bench.quiet import Disturbance, until_quiet
-from bench.report import number, table, target_table
+from bench.results import describe_machine
 from bench.stats import Latency
-from bench.system import System
-from bench.usage import Usage, less
+from bench.system import BenchSystem
+from bench.tables import format_number, new_table, target_table
 
 SHOP = "/api/shop/v1"
 RATIO = 0.5
 PRICE = 2_400
-BARE_FOR_EACH = 2
+BASELINES_PER_CHECKOUT = 2
 """Bare workflows for each checkout: they are faster, and are to be looked at for as long."""
 
 _REGISTERING = 6
-_PAUSE = 0.05
+_POLL_INTERVAL = 0.05
 _SHARE = 0.15
 """Of what an order takes: the pause between two looks at it, of which there are few, as they cost
 what they measure."""
 
-_PATIENCE = 120.0
+_TIMEOUT = 120.0
 
 
 @dataclass
-class Turns:
+class MeasuredTurns:
     """What was measured of one of the two."""
 
     what: str
@@ -65,19 +65,19 @@ class Turns:
     def latency(self) -> Latency:
         return Latency.of([each * 1000 for each in self.took])
 
-    def each(self, kind: str) -> float:
+    def cpu_per_item(self, kind: str) -> float:
         """Processor milliseconds for one, by a kind of process."""
         return self.cpu[kind] * 1000 / max(1, len(self.took))
 
 
 @dataclass(frozen=True)
-class Sold:
+class CheckoutResults:
     """All figures of one run."""
 
     about: Mapping[str, Any]
     in_flight: int
-    bare: Turns
-    checkouts: Turns
+    bare: MeasuredTurns
+    checkouts: MeasuredTurns
     elsewhere: float
     restarts: Mapping[str, int]
 
@@ -91,30 +91,30 @@ class Sold:
         return self.checkouts.per_second / self.bare.per_second
 
     @property
-    def is_on_target(self) -> bool:
+    def meets_targets(self) -> bool:
         return self.target.met
 
     @property
-    def target(self) -> Target:
+    def target(self) -> BenchTarget:
         what = f"checkouts a second, of bare workflows', {self.in_flight} in flight"
-        return Target(what, f"≥ {RATIO:.2f}", number(self.ratio), self.ratio >= RATIO)
+        return BenchTarget(what, f"≥ {RATIO:.2f}", format_number(self.ratio), self.ratio >= RATIO)
 
     def show(self, console: Console) -> None:
         """Print the tables."""
         kinds = list(self.checkouts.cpu)
         title = "Checkouts and bare workflows; processor milliseconds of each"
-        shown = table("what", "n", "done", "a second", "p50 ms", "p99 ms", *kinds, "all")
+        shown = new_table("what", "n", "done", "a second", "p50 ms", "p99 ms", *kinds, "all")
         for turns in (self.bare, self.checkouts):
             latency = turns.latency
-            costs = [turns.each(kind) for kind in kinds]
+            costs = [turns.cpu_per_item(kind) for kind in kinds]
             shown.add_row(
                 turns.what,
                 str(self.in_flight),
                 str(len(turns.took)),
-                number(turns.per_second, 1),
-                number(latency.p50, 0),
-                number(latency.p99, 0),
-                *(number(cost, 1) for cost in [*costs, sum(costs)]),
+                format_number(turns.per_second, 1),
+                format_number(latency.p50, 0),
+                format_number(latency.p99, 0),
+                *(format_number(cost, 1) for cost in [*costs, sum(costs)]),
             )
         console.print(Group(title, shown))
         console.print(target_table([self.target]))
@@ -128,7 +128,7 @@ class Sold:
         """Write everything as JSON."""
         figures = {
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "machine": machine(),
+            "machine": describe_machine(),
             **self.about,
             "in_flight": self.in_flight,
             "turns": [asdict(turns) for turns in (self.bare, self.checkouts)],
@@ -140,54 +140,54 @@ class Sold:
         path.write_text(json.dumps(figures, indent=2))
 
 
-class Checkouts:
+class CheckoutBenchmark:
     """Does what `--checkouts` asks for."""
 
-    def __init__(self, options: Options, progress: Progress) -> None:
+    def __init__(self, options: BenchOptions, progress: Progress) -> None:
         self._options = options
         self._progress = progress
         self._in_flight = max(options.in_flight)
 
-    async def go(self) -> Sold:
+    async def execute(self) -> CheckoutResults:
         """Start the system, measure it, and take it down whatever happens."""
         options = self._options
-        bare, checkouts = Turns("bare workflow"), Turns("checkout")
-        async with System(options.wanted) as system, Client(system.url) as client:
-            usage = Usage(system.report)
+        bare, checkouts = MeasuredTurns("bare workflow"), MeasuredTurns("checkout")
+        async with BenchSystem(options.system) as system, BenchClient(system.url) as client:
+            usage = ProcessUsage(system.report)
             buyers = await self._gather(client)
-            others = Disturbance(usage)
+            foreign_load = ForeignLoad(usage)
             share = max(1, len(buyers) // options.rounds)
             bar = self._progress.add_task("measuring", total=2 * options.rounds)
             for turn in range(options.rounds):
-                await until_quiet(usage)
-                await self._bare(system, usage, bare, share * BARE_FOR_EACH)
+                await wait_until_idle(usage)
+                await self._bare(system, usage, bare, share * BASELINES_PER_CHECKOUT)
                 self._progress.advance(bar)
-                await until_quiet(usage)
+                await wait_until_idle(usage)
                 await self._buy(client, usage, checkouts, buyers[turn * share :][:share])
                 self._progress.advance(bar)
-            elsewhere = others.share()
+            elsewhere = foreign_load.share()
             restarts = await system.restarts()
         about = {
-            "system": {"components": system.components, "replicas": options.wanted.replicas},
+            "system": {"components": system.components, "replicas": options.system.replicas},
             "asked": {"checkouts": options.checkouts, "rounds": options.rounds},
         }
-        return Sold(about, self._in_flight, bare, checkouts, elsewhere, restarts)
+        return CheckoutResults(about, self._in_flight, bare, checkouts, elsewhere, restarts)
 
-    async def _gather(self, client: Client) -> list[Person]:
+    async def _gather(self, client: BenchClient) -> list[BenchPerson]:
         """Buyers, each with something in the cart."""
         token, prefix = await client.app_token(), f"b{secrets.token_hex(3)}_"
         seller = await client.register(f"{prefix}seller", token)
-        shop = await client.ask("POST", f"{SHOP}/shops", seller, name="Bench", currency="EUR")
+        shop = await client.request("POST", f"{SHOP}/shops", seller, name="Bench", currency="EUR")
         variants = [{"price": PRICE, "stock": 1_000_000}]
-        product = await client.ask(
+        product = await client.request(
             "POST", f"{SHOP}/products", seller, shop=shop["id"], title="Mug", variants=variants
         )
         variant = product["variants"][0]["id"]
         item = {"product": product["id"], "variant": variant, "quantity": 1}
 
-        async def register(number: int) -> Person:
+        async def register(number: int) -> BenchPerson:
             buyer = await client.register(f"{prefix}{number}", token)
-            await client.ask("PUT", f"{SHOP}/cart", buyer, items=[item])
+            await client.request("PUT", f"{SHOP}/cart", buyer, items=[item])
             return buyer
 
         numbers = range(self._options.checkouts)
@@ -195,8 +195,10 @@ class Checkouts:
 
     # ── measuring ───────────────────────────────────────────────────────────────────────────
 
-    async def _bare(self, system: System, usage: Usage, turns: Turns, count: int) -> None:
-        address, token = system.door("orders")
+    async def _bare(
+        self, system: BenchSystem, usage: ProcessUsage, turns: MeasuredTurns, count: int
+    ) -> None:
+        address, token = system.service_endpoint("orders")
         params = {"count": count, "in_flight": self._in_flight}
         headers = {"dapr-api-token": token, "dapr-caller-app-id": CALLER}
         before, began = usage.cpu(), time.perf_counter()
@@ -209,12 +211,16 @@ class Checkouts:
         _add(turns, usage, before, began)
 
     async def _buy(
-        self, client: Client, usage: Usage, turns: Turns, buyers: Sequence[Person]
+        self,
+        client: BenchClient,
+        usage: ProcessUsage,
+        turns: MeasuredTurns,
+        buyers: Sequence[BenchPerson],
     ) -> None:
         waiting = iter(buyers)
         expected = 0.0
 
-        async def lane() -> None:
+        async def connection() -> None:
             nonlocal expected
             for buyer in waiting:
                 began = time.perf_counter()
@@ -226,19 +232,21 @@ class Checkouts:
                 expected = turns.took[-1]
 
         before, began = usage.cpu(), time.perf_counter()
-        await asyncio.gather(*(lane() for _ in range(self._in_flight)))
+        await asyncio.gather(*(connection() for _ in range(self._in_flight)))
         _add(turns, usage, before, began)
 
 
-def _add(turns: Turns, usage: Usage, before: Mapping[str, float], began: float) -> None:
+def _add(
+    turns: MeasuredTurns, usage: ProcessUsage, before: Mapping[str, float], began: float
+) -> None:
     turns.seconds += time.perf_counter() - began
-    used = less(usage.cpu(), before)
+    used = usage_delta(usage.cpu(), before)
     turns.cpu = {kind: turns.cpu.get(kind, 0.0) + used[kind] for kind in used}
 
 
-async def _checkout(client: Client, buyer: Person, expected: float) -> str:
+async def _checkout(client: BenchClient, buyer: BenchPerson, expected: float) -> str:
     """Where an order came to rest. It is looked at when it is expected to be there soon."""
-    placed = await client.ask(
+    placed = await client.request(
         "POST",
         f"{SHOP}/checkouts",
         buyer,
@@ -248,9 +256,9 @@ async def _checkout(client: Client, buyer: Person, expected: float) -> str:
         idempotency_key=secrets.token_hex(8),
     )
     await asyncio.sleep(0.9 * expected)
-    give_up_at = time.perf_counter() + _PATIENCE
+    give_up_at = time.perf_counter() + _TIMEOUT
     while True:
-        state = str((await client.ask("GET", f"{SHOP}/orders/{placed['id']}", buyer))["state"])
+        state = str((await client.request("GET", f"{SHOP}/orders/{placed['id']}", buyer))["state"])
         if state in ("completed", "declined", "failed") or time.perf_counter() > give_up_at:
             return state
-        await asyncio.sleep(max(_PAUSE, _SHARE * expected))
+        await asyncio.sleep(max(_POLL_INTERVAL, _SHARE * expected))

@@ -14,15 +14,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.client import Client, Person
+from bench.api_client import BenchClient, BenchPerson
 
-SAMPLE = 12
+SAMPLE_SIZE = 12
 _ASKING, _PROVING = 2, 12
-_PATIENCE = 60.0
+_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True)
-class FanOut:
+class FanOutResult:
     """One post. Seconds since its author began to send it."""
 
     acknowledged: float
@@ -36,13 +36,13 @@ class FanOut:
     """How many homes never did."""
 
 
-async def fan_out(
-    client: Client, author: Person, followers: Sequence[Person], text: str
-) -> tuple[str, FanOut]:
+async def measure_fan_out(
+    client: BenchClient, author: BenchPerson, followers: Sequence[BenchPerson], text: str
+) -> tuple[str, FanOutResult]:
     """Post, and watch it arrive; returns the post's id too."""
     shuffled = list(followers)
     random.Random(text).shuffle(shuffled)
-    sample, rest = shuffled[:SAMPLE], shuffled[SAMPLE:]
+    sample, rest = shuffled[:SAMPLE_SIZE], shuffled[SAMPLE_SIZE:]
     began = time.perf_counter()
     id = await client.post(author, text)
     acknowledged = time.perf_counter() - began
@@ -52,16 +52,18 @@ async def fan_out(
     proven = max((at - began for at in (*seen, *proof)), default=acknowledged)
     missing = len(followers) - len(seen) - len(proof)
     half = times[len(times) // 2] if times else proven
-    return id, FanOut(acknowledged, half, times[-1] if times else proven, proven, missing)
+    return id, FanOutResult(acknowledged, half, times[-1] if times else proven, proven, missing)
 
 
-async def _watch(client: Client, people: Sequence[Person], id: str, at_once: int) -> list[float]:
+async def _watch(
+    client: BenchClient, people: Sequence[BenchPerson], id: str, at_once: int
+) -> list[float]:
     """When each home was first seen to have a post; those that never had it are left out."""
-    waiting: asyncio.Queue[Person] = asyncio.Queue()
+    waiting: asyncio.Queue[BenchPerson] = asyncio.Queue()
     for person in people:
         waiting.put_nowait(person)
     seen: list[float] = []
-    deadline = time.perf_counter() + _PATIENCE
+    deadline = time.perf_counter() + _TIMEOUT
 
     async def ask() -> None:
         while not waiting.empty() and time.perf_counter() < deadline:

@@ -10,13 +10,13 @@ from typing import Any, cast
 
 import orjson
 
-from bench.kinds import Stage
+from bench.scenarios import ScenarioData
 
-_LONGEST_LINE = 64 * 1024 * 1024
+_MAX_LINE_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Cell:
+class CellResult:
     """What one stretch of one kind at one number of requests in flight came to."""
 
     took: list[float]
@@ -27,16 +27,16 @@ class Cell:
     own_cpu: float
 
 
-class Generator:
+class LoadGenerator:
     """Runs the worker, and hands cells to it."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, data: ScenarioData) -> None:
+        self._stage = data
 
-    async def __aenter__(self) -> Generator:
+    async def __aenter__(self) -> LoadGenerator:
         pipe = asyncio.subprocess.PIPE
         self._child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bench.worker", stdin=pipe, stdout=pipe, limit=_LONGEST_LINE
+            sys.executable, "-m", "bench.worker", stdin=pipe, stdout=pipe, limit=_MAX_LINE_BYTES
         )
         self._orders = cast("asyncio.StreamWriter", self._child.stdin)
         self._answers = cast("asyncio.StreamReader", self._child.stdout)
@@ -50,7 +50,7 @@ class Generator:
             self._child.kill()
         await self._child.wait()
 
-    async def run(self, kind: str, in_flight: int, seconds: float) -> Cell:
+    async def run(self, kind: str, in_flight: int, seconds: float) -> CellResult:
         """Measure one cell."""
         await self._tell({"kind": kind, "in_flight": in_flight, "seconds": seconds})
         line = await self._answers.readline()
@@ -58,7 +58,7 @@ class Generator:
             raise RuntimeError("The load generator has died.")
         answer: dict[str, Any] = orjson.loads(line)
         answer["posted"] = [(author, id) for author, id in answer["posted"]]
-        return Cell(**answer)
+        return CellResult(**answer)
 
     async def _tell(self, what: dict[str, Any]) -> None:
         self._orders.write(orjson.dumps(what) + b"\n")

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.kinds import COMPOSE, KINDS, PICTURE
-from bench.system import Wanted
+from bench.scenarios import COMPOSE, PICTURE, SCENARIOS
+from bench.system import SystemOptions
 
-GROWTH = (10, 100, 1_000, 10_000)
+SCALING_SIZES = (10, 100, 1_000, 10_000)
 CHECKOUTS = 192
 
 _DESCRIPTION = """\
@@ -20,10 +20,10 @@ down. What each figure means: docs/benchmark.md.
 
 
 @dataclass(frozen=True)
-class Options:
+class BenchOptions:
     """What was asked for."""
 
-    wanted: Wanted
+    system: SystemOptions
     edges: Path | None
     people: int
     posts: int
@@ -39,14 +39,14 @@ class Options:
     json: Path | None
 
 
-def parse(arguments: list[str]) -> Options:
+def parse(arguments: list[str]) -> BenchOptions:
     """What is asked for; exits with a message where that is unclear."""
     given = _parser().parse_args(arguments)
-    kinds = given.kinds or tuple(kind for kind in KINDS if kind != PICTURE)
+    kinds = given.kinds or tuple(kind for kind in SCENARIOS if kind != PICTURE)
     if given.pictures and PICTURE not in kinds:
         kinds = (*kinds, PICTURE)
-    return Options(
-        wanted=Wanted(
+    return BenchOptions(
+        system=SystemOptions(
             given.url,
             given.running,
             given.components,
@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     graph.add_argument("--posts", type=_at_least(1), default=10, help="of each person (10)")
     graph.add_argument("--seed", type=int, default=1, help="of all that is drawn (1)")
     what = parser.add_argument_group("what is measured")
-    what.add_argument("--kinds", type=_kinds, metavar="A,B", help=f"of {', '.join(KINDS)}")
+    what.add_argument("--kinds", type=_kinds, metavar="A,B", help=f"of {', '.join(SCENARIOS)}")
     what.add_argument("--pictures", action="store_true", help=f"{COMPOSE} with a picture too")
     what.add_argument("--in-flight", type=_numbers, default=(1, 16), metavar="N,M", help="(1,16)")
     what.add_argument("--seconds", type=float, default=6.0, help="for each cell, in all (6)")
@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         "--growth",
         type=_sizes,
         nargs="?",
-        const=GROWTH,
+        const=SCALING_SIZES,
         default=(),
         metavar="N,M",
         help="instead: what home and post cost with so many followers (10,100,1000,10000)",
@@ -141,7 +141,9 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _kinds(text: str) -> tuple[str, ...]:
     kinds = tuple(part.strip() for part in text.split(","))
-    unknown = [kind for kind in kinds if kind not in KINDS]
+    unknown = [kind for kind in kinds if kind not in SCENARIOS]
     if unknown:
-        raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)} (of {', '.join(KINDS)})")
+        raise argparse.ArgumentTypeError(
+            f"unknown: {', '.join(unknown)} (of {', '.join(SCENARIOS)})"
+        )
     return kinds

@@ -13,25 +13,25 @@ Check = Callable[[int, bytes], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class PreparedRequest:
     """Bytes to send, and how to judge the answer."""
 
-    sent: bytes
+    payload: bytes
     check: Check
     author: int = -1
     """Who posts by it; -1 where nobody does."""
-    then: Callable[[bytes], Request] | None = None
+    follow_up: Callable[[bytes], PreparedRequest] | None = None
     """What has to follow an answer before the whole is done: the post after its picture."""
 
 
-class Maker:
+class RequestBuilder:
     """Makes requests to one address."""
 
     def __init__(self, url: str) -> None:
         self._host = urlsplit(url).netloc
 
-    def get(self, path: str, check: Check, token: str = "") -> Request:
-        return Request(self._head("GET", path, token) + b"\r\n", check)
+    def get(self, path: str, check: Check, token: str = "") -> PreparedRequest:
+        return PreparedRequest(self._head("GET", path, token) + b"\r\n", check)
 
     def post(
         self,
@@ -42,11 +42,11 @@ class Maker:
         token: str,
         *,
         author: int = -1,
-        then: Callable[[bytes], Request] | None = None,
-    ) -> Request:
+        then: Callable[[bytes], PreparedRequest] | None = None,
+    ) -> PreparedRequest:
         head = self._head("POST", path, token)
         head += f"content-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n".encode()
-        return Request(head + body, check, author, then)
+        return PreparedRequest(head + body, check, author, then)
 
     def _head(self, method: str, path: str, token: str) -> bytes:
         lines = [f"{method} {path} HTTP/1.1", f"host: {self._host}", "accept: application/json"]
@@ -63,50 +63,50 @@ def form(**fields: str) -> bytes:
 FORM = "application/x-www-form-urlencoded"
 STATUS = b'"spoiler_text":'
 NOTIFICATION = b'"group_key":'
-_LOOK_CLOSELY_EVERY = 64
+_FULL_CHECK_INTERVAL = 64
 
 
 def is_empty_object(status: int, body: bytes) -> str:
     """The floor's answer."""
-    return "" if status == 200 and body == b"{}" else refusal(status, body)
+    return "" if status == 200 and body == b"{}" else describe_response(status, body)
 
 
 def is_post(status: int, body: bytes) -> str:
     """One status."""
     fine = status == 200 and body.startswith(b'{"id":"') and body.count(STATUS) == 1
-    return "" if fine else refusal(status, body)
+    return "" if fine else describe_response(status, body)
 
 
 def is_relationship(status: int, body: bytes) -> str:
     """How somebody stands to somebody."""
     fine = status == 200 and body.startswith(b'{"id":"') and b'"following":' in body
-    return "" if fine else refusal(status, body)
+    return "" if fine else describe_response(status, body)
 
 
 def finds_people(status: int, body: bytes) -> str:
     """What was searched for, with at least one person among it."""
     fine = status == 200 and b'"accounts":[{' in body
-    return "" if fine else refusal(status, body)
+    return "" if fine else describe_response(status, body)
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class ContainsAtLeast:
     """An answer in which something occurs at least so often."""
 
     mark: bytes
-    least: int
+    minimum: int
 
     def __call__(self, status: int, body: bytes) -> str:
         if status != 200:
-            return refusal(status, body)
+            return describe_response(status, body)
         count = body.count(self.mark)
-        return "" if count >= self.least else f"{count} times {self.mark!r}, not {self.least}"
+        return "" if count >= self.minimum else f"{count} times {self.mark!r}, not {self.minimum}"
 
 
 def is_picture(status: int, body: bytes) -> str:
     """One uploaded picture."""
     fine = status in (200, 202) and body.startswith(b'{"id":"')
-    return "" if fine else refusal(status, body)
+    return "" if fine else describe_response(status, body)
 
 
 class IsPage:
@@ -118,12 +118,12 @@ class IsPage:
 
     def __call__(self, status: int, body: bytes) -> str:
         if status != 200 or not (body.startswith(b"[{") and body.endswith(b"}]")):
-            return refusal(status, body)
+            return describe_response(status, body)
         count = body.count(STATUS)
         if count < self._least:
             return f"a page of {count} statuses, not of {self._least}"
         self._seen += 1
-        return "" if self._seen % _LOOK_CLOSELY_EVERY else _fault(body)
+        return "" if self._seen % _FULL_CHECK_INTERVAL else _fault(body)
 
 
 def _fault(body: bytes) -> str:
@@ -136,6 +136,6 @@ def _fault(body: bytes) -> str:
     return ""
 
 
-def refusal(status: int, body: bytes) -> str:
+def describe_response(status: int, body: bytes) -> str:
     """What an unexpected answer said."""
     return f"{status} {body[:200].decode(errors='replace')}"

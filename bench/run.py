@@ -7,67 +7,67 @@ from typing import Any
 
 from rich.progress import Progress
 
-from bench.client import Client
-from bench.fanout import FanOut, fan_out
-from bench.figures import figures_of, idle_of
-from bench.generator import Generator
-from bench.graph import Graph, make_graph, read_graph
-from bench.guests import COMMENTS, Guests, invite
-from bench.kinds import FOLLOW, NOTIFICATIONS, PICTURE, THREAD, Stage, make_picture
-from bench.load import Loaded, load
-from bench.options import Options
-from bench.outcome import Outcome
-from bench.quiet import Disturbance, Gauge, until_quiet
-from bench.rounds import Probe, Rounds
-from bench.system import System
-from bench.usage import Usage
+from bench.api_client import BenchClient
+from bench.dataset_loader import LoadedDataset, load_dataset
+from bench.fanout import FanOutResult, measure_fan_out
+from bench.generator import LoadGenerator
+from bench.idle import ForeignLoad, IdleDetector, wait_until_idle
+from bench.measurement import MeasurementRounds, UsageProbe
+from bench.metrics import compute_idle_rates, compute_metrics
+from bench.options import BenchOptions
+from bench.process_usage import ProcessUsage
+from bench.results import BenchResults
+from bench.scenarios import FOLLOW, NOTIFICATIONS, PICTURE, THREAD, ScenarioData, make_picture
+from bench.side_accounts import COMMENT_COUNT, SideAccounts, create_side_accounts
+from bench.social_graph import SocialGraph, make_graph, read_graph
+from bench.system import BenchSystem
 
-GUESTS_IN = frozenset({FOLLOW, NOTIFICATIONS, THREAD})
+SIDE_ACCOUNT_SCENARIOS = frozenset({FOLLOW, NOTIFICATIONS, THREAD})
 """Kinds of request that need them, and the likes and the thread that come with them."""
 
 
-class Run:
+class BenchmarkRun:
     """Does what the options say."""
 
-    def __init__(self, options: Options, progress: Progress) -> None:
+    def __init__(self, options: BenchOptions, progress: Progress) -> None:
         self._options = options
         self._progress = progress
         self._memory: dict[str, dict[str, float]] = {}
 
-    async def go(self) -> Outcome:
+    async def execute(self) -> BenchResults:
         """Start the system, measure it, and take it down whatever happens."""
         options = self._options
         graph = _graph(options)
         starting = self._progress.add_task("starting", total=1)
-        async with System(options.wanted) as system, Client(system.url) as client:
+        async with BenchSystem(options.system) as system, BenchClient(system.url) as client:
             self._progress.advance(starting)
-            usage = Usage(system.report)
-            self._look(usage, "started")
-            loaded = await load(
-                client, graph, options.posts, options.seed, self._progress, Gauge(usage)
+            usage = ProcessUsage(system.report)
+            self._record_memory(usage, "started")
+            loaded = await load_dataset(
+                client, graph, options.posts, options.seed, self._progress, IdleDetector(usage)
             )
-            guests = Guests()
-            if GUESTS_IN & set(options.kinds):
-                guests = await invite(client, loaded, options.seed, self._progress)
-            await until_quiet(usage)
-            self._look(usage, "loaded")
-            others = Disturbance(usage)
-            async with Generator(self._stage(system.url, loaded, guests)) as generator:
-                rounds = Rounds(generator, Probe(system, usage), loaded.homes)
+            guests = SideAccounts()
+            if SIDE_ACCOUNT_SCENARIOS & set(options.kinds):
+                guests = await create_side_accounts(client, loaded, options.seed, self._progress)
+            await wait_until_idle(usage)
+            self._record_memory(usage, "loaded")
+            foreign_load = ForeignLoad(usage)
+            async with LoadGenerator(self._scenario_data(system.url, loaded, guests)) as generator:
+                rounds = MeasurementRounds(generator, UsageProbe(system, usage), loaded.homes)
                 await self._measure(rounds)
             fan_outs = await self._fan_out(client, usage, loaded)
-            wrong = await loaded.homes.settle(
-                client, self._progress, "homes are right", Gauge(usage)
+            wrong = await loaded.homes.wait_until_complete(
+                client, self._progress, "homes are right", IdleDetector(usage)
             )
-            self._look(usage, "measured")
-            elsewhere = others.share()
+            self._record_memory(usage, "measured")
+            elsewhere = foreign_load.share()
             restarts = await system.restarts()
-        idle = idle_of(rounds.idle)
-        return Outcome(
+        idle = compute_idle_rates(rounds.idle)
+        return BenchResults(
             about=self._about(system, graph),
             followers=len(loaded.friends[0]),
             phases=loaded.phases,
-            rows=figures_of(rounds.cells, idle),
+            rows=compute_metrics(rounds.cells, idle),
             idle=idle,
             memory=self._memory,
             fan_outs=fan_outs,
@@ -76,29 +76,29 @@ class Run:
             restarts=restarts,
         )
 
-    def _look(self, usage: Usage, stage: str) -> None:
+    def _record_memory(self, usage: ProcessUsage, stage: str) -> None:
         if usage.kinds:
             self._memory[stage] = usage.memory()
 
-    def _stage(self, url: str, loaded: Loaded, guests: Guests) -> Stage:
+    def _scenario_data(self, url: str, loaded: LoadedDataset, guests: SideAccounts) -> ScenarioData:
         everybody = range(len(loaded.people))
-        return Stage(
+        return ScenarioData(
             url=url,
             tokens=[person.token for person in loaded.people],
             ids=[person.id for person in loaded.people],
-            home_rows=[loaded.homes.total(person) for person in everybody],
-            author_rows=[loaded.homes.by(person) for person in everybody],
+            home_rows=[loaded.homes.home_size(person) for person in everybody],
+            author_rows=[loaded.homes.post_count(person) for person in everybody],
             seed=self._options.seed,
             picture=make_picture().hex() if PICTURE in self._options.kinds else "",
             names=[person.name for person in loaded.people],
-            posts=loaded.homes.posts(),
+            posts=loaded.homes.post_ids(),
             notices=[len(friends) for friends in loaded.friends],
             guests=[[guest.id, guest.token] for guest in guests.people],
             thread=guests.thread,
-            comments=COMMENTS if guests.thread else 0,
+            comments=COMMENT_COUNT if guests.thread else 0,
         )
 
-    async def _measure(self, rounds: Rounds) -> None:
+    async def _measure(self, rounds: MeasurementRounds) -> None:
         options = self._options
         cells = len(options.kinds) * len(options.in_flight)
         turns = cells + options.rounds * (1 + cells)
@@ -109,27 +109,29 @@ class Run:
 
         await rounds.run(options.kinds, options.in_flight, options.seconds, options.rounds, tick)
 
-    async def _fan_out(self, client: Client, usage: Usage, loaded: Loaded) -> list[FanOut]:
+    async def _fan_out(
+        self, client: BenchClient, usage: ProcessUsage, loaded: LoadedDataset
+    ) -> list[FanOutResult]:
         followers = [loaded.people[friend] for friend in loaded.friends[0]]
         bar = self._progress.add_task("fan-out", total=self._options.fan_outs)
-        seen: list[FanOut] = []
+        seen: list[FanOutResult] = []
         for number in range(self._options.fan_outs):
-            await until_quiet(usage)
+            await wait_until_idle(usage)
             text = f"For everybody at once, number {number}."
-            id, one = await fan_out(client, loaded.people[0], followers, text)
-            loaded.homes.posted(0, id)
+            id, one = await measure_fan_out(client, loaded.people[0], followers, text)
+            loaded.homes.record_post(0, id)
             seen.append(one)
             self._progress.advance(bar)
         return seen
 
-    def _about(self, system: System, graph: Graph) -> dict[str, Any]:
+    def _about(self, system: BenchSystem, graph: SocialGraph) -> dict[str, Any]:
         options = self._options
         return {
             "system": {
                 "components": system.components,
-                "replicas": options.wanted.replicas,
+                "replicas": options.system.replicas,
                 "started_in": system.started_in,
-                "is_counted": system.counts is not None,
+                "is_counted": system.call_counts is not None,
             },
             "graph": {
                 "file": options.edges.name if options.edges else "made",
@@ -145,6 +147,6 @@ class Run:
         }
 
 
-def _graph(options: Options) -> Graph:
+def _graph(options: BenchOptions) -> SocialGraph:
     graph = read_graph(options.edges) if options.edges else make_graph(options.seed)
     return graph.best_connected(options.people)

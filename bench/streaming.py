@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from bench.client import Client, Person, Refused
+from bench.api_client import BenchClient, BenchPerson, UnexpectedResponse
 from bench.stats import Latency
-from bench.system import NoSystem, System, Wanted
+from bench.system import BenchSystem, SystemOptions, SystemUnavailable
 
-_PATIENCE = 60.0
-_OPENING = 50
+_TIMEOUT = 60.0
+_CONCURRENCY = 50
 """How many streams are opened at once."""
 
 _UPGRADE = (
@@ -30,7 +30,7 @@ _UPGRADE = (
 
 
 @dataclass
-class Arrivals:
+class PostArrivals:
     """When a post that has a word in it reached each stream."""
 
     word: bytes = b"\0"
@@ -45,10 +45,10 @@ class Arrivals:
             self.all.set()
 
 
-class Stream(asyncio.Protocol):
+class IdleStream(asyncio.Protocol):
     """One open stream. What it reads it looks through for the word, and forgets."""
 
-    def __init__(self, head: bytes, arrivals: Arrivals) -> None:
+    def __init__(self, head: bytes, arrivals: PostArrivals) -> None:
         self._head = head
         self._arrivals = arrivals
         self._before = b""
@@ -77,7 +77,7 @@ class Stream(asyncio.Protocol):
 
 
 @dataclass(frozen=True)
-class Figures:
+class StreamingResults:
     """What came of it; latencies from the moment the post was sent, in milliseconds."""
 
     kind: str
@@ -108,22 +108,27 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--running", type=Path, metavar="DIR", help="a system that runs already")
     try:
         asyncio.run(_go(parser.parse_args(arguments)))
-    except (NoSystem, Refused, RuntimeError, OSError) as error:  # OSError: TimeoutError, too
+    except (
+        SystemUnavailable,
+        UnexpectedResponse,
+        RuntimeError,
+        OSError,
+    ) as error:  # OSError: TimeoutError, too
         print(repr(error), file=sys.stderr)
         return 2
     return 0
 
 
 async def _go(options: argparse.Namespace) -> None:
-    wanted = Wanted(run_dir=options.running, components=options.components)
-    async with System(wanted) as system, Client(system.url) as client:
+    wanted = SystemOptions(run_dir=options.running, components=options.components)
+    async with BenchSystem(wanted) as system, BenchClient(system.url) as client:
         people = await _people(client, options.people)
         print(f"{system.components}: {options.posts} posts to {options.people} followers")
         for kind in options.kinds.split(","):
             print(await _measure(system, client, people, kind, options.connections, options.posts))
 
 
-async def _people(client: Client, count: int) -> list[Person]:
+async def _people(client: BenchClient, count: int) -> list[BenchPerson]:
     """An author, and their followers, when the followers' homes show it."""
     app = await client.app_token()
     word = secrets.token_hex(3)
@@ -131,7 +136,7 @@ async def _people(client: Client, count: int) -> list[Person]:
     for follower in people[1:]:
         await client.follow(follower, people[0])
     post = await client.post(people[0], "the first")
-    async with asyncio.timeout(_PATIENCE):
+    async with asyncio.timeout(_TIMEOUT):
         for follower in people[1:]:
             while post not in await client.home(follower, 5):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
@@ -139,11 +144,16 @@ async def _people(client: Client, count: int) -> list[Person]:
 
 
 async def _measure(
-    system: System, client: Client, people: list[Person], kind: str, connections: int, posts: int
-) -> Figures:
+    system: BenchSystem,
+    client: BenchClient,
+    people: list[BenchPerson],
+    kind: str,
+    connections: int,
+    posts: int,
+) -> StreamingResults:
     gateway = next(row for row in system.report["services"] if row["service"] == "gateway")
     process = psutil.Process(gateway["pid"])
-    arrivals = Arrivals()
+    arrivals = PostArrivals()
     before = process.memory_info().rss
     streams = await _open(system.url, people[1:], kind, connections, arrivals)
     try:
@@ -162,21 +172,21 @@ async def _measure(
         for stream in streams:
             stream.transport.close()
     latencies = Latency.of(first), Latency.of(last), Latency.of(each)
-    return Figures(kind, connections, used / 1024 / connections, *latencies)
+    return StreamingResults(kind, connections, used / 1024 / connections, *latencies)
 
 
 async def _open(
-    url: str, people: list[Person], kind: str, count: int, arrivals: Arrivals
-) -> list[Stream]:
+    url: str, people: list[BenchPerson], kind: str, count: int, arrivals: PostArrivals
+) -> list[IdleStream]:
     address = urlsplit(url)
     host, port = address.hostname or "", address.port or 80
     loop = asyncio.get_running_loop()
-    streams: list[Stream] = []
-    for start in range(0, count, _OPENING):
+    streams: list[IdleStream] = []
+    for start in range(0, count, _CONCURRENCY):
         opening = []
-        for number in range(start, min(start + _OPENING, count)):
+        for number in range(start, min(start + _CONCURRENCY, count)):
             head = _head(kind, people[number % len(people)])
-            make = partial(Stream, head, arrivals)
+            make = partial(IdleStream, head, arrivals)
             _, stream = await loop.create_connection(make, host, port)
             opening.append(stream)
         if not all(await asyncio.gather(*(stream.opened for stream in opening))):
@@ -185,7 +195,7 @@ async def _open(
     return streams
 
 
-def _head(kind: str, person: Person) -> bytes:
+def _head(kind: str, person: BenchPerson) -> bytes:
     path, more = "/user", ""
     if kind == "WebSocket":
         path, more = "?stream=user", _UPGRADE
@@ -195,7 +205,9 @@ def _head(kind: str, person: Person) -> bytes:
     ).encode()
 
 
-async def _post(client: Client, author: Person, arrivals: Arrivals, count: int) -> list[float]:
+async def _post(
+    client: BenchClient, author: BenchPerson, arrivals: PostArrivals, count: int
+) -> list[float]:
     """Milliseconds from sending a post until it was with each stream, in order."""
     word = secrets.token_hex(8)
     arrivals.word, arrivals.wanted, arrivals.at = word.encode(), count, []
@@ -203,7 +215,7 @@ async def _post(client: Client, author: Person, arrivals: Arrivals, count: int) 
     began = time.perf_counter()
     await client.post(author, word)
     try:
-        await asyncio.wait_for(arrivals.all.wait(), _PATIENCE)
+        await asyncio.wait_for(arrivals.all.wait(), _TIMEOUT)
     except TimeoutError as error:
         raise RuntimeError(f"A post reached {len(arrivals.at)} of {count}.") from error
     await asyncio.sleep(0.5)  # let the system digest it

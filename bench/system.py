@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from bench.counted import FOLDER
+from bench.call_counter import FOLDER
 
 REPO = Path(__file__).resolve().parents[1]
 OUTPUT = REPO / ".run" / "bench"
@@ -34,12 +34,12 @@ _ENVIRONMENT = {
 }
 
 
-class NoSystem(Exception):
+class SystemUnavailable(Exception):
     """The system could not be started, or is not there."""
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SystemOptions:
     """What to measure: something that runs, or what to start."""
 
     url: str = ""
@@ -52,22 +52,22 @@ class Wanted:
 
 
 @dataclass
-class System:
+class BenchSystem:
     """Where the system listens and which processes it is made of; empty where that is unknown."""
 
-    wanted: Wanted
+    options: SystemOptions
     url: str = ""
     components: str = ""
     started_in: float | None = None
     report: dict[str, Any] = field(default_factory=dict)
     run_dir: Path | None = None
 
-    async def __aenter__(self) -> System:
-        if self.wanted.url or self.wanted.run_dir:
-            self.run_dir = self.wanted.run_dir
+    async def __aenter__(self) -> BenchSystem:
+        if self.options.url or self.options.run_dir:
+            self.run_dir = self.options.run_dir
             if self.run_dir:
-                await self._look()
-            self.url = self.wanted.url or self.report["gateway"]
+                await self._read_report()
+            self.url = self.options.url or self.report["gateway"]
             return self
         self.run_dir = OUTPUT / "system"
         await self._clear(self.run_dir)
@@ -81,20 +81,20 @@ class System:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        is_ours = not (self.wanted.url or self.wanted.run_dir)
-        if is_ours and not self.wanted.keep:
+        is_ours = not (self.options.url or self.options.run_dir)
+        if is_ours and not self.options.keep:
             await self._runner("down", quiet=True)
 
     @property
-    def counts(self) -> Path | None:
+    def call_counts(self) -> Path | None:
         """Where the calls to sidecars are counted."""
         folder = self.run_dir / "counts" if self.run_dir else None
         return folder if folder and folder.is_dir() else None
 
     async def _clear(self, run_dir: Path) -> None:
-        """Make room; raises `NoSystem` where another benchmark's system still runs."""
+        """Make room; raises `SystemUnavailable` where another benchmark's system still runs."""
         if json.loads(await self._runner("ps", "--json"))["services"]:
-            raise NoSystem(
+            raise SystemUnavailable(
                 f"The system of a benchmark runs in {run_dir}: wait for its end, or stop it with "
                 f"`./tye-like-run.sh down --run-dir {run_dir}`."
             )
@@ -116,36 +116,38 @@ class System:
         manifest = run_dir / "manifest.yaml"
         manifest.write_text(yaml.safe_dump(self._manifest(), sort_keys=False))
         options = ["--detach", "--port", "0", "--manifest", str(manifest)]
-        if self.wanted.components:
-            options += ["--components", self.wanted.components]
-        if self.wanted.replicas:
-            options += ["--replicas", self.wanted.replicas]
+        if self.options.components:
+            options += ["--components", self.options.components]
+        if self.options.replicas:
+            options += ["--replicas", self.options.replicas]
         began = time.perf_counter()
         await self._runner("up", *options)
         self.started_in = time.perf_counter() - began
-        await self._look()
+        await self._read_report()
         self.url = self.report["gateway"]
 
     def _manifest(self) -> dict[str, Any]:
         manifest = counted_manifest(REPO / "dapr.yaml")
         for app in manifest["apps"]:
-            if self.wanted.with_bare and app["appID"] == "orders":
-                app["command"] = [*app["command"][:-1], "bench.bare"]
+            if self.options.with_bare and app["appID"] == "orders":
+                app["command"] = [*app["command"][:-1], "bench.baseline_workflow"]
         return manifest
 
-    def door(self, service: str) -> tuple[str, str]:
+    def service_endpoint(self, service: str) -> tuple[str, str]:
         """Where a service listens, and the token that its sidecar shows it."""
         if self.run_dir is None:
-            raise NoSystem("Only a system whose run directory is known can be asked for this.")
+            raise SystemUnavailable(
+                "Only a system whose run directory is known can be asked for this."
+            )
         state = json.loads((self.run_dir / "state.json").read_text())
         row = next(row for row in self.report["services"] if row["service"] == service)
         return str(row["address"]), str(state["tokens"][service]["app"])
 
-    async def _look(self) -> None:
+    async def _read_report(self) -> None:
         self.report = json.loads(await self._runner("ps", "--json"))
         self.components = self.report.get("components", "")
         if not self.report.get("gateway"):
-            raise NoSystem(f"No system with a gateway runs in {self.run_dir}.")
+            raise SystemUnavailable(f"No system with a gateway runs in {self.run_dir}.")
 
     async def _runner(self, verb: str, *options: str, quiet: bool = False) -> str:
         environment = os.environ | _ENVIRONMENT | {FOLDER: f"{self.run_dir}/counts"}
@@ -159,7 +161,7 @@ class System:
         )
         output, _ = await child.communicate()
         if child.returncode and not quiet:
-            raise NoSystem(f"`{verb}` failed:\n{output.decode(errors='replace')}")
+            raise SystemUnavailable(f"`{verb}` failed:\n{output.decode(errors='replace')}")
         return output.decode()
 
 
@@ -185,5 +187,5 @@ def counted_command(command: list[str]) -> list[str]:
     """`python -m services.feed`, counted; any other command as it is."""
     python, *rest = command
     if rest[:1] == ["-m"] and rest[1:2] and rest[1].startswith("services."):
-        return [python, "-m", "bench.counted", *rest[1:]]
+        return [python, "-m", "bench.call_counter", *rest[1:]]
     return command

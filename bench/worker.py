@@ -1,6 +1,6 @@
 """The load generator: a process of its own that is told what to ask, and says what came of it.
 
-A line of JSON comes in, a line of JSON goes out: first the stage, then cells.
+A line of JSON comes in, a line of JSON goes out: first the data, then cells.
 """
 
 from __future__ import annotations
@@ -16,34 +16,36 @@ from urllib.parse import urlsplit
 import orjson
 import uvloop
 
-from bench.kinds import Deck, Stage
-from bench.lane import Draw, Tally, connect
+from bench.http_connection import RequestSource, ResponseStats, connect
+from bench.scenarios import ScenarioData, ScenarioRequests
 
-PATIENCE = 15.0
+TIMEOUT = 15.0
 """Seconds after the end of a cell for which an answer is still awaited."""
 
 
-async def measure(url: str, draw: Draw, in_flight: int, seconds: float) -> dict[str, Any]:
+async def measure(url: str, draw: RequestSource, in_flight: int, seconds: float) -> dict[str, Any]:
     """Keep so many requests in flight for some seconds."""
     address = urlsplit(url)
-    tally = Tally()
-    lanes = await asyncio.gather(
+    stats = ResponseStats()
+    connections = await asyncio.gather(
         *(
-            connect(address.hostname or "", address.port or 80, draw, tally, seconds)
+            connect(address.hostname or "", address.port or 80, draw, stats, seconds)
             for _ in range(in_flight)
         )
     )
     began, used = time.perf_counter(), time.process_time()
-    for lane in lanes:
-        lane.start()
-    _, late = await asyncio.wait([lane.done for lane in lanes], timeout=seconds + PATIENCE)
+    for connection in connections:
+        connection.start()
+    _, late = await asyncio.wait(
+        [connection.done for connection in connections], timeout=seconds + TIMEOUT
+    )
     for _ in late:
-        tally.fail(f"no answer within {PATIENCE:.0f} s")
+        stats.add_error(f"no answer within {TIMEOUT:.0f} s")
     return {
-        "took": tally.took,
-        "posted": tally.posted,
-        "errors": tally.errors,
-        "samples": tally.samples,
+        "took": stats.took,
+        "posted": stats.posted,
+        "errors": stats.errors,
+        "samples": stats.samples,
         "seconds": time.perf_counter() - began,
         "own_cpu": time.process_time() - used,
     }
@@ -51,13 +53,13 @@ async def measure(url: str, draw: Draw, in_flight: int, seconds: float) -> dict[
 
 def main() -> None:
     """Serve until standard input ends."""
-    stage = Stage(**orjson.loads(sys.stdin.buffer.readline()))
-    deck = Deck(stage)
+    data = ScenarioData(**orjson.loads(sys.stdin.buffer.readline()))
+    requests = ScenarioRequests(data)
     gc.freeze()
     for line in sys.stdin.buffer:
         cell = orjson.loads(line)
-        draw = deck.draw(cell["kind"])
-        answer = uvloop.run(measure(stage.url, draw, cell["in_flight"], cell["seconds"]))
+        draw = requests.draw(cell["kind"])
+        answer = uvloop.run(measure(data.url, draw, cell["in_flight"], cell["seconds"]))
         _say(orjson.dumps(answer) + b"\n")
 
 

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 
 from rich.console import Console
 
-from bench.bare import FIRST, SECOND, THIRD, Bare, bare
-from bench.checkouts import Sold, Turns
+from bench.baseline_workflow import FIRST, SECOND, THIRD, BaselineRunner, baseline_workflow
+from bench.checkouts import CheckoutResults, MeasuredTurns
 from bench.options import CHECKOUTS, parse
 from services.chassis.workflows.plan import CallActivity, Workflow
 
@@ -42,26 +42,28 @@ class Workflows:
 
 
 def test_a_bare_workflow_has_three_activities() -> None:
-    steps = [step.activity for step in bare("x") if isinstance(step, CallActivity)]
+    steps = [step.activity for step in baseline_workflow("x") if isinstance(step, CallActivity)]
     assert steps == [FIRST, SECOND, THIRD]
 
 
 async def test_so_many_run_so_many_at_once() -> None:
     workflows = Workflows()
-    took = await Bare(workflows).run(20, 4)  # type: ignore[arg-type]
+    took = await BaselineRunner(workflows).run(20, 4)  # type: ignore[arg-type]
     assert (len(took), workflows.most) == (20, 4)
 
 
-def sold(per_second: float, failed: tuple[str, ...] = ()) -> Sold:
-    bare = Turns("bare workflow", 1.0, [0.1] * 10, {"services": 0.1})
-    checkouts = Turns("checkout", 10 / per_second, [0.2] * 10, {"services": 0.5}, list(failed))
-    return Sold({}, 16, bare, checkouts, 0.0, {})
+def sold(per_second: float, failed: tuple[str, ...] = ()) -> CheckoutResults:
+    baseline_workflow = MeasuredTurns("bare workflow", 1.0, [0.1] * 10, {"services": 0.1})
+    checkouts = MeasuredTurns(
+        "checkout", 10 / per_second, [0.2] * 10, {"services": 0.5}, list(failed)
+    )
+    return CheckoutResults({}, 16, baseline_workflow, checkouts, 0.0, {})
 
 
 def test_the_ratio_is_of_what_is_done_in_a_second() -> None:
     assert sold(5).ratio == 0.5
-    assert sold(5).is_on_target
-    assert not sold(4).is_on_target
+    assert sold(5).meets_targets
+    assert not sold(4).meets_targets
 
 
 def test_an_order_that_did_not_complete_is_an_error_and_is_said() -> None:
@@ -76,6 +78,6 @@ def test_an_order_that_did_not_complete_is_an_error_and_is_said() -> None:
 
 def test_checkouts_are_asked_for_with_or_without_a_number() -> None:
     assert parse([]).checkouts == 0
-    assert not parse([]).wanted.with_bare
+    assert not parse([]).system.with_bare
     assert parse(["--checkouts"]).checkouts == CHECKOUTS
-    assert parse(["--checkouts", "32"]).wanted.with_bare
+    assert parse(["--checkouts", "32"]).system.with_bare

@@ -4,7 +4,16 @@ from dataclasses import replace
 
 import orjson
 
-from bench.kinds import (
+from bench.requests import (
+    FORM,
+    IsPage,
+    PreparedRequest,
+    RequestBuilder,
+    form,
+    is_empty_object,
+    is_post,
+)
+from bench.scenarios import (
     ACCOUNT,
     COMMENT,
     COMPOSE,
@@ -17,13 +26,12 @@ from bench.kinds import (
     PICTURE,
     SEARCH,
     THREAD,
-    Deck,
-    Stage,
+    ScenarioData,
+    ScenarioRequests,
     make_picture,
 )
-from bench.requests import FORM, IsPage, Maker, Request, form, is_empty_object, is_post
 
-STAGE = Stage("http://127.0.0.1:8080", ["t0", "t1"], ["10", "11"], [50, 3], [10, 0], seed=1)
+STAGE = ScenarioData("http://127.0.0.1:8080", ["t0", "t1"], ["10", "11"], [50, 3], [10, 0], seed=1)
 
 
 def page(*ids: int) -> bytes:
@@ -36,8 +44,8 @@ def page(*ids: int) -> bytes:
 
 
 def test_a_get_is_a_whole_request() -> None:
-    request = Maker("http://127.0.0.1:8080").get("/ping", is_empty_object, "secret")
-    assert request.sent == (
+    request = RequestBuilder("http://127.0.0.1:8080").get("/ping", is_empty_object, "secret")
+    assert request.payload == (
         b"GET /ping HTTP/1.1\r\nhost: 127.0.0.1:8080\r\naccept: application/json\r\n"
         b"authorization: Bearer secret\r\n\r\n"
     )
@@ -45,7 +53,7 @@ def test_a_get_is_a_whole_request() -> None:
 
 def test_a_post_says_how_long_its_body_is() -> None:
     body = form(status="a & b")
-    sent = Maker("http://h:1").post("/p", body, FORM, is_post, "t").sent
+    sent = RequestBuilder("http://h:1").post("/p", body, FORM, is_post, "t").payload
     assert sent.endswith(b"content-length: %d\r\n\r\nstatus=a+%%26+b" % len(body))
 
 
@@ -73,19 +81,19 @@ def test_a_page_out_of_order_is_found_sooner_or_later() -> None:
 
 
 def test_homes_are_asked_for_by_their_owners() -> None:
-    deck = Deck(STAGE)
-    drawn = {deck.draw(HOME)().sent for _ in range(50)}
+    requests = ScenarioRequests(STAGE)
+    drawn = {requests.draw(HOME)().payload for _ in range(50)}
     assert len(drawn) == 2
     assert all(b"GET /api/v1/timelines/home?limit=20 " in sent for sent in drawn)
 
 
 def test_the_floor_needs_no_token() -> None:
-    assert b"authorization" not in Deck(STAGE).draw(FLOOR)().sent
+    assert b"authorization" not in ScenarioRequests(STAGE).draw(FLOOR)().payload
 
 
 def test_the_mix_is_sixty_thirty_ten() -> None:
-    deck = Deck(STAGE)
-    drawn = [deck.draw(MIX)().sent.split(b"\r\n")[0] for _ in range(2000)]
+    requests = ScenarioRequests(STAGE)
+    drawn = [requests.draw(MIX)().payload.split(b"\r\n")[0] for _ in range(2000)]
     shares = [
         sum(words in line for line in drawn) / len(drawn)
         for words in (b"/timelines/home", b"/statuses?", b"POST /api/v1/statuses")
@@ -94,27 +102,27 @@ def test_the_mix_is_sixty_thirty_ten() -> None:
 
 
 def test_posts_know_their_author_and_differ() -> None:
-    deck = Deck(STAGE)
-    first, second = deck.draw(COMPOSE)(), deck.draw(COMPOSE)()
+    requests = ScenarioRequests(STAGE)
+    first, second = requests.draw(COMPOSE)(), requests.draw(COMPOSE)()
     assert first.author in (0, 1)
-    assert first.sent.rpartition(b"\r\n")[2] != second.sent.rpartition(b"\r\n")[2]
+    assert first.payload.rpartition(b"\r\n")[2] != second.payload.rpartition(b"\r\n")[2]
 
 
 def test_a_post_follows_its_picture_by_the_same_person() -> None:
-    stage = Stage(**STAGE.to_json() | {"picture": make_picture(64).hex()})
-    upload = Deck(stage).draw(PICTURE)()
-    assert upload.then is not None
-    post = upload.then(b'{"id":"77"}')
-    assert b"media_ids%5B%5D=77" in post.sent
+    data = ScenarioData(**STAGE.to_json() | {"picture": make_picture(64).hex()})
+    upload = ScenarioRequests(data).draw(PICTURE)()
+    assert upload.follow_up is not None
+    post = upload.follow_up(b'{"id":"77"}')
+    assert b"media_ids%5B%5D=77" in post.payload
     token = f"Bearer t{post.author}".encode()
-    assert token in upload.sent
-    assert token in post.sent
+    assert token in upload.payload
+    assert token in post.payload
 
 
 def test_pages_of_accounts_may_be_as_short_as_their_posts_are_few() -> None:
-    deck = Deck(STAGE)
-    for request in (deck.draw(ACCOUNT)() for _ in range(20)):
-        is_first = b"/accounts/10/" in request.sent
+    requests = ScenarioRequests(STAGE)
+    for request in (requests.draw(ACCOUNT)() for _ in range(20)):
+        is_first = b"/accounts/10/" in request.payload
         assert request.check(200, page(*range(20, 10, -1))) == ""
         assert bool(request.check(200, page(1))) == is_first
 
@@ -122,8 +130,8 @@ def test_pages_of_accounts_may_be_as_short_as_their_posts_are_few() -> None:
 GUESTS = [["20", "g0"], ["21", "g1"], ["22", "g2"]]
 
 
-def social() -> Deck:
-    return Deck(
+def social() -> ScenarioRequests:
+    return ScenarioRequests(
         replace(
             STAGE,
             names=["ada", "bob"],
@@ -136,13 +144,13 @@ def social() -> Deck:
     )
 
 
-def line(request: Request) -> bytes:
-    return request.sent.split(b"\r\n")[0]
+def line(request: PreparedRequest) -> bytes:
+    return request.payload.split(b"\r\n")[0]
 
 
 def test_likes_are_of_posts_there_are() -> None:
-    deck = social()
-    drawn = {line(deck.draw(LIKE)()) for _ in range(30)}
+    requests = social()
+    drawn = {line(requests.draw(LIKE)()) for _ in range(30)}
     assert drawn == {
         b"POST /api/v1/statuses/5/favourite HTTP/1.1",
         b"POST /api/v1/statuses/6/favourite HTTP/1.1",
@@ -152,24 +160,24 @@ def test_likes_are_of_posts_there_are() -> None:
 def test_comments_answer_posts_and_count_as_posts_of_their_author() -> None:
     request = social().draw(COMMENT)()
     assert request.author in (0, 1)
-    assert request.sent.rpartition(b"&")[2] in (b"in_reply_to_id=5", b"in_reply_to_id=6")
+    assert request.payload.rpartition(b"&")[2] in (b"in_reply_to_id=5", b"in_reply_to_id=6")
 
 
 def test_guests_follow_each_other_one_after_the_other_and_then_no_more() -> None:
-    deck = social()
-    drawn = [line(deck.draw(FOLLOW)()).split()[1].decode() for _ in range(13)]
+    requests = social()
+    drawn = [line(requests.draw(FOLLOW)()).split()[1].decode() for _ in range(13)]
     assert len(set(drawn[:6])) == 3
     assert all(path.endswith("/follow") for path in (*drawn[:6], drawn[12]))
     assert [path.replace("unfollow", "follow") for path in drawn[6:12]] == drawn[:6]
-    request = deck.draw(FOLLOW)()
+    request = requests.draw(FOLLOW)()
     assert request.check(200, b'{"id":"20","following":true}') == ""
     assert request.check(404, b'{"error":"Record not found"}')
 
 
 def test_notifications_may_be_as_few_as_there_are() -> None:
-    deck = social()
-    for request in (deck.draw(NOTIFICATIONS)() for _ in range(20)):
-        has_many = b"Bearer t0" in request.sent
+    requests = social()
+    for request in (requests.draw(NOTIFICATIONS)() for _ in range(20)):
+        has_many = b"Bearer t0" in request.payload
         assert request.check(200, b'{"group_key":1},' * 20) == ""
         assert bool(request.check(200, b'{"group_key":1},' * 2)) == has_many
         assert request.check(500, b'{"group_key":1},' * 20)

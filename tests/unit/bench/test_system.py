@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bench.client import Person
-from bench.counted import BLOCKS, block_of, read_counts
-from bench.homes import Homes
+from bench.api_client import BenchPerson
+from bench.call_counter import BLOCKS, block_of, read_counts
+from bench.home_verifier import HomeVerifier
 from bench.options import parse
+from bench.process_usage import ProcessUsage, processes_by_kind, usage_delta
 from bench.system import REPO, counted_command, counted_manifest
-from bench.usage import Usage, kinds_of, less
 
 REPORT = {
     "services": [
@@ -25,7 +25,7 @@ REPORT = {
 
 
 def test_processes_are_sorted_by_kind() -> None:
-    assert kinds_of(REPORT) == {
+    assert processes_by_kind(REPORT) == {
         "gateway": [1],
         "services": [3, 5],
         "sidecars": [2, 4],
@@ -35,19 +35,19 @@ def test_processes_are_sorted_by_kind() -> None:
 
 def test_use_is_read_from_living_processes() -> None:
     report = {"services": [{"app_id": "gateway", "pid": os.getpid(), "sidecar_pid": None}]}
-    usage = Usage(report)
+    usage = ProcessUsage(report)
     assert usage.cpu()["gateway"] > 0
     assert usage.memory()["gateway"] > 5
 
 
 def test_what_came_between_two_readings() -> None:
-    assert less({"a": 3.0, "b": 2.0}, {"a": 1.0}) == {"a": 2.0, "b": 2.0}
+    assert usage_delta({"a": 3.0, "b": 2.0}, {"a": 1.0}) == {"a": 2.0, "b": 2.0}
 
 
 def test_every_service_is_counted_and_every_path_is_absolute(tmp_path: Path) -> None:
     manifest = counted_manifest(REPO / "dapr.yaml")
     for app in manifest["apps"]:
-        assert app["command"][1:3] == ["-m", "bench.counted"]
+        assert app["command"][1:3] == ["-m", "bench.call_counter"]
         assert app["command"][3].startswith("services.")
         assert Path(app["appDirPath"]).is_absolute()
     assert all(Path(path).is_absolute() for path in manifest["common"]["resourcesPaths"])
@@ -81,12 +81,12 @@ def test_counts_of_all_processes_are_added_up(tmp_path: Path) -> None:
 
 
 def test_a_home_shows_the_newest_of_its_owner_and_of_whom_they_follow() -> None:
-    homes = Homes([Person(str(n), "") for n in range(3)], [[1], [0], []])
+    homes = HomeVerifier([BenchPerson(str(n), "") for n in range(3)], [[1], [0], []])
     for author, id in ((0, "9"), (1, "10"), (2, "11"), (1, "8")):
-        homes.posted(author, id)
-    assert homes.expected(0) == ["10", "9", "8"]
-    assert homes.expected(2) == ["11"]
-    assert (homes.total(0), homes.by(1)) == (3, 2)
+        homes.record_post(author, id)
+    assert homes.expected_page(0) == ["10", "9", "8"]
+    assert homes.expected_page(2) == ["11"]
+    assert (homes.home_size(0), homes.post_count(1)) == (3, 2)
 
 
 def test_pictures_are_measured_only_where_they_are_asked_for() -> None:

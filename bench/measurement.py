@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from bench.counted import read_counts
-from bench.generator import Cell, Generator
-from bench.homes import Homes
-from bench.kinds import WRITING
-from bench.quiet import until_quiet
-from bench.system import System
-from bench.usage import Usage, less
+from bench.call_counter import read_counts
+from bench.generator import CellResult, LoadGenerator
+from bench.home_verifier import HomeVerifier
+from bench.idle import wait_until_idle
+from bench.process_usage import ProcessUsage, usage_delta
+from bench.scenarios import WRITE_SCENARIOS
+from bench.system import BenchSystem
 
 IDLE = "idle"
 
 
 @dataclass
-class Measured:
+class Measurement:
     """All turns of one kind at one number of requests in flight."""
 
     kind: str
@@ -37,14 +37,14 @@ class Measured:
     digesting: list[float] = field(default_factory=list)
     """Seconds after each turn until the system was at rest again."""
 
-    def add(self, cell: Cell) -> None:
+    def add(self, cell: CellResult) -> None:
         self.seconds += cell.seconds
         self.took += cell.took
         self.errors += cell.errors
         self.samples += cell.samples
         self.own_cpu += cell.own_cpu
 
-    def use(self, cpu: dict[str, float], calls: dict[str, float], seconds: float) -> None:
+    def add_usage(self, cpu: dict[str, float], calls: dict[str, float], seconds: float) -> None:
         """Add what a turn cost."""
         self.observed += seconds
         for total, part in ((self.cpu, cpu), (self.calls, calls)):
@@ -62,34 +62,36 @@ class Measured:
 
 
 @dataclass
-class Probe:
+class UsageProbe:
     """What is looked at around every turn."""
 
-    system: System
-    usage: Usage
+    system: BenchSystem
+    usage: ProcessUsage
 
     def calls(self) -> dict[str, float]:
-        folder = self.system.counts
+        folder = self.system.call_counts
         return {block: float(n) for block, n in read_counts(folder).items()} if folder else {}
 
     @contextmanager
-    def using(self, measured: Measured) -> Iterator[None]:
+    def measure_usage(self, measured: Measurement) -> Iterator[None]:
         """Add what is done meanwhile to what a kind of request costs."""
         began, cpu, calls = time.perf_counter(), self.usage.cpu(), self.calls()
         yield
         took = time.perf_counter() - began
-        measured.use(less(self.usage.cpu(), cpu), less(self.calls(), calls), took)
+        measured.add_usage(
+            usage_delta(self.usage.cpu(), cpu), usage_delta(self.calls(), calls), took
+        )
 
 
-class Rounds:
+class MeasurementRounds:
     """Runs the turns, every other round backwards: what came first comes last."""
 
-    def __init__(self, generator: Generator, probe: Probe, homes: Homes) -> None:
+    def __init__(self, generator: LoadGenerator, probe: UsageProbe, homes: HomeVerifier) -> None:
         self._generator = generator
         self._probe = probe
-        self._homes = homes
-        self.idle = Measured(IDLE, 0)
-        self.cells: list[Measured] = []
+        self._verifier = homes
+        self.idle = Measurement(IDLE, 0)
+        self.cells: list[Measurement] = []
 
     async def run(
         self,
@@ -100,26 +102,26 @@ class Rounds:
         tick: Callable[[str], None],
     ) -> None:
         """Measure each kind at each number in flight, for so many seconds in all."""
-        self.cells = [Measured(kind, number) for number in in_flight for kind in kinds]
+        self.cells = [Measurement(kind, number) for number in in_flight for kind in kinds]
         for cell in self.cells:  # so that nothing is measured cold
-            await self._turn(Measured(cell.kind, cell.in_flight), min(0.5, seconds / rounds))
+            await self._turn(Measurement(cell.kind, cell.in_flight), min(0.5, seconds / rounds))
             tick("warming up")
         for turn in range(rounds):
-            await self._rest(seconds / rounds)
+            await self._measure_idle(seconds / rounds)
             tick(IDLE)
             for cell in self.cells if turn % 2 == 0 else reversed(self.cells):
                 await self._turn(cell, seconds / rounds)
                 tick(f"{cell.kind}, {cell.in_flight} in flight")
 
-    async def _turn(self, measured: Measured, seconds: float) -> None:
-        with self._probe.using(measured):
+    async def _turn(self, measured: Measurement, seconds: float) -> None:
+        with self._probe.measure_usage(measured):
             cell = await self._generator.run(measured.kind, measured.in_flight, seconds)
-            if measured.kind in WRITING:
+            if measured.kind in WRITE_SCENARIOS:
                 for author, id in cell.posted:
-                    self._homes.posted(author, id)
-                measured.digesting.append(await until_quiet(self._probe.usage))
+                    self._verifier.record_post(author, id)
+                measured.digesting.append(await wait_until_idle(self._probe.usage))
         measured.add(cell)
 
-    async def _rest(self, seconds: float) -> None:
-        with self._probe.using(self.idle):
+    async def _measure_idle(self, seconds: float) -> None:
+        with self._probe.measure_usage(self.idle):
             await asyncio.sleep(seconds)

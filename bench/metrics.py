@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.fanout import FanOut
-from bench.kinds import COMPOSE, FLOOR, HOME
-from bench.rounds import Measured
+from bench.fanout import FanOutResult
+from bench.measurement import Measurement
+from bench.scenarios import COMPOSE, FLOOR, HOME
 from bench.stats import Latency, median
 
 HOME_RATIO, COMPOSE_RATIO, STATE_CALLS, FAN_OUT_SECONDS = 0.5, 0.25, 3.0, 1.0
 
 
 @dataclass(frozen=True)
-class Figures:
+class ScenarioMetrics:
     """One cell."""
 
     kind: str
@@ -45,7 +45,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Idle:
+class IdleRates:
     """What the system does when nobody asks."""
 
     cores: dict[str, float]
@@ -53,7 +53,7 @@ class Idle:
 
 
 @dataclass(frozen=True)
-class Target:
+class BenchTarget:
     """Something that must hold, and whether it does."""
 
     what: str
@@ -62,28 +62,28 @@ class Target:
     met: bool
 
 
-def idle_of(measured: Measured) -> Idle:
+def compute_idle_rates(measured: Measurement) -> IdleRates:
     """The rates of a system at rest."""
     seconds = measured.observed or 1.0
-    return Idle(
+    return IdleRates(
         {kind: used / seconds for kind, used in measured.cpu.items()},
         {block: count / seconds for block, count in measured.calls.items()},
     )
 
 
-def figures_of(cells: Sequence[Measured], idle: Idle) -> list[Figures]:
+def compute_metrics(cells: Sequence[Measurement], idle: IdleRates) -> list[ScenarioMetrics]:
     """The figures of all cells, each related to the floor of the same number in flight."""
     floors = {cell.in_flight: cell.per_second for cell in cells if cell.kind == FLOOR}
     return [_figures(cell, idle, floors.get(cell.in_flight)) for cell in cells]
 
 
-def _figures(cell: Measured, idle: Idle, floor: float | None) -> Figures:
+def _figures(cell: Measurement, idle: IdleRates, floor: float | None) -> ScenarioMetrics:
     count = len(cell.took) or 1
     calls = {
         block: max(0.0, n - idle.calls_per_second.get(block, 0.0) * cell.observed) / count
         for block, n in cell.calls.items()
     }
-    return Figures(
+    return ScenarioMetrics(
         kind=cell.kind,
         in_flight=cell.in_flight,
         requests=len(cell.took),
@@ -102,11 +102,14 @@ def _figures(cell: Measured, idle: Idle, floor: float | None) -> Figures:
     )
 
 
-def targets(
-    rows: Sequence[Figures], fan_outs: Sequence[FanOut], followers: int, wrong_homes: int
-) -> list[Target]:
+def evaluate_targets(
+    rows: Sequence[ScenarioMetrics],
+    fan_outs: Sequence[FanOutResult],
+    followers: int,
+    wrong_homes: int,
+) -> list[BenchTarget]:
     """What must hold, for each number of requests in flight."""
-    found: list[Target] = []
+    found: list[BenchTarget] = []
     for row in rows:
         if row.kind == HOME:
             found.append(_ratio(row, HOME_RATIO))
@@ -117,29 +120,29 @@ def targets(
         found.append(_fan_out(fan_outs, followers))
     errors = sum(row.errors for row in rows)
     lost = sum(post.missing for post in fan_outs) + wrong_homes
-    found.append(Target("requests that failed", "0", str(errors), errors == 0))
-    found.append(Target("homes that lack something acknowledged", "0", str(lost), lost == 0))
+    found.append(BenchTarget("requests that failed", "0", str(errors), errors == 0))
+    found.append(BenchTarget("homes that lack something acknowledged", "0", str(lost), lost == 0))
     return found
 
 
-def _ratio(row: Figures, wanted: float) -> Target:
+def _ratio(row: ScenarioMetrics, wanted: float) -> BenchTarget:
     got = row.of_floor or 0.0
     what = f"{row.kind}, of the floor's req/s, {row.in_flight} in flight"
-    return Target(what, f"≥ {wanted:.2f}", f"{got:.2f}", got >= wanted)
+    return BenchTarget(what, f"≥ {wanted:.2f}", f"{got:.2f}", got >= wanted)
 
 
-def _state_calls(row: Figures) -> Target:
+def _state_calls(row: ScenarioMetrics) -> BenchTarget:
     what = f"{row.kind}, state calls, {row.in_flight} in flight"
     if row.state_calls is None:
-        return Target(what, f"≤ {STATE_CALLS:.0f}", "not counted", met=False)
+        return BenchTarget(what, f"≤ {STATE_CALLS:.0f}", "not counted", met=False)
     # Half a tenth of grace: what the system does by itself is estimated, not known.
     met = row.state_calls <= STATE_CALLS + 0.05
-    return Target(what, f"≤ {STATE_CALLS:.0f}", f"{row.state_calls:.2f}", met)
+    return BenchTarget(what, f"≤ {STATE_CALLS:.0f}", f"{row.state_calls:.2f}", met)
 
 
-def _fan_out(fan_outs: Sequence[FanOut], followers: int) -> Target:
+def _fan_out(fan_outs: Sequence[FanOutResult], followers: int) -> BenchTarget:
     proven = median([post.proven for post in fan_outs])
-    return Target(
+    return BenchTarget(
         f"fan-out to {followers} followers, proven in all",
         f"≤ {FAN_OUT_SECONDS:.0f} s",
         f"{proven:.2f} s",

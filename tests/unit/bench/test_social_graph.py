@@ -4,21 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from bench.graph import EDGES, LARGEST, PEOPLE, Graph, make_graph, read_graph
+from bench.social_graph import EDGES, LARGEST, PEOPLE, SocialGraph, make_graph, read_graph
 
 
 def test_the_best_connected_comes_first() -> None:
-    graph = Graph.of([(7, 8), (9, 7), (7, 5), (5, 9)])
+    graph = SocialGraph.from_edges([(7, 8), (9, 7), (7, 5), (5, 9)])
     assert [len(friends) for friends in graph.friends()] == [3, 2, 2, 1]
 
 
 def test_loops_and_repeats_are_left_out() -> None:
-    graph = Graph.of([(1, 2), (2, 1), (1, 1), (1, 2)])
+    graph = SocialGraph.from_edges([(1, 2), (2, 1), (1, 1), (1, 2)])
     assert (graph.people, len(graph.edges)) == (2, 1)
 
 
 def test_an_edge_is_a_follow_both_ways() -> None:
-    assert Graph.of([(4, 3)]).follows() == [(0, 1), (1, 0)]
+    assert SocialGraph.from_edges([(4, 3)]).follows() == [(0, 1), (1, 0)]
 
 
 def test_friends_and_follows_agree() -> None:
@@ -31,13 +31,13 @@ def test_friends_and_follows_agree() -> None:
 
 def test_the_best_connected_are_those_with_most_friends_and_the_edges_among_them() -> None:
     star_and_triangle = [(0, 1), (0, 2), (1, 2), (0, 3), (0, 4), (1, 5)]
-    best = Graph.of(star_and_triangle).best_connected(3)
+    best = SocialGraph.from_edges(star_and_triangle).best_connected(3)
     assert (best.people, len(best.edges)) == (3, 3)
 
 
 @pytest.mark.parametrize("count", [0, 6, 7])
 def test_all_or_more_than_all_is_all(count: int) -> None:
-    graph = Graph.of([(0, 1), (2, 3), (4, 5)])
+    graph = SocialGraph.from_edges([(0, 1), (2, 3), (4, 5)])
     assert graph.best_connected(count) is graph
 
 

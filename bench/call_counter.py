@@ -1,4 +1,4 @@
-"""Runs a service with its calls to the sidecar counted: `python -m bench.counted services.feed`.
+"""Runs a service and counts its sidecar calls: `python -m bench.call_counter services.feed`.
 
 The sidecars' own metrics would be the place to look, but they cost the sidecar more than this does
 (half a microsecond a call, here), and are off. The counts are numbers in a file that the benchmark
@@ -25,7 +25,7 @@ _NUMBERS = struct.Struct(f"<{len(BLOCKS)}Q")
 _API = "/v1.0/"
 
 
-def count_calls(folder: Path, name: str) -> None:
+def install_counter(folder: Path, name: str) -> None:
     """Count, from now on, every request of aiohttp to a sidecar's API, by building block."""
     file = os.open(folder / f"{name}.{os.getpid()}", os.O_RDWR | os.O_CREAT, 0o600)
     os.ftruncate(file, _NUMBERS.size)
@@ -64,6 +64,6 @@ def read_counts(folder: Path) -> dict[str, int]:
 
 if __name__ == "__main__":
     module = sys.argv[1]
-    count_calls(Path(os.environ[FOLDER]), module.rpartition(".")[2])
+    install_counter(Path(os.environ[FOLDER]), module.rpartition(".")[2])
     sys.argv = sys.argv[1:]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

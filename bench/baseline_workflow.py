@@ -1,7 +1,8 @@
-"""Orders with one workflow more: three activities that do nothing, what a checkout is compared to.
+"""Runs the orders service with one more workflow: three activities that do nothing.
 
-`python -m bench.bare` is started in place of `services.orders` where checkouts are measured: the
-same process, sidecar, engine and store, so that the difference is what a checkout does.
+A checkout is compared to this baseline. `python -m bench.baseline_workflow` replaces
+`services.orders` when checkouts are measured. Process, sidecar, engine and store are the same, so
+the difference is the cost of a checkout itself.
 """
 
 from __future__ import annotations
@@ -23,40 +24,40 @@ from services.orders.app import create_app
 CALLER = "bench"
 PATH = "/bench/bare"
 FIRST, SECOND, THIRD = "bare-first", "bare-second", "bare-third"
-PATIENCE = 120.0
+TIMEOUT = 120.0
 """Seconds in which a workflow must end; its timeouts are far longer than what it does."""
 
 
-def bare(name: str) -> Plan:
+def baseline_workflow(name: str) -> Plan:
     """Three activities, one after the other."""
     for step in (FIRST, SECOND, THIRD):
         yield CallActivity(step, name)
     return name
 
 
-class Bare:
+class BaselineRunner:
     """Runs bare workflows, and sees when each has done its last activity."""
 
     def __init__(self, workflows: Workflows) -> None:
         self._workflows = workflows
         self._ends: dict[str, asyncio.Event] = {}
-        workflows.register_activity(FIRST, self._nothing)
-        workflows.register_activity(SECOND, self._nothing)
+        workflows.register_activity(FIRST, self._noop)
+        workflows.register_activity(SECOND, self._noop)
         workflows.register_activity(THIRD, self._last)
-        workflows.register_workflow("bare", bare)
+        workflows.register_workflow("bare", baseline_workflow)
 
     async def run(self, count: int, in_flight: int) -> list[float]:
         """How many seconds each took."""
         took: list[float] = []
         numbers = iter(range(count))
 
-        async def lane() -> None:
+        async def connection() -> None:
             for _ in numbers:
-                took.append(await self._one())  # noqa: PERF401 (lanes share it)
+                took.append(await self._one())  # noqa: PERF401 (connections share it)
 
-        async with asyncio.TaskGroup() as lanes:
+        async with asyncio.TaskGroup() as connections:
             for _ in range(in_flight):
-                lanes.create_task(lane())
+                connections.create_task(connection())
         return took
 
     async def _one(self) -> float:
@@ -64,12 +65,12 @@ class Bare:
         end = self._ends[id] = asyncio.Event()
         began = time.perf_counter()
         await self._workflows.start("bare", id, id, fresh=True)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             await end.wait()
         del self._ends[id]
         return time.perf_counter() - began
 
-    async def _nothing(self, name: str) -> str:
+    async def _noop(self, name: str) -> str:
         return name
 
     async def _last(self, name: str) -> str:
@@ -81,7 +82,7 @@ class Bare:
 def create_bench_app(service: Service) -> FastAPI:
     """The orders service, and a route that runs bare workflows."""
     app = create_app(service)
-    workflows = Bare(app.state.workflows)
+    workflows = BaselineRunner(app.state.workflows)
     router = APIRouter(dependencies=[Depends(from_service(CALLER))])
 
     @router.post(PATH)

@@ -14,48 +14,48 @@ from functools import partial
 
 from rich.progress import Progress, TaskID
 
-from bench.client import Client, Person
-from bench.quiet import Gauge
+from bench.api_client import BenchClient, BenchPerson
+from bench.idle import IdleDetector
 
-PAGE = 40
-_AT_ONCE = 4
-_PAUSE = 0.3
-_SAMPLE = 12
-_PATIENCE = 60.0
+PAGE_SIZE = 40
+_CONCURRENCY = 4
+_POLL_INTERVAL = 0.3
+_SAMPLE_SIZE = 12
+_STALL_TIMEOUT = 60.0
 """Seconds without any progress, at rest, after which homes are given up."""
 
 
-class Homes:
+class HomeVerifier:
     """The posts that were acknowledged, and whose homes they belong into."""
 
-    def __init__(self, people: Sequence[Person], friends: Sequence[Sequence[int]]) -> None:
+    def __init__(self, people: Sequence[BenchPerson], friends: Sequence[Sequence[int]]) -> None:
         self._people = people
         self._friends = friends
         self._posts: list[list[int]] = [[] for _ in people]
 
-    def posted(self, author: int, id: str) -> None:
+    def record_post(self, author: int, id: str) -> None:
         self._posts[author].append(int(id))
 
-    def posts(self) -> list[str]:
+    def post_ids(self) -> list[str]:
         """The ids of all posts."""
         return [str(id) for ids in self._posts for id in ids]
 
-    def total(self, person: int) -> int:
+    def home_size(self, person: int) -> int:
         """How many posts belong into somebody's home."""
         return sum(len(self._posts[author]) for author in (person, *self._friends[person]))
 
-    def by(self, author: int) -> int:
+    def post_count(self, author: int) -> int:
         """How many posts somebody has."""
         return len(self._posts[author])
 
-    def expected(self, person: int) -> list[str]:
+    def expected_page(self, person: int) -> list[str]:
         """The ids on somebody's newest page."""
         authors = (person, *self._friends[person])
-        newest = heapq.nlargest(PAGE, (id for author in authors for id in self._posts[author]))
+        newest = heapq.nlargest(PAGE_SIZE, (id for author in authors for id in self._posts[author]))
         return [str(id) for id in newest]
 
-    async def settle(
-        self, client: Client, progress: Progress, title: str, gauge: Gauge
+    async def wait_until_complete(
+        self, client: BenchClient, progress: Progress, title: str, detector: IdleDetector
     ) -> list[int]:
         """Wait until every home is as it must be; returns those that never became so.
 
@@ -64,40 +64,48 @@ class Homes:
         minute while the system is at rest.
         """
         everybody = range(len(self._people))
-        for people in (everybody[:: max(1, len(everybody) // _SAMPLE)], everybody):
-            bar = progress.add_task(title, total=sum(len(self.expected(p)) for p in people))
-            wrong = await self._settled(client, people, gauge, partial(_show, progress, bar))
+        for people in (everybody[:: max(1, len(everybody) // _SAMPLE_SIZE)], everybody):
+            bar = progress.add_task(title, total=sum(len(self.expected_page(p)) for p in people))
+            wrong = await self._wait_for_homes(
+                client, people, detector, partial(_show, progress, bar)
+            )
             if wrong:
                 return wrong
             if people is not everybody:
                 progress.remove_task(bar)
         return []
 
-    async def _settled(
-        self, client: Client, people: Sequence[int], gauge: Gauge, show: Callable[[int], None]
+    async def _wait_for_homes(
+        self,
+        client: BenchClient,
+        people: Sequence[int],
+        detector: IdleDetector,
+        show: Callable[[int], None],
     ) -> list[int]:
-        lacking = {person: len(self.expected(person)) for person in people}
+        lacking = {person: len(self.expected_page(person)) for person in people}
         total = sum(lacking.values())
         moved = time.monotonic()
         while True:
             before = sum(lacking.values())
-            lacking |= await self._lacking(client, [p for p, count in lacking.items() if count])
+            lacking |= await self._count_missing(
+                client, [p for p, count in lacking.items() if count]
+            )
             left = sum(lacking.values())
             show(total - left)
-            if left < before or not gauge.is_calm():
+            if left < before or not detector.is_idle():
                 moved = time.monotonic()
-            if not left or time.monotonic() - moved > _PATIENCE:
+            if not left or time.monotonic() - moved > _STALL_TIMEOUT:
                 return [person for person, count in lacking.items() if count]
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(_POLL_INTERVAL)
 
-    async def _lacking(self, client: Client, people: Sequence[int]) -> dict[int, int]:
+    async def _count_missing(self, client: BenchClient, people: Sequence[int]) -> dict[int, int]:
         """How many posts each home lacks; one that shows too many or a wrong order lacks one."""
-        slots = asyncio.Semaphore(_AT_ONCE)
+        slots = asyncio.Semaphore(_CONCURRENCY)
 
         async def look(person: int) -> int:
             async with slots:
-                shown = await client.home(self._people[person], PAGE)
-            expected = self.expected(person)
+                shown = await client.home(self._people[person], PAGE_SIZE)
+            expected = self.expected_page(person)
             return len(set(expected) - set(shown)) or int(shown != expected)
 
         return dict(zip(people, await asyncio.gather(*map(look, people)), strict=True))

@@ -18,7 +18,7 @@ GATEWAY, SERVICES, SIDECARS, BROKER, STORE = (
 _STORES = frozenset({"redis", "postgres", "postgresql", "mysql", "etcd"})
 
 
-def kinds_of(report: Mapping[str, Any]) -> dict[str, list[int]]:
+def processes_by_kind(report: Mapping[str, Any]) -> dict[str, list[int]]:
     """Process ids by kind, from what `ps --json` says; kinds that have none are left out."""
     kinds: dict[str, list[int]] = {}
     for row in report.get("services", ()):
@@ -34,11 +34,11 @@ def kinds_of(report: Mapping[str, Any]) -> dict[str, list[int]]:
     return {kind: kinds[kind] for kind in order if kind in kinds}
 
 
-class Usage:
+class ProcessUsage:
     """Reads what the processes of a running system have used so far."""
 
     def __init__(self, report: Mapping[str, Any]) -> None:
-        self.kinds = kinds_of(report)
+        self.kinds = processes_by_kind(report)
 
     def cpu(self) -> dict[str, float]:
         """Processor seconds by kind since the start, those of children included."""
@@ -49,7 +49,7 @@ class Usage:
         return {kind: sum(map(_resident, pids)) for kind, pids in self.kinds.items()}
 
 
-def machine_busy() -> float:
+def machine_busy_seconds() -> float:
     """Seconds for which the machine's cores were busy so far, or taken by others on its host."""
     times = psutil.cpu_times()
     return sum(times) - times.idle - getattr(times, "iowait", 0.0) - _counted_twice(times)
@@ -86,6 +86,6 @@ def _resident(pid: int) -> float:
     return total
 
 
-def less(after: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
+def usage_delta(after: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
     """What came between two readings."""
     return {kind: after[kind] - before.get(kind, 0.0) for kind in after}

@@ -14,15 +14,15 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import report
-from bench.fanout import FanOut
-from bench.figures import Figures, Idle, Target, targets
+from bench import tables
+from bench.fanout import FanOutResult
+from bench.metrics import BenchTarget, IdleRates, ScenarioMetrics, evaluate_targets
 
-_QUIET = 0.05
+_MAX_FOREIGN_SHARE = 0.05
 
 
 @dataclass(frozen=True)
-class Outcome:
+class BenchResults:
     """All figures of one run."""
 
     about: Mapping[str, Any]
@@ -30,10 +30,10 @@ class Outcome:
     followers: int
     """Of the most-followed."""
     phases: Mapping[str, Mapping[str, float]]
-    rows: Sequence[Figures]
-    idle: Idle
+    rows: Sequence[ScenarioMetrics]
+    idle: IdleRates
     memory: Mapping[str, Mapping[str, float]]
-    fan_outs: Sequence[FanOut]
+    fan_outs: Sequence[FanOutResult]
     wrong_homes: int
     elsewhere: float
     """Share of the machine that others took while it was measured."""
@@ -47,24 +47,24 @@ class Outcome:
         return failed + sum(post.missing for post in self.fan_outs) + self.wrong_homes
 
     @property
-    def is_on_target(self) -> bool:
-        return all(target.met for target in self._targets())
+    def meets_targets(self) -> bool:
+        return all(target.met for target in self._evaluate())
 
     def show(self, console: Console) -> None:
         """Print the tables."""
-        console.print(report.load_table(self.phases))
-        console.print(report.speed_table(self.rows))
+        console.print(tables.load_table(self.phases))
+        console.print(tables.speed_table(self.rows))
         if self.idle.cores:
-            console.print(report.cost_table(self.rows, self.idle))
+            console.print(tables.cost_table(self.rows, self.idle))
         if self.memory:
-            console.print(report.memory_table(self.memory))
+            console.print(tables.memory_table(self.memory))
         if self.fan_outs:
-            console.print(report.fan_out_table(self.fan_outs, self.followers))
-        console.print(report.target_table(self._targets()))
-        report.print_samples(console, self.rows)
+            console.print(tables.fan_out_table(self.fan_outs, self.followers))
+        console.print(tables.target_table(self._evaluate()))
+        tables.print_samples(console, self.rows)
         for name, count in self.restarts.items():
             console.print(f"{name} died, {count} times", style="red")
-        if self.elsewhere > _QUIET:
+        if self.elsewhere > _MAX_FOREIGN_SHARE:
             console.print(
                 f"Other processes took {self.elsewhere:.0%} of the machine meanwhile: "
                 "alone, the system does better than this.",
@@ -75,7 +75,7 @@ class Outcome:
         """Write everything as JSON."""
         figures = {
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "machine": machine(),
+            "machine": describe_machine(),
             **self.about,
             "load": self.phases,
             "idle": asdict(self.idle),
@@ -85,16 +85,16 @@ class Outcome:
             "wrong_homes": self.wrong_homes,
             "elsewhere": self.elsewhere,
             "restarts": self.restarts,
-            "targets": [asdict(target) for target in self._targets()],
+            "targets": [asdict(target) for target in self._evaluate()],
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(figures, indent=2))
 
-    def _targets(self) -> list[Target]:
-        return targets(self.rows, self.fan_outs, self.followers, self.wrong_homes)
+    def _evaluate(self) -> list[BenchTarget]:
+        return evaluate_targets(self.rows, self.fan_outs, self.followers, self.wrong_homes)
 
 
-def machine() -> dict[str, Any]:
+def describe_machine() -> dict[str, Any]:
     """What it ran on."""
     model = platform.processor()
     with suppress(OSError, StopIteration):

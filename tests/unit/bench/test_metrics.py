@@ -5,14 +5,14 @@ import io
 import pytest
 from rich.console import Console, Group
 
-from bench import report
-from bench.fanout import FanOut
-from bench.figures import Idle, figures_of, idle_of, targets
-from bench.rounds import Measured
+from bench import tables
+from bench.fanout import FanOutResult
+from bench.measurement import Measurement
+from bench.metrics import IdleRates, compute_idle_rates, compute_metrics, evaluate_targets
 
 
-def cell(kind: str, count: int, in_flight: int = 1, state: float = 0.0) -> Measured:
-    return Measured(
+def cell(kind: str, count: int, in_flight: int = 1, state: float = 0.0) -> Measurement:
+    return Measurement(
         kind=kind,
         in_flight=in_flight,
         seconds=10.0,
@@ -24,18 +24,18 @@ def cell(kind: str, count: int, in_flight: int = 1, state: float = 0.0) -> Measu
     )
 
 
-IDLE = Idle({"gateway": 0.01, "sidecars": 0.02}, {"state": 10.0})
+IDLE = IdleRates({"gateway": 0.01, "sidecars": 0.02}, {"state": 10.0})
 
 
 def test_figures_are_related_to_the_floor_of_the_same_number_in_flight() -> None:
     cells = [cell("floor", 1000), cell("home", 500), cell("floor", 4000, 16), cell("home", 400, 16)]
-    rows = figures_of(cells, IDLE)
+    rows = compute_metrics(cells, IDLE)
     assert [row.of_floor for row in rows] == [1.0, 0.5, 1.0, 0.1]
-    assert figures_of([cell("home", 5)], IDLE)[0].of_floor is None
+    assert compute_metrics([cell("home", 5)], IDLE)[0].of_floor is None
 
 
 def test_costs_are_per_thousand_requests() -> None:
-    row = figures_of([cell("home", 500)], IDLE)[0]
+    row = compute_metrics([cell("home", 500)], IDLE)[0]
     assert row.per_second == 50
     assert row.cpu == {"gateway": 4.0, "sidecars": 6.0}
     assert row.cpu_in_all == 10.0
@@ -45,38 +45,44 @@ def test_costs_are_per_thousand_requests() -> None:
 
 
 def test_state_calls_are_counted_without_those_of_a_system_at_rest() -> None:
-    assert figures_of([cell("home", 500, state=1100.0)], IDLE)[0].state_calls == pytest.approx(2.0)
-    assert figures_of([cell("home", 500, state=50.0)], IDLE)[0].state_calls == 0.0
+    assert compute_metrics([cell("home", 500, state=1100.0)], IDLE)[0].state_calls == pytest.approx(
+        2.0
+    )
+    assert compute_metrics([cell("home", 500, state=50.0)], IDLE)[0].state_calls == 0.0
 
 
 def test_what_was_not_counted_is_not_zero() -> None:
     uncounted = cell("home", 500)
     uncounted.calls = {}
-    row = figures_of([uncounted], IDLE)[0]
+    row = compute_metrics([uncounted], IDLE)[0]
     assert row.state_calls is None
-    assert not next(t for t in targets([row], [], 0, 0) if "state" in t.what).met
+    assert not next(t for t in evaluate_targets([row], [], 0, 0) if "state" in t.what).met
 
 
 def test_a_system_at_rest_has_rates() -> None:
-    idle = idle_of(Measured("idle", 0, observed=4.0, cpu={"gateway": 1.0}, calls={"state": 8.0}))
-    assert idle == Idle({"gateway": 0.25}, {"state": 2.0})
+    idle = compute_idle_rates(
+        Measurement("idle", 0, observed=4.0, cpu={"gateway": 1.0}, calls={"state": 8.0})
+    )
+    assert idle == IdleRates({"gateway": 0.25}, {"state": 2.0})
 
 
 def test_digesting_counts_against_what_is_sustained() -> None:
     writing = cell("compose", 100)
     writing.digesting = [6.0, 4.0]
-    row = figures_of([writing], IDLE)[0]
+    row = compute_metrics([writing], IDLE)[0]
     assert (row.digested_after, row.sustained) == (5.0, 5.0)
-    assert figures_of([cell("home", 100)], IDLE)[0].sustained is None
+    assert compute_metrics([cell("home", 100)], IDLE)[0].sustained is None
 
 
-def fast(missing: int = 0) -> FanOut:
-    return FanOut(acknowledged=0.02, median=0.2, sampled=0.4, proven=0.8, missing=missing)
+def fast(missing: int = 0) -> FanOutResult:
+    return FanOutResult(acknowledged=0.02, median=0.2, sampled=0.4, proven=0.8, missing=missing)
 
 
-def verdicts(home: int, compose: int, state: float, fan_outs: list[FanOut]) -> list[bool]:
+def verdicts(home: int, compose: int, state: float, fan_outs: list[FanOutResult]) -> list[bool]:
     cells = [cell("floor", 1000), cell("home", home, state=state), cell("compose", compose)]
-    return [target.met for target in targets(figures_of(cells, IDLE), fan_outs, 300, 0)]
+    return [
+        target.met for target in evaluate_targets(compute_metrics(cells, IDLE), fan_outs, 300, 0)
+    ]
 
 
 def test_targets_are_met_at_their_bounds() -> None:
@@ -90,7 +96,10 @@ def test_targets_are_missed_beyond_their_bounds() -> None:
 def test_failed_requests_and_wrong_homes_are_misses() -> None:
     failing = cell("home", 500)
     failing.errors = 1
-    found = {t.what: t.got for t in targets(figures_of([failing], IDLE), [], 0, wrong_homes=2)}
+    found = {
+        t.what: t.got
+        for t in evaluate_targets(compute_metrics([failing], IDLE), [], 0, wrong_homes=2)
+    }
     assert found["requests that failed"] == "1"
     assert found["homes that lack something acknowledged"] == "2"
 
@@ -105,24 +114,24 @@ def printed(table: Group) -> str:
 def test_tables_fit_eighty_columns_and_lose_nothing() -> None:
     writing = cell("compose", 120_000, 16, state=9e6)
     writing.digesting = [12.3]
-    rows = figures_of([cell("floor", 200_000, 16), writing], IDLE)
+    rows = compute_metrics([cell("floor", 200_000, 16), writing], IDLE)
     kinds = ("gateway", "services", "sidecars", "broker", "store")
     memory = {"measured": dict.fromkeys(kinds, 1234.0)}
-    idle = Idle(dict.fromkeys(kinds, 0.123), {})
-    tables = [
-        report.speed_table(rows),
-        report.cost_table(rows, idle),
-        report.memory_table(memory),
-        report.fan_out_table([fast(), fast()], 313),
-        report.load_table({"follows": {"count": 37_624, "seconds": 100.0}}),
-        report.target_table(targets(rows, [fast()], 313, 0)),
+    idle = IdleRates(dict.fromkeys(kinds, 0.123), {})
+    shown = [
+        tables.speed_table(rows),
+        tables.cost_table(rows, idle),
+        tables.memory_table(memory),
+        tables.fan_out_table([fast(), fast()], 313),
+        tables.load_table({"follows": {"count": 37_624, "seconds": 100.0}}),
+        tables.target_table(evaluate_targets(rows, [fast()], 313, 0)),
     ]
-    for text in map(printed, tables):
+    for text in map(printed, shown):
         assert "…" not in text
         assert all(len(line) <= 80 for line in text.splitlines())
 
 
 def test_a_cell_without_answers_has_a_row_too() -> None:
-    text = printed(report.speed_table(figures_of([Measured("home", 1)], IDLE)))
+    text = printed(tables.speed_table(compute_metrics([Measurement("home", 1)], IDLE)))
     assert "home" in text
     assert "nan" not in text

@@ -1,4 +1,4 @@
-"""A lane and a real server that answers in pieces."""
+"""A connection and a real server that answers in pieces."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from bench.lane import Tally
-from bench.requests import Maker, Request, is_empty_object, is_post
+from bench.http_connection import ResponseStats
+from bench.requests import PreparedRequest, RequestBuilder, is_empty_object, is_post
 from bench.worker import measure
 
 
@@ -35,7 +35,7 @@ def http(body: bytes, status: str = "200 OK") -> bytes:
 
 async def test_every_answer_counts_and_a_lost_connection_is_an_error() -> None:
     async with server(http(b"{}"), http(b"{}"), http(b"[]")) as url:
-        floor = Maker(url).get("/ping", is_empty_object)
+        floor = RequestBuilder(url).get("/ping", is_empty_object)
         cell = await measure(url, lambda: floor, 2, 5.0)
     assert len(cell["took"]) == 4
     assert cell["errors"] == 4
@@ -45,7 +45,7 @@ async def test_every_answer_counts_and_a_lost_connection_is_an_error() -> None:
 
 async def test_a_lane_ends_when_its_time_is_over() -> None:
     async with server(*[http(b"{}")] * 100_000) as url:
-        floor = Maker(url).get("/ping", is_empty_object)
+        floor = RequestBuilder(url).get("/ping", is_empty_object)
         cell = await measure(url, lambda: floor, 1, 0.05)
     assert cell["samples"] == []
     assert cell["took"]
@@ -55,22 +55,24 @@ async def test_a_lane_ends_when_its_time_is_over() -> None:
 async def test_what_was_posted_is_told_with_its_author() -> None:
     post = http(b'{"id":"42","spoiler_text":""}')
     async with server(post) as url:
-        request = Request(Maker(url).get("/", is_post).sent, is_post, author=3)
+        request = PreparedRequest(RequestBuilder(url).get("/", is_post).payload, is_post, author=3)
         cell = await measure(url, lambda: request, 1, 0.0)
     assert cell["posted"] == [(3, "42")]
 
 
 async def test_a_request_in_two_steps_is_one() -> None:
     async with server(http(b'{"id":"1"}'), http(b"{}")) as url:
-        maker = Maker(url)
-        second = maker.get("/ping", is_empty_object)
-        first = Request(maker.get("/", is_post).sent, lambda *_: "", then=lambda _: second)
+        builder = RequestBuilder(url)
+        second = builder.get("/ping", is_empty_object)
+        first = PreparedRequest(
+            builder.get("/", is_post).payload, lambda *_: "", follow_up=lambda _: second
+        )
         cell = await measure(url, lambda: first, 1, 0.0)
     assert len(cell["took"]) == 1
 
 
 def test_only_some_failures_are_kept_in_words() -> None:
-    tally = Tally()
+    stats = ResponseStats()
     for number in range(100):
-        tally.fail(str(number))
-    assert (tally.errors, len(tally.samples)) == (100, 20)
+        stats.add_error(str(number))
+    assert (stats.errors, len(stats.samples)) == (100, 20)

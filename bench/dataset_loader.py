@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 from rich.progress import Progress
 
-from bench.client import Client, Person
-from bench.graph import Graph
-from bench.homes import Homes
+from bench.api_client import BenchClient, BenchPerson
+from bench.home_verifier import HomeVerifier
+from bench.idle import IdleDetector
 from bench.progress import for_each
-from bench.quiet import Gauge
+from bench.social_graph import SocialGraph
 
 _REGISTERING, _FOLLOWING, _POSTING = 6, 6, 3
 """How many requests at once: about as many as are digested meanwhile, so that none pile up."""
@@ -28,13 +28,13 @@ _TEXTS = (
 
 
 @dataclass
-class Loaded:
+class LoadedDataset:
     """What the system holds."""
 
-    graph: Graph
+    graph: SocialGraph
     friends: list[list[int]]
-    people: list[Person]
-    homes: Homes
+    people: list[BenchPerson]
+    homes: HomeVerifier
     phases: dict[str, dict[str, float]] = field(default_factory=dict)
     """By phase: how many, and within how many seconds."""
 
@@ -45,21 +45,26 @@ class Loaded:
         return now
 
 
-async def load(
-    client: Client, graph: Graph, posts: int, seed: int, progress: Progress, gauge: Gauge
-) -> Loaded:
+async def load_dataset(
+    client: BenchClient,
+    graph: SocialGraph,
+    posts: int,
+    seed: int,
+    progress: Progress,
+    detector: IdleDetector,
+) -> LoadedDataset:
     """Register everybody, let them follow each other and post; return when homes are right."""
     friends = graph.friends()
     began = time.perf_counter()
     token = await client.app_token()
     prefix = f"b{secrets.token_hex(3)}_"
 
-    async def register(person: int) -> Person:
+    async def register(person: int) -> BenchPerson:
         return await client.register(f"{prefix}{person}", token)
 
     everybody = range(graph.people)
     people = await for_each(progress, "registering", everybody, register, _REGISTERING)
-    loaded = Loaded(graph, friends, people, Homes(people, friends))
+    loaded = LoadedDataset(graph, friends, people, HomeVerifier(people, friends))
     began = loaded.note("registrations", graph.people, began)
     follows = graph.follows()
     random.Random(seed).shuffle(follows)
@@ -74,11 +79,11 @@ async def load(
 
     async def post(author: int) -> None:
         text = _TEXTS[author % len(_TEXTS)]
-        loaded.homes.posted(author, await client.post(people[author], text))
+        loaded.homes.record_post(author, await client.post(people[author], text))
 
     await for_each(progress, "posting", authors, post, _POSTING)
     began = loaded.note("posts", len(authors), began)
-    wrong = await loaded.homes.settle(client, progress, "homes are complete", gauge)
+    wrong = await loaded.homes.wait_until_complete(client, progress, "homes are complete", detector)
     if wrong:
         raise RuntimeError(
             f"{len(wrong)} of {graph.people} homes do not show what they must after waiting: the "

@@ -10,15 +10,15 @@ from typing import Any
 
 import orjson
 
-from bench.lane import Draw
+from bench.http_connection import RequestSource
 from bench.requests import (
     FORM,
     NOTIFICATION,
     STATUS,
-    Counted,
+    ContainsAtLeast,
     IsPage,
-    Maker,
-    Request,
+    PreparedRequest,
+    RequestBuilder,
     finds_people,
     form,
     is_empty_object,
@@ -27,7 +27,7 @@ from bench.requests import (
     is_relationship,
 )
 
-PAGE = 20
+PAGE_SIZE = 20
 
 FLOOR, HOME, ACCOUNT, COMPOSE, PICTURE, MIX = (
     "floor",
@@ -45,9 +45,9 @@ LIKE, COMMENT, FOLLOW, NOTIFICATIONS, SEARCH, THREAD = (
     "search",
     "thread",
 )
-KINDS = {
+SCENARIOS = {
     FLOOR: "an empty route: gateway, two sidecars, feed",
-    HOME: f"home timeline, {PAGE} posts",
+    HOME: f"home timeline, {PAGE_SIZE} posts",
     ACCOUNT: "somebody's posts",
     COMPOSE: "a post of text",
     PICTURE: "an upload and a post with it",
@@ -55,11 +55,11 @@ KINDS = {
     LIKE: "a like of somebody's post",
     COMMENT: "an answer to somebody's post",
     FOLLOW: "a follow, or its end, among guests",
-    NOTIFICATIONS: f"notifications, {PAGE} at most",
+    NOTIFICATIONS: f"notifications, {PAGE_SIZE} at most",
     SEARCH: "people, posts and hashtags by a name",
     THREAD: "the context of a post with 500 comments",
 }
-WRITING = frozenset({COMPOSE, PICTURE, MIX, LIKE, COMMENT, FOLLOW})
+WRITE_SCENARIOS = frozenset({COMPOSE, PICTURE, MIX, LIKE, COMMENT, FOLLOW})
 """Kinds after which the system still has something to digest."""
 
 _SHARES = (60, 30, 10)
@@ -67,7 +67,7 @@ _BOUNDARY = "microgram-bench"
 
 
 @dataclass(frozen=True)
-class Stage:
+class ScenarioData:
     """What requests are made of: everybody's token and id, and what must be on their pages."""
 
     url: str
@@ -91,23 +91,23 @@ class Stage:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
-class Deck:
+class ScenarioRequests:
     """Draws requests of a kind, for and by people at random."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-        self._random = random.Random(stage.seed)
-        self._people = range(len(stage.ids))
-        self._maker = Maker(stage.url)
-        self._floor = self._maker.get("/ping", is_empty_object)
+    def __init__(self, data: ScenarioData) -> None:
+        self._data = data
+        self._random = random.Random(data.seed)
+        self._people = range(len(data.ids))
+        self._builder = RequestBuilder(data.url)
+        self._floor = self._builder.get("/ping", is_empty_object)
         self._homes = [self._home(person) for person in self._people]
         self._accounts = [self._account(person) for person in self._people]
         self._changes = self._follows()
         self._numbers = count(1)
 
-    def draw(self, kind: str) -> Draw:
+    def draw(self, kind: str) -> RequestSource:
         """What draws requests of a kind."""
-        draws: dict[str, Draw] = {
+        draws: dict[str, RequestSource] = {
             FLOOR: lambda: self._floor,
             HOME: lambda: self._random.choice(self._homes),
             ACCOUNT: lambda: self._random.choice(self._accounts),
@@ -123,77 +123,79 @@ class Deck:
         }
         return draws[kind]
 
-    def _mix(self) -> Request:
+    def _mix(self) -> PreparedRequest:
         kind = self._random.choices((HOME, ACCOUNT, COMPOSE), _SHARES)[0]
         return self.draw(kind)()
 
-    def _home(self, person: int) -> Request:
-        check = IsPage(min(PAGE, self._stage.home_rows[person]))
-        path = f"/api/v1/timelines/home?limit={PAGE}"
-        return self._maker.get(path, check, self._stage.tokens[person])
+    def _home(self, person: int) -> PreparedRequest:
+        check = IsPage(min(PAGE_SIZE, self._data.home_rows[person]))
+        path = f"/api/v1/timelines/home?limit={PAGE_SIZE}"
+        return self._builder.get(path, check, self._data.tokens[person])
 
-    def _account(self, person: int) -> Request:
-        check = IsPage(min(PAGE, self._stage.author_rows[person]))
-        path = f"/api/v1/accounts/{self._stage.ids[person]}/statuses?limit={PAGE}"
-        return self._maker.get(path, check, self._stage.tokens[self._random.choice(self._people)])
+    def _account(self, person: int) -> PreparedRequest:
+        check = IsPage(min(PAGE_SIZE, self._data.author_rows[person]))
+        path = f"/api/v1/accounts/{self._data.ids[person]}/statuses?limit={PAGE_SIZE}"
+        return self._builder.get(path, check, self._data.tokens[self._random.choice(self._people)])
 
-    def _compose(self) -> Request:
+    def _compose(self) -> PreparedRequest:
         person = self._random.choice(self._people)
         return self._post(person, form(status=self._text()))
 
-    def _post(self, person: int, body: bytes) -> Request:
-        token = self._stage.tokens[person]
-        return self._maker.post("/api/v1/statuses", body, FORM, is_post, token, author=person)
+    def _post(self, person: int, body: bytes) -> PreparedRequest:
+        token = self._data.tokens[person]
+        return self._builder.post("/api/v1/statuses", body, FORM, is_post, token, author=person)
 
-    def _like(self) -> Request:
-        path = f"/api/v1/statuses/{self._random.choice(self._stage.posts)}/favourite"
-        return self._maker.post(path, b"", FORM, is_post, self._anybody())
+    def _like(self) -> PreparedRequest:
+        path = f"/api/v1/statuses/{self._random.choice(self._data.posts)}/favourite"
+        return self._builder.post(path, b"", FORM, is_post, self._random_person())
 
-    def _comment(self) -> Request:
+    def _comment(self) -> PreparedRequest:
         person = self._random.choice(self._people)
-        answered = self._random.choice(self._stage.posts)
+        answered = self._random.choice(self._data.posts)
         return self._post(person, form(status=self._text(), in_reply_to_id=answered))
 
-    def _follows(self) -> Iterator[Request]:
+    def _follows(self) -> Iterator[PreparedRequest]:
         """Every guest follows every other one, then none, and so on."""
         for verb in cycle(("follow", "unfollow")):
-            for (_, token), (other, _) in permutations(self._stage.guests, 2):
+            for (_, token), (other, _) in permutations(self._data.guests, 2):
                 path = f"/api/v1/accounts/{other}/{verb}"
-                yield self._maker.post(path, b"", FORM, is_relationship, token)
+                yield self._builder.post(path, b"", FORM, is_relationship, token)
 
-    def _notifications(self) -> Request:
+    def _notifications(self) -> PreparedRequest:
         person = self._random.choice(self._people)
-        check = Counted(NOTIFICATION, min(PAGE, self._stage.notices[person]))
-        path = f"/api/v1/notifications?limit={PAGE}"
-        return self._maker.get(path, check, self._stage.tokens[person])
+        check = ContainsAtLeast(NOTIFICATION, min(PAGE_SIZE, self._data.notices[person]))
+        path = f"/api/v1/notifications?limit={PAGE_SIZE}"
+        return self._builder.get(path, check, self._data.tokens[person])
 
-    def _search(self) -> Request:
-        path = f"/api/v2/search?q={self._random.choice(self._stage.names)}"
-        return self._maker.get(path, finds_people, self._anybody())
+    def _search(self) -> PreparedRequest:
+        path = f"/api/v2/search?q={self._random.choice(self._data.names)}"
+        return self._builder.get(path, finds_people, self._random_person())
 
-    def _thread(self) -> Request:
-        path = f"/api/v1/statuses/{self._stage.thread}/context"
-        return self._maker.get(path, Counted(STATUS, self._stage.comments), self._anybody())
+    def _thread(self) -> PreparedRequest:
+        path = f"/api/v1/statuses/{self._data.thread}/context"
+        return self._builder.get(
+            path, ContainsAtLeast(STATUS, self._data.comments), self._random_person()
+        )
 
-    def _anybody(self) -> str:
-        return self._random.choice(self._stage.tokens)
+    def _random_person(self) -> str:
+        return self._random.choice(self._data.tokens)
 
     def _text(self) -> str:
         return (
             f"Post {next(self._numbers)} of the benchmark: light on the water, at seven. #morning"
         )
 
-    def _picture(self) -> Request:
+    def _picture(self) -> PreparedRequest:
         person = self._random.choice(self._people)
 
-        def then(body: bytes) -> Request:
+        def then(body: bytes) -> PreparedRequest:
             fields = {"status": self._text(), "media_ids[]": orjson.loads(body)["id"]}
             return self._post(person, form(**fields))
 
         kind = f"multipart/form-data; boundary={_BOUNDARY}"
-        token = self._stage.tokens[person]
-        body = _multipart(bytes.fromhex(self._stage.picture))
-        return self._maker.post("/api/v2/media", body, kind, is_picture, token, then=then)
+        token = self._data.tokens[person]
+        body = _multipart(bytes.fromhex(self._data.picture))
+        return self._builder.post("/api/v2/media", body, kind, is_picture, token, then=then)
 
 
 def _multipart(picture: bytes) -> bytes:

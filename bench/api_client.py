@@ -9,17 +9,17 @@ from typing import Any
 import aiohttp
 import orjson
 
-_PATIENCE = aiohttp.ClientTimeout(total=30)
+_TIMEOUT = aiohttp.ClientTimeout(total=30)
 _SCOPES = "read write follow"
 _OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 
 
-class Refused(Exception):
+class UnexpectedResponse(Exception):
     """The system answered something else than was due."""
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class BenchPerson:
     """Somebody who is registered."""
 
     id: str
@@ -27,15 +27,15 @@ class Person:
     name: str = ""
 
 
-class Client:
-    """Asks, and raises `Refused` for whatever is not a success."""
+class BenchClient:
+    """Asks, and raises `UnexpectedResponse` for whatever is not a success."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
-    async def __aenter__(self) -> Client:
+    async def __aenter__(self) -> BenchClient:
         self._session = aiohttp.ClientSession(
-            base_url=self.url, timeout=_PATIENCE, connector=aiohttp.TCPConnector(limit=0)
+            base_url=self.url, timeout=_TIMEOUT, connector=aiohttp.TCPConnector(limit=0)
         )
         return self
 
@@ -61,7 +61,7 @@ class Client:
         )
         return str(token["access_token"])
 
-    async def register(self, username: str, app_token: str) -> Person:
+    async def register(self, username: str, app_token: str) -> BenchPerson:
         """Somebody new."""
         token = await self._post(
             "/api/v1/accounts",
@@ -72,35 +72,35 @@ class Client:
             agreement="true",
         )
         own = await self._call("GET", "/api/v1/accounts/verify_credentials", token["access_token"])
-        return Person(own["id"], token["access_token"], username)
+        return BenchPerson(own["id"], token["access_token"], username)
 
-    async def follow(self, follower: Person, followed: Person) -> None:
+    async def follow(self, follower: BenchPerson, followed: BenchPerson) -> None:
         await self._post(f"/api/v1/accounts/{followed.id}/follow", follower.token)
 
-    async def post(self, author: Person, text: str) -> str:
+    async def post(self, author: BenchPerson, text: str) -> str:
         """The id of a new post."""
         made = await self._post("/api/v1/statuses", author.token, status=text)
         return str(made["id"])
 
-    async def answer(self, author: Person, text: str, post: str) -> str:
+    async def reply(self, author: BenchPerson, text: str, post: str) -> str:
         """The id of a new comment."""
         made = await self._post("/api/v1/statuses", author.token, status=text, in_reply_to_id=post)
         return str(made["id"])
 
-    async def like(self, person: Person, post: str) -> None:
+    async def like(self, person: BenchPerson, post: str) -> None:
         await self._post(f"/api/v1/statuses/{post}/favourite", person.token)
 
-    async def comments(self, reader: Person, post: str) -> int:
+    async def comments(self, reader: BenchPerson, post: str) -> int:
         """How many comments somebody sees below a post."""
         path = f"/api/v1/statuses/{post}/context"
         return len((await self._call("GET", path, reader.token))["descendants"])
 
-    async def home(self, reader: Person, limit: int) -> list[str]:
+    async def home(self, reader: BenchPerson, limit: int) -> list[str]:
         """The ids of the posts on somebody's newest home page."""
         path = f"/api/v1/timelines/home?limit={limit}"
         return [status["id"] for status in await self._call("GET", path, reader.token)]
 
-    async def ask(self, method: str, path: str, person: Person, **body: Any) -> Any:
+    async def request(self, method: str, path: str, person: BenchPerson, **body: Any) -> Any:
         """One request to the shop's own API."""
         headers = {"authorization": f"Bearer {person.token}"}
         async with self._session.request(
@@ -123,5 +123,5 @@ async def _read(response: aiohttp.ClientResponse, what: str) -> Any:
     body = await response.read()
     if response.status not in (200, 201):
         said = body[:300].decode(errors="replace")
-        raise Refused(f"{what} answered {response.status}: {said}")
+        raise UnexpectedResponse(f"{what} answered {response.status}: {said}")
     return orjson.loads(body)

@@ -18,14 +18,14 @@ _REPEATS = 1.13
 
 
 @dataclass(frozen=True)
-class Graph:
+class SocialGraph:
     """People `0…people-1`, the best connected first; an edge means that both follow each other."""
 
     people: int
     edges: frozenset[tuple[int, int]]
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[int, int]]) -> Graph:
+    def from_edges(cls, pairs: Iterable[tuple[int, int]]) -> SocialGraph:
         """From edges in any order, with loops, repeats and any numbering."""
         edges = {(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]}
         degrees = Counter(end for edge in edges for end in edge)
@@ -33,11 +33,11 @@ class Graph:
         place = {person: i for i, person in enumerate(order)}
         return cls(len(order), frozenset(_sorted(place[a], place[b]) for a, b in edges))
 
-    def best_connected(self, count: int) -> Graph:
+    def best_connected(self, count: int) -> SocialGraph:
         """The graph among the people with the most friends; all of it for 0."""
         if not 0 < count < self.people:
             return self
-        return Graph.of((a, b) for a, b in self.edges if a < count and b < count)
+        return SocialGraph.from_edges((a, b) for a, b in self.edges if a < count and b < count)
 
     def friends(self) -> list[list[int]]:
         """Of each person, those they follow, who are also those who follow them."""
@@ -56,7 +56,7 @@ def _sorted(a: int, b: int) -> tuple[int, int]:
     return (a, b) if a < b else (b, a)
 
 
-def read_graph(path: Path) -> Graph:
+def read_graph(path: Path) -> SocialGraph:
     """From a file of lines `a b`; lines that begin with % or # are comments.
 
     Raises ValueError, with the line, for anything else.
@@ -70,12 +70,12 @@ def read_graph(path: Path) -> Graph:
             pairs.append((int(words[0]), int(words[1])))
         except (ValueError, IndexError):
             raise ValueError(f"{path}:{number}: not an edge: {line[:60]!r}") from None
-    return Graph.of(pairs)
+    return SocialGraph.from_edges(pairs)
 
 
 def make_graph(
     seed: int, people: int = PEOPLE, edges: int = EDGES, largest: int = LARGEST
-) -> Graph:
+) -> SocialGraph:
     """A graph whose degrees fall off by a power law; the best connected has about `largest`.
 
     Ends of edges are drawn in proportion to weights (Chung and Lu, 2002), each edge once.
@@ -90,7 +90,7 @@ def make_graph(
         a, b = drawn.choices(everybody, cum_weights=sums, k=2)
         if a != b:
             chosen.add(_sorted(a, b))
-    return Graph.of(chosen)
+    return SocialGraph.from_edges(chosen)
 
 
 def _weights(people: int, first_share: float) -> list[float]:

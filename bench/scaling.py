@@ -20,26 +20,26 @@ from typing import Any
 from rich.console import Console, Group
 from rich.progress import Progress
 
-from bench.client import Client, Person
-from bench.fanout import FanOut, fan_out
-from bench.figures import Idle, idle_of
-from bench.generator import Generator
-from bench.homes import Homes
-from bench.kinds import HOME, PAGE, Stage
-from bench.options import Options
-from bench.outcome import machine
+from bench.api_client import BenchClient, BenchPerson
+from bench.fanout import FanOutResult, measure_fan_out
+from bench.generator import LoadGenerator
+from bench.home_verifier import HomeVerifier
+from bench.idle import ForeignLoad, IdleDetector, wait_until_idle
+from bench.measurement import Measurement, MeasurementRounds, UsageProbe
+from bench.metrics import IdleRates, compute_idle_rates
+from bench.options import BenchOptions
+from bench.process_usage import ProcessUsage
 from bench.progress import for_each
-from bench.quiet import Disturbance, Gauge, until_quiet
-from bench.report import number, table
-from bench.rounds import Measured, Probe, Rounds
+from bench.results import describe_machine
+from bench.scenarios import HOME, PAGE_SIZE, ScenarioData
 from bench.stats import median
-from bench.system import System
-from bench.usage import Usage
+from bench.system import BenchSystem
+from bench.tables import format_number, new_table
 
-READERS = 10
+READER_COUNT = 10
 """Of each author's followers, whose homes are asked for."""
 
-SAMPLE = 50
+SAMPLE_SIZE = 50
 """How many of the followers' homes must show a post that is timed."""
 
 _REGISTERING, _FOLLOWING, _POSTING = 6, 6, 3
@@ -49,15 +49,15 @@ _SEEN = {"half s": "median", "all s": "sampled"}
 
 
 @dataclass(frozen=True)
-class Crowd:
+class FollowerGroup:
     """An author and who follows them."""
 
-    author: Person
-    followers: Sequence[Person]
+    author: BenchPerson
+    followers: Sequence[BenchPerson]
 
 
 @dataclass(frozen=True)
-class Price:
+class RequestCost:
     """What one request costs, with all that follows from it, less what the system does anyhow."""
 
     state_calls: float | None
@@ -70,7 +70,7 @@ class Price:
     samples: list[str]
 
     @classmethod
-    def of(cls, measured: Measured, idle: Idle) -> Price:
+    def of(cls, measured: Measurement, idle: IdleRates) -> RequestCost:
         """The price of what was measured."""
         count = len(measured.took) or 1
         calls = measured.calls.get("state")
@@ -87,14 +87,14 @@ class Price:
 
 
 @dataclass(frozen=True)
-class Step:
+class ScalingStep:
     """What was measured at one number of followers."""
 
     followers: int
-    home: Price
+    home: RequestCost
     """Of a follower's home page."""
-    post: Price
-    spread: Sequence[FanOut]
+    post: RequestCost
+    spread: Sequence[FanOutResult]
     """Of other posts, on a sample of the followers."""
 
     @property
@@ -103,16 +103,16 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Grown:
+class ScalingResults:
     """All figures of one run."""
 
     about: Mapping[str, Any]
-    steps: Sequence[Step]
-    idle: Sequence[Idle]
+    steps: Sequence[ScalingStep]
+    idle: Sequence[IdleRates]
     """Before each step."""
     elsewhere: float
     restarts: Mapping[str, int]
-    is_on_target: bool = True
+    meets_targets: bool = True
     """Nothing is asked of growth; the figures are to be looked at."""
 
     @property
@@ -122,7 +122,7 @@ class Grown:
 
     def show(self, console: Console) -> None:
         """Print the table."""
-        console.print(table_of(self.steps))
+        console.print(scaling_table(self.steps))
         for sample in (sample for step in self.steps for sample in step.home.samples):
             console.print(sample, style="red", markup=False)
         for name, count in self.restarts.items():
@@ -133,7 +133,7 @@ class Grown:
         """Write everything as JSON."""
         figures = {
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "machine": machine(),
+            "machine": describe_machine(),
             **self.about,
             "idle": [asdict(idle) for idle in self.idle],
             "growth": [asdict(step) for step in self.steps],
@@ -144,29 +144,29 @@ class Grown:
         path.write_text(json.dumps(figures, indent=2))
 
 
-class Growth:
+class ScalingBenchmark:
     """Does what `--growth` asks for."""
 
-    def __init__(self, options: Options, progress: Progress) -> None:
+    def __init__(self, options: BenchOptions, progress: Progress) -> None:
         self._options = options
         self._progress = progress
 
-    async def go(self) -> Grown:
+    async def execute(self) -> ScalingResults:
         """Start the system, measure it, and take it down whatever happens."""
         options = self._options
-        async with System(options.wanted) as system, Client(system.url) as client:
-            usage = Usage(system.report)
-            crowds = await self._gather(client, usage)
-            probe = Probe(system, usage)
-            others = Disturbance(usage)
-            measured = [await self._step(client, probe, crowd) for crowd in crowds]
-            elsewhere = others.share()
+        async with BenchSystem(options.system) as system, BenchClient(system.url) as client:
+            usage = ProcessUsage(system.report)
+            groups = await self._gather(client, usage)
+            probe = UsageProbe(system, usage)
+            foreign_load = ForeignLoad(usage)
+            measured = [await self._step(client, probe, group) for group in groups]
+            elsewhere = foreign_load.share()
             restarts = await system.restarts()
         about = {
             "system": {
                 "components": system.components,
-                "replicas": options.wanted.replicas,
-                "is_counted": system.counts is not None,
+                "replicas": options.system.replicas,
+                "is_counted": system.call_counts is not None,
             },
             "asked": {
                 "growth": options.growth,
@@ -176,132 +176,136 @@ class Growth:
             },
         }
         steps = [step for step, _ in measured]
-        return Grown(about, steps, [idle for _, idle in measured], elsewhere, restarts)
+        return ScalingResults(about, steps, [idle for _, idle in measured], elsewhere, restarts)
 
     # ── loading ─────────────────────────────────────────────────────────────────────────────
 
-    async def _gather(self, client: Client, usage: Usage) -> list[Crowd]:
+    async def _gather(self, client: BenchClient, usage: ProcessUsage) -> list[FollowerGroup]:
         """Everybody, with `PAGE_SIZE` posts of each author in the homes of their readers."""
         token = await client.app_token()
         prefix = f"c{secrets.token_hex(3)}_"
 
-        async def register(number: int) -> Person:
+        async def register(number: int) -> BenchPerson:
             return await client.register(f"{prefix}{number}", token)
 
         count = sum(self._options.growth) + len(self._options.growth)
         everybody = await for_each(
             self._progress, "registering", range(count), register, _REGISTERING
         )
-        crowds = divide(everybody, self._options.growth)
-        homes, places = homes_of(crowds)
+        groups = assign_followers(everybody, self._options.growth)
+        homes, places = homes_to_verify(groups)
 
         async def post(number: int) -> None:
-            id = await client.post(crowds[number].author, "Light on the water, at seven.")
-            homes.posted(places[number], id)
+            id = await client.post(groups[number].author, "Light on the water, at seven.")
+            homes.record_post(places[number], id)
 
-        async def follow(pair: tuple[Person, Person]) -> None:
+        async def follow(pair: tuple[BenchPerson, BenchPerson]) -> None:
             await client.follow(*pair)
 
-        authors = range(len(crowds))
-        posts = [number for _ in range(PAGE) for number in authors]
+        authors = range(len(groups))
+        posts = [number for _ in range(PAGE_SIZE) for number in authors]
         await for_each(self._progress, "posting", posts, post, _POSTING)
-        await until_quiet(usage)
-        follows = [(follower, crowd.author) for crowd in crowds for follower in crowd.followers]
+        await wait_until_idle(usage)
+        follows = [(follower, group.author) for group in groups for follower in group.followers]
         random.Random(self._options.seed).shuffle(follows)
         await for_each(self._progress, "following", follows, follow, _FOLLOWING)
-        await until_quiet(usage)
+        await wait_until_idle(usage)
         # By this post the system learns how many follow: beyond some, it goes another way.
         await for_each(self._progress, "posting once more", authors, post, 1)
-        wrong = await homes.settle(client, self._progress, "homes are complete", Gauge(usage))
+        wrong = await homes.wait_until_complete(
+            client, self._progress, "homes are complete", IdleDetector(usage)
+        )
         if wrong:
             raise RuntimeError(f"{len(wrong)} homes do not show what they must after waiting.")
-        await until_quiet(usage)
-        return crowds
+        await wait_until_idle(usage)
+        return groups
 
     # ── measuring ───────────────────────────────────────────────────────────────────────────
 
-    async def _step(self, client: Client, probe: Probe, crowd: Crowd) -> tuple[Step, Idle]:
+    async def _step(
+        self, client: BenchClient, probe: UsageProbe, group: FollowerGroup
+    ) -> tuple[ScalingStep, IdleRates]:
         """Read, rest, post and watch, with one author and their followers."""
-        title = f"{len(crowd.followers):,} followers"
+        title = f"{len(group.followers):,} followers"
         bar = self._progress.add_task(title, total=1 + self._options.fan_outs)
-        read, idle = await self._read(probe, crowd)
+        read, idle = await self._read(probe, group)
         self._progress.advance(bar)
-        posted = Measured("post", 1)
-        spread: list[FanOut] = []
-        sample = sample_of(crowd.followers, self._options.seed)
+        posted = Measurement("post", 1)
+        spread: list[FanOutResult] = []
+        sample = sample_followers(group.followers, self._options.seed)
         for turn in range(self._options.fan_outs):
-            with probe.using(posted):
-                posted.took.append(await _post(client, crowd.author, turn))
-                await until_quiet(probe.usage)
+            with probe.measure_usage(posted):
+                posted.took.append(await _post(client, group.author, turn))
+                await wait_until_idle(probe.usage)
             text = f"For everybody at once, number {turn}."
-            spread.append((await fan_out(client, crowd.author, sample, text))[1])
-            await until_quiet(probe.usage)
+            spread.append((await measure_fan_out(client, group.author, sample, text))[1])
+            await wait_until_idle(probe.usage)
             self._progress.advance(bar)
-        home, post = Price.of(read, idle), Price.of(posted, idle)
-        return Step(len(crowd.followers), home, post, spread), idle
+        home, post = RequestCost.of(read, idle), RequestCost.of(posted, idle)
+        return ScalingStep(len(group.followers), home, post, spread), idle
 
-    async def _read(self, probe: Probe, crowd: Crowd) -> tuple[Measured, Idle]:
-        readers = crowd.followers[:READERS]
-        stage = Stage(
+    async def _read(self, probe: UsageProbe, group: FollowerGroup) -> tuple[Measurement, IdleRates]:
+        readers = group.followers[:READER_COUNT]
+        data = ScenarioData(
             url=probe.system.url,
             tokens=[reader.token for reader in readers],
             ids=[reader.id for reader in readers],
-            home_rows=[PAGE] * len(readers),
+            home_rows=[PAGE_SIZE] * len(readers),
             author_rows=[0] * len(readers),
             seed=self._options.seed,
         )
-        async with Generator(stage) as generator:
-            rounds = Rounds(generator, probe, Homes([], []))
+        async with LoadGenerator(data) as generator:
+            rounds = MeasurementRounds(generator, probe, HomeVerifier([], []))
             await rounds.run((HOME,), (1,), self._options.seconds, 1, lambda _: None)
-        return rounds.cells[0], idle_of(rounds.idle)
+        return rounds.cells[0], compute_idle_rates(rounds.idle)
 
 
-async def _post(client: Client, author: Person, turn: int) -> float:
+async def _post(client: BenchClient, author: BenchPerson, turn: int) -> float:
     """Seconds until a post was acknowledged."""
     began = time.perf_counter()
     await client.post(author, f"What does this cost, number {turn}?")
     return time.perf_counter() - began
 
 
-def divide(people: Sequence[Person], sizes: Sequence[int]) -> list[Crowd]:
+def assign_followers(people: Sequence[BenchPerson], sizes: Sequence[int]) -> list[FollowerGroup]:
     """An author for each size, and so many followers of theirs alone."""
-    crowds: list[Crowd] = []
+    groups: list[FollowerGroup] = []
     rest = iter(people)
     for size in sizes:
         author = next(rest)
-        crowds.append(Crowd(author, [next(rest) for _ in range(size)]))
-    return crowds
+        groups.append(FollowerGroup(author, [next(rest) for _ in range(size)]))
+    return groups
 
 
-def homes_of(crowds: Sequence[Crowd]) -> tuple[Homes, list[int]]:
+def homes_to_verify(groups: Sequence[FollowerGroup]) -> tuple[HomeVerifier, list[int]]:
     """The homes of authors and readers, and the places of the authors among them."""
-    people: list[Person] = []
+    people: list[BenchPerson] = []
     friends: list[list[int]] = []
     places: list[int] = []
-    for crowd in crowds:
+    for group in groups:
         place = len(people)
-        readers = crowd.followers[:READERS]
-        people += [crowd.author, *readers]
+        readers = group.followers[:READER_COUNT]
+        people += [group.author, *readers]
         friends += [[], *([place] for _ in readers)]
         places.append(place)
-    return Homes(people, friends), places
+    return HomeVerifier(people, friends), places
 
 
-def sample_of(followers: Sequence[Person], seed: int) -> list[Person]:
+def sample_followers(followers: Sequence[BenchPerson], seed: int) -> list[BenchPerson]:
     """Some followers, drawn among all."""
-    return random.Random(seed).sample(list(followers), min(SAMPLE, len(followers)))
+    return random.Random(seed).sample(list(followers), min(SAMPLE_SIZE, len(followers)))
 
 
-def table_of(steps: Sequence[Step]) -> Group:
+def scaling_table(steps: Sequence[ScalingStep]) -> Group:
     """What it comes to."""
-    rows = table("followers", *(f"{what} {unit}" for what in _WHAT for unit in _UNITS), *_SEEN)
+    rows = new_table("followers", *(f"{what} {unit}" for what in _WHAT for unit in _UNITS), *_SEEN)
     for step in steps:
         prices = [
-            number(value, 1 if value is None or value < 100 else 0)
+            format_number(value, 1 if value is None or value < 100 else 0)
             for price in (step.home, step.post)
             for value in (price.state_calls, price.cpu, price.p50)
         ]
         seen = [median([getattr(one, name) for one in step.spread]) for name in _SEEN.values()]
-        rows.add_row(f"{step.followers:,}", *prices, *(number(value, 2) for value in seen))
+        rows.add_row(f"{step.followers:,}", *prices, *(format_number(value, 2) for value in seen))
     title = "A follower's home page and a post of the author: state calls, processor ms, p50"
     return Group(f"{title};\nseconds until half, and all, of a sample of homes showed a post", rows)

@@ -6,17 +6,17 @@ import asyncio
 import os
 import time
 
-from bench.usage import Usage, machine_busy, process_cpu
+from bench.process_usage import ProcessUsage, machine_busy_seconds, process_cpu
 
 _WINDOW = 0.3
-_CALM = 0.25
+_IDLE_CORES = 0.25
 """Cores below which a system is at rest: polls and heartbeats are all that is left."""
 
-_CALM_WINDOWS = 3
-_PATIENCE = 300.0
+_IDLE_WINDOWS = 3
+_TIMEOUT = 300.0
 
 
-async def until_quiet(usage: Usage) -> float:
+async def wait_until_idle(usage: ProcessUsage) -> float:
     """Wait until the processes have been calm for a second or so; returns the seconds it took.
 
     What that second is for is not counted. Gives up after five minutes.
@@ -24,37 +24,37 @@ async def until_quiet(usage: Usage) -> float:
     began = time.perf_counter()
     calm_since = began
     calm = 0
-    gauge = Gauge(usage)
-    while calm < _CALM_WINDOWS and time.perf_counter() - began < _PATIENCE:
+    detector = IdleDetector(usage)
+    while calm < _IDLE_WINDOWS and time.perf_counter() - began < _TIMEOUT:
         await asyncio.sleep(_WINDOW)
-        if gauge.is_calm():
+        if detector.is_idle():
             calm += 1
         else:
             calm, calm_since = 0, time.perf_counter()
     return calm_since - began
 
 
-class Gauge:
+class IdleDetector:
     """Says whether the system was at rest since it was last asked."""
 
-    def __init__(self, usage: Usage) -> None:
+    def __init__(self, usage: ProcessUsage) -> None:
         self._usage = usage
         self._at, self._used = time.perf_counter(), self._total()
 
-    def is_calm(self) -> bool:
+    def is_idle(self) -> bool:
         at, used = time.perf_counter(), self._total()
         cores = (used - self._used) / max(at - self._at, 1e-6)
         self._at, self._used = at, used
-        return cores <= _CALM
+        return cores <= _IDLE_CORES
 
     def _total(self) -> float:
         return sum(self._usage.cpu().values())
 
 
-class Disturbance:
+class ForeignLoad:
     """What share of the machine others took, who have nothing to do with the benchmark."""
 
-    def __init__(self, usage: Usage) -> None:
+    def __init__(self, usage: ProcessUsage) -> None:
         self._usage = usage
         self._at, self._others = time.perf_counter(), self._elsewhere()
 
@@ -65,4 +65,4 @@ class Disturbance:
 
     def _elsewhere(self) -> float:
         ours = sum(self._usage.cpu().values()) + process_cpu(os.getpid())
-        return machine_busy() - ours
+        return machine_busy_seconds() - ours

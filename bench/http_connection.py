@@ -1,6 +1,6 @@
 """One connection with one request in flight: raw HTTP/1.1, callbacks only.
 
-The load generator shares the machine with what it measures. A lane spends about 20 µs on a
+The load generator shares the machine with what it measures. A connection spends about 20 µs on a
 request; an aiohttp client spends 70 to 90.
 """
 
@@ -14,16 +14,16 @@ from typing import cast
 
 import httptools
 
-from bench.requests import Request
+from bench.requests import PreparedRequest
 
-Draw = Callable[[], Request]
+RequestSource = Callable[[], PreparedRequest]
 
-_KEPT = 20
+_MAX_SAMPLES = 20
 
 
 @dataclass(slots=True)
-class Tally:
-    """What came of all the lanes of a cell."""
+class ResponseStats:
+    """What came of all the connections of a cell."""
 
     took: list[float] = field(default_factory=list)
     """Seconds, one for each request that was answered rightly."""
@@ -32,20 +32,20 @@ class Tally:
     errors: int = 0
     samples: list[str] = field(default_factory=list)
 
-    def fail(self, why: str) -> None:
+    def add_error(self, why: str) -> None:
         self.errors += 1
-        if len(self.samples) < _KEPT:
+        if len(self.samples) < _MAX_SAMPLES:
             self.samples.append(why)
 
 
-class Lane(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol):
     """Sends a request as soon as the one before is answered, until the clock says stop."""
 
-    def __init__(self, draw: Draw, tally: Tally, ends: float) -> None:
+    def __init__(self, draw: RequestSource, stats: ResponseStats, ends: float) -> None:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._draw = draw
-        self._tally = tally
-        self._ends = ends
+        self._stats = stats
+        self._ends_at = ends
         self._body: list[bytes] = []
         self._parser = httptools.HttpResponseParser(self)
 
@@ -79,15 +79,15 @@ class Lane(asyncio.Protocol):
         request = self._request
         fault = request.check(self._parser.get_status_code(), body)
         if fault:
-            self._tally.fail(fault)
-        elif request.then is not None:
-            self._send(request.then(body))
+            self._stats.add_error(fault)
+        elif request.follow_up is not None:
+            self._send(request.follow_up(body))
             return
         else:
-            self._tally.took.append(now - self._began)
+            self._stats.took.append(now - self._started_at)
             if request.author >= 0:
-                self._tally.posted.append((request.author, body[7 : body.index(b'"', 7)].decode()))
-        if now < self._ends:
+                self._stats.posted.append((request.author, body[7 : body.index(b'"', 7)].decode()))
+        if now < self._ends_at:
             self._next()
         else:
             self._stop("")
@@ -96,25 +96,29 @@ class Lane(asyncio.Protocol):
 
     def _next(self) -> None:
         request = self._draw()
-        self._began = perf_counter()
+        self._started_at = perf_counter()
         self._send(request)
 
-    def _send(self, request: Request) -> None:
+    def _send(self, request: PreparedRequest) -> None:
         self._request = request
-        self._transport.write(request.sent)
+        self._transport.write(request.payload)
 
     def _stop(self, why: str) -> None:
         if self.done.done():
             return
         if why:
-            self._tally.fail(why)
+            self._stats.add_error(why)
         self.done.set_result(None)
         self._transport.close()
 
 
-async def connect(host: str, port: int, draw: Draw, tally: Tally, seconds: float) -> Lane:
-    """A lane that is connected and will end so many seconds from now."""
+async def connect(
+    host: str, port: int, draw: RequestSource, stats: ResponseStats, seconds: float
+) -> HttpConnection:
+    """A connection that is connected and will end so many seconds from now."""
     loop = asyncio.get_running_loop()
     ends = perf_counter() + seconds
-    _, lane = await loop.create_connection(lambda: Lane(draw, tally, ends), host, port)
-    return lane
+    _, connection = await loop.create_connection(
+        lambda: HttpConnection(draw, stats, ends), host, port
+    )
+    return connection

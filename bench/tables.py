@@ -8,12 +8,12 @@ from rich import box
 from rich.console import Console, Group
 from rich.table import Table
 
-from bench.fanout import FanOut
-from bench.figures import Figures, Idle, Target
+from bench.fanout import FanOutResult
+from bench.metrics import BenchTarget, IdleRates, ScenarioMetrics
 from bench.stats import median
 
 
-def table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
     """A first column of words, and others of figures."""
     made = Table(box=box.SIMPLE_HEAD, padding=0)
     for i, column in enumerate(columns):
@@ -21,14 +21,14 @@ def table(*columns: str) -> Table:
     return made
 
 
-def number(value: float | None, digits: int = 2) -> str:
+def format_number(value: float | None, digits: int = 2) -> str:
     """A figure as a table shows it; a dash for none."""
     return "-" if value is None or value != value else f"{value:,.{digits}f}"
 
 
-def speed_table(rows: Sequence[Figures]) -> Group:
+def speed_table(rows: Sequence[ScenarioMetrics]) -> Group:
     """What a client sees."""
-    shown = table(
+    shown = new_table(
         "what",
         "n",
         "req/s",
@@ -45,79 +45,84 @@ def speed_table(rows: Sequence[Figures]) -> Group:
             row.kind,
             str(row.in_flight),
             _rate(row.per_second),
-            number(row.of_floor),
-            number(row.latency.p50, 1),
-            number(row.latency.p99, 1),
+            format_number(row.of_floor),
+            format_number(row.latency.p50, 1),
+            format_number(row.latency.p99, 1),
             f"[red]{row.errors}[/red]" if row.errors else "0",
-            number(row.state_calls, 1),
-            number(row.digested_after, 1),
+            format_number(row.state_calls, 1),
+            format_number(row.digested_after, 1),
             _rate(row.sustained),
             end_section=ends,
         )
     return Group("What clients see, n in flight", shown)
 
 
-def cost_table(rows: Sequence[Figures], idle: Idle) -> Group:
+def cost_table(rows: Sequence[ScenarioMetrics], idle: IdleRates) -> Group:
     """What it costs the machine."""
     kinds = list(idle.cores)
     share = max((row.generator_share for row in rows), default=0.0)
     title = f"Processor seconds per 1,000 requests (the generator: {share:.0%} of a core at most)"
-    shown = table("what", "n", *kinds, "all", "generator")
+    shown = new_table("what", "n", *kinds, "all", "generator")
     for row, ends in _grouped(rows):
-        costs = [number(row.cpu.get(kind)) for kind in kinds]
+        costs = [format_number(row.cpu.get(kind)) for kind in kinds]
         shown.add_row(
             row.kind,
             str(row.in_flight),
             *costs,
-            number(row.cpu_in_all),
-            number(row.generator_cpu, 3),
+            format_number(row.cpu_in_all),
+            format_number(row.generator_cpu, 3),
             end_section=ends,
         )
-    cores = [number(idle.cores[kind], 3) for kind in kinds]
-    shown.add_row("rest (cores)", "", *cores, number(sum(idle.cores.values()), 3), "")
+    cores = [format_number(idle.cores[kind], 3) for kind in kinds]
+    shown.add_row("rest (cores)", "", *cores, format_number(sum(idle.cores.values()), 3), "")
     return Group(title, shown)
 
 
 def memory_table(stages: Mapping[str, Mapping[str, float]]) -> Group:
     """How much memory is resident, by kind of process, at some moments."""
     kinds = list(next(iter(stages.values())))
-    shown = table("when", *kinds, "all")
+    shown = new_table("when", *kinds, "all")
     for stage, memory in stages.items():
-        values = [number(memory[kind], 0) for kind in kinds]
-        shown.add_row(stage, *values, number(sum(memory.values()), 0))
+        values = [format_number(memory[kind], 0) for kind in kinds]
+        shown.add_row(stage, *values, format_number(sum(memory.values()), 0))
     return Group("Resident memory, MiB", shown)
 
 
-def fan_out_table(fan_outs: Sequence[FanOut], followers: int) -> Group:
+def fan_out_table(fan_outs: Sequence[FanOutResult], followers: int) -> Group:
     """How long a post takes to all who follow its author."""
     title = f"A post to {followers} followers, {len(fan_outs)} times: seconds from its sending"
-    shown = table("", "acknowledged", "half", "all (sampled)", "all (each asked)")
+    shown = new_table("", "acknowledged", "half", "all (sampled)", "all (each asked)")
     columns = ("acknowledged", "median", "sampled", "proven")
     values = [[getattr(post, column) for post in fan_outs] for column in columns]
-    shown.add_row("median", *(number(median(column), 3) for column in values))
-    shown.add_row("worst", *(number(max(column), 3) for column in values))
+    shown.add_row("median", *(format_number(median(column), 3) for column in values))
+    shown.add_row("worst", *(format_number(max(column), 3) for column in values))
     return Group(title, shown)
 
 
 def load_table(phases: Mapping[str, Mapping[str, float]]) -> Group:
     """How fast the system was filled."""
-    shown = table("what", "how many", "seconds", "per second")
+    shown = new_table("what", "how many", "seconds", "per second")
     for phase, seen in phases.items():
         rate = seen["count"] / seen["seconds"]
-        shown.add_row(phase, number(seen["count"], 0), number(seen["seconds"], 1), number(rate, 0))
+        shown.add_row(
+            phase,
+            format_number(seen["count"], 0),
+            format_number(seen["seconds"], 1),
+            format_number(rate, 0),
+        )
     return Group("Loading", shown)
 
 
-def target_table(targets: Sequence[Target]) -> Group:
+def target_table(targets: Sequence[BenchTarget]) -> Group:
     """What had to hold."""
-    shown = table("target", "wanted", "figure", "")
+    shown = new_table("target", "wanted", "figure", "")
     for target in targets:
         verdict = "[green]met[/green]" if target.met else "[red]missed[/red]"
         shown.add_row(target.what, target.wanted, target.got, verdict)
     return Group("Targets", shown)
 
 
-def print_samples(console: Console, rows: Sequence[Figures]) -> None:
+def print_samples(console: Console, rows: Sequence[ScenarioMetrics]) -> None:
     """What went wrong, in the system's own words."""
     for row in rows:
         for sample in row.samples:
@@ -127,10 +132,10 @@ def print_samples(console: Console, rows: Sequence[Figures]) -> None:
 
 
 def _rate(per_second: float | None) -> str:
-    return number(per_second, 1 if per_second is not None and per_second < 100 else 0)
+    return format_number(per_second, 1 if per_second is not None and per_second < 100 else 0)
 
 
-def _grouped(rows: Sequence[Figures]) -> list[tuple[Figures, bool]]:
+def _grouped(rows: Sequence[ScenarioMetrics]) -> list[tuple[ScenarioMetrics, bool]]:
     """Each row, and whether a group of the same number in flight ends with it."""
     following = [*rows[1:], None]
     return [

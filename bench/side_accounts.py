@@ -1,0 +1,83 @@
+"""What is there beside the graph: guests whom nobody else follows, a long thread, some likes.
+
+Guests change nothing of what anybody's home must show, so they can follow and comment at will.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from dataclasses import dataclass, field
+
+from rich.progress import Progress
+
+from bench.api_client import BenchClient, BenchPerson, UnexpectedResponse
+from bench.dataset_loader import LoadedDataset
+from bench.progress import for_each
+
+ACCOUNT_COUNT = 24
+COMMENT_COUNT = 500
+LIKE_COUNT = 5
+"""Of each person, so that notifications are not of follows alone."""
+
+_CONCURRENCY = 4
+_TIMEOUT = 120.0
+_POLL_INTERVAL = 0.5
+
+
+@dataclass
+class SideAccounts:
+    """Who they are, and the post below which they talk."""
+
+    people: list[BenchPerson] = field(default_factory=list)
+    thread: str = ""
+
+
+async def create_side_accounts(
+    client: BenchClient, loaded: LoadedDataset, seed: int, progress: Progress
+) -> SideAccounts:
+    """Bring them in; return when the thread can be read in full."""
+    token = await client.app_token()
+    prefix = f"g{secrets.token_hex(3)}_"
+
+    async def register(number: int) -> BenchPerson:
+        return await client.register(f"{prefix}{number}", token)
+
+    async def like(pair: tuple[BenchPerson, str]) -> None:
+        await client.like(*pair)
+
+    drawn = random.Random(seed)
+    people = await for_each(
+        progress, "inviting guests", range(ACCOUNT_COUNT), register, _CONCURRENCY
+    )
+    posts = loaded.homes.post_ids()
+    likes = [(person, drawn.choice(posts)) for person in loaded.people for _ in range(LIKE_COUNT)]
+    began = time.perf_counter()
+    await for_each(progress, "liking", likes, like, _CONCURRENCY)
+    began = loaded.note("likes", len(likes), began)
+    thread = await _create_thread(client, people, drawn, progress)
+    loaded.note("comments", COMMENT_COUNT, began)
+    return SideAccounts(people, thread)
+
+
+async def _create_thread(
+    client: BenchClient, people: list[BenchPerson], drawn: random.Random, progress: Progress
+) -> str:
+    """A thread: every other comment answers the post, the rest answer any comment before."""
+    made = [await client.post(people[0], "What is your favourite light?")]
+
+    async def comment(number: int) -> None:
+        answered = made[0] if number % 2 else drawn.choice(made)
+        made.append(await client.reply(drawn.choice(people), f"This one, {number}.", answered))
+
+    await for_each(progress, "commenting", range(COMMENT_COUNT), comment, _CONCURRENCY)
+    deadline = time.monotonic() + _TIMEOUT
+    while (seen := await client.comments(people[0], made[0])) < COMMENT_COUNT:
+        if time.monotonic() > deadline:
+            raise UnexpectedResponse(
+                f"Of {COMMENT_COUNT} comments {seen} are in their thread after waiting."
+            )
+        await asyncio.sleep(_POLL_INTERVAL)
+    return made[0]
