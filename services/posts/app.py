@@ -9,27 +9,26 @@ from services.chassis.ids import SnowflakeGenerator, id_time, timestamp
 from services.chassis.jobs import JobQueue
 from services.chassis.service import Service
 from services.contracts.events import ACCOUNT_CHANGED
-from services.posts import belongings, listeners
-from services.posts.api import create_router
-from services.posts.boosts import Boosts
-from services.posts.composer import Composer
-from services.posts.erasure import Erasure
-from services.posts.events import Projections, subscribe
-from services.posts.pinning import Pinning
-from services.posts.reactions import Reactions
-from services.posts.store import Store
-from services.posts.suspensions import Suspensions
-from services.posts.views import Views
+from services.posts.api import create_router, data_export, streaming
+from services.posts.application.account_erasure import AuthorErasure
+from services.posts.application.boosts import BoostService
+from services.posts.application.pinning import PinService
+from services.posts.application.post_service import PostService
+from services.posts.application.queries import PostQueries
+from services.posts.application.reactions import ReactionService
+from services.posts.application.suspended_accounts import SuspendedAccounts
+from services.posts.consumers import PostProjector, subscribe
+from services.posts.repository import PostsRepository
 
 
 def create_app(service: Service) -> FastAPI:
     """The posts service on its sidecar."""
-    store = Store(service)
-    suspensions = Suspensions(service)
-    views = Views(store, service.sidecar, suspensions)
+    store = PostsRepository(service)
+    suspensions = SuspendedAccounts(service)
+    views = PostQueries(store, service.sidecar, suspensions)
     ids = SnowflakeGenerator().next
-    boosts = Boosts(store, views, ids=ids)
-    composer = Composer(
+    boosts = BoostService(store, views, ids=ids)
+    composer = PostService(
         store,
         views,
         boosts,
@@ -39,19 +38,19 @@ def create_app(service: Service) -> FastAPI:
         moment=lambda id: timestamp(id_time(id)),
         now=timestamp,
     )
-    projections = Projections(store)
+    projections = PostProjector(store)
     subscribe(service, projections)
-    erasure = Erasure(store, projections, JobQueue(service))
+    erasure = AuthorErasure(store, projections, JobQueue(service))
 
     async def account_changed(event: Event) -> None:
-        await suspensions.account_changed(event)
-        await erasure.account_changed(event)
+        await suspensions.on_account_changed(event)
+        await erasure.on_account_changed(event)
 
     service.on(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, account_changed)
-    reactions = Reactions(store, views, ids=ids)
-    pinning = Pinning(store, views)
+    reactions = ReactionService(store, views, ids=ids)
+    pinning = PinService(store, views)
     return service.create_app(
         create_router(views, composer, reactions, boosts, pinning),
-        listeners.create_router(store),
-        belongings.create_router(store),
+        streaming.create_router(store),
+        data_export.create_router(store),
     )

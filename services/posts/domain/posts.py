@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from services.chassis.errors import Conflict, Invalid, NotFound
 from services.contracts import limits
-from services.posts.domain.text import hashtags, mentioned, tidy
+from services.posts.domain.text import clean, hashtags, mentioned_usernames
 from services.shared.languages import language_code
 from services.shared.pictures import Picture
 from services.shared.text import count, entities, graphemes
@@ -17,7 +17,7 @@ Visibility = Literal["public", "unlisted", "private", "direct"]
 
 
 @dataclass(frozen=True, slots=True)
-class Mention:
+class PostMention:
     """Somebody who is named in a post."""
 
     id: str
@@ -25,7 +25,7 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class PostRecord:
     """A post. Others hear of everything but the last two.
 
     `path` are the posts above it with their authors, topmost first: the topmost and the nearest of
@@ -45,7 +45,7 @@ class Post:
     language: str | None = None
     attachments: tuple[Picture, ...] = ()
     tags: tuple[str, ...] = ()
-    mentions: tuple[Mention, ...] = ()
+    mentions: tuple[PostMention, ...] = ()
     product_ids: tuple[str, ...] = ()
     in_reply_to_id: str | None = None
     in_reply_to_account_id: str | None = None
@@ -63,11 +63,13 @@ class Post:
 
 
 PRIVATE_FIELDS = frozenset({"revision", "fingerprint"})
-PUBLIC_FIELDS = tuple(field.name for field in fields(Post) if field.name not in PRIVATE_FIELDS)
+PUBLIC_FIELDS = tuple(
+    field.name for field in fields(PostRecord) if field.name not in PRIVATE_FIELDS
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class PostDraft:
     """What somebody wants to post, held against the rules; what it refers to is not known yet."""
 
     text: str
@@ -81,7 +83,7 @@ class Draft:
     names: tuple[str, ...]
 
     @classmethod
-    def of(
+    def create(
         cls,
         text: str,
         *,
@@ -92,9 +94,9 @@ class Draft:
         language: str | None = None,
         pictures: Iterable[str] = (),
         products: Iterable[str] = (),
-    ) -> Draft:
+    ) -> PostDraft:
         """A draft that keeps the rules; `host` is this place. Raises `Invalid`."""
-        text, spoiler = tidy(text), tidy(spoiler_text)
+        text, spoiler = clean(text), clean(spoiler_text)
         chosen = tuple(dict.fromkeys(pictures))
         found = entities(text)
         _check_length(count(text, found) + graphemes(spoiler))
@@ -111,12 +113,12 @@ class Draft:
             pictures=chosen,
             products=shown,
             tags=hashtags(found),
-            names=mentioned(found, host),
+            names=mentioned_usernames(found, host),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class PostEdit:
     """What somebody wants a post to be; `None` leaves a part as it is."""
 
     text: str | None = None
@@ -126,10 +128,10 @@ class Edit:
     pictures: tuple[str, ...] | None = None
     products: tuple[str, ...] | None = None
 
-    def draft(self, post: Post, host: str = "") -> Draft:
+    def to_draft(self, post: PostRecord, host: str = "") -> PostDraft:
         """The whole of what the post is to be, at a host. Raises `Invalid`."""
         kept = tuple(picture.id for picture in post.attachments)
-        return Draft.of(
+        return PostDraft.create(
             post.text if self.text is None else self.text,
             host=host,
             spoiler_text=post.spoiler_text if self.spoiler_text is None else self.spoiler_text,
@@ -142,7 +144,7 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class PostRevision:
     """A post as it was from a moment on."""
 
     text: str
@@ -153,21 +155,21 @@ class Version:
     created_at: str
 
 
-def compose(
-    draft: Draft,
+def create_post(
+    draft: PostDraft,
     *,
     id: str,
     author: str,
     now: str,
-    parent: Post | None = None,
-    mentions: tuple[Mention, ...] = (),
+    parent: PostRecord | None = None,
+    mentions: tuple[PostMention, ...] = (),
     attachments: tuple[Picture, ...] = (),
     application: str = "",
     application_website: str = "",
     fingerprint: str = "",
-) -> Post:
+) -> PostRecord:
     """A post from a draft and what it refers to."""
-    return Post(
+    return PostRecord(
         id=id,
         author=author,
         created_at=now,
@@ -184,17 +186,17 @@ def compose(
         in_reply_to_account_id=parent.author if parent else None,
         application=application,
         application_website=application_website,
-        path=_path_below(parent) if parent else (),
+        path=_reply_path(parent) if parent else (),
         fingerprint=fingerprint,
     )
 
 
-def _path_below(parent: Post) -> tuple[tuple[str, str], ...]:
+def _reply_path(parent: PostRecord) -> tuple[tuple[str, str], ...]:
     path = (*parent.path, (parent.id, parent.author))
     return path if len(path) <= limits.PATH else (path[0], *path[1 - limits.PATH :])
 
 
-def create(existing: Post | None, post: Post) -> Post:
+def create_once(existing: PostRecord | None, post: PostRecord) -> PostRecord:
     """The post that is there after creating one, perhaps again.
 
     Raises `Invalid` if the key of the request was used for another one, `NotFound` if the post
@@ -211,23 +213,23 @@ def create(existing: Post | None, post: Post) -> Post:
     return existing
 
 
-def edited(
-    post: Post | None,
-    draft: Draft,
+def apply_edit(
+    post: PostRecord | None,
+    draft: PostDraft,
     *,
     revision: int,
     now: str,
-    mentions: tuple[Mention, ...],
+    mentions: tuple[PostMention, ...],
     attachments: tuple[Picture, ...],
-) -> Post:
+) -> PostRecord:
     """A post after an edit; the same post if the edit changes nothing.
 
-    Raises `Stale` if it is not at the revision any more that the edit was made from.
+    Raises `StaleRevision` if it is not at the revision any more that the edit was made from.
     """
     if post is None or post.deleted:
-        raise no_such_post()
+        raise post_not_found()
     if post.revision != revision:
-        raise Stale
+        raise StaleRevision
     new = replace(
         post,
         text=draft.text,
@@ -242,7 +244,9 @@ def edited(
     return post if new == post else replace(new, edited_at=now, revision=revision + 1)
 
 
-def tombstone(post: Post, *, with_replies: bool = False, pictures_kept: bool = False) -> Post:
+def tombstone(
+    post: PostRecord, *, with_replies: bool = False, pictures_kept: bool = False
+) -> PostRecord:
     """What is left of a deleted post: where it was, and that it was; nothing of what it said.
 
     Its author may keep its pictures for another post.
@@ -266,19 +270,19 @@ def tombstone(post: Post, *, with_replies: bool = False, pictures_kept: bool = F
     )
 
 
-def removed(post: Post, by: str, *, delete_media: bool) -> Post:
+def delete_post(post: PostRecord, by: str, *, delete_media: bool) -> PostRecord:
     """What is left of a post that somebody deletes, perhaps again.
 
     Its pictures are kept for its author alone, until they or somebody else say otherwise.
     """
     kept = by == post.author and not delete_media
-    buried = tombstone(post, with_replies=removes_replies(post, by), pictures_kept=kept)
+    buried = tombstone(post, with_replies=deletes_replies(post, by), pictures_kept=kept)
     return buried if kept else replace(buried, pictures_kept=False)
 
 
-def snapshot(post: Post) -> Version:
+def to_revision(post: PostRecord) -> PostRevision:
     """A post as it is now, for its history."""
-    return Version(
+    return PostRevision(
         post.text,
         post.spoiler_text,
         post.sensitive,
@@ -288,12 +292,12 @@ def snapshot(post: Post) -> Version:
     )
 
 
-def may_remove(post: Post, user: str) -> bool:
+def can_delete(post: PostRecord, user: str) -> bool:
     """Whether somebody may delete a post: their own, and every comment below their own."""
-    return user == post.author or removes_replies(post, user)
+    return user == post.author or deletes_replies(post, user)
 
 
-def removes_replies(post: Post, user: str) -> bool:
+def deletes_replies(post: PostRecord, user: str) -> bool:
     """Whether what is below a comment goes too if somebody deletes it.
 
     So it is where somebody deletes what another wrote below their own post.
@@ -301,16 +305,16 @@ def removes_replies(post: Post, user: str) -> bool:
     return user != post.author and any(author == user for _, author in post.path[:1])
 
 
-def public(data: dict[str, Any]) -> dict[str, Any]:
+def to_public(data: dict[str, Any]) -> dict[str, Any]:
     """What others hear of a post, from its document as JSON."""
     return {name: value for name, value in data.items() if name not in PRIVATE_FIELDS}
 
 
-class Stale(Exception):
+class StaleRevision(Exception):
     """The post was edited since it was read: decide again."""
 
 
-def no_such_post() -> NotFound:
+def post_not_found() -> NotFound:
     """Not there and not visible are told apart by nobody."""
     return NotFound("There is no such post.")
 

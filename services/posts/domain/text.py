@@ -9,7 +9,7 @@ from services.contracts import limits
 from services.shared.text import Entity, names_in, tags_in
 
 
-def tidy(text: str) -> str:
+def clean(text: str) -> str:
     """Text as it is kept: without NULs (some stores take none), and no space around it."""
     return text.replace("\x00", "").strip()
 
@@ -25,7 +25,7 @@ def hashtags(found: Iterable[Entity]) -> tuple[str, ...]:
     return tags
 
 
-def mentioned(found: Iterable[Entity], host: str) -> tuple[str, ...]:
+def mentioned_usernames(found: Iterable[Entity], host: str) -> tuple[str, ...]:
     """The names of people here that a text mentions, lower-cased, each once, in order.
 
     `host` is this place. Names at other servers are just text. Raises `Invalid` for too many.

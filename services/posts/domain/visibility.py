@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from services.posts.domain.posts import Post
+from services.posts.domain.posts import PostRecord
 
 
-class Sight(Enum):
+class Access(Enum):
     """Whether somebody sees a post: `ASK` where it depends on how the author stands to them."""
 
-    YES = "yes"
-    NO = "no"
-    ASK = "ask"
+    ALLOWED = "yes"
+    DENIED = "no"
+    DEPENDS = "ask"
 
 
 @dataclass(frozen=True, slots=True)
-class Relation:
+class AuthorRelationship:
     """How a viewer and an author stand to each other.
 
     `blocked` is the viewer by the author; `blocking` the author by the viewer; `hidden` the author
@@ -30,58 +30,62 @@ class Relation:
     hidden: bool = False
 
 
-def sight(post: Post, viewer: str) -> Sight:
+def check_access(post: PostRecord, viewer: str) -> Access:
     """Whether somebody (nobody in particular, if empty) sees a post."""
     if post.deleted:
-        return Sight.NO
+        return Access.DENIED
     if post.author == viewer:
-        return Sight.YES
+        return Access.ALLOWED
     if not viewer:
-        return Sight.YES if is_open(post) else Sight.NO
+        return Access.ALLOWED if is_open_to_everyone(post) else Access.DENIED
     if post.visibility == "direct" and not is_mentioned(post, viewer):
-        return Sight.NO
-    return Sight.ASK
+        return Access.DENIED
+    return Access.DEPENDS
 
 
-def sees(post: Post, viewer: str, relation: Relation) -> bool:
+def is_visible_to(post: PostRecord, viewer: str, relation: AuthorRelationship) -> bool:
     """The answer where `sight` said `ASK`."""
     if relation.blocked:
         return False
-    return is_open(post) or relation.follows or is_mentioned(post, viewer)
+    return is_open_to_everyone(post) or relation.follows or is_mentioned(post, viewer)
 
 
-def is_open(post: Post) -> bool:
+def is_open_to_everyone(post: PostRecord) -> bool:
     """Whether a post is for everybody, but for those whom its author blocks."""
     return post.visibility in ("public", "unlisted")
 
 
-def is_wanted(relation: Relation | None) -> bool:
+def is_shown_in_thread(relation: AuthorRelationship | None) -> bool:
     """Whether an author's posts belong into a thread that a viewer is shown."""
     return relation is None or not (relation.blocked or relation.hidden)
 
 
-def is_mentioned(post: Post, viewer: str) -> bool:
+def is_mentioned(post: PostRecord, viewer: str) -> bool:
     """Whether a post names somebody."""
     return any(mention.id == viewer for mention in post.mentions)
 
 
-def moved_up(post: Post, answered: Post, above: Post) -> Post:
+def reparent(post: PostRecord, answered: PostRecord, above: PostRecord) -> PostRecord:
     """A post as an answer to another one above it, since what it answered is deleted.
 
     It stays as it is where that would tell of a post that its readers may not know of.
     """
     if post.deleted or above.deleted or not answered.deleted or post.in_reply_to_id != answered.id:
         return post
-    if not (is_open(above) or is_open(answered) or _all_are_in(post, above)):
+    if not (
+        is_open_to_everyone(above)
+        or is_open_to_everyone(answered)
+        or _has_only_participants_of(post, above)
+    ):
         return post
     return replace(post, in_reply_to_id=above.id, in_reply_to_account_id=above.author)
 
 
-def _all_are_in(post: Post, above: Post) -> bool:
+def _has_only_participants_of(post: PostRecord, above: PostRecord) -> bool:
     """Whether a post is only for people who are named in, or wrote, the one above."""
-    return post.visibility == "direct" and people_in(post) <= people_in(above)
+    return post.visibility == "direct" and participants(post) <= participants(above)
 
 
-def people_in(post: Post) -> set[str]:
+def participants(post: PostRecord) -> set[str]:
     """Who made a post, and whom it names."""
     return {post.author, *(mention.id for mention in post.mentions)}

@@ -14,7 +14,7 @@ from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.chassis.storage.segmented_list import SegmentedLists
 from tests.fakes import Response, Running, World
-from tests.services.posts.world import Others
+from tests.services.posts.harness import FakeNeighbours
 
 _ids = SnowflakeGenerator()
 
@@ -32,7 +32,7 @@ class Clock:
 class CatalogHarness:
     """Running replicas of catalog, and people who ask it."""
 
-    def __init__(self, world: World, others: Others) -> None:
+    def __init__(self, world: World, others: FakeNeighbours) -> None:
         self.world = world
         self.others = others
         self.clock = Clock()
@@ -40,7 +40,7 @@ class CatalogHarness:
 
     @classmethod
     async def start(cls, world: World, replicas: int = 1) -> CatalogHarness:
-        market = cls(world, Others())
+        market = cls(world, FakeNeighbours())
         await world.start(market.others.users_app, "users")
         await world.start(market.others.media_app, "media")
         for _ in range(replicas):

@@ -13,44 +13,44 @@ from services.chassis.errors import Unavailable
 from services.contracts.limits import PATH
 from tests.fakes import Call, World
 from tests.services.comments.world import Town, comments_app
-from tests.services.posts.world import Person, posts_app
+from tests.services.posts.harness import PostsUser, posts_app
 
 
 async def test_a_post_takes_its_whole_thread_along_and_nothing_else(town: Town) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    root, other = await ann.makes("root"), await ann.makes("another")
-    a = await bob.makes("a", in_reply_to_id=root)
-    aa = await ann.makes("aa", in_reply_to_id=a)
-    aaa = await bob.makes("aaa", in_reply_to_id=aa, visibility="direct")
-    b = await bob.makes("b", in_reply_to_id=root)
-    elsewhere = await bob.makes("elsewhere", in_reply_to_id=other)
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    root, other = await ann.create_post("root"), await ann.create_post("another")
+    a = await bob.create_post("a", in_reply_to_id=root)
+    aa = await ann.create_post("aa", in_reply_to_id=a)
+    aaa = await bob.create_post("aaa", in_reply_to_id=aa, visibility="direct")
+    b = await bob.create_post("b", in_reply_to_id=root)
+    elsewhere = await bob.create_post("elsewhere", in_reply_to_id=other)
     await town.world.settle()
-    await ann.does("DELETE", f"/posts/{a}")
+    await ann.request_ok("DELETE", f"/posts/{a}")
     await town.world.settle()
-    assert [await bob.sees(id) for id in (root, a, aa, aaa, b)] == [200, 404, 404, 404, 200]
+    assert [await bob.get_status(id) for id in (root, a, aa, aaa, b)] == [200, 404, 404, 404, 200]
     assert await town.below(root, ann) == [b]
-    assert (await ann.does("GET", f"/posts/{root}"))["counts"]["replies"] == 1
+    assert (await ann.request_ok("GET", f"/posts/{root}"))["counts"]["replies"] == 1
     await town.check()
-    await ann.does("DELETE", f"/posts/{root}")
+    await ann.request_ok("DELETE", f"/posts/{root}")
     await town.world.settle()
-    assert [await bob.sees(id) for id in (root, b, other, elsewhere)] == [404, 404, 200, 200]
+    assert [await bob.get_status(id) for id in (root, b, other, elsewhere)] == [404, 404, 200, 200]
     assert await town.below(root, ann) == []
     assert town.kept(b)["text"] == ""
     await town.check()
 
 
 async def test_who_deletes_their_own_comment_leaves_what_others_wrote_below_it(town: Town) -> None:
-    ann, bob, cora = (town.person(name) for name in ("ann", "bob", "cora"))
-    root = await ann.makes("root")
-    a = await bob.makes("a", in_reply_to_id=root)
-    aa = await cora.makes("aa", in_reply_to_id=a)
-    aaa = await ann.makes("aaa", in_reply_to_id=aa)
-    ab = await ann.makes("ab", in_reply_to_id=a)
-    b = await cora.makes("b", in_reply_to_id=root)
+    ann, bob, cora = (town.add_user(name) for name in ("ann", "bob", "cora"))
+    root = await ann.create_post("root")
+    a = await bob.create_post("a", in_reply_to_id=root)
+    aa = await cora.create_post("aa", in_reply_to_id=a)
+    aaa = await ann.create_post("aaa", in_reply_to_id=aa)
+    ab = await ann.create_post("ab", in_reply_to_id=a)
+    b = await cora.create_post("b", in_reply_to_id=root)
     await town.world.settle()
-    await bob.does("DELETE", f"/posts/{a}")
+    await bob.request_ok("DELETE", f"/posts/{a}")
     await town.world.settle()
-    assert [await bob.sees(id) for id in (root, a, aa, aaa, ab, b)] == [
+    assert [await bob.get_status(id) for id in (root, a, aa, aaa, ab, b)] == [
         200,
         404,
         200,
@@ -60,43 +60,43 @@ async def test_who_deletes_their_own_comment_leaves_what_others_wrote_below_it(t
     ]
     assert await town.below(root, ann) == [aa, aaa, ab, b]
     assert await town.thread(aaa, ann) == {"ancestors": [root, aa], "descendants": []}
-    left = await cora.does("GET", f"/posts/{aa}")
+    left = await cora.request_ok("GET", f"/posts/{aa}")
     assert left["post"]["in_reply_to_id"] == root
     assert left["post"]["in_reply_to_account_id"] == ann.id
     assert left["post"]["edited_at"] is None
-    assert (await ann.does("GET", f"/posts/{root}"))["counts"]["replies"] == 3
+    assert (await ann.request_ok("GET", f"/posts/{root}"))["counts"]["replies"] == 3
     await town.check()
-    await cora.does("DELETE", f"/posts/{aa}")
+    await cora.request_ok("DELETE", f"/posts/{aa}")
     await town.world.settle()
     assert await town.below(root, ann) == [aaa, ab, b]
-    late = await bob.makes("late", in_reply_to_id=aaa)
+    late = await bob.create_post("late", in_reply_to_id=aaa)
     await town.world.settle()
     assert await town.thread(late, ann) == {"ancestors": [root, aaa], "descendants": []}
     await town.check()
 
 
 async def test_an_admin_removes_a_comment_and_leaves_what_others_wrote_below_it(town: Town) -> None:
-    ann, bob, cora = (town.person(name) for name in ("ann", "bob", "cora"))
-    root = await ann.makes("root")
-    a = await bob.makes("a", in_reply_to_id=root)
-    aa = await cora.makes("aa", in_reply_to_id=a)
+    ann, bob, cora = (town.add_user(name) for name in ("ann", "bob", "cora"))
+    root = await ann.create_post("root")
+    a = await bob.create_post("a", in_reply_to_id=root)
+    aa = await cora.create_post("aa", in_reply_to_id=a)
     await town.world.settle()
-    admin = town.person("admin", "admin:write:reports")
-    await admin.does("DELETE", f"/posts/{a}")
+    admin = town.add_user("admin", "admin:write:reports")
+    await admin.request_ok("DELETE", f"/posts/{a}")
     await town.world.settle()
     assert await town.below(root, ann) == [aa]
     await town.check()
 
 
 async def test_an_answer_names_no_post_that_its_readers_may_not_know_of(town: Town) -> None:
-    ann, bob, cora, _ = (town.person(name) for name in ("ann", "bob", "cora", "dora"))
-    secret = await ann.makes("@bob @cora only us", visibility="direct")
-    answer = await bob.makes("@cora hm", in_reply_to_id=secret, visibility="direct")
-    loud = await cora.makes("for all", in_reply_to_id=answer)
-    quiet = await cora.makes("@ann @bob still us", in_reply_to_id=answer, visibility="direct")
-    wider = await cora.makes("@ann @dora come", in_reply_to_id=answer, visibility="direct")
+    ann, bob, cora, _ = (town.add_user(name) for name in ("ann", "bob", "cora", "dora"))
+    secret = await ann.create_post("@bob @cora only us", visibility="direct")
+    answer = await bob.create_post("@cora hm", in_reply_to_id=secret, visibility="direct")
+    loud = await cora.create_post("for all", in_reply_to_id=answer)
+    quiet = await cora.create_post("@ann @bob still us", in_reply_to_id=answer, visibility="direct")
+    wider = await cora.create_post("@ann @dora come", in_reply_to_id=answer, visibility="direct")
     await town.world.settle()
-    await bob.does("DELETE", f"/posts/{answer}")
+    await bob.request_ok("DELETE", f"/posts/{answer}")
     await town.world.settle()
     named = {id: town.kept(id)["in_reply_to_id"] for id in (loud, quiet, wider)}
     assert named == {loud: answer, quiet: secret, wider: answer}
@@ -105,44 +105,44 @@ async def test_an_answer_names_no_post_that_its_readers_may_not_know_of(town: To
 
 
 async def test_a_conversation_outlives_its_first_message(town: Town) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    first = await ann.makes("@bob hi", visibility="direct")
-    second = await bob.makes("@ann hi", in_reply_to_id=first, visibility="direct")
-    third = await ann.makes("@bob bye", in_reply_to_id=second, visibility="direct")
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    first = await ann.create_post("@bob hi", visibility="direct")
+    second = await bob.create_post("@ann hi", in_reply_to_id=first, visibility="direct")
+    third = await ann.create_post("@bob bye", in_reply_to_id=second, visibility="direct")
     await town.world.settle()
-    await ann.does("DELETE", f"/posts/{first}")
+    await ann.request_ok("DELETE", f"/posts/{first}")
     await town.world.settle()
-    assert [await bob.sees(id) for id in (first, second, third)] == [404, 200, 200]
+    assert [await bob.get_status(id) for id in (first, second, third)] == [404, 200, 200]
     assert await town.below(second, bob) == [third]
-    late = await bob.makes("@ann bye", in_reply_to_id=third, visibility="direct")
+    late = await bob.create_post("@ann bye", in_reply_to_id=third, visibility="direct")
     await town.world.settle()
     assert await town.below(second, ann) == [third, late]
 
 
 async def test_hundreds_of_answers_stay_when_their_comment_goes(town: Town) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    root = await ann.makes("root")
-    a = await bob.makes("a", in_reply_to_id=root)
-    ids = [await ann.makes(str(n), in_reply_to_id=a) for n in range(130)]
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    root = await ann.create_post("root")
+    a = await bob.create_post("a", in_reply_to_id=root)
+    ids = [await ann.create_post(str(n), in_reply_to_id=a) for n in range(130)]
     await town.world.settle()
-    await bob.does("DELETE", f"/posts/{a}")
+    await bob.request_ok("DELETE", f"/posts/{a}")
     await town.world.settle()
     assert await town.below(root, ann) == ids
-    assert (await ann.does("GET", f"/posts/{root}"))["counts"]["replies"] == 130
+    assert (await ann.request_ok("GET", f"/posts/{root}"))["counts"]["replies"] == 130
     await town.check()
 
 
 async def test_below_more_deleted_comments_than_a_path_names_the_thread_holds_together(
     town: Town,
 ) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    ids = [await ann.makes("0")]
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    ids = [await ann.create_post("0")]
     for n in range(1, 2 * PATH + 5):
-        ids.append(await bob.makes(str(n), in_reply_to_id=ids[-1]))
+        ids.append(await bob.create_post(str(n), in_reply_to_id=ids[-1]))
     await town.world.settle()
     for id in ids[2:-1]:
-        await bob.does("DELETE", f"/posts/{id}")
-    late = await ann.makes("late", in_reply_to_id=ids[-1])
+        await bob.request_ok("DELETE", f"/posts/{id}")
+    late = await ann.create_post("late", in_reply_to_id=ids[-1])
     await town.world.settle()
     assert await town.thread(late, ann) == {
         "ancestors": [ids[0], ids[1], ids[-1]],
@@ -153,13 +153,13 @@ async def test_below_more_deleted_comments_than_a_path_names_the_thread_holds_to
 
 
 async def test_nobody_can_comment_on_what_is_gone(town: Town) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    root = await ann.makes("root")
-    a = await bob.makes("a", in_reply_to_id=root)
-    await ann.does("DELETE", f"/posts/{root}")
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    root = await ann.create_post("root")
+    a = await bob.create_post("a", in_reply_to_id=root)
+    await ann.request_ok("DELETE", f"/posts/{root}")
     await town.world.settle()
     for id in (root, a):
-        reply = await bob.ask("POST", "/posts", json={"text": "late", "in_reply_to_id": id})
+        reply = await bob.request("POST", "/posts", json={"text": "late", "in_reply_to_id": id})
         assert reply.status == 404
 
 
@@ -167,38 +167,38 @@ async def test_nobody_can_comment_on_what_is_gone(town: Town) -> None:
 async def test_a_comment_made_while_the_post_above_is_deleted_has_its_place(
     town: Town, depth: int
 ) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    above = await ann.makes("root")
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    above = await ann.create_post("root")
     for _ in range(depth):
-        above = await ann.makes("again", in_reply_to_id=above)
+        above = await ann.create_post("again", in_reply_to_id=above)
     await town.world.settle()
     deleting: list[str] = []
 
     async def delete_first(call: Call) -> None:
         if call.name == "compare_and_set" and call.about[0].startswith("post:") and not deleting:
             deleting.append(above)
-            await ann.does("DELETE", f"/posts/{above}")
+            await ann.request_ok("DELETE", f"/posts/{above}")
             await town.world.settle()
 
     town.posts.sidecar.state.faults.before.append(delete_first)
-    late = await bob.makes("late", in_reply_to_id=above)
+    late = await bob.create_post("late", in_reply_to_id=above)
     assert deleting
     await town.world.settle()
-    assert await bob.sees(late) == (200 if depth else 404)
+    assert await bob.get_status(late) == (200 if depth else 404)
     await town.check()
 
 
 @pytest.mark.parametrize("seed", range(8))
 async def test_a_removal_that_dies_halfway_is_finished(town: Town, seed: int) -> None:
-    ann, dice = town.person("ann"), random.Random(seed)  # noqa: S311
-    ids = [await ann.makes("root")]
+    ann, dice = town.add_user("ann"), random.Random(seed)  # noqa: S311
+    ids = [await ann.create_post("root")]
     for n in range(30):
         parent = ids[dice.randrange(max(0, n - 5), n + 1)]
         visibility = dice.choice(["public", "private"])
-        ids.append(await ann.makes(str(n), in_reply_to_id=parent, visibility=visibility))
+        ids.append(await ann.create_post(str(n), in_reply_to_id=parent, visibility=visibility))
     await town.world.settle()
     deleted = [ids[0]] if seed % 2 else dice.sample(ids[1:], 6)
-    await asyncio.gather(*(ann.does("DELETE", f"/posts/{id}") for id in deleted))
+    await asyncio.gather(*(ann.request_ok("DELETE", f"/posts/{id}") for id in deleted))
     for _ in range(dice.randrange(40)):
         await asyncio.sleep(0)
     await town.comments.kill()
@@ -207,7 +207,7 @@ async def test_a_removal_that_dies_halfway_is_finished(town: Town, seed: int) ->
     town.comments = await town.world.start(comments_app, "comments")
     await town.world.settle(4)
     gone = ids if seed % 2 else deleted
-    assert [id for id in ids if await ann.sees(id) == 404] == [id for id in ids if id in gone]
+    assert [id for id in ids if await ann.get_status(id) == 404] == [id for id in ids if id in gone]
     await town.check()
 
 
@@ -229,29 +229,29 @@ async def _actions(actions: list[tuple[str, int]], seed: int, copies: int, lost:
     async with World() as world:
         town = await Town.start(world)
         await world.start(comments_app, "comments")  # a second replica hears too
-        people = [town.person(name) for name in ("ann", "bob")]
+        people = [town.add_user(name) for name in ("ann", "bob")]
         numbers, dice = iter(range(10_000)), random.Random(seed)  # noqa: S311
         world.broker.loses = lambda _: next(numbers) in lost
         world.broker.copies = copies
         world.broker.hold()
-        alive = [(people[0], await people[0].makes("root"))]
+        alive = [(people[0], await people[0].create_post("root"))]
         for verb, which in actions:
             author, id = alive[which % len(alive)]
             person = dice.choice(people)
             if verb == "delete":
-                await author.does("DELETE", f"/posts/{id}")
+                await author.request_ok("DELETE", f"/posts/{id}")
                 alive.remove((author, id))
             elif verb == "remove":  # the author of the topmost post, whoever made the comment
-                await people[0].ask("DELETE", f"/posts/{id}")
+                await people[0].request("DELETE", f"/posts/{id}")
                 alive = [one for one in alive if not town.kept(one[1])["deleted"]]
             else:
                 visibility = dice.choice(["public", "public", "direct"])
                 body = {"text": "re", "in_reply_to_id": id, "visibility": visibility}
-                made = await person.ask("POST", "/posts", json=body)
+                made = await person.request("POST", "/posts", json=body)
                 if made.status == 200:
                     alive.append((person, made.json()["post"]["id"]))
             if not alive:
-                alive.append((people[0], await people[0].makes("root")))
+                alive.append((people[0], await people[0].create_post("root")))
         world.broker.release(seed=seed)
         await world.settle(16)  # news of news of news may be lost, each found after two polls
         await town.check()
@@ -264,8 +264,8 @@ async def test_counts_stay_right_while_many_comment_and_delete_at_once(
     dice = random.Random(seed)  # noqa: S311
     await town.world.start(comments_app, "comments")
     await town.world.start(posts_app, "posts")
-    people = [town.person(f"p{n}") for n in range(4)]
-    made = [(people[0], await people[0].makes("root"))]
+    people = [town.add_user(f"p{n}") for n in range(4)]
+    made = [(people[0], await people[0].create_post("root"))]
 
     async def dawdle(_: Call) -> None:
         for _turn in range(dice.choice((0, 0, 1, 5))):
@@ -273,12 +273,12 @@ async def test_counts_stay_right_while_many_comment_and_delete_at_once(
         if dice.random() < 0.02:
             raise Unavailable("a bad moment")
 
-    async def act(person: Person) -> None:
+    async def act(person: PostsUser) -> None:
         owner, id = dice.choice(made)
         if id != made[0][1] and dice.random() < 0.25:
-            await dice.choice([owner, people[0]]).ask("DELETE", f"/posts/{id}")
+            await dice.choice([owner, people[0]]).request("DELETE", f"/posts/{id}")
             return
-        answer = await person.ask("POST", "/posts", json={"text": "re", "in_reply_to_id": id})
+        answer = await person.request("POST", "/posts", json={"text": "re", "in_reply_to_id": id})
         if answer.status == 200:
             made.append((person, answer.json()["post"]["id"]))
 
@@ -294,11 +294,11 @@ async def test_counts_stay_right_while_many_comment_and_delete_at_once(
 
 
 async def test_hundreds_of_comments_go_with_their_post(town: Town) -> None:
-    ann = town.person("ann")
-    root = await ann.makes("root")
-    ids = [await ann.makes(str(n), in_reply_to_id=root) for n in range(150)]
+    ann = town.add_user("ann")
+    root = await ann.create_post("root")
+    ids = [await ann.create_post(str(n), in_reply_to_id=root) for n in range(150)]
     await town.world.settle()
-    await ann.does("DELETE", f"/posts/{root}")
+    await ann.request_ok("DELETE", f"/posts/{root}")
     await town.world.settle()
     assert not [id for id in ids if not town.kept(id)["deleted"]]
     await town.check()

@@ -13,14 +13,14 @@ NOTHING: dict[str, list[str]] = {"ancestors": [], "descendants": []}
 
 
 async def test_a_thread_is_above_and_below_in_reading_order(town: Town) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    root = await ann.makes("root")
-    a = await bob.makes("a", in_reply_to_id=root)
-    b = await ann.makes("b", in_reply_to_id=root)
-    aa = await ann.makes("aa", in_reply_to_id=a)
-    aaa = await bob.makes("aaa", in_reply_to_id=aa)
-    bb = await bob.makes("bb", in_reply_to_id=b)
-    ab = await bob.makes("ab", in_reply_to_id=a, visibility="direct")
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    root = await ann.create_post("root")
+    a = await bob.create_post("a", in_reply_to_id=root)
+    b = await ann.create_post("b", in_reply_to_id=root)
+    aa = await ann.create_post("aa", in_reply_to_id=a)
+    aaa = await bob.create_post("aaa", in_reply_to_id=aa)
+    bb = await bob.create_post("bb", in_reply_to_id=b)
+    ab = await bob.create_post("ab", in_reply_to_id=a, visibility="direct")
     await town.world.settle()
     assert await town.thread(aa, ann) == {"ancestors": [root, a], "descendants": [aaa]}
     assert await town.thread(root, ann) == {"ancestors": [], "descendants": [a, aa, aaa, ab, b, bb]}
@@ -30,10 +30,10 @@ async def test_a_thread_is_above_and_below_in_reading_order(town: Town) -> None:
 
 
 async def test_a_deep_thread_is_whole_for_people_and_bounded_for_strangers(town: Town) -> None:
-    ann = town.person("ann")
-    ids = [await ann.makes("0")]
+    ann = town.add_user("ann")
+    ids = [await ann.create_post("0")]
     for n in range(1, 3 * PATH):
-        ids.append(await ann.makes(str(n), in_reply_to_id=ids[-1]))
+        ids.append(await ann.create_post(str(n), in_reply_to_id=ids[-1]))
     await town.world.settle()
     middle = 2 * PATH
     assert await town.thread(ids[middle], ann) == {
@@ -47,12 +47,12 @@ async def test_a_deep_thread_is_whole_for_people_and_bounded_for_strangers(town:
 
 
 async def test_a_thread_of_500_costs_as_many_state_calls_as_one_of_five(town: Town) -> None:
-    ann = town.person("ann")
+    ann = town.add_user("ann")
     costs = []
     for size in (5, 500):
-        ids = [await ann.makes("0")]
+        ids = [await ann.create_post("0")]
         for n in range(size):
-            ids.append(await ann.makes(str(n), in_reply_to_id=ids[n // 2]))
+            ids.append(await ann.create_post(str(n), in_reply_to_id=ids[n // 2]))
         await town.world.settle()
         for id in (ids[0], ids[1]):
             before = town.comments.sidecar.state.faults.count()
@@ -63,17 +63,17 @@ async def test_a_thread_of_500_costs_as_many_state_calls_as_one_of_five(town: To
 
 
 async def test_strangers_see_the_first_sixty(town: Town) -> None:
-    ann = town.person("ann")
-    root = await ann.makes("root")
-    ids = [await ann.makes(str(n), in_reply_to_id=root) for n in range(70)]
+    ann = town.add_user("ann")
+    root = await ann.create_post("root")
+    ids = [await ann.create_post(str(n), in_reply_to_id=root) for n in range(70)]
     await town.world.settle()
     assert (await town.thread(root))["descendants"] == ids[:60]
     assert await town.below(root, ann) == ids
 
 
 async def test_what_nobody_commented_on_has_an_empty_thread(town: Town) -> None:
-    ann = town.person("ann")
-    post = await ann.makes("alone")
+    ann = town.add_user("ann")
+    post = await ann.create_post("alone")
     await town.world.settle()
     assert await town.thread(post, ann) == await town.thread("1", ann) == NOTHING
 
@@ -90,10 +90,10 @@ async def test_no_more_is_asked_for_than_is_given(town: Town, most: str) -> None
 
 
 async def test_others_hear_of_comments_and_of_how_many(town: Town) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    root = await ann.makes("root")
-    comment = await bob.makes("a", in_reply_to_id=root)
-    await ann.makes("only you, @bob", in_reply_to_id=comment, visibility="direct")
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    root = await ann.create_post("root")
+    comment = await bob.create_post("a", in_reply_to_id=root)
+    await ann.create_post("only you, @bob", in_reply_to_id=comment, visibility="direct")
     await town.world.settle()
     first, second = town.world.broker.events("comments")
     heard = Comment.model_validate(first["data"])
@@ -102,8 +102,8 @@ async def test_others_hear_of_comments_and_of_how_many(town: Town) -> None:
     assert Comment.model_validate(second["data"]).audience == [bob.id]
     (count,) = town.world.broker.events("comment-counts")
     assert ReplyCount.model_validate(count["data"]) == ReplyCount(post=root, total=1)
-    assert (await bob.does("GET", f"/posts/{root}"))["counts"]["replies"] == 1
-    assert (await bob.does("GET", f"/posts/{comment}"))["counts"]["replies"] == 0
+    assert (await bob.request_ok("GET", f"/posts/{root}"))["counts"]["replies"] == 1
+    assert (await bob.request_ok("GET", f"/posts/{comment}"))["counts"]["replies"] == 0
 
 
 def test_the_example_is_what_the_route_gives() -> None:

@@ -11,8 +11,8 @@ from services.chassis.settings import Settings
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.comments.app import create_app
 from tests.fakes import FakeState, Running, World
-from tests.services.posts.world import Others, Person
-from tests.services.posts.world import Town as PostsTown
+from tests.services.posts.harness import FakeNeighbours, PostsUser
+from tests.services.posts.harness import PostsHarness as PostsTown
 
 
 def comments_app(settings: Settings) -> FastAPI:
@@ -22,23 +22,25 @@ def comments_app(settings: Settings) -> FastAPI:
 class Town(PostsTown):
     """Running posts and comments services."""
 
-    def __init__(self, world: World, posts: Running, others: Others, comments: Running) -> None:
+    def __init__(
+        self, world: World, posts: Running, others: FakeNeighbours, comments: Running
+    ) -> None:
         super().__init__(world, posts, others)
         self.comments = comments
 
     @classmethod
     async def start(cls, world: World) -> Town:
         town = await PostsTown.start(world)
-        return cls(world, town.posts, town.others, await world.start(comments_app, "comments"))
+        return cls(world, town.posts, town.neighbours, await world.start(comments_app, "comments"))
 
-    async def thread(self, id: str, person: Person | None = None, **params: str) -> Any:
+    async def thread(self, id: str, person: PostsUser | None = None, **params: str) -> Any:
         token = person.token if person else ""
         path = f"/threads/{id}"
         answer = await self.comments.call("GET", path, token=token, params=params)
         assert answer.status == 200, answer.text
         return answer.json()
 
-    async def below(self, id: str, person: Person) -> list[str]:
+    async def below(self, id: str, person: PostsUser) -> list[str]:
         found: list[str] = (await self.thread(id, person))["descendants"]
         return found
 

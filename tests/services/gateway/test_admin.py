@@ -8,13 +8,13 @@ import pytest
 
 from services.gateway.app import create_app, create_service
 from services.gateway.settings import GatewaySettings
-from services.posts import suspensions
+from services.posts.application import suspended_accounts
 from tests.services.gateway.deployment import GatewayDeployment, SignedInUser
 
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suspensions, "FRESH", 0.0)
+    monkeypatch.setattr(suspended_accounts, "LIST_TTL", 0.0)
 
 
 def admin_routes() -> list[tuple[str, str]]:

@@ -18,23 +18,25 @@ from services.contracts.posts import (
     PostView,
     Reactors,
 )
-from services.posts.examples import EDITED_POSTS, NEW_POSTS, VERSION, VIEW
+from services.posts.api.examples import EDITED_POSTS, NEW_POSTS, VERSION, VIEW
 from tests.fakes import World
-from tests.services.posts.world import Town, posts_app
+from tests.services.posts.harness import PostsHarness, posts_app
 
 
 @pytest.fixture(params=["sqlite", "redis"])
-async def town(request: pytest.FixtureRequest) -> AsyncIterator[Town]:
+async def town(request: pytest.FixtureRequest) -> AsyncIterator[PostsHarness]:
     async with World(like=request.param) as world:
-        yield await Town.start(world)
+        yield await PostsHarness.start(world)
 
 
 # ── making ──────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_post_is_what_was_asked_for_and_can_be_read_by_everybody(town: Town) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    made = await ann.does(
+async def test_a_post_is_what_was_asked_for_and_can_be_read_by_everybody(
+    town: PostsHarness,
+) -> None:
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    made = await ann.request_ok(
         "POST",
         "/posts",
         json={
@@ -52,64 +54,64 @@ async def test_a_post_is_what_was_asked_for_and_can_be_read_by_everybody(town: T
     assert [mention.id for mention in post.mentions] == [bob.id]
     assert [picture.id for picture in post.attachments] == ["5", "6"]
     assert (post.sensitive, post.language, post.visibility) == (True, "en", "public")
-    assert await bob.does("GET", f"/posts/{post.id}") == made
+    assert await bob.request_ok("GET", f"/posts/{post.id}") == made
     assert (await town.posts.call("GET", f"/posts/{post.id}")).json() == made
 
 
 async def test_a_direct_post_is_for_those_whom_it_names_and_for_nobody_in_a_link(
-    town: Town,
+    town: PostsHarness,
 ) -> None:
-    ann, bob, cid = town.person("ann"), town.person("bob"), town.person("cid")
+    ann, bob, cid = town.add_user("ann"), town.add_user("bob"), town.add_user("cid")
     for text, named in (
         ("@bob between us: https://example.org/search?author=@cid", [bob]),
         ("hello @cid@127.0.0.1:8080 !", [cid]),
         ("hello @cid@example.org, https://example.org/#@cid", []),
     ):
         body = {"text": text, "visibility": "direct"}
-        post = (await ann.does("POST", "/posts", json=body))["post"]
+        post = (await ann.request_ok("POST", "/posts", json=body))["post"]
         assert [mention["id"] for mention in post["mentions"]] == [one.id for one in named]
-        edited = await ann.does("PUT", f"/posts/{post['id']}", json={"text": f"{text} #x"})
+        edited = await ann.request_ok("PUT", f"/posts/{post['id']}", json={"text": f"{text} #x"})
         assert edited["post"]["mentions"] == post["mentions"]
         for person in (bob, cid):
-            response = await person.ask("GET", f"/posts/{post['id']}")
+            response = await person.request("GET", f"/posts/{post['id']}")
             assert response.status == (200 if person in named else 404)
 
 
-async def test_the_same_key_gives_the_same_post_once(town: Town) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
+async def test_the_same_key_gives_the_same_post_once(town: PostsHarness) -> None:
+    ann, bob = town.add_user("ann"), town.add_user("bob")
     body = {"text": "once", "idempotency_key": "k", "media_ids": ["5"]}
-    views = await asyncio.gather(*(ann.does("POST", "/posts", json=body) for _ in range(5)))
+    views = await asyncio.gather(*(ann.request_ok("POST", "/posts", json=body) for _ in range(5)))
     assert len({view["post"]["id"] for view in views}) == 1
     assert len(town.world.state("posts").keys("post:")) == 1
-    again = await ann.ask("POST", "/posts", json={**body, "text": "twice"})
+    again = await ann.request("POST", "/posts", json={**body, "text": "twice"})
     assert (again.status, again.json()["code"]) == (422, "key_reused")
-    other = await bob.does("POST", "/posts", json={"text": "once", "idempotency_key": "k"})
+    other = await bob.request_ok("POST", "/posts", json={"text": "once", "idempotency_key": "k"})
     assert other["post"]["id"] != views[0]["post"]["id"]
 
 
 @pytest.mark.parametrize("about", ["idempotency:", "journal:", "post:"])
 async def test_a_crash_anywhere_in_making_a_post_leaves_it_once_after_a_repeat(
-    town: Town, about: str
+    town: PostsHarness, about: str
 ) -> None:
-    ann = town.person("ann")
+    ann = town.add_user("ann")
     body = {"text": "once", "idempotency_key": "k", "media_ids": ["5"]}
     for after in (False, True):
         town.posts.sidecar.state.faults.crash(about=about, after=after)
         with pytest.raises(TimeoutError):
-            await ann.ask("POST", "/posts", json=body, deadline=0.2)
+            await ann.request("POST", "/posts", json=body, deadline=0.2)
         await town.posts.kill()
         town.posts = await town.world.start(posts_app, "posts")
-    made = await ann.does("POST", "/posts", json=body)
+    made = await ann.request_ok("POST", "/posts", json=body)
     assert town.world.state("posts").keys("post:") == [f"post:{made['post']['id']}"]
 
 
-async def test_a_refused_post_does_not_use_up_its_key(town: Town) -> None:
-    ann = town.person("ann")
-    town.others.claims["5"] = "another post"
+async def test_a_refused_post_does_not_use_up_its_key(town: PostsHarness) -> None:
+    ann = town.add_user("ann")
+    town.neighbours.claims["5"] = "another post"
     body = {"text": "x", "idempotency_key": "k"}
-    refused = await ann.ask("POST", "/posts", json={**body, "media_ids": ["5"]})
+    refused = await ann.request("POST", "/posts", json={**body, "media_ids": ["5"]})
     assert refused.status == 422
-    await ann.does("POST", "/posts", json={**body, "media_ids": ["6"]})
+    await ann.request_ok("POST", "/posts", json={**body, "media_ids": ["6"]})
 
 
 @pytest.mark.parametrize(
@@ -125,26 +127,26 @@ async def test_a_refused_post_does_not_use_up_its_key(town: Town) -> None:
     ],
 )
 async def test_what_breaks_a_rule_is_refused_and_leaves_nothing(
-    town: Town, body: Any, status: int
+    town: PostsHarness, body: Any, status: int
 ) -> None:
-    answer = await town.person("ann").ask("POST", "/posts", json=body)
+    answer = await town.add_user("ann").request("POST", "/posts", json=body)
     assert (answer.status, set(answer.json())) == (status, {"code", "message"})
     assert town.world.state("posts").keys("post:") == []
-    assert town.others.claims == {}
+    assert town.neighbours.claims == {}
 
 
-async def test_a_token_must_cover_what_is_done(town: Town) -> None:
-    reader = town.person("ann", "read")
-    assert (await reader.ask("POST", "/posts", json={"text": "x"})).status == 403
+async def test_a_token_must_cover_what_is_done(town: PostsHarness) -> None:
+    reader = town.add_user("ann", "read")
+    assert (await reader.request("POST", "/posts", json={"text": "x"})).status == 403
     assert (await town.posts.call("POST", "/posts", json={"text": "x"})).status == 401
     app = town.world.token()
     assert (await town.posts.call("POST", "/posts", token=app, json={"text": "x"})).status == 401
 
 
-async def test_a_narrow_token_can_mention_and_reply(town: Town) -> None:
-    ann, bob = town.person("ann"), town.person("bob", "write:statuses read:statuses")
-    id = await ann.makes()
-    assert await bob.makes("yes @ann", in_reply_to_id=id)
+async def test_a_narrow_token_can_mention_and_reply(town: PostsHarness) -> None:
+    ann, bob = town.add_user("ann"), town.add_user("bob", "write:statuses read:statuses")
+    id = await ann.create_post()
+    assert await bob.create_post("yes @ann", in_reply_to_id=id)
 
 
 # ── who sees what ───────────────────────────────────────────────────────────────────────────
@@ -160,94 +162,96 @@ async def test_a_narrow_token_can_mention_and_reply(town: Town) -> None:
     ],
 )
 async def test_visibility_holds_on_every_route_by_id(
-    town: Town, visibility: str, mentioned: int, follower: int, stranger: int, nobody: int
+    town: PostsHarness, visibility: str, mentioned: int, follower: int, stranger: int, nobody: int
 ) -> None:
-    ann, bob, cid, dan = (town.person(name) for name in ("ann", "bob", "cid", "dan"))
-    town.others.follows.add((cid.id, ann.id))
-    id = await ann.makes("to @bob", visibility=visibility)
+    ann, bob, cid, dan = (town.add_user(name) for name in ("ann", "bob", "cid", "dan"))
+    town.neighbours.follows.add((cid.id, ann.id))
+    id = await ann.create_post("to @bob", visibility=visibility)
     for person, status in ((ann, 200), (bob, mentioned), (cid, follower), (dan, stranger)):
         for route in ("", "/history", "/favourited_by"):
-            assert (await person.ask("GET", f"/posts/{id}{route}")).status == status
+            assert (await person.request("GET", f"/posts/{id}{route}")).status == status
         for verb in ("favourite", "unfavourite", "bookmark", "unbookmark"):
-            assert (await person.ask("POST", f"/posts/{id}/{verb}")).status == status
+            assert (await person.request("POST", f"/posts/{id}/{verb}")).status == status
         reply = {"text": "re", "in_reply_to_id": id, "visibility": "direct"}
-        assert (await person.ask("POST", "/posts", json=reply)).status == status
-        some = await person.does("GET", "/posts", params={"ids": f"{id},1"})
+        assert (await person.request("POST", "/posts", json=reply)).status == status
+        some = await person.request_ok("GET", "/posts", params={"ids": f"{id},1"})
         assert len(some) == (status == 200)
         if person is not ann:
             refused = 403 if status == 200 else 404
-            assert (await person.ask("DELETE", f"/posts/{id}")).status == refused
-            assert (await person.ask("PUT", f"/posts/{id}", json={})).status == refused
+            assert (await person.request("DELETE", f"/posts/{id}")).status == refused
+            assert (await person.request("PUT", f"/posts/{id}", json={})).status == refused
     assert (await town.posts.call("GET", f"/posts/{id}")).status == nobody
 
 
-async def test_whom_one_blocks_one_neither_likes_nor_boosts(town: Town) -> None:
-    author, reader = town.person("anna"), town.person("berta")
-    post = await author.makes()
-    await reader.does("POST", f"/posts/{post}/favourite")
-    town.others.blocks.add((reader.id, author.id))
+async def test_whom_one_blocks_one_neither_likes_nor_boosts(town: PostsHarness) -> None:
+    author, reader = town.add_user("anna"), town.add_user("berta")
+    post = await author.create_post()
+    await reader.request_ok("POST", f"/posts/{post}/favourite")
+    town.neighbours.blocks.add((reader.id, author.id))
     for verb in ("favourite", "reblog"):
-        refused = await reader.ask("POST", f"/posts/{post}/{verb}", json={})
+        refused = await reader.request("POST", f"/posts/{post}/{verb}", json={})
         assert refused.status == 403
-    assert await reader.sees(post) == 200
-    await reader.does("POST", f"/posts/{post}/bookmark")
-    await reader.does("POST", f"/posts/{post}/unfavourite")
+    assert await reader.get_status(post) == 200
+    await reader.request_ok("POST", f"/posts/{post}/bookmark")
+    await reader.request_ok("POST", f"/posts/{post}/unfavourite")
     await town.world.settle()
-    assert (await author.does("GET", f"/posts/{post}"))["counts"]["favourites"] == 0
+    assert (await author.request_ok("GET", f"/posts/{post}"))["counts"]["favourites"] == 0
 
 
 async def test_who_is_blocked_by_the_author_neither_sees_nor_reacts(
-    town: Town,
+    town: PostsHarness,
 ) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    town.others.follows.add((bob.id, ann.id))
-    town.others.blocks.add((ann.id, bob.id))
-    open_, closed = await ann.makes(), await ann.makes("@bob", visibility="private")
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    town.neighbours.follows.add((bob.id, ann.id))
+    town.neighbours.blocks.add((ann.id, bob.id))
+    open_, closed = await ann.create_post(), await ann.create_post("@bob", visibility="private")
     for id in (open_, closed):
-        assert await bob.sees(id) == 404
+        assert await bob.get_status(id) == 404
         for verb in ("favourite", "bookmark", "reblog"):
-            assert (await bob.ask("POST", f"/posts/{id}/{verb}")).status == 404
+            assert (await bob.request("POST", f"/posts/{id}/{verb}")).status == 404
     assert (await town.posts.call("GET", f"/posts/{open_}")).status == 200
-    reply = await bob.ask("POST", "/posts", json={"text": "x", "in_reply_to_id": open_})
+    reply = await bob.request("POST", "/posts", json={"text": "x", "in_reply_to_id": open_})
     assert reply.status == 404
 
 
 async def test_public_posts_are_read_with_one_state_call_and_one_question_about_all_authors(
-    town: Town,
+    town: PostsHarness,
 ) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    ids = [await ann.makes(f"post {n}") for n in range(20)]
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    ids = [await ann.create_post(f"post {n}") for n in range(20)]
     await town.world.settle()
-    calls = town.calls()
-    views = await bob.does("GET", "/posts", params={"ids": ",".join(ids)})
+    calls = town.state_call_count()
+    views = await bob.request_ok("GET", "/posts", params={"ids": ",".join(ids)})
     assert [view["post"]["id"] for view in views] == ids
-    assert town.calls() == calls + 1
+    assert town.state_call_count() == calls + 1
     asked = [c for c in town.posts.sidecar.faults.calls if c.about[1] == "users/relationships"]
     assert len(asked) == 1
     await town.posts.call("GET", "/posts", params={"ids": ",".join(ids)})
-    assert town.calls() == calls + 2
+    assert town.state_call_count() == calls + 2
 
 
-async def test_ids_that_are_none_are_not_found(town: Town) -> None:
-    ann = town.person("ann")
+async def test_ids_that_are_none_are_not_found(town: PostsHarness) -> None:
+    ann = town.add_user("ann")
     for id in ("x", "1", "-1", "9" * 21, "1%2F2", "1%7C%7C2"):
-        assert await ann.sees(id) == 404
+        assert await ann.get_status(id) == 404
 
 
 # ── editing and deleting ────────────────────────────────────────────────────────────────────
 
 
-async def test_an_edit_is_seen_and_its_history_kept(town: Town) -> None:
-    ann = town.person("ann")
-    id = await ann.makes("one", media_ids=["5"])
-    first = await ann.does("PUT", f"/posts/{id}", json={"text": "two #b", "media_ids": ["6", "5"]})
-    await ann.does("PUT", f"/posts/{id}", json={"text": "two #b"})
-    view = await ann.does("PUT", f"/posts/{id}", json={"spoiler_text": "s"})
+async def test_an_edit_is_seen_and_its_history_kept(town: PostsHarness) -> None:
+    ann = town.add_user("ann")
+    id = await ann.create_post("one", media_ids=["5"])
+    first = await ann.request_ok(
+        "PUT", f"/posts/{id}", json={"text": "two #b", "media_ids": ["6", "5"]}
+    )
+    await ann.request_ok("PUT", f"/posts/{id}", json={"text": "two #b"})
+    view = await ann.request_ok("PUT", f"/posts/{id}", json={"spoiler_text": "s"})
     assert (view["post"]["text"], view["post"]["tags"]) == ("two #b", ["b"])
     assert [picture["id"] for picture in view["post"]["attachments"]] == ["6", "5"]
     assert (first["version"], view["version"]) == (2, 3)
     assert view["post"]["edited_at"] >= first["post"]["edited_at"] > view["post"]["created_at"]
-    rows = await ann.does("GET", f"/posts/{id}/history")
+    rows = await ann.request_ok("GET", f"/posts/{id}/history")
     assert [PostVersion.model_validate(row).text for row in rows] == ["one", "two #b", "two #b"]
     assert [row["created_at"] for row in rows] == [
         view["post"]["created_at"],
@@ -256,32 +260,32 @@ async def test_an_edit_is_seen_and_its_history_kept(town: Town) -> None:
     ]
 
 
-async def test_edits_at_the_same_time_are_all_in_the_history(town: Town) -> None:
-    ann = town.person("ann")
-    id = await ann.makes("0")
+async def test_edits_at_the_same_time_are_all_in_the_history(town: PostsHarness) -> None:
+    ann = town.add_user("ann")
+    id = await ann.create_post("0")
     texts = [str(n) for n in range(1, 4)]
-    await asyncio.gather(*(ann.does("PUT", f"/posts/{id}", json={"text": t}) for t in texts))
-    rows = await ann.does("GET", f"/posts/{id}/history")
+    await asyncio.gather(*(ann.request_ok("PUT", f"/posts/{id}", json={"text": t}) for t in texts))
+    rows = await ann.request_ok("GET", f"/posts/{id}/history")
     assert rows[0]["text"] == "0"
     assert sorted(row["text"] for row in rows) == ["0", *texts]
 
 
-async def test_a_deleted_post_is_gone_everywhere_and_its_words_with_it(town: Town) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    id = await ann.makes("secret words", media_ids=["5"])
-    await ann.does("PUT", f"/posts/{id}", json={"text": "other secret words"})
-    await bob.does("POST", f"/posts/{id}/favourite")
-    await bob.does("POST", f"/posts/{id}/bookmark")
-    gone = await ann.does("DELETE", f"/posts/{id}")
+async def test_a_deleted_post_is_gone_everywhere_and_its_words_with_it(town: PostsHarness) -> None:
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    id = await ann.create_post("secret words", media_ids=["5"])
+    await ann.request_ok("PUT", f"/posts/{id}", json={"text": "other secret words"})
+    await bob.request_ok("POST", f"/posts/{id}/favourite")
+    await bob.request_ok("POST", f"/posts/{id}/bookmark")
+    gone = await ann.request_ok("DELETE", f"/posts/{id}")
     assert gone["post"]["text"] == "other secret words"
-    again = await ann.does("DELETE", f"/posts/{id}")
+    again = await ann.request_ok("DELETE", f"/posts/{id}")
     assert (again["post"]["text"], again["post"]["deleted"]) == ("", True)
-    assert (await bob.ask("DELETE", f"/posts/{id}")).status == 404
+    assert (await bob.request("DELETE", f"/posts/{id}")).status == 404
     await town.world.settle()
     for person in (ann, bob):
-        assert await person.sees(id) == 404
+        assert await person.get_status(id) == 404
     for path in ("/favourites", "/bookmarks"):
-        assert (await bob.does("GET", path))["ids"] == []
+        assert (await bob.request_ok("GET", path))["ids"] == []
     kept = town.world.state("posts")
     assert "secret" not in str([kept.peek(key) for key in sorted(kept.keys())])
     assert town.world.broker.events("posts")[-1]["data"]["deleted"] is True
@@ -291,129 +295,133 @@ async def test_a_deleted_post_is_gone_everywhere_and_its_words_with_it(town: Tow
 # ── reactions ───────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_like_counts_once_at_once_and_for_everybody_soon(town: Town) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    id = await ann.makes()
+async def test_a_like_counts_once_at_once_and_for_everybody_soon(town: PostsHarness) -> None:
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    id = await ann.create_post()
     for _ in range(2):
-        view = await bob.does("POST", f"/posts/{id}/favourite")
+        view = await bob.request_ok("POST", f"/posts/{id}/favourite")
         assert (view["favourited"], view["counts"]["favourites"]) == (True, 1)
     await town.world.settle()
-    seen = await ann.does("GET", f"/posts/{id}")
+    seen = await ann.request_ok("GET", f"/posts/{id}")
     assert (seen["favourited"], seen["counts"]["favourites"]) == (False, 1)
-    assert (await ann.does("GET", f"/posts/{id}/favourited_by"))["accounts"] == [bob.id]
+    assert (await ann.request_ok("GET", f"/posts/{id}/favourited_by"))["accounts"] == [bob.id]
     for _ in range(2):
-        view = await bob.does("POST", f"/posts/{id}/unfavourite")
+        view = await bob.request_ok("POST", f"/posts/{id}/unfavourite")
         assert (view["favourited"], view["counts"]["favourites"]) == (False, 0)
     await town.world.settle()
-    assert (await ann.does("GET", f"/posts/{id}"))["counts"]["favourites"] == 0
+    assert (await ann.request_ok("GET", f"/posts/{id}"))["counts"]["favourites"] == 0
     assert [e["data"]["total"] for e in town.world.broker.events("post-counts")] == [1, 0]
 
 
-async def test_likes_and_bookmarks_are_paged_newest_first_in_both_directions(town: Town) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    posts = [await ann.makes(str(n)) for n in range(7)]
+async def test_likes_and_bookmarks_are_paged_newest_first_in_both_directions(
+    town: PostsHarness,
+) -> None:
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    posts = [await ann.create_post(str(n)) for n in range(7)]
     for id in posts:
-        await bob.does("POST", f"/posts/{id}/favourite")
-        await bob.does("POST", f"/posts/{id}/bookmark")
+        await bob.request_ok("POST", f"/posts/{id}/favourite")
+        await bob.request_ok("POST", f"/posts/{id}/bookmark")
     await town.world.settle()
     newest = list(reversed(posts))
     for path in ("/favourites", "/bookmarks"):
-        page = PostList.model_validate(await bob.does("GET", path, params={"limit": "3"}))
+        page = PostList.model_validate(await bob.request_ok("GET", path, params={"limit": "3"}))
         assert [view.post.id for view in page.views] == newest[:3]
         down = PostList.model_validate(
-            await bob.does("GET", path, params={"limit": "3", "max_id": page.ids[-1]})
+            await bob.request_ok("GET", path, params={"limit": "3", "max_id": page.ids[-1]})
         )
         assert [view.post.id for view in down.views] == newest[3:6]
-        up = await bob.does("GET", path, params={"limit": "2", "min_id": down.ids[-1]})
+        up = await bob.request_ok("GET", path, params={"limit": "2", "min_id": down.ids[-1]})
         assert up["ids"] == down.ids[:2]
 
 
-async def test_a_page_of_deleted_posts_does_not_end_the_list(town: Town) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    posts = [await ann.makes(str(n)) for n in range(4)]
+async def test_a_page_of_deleted_posts_does_not_end_the_list(town: PostsHarness) -> None:
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    posts = [await ann.create_post(str(n)) for n in range(4)]
     for id in posts:
-        await bob.does("POST", f"/posts/{id}/bookmark")
+        await bob.request_ok("POST", f"/posts/{id}/bookmark")
     for id in posts[2:]:
-        await ann.does("DELETE", f"/posts/{id}")
+        await ann.request_ok("DELETE", f"/posts/{id}")
     await town.world.settle()
-    page = await bob.does("GET", "/bookmarks", params={"limit": "2"})
+    page = await bob.request_ok("GET", "/bookmarks", params={"limit": "2"})
     assert [view["post"]["id"] for view in page["views"]] == [posts[1], posts[0]]
 
 
 async def test_liking_costs_the_same_number_of_calls_at_any_number_of_likes(
-    town: Town, monkeypatch: pytest.MonkeyPatch
+    town: PostsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "FLUSH_DELAY", 3600)  # not at some time in between
-    ann = town.person("ann")
-    id = await ann.makes()
+    ann = town.add_user("ann")
+    id = await ann.create_post()
     costs = set()
     for n in range(260):
-        liker = town.person(f"liker{n}")
+        liker = town.add_user(f"liker{n}")
         is_measured = n in (1, 100, 259)
         if is_measured:  # without what goes on in the background
             await town.world.settle()
             town.world.broker.hold()
-        calls = town.calls()
-        await liker.does("POST", f"/posts/{id}/favourite")
+        calls = town.state_call_count()
+        await liker.request_ok("POST", f"/posts/{id}/favourite")
         if is_measured:
-            costs.add(town.calls() - calls)
+            costs.add(town.state_call_count() - calls)
             town.world.broker.release()
     await town.world.settle()
     assert costs == {3}
     first = Reactors.model_validate(
-        await ann.does("GET", f"/posts/{id}/favourited_by", params={"limit": "80"})
+        await ann.request_ok("GET", f"/posts/{id}/favourited_by", params={"limit": "80"})
     )
     second = Reactors.model_validate(
-        await ann.does(
+        await ann.request_ok(
             "GET", f"/posts/{id}/favourited_by", params={"limit": "80", "max_id": first.ids[-1]}
         )
     )
     assert len({*first.accounts, *second.accounts}) == 160
-    assert (await ann.does("GET", f"/posts/{id}"))["counts"]["favourites"] == 260
+    assert (await ann.request_ok("GET", f"/posts/{id}"))["counts"]["favourites"] == 260
 
 
-async def test_a_lost_answer_of_the_store_does_not_like_twice(town: Town) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    id = await ann.makes()
+async def test_a_lost_answer_of_the_store_does_not_like_twice(town: PostsHarness) -> None:
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    id = await ann.create_post()
     town.posts.sidecar.state.faults.fail("compare_and_set", about="mark:", after=True)
     town.posts.sidecar.state.faults.fail(
         "compare_and_set", about="mark:", nth=2, error=Unavailable("x")
     )
-    await bob.does("POST", f"/posts/{id}/favourite")
-    await bob.does("POST", f"/posts/{id}/unfavourite")
-    await bob.does("POST", f"/posts/{id}/favourite")
+    await bob.request_ok("POST", f"/posts/{id}/favourite")
+    await bob.request_ok("POST", f"/posts/{id}/unfavourite")
+    await bob.request_ok("POST", f"/posts/{id}/favourite")
     await town.world.settle()
-    assert (await ann.does("GET", f"/posts/{id}"))["counts"]["favourites"] == 1
+    assert (await ann.request_ok("GET", f"/posts/{id}"))["counts"]["favourites"] == 1
 
 
 # ── many at once ────────────────────────────────────────────────────────────────────────────
 
 
-async def test_many_posts_are_read_with_one_state_call_in_the_order_asked_for(town: Town) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    ids = [await ann.makes(str(n)) for n in range(150)]
-    hidden = await ann.makes("hidden", visibility="direct")
+async def test_many_posts_are_read_with_one_state_call_in_the_order_asked_for(
+    town: PostsHarness,
+) -> None:
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    ids = [await ann.create_post(str(n)) for n in range(150)]
+    hidden = await ann.create_post("hidden", visibility="direct")
     await town.world.settle()
-    calls = town.calls()
+    calls = town.state_call_count()
     wanted = [*ids[::-1], hidden, "1"]
-    views = await bob.does("POST", "/posts/views", json={"ids": wanted})
+    views = await bob.request_ok("POST", "/posts/views", json={"ids": wanted})
     assert [view["post"]["id"] for view in views] == ids[::-1]
-    assert town.calls() == calls + 1
+    assert town.state_call_count() == calls + 1
 
 
 async def test_a_thread_is_shown_without_whom_the_viewer_shuns_or_is_shunned_by(
-    town: Town,
+    town: PostsHarness,
 ) -> None:
-    ann = town.person("ann")
-    people = [town.person(f"p{n}") for n in range(90)]
-    root = await people[0].makes("root")
-    replies = [await one.makes("re", in_reply_to_id=root) for one in people]
-    town.others.hidden.add((ann.id, people[1].id))
-    town.others.blocks.add((people[2].id, ann.id))
-    secret = await people[3].makes("to nobody here", in_reply_to_id=root, visibility="direct")
+    ann = town.add_user("ann")
+    people = [town.add_user(f"p{n}") for n in range(90)]
+    root = await people[0].create_post("root")
+    replies = [await one.create_post("re", in_reply_to_id=root) for one in people]
+    town.neighbours.hidden.add((ann.id, people[1].id))
+    town.neighbours.blocks.add((people[2].id, ann.id))
+    secret = await people[3].create_post("to nobody here", in_reply_to_id=root, visibility="direct")
     asked = {"ids": [root, *replies, secret], "around": root}
     town.posts.sidecar.faults.calls.clear()
-    views = await ann.does("POST", "/posts/views", json=asked)
+    views = await ann.request_ok("POST", "/posts/views", json=asked)
     shown = [replies[0], *replies[3:]]
     assert [view["post"]["id"] for view in views] == [root, *shown]
     calls = [c for c in town.posts.sidecar.faults.calls if c.about[1] == "users/relationships"]
@@ -421,45 +429,45 @@ async def test_a_thread_is_shown_without_whom_the_viewer_shuns_or_is_shunned_by(
     strangers = await town.posts.call("POST", "/posts/views", json=asked)
     assert [view["post"]["id"] for view in strangers.json()] == [root, *replies]
     beside = {"ids": [root, *replies[:3]], "around": replies[1]}
-    views = await ann.does("POST", "/posts/views", json=beside)
+    views = await ann.request_ok("POST", "/posts/views", json=beside)
     assert [view["post"]["id"] for view in views] == [root, *replies[:2]]
 
 
-async def test_nothing_is_shown_around_a_post_that_is_not_visible(town: Town) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    root = await ann.makes("root")
-    secret = await ann.makes("mine", in_reply_to_id=root, visibility="direct")
+async def test_nothing_is_shown_around_a_post_that_is_not_visible(town: PostsHarness) -> None:
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    root = await ann.create_post("root")
+    secret = await ann.create_post("mine", in_reply_to_id=root, visibility="direct")
     asked = {"ids": [root, secret], "around": secret}
-    assert (await bob.ask("POST", "/posts/views", json=asked)).status == 404
-    many = await bob.ask("POST", "/posts/views", json={"ids": ["1"] * 2_101})
+    assert (await bob.request("POST", "/posts/views", json=asked)).status == 404
+    many = await bob.request("POST", "/posts/views", json={"ids": ["1"] * 2_101})
     assert many.status == 422
 
 
-async def test_a_comment_is_removed_by_whose_post_it_is_under(town: Town) -> None:
-    ann, bob, cid = (town.person(name) for name in ("ann", "bob", "cid"))
-    root = await ann.makes("root")
-    comment = await bob.makes("a", in_reply_to_id=root)
-    below = await cid.makes("b", in_reply_to_id=comment)
-    assert (await bob.ask("DELETE", f"/posts/{below}")).status == 403
-    assert (await ann.ask("PUT", f"/posts/{below}", json={"text": "x"})).status == 403
+async def test_a_comment_is_removed_by_whose_post_it_is_under(town: PostsHarness) -> None:
+    ann, bob, cid = (town.add_user(name) for name in ("ann", "bob", "cid"))
+    root = await ann.create_post("root")
+    comment = await bob.create_post("a", in_reply_to_id=root)
+    below = await cid.create_post("b", in_reply_to_id=comment)
+    assert (await bob.request("DELETE", f"/posts/{below}")).status == 403
+    assert (await ann.request("PUT", f"/posts/{below}", json={"text": "x"})).status == 403
     for _ in range(2):
-        assert (await ann.does("DELETE", f"/posts/{below}"))["post"]["id"] == below
-    assert await cid.sees(below) == 404
-    assert (await bob.ask("DELETE", f"/posts/{root}")).status == 403
+        assert (await ann.request_ok("DELETE", f"/posts/{below}"))["post"]["id"] == below
+    assert await cid.get_status(below) == 404
+    assert (await bob.request("DELETE", f"/posts/{root}")).status == 403
 
 
 # ── counts of authors ───────────────────────────────────────────────────────────────────────
 
 
-async def test_posts_are_counted_for_their_authors_but_direct_ones(town: Town) -> None:
-    ann = town.person("ann")
-    one, two = await ann.makes("1"), await ann.makes("2", visibility="private")
-    await ann.makes("3", visibility="direct")
+async def test_posts_are_counted_for_their_authors_but_direct_ones(town: PostsHarness) -> None:
+    ann = town.add_user("ann")
+    one, two = await ann.create_post("1"), await ann.create_post("2", visibility="private")
+    await ann.create_post("3", visibility="direct")
     await town.world.settle()
     count = town.world.broker.events("author-counts")[-1]
     assert count["subject"] == ann.id
     assert count["data"] == {"account": ann.id, "total": 2, "last_post": two}
-    await ann.does("DELETE", f"/posts/{two}")
+    await ann.request_ok("DELETE", f"/posts/{two}")
     await town.world.settle()
     assert town.world.broker.events("author-counts")[-1]["data"] == {
         "account": ann.id,

@@ -24,7 +24,7 @@ from tests.services.at_once import (
     refusal,
     running,
 )
-from tests.services.posts.world import Person, Town, posts_app
+from tests.services.posts.harness import PostsHarness, PostsUser, posts_app
 
 _names = count(1)
 
@@ -33,19 +33,19 @@ _names = count(1)
 class Ann:
     """Somebody with two posts, room for one pin more, and a post of Ben's to react to."""
 
-    town: Town
-    me: Person
+    town: PostsHarness
+    me: PostsUser
     posts: dict[str, str]
 
     @classmethod
-    async def comes(cls, town: Town) -> Ann:
-        ann, ben = town.person(f"ann{next(_names)}"), town.person(f"ben{next(_names)}")
-        posts = {"one": await ann.makes("one"), "two": await ann.makes("two")}
+    async def comes(cls, town: PostsHarness) -> Ann:
+        ann, ben = town.add_user(f"ann{next(_names)}"), town.add_user(f"ben{next(_names)}")
+        posts = {"one": await ann.create_post("one"), "two": await ann.create_post("two")}
         for number in range(limits.PINS - 1):
-            pinned = await ann.makes(f"pinned {number}")
-            await ann.does("POST", f"/posts/{pinned}/pin")
+            pinned = await ann.create_post(f"pinned {number}")
+            await ann.request_ok("POST", f"/posts/{pinned}/pin")
             posts[f"pinned {number}"] = pinned
-        posts["bens"] = await ben.makes("of Ben's")
+        posts["bens"] = await ben.create_post("of Ben's")
         await town.world.settle()
         return cls(town, ann, posts)
 
@@ -57,7 +57,7 @@ class Ann:
         def named(views: list[dict[str, Any]]) -> list[str]:
             return [names.get(view["post"]["id"], view["post"]["text"]) for view in views]
 
-        pins = await self.me.does("GET", f"/accounts/{self.me.id}/pins")
+        pins = await self.me.request_ok("GET", f"/accounts/{self.me.id}/pins")
         state = self.town.world.state("posts")
         mine = [key for key in state.keys("post:") if self._is_mine(state.peek(key)["data"])]
         return {
@@ -71,17 +71,17 @@ class Ann:
         return bool(post["author"] == self.me.id and not post["deleted"])
 
     async def listed(self, kind: str) -> list[dict[str, Any]]:
-        page = await self.me.does("GET", f"/{kind}")
+        page = await self.me.request_ok("GET", f"/{kind}")
         found: list[dict[str, Any]] = page["views"]
         return found
 
     async def sees(self, id: str) -> Any:
-        answer = await self.me.ask("GET", f"/posts/{id}")
+        answer = await self.me.request("GET", f"/posts/{id}")
         if answer.status != 200:
             return answer.status
         view = answer.json()
         shown = [view[key] for key in ("favourited", "bookmarked", "reblogged", "pinned", "counts")]
-        history = (await self.me.ask("GET", f"/posts/{id}/history")).json()
+        history = (await self.me.request("GET", f"/posts/{id}/history")).json()
         return [view["post"]["text"], *shown, [version["text"] for version in history]]
 
 
@@ -116,7 +116,7 @@ COMMANDS: dict[str, Command[Ann]] = {
 
 
 async def open_posts(world: World) -> Opened[Ann]:
-    town = await Town.start(world)
+    town = await PostsHarness.start(world)
 
     async def come() -> Ann:
         return await Ann.comes(town)

@@ -13,26 +13,26 @@ from hypothesis import strategies as st
 
 from services.contracts import limits
 from services.contracts.posts import NewBoost, PostView
-from services.posts.examples import BOOST, NEW_BOOSTS
+from services.posts.api.examples import BOOST, NEW_BOOSTS
 from tests.fakes import World
 from tests.fakes.state import FakeState
+from tests.services.posts.harness import PostsHarness, PostsUser, posts_app
 from tests.services.posts.test_convergence import _rows
-from tests.services.posts.world import Person, Town, posts_app
 
 
 @pytest.fixture
-async def town() -> AsyncIterator[Town]:
+async def town() -> AsyncIterator[PostsHarness]:
     async with World() as world:
-        yield await Town.start(world)
+        yield await PostsHarness.start(world)
 
 
-async def boosts(person: Person, id: str, **how: Any) -> PostView:
-    return PostView.model_validate(await person.does("POST", f"/posts/{id}/reblog", json=how))
+async def boosts(person: PostsUser, id: str, **how: Any) -> PostView:
+    return PostView.model_validate(await person.request_ok("POST", f"/posts/{id}/reblog", json=how))
 
 
-async def test_a_boost_shows_the_post_and_is_made_once(town: Town) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    id = await ann.makes("look", media_ids=["5"])
+async def test_a_boost_shows_the_post_and_is_made_once(town: PostsHarness) -> None:
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    id = await ann.create_post("look", media_ids=["5"])
     made = await boosts(bob, id)
     assert made.reblog is not None
     assert (made.post.author, made.post.text, made.post.reblog_of_id) == (bob.id, "", id)
@@ -43,104 +43,111 @@ async def test_a_boost_shows_the_post_and_is_made_once(town: Town) -> None:
     again = await asyncio.gather(*(boosts(bob, which) for which in (id, made.post.id, id)))
     assert {view.post.id for view in again} == {made.post.id}
     await town.world.settle()
-    seen = PostView.model_validate(await ann.does("GET", f"/posts/{made.post.id}"))
+    seen = PostView.model_validate(await ann.request_ok("GET", f"/posts/{made.post.id}"))
     assert seen.reblog is not None
     assert (seen.post, seen.reblogged, seen.reblog.counts.reblogs) == (made.post, False, 1)
-    who = await ann.does("GET", f"/posts/{id}/reblogged_by")
+    who = await ann.request_ok("GET", f"/posts/{id}/reblogged_by")
     assert (who["ids"], who["accounts"]) == ([made.post.id], [bob.id])
     assert town.world.broker.events("post-counts")[-1]["type"] == "reblogs.counted"
     assert town.world.broker.events("post-counts")[-1]["data"] == {"post": id, "total": 1}
     assert town.world.broker.events("author-counts")[-1]["data"]["account"] == bob.id
 
 
-async def test_what_is_done_to_a_boost_is_done_to_what_it_shows(town: Town) -> None:
-    ann, bob, cid = (town.person(name) for name in ("ann", "bob", "cid"))
-    id = await ann.makes("look")
+async def test_what_is_done_to_a_boost_is_done_to_what_it_shows(town: PostsHarness) -> None:
+    ann, bob, cid = (town.add_user(name) for name in ("ann", "bob", "cid"))
+    id = await ann.create_post("look")
     boost = (await boosts(bob, id)).post.id
     for verb, name in (("favourite", "favourited"), ("bookmark", "bookmarked")):
-        view = await cid.does("POST", f"/posts/{boost}/{verb}")
+        view = await cid.request_ok("POST", f"/posts/{boost}/{verb}")
         assert (view["post"]["id"], view[name]) == (id, True)
-    reply = await cid.does("POST", "/posts", json={"text": "so", "in_reply_to_id": boost})
+    reply = await cid.request_ok("POST", "/posts", json={"text": "so", "in_reply_to_id": boost})
     assert reply["post"]["in_reply_to_id"] == id
     assert (await boosts(cid, boost)).post.reblog_of_id == id
     await town.world.settle()
-    assert (await ann.does("GET", f"/posts/{boost}/favourited_by"))["accounts"] == [cid.id]
-    assert (await ann.does("GET", f"/posts/{boost}/reblogged_by"))["accounts"] == [cid.id, bob.id]
-    assert (await bob.ask("PUT", f"/posts/{boost}", json={"text": "mine"})).status == 422
-    assert (await ann.ask("DELETE", f"/posts/{boost}")).status == 403
+    assert (await ann.request_ok("GET", f"/posts/{boost}/favourited_by"))["accounts"] == [cid.id]
+    assert (await ann.request_ok("GET", f"/posts/{boost}/reblogged_by"))["accounts"] == [
+        cid.id,
+        bob.id,
+    ]
+    assert (await bob.request("PUT", f"/posts/{boost}", json={"text": "mine"})).status == 422
+    assert (await ann.request("DELETE", f"/posts/{boost}")).status == 403
 
 
 @pytest.mark.parametrize("by", ["unreblog", "unreblog the boost", "delete"])
-async def test_a_boost_is_taken_back(town: Town, by: str) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    id = await ann.makes()
+async def test_a_boost_is_taken_back(town: PostsHarness, by: str) -> None:
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    id = await ann.create_post()
     boost = (await boosts(bob, id)).post.id
     await town.world.settle()
     for _ in range(2):
         if by == "delete":
-            gone = await bob.does("DELETE", f"/posts/{boost}")
+            gone = await bob.request_ok("DELETE", f"/posts/{boost}")
             assert gone["post"]["id"] == boost
         else:
-            view = await bob.does("POST", f"/posts/{id if by == 'unreblog' else boost}/unreblog")
+            view = await bob.request_ok(
+                "POST", f"/posts/{id if by == 'unreblog' else boost}/unreblog"
+            )
             assert (view["post"]["id"], view["reblogged"]) == (id, False)
             assert view["counts"]["reblogs"] == 0
             boost = id  # of which a repeat is asked
     await town.world.settle()
-    assert (await ann.does("GET", f"/posts/{id}"))["counts"]["reblogs"] == 0
-    assert (await ann.does("GET", f"/posts/{id}/reblogged_by"))["ids"] == []
+    assert (await ann.request_ok("GET", f"/posts/{id}"))["counts"]["reblogs"] == 0
+    assert (await ann.request_ok("GET", f"/posts/{id}/reblogged_by"))["ids"] == []
     anew = await boosts(bob, id)
     assert anew.post.id != boost
-    assert await ann.sees(anew.post.id) == 200
+    assert await ann.get_status(anew.post.id) == 200
     await town.world.settle()
     await check(town.world.state("posts"))
 
 
-async def test_a_boost_is_seen_only_by_who_sees_it_and_what_it_shows(town: Town) -> None:
-    ann, bob, cid, dan = (town.person(name) for name in ("ann", "bob", "cid", "dan"))
-    town.others.follows.add((cid.id, bob.id))
-    id = await ann.makes()
+async def test_a_boost_is_seen_only_by_who_sees_it_and_what_it_shows(town: PostsHarness) -> None:
+    ann, bob, cid, dan = (town.add_user(name) for name in ("ann", "bob", "cid", "dan"))
+    town.neighbours.follows.add((cid.id, bob.id))
+    id = await ann.create_post()
     closed = (await boosts(bob, id, visibility="private")).post.id
-    assert [await p.sees(closed) for p in (bob, cid, dan)] == [200, 200, 404]
+    assert [await p.get_status(closed) for p in (bob, cid, dan)] == [200, 200, 404]
     await town.world.settle()
-    assert (await dan.does("GET", f"/posts/{id}/reblogged_by"))["accounts"] == []
-    assert (await bob.does("GET", f"/posts/{id}/reblogged_by"))["accounts"] == [bob.id]
-    own = await ann.makes(visibility="private")
+    assert (await dan.request_ok("GET", f"/posts/{id}/reblogged_by"))["accounts"] == []
+    assert (await bob.request_ok("GET", f"/posts/{id}/reblogged_by"))["accounts"] == [bob.id]
+    own = await ann.create_post(visibility="private")
     own_boost = await boosts(ann, own, visibility="public")
     assert own_boost.post.visibility == "private"
-    town.others.follows.add((dan.id, ann.id))
-    assert await dan.sees(own_boost.post.id) == 200
-    assert (await dan.ask("POST", f"/posts/{own}/reblog")).status == 403
-    assert (await cid.ask("POST", f"/posts/{own}/reblog")).status == 404
-    direct = await ann.makes("@bob", visibility="direct")
-    assert (await bob.ask("POST", f"/posts/{direct}/reblog")).status == 403
-    assert (await bob.ask("POST", f"/posts/{id}/reblog", json={"visibility": "direct"})).status == (
-        422
-    )
-    town.others.blocks.add((ann.id, cid.id))
-    assert await cid.sees(closed) == 404
+    town.neighbours.follows.add((dan.id, ann.id))
+    assert await dan.get_status(own_boost.post.id) == 200
+    assert (await dan.request("POST", f"/posts/{own}/reblog")).status == 403
+    assert (await cid.request("POST", f"/posts/{own}/reblog")).status == 404
+    direct = await ann.create_post("@bob", visibility="direct")
+    assert (await bob.request("POST", f"/posts/{direct}/reblog")).status == 403
+    assert (
+        await bob.request("POST", f"/posts/{id}/reblog", json={"visibility": "direct"})
+    ).status == (422)
+    town.neighbours.blocks.add((ann.id, cid.id))
+    assert await cid.get_status(closed) == 404
 
 
 async def test_who_cannot_see_what_they_boosted_any_more_can_still_delete_their_boost(
-    town: Town,
+    town: PostsHarness,
 ) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    boost = (await boosts(bob, await ann.makes())).post.id
-    town.others.blocks.add((ann.id, bob.id))
-    assert await bob.sees(boost) == 404
-    assert (await bob.does("DELETE", f"/posts/{boost}"))["post"]["id"] == boost
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    boost = (await boosts(bob, await ann.create_post())).post.id
+    town.neighbours.blocks.add((ann.id, bob.id))
+    assert await bob.get_status(boost) == 404
+    assert (await bob.request_ok("DELETE", f"/posts/{boost}"))["post"]["id"] == boost
     await town.world.settle()
     await check(town.world.state("posts"))
     assert town.world.state("posts").peek(f"post:{boost}")["data"]["deleted"]
 
 
-async def test_deleting_a_post_buries_its_boosts_and_unmarks_who_made_them(town: Town) -> None:
-    ann = town.person("ann")
-    people = [town.person(f"p{n}") for n in range(15)]
-    id = await ann.makes()
+async def test_deleting_a_post_buries_its_boosts_and_unmarks_who_made_them(
+    town: PostsHarness,
+) -> None:
+    ann = town.add_user("ann")
+    people = [town.add_user(f"p{n}") for n in range(15)]
+    id = await ann.create_post()
     made = [(await boosts(person, id)).post.id for person in people]
     await town.world.settle()
-    await ann.does("DELETE", f"/posts/{id}")
-    assert await people[0].sees(made[0]) == 404
+    await ann.request_ok("DELETE", f"/posts/{id}")
+    assert await people[0].get_status(made[0]) == 404
     await town.world.settle()
     state = town.world.state("posts")
     assert all(state.peek(f"post:{boost}")["data"]["deleted"] for boost in made)
@@ -149,9 +156,9 @@ async def test_deleting_a_post_buries_its_boosts_and_unmarks_who_made_them(town:
     assert {last[person.id] for person in people} == {0}
 
 
-async def test_a_post_deleted_while_it_is_boosted_leaves_no_boost(town: Town) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    id = await ann.makes()
+async def test_a_post_deleted_while_it_is_boosted_leaves_no_boost(town: PostsHarness) -> None:
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    id = await ann.create_post()
     held, go_on = asyncio.Event(), asyncio.Event()
 
     async def hold(call: Any) -> None:
@@ -162,13 +169,13 @@ async def test_a_post_deleted_while_it_is_boosted_leaves_no_boost(town: Town) ->
     town.posts.sidecar.state.faults.before.append(hold)
     boosting = asyncio.create_task(boosts(bob, id))
     await held.wait()
-    await ann.does("DELETE", f"/posts/{id}")
+    await ann.request_ok("DELETE", f"/posts/{id}")
     await town.world.settle()
     go_on.set()
     await boosting
     await town.world.settle()
     await check(town.world.state("posts"))
-    assert (await bob.ask("GET", f"/posts/{(await boosting).post.id}")).status == 404
+    assert (await bob.request("GET", f"/posts/{(await boosting).post.id}")).status == 404
 
 
 @pytest.mark.parametrize(
@@ -181,10 +188,10 @@ async def test_a_post_deleted_while_it_is_boosted_leaves_no_boost(town: Town) ->
     + [("unreblog", "post:", 3)],
 )
 async def test_a_crash_anywhere_in_boosting_leaves_one_boost_or_none(
-    town: Town, verb: str, about: str, nth: int
+    town: PostsHarness, verb: str, about: str, nth: int
 ) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    id = await ann.makes()
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    id = await ann.create_post()
     if verb == "unreblog":
         await boosts(bob, id)
     await town.world.settle()
@@ -193,7 +200,7 @@ async def test_a_crash_anywhere_in_boosting_leaves_one_boost_or_none(
         town.world.broker.hold()
         town.posts.sidecar.state.faults.crash(about=about, nth=nth, after=after)
         with pytest.raises(TimeoutError):
-            await bob.ask("POST", f"/posts/{id}/{verb}", deadline=0.2)
+            await bob.request("POST", f"/posts/{id}/{verb}", deadline=0.2)
         await town.posts.kill()
         town.posts = await town.world.start(posts_app, "posts")
         town.world.broker.release()
@@ -202,7 +209,7 @@ async def test_a_crash_anywhere_in_boosting_leaves_one_boost_or_none(
         if verb == "unreblog":
             await boosts(bob, id)
         else:
-            await bob.does("POST", f"/posts/{id}/unreblog")
+            await bob.request_ok("POST", f"/posts/{id}/unreblog")
         await town.world.settle()
         await check(state)
 
@@ -233,17 +240,17 @@ async def _storm(
             await asyncio.sleep(0)
 
     async with World() as world:
-        town = await Town.start(world)
+        town = await PostsHarness.start(world)
         other = await world.start(posts_app, "posts")
         for replica in (town.posts, other):
             replica.sidecar.state.faults.before.append(dawdle)
-        people = [town.person(name) for name in ("ann", "bob", "cid")]
-        posts = [await people[0].makes(str(n)) for n in range(2)]
+        people = [town.add_user(name) for name in ("ann", "bob", "cid")]
+        posts = [await people[0].create_post(str(n)) for n in range(2)]
         numbers = iter(range(10_000))
         world.broker.loses = lambda _: next(numbers) in lost
         world.broker.copies = 2
 
-        async def act(person: Person, path: str) -> None:
+        async def act(person: PostsUser, path: str) -> None:
             town.posts, replica = other, town.posts  # both replicas are asked
             answer = await replica.call("POST", path, token=person.token)
             town.posts = replica
@@ -254,7 +261,7 @@ async def _storm(
             for who, post, verb in actions
         ]
         if deletes:
-            await people[0].ask("DELETE", f"/posts/{posts[0]}")
+            await people[0].request("DELETE", f"/posts/{posts[0]}")
         await asyncio.gather(*tasks)
         await world.settle(3)
         await check(world.state("posts"))
@@ -292,70 +299,74 @@ async def check(state: FakeState) -> None:
         }
 
 
-async def test_boosting_costs_the_same_number_of_calls_at_any_number_of_boosts(town: Town) -> None:
-    ann = town.person("ann")
-    id = await ann.makes()
+async def test_boosting_costs_the_same_number_of_calls_at_any_number_of_boosts(
+    town: PostsHarness,
+) -> None:
+    ann = town.add_user("ann")
+    id = await ann.create_post()
     costs = set()
     for n in range(150):
-        person = town.person(f"p{n}")
+        person = town.add_user(f"p{n}")
         is_measured = n in (1, 149)
         if is_measured:
             await town.world.settle()
             town.world.broker.hold()
-        calls = town.calls()
+        calls = town.state_call_count()
         await boosts(person, id)
         if is_measured:
-            costs.add(town.calls() - calls)
+            costs.add(town.state_call_count() - calls)
             town.world.broker.release()
     await town.world.settle()
     assert costs == {5}
-    assert (await ann.does("GET", f"/posts/{id}"))["counts"]["reblogs"] == 150
-    first = await ann.does("GET", f"/posts/{id}/reblogged_by", params={"limit": "80"})
+    assert (await ann.request_ok("GET", f"/posts/{id}"))["counts"]["reblogs"] == 150
+    first = await ann.request_ok("GET", f"/posts/{id}/reblogged_by", params={"limit": "80"})
     params = {"limit": "80", "max_id": first["ids"][-1]}
-    second = await ann.does("GET", f"/posts/{id}/reblogged_by", params=params)
+    second = await ann.request_ok("GET", f"/posts/{id}/reblogged_by", params=params)
     assert len({*first["accounts"], *second["accounts"]}) == 150
 
 
 # ── pins ────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_pins_are_ones_own_few_and_newest_first(town: Town) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    ids = [await ann.makes(str(n)) for n in range(limits.PINS + 1)]
-    views = await asyncio.gather(*(ann.ask("POST", f"/posts/{id}/pin") for id in ids))
+async def test_pins_are_ones_own_few_and_newest_first(town: PostsHarness) -> None:
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    ids = [await ann.create_post(str(n)) for n in range(limits.PINS + 1)]
+    views = await asyncio.gather(*(ann.request("POST", f"/posts/{id}/pin") for id in ids))
     assert sorted(view.status for view in views) == [200] * limits.PINS + [422]
-    pinned = [v["post"]["id"] for v in await bob.does("GET", f"/accounts/{ann.id}/pins")]
+    pinned = [v["post"]["id"] for v in await bob.request_ok("GET", f"/accounts/{ann.id}/pins")]
     assert len(pinned) == limits.PINS
-    assert [view["pinned"] for view in await ann.does("GET", f"/accounts/{ann.id}/pins")] == (
+    assert [view["pinned"] for view in await ann.request_ok("GET", f"/accounts/{ann.id}/pins")] == (
         [True] * limits.PINS
     )
-    assert not any(v["pinned"] for v in await bob.does("GET", f"/accounts/{ann.id}/pins"))
-    await ann.does("DELETE", f"/posts/{pinned[0]}")
+    assert not any(v["pinned"] for v in await bob.request_ok("GET", f"/accounts/{ann.id}/pins"))
+    await ann.request_ok("DELETE", f"/posts/{pinned[0]}")
     (left,) = set(ids) - set(pinned)
-    assert (await ann.does("POST", f"/posts/{left}/pin"))["pinned"] is True
-    now = [v["post"]["id"] for v in await bob.does("GET", f"/accounts/{ann.id}/pins")]
+    assert (await ann.request_ok("POST", f"/posts/{left}/pin"))["pinned"] is True
+    now = [v["post"]["id"] for v in await bob.request_ok("GET", f"/accounts/{ann.id}/pins")]
     assert now == [left, *pinned[1:]]
     for _ in range(2):
-        assert (await ann.does("POST", f"/posts/{left}/unpin"))["pinned"] is False
-    assert not (await ann.does("GET", f"/posts/{left}"))["pinned"]
+        assert (await ann.request_ok("POST", f"/posts/{left}/unpin"))["pinned"] is False
+    assert not (await ann.request_ok("GET", f"/posts/{left}"))["pinned"]
     await town.world.settle()
     told = town.world.broker.events("pins")[-1]
     assert (told["subject"], told["data"]) == (ann.id, {"account": ann.id, "posts": pinned[1:]})
 
 
-async def test_pinned_posts_are_shown_to_who_may_see_them(town: Town) -> None:
-    ann, bob = town.person("ann"), town.person("bob")
-    open_, closed = await ann.makes(), await ann.makes(visibility="private")
+async def test_pinned_posts_are_shown_to_who_may_see_them(town: PostsHarness) -> None:
+    ann, bob = town.add_user("ann"), town.add_user("bob")
+    open_, closed = await ann.create_post(), await ann.create_post(visibility="private")
     for id in (open_, closed):
-        await ann.does("POST", f"/posts/{id}/pin")
-    assert [v["post"]["id"] for v in await bob.does("GET", f"/accounts/{ann.id}/pins")] == [open_]
-    direct = await ann.makes("@bob", visibility="direct")
+        await ann.request_ok("POST", f"/posts/{id}/pin")
+    assert [v["post"]["id"] for v in await bob.request_ok("GET", f"/accounts/{ann.id}/pins")] == [
+        open_
+    ]
+    direct = await ann.create_post("@bob", visibility="direct")
     boost = (await boosts(ann, open_)).post.id
     for person, id in ((ann, direct), (ann, boost), (bob, open_)):
-        assert (await person.ask("POST", f"/posts/{id}/pin")).status == 422
-    assert (await bob.ask("POST", f"/posts/{closed}/pin")).status == 404
-    town.others.blocks.add((ann.id, bob.id))
-    assert await bob.does("GET", f"/accounts/{ann.id}/pins") == []
+        assert (await person.request("POST", f"/posts/{id}/pin")).status == 422
+    assert (await bob.request("POST", f"/posts/{closed}/pin")).status == 404
+    town.neighbours.blocks.add((ann.id, bob.id))
+    assert await bob.request_ok("GET", f"/accounts/{ann.id}/pins") == []
 
 
 def test_the_examples_are_what_the_routes_give_and_take() -> None:

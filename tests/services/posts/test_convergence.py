@@ -19,11 +19,11 @@ from services.chassis.ids import SnowflakeGenerator
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.chassis.storage.segmented_list import SegmentedLists
-from services.posts.domain.marks import Mark
-from services.posts.events import Projections
-from services.posts.store import Store
+from services.posts.consumers import PostProjector
+from services.posts.domain.interactions import Interaction
+from services.posts.repository import PostsRepository
 from tests.fakes import Call, FakeSidecar, FakeState, World
-from tests.services.posts.world import Town, posts_app
+from tests.services.posts.harness import PostsHarness, posts_app
 
 ACTIONS = st.lists(
     st.tuples(
@@ -45,34 +45,34 @@ def test_lists_equal_marks_however_handlers_run_into_one_another(
 
 async def test_a_handler_that_is_overtaken_mends_what_it_wrote() -> None:
     sidecar, store = _store()
-    handlers, go_on, held = Projections(store), asyncio.Event(), asyncio.Event()
+    handlers, go_on, held = PostProjector(store), asyncio.Event(), asyncio.Event()
 
     async def hold_first(call: Call) -> None:
         if call.name == "get" and call.about[0].startswith("favouriters:") and not held.is_set():
             held.set()
             await go_on.wait()
 
-    await store.marks.update("1:2", functools.partial(_changed, "1:2", "favourite", "5"))
+    await store.interactions.update("1:2", functools.partial(_changed, "1:2", "favourite", "5"))
     sidecar.state.faults.before.append(hold_first)
-    slow = asyncio.create_task(handlers.mark_changed(_event("1:2")))
+    slow = asyncio.create_task(handlers.on_mark_changed(_event("1:2")))
     await held.wait()
-    await store.marks.update("1:2", functools.partial(_changed, "1:2", "unfavourite", "6"))
+    await store.interactions.update("1:2", functools.partial(_changed, "1:2", "unfavourite", "6"))
     # As if in another replica: in this one, changes of the same list would wait for one another.
-    await Projections(_store(sidecar.state)[1]).mark_changed(_event("1:2"))
+    await PostProjector(_store(sidecar.state)[1]).on_mark_changed(_event("1:2"))
     go_on.set()
     await slow
     await _check_marks(sidecar.state)
 
 
-def _store(state: FakeState | None = None) -> tuple[FakeSidecar, Store]:
+def _store(state: FakeState | None = None) -> tuple[FakeSidecar, PostsRepository]:
     sidecar = FakeSidecar("posts", state=state.replica() if state else None)
     with mock.patch("services.chassis.service.DaprClient", return_value=sidecar):
-        return sidecar, Store(Service(Settings(app_id="posts", app_port=1)))
+        return sidecar, PostsRepository(Service(Settings(app_id="posts", app_port=1)))
 
 
 async def _handlers(actions: list[tuple[int, int, str]], chance: random.Random) -> None:
     sidecar, store = _store()
-    handlers, ids, tasks = Projections(store), SnowflakeGenerator(), []
+    handlers, ids, tasks = PostProjector(store), SnowflakeGenerator(), []
 
     async def dawdle(_: Call) -> None:
         for _turn in range(chance.choice((0, 0, 1, 2, 40))):
@@ -83,21 +83,21 @@ async def _handlers(actions: list[tuple[int, int, str]], chance: random.Random) 
             await asyncio.sleep(0)
         while True:  # as a broker that delivers again what was not taken
             with suppress(Unavailable):
-                return await handlers.mark_changed(_event(key))
+                return await handlers.on_mark_changed(_event(key))
 
     sidecar.state.faults.before.append(dawdle)
     for user, post, verb in actions:
         key = f"{user}:{post}"
-        await store.marks.update(key, functools.partial(_changed, key, verb, ids.next()))
+        await store.interactions.update(key, functools.partial(_changed, key, verb, ids.next()))
         tasks += [asyncio.create_task(hear(key)) for _ in range(chance.randint(1, 3))]
     await asyncio.gather(*tasks)
     sidecar.state.faults.before.clear()
     await _check_marks(sidecar.state)
 
 
-def _changed(key: str, verb: str, id: str, mark: Mark | None) -> Mark:
+def _changed(key: str, verb: str, id: str, mark: Interaction | None) -> Interaction:
     user, _, post = key.partition(":")
-    mark = mark or Mark(user, post)
+    mark = mark or Interaction(user, post)
     if verb.endswith("favourite"):
         favourite = mark.favourite.unset() if verb.startswith("un") else mark.favourite.set(id)
         return replace(mark, favourite=favourite)
@@ -130,17 +130,17 @@ async def _marks(
     actions: list[tuple[int, int, str]], seed: int, copies: int, lost: set[int]
 ) -> None:
     async with World() as world:
-        town = await Town.start(world)
+        town = await PostsHarness.start(world)
         await world.start(posts_app, "posts")  # a second replica hears too
-        people = [town.person(name) for name in ("ann", "bob", "cid")]
-        posts = [await people[0].makes(str(n)) for n in range(2)]
+        people = [town.add_user(name) for name in ("ann", "bob", "cid")]
+        posts = [await people[0].create_post(str(n)) for n in range(2)]
         await world.settle()
         numbers = iter(range(10_000))
         world.broker.loses = lambda _: next(numbers) in lost
         world.broker.copies = copies
         world.broker.hold()
         for person, post, verb in actions:
-            await people[person].does("POST", f"/posts/{posts[post]}/{verb}")
+            await people[person].request_ok("POST", f"/posts/{posts[post]}/{verb}")
         world.broker.release(seed=seed)
         await world.settle(3)
         await _check_marks(world.state("posts"))
@@ -186,18 +186,18 @@ def test_author_counts_equal_posts(
 
 async def _posts(actions: list[tuple[str, int]], seed: int, lost: set[int]) -> None:
     async with World() as world:
-        town = await Town.start(world)
-        ann = town.person("ann")
+        town = await PostsHarness.start(world)
+        ann = town.add_user("ann")
         numbers = iter(range(10_000))
         world.broker.loses = lambda _: next(numbers) in lost
         world.broker.copies = 2
         world.broker.hold()
-        alive = [await ann.makes("root")]
+        alive = [await ann.create_post("root")]
         for verb, which in actions:
             if verb == "reply":
-                alive.append(await ann.makes("re", in_reply_to_id=alive[which % len(alive)]))
+                alive.append(await ann.create_post("re", in_reply_to_id=alive[which % len(alive)]))
             elif len(alive) > 1:
-                await ann.does("DELETE", f"/posts/{alive.pop(1 + which % (len(alive) - 1))}")
+                await ann.request_ok("DELETE", f"/posts/{alive.pop(1 + which % (len(alive) - 1))}")
         world.broker.release(seed=seed)
         await world.settle(3)
         state = world.state("posts")

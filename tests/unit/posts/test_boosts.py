@@ -11,18 +11,24 @@ from hypothesis import strategies as st
 from services.chassis.errors import Forbidden, Invalid
 from services.chassis.storage.segmented_list import ListHead
 from services.contracts import limits
-from services.posts.domain.boosts import agreed, boost_of, boosting, unboosting, visibility_of
-from services.posts.domain.marks import Boost, Mark, total_for
-from services.posts.domain.pins import Pins, check_pinnable
-from services.posts.domain.posts import Post, tombstone
+from services.posts.domain.boosts import (
+    apply_boost_state,
+    boost_post,
+    boost_visibility,
+    with_boost,
+    without_boost,
+)
+from services.posts.domain.interactions import BoostState, Interaction, count_for_viewer
+from services.posts.domain.pins import PinnedPosts, check_pinnable
+from services.posts.domain.posts import PostRecord, tombstone
 
 NOW = "2026-05-10T05:12:31.402Z"
-MARK = Mark("2", "5", "1", reblog=Boost(on=True, id="9", visibility="unlisted"))
-BOOST = boost_of(MARK, NOW)
+MARK = Interaction("2", "5", "1", reblog=BoostState(on=True, id="9", visibility="unlisted"))
+BOOST = boost_post(MARK, NOW)
 
 
-def a_post(**parts: Any) -> Post:
-    return Post(**{"id": "5", "author": "1", "created_at": NOW, **parts})
+def a_post(**parts: Any) -> PostRecord:
+    return PostRecord(**{"id": "5", "author": "1", "created_at": NOW, **parts})
 
 
 @pytest.mark.parametrize(
@@ -37,13 +43,13 @@ def a_post(**parts: Any) -> Post:
     ],
 )
 def test_who_sees_a_boost(original: Any, user: str, wanted: Any, got: str) -> None:
-    assert visibility_of(a_post(visibility=original), user, wanted) == got
+    assert boost_visibility(a_post(visibility=original), user, wanted) == got
 
 
 @pytest.mark.parametrize(("original", "user"), [("private", "2"), ("direct", "1"), ("direct", "2")])
 def test_what_is_for_few_is_not_passed_on(original: Any, user: str) -> None:
     with pytest.raises(Forbidden):
-        visibility_of(a_post(visibility=original), user, "public")
+        boost_visibility(a_post(visibility=original), user, "public")
 
 
 def test_a_boost_is_a_post_that_names_what_it_shows() -> None:
@@ -54,26 +60,26 @@ def test_a_boost_is_a_post_that_names_what_it_shows() -> None:
 
 
 def test_a_boost_that_is_over_never_comes_back() -> None:
-    assert agreed(None, BOOST, on=True) == BOOST
-    assert agreed(None, BOOST, on=False) == tombstone(BOOST)
-    assert agreed(BOOST, BOOST, on=False) == tombstone(BOOST)
-    assert agreed(tombstone(BOOST), BOOST, on=True) == tombstone(BOOST)
+    assert apply_boost_state(None, BOOST, on=True) == BOOST
+    assert apply_boost_state(None, BOOST, on=False) == tombstone(BOOST)
+    assert apply_boost_state(BOOST, BOOST, on=False) == tombstone(BOOST)
+    assert apply_boost_state(tombstone(BOOST), BOOST, on=True) == tombstone(BOOST)
 
 
 def test_a_mark_names_another_boost_only_if_none_was_named_meanwhile() -> None:
-    other = Boost(on=True, id="11")
-    assert boosting(MARK, "1", MARK.reblog, other).reblog == other
-    assert boosting(MARK, "1", Boost(), other) is MARK
-    assert unboosting(MARK, "8") is MARK
-    off = unboosting(MARK, "9")
-    assert (off.reblog.on, off.reblog.gone) == (False, ("9",))
-    assert unboosting(off, "9") == off
+    other = BoostState(on=True, id="11")
+    assert with_boost(MARK, "1", MARK.reblog, other).reblog == other
+    assert with_boost(MARK, "1", BoostState(), other) is MARK
+    assert without_boost(MARK, "8") is MARK
+    off = without_boost(MARK, "9")
+    assert (off.reblog.on, off.reblog.removed_ids) == (False, ("9",))
+    assert without_boost(off, "9") == off
 
 
 @pytest.mark.parametrize(
     ("rows", "boost", "total"),
     [
-        ([], Boost(), 0),
+        ([], BoostState(), 0),
         ([], MARK.reblog, 1),
         (["9"], MARK.reblog, 1),
         (["9", "8"], MARK.reblog.unset(), 1),
@@ -81,26 +87,26 @@ def test_a_mark_names_another_boost_only_if_none_was_named_meanwhile() -> None:
     ],
 )
 def test_people_see_their_own_boost_counted_before_the_list_knows(
-    rows: list[str], boost: Boost, total: int
+    rows: list[str], boost: BoostState, total: int
 ) -> None:
     head = ListHead([[id, "u", "public"] for id in rows], total=len(rows))
-    assert total_for(head, boost) == total
+    assert count_for_viewer(head, boost) == total
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 8)), max_size=40))
 def test_pins_are_few_each_there_once_newest_first(turns: list[tuple[bool, int]]) -> None:
-    pins, expected = Pins("1"), list[str]()
+    pins, expected = PinnedPosts("1"), list[str]()
     for on, number in turns:
         post = str(number)
         if not on:
-            pins, expected = pins.without({post}), [id for id in expected if id != post]
+            pins, expected = pins.without_posts({post}), [id for id in expected if id != post]
         elif post in expected:
-            assert pins.adding(post) is pins
+            assert pins.with_post(post) is pins
         elif len(expected) < limits.PINS:
-            pins, expected = pins.adding(post), [post, *expected]
+            pins, expected = pins.with_post(post), [post, *expected]
         else:
             with pytest.raises(Invalid):
-                pins.adding(post)
+                pins.with_post(post)
         assert list(pins.posts) == expected
 
 

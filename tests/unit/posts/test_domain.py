@@ -14,32 +14,32 @@ from services.chassis.storage.segmented_list import ListHead, SegmentRef
 from services.contracts import limits
 from services.contracts.posts import Mark as MarkContract
 from services.contracts.posts import Post as PostContract
-from services.posts.domain import marks as mark_rules
-from services.posts.domain.marks import PAST, Mark, Reaction, total_for
+from services.posts.domain import interactions as mark_rules
+from services.posts.domain.interactions import MAX_PAST_IDS, Interaction, Reaction, count_for_viewer
 from services.posts.domain.posts import (
     PUBLIC_FIELDS,
-    Draft,
-    Edit,
-    Mention,
-    Post,
-    Stale,
-    Version,
-    compose,
-    create,
-    edited,
-    may_remove,
+    PostDraft,
+    PostEdit,
+    PostMention,
+    PostRecord,
+    PostRevision,
+    StaleRevision,
+    apply_edit,
+    can_delete,
+    create_once,
+    create_post,
     tombstone,
 )
-from services.posts.domain.visibility import Relation, Sight, sees, sight
-from services.posts.store import VERSIONS, History
+from services.posts.domain.visibility import Access, AuthorRelationship, check_access, is_visible_to
+from services.posts.repository import MAX_VERSIONS, PostHistory
 from services.shared.pictures import Picture, Size
 
 NOW = "2026-05-10T05:12:31.402Z"
 LATER = "2026-05-10T06:00:00.000Z"
 
 
-def a_post(id: str = "100000000000000001", **changes: Any) -> Post:
-    return Post(**{"id": id, "author": "1", "created_at": NOW, "text": "hello", **changes})
+def a_post(id: str = "100000000000000001", **changes: Any) -> PostRecord:
+    return PostRecord(**{"id": id, "author": "1", "created_at": NOW, "text": "hello", **changes})
 
 
 def a_picture(id: str) -> Picture:
@@ -51,9 +51,9 @@ def a_picture(id: str) -> Picture:
 
 
 def test_text_and_spoiler_text_share_the_limit() -> None:
-    Draft.of("a" * 2_000, spoiler_text="b" * 200)
+    PostDraft.create("a" * 2_000, spoiler_text="b" * 200)
     with pytest.raises(Invalid, match="2201 characters; at most 2200"):
-        Draft.of("a" * 2_000, spoiler_text="b" * 201)
+        PostDraft.create("a" * 2_000, spoiler_text="b" * 201)
 
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
@@ -62,40 +62,40 @@ FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
 @pytest.mark.parametrize("character", ["日", FAMILY, "e\u0301"])
 def test_characters_are_counted_as_people_see_them(character: str) -> None:
     text = character * limits.CHARACTERS
-    assert Draft.of(text).text == text
+    assert PostDraft.create(text).text == text
     with pytest.raises(Invalid):
-        Draft.of(text, spoiler_text=character)
+        PostDraft.create(text, spoiler_text=character)
 
 
 def test_a_link_counts_as_a_short_one_however_long_it_is() -> None:
     link, left = "https://example.org/" + "x" * 500, limits.CHARACTERS - limits.LINK_CHARACTERS - 1
-    assert Draft.of(f"{'a' * left} {link}")
+    assert PostDraft.create(f"{'a' * left} {link}")
     with pytest.raises(Invalid):
-        Draft.of(f"{'a' * (left + 1)} {link}")
+        PostDraft.create(f"{'a' * (left + 1)} {link}")
 
 
 def test_a_text_or_a_picture_is_needed() -> None:
-    assert Draft.of("", pictures=["5"]).pictures == ("5",)
+    assert PostDraft.create("", pictures=["5"]).pictures == ("5",)
     for text in ("", "  \n", "\x00"):
         with pytest.raises(Invalid, match="needs a text or a picture"):
-            Draft.of(text, spoiler_text="careful")
+            PostDraft.create(text, spoiler_text="careful")
 
 
 def test_ten_pictures_at_most_each_once() -> None:
-    assert len(Draft.of("", pictures=[str(n % 10) for n in range(20)]).pictures) == 10
+    assert len(PostDraft.create("", pictures=[str(n % 10) for n in range(20)]).pictures) == 10
     with pytest.raises(Invalid, match="at most 10 pictures"):
-        Draft.of("", pictures=[str(n) for n in range(11)])
+        PostDraft.create("", pictures=[str(n) for n in range(11)])
 
 
 def test_a_spoiler_text_makes_a_post_sensitive() -> None:
-    assert Draft.of("x", spoiler_text="careful").sensitive
-    assert Draft.of("x", sensitive=True).sensitive
-    assert not Draft.of("x").sensitive
+    assert PostDraft.create("x", spoiler_text="careful").sensitive
+    assert PostDraft.create("x", sensitive=True).sensitive
+    assert not PostDraft.create("x").sensitive
 
 
 def test_visibility_is_public_unless_said_otherwise() -> None:
-    assert Draft.of("x").visibility == "public"
-    assert Draft.of("x", visibility="direct").visibility == "direct"
+    assert PostDraft.create("x").visibility == "public"
+    assert PostDraft.create("x", visibility="direct").visibility == "direct"
 
 
 # ── making and ending ───────────────────────────────────────────────────────────────────────
@@ -103,13 +103,13 @@ def test_visibility_is_public_unless_said_otherwise() -> None:
 
 def test_others_hear_of_all_the_fields_of_the_contract_and_no_other() -> None:
     assert set(PUBLIC_FIELDS) == set(PostContract.model_fields)
-    assert {"revision", "fingerprint"} == {f.name for f in fields(Post)} - set(PUBLIC_FIELDS)
+    assert {"revision", "fingerprint"} == {f.name for f in fields(PostRecord)} - set(PUBLIC_FIELDS)
 
 
 def test_a_reply_remembers_whom_it_answers_and_the_nearest_posts_above() -> None:
     above = tuple((str(n), "9") for n in range(limits.PATH))
     parent = a_post("7", author="2", path=above)
-    reply = compose(Draft.of("yes"), id="8", author="1", now=NOW, parent=parent)
+    reply = create_post(PostDraft.create("yes"), id="8", author="1", now=NOW, parent=parent)
     assert (reply.in_reply_to_id, reply.in_reply_to_account_id) == ("7", "2")
     assert reply.path == (above[0], *above[2:], ("7", "2"))
     assert len(reply.path) == limits.PATH
@@ -117,30 +117,30 @@ def test_a_reply_remembers_whom_it_answers_and_the_nearest_posts_above() -> None
 
 def test_a_post_is_deleted_by_its_author_and_a_comment_by_whoever_made_the_topmost_post() -> None:
     comment = a_post("8", author="1", path=(("6", "3"), ("7", "2")))
-    assert [user for user in "1234" if may_remove(comment, user)] == ["1", "3"]
-    assert [user for user in "1234" if may_remove(a_post("6", author="3"), user)] == ["3"]
+    assert [user for user in "1234" if can_delete(comment, user)] == ["1", "3"]
+    assert [user for user in "1234" if can_delete(a_post("6", author="3"), user)] == ["3"]
 
 
 def test_the_same_request_again_gives_the_same_post() -> None:
     first, again = a_post(fingerprint="f", text="1"), a_post(fingerprint="f", text="2")
-    assert create(None, first) is first
-    assert create(first, again) is first
+    assert create_once(None, first) is first
+    assert create_once(first, again) is first
 
 
 def test_the_same_key_for_another_request_is_refused() -> None:
     with pytest.raises(Invalid, match="used for another post"):
-        create(a_post(fingerprint="f"), a_post(fingerprint="g"))
+        create_once(a_post(fingerprint="f"), a_post(fingerprint="g"))
 
 
 def test_a_key_whose_post_is_deleted_makes_no_other() -> None:
     with pytest.raises(NotFound):
-        create(tombstone(a_post(fingerprint="f")), a_post(fingerprint="f"))
+        create_once(tombstone(a_post(fingerprint="f")), a_post(fingerprint="f"))
 
 
 @pytest.mark.parametrize("post", [a_post(fingerprint=""), a_post(fingerprint="f", author="2")])
-def test_an_id_that_is_taken_is_never_overwritten(post: Post) -> None:
+def test_an_id_that_is_taken_is_never_overwritten(post: PostRecord) -> None:
     with pytest.raises(Conflict):
-        create(a_post(fingerprint="f"), post)
+        create_once(a_post(fingerprint="f"), post)
 
 
 def test_a_tombstone_says_nothing_but_where_it_was() -> None:
@@ -148,7 +148,7 @@ def test_a_tombstone_says_nothing_but_where_it_was() -> None:
         spoiler_text="s",
         attachments=(a_picture("5"),),
         tags=("t",),
-        mentions=(Mention("2", "bob"),),
+        mentions=(PostMention("2", "bob"),),
         in_reply_to_id="7",
         language="en",
     )
@@ -160,10 +160,10 @@ def test_a_tombstone_says_nothing_but_where_it_was() -> None:
 # ── editing ─────────────────────────────────────────────────────────────────────────────────
 
 
-def edit(post: Post | None, wanted: Edit, revision: int = 1) -> Post:
-    return edited(
+def edit(post: PostRecord | None, wanted: PostEdit, revision: int = 1) -> PostRecord:
+    return apply_edit(
         post,
-        wanted.draft(post or a_post()),
+        wanted.to_draft(post or a_post()),
         revision=revision,
         now=LATER,
         mentions=(),
@@ -173,66 +173,66 @@ def edit(post: Post | None, wanted: Edit, revision: int = 1) -> Post:
 
 def test_an_edit_changes_what_it_names_and_nothing_else() -> None:
     post = a_post(attachments=(a_picture("5"),), visibility="private", language="de")
-    new = edit(post, Edit(text="now #new"))
+    new = edit(post, PostEdit(text="now #new"))
     assert (new.text, new.tags, new.edited_at, new.revision) == ("now #new", ("new",), LATER, 2)
     assert (new.attachments, new.language, new.visibility) == (post.attachments, "de", "private")
-    assert edit(post, Edit(language="")).language is None
+    assert edit(post, PostEdit(language="")).language is None
 
 
 def test_an_edit_that_changes_nothing_is_none() -> None:
     post = a_post()
-    assert edit(post, Edit(text=" hello ")) is post
+    assert edit(post, PostEdit(text=" hello ")) is post
 
 
 def test_an_edit_of_an_older_revision_is_decided_again() -> None:
-    with pytest.raises(Stale):
-        edit(a_post(revision=2), Edit(text="x"))
+    with pytest.raises(StaleRevision):
+        edit(a_post(revision=2), PostEdit(text="x"))
 
 
 @pytest.mark.parametrize("post", [None, tombstone(a_post())])
-def test_what_is_gone_cannot_be_edited(post: Post | None) -> None:
+def test_what_is_gone_cannot_be_edited(post: PostRecord | None) -> None:
     with pytest.raises(NotFound):
-        edit(post, Edit(text="x"))
+        edit(post, PostEdit(text="x"))
 
 
 def test_an_edit_keeps_the_rules() -> None:
     with pytest.raises(Invalid, match="needs a text or a picture"):
-        Edit(text="").draft(a_post())
+        PostEdit(text="").to_draft(a_post())
 
 
 def test_history_holds_each_version_once_and_a_hundred_at_most() -> None:
-    history = History()
-    for n in range(1, VERSIONS + 3):
-        version = Version(
+    history = PostHistory()
+    for n in range(1, MAX_VERSIONS + 3):
+        version = PostRevision(
             f"v{n}", "", sensitive=False, language=None, attachments=(), created_at=""
         )
-        history = history.adding(n, version).adding(n, version)
+        history = history.with_revision(n, version).with_revision(n, version)
     assert [version.text for version in history.before(5)] == ["v3", "v4"]
-    assert len(history.versions) == VERSIONS
+    assert len(history.versions) == MAX_VERSIONS
 
 
 # ── visibility ──────────────────────────────────────────────────────────────────────────────
 
-BOB = (Mention("2", "bob"),)
+BOB = (PostMention("2", "bob"),)
 
 
 @pytest.mark.parametrize(
     ("visibility", "mentions", "stranger", "nobody"),
     [
-        ("public", (), Sight.ASK, Sight.YES),
-        ("unlisted", (), Sight.ASK, Sight.YES),
-        ("private", (), Sight.ASK, Sight.NO),
-        ("private", BOB, Sight.ASK, Sight.NO),
-        ("direct", (), Sight.NO, Sight.NO),
-        ("direct", BOB, Sight.ASK, Sight.NO),
+        ("public", (), Access.DEPENDS, Access.ALLOWED),
+        ("unlisted", (), Access.DEPENDS, Access.ALLOWED),
+        ("private", (), Access.DEPENDS, Access.DENIED),
+        ("private", BOB, Access.DEPENDS, Access.DENIED),
+        ("direct", (), Access.DENIED, Access.DENIED),
+        ("direct", BOB, Access.DEPENDS, Access.DENIED),
     ],
 )
-def test_who_sees_a_post(visibility: str, mentions: Any, stranger: Sight, nobody: Sight) -> None:
+def test_who_sees_a_post(visibility: str, mentions: Any, stranger: Access, nobody: Access) -> None:
     post = a_post(visibility=visibility, mentions=mentions)
-    assert sight(post, "2") is stranger
-    assert sight(post, "") is nobody
-    assert sight(post, "1") is Sight.YES
-    assert {sight(tombstone(post), viewer) for viewer in ("", "1", "2")} == {Sight.NO}
+    assert check_access(post, "2") is stranger
+    assert check_access(post, "") is nobody
+    assert check_access(post, "1") is Access.ALLOWED
+    assert {check_access(tombstone(post), viewer) for viewer in ("", "1", "2")} == {Access.DENIED}
 
 
 @pytest.mark.parametrize("mentioned", [True, False])
@@ -241,15 +241,15 @@ def test_followers_and_mentioned_see_what_is_private_unless_blocked(
     mentioned: bool, follows: bool
 ) -> None:
     post = a_post(visibility="private", mentions=BOB if mentioned else ())
-    assert sees(post, "2", Relation(follows=follows)) is (follows or mentioned)
-    assert not sees(post, "2", Relation(follows=follows, blocked=True))
+    assert is_visible_to(post, "2", AuthorRelationship(follows=follows)) is (follows or mentioned)
+    assert not is_visible_to(post, "2", AuthorRelationship(follows=follows, blocked=True))
 
 
 @pytest.mark.parametrize("visibility", ["public", "unlisted"])
 def test_everybody_sees_what_is_open_but_those_whom_its_author_blocks(visibility: str) -> None:
     post = a_post(visibility=visibility)
-    assert sees(post, "2", Relation())
-    assert not sees(post, "2", Relation(blocked=True))
+    assert is_visible_to(post, "2", AuthorRelationship())
+    assert not is_visible_to(post, "2", AuthorRelationship(blocked=True))
 
 
 # ── marks ───────────────────────────────────────────────────────────────────────────────────
@@ -264,9 +264,9 @@ def test_a_repeated_mark_changes_nothing() -> None:
 
 def test_a_mark_that_is_made_anew_has_a_new_place_and_remembers_the_old() -> None:
     anew = Reaction().set("5").unset().set("6")
-    assert (anew.place, anew.gone) == ("6", ("5",))
-    assert anew.unset().place == ""
-    assert anew.unset().gone == ("5", "6")
+    assert (anew.position, anew.removed_ids) == ("6", ("5",))
+    assert anew.unset().position == ""
+    assert anew.unset().removed_ids == ("5", "6")
 
 
 @given(st.lists(st.booleans(), max_size=60))
@@ -274,9 +274,9 @@ def test_every_place_a_mark_had_is_remembered(turns: list[bool]) -> None:
     reaction, had = Reaction(), set()
     for number, on in enumerate(turns):
         reaction = reaction.set(str(number)) if on else reaction.unset()
-        had |= {reaction.place} - {""}
-    assert {reaction.place, *reaction.gone} - {""} == had
-    assert len(reaction.past) <= PAST
+        had |= {reaction.position} - {""}
+    assert {reaction.position, *reaction.removed_ids} - {""} == had
+    assert len(reaction.past) <= MAX_PAST_IDS
 
 
 def test_others_hear_of_marks_what_the_contract_says() -> None:
@@ -284,13 +284,13 @@ def test_others_hear_of_marks_what_the_contract_says() -> None:
     off = {"on": False, "id": "6", "past": ["4"]}
     old = {"user": "1", "post": "2", "favourite": reaction, "bookmark": off}
     boost = {"on": True, "id": "9", "visibility": "public"}
-    told = mark_rules.public({**old, "author": "7", "reblog": boost})
+    told = mark_rules.to_public({**old, "author": "7", "reblog": boost})
     assert MarkContract.model_validate(told).model_dump() == told
     assert (told["author"], told["reblogged"], told["reblog_id"]) == ("7", True, "9")
-    told = mark_rules.public(old)  # written before there were boosts
+    told = mark_rules.to_public(old)  # written before there were boosts
     assert (told["author"], told["reblogged"], told["reblog_id"]) == ("", False, "")
     assert (told["favourite_id"], told["bookmark_id"]) == ("5", "")
-    assert Mark("1", "2").bookmark.gone == ()
+    assert Interaction("1", "2").bookmark.removed_ids == ()
 
 
 def head(recent: list[str], sealed: str = "", total: int | None = None) -> ListHead:
@@ -315,4 +315,4 @@ def head(recent: list[str], sealed: str = "", total: int | None = None) -> ListH
 def test_people_see_their_own_like_counted_before_the_list_knows(
     list_: Any, favourite: Reaction, total: int
 ) -> None:
-    assert total_for(list_, favourite) == total
+    assert count_for_viewer(list_, favourite) == total

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.chassis.errors import Invalid
-from services.posts.domain.text import hashtags, mentioned
+from services.posts.domain.text import hashtags, mentioned_usernames
 from services.shared.text import entities
 
 
@@ -16,6 +16,6 @@ def test_more_than_thirty_hashtags_are_refused() -> None:
 
 
 def test_more_than_fifty_mentions_are_refused() -> None:
-    assert len(mentioned(entities(" ".join(f"@user{n}" for n in range(50))), "")) == 50
+    assert len(mentioned_usernames(entities(" ".join(f"@user{n}" for n in range(50))), "")) == 50
     with pytest.raises(Invalid, match="at most 50 people; this mentions 51"):
-        mentioned(entities(" ".join(f"@user{n}" for n in range(51))), "")
+        mentioned_usernames(entities(" ".join(f"@user{n}" for n in range(51))), "")

@@ -20,41 +20,41 @@ from services.chassis.idempotency import first_intent
 from services.chassis.security.token_verifier import Caller
 from services.chassis.storage.window import normalize_id
 from services.contracts.posts import EditedPost, NewPost
-from services.posts.boosts import Boosts
+from services.posts.application.boosts import BoostService
+from services.posts.application.queries import PostQueries, parse_post_id, post_view
 from services.posts.domain.posts import (
-    Draft,
-    Edit,
-    Mention,
-    Post,
-    Stale,
-    compose,
-    create,
-    edited,
-    may_remove,
-    no_such_post,
-    removed,
-    snapshot,
+    PostDraft,
+    PostEdit,
+    PostMention,
+    PostRecord,
+    StaleRevision,
+    apply_edit,
+    can_delete,
+    create_once,
+    create_post,
+    delete_post,
+    post_not_found,
+    to_revision,
 )
-from services.posts.store import History, Intent, Store
-from services.posts.views import Views, post_id, view_of
+from services.posts.repository import PostHistory, PostIntent, PostsRepository
 
 log = logging.getLogger(__name__)
 
-EDITS_AT_ONCE = 4
+MAX_EDIT_ATTEMPTS = 4
 """How often an edit is decided anew, because others edit the same post."""
 
-MODERATE = "admin:write:reports"
+MODERATION_SCOPE = "admin:write:reports"
 """The scope by which admins delete what others have posted."""
 
 
-class Composer:
+class PostService:
     """Makes, edits and deletes posts at a host. `ids`, `moment` and `now` are the clock."""
 
     def __init__(
         self,
-        store: Store,
-        views: Views,
-        boosts: Boosts,
+        store: PostsRepository,
+        views: PostQueries,
+        boosts: BoostService,
         sidecar: DaprClient,
         *,
         host: str,
@@ -63,19 +63,19 @@ class Composer:
         now: Callable[[], str],
     ) -> None:
         self._store = store
-        self._views = views
+        self._queries = views
         self._boosts = boosts
         self._sidecar = sidecar
         self._host = host
         self._ids = ids
-        self._moment = moment
+        self._time_of_id = moment
         self._now = now
 
     # ── making ──────────────────────────────────────────────────────────────────────────────
 
     async def create(self, new: NewPost, caller: Caller) -> dict[str, Any]:
         """Make a post; the `PostView` of it. Two state calls, with an idempotency key three."""
-        draft = Draft.of(
+        draft = PostDraft.create(
             new.text,
             host=self._host,
             spoiler_text=new.spoiler_text,
@@ -89,12 +89,12 @@ class Composer:
             self._parent(new.in_reply_to_id, caller), self._mentions(draft.names, caller)
         )
         fingerprint = fingerprinted(new) if new.idempotency_key else ""
-        id = await self._decide_id(new.idempotency_key, caller)
-        post = compose(
+        id = await self._choose_id(new.idempotency_key, caller)
+        post = create_post(
             draft,
             id=id,
             author=caller.user_id,
-            now=self._moment(id),
+            now=self._time_of_id(id),
             parent=parent,
             mentions=mentions,
             attachments=await claim(self._sidecar, id, draft.pictures, caller),
@@ -102,15 +102,17 @@ class Composer:
             application_website=new.application_website,
             fingerprint=fingerprint,
         )
-        made = await self._store.posts.update(id, lambda there: create(there, post), fresh=True)
+        made = await self._store.posts.update(
+            id, lambda there: create_once(there, post), fresh=True
+        )
         if made is not post:  # made by an earlier request with the same key
-            return (await self._views.one(id, caller)).view()
-        return view_of(post, 1)
+            return (await self._queries.get(id, caller)).view()
+        return post_view(post, 1)
 
-    async def _parent(self, id: str | None, caller: Caller) -> Post | None:
-        return (await self._views.target(id, caller)).post if id else None
+    async def _parent(self, id: str | None, caller: Caller) -> PostRecord | None:
+        return (await self._queries.get_original(id, caller)).post if id else None
 
-    async def _mentions(self, names: Sequence[str], caller: Caller) -> tuple[Mention, ...]:
+    async def _mentions(self, names: Sequence[str], caller: Caller) -> tuple[PostMention, ...]:
         """Those of some names that are somebody's; the others are just text."""
         if not names:
             return ()
@@ -123,19 +125,21 @@ class Composer:
         )
         found = {name.lower(): account["profile"] for name, account in reply.json().items()}
         return tuple(
-            Mention(found[name]["id"], found[name]["username"]) for name in names if name in found
+            PostMention(found[name]["id"], found[name]["username"])
+            for name in names
+            if name in found
         )
 
-    async def _decide_id(self, key: str, caller: Caller) -> str:
+    async def _choose_id(self, key: str, caller: Caller) -> str:
         """The id of the post that a request makes: for the same key always the same."""
-        intent = Intent(self._ids())
+        intent = PostIntent(self._ids())
         return (await first_intent(self._store.intents, caller.user_id, key, intent)).post_id
 
     # ── editing ─────────────────────────────────────────────────────────────────────────────
 
     async def edit(self, id: str, wanted: EditedPost, caller: Caller) -> dict[str, Any]:
         """Edit a post; the `PostView` of it. Seven state calls."""
-        edit = Edit(
+        edit = PostEdit(
             text=wanted.text,
             spoiler_text=wanted.spoiler_text,
             sensitive=wanted.sensitive,
@@ -147,19 +151,19 @@ class Composer:
                 else tuple(normalize_id(id) for id in wanted.product_ids)
             ),
         )
-        for _ in range(EDITS_AT_ONCE):
-            seen = await self._views.own(id, caller)
+        for _ in range(MAX_EDIT_ATTEMPTS):
+            seen = await self._queries.get_own(id, caller)
             if seen.post.reblog_of_id:
                 raise Invalid("A boost cannot be edited.")
             try:
                 await self._edit(seen.post, edit, caller)
-            except Stale:
+            except StaleRevision:
                 continue
-            return (await self._views.own(id, caller)).view()
+            return (await self._queries.get_own(id, caller)).view()
         raise Unavailable("The post is being edited by others. Try again.")
 
-    async def _edit(self, post: Post, edit: Edit, caller: Caller) -> None:
-        draft = edit.draft(post, self._host)
+    async def _edit(self, post: PostRecord, edit: PostEdit, caller: Caller) -> None:
+        draft = edit.to_draft(post, self._host)
         mentions, attachments = post.mentions, post.attachments
         if draft.text != post.text:
             mentions = await self._mentions(draft.names, caller)
@@ -167,8 +171,8 @@ class Composer:
             attachments = await claim(self._sidecar, post.id, draft.pictures, caller)
         now = self._now()
 
-        def first_intent(there: Post | None) -> Post:
-            return edited(
+        def first_intent(there: PostRecord | None) -> PostRecord:
+            return apply_edit(
                 there,
                 draft,
                 revision=post.revision,
@@ -181,14 +185,16 @@ class Composer:
             return
         await self._store.histories.update(
             post.id,
-            lambda history: (history or History()).adding(post.revision, snapshot(post)),
+            lambda history: (history or PostHistory()).with_revision(
+                post.revision, to_revision(post)
+            ),
         )
         try:
             await self._store.posts.update(post.id, first_intent)
         except NotFound:  # deleted meanwhile, and its history perhaps before we wrote it
             await self._store.histories.delete(post.id)
             if edit.pictures:
-                await self._release(post.id)
+                await self._release_pictures(post.id)
             raise
 
     # ── deleting ────────────────────────────────────────────────────────────────────────────
@@ -200,30 +206,33 @@ class Composer:
         may delete anybody's, also what they do not see. What others wrote below a comment stays,
         but where somebody deletes another's comment below their own post.
         """
-        if caller.may(MODERATE):
-            return await self._removed(post_id(id), caller, delete_media=delete_media)
+        if caller.may(MODERATION_SCOPE):
+            return await self._delete_as_moderator(
+                parse_post_id(id), caller, delete_media=delete_media
+            )
         try:
-            seen = await self._views.one(id, caller)
+            seen = await self._queries.get(id, caller)
         except NotFound:
-            return await self._unseen(post_id(id), caller, delete_media=delete_media)
-        if not may_remove(seen.post, caller.user_id):
+            return await self._delete_hidden(parse_post_id(id), caller, delete_media=delete_media)
+        if not can_delete(seen.post, caller.user_id):
             raise Forbidden("This is somebody else's post.")
         if seen.post.reblog_of_id:
-            await self._boosts.delete(seen.post)
+            await self._boosts.delete_post(seen.post)
             return seen.view()
         await self._delete(seen.post, caller, delete_media=delete_media)
         return seen.view()
 
-    async def _delete(self, post: Post, caller: Caller, *, delete_media: bool) -> None:
+    async def _delete(self, post: PostRecord, caller: Caller, *, delete_media: bool) -> None:
         """First the tombstone, which tells media too; so what dies after it loses nothing."""
         by = caller.user_id
         deleted = await self._store.posts.update(
-            post.id, lambda there: removed(there, by, delete_media=delete_media) if there else None
+            post.id,
+            lambda there: delete_post(there, by, delete_media=delete_media) if there else None,
         )
         if deleted is not None and deleted.pictures_kept and post.attachments:
-            await self._release(post.id)
+            await self._release_pictures(post.id)
 
-    async def _release(self, id: str) -> None:
+    async def _release_pictures(self, id: str) -> None:
         """Have media release the pictures at once: whoever deletes to redraft posts them again.
 
         Where that fails, the news of the tombstone does it a little later.
@@ -233,22 +242,26 @@ class Composer:
         except ServiceError as failure:
             log.warning("could not release pictures", extra={"post": id, "why": failure.message})
 
-    async def _removed(self, id: str, caller: Caller, *, delete_media: bool) -> dict[str, Any]:
+    async def _delete_as_moderator(
+        self, id: str, caller: Caller, *, delete_media: bool
+    ) -> dict[str, Any]:
         doc = await self._store.posts.load(id)
         if doc is None:
-            raise no_such_post()
+            raise post_not_found()
         await self._delete(doc.value, caller, delete_media=delete_media)
-        return view_of(doc.value, doc.version)
+        return post_view(doc.value, doc.version)
 
-    async def _unseen(self, id: str, caller: Caller, *, delete_media: bool) -> dict[str, Any]:
+    async def _delete_hidden(
+        self, id: str, caller: Caller, *, delete_media: bool
+    ) -> dict[str, Any]:
         """Delete what its author does not see: deleted already, or a boost of what is hidden."""
         doc = await self._store.posts.load(id)
-        if doc is None or not may_remove(doc.value, caller.user_id):
-            raise no_such_post()
+        if doc is None or not can_delete(doc.value, caller.user_id):
+            raise post_not_found()
         if doc.value.reblog_of_id:
-            await self._boosts.delete(doc.value)
+            await self._boosts.delete_post(doc.value)
         elif not doc.value.deleted:
-            raise no_such_post()
+            raise post_not_found()
         else:
             await self._delete(doc.value, caller, delete_media=delete_media)
-        return view_of(doc.value, doc.version)
+        return post_view(doc.value, doc.version)

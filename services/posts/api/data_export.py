@@ -9,22 +9,22 @@ from fastapi import APIRouter
 from services.chassis.data_export import create_export_router, list_reader
 from services.chassis.ids import id_time, timestamp
 from services.chassis.storage.window import Row
-from services.posts.domain.posts import PUBLIC_FIELDS, Post
-from services.posts.store import History, Record, Store, opened
+from services.posts.domain.posts import PUBLIC_FIELDS, PostRecord
+from services.posts.repository import PostDetails, PostHistory, PostsRepository, decode_list_head
 
 
-def create_router(store: Store) -> APIRouter:
+def create_router(store: PostsRepository) -> APIRouter:
     """What they wrote, what they like, what they keep."""
 
     async def posts(rows: list[Row]) -> list[dict[str, Any] | None]:
         ids = [row[0] for row in rows]
-        records = await store.records(ids, "")
+        records = await store.post_details(ids, "")
         histories = await store.histories.get_many(ids)
-        return [_written(records[id], histories.get(id, History())) for id in ids]
+        return [_post_record(records[id], histories.get(id, PostHistory())) for id in ids]
 
     async def marked(rows: list[Row]) -> list[dict[str, Any] | None]:
         found = await store.posts.get_many([row[1] for row in rows])
-        return [_marked(row, found.get(row[1])) for row in rows]
+        return [_reaction_record(row, found.get(row[1])) for row in rows]
 
     return create_export_router(
         {
@@ -36,18 +36,18 @@ def create_router(store: Store) -> APIRouter:
     )
 
 
-def _marked(row: Row, post: Post | None) -> dict[str, Any] | None:
+def _reaction_record(row: Row, post: PostRecord | None) -> dict[str, Any] | None:
     if post is None or post.deleted:
         return None
     return {"post": post.id, "account": post.author, "since": timestamp(id_time(row[0]))}
 
 
-def _written(record: Record, history: History) -> dict[str, Any] | None:
+def _post_record(record: PostDetails, history: PostHistory) -> dict[str, Any] | None:
     """A post, comment or boost with its numbers and earlier versions."""
     post = record.post
     if post is None or post.deleted:
         return None
-    likes, boosts = opened(record.favouriters), opened(record.rebloggers)
+    likes, boosts = decode_list_head(record.favouriters), decode_list_head(record.rebloggers)
     return {
         "kind": _kind(post),
         **{name: getattr(post, name) for name in PUBLIC_FIELDS},
@@ -58,7 +58,7 @@ def _written(record: Record, history: History) -> dict[str, Any] | None:
     }
 
 
-def _kind(post: Post) -> str:
+def _kind(post: PostRecord) -> str:
     if post.reblog_of_id:
         return "boost"
     return "comment" if post.in_reply_to_id else "post"

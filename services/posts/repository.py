@@ -33,139 +33,139 @@ from services.chassis.storage.segmented_list import (
     decode_total,
 )
 from services.contracts import events
-from services.posts.domain import marks as mark_rules
+from services.posts.domain import interactions as mark_rules
 from services.posts.domain import posts as post_rules
-from services.posts.domain.marks import Mark
-from services.posts.domain.pins import Pins
-from services.posts.domain.posts import Post, Version
+from services.posts.domain.interactions import Interaction
+from services.posts.domain.pins import PinnedPosts
+from services.posts.domain.posts import PostRecord, PostRevision
 
-KEY_LIFE = 3600
+IDEMPOTENCY_KEY_TTL = 3600
 """For how long, in seconds, an idempotency key is remembered: Mastodon's own number."""
 
-VERSIONS = 100
+MAX_VERSIONS = 100
 """How many earlier versions of a post are kept."""
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
+class PostIntent:
     """Which post a request with an idempotency key makes."""
 
     post_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class PostHistory:
     """The earlier versions of a post with their revisions, oldest first."""
 
-    versions: tuple[tuple[int, Version], ...] = ()
+    versions: tuple[tuple[int, PostRevision], ...] = ()
 
-    def adding(self, revision: int, version: Version) -> History:
+    def with_revision(self, revision: int, version: PostRevision) -> PostHistory:
         """With a version; each revision is written once, and the oldest go."""
         known = dict(self.versions)
         if revision in known:
             return self
-        return History(tuple(sorted({**known, revision: version}.items())[-VERSIONS:]))
+        return PostHistory(tuple(sorted({**known, revision: version}.items())[-MAX_VERSIONS:]))
 
-    def before(self, revision: int) -> list[Version]:
+    def before(self, revision: int) -> list[PostRevision]:
         """What the post was before a revision, oldest first."""
         return [version for kept, version in self.versions if kept < revision]
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class ReplyCountRecord:
     """How many replies a post has, as last heard of, and the version of that count."""
 
     replies: int = 0
     version: int = 0
 
-    def heard(self, replies: int, version: int) -> Tally:
-        return Tally(replies, version) if version > self.version else self
+    def apply(self, replies: int, version: int) -> ReplyCountRecord:
+        return ReplyCountRecord(replies, version) if version > self.version else self
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class DeletedAccount:
     """Somebody deleted their account, so nothing of theirs may be there."""
 
     id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class PostDetails:
     """A post with all that is shown beside it; the heads of lists as they lie in the store."""
 
-    doc: Document[Post] | None
+    doc: Document[PostRecord] | None
     favouriters: StateEntry
     rebloggers: StateEntry
     replies: int
-    mark: Mark | None
+    interaction: Interaction | None
     pinned: bool
 
     @property
-    def post(self) -> Post | None:
+    def post(self) -> PostRecord | None:
         return self.doc.value if self.doc else None
 
 
-class Store:
+class PostsRepository:
     """The documents and lists of posts."""
 
     def __init__(self, service: Service) -> None:
         self.state = service.sidecar
         self.posts = service.collection(
             "post",
-            Post,
+            PostRecord,
             outbox=service.outbox(events.POST_CHANGED.topic).publishes(
-                "post", events.POST_CHANGED.name, lambda _, data: post_rules.public(data)
+                "post", events.POST_CHANGED.name, lambda _, data: post_rules.to_public(data)
             ),
             upgrades={1: _without_path},
         )
-        self.marks = service.collection(
+        self.interactions = service.collection(
             "mark",
-            Mark,
+            Interaction,
             outbox=service.outbox(events.MARK_CHANGED.topic).publishes(
-                "mark", events.MARK_CHANGED.name, lambda _, data: mark_rules.public(data)
+                "mark", events.MARK_CHANGED.name, lambda _, data: mark_rules.to_public(data)
             ),
         )
         self.pins = service.collection(
             "pins",
-            Pins,
+            PinnedPosts,
             outbox=service.outbox(events.PINS_CHANGED.topic).publishes(
                 "pins", events.PINS_CHANGED.name
             ),
         )
-        self.histories = service.collection("history", History)
-        self.intents = service.collection("idempotency", Intent, ttl=KEY_LIFE)
+        self.histories = service.collection("history", PostHistory)
+        self.intents = service.collection("idempotency", PostIntent, ttl=IDEMPOTENCY_KEY_TTL)
         self.favouriters = SegmentedLists(
             self.state,
             "favouriters",
             outbox=service.outbox(events.FAVOURITES_COUNTED.topic).publishes(
-                "favouriters", events.FAVOURITES_COUNTED.name, _counted
+                "favouriters", events.FAVOURITES_COUNTED.name, _post_count_event
             ),
         )
         self.rebloggers = SegmentedLists(
             self.state,
             "rebloggers",
             outbox=service.outbox(events.REBLOGS_COUNTED.topic).publishes(
-                "rebloggers", events.REBLOGS_COUNTED.name, _counted
+                "rebloggers", events.REBLOGS_COUNTED.name, _post_count_event
             ),
         )
         self.authored = SegmentedLists(
             self.state,
             "authored",
             outbox=service.outbox(events.POSTS_COUNTED.topic).publishes(
-                "authored", events.POSTS_COUNTED.name, _posts_counted
+                "authored", events.POSTS_COUNTED.name, _author_count_event
             ),
         )
         self.favourites = SegmentedLists(self.state, "favourites")
         self.bookmarks = SegmentedLists(self.state, "bookmarks")
-        self.tallies = service.collection("tally", Tally)
+        self.reply_counts = service.collection("tally", ReplyCountRecord)
         self.directs = SegmentedLists(self.state, "directs")
-        self.gone = service.collection("gone", Gone)
+        self.deleted_accounts = service.collection("gone", DeletedAccount)
 
-    async def records(self, ids: list[str], viewer: str) -> dict[str, Record]:
+    async def post_details(self, ids: list[str], viewer: str) -> dict[str, PostDetails]:
         """Posts with all that is shown beside them. One state call, however many."""
-        post, mark = self.posts.key, self.marks.key
+        post, mark = self.posts.key, self.interactions.key
         likes, boosts = self.favouriters.heads.key, self.rebloggers.heads.key
-        tally = self.tallies.key
+        tally = self.reply_counts.key
         keys = [key(id) for id in ids for key in (post, likes, boosts, tally)]
         if viewer:
             keys += [self.pins.key(viewer), *(mark(f"{viewer}:{id}") for id in ids)]
@@ -173,49 +173,51 @@ class Store:
         pins = self.pins.decode(rows.get(self.pins.key(viewer), ABSENT))
         pinned = pins.value.posts if pins else ()
 
-        def record(id: str) -> Record:
-            marked = self.marks.decode(rows.get(mark(f"{viewer}:{id}"), ABSENT))
-            counted = self.tallies.decode(rows.get(tally(id), ABSENT))
-            return Record(
+        def record(id: str) -> PostDetails:
+            marked = self.interactions.decode(rows.get(mark(f"{viewer}:{id}"), ABSENT))
+            counted = self.reply_counts.decode(rows.get(tally(id), ABSENT))
+            return PostDetails(
                 doc=self.posts.decode(rows.get(post(id), ABSENT)),
                 favouriters=rows.get(likes(id), ABSENT),
                 rebloggers=rows.get(boosts(id), ABSENT),
                 replies=counted.value.replies if counted else 0,
-                mark=marked.value if marked else None,
+                interaction=marked.value if marked else None,
                 pinned=id in pinned,
             )
 
         return {id: record(id) for id in ids}
 
-    async def marks_on(
+    async def interactions_on(
         self, post: str, author: str, users: list[str]
-    ) -> tuple[dict[str, Mark], bool]:
+    ) -> tuple[dict[str, Interaction], bool]:
         """The marks that some people made on a post, and whether it is pinned by its author.
 
         That only where the author is among them. One state call, of a key for each of them.
         """
         pins = self.pins.key(author)
-        keys = {self.marks.key(f"{user}:{post}"): user for user in users}
+        keys = {self.interactions.key(f"{user}:{post}"): user for user in users}
         rows = await self.state.get_many([*keys, *([pins] if author in users else [])])
-        marked = {user: self.marks.decode(rows.get(key, ABSENT)) for key, user in keys.items()}
+        marked = {
+            user: self.interactions.decode(rows.get(key, ABSENT)) for key, user in keys.items()
+        }
         pinned = self.pins.decode(rows.get(pins, ABSENT))
         found = {user: doc.value for user, doc in marked.items() if doc}
         return found, pinned is not None and post in pinned.value.posts
 
-    async def standing(self, post: Post) -> tuple[bool, Post | None]:
+    async def current_state(self, post: PostRecord) -> tuple[bool, PostRecord | None]:
         """Whether a post's author is gone, and the post as it is now. One state call."""
-        gone, there = self.gone.key(post.author), self.posts.key(post.id)
+        gone, there = self.deleted_accounts.key(post.author), self.posts.key(post.id)
         rows = await self.state.get_many([gone, there])
         doc = self.posts.decode(rows.get(there, ABSENT))
         return gone in rows, doc.value if doc else None
 
-    async def versions(self, post: Post) -> list[Version]:
+    async def versions(self, post: PostRecord) -> list[PostRevision]:
         """What a post was and is, oldest first. One state call."""
-        history = await self.histories.get(post.id) or History()
-        return [*history.before(post.revision), post_rules.snapshot(post)]
+        history = await self.histories.get(post.id) or PostHistory()
+        return [*history.before(post.revision), post_rules.to_revision(post)]
 
 
-def opened(head: StateEntry) -> ListHead | None:
+def decode_list_head(head: StateEntry) -> ListHead | None:
     """The head of a list among rows that were read."""
     return decode_head(head.value["data"]) if head.value else None
 
@@ -225,9 +227,9 @@ def _without_path(data: dict[str, Any]) -> dict[str, Any]:
     return data | {"path": []}
 
 
-def _counted(id: str, head: Any) -> dict[str, Any]:
+def _post_count_event(id: str, head: Any) -> dict[str, Any]:
     return {"post": id, "total": decode_total(head)}
 
 
-def _posts_counted(id: str, head: Any) -> dict[str, Any]:
+def _author_count_event(id: str, head: Any) -> dict[str, Any]:
     return {"account": id, "total": decode_total(head), "last_post": decode_head(head).high}

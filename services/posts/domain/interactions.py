@@ -9,8 +9,8 @@ from typing import Any
 from services.chassis.storage.segmented_list import ListHead
 from services.posts.domain.posts import Visibility
 
-_NONE = {"on": False, "id": ""}
-PAST = 8
+_NO_BOOST = {"on": False, "id": ""}
+MAX_PAST_IDS = 8
 """How many ids a reaction may have had: who toggles more often keeps the last place in lists."""
 
 
@@ -30,7 +30,7 @@ class Reaction:
         """Made; a repeat changes nothing."""
         if self.on:
             return self
-        if not self.id or len(self.past) >= PAST:
+        if not self.id or len(self.past) >= MAX_PAST_IDS:
             return replace(self, on=True, id=self.id or id)
         return Reaction(on=True, id=id, past=(*self.past, self.id))
 
@@ -39,18 +39,18 @@ class Reaction:
         return replace(self, on=False) if self.on else self
 
     @property
-    def place(self) -> str:
+    def position(self) -> str:
         """Its id while it is made, else nothing."""
         return self.id if self.on else ""
 
     @property
-    def gone(self) -> tuple[str, ...]:
+    def removed_ids(self) -> tuple[str, ...]:
         """The ids that no list may hold."""
         return self.past if self.on or not self.id else (*self.past, self.id)
 
 
 @dataclass(frozen=True, slots=True)
-class Boost:
+class BoostState:
     """Whether somebody boosts a post, and by which post of their own: `id`, the last they made.
 
     An id gives way to another only when its post is a tombstone (`boosts.py`): none is forgotten.
@@ -60,18 +60,18 @@ class Boost:
     id: str = ""
     visibility: Visibility = "public"
 
-    def unset(self) -> Boost:
+    def unset(self) -> BoostState:
         """Taken back; a repeat changes nothing."""
         return replace(self, on=False) if self.on else self
 
     @property
-    def gone(self) -> tuple[str, ...]:
+    def removed_ids(self) -> tuple[str, ...]:
         """The id that no list may hold."""
         return (self.id,) if self.id and not self.on else ()
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Interaction:
     """What one person did with one post: the truth that all lists and counts follow.
 
     `author` is whose post it is, which whoever tells them of it needs to know.
@@ -82,18 +82,18 @@ class Mark:
     author: str = ""
     favourite: Reaction = Reaction()
     bookmark: Reaction = Reaction()
-    reblog: Boost = Boost()
+    reblog: BoostState = BoostState()
 
 
-def cleared(mark: Mark) -> Mark:
+def without_reactions(mark: Interaction) -> Interaction:
     """Without any reaction."""
     return replace(mark, favourite=mark.favourite.unset(), bookmark=mark.bookmark.unset())
 
 
-def public(data: Mapping[str, Any]) -> dict[str, Any]:
+def to_public(data: Mapping[str, Any]) -> dict[str, Any]:
     """What others hear of a mark, from its document as JSON."""
     favourite, bookmark = data["favourite"], data["bookmark"]
-    reblog = data.get("reblog", _NONE)  # not there in what was written before there were boosts
+    reblog = data.get("reblog", _NO_BOOST)  # not there in what was written before there were boosts
     return {
         "user": data["user"],
         "post": data["post"],
@@ -107,7 +107,7 @@ def public(data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def total_for(head: ListHead | None, favourite: Reaction | Boost) -> int:
+def count_for_viewer(head: ListHead | None, favourite: Reaction | BoostState) -> int:
     """How many like (or boost) a post, as its list says, and as somebody knows of themself.
 
     The list follows the marks a moment later; who has just liked a post shall see it counted.
@@ -119,4 +119,4 @@ def total_for(head: ListHead | None, favourite: Reaction | Boost) -> int:
         if favourite.id in recent:
             return head.total
         return head.total + all(favourite.id > span.high for span in head.spans)
-    return head.total - any(id in recent for id in favourite.gone)
+    return head.total - any(id in recent for id in favourite.removed_ids)

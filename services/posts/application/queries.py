@@ -11,55 +11,61 @@ from services.chassis.errors import Forbidden
 from services.chassis.security.token_verifier import Caller
 from services.chassis.storage.segmented_list import ListHead
 from services.chassis.storage.window import Row, Window, normalize_id
-from services.posts.domain.marks import Boost, Mark, Reaction, total_for
-from services.posts.domain.posts import PUBLIC_FIELDS, Post, no_such_post
-from services.posts.domain.visibility import Relation, Sight, is_wanted, sees, sight
-from services.posts.store import Record, Store, opened
-from services.posts.suspensions import Suspensions
+from services.posts.application.suspended_accounts import SuspendedAccounts
+from services.posts.domain.interactions import BoostState, Interaction, Reaction, count_for_viewer
+from services.posts.domain.posts import PUBLIC_FIELDS, PostRecord, post_not_found
+from services.posts.domain.visibility import (
+    Access,
+    AuthorRelationship,
+    check_access,
+    is_shown_in_thread,
+    is_visible_to,
+)
+from services.posts.repository import PostDetails, PostsRepository, decode_list_head
 
-ROUNDS = 5
+MAX_PAGES_SCANNED = 5
 """How many pages of a list are looked through for one that has something to show."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class VisiblePost:
     """A post that somebody may see, with all that is shown beside it; a boost, what it shows."""
 
-    post: Post
+    post: PostRecord
     version: int
-    record: Record
-    reblog: Seen | None = None
+    details: PostDetails
+    reblog: VisiblePost | None = None
 
     @property
-    def mark(self) -> Mark | None:
-        return self.record.mark
+    def interaction(self) -> Interaction | None:
+        return self.details.interaction
 
-    def view(self, mark: Mark | None = None) -> dict[str, Any]:
+    def view(self, mark: Interaction | None = None) -> dict[str, Any]:
         """The `PostView`; with a mark that is newer than the one that was read."""
         if self.reblog is not None:
             return _boost_view(self.post, self.version, self.reblog.view(mark))
-        mark = mark or self.mark
+        mark = mark or self.interaction
         favourite = mark.favourite if mark else Reaction()
-        reblog = mark.reblog if mark else Boost()
-        view = view_of(
+        reblog = mark.reblog if mark else BoostState()
+        view = post_view(
             self.post,
             self.version,
-            favourites=total_for(opened(self.record.favouriters), favourite),
-            reblogs=total_for(opened(self.record.rebloggers), reblog),
-            replies=self.record.replies,
+            favourites=count_for_viewer(decode_list_head(self.details.favouriters), favourite),
+            reblogs=count_for_viewer(decode_list_head(self.details.rebloggers), reblog),
+            replies=self.details.replies,
             mark=mark,
         )
-        return view | {"pinned": self.record.pinned}
+        return view | {"pinned": self.details.pinned}
 
 
-def view_of(
-    post: Post,
+def post_view(
+    post: PostRecord,
     version: int,
     *,
     favourites: int = 0,
     reblogs: int = 0,
     replies: int = 0,
-    mark: Mark | None = None,
+    mark: Interaction | None = None,
 ) -> dict[str, Any]:
     """A `PostView` as it goes on the wire."""
     return {
@@ -74,35 +80,35 @@ def view_of(
     }
 
 
-def _boost_view(boost: Post, version: int, original: dict[str, Any]) -> dict[str, Any]:
+def _boost_view(boost: PostRecord, version: int, original: dict[str, Any]) -> dict[str, Any]:
     """The `PostView` of a boost: what people think of it, they think of what it shows."""
     own = {"post", "version", "pinned", "reblog"}
     shared = {name: value for name, value in original.items() if name not in own}
-    return view_of(boost, version) | shared | {"reblog": original}
+    return post_view(boost, version) | shared | {"reblog": original}
 
 
-class Relations:
+class AuthorRelationships:
     """How authors stand to one caller: asked of users once for all, and only where it matters."""
 
     def __init__(self, sidecar: DaprClient, caller: Caller | None) -> None:
         self._sidecar = sidecar
         self._caller = caller
-        self._known: dict[str, Relation] = {}
+        self._known: dict[str, AuthorRelationship] = {}
 
-    async def of(self, authors: Iterable[str]) -> dict[str, Relation]:
+    async def load(self, authors: Iterable[str]) -> dict[str, AuthorRelationship]:
         """Asks for those that are not known yet; not at all for an app that acts for nobody."""
         new = sorted(set(authors) - self._known.keys())
         if new and self._caller is not None and self._caller.user_id:
-            answer = await self._ask(self._caller, new)
-            self._known |= dict.fromkeys(new, Relation()) | answer
+            answer = await self._fetch(self._caller, new)
+            self._known |= dict.fromkeys(new, AuthorRelationship()) | answer
         return self._known
 
-    async def _ask(self, caller: Caller, authors: list[str]) -> dict[str, Relation]:
+    async def _fetch(self, caller: Caller, authors: list[str]) -> dict[str, AuthorRelationship]:
         reply = await self._sidecar.invoke(
             "users", "relationships", method="POST", token=caller.token, json={"ids": authors}
         )
         return {
-            row["id"]: Relation(
+            row["id"]: AuthorRelationship(
                 follows=row["following"],
                 blocked=row["blocked_by"],
                 blocking=row["blocking"],
@@ -112,174 +118,191 @@ class Relations:
         }
 
 
-class Views:
+class PostQueries:
     """Reads posts as somebody may see them."""
 
-    def __init__(self, store: Store, sidecar: DaprClient, suspensions: Suspensions) -> None:
+    def __init__(
+        self, store: PostsRepository, sidecar: DaprClient, suspensions: SuspendedAccounts
+    ) -> None:
         self._store = store
         self._sidecar = sidecar
-        self._suspensions = suspensions
+        self._suspended_accounts = suspensions
 
-    async def one(self, id: str, caller: Caller | None, relations: Relations | None = None) -> Seen:
+    async def get(
+        self, id: str, caller: Caller | None, relations: AuthorRelationships | None = None
+    ) -> VisiblePost:
         """A post. Raises `NotFound`.
 
         One state call, for a boost two; and for somebody else's post, where the caller is signed
         in, one invocation.
         """
-        id = post_id(id)
-        seen = await self.many([id], caller, relations)
+        id = parse_post_id(id)
+        seen = await self.get_many([id], caller, relations)
         if id not in seen:
-            raise no_such_post()
+            raise post_not_found()
         return seen[id]
 
-    async def own(self, id: str, caller: Caller) -> Seen:
+    async def get_own(self, id: str, caller: Caller) -> VisiblePost:
         """A post to change. Raises `NotFound`, or `Forbidden` for somebody else's."""
-        seen = await self.one(id, caller)
+        seen = await self.get(id, caller)
         if seen.post.author != caller.user_id:
             raise Forbidden("This is somebody else's post.")
         return seen
 
-    async def target(
-        self, id: str, caller: Caller | None, relations: Relations | None = None
-    ) -> Seen:
+    async def get_original(
+        self, id: str, caller: Caller | None, relations: AuthorRelationships | None = None
+    ) -> VisiblePost:
         """A post to ask more about: for a boost, what it shows. As `one`."""
-        seen = await self.one(id, caller, relations)
+        seen = await self.get(id, caller, relations)
         return seen.reblog or seen
 
-    async def likeable(self, id: str, caller: Caller) -> Seen:
+    async def get_reactable(self, id: str, caller: Caller) -> VisiblePost:
         """A post to react to for all to see. As `target`, and raises `Forbidden`."""
-        relations = Relations(self._sidecar, caller)
-        seen = await self.target(id, caller, relations)
-        known = await relations.of([])
-        if known.get(seen.post.author, Relation()).blocking:
+        relations = AuthorRelationships(self._sidecar, caller)
+        seen = await self.get_original(id, caller, relations)
+        known = await relations.load([])
+        if known.get(seen.post.author, AuthorRelationship()).blocking:
             raise Forbidden("You block whoever made this post.")
         return seen
 
-    async def many(
-        self, ids: Sequence[str], caller: Caller | None, relations: Relations | None = None
-    ) -> dict[str, Seen]:
+    async def get_many(
+        self,
+        ids: Sequence[str],
+        caller: Caller | None,
+        relations: AuthorRelationships | None = None,
+    ) -> dict[str, VisiblePost]:
         """Those of some posts that are visible, in that order.
 
         One state call, with boosts among them two; and at most one invocation.
         """
         viewer = caller.user_id if caller else ""
-        records = await self._records(ids, viewer)
-        suspended = await self._suspensions.ids()
+        records = await self._load(ids, viewer)
+        suspended = await self._suspended_accounts.ids()
         found = {
             id: (doc, record)
             for id, record in records.items()
             if (doc := record.doc) and doc.value.author not in suspended
         }
-        sights = {id: sight(doc.value, viewer) for id, (doc, _) in found.items()}
-        asked = [doc.value.author for id, (doc, _) in found.items() if sights[id] is Sight.ASK]
-        known = await (relations or Relations(self._sidecar, caller)).of(asked)
+        sights = {id: check_access(doc.value, viewer) for id, (doc, _) in found.items()}
+        asked = [doc.value.author for id, (doc, _) in found.items() if sights[id] is Access.DEPENDS]
+        known = await (relations or AuthorRelationships(self._sidecar, caller)).load(asked)
         seen = {
-            id: Seen(doc.value, doc.version, record)
+            id: VisiblePost(doc.value, doc.version, record)
             for id, (doc, record) in found.items()
-            if sights[id] is Sight.YES
-            or (sights[id] is Sight.ASK and sees(doc.value, viewer, known[doc.value.author]))
+            if sights[id] is Access.ALLOWED
+            or (
+                sights[id] is Access.DEPENDS
+                and is_visible_to(doc.value, viewer, known[doc.value.author])
+            )
         }
-        return {id: whole for id in ids if (whole := _whole(id, seen))}
+        return {id: whole for id in ids if (whole := _with_original(id, seen))}
 
-    async def _records(self, ids: Sequence[str], viewer: str) -> dict[str, Record]:
+    async def _load(self, ids: Sequence[str], viewer: str) -> dict[str, PostDetails]:
         """Posts with all that is shown beside them, and with those that boosts among them show."""
-        records = await self._store.records(list(dict.fromkeys(ids)), viewer)
+        records = await self._store.post_details(list(dict.fromkeys(ids)), viewer)
         posts = [record.post for record in records.values()]
         shown = {post.reblog_of_id for post in posts if post and post.reblog_of_id}
         more = sorted(shown - records.keys())
-        return records | await self._store.records(more, viewer) if more else records
+        return records | await self._store.post_details(more, viewer) if more else records
 
-    async def around(self, id: str, ids: Sequence[str], caller: Caller | None) -> list[Seen]:
+    async def get_thread(
+        self, id: str, ids: Sequence[str], caller: Caller | None
+    ) -> list[VisiblePost]:
         """A post, and those of its thread that are visible and wanted. Raises `NotFound`.
 
         One state call; and for somebody signed in at most two invocations, where others take part.
         """
-        relations = Relations(self._sidecar, caller)
-        seen = await self.many([id, *ids], caller, relations)
+        relations = AuthorRelationships(self._sidecar, caller)
+        seen = await self.get_many([id, *ids], caller, relations)
         if id not in seen:
-            raise no_such_post()
+            raise post_not_found()
         me = caller.user_id if caller else ""
-        known = await relations.of({one.post.author for one in seen.values()} - {me})
+        known = await relations.load({one.post.author for one in seen.values()} - {me})
         return [
             seen[each]
             for each in dict.fromkeys(ids)
-            if each == id or (each in seen and is_wanted(known.get(seen[each].post.author)))
+            if each == id
+            or (each in seen and is_shown_in_thread(known.get(seen[each].post.author)))
         ]
 
-    async def every(self, ids: Sequence[str]) -> list[Seen]:
+    async def get_unrestricted(self, ids: Sequence[str]) -> list[VisiblePost]:
         """Those of some posts that are there, whoever may see them: for admins. One state call."""
-        records = await self._store.records(list(dict.fromkeys(ids)), "")
+        records = await self._store.post_details(list(dict.fromkeys(ids)), "")
         return [
-            Seen(doc.value, doc.version, record)
+            VisiblePost(doc.value, doc.version, record)
             for record in records.values()
             if (doc := record.doc) and not doc.value.deleted
         ]
 
     async def history(self, id: str, caller: Caller | None) -> list[Any]:
         """All versions of a post, oldest first. Two state calls."""
-        seen = await self.target(id, caller)
+        seen = await self.get_original(id, caller)
         return await self._store.versions(seen.post)
 
     # ── lists ───────────────────────────────────────────────────────────────────────────────
 
     async def favourited_by(self, id: str, window: Window, caller: Caller | None) -> dict[str, Any]:
         """Who likes a post. One state call, or two beyond the newest hundred."""
-        seen = await self.target(id, caller)
+        seen = await self.get_original(id, caller)
         lists = self._store.favouriters
-        doc = lists.heads.decode(seen.record.favouriters)
+        doc = lists.heads.decode(seen.details.favouriters)
         rows = await lists.read(doc.value if doc else ListHead(), window)
-        return _reactors(rows, window.next_cursor(rows))
+        return _reactor_page(rows, window.next_cursor(rows))
 
     async def reblogged_by(self, id: str, window: Window, caller: Caller | None) -> dict[str, Any]:
         """Who boosts a post, but for those who do so for their own followers alone.
 
         One state call, or two beyond the newest hundred.
         """
-        seen = await self.target(id, caller)
+        seen = await self.get_original(id, caller)
         viewer = caller.user_id if caller else ""
         lists = self._store.rebloggers
-        doc = lists.heads.decode(seen.record.rebloggers)
+        doc = lists.heads.decode(seen.details.rebloggers)
         kept: list[Row] = []
-        for _ in range(ROUNDS):
+        for _ in range(MAX_PAGES_SCANNED):
             rows = await lists.read(doc.value if doc else ListHead(), window)
-            kept = [row for row in rows if _is_told(row, seen.post, viewer)]
+            kept = [row for row in rows if _is_listed_boost(row, seen.post, viewer)]
             if kept or len(rows) < window.limit:
                 break
-            window = _beyond(window, rows)
-        return _reactors(kept, window.next_cursor(rows))
+            window = _next_window(window, rows)
+        return _reactor_page(kept, window.next_cursor(rows))
 
-    async def marked(self, kind: str, window: Window, caller: Caller) -> dict[str, Any]:
+    async def reacted_posts(self, kind: str, window: Window, caller: Caller) -> dict[str, Any]:
         """What somebody likes or keeps, newest first. Two state calls, or three further down.
 
         A page on which nothing is visible any more is passed over, since an empty one would end
         the list.
         """
         lists = self._store.favourites if kind == "favourite" else self._store.bookmarks
-        for _ in range(ROUNDS):
+        for _ in range(MAX_PAGES_SCANNED):
             rows = await lists.page(caller.user_id, window)
-            shown = await self._shown(kind, rows, caller)
+            shown = await self._reacted_page(kind, rows, caller)
             if shown["ids"] or len(rows) < window.limit:
                 break
-            window = _beyond(window, rows)
+            window = _next_window(window, rows)
         return shown | {"more": window.next_cursor(rows)}
 
-    async def _shown(self, kind: str, rows: list[Row], caller: Caller) -> dict[str, Any]:
-        seen = await self.many([row[1] for row in rows], caller) if rows else {}
-        kept = [row for row in rows if row[1] in seen and _is_still(kind, row[0], seen[row[1]])]
+    async def _reacted_page(self, kind: str, rows: list[Row], caller: Caller) -> dict[str, Any]:
+        seen = await self.get_many([row[1] for row in rows], caller) if rows else {}
+        kept = [
+            row
+            for row in rows
+            if row[1] in seen and _is_current_reaction(kind, row[0], seen[row[1]])
+        ]
         return {
             "ids": [row[0] for row in kept],
             "views": [seen[row[1]].view() for row in kept],
         }
 
 
-def post_id(id: str) -> str:
+def parse_post_id(id: str) -> str:
     """An id as it is kept. Raises `NotFound` for what cannot be one."""
     if not (id.isascii() and id.isdigit() and len(id) <= 20):
-        raise no_such_post()
+        raise post_not_found()
     return normalize_id(id)
 
 
-def _whole(id: str, seen: dict[str, Seen]) -> Seen | None:
+def _with_original(id: str, seen: dict[str, VisiblePost]) -> VisiblePost | None:
     """A post that is visible; a boost with what it shows, if that is visible too."""
     found = seen.get(id)
     if found is None or not found.post.reblog_of_id:
@@ -288,20 +311,20 @@ def _whole(id: str, seen: dict[str, Seen]) -> Seen | None:
     return replace(found, reblog=original) if original else None
 
 
-def _is_told(row: Row, original: Post, viewer: str) -> bool:
+def _is_listed_boost(row: Row, original: PostRecord, viewer: str) -> bool:
     return row[2] != "private" or original.visibility == "private" or row[1] == viewer
 
 
-def _reactors(rows: list[Row], more: str) -> dict[str, Any]:
+def _reactor_page(rows: list[Row], more: str) -> dict[str, Any]:
     return {"ids": [row[0] for row in rows], "accounts": [row[1] for row in rows], "more": more}
 
 
-def _is_still(kind: str, id: str, seen: Seen) -> bool:
-    mark = seen.mark or Mark("", "")
-    return (mark.favourite if kind == "favourite" else mark.bookmark).place == id
+def _is_current_reaction(kind: str, id: str, seen: VisiblePost) -> bool:
+    mark = seen.interaction or Interaction("", "")
+    return (mark.favourite if kind == "favourite" else mark.bookmark).position == id
 
 
-def _beyond(window: Window, rows: list[Row]) -> Window:
+def _next_window(window: Window, rows: list[Row]) -> Window:
     if window.ascending:
         return Window(window.limit, window.max_id, window.since_id, rows[0][0])
     return Window(window.limit, rows[-1][0], window.since_id, window.min_id)

@@ -22,7 +22,7 @@ def posts_app(settings: Settings) -> FastAPI:
     return create_app(Service(settings))
 
 
-class Others:
+class FakeNeighbours:
     """What users and media say: who is who, who follows and blocks whom, which pictures are."""
 
     def __init__(self) -> None:
@@ -93,27 +93,27 @@ def _picture(id: str, owner: str) -> dict[str, Any]:
     }
 
 
-class Town:
+class PostsHarness:
     """A running posts service, and people who ask it."""
 
-    def __init__(self, world: World, posts: Running, others: Others) -> None:
+    def __init__(self, world: World, posts: Running, others: FakeNeighbours) -> None:
         self.world = world
         self.posts = posts
-        self.others = others
+        self.neighbours = others
 
     @classmethod
-    async def start(cls, world: World) -> Town:
-        others = Others()
+    async def start(cls, world: World) -> PostsHarness:
+        others = FakeNeighbours()
         await world.start(others.users_app, "users")
         await world.start(others.media_app, "media")
         return cls(world, await world.start(posts_app, "posts"), others)
 
-    def person(self, username: str, scopes: str = "read write follow") -> Person:
-        person = Person(self, username, scopes)
-        self.others.names[username] = person.id
+    def add_user(self, username: str, scopes: str = "read write follow") -> PostsUser:
+        person = PostsUser(self, username, scopes)
+        self.neighbours.names[username] = person.id
         return person
 
-    def calls(self) -> int:
+    def state_call_count(self) -> int:
         """How many state calls posts has made, in the background too.
 
         But for the list of the suspended, which is read once in two seconds.
@@ -122,32 +122,32 @@ class Town:
         return sum(call.about != ("suspended:all",) for call in calls)
 
 
-class Person:
+class PostsUser:
     """Somebody signed in."""
 
-    def __init__(self, town: Town, username: str, scopes: str) -> None:
+    def __init__(self, town: PostsHarness, username: str, scopes: str) -> None:
         self.id = _ids.next()
-        self.town = town
+        self.harness = town
         self.token = town.world.token(self.id, scopes, username=username)
 
-    async def ask(self, method: str, path: str, **content: Any) -> Response:
-        return await self.town.posts.call(method, path, token=self.token, **content)
+    async def request(self, method: str, path: str, **content: Any) -> Response:
+        return await self.harness.posts.call(method, path, token=self.token, **content)
 
-    async def does(self, method: str, path: str, **content: Any) -> Any:
-        response = await self.ask(method, path, **content)
+    async def request_ok(self, method: str, path: str, **content: Any) -> Any:
+        response = await self.request(method, path, **content)
         assert response.status == 200, response.text
         return response.json()
 
-    async def makes(self, text: str = "hello", **more: Any) -> str:
-        view = await self.does("POST", "/posts", json={"text": text, **more})
+    async def create_post(self, text: str = "hello", **more: Any) -> str:
+        view = await self.request_ok("POST", "/posts", json={"text": text, **more})
         id: str = view["post"]["id"]
         return id
 
-    async def is_suspended(self, *, suspended: bool = True) -> None:
+    async def set_suspended(self, *, suspended: bool = True) -> None:
         """Users says so of them."""
         said = {"id": self.id, "username": "x", "suspended": suspended, "deleted": False}
-        await self.town.others.profiles.update(self.id, lambda _: said)
-        await self.town.world.settle()
+        await self.harness.neighbours.profiles.update(self.id, lambda _: said)
+        await self.harness.world.settle()
 
-    async def sees(self, id: str) -> int:
-        return (await self.ask("GET", f"/posts/{id}")).status
+    async def get_status(self, id: str) -> int:
+        return (await self.request("GET", f"/posts/{id}")).status

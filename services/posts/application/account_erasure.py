@@ -15,62 +15,66 @@ from services.chassis.jobs import JobQueue
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.chassis.storage.window import Row, Window, normalize_id
 from services.contracts.events import ACCOUNT_CHANGED
-from services.posts.domain import marks as mark_rules
-from services.posts.domain.pins import Pins
+from services.posts.consumers import PostProjector
+from services.posts.domain import interactions as mark_rules
+from services.posts.domain.pins import PinnedPosts
 from services.posts.domain.posts import tombstone
-from services.posts.events import Projections
-from services.posts.store import Gone, Store
+from services.posts.repository import DeletedAccount, PostsRepository
 
-ERASURE = "erasure"
-ROUND = 25
+ERASURE_JOB = "erasure"
+BATCH_SIZE = 25
 """How many posts or marks go in one round."""
 
 
-class Erasure:
+class AuthorErasure:
     """Removes all that somebody made, a bounded part in each round."""
 
-    def __init__(self, store: Store, projections: Projections, errands: JobQueue) -> None:
+    def __init__(
+        self, store: PostsRepository, projections: PostProjector, errands: JobQueue
+    ) -> None:
         self._store = store
-        self._projections = projections
-        self._errands = errands
-        errands.register(ERASURE, self.erase)
+        self._projector = projections
+        self._jobs = errands
+        errands.register(ERASURE_JOB, self.erase_batch)
 
-    async def account_changed(self, event: Event) -> None:
+    async def on_account_changed(self, event: Event) -> None:
         """Somebody may be gone."""
         if event.type == ACCOUNT_CHANGED.name and event.data.get("deleted") is True:
-            id = _id(event.subject)
-            await self._store.gone.update(id, lambda kept: kept or Gone(id))
-            await self._errands.enqueue(ERASURE, id)
+            id = _user_id(event.subject)
+            await self._store.deleted_accounts.update(id, lambda kept: kept or DeletedAccount(id))
+            await self._jobs.enqueue(ERASURE_JOB, id)
 
-    async def erase(self, user: str) -> bool:
+    async def erase_batch(self, user: str) -> bool:
         """One round; says whether nothing was left. Some ten state calls for each."""
         store = self._store
         lists: list[tuple[SegmentedLists, Callable[[str, Row], Awaitable[None]]]] = [
-            (store.authored, self._delete),
-            (store.directs, self._delete),
-            (store.favourites, self._unmark),
-            (store.bookmarks, self._unmark),
+            (store.authored, self._delete_post),
+            (store.directs, self._delete_post),
+            (store.favourites, self._clear_interaction),
+            (store.bookmarks, self._clear_interaction),
         ]
         for kind, remove in lists:
-            rows = await kind.page(user, Window(ROUND))
+            rows = await kind.page(user, Window(BATCH_SIZE))
             if rows:
                 await asyncio.gather(*(remove(user, row) for row in rows))
                 await kind.remove(user, [row[0] for row in rows])
                 return False
-        await self._store.pins.update(user, lambda pins: Pins(user) if pins else None)
+        await self._store.pins.update(user, lambda pins: PinnedPosts(user) if pins else None)
         return True
 
-    async def _delete(self, _: str, row: Row) -> None:
+    async def _delete_post(self, _: str, row: Row) -> None:
         await self._store.posts.update(row[0], lambda post: tombstone(post) if post else None)
-        await self._projections.follow_post(row[0])
+        await self._projector.project_post(row[0])
 
-    async def _unmark(self, user: str, row: Row) -> None:
+    async def _clear_interaction(self, user: str, row: Row) -> None:
         id = f"{user}:{row[1]}"
-        await self._store.marks.update(id, lambda mark: mark_rules.cleared(mark) if mark else None)
-        await self._projections.follow_mark(id)
+        await self._store.interactions.update(
+            id, lambda mark: mark_rules.without_reactions(mark) if mark else None
+        )
+        await self._projector.project_interaction(id)
 
 
-def _id(subject: str) -> str:
+def _user_id(subject: str) -> str:
     try:
         return normalize_id(subject)
     except Invalid as invalid:

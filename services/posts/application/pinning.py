@@ -6,54 +6,56 @@ from typing import Any
 
 from services.chassis.errors import Invalid
 from services.chassis.security.token_verifier import Caller
-from services.posts.domain.pins import Pins, check_pinnable
-from services.posts.store import Store
-from services.posts.views import Views
+from services.posts.application.queries import PostQueries
+from services.posts.domain.pins import PinnedPosts, check_pinnable
+from services.posts.repository import PostsRepository
 
 
-class Pinning:
+class PinService:
     """Pins and unpins. One document for each person is the truth, so none has too many."""
 
-    def __init__(self, store: Store, views: Views) -> None:
+    def __init__(self, store: PostsRepository, views: PostQueries) -> None:
         self._store = store
-        self._views = views
+        self._queries = views
 
     async def pin(self, id: str, caller: Caller) -> dict[str, Any]:
         """Pin a post of one's own; the `PostView` of it. Four state calls."""
-        seen = await self._views.one(id, caller)
+        seen = await self._queries.get(id, caller)
         check_pinnable(seen.post, caller.user_id)
         try:
             await self._add(caller, seen.post.id)
         except Invalid:
-            await self._drop_deleted(caller)
+            await self._remove_deleted(caller)
             await self._add(caller, seen.post.id)
         return seen.view() | {"pinned": True}
 
     async def unpin(self, id: str, caller: Caller) -> dict[str, Any]:
         """Unpin a post; the `PostView` of it. A repeat changes nothing. Four state calls."""
-        seen = await self._views.one(id, caller)
+        seen = await self._queries.get(id, caller)
         check_pinnable(seen.post, caller.user_id)
-        await self._drop(caller, {seen.post.id})
+        await self._remove(caller, {seen.post.id})
         return seen.view() | {"pinned": False}
 
-    async def of(self, account: str, caller: Caller | None) -> list[dict[str, Any]]:
+    async def pins_of(self, account: str, caller: Caller | None) -> list[dict[str, Any]]:
         """What somebody has pinned, as far as it is visible. Two state calls."""
         pins = await self._store.pins.get(account)
-        seen = await self._views.many(pins.posts, caller) if pins else {}
+        seen = await self._queries.get_many(pins.posts, caller) if pins else {}
         return [post.view() for post in seen.values()]
 
     async def _add(self, caller: Caller, post: str) -> None:
         user = caller.user_id
-        await self._store.pins.update(user, lambda pins: (pins or Pins(user)).adding(post))
-
-    async def _drop(self, caller: Caller, posts: set[str]) -> None:
         await self._store.pins.update(
-            caller.user_id, lambda pins: pins.without(posts) if pins else None
+            user, lambda pins: (pins or PinnedPosts(user)).with_post(post)
         )
 
-    async def _drop_deleted(self, caller: Caller) -> None:
+    async def _remove(self, caller: Caller, posts: set[str]) -> None:
+        await self._store.pins.update(
+            caller.user_id, lambda pins: pins.without_posts(posts) if pins else None
+        )
+
+    async def _remove_deleted(self, caller: Caller) -> None:
         """Make room: a pin outlives its post until somebody needs its place."""
         pins = await self._store.pins.get(caller.user_id)
         if pins is not None:
-            alive = await self._views.many(pins.posts, caller)
-            await self._drop(caller, set(pins.posts) - alive.keys())
+            alive = await self._queries.get_many(pins.posts, caller)
+            await self._remove(caller, set(pins.posts) - alive.keys())

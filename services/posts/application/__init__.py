@@ -1,0 +1,1 @@
+"""Use cases of the posts service: commands and queries."""
