@@ -6,13 +6,13 @@ from fastapi import FastAPI
 
 from services.chassis.service import Service
 from services.comments.api import create_router
-from services.comments.events import subscribe
-from services.comments.store import Store
-from services.comments.threads import Threads
+from services.comments.application.queries import ThreadQueries
+from services.comments.consumers import subscribe
+from services.comments.repository import CommentsRepository
 
 
 def create_app(service: Service) -> FastAPI:
     """The comments service on its sidecar."""
-    store = Store(service)
+    store = CommentsRepository(service)
     subscribe(service, store)
-    return service.create_app(create_router(Threads(store)))
+    return service.create_app(create_router(ThreadQueries(store)))

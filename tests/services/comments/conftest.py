@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.fakes import World
-from tests.services.comments.world import Town
+from tests.services.comments.harness import CommentsHarness
 
 
 @pytest.fixture
-async def town() -> AsyncIterator[Town]:
+async def town() -> AsyncIterator[CommentsHarness]:
     async with World() as world:
-        yield await Town.start(world)
+        yield await CommentsHarness.start(world)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from services.comments.api import EXAMPLE
+from services.comments.api import THREAD_EXAMPLE
 from services.contracts.comments import Comment, ReplyCount, Thread
 from services.contracts.limits import PATH
-from tests.services.comments.world import Town
+from tests.services.comments.harness import CommentsHarness
 
 NOTHING: dict[str, list[str]] = {"ancestors": [], "descendants": []}
 
 
-async def test_a_thread_is_above_and_below_in_reading_order(town: Town) -> None:
+async def test_a_thread_is_above_and_below_in_reading_order(town: CommentsHarness) -> None:
     ann, bob = town.add_user("ann"), town.add_user("bob")
     root = await ann.create_post("root")
     a = await bob.create_post("a", in_reply_to_id=root)
@@ -26,10 +26,12 @@ async def test_a_thread_is_above_and_below_in_reading_order(town: Town) -> None:
     assert await town.thread(root, ann) == {"ancestors": [], "descendants": [a, aa, aaa, ab, b, bb]}
     assert (await town.thread(root, ann, descendants="2"))["descendants"] == [a, aa]
     assert (await town.thread(aa, ann, descendants="0"))["ancestors"] == [root, a]
-    await town.check()
+    await town.check_consistency()
 
 
-async def test_a_deep_thread_is_whole_for_people_and_bounded_for_strangers(town: Town) -> None:
+async def test_a_deep_thread_is_whole_for_people_and_bounded_for_strangers(
+    town: CommentsHarness,
+) -> None:
     ann = town.add_user("ann")
     ids = [await ann.create_post("0")]
     for n in range(1, 3 * PATH):
@@ -46,7 +48,9 @@ async def test_a_deep_thread_is_whole_for_people_and_bounded_for_strangers(town:
     }
 
 
-async def test_a_thread_of_500_costs_as_many_state_calls_as_one_of_five(town: Town) -> None:
+async def test_a_thread_of_500_costs_as_many_state_calls_as_one_of_five(
+    town: CommentsHarness,
+) -> None:
     ann = town.add_user("ann")
     costs = []
     for size in (5, 500):
@@ -58,20 +62,20 @@ async def test_a_thread_of_500_costs_as_many_state_calls_as_one_of_five(town: To
             before = town.comments.sidecar.state.faults.count()
             thread = await town.thread(id, ann)
             costs.append((town.comments.sidecar.state.faults.count() - before, len(thread)))
-        assert sorted(await town.below(ids[0], ann)) == ids[1:]
+        assert sorted(await town.descendants(ids[0], ann)) == ids[1:]
     assert max(cost for cost, _ in costs) <= 3
 
 
-async def test_strangers_see_the_first_sixty(town: Town) -> None:
+async def test_strangers_see_the_first_sixty(town: CommentsHarness) -> None:
     ann = town.add_user("ann")
     root = await ann.create_post("root")
     ids = [await ann.create_post(str(n), in_reply_to_id=root) for n in range(70)]
     await town.world.settle()
     assert (await town.thread(root))["descendants"] == ids[:60]
-    assert await town.below(root, ann) == ids
+    assert await town.descendants(root, ann) == ids
 
 
-async def test_what_nobody_commented_on_has_an_empty_thread(town: Town) -> None:
+async def test_what_nobody_commented_on_has_an_empty_thread(town: CommentsHarness) -> None:
     ann = town.add_user("ann")
     post = await ann.create_post("alone")
     await town.world.settle()
@@ -79,17 +83,17 @@ async def test_what_nobody_commented_on_has_an_empty_thread(town: Town) -> None:
 
 
 @pytest.mark.parametrize("id", ["x", "-1", "9" * 21, "1%2F2"])
-async def test_ids_that_are_none_are_not_found(town: Town, id: str) -> None:
+async def test_ids_that_are_none_are_not_found(town: CommentsHarness, id: str) -> None:
     assert (await town.comments.call("GET", f"/threads/{id}")).status == 404
 
 
 @pytest.mark.parametrize("most", ["-1", "1025", "x"])
-async def test_no_more_is_asked_for_than_is_given(town: Town, most: str) -> None:
+async def test_no_more_is_asked_for_than_is_given(town: CommentsHarness, most: str) -> None:
     answer = await town.comments.call("GET", "/threads/1", params={"descendants": most})
     assert answer.status == 422
 
 
-async def test_others_hear_of_comments_and_of_how_many(town: Town) -> None:
+async def test_others_hear_of_comments_and_of_how_many(town: CommentsHarness) -> None:
     ann, bob = town.add_user("ann"), town.add_user("bob")
     root = await ann.create_post("root")
     comment = await bob.create_post("a", in_reply_to_id=root)
@@ -107,4 +111,4 @@ async def test_others_hear_of_comments_and_of_how_many(town: Town) -> None:
 
 
 def test_the_example_is_what_the_route_gives() -> None:
-    assert Thread.model_validate(EXAMPLE).model_dump() == EXAMPLE
+    assert Thread.model_validate(THREAD_EXAMPLE).model_dump() == THREAD_EXAMPLE

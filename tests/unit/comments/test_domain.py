@@ -9,11 +9,20 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.comments.domain import Comment, above, below, comment_of, ended, heard, moved, public
+from services.comments.domain import (
+    CommentRecord,
+    ancestors,
+    apply_post,
+    comment_from_post,
+    descendants,
+    end,
+    reparent,
+    to_public,
+)
 from services.contracts.comments import Comment as CommentContract
 from services.contracts.limits import PATH
 
-COMMENT = Comment("3", "9", "1", "2", ("7",), "public", "2026-05-10T05:12:31.402Z")
+COMMENT = CommentRecord("3", "9", "1", "2", ("7",), "public", "2026-05-10T05:12:31.402Z")
 POST: dict[str, Any] = {
     "id": "3",
     "author": "9",
@@ -28,11 +37,11 @@ POST: dict[str, Any] = {
 
 
 def audience(**changes: Any) -> tuple[str, ...]:
-    return comment_of(POST | changes).audience
+    return comment_from_post(POST | changes).audience
 
 
 def test_a_comment_is_for_everybody_above_it_once_but_its_author() -> None:
-    comment = comment_of(POST)
+    comment = comment_from_post(POST)
     assert (comment.root, comment.parent, comment.audience) == ("1", "2", ("7", "8"))
     assert audience(path=[("1", "7"), ("2", "9"), ("4", "7")]) == ("7",)
 
@@ -42,18 +51,18 @@ def test_a_direct_comment_is_for_those_it_mentions() -> None:
 
 
 def test_others_hear_of_all_the_fields_of_the_contract_and_no_other() -> None:
-    told = public({name: getattr(COMMENT, name) for name in Comment.__slots__})
+    told = to_public({name: getattr(COMMENT, name) for name in CommentRecord.__slots__})
     assert set(told) == set(CommentContract.model_fields)
 
 
 def test_a_comment_ends_once_and_for_good() -> None:
-    gone = ended(COMMENT, with_replies=True)
+    gone = end(COMMENT, with_replies=True)
     assert gone.deleted
-    assert ended(gone, with_replies=False) is heard(gone, COMMENT) is gone
-    assert moved(gone, "1") is gone
-    assert heard(COMMENT, replace(COMMENT, audience=())) is COMMENT
-    assert heard(None, gone) is gone
-    assert heard(COMMENT, replace(COMMENT, deleted=True)).deleted
+    assert end(gone, with_replies=False) is apply_post(gone, COMMENT) is gone
+    assert reparent(gone, "1") is gone
+    assert apply_post(COMMENT, replace(COMMENT, audience=())) is COMMENT
+    assert apply_post(None, gone) is gone
+    assert apply_post(COMMENT, replace(COMMENT, deleted=True)).deleted
 
 
 def test_only_what_everybody_may_see_is_counted() -> None:
@@ -77,18 +86,22 @@ def test_all_that_is_above_is_found_however_deep(depth: int) -> None:
     ids, rows = chain(depth)
     path = [(id, "9") for id in ids]
     cut = path if depth <= PATH else [path[0], *path[1 - PATH :]]
-    assert above(cut, rows, 1000) == ids
+    assert ancestors(cut, rows, 1000) == ids
 
 
 def test_of_too_many_above_the_topmost_and_the_nearest_are_shown() -> None:
     path = [(str(n), "9") for n in range(10)]
-    assert above(path, [], 3) == ["0", "8", "9"]
-    assert above(path, [], 10) == [str(n) for n in range(10)]
+    assert ancestors(path, [], 3) == ["0", "8", "9"]
+    assert ancestors(path, [], 10) == [str(n) for n in range(10)]
 
 
 def test_a_gap_that_cannot_be_filled_is_left_open() -> None:
     path = [(f"{n:04}", "9") for n in (0, *range(50, 50 + PATH - 1))]
-    assert above(path, [["0050", "0049", "9"]], 1000) == ["0000", "0049", *(i for i, _ in path[1:])]
+    assert ancestors(path, [["0050", "0049", "9"]], 1000) == [
+        "0000",
+        "0049",
+        *(i for i, _ in path[1:]),
+    ]
 
 
 # ── below ───────────────────────────────────────────────────────────────────────────────────
@@ -98,7 +111,7 @@ def test_a_gap_that_cannot_be_filled_is_left_open() -> None:
 def test_a_thread_reads_depth_first_oldest_first(data: st.DataObject, size: int) -> None:
     parents = {f"{n:02}": f"{data.draw(st.integers(0, n - 1)):02}" for n in range(1, size + 1)}
     rows = [[id, parent, "9"] for id, parent in parents.items()]
-    ordered = below("00", data.draw(st.permutations(rows)), most=100, depth=100)
+    ordered = descendants("00", data.draw(st.permutations(rows)), most=100, depth=100)
     assert sorted(ordered) == sorted(parents)
     places = {id: place for place, id in enumerate(ordered)}
     for id, parent in parents.items():
@@ -129,18 +142,18 @@ def test_what_answers_a_removed_comment_is_read_below_the_nearest_that_is_left(
     rows = [[id, parent, "9"] for id, parent in parents.items()]
     as_if = [[id, parent, "9"] for id, parent in left.items()]
     depth = data.draw(st.integers(1, 12))
-    shown = below("00", data.draw(st.permutations(rows)), most=100, depth=depth, gone=gone)
-    assert shown == below("00", as_if, most=100, depth=depth)
+    shown = descendants("00", data.draw(st.permutations(rows)), most=100, depth=depth, gone=gone)
+    assert shown == descendants("00", as_if, most=100, depth=depth)
 
 
 def test_strays_are_left_out_of_a_thread() -> None:
     stray, child = ["09", "08", "9"], ["01", "00", "9"]
-    assert below("00", [stray, child], most=10, depth=10) == ["01"]
+    assert descendants("00", [stray, child], most=10, depth=10) == ["01"]
 
 
 def test_a_thread_is_bounded_in_number_and_depth() -> None:
     ids, rows = chain(50)
-    assert below(ids[0], rows, most=100, depth=20) == ids[1:21]
-    assert below(ids[0], rows, most=5, depth=20) == ids[1:6]
+    assert descendants(ids[0], rows, most=100, depth=20) == ids[1:21]
+    assert descendants(ids[0], rows, most=5, depth=20) == ids[1:6]
     broad = [[id, "0000", "9"] for id in ids[1:]]
-    assert below(ids[0], broad, most=7, depth=20) == ids[1:8]
+    assert descendants(ids[0], broad, most=7, depth=20) == ids[1:8]

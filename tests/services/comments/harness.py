@@ -19,7 +19,7 @@ def comments_app(settings: Settings) -> FastAPI:
     return create_app(Service(settings))
 
 
-class Town(PostsTown):
+class CommentsHarness(PostsTown):
     """Running posts and comments services."""
 
     def __init__(
@@ -29,7 +29,7 @@ class Town(PostsTown):
         self.comments = comments
 
     @classmethod
-    async def start(cls, world: World) -> Town:
+    async def start(cls, world: World) -> CommentsHarness:
         town = await PostsTown.start(world)
         return cls(world, town.posts, town.neighbours, await world.start(comments_app, "comments"))
 
@@ -40,16 +40,16 @@ class Town(PostsTown):
         assert answer.status == 200, answer.text
         return answer.json()
 
-    async def below(self, id: str, person: PostsUser) -> list[str]:
+    async def descendants(self, id: str, person: PostsUser) -> list[str]:
         found: list[str] = (await self.thread(id, person))["descendants"]
         return found
 
-    def kept(self, id: str) -> dict[str, Any]:
+    def stored_post(self, id: str) -> dict[str, Any]:
         """A post's document."""
         data: dict[str, Any] = self.world.state("posts").peek(f"post:{id}")["data"]
         return data
 
-    async def check(self) -> None:
+    async def check_consistency(self) -> None:
         """At rest lists, counts and tombstones are what the posts that are there say."""
         posts, comments = self.world.state("posts"), self.world.state("comments")
         docs = {key[5:]: posts.peek(key)["data"] for key in posts.keys("post:")}

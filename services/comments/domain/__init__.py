@@ -11,14 +11,14 @@ from typing import Any, Literal
 
 from services.contracts.limits import PATH
 
-Row = list[Any]
+ThreadRow = list[Any]
 Visibility = Literal["public", "unlisted", "private", "direct"]
 
 _OWN_FIELDS = frozenset({"path", "with_replies"})
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class ThreadLimits:
     """How much of a thread somebody is shown: posts above, posts below, and levels below."""
 
     ancestors: int
@@ -26,15 +26,15 @@ class Bounds:
     depth: int
 
 
-SIGNED_IN = Bounds(ancestors=1_024, descendants=1_024, depth=1_024)
+SIGNED_IN = ThreadLimits(ancestors=1_024, descendants=1_024, depth=1_024)
 """A quarter of Mastodon's own numbers: what a client can still show."""
 
-STRANGERS = Bounds(ancestors=40, descendants=60, depth=20)
+ANONYMOUS = ThreadLimits(ancestors=40, descendants=60, depth=20)
 """Mastodon's own numbers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Comment:
+class CommentRecord:
     """A post's place in a thread. `path` are the posts above it as `posts` tells them.
 
     `parent` is the nearest post above it that was not deleted by itself, `answered` the one that
@@ -62,18 +62,18 @@ class Comment:
         return self.path[-1][0] if self.path else self.parent
 
     @property
-    def row(self) -> Row:
+    def row(self) -> ThreadRow:
         return [self.id, self.answered, self.author]
 
 
-def comment_of(post: Mapping[str, Any]) -> Comment:
+def comment_from_post(post: Mapping[str, Any]) -> CommentRecord:
     """The comment that a reply is."""
-    path = tuple((above[0], above[1]) for above in post["path"])
+    path = tuple((ancestors[0], ancestors[1]) for ancestors in post["path"])
     authors = dict.fromkeys(author for _, author in path if author != post["author"])
     if post["visibility"] == "direct":
         mentioned = {mention["id"] for mention in post["mentions"]}
         authors = dict.fromkeys(author for author in authors if author in mentioned)
-    return Comment(
+    return CommentRecord(
         id=post["id"],
         author=post["author"],
         root=path[0][0],
@@ -87,32 +87,35 @@ def comment_of(post: Mapping[str, Any]) -> Comment:
     )
 
 
-def heard(known: Comment | None, now: Comment) -> Comment:
+def apply_post(known: CommentRecord | None, now: CommentRecord) -> CommentRecord:
     """A comment after news of its post: nothing of it can change but that it ends, for good."""
     if known is None:
         return now
-    return ended(known, with_replies=now.with_replies) if now.deleted else known
+    return end(known, with_replies=now.with_replies) if now.deleted else known
 
 
-def ended(comment: Comment, *, with_replies: bool) -> Comment:
+def end(comment: CommentRecord, *, with_replies: bool) -> CommentRecord:
     """A comment that is gone, by itself or with all that is below it."""
     if comment.deleted:
         return comment
     return replace(comment, deleted=True, with_replies=with_replies)
 
 
-def moved(comment: Comment, parent: str) -> Comment:
+def reparent(comment: CommentRecord, parent: str) -> CommentRecord:
     """A comment below another post of those above it; one that is gone stays where it was."""
     return comment if comment.deleted else replace(comment, parent=parent)
 
 
-def public(data: Mapping[str, Any]) -> dict[str, Any]:
+def to_public(data: Mapping[str, Any]) -> dict[str, Any]:
     """What others hear of a comment, from its document as JSON."""
     return {name: value for name, value in data.items() if name not in _OWN_FIELDS}
 
 
-def above(
-    path: Sequence[tuple[str, str]], rows: Iterable[Row], most: int, gone: Collection[str] = ()
+def ancestors(
+    path: Sequence[tuple[str, str]],
+    rows: Iterable[ThreadRow],
+    most: int,
+    gone: Collection[str] = (),
 ) -> list[str]:
     """The posts above a comment, topmost first; of too many, the topmost and the nearest.
 
@@ -133,8 +136,8 @@ def above(
     return ids if len(ids) <= most else [ids[0], *ids[1 - most :]]
 
 
-def below(
-    id: str, rows: Iterable[Row], *, most: int, depth: int, gone: Collection[str] = ()
+def descendants(
+    id: str, rows: Iterable[ThreadRow], *, most: int, depth: int, gone: Collection[str] = ()
 ) -> list[str]:
     """The comments below a post in reading order: each followed by its own, oldest first.
 
@@ -144,7 +147,7 @@ def below(
     parents = {row[0]: row[1] for row in rows}
     children: dict[str, list[str]] = {}
     for comment in sorted(parents.keys() - set(gone), key=str, reverse=True):
-        children.setdefault(_left_above(comment, parents, gone), []).append(comment)
+        children.setdefault(_nearest_remaining(comment, parents, gone), []).append(comment)
     ordered: list[str] = []
     waiting = [(child, 1) for child in children.get(id, ())]
     while waiting and len(ordered) < most:
@@ -155,7 +158,7 @@ def below(
     return ordered
 
 
-def _left_above(comment: str, parents: dict[str, str], gone: Collection[str]) -> str:
+def _nearest_remaining(comment: str, parents: dict[str, str], gone: Collection[str]) -> str:
     """The nearest post above a comment that is left; shortens the ways that lead there."""
     passed: list[str] = []
     at = parents[comment]

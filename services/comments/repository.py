@@ -20,20 +20,20 @@ from services.chassis.dapr.client import ABSENT, StateEntry
 from services.chassis.service import Service
 from services.chassis.storage.segmented_list import ListHead, SegmentedLists, decode_total
 from services.comments import domain
-from services.comments.domain import Comment, Row
+from services.comments.domain import CommentRecord, ThreadRow
 from services.contracts import events
 from services.contracts.limits import PATH
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class DeletedPost:
     """A post that was deleted."""
 
     post: str
 
 
 @dataclass(frozen=True, slots=True)
-class Heads:
+class ThreadHeads:
     """The heads of what is kept of a thread: all its comments, and those that were removed."""
 
     thread: ListHead
@@ -41,43 +41,43 @@ class Heads:
 
 
 @dataclass(frozen=True, slots=True)
-class CommentState:
+class CommentContext:
     """A comment as it is, and whether the post above it ended with all below it, or by itself."""
 
-    now: Comment | None
-    above_ended: bool
-    above_removed: bool
+    current: CommentRecord | None
+    parent_ended: bool
+    parent_removed: bool
 
 
-class Store:
+class CommentsRepository:
     """The documents and lists of comments."""
 
     def __init__(self, service: Service) -> None:
         self.state = service.sidecar
         self.comments = service.collection(
             "comment",
-            Comment,
+            CommentRecord,
             outbox=service.outbox(events.COMMENT_CHANGED.topic).publishes(
-                "comment", events.COMMENT_CHANGED.name, lambda _, data: domain.public(data)
+                "comment", events.COMMENT_CHANGED.name, lambda _, data: domain.to_public(data)
             ),
         )
-        self.gone = service.collection("gone", Gone)
+        self.deleted_posts = service.collection("gone", DeletedPost)
         self.threads = SegmentedLists(self.state, "thread")
         self.removed = SegmentedLists(self.state, "removed")
         self.replies = SegmentedLists(
             self.state,
             "replies",
             outbox=service.outbox(events.REPLIES_COUNTED.topic).publishes(
-                "replies", events.REPLIES_COUNTED.name, _replies_counted
+                "replies", events.REPLIES_COUNTED.name, _reply_count_event
             ),
         )
-        self.whispers = SegmentedLists(self.state, "whispers")
+        self.uncounted_replies = SegmentedLists(self.state, "whispers")
 
-    def siblings(self, comment: Comment) -> SegmentedLists:
+    def sibling_lists(self, comment: CommentRecord) -> SegmentedLists:
         """The kind of list of direct replies that holds a comment."""
-        return self.replies if comment.is_counted else self.whispers
+        return self.replies if comment.is_counted else self.uncounted_replies
 
-    async def place(self, id: str) -> tuple[Comment | None, Heads]:
+    async def find_thread(self, id: str) -> tuple[CommentRecord | None, ThreadHeads]:
         """A post's comment, if it is one, and the heads of its thread. At most two state calls."""
         mine = self.comments.key(id)
         rows = await self.state.get_many([mine, *self._heads(id)])
@@ -90,25 +90,25 @@ class Store:
     def _heads(self, root: str) -> list[str]:
         return [self.threads.heads.key(root), self.removed.heads.key(root)]
 
-    def _opened(self, root: str, rows: Mapping[str, StateEntry]) -> Heads:
+    def _opened(self, root: str, rows: Mapping[str, StateEntry]) -> ThreadHeads:
         thread = self.threads.heads.decode(rows.get(self.threads.heads.key(root), ABSENT))
         removed = self.removed.heads.decode(rows.get(self.removed.heads.key(root), ABSENT))
-        return Heads(
+        return ThreadHeads(
             thread.value if thread else ListHead(), removed.value if removed else ListHead()
         )
 
-    async def standing(self, comment: Comment) -> CommentState:
+    async def current_context(self, comment: CommentRecord) -> CommentContext:
         """A comment as it is now, and what became of the post above it. One state call."""
         comments = [self.comments.key(id) for id in (comment.id, comment.parent)]
-        gone = self.gone.key(comment.parent)
+        gone = self.deleted_posts.key(comment.parent)
         rows = await self.state.get_many([*comments, gone])
         now, above = (self.comments.decode(rows.get(key, ABSENT)) for key in comments)
         parent = above.value if above else None
         ended = gone in rows or (parent is not None and parent.deleted and parent.with_replies)
         removed = parent is not None and parent.deleted and not ended
-        return CommentState(now.value if now else None, ended, removed)
+        return CommentContext(now.value if now else None, ended, removed)
 
-    async def nearest(self, comment: Comment) -> str:
+    async def nearest_remaining(self, comment: CommentRecord) -> str:
         """The nearest post above a comment that was not deleted by itself.
 
         One state call for each `PATH` levels that were.
@@ -132,11 +132,13 @@ class Store:
         all the while.
         """
         return [
-            row[0] for lists in (self.replies, self.whispers) for row in await _whole(lists, ids)
+            row[0]
+            for lists in (self.replies, self.uncounted_replies)
+            for row in await _all_rows(lists, ids)
         ]
 
 
-async def _whole(lists: SegmentedLists, ids: Sequence[str]) -> list[Row]:
+async def _all_rows(lists: SegmentedLists, ids: Sequence[str]) -> list[ThreadRow]:
     heads = await lists.heads.get_many(ids)
     rows = [row for head in heads.values() for row in head.recent]
     for id, head in heads.items():
@@ -145,5 +147,5 @@ async def _whole(lists: SegmentedLists, ids: Sequence[str]) -> list[Row]:
     return rows
 
 
-def _replies_counted(id: str, head: Any) -> dict[str, Any]:
+def _reply_count_event(id: str, head: Any) -> dict[str, Any]:
     return {"post": id, "total": decode_total(head)}

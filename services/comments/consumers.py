@@ -23,98 +23,102 @@ from pydantic import ValidationError
 from services.chassis.consuming.inbox import Event, PoisonMessage
 from services.chassis.errors import Unavailable
 from services.chassis.service import Service
-from services.comments.domain import Comment, comment_of, ended, heard, moved
-from services.comments.store import CommentState, Gone, Store
+from services.comments.domain import CommentRecord, apply_post, comment_from_post, end, reparent
+from services.comments.repository import CommentContext, CommentsRepository, DeletedPost
 from services.contracts.events import POST_CHANGED
 from services.contracts.posts import Post
 
-_AT_ONCE = 50
-_TURNS = 8
+_BATCH_SIZE = 50
+_MAX_ATTEMPTS = 8
 
 
-def subscribe(service: Service, store: Store) -> None:
+def subscribe(service: Service, store: CommentsRepository) -> None:
     """Hear of posts."""
-    service.on(POST_CHANGED.topic, POST_CHANGED.producer, Projections(store).post_changed)
+    service.on(POST_CHANGED.topic, POST_CHANGED.producer, CommentProjector(store).on_post_changed)
 
 
-class Projections:
+class CommentProjector:
     """Makes comments and their lists agree with posts."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: CommentsRepository) -> None:
         self._store = store
 
-    async def post_changed(self, event: Event) -> None:
+    async def on_post_changed(self, event: Event) -> None:
         """Nine state calls for a new comment, none for another new post; in the background."""
         if event.type != POST_CHANGED.name:
             return
-        post = _read(event)
+        post = _validate(event)
         if post.path:
-            now = comment_of(post.model_dump())
+            now = comment_from_post(post.model_dump())
             comment = await self._store.comments.update(
-                post.id, lambda known: heard(known, now), fresh=True
+                post.id, lambda known: apply_post(known, now), fresh=True
             )
-            await self._agree(comment or now)
+            await self._reconcile(comment or now)
         elif post.deleted and not post.reblog_of_id and post.visibility != "direct":
-            gone = Gone(post.id)
-            await self._store.gone.update(post.id, lambda known: known or gone, fresh=True)
-            await self._end_below(post.id)
+            gone = DeletedPost(post.id)
+            await self._store.deleted_posts.update(post.id, lambda known: known or gone, fresh=True)
+            await self._end_replies(post.id)
 
-    async def _agree(self, comment: Comment) -> None:
+    async def _reconcile(self, comment: CommentRecord) -> None:
         """Make the lists agree with a comment, and the comment with what is above it.
 
         Raises `Unavailable` if both keep changing.
         """
-        for _ in range(_TURNS):
+        for _ in range(_MAX_ATTEMPTS):
             if comment.deleted:
-                await self._leave(comment)
+                await self._remove(comment)
                 return
-            await self._join(comment)
-            standing = await self._store.standing(comment)
-            now = await self._settled(standing.now or comment, standing)
+            await self._insert(comment)
+            standing = await self._store.current_context(comment)
+            now = await self._apply_parent_state(standing.current or comment, standing)
             if now == comment:
                 return
             if now.parent != comment.parent:
-                await self._store.siblings(comment).remove(comment.parent, [comment.id])
+                await self._store.sibling_lists(comment).remove(comment.parent, [comment.id])
             comment = now
         raise Unavailable(f"The comment {comment.id} keeps changing.")
 
-    async def _join(self, comment: Comment) -> None:
+    async def _insert(self, comment: CommentRecord) -> None:
         row = [comment.id, comment.author]
         await self._store.threads.insert(comment.root, [comment.row])
-        await self._store.siblings(comment).insert(comment.parent, [row])
+        await self._store.sibling_lists(comment).insert(comment.parent, [row])
 
-    async def _settled(self, comment: Comment, standing: CommentState) -> Comment:
+    async def _apply_parent_state(
+        self, comment: CommentRecord, standing: CommentContext
+    ) -> CommentRecord:
         """A comment after what became of the post above it."""
-        if standing.above_ended:
-            return await self._change(comment, partial(ended, with_replies=True))
-        if standing.above_removed:
-            parent = await self._store.nearest(comment)
-            return await self._change(comment, partial(moved, parent=parent))
+        if standing.parent_ended:
+            return await self._update(comment, partial(end, with_replies=True))
+        if standing.parent_removed:
+            parent = await self._store.nearest_remaining(comment)
+            return await self._update(comment, partial(reparent, parent=parent))
         return comment
 
-    async def _change(self, comment: Comment, change: Callable[[Comment], Comment]) -> Comment:
+    async def _update(
+        self, comment: CommentRecord, change: Callable[[CommentRecord], CommentRecord]
+    ) -> CommentRecord:
         now = await self._store.comments.update(comment.id, lambda c: change(c) if c else None)
         return now or comment
 
-    async def _leave(self, comment: Comment) -> None:
-        await self._store.siblings(comment).remove(comment.parent, [comment.id])
+    async def _remove(self, comment: CommentRecord) -> None:
+        await self._store.sibling_lists(comment).remove(comment.parent, [comment.id])
         if comment.with_replies:
             await self._store.threads.remove(comment.root, [comment.id])
-            await self._end_below(comment.id)
+            await self._end_replies(comment.id)
         else:
             await self._store.threads.insert(comment.root, [comment.row])
             await self._store.removed.insert(comment.root, [[comment.id]])
-            await self._move_below(comment)
+            await self._reparent_replies(comment)
 
-    async def _move_below(self, removed: Comment) -> None:
+    async def _reparent_replies(self, removed: CommentRecord) -> None:
         """Leave what answers a removed comment to the nearest post above that is left."""
         for ids in _batches(await self._store.replies_to([removed.id])):
             replies = await self._store.comments.get_many(ids)
-            await asyncio.gather(*(self._agree(reply) for reply in replies.values()))
-            for lists in (self._store.replies, self._store.whispers):
+            await asyncio.gather(*(self._reconcile(reply) for reply in replies.values()))
+            for lists in (self._store.replies, self._store.uncounted_replies):
                 await lists.remove(removed.id, ids)
 
-    async def _end_below(self, id: str) -> None:
+    async def _end_replies(self, id: str) -> None:
         """End all comments below a post, level by level.
 
         Those that are ended already are left to their own news, and so is what is below them.
@@ -132,15 +136,15 @@ class Projections:
                 level += alive
 
     async def _end(self, ids: list[str]) -> None:
-        comments, end = self._store.comments, partial(ended, with_replies=True)
+        comments, end = self._store.comments, partial(end, with_replies=True)
         await asyncio.gather(*(comments.update(id, lambda c: end(c) if c else None) for id in ids))
 
 
 def _batches(ids: list[str]) -> list[list[str]]:
-    return [ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)]
+    return [ids[start : start + _BATCH_SIZE] for start in range(0, len(ids), _BATCH_SIZE)]
 
 
-def _read(event: Event) -> Post:
+def _validate(event: Event) -> Post:
     try:
         return Post.model_validate(event.data)
     except ValidationError as error:

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from services.chassis.errors import Unavailable
 from services.contracts.limits import PATH
 from tests.fakes import Call, World
-from tests.services.comments.world import Town, comments_app
+from tests.services.comments.harness import CommentsHarness, comments_app
 from tests.services.posts.harness import PostsUser, posts_app
 
 
-async def test_a_post_takes_its_whole_thread_along_and_nothing_else(town: Town) -> None:
+async def test_a_post_takes_its_whole_thread_along_and_nothing_else(town: CommentsHarness) -> None:
     ann, bob = town.add_user("ann"), town.add_user("bob")
     root, other = await ann.create_post("root"), await ann.create_post("another")
     a = await bob.create_post("a", in_reply_to_id=root)
@@ -28,18 +28,20 @@ async def test_a_post_takes_its_whole_thread_along_and_nothing_else(town: Town) 
     await ann.request_ok("DELETE", f"/posts/{a}")
     await town.world.settle()
     assert [await bob.get_status(id) for id in (root, a, aa, aaa, b)] == [200, 404, 404, 404, 200]
-    assert await town.below(root, ann) == [b]
+    assert await town.descendants(root, ann) == [b]
     assert (await ann.request_ok("GET", f"/posts/{root}"))["counts"]["replies"] == 1
-    await town.check()
+    await town.check_consistency()
     await ann.request_ok("DELETE", f"/posts/{root}")
     await town.world.settle()
     assert [await bob.get_status(id) for id in (root, b, other, elsewhere)] == [404, 404, 200, 200]
-    assert await town.below(root, ann) == []
-    assert town.kept(b)["text"] == ""
-    await town.check()
+    assert await town.descendants(root, ann) == []
+    assert town.stored_post(b)["text"] == ""
+    await town.check_consistency()
 
 
-async def test_who_deletes_their_own_comment_leaves_what_others_wrote_below_it(town: Town) -> None:
+async def test_who_deletes_their_own_comment_leaves_what_others_wrote_below_it(
+    town: CommentsHarness,
+) -> None:
     ann, bob, cora = (town.add_user(name) for name in ("ann", "bob", "cora"))
     root = await ann.create_post("root")
     a = await bob.create_post("a", in_reply_to_id=root)
@@ -58,24 +60,26 @@ async def test_who_deletes_their_own_comment_leaves_what_others_wrote_below_it(t
         200,
         200,
     ]
-    assert await town.below(root, ann) == [aa, aaa, ab, b]
+    assert await town.descendants(root, ann) == [aa, aaa, ab, b]
     assert await town.thread(aaa, ann) == {"ancestors": [root, aa], "descendants": []}
     left = await cora.request_ok("GET", f"/posts/{aa}")
     assert left["post"]["in_reply_to_id"] == root
     assert left["post"]["in_reply_to_account_id"] == ann.id
     assert left["post"]["edited_at"] is None
     assert (await ann.request_ok("GET", f"/posts/{root}"))["counts"]["replies"] == 3
-    await town.check()
+    await town.check_consistency()
     await cora.request_ok("DELETE", f"/posts/{aa}")
     await town.world.settle()
-    assert await town.below(root, ann) == [aaa, ab, b]
+    assert await town.descendants(root, ann) == [aaa, ab, b]
     late = await bob.create_post("late", in_reply_to_id=aaa)
     await town.world.settle()
     assert await town.thread(late, ann) == {"ancestors": [root, aaa], "descendants": []}
-    await town.check()
+    await town.check_consistency()
 
 
-async def test_an_admin_removes_a_comment_and_leaves_what_others_wrote_below_it(town: Town) -> None:
+async def test_an_admin_removes_a_comment_and_leaves_what_others_wrote_below_it(
+    town: CommentsHarness,
+) -> None:
     ann, bob, cora = (town.add_user(name) for name in ("ann", "bob", "cora"))
     root = await ann.create_post("root")
     a = await bob.create_post("a", in_reply_to_id=root)
@@ -84,11 +88,13 @@ async def test_an_admin_removes_a_comment_and_leaves_what_others_wrote_below_it(
     admin = town.add_user("admin", "admin:write:reports")
     await admin.request_ok("DELETE", f"/posts/{a}")
     await town.world.settle()
-    assert await town.below(root, ann) == [aa]
-    await town.check()
+    assert await town.descendants(root, ann) == [aa]
+    await town.check_consistency()
 
 
-async def test_an_answer_names_no_post_that_its_readers_may_not_know_of(town: Town) -> None:
+async def test_an_answer_names_no_post_that_its_readers_may_not_know_of(
+    town: CommentsHarness,
+) -> None:
     ann, bob, cora, _ = (town.add_user(name) for name in ("ann", "bob", "cora", "dora"))
     secret = await ann.create_post("@bob @cora only us", visibility="direct")
     answer = await bob.create_post("@cora hm", in_reply_to_id=secret, visibility="direct")
@@ -98,13 +104,13 @@ async def test_an_answer_names_no_post_that_its_readers_may_not_know_of(town: To
     await town.world.settle()
     await bob.request_ok("DELETE", f"/posts/{answer}")
     await town.world.settle()
-    named = {id: town.kept(id)["in_reply_to_id"] for id in (loud, quiet, wider)}
+    named = {id: town.stored_post(id)["in_reply_to_id"] for id in (loud, quiet, wider)}
     assert named == {loud: answer, quiet: secret, wider: answer}
-    assert await town.below(secret, ann) == [loud, quiet, wider]
-    await town.check()
+    assert await town.descendants(secret, ann) == [loud, quiet, wider]
+    await town.check_consistency()
 
 
-async def test_a_conversation_outlives_its_first_message(town: Town) -> None:
+async def test_a_conversation_outlives_its_first_message(town: CommentsHarness) -> None:
     ann, bob = town.add_user("ann"), town.add_user("bob")
     first = await ann.create_post("@bob hi", visibility="direct")
     second = await bob.create_post("@ann hi", in_reply_to_id=first, visibility="direct")
@@ -113,13 +119,13 @@ async def test_a_conversation_outlives_its_first_message(town: Town) -> None:
     await ann.request_ok("DELETE", f"/posts/{first}")
     await town.world.settle()
     assert [await bob.get_status(id) for id in (first, second, third)] == [404, 200, 200]
-    assert await town.below(second, bob) == [third]
+    assert await town.descendants(second, bob) == [third]
     late = await bob.create_post("@ann bye", in_reply_to_id=third, visibility="direct")
     await town.world.settle()
-    assert await town.below(second, ann) == [third, late]
+    assert await town.descendants(second, ann) == [third, late]
 
 
-async def test_hundreds_of_answers_stay_when_their_comment_goes(town: Town) -> None:
+async def test_hundreds_of_answers_stay_when_their_comment_goes(town: CommentsHarness) -> None:
     ann, bob = town.add_user("ann"), town.add_user("bob")
     root = await ann.create_post("root")
     a = await bob.create_post("a", in_reply_to_id=root)
@@ -127,13 +133,13 @@ async def test_hundreds_of_answers_stay_when_their_comment_goes(town: Town) -> N
     await town.world.settle()
     await bob.request_ok("DELETE", f"/posts/{a}")
     await town.world.settle()
-    assert await town.below(root, ann) == ids
+    assert await town.descendants(root, ann) == ids
     assert (await ann.request_ok("GET", f"/posts/{root}"))["counts"]["replies"] == 130
-    await town.check()
+    await town.check_consistency()
 
 
 async def test_below_more_deleted_comments_than_a_path_names_the_thread_holds_together(
-    town: Town,
+    town: CommentsHarness,
 ) -> None:
     ann, bob = town.add_user("ann"), town.add_user("bob")
     ids = [await ann.create_post("0")]
@@ -148,11 +154,11 @@ async def test_below_more_deleted_comments_than_a_path_names_the_thread_holds_to
         "ancestors": [ids[0], ids[1], ids[-1]],
         "descendants": [],
     }
-    assert town.kept(ids[-1])["in_reply_to_id"] == ids[1]
-    assert await town.below(ids[0], ann) == [ids[1], ids[-1], late]
+    assert town.stored_post(ids[-1])["in_reply_to_id"] == ids[1]
+    assert await town.descendants(ids[0], ann) == [ids[1], ids[-1], late]
 
 
-async def test_nobody_can_comment_on_what_is_gone(town: Town) -> None:
+async def test_nobody_can_comment_on_what_is_gone(town: CommentsHarness) -> None:
     ann, bob = town.add_user("ann"), town.add_user("bob")
     root = await ann.create_post("root")
     a = await bob.create_post("a", in_reply_to_id=root)
@@ -165,7 +171,7 @@ async def test_nobody_can_comment_on_what_is_gone(town: Town) -> None:
 
 @pytest.mark.parametrize("depth", [0, 1])
 async def test_a_comment_made_while_the_post_above_is_deleted_has_its_place(
-    town: Town, depth: int
+    town: CommentsHarness, depth: int
 ) -> None:
     ann, bob = town.add_user("ann"), town.add_user("bob")
     above = await ann.create_post("root")
@@ -185,11 +191,11 @@ async def test_a_comment_made_while_the_post_above_is_deleted_has_its_place(
     assert deleting
     await town.world.settle()
     assert await bob.get_status(late) == (200 if depth else 404)
-    await town.check()
+    await town.check_consistency()
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_a_removal_that_dies_halfway_is_finished(town: Town, seed: int) -> None:
+async def test_a_removal_that_dies_halfway_is_finished(town: CommentsHarness, seed: int) -> None:
     ann, dice = town.add_user("ann"), random.Random(seed)  # noqa: S311
     ids = [await ann.create_post("root")]
     for n in range(30):
@@ -208,7 +214,7 @@ async def test_a_removal_that_dies_halfway_is_finished(town: Town, seed: int) ->
     await town.world.settle(4)
     gone = ids if seed % 2 else deleted
     assert [id for id in ids if await ann.get_status(id) == 404] == [id for id in ids if id in gone]
-    await town.check()
+    await town.check_consistency()
 
 
 ACTIONS = st.lists(
@@ -227,7 +233,7 @@ def test_counts_equal_lists_under_loss_repeats_and_any_order(
 
 async def _actions(actions: list[tuple[str, int]], seed: int, copies: int, lost: set[int]) -> None:
     async with World() as world:
-        town = await Town.start(world)
+        town = await CommentsHarness.start(world)
         await world.start(comments_app, "comments")  # a second replica hears too
         people = [town.add_user(name) for name in ("ann", "bob")]
         numbers, dice = iter(range(10_000)), random.Random(seed)  # noqa: S311
@@ -243,7 +249,7 @@ async def _actions(actions: list[tuple[str, int]], seed: int, copies: int, lost:
                 alive.remove((author, id))
             elif verb == "remove":  # the author of the topmost post, whoever made the comment
                 await people[0].request("DELETE", f"/posts/{id}")
-                alive = [one for one in alive if not town.kept(one[1])["deleted"]]
+                alive = [one for one in alive if not town.stored_post(one[1])["deleted"]]
             else:
                 visibility = dice.choice(["public", "public", "direct"])
                 body = {"text": "re", "in_reply_to_id": id, "visibility": visibility}
@@ -254,12 +260,12 @@ async def _actions(actions: list[tuple[str, int]], seed: int, copies: int, lost:
                 alive.append((people[0], await people[0].create_post("root")))
         world.broker.release(seed=seed)
         await world.settle(16)  # news of news of news may be lost, each found after two polls
-        await town.check()
+        await town.check_consistency()
 
 
 @pytest.mark.parametrize("seed", range(6))
 async def test_counts_stay_right_while_many_comment_and_delete_at_once(
-    town: Town, seed: int
+    town: CommentsHarness, seed: int
 ) -> None:
     dice = random.Random(seed)  # noqa: S311
     await town.world.start(comments_app, "comments")
@@ -290,15 +296,15 @@ async def test_counts_stay_right_while_many_comment_and_delete_at_once(
         running.sidecar.state.faults.before.clear()
     await town.world.settle(4)
     assert len(made) > 10
-    await town.check()
+    await town.check_consistency()
 
 
-async def test_hundreds_of_comments_go_with_their_post(town: Town) -> None:
+async def test_hundreds_of_comments_go_with_their_post(town: CommentsHarness) -> None:
     ann = town.add_user("ann")
     root = await ann.create_post("root")
     ids = [await ann.create_post(str(n), in_reply_to_id=root) for n in range(150)]
     await town.world.settle()
     await ann.request_ok("DELETE", f"/posts/{root}")
     await town.world.settle()
-    assert not [id for id in ids if not town.kept(id)["deleted"]]
-    await town.check()
+    assert not [id for id in ids if not town.stored_post(id)["deleted"]]
+    await town.check_consistency()
