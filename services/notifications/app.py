@@ -6,14 +6,13 @@ from fastapi import FastAPI
 
 from services.chassis.ids import SnowflakeGenerator, timestamp
 from services.chassis.service import Service
-from services.notifications import belongings, mailing
-from services.notifications.api import create_router
-from services.notifications.bell import Bell
-from services.notifications.digests import Digests
-from services.notifications.events import subscribe
-from services.notifications.reading import Reading
+from services.notifications.api import create_router, data_export, digests
+from services.notifications.application.digest_scheduler import DigestScheduler
+from services.notifications.application.notifier import Notifier
+from services.notifications.application.queries import NotificationQueries
+from services.notifications.consumers import subscribe
+from services.notifications.repository import NotificationsRepository
 from services.notifications.settings import NotificationsSettings
-from services.notifications.store import Store
 
 
 def create_app(service: Service) -> FastAPI:
@@ -21,14 +20,14 @@ def create_app(service: Service) -> FastAPI:
     settings = service.settings
     if not isinstance(settings, NotificationsSettings):
         raise TypeError("Notifications need NotificationsSettings.")
-    store = Store(service)
-    bell = Bell(store, ids=SnowflakeGenerator().next, now=timestamp)
+    store = NotificationsRepository(service)
+    bell = Notifier(store, ids=SnowflakeGenerator().next, now=timestamp)
     subscribe(service, store, bell)
-    reading = Reading(store, now=timestamp)
-    digests = Digests(store, reading, service.sidecar, settings)
+    reading = NotificationQueries(store, now=timestamp)
+    digests = DigestScheduler(store, reading, service.sidecar, settings)
     service.background(digests.run)
     return service.create_app(
         create_router(store, bell, reading),
-        mailing.create_router(digests),
-        belongings.create_router(store),
+        digests.create_router(digests),
+        data_export.create_router(store),
     )

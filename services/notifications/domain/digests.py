@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-LEASE = 120.0
+LEASE_TTL = 120.0
 """For how many seconds a replica has one digest to itself; sending one takes far less."""
 
-_FIRST_WAIT = 60.0
+_FIRST_RETRY_DELAY = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Digest:
+class DigestRecord:
     """The document `digest:OWNER`. `key` stands in the link by which it is switched off."""
 
     on: bool = False
@@ -34,40 +34,40 @@ class Digest:
         """Only what is newer is told, with what somebody has read."""
         return max(self.told, read)
 
-    def is_news(self, newest: str) -> bool:
+    def has_news(self, newest: str) -> bool:
         """Whether there is something that no digest has tried to tell."""
         return newest > max(self.told, self.tried)
 
 
-def switched_on(kept: Digest | None, place: str, key: str) -> Digest:
+def enable(kept: DigestRecord | None, place: str, key: str) -> DigestRecord:
     """Wanted from now on; as it is, if it was before."""
     if kept is not None and kept.on:
         return kept
-    return replace(kept or Digest(), on=True, place=place, key=key, troubles=0)
+    return replace(kept or DigestRecord(), on=True, place=place, key=key, troubles=0)
 
 
-def switched_off(kept: Digest | None) -> Digest | None:
+def disable(kept: DigestRecord | None) -> DigestRecord | None:
     """Wanted no more."""
     return replace(kept, on=False, key="", place="") if kept else None
 
 
-def leased(kept: Digest, place: str, holder: str, now: float) -> Digest:
+def acquire_lease(kept: DigestRecord, place: str, holder: str, now: float) -> DigestRecord:
     """Take the work on it, unless somebody has it, or it is due at another time by now."""
     if not kept.on or kept.place != place or now < kept.held_until:
         return kept
-    return replace(kept, holder=holder, held_until=now + LEASE)
+    return replace(kept, holder=holder, held_until=now + LEASE_TTL)
 
 
-def trying(kept: Digest, holder: str, newest: str, now: float) -> Digest:
+def begin_sending(kept: DigestRecord, holder: str, newest: str, now: float) -> DigestRecord:
     """About to be sent, so that nobody sends it again; as it is, if that is not ours to do."""
-    if not kept.on or kept.holder != holder or now >= kept.held_until - LEASE / 2:
+    if not kept.on or kept.holder != holder or now >= kept.held_until - LEASE_TTL / 2:
         return kept
     return replace(kept, tried=newest, before=kept.tried)
 
 
-def settled(
-    kept: Digest, holder: str, place: str, *, told: str = "", failed: bool = False
-) -> Digest:
+def reschedule(
+    kept: DigestRecord, holder: str, place: str, *, told: str = "", failed: bool = False
+) -> DigestRecord:
     """Due again at `place`: it was sent, there was no news, or it failed for certain."""
     if kept.holder != holder:
         return kept
@@ -77,6 +77,6 @@ def settled(
     return replace(done, told=max(told, kept.told), troubles=0)
 
 
-def wait(troubles: int, interval: float) -> float:
+def retry_delay(troubles: int, interval: float) -> float:
     """After how many seconds a digest that failed is tried again: one minute, two, four."""
-    return min(interval, _FIRST_WAIT * 2.0 ** min(troubles, 20))
+    return min(interval, _FIRST_RETRY_DELAY * 2.0 ** min(troubles, 20))

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from services.chassis.ids import first_id_at, id_time
 from services.notifications.domain.notifications import ACCOUNT, ID, POST, TYPE, Row
 
-GROUPED = frozenset({"favourite", "reblog", "follow"})
+GROUPED_TYPES = frozenset({"favourite", "reblog", "follow"})
 
-SAMPLE = 8
+MAX_SAMPLE = 8
 """How many accounts a group shows: Mastodon's number."""
 
 _KEY = re.compile(r"(?:(favourite|reblog)-(\d{1,20})|(follow))-(\d{1,5})", re.ASCII)
@@ -20,16 +20,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
 
 
-def group_key(id: str, type: str, post: str, grouped: Collection[str] = GROUPED) -> str:
+def group_key(id: str, type: str, post: str, group_rows: Collection[str] = GROUPED_TYPES) -> str:
     """The key of the group that a notification is in; alone in one, where its type is not."""
-    if type not in GROUPED or type not in grouped:
+    if type not in GROUPED_TYPES or type not in group_rows:
         return f"ungrouped-{id}"
     day = (id_time(id) - _EPOCH) // _DAY
     return f"{type}-{post}-{day}" if type != "follow" else f"follow-{day}"
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class GroupBounds:
     """Between which ids, both left out, and of which type and post the members of a group are."""
 
     above: str
@@ -37,25 +37,25 @@ class Bounds:
     type: str = ""
     post: str = ""
 
-    def holds(self, row: Row) -> bool:
+    def contains(self, row: Row) -> bool:
         """Whether a row between the ids is a member."""
         return not self.type or (row[TYPE] == self.type and self.post in ("", row[POST]))
 
 
-def bounds(key: str) -> Bounds | None:
+def parse_group_key(key: str) -> GroupBounds | None:
     """Where to look for the members of a group; None for what is no key."""
     if key.startswith("ungrouped-"):
         id = key.removeprefix("ungrouped-")
         if not (id.isascii() and id.isdigit() and len(id) <= 18):
             return None
-        return Bounds(_plus(id, -1), _plus(id, 1))
+        return GroupBounds(_plus(id, -1), _plus(id, 1))
     match = _KEY.fullmatch(key)
     if match is None:
         return None
     day = _EPOCH + int(match[4]) * _DAY
     type, post = match[1] or match[3], match[2] or ""
     above, below = first_id_at(day), first_id_at(day + _DAY)
-    return Bounds(_plus(above, -1), _plus(below, 0), type, post)
+    return GroupBounds(_plus(above, -1), _plus(below, 0), type, post)
 
 
 def _plus(id: str, step: int) -> str:
@@ -63,7 +63,7 @@ def _plus(id: str, step: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RowGroup:
     """Some notifications of one key, newest first."""
 
     key: str
@@ -76,12 +76,12 @@ class Group:
     @property
     def sample(self) -> list[str]:
         """Who did it last."""
-        return list(dict.fromkeys(row[ACCOUNT] for row in self.rows))[:SAMPLE]
+        return list(dict.fromkeys(row[ACCOUNT] for row in self.rows))[:MAX_SAMPLE]
 
 
-def grouped(rows: Iterable[Row], types: Collection[str] = GROUPED) -> list[Group]:
+def group_rows(rows: Iterable[Row], types: Collection[str] = GROUPED_TYPES) -> list[RowGroup]:
     """Rows, newest first, as groups in the order of their newest."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(group_key(row[ID], row[TYPE], row[POST], types), []).append(row)
-    return [Group(key, members) for key, members in groups.items()]
+    return [RowGroup(key, members) for key, members in groups.items()]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Marker:
+class MarkerRecord:
     """The newest id that was read of a timeline; `version` counts the changes."""
 
     last_read_id: str
@@ -16,19 +16,19 @@ class Marker:
 
 
 @dataclass(frozen=True, slots=True)
-class Markers:
+class ReadMarkers:
     """Of each timeline."""
 
-    timelines: dict[str, Marker] = field(default_factory=dict)
+    timelines: dict[str, MarkerRecord] = field(default_factory=dict)
 
-    def moved(self, read: Mapping[str, str], now: str) -> Markers:
+    def apply(self, read: Mapping[str, str], now: str) -> ReadMarkers:
         """With what was read now; the same id again changes nothing."""
         timelines = dict(self.timelines)
         for timeline, id in read.items():
             known = timelines.get(timeline)
             if known is None or known.last_read_id != id:
-                timelines[timeline] = Marker(id, known.version + 1 if known else 0, now)
-        return Markers(timelines)
+                timelines[timeline] = MarkerRecord(id, known.version + 1 if known else 0, now)
+        return ReadMarkers(timelines)
 
     def last_read(self, timeline: str) -> str:
         """The newest id that was read, or nothing."""

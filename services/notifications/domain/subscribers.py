@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-MOST = 500
+MAX_SUBSCRIBERS = 500
 """How many can ask for that of one person: all of them are told of each post, one by one."""
 
-_LEFT = 100
+_MAX_UNSUBSCRIBED = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Subscription:
+class PostSubscription:
     """What an edge said at a version: since when, or empty: no more."""
 
     version: int
@@ -19,12 +19,12 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
-class Subscribers:
+class PostSubscribers:
     """By person. Some who left are remembered, so that late news is known to be old."""
 
-    people: dict[str, Subscription] = field(default_factory=dict)
+    people: dict[str, PostSubscription] = field(default_factory=dict)
 
-    def heard(self, person: str, version: int, since: str) -> Subscribers:
+    def apply(self, person: str, version: int, since: str) -> PostSubscribers:
         """With what an edge says; who has asked already has asked since then."""
         known = self.people.get(person)
         if version <= (known.version if known else 0):
@@ -33,14 +33,14 @@ class Subscribers:
             return self
         if known and known.since and since:
             since = known.since
-        elif since and len(self.at("~")) >= MOST:
+        elif since and len(self.subscribed_at("~")) >= MAX_SUBSCRIBERS:
             return self
         people = {id: each for id, each in self.people.items() if id != person}
-        people[person] = Subscription(version, since)
-        for id in [id for id, each in people.items() if not each.since][:-_LEFT]:
+        people[person] = PostSubscription(version, since)
+        for id in [id for id, each in people.items() if not each.since][:-_MAX_UNSUBSCRIBED]:
             del people[id]
         return replace(self, people=people)
 
-    def at(self, moment: str) -> list[str]:
+    def subscribed_at(self, moment: str) -> list[str]:
         """Who had asked at a moment."""
         return [id for id, each in self.people.items() if each.since and each.since <= moment]

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.fakes import World
-from tests.services.notifications.world import Town
+from tests.services.notifications.harness import NotificationsHarness
 
 
 @pytest.fixture
-async def town() -> AsyncIterator[Town]:
+async def town() -> AsyncIterator[NotificationsHarness]:
     async with World() as world:
-        yield await Town.built(world)
+        yield await NotificationsHarness.start(world)

@@ -12,16 +12,16 @@ import pytest
 from services.chassis.errors import Invalid, NotFound, OutcomeUnknown, Unavailable
 from services.chassis.ids import timestamp
 from services.chassis.service import Service
-from services.notifications import digests as sending
-from services.notifications.digests import Digests
+from services.notifications.application import digest_scheduler as sending
+from services.notifications.application.digest_scheduler import DigestScheduler
+from services.notifications.application.queries import NotificationQueries
 from services.notifications.domain import digests as rules
-from services.notifications.reading import Reading
+from services.notifications.repository import NotificationsRepository
 from services.notifications.settings import NotificationsSettings
-from services.notifications.store import Store
 from tests.fakes import World
 from tests.fakes.sidecar import FakeSidecar, Mail
 from tests.fakes.waiting import until
-from tests.services.notifications.world import Person, Town
+from tests.services.notifications.harness import NotificationsHarness, NotificationsUser
 
 DAY = 24 * 3600
 
@@ -38,41 +38,43 @@ class Clock:
 class Post:
     """Replicas that send digests, and what came of it."""
 
-    town: Town
+    town: NotificationsHarness
     clock: Clock
 
     @property
     def mails(self) -> list[Mail]:
         return self.town.world.mails
 
-    def replica(self, hours: float = 24) -> tuple[Digests, FakeSidecar]:
+    def replica(self, hours: float = 24) -> tuple[DigestScheduler, FakeSidecar]:
         settings = NotificationsSettings(
             app_id="notifications", app_port=1, microgram_digest_hours=hours
         )
         sidecar = self.town.world.sidecar("notifications")
         service = Service(settings, sidecar)
-        store = Store(service)
-        reading = Reading(store, now=timestamp)
-        return Digests(store, reading, sidecar, settings, now=self.clock), sidecar
+        store = NotificationsRepository(service)
+        reading = NotificationQueries(store, now=timestamp)
+        return DigestScheduler(store, reading, sidecar, settings, now=self.clock), sidecar
 
-    async def day(self, *replicas: Digests) -> list[Mail]:
+    async def day(self, *replicas: DigestScheduler) -> list[Mail]:
         """What is sent in the next day, minute by minute where something failed."""
         before = len(self.mails)
         self.clock.now += DAY
         for _ in range(3):
-            await asyncio.gather(*(replica.work() for replica in replicas))
+            await asyncio.gather(*(replica.send_due() for replica in replicas))
             self.clock.now += 121
         return self.mails[before:]
 
 
 @pytest.fixture
-async def post(town: Town) -> Post:
+async def post(town: NotificationsHarness) -> Post:
     return Post(town, Clock())
 
 
-async def liked(town: Town, by: Person, author: Person, count: int = 1) -> None:
+async def liked(
+    town: NotificationsHarness, by: NotificationsUser, author: NotificationsUser, count: int = 1
+) -> None:
     for _ in range(count):
-        await by.marks(await author.makes())
+        await by.react(await author.create_post())
     await town.world.settle()
 
 
@@ -80,12 +82,12 @@ def lines(mail: Mail) -> list[str]:
     return [re.sub("<[^>]+>", "", line) for line in re.findall("<li>(.*)</li>", mail.html)]
 
 
-async def test_what_is_unread_is_told_once(town: Town, post: Post) -> None:
-    ada, bob, cyd = await town.people(3)
+async def test_what_is_unread_is_told_once(town: NotificationsHarness, post: Post) -> None:
+    ada, bob, cyd = await town.add_users(3)
     one, _ = post.replica()
-    await one.switch(ada.id, on=True)
+    await one.set_enabled(ada.id, on=True)
     await liked(town, bob, ada)
-    await cyd.stands(ada, "follow")
+    await cyd.set_relationship(ada, "follow")
     await town.world.settle()
     (mail,) = await post.day(one)
     assert mail.to == f"{ada.name}@example.org"
@@ -98,38 +100,42 @@ async def test_what_is_unread_is_told_once(town: Town, post: Post) -> None:
     assert mail.subject == "1 new notification at Microgram"
 
 
-async def test_what_was_read_or_put_away_is_not_told(town: Town, post: Post) -> None:
-    ada, bob = await town.people(2)
+async def test_what_was_read_or_put_away_is_not_told(
+    town: NotificationsHarness, post: Post
+) -> None:
+    ada, bob = await town.add_users(2)
     one, _ = post.replica()
-    await one.switch(ada.id, on=True)
+    await one.set_enabled(ada.id, on=True)
     await liked(town, bob, ada, 2)
     marker = {"notifications": {"last_read_id": (await ada.ids())[0]}}
-    await ada.does(town.notes, "POST", "/markers", json=marker)
+    await ada.request_ok(town.notifications, "POST", "/markers", json=marker)
     assert await post.day(one) == []
     await liked(town, bob, ada, 2)
-    await ada.puts_away(f"notifications/{(await ada.ids())[0]}/dismiss")
+    await ada.dismiss(f"notifications/{(await ada.ids())[0]}/dismiss")
     await town.world.settle()
     (mail,) = await post.day(one)
     assert len(lines(mail)) == 1
 
 
-async def test_only_who_wants_it_gets_mail(town: Town, post: Post) -> None:
-    ada, bob, cyd = await town.people(3)
+async def test_only_who_wants_it_gets_mail(town: NotificationsHarness, post: Post) -> None:
+    ada, bob, cyd = await town.add_users(3)
     one, _ = post.replica()
     for person in (ada, bob):
         await liked(town, cyd, person)
-        await one.switch(person.id, on=True)
+        await one.set_enabled(person.id, on=True)
     await liked(town, ada, cyd)
-    await one.switch(bob.id, on=False)
+    await one.set_enabled(bob.id, on=False)
     assert [mail.to for mail in await post.day(one)] == [f"{ada.name}@example.org"]
 
 
-async def test_a_digest_is_bounded(town: Town, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    ada, bob = await town.people(2)
+async def test_a_digest_is_bounded(
+    town: NotificationsHarness, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, bob = await town.add_users(2)
     one, _ = post.replica()
-    await one.switch(ada.id, on=True)
-    monkeypatch.setattr("services.notifications.letters.SHOWN", 2)
-    monkeypatch.setattr(sending, "MOST", 4)
+    await one.set_enabled(ada.id, on=True)
+    monkeypatch.setattr("services.notifications.adapters.digest_email.MAX_LISTED", 2)
+    monkeypatch.setattr(sending, "MAX_NOTIFICATIONS", 4)
     await liked(town, bob, ada, 6)
     (mail,) = await post.day(one)
     assert mail.subject == "4+ new notifications at Microgram"
@@ -137,61 +143,65 @@ async def test_a_digest_is_bounded(town: Town, post: Post, monkeypatch: pytest.M
     assert await post.day(one) == []
 
 
-async def test_of_several_replicas_one_sends(town: Town, post: Post) -> None:
-    *people, bob = await town.people(5)
+async def test_of_several_replicas_one_sends(town: NotificationsHarness, post: Post) -> None:
+    *people, bob = await town.add_users(5)
     replicas = [post.replica()[0] for _ in range(3)]
     for person in people:
-        await replicas[0].switch(person.id, on=True)
+        await replicas[0].set_enabled(person.id, on=True)
         await liked(town, bob, person)
     mails = await post.day(*replicas)
     assert sorted(mail.to for mail in mails) == sorted(f"{p.name}@example.org" for p in people)
 
 
-async def test_a_server_that_is_away_is_tried_again_later_and_later(town: Town, post: Post) -> None:
-    ada, bob = await town.people(2)
+async def test_a_server_that_is_away_is_tried_again_later_and_later(
+    town: NotificationsHarness, post: Post
+) -> None:
+    ada, bob = await town.add_users(2)
     one, sidecar = post.replica()
-    await one.switch(ada.id, on=True)
+    await one.set_enabled(ada.id, on=True)
     await liked(town, bob, ada)
     sidecar.faults.fail("send_mail", error=Unavailable("dial tcp: refused"), times=4)
     post.clock.now += DAY + 1
     waits = []
     while not post.mails:
         tried, since = sidecar.faults.count("send_mail"), post.clock.now
-        await one.work()
+        await one.send_due()
         while sidecar.faults.count("send_mail") == tried:
             post.clock.now += 5
-            await one.work()
+            await one.send_due()
         waits.append(round((post.clock.now - since) / 60))
     assert waits == [0, 1, 2, 4, 8]
     assert lines(post.mails[0]) == [f"{bob.name} likes your post"]
     assert await post.day(one) == []
 
 
-async def test_a_server_that_is_away_keeps_nobody_waiting_longer(town: Town, post: Post) -> None:
-    *people, bob = await town.people(4)
+async def test_a_server_that_is_away_keeps_nobody_waiting_longer(
+    town: NotificationsHarness, post: Post
+) -> None:
+    *people, bob = await town.add_users(4)
     one, sidecar = post.replica()
     for person in people:
-        await one.switch(person.id, on=True)
+        await one.set_enabled(person.id, on=True)
         await liked(town, bob, person)
     sidecar.faults.fail("send_mail", error=Unavailable("dial tcp: refused"), times=1)
     post.clock.now += DAY + 1
-    await one.work()
+    await one.send_due()
     assert sidecar.faults.count("send_mail") == 1  # and not three: it waits for the next look
-    await one.work()
+    await one.send_due()
     assert len(post.mails) == 2
     post.clock.now += 61
-    await one.work()
+    await one.send_due()
     assert len({mail.to for mail in post.mails}) == len(post.mails) == 3
 
 
 @pytest.mark.parametrize("after", [False, True])
 async def test_what_is_in_doubt_is_not_sent_again_and_not_lost(
-    town: Town, post: Post, after: bool
+    town: NotificationsHarness, post: Post, after: bool
 ) -> None:
     """The connection broke: perhaps the server has the mail, perhaps not."""
-    ada, bob, cyd = await town.people(3)
+    ada, bob, cyd = await town.add_users(3)
     one, sidecar = post.replica()
-    await one.switch(ada.id, on=True)
+    await one.set_enabled(ada.id, on=True)
     await liked(town, bob, ada)
     sidecar.faults.fail("send_mail", error=OutcomeUnknown("EOF"), after=after)
     assert len(await post.day(one)) == after
@@ -219,24 +229,24 @@ async def test_what_is_in_doubt_is_not_sent_again_and_not_lost(
     ],
 )
 async def test_after_a_crash_no_digest_is_sent_twice(
-    town: Town, post: Post, call: str, about: str, nth: int, after: bool
+    town: NotificationsHarness, post: Post, call: str, about: str, nth: int, after: bool
 ) -> None:
-    ada, bob, cyd = await town.people(3)
+    ada, bob, cyd = await town.add_users(3)
     one, sidecar = post.replica()
-    await one.switch(ada.id, on=True)
+    await one.set_enabled(ada.id, on=True)
     await liked(town, bob, ada)
     faults = sidecar.faults if call == "send_mail" else sidecar.state.faults
     faults.crash(call, about=about, nth=nth, after=after)
     post.clock.now += DAY
-    working = asyncio.ensure_future(one.work())
+    working = asyncio.ensure_future(one.send_due())
     async with asyncio.timeout(30):
         await faults.dead.wait()
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
     other, _ = post.replica()
-    await other.work()  # the lease of who died is not over
+    await other.send_due()  # the lease of who died is not over
     first = len(post.mails)
-    post.clock.now += rules.LEASE + 1
+    post.clock.now += rules.LEASE_TTL + 1
     await post.day(other)
     assert len(post.mails) <= 1
     assert first <= 1
@@ -248,41 +258,45 @@ async def test_after_a_crash_no_digest_is_sent_twice(
     assert await post.day(other) == []
 
 
-async def test_it_is_switched_off_by_the_link_of_a_mail(town: Town, post: Post) -> None:
-    ada, bob = await town.people(2)
+async def test_it_is_switched_off_by_the_link_of_a_mail(
+    town: NotificationsHarness, post: Post
+) -> None:
+    ada, bob = await town.add_users(2)
     one, _ = post.replica()
-    await one.switch(ada.id, on=True)
+    await one.set_enabled(ada.id, on=True)
     await liked(town, bob, ada)
     (mail,) = await post.day(one)
     found = re.search(r"/digests/stop\?of=(\d+)&amp;key=([\w-]+)", mail.html)
     assert found
     with pytest.raises(NotFound):
-        await one.stop(found[1], "x" * len(found[2]))
-    await one.stop(found[1], found[2])
+        await one.disable_by_link(found[1], "x" * len(found[2]))
+    await one.disable_by_link(found[1], found[2])
     assert (await one.setting(ada.id))["enabled"] is False
     with pytest.raises(NotFound):
-        await one.stop(found[1], found[2])
+        await one.disable_by_link(found[1], found[2])
     await liked(town, bob, ada)
     assert await post.day(one) == []
 
 
-async def test_who_is_gone_gets_none(town: Town, post: Post) -> None:
-    ada, bob = await town.people(2)
+async def test_who_is_gone_gets_none(town: NotificationsHarness, post: Post) -> None:
+    ada, bob = await town.add_users(2)
     one, sidecar = post.replica()
-    await one.switch(ada.id, on=True)
+    await one.set_enabled(ada.id, on=True)
     await liked(town, bob, ada)
-    await one.forget(ada.id)
+    await one.delete(ada.id)
     assert await post.day(one) == []
     assert sidecar.state.peek(f"digest:{ada.id}")["data"]["key"] == ""
 
 
-async def test_where_the_operator_wants_none_there_are_none(town: Town, post: Post) -> None:
-    (ada,) = await town.people(1)
+async def test_where_the_operator_wants_none_there_are_none(
+    town: NotificationsHarness, post: Post
+) -> None:
+    (ada,) = await town.add_users(1)
     none, _ = post.replica(hours=0)
     with pytest.raises(Invalid, match="sends no e-mail"):
-        await none.switch(ada.id, on=True)
+        await none.set_enabled(ada.id, on=True)
     await none.run()
-    answer = await ada.ask(town.notes, "PUT", "/digest", json={"enabled": True})
+    answer = await ada.request(town.notifications, "PUT", "/digest", json={"enabled": True})
     assert answer.status == 422
     assert (await ada.page("digest")) == {
         "enabled": False,
@@ -291,12 +305,12 @@ async def test_where_the_operator_wants_none_there_are_none(town: Town, post: Po
     }
 
 
-async def test_names_cannot_write_html(town: Town, post: Post) -> None:
-    ada, bob = await town.people(2)
+async def test_names_cannot_write_html(town: NotificationsHarness, post: Post) -> None:
+    ada, bob = await town.add_users(2)
     change = {"display_name": '<img src="x">&'}
-    await bob.does(town.users, "PATCH", "/accounts/me", json=change)
+    await bob.request_ok(town.users, "PATCH", "/accounts/me", json=change)
     one, _ = post.replica()
-    await one.switch(ada.id, on=True)
+    await one.set_enabled(ada.id, on=True)
     await liked(town, bob, ada)
     (mail,) = await post.day(one)
     assert "<img" not in mail.html
@@ -305,9 +319,9 @@ async def test_names_cannot_write_html(town: Town, post: Post) -> None:
 
 async def test_a_running_service_sends_by_itself() -> None:
     async with World() as world:
-        town = await Town.built(world, microgram_digest_hours=0.0001)
-        ada, bob = await town.people(2)
-        await ada.does(town.notes, "PUT", "/digest", json={"enabled": True})
+        town = await NotificationsHarness.start(world, microgram_digest_hours=0.0001)
+        ada, bob = await town.add_users(2)
+        await ada.request_ok(town.notifications, "PUT", "/digest", json={"enabled": True})
         await liked(town, bob, ada)
         await until(lambda: world.mails)
         assert lines(world.mails[0]) == [f"{bob.name} likes your post"]

@@ -11,7 +11,7 @@ from services.chassis.ids import SnowflakeGenerator
 from services.contracts.orders import Order
 from services.payments.adapters.webhooks import SECRET_NAME
 from tests.fakes import Call, Running, World, until
-from tests.services.notifications.world import Person, Town
+from tests.services.notifications.harness import NotificationsHarness, NotificationsUser
 from tests.services.payments.harness import WEBHOOK_SECRET, payments_app
 
 _ids = SnowflakeGenerator()
@@ -20,7 +20,7 @@ SALE = ("placed", "reserved", "authorized", "confirmed", "capturing", "completed
 
 
 @pytest.fixture
-async def till(town: Town) -> Running:
+async def till(town: NotificationsHarness) -> Running:
     town.world.secrets[SECRET_NAME] = WEBHOOK_SECRET
     return await town.world.start(payments_app, "payments")
 
@@ -30,7 +30,7 @@ async def step(till: Running, order: str, name: str, **body: Any) -> None:
     assert answer.status == 200, answer.text
 
 
-async def pays(till: Running, buyer: Person, seller: Person) -> str:
+async def pays(till: Running, buyer: NotificationsUser, seller: NotificationsUser) -> str:
     order = _ids.next()
     terms: dict[str, Any] = {"buyer": buyer.id, "seller": seller.id, "card": "tok_ok"}
     await step(till, order, "authorize", amount=900, currency="EUR", **terms)
@@ -38,7 +38,7 @@ async def pays(till: Running, buyer: Person, seller: Person) -> str:
     return order
 
 
-async def of_orders(person: Person, **params: str) -> list[tuple[str, str, str, str]]:
+async def of_orders(person: NotificationsUser, **params: str) -> list[tuple[str, str, str, str]]:
     """What somebody was told of orders: type, by whom, of which, and what became of it."""
     found = (await person.page(**{"types": SHOP, **params}))["notifications"]
     assert all(each["post"] is None for each in found)
@@ -46,9 +46,9 @@ async def of_orders(person: Person, **params: str) -> list[tuple[str, str, str, 
 
 
 async def test_a_seller_is_told_of_money_and_a_buyer_of_every_part_that_comes_back(
-    town: Town, till: Running
+    town: NotificationsHarness, till: Running
 ) -> None:
-    ann, ben = await town.people(2)
+    ann, ben = await town.add_users(2)
     order = await pays(till, ben, ann)
     await town.world.settle()
     assert await of_orders(ann) == [("payment", ben.id, order, "captured")]
@@ -60,8 +60,10 @@ async def test_a_seller_is_told_of_money_and_a_buyer_of_every_part_that_comes_ba
     assert len(await of_orders(ann)) == 1
 
 
-async def test_each_cause_is_told_once_however_the_news_comes(town: Town, till: Running) -> None:
-    ann, ben = await town.people(2)
+async def test_each_cause_is_told_once_however_the_news_comes(
+    town: NotificationsHarness, till: Running
+) -> None:
+    ann, ben = await town.add_users(2)
     town.world.broker.hold()
     town.world.broker.copies = 3
     orders = [await pays(till, ben, ann) for _ in range(3)]
@@ -79,9 +81,9 @@ async def test_each_cause_is_told_once_however_the_news_comes(town: Town, till: 
 
 
 async def test_a_card_that_is_declined_moves_no_money_and_tells_of_none(
-    town: Town, till: Running
+    town: NotificationsHarness, till: Running
 ) -> None:
-    ann, ben = await town.people(2)
+    ann, ben = await town.add_users(2)
     terms: dict[str, Any] = {"buyer": ben.id, "seller": ann.id, "card": "tok_declined"}
     await step(till, _ids.next(), "authorize", amount=900, currency="EUR", **terms)
     await step(till, _ids.next(), "void")
@@ -90,18 +92,18 @@ async def test_a_card_that_is_declined_moves_no_money_and_tells_of_none(
 
 
 async def test_lists_hold_what_mastodon_does_not_have_only_where_it_is_asked_for(
-    town: Town, till: Running
+    town: NotificationsHarness, till: Running
 ) -> None:
-    ann, ben = await town.people(2)
-    post = await ann.makes()
-    await ben.marks(post)
+    ann, ben = await town.add_users(2)
+    post = await ann.create_post()
+    await ben.react(post)
     order = await pays(till, ben, ann)
     await town.world.settle()
-    assert await ann.told() == [("favourite", ben.id, post)]
-    assert await ann.told(exclude_types="mention") == [("favourite", ben.id, post)]
+    assert await ann.notified() == [("favourite", ben.id, post)]
+    assert await ann.notified(exclude_types="mention") == [("favourite", ben.id, post)]
     assert await ann.unread() == 1
     assert await ann.unread(types="payment") == 1
-    assert len(await ann.told(types="payment,favourite")) == 2
+    assert len(await ann.notified(types="payment,favourite")) == 2
     assert await of_orders(ann, exclude_types="payment") == []
     groups = (await ann.page("groups"))["groups"]
     assert [group["type"] for group in groups] == ["favourite"]
@@ -110,16 +112,16 @@ async def test_lists_hold_what_mastodon_does_not_have_only_where_it_is_asked_for
     (id,) = await ann.ids(types="payment")
     one = await ann.page(f"notifications/{id}")
     assert (one["type"], one["order"]) == ("payment", order)
-    await ann.puts_away(f"notifications/{id}/dismiss")
+    await ann.dismiss(f"notifications/{id}/dismiss")
     assert await of_orders(ann) == []
 
 
 async def test_of_ones_money_one_is_told_also_by_who_is_muted_or_blocked(
-    town: Town, till: Running
+    town: NotificationsHarness, till: Running
 ) -> None:
-    ann, ben = await town.people(2)
-    await ann.stands(ben, "mute")
-    await ann.stands(ben, "block")
+    ann, ben = await town.add_users(2)
+    await ann.set_relationship(ben, "mute")
+    await ann.set_relationship(ben, "block")
     await town.world.settle()
     order = await pays(till, ben, ann)
     await town.world.settle()
@@ -129,12 +131,20 @@ async def test_of_ones_money_one_is_told_also_by_who_is_muted_or_blocked(
 # ── orders ──────────────────────────────────────────────────────────────────────────────────
 
 
-async def say(town: Town, order: str, buyer: Person, seller: Person, *happened: str) -> None:
+async def say(
+    town: NotificationsHarness,
+    order: str,
+    buyer: NotificationsUser,
+    seller: NotificationsUser,
+    *happened: str,
+) -> None:
     """Say what orders would."""
     await town.world.broker.publish("orders", [news(order, buyer, seller, *happened)])
 
 
-def news(order: str, buyer: Person, seller: Person, *happened: str) -> dict[str, Any]:
+def news(
+    order: str, buyer: NotificationsUser, seller: NotificationsUser, *happened: str
+) -> dict[str, Any]:
     """What orders would say of an order to which this has happened."""
     at = "2026-05-10T05:12:31.402Z"
     data = {
@@ -162,8 +172,8 @@ def news(order: str, buyer: Person, seller: Person, *happened: str) -> dict[str,
     }
 
 
-async def test_buyer_and_seller_are_told_of_a_sale_once(town: Town) -> None:
-    ann, ben = await town.people(2)
+async def test_buyer_and_seller_are_told_of_a_sale_once(town: NotificationsHarness) -> None:
+    ann, ben = await town.add_users(2)
     order = _ids.next()
     for count in (1, 2, 6, 5, 6, 3):
         await say(town, order, ben, ann, *SALE[:count])
@@ -174,12 +184,12 @@ async def test_buyer_and_seller_are_told_of_a_sale_once(town: Town) -> None:
 
 
 async def test_both_sides_are_told_of_a_sale_with_one_read_and_a_write_for_each(
-    town: Town,
+    town: NotificationsHarness,
 ) -> None:
-    ann, ben = await town.people(2)
+    ann, ben = await town.add_users(2)
     for _ in range(2):
         order = _ids.next()
-        calls = town.notes.sidecar.state.faults.calls
+        calls = town.notifications.sidecar.state.faults.calls
         calls.clear()
         await say(town, order, ben, ann, *SALE)
         await town.world.broker.idle()
@@ -196,11 +206,11 @@ async def test_both_sides_are_told_of_a_sale_with_one_read_and_a_write_for_each(
     assert not [call for call in calls if call.about[0].startswith("notification")]
 
 
-async def test_what_comes_at_once_does_not_get_into_its_own_way(town: Town) -> None:
-    ann, ben = await town.people(2)
+async def test_what_comes_at_once_does_not_get_into_its_own_way(town: NotificationsHarness) -> None:
+    ann, ben = await town.add_users(2)
     await say(town, _ids.next(), ben, ann, *SALE)
     await town.world.settle()
-    calls = town.notes.sidecar.state.faults.calls
+    calls = town.notifications.sidecar.state.faults.calls
     calls.clear()
     orders = sorted(_ids.next() for _ in range(8))
     for order in orders:
@@ -229,12 +239,12 @@ async def test_a_crash_while_both_sides_are_told_tells_both_once(
     like: str, call: str, about: str, nth: int, after: bool
 ) -> None:
     async with World(like=like) as world:
-        town = await Town.built(world)
-        ann, ben, cid = await town.people(3)
+        town = await NotificationsHarness.start(world)
+        ann, ben, cid = await town.add_users(3)
         await say(town, _ids.next(), ben, ann, *SALE)
         await town.world.settle()
         order, buyer = _ids.next(), cid if call == "compare_and_set" else ben
-        sidecar = town.notes.sidecar
+        sidecar = town.notifications.sidecar
         sidecar.state.faults.dead = sidecar.faults.dead
         sidecar.state.faults.crash(call, about=about, nth=nth, after=after)
         await say(town, order, buyer, ann, *SALE)
@@ -247,11 +257,13 @@ async def test_a_crash_while_both_sides_are_told_tells_both_once(
         assert len(await of_orders(ann)) == 2
 
 
-async def test_what_was_put_away_while_it_is_told_again_stays_so(town: Town) -> None:
+async def test_what_was_put_away_while_it_is_told_again_stays_so(
+    town: NotificationsHarness,
+) -> None:
     """The news comes twice: the second reads before the first has told of it, and lists after."""
-    ann, ben = await town.people(2)
-    order, first = _ids.next(), town.notes
-    await town.another()
+    ann, ben = await town.add_users(2)
+    order, first = _ids.next(), town.notifications
+    await town.add_replica()
     held = asyncio.Event()
 
     async def waits(call: Call) -> None:
@@ -268,9 +280,9 @@ async def test_what_was_put_away_while_it_is_told_again_stays_so(town: Town) -> 
         first.call("POST", "/events/orders", caller="", json=event, deadline=60.0)
     )
     await until(lambda: not first.sidecar.state.faults.before)
-    await town.notes.call("POST", "/events/orders", caller="", json=event)
+    await town.notifications.call("POST", "/events/orders", caller="", json=event)
     (id,) = await ann.ids(types="order")
-    await ann.puts_away(f"notifications/{id}/dismiss")
+    await ann.dismiss(f"notifications/{id}/dismiss")
     held.set()
     assert (await late).json()["status"] == "SUCCESS"
     await town.world.settle()
@@ -279,8 +291,10 @@ async def test_what_was_put_away_while_it_is_told_again_stays_so(town: Town) -> 
 
 
 @pytest.mark.parametrize("end", ["cancelled", "declined", "failed"])
-async def test_what_comes_to_nothing_is_told_to_its_buyer_alone(town: Town, end: str) -> None:
-    ann, ben = await town.people(2)
+async def test_what_comes_to_nothing_is_told_to_its_buyer_alone(
+    town: NotificationsHarness, end: str
+) -> None:
+    ann, ben = await town.add_users(2)
     order = _ids.next()
     for _ in range(2):
         await say(town, order, ben, ann, "placed", "voided", "released", end)

@@ -10,26 +10,26 @@ import pytest
 
 from services.chassis.ids import first_id_at, id_time
 from services.notifications.domain import groups
-from services.notifications.domain.markers import Markers
+from services.notifications.domain.markers import ReadMarkers
 from services.notifications.domain.notifications import (
-    PAST,
+    MAX_PAST_IDS,
     Cause,
-    Filter,
-    Notification,
-    dismissed,
-    heard,
+    NotificationFilter,
+    NotificationRecord,
+    apply_cause,
+    dismiss,
 )
-from services.notifications.domain.stances import Hidden, Stance
-from services.notifications.domain.subscribers import MOST, Subscribers
+from services.notifications.domain.owner_relations import HiddenEdge, OwnerRelations
+from services.notifications.domain.subscribers import MAX_SUBSCRIBERS, PostSubscribers
 from services.shared.block_list import BLOCKERS, BlockState
 
 LIKE = Cause("1:favourite:9:2", "1", "favourite", "2", "marks", "9", making="a")
 
 
-def after(causes: Sequence[Cause]) -> Notification | None:
-    known: Notification | None = None
+def after(causes: Sequence[Cause]) -> NotificationRecord | None:
+    known: NotificationRecord | None = None
     for number, cause in enumerate(causes, 100):
-        known = heard(known, cause, str(number), quiet=False)
+        known = apply_cause(known, cause, str(number), quiet=False)
     return known
 
 
@@ -56,40 +56,40 @@ def test_the_order_of_news_does_not_matter() -> None:
         for order in permutations(story[:count]):
             made = after(order)
             assert made is not None
-            assert bool(made.place) is story[count - 1].on, order
+            assert bool(made.position) is story[count - 1].on, order
 
 
 def test_what_is_made_again_has_a_new_place_and_the_old_one_is_gone() -> None:
     off = replace(LIKE, version=2, on=False, making="")
     again = after([LIKE, off, replace(LIKE, version=3, making="b")])
     assert again is not None
-    assert (again.place, again.gone) == ("102", ("100",))
+    assert (again.position, again.removed_ids) == ("102", ("100",))
 
 
 def test_from_some_time_on_it_only_comes_back_where_it_was() -> None:
-    story = [replace(LIKE, version=n, making=str(n)) for n in range(1, PAST + 5)]
+    story = [replace(LIKE, version=n, making=str(n)) for n in range(1, MAX_PAST_IDS + 5)]
     made = after(story)
     assert made is not None
-    assert made.place == str(100 + PAST)
-    assert len(made.past) == PAST
+    assert made.position == str(100 + MAX_PAST_IDS)
+    assert len(made.past) == MAX_PAST_IDS
 
 
 def test_what_is_dismissed_stays_so_until_it_is_made_again() -> None:
-    away = dismissed(after([LIKE]), "100")
+    away = dismiss(after([LIKE]), "100")
     assert away is not None
-    assert away.place == ""
-    assert heard(away, replace(LIKE, version=2), "200", quiet=False) == away
-    again = heard(away, replace(LIKE, version=3, making="b"), "200", quiet=False)
+    assert away.position == ""
+    assert apply_cause(away, replace(LIKE, version=2), "200", quiet=False) == away
+    again = apply_cause(away, replace(LIKE, version=3, making="b"), "200", quiet=False)
     assert again is not None
-    assert again.place == "200"
-    assert dismissed(again, "100") == again
+    assert again.position == "200"
+    assert dismiss(again, "100") == again
 
 
 def test_what_is_made_quietly_is_never_shown() -> None:
-    made = heard(None, LIKE, "100", quiet=True)
+    made = apply_cause(None, LIKE, "100", quiet=True)
     assert made is not None
-    assert made.place == ""
-    again = heard(made, LIKE, "101", quiet=False)
+    assert made.position == ""
+    again = apply_cause(made, LIKE, "101", quiet=False)
     assert again is made
 
 
@@ -97,46 +97,48 @@ def test_one_reason_of_two_is_enough_and_both_are_one() -> None:
     mention = Cause("1:post:9", "1", "mention", "2", "posts", "9", making="9")
     both = after([mention, replace(mention, source="comments")])
     assert both is not None
-    assert (both.place, both.past) == ("100", ())
+    assert (both.position, both.past) == ("100", ())
 
 
 @pytest.mark.parametrize(
     ("wanted", "kept"),
     [
-        (Filter(), True),
-        (Filter(types=frozenset({"favourite", "follow"})), True),
-        (Filter(types=frozenset({"follow"})), False),
-        (Filter(without=frozenset({"favourite"})), False),
-        (Filter(account="2"), True),
-        (Filter(account="3"), False),
+        (NotificationFilter(), True),
+        (NotificationFilter(types=frozenset({"favourite", "follow"})), True),
+        (NotificationFilter(types=frozenset({"follow"})), False),
+        (NotificationFilter(without=frozenset({"favourite"})), False),
+        (NotificationFilter(account="2"), True),
+        (NotificationFilter(account="3"), False),
     ],
 )
-def test_a_filter_keeps_what_is_wanted(wanted: Filter, kept: bool) -> None:
-    assert wanted.keeps(["100", "favourite", "2", "9", LIKE.key]) is kept
+def test_a_filter_keeps_what_is_wanted(wanted: NotificationFilter, kept: bool) -> None:
+    assert wanted.matches(["100", "favourite", "2", "9", LIKE.key]) is kept
 
 
 # ── stances ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_mute_ends_by_itself() -> None:
-    stance = Stance().heard("2", Hidden(3, hides=True, until="2026-01-02"))
+    stance = OwnerRelations().apply_edge("2", HiddenEdge(3, hides=True, until="2026-01-02"))
     assert not stance.admits("2", "2026-01-01")
     assert stance.admits("2", "2026-01-02")
 
 
 def test_late_news_of_an_edge_is_old() -> None:
-    stance = Stance().heard("2", Hidden(3, hides=False)).heard("2", Hidden(2))
+    stance = (
+        OwnerRelations().apply_edge("2", HiddenEdge(3, hides=False)).apply_edge("2", HiddenEdge(2))
+    )
     assert stance.admits("2", "")
-    stance = Stance().apply_block("2", 3, blocks=False).apply_block("2", 2, blocks=True)
+    stance = OwnerRelations().apply_block("2", 3, blocks=False).apply_block("2", 2, blocks=True)
     assert stance.admits("2", "")
-    assert Stance().heard("2", Hidden(1, hides=False)) == Stance()
-    assert not Stance().apply_block("2", 1, blocks=True).admits("2", "")
+    assert OwnerRelations().apply_edge("2", HiddenEdge(1, hides=False)) == OwnerRelations()
+    assert not OwnerRelations().apply_block("2", 1, blocks=True).admits("2", "")
 
 
 def test_stances_forget_the_oldest_that_are_over_and_nobody_that_is_hidden() -> None:
-    stance = Stance().heard("0", Hidden(2))
+    stance = OwnerRelations().apply_edge("0", HiddenEdge(2))
     for n in range(1, 700):
-        stance = stance.heard(str(n), Hidden(2, hides=False))
+        stance = stance.apply_edge(str(n), HiddenEdge(2, hides=False))
         stance = stance.apply_block(str(n), 2, blocks=n == 1)
     assert len(stance.hidden) == len(stance.blocked_by) == 501
     assert not stance.admits("0", "")
@@ -144,7 +146,7 @@ def test_stances_forget_the_oldest_that_are_over_and_nobody_that_is_hidden() -> 
 
 
 def test_who_is_blocked_by_very_many_knows_that_there_are_more() -> None:
-    stance = Stance()
+    stance = OwnerRelations()
     for number in range(BLOCKERS):
         stance = stance.apply_block(str(number), 1, blocks=True)
     assert not stance.shunned
@@ -161,13 +163,13 @@ def test_who_is_blocked_by_very_many_knows_that_there_are_more() -> None:
 
 
 def test_subscribers_are_told_from_when_they_asked_and_are_bounded() -> None:
-    people = Subscribers().heard("2", 1, "2026-01-02").heard("2", 2, "2026-01-05")
-    assert people.at("2026-01-01") == []
-    assert people.at("2026-01-03") == ["2"]
-    assert people.heard("2", 3, "").heard("2", 2, "2026").at("2027") == []
-    for n in range(MOST + 50):
-        people = people.heard(f"p{n}", 1, "2026")
-    assert len(people.at("2027")) == MOST
+    people = PostSubscribers().apply("2", 1, "2026-01-02").apply("2", 2, "2026-01-05")
+    assert people.subscribed_at("2026-01-01") == []
+    assert people.subscribed_at("2026-01-03") == ["2"]
+    assert people.apply("2", 3, "").apply("2", 2, "2026").at("2027") == []
+    for n in range(MAX_SUBSCRIBERS + 50):
+        people = people.apply(f"p{n}", 1, "2026")
+    assert len(people.subscribed_at("2027")) == MAX_SUBSCRIBERS
 
 
 # ── groups and markers ──────────────────────────────────────────────────────────────────────────
@@ -189,22 +191,22 @@ def test_groups_are_of_one_type_post_and_day() -> None:
 @pytest.mark.parametrize("type", ["favourite", "follow", "mention"])
 def test_a_key_says_where_its_members_are(type: str) -> None:
     row = [NOON, type, "2", "" if type == "follow" else "9", "key"]
-    where = groups.bounds(groups.group_key(NOON, type, row[3]))
+    where = groups.parse_group_key(groups.group_key(NOON, type, row[3]))
     assert where is not None
     assert where.above < NOON < where.below
-    assert where.holds(row)
+    assert where.contains(row)
 
 
 @pytest.mark.parametrize(
     "key", ["", "x", "ungrouped-", "ungrouped-" + "9" * 30, "follow-1-2", "favourite-1", "follow-x"]
 )
 def test_what_is_no_key_is_nowhere(key: str) -> None:
-    assert groups.bounds(key) is None
+    assert groups.parse_group_key(key) is None
 
 
 def test_a_marker_counts_its_moves() -> None:
-    markers = Markers().moved({"home": "5"}, "then").moved({"home": "5"}, "now")
+    markers = ReadMarkers().apply({"home": "5"}, "then").apply({"home": "5"}, "now")
     assert (markers.timelines["home"].version, markers.timelines["home"].updated_at) == (0, "then")
-    moved = markers.moved({"home": "4", "notifications": "1"}, "now")
+    moved = markers.apply({"home": "4", "notifications": "1"}, "now")
     assert (moved.last_read("home"), moved.timelines["home"].version) == ("4", 1)
     assert (moved.last_read("notifications"), moved.last_read("public")) == ("1", "")

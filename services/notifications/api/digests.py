@@ -9,13 +9,13 @@ from fastapi import APIRouter, Body, Depends
 from services.chassis.security.token_verifier import Caller, require_service, require_user
 from services.chassis.service import OrjsonResponse
 from services.contracts.notifications import DigestSetting, DigestStop, NewDigestSetting
-from services.notifications.digests import Digests
+from services.notifications.application.digest_scheduler import DigestScheduler
 
 Reader = Annotated[Caller, Depends(require_user("read:notifications"))]
 Writer = Annotated[Caller, Depends(require_user("write:notifications"))]
 
 
-def create_router(digests: Digests) -> APIRouter:
+def create_router(digests: DigestScheduler) -> APIRouter:
     """All of them."""
     router = APIRouter(prefix="/digest", tags=["digests"])
 
@@ -29,7 +29,7 @@ def create_router(digests: Digests) -> APIRouter:
         wanted: Annotated[NewDigestSetting, Body(examples=[{"enabled": True}])], caller: Writer
     ) -> OrjsonResponse:
         """Switch them on or off. A repeat changes nothing."""
-        return OrjsonResponse(await digests.switch(caller.user_id, on=wanted.enabled))
+        return OrjsonResponse(await digests.set_enabled(caller.user_id, on=wanted.enabled))
 
     @router.post("/stop", dependencies=[Depends(require_service("gateway"))])
     async def stop(
@@ -38,7 +38,7 @@ def create_router(digests: Digests) -> APIRouter:
         ],
     ) -> OrjsonResponse:
         """Switch them off by the link in a mail: who has it needs no login."""
-        await digests.stop(link.owner, link.key)
+        await digests.disable_by_link(link.owner, link.key)
         return OrjsonResponse({})
 
     return router

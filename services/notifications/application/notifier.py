@@ -12,25 +12,25 @@ from services.chassis.dapr.client import ABSENT, StateEntry
 from services.chassis.errors import Unavailable
 from services.chassis.storage.segmented_list import Place, insert_read
 from services.notifications.domain import notifications as rules
-from services.notifications.domain.notifications import ID, KEY, Cause, Notification, Row
-from services.notifications.store import Cleared, Store
+from services.notifications.domain.notifications import ID, KEY, Cause, NotificationRecord, Row
+from services.notifications.repository import ClearedUpTo, NotificationsRepository
 
-TURNS = 8
+MAX_ATTEMPTS = 8
 """How often a document may change under a handler before it asks to be called again later."""
 
-_AT_ONCE = 16
-_TOGETHER = 20
+_CONCURRENCY = 16
+_BATCH_SIZE = 20
 """Causes that are told of together."""
 
 
-class Turns:
+class OwnerLocks:
     """One at a time for each list in this process, as two would get into each other's way."""
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def of(self, owners: Iterable[str]) -> AsyncIterator[None]:
+    async def hold(self, owners: Iterable[str]) -> AsyncIterator[None]:
         """Wait until all lists of some people are free; always in the same order of them."""
         async with AsyncExitStack() as held:
             for owner in sorted(owners):
@@ -38,16 +38,18 @@ class Turns:
             yield
 
 
-class Bell:
+class Notifier:
     """Makes and puts away notifications. `ids` makes their places in lists, `now` is the clock."""
 
-    def __init__(self, store: Store, *, ids: Callable[[], str], now: Callable[[], str]) -> None:
+    def __init__(
+        self, store: NotificationsRepository, *, ids: Callable[[], str], now: Callable[[], str]
+    ) -> None:
         self._store = store
         self._ids = ids
         self._now = now
-        self._turns = Turns()
+        self._locks = OwnerLocks()
 
-    async def ring(self, causes: Iterable[Cause]) -> None:
+    async def notify(self, causes: Iterable[Cause]) -> None:
         """Tell people of something, or no longer.
 
         For all together one read, one write for their lists, and mostly one more read; for each
@@ -55,61 +57,69 @@ class Bell:
         what it has heard, and the list follows it.
         """
         told = [cause for cause in causes if cause.owner != cause.account]
-        for start in range(0, len(told), _TOGETHER):
-            part = told[start : start + _TOGETHER]
-            async with self._turns.of({cause.owner for cause in part}):
-                await self._ring(part)
+        for start in range(0, len(told), _BATCH_SIZE):
+            part = told[start : start + _BATCH_SIZE]
+            async with self._locks.hold({cause.owner for cause in part}):
+                await self._notify_batch(part)
 
-    async def _ring(self, causes: Sequence[Cause]) -> None:
+    async def _notify_batch(self, causes: Sequence[Cause]) -> None:
         """Where the list holds what it may not, or may have changed meanwhile, `agree` decides."""
         store = self._store
-        found = await store.around(causes)
-        heard = await asyncio.gather(*(self._hear(cause, found) for cause in causes))
+        found = await store.load_causes(causes)
+        heard = await asyncio.gather(*(self._apply(cause, found) for cause in causes))
         told = {cause.key: each for cause, each in zip(causes, heard, strict=True) if each}
-        wrong = [key for key, each in told.items() if store.may_list(each.owner, each.gone, found)]
+        wrong = [
+            key
+            for key, each in told.items()
+            if store.may_be_listed(each.owner, each.removed_ids, found)
+        ]
         rows: defaultdict[Place, list[Row]] = defaultdict(list)
         for key, each in told.items():
-            if each.place and key not in wrong:
+            if each.position and key not in wrong:
                 rows[store.lists, each.owner].append(each.row(key))
         apart = {owner for _, owner in await insert_read(store.state, rows, found)}
         unsure = {
             key: each
             for key, each in told.items()
-            if each.owner in apart or not self._is_sure(key, each, found)
+            if each.owner in apart or not self._is_list_current(key, each, found)
         }
         now = await store.notifications.get_many(unsure)
         changed = [key for key, each in unsure.items() if now.get(key) != each]
-        await asyncio.gather(*map(self.agree, {*wrong, *changed}))
+        await asyncio.gather(*map(self.reconcile, {*wrong, *changed}))
 
-    def _is_sure(self, key: str, told: Notification, found: Mapping[str, StateEntry]) -> bool:
+    def _is_list_current(
+        self, key: str, told: NotificationRecord, found: Mapping[str, StateEntry]
+    ) -> bool:
         """Whether a list that has not changed since it was read says what the document does.
 
         What becomes of an order is never undone, and only put away by who has seen it in the list;
         where it was made just now, nobody has.
         """
-        return told.type in rules.SHOP and self._store.notifications.key(key) not in found
+        return told.type in rules.SHOP_TYPES and self._store.notifications.key(key) not in found
 
-    async def _hear(self, cause: Cause, found: Mapping[str, StateEntry]) -> Notification | None:
+    async def _apply(
+        self, cause: Cause, found: Mapping[str, StateEntry]
+    ) -> NotificationRecord | None:
         documents, id = self._store.notifications, self._ids()
-        quiet = cause.on and self._store.is_quiet(cause, found, self._now())
+        quiet = cause.on and self._store.is_suppressed(cause, found, self._now())
         seen = documents.decode(found.get(documents.key(cause.key), ABSENT))
         return await documents.update(
             cause.key,
-            lambda known: rules.heard(known, cause, id, quiet=quiet),
+            lambda known: rules.apply_cause(known, cause, id, quiet=quiet),
             fresh=seen is None,
             seen=seen,
         )
 
     async def dismiss(self, rows: Sequence[Row]) -> None:
         """Put some away."""
-        slots = asyncio.Semaphore(_AT_ONCE)
+        slots = asyncio.Semaphore(_CONCURRENCY)
 
         async def put_away(row: Row) -> None:
             async with slots:
                 await self._store.notifications.update(
-                    row[KEY], lambda known: rules.dismissed(known, row[ID])
+                    row[KEY], lambda known: rules.dismiss(known, row[ID])
                 )
-                await self.agree(row[KEY])
+                await self.reconcile(row[KEY])
 
         await asyncio.gather(*map(put_away, rows))
 
@@ -120,26 +130,26 @@ class Bell:
         """
         upto = self._ids()
         await self._store.cleared.update(
-            owner, lambda known: Cleared(max(upto, known.upto) if known else upto)
+            owner, lambda known: ClearedUpTo(max(upto, known.upto) if known else upto)
         )
         await self._store.lists.clear(owner, upto)
 
-    async def agree(self, key: str) -> None:
+    async def reconcile(self, key: str) -> None:
         """Make the owner's list say what a document says, and see that it still says so."""
         seen = await self._store.notifications.get(key)
-        for _ in range(TURNS):
+        for _ in range(MAX_ATTEMPTS):
             if seen is None:
                 return
-            await self._list(seen, key)
+            await self._update_list(seen, key)
             now = await self._store.notifications.get(key)
             if now == seen:
                 return
             seen = now
         raise Unavailable(f"The notification {key} keeps changing.")
 
-    async def _list(self, notification: Notification, key: str) -> None:
+    async def _update_list(self, notification: NotificationRecord, key: str) -> None:
         lists, owner = self._store.lists, notification.owner
-        if notification.gone:
-            await lists.remove(owner, notification.gone)
-        if notification.place:
+        if notification.removed_ids:
+            await lists.remove(owner, notification.removed_ids)
+        if notification.position:
             await lists.insert(owner, [notification.row(key)])

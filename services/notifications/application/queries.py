@@ -14,25 +14,33 @@ from dataclasses import dataclass, replace
 from services.chassis.errors import NotFound
 from services.chassis.storage.window import Window
 from services.notifications.domain.groups import (
-    GROUPED,
-    Group,
-    bounds,
+    GROUPED_TYPES,
+    RowGroup,
     group_key,
-    grouped,
+    group_rows,
+    parse_group_key,
 )
-from services.notifications.domain.notifications import ACCOUNT, ID, POST, SHOP, TYPE, Filter, Row
-from services.notifications.domain.stances import Stance
-from services.notifications.store import MOST, Desk, Store
+from services.notifications.domain.notifications import (
+    ACCOUNT,
+    ID,
+    POST,
+    SHOP_TYPES,
+    TYPE,
+    NotificationFilter,
+    Row,
+)
+from services.notifications.domain.owner_relations import OwnerRelations
+from services.notifications.repository import MAX_KEPT, NotificationsRepository, OwnerState
 
-_MANY = 1_000
+_SCAN_LIMIT = 1_000
 """Rows that are read at once where the first page of them was not enough."""
 
-_TRIES = 6
-_LOOKED_UP = 100
+_MAX_PAGES_SCANNED = 6
+_BATCH_SIZE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class NotificationPage:
     """Rows that are shown, newest first, and the ids of the newest and oldest looked at."""
 
     rows: list[Row]
@@ -40,25 +48,31 @@ class Found:
     last: str = ""
 
 
-class Reading:
+class NotificationQueries:
     """The pages that somebody reads."""
 
-    def __init__(self, store: Store, *, now: Callable[[], str]) -> None:
+    def __init__(self, store: NotificationsRepository, *, now: Callable[[], str]) -> None:
         self._store = store
         self._now = now
 
-    async def page(self, owner: str, window: Window, wanted: Filter) -> Found:
+    async def page(
+        self, owner: str, window: Window, wanted: NotificationFilter
+    ) -> NotificationPage:
         """A page of notifications."""
-        desk = await self._store.desk(owner)
-        return await self._take(
-            desk, window, wanted, lambda rows: len(rows) - window.limit, _single
+        desk = await self._store.owner_state(owner)
+        return await self._read_page(
+            desk, window, wanted, lambda rows: len(rows) - window.limit, _row_id
         )
 
-    async def groups(
-        self, owner: str, window: Window, wanted: Filter, types: frozenset[str] = GROUPED
-    ) -> tuple[list[Group], Found]:
+    async def group_page(
+        self,
+        owner: str,
+        window: Window,
+        wanted: NotificationFilter,
+        types: frozenset[str] = GROUPED_TYPES,
+    ) -> tuple[list[RowGroup], NotificationPage]:
         """A page of groups; of each, those members that lie within the page."""
-        desk = await self._store.desk(owner)
+        desk = await self._store.owner_state(owner)
 
         def key(row: Row) -> str:
             return group_key(row[ID], row[TYPE], row[POST], types)
@@ -66,14 +80,18 @@ class Reading:
         def over(rows: list[Row]) -> int:
             return len({key(row) for row in rows}) - window.limit
 
-        found = await self._take(desk, window, wanted, over, key)
-        return grouped(found.rows, types), found
+        found = await self._read_page(desk, window, wanted, over, key)
+        return group_rows(found.rows, types), found
 
-    async def unread(
-        self, owner: str, wanted: Filter, limit: int, types: frozenset[str] = frozenset()
+    async def count_unread(
+        self,
+        owner: str,
+        wanted: NotificationFilter,
+        limit: int,
+        types: frozenset[str] = frozenset(),
     ) -> int:
         """How many (groups of `types`) are newer than the marker, `limit` at most."""
-        desk = await self._store.desk(owner)
+        desk = await self._store.owner_state(owner)
         window = Window(limit, since_id=desk.markers.last_read("notifications"))
         counted: set[str] = set()
         async for _, shown in self._scan(desk, window, wanted):
@@ -82,34 +100,36 @@ class Reading:
                 break
         return min(limit, len(counted))
 
-    async def one(self, owner: str, id: str) -> Row:
+    async def get(self, owner: str, id: str) -> Row:
         """One notification. Raises `NotFound`."""
-        group = await self.group(owner, f"ungrouped-{id}")
+        group = await self.get_group(owner, f"ungrouped-{id}")
         return group.rows[0]
 
-    async def group(self, owner: str, key: str) -> Group:
+    async def get_group(self, owner: str, key: str) -> RowGroup:
         """All that there is of a group. Raises `NotFound`."""
-        where = bounds(key)
+        where = parse_group_key(key)
         if where is None:
-            raise no_such_notification()
-        desk = await self._store.desk(owner)
-        window = Window(MOST, max_id=where.below, since_id=where.above)
-        found = [row async for _, rows in self._scan(desk, window, Filter()) for row in rows]
-        members = [row for row in found if where.holds(row)]
+            raise notification_not_found()
+        desk = await self._store.owner_state(owner)
+        window = Window(MAX_KEPT, max_id=where.below, since_id=where.above)
+        found = [
+            row async for _, rows in self._scan(desk, window, NotificationFilter()) for row in rows
+        ]
+        members = [row for row in found if where.contains(row)]
         if not members:
-            raise no_such_notification()
-        return Group(key, members)
+            raise notification_not_found()
+        return RowGroup(key, members)
 
     # ── parts ───────────────────────────────────────────────────────────────────────────────
 
-    async def _take(
+    async def _read_page(
         self,
-        desk: Desk,
+        desk: OwnerState,
         window: Window,
-        wanted: Filter,
+        wanted: NotificationFilter,
         over: Callable[[list[Row]], int],
         key: Callable[[Row], str],
-    ) -> Found:
+    ) -> NotificationPage:
         """Read until a page is full, and leave what is over to the next one."""
         rows: list[Row] = []
         reached: list[str] = []
@@ -119,46 +139,46 @@ class Reading:
             if over(rows) >= 0:
                 break
         rows.sort(key=lambda row: row[ID], reverse=not window.ascending)
-        kept = _first(rows, window.limit, key)
+        kept = _first_groups(rows, window.limit, key)
         first, last = max(reached, default=""), min(reached, default="")
         if len(kept) < len(rows):
             first, last = (kept[-1][ID], last) if window.ascending else (first, kept[-1][ID])
-        return Found(sorted(kept, reverse=True), first, last)
+        return NotificationPage(sorted(kept, reverse=True), first, last)
 
     async def _scan(
-        self, desk: Desk, window: Window, wanted: Filter
+        self, desk: OwnerState, window: Window, wanted: NotificationFilter
     ) -> AsyncIterator[tuple[list[Row], list[Row]]]:
         """What was looked at, and what of it is shown, in the direction of the window."""
         now = self._now()
 
         def keeps(row: Row) -> bool:
-            return row[ID] > desk.cleared and wanted.keeps(row)
+            return row[ID] > desk.cleared and wanted.matches(row)
 
-        def admits(stance: Stance, row: Row) -> bool:
-            return row[TYPE] in SHOP or stance.admits(row[ACCOUNT], now)
+        def admits(stance: OwnerRelations, row: Row) -> bool:
+            return row[TYPE] in SHOP_TYPES or stance.admits(row[ACCOUNT], now)
 
-        for _ in range(_TRIES):
+        for _ in range(_MAX_PAGES_SCANNED):
             rows = await self._store.lists.read(desk.head, window)
-            for part in _parts(rows, upwards=window.ascending):
+            for part in _batches(rows, upwards=window.ascending):
                 kept = [row for row in part if keeps(row)]
-                stance = await self._store.towards(desk, kept)
+                stance = await self._store.relations_with(desk, kept)
                 kept = [row for row in kept if admits(stance, row)]
-                yield part, await self._store.remaining(kept) if kept else []
+                yield part, await self._store.not_deleted(kept) if kept else []
             if len(rows) < window.limit:
                 return
-            window = _beyond(window, rows)
+            window = _next_window(window, rows)
 
 
-def no_such_notification() -> NotFound:
+def notification_not_found() -> NotFound:
     """Not there, and somebody else's, are told apart by nobody."""
     return NotFound("There is no such notification.")
 
 
-def _single(row: Row) -> str:
+def _row_id(row: Row) -> str:
     return row[ID]
 
 
-def _first(rows: list[Row], limit: int, key: Callable[[Row], str]) -> list[Row]:
+def _first_groups(rows: list[Row], limit: int, key: Callable[[Row], str]) -> list[Row]:
     """Rows up to the one that would begin the key after the last that is wanted."""
     keys: set[str] = set()
     for count, row in enumerate(rows):
@@ -168,13 +188,13 @@ def _first(rows: list[Row], limit: int, key: Callable[[Row], str]) -> list[Row]:
     return rows
 
 
-def _parts(rows: list[Row], *, upwards: bool) -> list[list[Row]]:
+def _batches(rows: list[Row], *, upwards: bool) -> list[list[Row]]:
     """Rows in parts that are looked up together; the lowest first, where the window goes up."""
-    parts = [rows[start : start + _LOOKED_UP] for start in range(0, len(rows), _LOOKED_UP)]
+    parts = [rows[start : start + _BATCH_SIZE] for start in range(0, len(rows), _BATCH_SIZE)]
     return parts[::-1] if upwards else parts
 
 
-def _beyond(window: Window, rows: list[Row]) -> Window:
+def _next_window(window: Window, rows: list[Row]) -> Window:
     if window.ascending:
-        return replace(window, limit=_MANY, min_id=rows[0][ID])
-    return replace(window, limit=_MANY, max_id=rows[-1][ID])
+        return replace(window, limit=_SCAN_LIMIT, min_id=rows[0][ID])
+    return replace(window, limit=_SCAN_LIMIT, max_id=rows[-1][ID])

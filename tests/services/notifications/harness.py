@@ -28,17 +28,17 @@ async def start(
     return await world.start(create_app, name, **settings)
 
 
-class Town:
+class NotificationsHarness:
     """Four services, and short ways to ask them."""
 
     def __init__(
         self, world: World, users: Running, posts: Running, comments: Running, notes: Running
     ) -> None:
         self.world, self.users, self.posts = world, users, posts
-        self.comments, self.notes = comments, notes
+        self.comments, self.notifications = comments, notes
 
     @classmethod
-    async def built(cls, world: World, **settings: Any) -> Town:
+    async def start(cls, world: World, **settings: Any) -> NotificationsHarness:
         return cls(
             world,
             await start(world, "users", users_app),
@@ -47,65 +47,65 @@ class Town:
             await start(world, "notifications", notifications_app, **settings),
         )
 
-    async def person(self) -> Person:
-        person = Person(self, _ids.next())
-        await person.does(self.users, "GET", "/accounts/me")
+    async def add_user(self) -> NotificationsUser:
+        person = NotificationsUser(self, _ids.next())
+        await person.request_ok(self.users, "GET", "/accounts/me")
         return person
 
-    async def people(self, count: int) -> list[Person]:
-        people = [await self.person() for _ in range(count)]
+    async def add_users(self, count: int) -> list[NotificationsUser]:
+        people = [await self.add_user() for _ in range(count)]
         await self.world.settle()
         return people
 
     async def restart(self) -> None:
         """As when the process has died: what was being delivered then has to be asked for."""
-        await self.notes.kill()
+        await self.notifications.kill()
         await self.world.broker.abort()
-        await self.another()
+        await self.add_replica()
 
-    async def another(self) -> None:
+    async def add_replica(self) -> None:
         """One replica more, which is asked from now on."""
-        self.notes = await start(self.world, "notifications", notifications_app)
+        self.notifications = await start(self.world, "notifications", notifications_app)
 
 
-class Person:
+class NotificationsUser:
     """Somebody signed in."""
 
-    def __init__(self, town: Town, id: str) -> None:
-        self.town, self.id = town, id
+    def __init__(self, town: NotificationsHarness, id: str) -> None:
+        self.harness, self.id = town, id
 
     @property
     def name(self) -> str:
         return f"user{self.id}"
 
-    async def ask(self, service: Running, method: str, path: str, **content: Any) -> Response:
-        token = self.town.world.token(self.id)
+    async def request(self, service: Running, method: str, path: str, **content: Any) -> Response:
+        token = self.harness.world.token(self.id)
         return await service.call(method, path, token=token, **content)
 
-    async def does(self, service: Running, method: str, path: str, **content: Any) -> Any:
-        answer = await self.ask(service, method, path, **content)
+    async def request_ok(self, service: Running, method: str, path: str, **content: Any) -> Any:
+        answer = await self.request(service, method, path, **content)
         assert answer.status == 200, answer.text
         return answer.json()
 
-    async def makes(self, text: str = "hello", **more: Any) -> str:
+    async def create_post(self, text: str = "hello", **more: Any) -> str:
         body = {"text": text, **more}
-        made = await self.does(self.town.posts, "POST", "/posts", json=body)
+        made = await self.request_ok(self.harness.posts, "POST", "/posts", json=body)
         return str(made["post"]["id"])
 
-    async def deletes(self, post: str) -> None:
-        await self.does(self.town.posts, "DELETE", f"/posts/{post}")
+    async def delete_post(self, post: str) -> None:
+        await self.request_ok(self.harness.posts, "DELETE", f"/posts/{post}")
 
-    async def marks(self, post: str, what: str = "favourite") -> None:
-        await self.does(self.town.posts, "POST", f"/posts/{post}/{what}")
+    async def react(self, post: str, what: str = "favourite") -> None:
+        await self.request_ok(self.harness.posts, "POST", f"/posts/{post}/{what}")
 
-    async def stands(self, whom: Person, what: str, **how: Any) -> None:
-        await self.does(self.town.users, "POST", f"/accounts/{whom.id}/{what}", json=how)
+    async def set_relationship(self, whom: NotificationsUser, what: str, **how: Any) -> None:
+        await self.request_ok(self.harness.users, "POST", f"/accounts/{whom.id}/{what}", json=how)
 
     async def page(self, path: str = "notifications", **params: Any) -> Any:
         given = {name: str(value) for name, value in params.items()}
-        return await self.does(self.town.notes, "GET", f"/{path}", params=given)
+        return await self.request_ok(self.harness.notifications, "GET", f"/{path}", params=given)
 
-    async def told(self, **params: Any) -> list[tuple[str, str, str | None]]:
+    async def notified(self, **params: Any) -> list[tuple[str, str, str | None]]:
         """What they were told of: type, by whom, about which post; newest first."""
         found = (await self.page(**params))["notifications"]
         return [(each["type"], each["account"], each["post"]) for each in found]
@@ -116,5 +116,5 @@ class Person:
     async def unread(self, path: str = "notifications", **params: Any) -> int:
         return int((await self.page(f"{path}/unread", **params))["count"])
 
-    async def puts_away(self, path: str) -> None:
-        await self.does(self.town.notes, "POST", f"/{path}")
+    async def dismiss(self, path: str) -> None:
+        await self.request_ok(self.harness.notifications, "POST", f"/{path}")

@@ -6,14 +6,16 @@ import asyncio
 
 import pytest
 
-from tests.services.notifications.world import Person, Town
+from tests.services.notifications.harness import NotificationsHarness, NotificationsUser
 
 
-async def liked(town: Town, count: int) -> tuple[Person, Person, list[str]]:
+async def liked(
+    town: NotificationsHarness, count: int
+) -> tuple[NotificationsUser, NotificationsUser, list[str]]:
     """Somebody, who likes all of their posts, and the notifications of that, newest first."""
-    ann, ben = await town.people(2)
+    ann, ben = await town.add_users(2)
     for n in range(count):
-        await ben.marks(await ann.makes(f"number {n}"))
+        await ben.react(await ann.create_post(f"number {n}"))
     await town.world.settle()
     ids: list[str] = []
     while page := await ann.ids(limit=80, **({"max_id": ids[-1]} if ids else {})):
@@ -22,7 +24,7 @@ async def liked(town: Town, count: int) -> tuple[Person, Person, list[str]]:
     return ann, ben, ids
 
 
-async def test_pages_in_both_directions_meet(town: Town) -> None:
+async def test_pages_in_both_directions_meet(town: NotificationsHarness) -> None:
     ann, _, ids = await liked(town, 130)
     assert ids == sorted(ids, reverse=True)
     assert await ann.ids() == ids[:40]
@@ -36,32 +38,36 @@ async def test_pages_in_both_directions_meet(town: Town) -> None:
     assert up == ids[:-1]
 
 
-async def test_no_page_is_empty_while_there_is_more_of_what_is_wanted(town: Town) -> None:
-    ann, ben = await town.people(2)
-    await ben.stands(ann, "follow")
-    naming = await ben.makes(f"@{ann.name}")
+async def test_no_page_is_empty_while_there_is_more_of_what_is_wanted(
+    town: NotificationsHarness,
+) -> None:
+    ann, ben = await town.add_users(2)
+    await ben.set_relationship(ann, "follow")
+    naming = await ben.create_post(f"@{ann.name}")
     await town.world.settle()
     for n in range(150):
-        await ben.marks(await ann.makes(f"number {n}"))
+        await ben.react(await ann.create_post(f"number {n}"))
     await town.world.settle()
-    assert sorted(await ann.told(limit=2, exclude_types="favourite,poll")) == [
+    assert sorted(await ann.notified(limit=2, exclude_types="favourite,poll")) == [
         ("follow", ben.id, None),
         ("mention", ben.id, naming),
     ]
-    assert await ann.told(limit=1, types="mention,status") == [("mention", ben.id, naming)]
-    assert await ann.told(types="poll") == []
-    assert len(await ann.told(account_id=ben.id, limit=80)) == 80
-    assert await ann.told(account_id="5") == []
+    assert await ann.notified(limit=1, types="mention,status") == [("mention", ben.id, naming)]
+    assert await ann.notified(types="poll") == []
+    assert len(await ann.notified(account_id=ben.id, limit=80)) == 80
+    assert await ann.notified(account_id="5") == []
     assert await ann.unread(types="mention") == 1
 
 
-async def test_a_filter_that_leaves_out_most_loses_nothing_between_pages(town: Town) -> None:
-    ann, ben, cid = await town.people(3)
+async def test_a_filter_that_leaves_out_most_loses_nothing_between_pages(
+    town: NotificationsHarness,
+) -> None:
+    ann, ben, cid = await town.add_users(3)
     for n in range(60):
-        post = await ann.makes(f"number {n}")
-        await ben.marks(post)
+        post = await ann.create_post(f"number {n}")
+        await ben.react(post)
         if n % 7 == 0:
-            await cid.marks(post)
+            await cid.react(post)
     await town.world.settle()
     wanted = await ann.ids(account_id=cid.id, limit=80)
     assert len(wanted) == 9
@@ -73,9 +79,11 @@ async def test_a_filter_that_leaves_out_most_loses_nothing_between_pages(town: T
     assert down == wanted
 
 
-async def test_a_newest_page_costs_two_state_calls_and_an_older_one_three(town: Town) -> None:
+async def test_a_newest_page_costs_two_state_calls_and_an_older_one_three(
+    town: NotificationsHarness,
+) -> None:
     ann, _, ids = await liked(town, 150)
-    faults = town.notes.sidecar.state.faults
+    faults = town.notifications.sidecar.state.faults
 
     def calls() -> int:
         return faults.count("get_many") + faults.count("get")
@@ -88,15 +96,17 @@ async def test_a_newest_page_costs_two_state_calls_and_an_older_one_three(town: 
     assert calls() - before - newest <= 3
 
 
-async def test_one_is_read_and_put_away_and_does_not_come_back(town: Town) -> None:
+async def test_one_is_read_and_put_away_and_does_not_come_back(town: NotificationsHarness) -> None:
     ann, ben, ids = await liked(town, 3)
     one = await ann.page(f"notifications/{ids[1]}")
     assert (one["id"], one["account"], one["type"]) == (ids[1], ben.id, "favourite")
-    assert (await ben.ask(town.notes, "GET", f"/notifications/{ids[1]}")).status == 404
-    assert (await ben.ask(town.notes, "POST", f"/notifications/{ids[1]}/dismiss")).status == 404
-    await ann.puts_away(f"notifications/{ids[1]}/dismiss")
+    assert (await ben.request(town.notifications, "GET", f"/notifications/{ids[1]}")).status == 404
+    assert (
+        await ben.request(town.notifications, "POST", f"/notifications/{ids[1]}/dismiss")
+    ).status == 404
+    await ann.dismiss(f"notifications/{ids[1]}/dismiss")
     assert await ann.ids() == [ids[0], ids[2]]
-    assert (await ann.ask(town.notes, "GET", f"/notifications/{ids[1]}")).status == 404
+    assert (await ann.request(town.notifications, "GET", f"/notifications/{ids[1]}")).status == 404
     for topic in ("marks", "notifications"):
         events = town.world.broker.events(topic)
         await town.world.broker.publish(topic, [{**event} for event in events])
@@ -107,13 +117,13 @@ async def test_one_is_read_and_put_away_and_does_not_come_back(town: Town) -> No
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("about", ["journal:", "notification:", "notifications:"])
 async def test_what_was_put_away_when_it_died_is_away_or_can_be_put_away(
-    town: Town, about: str, after: bool
+    town: NotificationsHarness, about: str, after: bool
 ) -> None:
     ann, _, ids = await liked(town, 2)
-    faults = town.notes.sidecar.state.faults
+    faults = town.notifications.sidecar.state.faults
     faults.crash("compare_and_set" if about != "journal:" else "*", about=about, after=after)
     path = f"/notifications/{ids[0]}/dismiss"
-    asking = asyncio.create_task(ann.ask(town.notes, "POST", path))
+    asking = asyncio.create_task(ann.request(town.notifications, "POST", path))
     await faults.dead.wait()
     asking.cancel()
     await town.restart()
@@ -121,39 +131,39 @@ async def test_what_was_put_away_when_it_died_is_away_or_can_be_put_away(
     was_committed = about == "notifications:" or (about == "notification:" and after)
     assert await ann.ids() == ([ids[1]] if was_committed else ids)
     for id in await ann.ids():
-        await ann.puts_away(f"notifications/{id}/dismiss")
+        await ann.dismiss(f"notifications/{id}/dismiss")
     assert await ann.ids() == []
 
 
-async def test_cleared_means_all_there_are_and_none_that_come(town: Town) -> None:
+async def test_cleared_means_all_there_are_and_none_that_come(town: NotificationsHarness) -> None:
     ann, ben, _ = await liked(town, 130)
-    await ann.puts_away("notifications/clear")
+    await ann.dismiss("notifications/clear")
     assert await ann.ids() == []
     assert await ann.unread() == 0
     events = town.world.broker.events("marks")
     await town.world.broker.publish("marks", [{**event} for event in events])
-    await ben.stands(ann, "follow")
+    await ben.set_relationship(ann, "follow")
     await town.world.settle()
-    assert await ann.told() == [("follow", ben.id, None)]
+    assert await ann.notified() == [("follow", ben.id, None)]
 
 
 # ── markers ─────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_markers_count_what_is_unread(town: Town) -> None:
+async def test_markers_count_what_is_unread(town: NotificationsHarness) -> None:
     ann, _, ids = await liked(town, 5)
     assert await ann.page("markers") == {}
     assert await ann.unread() == 5
     assert await ann.unread(limit=2) == 2
     read = {"notifications": {"last_read_id": ids[2]}}
-    moved = await ann.does(town.notes, "POST", "/markers", json=read)
+    moved = await ann.request_ok(town.notifications, "POST", "/markers", json=read)
     assert moved["notifications"]["last_read_id"] == ids[2]
     assert moved["notifications"]["version"] == 0
     assert await ann.unread() == 2
-    again = await ann.does(town.notes, "POST", "/markers", json=read)
+    again = await ann.request_ok(town.notifications, "POST", "/markers", json=read)
     assert again == moved
     both = {"notifications": {"last_read_id": ids[0]}, "home": {"last_read_id": "7"}}
-    await ann.does(town.notes, "POST", "/markers", json=both)
+    await ann.request_ok(town.notifications, "POST", "/markers", json=both)
     markers = await ann.page("markers")
     assert markers["notifications"]["version"] == 1
     assert markers["home"]["last_read_id"] == "7".rjust(18, "0")
@@ -163,14 +173,14 @@ async def test_markers_count_what_is_unread(town: Town) -> None:
 # ── groups ──────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_likes_of_a_post_and_follows_are_groups(town: Town) -> None:
-    ann, *others = await town.people(12)
-    post, other = await ann.makes(), await ann.makes()
+async def test_likes_of_a_post_and_follows_are_groups(town: NotificationsHarness) -> None:
+    ann, *others = await town.add_users(12)
+    post, other = await ann.create_post(), await ann.create_post()
     for person in others:
-        await person.marks(post)
-        await person.stands(ann, "follow")
-    await others[0].marks(other)
-    await others[0].makes(f"@{ann.name}")
+        await person.react(post)
+        await person.set_relationship(ann, "follow")
+    await others[0].react(other)
+    await others[0].create_post(f"@{ann.name}")
     await town.world.settle()
     groups = (await ann.page("groups"))["groups"]
     by_type = {(group["type"], group["post"]): group for group in groups}
@@ -190,21 +200,21 @@ async def test_likes_of_a_post_and_follows_are_groups(town: Town) -> None:
     assert whole == likes
     everybody = await ann.page(f"groups/{key}/accounts")
     assert sorted(everybody) == sorted(person.id for person in others)
-    await ann.puts_away(f"groups/{key}/dismiss")
+    await ann.dismiss(f"groups/{key}/dismiss")
     left = (await ann.page("groups"))["groups"]
     assert key not in {group["group_key"] for group in left}
     assert len(left) == 3
-    assert (await ann.ask(town.notes, "GET", f"/groups/{key}")).status == 404
+    assert (await ann.request(town.notifications, "GET", f"/groups/{key}")).status == 404
     for nonsense in ("favourite", "ungrouped-x", "follow-1-2-3", "favourite-1-99999"):
-        assert (await ann.ask(town.notes, "GET", f"/groups/{nonsense}")).status == 404
+        assert (await ann.request(town.notifications, "GET", f"/groups/{nonsense}")).status == 404
 
 
-async def test_pages_of_groups_hold_every_notification_once(town: Town) -> None:
-    ann, *others = await town.people(5)
+async def test_pages_of_groups_hold_every_notification_once(town: NotificationsHarness) -> None:
+    ann, *others = await town.add_users(5)
     for n in range(12):
-        post = await ann.makes(f"number {n}")
+        post = await ann.create_post(f"number {n}")
         for person in others:
-            await person.marks(post)
+            await person.react(post)
     await town.world.settle()
     seen, last = 0, ""
     while (page := await ann.page("groups", limit=5, max_id=last))["last"]:

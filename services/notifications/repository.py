@@ -31,20 +31,20 @@ from services.chassis.storage.collection import Collection
 from services.chassis.storage.segmented_list import ListHead, SegmentedLists
 from services.contracts import events
 from services.notifications.domain import notifications as rules
-from services.notifications.domain.digests import Digest
+from services.notifications.domain.digests import DigestRecord
 from services.notifications.domain.groups import group_key
-from services.notifications.domain.markers import Markers
+from services.notifications.domain.markers import ReadMarkers
 from services.notifications.domain.notifications import ACCOUNT, ID, KEY, POST, TYPE, Row
-from services.notifications.domain.stances import Stance
-from services.notifications.domain.subscribers import Subscribers
+from services.notifications.domain.owner_relations import OwnerRelations
+from services.notifications.domain.subscribers import PostSubscribers
 from services.shared.block_list import BlockState
 
-MOST = 4_000
+MAX_KEPT = 4_000
 """How many notifications of one person are kept."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class DeletionState:
     """Something that was deleted, or is suspended, as of a version of its own document."""
 
     version: int
@@ -52,24 +52,24 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
-class Cleared:
+class ClearedUpTo:
     """A list that was cleared."""
 
     upto: str
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class OwnerState:
     """What somebody's pages are made from."""
 
     owner: str
     head: ListHead
-    stance: Stance
+    relations: OwnerRelations
     cleared: str
-    markers: Markers
+    markers: ReadMarkers
 
 
-class Store:
+class NotificationsRepository:
     """The service's documents and lists."""
 
     def __init__(self, service: Service) -> None:
@@ -77,37 +77,40 @@ class Store:
         outbox = service.outbox(events.NOTIFICATION_CHANGED.topic)
         self.notifications = service.collection(
             "notification",
-            rules.Notification,
-            outbox=outbox.publishes("notification", events.NOTIFICATION_CHANGED.name, _told),
+            rules.NotificationRecord,
+            outbox=outbox.publishes(
+                "notification", events.NOTIFICATION_CHANGED.name, _notification_event
+            ),
         )
-        self.lists = SegmentedLists(self.state, "notifications", most=MOST)
-        self.cleared = service.collection("cleared", Cleared)
-        self.stances = service.collection("stance", Stance)
-        self.blocked = service.collection("blocked", BlockState)
-        self.markers = service.collection("markers", Markers)
-        self.gone = service.collection("gone", Gone)
-        self.subscribers = service.collection("subscribers", Subscribers)
-        self.digests = service.collection("digest", Digest)
-        self.due = SegmentedLists(self.state, "digests-due")
+        self.lists = SegmentedLists(self.state, "notifications", most=MAX_KEPT)
+        self.cleared = service.collection("cleared", ClearedUpTo)
+        self.relations = service.collection("stance", OwnerRelations)
+        self.block_states = service.collection("blocked", BlockState)
+        self.markers = service.collection("markers", ReadMarkers)
+        self.deletions = service.collection("gone", DeletionState)
+        self.subscribers = service.collection("subscribers", PostSubscribers)
+        self.digests = service.collection("digest", DigestRecord)
+        self.due_digests = SegmentedLists(self.state, "digests-due")
 
-    async def desk(self, owner: str) -> Desk:
+    async def owner_state(self, owner: str) -> OwnerState:
         """What somebody's pages are made from. One state call."""
         heads = self.lists.heads
-        parts: tuple[Collection[Any], ...] = (heads, self.stances, self.cleared, self.markers)
+        parts: tuple[Collection[Any], ...] = (heads, self.relations, self.cleared, self.markers)
         rows = await self.state.get_many([part.key(owner) for part in parts])
-        cleared = _in(rows, self.cleared, owner)
-        return Desk(
+        cleared = _decode(rows, self.cleared, owner)
+        return OwnerState(
             owner,
-            _in(rows, heads, owner) or ListHead(),
-            _in(rows, self.stances, owner) or Stance(),
+            _decode(rows, heads, owner) or ListHead(),
+            _decode(rows, self.relations, owner) or OwnerRelations(),
             cleared.upto if cleared else "",
-            _in(rows, self.markers, owner) or Markers(),
+            _decode(rows, self.markers, owner) or ReadMarkers(),
         )
 
-    async def hear_block(self, owner: str, person: str, version: int, *, blocks: bool) -> None:
+    async def apply_block(self, owner: str, person: str, version: int, *, blocks: bool) -> None:
         """Remember whether somebody blocks an owner. Two state calls, four for the shunned."""
-        stance = await self.stances.update(
-            owner, lambda stance: (stance or Stance()).apply_block(person, version, blocks=blocks)
+        stance = await self.relations.update(
+            owner,
+            lambda stance: (stance or OwnerRelations()).apply_block(person, version, blocks=blocks),
         )
         if (
             stance is None
@@ -115,105 +118,109 @@ class Store:
             or (version == 1 and not blocks)
         ):
             return
-        await self.blocked.update(
+        await self.block_states.update(
             f"{owner}:{person}",
             lambda known: (known or BlockState()).apply(version, blocks=blocks),
         )
 
-    async def towards(self, desk: Desk, rows: Iterable[Row]) -> Stance:
+    async def relations_with(self, desk: OwnerState, rows: Iterable[Row]) -> OwnerRelations:
         """The owner's stance that knows all of the people of some rows.
 
         A state call only for who is shunned.
         """
         people = {row[ACCOUNT] for row in rows}
-        apart = {f"{desk.owner}:{id}": id for id in people if desk.stance.is_stored_separately(id)}
-        known = await self.blocked.get_many(apart) if apart else {}
-        return desk.stance.with_separate({apart[key]: blocked for key, blocked in known.items()})
+        apart = {
+            f"{desk.owner}:{id}": id for id in people if desk.relations.is_stored_separately(id)
+        }
+        known = await self.block_states.get_many(apart) if apart else {}
+        return desk.relations.with_separate({apart[key]: blocked for key, blocked in known.items()})
 
-    async def remaining(self, rows: Iterable[Row]) -> list[Row]:
+    async def not_deleted(self, rows: Iterable[Row]) -> list[Row]:
         """Those rows of which nothing was deleted. One state call."""
-        needs = {row[KEY]: _named(row[ACCOUNT], row[POST]) for row in rows}
-        known = await self.gone.get_many(sorted({id for ids in needs.values() for id in ids}))
+        needs = {row[KEY]: _deletion_ids(row[ACCOUNT], row[POST]) for row in rows}
+        known = await self.deletions.get_many(sorted({id for ids in needs.values() for id in ids}))
         gone = {id for id, each in known.items() if each.gone}
         return [row for row in rows if gone.isdisjoint(needs[row[KEY]])]
 
-    async def following(self, people: Iterable[str], author: str) -> set[str]:
+    async def followers_among(self, people: Iterable[str], author: str) -> set[str]:
         """Those of some people who follow somebody, as far as that was told. One state call."""
         keys = {f"{author}:follow:{person}": person for person in people}
         known = await self.notifications.get_many(keys)
         return {keys[key] for key, each in known.items() if each.on and each.type == "follow"}
 
-    async def around(self, causes: Iterable[rules.Cause]) -> dict[str, StateEntry]:
+    async def load_causes(self, causes: Iterable[rules.Cause]) -> dict[str, StateEntry]:
         """All that decides what is told of some causes, by key. One state call."""
         keys: list[str] = []
         for cause in causes:
             keys += [
                 self.notifications.key(cause.key),
                 self.lists.heads.key(cause.owner),
-                self.stances.key(cause.owner),
-                self.blocked.key(_apart(cause)),
-                *(self.gone.key(id) for id in _concerned(cause)),
+                self.relations.key(cause.owner),
+                self.block_states.key(_block_state_id(cause)),
+                *(self.deletions.key(id) for id in _subjects_of(cause)),
             ]
         return await self.state.get_many(keys)
 
-    def may_list(self, owner: str, places: Iterable[str], found: Mapping[str, StateEntry]) -> bool:
+    def may_be_listed(
+        self, owner: str, places: Iterable[str], found: Mapping[str, StateEntry]
+    ) -> bool:
         """Whether somebody's list may hold one of some places, by what was read."""
-        head: ListHead = _in(found, self.lists.heads, owner) or ListHead()
+        head: ListHead = _decode(found, self.lists.heads, owner) or ListHead()
         return any(head.may_hold(place) for place in places)
 
-    def is_quiet(self, cause: rules.Cause, found: Mapping[str, StateEntry], now: str) -> bool:
+    def is_suppressed(self, cause: rules.Cause, found: Mapping[str, StateEntry], now: str) -> bool:
         """Whether somebody is not to be told of something, by what was read."""
-        known = [_in(found, self.gone, id) for id in _concerned(cause)]
+        known = [_decode(found, self.deletions, id) for id in _subjects_of(cause)]
         if any(each and each.gone for each in known):
             return True
-        stance = _in(found, self.stances, cause.owner) or Stance()
-        blocked = _in(found, self.blocked, _apart(cause))
+        stance = _decode(found, self.relations, cause.owner) or OwnerRelations()
+        blocked = _decode(found, self.block_states, _block_state_id(cause))
         stance = stance.with_separate({cause.account: blocked} if blocked else {})
-        return cause.type not in rules.SHOP and not stance.admits(cause.account, now)
+        return cause.type not in rules.SHOP_TYPES and not stance.admits(cause.account, now)
 
 
-def _concerned(cause: rules.Cause) -> list[str]:
-    return [f"account:{cause.owner}", *_named(cause.account, cause.post)]
+def _subjects_of(cause: rules.Cause) -> list[str]:
+    return [f"account:{cause.owner}", *_deletion_ids(cause.account, cause.post)]
 
 
-def _apart(cause: rules.Cause) -> str:
+def _block_state_id(cause: rules.Cause) -> str:
     return f"{cause.owner}:{cause.account}"
 
 
-def _named(account: str, post: str) -> list[str]:
+def _deletion_ids(account: str, post: str) -> list[str]:
     """Without what a notification is nothing: its person, and its post."""
     return [f"account:{account}", *([f"post:{post}"] if post else [])]
 
 
-def entity(row: Row, owner: str) -> dict[str, Any]:
+def notification_view(row: Row, owner: str) -> dict[str, Any]:
     """A `contracts.notifications.Notification`, from a row."""
-    return _dated(
+    return _with_time_and_group(
         {
             "id": row[ID],
             "owner": owner,
             "type": row[TYPE],
             "account": row[ACCOUNT],
-            **rules.about(row[TYPE], row[POST], what_of(row)),
+            **rules.subject_fields(row[TYPE], row[POST], outcome_of(row)),
             "dismissed": False,
         }
     )
 
 
-def what_of(row: Row) -> str:
+def outcome_of(row: Row) -> str:
     """What became of the order that a row is about."""
     return row[KEY].rpartition(":")[2]
 
 
-def _told(_: str, data: dict[str, Any]) -> dict[str, Any] | None:
-    told = rules.told(data)
-    return _dated(told) if told else None
+def _notification_event(_: str, data: dict[str, Any]) -> dict[str, Any] | None:
+    told = rules.to_public(data)
+    return _with_time_and_group(told) if told else None
 
 
-def _dated(told: dict[str, Any]) -> dict[str, Any]:
+def _with_time_and_group(told: dict[str, Any]) -> dict[str, Any]:
     key = group_key(told["id"], told["type"], told["post"] or "")
     return told | {"created_at": timestamp(id_time(told["id"])), "group_key": key}
 
 
-def _in(rows: Mapping[str, StateEntry], collection: Collection[Any], id: str) -> Any:
+def _decode(rows: Mapping[str, StateEntry], collection: Collection[Any], id: str) -> Any:
     doc = collection.decode(rows.get(collection.key(id), ABSENT))
     return doc.value if doc else None

@@ -14,10 +14,10 @@ from urllib.parse import quote
 
 from services.notifications.domain.notifications import ACCOUNT, POST, TYPE, Row
 
-SHOWN = 20
+MAX_LISTED = 20
 """How many notifications are told one by one."""
 
-_SAID = {
+_PHRASES = {
     "follow": "follows you",
     "follow_request": "asks to follow you",
     "favourite": "likes your post",
@@ -28,7 +28,7 @@ _SAID = {
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DigestEmail:
     """A mail that is ready."""
 
     subject: str
@@ -36,35 +36,35 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class EmailPerson:
     """Somebody who did something."""
 
     username: str
     name: str
 
 
-def digest(
+def render_digest(
     rows: Sequence[Row],
-    people: Mapping[str, Person],
+    people: Mapping[str, EmailPerson],
     *,
     owner: str,
     more: bool,
     title: str,
     public_url: str,
     stop: str,
-) -> Letter:
+) -> DigestEmail:
     """A digest of some notifications for `owner`, by their username, newest first.
 
     `more`: there are some beyond them.
     """
     count = f"{len(rows)}{'+' if more else ''}"
     what = "new notification" if len(rows) == 1 and not more else "new notifications"
-    lines = [_line(row, people.get(row[ACCOUNT]), owner, public_url) for row in rows[:SHOWN]]
-    rest = len(rows) - SHOWN
+    lines = [_line(row, people.get(row[ACCOUNT]), owner, public_url) for row in rows[:MAX_LISTED]]
+    rest = len(rows) - MAX_LISTED
     if rest > 0:
         lines.append(f"<li>… and {rest}{'+' if more else ''} more</li>")
     subject = f"{count} {what} at {title}"
-    return Letter(_one_line(subject), _PAGE.format(
+    return DigestEmail(_one_line(subject), _PAGE.format(
         subject=escape(subject),
         lines="\n".join(lines),
         url=escape(public_url),
@@ -73,20 +73,20 @@ def digest(
     ))  # fmt: skip
 
 
-def _line(row: Row, person: Person | None, owner: str, public_url: str) -> str:
-    said = _SAID.get(row[TYPE], "did something that concerns you")
+def _line(row: Row, person: EmailPerson | None, owner: str, public_url: str) -> str:
+    said = _PHRASES.get(row[TYPE], "did something that concerns you")
     if person is None:
         return f"<li>Somebody {said}</li>"
     profile = f"{public_url}/@{quote(person.username)}"
     who = f'<a href="{escape(profile)}">{escape(person.name or person.username)}</a>'
     if not row[POST]:
         return f"<li>{who} {said}</li>"
-    author = profile if row[TYPE] not in _OWN else f"{public_url}/@{quote(owner)}"
+    author = profile if row[TYPE] not in _OWN_POST_TYPES else f"{public_url}/@{quote(owner)}"
     target = f"{author}/{row[POST]}"
     return f'<li>{who} <a href="{escape(target)}">{said}</a></li>'
 
 
-_OWN = ("favourite", "reblog")
+_OWN_POST_TYPES = ("favourite", "reblog")
 """What is about a post of the reader's own, whose address has another name in it."""
 
 

@@ -9,22 +9,22 @@ from fastapi import APIRouter
 from services.chassis.data_export import ExportReader, create_export_router, list_reader
 from services.chassis.storage.window import Row
 from services.notifications.domain.notifications import ID
-from services.notifications.store import Store, entity
+from services.notifications.repository import NotificationsRepository, notification_view
 
 
-def create_router(store: Store) -> APIRouter:
+def create_router(store: NotificationsRepository) -> APIRouter:
     """What they were told."""
     return create_export_router({"notifications": _notifications(store)})
 
 
-def _notifications(store: Store) -> ExportReader:
+def _notifications(store: NotificationsRepository) -> ExportReader:
     async def give(user: str, after: str) -> dict[str, Any]:
         cleared = await store.cleared.get(user)
         upto = cleared.upto if cleared else ""
 
         async def describe(rows: list[Row]) -> list[dict[str, Any] | None]:
-            shown = await store.remaining([row for row in rows if row[ID] > upto])
-            return [entity(row, user) if row in shown else None for row in rows]
+            shown = await store.not_deleted([row for row in rows if row[ID] > upto])
+            return [notification_view(row, user) if row in shown else None for row in rows]
 
         return await list_reader(store.lists, describe)(user, after)
 
