@@ -136,8 +136,10 @@ class CommentProjector:
                 level += alive
 
     async def _end(self, ids: list[str]) -> None:
-        comments, end = self._store.comments, partial(end, with_replies=True)
-        await asyncio.gather(*(comments.update(id, lambda c: end(c) if c else None) for id in ids))
+        comments, ended = self._store.comments, partial(end, with_replies=True)
+        await asyncio.gather(
+            *(comments.update(id, lambda c: ended(c) if c else None) for id in ids)
+        )
 
 
 def _batches(ids: list[str]) -> list[list[str]]:

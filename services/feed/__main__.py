@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from services.chassis.service import Service
 from services.feed.app import FeedSettings, create_app
-from services.feed.fanout import Limits
+from services.feed.application.fanout import FanOutLimits
 
 
 def main() -> None:
     """Run until a signal says stop."""
     settings = FeedSettings()
-    limits = Limits(settings.microgram_feed_chunk, settings.microgram_feed_large)
+    limits = FanOutLimits(settings.microgram_feed_chunk, settings.microgram_feed_large)
     service = Service(settings)
     service.run(create_app(service, limits))
 

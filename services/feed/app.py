@@ -6,41 +6,41 @@ from fastapi import FastAPI
 
 from services.chassis.service import Service
 from services.chassis.settings import Settings
-from services.feed import audiences, belongings, conversation_routes, discovery
-from services.feed.api import create_router
-from services.feed.conversations import Conversations
-from services.feed.events import subscribe
-from services.feed.fanout import FanOut, Limits
-from services.feed.findings import FoundPosts
-from services.feed.hashtags import Hashtags
-from services.feed.store import Store
-from services.feed.timelines import Timelines
-from services.feed.trends import Trends
+from services.feed.api import conversations, create_router, data_export, discovery
+from services.feed.application import audiences
+from services.feed.application.conversations import ConversationService
+from services.feed.application.fanout import FanOut, FanOutLimits
+from services.feed.application.hashtags import HashtagQueries
+from services.feed.application.post_search import PostSearch
+from services.feed.application.timeline_queries import TimelineQueries
+from services.feed.application.trends import TrendTracker
+from services.feed.consumers import subscribe
+from services.feed.repository import FeedRepository
 
 
 class FeedSettings(Settings):
     """When a fan-out is shared among replicas, and when there is none, in followers."""
 
-    microgram_feed_chunk: int = Limits().chunk
-    microgram_feed_large: int = Limits().large
+    microgram_feed_chunk: int = FanOutLimits().chunk
+    microgram_feed_large: int = FanOutLimits().large
 
 
-def create_app(service: Service, limits: Limits | None = None) -> FastAPI:
+def create_app(service: Service, limits: FanOutLimits | None = None) -> FastAPI:
     """The feed on its sidecar."""
-    store = Store(service)
-    trends = Trends(store)
-    hashtags = Hashtags(store, trends)
-    timelines = Timelines(store)
-    conversations = Conversations(store, timelines)
-    fanout = FanOut(store, limits or Limits())
-    subscribe(service, store, fanout, hashtags, trends, conversations)
+    store = FeedRepository(service)
+    trends = TrendTracker(store)
+    hashtags = HashtagQueries(store, trends)
+    timelines = TimelineQueries(store)
+    conversation_service = ConversationService(store, timelines)
+    fanout = FanOut(store, limits or FanOutLimits())
+    subscribe(service, store, fanout, hashtags, trends, conversation_service)
     service.background(trends.run)
     app = service.create_app(
         create_router(timelines),
-        audiences.create_router(audiences.Audiences(store)),
-        discovery.create_router(hashtags, FoundPosts(store, timelines, trends)),
-        conversation_routes.create_router(conversations),
-        belongings.create_router(store),
+        audiences.create_router(audiences.AudienceQueries(store)),
+        discovery.create_router(hashtags, PostSearch(store, timelines, trends)),
+        conversations.create_router(conversation_service),
+        data_export.create_router(store),
     )
     app.state.trends = trends
     return app

@@ -24,10 +24,10 @@ def create_app(service: Service) -> FastAPI:
     bell = Notifier(store, ids=SnowflakeGenerator().next, now=timestamp)
     subscribe(service, store, bell)
     reading = NotificationQueries(store, now=timestamp)
-    digests = DigestScheduler(store, reading, service.sidecar, settings)
-    service.background(digests.run)
+    scheduler = DigestScheduler(store, reading, service.sidecar, settings)
+    service.background(scheduler.run)
     return service.create_app(
         create_router(store, bell, reading),
-        digests.create_router(digests),
+        digests.create_router(scheduler),
         data_export.create_router(store),
     )

@@ -1,1 +1,1 @@
-"""TODO: say what this package holds."""
+"""Use cases of the comments service: commands and queries."""

@@ -1,1 +1,1 @@
-"""TODO: say what this package holds."""
+"""Adapters of the notifications service to the outside world."""

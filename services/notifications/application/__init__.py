@@ -1,1 +1,1 @@
-"""TODO: say what this package holds."""
+"""Use cases of the notifications service: commands and queries."""

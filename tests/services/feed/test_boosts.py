@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.services.feed.test_timelines import Town, town
+from tests.services.feed.test_timelines import FeedHarness, town
 
 __all__ = ["town"]
 
 
-async def boost(town: Town, who: str, post: str, what: str = "reblog", **how: Any) -> str:
+async def boost(town: FeedHarness, who: str, post: str, what: str = "reblog", **how: Any) -> str:
     done = await town._ok(town.posts, "POST", f"/posts/{post}/{what}", who, json=how)
     return str(done["post"]["id"])
 
 
-async def people(town: Town, many: int) -> list[str]:
+async def people(town: FeedHarness, many: int) -> list[str]:
     return [await town.person() for _ in range(many)]
 
 
-async def test_a_boost_comes_home_to_followers_with_what_it_shows(town: Town) -> None:
+async def test_a_boost_comes_home_to_followers_with_what_it_shows(town: FeedHarness) -> None:
     ann, ben, cid = await people(town, 3)
     await town.follow(cid, ben)
     post = await town.post(ann, "look #sea")
@@ -39,7 +39,7 @@ async def test_a_boost_comes_home_to_followers_with_what_it_shows(town: Town) ->
     assert await town.timeline(f"accounts/{ben}", only_media="true") == []
 
 
-async def test_a_page_shows_a_post_once_however_many_boost_it(town: Town) -> None:
+async def test_a_page_shows_a_post_once_however_many_boost_it(town: FeedHarness) -> None:
     ann, ben, cid, dan = await people(town, 4)
     for whom in (ann, ben, cid):
         await town.follow(dan, whom)
@@ -53,7 +53,7 @@ async def test_a_page_shows_a_post_once_however_many_boost_it(town: Town) -> Non
     assert await town.home(dan) == [first, post]
 
 
-async def test_who_wants_no_boosts_of_somebody_sees_their_posts_alone(town: Town) -> None:
+async def test_who_wants_no_boosts_of_somebody_sees_their_posts_alone(town: FeedHarness) -> None:
     ann, ben, cid = await people(town, 3)
     path = f"/accounts/{ben}/follow"
     await town._ok(town.users, "POST", path, cid, json={"reblogs": False})
@@ -66,7 +66,9 @@ async def test_who_wants_no_boosts_of_somebody_sees_their_posts_alone(town: Town
     assert await town.home(cid) == [made, own]
 
 
-async def test_a_boost_is_hidden_from_who_shall_not_or_will_not_see_its_author(town: Town) -> None:
+async def test_a_boost_is_hidden_from_who_shall_not_or_will_not_see_its_author(
+    town: FeedHarness,
+) -> None:
     ann, ben, muting, blocking, blocked, other = await people(town, 6)
     for reader in (muting, blocking, blocked, other):
         await town.follow(reader, ben)
@@ -82,7 +84,9 @@ async def test_a_boost_is_hidden_from_who_shall_not_or_will_not_see_its_author(t
     assert await town.timeline(f"accounts/{ben}", other) == [made]
 
 
-async def test_an_author_passes_on_followers_only_posts_to_followers_alone(town: Town) -> None:
+async def test_an_author_passes_on_followers_only_posts_to_followers_alone(
+    town: FeedHarness,
+) -> None:
     ann, ben, cid = await people(town, 3)
     await town.follow(ben, ann)
     post = await town.post(ann, visibility="private")
@@ -94,7 +98,7 @@ async def test_an_author_passes_on_followers_only_posts_to_followers_alone(town:
     assert await town.timeline(f"accounts/{ann}", cid) == []
 
 
-async def test_boosts_go_with_their_post_and_with_a_change_of_mind(town: Town) -> None:
+async def test_boosts_go_with_their_post_and_with_a_change_of_mind(town: FeedHarness) -> None:
     ann, ben, cid = await people(town, 3)
     await town.follow(cid, ben)
     gone, kept = await town.post(ann), await town.post(ann)
@@ -108,7 +112,9 @@ async def test_boosts_go_with_their_post_and_with_a_change_of_mind(town: Town) -
     assert (seen["reblogged"], seen["counts"]["reblogs"]) == (False, 0)
 
 
-async def test_a_page_with_boosts_costs_as_many_state_calls_as_one_without(town: Town) -> None:
+async def test_a_page_with_boosts_costs_as_many_state_calls_as_one_without(
+    town: FeedHarness,
+) -> None:
     ann, ben, cid = await people(town, 3)
     await town.follow(cid, ben)
     for n in range(5):
@@ -121,7 +127,7 @@ async def test_a_page_with_boosts_costs_as_many_state_calls_as_one_without(town:
     assert town.feed.sidecar.state.faults.count() <= 2
 
 
-async def test_authors_see_what_they_pinned(town: Town) -> None:
+async def test_authors_see_what_they_pinned(town: FeedHarness) -> None:
     ann, ben = await people(town, 2)
     post, other = await town.post(ann), await town.post(ann)
     await boost(town, ann, post, "pin")
@@ -134,7 +140,7 @@ async def test_authors_see_what_they_pinned(town: Town) -> None:
     assert not any(v["pinned"] for v in (await town.page("home", ann))["views"])
 
 
-async def test_a_boost_that_was_taken_back_hides_no_later_one(town: Town) -> None:
+async def test_a_boost_that_was_taken_back_hides_no_later_one(town: FeedHarness) -> None:
     ann, ben, cid = await people(town, 3)
     await town.follow(cid, ben)
     post = await town.post(ann)

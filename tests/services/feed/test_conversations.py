@@ -14,18 +14,18 @@ from services.chassis.errors import Unavailable
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.comments.app import create_app as comments_app
 from services.contracts.conversations import ConversationPage
-from services.feed import conversation as rules
 from services.feed.app import create_app as feed_app
+from services.feed.domain import conversations as rules
 from services.posts.app import create_app as posts_app
 from services.users.app import create_app as users_app
 from tests.fakes import Call, World
 from tests.services.belongings import belongings, is_for_the_archivist_alone
-from tests.services.feed.test_timelines import Town, start, town
+from tests.services.feed.test_timelines import FeedHarness, start, town
 
 __all__ = ["town"]
 
 
-async def names(town: Town, many: int) -> list[tuple[str, str]]:
+async def names(town: FeedHarness, many: int) -> list[tuple[str, str]]:
     """People: their ids, and how they are named."""
     found = []
     for _ in range(many):
@@ -35,11 +35,11 @@ async def names(town: Town, many: int) -> list[tuple[str, str]]:
     return found
 
 
-async def write(town: Town, author: str, text: str, above: str | None = None) -> str:
+async def write(town: FeedHarness, author: str, text: str, above: str | None = None) -> str:
     return await town.post(author, text, visibility="direct", in_reply_to_id=above)
 
 
-async def pages(town: Town, reader: str, **params: Any) -> list[dict[str, Any]]:
+async def pages(town: FeedHarness, reader: str, **params: Any) -> list[dict[str, Any]]:
     given = {name: str(value) for name, value in params.items()}
     page = await town._ok(town.feed, "GET", "/conversations", reader, params=given)
     ConversationPage.model_validate(page)
@@ -47,18 +47,18 @@ async def pages(town: Town, reader: str, **params: Any) -> list[dict[str, Any]]:
     return found
 
 
-async def last(town: Town, reader: str, **params: Any) -> list[str]:
+async def last(town: FeedHarness, reader: str, **params: Any) -> list[str]:
     return [view["last"]["post"]["id"] for view in await pages(town, reader, **params)]
 
 
-async def mark(town: Town, reader: str, id: str, *, read: bool) -> dict[str, Any]:
+async def mark(town: FeedHarness, reader: str, id: str, *, read: bool) -> dict[str, Any]:
     path = f"/conversations/{id}/mark"
     page = await town._ok(town.feed, "POST", path, reader, json={"read": read})
     view: dict[str, Any] = page["conversations"][0]
     return view
 
 
-async def test_what_two_write_to_one_another_is_one_conversation_of_both(town: Town) -> None:
+async def test_what_two_write_to_one_another_is_one_conversation_of_both(town: FeedHarness) -> None:
     (ann, to_ann), (ben, to_ben), (cid, _) = await names(town, 3)
     first = await write(town, ann, f"{to_ben} hi")
     await town.world.settle()
@@ -77,7 +77,7 @@ async def test_what_two_write_to_one_another_is_one_conversation_of_both(town: T
     assert await last(town, ben) == [other, second]
 
 
-async def test_who_is_named_in_an_answer_too_is_in_another_conversation(town: Town) -> None:
+async def test_who_is_named_in_an_answer_too_is_in_another_conversation(town: FeedHarness) -> None:
     (ann, to_ann), (ben, to_ben), (cid, to_cid) = await names(town, 3)
     first = await write(town, ann, f"{to_ben} hi")
     wider = await write(town, ben, f"{to_ann} {to_cid} look", first)
@@ -87,7 +87,7 @@ async def test_who_is_named_in_an_answer_too_is_in_another_conversation(town: To
     assert {*(await pages(town, cid))[0]["people"]} == {ann, ben}
 
 
-async def test_who_writes_to_nobody_has_a_conversation_with_themselves(town: Town) -> None:
+async def test_who_writes_to_nobody_has_a_conversation_with_themselves(town: FeedHarness) -> None:
     ((ann, _),) = await names(town, 1)
     note = await write(town, ann, "to do")
     await town.world.settle()
@@ -95,7 +95,7 @@ async def test_who_writes_to_nobody_has_a_conversation_with_themselves(town: Tow
     assert (mine["people"], mine["unread"], mine["last"]["post"]["id"]) == ([ann], False, note)
 
 
-async def test_the_one_before_is_the_last_when_the_last_is_deleted(town: Town) -> None:
+async def test_the_one_before_is_the_last_when_the_last_is_deleted(town: FeedHarness) -> None:
     await start(town.world, "comments", comments_app)
     (ann, to_ann), (ben, to_ben) = await names(town, 2)
     first = await write(town, ann, f"{to_ben} hi")
@@ -114,7 +114,7 @@ async def test_the_one_before_is_the_last_when_the_last_is_deleted(town: Town) -
     assert await last(town, ann) == await last(town, ben) == []
 
 
-async def test_an_edit_takes_out_who_is_named_no_more_and_lets_in_who_is(town: Town) -> None:
+async def test_an_edit_takes_out_who_is_named_no_more_and_lets_in_who_is(town: FeedHarness) -> None:
     (ann, _), (ben, to_ben), (cid, to_cid) = await names(town, 3)
     post = await write(town, ann, f"{to_ben} hi")
     await town.world.settle()
@@ -125,7 +125,7 @@ async def test_an_edit_takes_out_who_is_named_no_more_and_lets_in_who_is(town: T
     assert (await pages(town, ann))[0]["last"]["post"]["text"] == f"{to_cid} hi"
 
 
-async def test_read_unread_and_put_away_are_for_one_alone(town: Town) -> None:
+async def test_read_unread_and_put_away_are_for_one_alone(town: FeedHarness) -> None:
     (ann, _), (ben, to_ben), (cid, _) = await names(town, 3)
     first = await write(town, ann, f"{to_ben} hi")
     await town.world.settle()
@@ -150,7 +150,7 @@ async def test_read_unread_and_put_away_are_for_one_alone(town: Town) -> None:
     assert (await pages(town, ben))[0]["unread"]
 
 
-async def test_whom_one_does_not_see_one_does_not_talk_to(town: Town) -> None:
+async def test_whom_one_does_not_see_one_does_not_talk_to(town: FeedHarness) -> None:
     (ann, to_ann), (ben, to_ben), (cid, to_cid) = await names(town, 3)
     two = await write(town, ben, f"{to_ann} hi")
     mine = await write(town, ann, f"{to_ben} hi", two)
@@ -171,7 +171,7 @@ async def test_whom_one_does_not_see_one_does_not_talk_to(town: Town) -> None:
         assert await last(town, ann) == [later, mine]
 
 
-async def test_the_archive_has_them(town: Town) -> None:
+async def test_the_archive_has_them(town: FeedHarness) -> None:
     (ann, _), (ben, to_ben) = await names(town, 2)
     post = await write(town, ann, f"{to_ben} hi")
     await town.world.settle()
@@ -181,7 +181,7 @@ async def test_the_archive_has_them(town: Town) -> None:
     assert await is_for_the_archivist_alone(town.feed, ben, "conversations", token)
 
 
-async def test_pages_go_through_all_conversations_at_the_same_price(town: Town) -> None:
+async def test_pages_go_through_all_conversations_at_the_same_price(town: FeedHarness) -> None:
     (ann, to_ann), *others = await names(town, 4)
     made = [await write(town, others[n % 3][0], f"{to_ann} {n}") for n in range(30)]
     for n in range(10):
@@ -218,7 +218,7 @@ def test_conversations_agree_with_posts_under_loss_repeats_and_any_order(
 
 async def _actions(actions: list[tuple[str, int]], seed: int, copies: int, lost: set[int]) -> None:
     async with World() as world:
-        town = Town(
+        town = FeedHarness(
             world,
             await start(world, "users", users_app),
             await start(world, "posts", posts_app),
@@ -261,7 +261,7 @@ async def _actions(actions: list[tuple[str, int]], seed: int, copies: int, lost:
             assert {row[0] for row in rows} >= {*right}
 
 
-async def _rows(town: Town, person: str) -> list[list[Any]]:
+async def _rows(town: FeedHarness, person: str) -> list[list[Any]]:
     return await SegmentedLists(town.world.state("feed"), "conversations").all(person)
 
 
@@ -272,8 +272,10 @@ def test_an_id_is_of_the_thread_and_of_all_who_are_in_it() -> None:
     post = {"id": "9", "author": "1", "mentions": [{"id": "2"}], "path": [["5", "2"], ["7", "1"]]}
     back = {"id": "10", "author": "2", "mentions": [{"id": "1"}], "path": [["5", "2"]]}
     wider = {**back, "mentions": [{"id": "1"}, {"id": "3"}]}
-    assert rules.id_of(post) == rules.id_of(back) != rules.id_of(wider)
-    assert len(rules.id_of(post)) == 18
+    assert (
+        rules.conversation_id(post) == rules.conversation_id(back) != rules.conversation_id(wider)
+    )
+    assert len(rules.conversation_id(post)) == 18
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (0, 2, 1)])
@@ -287,16 +289,16 @@ def test_whoever_writes_has_read_what_was_before_in_any_order(order: tuple[int, 
     for place in order:
         known = rules.with_post(known, "9", posts[place])
     assert known is not None
-    assert known.is_unread("9", known.last)
+    assert known.is_unread("9", known.last_post)
     assert not rules.without_post(known, "3").is_unread("9", "2")
-    assert not rules.marked(known, read=True).is_unread("9", "3")
-    assert rules.marked(rules.marked(known, read=True), read=False).is_unread("9", "3")
+    assert not rules.set_read(known, read=True).is_unread("9", "3")
+    assert rules.set_read(rules.set_read(known, read=True), read=False).is_unread("9", "3")
 
 
 def test_of_a_long_conversation_the_newest_are_known() -> None:
     known = None
-    for n in range(rules.KEPT + 5):
+    for n in range(rules.MAX_POSTS + 5):
         post = {"id": f"{n:05}", "author": "8", "mentions": []}
         known = rules.with_post(known, "8", post)
     assert known is not None
-    assert known.shown[-1] == "00005"
+    assert known.visible_posts[-1] == "00005"

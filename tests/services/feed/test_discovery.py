@@ -10,21 +10,21 @@ import pytest
 
 from services.chassis.errors import ServiceError
 from services.feed.app import create_app as feed_app
-from services.feed.trends import Trends
+from services.feed.application.trends import TrendTracker
 from services.posts.app import create_app as posts_app
 from services.users.app import create_app as users_app
 from tests.fakes import World
 from tests.fakes.faults import Call, Faults
-from tests.services.feed.test_timelines import Town, start
+from tests.services.feed.test_timelines import FeedHarness, start
 
 
-class Place(Town):
+class Place(FeedHarness):
     """A town whose feed is asked for hashtags and trends."""
 
     async def written(self) -> None:
         await self.world.settle()
-        trends: Trends = self.feed.app.state.trends
-        await trends.write()
+        trends: TrendTracker = self.feed.app.state.trends
+        await trends.flush()
 
     async def hashtags(self, q: str, **params: str) -> list[str]:
         return [use["name"] for use in await self.ask("GET", "/hashtags", q=q, **params)]
@@ -64,7 +64,7 @@ def reads(faults: Faults) -> list[Call]:
 @pytest.fixture
 async def place(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
     """Nothing is written by itself."""
-    monkeypatch.setattr("services.feed.trends.EVERY", 3_600)
+    monkeypatch.setattr("services.feed.application.trends.FLUSH_INTERVAL", 3_600)
     async with World() as world:
         yield Place(
             world,
@@ -165,11 +165,11 @@ async def test_what_could_not_be_written_is_written_later(place: Place) -> None:
     await place.post(ben, "#sea")
     await place.world.settle()
     faults = place.feed.sidecar.state.faults
-    trends: Trends = place.feed.app.state.trends
+    trends: TrendTracker = place.feed.app.state.trends
     faults.fail("get", about="trend:", error=ServiceError("no"))
     with pytest.raises(ServiceError):
-        await trends.write()
-    await trends.write()
+        await trends.flush()
+    await trends.flush()
     assert await place.trending() == ["sea"]
 
 

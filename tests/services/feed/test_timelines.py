@@ -14,7 +14,7 @@ from services.chassis.settings import Settings
 from services.comments.app import create_app as comments_app
 from services.feed import domain
 from services.feed.app import create_app as feed_app
-from services.feed.fanout import Limits
+from services.feed.application.fanout import FanOutLimits
 from services.posts.app import create_app as posts_app
 from services.shared import block_list
 from services.users.app import create_app as users_app
@@ -30,7 +30,7 @@ async def start(world: World, name: str, create: Callable[[Service], FastAPI]) -
     return await world.start(create_app, name)
 
 
-class Town:
+class FeedHarness:
     """Three services and some people."""
 
     def __init__(self, world: World, users: Running, posts: Running, feed: Running) -> None:
@@ -75,9 +75,9 @@ class Town:
 
 
 @pytest.fixture
-async def town() -> AsyncIterator[Town]:
+async def town() -> AsyncIterator[FeedHarness]:
     async with World() as world:
-        yield Town(
+        yield FeedHarness(
             world,
             await start(world, "users", users_app),
             await start(world, "posts", posts_app),
@@ -85,7 +85,7 @@ async def town() -> AsyncIterator[Town]:
         )
 
 
-async def test_replies_are_counted_in_timelines(town: Town) -> None:
+async def test_replies_are_counted_in_timelines(town: FeedHarness) -> None:
     await start(town.world, "comments", comments_app)
     ann, ben = await town.person(), await town.person()
     post = await town.post(ann)
@@ -98,7 +98,9 @@ async def test_replies_are_counted_in_timelines(town: Town) -> None:
     assert (await town.page("home", ann))["views"][-1]["counts"]["replies"] == 0
 
 
-async def test_a_post_reaches_its_author_and_who_follows_them_and_nobody_else(town: Town) -> None:
+async def test_a_post_reaches_its_author_and_who_follows_them_and_nobody_else(
+    town: FeedHarness,
+) -> None:
     ann, ben, cid = [await town.person() for _ in range(3)]
     await town.follow(ben, ann)
     await town.world.settle()
@@ -112,7 +114,7 @@ async def test_a_post_reaches_its_author_and_who_follows_them_and_nobody_else(to
 
 
 async def test_following_brings_the_newest_posts_and_unfollowing_takes_them_away(
-    town: Town,
+    town: FeedHarness,
 ) -> None:
     ann, ben = await town.person(), await town.person()
     posts = [await town.post(ann, f"number {n}") for n in range(3)]
@@ -129,7 +131,7 @@ async def test_following_brings_the_newest_posts_and_unfollowing_takes_them_away
     assert await town.home(ben) == posts[::-1]
 
 
-async def test_a_deleted_post_disappears_from_every_timeline(town: Town) -> None:
+async def test_a_deleted_post_disappears_from_every_timeline(town: FeedHarness) -> None:
     ann, ben = await town.person(), await town.person()
     await town.follow(ben, ann)
     post = await town.post(ann, "look #sea")
@@ -145,7 +147,7 @@ async def test_a_deleted_post_disappears_from_every_timeline(town: Town) -> None
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_late_repeated_and_reordered_news_ends_the_same(town: Town, seed: int) -> None:
+async def test_late_repeated_and_reordered_news_ends_the_same(town: FeedHarness, seed: int) -> None:
     people = [await town.person() for _ in range(4)]
     await town.world.settle()
     dice = random.Random(seed)  # noqa: S311
@@ -176,7 +178,7 @@ async def test_late_repeated_and_reordered_news_ends_the_same(town: Town, seed: 
         assert await town.home(reader, limit=80) == expected
 
 
-async def test_what_the_broker_loses_is_fetched(town: Town) -> None:
+async def test_what_the_broker_loses_is_fetched(town: FeedHarness) -> None:
     ann, ben = await town.person(), await town.person()
     town.world.broker.loses = lambda event: True
     await town.follow(ben, ann)
@@ -185,7 +187,7 @@ async def test_what_the_broker_loses_is_fetched(town: Town) -> None:
     assert await town.home(ben) == posts[::-1]
 
 
-async def test_a_post_whose_author_is_not_known_yet_comes_when_they_are(town: Town) -> None:
+async def test_a_post_whose_author_is_not_known_yet_comes_when_they_are(town: FeedHarness) -> None:
     town.world.broker.loses = lambda event: bool(event["type"] == "account.changed")
     ann = await town.person()
     post = await town.post(ann)
@@ -198,7 +200,7 @@ async def test_a_post_whose_author_is_not_known_yet_comes_when_they_are(town: To
         assert await town.timeline(path, ann) == [post]
 
 
-async def test_pages_in_both_directions_meet(town: Town) -> None:
+async def test_pages_in_both_directions_meet(town: FeedHarness) -> None:
     ann = await town.person()
     posts = [await town.post(ann, f"number {n}") for n in range(150)][::-1]
     await town.world.settle()
@@ -213,7 +215,9 @@ async def test_pages_in_both_directions_meet(town: Town) -> None:
     assert await town.home(ann, limit=5, since_id=posts[3]) == posts[:3]
 
 
-async def test_no_post_is_lost_between_pages_on_which_others_are_left_out(town: Town) -> None:
+async def test_no_post_is_lost_between_pages_on_which_others_are_left_out(
+    town: FeedHarness,
+) -> None:
     ann, ben = await town.person(), await town.person()
     posts = []
     for n in range(30):
@@ -238,7 +242,9 @@ async def test_no_post_is_lost_between_pages_on_which_others_are_left_out(town: 
     assert up == posts[:0:-1]
 
 
-async def test_a_newest_page_costs_two_state_calls_and_an_older_one_three(town: Town) -> None:
+async def test_a_newest_page_costs_two_state_calls_and_an_older_one_three(
+    town: FeedHarness,
+) -> None:
     ann = await town.person()
     for n in range(150):
         await town.post(ann, f"number {n}")
@@ -258,13 +264,15 @@ async def test_a_newest_page_costs_two_state_calls_and_an_older_one_three(town: 
     assert older <= 3
 
 
-@pytest.mark.parametrize("limits", [Limits(chunk=2, large=100), Limits(chunk=1, large=3)])
-async def test_shared_and_large_fan_outs_show_the_same_homes(limits: Limits) -> None:
+@pytest.mark.parametrize(
+    "limits", [FanOutLimits(chunk=2, large=100), FanOutLimits(chunk=1, large=3)]
+)
+async def test_shared_and_large_fan_outs_show_the_same_homes(limits: FanOutLimits) -> None:
     async with World() as world:
         users = await start(world, "users", users_app)
         posts = await start(world, "posts", posts_app)
         feed = await start(world, "feed", lambda service: feed_app(service, limits))
-        town = Town(world, users, posts, feed)
+        town = FeedHarness(world, users, posts, feed)
         ann = await town.person()
         fans = [await town.person() for _ in range(6)]
         for fan in fans:
@@ -276,7 +284,9 @@ async def test_shared_and_large_fan_outs_show_the_same_homes(limits: Limits) -> 
             assert await town.home(fan) == made[::-1]
 
 
-async def test_a_private_post_is_seen_by_followers_and_the_mentioned_only(town: Town) -> None:
+async def test_a_private_post_is_seen_by_followers_and_the_mentioned_only(
+    town: FeedHarness,
+) -> None:
     ann, ben, cid = [await town.person() for _ in range(3)]
     await town.follow(ben, ann)
     post = await town.post(ann, "for friends #sea", visibility="private")
@@ -288,7 +298,7 @@ async def test_a_private_post_is_seen_by_followers_and_the_mentioned_only(town: 
     assert await town.timeline("tags/sea", ben) == []
 
 
-async def test_a_block_hides_in_both_directions(town: Town) -> None:
+async def test_a_block_hides_in_both_directions(town: FeedHarness) -> None:
     ann, ben = await town.person(), await town.person()
     await town.follow(ben, ann)
     post, other = await town.post(ann), await town.post(ben)
@@ -300,7 +310,7 @@ async def test_a_block_hides_in_both_directions(town: Town) -> None:
     assert await town.timeline(f"accounts/{ann}", ben) == []
 
 
-async def test_counts_and_marks_are_on_the_page(town: Town) -> None:
+async def test_counts_and_marks_are_on_the_page(town: FeedHarness) -> None:
     ann, ben = await town.person(), await town.person()
     post = await town.post(ann)
     await town._ok(town.posts, "POST", f"/posts/{post}/favourite", ben)
@@ -313,7 +323,7 @@ async def test_counts_and_marks_are_on_the_page(town: Town) -> None:
     assert page["accounts"][ann]["counts"]["statuses"] == 1
 
 
-async def test_a_page_that_is_still_the_same_is_spared(town: Town) -> None:
+async def test_a_page_that_is_still_the_same_is_spared(town: FeedHarness) -> None:
     ann, ben = await town.person(), await town.person()
     await town.follow(ben, ann)
     post = await town.post(ann)
@@ -344,10 +354,10 @@ async def test_a_page_that_is_still_the_same_is_spared(town: Town) -> None:
 
 
 async def test_marks_on_old_posts_are_known_too(
-    town: Town, monkeypatch: pytest.MonkeyPatch
+    town: FeedHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(domain, "MARKS", 4)
-    monkeypatch.setattr(domain, "_OLDER", 2)
+    monkeypatch.setattr(domain, "MAX_RECENT_INTERACTIONS", 4)
+    monkeypatch.setattr(domain, "_EVICTION_BATCH_SIZE", 2)
     ann = await town.person()
     posts = [await town.post(ann, f"number {n}") for n in range(12)]
     liked = [3, 1, 4, 0, 5, 9, 2, 6, 11, 8]
@@ -366,7 +376,7 @@ async def test_marks_on_old_posts_are_known_too(
 
 
 async def test_who_is_blocked_by_very_many_is_shown_nothing_of_any_of_them(
-    town: Town, monkeypatch: pytest.MonkeyPatch
+    town: FeedHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(block_list, "BLOCKERS", 2)
     reader, friend, *blockers = [await town.person() for _ in range(6)]

@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
-from services.feed import audiences, domain
+from services.feed import domain
+from services.feed.application import audiences
 from services.gateway.streaming import hub
 from tests.fakes import until
 from tests.fakes.streams import FakeStream, stream
@@ -211,7 +212,7 @@ async def test_who_is_told_of_something_hears_of_it_at_once_and_only_they(
 async def test_among_many_listeners_the_followers_are_found(
     place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audiences, "_FEW", 0)
+    monkeypatch.setattr(audiences, "_MAX_SINGLE_LOOKUPS", 0)
     anna, ben = await a_pair(place)
     cleo = await place.register("cleo")
     async with home_of(ben) as follower, home_of(anna) as own, home_of(cleo) as stranger:
@@ -250,7 +251,7 @@ async def test_what_an_audience_costs_is_the_same_however_many_are_asked_for(
 def listeners(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether there are so many listeners that not each is asked how they stand."""
     if request.param == "many":
-        monkeypatch.setattr(audiences, "_FEW", 0)
+        monkeypatch.setattr(audiences, "_MAX_SINGLE_LOOKUPS", 0)
 
 
 @pytest.mark.usefixtures("listeners")
@@ -315,7 +316,7 @@ async def test_a_hashtag_brings_no_more_than_it_brings_home(place: GatewayDeploy
 async def test_only_the_hashtags_that_are_merged_into_a_home_are_heard(
     place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(domain, "MERGED_TAGS", 2)
+    monkeypatch.setattr(domain, "MAX_HOME_TAGS", 2)
     anna, ben = await place.register("anna"), await place.register("ben")
     for tag in ("sea", "sun", "sand"):
         await ben.post(f"tags/{tag}/follow")

@@ -15,15 +15,15 @@ from services.feed.domain import (
     PRIVATE,
     REBLOG,
     REPLY,
-    Card,
-    Counter,
+    FollowerShard,
+    PostProjection,
     Reader,
-    Shard,
-    Stance,
-    audience,
-    lists_of,
-    once,
+    ReaderRelations,
+    VersionedCount,
+    home_owners,
     row_of,
+    timelines_of,
+    without_repeated_boosts,
 )
 from services.shared.block_list import BLOCKERS, BlockState
 
@@ -63,10 +63,10 @@ def test_a_stance_ends_the_same_whatever_order_the_news_comes_in(
     assert any_order.hidden.keys() == in_order.hidden.keys()
 
 
-def told(news: list[tuple[str, bool, bool, int]]) -> Stance:
-    stance = Stance()
+def told(news: list[tuple[str, bool, bool, int]]) -> ReaderRelations:
+    stance = ReaderRelations()
     for person, follows, hides, version in news:
-        stance = stance.heard(person, follows=follows, hides=hides, version=version)
+        stance = stance.apply_edge(person, follows=follows, hides=hides, version=version)
     return stance
 
 
@@ -77,9 +77,9 @@ def test_a_shard_of_followers_ends_the_same_whatever_order_the_news_comes_in(
     numbered = [(person, follows, n) for n, (person, follows) in enumerate(news, start=1)]
     expected = {person: follows for person, follows, _ in numbered}
 
-    shard = Shard()
+    shard = FollowerShard()
     for person, follows, version in data.draw(st.permutations(numbered)):
-        shard = shard.heard(person, follows=follows, version=version)
+        shard = shard.apply(person, follows=follows, version=version)
 
     assert set(shard.followers) == {person for person, follows in expected.items() if follows}
 
@@ -88,28 +88,28 @@ def test_a_shard_of_followers_ends_the_same_whatever_order_the_news_comes_in(
 def test_a_block_ends_the_same_whatever_order_the_news_comes_in(
     news: list[bool], data: st.DataObject
 ) -> None:
-    stance = Stance()
+    stance = ReaderRelations()
     for version in data.draw(st.permutations(range(1, len(news) + 1))):
         stance = stance.apply_block("b", blocks=news[version - 1], version=version)
-    assert stance.sees("b") is not news[-1]
+    assert stance.can_see("b") is not news[-1]
 
 
 def test_a_block_hides_its_author_until_it_is_taken_back() -> None:
-    stance = Stance().apply_block("b", blocks=True, version=3)
-    assert not stance.sees("b")
-    assert not stance.apply_block("b", blocks=False, version=2).sees("b")
-    assert stance.apply_block("b", blocks=False, version=4).sees("b")
+    stance = ReaderRelations().apply_block("b", blocks=True, version=3)
+    assert not stance.can_see("b")
+    assert not stance.apply_block("b", blocks=False, version=2).can_see("b")
+    assert stance.apply_block("b", blocks=False, version=4).can_see("b")
 
 
 def test_an_older_version_of_a_post_changes_nothing() -> None:
-    card = Card().heard(a_post(deleted=True), 2)
-    assert card.heard(a_post(), 1) is card
-    assert not card.is_there
+    card = PostProjection().apply(a_post(deleted=True), 2)
+    assert card.apply(a_post(), 1) is card
+    assert not card.exists
 
 
 def test_a_counter_keeps_the_newest_count_not_the_largest() -> None:
-    assert Counter(5, 7).heard(9, 6) == Counter(5, 7)
-    assert Counter(5, 7).heard(4, 8) == Counter(4, 8)
+    assert VersionedCount(5, 7).apply(9, 6) == VersionedCount(5, 7)
+    assert VersionedCount(5, 7).apply(4, 8) == VersionedCount(4, 8)
 
 
 @pytest.mark.parametrize(
@@ -129,16 +129,16 @@ def test_visibility(
     author: bool,
 ) -> None:
     post = a_post(visibility=visibility, mentions=[{"id": "9", "username": "nine"}])
-    assert Reader().may_see(post) is stranger
-    assert Reader("2").may_see(post) is stranger
-    assert Reader("3", Stance(follows={"1": 1})).may_see(post) is follower
-    assert Reader("9").may_see(post) is mentioned
-    assert Reader("1").may_see(post) is author
+    assert Reader().can_see(post) is stranger
+    assert Reader("2").can_see(post) is stranger
+    assert Reader("3", ReaderRelations(follows={"1": 1})).can_see(post) is follower
+    assert Reader("9").can_see(post) is mentioned
+    assert Reader("1").can_see(post) is author
 
 
 def test_nobody_sees_an_author_they_hide_or_who_blocks_them() -> None:
-    assert not Reader("2", Stance(follows={"1": 1}, hidden={"1": 2})).may_see(a_post())
-    assert not Reader("2", Stance(follows={"1": 1}, blocked_by={"1": 2})).may_see(a_post())
+    assert not Reader("2", ReaderRelations(follows={"1": 1}, hidden={"1": 2})).can_see(a_post())
+    assert not Reader("2", ReaderRelations(follows={"1": 1}, blocked_by={"1": 2})).can_see(a_post())
 
 
 def test_a_row_says_what_timelines_filter_by() -> None:
@@ -148,15 +148,19 @@ def test_a_row_says_what_timelines_filter_by() -> None:
 
 
 def test_only_public_posts_are_shared_and_replies_not_with_everybody() -> None:
-    assert lists_of(a_post(tags=["sea"])) == {"author": {"1"}, "public": {"all"}, "tag": {"sea"}}
-    assert lists_of(a_post(in_reply_to_id="7"))["public"] == set()
-    assert lists_of(a_post(visibility="unlisted", tags=["sea"]))["tag"] == set()
+    assert timelines_of(a_post(tags=["sea"])) == {
+        "author": {"1"},
+        "public": {"all"},
+        "tag": {"sea"},
+    }
+    assert timelines_of(a_post(in_reply_to_id="7"))["public"] == set()
+    assert timelines_of(a_post(visibility="unlisted", tags=["sea"]))["tag"] == set()
 
 
 def test_a_direct_post_goes_to_those_it_mentions_alone() -> None:
     post = a_post(visibility="direct", mentions=[{"id": "9", "username": "nine"}])
-    assert audience(post, ["2", "3"]) == ["1", "9"]
-    assert audience(a_post(), ["2", "1", "2"]) == ["1", "2"]
+    assert home_owners(post, ["2", "3"]) == ["1", "9"]
+    assert home_owners(a_post(), ["2", "1", "2"]) == ["1", "2"]
 
 
 def test_a_boost_is_for_homes_and_its_maker_s_timeline_with_what_it_shows_in_its_row() -> None:
@@ -168,34 +172,34 @@ def test_a_boost_is_for_homes_and_its_maker_s_timeline_with_what_it_shows_in_its
         "100000000000000000",
         "2",
     ]
-    assert lists_of(post) == {"author": {"1"}, "public": set(), "tag": set()}
+    assert timelines_of(post) == {"author": {"1"}, "public": set(), "tag": set()}
 
 
 def test_rows_show_a_post_once_and_boosts_not_before_it() -> None:
     post, first, second = ["1", "a", 0], ["2", "b", REBLOG, "1", "a"], ["3", "c", REBLOG, "9", "d"]
     again = ["4", "b", REBLOG, "9", "d"]
-    assert once([again, second, first, post]) == [second, post]
-    assert once([again, first]) == [again, first]
+    assert without_repeated_boosts([again, second, first, post]) == [second, post]
+    assert without_repeated_boosts([again, first]) == [again, first]
 
 
 def test_followers_may_do_without_boosts() -> None:
-    stance = Stance().heard("2", follows=True, hides=False, reblogs=False, version=1)
+    stance = ReaderRelations().apply_edge("2", follows=True, hides=False, reblogs=False, version=1)
     boost, post = ["5", "2", REBLOG, "1", "9"], ["6", "2", 0]
-    assert not Reader("1", stance).wants_at_home(boost)
-    assert Reader("1", stance).wants_at_home(post)
-    stance = stance.heard("2", follows=True, hides=False, reblogs=True, version=2)
-    assert Reader("1", stance).wants_at_home(boost)
+    assert not Reader("1", stance).belongs_at_home(boost)
+    assert Reader("1", stance).belongs_at_home(post)
+    stance = stance.apply_edge("2", follows=True, hides=False, reblogs=True, version=2)
+    assert Reader("1", stance).belongs_at_home(boost)
 
 
 def test_pins_are_the_newest_that_were_told() -> None:
-    stance = Stance().pinned(["5"], 2).pinned(["6"], 1)
+    stance = ReaderRelations().apply_pins(["5"], 2).apply_pins(["6"], 1)
     post = a_post(id="5", author="1")
-    assert Reader("1", stance).flags_of(post, 0) == PINNED
-    assert Reader("2", stance).flags_of(post, 0) == 0
+    assert Reader("1", stance).interaction_flags(post, 0) == PINNED
+    assert Reader("2", stance).interaction_flags(post, 0) == 0
 
 
 def test_who_is_blocked_by_very_many_knows_that_there_are_more() -> None:
-    stance = Stance()
+    stance = ReaderRelations()
     for number in range(BLOCKERS):
         stance = stance.apply_block(str(number), blocks=True, version=1)
     assert not stance.shunned
@@ -203,11 +207,11 @@ def test_who_is_blocked_by_very_many_knows_that_there_are_more() -> None:
     assert (full.shunned, full.blocked_by) == (True, stance.blocked_by)
     assert full.is_stored_separately("a")
     assert not full.is_stored_separately("7")
-    assert full.sees("a")
-    assert not full.with_separate({"a": BlockState(2)}).sees("a")
-    assert full.with_separate({"a": BlockState(-3)}).sees("a")
+    assert full.can_see("a")
+    assert not full.with_separate({"a": BlockState(2)}).can_see("a")
+    assert full.with_separate({"a": BlockState(-3)}).can_see("a")
     lifted = full.apply_block("7", blocks=False, version=2)
-    assert lifted.sees("7")
+    assert lifted.can_see("7")
     assert lifted.apply_block("b", blocks=True, version=1).blocked_by == lifted.blocked_by
 
 

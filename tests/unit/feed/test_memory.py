@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from services.feed.memory import Memory
+from services.feed.document_cache import DocumentCache
 from tests.fakes import FakeState
 
 
@@ -14,7 +14,7 @@ async def _with(*keys: str) -> FakeState:
 
 async def test_what_was_read_is_not_read_again_until_it_is_forgotten() -> None:
     state = await _with("a", "b")
-    memory = Memory(state)
+    memory = DocumentCache(state)
     assert set(await memory.read(["a", "c"])) == {"a"}
     assert set(await memory.read(["a", "b"], also=["c"])) == {"a", "b"}
     assert [call.about for call in state.faults.calls] == [("a", "c"), ("b", "c")]
@@ -27,7 +27,7 @@ async def test_what_was_read_is_not_read_again_until_it_is_forgotten() -> None:
 
 async def test_what_is_not_there_is_remembered_where_that_is_wanted() -> None:
     state = await _with("a")
-    memory = Memory(state, absent=True)
+    memory = DocumentCache(state, absent=True)
     for _ in range(2):
         assert set(await memory.read(["a", "b"])) == {"a"}
     assert state.faults.count() == 1
@@ -38,7 +38,7 @@ async def test_what_is_not_there_is_remembered_where_that_is_wanted() -> None:
 
 async def test_nothing_is_believed_for_longer_than_it_is_fresh() -> None:
     state = await _with("a")
-    memory = Memory(state, fresh=0)
+    memory = DocumentCache(state, fresh=0)
     await memory.read(["a"])
     await memory.read(["a"])
     assert state.faults.count() == 2
@@ -46,7 +46,7 @@ async def test_nothing_is_believed_for_longer_than_it_is_fresh() -> None:
 
 async def test_what_was_read_longest_ago_leaves() -> None:
     state = await _with("a", "b", "c")
-    memory = Memory(state, most=2)
+    memory = DocumentCache(state, most=2)
     for key in "abc":
         await memory.read([key])
     state.faults.calls.clear()

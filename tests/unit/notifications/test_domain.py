@@ -166,7 +166,7 @@ def test_subscribers_are_told_from_when_they_asked_and_are_bounded() -> None:
     people = PostSubscribers().apply("2", 1, "2026-01-02").apply("2", 2, "2026-01-05")
     assert people.subscribed_at("2026-01-01") == []
     assert people.subscribed_at("2026-01-03") == ["2"]
-    assert people.apply("2", 3, "").apply("2", 2, "2026").at("2027") == []
+    assert people.apply("2", 3, "").apply("2", 2, "2026").subscribed_at("2027") == []
     for n in range(MAX_SUBSCRIBERS + 50):
         people = people.apply(f"p{n}", 1, "2026")
     assert len(people.subscribed_at("2027")) == MAX_SUBSCRIBERS

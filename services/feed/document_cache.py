@@ -1,7 +1,8 @@
 """Documents that many pages show, kept in memory for a moment.
 
-A card or a person read by one page serves all pages of the next `FRESH` seconds. What this process
-itself changes is forgotten at once; what another replica changes is seen within `FRESH` seconds.
+A card or a person read by one page serves all pages of the next `DEFAULT_TTL` seconds. What this
+process itself changes is forgotten at once; what another replica changes is seen within
+`DEFAULT_TTL` seconds.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from typing import Any
 
 from services.chassis.dapr.client import StateStore
 
-FRESH = 2.0
-MOST = 10_000
+DEFAULT_TTL = 2.0
+MAX_DOCUMENTS = 10_000
 """Documents; at some 4 KB each, 40 MB."""
 
 Envelope = dict[str, Any]
 
 
-class Memory:
+class DocumentCache:
     """Envelopes by key; the ones that were read longest ago leave first.
 
     With `absent` it is also remembered what is not there.
@@ -29,8 +30,8 @@ class Memory:
     def __init__(
         self,
         state: StateStore,
-        fresh: float = FRESH,
-        most: int = MOST,
+        fresh: float = DEFAULT_TTL,
+        most: int = MAX_DOCUMENTS,
         *,
         absent: bool = False,
     ) -> None:

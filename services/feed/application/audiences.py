@@ -21,69 +21,72 @@ from services.chassis.security.token_verifier import require_service
 from services.contracts.accounts import Account, AccountCounts, Profile
 from services.contracts.audiences import Audience, AudienceQuestion
 from services.contracts.posts import Post, PostCounts, PostView
-from services.feed.conversation import id_of, places_of
 from services.feed.domain import (
-    BY_TAG,
-    Card,
-    Person,
+    FROM_TAG,
+    AccountProjection,
+    PostProjection,
     Reader,
+    ReaderRelations,
     Row,
-    Stance,
-    audience,
-    lists_of,
+    follower_shard,
+    home_owners,
     row_of,
-    shard_of,
+    timelines_of,
 )
-from services.feed.store import Store
+from services.feed.domain.conversations import conversation_id, memberships
+from services.feed.repository import FeedRepository
 
-_FEW = 50
+_MAX_SINGLE_LOOKUPS = 50
 """Up to so many people it is cheaper to ask each how they stand than who follows the author."""
 
 
-class Audiences:
+class AudienceQueries:
     """Answers for streaming."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: FeedRepository) -> None:
         self._store = store
 
-    async def of(self, asked: AudienceQuestion) -> Audience:
+    async def find(self, asked: AudienceQuestion) -> Audience:
         """The audience of a post, by the newest that is known of it.
 
         What is known here may be older than what is asked about, or newer.
         """
         author = asked.post.author
-        known = await self._known(asked)
-        card = known.card.heard(asked.post.model_dump(mode="json"), asked.version)
+        known = await self._load(asked)
+        card = known.card.apply(asked.post.model_dump(mode="json"), asked.version)
         followers = known.followers
-        tags = _tags(card.post, asked.post)
+        tags = _hashtags_of(card.post, asked.post)
         near = asked.users
         if followers is not None:
-            has_it = {*audience(card.post, followers), *await self._fans(asked.users, tags)}
+            has_it = {
+                *home_owners(card.post, followers),
+                *await self._home_tag_followers(asked.users, tags),
+            }
             near = [user for user in asked.users if user in has_it]
         people = {*near, *asked.viewers}
         authors = {author, asked.post.reblog_of_account_id or author}
-        heard = await self._store.stances.get_many(people)
-        stances = await self._store.towards(heard, authors)
-        readers = {id: Reader(id, stances.get(id, Stance())) for id in people}
-        sees = {id for id, reader in readers.items() if _sees(reader, card.post, known.shown)}
+        heard = await self._store.relations.get_many(people)
+        stances = await self._store.with_block_states(heard, authors)
+        readers = {id: Reader(id, stances.get(id, ReaderRelations())) for id in people}
+        sees = {id for id, reader in readers.items() if _can_see(reader, card.post, known.shown)}
         row = row_of(card.post)
         return Audience(
-            home=[id for id in near if id in sees and _is_at_home(row, tags, readers[id])],
+            home=[id for id in near if id in sees and _belongs_at_home(row, tags, readers[id])],
             hidden=[id for id in asked.viewers if id not in sees],
-            view=_view(card, known.shown),
-            authors={id: _account(person) for id, person in known.people.items()},
-            conversation=id_of(card.post) if places_of(card.post) else "",
+            view=_post_view(card, known.shown),
+            authors={id: _account_view(person) for id, person in known.people.items()},
+            conversation=conversation_id(card.post) if memberships(card.post) else "",
         )
 
-    async def _fans(self, users: Iterable[str], tags: set[str]) -> list[str]:
+    async def _home_tag_followers(self, users: Iterable[str], tags: set[str]) -> list[str]:
         """Who of some people has what is under any of some hashtags at home."""
         if not tags:
             return []
         keys = {self._store.home_tags.key(user): user for user in users}
-        docs = await self._store.home_tags_memory.read(keys)
+        docs = await self._store.home_tags_cache.read(keys)
         return [keys[key] for key, doc in docs.items() if not tags.isdisjoint(doc["data"]["tags"])]
 
-    async def _known(self, asked: AudienceQuestion) -> _Known:
+    async def _load(self, asked: AudienceQuestion) -> _PostContext:
         """A post, what it shows, who made both, and where that helps its author's followers.
 
         One state call.
@@ -92,61 +95,61 @@ class Audiences:
         shown = post.reblog_of_id or ""
         named = [mention.id for mention in post.mentions if post.visibility == "direct"]
         concerned = {author, post.reblog_of_account_id, *named}
-        people = {id: store.people.key(id) for id in concerned if id}
-        cards = [store.cards.key(id) for id in (post.id, shown) if id]
+        people = {id: store.accounts.key(id) for id in concerned if id}
+        cards = [store.posts.key(id) for id in (post.id, shown) if id]
         shards = [
-            store.shards.key(f"{author}:{shard}")
-            for shard in sorted({shard_of(user) for user in asked.users})
-            if len(asked.users) > _FEW
+            store.follower_shards.key(f"{author}:{shard}")
+            for shard in sorted({follower_shard(user) for user in asked.users})
+            if len(asked.users) > _MAX_SINGLE_LOOKUPS
         ]
         rows = await store.state.get_many([*cards, *people.values(), *shards])
-        found = [store.cards.decode(rows.get(card, ABSENT)) for card in cards]
-        there = {id: store.people.decode(rows.get(key, ABSENT)) for id, key in people.items()}
-        opened = [store.shards.decode(rows.get(shard, ABSENT)) for shard in shards]
+        found = [store.posts.decode(rows.get(card, ABSENT)) for card in cards]
+        there = {id: store.accounts.decode(rows.get(key, ABSENT)) for id, key in people.items()}
+        opened = [store.follower_shards.decode(rows.get(shard, ABSENT)) for shard in shards]
         followers = [person for doc in opened if doc for person in doc.value.followers]
-        return _Known(
-            found[0].value if found[0] else Card(),
-            found[-1].value if shown and found[-1] else Card(),
-            {id: doc.value for id, doc in there.items() if doc and doc.value.is_there},
+        return _PostContext(
+            found[0].value if found[0] else PostProjection(),
+            found[-1].value if shown and found[-1] else PostProjection(),
+            {id: doc.value for id, doc in there.items() if doc and doc.value.is_visible},
             followers if shards else None,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _PostContext:
     """What is known of a post; `shown` is empty but for a boost."""
 
-    card: Card
-    shown: Card
-    people: dict[str, Person]
+    card: PostProjection
+    shown: PostProjection
+    people: dict[str, AccountProjection]
     followers: list[str] | None
 
 
-def _sees(reader: Reader, post: dict[str, Any], shown: Card) -> bool:
+def _can_see(reader: Reader, post: dict[str, Any], shown: PostProjection) -> bool:
     """Whether a post is visible to somebody, and what it shows if it is a boost."""
     author = post.get("reblog_of_account_id")
-    if not reader.may_see(post) or (author and not reader.stance.sees(author)):
+    if not reader.can_see(post) or (author and not reader.relations.can_see(author)):
         return False
-    return not shown.post or (shown.is_there and reader.may_see(shown.post))
+    return not shown.post or (shown.exists and reader.can_see(shown.post))
 
 
-def _tags(post: dict[str, Any], asked: Post) -> set[str]:
+def _hashtags_of(post: dict[str, Any], asked: Post) -> set[str]:
     """The hashtags under which a post is found.
 
     A tombstone has none: whoever asks about one says under which the post was.
     """
-    return lists_of({**post, "tags": asked.tags} if asked.deleted else post)["tag"]
+    return timelines_of({**post, "tags": asked.tags} if asked.deleted else post)["tag"]
 
 
-def _is_at_home(row: Row, tags: set[str], reader: Reader) -> bool:
+def _belongs_at_home(row: Row, tags: set[str], reader: Reader) -> bool:
     """Whether a post belongs into somebody's home, by its author or by one of its hashtags."""
-    if tags.isdisjoint(reader.stance.tags_at_home):
-        return reader.wants_at_home(row)
-    return reader.wants_at_home([*row[:2], row[2] | BY_TAG, *row[3:]])
+    if tags.isdisjoint(reader.relations.home_tags):
+        return reader.belongs_at_home(row)
+    return reader.belongs_at_home([*row[:2], row[2] | FROM_TAG, *row[3:]])
 
 
-def _view(card: Card, shown: Card) -> PostView:
-    reblog = _view(shown, Card()) if shown.is_there else None
+def _post_view(card: PostProjection, shown: PostProjection) -> PostView:
+    reblog = _post_view(shown, PostProjection()) if shown.exists else None
     own = PostCounts(
         favourites=card.favourites.total, reblogs=card.reblogs.total, replies=card.replies.total
     )
@@ -158,7 +161,7 @@ def _view(card: Card, shown: Card) -> PostView:
     )
 
 
-def _account(person: Person) -> Account:
+def _account_view(person: AccountProjection) -> Account:
     counts = AccountCounts(
         followers=person.followers.total,
         following=person.following.total,
@@ -169,13 +172,13 @@ def _account(person: Person) -> Account:
     return Account(profile=profile, counts=counts, version=person.version)
 
 
-def create_router(audiences: Audiences) -> APIRouter:
+def create_router(audiences: AudienceQueries) -> APIRouter:
     """The route, for the gateway."""
     router = APIRouter(tags=["streaming"], dependencies=[Depends(require_service("gateway"))])
 
     @router.post("/audiences", response_model=Audience)
     async def audience_of(asked: AudienceQuestion) -> Audience:
         """For which of those who are connected a post is, and what they are to be shown."""
-        return await audiences.of(asked)
+        return await audiences.find(asked)
 
     return router

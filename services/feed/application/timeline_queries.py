@@ -3,7 +3,7 @@
 State calls: two for a newest page (the list with the reader's stance and marks; the posts with
 their authors), of which the second is spared where the posts were just shown to somebody; one more
 for any other page, or where large authors are merged in; the same however many people one follows.
-Who follows hashtags has the timelines of `MERGED_TAGS` merged in: one state call for all on a
+Who follows hashtags has the timelines of `MAX_HOME_TAGS` merged in: one state call for all on a
 newest page, and one for each on others. A page
 on which much is filtered away may take `_TRIES` more.
 
@@ -28,9 +28,9 @@ from services.chassis.storage.segmented_list import ListHead, SegmentedLists
 from services.chassis.storage.window import Row, Window
 from services.feed.domain import (
     BOOKMARKED,
-    BY_TAG,
     DIRECT,
     FAVOURITED,
+    FROM_TAG,
     MEDIA,
     PINNED,
     PRIVATE,
@@ -38,22 +38,22 @@ from services.feed.domain import (
     REBLOGGED,
     REPLY,
     Reader,
-    RecentMarks,
-    Stance,
-    is_shown,
-    once,
+    ReaderRelations,
+    RecentInteractions,
+    is_visible_account,
+    without_repeated_boosts,
 )
-from services.feed.store import Store
+from services.feed.repository import FeedRepository
 
-_TRIES = 3
-_LARGE_FOR = 2.0
+_MAX_PAGES_SCANNED = 3
+_LARGE_AUTHORS_TTL = 2.0
 """For how many seconds the list of large authors is kept in memory."""
 
-Keep = Callable[[Row], bool]
+RowPredicate = Callable[[Row], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class TimelineFilter:
     """What of an account's timeline, or of a shared one, is wanted."""
 
     only_media: bool = False
@@ -63,46 +63,48 @@ class Filter:
     with_all: tuple[str, ...] = ()
     with_none: tuple[str, ...] = ()
 
-    def admits(self, post: Mapping[str, Any]) -> bool:
+    def matches_post(self, post: Mapping[str, Any]) -> bool:
         """Whether a post has the hashtags it must have, and none that it must not."""
         has = post["tags"]
         if self.tagged and self.tagged.lower() not in has:
             return False
         return set(self.with_all) <= set(has) and not set(has) & set(self.with_none)
 
-    def keeps(self, row: Row) -> bool:
+    def matches_row(self, row: Row) -> bool:
         unwanted = REPLY if self.exclude_replies else 0
         unwanted |= REBLOG if self.exclude_reblogs else 0
         wanted = MEDIA if self.only_media else 0
         return not row[2] & unwanted and row[2] & wanted == wanted
 
 
-_EVERYTHING = Filter()
+_NO_FILTER = TimelineFilter()
 
-Other = tuple[SegmentedLists, ListHead]
+MergedList = tuple[SegmentedLists, ListHead]
 """A list whose rows are merged into those of another."""
 
 
-class Timelines:
+class TimelineQueries:
     """The pages that people read."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: FeedRepository) -> None:
         self._store = store
         self._large: frozenset[str] = frozenset()
         self._large_until = 0.0
 
-    async def home(self, user: str, window: Window) -> Found:
+    async def home(self, user: str, window: Window) -> TimelinePage:
         """Somebody's own posts and those of all they follow."""
         homes = self._store.homes
-        head, reader = await self._begin(homes, user, user)
-        large = sorted(reader.stance.follows.keys() & self._large)
-        others = await self._heads(self._store.authors, large)
-        others += await self._heads(self._store.tags, reader.stance.tags_at_home)
-        return await self._page(homes, [head], window, reader, reader.wants_at_home, others=others)
+        head, reader = await self._load_reader(homes, user, user)
+        large = sorted(reader.relations.follows.keys() & self._large)
+        others = await self._merged_lists(self._store.authors, large)
+        others += await self._merged_lists(self._store.tags, reader.relations.home_tags)
+        return await self._page(
+            homes, [head], window, reader, reader.belongs_at_home, others=others
+        )
 
-    async def public(self, user: str, window: Window, wanted: Filter) -> Found:
+    async def public(self, user: str, window: Window, wanted: TimelineFilter) -> TimelinePage:
         """Everybody's public posts."""
-        head, reader = await self._begin(self._store.public, "all", user)
+        head, reader = await self._load_reader(self._store.public, "all", user)
         return await self._shared(self._store.public, head, window, reader, wanted)
 
     async def tag(
@@ -110,43 +112,45 @@ class Timelines:
         tag: str,
         user: str,
         window: Window,
-        wanted: Filter = _EVERYTHING,
+        wanted: TimelineFilter = _NO_FILTER,
         or_with: Sequence[str] = (),
-    ) -> Found:
+    ) -> TimelinePage:
         """Public posts with a hashtag, or with any of some others.
 
         Those others cost one state call more, and each of them another on pages further down.
         """
-        head, reader = await self._begin(self._store.tags, tag.lower(), user)
-        others = await self._heads(self._store.tags, or_with)
+        head, reader = await self._load_reader(self._store.tags, tag.lower(), user)
+        others = await self._merged_lists(self._store.tags, or_with)
         return await self._shared(self._store.tags, head, window, reader, wanted, others)
 
-    async def some(self, rows: Sequence[Row], user: str) -> list[Shown]:
+    async def get_posts(self, rows: Sequence[Row], user: str) -> list[TimelineItem]:
         """Those of some posts that may be seen, in the order they are asked for."""
-        _, reader = await self._begin(self._store.public, "all", user)
-        wanted = [row for row in rows if reader.stance.sees(row[1])]
-        shown = await self._shown(wanted, reader, _EVERYTHING)
+        _, reader = await self._load_reader(self._store.public, "all", user)
+        wanted = [row for row in rows if reader.relations.can_see(row[1])]
+        shown = await self._load_visible(wanted, reader, _NO_FILTER)
         return [shown[row[0]] for row in wanted if row[0] in shown]
 
-    async def _heads(self, lists: SegmentedLists, ids: Sequence[str]) -> list[Other]:
+    async def _merged_lists(self, lists: SegmentedLists, ids: Sequence[str]) -> list[MergedList]:
         """Lists to be merged in. One state call, or none if there are none."""
         heads = await lists.heads.get_many(ids) if ids else {}
         return [(lists, head) for head in heads.values()]
 
-    async def account(self, author: str, user: str, window: Window, wanted: Filter) -> Found:
+    async def account(
+        self, author: str, user: str, window: Window, wanted: TimelineFilter
+    ) -> TimelinePage:
         """Somebody's posts, as far as the reader may see them."""
-        head, reader = await self._begin(self._store.authors, author, user)
-        reader = await self._towards(reader, [author])
-        if not reader.stance.blocked_by.get(author, 0) <= 0:
-            return Found(window)
+        head, reader = await self._load_reader(self._store.authors, author, user)
+        reader = await self._with_block_states(reader, [author])
+        if not reader.relations.blocked_by.get(author, 0) <= 0:
+            return TimelinePage(window)
         own = author == user
-        follows = author in reader.stance.follows
+        follows = author in reader.relations.follows
 
         def keeps(row: Row) -> bool:
             hidden = row[2] & PRIVATE and not (own or follows or user)
-            return wanted.keeps(row) and not hidden and not (row[2] & DIRECT and not user)
+            return wanted.matches_row(row) and not hidden and not (row[2] & DIRECT and not user)
 
-        visible = replace(reader, visits=author)
+        visible = replace(reader, visited_author=author)
         return await self._page(self._store.authors, [head], window, visible, keeps, wanted=wanted)
 
     async def _shared(
@@ -155,42 +159,48 @@ class Timelines:
         head: ListHead,
         window: Window,
         reader: Reader,
-        wanted: Filter,
-        others: Sequence[Other] = (),
-    ) -> Found:
+        wanted: TimelineFilter,
+        others: Sequence[MergedList] = (),
+    ) -> TimelinePage:
         def keeps(row: Row) -> bool:
-            return wanted.keeps(row) and reader.stance.sees(row[1])
+            return wanted.matches_row(row) and reader.relations.can_see(row[1])
 
         return await self._page(lists, [head], window, reader, keeps, others=others, wanted=wanted)
 
-    async def _begin(self, lists: SegmentedLists, id: str, user: str) -> tuple[ListHead, Reader]:
+    async def _load_reader(
+        self, lists: SegmentedLists, id: str, user: str
+    ) -> tuple[ListHead, Reader]:
         """A list's head and who reads it, in one state call."""
         store = self._store
         keys = [lists.heads.key(id)]
         if user:
-            keys += [store.stances.key(user), store.recent_marks.key(user)]
+            keys += [store.relations.key(user), store.recent_interactions.key(user)]
         refresh = lists is store.homes and time.monotonic() > self._large_until
         if refresh:
-            keys.append(store.large.key("all"))
+            keys.append(store.large_authors.key("all"))
         rows = await store.state.get_many(keys)
         if refresh:
-            large = store.large.decode(rows.get(store.large.key("all"), ABSENT))
+            large = store.large_authors.decode(rows.get(store.large_authors.key("all"), ABSENT))
             self._large = frozenset(large.value.ids if large else ())
-            self._large_until = time.monotonic() + _LARGE_FOR
+            self._large_until = time.monotonic() + _LARGE_AUTHORS_TTL
         head = lists.heads.decode(rows.get(keys[0], ABSENT))
-        stance = store.stances.decode(rows.get(store.stances.key(user), ABSENT))
-        marks = store.recent_marks.decode(rows.get(store.recent_marks.key(user), ABSENT))
+        stance = store.relations.decode(rows.get(store.relations.key(user), ABSENT))
+        marks = store.recent_interactions.decode(
+            rows.get(store.recent_interactions.key(user), ABSENT)
+        )
         reader = Reader(
-            user, stance.value if stance else Stance(), marks.value if marks else RecentMarks()
+            user,
+            stance.value if stance else ReaderRelations(),
+            marks.value if marks else RecentInteractions(),
         )
         return head.value if head else ListHead(), reader
 
-    async def _towards(self, reader: Reader, authors: Iterable[str]) -> Reader:
+    async def _with_block_states(self, reader: Reader, authors: Iterable[str]) -> Reader:
         """A reader who knows of all of some authors whether they block them."""
-        if not reader.stance.shunned:
+        if not reader.relations.shunned:
             return reader
-        stances = await self._store.towards({reader.id: reader.stance}, authors)
-        return replace(reader, stance=stances[reader.id])
+        stances = await self._store.with_block_states({reader.id: reader.relations}, authors)
+        return replace(reader, relations=stances[reader.id])
 
     async def _page(
         self,
@@ -198,44 +208,46 @@ class Timelines:
         heads: Sequence[ListHead],
         window: Window,
         reader: Reader,
-        keeps: Keep,
+        keeps: RowPredicate,
         *,
-        others: Sequence[Other] = (),
-        wanted: Filter = _EVERYTHING,
-    ) -> Found:
+        others: Sequence[MergedList] = (),
+        wanted: TimelineFilter = _NO_FILTER,
+    ) -> TimelinePage:
         """Read on until the page is full, nothing is left, or it has been tried often enough."""
-        found = Found(window)
+        found = TimelinePage(window)
         rest = window
-        for _ in range(_TRIES):
+        for _ in range(_MAX_PAGES_SCANNED):
             rows = await self._rows(lists, heads, others, rest)
             found.more = rest.next_cursor(rows)
             if not rows:
                 break
-            shown = await self._shown([row for row in rows if keeps(row)], reader, wanted)
+            shown = await self._load_visible([row for row in rows if keeps(row)], reader, wanted)
             there = [row for row in rows if row[0] in shown]
-            for row in once(there) if lists is self._store.homes else there:
-                found.shown[row[0]] = shown[row[0]]
+            for row in without_repeated_boosts(there) if lists is self._store.homes else there:
+                found.items[row[0]] = shown[row[0]]
             found.reached += [rows[0][0], rows[-1][0]]
-            missing = window.limit - len(found.shown)
+            missing = window.limit - len(found.items)
             if missing <= 0 or not found.more:
                 break
-            rest = _beyond(rest, rows)
+            rest = _next_window(rest, rows)
         return found
 
     async def _rows(
         self,
         lists: SegmentedLists,
         heads: Sequence[ListHead],
-        others: Sequence[Other],
+        others: Sequence[MergedList],
         window: Window,
     ) -> list[Row]:
         rows = [row for head in heads for row in await lists.read(head, window)]
         for other, head in others:
-            flag = BY_TAG if other is self._store.tags else 0
+            flag = FROM_TAG if other is self._store.tags else 0
             rows += [[*row[:2], row[2] | flag, *row[3:]] for row in await other.read(head, window)]
         return window.select(rows)
 
-    async def _shown(self, rows: Sequence[Row], reader: Reader, wanted: Filter) -> dict[str, Shown]:
+    async def _load_visible(
+        self, rows: Sequence[Row], reader: Reader, wanted: TimelineFilter
+    ) -> dict[str, TimelineItem]:
         """Posts of rows that may be seen, with their authors. At most one state call.
 
         Another for somebody whom more people block than their stance has room for.
@@ -244,32 +256,32 @@ class Timelines:
             return {}
         store = self._store
         pairs = [pair for row in rows for pair in (row[:2], row[3:5]) if pair]
-        reader = await self._towards(reader, [author for _, author in pairs])
-        cards = {post: store.cards.key(post) for post, _ in pairs}
-        people = {author: store.people.key(author) for _, author in pairs}
+        reader = await self._with_block_states(reader, [author for _, author in pairs])
+        cards = {post: store.posts.key(post) for post, _ in pairs}
+        people = {author: store.accounts.key(author) for _, author in pairs}
         older = {
-            id: store.older_marks.key(f"{reader.id}:{id}")
+            id: store.older_interactions.key(f"{reader.id}:{id}")
             for id in cards
-            if id <= reader.marks.floor
+            if id <= reader.interactions.floor
         }
-        docs = await store.memory.read([*cards.values(), *people.values()], older.values())
+        docs = await store.cache.read([*cards.values(), *people.values()], older.values())
 
-        def shown(id: str, author: str, wanted: Filter) -> Shown | None:
+        def shown(id: str, author: str, wanted: TimelineFilter) -> TimelineItem | None:
             card, person = docs.get(cards[id]), docs.get(people[author])
-            if card is None or person is None or not is_shown(person["data"]["profile"]):
+            if card is None or person is None or not is_visible_account(person["data"]["profile"]):
                 return None
             post = card["data"]["post"]
-            if not _shows(post, reader, wanted):
+            if not _is_visible(post, reader, wanted):
                 return None
             mark = docs.get(older.get(id, ""))
-            flags = mark["data"]["flags"] if mark else reader.marks.posts.get(id, (0, 0))[0]
-            return Shown(card, person, reader.flags_of(post, flags))
+            flags = mark["data"]["flags"] if mark else reader.interactions.posts.get(id, (0, 0))[0]
+            return TimelineItem(card, person, reader.interaction_flags(post, flags))
 
-        found: dict[str, Shown] = {}
+        found: dict[str, TimelineItem] = {}
         for row in rows:
             item = shown(row[0], row[1], wanted)
             if item is not None and row[2] & REBLOG:
-                reblog = shown(row[3], row[4], _EVERYTHING)
+                reblog = shown(row[3], row[4], _NO_FILTER)
                 item = replace(item, flags=reblog.flags, reblog=reblog) if reblog else None
             if item is not None:
                 found[row[0]] = item
@@ -277,26 +289,26 @@ class Timelines:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class TimelineItem:
     """A card and its author as they were read, with what the reader did with the post.
 
     For a boost, what was done with what it shows.
     """
 
-    card: dict[str, Any]
-    person: dict[str, Any]
+    post: dict[str, Any]
+    account: dict[str, Any]
     flags: int
-    reblog: Shown | None = None
+    reblog: TimelineItem | None = None
 
     @property
-    def post(self) -> str:
+    def post_id(self) -> str:
         """The id of the post."""
-        id: str = self.card["data"]["post"]["id"]
+        id: str = self.post["data"]["post"]["id"]
         return id
 
     def view(self) -> dict[str, Any]:
         """A `contracts.posts.PostView`."""
-        card = self.card["data"]
+        card = self.post["data"]
         shown = self.reblog.view() if self.reblog else None
         return {
             "post": card["post"],
@@ -310,34 +322,34 @@ class Shown:
         }
 
 
-class Found:
+class TimelinePage:
     """What was found for a page: posts by id, the ids that were reached, where there is more."""
 
     def __init__(self, window: Window) -> None:
         self._window = window
-        self.shown: dict[str, Shown] = {}
+        self.items: dict[str, TimelineItem] = {}
         self.reached: list[str] = []
         self.more = ""
 
-    def page(self, known: str = "") -> dict[str, Any]:
+    def to_wire(self, known: str = "") -> dict[str, Any]:
         """A `contracts.posts.Page`; without its content if that is known already.
 
         What does not fit is left to the next page, which begins there.
         """
-        window, ids = self._window, sorted(self.shown, reverse=True)
+        window, ids = self._window, sorted(self.items, reverse=True)
         kept = ids[-window.limit :] if window.ascending else ids[: window.limit]
         first, last, more = max(self.reached, default=""), min(self.reached, default=""), self.more
         if len(kept) < len(ids) and window.ascending:
             first = more = kept[0]
         elif len(kept) < len(ids):
             last = more = kept[-1]
-        shown = [self.shown[id] for id in kept]
+        shown = [self.items[id] for id in kept]
         items = [item for top in shown for item in (top, top.reblog) if item]
-        people = {item.card["data"]["post"]["author"]: item.person for item in items}
-        tag = _tag(
+        people = {item.post["data"]["post"]["author"]: item.account for item in items}
+        tag = _content_tag(
             first,
             last,
-            *((i.card["data"]["post"]["id"], i.card["version"], i.flags) for i in items),
+            *((i.post["data"]["post"]["id"], i.post["version"], i.flags) for i in items),
             *((id, person["version"]) for id, person in people.items()),
         )
         same = tag == known
@@ -345,7 +357,7 @@ class Found:
             "views": [] if same else [item.view() for item in shown],
             "accounts": {}
             if same
-            else {id: account_of(person["data"]) for id, person in people.items()},
+            else {id: account_view(person["data"]) for id, person in people.items()},
             "first": first,
             "last": last,
             "more": more,
@@ -354,21 +366,21 @@ class Found:
         }
 
 
-def _tag(*parts: Any) -> str:
+def _content_tag(*parts: Any) -> str:
     return blake2b(orjson.dumps(parts), digest_size=12).hexdigest()
 
 
-def _beyond(window: Window, rows: Sequence[Row]) -> Window:
+def _next_window(window: Window, rows: Sequence[Row]) -> Window:
     """The window that goes on where some rows end."""
     if window.ascending:
         return Window(window.limit, window.max_id, window.since_id, rows[0][0])
     return Window(window.limit, rows[-1][0], window.since_id, "")
 
 
-def _shows(post: dict[str, Any], reader: Reader, wanted: Filter) -> bool:
-    if not post or post["deleted"] or not reader.may_see(post):
+def _is_visible(post: dict[str, Any], reader: Reader, wanted: TimelineFilter) -> bool:
+    if not post or post["deleted"] or not reader.can_see(post):
         return False
-    return wanted.admits(post)
+    return wanted.matches_post(post)
 
 
 def _counts(card: dict[str, Any]) -> dict[str, int]:
@@ -381,12 +393,12 @@ def _counts(card: dict[str, Any]) -> dict[str, int]:
 
 
 @lru_cache(maxsize=4096)
-def _day(post: str) -> str:
+def _date_of_id(post: str) -> str:
     """The date on which a post was made."""
     return id_time(post).date().isoformat()
 
 
-def account_of(person: dict[str, Any]) -> dict[str, Any]:
+def account_view(person: dict[str, Any]) -> dict[str, Any]:
     """A `contracts.accounts.Account`."""
     last_post: str = person["last_post"]
     return {
@@ -395,7 +407,7 @@ def account_of(person: dict[str, Any]) -> dict[str, Any]:
             "followers": person["followers"]["total"],
             "following": person["following"]["total"],
             "statuses": person["statuses"]["total"],
-            "last_status_at": _day(last_post) if last_post else None,
+            "last_status_at": _date_of_id(last_post) if last_post else None,
         },
         "version": person["version"],
     }

@@ -11,11 +11,11 @@ from services.chassis.security.token_verifier import Caller, require_user
 from services.chassis.service import OrjsonResponse
 from services.chassis.storage.window import Window, normalize_id
 from services.contracts.conversations import ConversationMark, ConversationPage
-from services.feed.conversations import Conversations, no_such_conversation
+from services.feed.application.conversations import ConversationService, conversation_not_found
 
 Reader = Annotated[Caller, Depends(require_user("read:statuses"))]
 Writer = Annotated[Caller, Depends(require_user("write:conversations"))]
-Wanted = Annotated[Window, Depends(window())]
+PageWindow = Annotated[Window, Depends(window())]
 
 
 def conversation_id(
@@ -23,14 +23,14 @@ def conversation_id(
 ) -> str:
     """The id in a path; what is no id is nobody's."""
     if not (id.isascii() and id.isdigit() and len(id) <= 20):
-        raise no_such_conversation()
+        raise conversation_not_found()
     return normalize_id(id)
 
 
-Id = Annotated[str, Depends(conversation_id)]
+PathId = Annotated[str, Depends(conversation_id)]
 
 
-def create_router(conversations: Conversations) -> APIRouter:
+def create_router(conversations: ConversationService) -> APIRouter:
     """All of them."""
     router = APIRouter(prefix="/conversations", tags=["conversations"])
     page: dict[int | str, dict[str, Any]] = {
@@ -38,19 +38,19 @@ def create_router(conversations: Conversations) -> APIRouter:
     }
 
     @router.get("", responses=page)
-    async def some(window: Wanted, caller: Reader) -> OrjsonResponse:
+    async def some(window: PageWindow, caller: Reader) -> OrjsonResponse:
         """What the caller and others wrote to one another. Windows are of the last posts' ids."""
         return OrjsonResponse(await conversations.page(caller.user_id, window))
 
     @router.post("/{id}/mark", responses=page)
     async def mark(
-        id: Id, asked: Annotated[ConversationMark, Body()], caller: Writer
+        id: PathId, asked: Annotated[ConversationMark, Body()], caller: Writer
     ) -> OrjsonResponse:
         """Say that one has been read, or that it has not."""
         return OrjsonResponse(await conversations.mark(caller.user_id, id, read=asked.read))
 
     @router.delete("/{id}", responses={200: {"model": dict[str, Any], "description": "Nothing."}})
-    async def clear(id: Id, caller: Writer) -> OrjsonResponse:
+    async def clear(id: PathId, caller: Writer) -> OrjsonResponse:
         """Put one away for the caller alone, until something more is written in it."""
         await conversations.clear(caller.user_id, id)
         return OrjsonResponse({})

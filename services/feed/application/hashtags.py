@@ -22,35 +22,38 @@ from typing import Any
 from services.chassis.ids import first_id_at, id_time
 from services.chassis.storage.segmented_list import ListHead
 from services.chassis.storage.window import Row, Window
-from services.feed.store import Store, TagBucket
-from services.feed.trends import Trends
+from services.feed.application.trends import TrendTracker
+from services.feed.repository import FeedRepository, HashtagBucket
 
-DAYS = 7
-MOST_COUNTED = 2_000
+HISTORY_DAYS = 7
+MAX_COUNTED_USES = 2_000
 """How many uses in a week are looked at; of those before, nothing is said."""
 
-_LETTERS = 6
-_FOR = 5.0
-_KNOWN = 20_000
+_MAX_KEY_CHARACTERS = 6
+_USE_TTL = 5.0
+_MAX_CACHED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Counted:
+class _CountedUse:
     use: dict[str, Any]
     total: int
     until: float
 
 
-class Hashtags:
+class HashtagQueries:
     """What is known of hashtags."""
 
     def __init__(
-        self, store: Store, trends: Trends, clock: Callable[[], datetime] | None = None
+        self,
+        store: FeedRepository,
+        trends: TrendTracker,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._store = store
         self._trends = trends
         self._clock = clock or (lambda: datetime.now(UTC))
-        self._counted: dict[str, _Counted] = {}
+        self._counted: dict[str, _CountedUse] = {}
         self._indexed: set[str] = set()
 
     async def uses(self, names: Sequence[str]) -> list[dict[str, Any]]:
@@ -64,7 +67,7 @@ class Hashtags:
 
     async def find(self, typed: str, limit: int, offset: int) -> list[dict[str, Any]]:
         """Those in use that begin so: the very one, then what trends, then the shortest."""
-        buckets = await self._store.tag_index.get_many(letters(typed))
+        buckets = await self._store.tag_index.get_many(bucket_keys(typed))
         found = {name for bucket in buckets.values() for name in bucket.names}
         trending = {name: place for place, name in enumerate(await self._trends.tags())}
 
@@ -82,13 +85,13 @@ class Hashtags:
         for tag in tags:
             if tag not in self._indexed:
                 await self._index(tag)
-                if len(self._indexed) >= _KNOWN:
+                if len(self._indexed) >= _MAX_CACHED:
                     self._indexed.clear()
                 self._indexed.add(tag)
 
     async def _index(self, tag: str) -> None:
-        for key in letters(tag):
-            bucket = await self._store.tag_index.update(key, partial(_with, tag))
+        for key in bucket_keys(tag):
+            bucket = await self._store.tag_index.update(key, partial(_with_tag, tag))
             if bucket is not None and tag in bucket.names:
                 return
 
@@ -96,7 +99,7 @@ class Hashtags:
         counted = await self._count(names)
         return [counted[name].use for name in names if counted[name].total]
 
-    async def _count(self, names: Sequence[str]) -> Mapping[str, _Counted]:
+    async def _count(self, names: Sequence[str]) -> Mapping[str, _CountedUse]:
         now = time.monotonic()
         known = {
             name: self._counted[name]
@@ -109,23 +112,23 @@ class Hashtags:
             fresh = await asyncio.gather(
                 *(self._count_one(name, heads.get(name, ListHead())) for name in missing)
             )
-            if len(self._counted) >= _KNOWN:
+            if len(self._counted) >= _MAX_CACHED:
                 self._counted.clear()
             known |= dict(zip(missing, fresh, strict=True))
             self._counted |= known
         return known
 
-    async def _count_one(self, name: str, head: ListHead) -> _Counted:
+    async def _count_one(self, name: str, head: ListHead) -> _CountedUse:
         today = self._clock().replace(hour=0, minute=0, second=0, microsecond=0)
-        since = first_id_at(today - timedelta(days=DAYS - 1))
-        rows = await self._store.tags.read(head, Window(MOST_COUNTED, since_id=since))
-        use = {"name": name, "history": history(rows, today)}
-        return _Counted(use, head.total, time.monotonic() + _FOR)
+        since = first_id_at(today - timedelta(days=HISTORY_DAYS - 1))
+        rows = await self._store.tags.read(head, Window(MAX_COUNTED_USES, since_id=since))
+        use = {"name": name, "history": daily_use(rows, today)}
+        return _CountedUse(use, head.total, time.monotonic() + _USE_TTL)
 
 
-def history(rows: Iterable[Row], today: datetime) -> list[dict[str, int]]:
+def daily_use(rows: Iterable[Row], today: datetime) -> list[dict[str, int]]:
     """How much some rows are on each of the past days, today first."""
-    days = [today - timedelta(days=ago) for ago in range(DAYS)]
+    days = [today - timedelta(days=ago) for ago in range(HISTORY_DAYS)]
     uses: dict[datetime, list[str]] = {day: [] for day in days}
     for row in rows:
         day = id_time(row[0]).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -141,10 +144,10 @@ def history(rows: Iterable[Row], today: datetime) -> list[dict[str, int]]:
     ]
 
 
-def letters(tag: str) -> list[str]:
+def bucket_keys(tag: str) -> list[str]:
     """The buckets in which a hashtag may be, in the order in which they are tried."""
-    return [tag[:length] for length in range(1, min(len(tag), _LETTERS) + 1)]
+    return [tag[:length] for length in range(1, min(len(tag), _MAX_KEY_CHARACTERS) + 1)]
 
 
-def _with(tag: str, bucket: TagBucket | None) -> TagBucket:
-    return (bucket or TagBucket()).adding(tag)
+def _with_tag(tag: str, bucket: HashtagBucket | None) -> HashtagBucket:
+    return (bucket or HashtagBucket()).with_tag(tag)

@@ -16,25 +16,25 @@ from services.chassis.service import OrjsonResponse
 from services.contracts.discovery import TagNames, TagUse
 from services.contracts.limits import HASHTAG_CHARACTERS
 from services.contracts.posts import Page
-from services.feed.findings import FoundPosts
-from services.feed.hashtags import Hashtags
+from services.feed.application.hashtags import HashtagQueries
+from services.feed.application.post_search import PostSearch
 
 Limit = Annotated[int, Query(ge=1, le=40)]
 Offset = Annotated[int, Query(ge=0, le=1_000)]
 
 
-Words = Annotated[str, Query(min_length=1, max_length=500, examples=["low tide"])]
+SearchText = Annotated[str, Query(min_length=1, max_length=500, examples=["low tide"])]
 
 
-def create_router(hashtags: Hashtags, posts: FoundPosts) -> APIRouter:
+def create_router(hashtags: HashtagQueries, posts: PostSearch) -> APIRouter:
     """All of them."""
     router = APIRouter()
-    router.routes.extend(_hashtags(hashtags).routes)
-    router.routes.extend(_posts(posts).routes)
+    router.routes.extend(_hashtag_routes(hashtags).routes)
+    router.routes.extend(_post_routes(posts).routes)
     return router
 
 
-def _posts(posts: FoundPosts) -> APIRouter:
+def _post_routes(posts: PostSearch) -> APIRouter:
     router = APIRouter(tags=["discovery"])
     page: dict[int | str, dict[str, Any]] = {
         200: {"model": Page, "description": "Posts, what fits best first."}
@@ -52,7 +52,7 @@ def _posts(posts: FoundPosts) -> APIRouter:
 
     @router.get("/own", responses=page)
     async def own(
-        q: Words,
+        q: SearchText,
         caller: Annotated[Caller, Depends(require_user("read:statuses"))],
         limit: Limit = 20,
         offset: Offset = 0,
@@ -63,7 +63,7 @@ def _posts(posts: FoundPosts) -> APIRouter:
     return router
 
 
-def _hashtags(hashtags: Hashtags) -> APIRouter:
+def _hashtag_routes(hashtags: HashtagQueries) -> APIRouter:
     """What these give is the same for everybody."""
     router = APIRouter(tags=["discovery"], dependencies=[Depends(require_service("gateway"))])
     many: dict[int | str, dict[str, Any]] = {

@@ -6,55 +6,59 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.chassis.storage.window import Window
+from services.feed.application.timeline_queries import TimelineItem, TimelineQueries, account_view
+from services.feed.application.trends import TrendTracker, can_trend
 from services.feed.domain import REBLOG
-from services.feed.store import Store
-from services.feed.timelines import Shown, Timelines, account_of
-from services.feed.trends import Trends, may_trend
+from services.feed.repository import FeedRepository
 from services.shared.words import folded
 
-MOST_OWN = 300
+MAX_OWN_POSTS = 300
 """Of one's own posts, how many of the newest are looked through."""
 
 
-class FoundPosts:
+class PostSearch:
     """Finds posts."""
 
-    def __init__(self, store: Store, timelines: Timelines, trends: Trends) -> None:
+    def __init__(
+        self, store: FeedRepository, timelines: TimelineQueries, trends: TrendTracker
+    ) -> None:
         self._store = store
-        self._timelines = timelines
+        self._queries = timelines
         self._trends = trends
 
     async def trending(self, viewer: str, limit: int, offset: int) -> dict[str, Any]:
         """Posts that trend, as far as the viewer may see them: a page may be short."""
         rows = [[post, author, 0] for post, author in await self._trends.posts()]
-        shown = await self._timelines.some(rows[offset : offset + limit], viewer)
-        return _page([one for one in shown if _may_be_shown(one)])
+        shown = await self._queries.get_posts(rows[offset : offset + limit], viewer)
+        return _page([one for one in shown if _is_discoverable(one)])
 
     async def own(self, user: str, words: str, limit: int, offset: int) -> dict[str, Any]:
         """Somebody's own posts whose text, or what is written over it, has all of some words."""
         wanted = folded(words).split()
-        rows = await self._store.authors.page(user, Window(MOST_OWN))
+        rows = await self._store.authors.page(user, Window(MAX_OWN_POSTS))
         mine = [row for row in rows if not row[2] & REBLOG]
-        found = [one for one in await self._timelines.some(mine, user) if _has(one, wanted)]
+        found = [
+            one for one in await self._queries.get_posts(mine, user) if _contains_words(one, wanted)
+        ]
         return _page(found[offset : offset + limit])
 
 
-def _may_be_shown(one: Shown) -> bool:
-    return may_trend(one.card["data"]["post"]) and one.person["data"]["profile"]["discoverable"]
+def _is_discoverable(one: TimelineItem) -> bool:
+    return can_trend(one.post["data"]["post"]) and one.account["data"]["profile"]["discoverable"]
 
 
-def _has(one: Shown, words: Sequence[str]) -> bool:
-    post = one.card["data"]["post"]
+def _contains_words(one: TimelineItem, words: Sequence[str]) -> bool:
+    post = one.post["data"]["post"]
     text = folded(f"{post['text']} {post['spoiler_text']}")
     return bool(words) and all(word in text for word in words)
 
 
-def _page(shown: Sequence[Shown]) -> dict[str, Any]:
+def _page(shown: Sequence[TimelineItem]) -> dict[str, Any]:
     """A `contracts.posts.Page` that leads nowhere."""
-    authors = {one.card["data"]["post"]["author"]: one.person for one in shown}
+    authors = {one.post["data"]["post"]["author"]: one.account for one in shown}
     return {
         "views": [one.view() for one in shown],
-        "accounts": {id: account_of(author["data"]) for id, author in authors.items()},
+        "accounts": {id: account_view(author["data"]) for id, author in authors.items()},
         "first": "",
         "last": "",
     }

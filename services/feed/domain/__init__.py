@@ -2,8 +2,8 @@
 
 A row of a timeline is `[post id, author id, flags]`; of a boost also the id and author of what it
 shows, so that these are read together with it. Fan-out only puts rows near their readers;
-what a reader sees is decided when they read, by their own `OwnerRelations` and by the post's `Card`. So a
-row that comes late, twice, or after an unfollow, a block or a deletion can do no harm.
+what a reader sees is decided when they read, by their own `ReaderRelations` and by the post's
+`PostProjection`. So a row that comes late, twice, or after an unfollow, a block or a deletion can do no harm.
 """
 
 from __future__ import annotations
@@ -16,88 +16,88 @@ from services.shared.block_list import BlockList
 
 Row = list[Any]
 
-HOME, PUBLIC, TAG = 800, 800, 4_000
+MAX_HOME_ROWS, MAX_PUBLIC_ROWS, MAX_TAG_ROWS = 800, 800, 4_000
 """How many of the newest rows a home, the public and a hashtag timeline keep."""
 
-SHARDS = 8
-_TOMBSTONES = 500
+FOLLOWER_SHARDS = 8
+_MAX_DROPPED = 500
 
 MEDIA, REPLY, LISTED, PRIVATE, DIRECT, REBLOG = 1, 2, 4, 8, 16, 32
 FAVOURITED, BOOKMARKED, REBLOGGED, PINNED = 1, 2, 4, 8
 
-BY_TAG = 1024
+FROM_TAG = 1024
 """The flag of a row that comes into a home from the timeline of a hashtag; it is never kept."""
 
-MERGED_TAGS = 20
+MAX_HOME_TAGS = 20
 """Of how many of the hashtags somebody follows, the newest, the timelines are in their home."""
 
-MARKS = 300
+MAX_RECENT_INTERACTIONS = 300
 """How many marks a reader's document of recent ones holds before the oldest `_OLDER` leave it."""
 
-_OLDER = 100
+_EVICTION_BATCH_SIZE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
+class VersionedCount:
     """A number that somebody else counts, and the version of their count."""
 
     total: int = 0
     version: int = 0
 
-    def heard(self, total: int, version: int) -> Counter:
-        return Counter(total, version) if version > self.version else self
+    def apply(self, total: int, version: int) -> VersionedCount:
+        return VersionedCount(total, version) if version > self.version else self
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class PostProjection:
     """A post as it was last heard of; `post` is empty while only its counts are known."""
 
     post: dict[str, Any] = field(default_factory=dict)
     version: int = 0
-    favourites: Counter = Counter()
-    reblogs: Counter = Counter()
-    replies: Counter = Counter()
+    favourites: VersionedCount = VersionedCount()
+    reblogs: VersionedCount = VersionedCount()
+    replies: VersionedCount = VersionedCount()
 
     @property
-    def is_there(self) -> bool:
+    def exists(self) -> bool:
         return bool(self.post) and not self.post["deleted"]
 
-    def heard(self, post: dict[str, Any], version: int) -> Card:
+    def apply(self, post: dict[str, Any], version: int) -> PostProjection:
         return replace(self, post=post, version=version) if version > self.version else self
 
-    def counted(self, name: str, total: int, version: int) -> Card:
+    def apply_count(self, name: str, total: int, version: int) -> PostProjection:
         """With one of its counters, by the field's name, as it was heard."""
-        counted: dict[str, Any] = {name: getattr(self, name).heard(total, version)}
+        counted: dict[str, Any] = {name: getattr(self, name).apply(total, version)}
         return replace(self, **counted)
 
 
-def is_shown(profile: Mapping[str, Any]) -> bool:
+def is_visible_account(profile: Mapping[str, Any]) -> bool:
     """Whether somebody may be shown, by their profile: empty while only their counts are known."""
     return bool(profile) and not (profile.get("deleted") or profile.get("suspended"))
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class AccountProjection:
     """A person as they were last heard of; `profile` is empty while only counts are known."""
 
     profile: dict[str, Any] = field(default_factory=dict)
     version: int = 0
-    followers: Counter = Counter()
-    following: Counter = Counter()
-    statuses: Counter = Counter()
+    followers: VersionedCount = VersionedCount()
+    following: VersionedCount = VersionedCount()
+    statuses: VersionedCount = VersionedCount()
     last_post: str = ""
 
     @property
-    def is_there(self) -> bool:
+    def is_visible(self) -> bool:
         """Whether they may be shown."""
-        return is_shown(self.profile)
+        return is_visible_account(self.profile)
 
-    def heard(self, profile: dict[str, Any], version: int) -> Person:
+    def apply(self, profile: dict[str, Any], version: int) -> AccountProjection:
         return replace(self, profile=profile, version=version) if version > self.version else self
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class InteractionFlags:
     """What one person did with one post."""
 
     flags: int = 0
@@ -105,7 +105,7 @@ class Marked:
 
 
 @dataclass(frozen=True, slots=True)
-class RecentMarks:
+class RecentInteractions:
     """What one person did with the newest posts: `{post: (flags, version)}`.
 
     What they did with posts up to `floor` is kept elsewhere, post by post.
@@ -114,28 +114,28 @@ class RecentMarks:
     posts: dict[str, tuple[int, int]] = field(default_factory=dict)
     floor: str = ""
 
-    def heard(self, post: str, flags: int, version: int) -> RecentMarks:
+    def apply(self, post: str, flags: int, version: int) -> RecentInteractions:
         if post <= self.floor or version <= self.posts.get(post, (0, 0))[1]:
             return self
         return replace(self, posts={**self.posts, post: (flags, version)})
 
-    def oldest(self) -> dict[str, tuple[int, int]]:
+    def overflow(self) -> dict[str, tuple[int, int]]:
         """Those that are to leave; none while there is room."""
-        if len(self.posts) <= MARKS:
+        if len(self.posts) <= MAX_RECENT_INTERACTIONS:
             return {}
-        return {post: self.posts[post] for post in sorted(self.posts)[:_OLDER]}
+        return {post: self.posts[post] for post in sorted(self.posts)[:_EVICTION_BATCH_SIZE]}
 
-    def without(self, older: Mapping[str, tuple[int, int]]) -> RecentMarks:
+    def without_evicted(self, older: Mapping[str, tuple[int, int]]) -> RecentInteractions:
         """Less those that left, unless one of them was changed meanwhile."""
         if any(self.posts.get(post) != mark for post, mark in older.items()):
             return self
         kept = {post: mark for post, mark in self.posts.items() if post not in older}
         floor = max(older)
-        return self if min(kept, default="~") < floor else RecentMarks(kept, floor)
+        return self if min(kept, default="~") < floor else RecentInteractions(kept, floor)
 
 
 @dataclass(frozen=True, slots=True)
-class Stance(BlockList):
+class ReaderRelations(BlockList):
     """How a reader stands to others: whom they follow, and whom they shall not see.
 
     Each is `{person: version of the edge}`. What is over is remembered (in `dropped`, and with a
@@ -152,65 +152,69 @@ class Stance(BlockList):
     tags: tuple[str, ...] = ()
     tags_version: int = 0
 
-    def heard_tags(self, tags: Iterable[str], version: int) -> Stance:
+    def apply_tags(self, tags: Iterable[str], version: int) -> ReaderRelations:
         """With the hashtags that the reader follows, the newest last."""
         if version <= self.tags_version:
             return self
         return replace(self, tags=tuple(tags), tags_version=version)
 
     @property
-    def tags_at_home(self) -> tuple[str, ...]:
+    def home_tags(self) -> tuple[str, ...]:
         """The hashtags whose posts are in the reader's home."""
-        return self.tags[-MERGED_TAGS:]
+        return self.tags[-MAX_HOME_TAGS:]
 
-    def version_of(self, person: str) -> int:
+    def edge_version(self, person: str) -> int:
         """The version of the edge to somebody that is known here; 0 for none."""
         known = (self.follows, self.hidden, self.dropped)
         return max(edges.get(person, 0) for edges in known)
 
-    def heard(
+    def apply_edge(
         self, person: str, *, follows: bool, hides: bool, version: int, reblogs: bool = True
-    ) -> Stance:
+    ) -> ReaderRelations:
         """With the reader's own edge to somebody."""
-        if version <= self.version_of(person):
+        if version <= self.edge_version(person):
             return self
         dropped = self.dropped if follows or hides else {**self.dropped, person: version}
         if follows or hides:
-            dropped = without(dropped, person)
+            dropped = without_key(dropped, person)
         return replace(
             self,
-            follows={**self.follows, person: version} if follows else without(self.follows, person),
-            hidden={**self.hidden, person: version} if hides else without(self.hidden, person),
-            dropped=dict(list(dropped.items())[-_TOMBSTONES:]),
+            follows={**self.follows, person: version}
+            if follows
+            else without_key(self.follows, person),
+            hidden={**self.hidden, person: version} if hides else without_key(self.hidden, person),
+            dropped=dict(list(dropped.items())[-_MAX_DROPPED:]),
             quiet=[id for id in self.quiet if id != person]
             + ([person] if follows and not reblogs else []),
         )
 
-    def pinned(self, posts: list[str], version: int) -> Stance:
+    def apply_pins(self, posts: list[str], version: int) -> ReaderRelations:
         """With what the reader pinned."""
         if version <= self.pins_version:
             return self
         return replace(self, pins=posts, pins_version=version)
 
-    def sees(self, author: str) -> bool:
+    def can_see(self, author: str) -> bool:
         """Whether the reader wants to see somebody, and may."""
         return author not in self.hidden and self.blocked_by.get(author, 0) <= 0
 
 
 @dataclass(frozen=True, slots=True)
-class HomeTags:
+class HomeHashtags:
     """The hashtags whose posts somebody has at home: small, where their stance may be large."""
 
     tags: tuple[str, ...] = ()
     version: int = 0
 
-    def heard(self, tags: Sequence[str], version: int) -> HomeTags:
+    def apply(self, tags: Sequence[str], version: int) -> HomeHashtags:
         """With the hashtags that somebody follows, the newest last."""
-        return HomeTags(tuple(tags[-MERGED_TAGS:]), version) if version > self.version else self
+        return (
+            HomeHashtags(tuple(tags[-MAX_HOME_TAGS:]), version) if version > self.version else self
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Shard:
+class FollowerShard:
     """Some of somebody's followers: `{follower: version}`, negative once they have left."""
 
     versions: dict[str, int] = field(default_factory=dict)
@@ -219,11 +223,11 @@ class Shard:
     def followers(self) -> list[str]:
         return [person for person, version in self.versions.items() if version > 0]
 
-    def heard(self, person: str, *, follows: bool, version: int) -> Shard:
+    def apply(self, person: str, *, follows: bool, version: int) -> FollowerShard:
         known = self.versions.get(person, 0)
         if version <= abs(known) or (version == 1 and not follows):
             return self
-        return Shard({**self.versions, person: version if follows else -version})
+        return FollowerShard({**self.versions, person: version if follows else -version})
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,38 +248,38 @@ class Reader:
     """
 
     id: str = ""
-    stance: Stance = field(default_factory=Stance)
-    marks: RecentMarks = field(default_factory=RecentMarks)
-    visits: str = ""
+    relations: ReaderRelations = field(default_factory=ReaderRelations)
+    interactions: RecentInteractions = field(default_factory=RecentInteractions)
+    visited_author: str = ""
 
-    def may_see(self, post: Mapping[str, Any]) -> bool:
+    def can_see(self, post: Mapping[str, Any]) -> bool:
         """Whether a post is visible to them."""
         author = post["author"]
         if self.id and author == self.id:
             return True
-        if author != self.visits and not self.stance.sees(author):
+        if author != self.visited_author and not self.relations.can_see(author):
             return False
         if post["visibility"] in ("public", "unlisted"):
             return True
         if self.id and any(mention["id"] == self.id for mention in post["mentions"]):
             return True
-        return post["visibility"] == "private" and author in self.stance.follows
+        return post["visibility"] == "private" and author in self.relations.follows
 
-    def wants_at_home(self, row: Row) -> bool:
+    def belongs_at_home(self, row: Row) -> bool:
         """Whether a row belongs into their home: their own, or of whom or what they follow."""
         if row[1] == self.id:
             return True
-        if not self.stance.sees(row[1]):
+        if not self.relations.can_see(row[1]):
             return False
-        if row[2] & BY_TAG:
+        if row[2] & FROM_TAG:
             return True
-        if row[1] not in self.stance.follows:
+        if row[1] not in self.relations.follows:
             return False
-        return not row[2] & REBLOG or row[1] not in self.stance.quiet
+        return not row[2] & REBLOG or row[1] not in self.relations.quiet
 
-    def flags_of(self, post: Mapping[str, Any], marks: int) -> int:
+    def interaction_flags(self, post: Mapping[str, Any], marks: int) -> int:
         """What they did with a post: what their marks say, and whether they pinned it."""
-        is_pinned = post["author"] == self.id and post["id"] in self.stance.pins
+        is_pinned = post["author"] == self.id and post["id"] in self.relations.pins
         return marks | PINNED if is_pinned else marks
 
 
@@ -292,7 +296,7 @@ def row_of(post: Mapping[str, Any]) -> Row:
     return [*row[:2], flags | REBLOG, post["reblog_of_id"], post["reblog_of_account_id"]]
 
 
-def once(rows: Sequence[Row]) -> list[Row]:
+def without_repeated_boosts(rows: Sequence[Row]) -> list[Row]:
     """Rows, newest first, without boosts of what is there further down."""
     shown: set[str] = set()
     kept: list[Row] = []
@@ -304,7 +308,7 @@ def once(rows: Sequence[Row]) -> list[Row]:
     return kept[::-1]
 
 
-def lists_of(post: Mapping[str, Any]) -> dict[str, set[str]]:
+def timelines_of(post: Mapping[str, Any]) -> dict[str, set[str]]:
     """Which timelines besides homes a post belongs into: by kind, the ids."""
     shared = post["visibility"] == "public" and not post.get("reblog_of_id")
     return {
@@ -314,7 +318,7 @@ def lists_of(post: Mapping[str, Any]) -> dict[str, set[str]]:
     }
 
 
-def audience(post: Mapping[str, Any], followers: Iterable[str]) -> list[str]:
+def home_owners(post: Mapping[str, Any], followers: Iterable[str]) -> list[str]:
     """Whose homes a post is put into: the author's and their followers'.
 
     A direct post goes to the author and those who are mentioned.
@@ -324,11 +328,11 @@ def audience(post: Mapping[str, Any], followers: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([post["author"], *followers]))
 
 
-def shard_of(person: str) -> int:
+def follower_shard(person: str) -> int:
     """In which shard of anybody's followers a person is. The low bits of ids are random enough."""
-    return (int(person) >> 6) % SHARDS if person.isdigit() else 0
+    return (int(person) >> 6) % FOLLOWER_SHARDS if person.isdigit() else 0
 
 
-def without(edges: Mapping[str, int], person: str) -> dict[str, int]:
+def without_key(edges: Mapping[str, int], person: str) -> dict[str, int]:
     """A copy without one person."""
     return {id: version for id, version in edges.items() if id != person}

@@ -1,8 +1,8 @@
 """What trends: how many different accounts use a hashtag or react to a post, the latest most.
 
 Every hour has a few buckets. An entry of a bucket is a hashtag or a post with the smallest
-`KEPT` of the fingerprints of the accounts that used it: a set, so that what is heard twice counts
-once, and enough to estimate how many there were. What it costs: docs/decisions/0007.
+`MAX_FINGERPRINTS` of the fingerprints of the accounts that used it: a set, so that what is heard
+twice counts once, and enough to estimate how many there were. What it costs: docs/decisions/0007.
 """
 
 from __future__ import annotations
@@ -13,42 +13,42 @@ from hashlib import blake2b
 
 Fingerprints = set[int]
 
-KEPT = 32
+MAX_FINGERPRINTS = 32
 """Fingerprints kept of an entry: exact up to so many accounts, and within a sixth beyond."""
 
-ENTRIES = 100
+MAX_ENTRIES = 100
 """Entries of a bucket: of what does not fit, that which fewest used is forgotten."""
 
-SHARDS = 4
-HOURS = 24
+BUCKET_SHARDS = 4
+WINDOW_HOURS = 24
 """For how long a use counts at all."""
 
-HALF_LIFE = 6
+HALF_LIFE_HOURS = 6
 """After how many hours a use counts half."""
 
-LEAST = 2
+MIN_ACCOUNTS = 2
 """How many accounts it takes: nobody makes a trend alone."""
 
-_ALL = 1 << 32
+_HASH_SPACE = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class TrendBucket:
     """The document `trend:KIND:HOUR:SHARD`."""
 
     entries: dict[str, list[int]] = field(default_factory=dict)
 
-    def adding(self, uses: Mapping[str, Fingerprints]) -> Bucket:
+    def with_uses(self, uses: Mapping[str, Fingerprints]) -> TrendBucket:
         """With more uses; of entries that as many used, those of now stay."""
         entries = dict(self.entries)
         for name, prints in uses.items():
-            entries[name] = smallest([*entries.pop(name, ()), *prints])
-        if len(entries) > ENTRIES:
+            entries[name] = smallest_fingerprints([*entries.pop(name, ()), *prints])
+        if len(entries) > MAX_ENTRIES:
             newest_first = list(reversed(entries))
             newest_first.sort(key=lambda name: len(entries[name]), reverse=True)
-            kept = set(newest_first[:ENTRIES])
+            kept = set(newest_first[:MAX_ENTRIES])
             entries = {name: prints for name, prints in entries.items() if name in kept}
-        return self if entries == self.entries else Bucket(entries)
+        return self if entries == self.entries else TrendBucket(entries)
 
 
 def fingerprint(account: str) -> int:
@@ -56,34 +56,40 @@ def fingerprint(account: str) -> int:
     return int.from_bytes(blake2b(account.encode(), digest_size=4).digest(), "big")
 
 
-def smallest(prints: Iterable[int]) -> list[int]:
+def smallest_fingerprints(prints: Iterable[int]) -> list[int]:
     """The fingerprints that are kept of many."""
-    return sorted(set(prints))[:KEPT]
+    return sorted(set(prints))[:MAX_FINGERPRINTS]
 
 
-def shard_of(name: str) -> int:
+def bucket_shard(name: str) -> int:
     """In which bucket of an hour an entry is."""
-    return fingerprint(name) % SHARDS
+    return fingerprint(name) % BUCKET_SHARDS
 
 
 def estimate(kept: list[int]) -> float:
     """How many different accounts there were, from the fingerprints that were kept."""
-    return len(kept) if len(kept) < KEPT else (KEPT - 1) * _ALL / max(kept[-1], 1)
+    return (
+        len(kept)
+        if len(kept) < MAX_FINGERPRINTS
+        else (MAX_FINGERPRINTS - 1) * _HASH_SPACE / max(kept[-1], 1)
+    )
 
 
-def ranked(hours: Mapping[int, Mapping[str, list[int]]], now: int) -> list[str]:
+def rank(hours: Mapping[int, Mapping[str, list[int]]], now: int) -> list[str]:
     """What trends in the hour `now`, most first. Each account counts once, when it was last."""
     latest: dict[str, dict[int, int]] = {}
-    for hour in sorted(hour for hour in hours if now - HOURS < hour <= now + 1):
+    for hour in sorted(hour for hour in hours if now - WINDOW_HOURS < hour <= now + 1):
         for name, prints in hours[hour].items():
             latest.setdefault(name, {}).update(dict.fromkeys(prints, min(hour, now)))
     scores = {
-        name: _score(accounts, now) for name, accounts in latest.items() if len(accounts) >= LEAST
+        name: _score(accounts, now)
+        for name, accounts in latest.items()
+        if len(accounts) >= MIN_ACCOUNTS
     }
     return sorted(scores, key=lambda name: (-scores[name], name))
 
 
 def _score(accounts: Mapping[int, int], now: int) -> float:
-    kept = smallest(accounts)
-    weight: float = sum(0.5 ** ((now - accounts[one]) / HALF_LIFE) for one in kept)
+    kept = smallest_fingerprints(accounts)
+    weight: float = sum(0.5 ** ((now - accounts[one]) / HALF_LIFE_HOURS) for one in kept)
     return weight * estimate(kept) / len(kept)

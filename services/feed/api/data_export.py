@@ -8,15 +8,15 @@ from fastapi import APIRouter
 
 from services.chassis.data_export import ExportReader, create_export_router, list_reader
 from services.chassis.storage.window import Row
-from services.feed.store import Store
+from services.feed.repository import FeedRepository
 
 
-def create_router(store: Store) -> APIRouter:
+def create_router(store: FeedRepository) -> APIRouter:
     """With whom they write, and how far they have read."""
     return create_export_router({"conversations": _conversations(store)})
 
 
-def _conversations(store: Store) -> ExportReader:
+def _conversations(store: FeedRepository) -> ExportReader:
     async def give(user: str, after: str) -> dict[str, Any]:
         async def describe(rows: list[Row]) -> list[dict[str, Any] | None]:
             known = await store.conversations.get_many([f"{user}:{row[1]}" for row in rows])
@@ -24,11 +24,11 @@ def _conversations(store: Store) -> ExportReader:
                 {
                     "id": row[1],
                     "with": one.others(user),
-                    "account": one.posts[one.last],
-                    "post": one.last,
-                    "unread": one.is_unread(user, one.last),
+                    "account": one.posts[one.last_post],
+                    "post": one.last_post,
+                    "unread": one.is_unread(user, one.last_post),
                 }
-                if (one := known.get(f"{user}:{row[1]}")) and one.last == row[0]
+                if (one := known.get(f"{user}:{row[1]}")) and one.last_post == row[0]
                 else None
                 for row in rows
             ]

@@ -17,21 +17,21 @@ from services.chassis.dapr.client import VersionConflict
 from services.chassis.storage.segmented_list import insert_together
 from services.chassis.storage.window import Window, newest_first
 from services.feed.domain import (
-    HOME,
+    MAX_HOME_ROWS,
     LargeAuthors,
     Reader,
+    ReaderRelations,
     Row,
-    Stance,
-    audience,
+    home_owners,
     row_of,
 )
-from services.feed.store import Chunk, Store
+from services.feed.repository import FanOutChunk, FeedRepository
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class FanOutLimits:
     """From how many followers on a fan-out is shared, and from how many there is none."""
 
     chunk: int = 500
@@ -41,13 +41,13 @@ class Limits:
 class FanOut:
     """Puts rows into homes."""
 
-    def __init__(self, store: Store, limits: Limits) -> None:
+    def __init__(self, store: FeedRepository, limits: FanOutLimits) -> None:
         self._store = store
         self._limits = limits
 
-    async def place(self, places: Iterable[tuple[str, str]], row: Row) -> None:
+    async def insert_into_timelines(self, places: Iterable[tuple[str, str]], row: Row) -> None:
         """Put the row of a new post into shared timelines, given as kinds and ids."""
-        lists = [(self._store.lists(kind), id) for kind, id in sorted(places)]
+        lists = [(self._store.timelines(kind), id) for kind, id in sorted(places)]
         for kind, id in await insert_together(self._store.state, lists, [row]):
             await kind.insert(id, [row])
 
@@ -59,43 +59,43 @@ class FanOut:
             await self._mark_large(post["author"])
             followers = []
         elif len(followers) > self._limits.chunk and post["visibility"] != "direct":
-            await self._share(post, len(shards))
+            await self._enqueue_chunks(post, len(shards))
             followers = []
-        await self._store.homes.insert_everywhere(audience(post, followers), [row_of(post)])
+        await self._store.homes.insert_everywhere(home_owners(post, followers), [row_of(post)])
 
-    async def _share(self, post: Mapping[str, Any], shards: int) -> None:
+    async def _enqueue_chunks(self, post: Mapping[str, Any], shards: int) -> None:
         for shard in range(shards):
-            chunk = Chunk(row_of(post), shard)
-            await self._store.chunks.update(f"{post['id']}:{shard}", partial(_first, chunk))
+            chunk = FanOutChunk(row_of(post), shard)
+            await self._store.chunks.update(f"{post['id']}:{shard}", partial(_keep_existing, chunk))
 
-    async def deliver_chunk(self, chunk: Chunk) -> None:
+    async def deliver_chunk(self, chunk: FanOutChunk) -> None:
         """Put a row into the homes of one shard of its author's followers."""
         author = chunk.row[1]
-        shard = await self._store.shards.get(f"{author}:{chunk.shard}")
+        shard = await self._store.follower_shards.get(f"{author}:{chunk.shard}")
         if shard is not None:
             await self._store.homes.insert_everywhere(shard.followers, [chunk.row])
 
-    async def backfill(self, reader: str, author: str) -> None:
+    async def backfill_home(self, reader: str, author: str) -> None:
         """Put somebody's newest posts into the home of a new follower, as many as it can hold.
 
         So a home to which people came one by one is the same as one that is rebuilt.
         """
-        rows = await self._store.authors.page(author, Window(HOME))
+        rows = await self._store.authors.page(author, Window(MAX_HOME_ROWS))
         if rows:
             await self._store.homes.insert(reader, rows)
 
-    async def rebuild(self, reader: str) -> None:
+    async def rebuild_home(self, reader: str) -> None:
         """Make a home anew from the timelines of all whom its owner follows.
 
-        State calls: four, and one more for everybody whose posts among the newest `HOME` reach
-        beyond the head of their timeline.
+        State calls: four, and one more for everybody whose posts among the newest `MAX_HOME_ROWS`
+        reach beyond the head of their timeline.
         """
         for _ in range(8):
-            stance = await self._store.stances.get(reader) or Stance()
+            stance = await self._store.relations.get(reader) or ReaderRelations()
             rows = await self._merged([reader, *stance.follows])
-            wanted = [row for row in rows if Reader(reader, stance).wants_at_home(row)]
+            wanted = [row for row in rows if Reader(reader, stance).belongs_at_home(row)]
             try:
-                await self._store.homes.replace(reader, wanted[:HOME])
+                await self._store.homes.replace(reader, wanted[:MAX_HOME_ROWS])
             except VersionConflict:
                 continue
             return
@@ -104,7 +104,9 @@ class FanOut:
     async def _merged(self, authors: list[str]) -> list[Row]:
         heads = await self._store.authors.heads.get_many(authors)
         rows = newest_first([row for head in heads.values() for row in head.recent])
-        older = Window(HOME, since_id=rows[HOME][0] if len(rows) > HOME else "")
+        older = Window(
+            MAX_HOME_ROWS, since_id=rows[MAX_HOME_ROWS][0] if len(rows) > MAX_HOME_ROWS else ""
+        )
         for head in heads.values():
             rows += await self._store.authors.read(head, older)
         return newest_first(rows)
@@ -114,8 +116,8 @@ class FanOut:
             ids = large.ids if large else []
             return LargeAuthors(ids if author in ids else [*ids, author])
 
-        await self._store.large.update("all", add)
+        await self._store.large_authors.update("all", add)
 
 
-def _first(chunk: Chunk, known: Chunk | None) -> Chunk:
+def _keep_existing(chunk: FanOutChunk, known: FanOutChunk | None) -> FanOutChunk:
     return known or chunk
