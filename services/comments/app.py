@@ -8,11 +8,11 @@ from services.chassis.service import Service
 from services.comments.api import create_router
 from services.comments.application.queries import ThreadQueries
 from services.comments.consumers import subscribe
-from services.comments.repository import CommentsRepository
+from services.comments.repository import Repository
 
 
 def create_app(service: Service) -> FastAPI:
     """The comments service on its sidecar."""
-    store = CommentsRepository(service)
-    subscribe(service, store)
-    return service.create_app(create_router(ThreadQueries(store)))
+    repository = Repository(service)
+    subscribe(service, repository)
+    return service.create_app(create_router(ThreadQueries(repository)))

@@ -24,7 +24,7 @@ from services.chassis.consuming.inbox import Event, PoisonMessage
 from services.chassis.errors import Unavailable
 from services.chassis.service import Service
 from services.comments.domain import CommentRecord, apply_post, comment_from_post, end, reparent
-from services.comments.repository import CommentContext, CommentsRepository, DeletedPost
+from services.comments.repository import CommentContext, DeletedPost, Repository
 from services.contracts.events import POST_CHANGED
 from services.contracts.posts import Post
 
@@ -32,16 +32,18 @@ _BATCH_SIZE = 50
 _MAX_ATTEMPTS = 8
 
 
-def subscribe(service: Service, store: CommentsRepository) -> None:
+def subscribe(service: Service, repository: Repository) -> None:
     """Hear of posts."""
-    service.on(POST_CHANGED.topic, POST_CHANGED.producer, CommentProjector(store).on_post_changed)
+    service.on(
+        POST_CHANGED.topic, POST_CHANGED.producer, CommentProjector(repository).on_post_changed
+    )
 
 
 class CommentProjector:
     """Makes comments and their lists agree with posts."""
 
-    def __init__(self, store: CommentsRepository) -> None:
-        self._store = store
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
 
     async def on_post_changed(self, event: Event) -> None:
         """Nine state calls for a new comment, none for another new post; in the background."""
@@ -50,13 +52,15 @@ class CommentProjector:
         post = _validate(event)
         if post.path:
             now = comment_from_post(post.model_dump())
-            comment = await self._store.comments.update(
+            comment = await self._repository.comments.update(
                 post.id, lambda known: apply_post(known, now), fresh=True
             )
             await self._reconcile(comment or now)
         elif post.deleted and not post.reblog_of_id and post.visibility != "direct":
             gone = DeletedPost(post.id)
-            await self._store.deleted_posts.update(post.id, lambda known: known or gone, fresh=True)
+            await self._repository.deleted_posts.update(
+                post.id, lambda known: known or gone, fresh=True
+            )
             await self._end_replies(post.id)
 
     async def _reconcile(self, comment: CommentRecord) -> None:
@@ -69,19 +73,19 @@ class CommentProjector:
                 await self._remove(comment)
                 return
             await self._insert(comment)
-            standing = await self._store.current_context(comment)
+            standing = await self._repository.current_context(comment)
             now = await self._apply_parent_state(standing.current or comment, standing)
             if now == comment:
                 return
             if now.parent != comment.parent:
-                await self._store.sibling_lists(comment).remove(comment.parent, [comment.id])
+                await self._repository.sibling_lists(comment).remove(comment.parent, [comment.id])
             comment = now
         raise Unavailable(f"The comment {comment.id} keeps changing.")
 
     async def _insert(self, comment: CommentRecord) -> None:
         row = [comment.id, comment.author]
-        await self._store.threads.insert(comment.root, [comment.row])
-        await self._store.sibling_lists(comment).insert(comment.parent, [row])
+        await self._repository.threads.insert(comment.root, [comment.row])
+        await self._repository.sibling_lists(comment).insert(comment.parent, [row])
 
     async def _apply_parent_state(
         self, comment: CommentRecord, standing: CommentContext
@@ -90,32 +94,32 @@ class CommentProjector:
         if standing.parent_ended:
             return await self._update(comment, partial(end, with_replies=True))
         if standing.parent_removed:
-            parent = await self._store.nearest_remaining(comment)
+            parent = await self._repository.nearest_remaining(comment)
             return await self._update(comment, partial(reparent, parent=parent))
         return comment
 
     async def _update(
         self, comment: CommentRecord, change: Callable[[CommentRecord], CommentRecord]
     ) -> CommentRecord:
-        now = await self._store.comments.update(comment.id, lambda c: change(c) if c else None)
+        now = await self._repository.comments.update(comment.id, lambda c: change(c) if c else None)
         return now or comment
 
     async def _remove(self, comment: CommentRecord) -> None:
-        await self._store.sibling_lists(comment).remove(comment.parent, [comment.id])
+        await self._repository.sibling_lists(comment).remove(comment.parent, [comment.id])
         if comment.with_replies:
-            await self._store.threads.remove(comment.root, [comment.id])
+            await self._repository.threads.remove(comment.root, [comment.id])
             await self._end_replies(comment.id)
         else:
-            await self._store.threads.insert(comment.root, [comment.row])
-            await self._store.removed.insert(comment.root, [[comment.id]])
+            await self._repository.threads.insert(comment.root, [comment.row])
+            await self._repository.removed.insert(comment.root, [[comment.id]])
             await self._reparent_replies(comment)
 
     async def _reparent_replies(self, removed: CommentRecord) -> None:
         """Leave what answers a removed comment to the nearest post above that is left."""
-        for ids in _batches(await self._store.replies_to([removed.id])):
-            replies = await self._store.comments.get_many(ids)
+        for ids in _batches(await self._repository.replies_to([removed.id])):
+            replies = await self._repository.comments.get_many(ids)
             await asyncio.gather(*(self._reconcile(reply) for reply in replies.values()))
-            for lists in (self._store.replies, self._store.uncounted_replies):
+            for lists in (self._repository.replies, self._repository.uncounted_replies):
                 await lists.remove(removed.id, ids)
 
     async def _end_replies(self, id: str) -> None:
@@ -127,16 +131,16 @@ class CommentProjector:
         while level:
             found: list[str] = []
             for ids in _batches(level):
-                found += await self._store.replies_to(ids)
+                found += await self._repository.replies_to(ids)
             level = []
             for ids in _batches(found):
-                comments = await self._store.comments.get_many(ids)
+                comments = await self._repository.comments.get_many(ids)
                 alive = [id for id, comment in comments.items() if not comment.deleted]
                 await self._end(alive)
                 level += alive
 
     async def _end(self, ids: list[str]) -> None:
-        comments, ended = self._store.comments, partial(end, with_replies=True)
+        comments, ended = self._repository.comments, partial(end, with_replies=True)
         await asyncio.gather(
             *(comments.update(id, lambda c: ended(c) if c else None) for id in ids)
         )

@@ -49,7 +49,7 @@ class CommentContext:
     parent_removed: bool
 
 
-class CommentsRepository:
+class Repository:
     """The documents and lists of comments."""
 
     def __init__(self, service: Service) -> None:

@@ -15,7 +15,7 @@ from services.feed.application.post_search import PostSearch
 from services.feed.application.timeline_queries import TimelineQueries
 from services.feed.application.trends import TrendTracker
 from services.feed.consumers import subscribe
-from services.feed.repository import FeedRepository
+from services.feed.repository import Repository
 
 
 class FeedSettings(Settings):
@@ -27,20 +27,20 @@ class FeedSettings(Settings):
 
 def create_app(service: Service, limits: FanOutLimits | None = None) -> FastAPI:
     """The feed on its sidecar."""
-    store = FeedRepository(service)
-    trends = TrendTracker(store)
-    hashtags = HashtagQueries(store, trends)
-    timelines = TimelineQueries(store)
-    conversation_service = ConversationService(store, timelines)
-    fanout = FanOut(store, limits or FanOutLimits())
-    subscribe(service, store, fanout, hashtags, trends, conversation_service)
+    repository = Repository(service)
+    trends = TrendTracker(repository)
+    hashtags = HashtagQueries(repository, trends)
+    timelines = TimelineQueries(repository)
+    conversation_service = ConversationService(repository, timelines)
+    fanout = FanOut(repository, limits or FanOutLimits())
+    subscribe(service, repository, fanout, hashtags, trends, conversation_service)
     service.background(trends.run)
     app = service.create_app(
         create_router(timelines),
-        audiences.create_router(audiences.AudienceQueries(store)),
-        discovery.create_router(hashtags, PostSearch(store, timelines, trends)),
+        audiences.create_router(audiences.AudienceQueries(repository)),
+        discovery.create_router(hashtags, PostSearch(repository, timelines, trends)),
         conversations.create_router(conversation_service),
-        data_export.create_router(store),
+        data_export.create_router(repository),
     )
     app.state.trends = trends
     return app

@@ -34,19 +34,19 @@ from services.feed.domain import (
     timelines_of,
 )
 from services.feed.domain.conversations import memberships
-from services.feed.repository import FANOUT_TOPIC, FanOutChunk, FeedRepository
+from services.feed.repository import FANOUT_TOPIC, FanOutChunk, Repository
 
 
 def subscribe(
     service: Service,
-    store: FeedRepository,
+    repository: Repository,
     fanout: FanOut,
     hashtags: HashtagQueries,
     trends: TrendTracker,
     conversations: ConversationService,
 ) -> None:
     """Hear all the feed is made from."""
-    handlers = FeedConsumers(store, fanout, hashtags, trends, conversations)
+    handlers = FeedConsumers(repository, fanout, hashtags, trends, conversations)
     by_type = {
         events.POST_CHANGED: handlers.on_post_changed,
         events.FAVOURITES_COUNTED: handlers.on_favourites_counted,
@@ -94,13 +94,13 @@ class FeedConsumers:
 
     def __init__(
         self,
-        store: FeedRepository,
+        repository: Repository,
         fanout: FanOut,
         hashtags: HashtagQueries,
         trends: TrendTracker,
         conversations: ConversationService,
     ) -> None:
-        self._store = store
+        self._repository = repository
         self._conversations = conversations
         self._fanout = fanout
         self._hashtags = hashtags
@@ -115,7 +115,7 @@ class FeedConsumers:
         direct one comes into the conversations of all who are in it, too.
         """
         post = _validate(Post, event).model_dump(mode="json")
-        there = await self._store.posts.get(post["id"])
+        there = await self._repository.posts.get(post["id"])
         known = there or PostProjection()
         if event.entityversion < known.version:
             return
@@ -130,7 +130,7 @@ class FeedConsumers:
             replaced = card
             return card.apply(post, event.entityversion)
 
-        card = await self._store.update_post(post["id"], heard, fresh=there is None)
+        card = await self._repository.update_post(post["id"], heard, fresh=there is None)
         if card.version > event.entityversion:  # overtaken meanwhile
             await self._update_lists(post, card.post)
         elif replaced.version > known.version:  # an older one was put into timelines meanwhile
@@ -153,9 +153,9 @@ class FeedConsumers:
         had = _timeline_ids(before)
         wants = _timeline_ids(now)
         for kind, id in had - wants:
-            await self._store.timelines(kind).remove(id, [now["id"]])
+            await self._repository.timelines(kind).remove(id, [now["id"]])
         for kind, id in wants - had:
-            await self._store.timelines(kind).insert(id, [row_of(now)])
+            await self._repository.timelines(kind).insert(id, [row_of(now)])
         before_in, now_in = memberships(before), memberships(now)
         if left := before_in - now_in:
             await self._conversations.remove(now["id"], left)
@@ -170,7 +170,7 @@ class FeedConsumers:
 
     async def on_pins_changed(self, event: Event) -> None:
         pins: Pins = _validate(Pins, event)
-        await self._store.relations.update(
+        await self._repository.relations.update(
             pins.account,
             lambda stance: (stance or ReaderRelations()).apply_pins(
                 pins.posts, event.entityversion
@@ -181,7 +181,7 @@ class FeedConsumers:
         await self._apply_count(_validate(ReplyCount, event), "replies", event.entityversion)
 
     async def _apply_count(self, count: PostCount | ReplyCount, name: str, version: int) -> None:
-        await self._store.update_post(
+        await self._repository.update_post(
             count.post, lambda card: card.apply_count(name, count.total, version)
         )
 
@@ -192,7 +192,7 @@ class FeedConsumers:
         flags = FAVOURITED if mark.favourited else 0
         flags |= BOOKMARKED if mark.bookmarked else 0
         flags |= REBLOGGED if mark.reblogged else 0
-        await self._store.set_interaction(mark.user, mark.post, flags, event.entityversion)
+        await self._repository.set_interaction(mark.user, mark.post, flags, event.entityversion)
 
     async def on_posts_counted(self, event: Event) -> None:
         count: AuthoredCount = _validate(AuthoredCount, event)
@@ -203,16 +203,16 @@ class FeedConsumers:
                 return person
             return replace(person, statuses=statuses, last_post=count.last_post)
 
-        await self._store.update_account(count.account, heard)
+        await self._repository.update_account(count.account, heard)
 
     async def on_account_changed(self, event: Event) -> None:
         """A profile changed. Of who is gone, nothing that is only theirs stays."""
         profile = _validate(Profile, event).model_dump(mode="json")
-        await self._store.update_account(
+        await self._repository.update_account(
             profile["id"], lambda person: person.apply(profile, event.entityversion)
         )
         if profile["deleted"]:
-            await self._store.delete_account(profile["id"])
+            await self._repository.delete_account(profile["id"])
 
     async def on_follows_counted(self, event: Event) -> None:
         count: FollowCount = _validate(FollowCount, event)
@@ -222,7 +222,7 @@ class FeedConsumers:
             counter = getattr(person, side).apply(count.total, event.entityversion)
             return replace(person, **{side: counter})
 
-        await self._store.update_account(count.account, heard)
+        await self._repository.update_account(count.account, heard)
 
     async def on_edge_changed(self, event: Event) -> None:
         """Somebody follows, unfollows, blocks or mutes somebody.
@@ -231,10 +231,10 @@ class FeedConsumers:
         """
         edge: Edge = _validate(Edge, event)
         version = event.entityversion
-        before = await self._store.relations.get(edge.source) or ReaderRelations()
+        before = await self._repository.relations.get(edge.source) or ReaderRelations()
         if version < before.edge_version(edge.target):
             return
-        stance = await self._store.relations.update(
+        stance = await self._repository.relations.update(
             edge.source,
             lambda stance: (stance or ReaderRelations()).apply_edge(
                 edge.target,
@@ -244,16 +244,16 @@ class FeedConsumers:
                 version=version,
             ),
         )
-        await self._store.apply_block(edge.target, edge.source, version, blocks=edge.blocking)
-        await self._store.follower_shards.update(
+        await self._repository.apply_block(edge.target, edge.source, version, blocks=edge.blocking)
+        await self._repository.follower_shards.update(
             f"{edge.target}:{follower_shard(edge.source)}",
             lambda shard: (shard or FollowerShard()).apply(
                 edge.source, follows=edge.following, version=version
             ),
         )
-        gone = await self._store.find_deleted([edge.source, edge.target])
+        gone = await self._repository.find_deleted([edge.source, edge.target])
         for person in gone:
-            await self._store.delete_edges(person, edge.source)
+            await self._repository.delete_edges(person, edge.source)
         if edge.source in gone:
             return
         if stance is not None and edge.target in stance.follows:
@@ -264,7 +264,9 @@ class FeedConsumers:
     async def on_tags_followed(self, event: Event) -> None:
         """Somebody follows other hashtags: their home is read with them from now on."""
         followed: FollowedTags = _validate(FollowedTags, event)
-        await self._store.apply_followed_tags(followed.account, followed.tags, event.entityversion)
+        await self._repository.apply_followed_tags(
+            followed.account, followed.tags, event.entityversion
+        )
 
     async def on_fanout_due(self, event: Event) -> None:
         chunk: FanOutChunk = _validate(FanOutChunk, event)

@@ -74,7 +74,7 @@ class HashtagBucket:
         return HashtagBucket([*self.names, tag])
 
 
-class FeedRepository:
+class Repository:
     """The feed's documents and lists."""
 
     def __init__(self, service: Service) -> None:

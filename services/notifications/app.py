@@ -11,7 +11,7 @@ from services.notifications.application.digest_scheduler import DigestScheduler
 from services.notifications.application.notifier import Notifier
 from services.notifications.application.queries import NotificationQueries
 from services.notifications.consumers import subscribe
-from services.notifications.repository import NotificationsRepository
+from services.notifications.repository import Repository
 from services.notifications.settings import NotificationsSettings
 
 
@@ -20,14 +20,14 @@ def create_app(service: Service) -> FastAPI:
     settings = service.settings
     if not isinstance(settings, NotificationsSettings):
         raise TypeError("Notifications need NotificationsSettings.")
-    store = NotificationsRepository(service)
-    bell = Notifier(store, ids=SnowflakeGenerator().next, now=timestamp)
-    subscribe(service, store, bell)
-    reading = NotificationQueries(store, now=timestamp)
-    scheduler = DigestScheduler(store, reading, service.sidecar, settings)
+    repository = Repository(service)
+    bell = Notifier(repository, ids=SnowflakeGenerator().next, now=timestamp)
+    subscribe(service, repository, bell)
+    reading = NotificationQueries(repository, now=timestamp)
+    scheduler = DigestScheduler(repository, reading, service.sidecar, settings)
     service.background(scheduler.run)
     return service.create_app(
-        create_router(store, bell, reading),
+        create_router(repository, bell, reading),
         digests.create_router(scheduler),
-        data_export.create_router(store),
+        data_export.create_router(repository),
     )

@@ -22,7 +22,7 @@ from services.notifications.domain.digests import DigestRecord
 from services.notifications.domain.notifications import Cause
 from services.notifications.domain.owner_relations import HiddenEdge, OwnerRelations
 from services.notifications.domain.subscribers import PostSubscribers
-from services.notifications.repository import DeletionState, NotificationsRepository
+from services.notifications.repository import DeletionState, Repository
 
 _ORDER_OUTCOMES = ("completed", "cancelled", "declined", "failed")
 """What may become of an order, as its history calls it."""
@@ -31,9 +31,9 @@ M = TypeVar("M", bound=Model)
 Handler = Callable[[M, Event], Awaitable[None]]
 
 
-def subscribe(service: Service, store: NotificationsRepository, bell: Notifier) -> None:
+def subscribe(service: Service, repository: Repository, bell: Notifier) -> None:
     """Hear of all that people are told of."""
-    handlers = NotificationsConsumers(store, bell)
+    handlers = NotificationsConsumers(repository, bell)
     _subscribe(service, events.EDGE_CHANGED, Edge, handlers.on_edge_changed)
     _subscribe(service, events.MARK_CHANGED, Mark, handlers.on_mark_changed)
     _subscribe(service, events.POST_CHANGED, Post, handlers.on_post_changed)
@@ -62,8 +62,8 @@ def _validate(model: type[M], event: Event) -> M:
 class NotificationsConsumers:
     """One method for each type of event."""
 
-    def __init__(self, store: NotificationsRepository, bell: Notifier) -> None:
-        self._store = store
+    def __init__(self, repository: Repository, bell: Notifier) -> None:
+        self._repository = repository
         self._notifier = bell
 
     async def on_edge_changed(self, edge: Edge, event: Event) -> None:
@@ -74,11 +74,11 @@ class NotificationsConsumers:
             edge.blocking or (edge.muting and edge.muting_notifications),
             None if edge.blocking else edge.muted_until,
         )
-        await self._store.relations.update(
+        await self._repository.relations.update(
             edge.source, lambda stance: (stance or OwnerRelations()).apply_edge(edge.target, hidden)
         )
-        await self._store.apply_block(edge.target, edge.source, version, blocks=edge.blocking)
-        await self._store.subscribers.update(
+        await self._repository.apply_block(edge.target, edge.source, version, blocks=edge.blocking)
+        await self._repository.subscribers.update(
             edge.target,
             lambda known: (known or PostSubscribers()).apply(
                 edge.source, version, event.time if edge.following and edge.notify else ""
@@ -135,7 +135,7 @@ class NotificationsConsumers:
         to_others = post.in_reply_to_account_id not in (None, post.author)
         if post.visibility == "direct" or post.reblog_of_id or to_others:
             return
-        subscribers = await self._store.subscribers.get(post.author) or PostSubscribers()
+        subscribers = await self._repository.subscribers.get(post.author) or PostSubscribers()
         await self._notifier.notify(
             _post_cause(post, owner, "status", "subscriptions")
             for owner in subscribers.subscribed_at(post.created_at)
@@ -152,7 +152,7 @@ class NotificationsConsumers:
             return
         audience = set(comment.audience)
         if comment.visibility == "private":
-            audience = await self._store.followers_among(audience, comment.author)
+            audience = await self._repository.followers_among(audience, comment.author)
         await self._notifier.notify(
             _post_cause(comment, owner, "mention", "comments") for owner in audience
         )
@@ -187,7 +187,7 @@ class NotificationsConsumers:
         Of the deleted nothing is kept but which document told of whom.
         """
         gone = DeletionState(event.entityversion, profile.deleted or profile.suspended)
-        await self._store.deletions.update(
+        await self._repository.deletions.update(
             f"account:{profile.id}",
             lambda known: (
                 _newer_deletion(known, gone) if known or gone.gone or gone.version > 1 else None
@@ -195,10 +195,14 @@ class NotificationsConsumers:
         )
         if profile.deleted:
             await self._notifier.clear(profile.id)
-            await self._store.digests.update(
+            await self._repository.digests.update(
                 profile.id, lambda kept: DigestRecord() if kept else None
             )
-            for kind in (self._store.relations, self._store.markers, self._store.subscribers):
+            for kind in (
+                self._repository.relations,
+                self._repository.markers,
+                self._repository.subscribers,
+            ):
                 await kind.delete(profile.id)
 
     async def on_notification_changed(self, notification: Notification, event: Event) -> None:
@@ -208,7 +212,9 @@ class NotificationsConsumers:
 
     async def _mark_post_deleted(self, post: str, event: Event) -> None:
         gone = DeletionState(event.entityversion)
-        await self._store.deletions.update(f"post:{post}", lambda known: known or gone, fresh=True)
+        await self._repository.deletions.update(
+            f"post:{post}", lambda known: known or gone, fresh=True
+        )
 
 
 def _newer_deletion(known: DeletionState | None, heard: DeletionState) -> DeletionState:

@@ -69,7 +69,7 @@ class OwnerState:
     markers: ReadMarkers
 
 
-class NotificationsRepository:
+class Repository:
     """The service's documents and lists."""
 
     def __init__(self, service: Service) -> None:

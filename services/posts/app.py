@@ -18,18 +18,18 @@ from services.posts.application.queries import PostQueries
 from services.posts.application.reactions import ReactionService
 from services.posts.application.suspended_accounts import SuspendedAccounts
 from services.posts.consumers import PostProjector, subscribe
-from services.posts.repository import PostsRepository
+from services.posts.repository import Repository
 
 
 def create_app(service: Service) -> FastAPI:
     """The posts service on its sidecar."""
-    store = PostsRepository(service)
+    repository = Repository(service)
     suspensions = SuspendedAccounts(service)
-    views = PostQueries(store, service.sidecar, suspensions)
+    views = PostQueries(repository, service.sidecar, suspensions)
     ids = SnowflakeGenerator().next
-    boosts = BoostService(store, views, ids=ids)
+    boosts = BoostService(repository, views, ids=ids)
     composer = PostService(
-        store,
+        repository,
         views,
         boosts,
         service.sidecar,
@@ -38,19 +38,19 @@ def create_app(service: Service) -> FastAPI:
         moment=lambda id: timestamp(id_time(id)),
         now=timestamp,
     )
-    projections = PostProjector(store)
+    projections = PostProjector(repository)
     subscribe(service, projections)
-    erasure = AuthorErasure(store, projections, JobQueue(service))
+    erasure = AuthorErasure(repository, projections, JobQueue(service))
 
     async def account_changed(event: Event) -> None:
         await suspensions.on_account_changed(event)
         await erasure.on_account_changed(event)
 
     service.on(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, account_changed)
-    reactions = ReactionService(store, views, ids=ids)
-    pinning = PinService(store, views)
+    reactions = ReactionService(repository, views, ids=ids)
+    pinning = PinService(repository, views)
     return service.create_app(
         create_router(views, composer, reactions, boosts, pinning),
-        streaming.create_router(store),
-        data_export.create_router(store),
+        streaming.create_router(repository),
+        data_export.create_router(repository),
     )

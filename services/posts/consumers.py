@@ -22,7 +22,7 @@ from services.posts.application import boosts
 from services.posts.domain.interactions import Interaction, Reaction, without_reactions
 from services.posts.domain.posts import PostRecord, tombstone
 from services.posts.domain.visibility import reparent
-from services.posts.repository import PostsRepository, ReplyCountRecord
+from services.posts.repository import ReplyCountRecord, Repository
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -41,8 +41,8 @@ def subscribe(service: Service, projections: PostProjector) -> None:
 class PostProjector:
     """Makes the lists agree with posts and marks."""
 
-    def __init__(self, store: PostsRepository) -> None:
-        self._store = store
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
 
     async def on_mark_changed(self, event: Event) -> None:
         """Six to eight state calls for a new favourite, in the background."""
@@ -54,24 +54,24 @@ class PostProjector:
 
     async def project_interaction(self, id: str) -> None:
         """Make all lists agree with a mark; of somebody who is gone, none may stay."""
-        mark = await self._store.interactions.get(id)
+        mark = await self._repository.interactions.get(id)
         for _ in range(MAX_ATTEMPTS):
             if mark is None:
                 return
             await self._update_interaction_lists(mark)
-            now = await self._store.interactions.get(id)
+            now = await self._repository.interactions.get(id)
             if now == mark and not await self._clear_if_user_deleted(mark):
                 return
-            mark = await self._store.interactions.get(id)
+            mark = await self._repository.interactions.get(id)
         raise Unavailable(f"The mark {id} keeps changing.")
 
     async def _clear_if_user_deleted(self, mark: Interaction) -> bool:
         """Clear a mark of somebody who is gone; says whether there was anything to clear."""
         if not (mark.favourite.on or mark.bookmark.on):
             return False
-        if await self._store.deleted_accounts.get(mark.user) is None:
+        if await self._repository.deleted_accounts.get(mark.user) is None:
             return False
-        await self._store.interactions.update(
+        await self._repository.interactions.update(
             f"{mark.user}:{mark.post}", lambda kept: without_reactions(kept) if kept else None
         )
         return True
@@ -84,15 +84,17 @@ class PostProjector:
 
     async def project_post(self, id: str) -> None:
         """Make all lists agree with a post; of somebody who is gone, none may stay."""
-        post = await self._store.posts.get(id)
+        post = await self._repository.posts.get(id)
         if post is None:
             return
         await self._update_post_lists(post)
         if post.deleted:
             return
-        gone, now = await self._store.current_state(post)
+        gone, now = await self._repository.current_state(post)
         if gone:
-            now = await self._store.posts.update(id, lambda kept: tombstone(kept) if kept else None)
+            now = await self._repository.posts.update(
+                id, lambda kept: tombstone(kept) if kept else None
+            )
         if now is not None and now.deleted:  # nothing else that lists show can change
             await self._update_post_lists(now)
 
@@ -105,51 +107,53 @@ class PostProjector:
             return
         comment = _validate(Comment, event)
         if comment.deleted:
-            await self._store.posts.update(
+            await self._repository.posts.update(
                 comment.id, lambda post: tombstone(post) if post else None
             )
             return
-        post = await self._store.posts.get(comment.id)
+        post = await self._repository.posts.get(comment.id)
         if post is not None and post.in_reply_to_id != comment.parent:
             await self._reparent(post, comment.parent)
 
     async def _reparent(self, post: PostRecord, parent: str) -> None:
         """Answer the nearest post that is left. An older one that is heard of late is deleted."""
         answered = post.in_reply_to_id or ""
-        posts = await self._store.posts.get_many([answered, parent])
+        posts = await self._repository.posts.get_many([answered, parent])
         if len(posts) == 2:
             move = partial(reparent, answered=posts[answered], above=posts[parent])
-            await self._store.posts.update(post.id, lambda post: move(post) if post else None)
+            await self._repository.posts.update(post.id, lambda post: move(post) if post else None)
 
     async def on_replies_counted(self, event: Event) -> None:
         """Two state calls, in the background."""
         if event.type != REPLIES_COUNTED.name:
             return
         count = _validate(ReplyCount, event)
-        await self._store.reply_counts.update(
+        await self._repository.reply_counts.update(
             count.post,
             lambda tally: (tally or ReplyCountRecord()).apply(count.total, event.entityversion),
             fresh=count.total == 1,
         )
 
     async def _update_interaction_lists(self, mark: Interaction) -> None:
-        store, user, post = self._store, mark.user, mark.post
-        await _update_reaction_list(store.favouriters, post, mark.favourite, user)
-        await _update_reaction_list(store.favourites, user, mark.favourite, post)
-        await _update_reaction_list(store.bookmarks, user, mark.bookmark, post)
+        repository, user, post = self._repository, mark.user, mark.post
+        await _update_reaction_list(repository.favouriters, post, mark.favourite, user)
+        await _update_reaction_list(repository.favourites, user, mark.favourite, post)
+        await _update_reaction_list(repository.bookmarks, user, mark.bookmark, post)
         if mark.reblog.id:
-            await boosts.reconcile_boost(store, mark)
+            await boosts.reconcile_boost(repository, mark)
 
     async def _update_post_lists(self, post: PostRecord) -> None:
-        made = self._store.directs if post.visibility == "direct" else self._store.authored
+        made = (
+            self._repository.directs if post.visibility == "direct" else self._repository.authored
+        )
         await _set_listed(made, post.author, [post.id], post.deleted)
         if post.reblog_of_id:
             row = [post.id, post.author, post.visibility]
-            await _set_listed(self._store.rebloggers, post.reblog_of_id, row, post.deleted)
-            await boosts.reconcile_boost_post(self._store, post)
+            await _set_listed(self._repository.rebloggers, post.reblog_of_id, row, post.deleted)
+            await boosts.reconcile_boost_post(self._repository, post)
         elif post.deleted:
-            await boosts.delete_next_boosts(self._store, post.id)
-            await self._store.histories.delete(post.id)
+            await boosts.delete_next_boosts(self._repository, post.id)
+            await self._repository.histories.delete(post.id)
 
 
 def _validate(model: type[M], event: Event) -> M:

@@ -91,7 +91,7 @@ class DeletedAccount:
 
 @dataclass(frozen=True, slots=True)
 class PostDetails:
-    """A post with all that is shown beside it; the heads of lists as they lie in the store."""
+    """A post with all that is shown beside it; the heads of lists as they lie in the repository."""
 
     doc: Document[PostRecord] | None
     favouriters: StateEntry
@@ -105,7 +105,7 @@ class PostDetails:
         return self.doc.value if self.doc else None
 
 
-class PostsRepository:
+class Repository:
     """The documents and lists of posts."""
 
     def __init__(self, service: Service) -> None:

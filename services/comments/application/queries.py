@@ -8,7 +8,7 @@ from services.chassis.ids import first_id_at, id_time
 from services.chassis.storage.segmented_list import ListHead
 from services.chassis.storage.window import Window
 from services.comments.domain import CommentRecord, ThreadLimits, ThreadRow, ancestors, descendants
-from services.comments.repository import CommentsRepository, ThreadHeads
+from services.comments.repository import Repository, ThreadHeads
 from services.contracts.limits import PATH
 
 MAX_ROWS = 4_096
@@ -20,8 +20,8 @@ _CLOCK_LEEWAY = timedelta(seconds=5)
 class ThreadQueries:
     """What is above and below posts, as ids."""
 
-    def __init__(self, store: CommentsRepository) -> None:
-        self._store = store
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
 
     async def thread(self, id: str, bounds: ThreadLimits) -> dict[str, list[str]]:
         """A `contracts.comments.Thread`; an empty one of a post that is not known.
@@ -31,7 +31,7 @@ class ThreadQueries:
         list of thousands of rows needs one more for each level of its tree, and of it those rows
         are looked at that are nearest to the post in time.
         """
-        comment, heads = await self._store.find_thread(id)
+        comment, heads = await self._repository.find_thread(id)
         if comment is not None and comment.deleted:
             return {"ancestors": [], "descendants": []}
         return {
@@ -45,7 +45,7 @@ class ThreadQueries:
         rows: list[ThreadRow] = []
         window = Window(MAX_ROWS, max_id=comment.id)
         if len(comment.path) >= PATH:
-            rows = await self._store.threads.read(heads.thread, window)
+            rows = await self._repository.threads.read(heads.thread, window)
         gone = await self._removed_ids(heads.removed, window)
         return ancestors(comment.path, rows, bounds.ancestors, gone)
 
@@ -55,12 +55,12 @@ class ThreadQueries:
         if not bounds.descendants:
             return []
         window = Window(MAX_ROWS, min_id=_lower_bound(id) if comment else "0")
-        rows = await self._store.threads.read(heads.thread, window)
+        rows = await self._repository.threads.read(heads.thread, window)
         gone = await self._removed_ids(heads.removed, window)
         return descendants(id, rows, most=bounds.descendants, depth=bounds.depth, gone=gone)
 
     async def _removed_ids(self, head: ListHead, window: Window) -> set[str]:
-        return {row[0] for row in await self._store.removed.read(head, window)}
+        return {row[0] for row in await self._repository.removed.read(head, window)}
 
 
 def _lower_bound(id: str) -> str:

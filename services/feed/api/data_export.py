@@ -8,18 +8,18 @@ from fastapi import APIRouter
 
 from services.chassis.data_export import ExportReader, create_export_router, list_reader
 from services.chassis.storage.window import Row
-from services.feed.repository import FeedRepository
+from services.feed.repository import Repository
 
 
-def create_router(store: FeedRepository) -> APIRouter:
+def create_router(repository: Repository) -> APIRouter:
     """With whom they write, and how far they have read."""
-    return create_export_router({"conversations": _conversations(store)})
+    return create_export_router({"conversations": _conversations(repository)})
 
 
-def _conversations(store: FeedRepository) -> ExportReader:
+def _conversations(repository: Repository) -> ExportReader:
     async def give(user: str, after: str) -> dict[str, Any]:
         async def describe(rows: list[Row]) -> list[dict[str, Any] | None]:
-            known = await store.conversations.get_many([f"{user}:{row[1]}" for row in rows])
+            known = await repository.conversations.get_many([f"{user}:{row[1]}" for row in rows])
             return [
                 {
                     "id": row[1],
@@ -33,6 +33,6 @@ def _conversations(store: FeedRepository) -> ExportReader:
                 for row in rows
             ]
 
-        return await list_reader(store.conversation_lists, describe)(user, after)
+        return await list_reader(repository.conversation_lists, describe)(user, after)
 
     return give

@@ -34,7 +34,7 @@ from services.feed.domain import (
     timelines_of,
 )
 from services.feed.domain.conversations import conversation_id, memberships
-from services.feed.repository import FeedRepository
+from services.feed.repository import Repository
 
 _MAX_SINGLE_LOOKUPS = 50
 """Up to so many people it is cheaper to ask each how they stand than who follows the author."""
@@ -43,8 +43,8 @@ _MAX_SINGLE_LOOKUPS = 50
 class AudienceQueries:
     """Answers for streaming."""
 
-    def __init__(self, store: FeedRepository) -> None:
-        self._store = store
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
 
     async def find(self, asked: AudienceQuestion) -> Audience:
         """The audience of a post, by the newest that is known of it.
@@ -65,8 +65,8 @@ class AudienceQueries:
             near = [user for user in asked.users if user in has_it]
         people = {*near, *asked.viewers}
         authors = {author, asked.post.reblog_of_account_id or author}
-        heard = await self._store.relations.get_many(people)
-        stances = await self._store.with_block_states(heard, authors)
+        heard = await self._repository.relations.get_many(people)
+        stances = await self._repository.with_block_states(heard, authors)
         readers = {id: Reader(id, stances.get(id, ReaderRelations())) for id in people}
         sees = {id for id, reader in readers.items() if _can_see(reader, card.post, known.shown)}
         row = row_of(card.post)
@@ -82,8 +82,8 @@ class AudienceQueries:
         """Who of some people has what is under any of some hashtags at home."""
         if not tags:
             return []
-        keys = {self._store.home_tags.key(user): user for user in users}
-        docs = await self._store.home_tags_cache.read(keys)
+        keys = {self._repository.home_tags.key(user): user for user in users}
+        docs = await self._repository.home_tags_cache.read(keys)
         return [keys[key] for key, doc in docs.items() if not tags.isdisjoint(doc["data"]["tags"])]
 
     async def _load(self, asked: AudienceQuestion) -> _PostContext:
@@ -91,21 +91,23 @@ class AudienceQueries:
 
         One state call.
         """
-        store, post, author = self._store, asked.post, asked.post.author
+        repository, post, author = self._repository, asked.post, asked.post.author
         shown = post.reblog_of_id or ""
         named = [mention.id for mention in post.mentions if post.visibility == "direct"]
         concerned = {author, post.reblog_of_account_id, *named}
-        people = {id: store.accounts.key(id) for id in concerned if id}
-        cards = [store.posts.key(id) for id in (post.id, shown) if id]
+        people = {id: repository.accounts.key(id) for id in concerned if id}
+        cards = [repository.posts.key(id) for id in (post.id, shown) if id]
         shards = [
-            store.follower_shards.key(f"{author}:{shard}")
+            repository.follower_shards.key(f"{author}:{shard}")
             for shard in sorted({follower_shard(user) for user in asked.users})
             if len(asked.users) > _MAX_SINGLE_LOOKUPS
         ]
-        rows = await store.state.get_many([*cards, *people.values(), *shards])
-        found = [store.posts.decode(rows.get(card, ABSENT)) for card in cards]
-        there = {id: store.accounts.decode(rows.get(key, ABSENT)) for id, key in people.items()}
-        opened = [store.follower_shards.decode(rows.get(shard, ABSENT)) for shard in shards]
+        rows = await repository.state.get_many([*cards, *people.values(), *shards])
+        found = [repository.posts.decode(rows.get(card, ABSENT)) for card in cards]
+        there = {
+            id: repository.accounts.decode(rows.get(key, ABSENT)) for id, key in people.items()
+        }
+        opened = [repository.follower_shards.decode(rows.get(shard, ABSENT)) for shard in shards]
         followers = [person for doc in opened if doc for person in doc.value.followers]
         return _PostContext(
             found[0].value if found[0] else PostProjection(),

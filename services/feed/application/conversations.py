@@ -26,7 +26,7 @@ from services.feed.domain.conversations import (
     with_post,
     without_post,
 )
-from services.feed.repository import FeedRepository
+from services.feed.repository import Repository
 
 _CONCURRENCY = 8
 _MAX_PAGES_SCANNED = 3
@@ -38,8 +38,8 @@ _MAX_OLDER_POSTS = 10
 class ConversationService:
     """Everybody's."""
 
-    def __init__(self, store: FeedRepository, timelines: TimelineQueries) -> None:
-        self._store = store
+    def __init__(self, repository: Repository, timelines: TimelineQueries) -> None:
+        self._repository = repository
         self._queries = timelines
 
     # ── what comes in ───────────────────────────────────────────────────────────────────────
@@ -53,27 +53,27 @@ class ConversationService:
 
         async def add(owner: str, id: str) -> None:
             async with slots:
-                await self._store.conversations.update(
+                await self._repository.conversations.update(
                     f"{owner}:{id}", lambda known: with_post(known, owner, post)
                 )
                 await self._reconcile_list(owner, id)
 
         await asyncio.gather(*(add(owner, id) for owner, id in places))
-        for owner in await self._store.find_deleted([owner for owner, _ in places]):
-            await self._store.delete_conversations(owner)
+        for owner in await self._repository.find_deleted([owner for owner, _ in places]):
+            await self._repository.delete_conversations(owner)
 
     async def remove(self, post: str, places: Iterable[tuple[str, str]]) -> None:
         """Take a post out again."""
         for owner, id in places:
-            await self._store.conversations.update(
+            await self._repository.conversations.update(
                 f"{owner}:{id}", lambda known: without_post(known, post) if known else None
             )
             await self._reconcile_list(owner, id, [post])
 
     async def _reconcile_list(self, owner: str, id: str, gone: Sequence[str] = ()) -> None:
         """Make the owner's list say what a document says, and see that it still says so."""
-        lists, key = self._store.conversation_lists, f"{owner}:{id}"
-        seen = await self._store.conversations.get(key)
+        lists, key = self._repository.conversation_lists, f"{owner}:{id}"
+        seen = await self._repository.conversations.get(key)
         for _ in range(_MAX_ATTEMPTS):
             last = seen.last_post if seen else ""
             head = await (lists.insert(owner, [[last, id]]) if last else lists.head(owner))
@@ -81,7 +81,7 @@ class ConversationService:
             wrong |= {row[0] for row in head.recent if row[1] == id and row[0] != last}
             if held := [post for post in wrong if head.may_hold(post)]:
                 await lists.remove(owner, held)
-            now = await self._store.conversations.get(key)
+            now = await self._repository.conversations.get(key)
             if now == seen:
                 return
             seen = now
@@ -92,17 +92,17 @@ class ConversationService:
     async def mark(self, owner: str, id: str, *, read: bool) -> dict[str, Any]:
         """Say that it has been read, or not; what it is then. Raises `NotFound`."""
         await self.get(owner, id)
-        await self._store.conversations.update(
+        await self._repository.conversations.update(
             f"{owner}:{id}", lambda known: set_read(known, read=read) if known else None
         )
         return await self.get(owner, id)
 
     async def clear(self, owner: str, id: str) -> None:
         """Put it away, until something more is written in it. Raises `NotFound`."""
-        known = await self._store.conversations.get(f"{owner}:{id}")
+        known = await self._repository.conversations.get(f"{owner}:{id}")
         if known is None or not known.last_post:
             raise conversation_not_found()
-        await self._store.conversations.update(
+        await self._repository.conversations.update(
             f"{owner}:{id}", lambda known: clear(known) if known else None
         )
         await self._reconcile_list(owner, id)
@@ -111,7 +111,7 @@ class ConversationService:
 
     async def get(self, owner: str, id: str) -> dict[str, Any]:
         """A `contracts.conversations.ConversationPage` of one. Raises `NotFound`."""
-        known = await self._store.conversations.get(f"{owner}:{id}")
+        known = await self._repository.conversations.get(f"{owner}:{id}")
         found = await self._visible(owner, {id: known}) if known else {}
         if not found:
             raise conversation_not_found()
@@ -120,7 +120,7 @@ class ConversationService:
 
     async def page(self, owner: str, window: Window) -> dict[str, Any]:
         """A `contracts.conversations.ConversationPage`; empty only at the end of the list."""
-        lists = self._store.conversation_lists
+        lists = self._repository.conversation_lists
         head, first, last, more = await lists.head(owner), "", "", ""
         views: list[dict[str, Any]] = []
         for _ in range(_MAX_PAGES_SCANNED):
@@ -137,7 +137,7 @@ class ConversationService:
 
     async def _load(self, owner: str, rows: Sequence[Row]) -> dict[str, ConversationRecord]:
         """The conversations of some rows, as far as these are their places. One state call."""
-        docs = await self._store.conversations.get_many([f"{owner}:{row[1]}" for row in rows])
+        docs = await self._repository.conversations.get_many([f"{owner}:{row[1]}" for row in rows])
         there = {row[1]: docs.get(f"{owner}:{row[1]}") for row in rows}
         return {row[1]: doc for row in rows if (doc := there[row[1]]) and doc.last_post == row[0]}
 
@@ -168,9 +168,9 @@ class ConversationService:
         self, owner: str, conversations: Iterable[ConversationRecord]
     ) -> ReaderRelations:
         """Whom the owner sees, of all who are in some conversations."""
-        stance = await self._store.relations.get(owner) or ReaderRelations()
+        stance = await self._repository.relations.get(owner) or ReaderRelations()
         people = {person for one in conversations for person in one.people}
-        return (await self._store.with_block_states({owner: stance}, people))[owner]
+        return (await self._repository.with_block_states({owner: stance}, people))[owner]
 
     async def _newest_visible(
         self,
@@ -190,8 +190,8 @@ class ConversationService:
         self, owner: str, views: list[dict[str, Any]], *, first: str, last: str, more: str = ""
     ) -> dict[str, Any]:
         people = {person for view in views for person in (*view["people"], owner)}
-        keys = {id: self._store.accounts.key(id) for id in people}
-        docs = await self._store.cache.read(keys.values()) if keys else {}
+        keys = {id: self._repository.accounts.key(id) for id in people}
+        docs = await self._repository.cache.read(keys.values()) if keys else {}
         there = {id: doc["data"] for id, key in keys.items() if (doc := docs.get(key))}
         accounts = {id: one for id, one in there.items() if is_visible_account(one["profile"])}
         for view in views:

@@ -25,7 +25,7 @@ from services.feed.domain import (
     home_owners,
     row_of,
 )
-from services.feed.repository import FanOutChunk, FeedRepository
+from services.feed.repository import FanOutChunk, Repository
 
 log = logging.getLogger(__name__)
 
@@ -41,19 +41,19 @@ class FanOutLimits:
 class FanOut:
     """Puts rows into homes."""
 
-    def __init__(self, store: FeedRepository, limits: FanOutLimits) -> None:
-        self._store = store
+    def __init__(self, repository: Repository, limits: FanOutLimits) -> None:
+        self._repository = repository
         self._limits = limits
 
     async def insert_into_timelines(self, places: Iterable[tuple[str, str]], row: Row) -> None:
         """Put the row of a new post into shared timelines, given as kinds and ids."""
-        lists = [(self._store.timelines(kind), id) for kind, id in sorted(places)]
-        for kind, id in await insert_together(self._store.state, lists, [row]):
+        lists = [(self._repository.timelines(kind), id) for kind, id in sorted(places)]
+        for kind, id in await insert_together(self._repository.state, lists, [row]):
             await kind.insert(id, [row])
 
     async def deliver(self, post: Mapping[str, Any]) -> None:
         """Put a new post into the homes it belongs into. Safe to repeat."""
-        shards = await self._store.followers(post["author"])
+        shards = await self._repository.followers(post["author"])
         followers = [person for shard in shards for person in shard]
         if len(followers) > self._limits.large and post["visibility"] != "direct":
             await self._mark_large(post["author"])
@@ -61,28 +61,30 @@ class FanOut:
         elif len(followers) > self._limits.chunk and post["visibility"] != "direct":
             await self._enqueue_chunks(post, len(shards))
             followers = []
-        await self._store.homes.insert_everywhere(home_owners(post, followers), [row_of(post)])
+        await self._repository.homes.insert_everywhere(home_owners(post, followers), [row_of(post)])
 
     async def _enqueue_chunks(self, post: Mapping[str, Any], shards: int) -> None:
         for shard in range(shards):
             chunk = FanOutChunk(row_of(post), shard)
-            await self._store.chunks.update(f"{post['id']}:{shard}", partial(_keep_existing, chunk))
+            await self._repository.chunks.update(
+                f"{post['id']}:{shard}", partial(_keep_existing, chunk)
+            )
 
     async def deliver_chunk(self, chunk: FanOutChunk) -> None:
         """Put a row into the homes of one shard of its author's followers."""
         author = chunk.row[1]
-        shard = await self._store.follower_shards.get(f"{author}:{chunk.shard}")
+        shard = await self._repository.follower_shards.get(f"{author}:{chunk.shard}")
         if shard is not None:
-            await self._store.homes.insert_everywhere(shard.followers, [chunk.row])
+            await self._repository.homes.insert_everywhere(shard.followers, [chunk.row])
 
     async def backfill_home(self, reader: str, author: str) -> None:
         """Put somebody's newest posts into the home of a new follower, as many as it can hold.
 
         So a home to which people came one by one is the same as one that is rebuilt.
         """
-        rows = await self._store.authors.page(author, Window(MAX_HOME_ROWS))
+        rows = await self._repository.authors.page(author, Window(MAX_HOME_ROWS))
         if rows:
-            await self._store.homes.insert(reader, rows)
+            await self._repository.homes.insert(reader, rows)
 
     async def rebuild_home(self, reader: str) -> None:
         """Make a home anew from the timelines of all whom its owner follows.
@@ -91,24 +93,24 @@ class FanOut:
         reach beyond the head of their timeline.
         """
         for _ in range(8):
-            stance = await self._store.relations.get(reader) or ReaderRelations()
+            stance = await self._repository.relations.get(reader) or ReaderRelations()
             rows = await self._merged([reader, *stance.follows])
             wanted = [row for row in rows if Reader(reader, stance).belongs_at_home(row)]
             try:
-                await self._store.homes.replace(reader, wanted[:MAX_HOME_ROWS])
+                await self._repository.homes.replace(reader, wanted[:MAX_HOME_ROWS])
             except VersionConflict:
                 continue
             return
         log.warning("a home kept changing while it was rebuilt", extra={"reader": reader})
 
     async def _merged(self, authors: list[str]) -> list[Row]:
-        heads = await self._store.authors.heads.get_many(authors)
+        heads = await self._repository.authors.heads.get_many(authors)
         rows = newest_first([row for head in heads.values() for row in head.recent])
         older = Window(
             MAX_HOME_ROWS, since_id=rows[MAX_HOME_ROWS][0] if len(rows) > MAX_HOME_ROWS else ""
         )
         for head in heads.values():
-            rows += await self._store.authors.read(head, older)
+            rows += await self._repository.authors.read(head, older)
         return newest_first(rows)
 
     async def _mark_large(self, author: str) -> None:
@@ -116,7 +118,7 @@ class FanOut:
             ids = large.ids if large else []
             return LargeAuthors(ids if author in ids else [*ids, author])
 
-        await self._store.large_authors.update("all", add)
+        await self._repository.large_authors.update("all", add)
 
 
 def _keep_existing(chunk: FanOutChunk, known: FanOutChunk | None) -> FanOutChunk:

@@ -23,7 +23,7 @@ from services.chassis.ids import first_id_at, id_time
 from services.chassis.storage.segmented_list import ListHead
 from services.chassis.storage.window import Row, Window
 from services.feed.application.trends import TrendTracker
-from services.feed.repository import FeedRepository, HashtagBucket
+from services.feed.repository import HashtagBucket, Repository
 
 HISTORY_DAYS = 7
 MAX_COUNTED_USES = 2_000
@@ -46,11 +46,11 @@ class HashtagQueries:
 
     def __init__(
         self,
-        store: FeedRepository,
+        repository: Repository,
         trends: TrendTracker,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        self._store = store
+        self._repository = repository
         self._trends = trends
         self._clock = clock or (lambda: datetime.now(UTC))
         self._counted: dict[str, _CountedUse] = {}
@@ -67,7 +67,7 @@ class HashtagQueries:
 
     async def find(self, typed: str, limit: int, offset: int) -> list[dict[str, Any]]:
         """Those in use that begin so: the very one, then what trends, then the shortest."""
-        buckets = await self._store.tag_index.get_many(bucket_keys(typed))
+        buckets = await self._repository.tag_index.get_many(bucket_keys(typed))
         found = {name for bucket in buckets.values() for name in bucket.names}
         trending = {name: place for place, name in enumerate(await self._trends.tags())}
 
@@ -91,7 +91,7 @@ class HashtagQueries:
 
     async def _index(self, tag: str) -> None:
         for key in bucket_keys(tag):
-            bucket = await self._store.tag_index.update(key, partial(_with_tag, tag))
+            bucket = await self._repository.tag_index.update(key, partial(_with_tag, tag))
             if bucket is not None and tag in bucket.names:
                 return
 
@@ -108,7 +108,7 @@ class HashtagQueries:
         }
         missing = [name for name in dict.fromkeys(names) if name not in known]
         if missing:
-            heads = await self._store.tags.heads.get_many(missing)
+            heads = await self._repository.tags.heads.get_many(missing)
             fresh = await asyncio.gather(
                 *(self._count_one(name, heads.get(name, ListHead())) for name in missing)
             )
@@ -121,7 +121,7 @@ class HashtagQueries:
     async def _count_one(self, name: str, head: ListHead) -> _CountedUse:
         today = self._clock().replace(hour=0, minute=0, second=0, microsecond=0)
         since = first_id_at(today - timedelta(days=HISTORY_DAYS - 1))
-        rows = await self._store.tags.read(head, Window(MAX_COUNTED_USES, since_id=since))
+        rows = await self._repository.tags.read(head, Window(MAX_COUNTED_USES, since_id=since))
         use = {"name": name, "history": daily_use(rows, today)}
         return _CountedUse(use, head.total, time.monotonic() + _USE_TTL)
 

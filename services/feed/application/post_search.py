@@ -9,7 +9,7 @@ from services.chassis.storage.window import Window
 from services.feed.application.timeline_queries import TimelineItem, TimelineQueries, account_view
 from services.feed.application.trends import TrendTracker, can_trend
 from services.feed.domain import REBLOG
-from services.feed.repository import FeedRepository
+from services.feed.repository import Repository
 from services.shared.words import folded
 
 MAX_OWN_POSTS = 300
@@ -20,9 +20,9 @@ class PostSearch:
     """Finds posts."""
 
     def __init__(
-        self, store: FeedRepository, timelines: TimelineQueries, trends: TrendTracker
+        self, repository: Repository, timelines: TimelineQueries, trends: TrendTracker
     ) -> None:
-        self._store = store
+        self._repository = repository
         self._queries = timelines
         self._trends = trends
 
@@ -35,7 +35,7 @@ class PostSearch:
     async def own(self, user: str, words: str, limit: int, offset: int) -> dict[str, Any]:
         """Somebody's own posts whose text, or what is written over it, has all of some words."""
         wanted = folded(words).split()
-        rows = await self._store.authors.page(user, Window(MAX_OWN_POSTS))
+        rows = await self._repository.authors.page(user, Window(MAX_OWN_POSTS))
         mine = [row for row in rows if not row[2] & REBLOG]
         found = [
             one for one in await self._queries.get_posts(mine, user) if _contains_words(one, wanted)

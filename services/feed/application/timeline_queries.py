@@ -43,7 +43,7 @@ from services.feed.domain import (
     is_visible_account,
     without_repeated_boosts,
 )
-from services.feed.repository import FeedRepository
+from services.feed.repository import Repository
 
 _MAX_PAGES_SCANNED = 3
 _LARGE_AUTHORS_TTL = 2.0
@@ -86,26 +86,26 @@ MergedList = tuple[SegmentedLists, ListHead]
 class TimelineQueries:
     """The pages that people read."""
 
-    def __init__(self, store: FeedRepository) -> None:
-        self._store = store
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
         self._large: frozenset[str] = frozenset()
         self._large_until = 0.0
 
     async def home(self, user: str, window: Window) -> TimelinePage:
         """Somebody's own posts and those of all they follow."""
-        homes = self._store.homes
+        homes = self._repository.homes
         head, reader = await self._load_reader(homes, user, user)
         large = sorted(reader.relations.follows.keys() & self._large)
-        others = await self._merged_lists(self._store.authors, large)
-        others += await self._merged_lists(self._store.tags, reader.relations.home_tags)
+        others = await self._merged_lists(self._repository.authors, large)
+        others += await self._merged_lists(self._repository.tags, reader.relations.home_tags)
         return await self._page(
             homes, [head], window, reader, reader.belongs_at_home, others=others
         )
 
     async def public(self, user: str, window: Window, wanted: TimelineFilter) -> TimelinePage:
         """Everybody's public posts."""
-        head, reader = await self._load_reader(self._store.public, "all", user)
-        return await self._shared(self._store.public, head, window, reader, wanted)
+        head, reader = await self._load_reader(self._repository.public, "all", user)
+        return await self._shared(self._repository.public, head, window, reader, wanted)
 
     async def tag(
         self,
@@ -119,13 +119,13 @@ class TimelineQueries:
 
         Those others cost one state call more, and each of them another on pages further down.
         """
-        head, reader = await self._load_reader(self._store.tags, tag.lower(), user)
-        others = await self._merged_lists(self._store.tags, or_with)
-        return await self._shared(self._store.tags, head, window, reader, wanted, others)
+        head, reader = await self._load_reader(self._repository.tags, tag.lower(), user)
+        others = await self._merged_lists(self._repository.tags, or_with)
+        return await self._shared(self._repository.tags, head, window, reader, wanted, others)
 
     async def get_posts(self, rows: Sequence[Row], user: str) -> list[TimelineItem]:
         """Those of some posts that may be seen, in the order they are asked for."""
-        _, reader = await self._load_reader(self._store.public, "all", user)
+        _, reader = await self._load_reader(self._repository.public, "all", user)
         wanted = [row for row in rows if reader.relations.can_see(row[1])]
         shown = await self._load_visible(wanted, reader, _NO_FILTER)
         return [shown[row[0]] for row in wanted if row[0] in shown]
@@ -139,7 +139,7 @@ class TimelineQueries:
         self, author: str, user: str, window: Window, wanted: TimelineFilter
     ) -> TimelinePage:
         """Somebody's posts, as far as the reader may see them."""
-        head, reader = await self._load_reader(self._store.authors, author, user)
+        head, reader = await self._load_reader(self._repository.authors, author, user)
         reader = await self._with_block_states(reader, [author])
         if not reader.relations.blocked_by.get(author, 0) <= 0:
             return TimelinePage(window)
@@ -151,7 +151,9 @@ class TimelineQueries:
             return wanted.matches_row(row) and not hidden and not (row[2] & DIRECT and not user)
 
         visible = replace(reader, visited_author=author)
-        return await self._page(self._store.authors, [head], window, visible, keeps, wanted=wanted)
+        return await self._page(
+            self._repository.authors, [head], window, visible, keeps, wanted=wanted
+        )
 
     async def _shared(
         self,
@@ -171,22 +173,24 @@ class TimelineQueries:
         self, lists: SegmentedLists, id: str, user: str
     ) -> tuple[ListHead, Reader]:
         """A list's head and who reads it, in one state call."""
-        store = self._store
+        repository = self._repository
         keys = [lists.heads.key(id)]
         if user:
-            keys += [store.relations.key(user), store.recent_interactions.key(user)]
-        refresh = lists is store.homes and time.monotonic() > self._large_until
+            keys += [repository.relations.key(user), repository.recent_interactions.key(user)]
+        refresh = lists is repository.homes and time.monotonic() > self._large_until
         if refresh:
-            keys.append(store.large_authors.key("all"))
-        rows = await store.state.get_many(keys)
+            keys.append(repository.large_authors.key("all"))
+        rows = await repository.state.get_many(keys)
         if refresh:
-            large = store.large_authors.decode(rows.get(store.large_authors.key("all"), ABSENT))
+            large = repository.large_authors.decode(
+                rows.get(repository.large_authors.key("all"), ABSENT)
+            )
             self._large = frozenset(large.value.ids if large else ())
             self._large_until = time.monotonic() + _LARGE_AUTHORS_TTL
         head = lists.heads.decode(rows.get(keys[0], ABSENT))
-        stance = store.relations.decode(rows.get(store.relations.key(user), ABSENT))
-        marks = store.recent_interactions.decode(
-            rows.get(store.recent_interactions.key(user), ABSENT)
+        stance = repository.relations.decode(rows.get(repository.relations.key(user), ABSENT))
+        marks = repository.recent_interactions.decode(
+            rows.get(repository.recent_interactions.key(user), ABSENT)
         )
         reader = Reader(
             user,
@@ -199,7 +203,7 @@ class TimelineQueries:
         """A reader who knows of all of some authors whether they block them."""
         if not reader.relations.shunned:
             return reader
-        stances = await self._store.with_block_states({reader.id: reader.relations}, authors)
+        stances = await self._repository.with_block_states({reader.id: reader.relations}, authors)
         return replace(reader, relations=stances[reader.id])
 
     async def _page(
@@ -223,7 +227,7 @@ class TimelineQueries:
                 break
             shown = await self._load_visible([row for row in rows if keeps(row)], reader, wanted)
             there = [row for row in rows if row[0] in shown]
-            for row in without_repeated_boosts(there) if lists is self._store.homes else there:
+            for row in without_repeated_boosts(there) if lists is self._repository.homes else there:
                 found.items[row[0]] = shown[row[0]]
             found.reached += [rows[0][0], rows[-1][0]]
             missing = window.limit - len(found.items)
@@ -241,7 +245,7 @@ class TimelineQueries:
     ) -> list[Row]:
         rows = [row for head in heads for row in await lists.read(head, window)]
         for other, head in others:
-            flag = FROM_TAG if other is self._store.tags else 0
+            flag = FROM_TAG if other is self._repository.tags else 0
             rows += [[*row[:2], row[2] | flag, *row[3:]] for row in await other.read(head, window)]
         return window.select(rows)
 
@@ -254,17 +258,17 @@ class TimelineQueries:
         """
         if not rows:
             return {}
-        store = self._store
+        repository = self._repository
         pairs = [pair for row in rows for pair in (row[:2], row[3:5]) if pair]
         reader = await self._with_block_states(reader, [author for _, author in pairs])
-        cards = {post: store.posts.key(post) for post, _ in pairs}
-        people = {author: store.accounts.key(author) for _, author in pairs}
+        cards = {post: repository.posts.key(post) for post, _ in pairs}
+        people = {author: repository.accounts.key(author) for _, author in pairs}
         older = {
-            id: store.older_interactions.key(f"{reader.id}:{id}")
+            id: repository.older_interactions.key(f"{reader.id}:{id}")
             for id in cards
             if id <= reader.interactions.floor
         }
-        docs = await store.cache.read([*cards.values(), *people.values()], older.values())
+        docs = await repository.cache.read([*cards.values(), *people.values()], older.values())
 
         def shown(id: str, author: str, wanted: TimelineFilter) -> TimelineItem | None:
             card, person = docs.get(cards[id]), docs.get(people[author])

@@ -1,8 +1,8 @@
 """Trends: gathered in memory, written every few seconds, ranked at most once in as many.
 
 A replica writes at most `2 * BUCKET_SHARDS` documents in `FLUSH_INTERVAL` seconds, however much is
-posted and liked, and reads those of two hours to rank; older ones do not change, and are read once. A crash
-loses what was gathered since the last write: some seconds of what trends, nothing else.
+posted and liked, and reads those of two hours to rank; older ones do not change, and are read once.
+A crash loses what was gathered since the last write: some seconds of what trends, nothing else.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from services.feed.domain.trending import (
     fingerprint,
     rank,
 )
-from services.feed.repository import FeedRepository
+from services.feed.repository import Repository
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +46,8 @@ PendingUses = dict[tuple[int, str], set[str]]
 class TrendTracker:
     """What is used much at present."""
 
-    def __init__(self, store: FeedRepository, clock: Callable[[], float] = time.time) -> None:
-        self._store = store
+    def __init__(self, repository: Repository, clock: Callable[[], float] = time.time) -> None:
+        self._repository = repository
         self._clock = clock
         self._pending: dict[TrendKind, PendingUses] = {"tags": {}, "posts": {}}
         self._hours: dict[TrendKind, dict[int, Mapping[str, list[int]]]] = {"tags": {}, "posts": {}}
@@ -115,11 +115,11 @@ class TrendTracker:
             bucket = buckets.setdefault(bucket_id(kind, hour, bucket_shard(name)), {})
             bucket[name] = {fingerprint(account) for account in accounts}
         for id, bucket in buckets.items():
-            await self._store.trend_buckets.update(id, partial(_with_uses, bucket))
+            await self._repository.trend_buckets.update(id, partial(_with_uses, bucket))
 
     async def _public_post_uses(self, gathered: PendingUses) -> PendingUses:
         """Those that may trend, named with their author; what authors do themselves is left out."""
-        cards = await self._store.posts.get_many({post for _, post in gathered})
+        cards = await self._repository.posts.get_many({post for _, post in gathered})
         uses: PendingUses = {}
         for (hour, id), accounts in gathered.items():
             post = cards[id].post if id in cards else {}
@@ -157,7 +157,7 @@ class TrendTracker:
         ids = {
             bucket_id(kind, hour, shard): hour for hour in wanted for shard in range(BUCKET_SHARDS)
         }
-        found = await self._store.trend_buckets.get_many(ids)
+        found = await self._repository.trend_buckets.get_many(ids)
         fresh: dict[int, dict[str, list[int]]] = {hour: {} for hour in wanted}
         for id, bucket in found.items():
             fresh[ids[id]] |= bucket.entries

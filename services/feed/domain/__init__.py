@@ -3,7 +3,8 @@
 A row of a timeline is `[post id, author id, flags]`; of a boost also the id and author of what it
 shows, so that these are read together with it. Fan-out only puts rows near their readers;
 what a reader sees is decided when they read, by their own `ReaderRelations` and by the post's
-`PostProjection`. So a row that comes late, twice, or after an unfollow, a block or a deletion can do no harm.
+`PostProjection`. So a row that comes late, twice, or after an unfollow, a block or a deletion can
+do no harm.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ from services.notifications.domain.notifications import (
     NotificationFilter,
     subject_fields,
 )
-from services.notifications.repository import NotificationsRepository, notification_view, outcome_of
+from services.notifications.repository import Repository, notification_view, outcome_of
 
 MAX_COUNTED = 1_000
 """How far unread ones are counted: Mastodon's number."""
@@ -91,13 +91,13 @@ def _response(model: Any, what: str) -> dict[int | str, dict[str, Any]]:
 
 
 def create_router(
-    store: NotificationsRepository, bell: Notifier, reading: NotificationQueries
+    repository: Repository, bell: Notifier, reading: NotificationQueries
 ) -> APIRouter:
     """All routes."""
     router = APIRouter()
     router.routes.extend(_notification_routes(bell, reading).routes)
     router.routes.extend(_group_routes(bell, reading).routes)
-    router.routes.extend(_marker_routes(store).routes)
+    router.routes.extend(_marker_routes(repository).routes)
     return router
 
 
@@ -185,7 +185,7 @@ def _group_routes(bell: Notifier, reading: NotificationQueries) -> APIRouter:
     return router
 
 
-def _marker_routes(store: NotificationsRepository) -> APIRouter:
+def _marker_routes(repository: Repository) -> APIRouter:
     router = APIRouter(prefix="/markers", tags=["markers"])
     markers = _response(dict[str, Marker], "By timeline; only those that were ever set.")
 
@@ -194,7 +194,7 @@ def _marker_routes(store: NotificationsRepository) -> APIRouter:
         caller: Annotated[Caller, Depends(require_user("read:statuses"))],
     ) -> OrjsonResponse:
         """How far the caller has read."""
-        known = await store.markers.get(caller.user_id)
+        known = await repository.markers.get(caller.user_id)
         return OrjsonResponse(known.timelines if known else {})
 
     @router.post("", responses=markers)
@@ -209,7 +209,7 @@ def _marker_routes(store: NotificationsRepository) -> APIRouter:
         given = new.model_dump(exclude_none=True)
         read = {timeline: normalize_id(each["last_read_id"]) for timeline, each in given.items()}
         now = timestamp()
-        moved = await store.markers.update(
+        moved = await repository.markers.update(
             caller.user_id, lambda known: (known or ReadMarkers()).apply(read, now)
         )
         timelines = moved.timelines if moved else {}

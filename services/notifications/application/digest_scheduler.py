@@ -26,7 +26,7 @@ from services.notifications.application.queries import NotificationPage, Notific
 from services.notifications.domain import digests as rules
 from services.notifications.domain.digests import DigestRecord
 from services.notifications.domain.notifications import ACCOUNT, ID, NotificationFilter, Row
-from services.notifications.repository import NotificationsRepository
+from services.notifications.repository import Repository
 from services.notifications.settings import NotificationsSettings
 
 CHECK_INTERVAL = 20.0
@@ -47,14 +47,14 @@ class DigestScheduler:
 
     def __init__(
         self,
-        store: NotificationsRepository,
+        repository: Repository,
         reading: NotificationQueries,
         sidecar: DaprClient,
         settings: NotificationsSettings,
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._store = store
+        self._repository = repository
         self._queries = reading
         self._sidecar = sidecar
         self._title = settings.microgram_title
@@ -67,7 +67,7 @@ class DigestScheduler:
 
     async def setting(self, owner: str) -> dict[str, Any]:
         """Whether somebody wants digests, and whether there are any. One state call."""
-        kept = await self._store.digests.get(owner)
+        kept = await self._repository.digests.get(owner)
         return self._setting_view(kept)
 
     async def set_enabled(self, owner: str, *, on: bool) -> dict[str, Any]:
@@ -77,12 +77,14 @@ class DigestScheduler:
         digest has as its place is dropped when its time comes.
         """
         if not on:
-            return self._setting_view(await self._store.digests.update(owner, rules.disable))
+            return self._setting_view(await self._repository.digests.update(owner, rules.disable))
         if not self._interval:
             raise Invalid("This place sends no e-mail.")
         place, key = self._position(self._interval), secrets.token_urlsafe(16)
-        await self._store.due_digests.insert(_LIST_ID, [[place, owner]])
-        made = await self._store.digests.update(owner, lambda kept: rules.enable(kept, place, key))
+        await self._repository.due_digests.insert(_LIST_ID, [[place, owner]])
+        made = await self._repository.digests.update(
+            owner, lambda kept: rules.enable(kept, place, key)
+        )
         if await self._is_deleted(owner):
             await self.delete(owner)
             raise NotFound("There is no such account.")
@@ -90,14 +92,14 @@ class DigestScheduler:
 
     async def disable_by_link(self, owner: str, key: str) -> None:
         """Switch off by the link in a mail, without a login. Raises `NotFound`."""
-        kept = await self._store.digests.get(owner)
+        kept = await self._repository.digests.get(owner)
         if kept is None or not kept.key or not _is_equal(kept.key, key):
             raise NotFound("This link is not good any more.")
         await self.set_enabled(owner, on=False)
 
     async def delete(self, owner: str) -> None:
         """Somebody is gone."""
-        await self._store.digests.update(owner, lambda kept: DigestRecord() if kept else None)
+        await self._repository.digests.update(owner, lambda kept: DigestRecord() if kept else None)
 
     # ── sending them ────────────────────────────────────────────────────────────────────────
 
@@ -115,7 +117,7 @@ class DigestScheduler:
 
         Where the mail server is away, what is due waits for the next look.
         """
-        rows = await self._store.due_digests.page(
+        rows = await self._repository.due_digests.page(
             _LIST_ID, Window(_BATCH_SIZE, min_id=_SMALLEST_ID)
         )
         for place, owner in reversed(rows):
@@ -125,13 +127,13 @@ class DigestScheduler:
 
     async def _process(self, place: str, owner: str) -> bool:
         """Do what is to be done about one row; says whether the mail server can be reached."""
-        store, now = self._store, self._now()
-        kept = await store.digests.update(
+        repository, now = self._repository, self._now()
+        kept = await repository.digests.update(
             owner,
             lambda kept: rules.acquire_lease(kept, place, self._holder, now) if kept else None,
         )
         if kept is None or not kept.on or kept.place != place:
-            await store.due_digests.remove(_LIST_ID, [place])
+            await repository.due_digests.remove(_LIST_ID, [place])
             return True
         if kept.holder != self._holder:
             return True
@@ -152,8 +154,8 @@ class DigestScheduler:
         self, place: str, owner: str, wait: float, *, told: str = "", failed: bool = False
     ) -> None:
         after = self._position(wait)
-        await self._store.due_digests.insert(_LIST_ID, [[after, owner]])
-        kept = await self._store.digests.update(
+        await self._repository.due_digests.insert(_LIST_ID, [[after, owner]])
+        kept = await self._repository.digests.update(
             owner,
             lambda kept: (
                 rules.reschedule(kept, self._holder, after, told=told, failed=failed)
@@ -162,14 +164,14 @@ class DigestScheduler:
             ),
         )
         is_ours = kept is not None and kept.place != place
-        await self._store.due_digests.remove(_LIST_ID, [place if is_ours else after])
+        await self._repository.due_digests.remove(_LIST_ID, [place if is_ours else after])
 
     async def _send(self, owner: str, kept: DigestRecord) -> str:
         """Send a digest, if there is news; the newest that it told.
 
         Raises `Unavailable` where it was not sent for certain, `OutcomeUnknown` where nobody knows.
         """
-        markers = await self._store.markers.get(owner)
+        markers = await self._repository.markers.get(owner)
         since = kept.since(markers.last_read("notifications") if markers else "")
         found = await self._queries.page(
             owner, Window(MAX_NOTIFICATIONS, since_id=since), NotificationFilter()
@@ -181,7 +183,7 @@ class DigestScheduler:
             return ""
         letter = await self._required(self._render(owner, address["username"], kept.key, found))
         newest = found.rows[0][ID]
-        ours = await self._store.digests.update(
+        ours = await self._repository.digests.update(
             owner,
             lambda kept: (
                 rules.begin_sending(kept, self._holder, newest, self._now()) if kept else None
@@ -233,7 +235,7 @@ class DigestScheduler:
             raise Unavailable(failure.message) from failure
 
     async def _is_deleted(self, owner: str) -> bool:
-        gone = await self._store.deletions.get(f"account:{owner}")
+        gone = await self._repository.deletions.get(f"account:{owner}")
         return gone is not None and gone.gone
 
     def _position(self, wait: float) -> str:

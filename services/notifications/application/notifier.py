@@ -13,7 +13,7 @@ from services.chassis.errors import Unavailable
 from services.chassis.storage.segmented_list import Place, insert_read
 from services.notifications.domain import notifications as rules
 from services.notifications.domain.notifications import ID, KEY, Cause, NotificationRecord, Row
-from services.notifications.repository import ClearedUpTo, NotificationsRepository
+from services.notifications.repository import ClearedUpTo, Repository
 
 MAX_ATTEMPTS = 8
 """How often a document may change under a handler before it asks to be called again later."""
@@ -42,9 +42,9 @@ class Notifier:
     """Makes and puts away notifications. `ids` makes their places in lists, `now` is the clock."""
 
     def __init__(
-        self, store: NotificationsRepository, *, ids: Callable[[], str], now: Callable[[], str]
+        self, repository: Repository, *, ids: Callable[[], str], now: Callable[[], str]
     ) -> None:
-        self._store = store
+        self._repository = repository
         self._ids = ids
         self._now = now
         self._locks = OwnerLocks()
@@ -64,26 +64,26 @@ class Notifier:
 
     async def _notify_batch(self, causes: Sequence[Cause]) -> None:
         """Where the list holds what it may not, or may have changed meanwhile, `agree` decides."""
-        store = self._store
-        found = await store.load_causes(causes)
+        repository = self._repository
+        found = await repository.load_causes(causes)
         heard = await asyncio.gather(*(self._apply(cause, found) for cause in causes))
         told = {cause.key: each for cause, each in zip(causes, heard, strict=True) if each}
         wrong = [
             key
             for key, each in told.items()
-            if store.may_be_listed(each.owner, each.removed_ids, found)
+            if repository.may_be_listed(each.owner, each.removed_ids, found)
         ]
         rows: defaultdict[Place, list[Row]] = defaultdict(list)
         for key, each in told.items():
             if each.position and key not in wrong:
-                rows[store.lists, each.owner].append(each.row(key))
-        apart = {owner for _, owner in await insert_read(store.state, rows, found)}
+                rows[repository.lists, each.owner].append(each.row(key))
+        apart = {owner for _, owner in await insert_read(repository.state, rows, found)}
         unsure = {
             key: each
             for key, each in told.items()
             if each.owner in apart or not self._is_list_current(key, each, found)
         }
-        now = await store.notifications.get_many(unsure)
+        now = await repository.notifications.get_many(unsure)
         changed = [key for key, each in unsure.items() if now.get(key) != each]
         await asyncio.gather(*map(self.reconcile, {*wrong, *changed}))
 
@@ -95,13 +95,15 @@ class Notifier:
         What becomes of an order is never undone, and only put away by who has seen it in the list;
         where it was made just now, nobody has.
         """
-        return told.type in rules.SHOP_TYPES and self._store.notifications.key(key) not in found
+        return (
+            told.type in rules.SHOP_TYPES and self._repository.notifications.key(key) not in found
+        )
 
     async def _apply(
         self, cause: Cause, found: Mapping[str, StateEntry]
     ) -> NotificationRecord | None:
-        documents, id = self._store.notifications, self._ids()
-        quiet = cause.on and self._store.is_suppressed(cause, found, self._now())
+        documents, id = self._repository.notifications, self._ids()
+        quiet = cause.on and self._repository.is_suppressed(cause, found, self._now())
         seen = documents.decode(found.get(documents.key(cause.key), ABSENT))
         return await documents.update(
             cause.key,
@@ -116,7 +118,7 @@ class Notifier:
 
         async def put_away(row: Row) -> None:
             async with slots:
-                await self._store.notifications.update(
+                await self._repository.notifications.update(
                     row[KEY], lambda known: rules.dismiss(known, row[ID])
                 )
                 await self.reconcile(row[KEY])
@@ -129,26 +131,26 @@ class Notifier:
         The first write alone hides them, so a crash in between does no harm.
         """
         upto = self._ids()
-        await self._store.cleared.update(
+        await self._repository.cleared.update(
             owner, lambda known: ClearedUpTo(max(upto, known.upto) if known else upto)
         )
-        await self._store.lists.clear(owner, upto)
+        await self._repository.lists.clear(owner, upto)
 
     async def reconcile(self, key: str) -> None:
         """Make the owner's list say what a document says, and see that it still says so."""
-        seen = await self._store.notifications.get(key)
+        seen = await self._repository.notifications.get(key)
         for _ in range(MAX_ATTEMPTS):
             if seen is None:
                 return
             await self._update_list(seen, key)
-            now = await self._store.notifications.get(key)
+            now = await self._repository.notifications.get(key)
             if now == seen:
                 return
             seen = now
         raise Unavailable(f"The notification {key} keeps changing.")
 
     async def _update_list(self, notification: NotificationRecord, key: str) -> None:
-        lists, owner = self._store.lists, notification.owner
+        lists, owner = self._repository.lists, notification.owner
         if notification.removed_ids:
             await lists.remove(owner, notification.removed_ids)
         if notification.position:

@@ -30,7 +30,7 @@ from services.notifications.domain.notifications import (
     Row,
 )
 from services.notifications.domain.owner_relations import OwnerRelations
-from services.notifications.repository import MAX_KEPT, NotificationsRepository, OwnerState
+from services.notifications.repository import MAX_KEPT, OwnerState, Repository
 
 _SCAN_LIMIT = 1_000
 """Rows that are read at once where the first page of them was not enough."""
@@ -51,15 +51,15 @@ class NotificationPage:
 class NotificationQueries:
     """The pages that somebody reads."""
 
-    def __init__(self, store: NotificationsRepository, *, now: Callable[[], str]) -> None:
-        self._store = store
+    def __init__(self, repository: Repository, *, now: Callable[[], str]) -> None:
+        self._repository = repository
         self._now = now
 
     async def page(
         self, owner: str, window: Window, wanted: NotificationFilter
     ) -> NotificationPage:
         """A page of notifications."""
-        desk = await self._store.owner_state(owner)
+        desk = await self._repository.owner_state(owner)
         return await self._read_page(
             desk, window, wanted, lambda rows: len(rows) - window.limit, _row_id
         )
@@ -72,7 +72,7 @@ class NotificationQueries:
         types: frozenset[str] = GROUPED_TYPES,
     ) -> tuple[list[RowGroup], NotificationPage]:
         """A page of groups; of each, those members that lie within the page."""
-        desk = await self._store.owner_state(owner)
+        desk = await self._repository.owner_state(owner)
 
         def key(row: Row) -> str:
             return group_key(row[ID], row[TYPE], row[POST], types)
@@ -91,7 +91,7 @@ class NotificationQueries:
         types: frozenset[str] = frozenset(),
     ) -> int:
         """How many (groups of `types`) are newer than the marker, `limit` at most."""
-        desk = await self._store.owner_state(owner)
+        desk = await self._repository.owner_state(owner)
         window = Window(limit, since_id=desk.markers.last_read("notifications"))
         counted: set[str] = set()
         async for _, shown in self._scan(desk, window, wanted):
@@ -110,7 +110,7 @@ class NotificationQueries:
         where = parse_group_key(key)
         if where is None:
             raise notification_not_found()
-        desk = await self._store.owner_state(owner)
+        desk = await self._repository.owner_state(owner)
         window = Window(MAX_KEPT, max_id=where.below, since_id=where.above)
         found = [
             row async for _, rows in self._scan(desk, window, NotificationFilter()) for row in rows
@@ -158,12 +158,12 @@ class NotificationQueries:
             return row[TYPE] in SHOP_TYPES or stance.admits(row[ACCOUNT], now)
 
         for _ in range(_MAX_PAGES_SCANNED):
-            rows = await self._store.lists.read(desk.head, window)
+            rows = await self._repository.lists.read(desk.head, window)
             for part in _batches(rows, upwards=window.ascending):
                 kept = [row for row in part if keeps(row)]
-                stance = await self._store.relations_with(desk, kept)
+                stance = await self._repository.relations_with(desk, kept)
                 kept = [row for row in kept if admits(stance, row)]
-                yield part, await self._store.not_deleted(kept) if kept else []
+                yield part, await self._repository.not_deleted(kept) if kept else []
             if len(rows) < window.limit:
                 return
             window = _next_window(window, rows)

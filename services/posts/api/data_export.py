@@ -10,28 +10,28 @@ from services.chassis.data_export import create_export_router, list_reader
 from services.chassis.ids import id_time, timestamp
 from services.chassis.storage.window import Row
 from services.posts.domain.posts import PUBLIC_FIELDS, PostRecord
-from services.posts.repository import PostDetails, PostHistory, PostsRepository, decode_list_head
+from services.posts.repository import PostDetails, PostHistory, Repository, decode_list_head
 
 
-def create_router(store: PostsRepository) -> APIRouter:
+def create_router(repository: Repository) -> APIRouter:
     """What they wrote, what they like, what they keep."""
 
     async def posts(rows: list[Row]) -> list[dict[str, Any] | None]:
         ids = [row[0] for row in rows]
-        records = await store.post_details(ids, "")
-        histories = await store.histories.get_many(ids)
+        records = await repository.post_details(ids, "")
+        histories = await repository.histories.get_many(ids)
         return [_post_record(records[id], histories.get(id, PostHistory())) for id in ids]
 
     async def marked(rows: list[Row]) -> list[dict[str, Any] | None]:
-        found = await store.posts.get_many([row[1] for row in rows])
+        found = await repository.posts.get_many([row[1] for row in rows])
         return [_reaction_record(row, found.get(row[1])) for row in rows]
 
     return create_export_router(
         {
-            "posts": list_reader(store.authored, posts),
-            "directs": list_reader(store.directs, posts),
-            "favourites": list_reader(store.favourites, marked),
-            "bookmarks": list_reader(store.bookmarks, marked),
+            "posts": list_reader(repository.authored, posts),
+            "directs": list_reader(repository.directs, posts),
+            "favourites": list_reader(repository.favourites, marked),
+            "bookmarks": list_reader(repository.bookmarks, marked),
         }
     )
 

@@ -7,17 +7,17 @@ from fastapi import APIRouter, Depends
 from services.chassis.security.token_verifier import require_service
 from services.contracts.audiences import MarksQuestion, PostMarks
 from services.posts.domain.interactions import Interaction
-from services.posts.repository import PostsRepository
+from services.posts.repository import Repository
 
 
-def create_router(store: PostsRepository) -> APIRouter:
+def create_router(repository: Repository) -> APIRouter:
     """The route, for the gateway."""
     router = APIRouter(tags=["streaming"], dependencies=[Depends(require_service("gateway"))])
 
     @router.post("/marks", response_model=dict[str, PostMarks])
     async def marks(asked: MarksQuestion) -> dict[str, PostMarks]:
         """What some people did with a post; those who did nothing are left out."""
-        marks, pinned = await store.interactions_on(asked.post, asked.author, asked.users)
+        marks, pinned = await repository.interactions_on(asked.post, asked.author, asked.users)
         found = {user: _public(mark) for user, mark in marks.items()}
         if pinned:
             own = found.get(asked.author, PostMarks())

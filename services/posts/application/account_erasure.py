@@ -19,7 +19,7 @@ from services.posts.consumers import PostProjector
 from services.posts.domain import interactions as mark_rules
 from services.posts.domain.pins import PinnedPosts
 from services.posts.domain.posts import tombstone
-from services.posts.repository import DeletedAccount, PostsRepository
+from services.posts.repository import DeletedAccount, Repository
 
 ERASURE_JOB = "erasure"
 BATCH_SIZE = 25
@@ -30,9 +30,9 @@ class AuthorErasure:
     """Removes all that somebody made, a bounded part in each round."""
 
     def __init__(
-        self, store: PostsRepository, projections: PostProjector, errands: JobQueue
+        self, repository: Repository, projections: PostProjector, errands: JobQueue
     ) -> None:
-        self._store = store
+        self._repository = repository
         self._projector = projections
         self._jobs = errands
         errands.register(ERASURE_JOB, self.erase_batch)
@@ -41,17 +41,19 @@ class AuthorErasure:
         """Somebody may be gone."""
         if event.type == ACCOUNT_CHANGED.name and event.data.get("deleted") is True:
             id = _user_id(event.subject)
-            await self._store.deleted_accounts.update(id, lambda kept: kept or DeletedAccount(id))
+            await self._repository.deleted_accounts.update(
+                id, lambda kept: kept or DeletedAccount(id)
+            )
             await self._jobs.enqueue(ERASURE_JOB, id)
 
     async def erase_batch(self, user: str) -> bool:
         """One round; says whether nothing was left. Some ten state calls for each."""
-        store = self._store
+        repository = self._repository
         lists: list[tuple[SegmentedLists, Callable[[str, Row], Awaitable[None]]]] = [
-            (store.authored, self._delete_post),
-            (store.directs, self._delete_post),
-            (store.favourites, self._clear_interaction),
-            (store.bookmarks, self._clear_interaction),
+            (repository.authored, self._delete_post),
+            (repository.directs, self._delete_post),
+            (repository.favourites, self._clear_interaction),
+            (repository.bookmarks, self._clear_interaction),
         ]
         for kind, remove in lists:
             rows = await kind.page(user, Window(BATCH_SIZE))
@@ -59,16 +61,16 @@ class AuthorErasure:
                 await asyncio.gather(*(remove(user, row) for row in rows))
                 await kind.remove(user, [row[0] for row in rows])
                 return False
-        await self._store.pins.update(user, lambda pins: PinnedPosts(user) if pins else None)
+        await self._repository.pins.update(user, lambda pins: PinnedPosts(user) if pins else None)
         return True
 
     async def _delete_post(self, _: str, row: Row) -> None:
-        await self._store.posts.update(row[0], lambda post: tombstone(post) if post else None)
+        await self._repository.posts.update(row[0], lambda post: tombstone(post) if post else None)
         await self._projector.project_post(row[0])
 
     async def _clear_interaction(self, user: str, row: Row) -> None:
         id = f"{user}:{row[1]}"
-        await self._store.interactions.update(
+        await self._repository.interactions.update(
             id, lambda mark: mark_rules.without_reactions(mark) if mark else None
         )
         await self._projector.project_interaction(id)

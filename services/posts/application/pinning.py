@@ -8,14 +8,14 @@ from services.chassis.errors import Invalid
 from services.chassis.security.token_verifier import Caller
 from services.posts.application.queries import PostQueries
 from services.posts.domain.pins import PinnedPosts, check_pinnable
-from services.posts.repository import PostsRepository
+from services.posts.repository import Repository
 
 
 class PinService:
     """Pins and unpins. One document for each person is the truth, so none has too many."""
 
-    def __init__(self, store: PostsRepository, views: PostQueries) -> None:
-        self._store = store
+    def __init__(self, repository: Repository, views: PostQueries) -> None:
+        self._repository = repository
         self._queries = views
 
     async def pin(self, id: str, caller: Caller) -> dict[str, Any]:
@@ -38,24 +38,24 @@ class PinService:
 
     async def pins_of(self, account: str, caller: Caller | None) -> list[dict[str, Any]]:
         """What somebody has pinned, as far as it is visible. Two state calls."""
-        pins = await self._store.pins.get(account)
+        pins = await self._repository.pins.get(account)
         seen = await self._queries.get_many(pins.posts, caller) if pins else {}
         return [post.view() for post in seen.values()]
 
     async def _add(self, caller: Caller, post: str) -> None:
         user = caller.user_id
-        await self._store.pins.update(
+        await self._repository.pins.update(
             user, lambda pins: (pins or PinnedPosts(user)).with_post(post)
         )
 
     async def _remove(self, caller: Caller, posts: set[str]) -> None:
-        await self._store.pins.update(
+        await self._repository.pins.update(
             caller.user_id, lambda pins: pins.without_posts(posts) if pins else None
         )
 
     async def _remove_deleted(self, caller: Caller) -> None:
         """Make room: a pin outlives its post until somebody needs its place."""
-        pins = await self._store.pins.get(caller.user_id)
+        pins = await self._repository.pins.get(caller.user_id)
         if pins is not None:
             alive = await self._queries.get_many(pins.posts, caller)
             await self._remove(caller, set(pins.posts) - alive.keys())

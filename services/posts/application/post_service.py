@@ -36,7 +36,7 @@ from services.posts.domain.posts import (
     post_not_found,
     to_revision,
 )
-from services.posts.repository import PostHistory, PostIntent, PostsRepository
+from services.posts.repository import PostHistory, PostIntent, Repository
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class PostService:
 
     def __init__(
         self,
-        store: PostsRepository,
+        repository: Repository,
         views: PostQueries,
         boosts: BoostService,
         sidecar: DaprClient,
@@ -62,7 +62,7 @@ class PostService:
         moment: Callable[[str], str],
         now: Callable[[], str],
     ) -> None:
-        self._store = store
+        self._repository = repository
         self._queries = views
         self._boosts = boosts
         self._sidecar = sidecar
@@ -102,7 +102,7 @@ class PostService:
             application_website=new.application_website,
             fingerprint=fingerprint,
         )
-        made = await self._store.posts.update(
+        made = await self._repository.posts.update(
             id, lambda there: create_once(there, post), fresh=True
         )
         if made is not post:  # made by an earlier request with the same key
@@ -133,7 +133,7 @@ class PostService:
     async def _choose_id(self, key: str, caller: Caller) -> str:
         """The id of the post that a request makes: for the same key always the same."""
         intent = PostIntent(self._ids())
-        return (await first_intent(self._store.intents, caller.user_id, key, intent)).post_id
+        return (await first_intent(self._repository.intents, caller.user_id, key, intent)).post_id
 
     # ── editing ─────────────────────────────────────────────────────────────────────────────
 
@@ -183,16 +183,16 @@ class PostService:
 
         if first_intent(post) == post:
             return
-        await self._store.histories.update(
+        await self._repository.histories.update(
             post.id,
             lambda history: (history or PostHistory()).with_revision(
                 post.revision, to_revision(post)
             ),
         )
         try:
-            await self._store.posts.update(post.id, first_intent)
+            await self._repository.posts.update(post.id, first_intent)
         except NotFound:  # deleted meanwhile, and its history perhaps before we wrote it
-            await self._store.histories.delete(post.id)
+            await self._repository.histories.delete(post.id)
             if edit.pictures:
                 await self._release_pictures(post.id)
             raise
@@ -225,7 +225,7 @@ class PostService:
     async def _delete(self, post: PostRecord, caller: Caller, *, delete_media: bool) -> None:
         """First the tombstone, which tells media too; so what dies after it loses nothing."""
         by = caller.user_id
-        deleted = await self._store.posts.update(
+        deleted = await self._repository.posts.update(
             post.id,
             lambda there: delete_post(there, by, delete_media=delete_media) if there else None,
         )
@@ -245,7 +245,7 @@ class PostService:
     async def _delete_as_moderator(
         self, id: str, caller: Caller, *, delete_media: bool
     ) -> dict[str, Any]:
-        doc = await self._store.posts.load(id)
+        doc = await self._repository.posts.load(id)
         if doc is None:
             raise post_not_found()
         await self._delete(doc.value, caller, delete_media=delete_media)
@@ -255,7 +255,7 @@ class PostService:
         self, id: str, caller: Caller, *, delete_media: bool
     ) -> dict[str, Any]:
         """Delete what its author does not see: deleted already, or a boost of what is hidden."""
-        doc = await self._store.posts.load(id)
+        doc = await self._repository.posts.load(id)
         if doc is None or not can_delete(doc.value, caller.user_id):
             raise post_not_found()
         if doc.value.reblog_of_id:

@@ -21,7 +21,7 @@ from services.posts.domain.visibility import (
     is_shown_in_thread,
     is_visible_to,
 )
-from services.posts.repository import PostDetails, PostsRepository, decode_list_head
+from services.posts.repository import PostDetails, Repository, decode_list_head
 
 MAX_PAGES_SCANNED = 5
 """How many pages of a list are looked through for one that has something to show."""
@@ -122,9 +122,9 @@ class PostQueries:
     """Reads posts as somebody may see them."""
 
     def __init__(
-        self, store: PostsRepository, sidecar: DaprClient, suspensions: SuspendedAccounts
+        self, repository: Repository, sidecar: DaprClient, suspensions: SuspendedAccounts
     ) -> None:
-        self._store = store
+        self._repository = repository
         self._sidecar = sidecar
         self._suspended_accounts = suspensions
 
@@ -199,11 +199,11 @@ class PostQueries:
 
     async def _load(self, ids: Sequence[str], viewer: str) -> dict[str, PostDetails]:
         """Posts with all that is shown beside them, and with those that boosts among them show."""
-        records = await self._store.post_details(list(dict.fromkeys(ids)), viewer)
+        records = await self._repository.post_details(list(dict.fromkeys(ids)), viewer)
         posts = [record.post for record in records.values()]
         shown = {post.reblog_of_id for post in posts if post and post.reblog_of_id}
         more = sorted(shown - records.keys())
-        return records | await self._store.post_details(more, viewer) if more else records
+        return records | await self._repository.post_details(more, viewer) if more else records
 
     async def get_thread(
         self, id: str, ids: Sequence[str], caller: Caller | None
@@ -227,7 +227,7 @@ class PostQueries:
 
     async def get_unrestricted(self, ids: Sequence[str]) -> list[VisiblePost]:
         """Those of some posts that are there, whoever may see them: for admins. One state call."""
-        records = await self._store.post_details(list(dict.fromkeys(ids)), "")
+        records = await self._repository.post_details(list(dict.fromkeys(ids)), "")
         return [
             VisiblePost(doc.value, doc.version, record)
             for record in records.values()
@@ -237,14 +237,14 @@ class PostQueries:
     async def history(self, id: str, caller: Caller | None) -> list[Any]:
         """All versions of a post, oldest first. Two state calls."""
         seen = await self.get_original(id, caller)
-        return await self._store.versions(seen.post)
+        return await self._repository.versions(seen.post)
 
     # ── lists ───────────────────────────────────────────────────────────────────────────────
 
     async def favourited_by(self, id: str, window: Window, caller: Caller | None) -> dict[str, Any]:
         """Who likes a post. One state call, or two beyond the newest hundred."""
         seen = await self.get_original(id, caller)
-        lists = self._store.favouriters
+        lists = self._repository.favouriters
         doc = lists.heads.decode(seen.details.favouriters)
         rows = await lists.read(doc.value if doc else ListHead(), window)
         return _reactor_page(rows, window.next_cursor(rows))
@@ -256,7 +256,7 @@ class PostQueries:
         """
         seen = await self.get_original(id, caller)
         viewer = caller.user_id if caller else ""
-        lists = self._store.rebloggers
+        lists = self._repository.rebloggers
         doc = lists.heads.decode(seen.details.rebloggers)
         kept: list[Row] = []
         for _ in range(MAX_PAGES_SCANNED):
@@ -273,7 +273,7 @@ class PostQueries:
         A page on which nothing is visible any more is passed over, since an empty one would end
         the list.
         """
-        lists = self._store.favourites if kind == "favourite" else self._store.bookmarks
+        lists = self._repository.favourites if kind == "favourite" else self._repository.bookmarks
         for _ in range(MAX_PAGES_SCANNED):
             rows = await lists.page(caller.user_id, window)
             shown = await self._reacted_page(kind, rows, caller)

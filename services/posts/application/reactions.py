@@ -9,7 +9,7 @@ from typing import Any, Literal
 from services.chassis.security.token_verifier import Caller
 from services.posts.application.queries import PostQueries
 from services.posts.domain.interactions import Interaction, Reaction
-from services.posts.repository import PostsRepository
+from services.posts.repository import Repository
 
 ReactionKind = Literal["favourite", "bookmark"]
 
@@ -18,9 +18,9 @@ class ReactionService:
     """Sets and unsets marks. `ids` makes the ids that lists are sorted by."""
 
     def __init__(
-        self, store: PostsRepository, views: PostQueries, *, ids: Callable[[], str]
+        self, repository: Repository, views: PostQueries, *, ids: Callable[[], str]
     ) -> None:
-        self._store = store
+        self._repository = repository
         self._queries = views
         self._ids = ids
 
@@ -48,7 +48,7 @@ class ReactionService:
                 return replace(mark, favourite=_switched(mark.favourite, new_id, on=on))
             return replace(mark, bookmark=_switched(mark.bookmark, new_id, on=on))
 
-        mark = await self._store.interactions.update(
+        mark = await self._repository.interactions.update(
             f"{user}:{post}", decide, fresh=seen.interaction is None
         )
         return seen.view(mark)

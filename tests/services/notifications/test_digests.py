@@ -16,7 +16,7 @@ from services.notifications.application import digest_scheduler as sending
 from services.notifications.application.digest_scheduler import DigestScheduler
 from services.notifications.application.queries import NotificationQueries
 from services.notifications.domain import digests as rules
-from services.notifications.repository import NotificationsRepository
+from services.notifications.repository import Repository
 from services.notifications.settings import NotificationsSettings
 from tests.fakes import World
 from tests.fakes.sidecar import FakeSidecar, Mail
@@ -51,7 +51,7 @@ class Post:
         )
         sidecar = self.town.world.sidecar("notifications")
         service = Service(settings, sidecar)
-        store = NotificationsRepository(service)
+        store = Repository(service)
         reading = NotificationQueries(store, now=timestamp)
         return DigestScheduler(store, reading, sidecar, settings, now=self.clock), sidecar
 

@@ -21,7 +21,7 @@ from services.chassis.settings import Settings
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.posts.consumers import PostProjector
 from services.posts.domain.interactions import Interaction
-from services.posts.repository import PostsRepository
+from services.posts.repository import Repository
 from tests.fakes import Call, FakeSidecar, FakeState, World
 from tests.services.posts.harness import PostsHarness, posts_app
 
@@ -64,10 +64,10 @@ async def test_a_handler_that_is_overtaken_mends_what_it_wrote() -> None:
     await _check_marks(sidecar.state)
 
 
-def _store(state: FakeState | None = None) -> tuple[FakeSidecar, PostsRepository]:
+def _store(state: FakeState | None = None) -> tuple[FakeSidecar, Repository]:
     sidecar = FakeSidecar("posts", state=state.replica() if state else None)
     with mock.patch("services.chassis.service.DaprClient", return_value=sidecar):
-        return sidecar, PostsRepository(Service(Settings(app_id="posts", app_port=1)))
+        return sidecar, Repository(Service(Settings(app_id="posts", app_port=1)))
 
 
 async def _handlers(actions: list[tuple[int, int, str]], chance: random.Random) -> None:
