@@ -123,12 +123,14 @@ class FollowCount(Model):
 class AccountList(Model):
     """A page of people; `ids` are what the list is sorted and paged by, in step with `accounts`.
 
-    So is `until`, in the list of mutes: when each ends, `None` for never.
+    So is `until`, in the list of mutes: when each ends, `None` for never. `more` is the cursor of
+    the next page, empty at the end.
     """
 
     ids: list[Id]
     accounts: list[Account]
     until: list[str | None] = Field(default_factory=list)
+    more: Id = ""
 
 
 class Others(Model):

@@ -190,17 +190,25 @@ class EditedPost(Model):
 
 
 class PostList(Model):
-    """A page of posts; `ids` are what the list is sorted and paged by, in step with `views`."""
+    """A page of posts; `ids` are what the list is sorted and paged by, in step with `views`.
+
+    `more` is the cursor of the next page, empty at the end.
+    """
 
     ids: list[Id]
     views: list[PostView]
+    more: Id = ""
 
 
 class Reactors(Model):
-    """A page of people who did something; `ids` sort and page, `accounts` are account ids."""
+    """A page of people who did something; `ids` sort and page, `accounts` are account ids.
+
+    `more` is the cursor of the next page, empty at the end.
+    """
 
     ids: list[Id]
     accounts: list[Id]
+    more: Id = ""
 
 
 class Page(Model):

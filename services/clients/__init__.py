@@ -1,0 +1,1 @@
+"""Typed clients, one per service. All calls between services go through them."""

@@ -1,0 +1,113 @@
+"""The auth service: registrations, apps, tokens, logins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from services.chassis.security.token_verifier import Caller
+from services.clients.base import ExportingClient
+from services.clients.paths import numeric_id, path_segment
+from services.contracts.logins import (
+    Address,
+    App,
+    Authorization,
+    Code,
+    Deleted,
+    Deletion,
+    Grantable,
+    KnownLogin,
+    LoginDetails,
+    NewApp,
+    NewSession,
+    Registered,
+    Registration,
+    Session,
+    Token,
+    TokenRequest,
+)
+
+
+class AuthClient(ExportingClient):
+    """Routes of the auth service."""
+
+    app_id = "auth"
+
+    # ── apps and tokens ─────────────────────────────────────────────────────────────────────
+
+    async def register_app(self, new: NewApp) -> App:
+        """Make an app known; the only response with its secret."""
+        return await self._post(App, "apps", json=new)
+
+    async def app(self, client_id: str) -> App:
+        """An app. Raises `NotFound`."""
+        return await self._get(App, f"apps/{path_segment(client_id)}")
+
+    async def grantable(self, client_id: str, scope: str) -> Grantable:
+        """The scopes that an app would get. Raises what `authorize` would."""
+        path = f"apps/{path_segment(client_id)}/grant"
+        return await self._get(Grantable, path, params={"scope": scope})
+
+    async def authorize(self, authorization: Authorization) -> Code:
+        """An authorization code for an app that a person lets in."""
+        return await self._post(Code, "authorizations", json=authorization)
+
+    async def issue_token(self, request: TokenRequest) -> Token:
+        """An access token for a code, or for an app's own secret."""
+        return await self._post(Token, "tokens", json=request)
+
+    async def revoke_token(self, *, client_id: str, client_secret: str, token: str) -> None:
+        """Have a token stop working."""
+        body = {"client_id": client_id, "client_secret": client_secret, "token": token}
+        await self._post(dict[str, Any], "tokens/revoke", json=body)
+
+    async def open_session(self, who: NewSession) -> Session:
+        """Log in to a page of the gateway."""
+        return await self._post(Session, "sessions", json=who)
+
+    async def end_session(self, caller: Caller) -> None:
+        """Log out of it."""
+        await self._post(dict[str, Any], "sessions/end", caller)
+
+    # ── people ──────────────────────────────────────────────────────────────────────────────
+
+    async def register(self, new: Registration, caller: Caller | None = None) -> Registered:
+        """Register a person; with a token for the app that the caller is."""
+        return await self._post(Registered, "registrations", caller, json=new)
+
+    async def delete_account(self, who: Deletion, caller: Caller | None = None) -> Deleted:
+        """Delete the account of somebody who proves who they are."""
+        return await self._post(Deleted, "deletions", caller, json=who)
+
+    async def address(self, user: str) -> Address:
+        """Where somebody is reached by mail. Raises `NotFound` for suspended and deleted users."""
+        return await self._get(Address, f"addresses/{numeric_id(user)}")
+
+    async def logins_by_id(self, ids: Iterable[str]) -> list[KnownLogin]:
+        """The logins of those of some people who are registered."""
+        return await self._logins({"ids": ",".join(ids)})
+
+    async def logins_by_name(self, names: Iterable[str], deadline: float) -> list[KnownLogin]:
+        """The same by username."""
+        return await self._logins({"names": ",".join(names)}, deadline)
+
+    async def _logins(
+        self, params: dict[str, str], deadline: float | None = None
+    ) -> list[KnownLogin]:
+        found = await self._send(
+            dict[str, Any], "GET", "logins", None, params=params, deadline=deadline
+        )
+        return [KnownLogin.model_validate(login) for login in found.values()]
+
+    # ── for admins ──────────────────────────────────────────────────────────────────────────
+
+    async def login_details(self, ids: Sequence[str], caller: Caller) -> dict[str, LoginDetails]:
+        """Logins as an admin sees them, at most 80, without those that do not exist."""
+        found = await self._get(dict[str, Any], "people", caller, {"ids": ",".join(ids)})
+        return {id: LoginDetails.model_validate(login) for id, login in found.items()}
+
+    async def set_suspension(
+        self, id: str, action: Literal["suspend", "unsuspend"], caller: Caller
+    ) -> LoginDetails:
+        """Suspend a person, or end that."""
+        return await self._post(LoginDetails, f"people/{numeric_id(id)}/{action}", caller)

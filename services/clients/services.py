@@ -1,0 +1,27 @@
+"""The clients of all services whose responses are JSON, on one port."""
+
+from __future__ import annotations
+
+from services.clients.auth import AuthClient
+from services.clients.base import JsonInvoker
+from services.clients.catalog import CatalogClient
+from services.clients.comments import CommentsClient
+from services.clients.feed import FeedClient
+from services.clients.notifications import NotificationsClient
+from services.clients.orders import OrdersClient
+from services.clients.posts import PostsClient
+from services.clients.users import UsersClient
+
+
+class ServiceClients:
+    """A client for each service that the gateway reads from and writes to."""
+
+    def __init__(self, invoker: JsonInvoker) -> None:
+        self.auth = AuthClient(invoker)
+        self.users = UsersClient(invoker)
+        self.posts = PostsClient(invoker)
+        self.comments = CommentsClient(invoker)
+        self.feed = FeedClient(invoker)
+        self.notifications = NotificationsClient(invoker)
+        self.catalog = CatalogClient(invoker)
+        self.orders = OrdersClient(invoker)
