@@ -6,7 +6,7 @@ from typing import Literal
 
 from services.clients.base import ExportingClient, Invoker
 from services.clients.paths import numeric_id
-from services.contracts.catalog import NewPayment, NewRefund, Payment
+from services.contracts.payments import NewPayment, NewRefund, Payment
 
 SIGNATURE_HEADER = "provider-signature"
 
