@@ -41,7 +41,7 @@ def _adapter(kind: Any, *, config: ConfigDict | None = None) -> TypeAdapter[Any]
 
 setattr(v2, "TypeAdapter", _adapter)  # noqa: B010 (mypy knows of no such name in there)
 
-TOLD = "told"
+REPORTS = "told"
 """A property that a test records to have its text in the summary."""
 
 SETS = ("embedded", "rabbitmq-redis")
@@ -68,6 +68,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show what tests told."""
     for report in terminalreporter.getreports("passed"):
         for name, text in report.user_properties:
-            if name == TOLD:
+            if name == REPORTS:
                 terminalreporter.section(report.nodeid)
                 terminalreporter.line(text)

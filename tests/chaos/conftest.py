@@ -1,4 +1,4 @@
-"""One system for each component set, whose services look out for traps."""
+"""One system for each component set, whose services load the fault injection module."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.chaos.stream import Cast
-from tests.chaos.traps import Traps
-from tests.system import SETS, System, started
+from tests.chaos.fault_points import FaultPoints
+from tests.chaos.workload import ScenarioWorkload
+from tests.system import SETS, System, start_system
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A system to break, the traps in it, and by storm who got through it."""
+class ChaosSystem:
+    """A system, its fault points, and the workload of each completed scenario."""
 
     system: System
-    traps: Traps
-    casts: dict[str, Cast] = field(default_factory=dict)
+    fault_points: FaultPoints
+    workloads: dict[str, ScenarioWorkload] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="package", params=SETS)
-def stage(
+def chaos(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stage]:
+) -> Iterator[ChaosSystem]:
     components: str = request.param
     folder = tmp_path_factory.mktemp(f"chaos-{components}")
-    traps = Traps(folder / "traps")
-    with started(components, folder, env=traps.env) as system:
-        yield Stage(system, traps)
+    fault_points = FaultPoints(folder / "fault-points")
+    with start_system(components, folder, env=fault_points.env) as system:
+        yield ChaosSystem(system, fault_points)

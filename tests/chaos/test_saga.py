@@ -1,7 +1,7 @@
-"""Orders come to their end, and money and stock agree with it, whatever is killed on the way.
+"""Every order reaches a final state, and money and stock agree with it, whatever is killed.
 
-One storm for each set: in case after case something dies at a step of the saga, or is killed, while
-people order; nobody waits for it to heal. At the end every order must have come to rest.
+One run for each component set: in each case a process dies at a step of the saga, or is killed,
+while buyers order. Nobody waits for recovery in between. At the end every order is final.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 import requests
 
-from tests.chaos.asking import attempt, insist
-from tests.chaos.conftest import Stage
-from tests.chaos.storms import BROKER
-from tests.chaos.traps import Trap
-from tests.conftest import TOLD
-from tests.system import PATIENCE, Person, System, wait_until
-from tests.system.shopping import ENDS, SHOP, sold, stock_of
+from tests.chaos.conftest import ChaosSystem
+from tests.chaos.fault_points import FaultPoint
+from tests.chaos.retrying_client import request_once, request_until_answered
+from tests.chaos.scenarios import BROKER
+from tests.conftest import REPORTS
+from tests.system import DEADLINE, LoggedInUser, System, wait_until
+from tests.system.shopping import FINAL_STATES, SHOP, create_product, stock_of
 
 STOCK = 1_000
 BUYERS = 3
@@ -39,11 +39,11 @@ _MOMENTS = (
 )
 
 
-def _at(service: str, point: str, prefix: str, let_pass: int = 0) -> Trap:
-    return Trap(service, point, prefix, let_pass)
+def _at(service: str, point: str, prefix: str, skip: int = 0) -> FaultPoint:
+    return FaultPoint(service, point, prefix, skip)
 
 
-TRAPS: dict[str, Trap] = {
+FAULT_POINTS: dict[str, FaultPoint] = {
     **{
         f"orders dies {moment}": _at("orders", f"{moment.split()[0]}-invoke", moment.split()[1])
         for moment in _MOMENTS
@@ -70,22 +70,22 @@ KILLS = {
 
 
 @dataclass
-class Market:
+class SagaWorkload:
     """A seller, some buyers, and every order that was made."""
 
     system: System
-    seller: Person
-    buyers: list[Person]
+    seller: LoggedInUser
+    buyers: list[LoggedInUser]
     product: dict[str, Any]
-    orders: dict[str, list[tuple[Person, str, str]]] = field(default_factory=dict)
+    orders: dict[str, list[tuple[LoggedInUser, str, str]]] = field(default_factory=dict)
     times: dict[str, float] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, system: System) -> Market:
+    def of(cls, system: System) -> SagaWorkload:
         seller = system.register("seller")
         buyers = [system.register(f"buyer{number}") for number in range(BUYERS)]
-        return cls(system, seller, buyers, sold(seller, STOCK))
+        return cls(system, seller, buyers, create_product(seller, STOCK))
 
     def case(self, name: str, breaking: Callable[[], None]) -> None:
         """Have everybody order while something breaks."""
@@ -97,19 +97,21 @@ class Market:
             ]
             try:
                 pool.submit(breaking).result()
-            finally:  # what ails the buyers says more than a trap into which nobody ran
+            finally:  # what ails the buyers says more than a fault_point into which nobody ran
                 self.orders[name] = [future.result() for future in placing]
         self.times[name] = time.monotonic() - began
 
-    def order(self, buyer: Person, card: str) -> tuple[Person, str, str]:
+    def order(self, buyer: LoggedInUser, card: str) -> tuple[LoggedInUser, str, str]:
         """Order a piece, as a client does that asks until it is answered."""
         variant = self.product["variants"][0]
         item = {"product": self.product["id"], "variant": variant["id"], "quantity": 1}
-        put = insist(buyer, "PUT", f"{SHOP}/cart", {"items": [item]})
+        put = request_until_answered(buyer, "PUT", f"{SHOP}/cart", {"items": [item]})
         assert put.ok, put.text
         price = variant["price"]["amount"]
         body = {"card": card, "expected_total": price, "currency": "EUR"}
-        made = insist(buyer, "POST", f"{SHOP}/checkouts", body, key=secrets.token_hex(8))
+        made = request_until_answered(
+            buyer, "POST", f"{SHOP}/checkouts", body, key=secrets.token_hex(8)
+        )
         assert made.status_code == 201, made.text
         return buyer, card, made.json()["id"]
 
@@ -118,7 +120,7 @@ class Market:
         found = {}
         for orders in self.orders.values():
             for buyer, _, id in orders:
-                answer = attempt(buyer, "GET", f"{SHOP}/orders/{id}")
+                answer = request_once(buyer, "GET", f"{SHOP}/orders/{id}")
                 order = answer.json() if answer is not None and answer.ok else {"state": "?"}
                 found[id] = order["state"]
                 if order["state"] == "failed":
@@ -136,35 +138,35 @@ class Market:
 
 @pytest.mark.timeout(1800)
 def test_every_order_comes_to_its_end_and_money_and_stock_agree_with_it(
-    stage: Stage, record_property: Callable[[str, object], None]
+    chaos: ChaosSystem, record_property: Callable[[str, object], None]
 ) -> None:
-    system = stage.system
-    market = Market.of(system)
-    for name, trap in TRAPS.items():
-        market.case(name, lambda trap=trap: _spring(stage, trap))  # type: ignore[misc]
+    system = chaos.system
+    market = SagaWorkload.of(system)
+    for name, fault_point in FAULT_POINTS.items():
+        market.case(name, lambda fault_point=fault_point: _spring(chaos, fault_point))  # type: ignore[misc]
     for name, processes in KILLS.items():
         market.case(name, lambda processes=processes: _kill(system, processes))  # type: ignore[misc]
     last = time.monotonic()
 
     def at_rest() -> dict[str, str] | None:
         states = market.states()
-        stuck = {id: state for id, state in states.items() if state not in ENDS}
+        stuck = {id: state for id, state in states.items() if state not in FINAL_STATES}
         assert not stuck, f"not at rest: {stuck}\n{market.table(states)}"
         return states
 
     states = wait_until(at_rest, HEALED_AFTER) or {}
     after = f"at rest {time.monotonic() - last:.0f} s later: {Counter(states.values())}"
-    record_property(TOLD, f"{market.table(states)}\n{after}")
-    system.all_ready()
+    record_property(REPORTS, f"{market.table(states)}\n{after}")
+    system.await_ready()
     _check_ends(market, states)
     _check_money(market, states)
     _check_stock(market, states)
     wait_until(lambda: ", 0 entries mended" in system.command("rebuild"), what="nothing to mend")
 
 
-def _spring(stage: Stage, trap: Trap) -> None:
-    stage.traps.lay(trap)
-    stage.traps.await_sprung(trap)
+def _spring(chaos: ChaosSystem, fault_point: FaultPoint) -> None:
+    chaos.fault_points.arm(fault_point)
+    chaos.fault_points.await_triggered(fault_point)
 
 
 def _kill(system: System, processes: tuple[str, ...]) -> None:
@@ -172,7 +174,7 @@ def _kill(system: System, processes: tuple[str, ...]) -> None:
         system.kill(BROKER[system.components] if process == "broker" else process)
 
 
-def _check_ends(market: Market, states: dict[str, str]) -> None:
+def _check_ends(market: SagaWorkload, states: dict[str, str]) -> None:
     """Good cards pay, bad ones do not; only what went on failing beyond bounds may fail."""
     allowed = {"tok_declined": {"declined", "failed"}}
     for name, orders in market.orders.items():
@@ -183,19 +185,19 @@ def _check_ends(market: Market, states: dict[str, str]) -> None:
     assert counted["failed"] * 5 < len(states), f"too many failed: {counted}"
 
 
-def _check_money(market: Market, states: dict[str, str]) -> None:
+def _check_money(market: SagaWorkload, states: dict[str, str]) -> None:
     """Captured for what is completed, and for nothing else; the ledger adds up to zero."""
     row, token = market.system.ps()["payments"], market.system.tokens("payments").app
     headers = {"dapr-api-token": token, "dapr-caller-app-id": "orders"}
     for id, state in states.items():
-        answer = requests.get(f"{row.address}/payments/{id}", headers=headers, timeout=PATIENCE)
+        answer = requests.get(f"{row.address}/payments/{id}", headers=headers, timeout=DEADLINE)
         paid = answer.json()["state"] if answer.ok else "none"
         good = {"captured"} if state == "completed" else {"none", "voided", "declined"}
         assert paid in good, f"{id} is {state}, and its payment {paid}"
     market.system.command("ledger")
 
 
-def _check_stock(market: Market, states: dict[str, str]) -> None:
+def _check_stock(market: SagaWorkload, states: dict[str, str]) -> None:
     """What was sold is gone, and nothing is held any more."""
     left = STOCK - Counter(states.values())["completed"]
     wait_until(lambda: stock_of(market.seller, market.product) == (left, left), what=f"{left} left")

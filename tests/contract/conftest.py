@@ -9,11 +9,11 @@ import pytest
 
 from services.chassis.dapr.client import DaprClient
 from tests.conftest import SETS
-from tests.contract.systems import FakeSystem, RealSystem, System
+from tests.contract.systems import FakeSystem, RealSystem, SystemUnderTest
 from tests.fakes import World
 
 
-class Systems:
+class SystemCache:
     """The real systems that were started, each once."""
 
     def __init__(self, stack: ExitStack, factory: pytest.TempPathFactory) -> None:
@@ -31,24 +31,24 @@ class Systems:
 
 
 @pytest.fixture(scope="package")
-def systems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Systems]:
+def systems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SystemCache]:
     with ExitStack() as stack:
-        yield Systems(stack, tmp_path_factory)
+        yield SystemCache(stack, tmp_path_factory)
 
 
 @pytest.fixture(params=["fakes", *SETS])
-async def system(request: pytest.FixtureRequest) -> AsyncIterator[System]:
+async def system(request: pytest.FixtureRequest) -> AsyncIterator[SystemUnderTest]:
     if request.param == "fakes":
         async with World(like="redis") as world:
             fake = FakeSystem(world)
             await fake.start()
             yield fake
     else:
-        systems: Systems = request.getfixturevalue("systems")
+        systems: SystemCache = request.getfixturevalue("systems")
         yield systems.get(request.param)
 
 
 @pytest.fixture
-async def sidecar(system: System) -> AsyncIterator[DaprClient]:
+async def sidecar(system: SystemUnderTest) -> AsyncIterator[DaprClient]:
     async with system.sidecar() as client:
         yield client

@@ -1,7 +1,7 @@
 """What the contract suites run against: the fakes in this process, or real sidecars.
 
-Both have the apps `alpha` (one replica), `beta` (two), `MORTAL` and `WORKER`, which are
-`tests.contract.app`.
+Both have the apps `alpha` (one replica), `beta` (two), `KILLABLE` and `WORKER`, which are
+`tests.contract.echo_app`.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ import aiohttp
 import yaml
 
 from services.chassis.dapr.client import DaprClient
-from tests.contract.app import WORKER, create_app
+from tests.contract.echo_app import WORKER, create_echo_app
 from tests.fakes import Running, World
-from tests.system.waiting import PATIENCE
+from tests.system.waiting import DEADLINE
 
 T = TypeVar("T")
 
 REPO = Path(__file__).parents[2]
-MORTAL = "posts"
+KILLABLE = "posts"
 """An app that may be killed; under a name for which there are rules in resiliency.yaml."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AppResponse:
     """What was answered, whatever the status."""
 
     status: int
@@ -46,13 +46,13 @@ class Answer:
         return json.loads(self.body)
 
 
-class Replica(Protocol):
+class ReplicaUnderTest(Protocol):
     """One process of an app: asked directly, past its sidecar."""
 
-    async def ask(self, method: str, path: str, *, vouched: bool = True) -> Answer: ...
+    async def ask(self, method: str, path: str, *, vouched: bool = True) -> AppResponse: ...
 
 
-class System(Protocol):
+class SystemUnderTest(Protocol):
     """Two apps, their sidecars, and what stands behind."""
 
     is_real: bool
@@ -60,7 +60,7 @@ class System(Protocol):
     def sidecar(self, app: str = "alpha") -> AbstractAsyncContextManager[DaprClient]:
         """A client of an app's own sidecar."""
 
-    def replicas(self, app: str) -> list[Replica]:
+    def replicas(self, app: str) -> list[ReplicaUnderTest]:
         """The processes of an app."""
 
     async def kill(self, process: str) -> None:
@@ -74,10 +74,10 @@ class FakeReplica:
     def __init__(self, running: Running) -> None:
         self._running = running
 
-    async def ask(self, method: str, path: str, *, vouched: bool = True) -> Answer:
+    async def ask(self, method: str, path: str, *, vouched: bool = True) -> AppResponse:
         ask = self._running.call if vouched else self._running.public
         response = await ask(method, path)
-        return Answer(response.status, response.body)
+        return AppResponse(response.status, response.body)
 
 
 class FakeSystem:
@@ -89,27 +89,27 @@ class FakeSystem:
     async def start(self) -> None:
         self._world.secrets["nats-url"] = "nats://somewhere"
         self._world.history(WORKER).pace = 1.0
-        for app in ("alpha", "beta", "beta", MORTAL, WORKER):
-            await self._world.start(create_app, app)
+        for app in ("alpha", "beta", "beta", KILLABLE, WORKER):
+            await self._world.start(create_echo_app, app)
 
     def sidecar(self, app: str = "alpha") -> AbstractAsyncContextManager[DaprClient]:
         return self._world.sidecar(app)
 
-    def replicas(self, app: str) -> list[Replica]:
+    def replicas(self, app: str) -> list[ReplicaUnderTest]:
         return [FakeReplica(running) for running in self._world.running if running.name == app]
 
     async def kill(self, process: str) -> None:
         app = process.removesuffix(".daprd")
         for running in [each for each in self._world.running if each.name == app]:
             await running.kill()
-            await self._world.start(create_app, app)
+            await self._world.start(create_echo_app, app)
 
 
 # ── the real thing ──────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
+class RealReplica:
     """A replica as the runner started it."""
 
     app: str
@@ -118,7 +118,7 @@ class Process:
     app_token: str
     sidecar_token: str
 
-    async def ask(self, method: str, path: str, *, vouched: bool = True) -> Answer:
+    async def ask(self, method: str, path: str, *, vouched: bool = True) -> AppResponse:
         headers = {"dapr-caller-app-id": "test"}
         if vouched:
             headers["dapr-api-token"] = self.app_token
@@ -127,7 +127,7 @@ class Process:
             aiohttp.ClientSession() as session,
             session.request(method, url, headers=headers) as response,
         ):
-            return Answer(response.status, await response.read())
+            return AppResponse(response.status, await response.read())
 
 
 class RealSystem:
@@ -139,7 +139,7 @@ class RealSystem:
         self._components = components
         self._folder = folder
         self._run_dir = folder / "run"
-        self.processes: list[Process] = []
+        self.processes: list[RealReplica] = []
 
     def start(self) -> None:
         manifest = self._folder / "dapr.yaml"
@@ -158,7 +158,7 @@ class RealSystem:
         process = next(p for p in self.processes if p.app == app)
         return DaprClient(process.sidecar_port, process.sidecar_token)
 
-    def replicas(self, app: str) -> list[Replica]:
+    def replicas(self, app: str) -> list[ReplicaUnderTest]:
         return [process for process in self.processes if process.app == app]
 
     async def entry(self, app: str) -> str:
@@ -198,7 +198,7 @@ class RealSystem:
 
 
 def _manifest() -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.contract.app"]
+    command = [sys.executable, "-m", "tests.contract.echo_app"]
     return {
         "version": 1,
         "common": {
@@ -208,14 +208,14 @@ def _manifest() -> dict[str, Any]:
         },
         "apps": [
             {"appID": app, "appDirPath": str(REPO), "appPort": 9000 + i, "command": command}
-            for i, app in enumerate(("alpha", "beta", MORTAL, WORKER))
+            for i, app in enumerate(("alpha", "beta", KILLABLE, WORKER))
         ],
     }
 
 
-def _process(row: dict[str, Any], tokens: dict[str, Any]) -> Process:
+def _process(row: dict[str, Any], tokens: dict[str, Any]) -> RealReplica:
     own = tokens[row["service"]]
-    return Process(
+    return RealReplica(
         app=row["app_id"],
         app_port=row["app_port"],
         sidecar_port=row["sidecar_port"],
@@ -224,8 +224,8 @@ def _process(row: dict[str, Any], tokens: dict[str, Any]) -> Process:
     )
 
 
-async def until(
-    look: Callable[[], Awaitable[T]], good: Callable[[T], bool], *, within: float = PATIENCE
+async def await_value(
+    look: Callable[[], Awaitable[T]], good: Callable[[T], bool], *, within: float = DEADLINE
 ) -> T:
     """What a look shows once it is good; fails where it is not in time."""
     give_up_at = time.monotonic() + within

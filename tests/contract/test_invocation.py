@@ -20,7 +20,7 @@ from services.chassis.errors import (
     TooLarge,
     Unavailable,
 )
-from tests.contract.systems import MORTAL, RealSystem, System, until
+from tests.contract.systems import KILLABLE, RealSystem, SystemUnderTest, await_value
 from tools.runner.supervisor.replicas import REGISTRATION_FAILURE
 
 
@@ -62,7 +62,9 @@ async def test_an_answer_of_16_mb_arrives_whole(sidecar: DaprClient) -> None:
     assert reply.body == bytes(16 * 2**20)
 
 
-async def test_a_body_beyond_the_bound_is_refused(system: System, sidecar: DaprClient) -> None:
+async def test_a_body_beyond_the_bound_is_refused(
+    system: SystemUnderTest, sidecar: DaprClient
+) -> None:
     if not system.is_real:
         pytest.skip("the fakes take everything")
     with pytest.raises(TooLarge):
@@ -120,53 +122,59 @@ async def test_an_app_that_is_not_there_is_unavailable(sidecar: DaprClient) -> N
         await sidecar.invoke("nobody", "echo/x")
 
 
-async def test_an_app_that_is_down_beside_its_sidecar_is_unavailable(system: System) -> None:
+async def test_an_app_that_is_down_beside_its_sidecar_is_unavailable(
+    system: SystemUnderTest,
+) -> None:
     if not system.is_real:
         pytest.skip("fakes have no sidecar that outlives its app")
     async with system.sidecar() as sidecar:
-        await until(lambda: _answers(sidecar), bool)
+        await await_value(lambda: _answers(sidecar), bool)
         # Cut off in the middle, so it may have happened.
         with pytest.raises(OutcomeUnknown):
-            await sidecar.invoke(MORTAL, "die", method="POST")
+            await sidecar.invoke(KILLABLE, "die", method="POST")
         try:
             assert await _first_certainty(sidecar) is Unavailable
         finally:
-            await until(lambda: _answers(sidecar), bool)
+            await await_value(lambda: _answers(sidecar), bool)
 
 
 async def _first_certainty(sidecar: DaprClient) -> type[Exception]:
     """How a call fails once it is certain: a process that is going still accepts some, and dies."""
     while True:
         with pytest.raises(ServiceError) as raised:
-            await sidecar._call("POST", f"/invoke/{MORTAL}/method/echo/x", deadline=5)
+            await sidecar._call("POST", f"/invoke/{KILLABLE}/method/echo/x", deadline=5)
         if raised.type is not OutcomeUnknown:
             return raised.type
 
 
 async def _answers(sidecar: DaprClient) -> bool:
     try:
-        await sidecar.invoke(MORTAL, "echo/x")
+        await sidecar.invoke(KILLABLE, "echo/x")
     except ServiceError:
         return False
     return True
 
 
-async def test_a_sidecar_that_could_not_enter_its_name_is_started_again(system: System) -> None:
+async def test_a_sidecar_that_could_not_enter_its_name_is_started_again(
+    system: SystemUnderTest,
+) -> None:
     if not isinstance(system, RealSystem):
         pytest.skip("the fakes need no names")
-    entry = await system.entry(MORTAL)
+    entry = await system.entry(KILLABLE)
     with system.no_new_entries():
-        await system.kill(f"{MORTAL}.daprd")
-        await until(lambda: system.log(f"{MORTAL}.daprd"), lambda log: REGISTRATION_FAILURE in log)
-    await until(lambda: system.entry(MORTAL), lambda found: found != entry)
+        await system.kill(f"{KILLABLE}.daprd")
+        await await_value(
+            lambda: system.log(f"{KILLABLE}.daprd"), lambda log: REGISTRATION_FAILURE in log
+        )
+    await await_value(lambda: system.entry(KILLABLE), lambda found: found != entry)
     async with system.sidecar() as sidecar:
-        await until(lambda: _answers(sidecar), bool)
+        await await_value(lambda: _answers(sidecar), bool)
 
 
 @pytest.mark.parametrize("status", [500, 502, 504])
-@pytest.mark.parametrize("app", ["beta", MORTAL])
+@pytest.mark.parametrize("app", ["beta", KILLABLE])
 async def test_a_call_that_may_have_happened_is_not_made_again(
-    system: System, sidecar: DaprClient, app: str, status: int
+    system: SystemUnderTest, sidecar: DaprClient, app: str, status: int
 ) -> None:
     name = secrets.token_hex(6)
     with pytest.raises(ServiceError):
@@ -182,14 +190,14 @@ async def test_a_slow_callee_is_an_unknown_outcome_at_the_deadline(sidecar: Dapr
     assert time.monotonic() - began < 1.5
 
 
-async def test_the_callee_learns_who_calls(system: System) -> None:
+async def test_the_callee_learns_who_calls(system: SystemUnderTest) -> None:
     async with system.sidecar("alpha") as alpha, system.sidecar("beta") as beta:
         assert (await alpha.invoke("beta", "for-alpha")).json() == {"welcome": "alpha"}
         with pytest.raises(Forbidden):
             await beta.invoke("beta", "for-alpha")
 
 
-async def test_nobody_can_call_under_another_name(system: System) -> None:
+async def test_nobody_can_call_under_another_name(system: SystemUnderTest) -> None:
     forged = {"dapr-caller-app-id": "beta"}
     async with system.sidecar("alpha") as alpha:
         reply = await alpha.invoke("beta", "echo/x", headers=forged)

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 import pytest
 
-from tests.contract.app import WORKER, create_app
-from tests.contract.systems import REPO, until
+from tests.contract.echo_app import WORKER, create_echo_app
+from tests.contract.systems import REPO, await_value
 from tests.fakes import World
 from tools.runner.config.paths import RunDir
 from tools.runner.config.secrets import SecretsFile
@@ -52,7 +52,7 @@ class Lonely(Protocol):
 class LonelyFake:
     def __init__(self, world: World) -> None:
         self._world = world
-        world.history(WORKER).lacks = "placement service"
+        world.history(WORKER).missing_service = "placement service"
 
     async def ask(self, method: str, path: str, body: str = "") -> tuple[int, Any]:
         content: dict[str, Any] = {"json": body} if body else {}
@@ -61,7 +61,9 @@ class LonelyFake:
         return answer.status, answer.json()
 
     async def provide(self, name: str) -> None:
-        self._world.history(WORKER).lacks = {"placement": "scheduler", "scheduler": ""}[name]
+        self._world.history(WORKER).missing_service = {"placement": "scheduler", "scheduler": ""}[
+            name
+        ]
 
 
 class LonelyDaprd:
@@ -83,7 +85,7 @@ class LonelyDaprd:
         http_port, grpc_port = next(self._ports), next(self._ports)
         env = {"APP_ID": WORKER, "APP_PORT": str(self._app_port)}
         env |= {"DAPR_HTTP_PORT": str(http_port), "DAPR_GRPC_PORT": str(grpc_port)}
-        app = (sys.executable, "-m", "tests.contract.app")
+        app = (sys.executable, "-m", "tests.contract.echo_app")
         await self._begin("app", app, http_probe(self._app_port, "/healthz"), env)
         options = {
             "app-id": WORKER,
@@ -155,7 +157,7 @@ async def lonely(
             yield daprd
     else:
         async with World() as world:
-            await world.start(create_app, WORKER)
+            await world.start(create_echo_app, WORKER)
             yield LonelyFake(world)
 
 
@@ -166,19 +168,21 @@ async def test_an_engine_says_what_it_lacks_and_runs_workflows_once_that_is_ther
         _, said = await lonely.ask("GET", "/workflows/engine/trouble")
         return str(said)
 
-    await until(trouble, lambda said: "to a placement service" in said, within=PATIENCE)
+    await await_value(trouble, lambda said: "to a placement service" in said, within=PATIENCE)
     await lonely.provide("placement")
-    await until(trouble, lambda said: "to a scheduler" in said, within=PATIENCE)
+    await await_value(trouble, lambda said: "to a scheduler" in said, within=PATIENCE)
     started = asyncio.create_task(lonely.ask("POST", "/workflows/chain/one", "x"))
     await lonely.provide("scheduler")
-    await until(trouble, lambda said: said == "", within=PATIENCE)
+    await await_value(trouble, lambda said: said == "", within=PATIENCE)
     await started
 
     async def run() -> Any:
         await lonely.ask("POST", "/workflows/chain/one", "x")
         return (await lonely.ask("GET", "/workflows/one"))[1]
 
-    done = await until(run, lambda run: run and run.get("status") == "completed", within=PATIENCE)
+    done = await await_value(
+        run, lambda run: run and run.get("status") == "completed", within=PATIENCE
+    )
     assert done["output"] == ["x-a", "x-b", "x-c"]
     if isinstance(lonely, LonelyDaprd):
         for name in control_plane.STANDARD_PORTS:

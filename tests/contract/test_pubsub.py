@@ -11,14 +11,14 @@ import pytest
 from services.chassis.dapr.client import DaprClient
 from services.chassis.ids import timestamp
 from services.contracts.events import EVENTS
-from tests.contract.app import TOPIC
-from tests.contract.systems import System, until
+from tests.contract.echo_app import TOPIC
+from tests.contract.systems import SystemUnderTest, await_value
 
 
 class Stream:
     """Events of one test: published through alpha's sidecar, heard by alpha and both of beta."""
 
-    def __init__(self, system: System, sidecar: DaprClient) -> None:
+    def __init__(self, system: SystemUnderTest, sidecar: DaprClient) -> None:
         self.name = secrets.token_hex(6)
         self.cause = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
         self._system = system
@@ -59,14 +59,14 @@ class Stream:
 
     async def all_heard(self, app: str, count: int) -> list[dict[str, Any]]:
         """What an app has heard, once it is so many."""
-        replicas = await until(
+        replicas = await await_value(
             lambda: self.heard_by(app), lambda heard: sum(map(len, heard)) >= count
         )
         return [event for replica in replicas for event in replica]
 
 
 @pytest.fixture
-async def stream(system: System, sidecar: DaprClient) -> Stream:
+async def stream(system: SystemUnderTest, sidecar: DaprClient) -> Stream:
     return Stream(system, sidecar)
 
 
@@ -118,7 +118,7 @@ async def test_what_is_answered_with_retry_comes_again(stream: Stream) -> None:
 
 
 async def test_poison_ends_among_the_dead_letters_and_holds_nobody_up(
-    system: System, stream: Stream
+    system: SystemUnderTest, stream: Stream
 ) -> None:
     poison = stream.event(do="drop", text="Größe")
     await stream.publish(poison)
@@ -131,7 +131,7 @@ async def test_poison_ends_among_the_dead_letters_and_holds_nobody_up(
                 found: list[dict[str, Any]] = (await own.invoke(app, "deadletters")).json()
                 return [letter for letter in found if letter["event"]["id"] == poison["id"]]
 
-            (letter,) = await until(letters, bool)
+            (letter,) = await await_value(letters, bool)
         assert letter["topic"] == TOPIC
         assert letter["why"] == "I was told to."
         assert letter["event"]["data"] == poison["data"]
@@ -139,7 +139,7 @@ async def test_poison_ends_among_the_dead_letters_and_holds_nobody_up(
 
 
 async def test_what_is_no_event_of_ours_is_a_dead_letter(
-    system: System, sidecar: DaprClient
+    system: SystemUnderTest, sidecar: DaprClient
 ) -> None:
     strange = {"hello": secrets.token_hex(4)}
     await sidecar.publish(TOPIC, [strange])
@@ -148,7 +148,7 @@ async def test_what_is_no_event_of_ours_is_a_dead_letter(
         found: list[dict[str, Any]] = (await sidecar.invoke("alpha", "deadletters")).json()
         return [letter for letter in found if letter["event"].get("hello") == strange["hello"]]
 
-    (letter,) = await until(letters, bool)
+    (letter,) = await await_value(letters, bool)
     assert letter["why"].startswith("This is not an event of ours")
 
 

@@ -13,7 +13,7 @@ import pytest
 from services.chassis.dapr.client import ABSENT, DaprClient, StateUpsert, VersionConflict
 from services.chassis.errors import TooLarge
 from services.chassis.storage.collection import Collection
-from tests.contract.systems import System, until
+from tests.contract.systems import SystemUnderTest, await_value
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ async def test_a_transaction_with_a_stale_etag_is_a_conflict_and_spares_its_key(
 
 
 async def test_what_has_a_time_to_live_is_gone_after_it(
-    system: System, sidecar: DaprClient, key: str
+    system: SystemUnderTest, sidecar: DaprClient, key: str
 ) -> None:
     if not system.is_real:
         pytest.skip("the fakes keep everything")
@@ -143,7 +143,7 @@ async def test_what_has_a_time_to_live_is_gone_after_it(
     await sidecar.set(f"{key}:later", 1, ttl=600)
     assert len(await sidecar.get_many([f"{key}:put", f"{key}:save"])) == 2
     keys = [f"{key}:put", f"{key}:save", f"{key}:later"]
-    await until(lambda: sidecar.get_many(keys), lambda found: list(found) == keys[2:])
+    await await_value(lambda: sidecar.get_many(keys), lambda found: list(found) == keys[2:])
     assert await sidecar.get(keys[0]) == ABSENT
     await sidecar.compare_and_set(keys[1], 2, etag="")
 
@@ -155,7 +155,9 @@ async def test_a_large_value_is_kept_whole(sidecar: DaprClient, key: str) -> Non
     assert (await sidecar.get_many([key]))[key].value == value
 
 
-async def test_what_is_too_large_is_refused(system: System, sidecar: DaprClient, key: str) -> None:
+async def test_what_is_too_large_is_refused(
+    system: SystemUnderTest, sidecar: DaprClient, key: str
+) -> None:
     if not system.is_real:
         pytest.skip("the fakes take everything")
     with pytest.raises(TooLarge):
@@ -173,7 +175,7 @@ async def test_keys_are_kept_apart_whatever_is_in_them(
     assert await sidecar.get(f"{key}:{odd}") == ABSENT
 
 
-async def test_apps_do_not_see_one_anothers_keys(system: System, key: str) -> None:
+async def test_apps_do_not_see_one_anothers_keys(system: SystemUnderTest, key: str) -> None:
     async with system.sidecar("alpha") as alpha, system.sidecar("beta") as beta:
         await alpha.compare_and_set(key, "alpha's", etag="")
         assert await beta.get(key) == ABSENT
@@ -192,7 +194,9 @@ def signed(tally: Tally | None, by: str) -> Tally:
     return Tally(tally.count + 1, (*tally.by, by))
 
 
-async def test_concurrent_updates_of_many_processes_lose_nothing(system: System, key: str) -> None:
+async def test_concurrent_updates_of_many_processes_lose_nothing(
+    system: SystemUnderTest, key: str
+) -> None:
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(system.sidecar()) for _ in range(4)]
         # Four writers of each process are decided together; processes fight for the swap.

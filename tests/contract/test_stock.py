@@ -14,12 +14,12 @@ from services.chassis.errors import Conflict
 from services.chassis.ids import SnowflakeGenerator
 from services.chassis.service import Service
 from services.chassis.settings import Settings
-from tests.contract.systems import System
+from tests.contract.systems import SystemUnderTest
 
 BUYERS, PIECES, REPLICAS = 100, 10, 4
 
 
-async def test_a_hundred_buyers_get_ten_pieces_and_no_more(system: System) -> None:
+async def test_a_hundred_buyers_get_ten_pieces_and_no_more(system: SystemUnderTest) -> None:
     new = SnowflakeGenerator().next
     variant, orders = new(), [new() for _ in range(BUYERS)]
     async with AsyncExitStack() as stack:

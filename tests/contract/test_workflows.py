@@ -10,8 +10,8 @@ import pytest
 
 from services.chassis.dapr.client import DaprClient
 from services.chassis.errors import ServiceError
-from tests.contract.app import WORKER
-from tests.contract.systems import System, until
+from tests.contract.echo_app import WORKER
+from tests.contract.systems import SystemUnderTest, await_value
 
 PATIENCE = 120.0
 """Seconds in which a workflow must have gone on after something was killed."""
@@ -33,7 +33,7 @@ class Worker:
                 return False, failure
             return True, reply.json()
 
-        return (await until(answered, lambda answer: answer[0], within=PATIENCE))[1]
+        return (await await_value(answered, lambda answer: answer[0], within=PATIENCE))[1]
 
     async def start(self, plan: str, given: Any, id: str = "") -> str:
         id = id or secrets.token_hex(6)
@@ -41,7 +41,7 @@ class Worker:
         return id
 
     async def end(self, id: str) -> dict[str, Any]:
-        found: dict[str, Any] = await until(
+        found: dict[str, Any] = await await_value(
             lambda: self.ask("GET", id),
             lambda run: run is not None and run["status"] != "running",
             within=PATIENCE,
@@ -123,7 +123,9 @@ async def test_what_is_over_can_be_begun_anew_where_that_is_asked_for(worker: Wo
     id = await worker.start("chain", name)
     await worker.end(id)
     await worker.ask("POST", f"chain/{id}?again=true", json=name)
-    assert await until(lambda: worker.tally(f"{name}-c"), lambda count: count == 2, within=PATIENCE)
+    assert await await_value(
+        lambda: worker.tally(f"{name}-c"), lambda count: count == 2, within=PATIENCE
+    )
 
 
 async def test_a_plan_can_begin_itself_anew(worker: Worker) -> None:
@@ -149,12 +151,14 @@ async def test_a_workflow_can_be_terminated_and_forgotten(worker: Worker) -> Non
 @pytest.mark.parametrize(
     "process", [WORKER, f"{WORKER}.daprd", "scheduler", "placement"], ids=lambda name: name
 )
-async def test_it_goes_on_after_a_kill(system: System, worker: Worker, process: str) -> None:
+async def test_it_goes_on_after_a_kill(
+    system: SystemUnderTest, worker: Worker, process: str
+) -> None:
     if not system.is_real and process in ("scheduler", "placement"):
         pytest.skip("the fake engine has no parts")
     name = secrets.token_hex(4)
     id = await worker.start("long", name)
-    await until(lambda: worker.tally(f"{name}-1"), bool, within=PATIENCE)
+    await await_value(lambda: worker.tally(f"{name}-1"), bool, within=PATIENCE)
     await system.kill(process)
     run = await worker.end(id)
     assert run["output"] == [f"{name}-{number}" for number in range(4)]

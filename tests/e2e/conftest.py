@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.traps import LATE, SABOTAGED
+from tests.chaos.fault_points import EVENT_DELAY, FAULT_INJECTION_ENV
 from tests.e2e import pictures
-from tests.system import SETS, Person, System, started, wait_until
-from tests.system.wire import CheckedSession
+from tests.system import SETS, LoggedInUser, System, start_system, wait_until
+from tests.system.checked_session import CheckedSession
 
 RUNNING = "MICROGRAM_SYSTEM"
 """Names the run directory of a system that runs already, to save its start while writing tests."""
@@ -27,8 +27,8 @@ def system(
     folder = tmp_path_factory.mktemp(f"e2e-{components}")
     running = os.environ.get(RUNNING)
     if running is None:
-        env = SABOTAGED if os.environ.get(LATE) else {}
-        with started(components, folder, env=env, replicas="gateway=2") as system:
+        env = FAULT_INJECTION_ENV if os.environ.get(EVENT_DELAY) else {}
+        with start_system(components, folder, env=env, replicas="gateway=2") as system:
             yield system
         return
     salt = f"_{int(time.time()) % 100_000_000:x}"
@@ -39,18 +39,18 @@ def system(
 
 
 @pytest.fixture
-def someone(system: System) -> Callable[[str], Person]:
+def someone(system: System) -> Callable[[str], LoggedInUser]:
     """Makes people with accounts, logged in."""
     return system.register
 
 
 @pytest.fixture
-def anna(someone: Callable[[str], Person]) -> Person:
+def anna(someone: Callable[[str], LoggedInUser]) -> LoggedInUser:
     return someone("anna")
 
 
 @pytest.fixture
-def ben(someone: Callable[[str], Person]) -> Person:
+def ben(someone: Callable[[str], LoggedInUser]) -> LoggedInUser:
     return someone("ben")
 
 
@@ -74,7 +74,7 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def snapshot(person: Person) -> dict[str, Any]:
+def snapshot(person: LoggedInUser) -> dict[str, Any]:
     """All of somebody that bad input might have changed."""
     reads = {
         "me": "/api/v1/accounts/verify_credentials",
@@ -88,7 +88,7 @@ def snapshot(person: Person) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def victim(system: System) -> Person:
+def victim(system: System) -> LoggedInUser:
     """Somebody whom no bad input changes, so that all these tests can share them."""
     person = system.register("victim")
     person.client.status_post("before")
@@ -97,7 +97,7 @@ def victim(system: System) -> Person:
 
 
 @pytest.fixture
-def unchanged(victim: Person) -> Iterator[None]:
+def unchanged(victim: LoggedInUser) -> Iterator[None]:
     before = snapshot(victim)
     yield
     assert snapshot(victim) == before

@@ -9,8 +9,8 @@ import pytest
 from mastodon import Mastodon
 from mastodon.errors import MastodonError
 
-from tests.system import Application, Person, System, wait_until
-from tests.system.people import SCOPES
+from tests.system import ClientApplication, LoggedInUser, System, wait_until
+from tests.system.users import SCOPES
 
 OVERSIGHT = [*SCOPES, "admin:read", "admin:write"]
 
@@ -20,7 +20,7 @@ def judge(system: System) -> Mastodon:
     """Somebody whom the operator made an admin."""
     person = system.register("judge")
     assert person.name in system.command("admin", person.name)
-    app = Application.registered(system.base, "moderation", OVERSIGHT)
+    app = ClientApplication.register(system.base, "moderation", OVERSIGHT)
     client = app.client(person.token_for(app))
     wait_until(lambda: client.me().role.name == "Admin")
     return client
@@ -36,7 +36,7 @@ def gone(client: Mastodon, post: str) -> bool:
 
 
 def test_who_is_suspended_is_out_and_out_of_sight_and_comes_back_whole(
-    judge: Mastodon, anna: Person, ben: Person
+    judge: Mastodon, anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     ben.client.account_follow(anna.id)
     anna.client.account_update_credentials(note="hello")
@@ -58,15 +58,15 @@ def test_who_is_suspended_is_out_and_out_of_sight_and_comes_back_whole(
     assert anna.app.client(anna.token_for(anna.app)).me().username == anna.name
 
 
-def test_an_admin_removes_a_post(judge: Mastodon, anna: Person, ben: Person) -> None:
+def test_an_admin_removes_a_post(judge: Mastodon, anna: LoggedInUser, ben: LoggedInUser) -> None:
     post = str(anna.client.status_post("bad").id)
     judge.status_delete(post)
     wait_until(lambda: gone(anna.client, post))
     assert not [s for s in ben.client.account_statuses(anna.id) if str(s.id) == post]
 
 
-def test_who_is_no_admin_may_not(anna: Person, ben: Person, system: System) -> None:
-    app = Application.registered(system.base, "moderation", OVERSIGHT)
+def test_who_is_no_admin_may_not(anna: LoggedInUser, ben: LoggedInUser, system: System) -> None:
+    app = ClientApplication.register(system.base, "moderation", OVERSIGHT)
     client = app.client(anna.token_for(app))
     assert client.me().role.name == ""
     acts: list[Callable[[], Any]] = [
@@ -93,7 +93,9 @@ def test_the_role_can_be_taken_and_its_tokens_with_it(system: System, judge: Mas
     wait_until(refused)
 
 
-def test_a_report_is_made_seen_and_dealt_with(judge: Mastodon, anna: Person, ben: Person) -> None:
+def test_a_report_is_made_seen_and_dealt_with(
+    judge: Mastodon, anna: LoggedInUser, ben: LoggedInUser
+) -> None:
     post = anna.client.status_post("bad")
     made = ben.client.report(
         anna.id, status_ids=[post.id], comment="Look.", category="violation", rule_ids=["2"]

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.reading import await_ids
-from tests.system import Person, System
+from tests.e2e.page_assertions import await_page
+from tests.system import LoggedInUser, System
 
 
 @pytest.fixture
-def album(anna: Person, picture: Path) -> Callable[[int], list[str]]:
+def album(anna: LoggedInUser, picture: Path) -> Callable[[int], list[str]]:
     """Uploads some pictures of Anna's."""
 
     def upload(many: int) -> list[str]:
@@ -31,7 +31,7 @@ def said(status: Any) -> list[str]:
 
 
 def test_an_album_has_as_many_pictures_as_the_instance_says_in_their_order(
-    system: System, anna: Person, ben: Person, album: Callable[[int], list[str]]
+    system: System, anna: LoggedInUser, ben: LoggedInUser, album: Callable[[int], list[str]]
 ) -> None:
     most = anna.client.instance_v2().configuration.statuses.max_media_attachments
     assert most == anna.client.instance_v1().configuration.statuses.max_media_attachments == 10
@@ -41,7 +41,7 @@ def test_an_album_has_as_many_pictures_as_the_instance_says_in_their_order(
     assert shown(post) == order
     assert said(post) == [f"number {n}" for n in range(most)][::-1]
     ben.client.account_follow(anna.id)
-    await_ids(lambda: ben.client.timeline_home(), [post])
+    await_page(lambda: ben.client.timeline_home(), [post])
     assert shown(ben.client.timeline_home()[0]) == shown(ben.client.status(post.id)) == order
     last = pictures[most]
     refused = anna.call("PUT", f"/api/v1/statuses/{post.id}", json={"media_ids": [*order, last]})
@@ -54,7 +54,7 @@ def test_an_album_has_as_many_pictures_as_the_instance_says_in_their_order(
 
 
 def test_pictures_change_their_order_and_are_fewer_after_an_edit(
-    anna: Person, ben: Person, album: Callable[[int], list[str]]
+    anna: LoggedInUser, ben: LoggedInUser, album: Callable[[int], list[str]]
 ) -> None:
     a, b, c = album(3)
     post = anna.client.status_post("an album", media_ids=[a, b])
@@ -72,7 +72,7 @@ def test_pictures_change_their_order_and_are_fewer_after_an_edit(
 
 @pytest.mark.parametrize("with_ids", [True, False])
 def test_what_pictures_show_can_be_said_with_an_edit(
-    anna: Person, ben: Person, album: Callable[[int], list[str]], with_ids: bool
+    anna: LoggedInUser, ben: LoggedInUser, album: Callable[[int], list[str]], with_ids: bool
 ) -> None:
     a, b = album(2)
     post = anna.client.status_post("an album", media_ids=[a, b])
@@ -97,7 +97,7 @@ def test_what_pictures_show_can_be_said_with_an_edit(
 
 
 def test_others_pictures_cannot_be_described_nor_taken(
-    anna: Person, ben: Person, album: Callable[[int], list[str]]
+    anna: LoggedInUser, ben: LoggedInUser, album: Callable[[int], list[str]]
 ) -> None:
     (theirs,) = album(1)
     post = ben.client.status_post("ben's")
@@ -111,7 +111,7 @@ def test_others_pictures_cannot_be_described_nor_taken(
     assert ben.client.status_source(post.id).text == "ben's"
 
 
-def test_the_limits_of_the_instance_are_those_that_hold(anna: Person, picture: Path) -> None:
+def test_the_limits_of_the_instance_are_those_that_hold(anna: LoggedInUser, picture: Path) -> None:
     limits = anna.client.instance_v2().configuration
     most = limits.statuses.max_characters
 
@@ -137,7 +137,7 @@ def test_the_limits_of_the_instance_are_those_that_hold(anna: Person, picture: P
 
 
 def test_sensitive_spoiler_and_language_are_kept_changed_and_told(
-    anna: Person, ben: Person
+    anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     post = anna.client.status_post("boo", spoiler_text="scary", language="de")
     assert (post.sensitive, post.spoiler_text, post.language) == (True, "scary", "de")
@@ -161,7 +161,7 @@ def test_sensitive_spoiler_and_language_are_kept_changed_and_told(
 
 
 def test_history_begins_with_the_post_itself_and_an_edit_of_nothing_is_none(
-    anna: Person, ben: Person
+    anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     post = anna.client.status_post("as it is")
     (only,) = ben.client.status_history(post.id)

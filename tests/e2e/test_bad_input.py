@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.system import Person, System
+from tests.system import LoggedInUser, System
 
 NOWHERE = "999999999999999999"
 MIB = 1024 * 1024
@@ -116,7 +116,7 @@ UNKNOWN = [
 
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize("bad", [*MALFORMED, *WRONG_TYPES, *TOO_LONG, *EMPTY, *UNKNOWN], ids=str)
-def test_it_is_refused_and_changes_nothing(victim: Person, bad: Bad) -> None:
+def test_it_is_refused_and_changes_nothing(victim: LoggedInUser, bad: Bad) -> None:
     answer = victim.call(bad.method, bad.path, **bad.given)
     assert answer.status_code in bad.clear, answer.text[:300]
 
@@ -131,7 +131,7 @@ def test_who_is_not_signed_in_is_told_so(system: System, path: str) -> None:
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_somebody_elses_post_cannot_be_touched(victim: Person, anna: Person) -> None:
+def test_somebody_elses_post_cannot_be_touched(victim: LoggedInUser, anna: LoggedInUser) -> None:
     post = victim.client.account_statuses(victim.id)[0]
     edit = anna.call("PUT", f"{POSTS}/{post.id}", json={"status": "mine now"})
     delete = anna.call("DELETE", f"{POSTS}/{post.id}")

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tests.e2e import pictures
-from tests.system import Person, System
+from tests.system import LoggedInUser, System
 
 MIB = 1024 * 1024
 
@@ -45,20 +45,20 @@ LIARS: dict[str, tuple[str, Callable[[], bytes]]] = {
 
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize("lie", LIARS)
-def test_a_picture_that_is_none_is_refused(victim: Person, lie: str) -> None:
+def test_a_picture_that_is_none_is_refused(victim: LoggedInUser, lie: str) -> None:
     name, make = LIARS[lie]
     answer = victim.call("POST", "/api/v2/media", files={"file": (name, make(), "image/jpeg")})
     assert answer.status_code in (413, 415, 422), answer.text[:300]
 
 
-def test_after_all_those_a_good_picture_is_still_taken(victim: Person, picture: Path) -> None:
+def test_after_all_those_a_good_picture_is_still_taken(victim: LoggedInUser, picture: Path) -> None:
     assert victim.upload(picture).url
 
 
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize("told", [True, False], ids=["with-its-length", "chunked"])
 def test_an_upload_of_a_hundred_megabytes_is_cut_short(
-    system: System, victim: Person, *, told: bool
+    system: System, victim: LoggedInUser, *, told: bool
 ) -> None:
     gateway = psutil.Process(system.ps()["gateway"].pid)
     before = gateway.memory_info().rss
@@ -69,7 +69,7 @@ def test_an_upload_of_a_hundred_megabytes_is_cut_short(
     assert gateway.memory_info().rss - before < 64 * MIB
 
 
-def pour(system: System, person: Person, size: int, *, told: bool) -> tuple[int, bytes, int]:
+def pour(system: System, person: LoggedInUser, size: int, *, told: bool) -> tuple[int, bytes, int]:
     """Upload until it is answered: the status, the answer, and how much had to be sent."""
     url = urlsplit(system.base)
     head = (
@@ -129,7 +129,7 @@ def test_no_path_leads_out_of_where_files_are(system: System, path: str) -> None
 
 @pytest.mark.parametrize("name", ["../../../tmp/evil.jpg", "a\0b.jpg", "x" * 3_000, "", "è/🦊.jpg"])
 def test_the_name_of_an_upload_names_nothing(
-    system: System, victim: Person, picture: Path, name: str
+    system: System, victim: LoggedInUser, picture: Path, name: str
 ) -> None:
     file = (name or "blank", io.BytesIO(picture.read_bytes()), "image/jpeg")
     answer = victim.call("POST", "/api/v2/media", files={"file": file})
@@ -140,7 +140,7 @@ def test_the_name_of_an_upload_names_nothing(
         assert "evil" not in kept
 
 
-def test_markup_in_a_name_or_a_note_is_shown_as_text(anna: Person, ben: Person) -> None:
+def test_markup_in_a_name_or_a_note_is_shown_as_text(anna: LoggedInUser, ben: LoggedInUser) -> None:
     evil = "<script>alert(1)</script>"
     anna.client.account_update_credentials(note=evil, fields=[("<b>x", f"{evil}")])
     seen = ben.client.account(anna.id)

@@ -15,8 +15,17 @@ import requests
 from services.contracts import limits
 from services.payments.adapters.webhooks import SECRET_NAME
 from services.payments.domain.signatures import sign
-from tests.system import Person, System, wait_until
-from tests.system.shopping import SHOP, buy, checkout, fill, order, rest, sold, stock_of
+from tests.system import LoggedInUser, System, wait_until
+from tests.system.shopping import (
+    SHOP,
+    await_final_state,
+    buy,
+    checkout,
+    create_product,
+    get_order,
+    set_cart,
+    stock_of,
+)
 
 HUGE = 10**30
 NOWHERE = "999999999999999999"
@@ -202,8 +211,8 @@ ALL = QUANTITIES + UNKNOWN + CARTS + CHECKOUTS + SELLING + MALFORMED
 class Market:
     """A seller with things to sell, and a buyer with one of them in the cart."""
 
-    buyer: Person
-    seller: Person
+    buyer: LoggedInUser
+    seller: LoggedInUser
     things: dict[str, str]
     before: list[Any] = field(default_factory=list)
     """The last snapshot."""
@@ -241,14 +250,18 @@ class Market:
 @pytest.fixture(scope="module")
 def market(system: System) -> Market:
     seller, buyer = system.register("seller"), system.register("buyer")
-    product, dear, archived = sold(seller), sold(seller, price=99_000), sold(seller)
+    product, dear, archived = (
+        create_product(seller),
+        create_product(seller, price=99_000),
+        create_product(seller),
+    )
     path = f"{SHOP}/products/{archived['id']}"
     assert seller.call("DELETE", path, headers={"If-Match": '"1"'}).ok
     things = {"shop": product["shop_id"], "dear_shop": dear["shop_id"]}
     for name, one in (("product", product), ("dear", dear), ("archived", archived)):
         variant = "variant" if name == "product" else f"{name}_variant"
         things |= {name: one["id"], variant: one["variants"][0]["id"]}
-    fill(buyer, product, 1)
+    set_cart(buyer, product, 1)
 
     def listed() -> bool:
         found = [
@@ -286,7 +299,7 @@ def assert_clear(answer: requests.Response, clear: tuple[int, ...]) -> Any:
     return problem
 
 
-def reprice(seller: Person, product: dict[str, Any], price: int, etag: str) -> None:
+def reprice(seller: LoggedInUser, product: dict[str, Any], price: int, etag: str) -> None:
     variants = [{"id": product["variants"][0]["id"], "name": "blue", "price": price}]
     path = f"{SHOP}/products/{product['id']}"
     headers = {"If-Match": etag}
@@ -294,10 +307,10 @@ def reprice(seller: Person, product: dict[str, Any], price: int, etag: str) -> N
 
 
 def test_who_was_shown_another_price_is_asked_again_and_charged_what_they_agree_to(
-    anna: Person, ben: Person
+    anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
-    product = sold(anna)
-    cart = fill(ben, product, 2)
+    product = create_product(anna)
+    cart = set_cart(ben, product, 2)
     for etag, price in (('"1"', 2000), ('"2"', 3000)):  # also a lower one is not charged unasked
         reprice(anna, product, price, etag)
         problem = assert_clear(checkout(ben, cart), (409,))
@@ -305,14 +318,14 @@ def test_who_was_shown_another_price_is_asked_again_and_charged_what_they_agree_
     assert ben.call("GET", f"{SHOP}/orders").json()["items"] == []
     assert stock_of(anna, product) == (10, 10)
     agreed = checkout(ben, cart | {"total": problem["total"]})
-    assert rest(ben, agreed.json()["id"])["total"]["amount"] == 6000
+    assert await_final_state(ben, agreed.json()["id"])["total"]["amount"] == 6000
     reprice(anna, product, 1, '"3"')
-    assert order(ben, agreed.json()["id"])["total"]["amount"] == 6000
+    assert get_order(ben, agreed.json()["id"])["total"]["amount"] == 6000
 
 
-def test_what_is_archived_meanwhile_is_not_sold(anna: Person, ben: Person) -> None:
-    product = sold(anna)
-    cart = fill(ben, product, 1)
+def test_what_is_archived_meanwhile_is_not_sold(anna: LoggedInUser, ben: LoggedInUser) -> None:
+    product = create_product(anna)
+    cart = set_cart(ben, product, 1)
     path = f"{SHOP}/products/{product['id']}"
     assert anna.call("DELETE", path, headers={"If-Match": '"1"'}).ok
     assert assert_clear(checkout(ben, cart), (409,))["code"] == "not_available"
@@ -323,10 +336,10 @@ def test_what_is_archived_meanwhile_is_not_sold(anna: Person, ben: Person) -> No
 
 @pytest.mark.parametrize("path", ["/shops", "/products", "/checkouts"])
 def test_a_key_that_was_used_for_another_body_is_refused(
-    anna: Person, ben: Person, path: str
+    anna: LoggedInUser, ben: LoggedInUser, path: str
 ) -> None:
-    product = sold(anna)
-    fill(ben, product, 1)
+    product = create_product(anna)
+    set_cart(ben, product, 1)
     first, other, who = {
         "/shops": ({"name": "a", "currency": "EUR"}, {"name": "b"}, anna),
         "/products": (product_of(shop=product["shop_id"]), {"title": "y"}, anna),
@@ -341,20 +354,22 @@ def test_a_key_that_was_used_for_another_body_is_refused(
     assert assert_clear(reused, (409, 422))["code"] == "key_reused"
 
 
-def test_a_bogus_card_is_declined_and_nothing_is_kept_of_it(anna: Person, ben: Person) -> None:
-    product = sold(anna)
-    done = rest(ben, buy(ben, product, 2, card="tok_of_nobody")["id"])
+def test_a_bogus_card_is_declined_and_nothing_is_kept_of_it(
+    anna: LoggedInUser, ben: LoggedInUser
+) -> None:
+    product = create_product(anna)
+    done = await_final_state(ben, buy(ben, product, 2, card="tok_of_nobody")["id"])
     assert (done["state"], done["paid"]) == ("declined", False)
     assert "tok_of_nobody" not in json.dumps(done)
     assert stock_of(anna, product) == (10, 10)
 
 
 def test_webhooks_that_are_unsigned_forged_old_wrong_or_sent_again_move_no_money(
-    system: System, anna: Person, ben: Person
+    system: System, anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
-    product = sold(anna)
+    product = create_product(anna)
     placed = [buy(ben, product, 1, card=card)["id"] for card in ("tok_ok", "tok_declined")]
-    ends = [rest(ben, id) for id in placed]
+    ends = [await_final_state(ben, id) for id in placed]
     assert [end["state"] for end in ends] == ["completed", "declined"]
     secret = json.loads((system.run_dir / "secrets.json").read_text())[SECRET_NAME]
     now = int(time.time())
@@ -373,6 +388,6 @@ def test_webhooks_that_are_unsigned_forged_old_wrong_or_sent_again_move_no_money
         assert send(id, amount=-1) == send(id, amount=HUGE) == send(id, outcome="paid") == 422
         assert send(id, key=f"{id}:refund:all") == send(id, charge=NOWHERE) == 404
         assert [send(id) for _ in range(3)] == [200] * 3
-    assert [order(ben, id) for id in placed] == ends
+    assert [get_order(ben, id) for id in placed] == ends
     assert stock_of(anna, product) == (9, 9)
     wait_until(lambda: system.command("ledger"), what="the ledger agrees")

@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.reading import await_ids, ids, names
-from tests.system import Person, System, wait_until
-from tests.system.streams import listening
+from tests.e2e.page_assertions import await_page, ids, names
+from tests.system import LoggedInUser, System, wait_until
+from tests.system.streams import mastodon_listener
 from tests.system.toot import TootError
 
-Make = Callable[[str], Person]
+Make = Callable[[str], LoggedInUser]
 
 
-def boosted(reader: Person, id: str) -> list[str]:
+def boosted(reader: LoggedInUser, id: str) -> list[str]:
     """What the boosts in somebody's home show, of one post."""
     return [
         str(s.reblog.id) for s in reader.client.timeline_home() if s.reblog if s.reblog.id == id
@@ -22,7 +22,7 @@ def boosted(reader: Person, id: str) -> list[str]:
 
 
 def test_a_boost_is_one_post_whoever_asks_how_often(
-    anna: Person, ben: Person, someone: Make
+    anna: LoggedInUser, ben: LoggedInUser, someone: Make
 ) -> None:
     carl = someone("carl")
     carl.client.account_follow(ben.id)
@@ -34,8 +34,8 @@ def test_a_boost_is_one_post_whoever_asks_how_often(
     assert ben.client.status_reblog(boost.id).id == boost.id
     assert ben.toot.json("reblog", post.id)["id"] == str(boost.id)
     wait_until(lambda: anna.client.status(post.id).reblogs_count == 1)
-    await_ids(lambda: carl.client.timeline_home(), [boost])
-    await_ids(lambda: anna.client.account_statuses(ben.id), [boost])
+    await_page(lambda: carl.client.timeline_home(), [boost])
+    await_page(lambda: anna.client.account_statuses(ben.id), [boost])
     assert names(anna.client.status_reblogged_by(post.id)) == [ben.name]
     assert [account["username"] for account in anna.toot.json("reblogged-by", post.id)] == [
         ben.name
@@ -49,7 +49,7 @@ def test_a_boost_is_one_post_whoever_asks_how_often(
 
 
 def test_a_boost_is_taken_back_by_either_of_its_ids(
-    anna: Person, ben: Person, someone: Make
+    anna: LoggedInUser, ben: LoggedInUser, someone: Make
 ) -> None:
     carl = someone("carl")
     carl.client.account_follow(ben.id)
@@ -62,11 +62,11 @@ def test_a_boost_is_taken_back_by_either_of_its_ids(
     ]
     for undo in ways:
         boost = ben.client.status_reblog(post.id)
-        await_ids(carl.client.timeline_home, [boost])
+        await_page(carl.client.timeline_home, [boost])
         wait_until(lambda: anna.client.status(post.id).reblogs_count == 1)
         undo(str(boost.id))
-        await_ids(lambda: carl.client.timeline_home(), [])
-        await_ids(lambda: anna.client.account_statuses(ben.id), [])
+        await_page(lambda: carl.client.timeline_home(), [])
+        await_page(lambda: anna.client.account_statuses(ben.id), [])
         wait_until(lambda: anna.client.status(post.id).reblogs_count == 0)
         wait_until(lambda: anna.client.status_reblogged_by(post.id) == [])
         assert ben.client.status(post.id).reblogged is False
@@ -75,37 +75,39 @@ def test_a_boost_is_taken_back_by_either_of_its_ids(
     wait_until(lambda: ben.client.me().statuses_count == 0)
 
 
-def test_a_deleted_post_takes_its_boosts_with_it(anna: Person, ben: Person, someone: Make) -> None:
+def test_a_deleted_post_takes_its_boosts_with_it(
+    anna: LoggedInUser, ben: LoggedInUser, someone: Make
+) -> None:
     carl = someone("carl")
     carl.client.account_follow(ben.id)
     post = anna.client.status_post("soon gone")
     boost = ben.client.status_reblog(post.id)
-    await_ids(lambda: carl.client.timeline_home(), [boost])
+    await_page(lambda: carl.client.timeline_home(), [boost])
     anna.client.status_delete(post.id)
-    await_ids(lambda: carl.client.timeline_home(), [])
-    await_ids(lambda: carl.client.account_statuses(ben.id), [])
+    await_page(lambda: carl.client.timeline_home(), [])
+    await_page(lambda: carl.client.account_statuses(ben.id), [])
     wait_until(lambda: ben.client.me().statuses_count == 0)
     assert carl.call("GET", f"/api/v1/statuses/{boost.id}").status_code == 404
 
 
 def test_whose_boosts_are_not_wanted_none_come_home_nor_over_the_stream(
-    anna: Person, ben: Person, someone: Make
+    anna: LoggedInUser, ben: LoggedInUser, someone: Make
 ) -> None:
     carl = someone("carl")
     assert carl.client.account_follow(ben.id, reblogs=False).showing_reblogs is False
     earlier = ben.client.status_post("ben's first")
-    await_ids(carl.client.timeline_home, [earlier])
+    await_page(carl.client.timeline_home, [earlier])
     first, second = anna.client.status_post("first"), anna.client.status_post("second")
-    with listening(carl) as ear:
+    with mastodon_listener(carl) as ear:
         ben.client.status_reblog(first.id)
         own = ben.client.status_post("ben's own")
-        ear.heard("update", lambda status: status.id == own.id)
-        await_ids(lambda: carl.client.timeline_home(), [own, earlier])
+        ear.received("update", lambda status: status.id == own.id)
+        await_page(lambda: carl.client.timeline_home(), [own, earlier])
         wait_until(lambda: len(ids(carl.client.account_statuses(ben.id))) == 3)
         assert carl.client.account_follow(ben.id, reblogs=True).showing_reblogs is True
         wait_until(lambda: boosted(carl, first.id))
         boost = ben.client.status_reblog(second.id)
-        ear.heard("update", lambda status: status.id == boost.id)
+        ear.received("update", lambda status: status.id == boost.id)
         assert {str(each.id) for kind, each in ear.events if kind == "update"} == {
             str(own.id),
             str(boost.id),
@@ -115,7 +117,7 @@ def test_whose_boosts_are_not_wanted_none_come_home_nor_over_the_stream(
 
 
 def test_a_post_for_followers_is_boosted_by_its_author_for_the_same_followers(
-    system: System, anna: Person, ben: Person, someone: Make
+    system: System, anna: LoggedInUser, ben: LoggedInUser, someone: Make
 ) -> None:
     stranger = someone("stranger")
     ben.client.account_follow(anna.id)
@@ -124,16 +126,16 @@ def test_a_post_for_followers_is_boosted_by_its_author_for_the_same_followers(
     for reader, refusal in ((ben, 403), (stranger, 404)):
         answer = reader.call("POST", f"/api/v1/statuses/{private.id}/reblog")
         assert answer.status_code == refusal
-    with listening(ben) as ear:
+    with mastodon_listener(ben) as ear:
         boost = anna.client.status_reblog(private.id, visibility="public")
         assert boost.visibility == "private"
-        heard = ear.heard("update", lambda status: status.id == boost.id)
+        heard = ear.received("update", lambda status: status.id == boost.id)
         assert heard.reblog.id == private.id
     assert ben.client.status(boost.id).reblog.id == private.id
     for path in (f"/api/v1/statuses/{boost.id}", f"/api/v1/statuses/{private.id}/reblogged_by"):
         assert stranger.call("GET", path).status_code == 404
         assert system.get(path).status_code == 404
-    await_ids(lambda: ben.client.account_statuses(anna.id), [boost, private])
+    await_page(lambda: ben.client.account_statuses(anna.id), [boost, private])
     assert stranger.client.account_statuses(anna.id) == []
     direct = anna.client.status_post(f"@{ben.name} psst", visibility="direct")
     for person in (anna, ben):
@@ -142,7 +144,7 @@ def test_a_post_for_followers_is_boosted_by_its_author_for_the_same_followers(
 
 @pytest.mark.parametrize("visibility", ["public", "unlisted", "private"])
 def test_a_boost_is_for_whom_its_maker_says(
-    system: System, anna: Person, ben: Person, visibility: str
+    system: System, anna: LoggedInUser, ben: LoggedInUser, visibility: str
 ) -> None:
     post = anna.client.status_post("worth passing on")
     boost = ben.client.status_reblog(post.id, visibility=visibility)
@@ -157,11 +159,13 @@ def test_a_boost_is_for_whom_its_maker_says(
 # ── pins ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def pinned(reader: Person, owner: Person) -> list[str]:
+def pinned(reader: LoggedInUser, owner: LoggedInUser) -> list[str]:
     return ids(reader.client.account_statuses(owner.id, pinned=True))
 
 
-def test_pins_stand_on_top_the_newest_pin_first_and_are_few(anna: Person, ben: Person) -> None:
+def test_pins_stand_on_top_the_newest_pin_first_and_are_few(
+    anna: LoggedInUser, ben: LoggedInUser
+) -> None:
     most = anna.client.instance_v2().configuration.accounts.max_pinned_statuses
     posts = [anna.client.status_post(f"post {n}") for n in range(most + 1)]
     for post in posts[:most]:
@@ -180,7 +184,9 @@ def test_pins_stand_on_top_the_newest_pin_first_and_are_few(anna: Person, ben: P
     assert anna.client.status_pin(posts[most].id).pinned is True
 
 
-def test_a_pin_shows_to_its_owner_wherever_the_post_does(anna: Person, ben: Person) -> None:
+def test_a_pin_shows_to_its_owner_wherever_the_post_does(
+    anna: LoggedInUser, ben: LoggedInUser
+) -> None:
     ben.client.account_follow(anna.id)
     post = anna.client.status_post("on top")
     anna.client.status_pin(post.id)
@@ -192,7 +198,7 @@ def test_a_pin_shows_to_its_owner_wherever_the_post_does(anna: Person, ben: Pers
     assert ben.client.status(post.id).pinned is False
 
 
-def test_only_some_posts_can_be_pinned(anna: Person, ben: Person) -> None:
+def test_only_some_posts_can_be_pinned(anna: LoggedInUser, ben: LoggedInUser) -> None:
     theirs = ben.client.status_post("ben's")
     boost = anna.client.status_reblog(theirs.id)
     direct = anna.client.status_post(f"@{ben.name} psst", visibility="direct")

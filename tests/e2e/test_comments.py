@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 from mastodon import MastodonNotFoundError
 
-from tests.e2e.reading import ids
-from tests.system import Person, System, wait_until
+from tests.e2e.page_assertions import ids
+from tests.system import LoggedInUser, System, wait_until
+from tests.system.checked_session import CheckedSession
 from tests.system.toot import TootError
-from tests.system.wire import CheckedSession
 
 
-def answered(person: Person, post: Any, text: str = "re", **more: Any) -> Any:
+def answered(person: LoggedInUser, post: Any, text: str = "re", **more: Any) -> Any:
     return person.client.status_post(text, in_reply_to_id=post["id"], **more)
 
 
 def await_thread(
-    person: Person, post: Any, below: Sequence[Any], above: Sequence[Any] = ()
+    person: LoggedInUser, post: Any, below: Sequence[Any], above: Sequence[Any] = ()
 ) -> None:
     """Wait until a thread is exactly so for somebody."""
 
@@ -32,7 +32,7 @@ def await_thread(
     wait_until(same)
 
 
-def await_count(person: Person, post: Any, count: int) -> None:
+def await_count(person: LoggedInUser, post: Any, count: int) -> None:
     """Wait until somebody reads a number under a post, also where it is in a timeline."""
 
     def same() -> bool:
@@ -44,7 +44,7 @@ def await_count(person: Person, post: Any, count: int) -> None:
     wait_until(same)
 
 
-def await_gone(person: Person, posts: Sequence[Any]) -> None:
+def await_gone(person: LoggedInUser, posts: Sequence[Any]) -> None:
     """Wait until somebody finds none of some posts."""
 
     def found() -> list[int]:
@@ -54,7 +54,7 @@ def await_gone(person: Person, posts: Sequence[Any]) -> None:
     wait_until(lambda: found() == [404] * len(posts), what="gone")
 
 
-def test_a_thread_is_told_with_toot(anna: Person, ben: Person) -> None:
+def test_a_thread_is_told_with_toot(anna: LoggedInUser, ben: LoggedInUser) -> None:
     root = anna.toot.json("post", "what a day")
     first = ben.toot.json("post", "indeed", "--reply-to", root["id"])
     second = anna.toot.json("post", "and warm", "--reply-to", first["id"])
@@ -79,7 +79,9 @@ def test_a_thread_is_told_with_toot(anna: Person, ben: Person) -> None:
         ben.toot("thread", root["id"])
 
 
-def test_a_branching_thread_is_read_in_order_and_counted(anna: Person, ben: Person) -> None:
+def test_a_branching_thread_is_read_in_order_and_counted(
+    anna: LoggedInUser, ben: LoggedInUser
+) -> None:
     root = anna.client.status_post("root")
     a = answered(ben, root, "a")
     b = answered(anna, root, "b")
@@ -93,7 +95,7 @@ def test_a_branching_thread_is_read_in_order_and_counted(anna: Person, ben: Pers
 
 
 def test_a_deep_thread_is_whole_for_people_and_its_nearest_part_for_strangers(
-    system: System, anna: Person, session: CheckedSession
+    system: System, anna: LoggedInUser, session: CheckedSession
 ) -> None:
     posts = [anna.client.status_post("0")]
     for n in range(1, 50):
@@ -107,7 +109,9 @@ def test_a_deep_thread_is_whole_for_people_and_its_nearest_part_for_strangers(
     assert ids(deep["ancestors"]) == ids([posts[0], *posts[6:45]])
 
 
-def test_a_deleted_post_takes_its_thread_out_of_sight(anna: Person, ben: Person) -> None:
+def test_a_deleted_post_takes_its_thread_out_of_sight(
+    anna: LoggedInUser, ben: LoggedInUser
+) -> None:
     root = anna.client.status_post("root")
     a = answered(ben, root, "a")
     aa = answered(anna, a, "aa")
@@ -128,7 +132,7 @@ def test_a_deleted_post_takes_its_thread_out_of_sight(anna: Person, ben: Person)
 
 
 def test_whose_post_it_is_may_remove_what_others_write_under_it(
-    anna: Person, ben: Person, someone: Callable[[str], Person]
+    anna: LoggedInUser, ben: LoggedInUser, someone: Callable[[str], LoggedInUser]
 ) -> None:
     cora = someone("cora")
     root = anna.client.status_post("root")
@@ -147,7 +151,7 @@ def test_whose_post_it_is_may_remove_what_others_write_under_it(
 
 
 def test_comments_of_people_who_shun_one_another_are_not_shown_to_them(
-    anna: Person, ben: Person, someone: Callable[[str], Person]
+    anna: LoggedInUser, ben: LoggedInUser, someone: Callable[[str], LoggedInUser]
 ) -> None:
     cora = someone("cora")
     root = cora.client.status_post("root")
@@ -166,7 +170,7 @@ def test_comments_of_people_who_shun_one_another_are_not_shown_to_them(
 
 
 def test_a_direct_comment_is_for_two_and_counted_for_nobody(
-    anna: Person, ben: Person, someone: Callable[[str], Person]
+    anna: LoggedInUser, ben: LoggedInUser, someone: Callable[[str], LoggedInUser]
 ) -> None:
     cora = someone("cora")
     root = anna.client.status_post("root")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.system import Person, wait_until
-from tests.system.streams import listening
+from tests.system import LoggedInUser, wait_until
+from tests.system.streams import mastodon_listener
 
 PATH = "/api/v1/conversations"
 
 
-def await_last(person: Person, posts: list[Any]) -> list[Any]:
+def await_last(person: LoggedInUser, posts: list[Any]) -> list[Any]:
     """Wait until these are the last posts of somebody's conversations."""
 
     found: list[Any] = []
@@ -26,16 +26,16 @@ def await_last(person: Person, posts: list[Any]) -> list[Any]:
 
 
 def test_a_conversation_is_found_read_and_told_of(
-    anna: Person, ben: Person, someone: Callable[[str], Person]
+    anna: LoggedInUser, ben: LoggedInUser, someone: Callable[[str], LoggedInUser]
 ) -> None:
     cora = someone("cora")
-    with listening(anna, "direct") as ear:
+    with mastodon_listener(anna, "direct") as ear:
         first = anna.client.status_post(f"@{ben.name} hello", visibility="direct")
         await_last(ben, [first])
         second = ben.client.status_post(
             f"@{anna.name} hi", in_reply_to_id=first, visibility="direct"
         )
-        told = ear.heard("conversation", lambda each: each.last_status.id == second.id)
+        told = ear.received("conversation", lambda each: each.last_status.id == second.id)
     (mine,) = await_last(anna, [second])
     assert (told.id, told.unread) == (mine.id, True)
     assert [account.id for account in mine.accounts] == [ben.client.me().id]
@@ -47,7 +47,9 @@ def test_a_conversation_is_found_read_and_told_of(
     assert cora.call("POST", f"{PATH}/{mine.id}/read").status_code == 404
 
 
-def test_a_conversation_goes_on_when_its_first_post_is_deleted(anna: Person, ben: Person) -> None:
+def test_a_conversation_goes_on_when_its_first_post_is_deleted(
+    anna: LoggedInUser, ben: LoggedInUser
+) -> None:
     first = anna.client.status_post(f"@{ben.name} hello", visibility="direct")
     second = ben.client.status_post(f"@{anna.name} hi", in_reply_to_id=first, visibility="direct")
     third = anna.client.status_post(f"@{ben.name} bye", in_reply_to_id=second, visibility="direct")

@@ -14,8 +14,8 @@ import yaml
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.system import SETS, Person, System, started, wait_until
-from tests.system.browser import Browser
+from tests.system import SETS, LoggedInUser, System, start_system, wait_until
+from tests.system.browser import WebBrowser
 from tools.runner.infra.ports import free_ports
 
 HOURS = 0.002
@@ -46,7 +46,7 @@ class Mailbox:
         self.got.append(message)
         return "250 OK"
 
-    def to(self, person: Person) -> list[EmailMessage]:
+    def to(self, person: LoggedInUser) -> list[EmailMessage]:
         return [mail for mail in self.got if mail["to"] == person.email]
 
 
@@ -64,7 +64,9 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
     mailbox, port = Mailbox(), next(free_ports())
     server = Controller(mailbox, hostname="127.0.0.1", port=port)
     env = {"MICROGRAM_DIGEST_HOURS": str(HOURS)}
-    with started(request.param, tmp_path / "system", env=env, replicas="notifications=2") as system:
+    with start_system(
+        request.param, tmp_path / "system", env=env, replicas="notifications=2"
+    ) as system:
         component = next((system.run_dir / "components").glob("*-mail.yaml"))
         document = yaml.safe_load(component.read_text())
         for item in document["spec"]["metadata"]:
@@ -73,14 +75,14 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
         component.write_text(yaml.safe_dump(document))
         for name in [name for name in system.ps() if name.startswith("notifications")]:
             system.restart(name)
-        system.all_ready()
+        system.await_ready()
         try:
             yield Office(system, mailbox, server)
         finally:
             server.stop(no_assert=True)
 
 
-def _told(person: Person) -> int:
+def _told(person: LoggedInUser) -> int:
     return len(person.client.notifications())
 
 
@@ -89,7 +91,7 @@ def _lines(mail: EmailMessage) -> list[str]:
     return [re.sub("<[^>]+>", "", line) for line in re.findall("<li>(.*)</li>", text)]
 
 
-def _wants(person: Person) -> None:
+def _wants(person: LoggedInUser) -> None:
     answer = person.call("PUT", "/api/v1/notifications/digest", json={"enabled": True})
     assert answer.json() == {"enabled": True, "available": True, "interval_hours": HOURS}
 
@@ -130,7 +132,7 @@ def test_people_who_want_it_get_what_is_new_by_mail(office: Office) -> None:
 
     link = re.search(r'href="([^"]+/digests/stop[^"]+)"', mail.get_content())
     assert link
-    with Browser(office.system.base) as browser:
+    with WebBrowser(office.system.base) as browser:
         page = browser.open(link[1].replace("&amp;", "&"))
         assert "No more digests" in browser.submit(page, page.forms[0], {}).text
     answer = anna.call("GET", "/api/v1/notifications/digest").json()

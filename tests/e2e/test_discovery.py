@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.reading import await_ids, ids, names
-from tests.system import Person, System, wait_until
+from tests.e2e.page_assertions import await_page, ids, names
+from tests.system import LoggedInUser, System, wait_until
 
 
 def tag_named(system: System, word: str) -> str:
-    return system.fresh(word).replace("_", "").lower()
+    return system.unique_name(word).replace("_", "").lower()
 
 
 def test_a_hashtag_is_followed_and_its_posts_come_home(
-    system: System, anna: Person, ben: Person
+    system: System, anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     tag = tag_named(system, "sea")
     before = anna.client.status_post(f"before #{tag}")
@@ -24,14 +24,14 @@ def test_a_hashtag_is_followed_and_its_posts_come_home(
     assert anna.client.tag(tag).following is False
     after = anna.client.status_post(f"after #{tag}")
     anna.client.status_post("without")
-    await_ids(lambda: ben.client.timeline_home(), [after, before])
+    await_page(lambda: ben.client.timeline_home(), [after, before])
     assert [str(one.name) for one in ben.client.followed_tags() or []] == [tag]
     assert ben.client.tag_unfollow(tag).following is False
-    await_ids(lambda: ben.client.timeline_home(), [])
+    await_page(lambda: ben.client.timeline_home(), [])
     assert ben.client.followed_tags() == []
 
 
-def test_followed_hashtags_are_paged(system: System, anna: Person) -> None:
+def test_followed_hashtags_are_paged(system: System, anna: LoggedInUser) -> None:
     tags = [tag_named(system, f"page{number}") for number in range(5)]
     for tag in tags:
         anna.client.tag_follow(tag)
@@ -45,7 +45,7 @@ def test_followed_hashtags_are_paged(system: System, anna: Person) -> None:
     ]
 
 
-def test_toot_follows_hashtags(system: System, anna: Person, ben: Person) -> None:
+def test_toot_follows_hashtags(system: System, anna: LoggedInUser, ben: LoggedInUser) -> None:
     tag = tag_named(system, "toot")
     anna.client.status_post(f"#{tag}")
     ben.toot("tags", "follow", tag)
@@ -56,7 +56,9 @@ def test_toot_follows_hashtags(system: System, anna: Person, ben: Person) -> Non
     assert ben.toot.json("tags", "followed") == []
 
 
-def test_a_hashtags_week_has_uses_and_people(system: System, anna: Person, ben: Person) -> None:
+def test_a_hashtags_week_has_uses_and_people(
+    system: System, anna: LoggedInUser, ben: LoggedInUser
+) -> None:
     tag = tag_named(system, "week")
     posts = [person.client.status_post(f"#{tag}") for person in (anna, ben, anna)]
 
@@ -70,7 +72,7 @@ def test_a_hashtags_week_has_uses_and_people(system: System, anna: Person, ben: 
     assert len(anna.client.tag(tag).history) == 7
 
 
-def test_hashtags_are_combined(system: System, anna: Person) -> None:
+def test_hashtags_are_combined(system: System, anna: LoggedInUser) -> None:
     one, two, three = (tag_named(system, word) for word in ("one", "two", "three"))
     first = anna.client.status_post(f"#{one}")
     second = anna.client.status_post(f"#{two}")
@@ -104,7 +106,7 @@ def test_what_many_use_and_like_trends(system: System) -> None:
     wait_until(lambda: str(posts[0].id) not in ids(reader.trending_statuses(limit=40)))
 
 
-def test_search_finds_hashtags_by_how_they_begin(system: System, anna: Person) -> None:
+def test_search_finds_hashtags_by_how_they_begin(system: System, anna: LoggedInUser) -> None:
     tag = tag_named(system, "prefix")
     anna.client.status_post(f"#{tag}long #{tag}")
 
@@ -115,11 +117,13 @@ def test_search_finds_hashtags_by_how_they_begin(system: System, anna: Person) -
     assert found(f"#{tag}lo") == [f"{tag}long"]
 
 
-def test_search_finds_ones_own_posts_by_words_and_any_by_address(anna: Person, ben: Person) -> None:
+def test_search_finds_ones_own_posts_by_words_and_any_by_address(
+    anna: LoggedInUser, ben: LoggedInUser
+) -> None:
     mine = anna.client.status_post("Low tide at the harbour", visibility="private")
     public = ben.client.status_post("Low tide elsewhere")
 
-    def found(person: Person, q: str) -> list[str]:
+    def found(person: LoggedInUser, q: str) -> list[str]:
         return ids(person.client.search(q, result_type="statuses").statuses)
 
     wait_until(lambda: found(anna, "TIDE harbour") == ids([mine]))
@@ -129,7 +133,7 @@ def test_search_finds_ones_own_posts_by_words_and_any_by_address(anna: Person, b
     assert names(ben.client.search(str(anna.client.me().url)).accounts) == [anna.name]
 
 
-def test_search_can_be_kept_to_whom_one_follows(anna: Person, ben: Person) -> None:
+def test_search_can_be_kept_to_whom_one_follows(anna: LoggedInUser, ben: LoggedInUser) -> None:
     def found() -> list[str]:
         asked = {"q": anna.name, "following": "true", "type": "accounts"}
         return names(ben.call("GET", "/api/v2/search", params=asked).json()["accounts"])
@@ -139,7 +143,7 @@ def test_search_can_be_kept_to_whom_one_follows(anna: Person, ben: Person) -> No
     wait_until(lambda: found() == [anna.name])
 
 
-def test_nobody_who_blocks_is_found(anna: Person, ben: Person) -> None:
+def test_nobody_who_blocks_is_found(anna: LoggedInUser, ben: LoggedInUser) -> None:
     anna.client.account_block(ben.id)
     url = str(anna.client.me().url)
     wait_until(lambda: ben.client.search(anna.name, result_type="accounts").accounts == [])
@@ -166,7 +170,7 @@ def test_the_numbers_of_the_place_follow_what_happens(system: System) -> None:
 
 
 def test_the_directory_has_who_is_new_and_who_is_active(
-    system: System, anna: Person, ben: Person
+    system: System, anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     def listed(**asked: str) -> list[str]:
         return names(system.get("/api/v1/directory", params={"limit": "80", **asked}).json())
@@ -180,7 +184,7 @@ def test_the_directory_has_who_is_new_and_who_is_active(
 
 
 def test_the_public_timeline_knows_where_posts_are_from(
-    system: System, anna: Person, picture: Path
+    system: System, anna: LoggedInUser, picture: Path
 ) -> None:
     post = anna.client.status_post("for everybody")
 

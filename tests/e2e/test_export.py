@@ -11,20 +11,22 @@ from typing import Any
 
 import requests
 
-from tests.system import Browser, Person, System, wait_until
-from tests.system.browser import Form, Page
-from tests.system.people import PASSWORD
-from tests.system.shopping import SHOP, buy, fill, rest, sold
+from tests.system import LoggedInUser, System, WebBrowser, wait_until
+from tests.system.browser import BrowserPage, HtmlForm
+from tests.system.shopping import SHOP, await_final_state, buy, create_product, set_cart
+from tests.system.users import PASSWORD
 
 
-def _ready(person: Person) -> dict[str, Any]:
+def _ready(person: LoggedInUser) -> dict[str, Any]:
     """The archive once it is ready; also where `media` may just be away."""
     answer = person.call("GET", "/api/v1/export")
     export: dict[str, Any] = answer.json() if answer.ok else {}
     return export if export.get("state") == "ready" else {}
 
 
-def test_somebody_downloads_all_that_they_have(anna: Person, ben: Person, picture: Path) -> None:
+def test_somebody_downloads_all_that_they_have(
+    anna: LoggedInUser, ben: LoggedInUser, picture: Path
+) -> None:
     shown = anna.upload(picture, description="low tide")
     post = anna.client.status_post("with a picture", media_ids=[shown])
     anna.client.status_update(post, "with a good picture", media_ids=[shown])
@@ -65,7 +67,7 @@ def test_somebody_downloads_all_that_they_have(anna: Person, ben: Person, pictur
     assert requests.get(export["url"], timeout=60).status_code == 401
 
 
-def _files(person: Person) -> dict[str, bytes]:
+def _files(person: LoggedInUser) -> dict[str, bytes]:
     """Somebody's archive, unpacked."""
     assert person.call("POST", "/api/v1/export").ok
     export = wait_until(lambda: _ready(person))
@@ -75,13 +77,13 @@ def _files(person: Person) -> dict[str, bytes]:
 
 
 def test_a_seller_and_a_buyer_download_what_was_traded(
-    system: System, anna: Person, ben: Person, picture: Path
+    system: System, anna: LoggedInUser, ben: LoggedInUser, picture: Path
 ) -> None:
     shown = anna.upload(picture, description="glazed")
-    product = sold(anna, media_ids=[str(shown.id)])
-    done = rest(ben, buy(ben, product, 2)["id"])
+    product = create_product(anna, media_ids=[str(shown.id)])
+    done = await_final_state(ben, buy(ben, product, 2)["id"])
     assert done["state"] == "completed"
-    fill(ben, product, 1)
+    set_cart(ben, product, 1)
     for person, role in ((anna, "seller"), (ben, "buyer")):
         wait_until(partial(_is_booked, system, person, role))
 
@@ -105,10 +107,10 @@ def test_a_seller_and_a_buyer_download_what_was_traded(
     assert all(b"tok_ok" not in body for body in files.values())
 
 
-def test_somebody_gets_their_archive_in_a_browser(system: System, anna: Person) -> None:
+def test_somebody_gets_their_archive_in_a_browser(system: System, anna: LoggedInUser) -> None:
     anna.client.status_post("to be taken along")
     wait_until(lambda: anna.client.me().statuses_count == 1)
-    with Browser(system.base) as browser:
+    with WebBrowser(system.base) as browser:
         wrong = _log_in(browser, anna.name, "a wrong password")
         assert (wrong.status, "do not match" in wrong.text) == (422, True)
         page = _log_in(browser, anna.name, PASSWORD)
@@ -136,22 +138,22 @@ def test_somebody_gets_their_archive_in_a_browser(system: System, anna: Person) 
     assert "password" in requests.get(f"{address}/file", timeout=60).text
 
 
-def _log_in(browser: Browser, login: str, password: str) -> Page:
+def _log_in(browser: WebBrowser, login: str, password: str) -> BrowserPage:
     page = browser.open("/auth/archive")
     return browser.submit(page, page.forms[0], {"login": login, "password": password})
 
 
-def _form(page: Page, action: str) -> Form:
+def _form(page: BrowserPage, action: str) -> HtmlForm:
     return next(form for form in page.forms if form.action.endswith(f"/{action}"))
 
 
-def _with_file(browser: Browser) -> Page | None:
+def _with_file(browser: WebBrowser) -> BrowserPage | None:
     """The page once the archive can be downloaded there."""
     page = browser.open("/auth/archive")
     return page if "/auth/archive/file" in page.html else None
 
 
-def _is_booked(system: System, person: Person, role: str) -> bool:
+def _is_booked(system: System, person: LoggedInUser, role: str) -> bool:
     """Whether an order is in somebody's list, and its money in their account."""
     headers = {
         "dapr-api-token": system.tokens("payments").app,
@@ -164,7 +166,7 @@ def _is_booked(system: System, person: Person, role: str) -> bool:
     return bool(balances and orders and orders[0]["state"] == "completed")
 
 
-def test_an_archive_is_made_although_media_is_killed(system: System, anna: Person) -> None:
+def test_an_archive_is_made_although_media_is_killed(system: System, anna: LoggedInUser) -> None:
     for n in range(30):
         anna.client.status_post(f"number {n}")
     wait_until(lambda: anna.client.me().statuses_count == 30)

@@ -15,9 +15,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from tests.system import PATIENCE, Person, System, wait_until
+from tests.system import DEADLINE, LoggedInUser, System, wait_until
 
-Make = Callable[[str], Person]
+Make = Callable[[str], LoggedInUser]
 
 PAGE = Path(__file__).parents[2] / "docs" / "graphql.md"
 _STEP = re.compile(r"```graphql\n# (\w+)\n(.*?)```\n```json\n(.*?)```", re.DOTALL)
@@ -41,7 +41,7 @@ def send(base: str, token: str = "", **body: Any) -> requests.Response:
     return requests.post(f"{base}/graphql", json=body, headers=headers, timeout=60)
 
 
-def ask(person: Person, query: str, **variables: Any) -> Any:
+def ask(person: LoggedInUser, query: str, **variables: Any) -> Any:
     answered = send(person.base, person.token, query=query, variables=variables)
     assert answered.status_code == 200, answered.text
     said = answered.json()
@@ -57,11 +57,11 @@ def test_the_tour_is_as_the_page_tells_it(system: System) -> None:
         for name, person in people.items():
             here = here.replace(name, person.name)
         asking = partial(_comes, people, who, here, expected)
-        found = wait_until(asking, PATIENCE if query.startswith("query") else 0)
+        found = wait_until(asking, DEADLINE if query.startswith("query") else 0)
         newest = _id_in(found) or newest
 
 
-def _comes(people: dict[str, Person], who: str, query: str, expected: Any) -> Any:
+def _comes(people: dict[str, LoggedInUser], who: str, query: str, expected: Any) -> Any:
     found = ask(people[who], query)
     told = plain(json.dumps(found))
     for name, person in people.items():
@@ -76,7 +76,7 @@ def _id_in(found: Any) -> str:
     return str(told.get("id", ""))
 
 
-def test_it_is_refused_clearly(system: System, anna: Person) -> None:
+def test_it_is_refused_clearly(system: System, anna: LoggedInUser) -> None:
     def code(answered: requests.Response) -> tuple[int, str]:
         return answered.status_code, answered.json()["errors"][0]["extensions"]["code"]
 
@@ -92,7 +92,7 @@ def test_it_is_refused_clearly(system: System, anna: Person) -> None:
         assert code(send(anna.base, anna.token, query=query)) == expected
     assert code(send(system.base, query="{ viewer { note } }")) == (200, "UNAUTHENTICATED")
     assert code(send(system.base, "bad", query="{ viewer { note } }")) == (401, "UNAUTHENTICATED")
-    reader = anna.token_for(anna.app.registered(anna.base, "reader", ["read:statuses"]))
+    reader = anna.token_for(anna.app.register(anna.base, "reader", ["read:statuses"]))
     assert code(send(anna.base, reader, query="{ viewer { note } }")) == (200, "FORBIDDEN")
     other = requests.options(f"{system.base}/graphql", timeout=60)
     assert other.headers["Access-Control-Allow-Origin"] == "*"
@@ -125,7 +125,7 @@ def wire(base: str, token: str = "") -> ClientConnection:
 
 
 @pytest.mark.parametrize("way", ["header", "message"])
-def test_news_reach_subscribers(anna: Person, someone: Make, way: str) -> None:
+def test_news_reach_subscribers(anna: LoggedInUser, someone: Make, way: str) -> None:
     fan = someone("fan")
     fan.client.account_follow(anna.id)
     first = anna.client.status_post("the first")

@@ -11,10 +11,10 @@ from graphql import GraphQLObjectType, get_named_type
 
 from services.gateway.graphql.schema.root import build_schema
 from tests.e2e.test_graphql import ask, send
-from tests.system import Application, Person, System, wait_until
-from tests.system.people import SCOPES
+from tests.system import ClientApplication, LoggedInUser, System, wait_until
+from tests.system.users import SCOPES
 
-Make = Callable[[str], Person]
+Make = Callable[[str], LoggedInUser]
 
 ORDER = """
 query ($id: ID!) {
@@ -27,7 +27,7 @@ query ($id: ID!) {
 """
 
 
-def sold(seller: Person) -> tuple[str, dict[str, str]]:
+def sold(seller: LoggedInUser) -> tuple[str, dict[str, str]]:
     """A shop, and a product in it as an item of a cart."""
     shop = ask(seller, 'mutation{createShop(shop:{name:"Prints",currency:"EUR"}){id}}')
     sell = """
@@ -42,7 +42,7 @@ def sold(seller: Person) -> tuple[str, dict[str, str]]:
     return id, {"productId": product["id"], "variantId": product["variants"][0]["id"]}
 
 
-def bought(buyer: Person, item: dict[str, str], card: str = "tok_ok", key: str = "1") -> str:
+def bought(buyer: LoggedInUser, item: dict[str, str], card: str = "tok_ok", key: str = "1") -> str:
     """An order of two pieces."""
     add = """
     mutation ($item: CartItem!) {
@@ -59,7 +59,7 @@ def bought(buyer: Person, item: dict[str, str], card: str = "tok_ok", key: str =
     return str(ask(buyer, checkout, card=card, key=key)["checkout"]["id"])
 
 
-def at_rest(person: Person, order: str) -> Any:
+def at_rest(person: LoggedInUser, order: str) -> Any:
     """An order, when it has come to rest."""
 
     def resting() -> Any:
@@ -69,18 +69,20 @@ def at_rest(person: Person, order: str) -> Any:
     return wait_until(resting, what="the order")
 
 
-def code(person: Person, query: str, **variables: Any) -> str:
+def code(person: LoggedInUser, query: str, **variables: Any) -> str:
     said = send(person.base, person.token, query=query, variables=variables).json()
     found: str = said["errors"][0]["extensions"]["code"]
     return found
 
 
 @pytest.fixture
-def stranger(someone: Make) -> Person:
+def stranger(someone: Make) -> LoggedInUser:
     return someone("stranger")
 
 
-def test_somebody_buys_and_is_paid_back(anna: Person, ben: Person, stranger: Person) -> None:
+def test_somebody_buys_and_is_paid_back(
+    anna: LoggedInUser, ben: LoggedInUser, stranger: LoggedInUser
+) -> None:
     shop, item = sold(anna)
     order = bought(ben, item)
     done = at_rest(ben, order)
@@ -192,7 +194,7 @@ def test_every_field_of_the_shop_has_an_expectation() -> None:
 
 
 def test_nobody_sees_or_changes_what_others_sell_and_buy(
-    system: System, anna: Person, ben: Person, stranger: Person, someone: Make
+    system: System, anna: LoggedInUser, ben: LoggedInUser, stranger: LoggedInUser, someone: Make
 ) -> None:
     shop, item = sold(anna)
     order = bought(ben, item, "tok_declined")
@@ -228,17 +230,19 @@ def test_nobody_sees_or_changes_what_others_sell_and_buy(
     wait_until(lambda: about() == {order})
 
 
-def overseer(system: System) -> Person:
+def overseer(system: System) -> LoggedInUser:
     """Somebody whom the operator made an admin, with a token that says so."""
     person = system.register("overseer")
     assert person.name in system.command("admin", person.name)
-    app = Application.registered(system.base, "oversight", [*SCOPES, "admin:read", "admin:write"])
+    app = ClientApplication.register(
+        system.base, "oversight", [*SCOPES, "admin:read", "admin:write"]
+    )
     client = app.client(person.token_for(app))
     wait_until(lambda: client.me().role.name == "Admin")
     return replace(person, client=client)
 
 
-def test_bad_purchases_are_refused(anna: Person, ben: Person) -> None:
+def test_bad_purchases_are_refused(anna: LoggedInUser, ben: LoggedInUser) -> None:
     _, item = sold(anna)
     add = "mutation ($item: CartItem!) { addToCart(item: $item) { revision } }"
     for quantity in (0, -1, 10**6):

@@ -9,19 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.e2e.trading import trade
-from tests.system import Application, Browser, Person, System
-from tests.system.people import OOB
-from tests.system.wire import CheckedSession
+from tests.e2e.token_requests import request_token
+from tests.system import ClientApplication, LoggedInUser, System, WebBrowser
+from tests.system.checked_session import CheckedSession
+from tests.system.users import OOB
 
 
-def code_for(app: Application, person: Person, **more: str) -> str:
-    with Browser(app.base) as browser:
+def code_for(app: ClientApplication, person: LoggedInUser, **more: str) -> str:
+    with WebBrowser(app.base) as browser:
         return browser.log_in(app.authorize_url(**more), person.email, person.password)
 
 
-def test_login_works_by_user_name_too(system: System, anna: Person) -> None:
-    with Browser(system.base) as browser:
+def test_login_works_by_user_name_too(system: System, anna: LoggedInUser) -> None:
+    with WebBrowser(system.base) as browser:
         code = browser.log_in(system.app.authorize_url(), anna.name, anna.password)
     client = system.app.client()
     client.log_in(code=code, redirect_uri=OOB)
@@ -29,7 +29,7 @@ def test_login_works_by_user_name_too(system: System, anna: Person) -> None:
 
 
 def test_a_code_is_carried_back_with_the_state_to_an_application_with_an_address(
-    system: System, session: CheckedSession, anna: Person
+    system: System, session: CheckedSession, anna: LoggedInUser
 ) -> None:
     there = "https://app.example.org/back"
     made = session.post(
@@ -37,16 +37,16 @@ def test_a_code_is_carried_back_with_the_state_to_an_application_with_an_address
         json={"client_name": "web", "redirect_uris": there, "scopes": "read"},
         timeout=60,
     ).json()
-    app = Application(system.base, made["client_id"], made["client_secret"], ("read",))
+    app = ClientApplication(system.base, made["client_id"], made["client_secret"], ("read",))
     url = app.authorize_url(redirect_uri=there, state="x y&z")
-    with Browser(system.base) as browser:
+    with WebBrowser(system.base) as browser:
         page = browser.try_log_in(url, anna.email, anna.password)
     assert page.redirect.startswith(f"{there}?")
     assert "state=x+y%26z" in page.redirect or "state=x%20y%26z" in page.redirect
 
 
 def test_pkce_asks_for_the_verifier_that_belongs_to_the_challenge(
-    system: System, session: CheckedSession, anna: Person
+    system: System, session: CheckedSession, anna: LoggedInUser
 ) -> None:
     verifier = secrets.token_urlsafe(48)
     digest = hashlib.sha256(verifier.encode()).digest()
@@ -54,28 +54,28 @@ def test_pkce_asks_for_the_verifier_that_belongs_to_the_challenge(
     asked = {"code_challenge": challenge, "code_challenge_method": "S256"}
     for wrong in ({}, {"code_verifier": "x" * 43}):
         code = code_for(system.app, anna, **asked)
-        refused = trade(system, session, system.app.token_request(code, **wrong))
+        refused = request_token(system, session, system.app.token_request(code, **wrong))
         assert refused.status_code == 400
         assert refused.json()["error"] == "invalid_grant"
     code = code_for(system.app, anna, **asked)
-    given = trade(system, session, system.app.token_request(code, code_verifier=verifier))
+    given = request_token(system, session, system.app.token_request(code, code_verifier=verifier))
     assert given.ok, given.text
     assert system.app.client(given.json()["access_token"]).me().username == anna.name
 
 
-def test_a_code_works_once(system: System, session: CheckedSession, anna: Person) -> None:
+def test_a_code_works_once(system: System, session: CheckedSession, anna: LoggedInUser) -> None:
     body = system.app.token_request(code_for(system.app, anna))
-    assert trade(system, session, body).ok
-    again = trade(system, session, body)
+    assert request_token(system, session, body).ok
+    again = request_token(system, session, body)
     assert again.status_code == 400
     assert again.json()["error"] == "invalid_grant"
 
 
-def test_a_code_that_many_try_at_once_works_once(system: System, anna: Person) -> None:
+def test_a_code_that_many_try_at_once_works_once(system: System, anna: LoggedInUser) -> None:
     body = system.app.token_request(code_for(system.app, anna))
 
     def attempt(_: int) -> int:
-        return trade(system, CheckedSession(), body).status_code
+        return request_token(system, CheckedSession(), body).status_code
 
     with ThreadPoolExecutor(6) as pool:
         codes = sorted(pool.map(attempt, range(6)))
@@ -96,29 +96,29 @@ def test_a_code_that_many_try_at_once_works_once(system: System, anna: Person) -
 def test_a_token_is_refused_where_one_part_is_wrong(
     system: System,
     session: CheckedSession,
-    anna: Person,
+    anna: LoggedInUser,
     change: dict[str, str],
     status: int,
     error: str,
 ) -> None:
     body = system.app.token_request(code_for(system.app, anna)) | change
-    refused = trade(system, session, body)
+    refused = request_token(system, session, body)
     assert (refused.status_code, refused.json()["error"]) == (status, error)
 
 
 def test_another_applications_code_is_refused(
-    system: System, session: CheckedSession, anna: Person
+    system: System, session: CheckedSession, anna: LoggedInUser
 ) -> None:
-    other = Application.registered(system.base, "other")
-    refused = trade(system, session, other.token_request(code_for(system.app, anna)))
+    other = ClientApplication.register(system.base, "other")
+    refused = request_token(system, session, other.token_request(code_for(system.app, anna)))
     assert refused.status_code == 400
 
 
 @pytest.mark.parametrize("password", ["wrong horse", "", "x" * 10_000])
 def test_a_wrong_password_gives_the_form_again_and_no_code(
-    system: System, anna: Person, password: str
+    system: System, anna: LoggedInUser, password: str
 ) -> None:
-    with Browser(system.base) as browser:
+    with WebBrowser(system.base) as browser:
         page = browser.try_log_in(system.app.authorize_url(), anna.email, password)
     assert not page.codes
     assert not page.redirect
@@ -137,15 +137,17 @@ def test_a_wrong_password_gives_the_form_again_and_no_code(
 def test_a_login_page_is_refused_where_the_application_asks_for_what_is_not_its_own(
     system: System, change: dict[str, str]
 ) -> None:
-    with Browser(system.base) as browser:
+    with WebBrowser(system.base) as browser:
         page = browser.open(system.app.authorize_url(**change))
     assert "evil" not in page.redirect
     assert 400 <= page.status < 500 or "error=" in page.redirect
 
 
-def test_nobody_logs_in_for_more_than_the_application_may_do(system: System, anna: Person) -> None:
-    modest = Application.registered(system.base, "modest", ["read"])
-    with Browser(system.base) as browser:
+def test_nobody_logs_in_for_more_than_the_application_may_do(
+    system: System, anna: LoggedInUser
+) -> None:
+    modest = ClientApplication.register(system.base, "modest", ["read"])
+    with WebBrowser(system.base) as browser:
         url = modest.authorize_url(scope="read write")
         page = browser.try_log_in(url, anna.email, anna.password)
     assert not page.codes

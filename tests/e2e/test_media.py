@@ -11,7 +11,7 @@ import requests
 from PIL import Image
 
 from tests.e2e import pictures
-from tests.system import Person, System, wait_until
+from tests.system import LoggedInUser, System, wait_until
 
 SAME = 6.0
 """The difference (of 255) that scaling and another compression make at most."""
@@ -25,7 +25,7 @@ def fetched(url: str) -> bytes:
 
 
 def test_every_photo_comes_out_upright_and_bare_of_metadata(
-    anna: Person, photos: list[Path]
+    anna: LoggedInUser, photos: list[Path]
 ) -> None:
     def upload(photo: Path) -> None:
         made = anna.upload(photo, description=f"photo {photo.stem}")
@@ -43,7 +43,7 @@ def test_every_photo_comes_out_upright_and_bare_of_metadata(
         list(pool.map(upload, photos))
 
 
-def test_the_eight_orientations_look_the_same(anna: Person, tmp_path: Path) -> None:
+def test_the_eight_orientations_look_the_same(anna: LoggedInUser, tmp_path: Path) -> None:
     views = [
         pictures.pixels(fetched(anna.upload(path).preview_url))
         for path in pictures.eight_orientations(tmp_path)
@@ -53,7 +53,7 @@ def test_the_eight_orientations_look_the_same(anna: Person, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF"])
-def test_other_formats_are_taken(anna: Person, kind: str) -> None:
+def test_other_formats_are_taken(anna: LoggedInUser, kind: str) -> None:
     data = pictures.encoded(kind)
     made = anna.client.media_post(io.BytesIO(data), mime_type=f"image/{kind.lower()}")
     wrong = pictures.difference(pictures.pixels(fetched(made.url)), pictures.upright(data))
@@ -61,7 +61,7 @@ def test_other_formats_are_taken(anna: Person, kind: str) -> None:
 
 
 def test_an_upload_tells_its_sizes_and_a_blurhash_and_can_be_described_later(
-    anna: Person, picture: Path
+    anna: LoggedInUser, picture: Path
 ) -> None:
     made = anna.upload(picture, focus=(0.5, -0.25))
     assert made.meta.original.width == 64
@@ -75,7 +75,7 @@ def test_an_upload_tells_its_sizes_and_a_blurhash_and_can_be_described_later(
     assert [m.description for m in posted.media_attachments] == ["a house by the sea"]
 
 
-def test_the_old_upload_route_works_too(anna: Person, picture: Path) -> None:
+def test_the_old_upload_route_works_too(anna: LoggedInUser, picture: Path) -> None:
     with picture.open("rb") as file:
         made = anna.call("POST", "/api/v1/media", files={"file": file})
     assert made.status_code == 200
@@ -83,7 +83,7 @@ def test_the_old_upload_route_works_too(anna: Person, picture: Path) -> None:
 
 
 def test_a_picture_is_cached_for_long_and_cannot_run_as_a_page(
-    system: System, anna: Person, picture: Path
+    system: System, anna: LoggedInUser, picture: Path
 ) -> None:
     made = anna.upload(picture)
     headers = requests.get(made.url, timeout=60).headers
@@ -91,7 +91,9 @@ def test_a_picture_is_cached_for_long_and_cannot_run_as_a_page(
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_a_picture_belongs_to_who_uploaded_it(anna: Person, ben: Person, picture: Path) -> None:
+def test_a_picture_belongs_to_who_uploaded_it(
+    anna: LoggedInUser, ben: LoggedInUser, picture: Path
+) -> None:
     made = anna.upload(picture)
     assert ben.call("GET", f"/api/v1/media/{made.id}").status_code == 404
     changed = ben.call("PUT", f"/api/v1/media/{made.id}", json={"description": "mine"})
@@ -102,7 +104,7 @@ def test_a_picture_belongs_to_who_uploaded_it(anna: Person, ben: Person, picture
     assert anna.client.media(made.id).description in (None, "")
 
 
-def test_a_picture_goes_into_one_post_only(anna: Person, picture: Path) -> None:
+def test_a_picture_goes_into_one_post_only(anna: LoggedInUser, picture: Path) -> None:
     made = anna.upload(picture)
     anna.client.status_post("first", media_ids=[made.id])
     again = anna.call("POST", "/api/v1/statuses", json={"status": "x", "media_ids": [made.id]})
@@ -110,7 +112,7 @@ def test_a_picture_goes_into_one_post_only(anna: Person, picture: Path) -> None:
 
 
 def test_pictures_are_shown_to_nobody_between_delete_and_redraft(
-    anna: Person, picture: Path
+    anna: LoggedInUser, picture: Path
 ) -> None:
     made = anna.upload(picture)
     first = anna.client.status_post("", media_ids=[made])

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from tests.e2e.model import VISIBILITIES, Model
-from tests.system import Person, System, wait_until
+from tests.e2e.social_model import VISIBILITIES, SocialModel
+from tests.system import LoggedInUser, System, wait_until
 
 _PEOPLE = 4
 _PATIENCE = 120.0
@@ -47,10 +47,10 @@ def test_at_rest_all_is_as_the_model_says(system: System) -> None:
 class Life(RuleBasedStateMachine):
     """Does everything twice: to the system, and to the model of it."""
 
-    def __init__(self, persons: list[Person]) -> None:
+    def __init__(self, persons: list[LoggedInUser]) -> None:
         super().__init__()
         self.persons = persons
-        self.model = Model(len(persons))
+        self.model = SocialModel(len(persons))
         self.ids: list[str] = []
         self.log: list[str] = []
 

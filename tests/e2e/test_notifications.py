@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from mastodon.errors import MastodonNotFoundError
 
-from tests.e2e.reading import ids, names
-from tests.system import Person, wait_until
+from tests.e2e.page_assertions import ids, names
+from tests.system import LoggedInUser, wait_until
 
 
-def await_types(person: Person, expected: list[str], **wanted: Any) -> list[Any]:
+def await_types(person: LoggedInUser, expected: list[str], **wanted: Any) -> list[Any]:
     """Wait until somebody was told of these kinds of things, whatever the order."""
     found: list[Any] = []
 
@@ -26,7 +26,7 @@ def await_types(person: Person, expected: list[str], **wanted: Any) -> list[Any]
 
 
 @pytest.fixture
-def told(anna: Person, ben: Person) -> tuple[Any, Any]:
+def told(anna: LoggedInUser, ben: LoggedInUser) -> tuple[Any, Any]:
     """A post of Anna's that Ben liked, and his comment; he follows her, too."""
     post = anna.client.status_post("look")
     ben.client.status_favourite(post.id)
@@ -37,7 +37,7 @@ def told(anna: Person, ben: Person) -> tuple[Any, Any]:
 
 
 def test_a_like_a_follow_and_a_comment_are_told_of_once(
-    anna: Person, ben: Person, told: tuple[Any, Any]
+    anna: LoggedInUser, ben: LoggedInUser, told: tuple[Any, Any]
 ) -> None:
     post, comment = told
     found = {each.type: each for each in anna.client.notifications()}
@@ -53,7 +53,9 @@ def test_a_like_a_follow_and_a_comment_are_told_of_once(
     assert ben.client.notifications() == []
 
 
-def test_pages_of_notifications_follow_one_another(anna: Person, told: tuple[Any, Any]) -> None:
+def test_pages_of_notifications_follow_one_another(
+    anna: LoggedInUser, told: tuple[Any, Any]
+) -> None:
     everything = ids(anna.client.notifications())
     first = anna.client.notifications(limit=2)
     second = anna.client.fetch_next(first)
@@ -62,7 +64,7 @@ def test_pages_of_notifications_follow_one_another(anna: Person, told: tuple[Any
 
 
 def test_what_is_taken_back_is_told_no_more(
-    anna: Person, ben: Person, told: tuple[Any, Any]
+    anna: LoggedInUser, ben: LoggedInUser, told: tuple[Any, Any]
 ) -> None:
     post, comment = told
     ben.client.status_unfavourite(post.id)
@@ -73,7 +75,7 @@ def test_what_is_taken_back_is_told_no_more(
     await_types(anna, [])
 
 
-def test_a_boost_is_told_of_until_it_is_taken_back(anna: Person, ben: Person) -> None:
+def test_a_boost_is_told_of_until_it_is_taken_back(anna: LoggedInUser, ben: LoggedInUser) -> None:
     post = anna.client.status_post("pass it on")
     ben.client.status_reblog(post.id)
     (told,) = await_types(anna, ["reblog"])
@@ -83,7 +85,9 @@ def test_a_boost_is_told_of_until_it_is_taken_back(anna: Person, ben: Person) ->
     await_types(anna, [])
 
 
-def test_a_follow_request_is_told_of_and_becomes_a_follow(anna: Person, ben: Person) -> None:
+def test_a_follow_request_is_told_of_and_becomes_a_follow(
+    anna: LoggedInUser, ben: LoggedInUser
+) -> None:
     anna.client.account_update_credentials(locked=True)
     ben.client.account_follow(anna.id)
     await_types(anna, ["follow_request"])
@@ -92,7 +96,7 @@ def test_a_follow_request_is_told_of_and_becomes_a_follow(anna: Person, ben: Per
 
 
 def test_those_in_a_thread_hear_of_comments(
-    anna: Person, ben: Person, someone: Callable[[str], Person]
+    anna: LoggedInUser, ben: LoggedInUser, someone: Callable[[str], LoggedInUser]
 ) -> None:
     carl = someone("carl")
     post = anna.client.status_post("a thread")
@@ -103,7 +107,9 @@ def test_those_in_a_thread_hear_of_comments(
     await_types(anna, ["mention", "mention"])
 
 
-def test_who_is_muted_is_not_heard_of(anna: Person, ben: Person, told: tuple[Any, Any]) -> None:
+def test_who_is_muted_is_not_heard_of(
+    anna: LoggedInUser, ben: LoggedInUser, told: tuple[Any, Any]
+) -> None:
     anna.client.account_mute(ben.id)
     await_types(anna, [])
     anna.client.account_mute(ben.id, notifications=False)
@@ -113,7 +119,7 @@ def test_who_is_muted_is_not_heard_of(anna: Person, ben: Person, told: tuple[Any
 
 
 def test_one_is_dismissed_all_are_cleared_and_none_comes_back(
-    anna: Person, told: tuple[Any, Any]
+    anna: LoggedInUser, told: tuple[Any, Any]
 ) -> None:
     first = anna.client.notifications()[0]
     anna.client.notifications_dismiss(first.id)
@@ -125,7 +131,7 @@ def test_one_is_dismissed_all_are_cleared_and_none_comes_back(
     assert anna.client.notifications_unread_count().count == 0
 
 
-def test_markers_say_what_is_unread(anna: Person, told: tuple[Any, Any]) -> None:
+def test_markers_say_what_is_unread(anna: LoggedInUser, told: tuple[Any, Any]) -> None:
     newest, *_ = anna.client.notifications()
     assert anna.client.notifications_unread_count().count == 3
     moved = anna.client.markers_set(["notifications", "home"], [newest.id, told[0].id])
@@ -137,7 +143,10 @@ def test_markers_say_what_is_unread(anna: Person, told: tuple[Any, Any]) -> None
 
 
 def test_likes_of_a_post_are_one_group(
-    anna: Person, ben: Person, someone: Callable[[str], Person], told: tuple[Any, Any]
+    anna: LoggedInUser,
+    ben: LoggedInUser,
+    someone: Callable[[str], LoggedInUser],
+    told: tuple[Any, Any],
 ) -> None:
     carl = someone("carl")
     carl.client.status_favourite(told[0].id)
@@ -157,7 +166,7 @@ def test_likes_of_a_post_are_one_group(
     await_types(anna, ["follow", "mention"])
 
 
-def test_nothing_is_held_back(anna: Person) -> None:
+def test_nothing_is_held_back(anna: LoggedInUser) -> None:
     assert anna.client.notifications_policy().for_not_following == "accept"
     assert anna.client.update_notifications_policy(for_new_accounts="accept")
     assert anna.client.notification_requests() == []
@@ -171,7 +180,9 @@ def test_nothing_is_held_back(anna: Person) -> None:
         anna.client.dismiss_notification_request(5)
 
 
-def test_toot_shows_and_clears_them(anna: Person, ben: Person, told: tuple[Any, Any]) -> None:
+def test_toot_shows_and_clears_them(
+    anna: LoggedInUser, ben: LoggedInUser, told: tuple[Any, Any]
+) -> None:
     shown = anna.toot("notifications")
     assert ben.name in shown
     assert len(anna.toot.json("notifications")) == 3

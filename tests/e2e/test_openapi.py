@@ -21,9 +21,9 @@ from schemathesis import Case, GenerationMode
 from schemathesis.core.result import Ok
 
 from tests.mastodon import routes
-from tests.system import Person, System
-from tests.system.running import REPO
-from tests.system.wire import fault_of
+from tests.system import LoggedInUser, System
+from tests.system.checked_session import fault_of
+from tests.system.system import REPO
 
 _EXAMPLES = 6
 """Requests made up of each kind, for each operation."""
@@ -42,12 +42,12 @@ _MADE_UP = settings(
 
 
 @dataclass
-class Guest:
+class RandomClient:
     """Somebody who sends what is made up, and sees to it that some of it is about real things."""
 
     base: str
-    person: Person
-    other: Person
+    person: LoggedInUser
+    other: LoggedInUser
     picture: Path
     faults: list[str] = field(default_factory=list)
 
@@ -94,9 +94,9 @@ class Guest:
 
 
 @pytest.fixture(scope="module")
-def guest(system: System, picture: Path) -> Guest:
+def guest(system: System, picture: Path) -> RandomClient:
     people = system.register("guest"), system.register("host")
-    return Guest(system.base, *people, picture)
+    return RandomClient(system.base, *people, picture)
 
 
 def test_every_operation_is_understood() -> None:
@@ -104,7 +104,7 @@ def test_every_operation_is_understood() -> None:
 
 
 @pytest.mark.parametrize("label", _OPERATIONS)
-def test_nothing_made_up_is_answered_wrongly(guest: Guest, label: str) -> None:
+def test_nothing_made_up_is_answered_wrongly(guest: RandomClient, label: str) -> None:
     operation = _OPERATIONS[label]
     real_id = guest.real_id(operation.path)
     guest.faults.clear()

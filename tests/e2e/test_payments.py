@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from services.chassis.ids import SnowflakeGenerator
-from tests.system import Person, System, wait_until
-from tests.system.streams import listening
+from tests.system import LoggedInUser, System, wait_until
+from tests.system.streams import mastodon_listener
 
 _ids = SnowflakeGenerator()
 
@@ -93,15 +93,15 @@ def test_what_dies_in_the_middle_is_settled_afterwards(
 
 
 def test_a_seller_hears_of_money_and_clients_that_do_not_know_it_show_nothing(
-    ask: Callable[..., Any], anna: Person, ben: Person
+    ask: Callable[..., Any], anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     order = _ids.next()
-    with listening(anna) as ear:
+    with mastodon_listener(anna) as ear:
         ask("POST", f"{order}/authorize", terms("tok_ok") | {"buyer": ben.id, "seller": anna.id})
         ask("POST", f"{order}/capture")
-        heard = ear.heard("notification", lambda told: told.type == "payment")
+        heard = ear.received("notification", lambda told: told.type == "payment")
         ben.client.account_follow(anna.id)
-        ear.heard("notification", lambda told: told.type == "follow")
+        ear.received("notification", lambda told: told.type == "follow")
     assert heard["order"] == {"id": order, "event": "captured"}
     assert heard.account.username == ben.name
     (listed,) = anna.client.notifications(types=["payment", "order"])

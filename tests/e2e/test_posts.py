@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.reading import await_absence, await_ids, await_presence, ids
-from tests.system import Person, System, wait_until
+from tests.e2e.page_assertions import await_absence, await_page, await_presence, ids
+from tests.system import LoggedInUser, System, wait_until
 
 
-def test_a_post_is_as_it_was_written(anna: Person, picture: Path) -> None:
+def test_a_post_is_as_it_was_written(anna: LoggedInUser, picture: Path) -> None:
     media = anna.upload(picture, description="small")
     post = anna.client.status_post(
         "Light over the #Harbour & <b>boats</b>\nsecond line",
@@ -39,7 +39,7 @@ def test_a_post_is_as_it_was_written(anna: Person, picture: Path) -> None:
     assert (read.favourites_count, read.reblogs_count, read.replies_count) == (0, 0, 0)
 
 
-def test_a_mention_is_linked_and_carried(anna: Person, ben: Person) -> None:
+def test_a_mention_is_linked_and_carried(anna: LoggedInUser, ben: LoggedInUser) -> None:
     post = anna.client.status_post(f"with @{ben.name} and @nobody_of_this_name")
     assert [mention.username for mention in post.mentions] == [ben.name]
     assert ben.id == str(post.mentions[0].id)
@@ -47,7 +47,7 @@ def test_a_mention_is_linked_and_carried(anna: Person, ben: Person) -> None:
 
 @pytest.mark.parametrize("style", ["json", "form", "form-without-brackets", "multipart"])
 def test_a_post_can_be_sent_in_every_way_that_clients_do(
-    anna: Person, picture: Path, style: str
+    anna: LoggedInUser, picture: Path, style: str
 ) -> None:
     id = str(anna.upload(picture).id)
     sent: dict[str, dict[str, Any]] = {
@@ -69,7 +69,7 @@ def test_a_post_can_be_sent_in_every_way_that_clients_do(
 
 
 def test_the_same_idempotency_key_gives_the_same_post_to_one_person(
-    anna: Person, ben: Person
+    anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     key = f"key of {anna.name}"
     first = anna.client.status_post("once", idempotency_key=key)
@@ -81,7 +81,7 @@ def test_the_same_idempotency_key_gives_the_same_post_to_one_person(
 
 
 def test_the_same_idempotency_key_at_the_same_time_makes_one_post(
-    anna: Person, ben: Person
+    anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     ben.client.account_follow(anna.id)
     headers = {"Idempotency-Key": f"at once {anna.name}"}
@@ -95,15 +95,17 @@ def test_the_same_idempotency_key_at_the_same_time_makes_one_post(
     assert len(answers) == 1
     status, id = answers.pop()
     assert status == 200
-    await_ids(lambda: ben.client.timeline_home(), [id])
+    await_page(lambda: ben.client.timeline_home(), [id])
     wait_until(lambda: anna.client.me().statuses_count == 1)
     assert ids(anna.client.account_statuses(anna.id)) == [id]
 
 
-def test_an_edit_is_seen_everywhere_and_told_as_history(anna: Person, ben: Person) -> None:
+def test_an_edit_is_seen_everywhere_and_told_as_history(
+    anna: LoggedInUser, ben: LoggedInUser
+) -> None:
     ben.client.account_follow(anna.id)
     post = anna.client.status_post("befor the storm")
-    await_ids(lambda: ben.client.timeline_home(), [post])
+    await_page(lambda: ben.client.timeline_home(), [post])
     edited = anna.client.status_update(post.id, "before the storm #weather")
     assert edited.edited_at is not None
     assert anna.client.status_source(post.id).text == "before the storm #weather"
@@ -114,9 +116,9 @@ def test_an_edit_is_seen_everywhere_and_told_as_history(anna: Person, ben: Perso
 
 
 def test_a_deleted_post_disappears_from_every_timeline(
-    system: System, anna: Person, ben: Person
+    system: System, anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
-    tag = system.fresh("gone").replace("_", "")
+    tag = system.unique_name("gone").replace("_", "")
     ben.client.account_follow(anna.id)
     post = anna.client.status_post(f"soon gone #{tag}")
     ben.client.status_favourite(post.id)
@@ -141,16 +143,16 @@ def test_a_deleted_post_disappears_from_every_timeline(
     wait_until(lambda: anna.client.me().statuses_count == 0)
 
 
-def test_deleting_twice_changes_nothing_more(anna: Person) -> None:
+def test_deleting_twice_changes_nothing_more(anna: LoggedInUser) -> None:
     kept, gone = anna.client.status_post("kept"), anna.client.status_post("gone")
     assert anna.call("DELETE", f"/api/v1/statuses/{gone.id}").status_code == 200
     assert anna.call("DELETE", f"/api/v1/statuses/{gone.id}").status_code in (200, 404)
-    await_ids(lambda: anna.client.account_statuses(anna.id), [kept])
+    await_page(lambda: anna.client.account_statuses(anna.id), [kept])
     wait_until(lambda: anna.client.me().statuses_count == 1)
 
 
 def test_favourites_count_each_person_once_and_agree_with_the_lists(
-    anna: Person, ben: Person
+    anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     post = anna.client.status_post("likeable")
     for _ in range(2):
@@ -162,7 +164,7 @@ def test_favourites_count_each_person_once_and_agree_with_the_lists(
         return {account.username for account in anna.client.status_favourited_by(post.id)}
 
     wait_until(lambda: likers() == {anna.name, ben.name})
-    await_ids(lambda: ben.client.favourites(), [post])
+    await_page(lambda: ben.client.favourites(), [post])
     for _ in range(2):
         assert ben.client.status_unfavourite(post.id).favourited is False
     wait_until(lambda: anna.client.status(post.id).favourites_count == 1)
@@ -171,7 +173,7 @@ def test_favourites_count_each_person_once_and_agree_with_the_lists(
 
 
 def test_bookmarks_are_kept_newest_first_and_are_nobody_elses_business(
-    anna: Person, ben: Person
+    anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     posts = [anna.client.status_post(f"post {n}") for n in range(3)]
     for post in posts:
@@ -179,10 +181,10 @@ def test_bookmarks_are_kept_newest_first_and_are_nobody_elses_business(
     wait_until(lambda: ids(ben.client.bookmarks()) == ids(posts)[::-1])
     assert anna.client.status(posts[0].id).bookmarked is False
     assert ben.client.status_unbookmark(posts[1].id).bookmarked is False
-    await_ids(lambda: ben.client.bookmarks(), [str(posts[2].id), str(posts[0].id)])
+    await_page(lambda: ben.client.bookmarks(), [str(posts[2].id), str(posts[0].id)])
 
 
-def test_the_list_of_bookmarks_can_be_paged(anna: Person) -> None:
+def test_the_list_of_bookmarks_can_be_paged(anna: LoggedInUser) -> None:
     posts = [anna.client.status_post(f"post {n}") for n in range(5)]
     for post in posts:
         anna.client.status_bookmark(post.id)
@@ -194,7 +196,9 @@ def test_the_list_of_bookmarks_can_be_paged(anna: Person) -> None:
     assert ids(anna.client.fetch_previous(second)) == ids(first)
 
 
-def test_a_conversation_is_told_from_its_beginning_to_its_ends(anna: Person, ben: Person) -> None:
+def test_a_conversation_is_told_from_its_beginning_to_its_ends(
+    anna: LoggedInUser, ben: LoggedInUser
+) -> None:
     root = anna.client.status_post("a question")
     answer = ben.client.status_post("an answer", in_reply_to_id=root.id)
     thanks = anna.client.status_post("thanks", in_reply_to_id=answer.id)
@@ -210,7 +214,7 @@ def test_a_conversation_is_told_from_its_beginning_to_its_ends(anna: Person, ben
     wait_until(lambda: ben.client.status(root.id).replies_count == 1)
 
 
-def test_who_posts_gets_a_request_id_and_may_bring_one(anna: Person) -> None:
+def test_who_posts_gets_a_request_id_and_may_bring_one(anna: LoggedInUser) -> None:
     made = anna.call("POST", "/api/v1/statuses", json={"status": "traced"})
     assert made.headers["X-Request-Id"]
     brought = anna.call("GET", "/api/v1/timelines/home", headers={"X-Request-Id": "trip-42"})

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.system import Person, System, wait_until
-from tests.system.running import REPO
+from tests.system import LoggedInUser, System, wait_until
+from tests.system.system import REPO
 
 
 @contextmanager
@@ -70,14 +70,14 @@ def strict(system: System) -> Iterator[str]:
         yield address
 
 
-def used(address: str, person: Person) -> int:
+def used(address: str, person: LoggedInUser) -> int:
     """How many requests of somebody a gateway has counted, this one included."""
     answer = person.http.get(f"{address}/api/v1/custom_emojis", timeout=60)
     return int(answer.headers["X-RateLimit-Limit"]) - int(answer.headers["X-RateLimit-Remaining"])
 
 
 def test_replicas_share_what_they_count_and_a_restart_lifts_nothing(
-    system: System, anna: Person
+    system: System, anna: LoggedInUser
 ) -> None:
     limits = {"MICROGRAM_LIMIT_USER": "10000", "MICROGRAM_LIMIT_WINDOW": "80000"}
     with a_gateway(system, **limits) as other:
@@ -90,7 +90,7 @@ def test_replicas_share_what_they_count_and_a_restart_lifts_nothing(
 
 
 def test_what_one_replica_has_counted_the_other_refuses(
-    system: System, anna: Person, ben: Person
+    system: System, anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     replica = "gateway.2"
     if replica not in system.ps():
@@ -112,7 +112,7 @@ def test_what_one_replica_has_counted_the_other_refuses(
         assert used(other, ben) == 1
 
 
-def test_the_replicas_of_a_system_share_what_they_count(system: System, anna: Person) -> None:
+def test_the_replicas_of_a_system_share_what_they_count(system: System, anna: LoggedInUser) -> None:
     rows = [row for row in system.ps().values() if row.app_id == "gateway"]
     if len(rows) < 2:
         pytest.skip("this system has one gateway")
@@ -127,7 +127,7 @@ def test_the_replicas_of_a_system_share_what_they_count(system: System, anna: Pe
 
 
 def test_a_burst_is_refused_beyond_the_limit_and_told_when_to_come_back(
-    strict: str, anna: Person, ben: Person
+    strict: str, anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     answers = [anna.http.get(f"{strict}/api/v1/timelines/home", timeout=60) for _ in range(12)]
     assert [answer.status_code for answer in answers] == [200] * 10 + [429] * 2
@@ -142,7 +142,7 @@ def test_a_burst_is_refused_beyond_the_limit_and_told_when_to_come_back(
     assert ben.http.get(f"{strict}/api/v1/timelines/home", timeout=60).status_code == 200
 
 
-def test_a_post_beyond_the_limit_is_not_made(strict: str, anna: Person) -> None:
+def test_a_post_beyond_the_limit_is_not_made(strict: str, anna: LoggedInUser) -> None:
     url = f"{strict}/api/v1/statuses"
     made = [
         anna.http.post(url, json={"status": f"post {n}"}, timeout=60).status_code for n in range(12)
@@ -152,7 +152,7 @@ def test_a_post_beyond_the_limit_is_not_made(strict: str, anna: Person) -> None:
     assert len(anna.client.account_statuses(anna.id)) == 10
 
 
-def test_uploads_have_a_limit_of_their_own(strict: str, anna: Person, picture: Path) -> None:
+def test_uploads_have_a_limit_of_their_own(strict: str, anna: LoggedInUser, picture: Path) -> None:
     def upload() -> int:
         with picture.open("rb") as file:
             url = f"{strict}/api/v2/media"

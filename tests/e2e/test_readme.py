@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from tests.system.browser import Browser
-from tests.system.people import PASSWORD
-from tests.system.running import System
+from tests.system.browser import WebBrowser
+from tests.system.system import System
 from tests.system.toot import Toot
-from tests.system.waiting import PATIENCE, wait_until
+from tests.system.users import PASSWORD
+from tests.system.waiting import DEADLINE, wait_until
 
 README = Path(__file__).parents[2] / "README.md"
 _VARYING = [
@@ -42,7 +42,7 @@ def test_the_tour_is_as_the_readme_tells_it(system: System, picture: Path, tmp_p
     host = system.base.removeprefix("http://")
     toot = Toot(system.base, tmp_path / "tour")
     for name in ("ada", "ben"):
-        with Browser(system.base) as browser:
+        with WebBrowser(system.base) as browser:
             page = browser.open("/auth/sign_up")
             given = {"username": name, "email": f"{name}@example.org", "agreement": "1"}
             browser.submit(page, page.forms[0], {**given, "password": PASSWORD})
@@ -53,7 +53,7 @@ def test_the_tour_is_as_the_readme_tells_it(system: System, picture: Path, tmp_p
         here = command.replace("127.0.0.1:8080", host).replace("photo.jpg", str(picture))
         arguments = shlex.split(re.sub(r"\d{18}", newest, here))[1:]
         reads = {"timelines", "whois"} & set(arguments)
-        wait_until(partial(_prints, toot, arguments, expected), PATIENCE if reads else 0)
+        wait_until(partial(_prints, toot, arguments, expected), DEADLINE if reads else 0)
         newest = newest or _id_in(toot, expected)
 
 

@@ -7,22 +7,22 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from mastodon import MastodonIllegalArgumentError
 
-from tests.e2e.trading import trade
-from tests.system import Browser, Person, System
-from tests.system.people import OOB, PASSWORD
-from tests.system.wire import CheckedSession
+from tests.e2e.token_requests import request_token
+from tests.system import LoggedInUser, System, WebBrowser
+from tests.system.checked_session import CheckedSession
+from tests.system.users import OOB, PASSWORD
 
 
 def test_registration_by_api_gives_a_token_that_works(system: System) -> None:
-    name = system.fresh("newcomer")
+    name = system.unique_name("newcomer")
     client = system.app.client()
     client.create_account(name, PASSWORD, f"{name}@example.org", agreement=True)
     assert client.me().username == name
 
 
 def test_registration_on_the_web_page_gives_an_account_to_log_in_with(system: System) -> None:
-    name = system.fresh("visitor")
-    with Browser(system.base) as browser:
+    name = system.unique_name("visitor")
+    with WebBrowser(system.base) as browser:
         page = browser.open("/auth/sign_up")
         form = next(form for form in page.forms if form.asks_for("password"))
         filled = {name_: "1" for name_, kind in form.types.items() if kind == "checkbox"}
@@ -31,7 +31,7 @@ def test_registration_on_the_web_page_gives_an_account_to_log_in_with(system: Sy
         filled[form.asks_for("text") or "username"] = name
         done = browser.submit(page, form, filled)
         assert done.status == 200, done.text
-    with Browser(system.base) as browser:
+    with WebBrowser(system.base) as browser:
         code = browser.log_in(system.app.authorize_url(), f"{name}@example.org", PASSWORD)
     client = system.app.client()
     client.log_in(code=code, redirect_uri=OOB)
@@ -56,10 +56,12 @@ def test_registration_on_the_web_page_gives_an_account_to_log_in_with(system: Sy
 def test_registration_is_refused_where_one_field_is_wrong(
     system: System, session: CheckedSession, change: dict[str, str | bool]
 ) -> None:
-    name = system.fresh("wrong")
+    name = system.unique_name("wrong")
     body = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
     own = {"grant_type": "client_credentials", "scope": "read write"}
-    token = trade(system, session, system.app.token_request("") | own).json()["access_token"]
+    token = request_token(system, session, system.app.token_request("") | own).json()[
+        "access_token"
+    ]
     refused = session.post(
         f"{system.base}/api/v1/accounts",
         json={**body, "agreement": True, "locale": "en"} | change,
@@ -70,7 +72,9 @@ def test_registration_is_refused_where_one_field_is_wrong(
     assert system.get(f"/api/v1/accounts/lookup?acct={name}").status_code == 404
 
 
-def test_a_name_belongs_to_one_person_however_it_is_written(system: System, anna: Person) -> None:
+def test_a_name_belongs_to_one_person_however_it_is_written(
+    system: System, anna: LoggedInUser
+) -> None:
     for name in (anna.name, anna.name.upper()):
         newcomer = system.app.client()
         with pytest.raises(MastodonIllegalArgumentError, match="taken"):
@@ -78,7 +82,7 @@ def test_a_name_belongs_to_one_person_however_it_is_written(system: System, anna
 
 
 def test_a_name_that_many_want_at_once_goes_to_one(system: System) -> None:
-    name = system.fresh("wanted")
+    name = system.unique_name("wanted")
 
     def attempt(number: int) -> bool:
         client = system.app.client()

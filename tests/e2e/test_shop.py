@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.system import Person, System, wait_until
-from tests.system.shopping import SHOP, sold
-from tests.system.wire import CheckedSession
+from tests.system import LoggedInUser, System, wait_until
+from tests.system.checked_session import CheckedSession
+from tests.system.shopping import SHOP, create_product
 
 
 def found(session: CheckedSession, system: System, **params: str) -> list[str]:
@@ -19,16 +19,18 @@ def found(session: CheckedSession, system: System, **params: str) -> list[str]:
 
 
 @pytest.fixture
-def word(anna: Person) -> str:
+def word(anna: LoggedInUser) -> str:
     """A word that no other test's product has."""
     return f"mug{anna.id}"
 
 
 def test_what_somebody_sells_is_found_by_everybody(
-    system: System, anna: Person, session: CheckedSession, picture: Path, word: str
+    system: System, anna: LoggedInUser, session: CheckedSession, picture: Path, word: str
 ) -> None:
     uploaded = anna.upload(picture)
-    product = sold(anna, 3, title=f"Blue {word}", media_ids=[uploaded.id], description="300 ml")
+    product = create_product(
+        anna, 3, title=f"Blue {word}", media_ids=[uploaded.id], description="300 ml"
+    )
     shown = session.get(f"{system.base}{SHOP}/products/{product['id']}", timeout=60)
     assert shown.json() == product
     assert shown.headers["ETag"] == '"1"'
@@ -44,9 +46,9 @@ def test_what_somebody_sells_is_found_by_everybody(
 
 
 def test_a_post_shows_what_is_sold_also_to_clients_that_know_no_products(
-    anna: Person, ben: Person, picture: Path, word: str
+    anna: LoggedInUser, ben: LoggedInUser, picture: Path, word: str
 ) -> None:
-    product = sold(anna, title=word, media_ids=[anna.upload(picture).id])
+    product = create_product(anna, title=word, media_ids=[anna.upload(picture).id])
     body = {"status": "new in", "product_ids[]": [product["id"], "1"]}
     posted = anna.call("POST", "/api/v1/statuses", data=body).json()
     assert [card["id"] for card in posted["products"]] == [product["id"]]
@@ -64,8 +66,8 @@ def test_a_post_shows_what_is_sold_also_to_clients_that_know_no_products(
     wait_until(lambda: at_home([]))
 
 
-def test_of_many_edits_at_once_one_wins(anna: Person, word: str) -> None:
-    product = sold(anna, 3, title=word)
+def test_of_many_edits_at_once_one_wins(anna: LoggedInUser, word: str) -> None:
+    product = create_product(anna, 3, title=word)
     path, headers = f"{SHOP}/products/{product['id']}", {"If-Match": '"1"'}
 
     def edit(number: int) -> int:
@@ -79,8 +81,8 @@ def test_of_many_edits_at_once_one_wins(anna: Person, word: str) -> None:
     assert anna.call("PATCH", path, json={"description": "x"}).status_code == 428
 
 
-def test_deliveries_at_once_add_up(anna: Person, ben: Person, word: str) -> None:
-    product = sold(anna, 1, title=word)
+def test_deliveries_at_once_add_up(anna: LoggedInUser, ben: LoggedInUser, word: str) -> None:
+    product = create_product(anna, 1, title=word)
     path = f"{SHOP}/products/{product['id']}/variants/{product['variants'][0]['id']}/stock"
 
     def deliver(number: int) -> int:
@@ -101,9 +103,9 @@ def test_deliveries_at_once_add_up(anna: Person, ben: Person, word: str) -> None
 
 
 def test_a_shop_goes_with_its_owner(
-    system: System, anna: Person, session: CheckedSession, word: str
+    system: System, anna: LoggedInUser, session: CheckedSession, word: str
 ) -> None:
-    product = sold(anna, 3, title=word)
+    product = create_product(anna, 3, title=word)
     wait_until(lambda: found(session, system, q=word) == [word])
     anna.call("POST", "/api/v1/accounts/delete", json={"password": anna.password})
     url = f"{system.base}{SHOP}/products/{product['id']}"

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import requests
 
-from tests.system import Application, Person, System, wait_until
-from tests.system.people import SCOPES
-from tests.system.shopping import SHOP, buy, fill, rest, sold
-from tests.system.wire import CheckedSession
+from tests.system import ClientApplication, LoggedInUser, System, wait_until
+from tests.system.checked_session import CheckedSession
+from tests.system.shopping import SHOP, await_final_state, buy, create_product, set_cart
+from tests.system.users import SCOPES
 
 BUYER, SELLER, STRANGER, ADMIN, ANONYMOUS = ("buyer", "seller", "stranger", "admin", "anonymous")
 SCOPELESS = ("buyer's other app", "seller's other app")
@@ -83,7 +83,7 @@ def route_of(row: str) -> str:
 class Street:
     """Who is there, with what."""
 
-    people: dict[str, Person]
+    people: dict[str, LoggedInUser]
     sessions: dict[str, requests.Session]
     things: dict[str, str]
     secret_words: dict[str, tuple[str, ...]]
@@ -143,8 +143,8 @@ class Street:
 
     def snapshot(self) -> list[Any]:
         """All that others might have changed of buyer and seller."""
-        sold = ("/products/{product}", "/products/{archived}", "/products/{spare}")
-        mine = ("/shops/{shop}", "/shops/{closed}", "/products/{product}/stock", *sold)
+        create_product = ("/products/{product}", "/products/{archived}", "/products/{spare}")
+        mine = ("/shops/{shop}", "/shops/{closed}", "/products/{product}/stock", *create_product)
         return [
             *(self.read(SELLER, path) for path in mine),
             *(self.read(BUYER, path) for path in ("/cart", "/orders/{order}", "/orders")),
@@ -165,19 +165,23 @@ def street(system: System) -> Street:
         roles = (BUYER, SELLER, STRANGER, ADMIN)
         people = dict(zip(roles, pool.map(system.register, roles), strict=True))
     buyer, seller, admin = people[BUYER], people[SELLER], people[ADMIN]
-    product, spare, archived = sold(seller, stock=100), sold(seller), sold(seller)
+    product, spare, archived = (
+        create_product(seller, stock=100),
+        create_product(seller),
+        create_product(seller),
+    )
     word = f"hidden{secrets.token_hex(4)}"
     _change(seller, "products", archived["id"], {"archived": True, "title": word})
     _change(seller, "shops", archived["shop_id"], {"archived": True})
-    order = rest(buyer, buy(buyer, product, 1)["id"])
+    order = await_final_state(buyer, buy(buyer, product, 1)["id"])
     assert order["state"] == "completed"
     wait_until(lambda: seller.call("GET", f"{SHOP}/orders?role=seller").json()["items"])
     for role, quantity in ((BUYER, 7), (STRANGER, 1), (ADMIN, 1)):
-        fill(people[role], product, quantity)
+        set_cart(people[role], product, quantity)
     sessions = {role: _session(person.token) for role, person in people.items()}
     sessions[ADMIN] = _session(_ruling(system, admin))
     sessions[ANONYMOUS] = CheckedSession()
-    narrow = Application.registered(system.base, "narrow", ["read:accounts", "write:statuses"])
+    narrow = ClientApplication.register(system.base, "narrow", ["read:accounts", "write:statuses"])
     for actor, person in zip(SCOPELESS, (buyer, seller), strict=True):
         sessions[actor] = _session(person.token_for(narrow))
     things = {
@@ -199,16 +203,16 @@ def _session(token: str) -> requests.Session:
     return session
 
 
-def _ruling(system: System, admin: Person) -> str:
+def _ruling(system: System, admin: LoggedInUser) -> str:
     """The token of an admin for all that they may."""
     system.command("admin", admin.name)
-    app = Application.registered(system.base, "ruling", [*SCOPES, "admin:read", "admin:write"])
+    app = ClientApplication.register(system.base, "ruling", [*SCOPES, "admin:read", "admin:write"])
     token = admin.token_for(app)
     wait_until(lambda: app.client(token).me().role.name == "Admin")
     return token
 
 
-def _change(seller: Person, kind: str, id: str, body: dict[str, Any]) -> None:
+def _change(seller: LoggedInUser, kind: str, id: str, body: dict[str, Any]) -> None:
     path = f"{SHOP}/{kind}/{id}"
     headers = {"If-Match": seller.call("GET", path).headers["ETag"]}
     answer = seller.call("PATCH", path, json=body, headers=headers)

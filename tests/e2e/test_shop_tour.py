@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from tests.system import PATIENCE, System, wait_until
+from tests.system import DEADLINE, System, wait_until
 
 PAGE = Path(__file__).parents[2] / "docs" / "shop.md"
 _ID = re.compile(r"\d{18}")
@@ -32,7 +32,7 @@ def test_the_tour_is_as_the_page_tells_it(system: System, tmp_path: Path) -> Non
     before.append(helpers().replace("http://127.0.0.1:8080", system.base))
     for command, expected in steps():
         reads = " GET " in command
-        wait_until(partial(_prints, tmp_path, before, command, expected), PATIENCE if reads else 0)
+        wait_until(partial(_prints, tmp_path, before, command, expected), DEADLINE if reads else 0)
 
 
 def _prints(folder: Path, before: list[str], command: str, expected: str) -> bool:

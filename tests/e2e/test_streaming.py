@@ -11,49 +11,53 @@ import pytest
 import requests
 from websockets.exceptions import InvalidStatus
 
-from tests.system import Person, System, wait_until
-from tests.system.streams import Line, line, listening
+from tests.system import LoggedInUser, System, wait_until
+from tests.system.streams import WebSocketClient, mastodon_listener, websocket_client
 
-Make = Callable[[str], Person]
+Make = Callable[[str], LoggedInUser]
 
 WAYS = ("header", "query", "protocol")
 
 
-def follow(follower: Person, author: Person) -> None:
+def follow(follower: LoggedInUser, author: LoggedInUser) -> None:
     """Follow somebody, and wait until the feed knows."""
     follower.client.account_follow(author.id)
     first = author.client.status_post("the first")
     wait_until(lambda: first.id in [post.id for post in follower.client.timeline_home()])
 
 
-def _home(person: Person) -> list[str]:
+def _home(person: LoggedInUser) -> list[str]:
     return [post.id for post in person.client.timeline_home()]
 
 
 @pytest.fixture
-def pair(anna: Person, ben: Person) -> tuple[Person, Person]:
+def pair(anna: LoggedInUser, ben: LoggedInUser) -> tuple[LoggedInUser, LoggedInUser]:
     """Anna, and Ben who follows her."""
     follow(ben, anna)
     return anna, ben
 
 
-def test_a_follower_hears_of_a_post_its_edit_and_its_end(pair: tuple[Person, Person]) -> None:
+def test_a_follower_hears_of_a_post_its_edit_and_its_end(
+    pair: tuple[LoggedInUser, LoggedInUser],
+) -> None:
     anna, ben = pair
-    with listening(ben) as ear:
+    with mastodon_listener(ben) as ear:
         post = anna.client.status_post("heard by Ben")
-        shown = ear.heard("update", lambda status: status.id == post.id)
+        shown = ear.received("update", lambda status: status.id == post.id)
         assert shown.account.id == post.account.id
         assert shown.content == post.content
         anna.client.status_update(post.id, "heard better by Ben")
-        edited = ear.heard("status.update", lambda status: status.id == post.id)
+        edited = ear.received("status.update", lambda status: status.id == post.id)
         assert "better" in edited.content
         assert edited.edited_at
         anna.client.status_delete(post.id)
-        ear.heard("delete", lambda id: str(id) == str(post.id))
+        ear.received("delete", lambda id: str(id) == str(post.id))
         assert [kind for kind, _ in ear.events] == ["update", "status.update", "delete"]
 
 
-def test_a_post_comes_home_by_a_followed_hashtag(anna: Person, ben: Person, someone: Make) -> None:
+def test_a_post_comes_home_by_a_followed_hashtag(
+    anna: LoggedInUser, ben: LoggedInUser, someone: Make
+) -> None:
     muting = someone("muting")
     tag = anna.name.replace("_", "")
     muting.client.account_mute(anna.id)
@@ -64,43 +68,43 @@ def test_a_post_comes_home_by_a_followed_hashtag(anna: Person, ben: Person, some
     bens = ben.client.status_post(f"mine, #{tag}").id
     wait_until(lambda: bens in _home(muting) and theirs not in _home(muting))
     with (
-        line(anna.base, ben.token, query="stream=user") as home,
-        line(anna.base, muting.token, query="stream=user") as deaf,
+        websocket_client(anna.base, ben.token, query="stream=user") as home,
+        websocket_client(anna.base, muting.token, query="stream=user") as deaf,
     ):
         home.settle()
         deaf.settle()
         for visibility in ("unlisted", "private"):
             anna.client.status_post(f"quietly, #{tag}", visibility=visibility)
         post = anna.client.status_post(f"heard of by #{tag}")
-        shown = home.heard("update", "heard of")
+        shown = home.received("update", "heard of")
         assert (shown["id"], shown["account"]["id"]) == (str(post.id), anna.id)
         anna.client.status_delete(post.id)
-        assert home.heard("delete", "") == int(post.id)
-        deaf.heard("update", str(muting.client.status_post("mine").id))
+        assert home.received("delete", "") == int(post.id)
+        deaf.received("update", str(muting.client.status_post("mine").id))
         for ear in (home, deaf):
             assert "quietly" not in json.dumps(ear.frames)
         assert "heard of" not in json.dumps(deaf.frames)
 
 
-def test_an_author_hears_of_their_own_post(anna: Person) -> None:
-    with listening(anna) as ear:
+def test_an_author_hears_of_their_own_post(anna: LoggedInUser) -> None:
+    with mastodon_listener(anna) as ear:
         post = anna.client.status_post("to myself")
-        ear.heard("update", lambda status: status.id == post.id)
+        ear.received("update", lambda status: status.id == post.id)
 
 
-def test_notifications_are_heard_by_their_owner(pair: tuple[Person, Person]) -> None:
+def test_notifications_are_heard_by_their_owner(pair: tuple[LoggedInUser, LoggedInUser]) -> None:
     anna, ben = pair
     post = anna.client.status_post("like me")
-    with listening(anna) as home, listening(anna, "user_notifications") as only:
+    with mastodon_listener(anna) as home, mastodon_listener(anna, "user_notifications") as only:
         ben.client.status_favourite(post.id)
         for ear in (home, only):
-            told = ear.heard("notification", lambda told: told.type == "favourite")
+            told = ear.received("notification", lambda told: told.type == "favourite")
             assert told.status.id == post.id
             assert str(told.account.id) == ben.id
 
 
 def test_what_is_not_for_somebody_does_not_reach_them(
-    pair: tuple[Person, Person], someone: Make
+    pair: tuple[LoggedInUser, LoggedInUser], someone: Make
 ) -> None:
     anna, ben = pair
     stranger, muting = someone("stranger"), someone("muting")
@@ -108,23 +112,23 @@ def test_what_is_not_for_somebody_does_not_reach_them(
     muting.client.account_mute(anna.id)
     wait_until(lambda: not muting.client.timeline_home())
     with (
-        line(anna.base, ben.token, query="stream=user") as home,
-        line(anna.base, stranger.token, query="stream=user") as far,
-        line(anna.base, muting.token, query="stream=public") as deaf,
-        line(anna.base, stranger.token, query="stream=public") as public,
+        websocket_client(anna.base, ben.token, query="stream=user") as home,
+        websocket_client(anna.base, stranger.token, query="stream=user") as far,
+        websocket_client(anna.base, muting.token, query="stream=public") as deaf,
+        websocket_client(anna.base, stranger.token, query="stream=public") as public,
     ):
         for each in (home, far, deaf, public):
             each.settle()
         anna.client.status_post("a word to followers", visibility="private")
         anna.client.status_post("nobody is named here", visibility="direct")
         anna.client.status_post("a word to all")
-        assert home.heard("update", "a word to followers")["visibility"] == "private"
-        home.heard("update", "a word to all")
-        public.heard("update", "a word to all")
+        assert home.received("update", "a word to followers")["visibility"] == "private"
+        home.received("update", "a word to all")
+        public.received("update", "a word to all")
         last = muting.client.status_post("a last word")
         far_last = stranger.client.status_post("a last word")
-        far.heard("update", far_last.id)
-        deaf.heard("update", last.id)
+        far.received("update", far_last.id)
+        deaf.received("update", last.id)
         for each in (home, far, deaf, public):
             assert "nobody is named" not in json.dumps(each.frames)
             assert each is home or "to followers" not in json.dumps(each.frames)
@@ -133,20 +137,22 @@ def test_what_is_not_for_somebody_does_not_reach_them(
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_token_may_be_passed_in_three_ways(pair: tuple[Person, Person], way: str) -> None:
+def test_a_token_may_be_passed_in_three_ways(
+    pair: tuple[LoggedInUser, LoggedInUser], way: str
+) -> None:
     anna, ben = pair
-    with line(anna.base, ben.token, by=way, query="stream=user", slash="/") as socket:
+    with websocket_client(anna.base, ben.token, by=way, query="stream=user", slash="/") as socket:
         assert socket.connection.subprotocol == (ben.token if way == "protocol" else None)
         socket.settle()
         post = anna.client.status_post(f"by {way}")
-        assert socket.heard("update", str(post.id), ["user"])["id"] == str(post.id)
+        assert socket.received("update", str(post.id), ["user"])["id"] == str(post.id)
 
 
 def test_one_socket_listens_to_several_streams_and_to_fewer(
-    pair: tuple[Person, Person], picture: Path
+    pair: tuple[LoggedInUser, LoggedInUser], picture: Path
 ) -> None:
     anna, ben = pair
-    with line(anna.base, ben.token) as socket:
+    with websocket_client(anna.base, ben.token) as socket:
         for stream in ("user", "public", "public:media"):
             socket.send(type="subscribe", stream=stream)
         socket.send(type="subscribe", stream="hashtag", tag="Cats")
@@ -170,16 +176,16 @@ def test_one_socket_listens_to_several_streams_and_to_fewer(
         assert len(socket.frames) == 4 + 1 + 1 + 2
 
 
-def test_public_and_hashtag_streams_by_mastodon_py(anna: Person, ben: Person) -> None:
+def test_public_and_hashtag_streams_by_mastodon_py(anna: LoggedInUser, ben: LoggedInUser) -> None:
     with (
-        listening(ben, "public", local=True) as public,
-        listening(ben, "hashtag", "seen") as tagged,
+        mastodon_listener(ben, "public", local=True) as public,
+        mastodon_listener(ben, "hashtag", "seen") as tagged,
     ):
         post = anna.client.status_post("everybody, #seen")
-        public.heard("update", lambda status: status.id == post.id)
-        tagged.heard("update", lambda status: status.id == post.id)
+        public.received("update", lambda status: status.id == post.id)
+        tagged.received("update", lambda status: status.id == post.id)
         anna.client.status_delete(post.id)
-        public.heard("delete", lambda id: str(id) == str(post.id))
+        public.received("delete", lambda id: str(id) == str(post.id))
 
 
 @pytest.mark.parametrize("token", ["", "not-a-token"])
@@ -190,19 +196,22 @@ def test_nobody_listens_without_a_good_token(system: System, token: str) -> None
         assert reply.status_code == 401
         assert reply.json()["error"]
     for way in WAYS if token else ("header",):
-        with pytest.raises(InvalidStatus) as refused, line(system.base, token or "-", by=way):
+        with (
+            pytest.raises(InvalidStatus) as refused,
+            websocket_client(system.base, token or "-", by=way),
+        ):
             pass
         assert refused.value.response.status_code == 401
         assert json.loads(refused.value.response.body)["error"]
 
 
-def test_an_apps_own_token_and_one_of_another_scope_do_not_do(anna: Person) -> None:
-    writer = anna.app.registered(anna.base, "writer", ["write"])
+def test_an_apps_own_token_and_one_of_another_scope_do_not_do(anna: LoggedInUser) -> None:
+    writer = anna.app.register(anna.base, "writer", ["write"])
     token = anna.token_for(writer)
     headers = {"Authorization": f"Bearer {token}"}
     reply = requests.get(f"{anna.base}/api/v1/streaming/user", headers=headers, timeout=60)
     assert reply.status_code == 403
-    with line(anna.base, token) as socket:
+    with websocket_client(anna.base, token) as socket:
         socket.send(type="subscribe", stream="user")
         assert socket.next()["status"] == 403
 
@@ -210,12 +219,12 @@ def test_an_apps_own_token_and_one_of_another_scope_do_not_do(anna: Person) -> N
 @pytest.mark.parametrize(
     ("path", "status"), [("hashtag", 422), ("hashtag?tag=%20", 422), ("nothing", 404)]
 )
-def test_what_cannot_be_listened_to_is_refused(anna: Person, path: str, status: int) -> None:
+def test_what_cannot_be_listened_to_is_refused(anna: LoggedInUser, path: str, status: int) -> None:
     assert anna.call("GET", f"/api/v1/streaming/{path}").status_code == status
 
 
-def test_wrong_frames_are_answered_and_do_no_harm(anna: Person) -> None:
-    with line(anna.base, anna.token, query="stream=unheard-of") as socket:
+def test_wrong_frames_are_answered_and_do_no_harm(anna: LoggedInUser) -> None:
+    with websocket_client(anna.base, anna.token, query="stream=unheard-of") as socket:
         assert socket.next() == {"error": "Unknown stream type", "status": 404}
         wrong = ("", "[]", "{", '{"type": "subscribe"}', '{"type":"subscribe","stream":"hashtag"}')
         for text in wrong:
@@ -224,10 +233,10 @@ def test_wrong_frames_are_answered_and_do_no_harm(anna: Person) -> None:
         socket.send(type="subscribe", stream="user")
         socket.settle()
         post = anna.client.status_post("still there")
-        socket.heard("update", str(post.id))
+        socket.received("update", str(post.id))
 
 
-def test_streaming_is_healthy_and_open_to_browsers(anna: Person) -> None:
+def test_streaming_is_healthy_and_open_to_browsers(anna: LoggedInUser) -> None:
     assert anna.client.stream_healthy()
     reply = requests.options(f"{anna.base}/api/v1/streaming/user", timeout=60)
     assert reply.headers["Access-Control-Allow-Origin"] == "*"
@@ -239,14 +248,14 @@ def test_streaming_is_healthy_and_open_to_browsers(anna: Person) -> None:
         assert next(stream.iter_lines()) == b":)"
 
 
-def test_the_streams_of_a_revoked_token_end_within_five_seconds(anna: Person) -> None:
+def test_the_streams_of_a_revoked_token_end_within_five_seconds(anna: LoggedInUser) -> None:
     token = anna.token_for(anna.app)
     url = f"{anna.base}/api/v1/streaming/user"
     headers = {"Authorization": f"Bearer {token}"}
     with (
         requests.get(url, headers=headers, stream=True, timeout=60) as stream,
-        line(anna.base, token, query="stream=user") as socket,
-        line(anna.base, anna.token, query="stream=user") as other,
+        websocket_client(anna.base, token, query="stream=user") as socket,
+        websocket_client(anna.base, anna.token, query="stream=user") as other,
     ):
         socket.settle()
         form = {
@@ -256,11 +265,11 @@ def test_the_streams_of_a_revoked_token_end_within_five_seconds(anna: Person) ->
         }
         assert requests.post(f"{anna.base}/oauth/revoke", data=form, timeout=60).ok
         began = time.monotonic()
-        assert socket.ended(20) == 1001
+        assert socket.closed(20) == 1001
         assert b":)" in b"".join(stream.iter_content(None))  # which returns at the end alone
         assert time.monotonic() - began < 5.0
         post = anna.client.status_post("my other phone hears this")
-        other.heard("update", str(post.id))
+        other.received("update", str(post.id))
 
 
 @pytest.fixture
@@ -272,33 +281,37 @@ def second(system: System) -> str:
     return row.address
 
 
-def test_every_gateway_tells_those_it_has(pair: tuple[Person, Person], second: str) -> None:
+def test_every_gateway_tells_those_it_has(
+    pair: tuple[LoggedInUser, LoggedInUser], second: str
+) -> None:
     anna, ben = pair
     with (
-        line(anna.base, ben.token, query="stream=user") as here,
-        line(second, ben.token, query="stream=user") as there,
+        websocket_client(anna.base, ben.token, query="stream=user") as here,
+        websocket_client(second, ben.token, query="stream=user") as there,
     ):
         here.settle()
         there.settle()
         post = anna.client.status_post("here and there")
         for socket in (here, there):
-            socket.heard("update", str(post.id))
+            socket.received("update", str(post.id))
             socket.settle()
             assert _updates(socket) == 1
 
 
-def _updates(socket: Line) -> int:
+def _updates(socket: WebSocketClient) -> int:
     return sum(frame.get("event") == "update" for frame in socket.frames)
 
 
-def test_an_event_arrives_soon_after_it_is_acknowledged(pair: tuple[Person, Person]) -> None:
+def test_an_event_arrives_soon_after_it_is_acknowledged(
+    pair: tuple[LoggedInUser, LoggedInUser],
+) -> None:
     anna, ben = pair
     took = []
-    with line(anna.base, ben.token, query="stream=user") as socket:
+    with websocket_client(anna.base, ben.token, query="stream=user") as socket:
         socket.settle()
         for turn in range(10):
             post = anna.client.status_post(f"turn {turn}")
             answered = time.monotonic()
-            socket.heard("update", str(post.id))
+            socket.received("update", str(post.id))
             took.append(time.monotonic() - answered)
     assert sorted(took)[len(took) // 2] < 1.0, took  # at rest 0.2 (docs/benchmark.md)

@@ -9,51 +9,51 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from mastodon import Mastodon
 
-from tests.e2e.reading import await_ids, ids
-from tests.system import Person, System, wait_until
+from tests.e2e.page_assertions import await_page, ids
+from tests.system import LoggedInUser, System, wait_until
 
 PAGE = 5
 
 
 @pytest.fixture
-def posts(anna: Person, ben: Person) -> list[str]:
+def posts(anna: LoggedInUser, ben: LoggedInUser) -> list[str]:
     """The ids of twelve posts of anna's, oldest first, that have reached ben's home."""
     ben.client.account_follow(anna.id)
     made = [str(anna.client.status_post(f"post {n}").id) for n in range(12)]
-    await_ids(lambda: ben.client.timeline_home(limit=40), made[::-1])
+    await_page(lambda: ben.client.timeline_home(limit=40), made[::-1])
     return made
 
 
 def test_a_post_reaches_its_author_and_followers_and_nobody_else(
-    someone: Any, anna: Person, ben: Person
+    someone: Any, anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     carl = someone("carl")
     ben.client.account_follow(anna.id)
     post = anna.client.status_post("good morning")
     for reader in (anna, ben):
-        await_ids(reader.client.timeline_home, [post])
+        await_page(reader.client.timeline_home, [post])
     assert carl.client.timeline_home() == []
 
 
 def test_following_brings_earlier_posts_and_unfollowing_takes_all_away(
-    anna: Person, ben: Person
+    anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     own = ben.client.status_post("my own")
     earlier = [anna.client.status_post(f"earlier {n}") for n in range(3)]
     wait_until(lambda: len(anna.client.account_statuses(anna.id)) == 3)
     ben.client.account_follow(anna.id)
-    await_ids(lambda: ben.client.timeline_home(), [*ids(earlier)[::-1], str(own.id)])
+    await_page(lambda: ben.client.timeline_home(), [*ids(earlier)[::-1], str(own.id)])
     later = anna.client.status_post("later")
     wait_until(lambda: ids(ben.client.timeline_home())[0] == str(later.id))
     ben.client.account_unfollow(anna.id)
-    await_ids(lambda: ben.client.timeline_home(), [str(own.id)])
+    await_page(lambda: ben.client.timeline_home(), [str(own.id)])
     ben.client.account_follow(anna.id)
     wait_until(lambda: len(ben.client.timeline_home()) == 5)
 
 
 @pytest.mark.parametrize("which", ["home", "account"])
 def test_pages_follow_one_another_in_both_directions(
-    anna: Person, ben: Person, posts: list[str], which: str
+    anna: LoggedInUser, ben: LoggedInUser, posts: list[str], which: str
 ) -> None:
     client: Mastodon = ben.client
     first = (
@@ -73,12 +73,12 @@ def test_pages_follow_one_another_in_both_directions(
     assert ids(client.fetch_previous(second)) == ids(first)
     assert not client.fetch_previous(first)
     newest = anna.client.status_post("newest")
-    await_ids(lambda: client.fetch_previous(first) or [], [newest])
+    await_page(lambda: client.fetch_previous(first) or [], [newest])
 
 
 @pytest.mark.parametrize("path", ["/api/v1/timelines/home", "/api/v1/accounts/{id}/statuses"])
 def test_every_bound_gives_the_page_it_names(
-    anna: Person, ben: Person, posts: list[str], path: str
+    anna: LoggedInUser, ben: LoggedInUser, posts: list[str], path: str
 ) -> None:
     def page(**bounds: str | int) -> list[str]:
         reply = ben.call("GET", path.format(id=anna.id), params={"limit": 3, **bounds})
@@ -97,7 +97,7 @@ def test_every_bound_gives_the_page_it_names(
 
 
 def test_links_are_absolute_next_first_and_absent_on_an_empty_page(
-    system: System, ben: Person, posts: list[str]
+    system: System, ben: LoggedInUser, posts: list[str]
 ) -> None:
     reply = ben.call("GET", "/api/v1/timelines/home", params={"limit": PAGE})
     links = [part.strip() for part in reply.headers["Link"].split(",")]
@@ -112,12 +112,14 @@ def test_links_are_absolute_next_first_and_absent_on_an_empty_page(
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "1000", "many"])
-def test_an_odd_limit_is_bounded_or_refused(ben: Person, limit: str) -> None:
+def test_an_odd_limit_is_bounded_or_refused(ben: LoggedInUser, limit: str) -> None:
     reply = ben.call("GET", "/api/v1/timelines/home", params={"limit": limit})
     assert reply.status_code in (200, 400, 422)
 
 
-def test_an_accounts_posts_can_be_narrowed(anna: Person, ben: Person, picture: Path) -> None:
+def test_an_accounts_posts_can_be_narrowed(
+    anna: LoggedInUser, ben: LoggedInUser, picture: Path
+) -> None:
     media = anna.upload(picture)
     plain = anna.client.status_post("plain")
     shot = anna.client.status_post("shot #sunset", media_ids=[media.id])
@@ -138,14 +140,14 @@ def test_an_accounts_posts_can_be_narrowed(anna: Person, ben: Person, picture: P
 
 
 def test_a_hashtag_gathers_posts_however_it_is_written(
-    system: System, anna: Person, ben: Person, picture: Path
+    system: System, anna: LoggedInUser, ben: LoggedInUser, picture: Path
 ) -> None:
-    tag = system.fresh("Harbour").replace("_", "")
+    tag = system.unique_name("Harbour").replace("_", "")
     media = anna.upload(picture)
     one = anna.client.status_post(f"one #{tag}")
     two = anna.client.status_post(f"two #{tag.upper()}", media_ids=[media.id])
     three = ben.client.status_post(f"three #{tag.lower()}, and #{tag}")
-    await_ids(lambda: ben.client.timeline_hashtag(tag), [three, two, one])
+    await_page(lambda: ben.client.timeline_hashtag(tag), [three, two, one])
     assert ids(ben.client.timeline_hashtag(tag.upper())) == ids([three, two, one])
     assert ids(ben.client.timeline_hashtag(tag, only_media=True)) == ids([two])
     assert ids(ben.client.timeline_hashtag(tag, max_id=two.id)) == ids([one])
@@ -153,7 +155,9 @@ def test_a_hashtag_gathers_posts_however_it_is_written(
     assert ids(read.json()) == ids([three, two, one])
 
 
-def test_the_public_timeline_is_for_everybody(system: System, anna: Person, picture: Path) -> None:
+def test_the_public_timeline_is_for_everybody(
+    system: System, anna: LoggedInUser, picture: Path
+) -> None:
     media = anna.upload(picture)
     shot = anna.client.status_post("to everybody", media_ids=[media.id])
     plain = anna.client.status_post("and this")
@@ -167,7 +171,7 @@ def test_the_public_timeline_is_for_everybody(system: System, anna: Person, pict
     assert str(plain.id) not in public(only_media="true", local="true")
 
 
-def test_a_new_persons_timelines_are_empty_and_well_formed(anna: Person) -> None:
+def test_a_new_persons_timelines_are_empty_and_well_formed(anna: LoggedInUser) -> None:
     for path in ("timelines/home", "favourites", "bookmarks", "notifications", "lists", "filters"):
         reply = anna.call("GET", f"/api/v1/{path}")
         assert (reply.status_code, reply.json()) == (200, [])

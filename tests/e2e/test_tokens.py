@@ -7,9 +7,9 @@ import base64
 import pytest
 from mastodon import MastodonUnauthorizedError
 
-from tests.e2e.trading import trade
-from tests.system import Application, Person, System, wait_until
-from tests.system.wire import CheckedSession
+from tests.e2e.token_requests import request_token
+from tests.system import ClientApplication, LoggedInUser, System, wait_until
+from tests.system.checked_session import CheckedSession
 
 
 @pytest.mark.parametrize("token", ["", "nonsense", "a.b.c", "e30.e30.e30"])
@@ -20,7 +20,7 @@ def test_a_bad_token_is_refused(system: System, session: CheckedSession, token: 
 
 
 def test_a_forged_token_is_refused(
-    system: System, session: CheckedSession, anna: Person, ben: Person
+    system: System, session: CheckedSession, anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     head, _, signature = anna.token.split(".")
     body = ben.token.split(".")[1]
@@ -31,8 +31,8 @@ def test_a_forged_token_is_refused(
         assert session.get(url, headers=headers, timeout=60).status_code == 401
 
 
-def test_a_token_does_no_more_than_its_scopes(system: System, anna: Person) -> None:
-    reader = Application.registered(system.base, "reader", ["read:accounts"])
+def test_a_token_does_no_more_than_its_scopes(system: System, anna: LoggedInUser) -> None:
+    reader = ClientApplication.register(system.base, "reader", ["read:accounts"])
     narrow = anna.token_for(reader)
     client = reader.client(narrow)
     assert client.me().username == anna.name
@@ -52,7 +52,7 @@ def test_a_token_does_no_more_than_its_scopes(system: System, anna: Person) -> N
 
 def test_an_applications_own_token_acts_for_nobody(system: System, session: CheckedSession) -> None:
     body = system.app.token_request("") | {"grant_type": "client_credentials", "scope": "read"}
-    token = trade(system, session, body).json()["access_token"]
+    token = request_token(system, session, body).json()["access_token"]
     session.headers["Authorization"] = f"Bearer {token}"
     verified = session.get(f"{system.base}/api/v1/apps/verify_credentials", timeout=60)
     assert verified.json()["name"] == "end to end"
@@ -61,7 +61,7 @@ def test_an_applications_own_token_acts_for_nobody(system: System, session: Chec
 
 
 def test_a_revoked_token_stops_working_everywhere_within_five_seconds(
-    system: System, anna: Person, picture: object
+    system: System, anna: LoggedInUser, picture: object
 ) -> None:
     other = system.app.client(anna.token_for(system.app))
     session = CheckedSession()

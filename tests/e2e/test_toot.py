@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.reading import await_ids, ids
-from tests.system import Person, System, Toot, wait_until
+from tests.e2e.page_assertions import await_page, ids
+from tests.system import LoggedInUser, System, Toot, wait_until
 from tests.system.toot import TootError
 
 
-def home(person: Person, *more: str) -> list[dict[str, Any]]:
+def home(person: LoggedInUser, *more: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = person.toot.json("timelines", "home", *more)
     return found
 
 
-def post(person: Person, *arguments: str | Path) -> dict[str, Any]:
+def post(person: LoggedInUser, *arguments: str | Path) -> dict[str, Any]:
     made: dict[str, Any] = person.toot.json("post", *arguments)
     return made
 
@@ -31,7 +31,7 @@ def groups(paths: list[Path], size: int) -> Iterator[list[Path]]:
         yield group
 
 
-def test_login_by_code_then_whoami_then_logout(anna: Person) -> None:
+def test_login_by_code_then_whoami_then_logout(anna: LoggedInUser) -> None:
     assert anna.toot.json("whoami")["username"] == anna.name
     assert anna.name in anna.toot("whoami")
     assert anna.name in anna.toot("auth")
@@ -46,13 +46,13 @@ def test_a_wrong_code_is_no_login(system: System, tmp_path: Path) -> None:
         Toot(system.base, tmp_path).log_in_with(lambda _: "made-up")
 
 
-def test_the_instance_introduces_itself(system: System, anna: Person) -> None:
+def test_the_instance_introduces_itself(system: System, anna: LoggedInUser) -> None:
     assert "Microgram" in anna.toot("instance")
     assert anna.toot.json("instance", system.base)["version"].startswith("4.")
 
 
 def test_every_real_photo_is_posted_and_arrives_at_a_follower(
-    anna: Person, ben: Person, photos: list[Path]
+    anna: LoggedInUser, ben: LoggedInUser, photos: list[Path]
 ) -> None:
     ben.toot("follow", anna.name)
     posted = []
@@ -63,19 +63,19 @@ def test_every_real_photo_is_posted_and_arrives_at_a_follower(
         said = [media["description"] for media in made["media_attachments"]]
         assert said == [f"it is {path.stem}" for path in group]
         posted.append(made["id"])
-    await_ids(lambda: home(ben), posted[::-1])
+    await_page(lambda: home(ben), posted[::-1])
     shown = ben.toot("timelines", "home", "--no-pager", "--no-clear")
     assert "photos 0" in shown
     assert "#album" in shown
 
 
-def test_a_picture_is_uploaded_on_its_own(anna: Person, picture: Path) -> None:
+def test_a_picture_is_uploaded_on_its_own(anna: LoggedInUser, picture: Path) -> None:
     made = anna.toot.json("upload", picture, "--description", "a boat")
     assert (made["type"], made["description"]) == ("image", "a boat")
     assert "Successfully uploaded" in anna.toot("upload", picture)
 
 
-def test_post_and_read_alone_in_a_thread_and_deleted(anna: Person, ben: Person) -> None:
+def test_post_and_read_alone_in_a_thread_and_deleted(anna: LoggedInUser, ben: LoggedInUser) -> None:
     root = post(anna, "the beginning", "--visibility", "unlisted", "--language", "en")
     assert root["visibility"] == "unlisted"
     answer = post(ben, "an answer", "--reply-to", root["id"])
@@ -98,7 +98,7 @@ def test_post_and_read_alone_in_a_thread_and_deleted(anna: Person, ben: Person) 
     assert anna.toot.json("status", root["id"])["id"] == root["id"]
 
 
-def test_following_and_its_lists(anna: Person, ben: Person) -> None:
+def test_following_and_its_lists(anna: LoggedInUser, ben: LoggedInUser) -> None:
     assert anna.toot.json("follow", ben.name)["following"] is True
     wait_until(lambda: ben.name in anna.toot("following"))
     wait_until(lambda: anna.name in ben.toot("followers"))
@@ -107,8 +107,10 @@ def test_following_and_its_lists(anna: Person, ben: Person) -> None:
     wait_until(lambda: json.loads(anna.toot("following", "--json")) == [])
 
 
-def test_timelines_of_every_kind(system: System, anna: Person, ben: Person, picture: Path) -> None:
-    tag = system.fresh("toottag").replace("_", "")
+def test_timelines_of_every_kind(
+    system: System, anna: LoggedInUser, ben: LoggedInUser, picture: Path
+) -> None:
+    tag = system.unique_name("toottag").replace("_", "")
     plain = post(anna, f"plain #{tag}")
     shot = post(anna, f"shot #{tag}", "--media", picture)
     both = [shot["id"], plain["id"]]
@@ -124,10 +126,10 @@ def test_timelines_of_every_kind(system: System, anna: Person, ben: Person, pict
     assert f"#{tag}" in anna.toot("timeline", "--tag", tag, "--instance", system.base, "--once")
 
 
-def test_marks_and_their_lists(anna: Person, ben: Person) -> None:
+def test_marks_and_their_lists(anna: LoggedInUser, ben: LoggedInUser) -> None:
     made = post(anna, "mark me")
     assert ben.toot.json("favourite", made["id"])["favourited"] is True
-    await_ids(lambda: ben.toot.json("timelines", "favourites"), [made["id"]])
+    await_page(lambda: ben.toot.json("timelines", "favourites"), [made["id"]])
     assert ben.toot.json("unfavourite", made["id"])["favourited"] is False
     assert ben.toot.json("bookmark", made["id"])["bookmarked"] is True
     wait_until(lambda: "mark me" in ben.toot("bookmarks", "--once"))
@@ -135,21 +137,21 @@ def test_marks_and_their_lists(anna: Person, ben: Person) -> None:
     assert ben.toot.json("reblogged-by", made["id"]) == []
 
 
-def test_muting(anna: Person, ben: Person) -> None:
+def test_muting(anna: LoggedInUser, ben: LoggedInUser) -> None:
     anna.toot("mute", ben.name)
     wait_until(lambda: ben.name in anna.toot("muted"))
     anna.toot("unmute", ben.name)
     wait_until(lambda: ben.name not in anna.toot("muted"))
 
 
-def test_blocking(anna: Person, ben: Person) -> None:
+def test_blocking(anna: LoggedInUser, ben: LoggedInUser) -> None:
     anna.toot("block", ben.name)
     wait_until(lambda: ben.name in anna.toot("blocked"))
     anna.toot("unblock", ben.name)
     wait_until(lambda: ben.name not in anna.toot("blocked"))
 
 
-def test_a_locked_account_answers_its_requests(anna: Person, ben: Person) -> None:
+def test_a_locked_account_answers_its_requests(anna: LoggedInUser, ben: LoggedInUser) -> None:
     anna.toot("update-account", "--locked")
     ben.toot("follow", anna.name)
     wait_until(lambda: ben.name in anna.toot("follow-requests", "list"))
@@ -157,7 +159,7 @@ def test_a_locked_account_answers_its_requests(anna: Person, ben: Person) -> Non
     wait_until(lambda: anna.name in ben.toot("following"))
 
 
-def test_the_profile_is_changed(anna: Person, picture: Path) -> None:
+def test_the_profile_is_changed(anna: LoggedInUser, picture: Path) -> None:
     changed = anna.toot.json(
         "update-account", "--display-name", "Anna", "--note", "by the sea", "--avatar", picture
     )
@@ -167,8 +169,8 @@ def test_the_profile_is_changed(anna: Person, picture: Path) -> None:
     assert "by the sea" in anna.toot("whoami")
 
 
-def test_search(system: System, anna: Person, ben: Person) -> None:
-    tag = system.fresh("tootfind").replace("_", "")
+def test_search(system: System, anna: LoggedInUser, ben: LoggedInUser) -> None:
+    tag = system.unique_name("tootfind").replace("_", "")
     post(anna, f"#{tag}")
     wait_until(lambda: tag in ben.toot("search", f"#{tag}"))
     wait_until(lambda: anna.name in ben.toot("search", anna.name))
@@ -176,7 +178,7 @@ def test_search(system: System, anna: Person, ben: Person) -> None:
     wait_until(lambda: tag.lower() in ben.toot("tags", "info", tag).lower())
 
 
-def test_what_is_empty_is_well_formed(anna: Person) -> None:
+def test_what_is_empty_is_well_formed(anna: LoggedInUser) -> None:
     assert anna.toot.json("notifications") == []
     assert "no notifications" in anna.toot("notifications")
     anna.toot("notifications", "--clear")

@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.reading import await_ids, ids
-from tests.system import Person, System, wait_until
+from tests.e2e.page_assertions import await_page, ids
+from tests.system import LoggedInUser, System, wait_until
 
 
-def sees(reader: Person, id: str) -> bool:
+def sees(reader: LoggedInUser, id: str) -> bool:
     return reader.call("GET", f"/api/v1/statuses/{id}").status_code == 200
 
 
 def test_a_post_for_followers_is_hidden_from_strangers_everywhere(
-    system: System, anna: Person, ben: Person, someone: Callable[[str], Person]
+    system: System, anna: LoggedInUser, ben: LoggedInUser, someone: Callable[[str], LoggedInUser]
 ) -> None:
-    stranger, tag = someone("stranger"), system.fresh("secret").replace("_", "")
+    stranger, tag = someone("stranger"), system.unique_name("secret").replace("_", "")
     ben.client.account_follow(anna.id)
     root = anna.client.status_post("root")
     private = anna.client.status_post(
@@ -44,7 +44,9 @@ def test_a_post_for_followers_is_hidden_from_strangers_everywhere(
 
 
 @pytest.mark.parametrize("action", ["favourite", "bookmark", "context", "source", "reply"])
-def test_what_one_may_not_see_one_cannot_act_on(anna: Person, ben: Person, action: str) -> None:
+def test_what_one_may_not_see_one_cannot_act_on(
+    anna: LoggedInUser, ben: LoggedInUser, action: str
+) -> None:
     private = anna.client.status_post("for friends", visibility="private")
     if action == "reply":
         body = {"status": "I see", "in_reply_to_id": str(private.id)}
@@ -59,22 +61,22 @@ def test_what_one_may_not_see_one_cannot_act_on(anna: Person, ben: Person, actio
 
 
 def test_an_unlisted_post_is_found_by_who_knows_it_but_in_no_public_list(
-    system: System, anna: Person, ben: Person
+    system: System, anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
-    tag = system.fresh("quiet").replace("_", "")
+    tag = system.unique_name("quiet").replace("_", "")
     ben.client.account_follow(anna.id)
     quiet = anna.client.status_post(f"quietly #{tag}", visibility="unlisted")
     marker = anna.client.status_post(f"loudly #{tag}")
-    await_ids(lambda: ben.client.timeline_home(), [marker, quiet])
+    await_page(lambda: ben.client.timeline_home(), [marker, quiet])
     wait_until(lambda: str(marker.id) in ids(ben.client.timeline_public(limit=40)))
     assert system.get(f"/api/v1/statuses/{quiet.id}").status_code == 200
     assert str(quiet.id) not in ids(ben.client.timeline_public(limit=40))
-    await_ids(lambda: ben.client.timeline_hashtag(tag), [marker])
+    await_page(lambda: ben.client.timeline_hashtag(tag), [marker])
     assert str(quiet.id) in ids(system.get(f"/api/v1/accounts/{anna.id}/statuses").json())
 
 
 def test_a_direct_post_is_for_those_it_names(
-    system: System, anna: Person, ben: Person, someone: Callable[[str], Person]
+    system: System, anna: LoggedInUser, ben: LoggedInUser, someone: Callable[[str], LoggedInUser]
 ) -> None:
     follower = someone("follower")
     follower.client.account_follow(anna.id)
@@ -88,10 +90,12 @@ def test_a_direct_post_is_for_those_it_names(
     assert system.get(f"/api/v1/statuses/{direct.id}").status_code == 404
 
 
-def test_unfollowing_ends_the_sight_of_posts_for_followers(anna: Person, ben: Person) -> None:
+def test_unfollowing_ends_the_sight_of_posts_for_followers(
+    anna: LoggedInUser, ben: LoggedInUser
+) -> None:
     ben.client.account_follow(anna.id)
     private = anna.client.status_post("for friends", visibility="private")
     wait_until(lambda: sees(ben, str(private.id)))
     ben.client.account_unfollow(anna.id)
     wait_until(lambda: not sees(ben, str(private.id)))
-    await_ids(lambda: ben.client.account_statuses(anna.id), [])
+    await_page(lambda: ben.client.account_statuses(anna.id), [])

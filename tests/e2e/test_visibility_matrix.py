@@ -18,15 +18,15 @@ from typing import Any
 import pytest
 import requests
 
-from tests.e2e.matrix import (
+from tests.e2e.visibility_matrix import (
     ACTORS,
     EVERYBODY,
     REFUSED,
     STREAMING,
     STREAMS,
     WHO_SEES,
-    Post,
-    Town,
+    MatrixPost,
+    VisibilityMatrix,
     at_home,
     by_its_words,
     by_name,
@@ -38,14 +38,14 @@ from tests.e2e.matrix import (
     under_its_tag,
 )
 from tests.system import System, wait_until
-from tests.system.streams import updates
+from tests.system.streams import updated_ids
 
-Expect = Callable[[str, Post], int]
+Expect = Callable[[str, MatrixPost], int]
 
 
 @pytest.fixture(scope="module")
-def town(system: System) -> Town:
-    town = Town(system)
+def town(system: System) -> VisibilityMatrix:
+    town = VisibilityMatrix(system)
     town.build()
     return town
 
@@ -53,43 +53,43 @@ def town(system: System) -> Town:
 # ── by id ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def shown(actor: str, post: Post) -> int:
+def shown(actor: str, post: MatrixPost) -> int:
     """Whoever sees a post gets it."""
     return 200
 
 
-def liked(actor: str, post: Post) -> int:
+def liked(actor: str, post: MatrixPost) -> int:
     """Nobody likes what is by somebody whom they block."""
     return 403 if actor == "blocker" and post.shown.author == "author" else 200
 
 
-def boosted(actor: str, post: Post) -> int:
+def boosted(actor: str, post: MatrixPost) -> int:
     """Followers-only posts are passed on by their authors alone, direct ones by nobody."""
     own = post.shown.author == actor
     barred = post.visibility == "direct" or (post.visibility == "private" and not own)
     return 403 if barred else liked(actor, post)
 
 
-def pinned(actor: str, post: Post) -> int:
+def pinned(actor: str, post: MatrixPost) -> int:
     """One's own posts but direct ones and boosts."""
     own = post.author == actor and post.kind != "boost" and post.visibility != "direct"
     return 200 if own else 422
 
 
-def edited(actor: str, post: Post) -> int:
+def edited(actor: str, post: MatrixPost) -> int:
     """One's own posts but boosts."""
     if post.author != actor:
         return 403
     return 422 if post.kind == "boost" else 200
 
 
-def kept(actor: str, post: Post) -> int:
+def kept(actor: str, post: MatrixPost) -> int:
     """To delete: at the end the author does."""
     may = actor == post.author or (post.kind == "comment" and actor == "author")
     return 200 if may else 403
 
 
-def never(actor: str, post: Post) -> int:
+def never(actor: str, post: MatrixPost) -> int:
     """What is not offered is refused to all alike."""
     return 422
 
@@ -125,7 +125,7 @@ FOR_ALL = ("", "/context", "/history", "/card", "/favourited_by", "/reblogged_by
 """What of them nobody in particular may ask for."""
 
 
-def expected(row: str, actor: str, post: Post) -> int:
+def expected(row: str, actor: str, post: MatrixPost) -> int:
     """The status of the answer."""
     expect, _ = BY_ID[row]
     if actor in REFUSED:
@@ -137,14 +137,14 @@ def expected(row: str, actor: str, post: Post) -> int:
     return expect(actor, post)
 
 
-def spared(row: str, actor: str, post: Post) -> bool:
+def spared(row: str, actor: str, post: MatrixPost) -> bool:
     """Cells that would undo the matrix itself: its boosts, and at the end its posts."""
     if row.endswith("/unreblog") and post.kind != "comment":
         return actor == ("author" if post.visibility == "private" else "booster")
     return row.startswith("DELETE") and kept(actor, post) == 200
 
 
-def ask_by_id(town: Town, row: str, actor: str, post: Post) -> requests.Response:
+def ask_by_id(town: VisibilityMatrix, row: str, actor: str, post: MatrixPost) -> requests.Response:
     method, path = row.split(" ")
     body = dict(BY_ID[row][1])
     if row == "POST /api/v1/statuses":
@@ -154,7 +154,7 @@ def ask_by_id(town: Town, row: str, actor: str, post: Post) -> requests.Response
 
 
 @pytest.mark.parametrize("row", [row for row in BY_ID if not row.startswith("DELETE")])
-def test_a_route_to_one_post(town: Town, row: str) -> None:
+def test_a_route_to_one_post(town: VisibilityMatrix, row: str) -> None:
     def probe(actor: str) -> Iterator[str]:
         for post in town.posts:
             if spared(row, actor, post):
@@ -181,13 +181,13 @@ def ids_in(found: Any) -> set[str]:
 
 
 def holds(
-    town: Town,
+    town: VisibilityMatrix,
     actor: str,
     path: str,
-    who: Callable[[Post], frozenset[str]],
+    who: Callable[[MatrixPost], frozenset[str]],
     *,
     public: bool = True,
-    among: Callable[[Post], bool] = lambda post: True,
+    among: Callable[[MatrixPost], bool] = lambda post: True,
 ) -> Iterator[str]:
     """What is wrong with a list, once it has had the time to become right."""
     if actor in REFUSED or (actor == "anonymous" and not public):
@@ -208,25 +208,25 @@ def holds(
         yield f"{actor}: {wrong}"
 
 
-def test_homes(town: Town) -> None:
+def test_homes(town: VisibilityMatrix) -> None:
     path = "/api/v1/timelines/home?limit=40"
     assert town.each(lambda actor: holds(town, actor, path, at_home, public=False)) == []
 
 
-def test_the_public_timeline(town: Town) -> None:
+def test_the_public_timeline(town: VisibilityMatrix) -> None:
     path = f"/api/v1/timelines/public?limit=40&since_id={int(town.posts[0].id) - 1}"
     assert town.each(lambda actor: holds(town, actor, path, in_public)) == []
 
 
-def test_the_hashtag(town: Town) -> None:
+def test_the_hashtag(town: VisibilityMatrix) -> None:
     path = f"/api/v1/timelines/tag/{town.tag}?limit=40"
     assert town.each(lambda actor: holds(town, actor, path, under_its_tag)) == []
 
 
 @pytest.mark.parametrize("whose", ["author", "mentioned", "booster"])
 @pytest.mark.parametrize("more", ["", "only_media=true", "exclude_replies=true", "tagged"])
-def test_all_posts_of_somebody(town: Town, whose: str, more: str) -> None:
-    def among(post: Post) -> bool:
+def test_all_posts_of_somebody(town: VisibilityMatrix, whose: str, more: str) -> None:
+    def among(post: MatrixPost) -> bool:
         if more == "only_media=true":
             return post.author == whose and post.kind == "post"
         if more == "exclude_replies=true":
@@ -238,7 +238,7 @@ def test_all_posts_of_somebody(town: Town, whose: str, more: str) -> None:
     assert town.each(lambda actor: holds(town, actor, path, on_profile, among=among)) == []
 
 
-def test_what_is_pinned(town: Town) -> None:
+def test_what_is_pinned(town: VisibilityMatrix) -> None:
     pins = [town.post("post", visibility) for visibility in ("public", "unlisted", "private")]
     for post in pins:
         assert town.ask("author", "POST", f"/api/v1/statuses/{post.id}/pin").ok
@@ -249,12 +249,12 @@ def test_what_is_pinned(town: Town) -> None:
     assert wrong == []
 
 
-def test_some_by_their_ids(town: Town) -> None:
+def test_some_by_their_ids(town: VisibilityMatrix) -> None:
     path = "/api/v1/statuses?" + "&".join(f"id[]={post.id}" for post in town.posts)
     assert town.each(lambda actor: holds(town, actor, path, by_name)) == []
 
 
-def test_search(town: Town) -> None:
+def test_search(town: VisibilityMatrix) -> None:
     """By id, by address, and by what is said in it: so one finds one's own."""
 
     def probe(actor: str) -> Iterator[str]:
@@ -271,7 +271,7 @@ def test_search(town: Town) -> None:
     assert town.each(probe) == []
 
 
-def test_what_trends(town: Town) -> None:
+def test_what_trends(town: VisibilityMatrix) -> None:
     """Nothing need trend, but what does is for those who find it in public."""
     path = "/api/v1/trends/statuses?limit=40"
 
@@ -284,7 +284,7 @@ def test_what_trends(town: Town) -> None:
     assert town.each(probe) == []
 
 
-def test_notifications(town: Town) -> None:
+def test_notifications(town: VisibilityMatrix) -> None:
     """As they are told, one by one and in groups; and each one by itself."""
 
     def probe(actor: str) -> Iterator[str]:
@@ -312,11 +312,11 @@ def test_notifications(town: Town) -> None:
 @pytest.mark.parametrize(
     ("verb", "listed"), [("favourite", "favourites"), ("bookmark", "bookmarks")]
 )
-def test_what_one_marked(town: Town, verb: str, listed: str) -> None:
+def test_what_one_marked(town: VisibilityMatrix, verb: str, listed: str) -> None:
     """All that one may mark, and nothing of what one marked before one was blocked."""
     likes = liked if verb == "favourite" else shown
 
-    def who(post: Post) -> frozenset[str]:
+    def who(post: MatrixPost) -> frozenset[str]:
         seen = WHO_SEES[post.kind, post.visibility] if post.kind != "boost" else set()
         return frozenset(actor for actor in seen if likes(actor, post) == 200)
 
@@ -328,7 +328,7 @@ def test_what_one_marked(town: Town, verb: str, listed: str) -> None:
     assert town.each(probe) == []
 
 
-def test_archives(town: Town) -> None:
+def test_archives(town: VisibilityMatrix) -> None:
     """Of all that one has: nothing of what one may not see."""
     path = "/api/v1/export"
 
@@ -348,7 +348,7 @@ def test_archives(town: Town) -> None:
     assert town.each(probe) == []
 
 
-def test_threads(town: Town) -> None:
+def test_threads(town: VisibilityMatrix) -> None:
     """What is above and below: what one sees, without those one blocks."""
 
     def probe(actor: str) -> Iterator[str]:
@@ -371,7 +371,7 @@ def test_threads(town: Town) -> None:
 # ── pictures ────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_pictures_are_their_owners_to_describe(town: Town) -> None:
+def test_pictures_are_their_owners_to_describe(town: VisibilityMatrix) -> None:
     """By id. That no address of one leaks is held against every answer above."""
     first = town.ask("author", "GET", f"/api/v1/statuses/{town.posts[0].id}").json()
     id = first["media_attachments"][0]["id"]
@@ -387,7 +387,7 @@ def test_pictures_are_their_owners_to_describe(town: Town) -> None:
     assert town.each(probe) == []
 
 
-def test_an_address_of_a_picture_cannot_be_made_up(town: Town) -> None:
+def test_an_address_of_a_picture_cannot_be_made_up(town: VisibilityMatrix) -> None:
     """Whoever knows an address was shown the picture: nothing else in it can be left out."""
     name = town.post("post", "private").pictures[0]
     id, secret, part = name.split("-")
@@ -409,7 +409,7 @@ OVERSIGHT = (
 )
 
 
-def test_reports_are_for_admins(town: Town) -> None:
+def test_reports_are_for_admins(town: VisibilityMatrix) -> None:
     reported = {
         "account_id": town.people["author"].id,
         "status_ids": [town.post("post", "private").id],
@@ -437,7 +437,7 @@ def test_reports_are_for_admins(town: Town) -> None:
 
 
 @pytest.mark.parametrize("actor", STREAMING)
-def test_streams(town: Town, actor: str) -> None:
+def test_streams(town: VisibilityMatrix, actor: str) -> None:
     """What came over a WebSocket with all streams, while the posts were made."""
     come: dict[str, set[str]] = {stream: set() for stream in STREAMS}
     told: set[str] = set()
@@ -462,7 +462,7 @@ ONE_CONVERSATION = (
 )
 
 
-def test_conversations(town: Town) -> None:
+def test_conversations(town: VisibilityMatrix) -> None:
     path = f"{CONVERSATIONS}?limit=40"
     direct = [post for post in town.posts if in_conversations(post)]
     wrong = town.each(
@@ -489,14 +489,14 @@ def test_conversations(town: Town) -> None:
 
 
 @pytest.mark.parametrize("actor", STREAMING)
-def test_server_sent_events(town: Town, actor: str) -> None:
+def test_server_sent_events(town: VisibilityMatrix, actor: str) -> None:
     """What came meanwhile from the address of each stream."""
     for stream, holds_it in STREAMS.items():
         events = town.events[actor, stream]
         for name, payload in events:
             town.look(actor, f"{name} of the stream {stream}", payload)
         right = {post.name for post in town.posts if actor in holds_it(post)}
-        assert town.named(updates(events)) == right, stream
+        assert town.named(updated_ids(events)) == right, stream
     assert town.each(lambda _: iter(()), [actor]) == []
 
 
@@ -514,7 +514,7 @@ EVENT_STREAMS = (
 
 
 @pytest.mark.parametrize("row", EVENT_STREAMS)
-def test_who_may_not_listen_is_turned_away(town: Town, row: str) -> None:
+def test_who_may_not_listen_is_turned_away(town: VisibilityMatrix, row: str) -> None:
     path = f"{row.removeprefix('GET ')}?tag={town.tag}"
     for actor, right in (("anonymous", 401), *REFUSED.items()):
         assert town.ask(actor, "GET", path).status_code == right, actor
@@ -523,7 +523,7 @@ def test_who_may_not_listen_is_turned_away(town: Town, row: str) -> None:
 # ── pages, and the end ──────────────────────────────────────────────────────────────────────────
 
 
-def test_pages_are_for_nobody_in_particular(town: Town) -> None:
+def test_pages_are_for_nobody_in_particular(town: VisibilityMatrix) -> None:
     names = {role: person.name for role, person in town.people.items()}
 
     def probe(_: str) -> Iterator[str]:
@@ -541,7 +541,7 @@ def test_pages_are_for_nobody_in_particular(town: Town) -> None:
     assert town.each(probe, ["anonymous"]) == []
 
 
-def test_at_the_end_all_is_deleted_by_whoever_may_and_gone_for_all(town: Town) -> None:
+def test_at_the_end_all_is_deleted_by_whoever_may_and_gone_for_all(town: VisibilityMatrix) -> None:
     row = f"DELETE {ID}"
 
     def refuse(actor: str) -> Iterator[str]:
@@ -561,11 +561,11 @@ def test_at_the_end_all_is_deleted_by_whoever_may_and_gone_for_all(town: Town) -
         wait_until(partial(lacks, town, "author", f"/media/{name}"))
 
 
-def lacks(town: Town, actor: str, path: str) -> bool:
+def lacks(town: VisibilityMatrix, actor: str, path: str) -> bool:
     return town.ask(actor, "GET", path).status_code == REFUSED.get(actor, 404)
 
 
-def is_gone(town: Town, actor: str) -> Iterator[str]:
+def is_gone(town: VisibilityMatrix, actor: str) -> Iterator[str]:
     """What is left of the posts for somebody."""
     for post in town.posts:
         wait_until(partial(lacks, town, actor, f"/api/v1/statuses/{post.id}"))

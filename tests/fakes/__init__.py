@@ -44,21 +44,21 @@ The fakes alone: `FakeState` (a `StateStore`; `like="redis"` has its traps), `Fa
 from tests.fakes.asgi import Response, call
 from tests.fakes.auth import FakeAuth
 from tests.fakes.broker import FakeBroker
+from tests.fakes.cluster import Running, World
 from tests.fakes.faults import Call, Faults
-from tests.fakes.sidecar import APP_TOKEN, FakeSidecar, Network
+from tests.fakes.sidecar import APP_TOKEN, FakeNetwork, FakeSidecar
 from tests.fakes.state import FakeState
 from tests.fakes.waiting import until
-from tests.fakes.world import Running, World
 
 __all__ = [
     "APP_TOKEN",
     "Call",
     "FakeAuth",
     "FakeBroker",
+    "FakeNetwork",
     "FakeSidecar",
     "FakeState",
     "Faults",
-    "Network",
     "Response",
     "Running",
     "World",

@@ -16,7 +16,7 @@ from tests.fakes.faults import Call, Faults
 Deliver = Callable[[dict[str, Any]], Awaitable[str]]
 """Hands an event to a subscriber; returns SUCCESS, RETRY or DROP."""
 
-PATIENCE = 50
+DELIVERY_TIMEOUT = 50
 """How often an event is delivered that is always answered with RETRY."""
 
 
@@ -101,9 +101,9 @@ class FakeBroker:
             task.cancel()
         await asyncio.gather(*self._deliveries, return_exceptions=True)
 
-    def replica(self) -> BrokerLine:
+    def replica(self) -> BrokerConnection:
         """The same broker, on another process's line."""
-        return BrokerLine(self)
+        return BrokerConnection(self)
 
     def events(self, topic: str) -> list[dict[str, Any]]:
         """What was published on a topic."""
@@ -134,7 +134,7 @@ class FakeBroker:
         task.add_done_callback(self._deliveries.discard)
 
     async def _until_taken(self, group: _Group, topic: str, event: dict[str, Any]) -> None:
-        for turn in range(PATIENCE):
+        for turn in range(DELIVERY_TIMEOUT):
             await asyncio.sleep(0.002 if turn else 0)
             if not group.replicas:
                 continue
@@ -151,7 +151,7 @@ class FakeBroker:
         self.stuck.append((topic, event))
 
 
-class BrokerLine:
+class BrokerConnection:
     """One process's line to a broker, with faults of its own."""
 
     def __init__(self, broker: FakeBroker) -> None:

@@ -21,7 +21,7 @@ from services.chassis.dapr.client import (
 )
 from services.chassis.errors import NotFound, OutcomeUnknown, Unavailable
 from tests.fakes import asgi
-from tests.fakes.broker import BrokerLine, FakeBroker
+from tests.fakes.broker import BrokerConnection, FakeBroker
 from tests.fakes.faults import Call, Faults
 from tests.fakes.state import FakeState
 
@@ -29,7 +29,7 @@ APP_TOKEN = "the-token-of-every-app"
 """What sidecars show to apps, as APP_API_TOKEN."""
 
 
-class Network:
+class FakeNetwork:
     """Which applications answer to which app-id; replicas take turns."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
+class SentMail:
     """What was sent by the fake of the binding `mail`."""
 
     to: str
@@ -72,17 +72,17 @@ class FakeSidecar(DaprClient):
         app_id: str = "test",
         *,
         state: FakeState | None = None,
-        broker: FakeBroker | BrokerLine | None = None,
-        network: Network | None = None,
+        broker: FakeBroker | BrokerConnection | None = None,
+        network: FakeNetwork | None = None,
         secrets: Mapping[str, str] | None = None,
         blobs: dict[str, bytes] | None = None,
-        mails: list[Mail] | None = None,
+        mails: list[SentMail] | None = None,
     ) -> None:
         super().__init__(0)
         self.app_id = app_id
         self.state = state or FakeState()
-        self.broker: FakeBroker | BrokerLine = broker or FakeBroker()
-        self.network = network or Network()
+        self.broker: FakeBroker | BrokerConnection = broker or FakeBroker()
+        self.network = network or FakeNetwork()
         self.secrets = {} if secrets is None else secrets
         self.blobs = {} if blobs is None else blobs
         self.mails = [] if mails is None else mails
@@ -144,7 +144,7 @@ class FakeSidecar(DaprClient):
 
     async def send_mail(self, to: str, subject: str, html: str) -> None:
         call = Call("send_mail", (to, subject))
-        await self.faults.around(call, lambda: self.mails.append(Mail(to, subject, html)))
+        await self.faults.around(call, lambda: self.mails.append(SentMail(to, subject, html)))
 
     # ── secrets and blobs ───────────────────────────────────────────────────────────────────
 

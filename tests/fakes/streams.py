@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message
 from tests.fakes.waiting import until
 
 
-class Transport:
+class FakeTransport:
     """As much of a transport as streams need."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class FakeStream:
 
     def __init__(self, *, socket: bool) -> None:
         self._socket = socket
-        self.transport = Transport()
+        self.transport = FakeTransport()
         self.sent: list[Message] = []
         self.reads = asyncio.Event()
         """Cleared, the client takes nothing more."""
@@ -97,7 +97,7 @@ class FakeStream:
         heads = [(head.rpartition("event: ")[2], data) for head, data_is, data in blocks if data_is]
         return [(head, orjson.loads(data)) for head, data in heads]
 
-    async def heard(self, event: str, count: int = 1) -> Any:
+    async def received(self, event: str, count: int = 1) -> Any:
         """The payload of the newest event of a kind, once so many are there."""
         await until(lambda: [kind for kind, _ in self.events].count(event) >= count)
         return [data for kind, data in self.events if kind == event][-1]

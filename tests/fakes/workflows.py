@@ -33,7 +33,7 @@ Answer = tuple[Json, StepFailed | None]
 
 
 @dataclass(slots=True)
-class Instance:
+class WorkflowInstance:
     """One workflow: what it was given, what its steps came to, and how it ended."""
 
     workflow: str
@@ -46,7 +46,7 @@ class Instance:
         return self.events.setdefault(event, asyncio.Queue())
 
 
-class History:
+class WorkflowHistory:
     """What is kept of all workflows of a service, and which replicas can go on with them.
 
     `pace` is how many seconds pass for one that a workflow waits: none, unless a test says so.
@@ -55,31 +55,31 @@ class History:
     """
 
     def __init__(self) -> None:
-        self.instances: dict[str, Instance] = {}
+        self.instances: dict[str, WorkflowInstance] = {}
         self.engines: list[FakeEngine] = []
         self.pace = 0.0
         self.twice = False
         self.reached = asyncio.Event()
-        self.lacks = ""
+        self.missing_service = ""
 
     @property
-    def lacks(self) -> str:
+    def missing_service(self) -> str:
         return self._lacks
 
-    @lacks.setter
-    def lacks(self, what: str) -> None:
+    @missing_service.setter
+    def missing_service(self, what: str) -> None:
         self._lacks = what
         if what:
             self.reached.clear()
         else:
             self.reached.set()
 
-    def hand_over(self) -> None:
+    def reassign(self) -> None:
         """Have some replica take up what nobody runs."""
         for id, instance in self.instances.items():
             if not instance.run.is_over and not any(id in each.tasks for each in self.engines):
                 for engine in self.engines[:1]:
-                    engine.take_up(id)
+                    engine.resume(id)
 
 
 class FakeEngine:
@@ -87,7 +87,7 @@ class FakeEngine:
 
     def __init__(
         self,
-        history: History,
+        history: WorkflowHistory,
         faults: Faults,
         activities: Mapping[str, Activity],
         workflows: Mapping[str, Workflow],
@@ -101,8 +101,8 @@ class FakeEngine:
 
     async def __aenter__(self) -> FakeEngine:
         self._history.engines.append(self)
-        self._history.hand_over()
-        self._mourning = asyncio.create_task(self._mourn())
+        self._history.reassign()
+        self._mourning = asyncio.create_task(self._stop_on_death())
         return self
 
     async def __aexit__(
@@ -121,7 +121,7 @@ class FakeEngine:
 
     @property
     def problem(self) -> str:
-        return lacking(self._history.lacks) if self._history.lacks else ""
+        return lacking(self._history.missing_service) if self._history.missing_service else ""
 
     def _leave(self) -> None:
         if self in self._history.engines:
@@ -129,9 +129,9 @@ class FakeEngine:
         for task in self.tasks.values():
             task.cancel()
         self.tasks.clear()
-        self._history.hand_over()
+        self._history.reassign()
 
-    async def _mourn(self) -> None:
+    async def _stop_on_death(self) -> None:
         await self._faults.dead.wait()
         self._leave()
 
@@ -141,8 +141,8 @@ class FakeEngine:
         def begin() -> None:
             there = self._history.instances.get(id)
             if there is None or there.run.is_over:
-                self._history.instances[id] = Instance(workflow, _plain(given))
-                self.take_up(id)
+                self._history.instances[id] = WorkflowInstance(workflow, _plain(given))
+                self.resume(id)
 
         await self._history.reached.wait()
         await self._faults.around(Call("start", (id,)), begin)
@@ -183,13 +183,13 @@ class FakeEngine:
 
     # ── running ─────────────────────────────────────────────────────────────────────────────
 
-    def take_up(self, id: str) -> None:
+    def resume(self, id: str) -> None:
         self.tasks[id] = task = asyncio.create_task(self._run(self._history.instances[id]))
         task.add_done_callback(
             lambda done: self.tasks.pop(id, None) if self.tasks.get(id) is done else None
         )
 
-    async def _run(self, instance: Instance) -> None:
+    async def _run(self, instance: WorkflowInstance) -> None:
         while not instance.run.is_over:
             plan = self._workflows[instance.workflow](instance.given)
             try:
@@ -203,7 +203,7 @@ class FakeEngine:
             else:
                 instance.run = WorkflowStatus("completed", end)
 
-    async def _follow(self, instance: Instance, plan: Plan) -> Json:
+    async def _follow(self, instance: WorkflowInstance, plan: Plan) -> Json:
         number = 0
         answer: Answer = (None, None)
         while True:
@@ -218,7 +218,7 @@ class FakeEngine:
             answer = instance.answers[number]
             number += 1
 
-    async def _take(self, instance: Instance, step: Step) -> Answer:
+    async def _take(self, instance: WorkflowInstance, step: Step) -> Answer:
         match step:
             case Sleep(seconds):
                 await asyncio.sleep(seconds * self._history.pace)

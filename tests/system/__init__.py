@@ -1,25 +1,25 @@
-"""A whole Microgram for tests: started by the one command, used by people with real clients.
+"""A whole system for tests: started by the one command, used by real clients.
 
-`System` starts and breaks it, `Person` is somebody with an account and clients, `Toot` is the real
-`toot` of one person, `Browser` fills in forms, and `wait_until` waits for a condition.
+`System` starts it and injects faults, `LoggedInUser` has an account and clients, `Toot` is the
+real `toot` of one user, `WebBrowser` fills in forms, and `wait_until` waits for a condition.
 """
 
 from tests.conftest import SETS
-from tests.system.browser import Browser
-from tests.system.people import Application, Person
-from tests.system.running import Row, System, started
+from tests.system.browser import WebBrowser
+from tests.system.system import ProcessRow, System, start_system
 from tests.system.toot import Toot
-from tests.system.waiting import PATIENCE, wait_until
+from tests.system.users import ClientApplication, LoggedInUser
+from tests.system.waiting import DEADLINE, wait_until
 
 __all__ = [
-    "PATIENCE",
+    "DEADLINE",
     "SETS",
-    "Application",
-    "Browser",
-    "Person",
-    "Row",
+    "ClientApplication",
+    "LoggedInUser",
+    "ProcessRow",
     "System",
     "Toot",
-    "started",
+    "WebBrowser",
+    "start_system",
     "wait_until",
 ]

@@ -11,7 +11,7 @@ import requests
 
 
 @dataclass
-class Form:
+class HtmlForm:
     """One form: where it goes, what it carries already, and the names of its fields by type."""
 
     action: str
@@ -28,22 +28,22 @@ class Form:
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.forms: list[Form] = []
+        self.forms: list[HtmlForm] = []
         self.codes: list[str] = []
         self.words: list[str] = []
-        self._open: Form | None = None
+        self._open: HtmlForm | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self._open = Form(given.get("action", ""), given.get("method", "get").lower())
+            self._open = HtmlForm(given.get("action", ""), given.get("method", "get").lower())
             self.forms.append(self._open)
         elif tag in ("input", "button") and self._open is not None:
             self._field(self._open, tag, given)
         if tag == "input" and "readonly" in given:
             self.codes.append(given.get("value", ""))
 
-    def _field(self, form: Form, tag: str, given: Mapping[str, str]) -> None:
+    def _field(self, form: HtmlForm, tag: str, given: Mapping[str, str]) -> None:
         name, kind = (
             given.get("name", ""),
             given.get("type", "text" if tag == "input" else "submit"),
@@ -65,7 +65,7 @@ class _Reader(HTMLParser):
 
 
 @dataclass(frozen=True)
-class Page:
+class BrowserPage:
     """A page as it was read.
 
     `codes` are what its read-only fields hold, for people to copy; `redirect` is where it would
@@ -75,13 +75,13 @@ class Page:
     url: str
     status: int
     html: str
-    forms: list[Form]
+    forms: list[HtmlForm]
     codes: list[str]
     text: str
     redirect: str = ""
 
 
-class Browser:
+class WebBrowser:
     """Keeps cookies, follows redirects within the site, and submits forms."""
 
     def __init__(self, base: str) -> None:
@@ -89,17 +89,17 @@ class Browser:
         self.session = requests.Session()
         self.session.headers["Accept"] = "text/html"
 
-    def __enter__(self) -> Browser:
+    def __enter__(self) -> WebBrowser:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.session.close()
 
-    def open(self, url: str) -> Page:
+    def open(self, url: str) -> BrowserPage:
         """Get a page."""
         return self._read(self.session.get(urljoin(self.base, url), allow_redirects=False))
 
-    def submit(self, page: Page, form: Form, values: Mapping[str, str]) -> Page:
+    def submit(self, page: BrowserPage, form: HtmlForm, values: Mapping[str, str]) -> BrowserPage:
         """Send a form with some of its fields filled in, by its first button."""
         data = form.values | dict(values)
         data |= {name: value for name, value in form.buttons[:1] if name}
@@ -110,18 +110,20 @@ class Browser:
         reply = self.session.post(url, data=data, headers=headers, allow_redirects=False)
         return self._read(reply)
 
-    def _read(self, reply: requests.Response) -> Page:
+    def _read(self, reply: requests.Response) -> BrowserPage:
         for _ in range(5):
             if not reply.is_redirect:
                 break
             target = urljoin(reply.url, reply.headers["Location"])
             if urlsplit(target).netloc != urlsplit(self.base).netloc:
-                return Page(reply.url, reply.status_code, "", [], [], "", redirect=target)
+                return BrowserPage(reply.url, reply.status_code, "", [], [], "", redirect=target)
             reply = self.session.get(target, allow_redirects=False)
         reader = _Reader()
         reader.feed(reply.text)
         text = " ".join(reader.words)
-        return Page(reply.url, reply.status_code, reply.text, reader.forms, reader.codes, text)
+        return BrowserPage(
+            reply.url, reply.status_code, reply.text, reader.forms, reader.codes, text
+        )
 
     def log_in(self, url: str, login: str, password: str) -> str:
         """Log in on an authorization page, and return the code that it shows or redirects to.
@@ -133,7 +135,7 @@ class Browser:
         assert code, f"{page.url} answered {page.status} and no code: {page.text[:500]}"
         return code
 
-    def try_log_in(self, url: str, login: str, password: str) -> Page:
+    def try_log_in(self, url: str, login: str, password: str) -> BrowserPage:
         """Fill in the login form on an authorization page, and say yes if asked for consent."""
         page = self.open(url)
         for _ in range(3):
@@ -151,7 +153,7 @@ class Browser:
         return page
 
 
-def code_of(page: Page) -> str:
+def code_of(page: BrowserPage) -> str:
     """The authorization code that a page shows or redirects to, or nothing."""
     if page.redirect:
         return parse_qs(urlsplit(page.redirect).query).get("code", [""])[0]

@@ -17,8 +17,8 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.mastodon import schemas
-from tests.system.people import Person
-from tests.system.waiting import PATIENCE, wait_until
+from tests.system.users import LoggedInUser
+from tests.system.waiting import DEADLINE, wait_until
 
 _ENTITIES = {"update": "Status", "status.update": "Status", "notification": "Notification"}
 _EVENT = re.compile(rb"event: (.+)\ndata: (.+)\n\n")
@@ -27,7 +27,7 @@ _SENTENCE = {"type": "a frame that is wrong", "stream": "user"}
 Event = tuple[str, Any]
 
 
-class Ear(StreamListener):
+class MastodonListener(StreamListener):
     """Keeps what Mastodon.py hears, and holds the entities to their schemas."""
 
     def __init__(self) -> None:
@@ -41,7 +41,9 @@ class Ear(StreamListener):
         del for_stream
         self.events.append((name, data))
 
-    def heard(self, name: str, match: Callable[[Any], object], deadline: float = PATIENCE) -> Any:
+    def received(
+        self, name: str, match: Callable[[Any], object], deadline: float = DEADLINE
+    ) -> Any:
         """The first event of a name that matches, once it is there."""
 
         def found() -> list[Any]:
@@ -51,9 +53,11 @@ class Ear(StreamListener):
 
 
 @contextmanager
-def listening(person: Person, stream: str = "user", *arguments: Any, **more: Any) -> Iterator[Ear]:
+def mastodon_listener(
+    person: LoggedInUser, stream: str = "user", *arguments: Any, **more: Any
+) -> Iterator[MastodonListener]:
     """Mastodon.py listening in a thread: `stream_user`, `stream_hashtag`…"""
-    ear = Ear()
+    ear = MastodonListener()
     listen = getattr(person.client, f"stream_{stream}")
     handle = listen(*arguments, ear, run_async=True, **more)
     try:
@@ -63,7 +67,7 @@ def listening(person: Person, stream: str = "user", *arguments: Any, **more: Any
         handle.close()
 
 
-class Line:
+class WebSocketClient:
     """A WebSocket. `frames` are all that came, in order."""
 
     def __init__(self, connection: ClientConnection) -> None:
@@ -80,7 +84,7 @@ class Line:
         while "error" not in self.next():
             pass
 
-    def next(self, deadline: float = PATIENCE) -> dict[str, Any]:
+    def next(self, deadline: float = DEADLINE) -> dict[str, Any]:
         """The next frame, its entity held to its schema."""
         frame: dict[str, Any] = json.loads(self.connection.recv(timeout=deadline))
         self.frames.append(frame)
@@ -91,7 +95,7 @@ class Line:
                 schemas.check(entity, json.loads(frame["payload"]))
         return frame
 
-    def heard(self, name: str, text: str, stream: list[str] | None = None) -> Any:
+    def received(self, name: str, text: str, stream: list[str] | None = None) -> Any:
         """The payload of the first frame of an event that has a text in it."""
         while True:
             frame = self.next()
@@ -99,7 +103,7 @@ class Line:
             if right and (stream is None or frame["stream"] == stream):
                 return json.loads(frame["payload"])
 
-    def ended(self, deadline: float) -> int:
+    def closed(self, deadline: float) -> int:
         """Read until the server closes it, and return its code."""
         try:
             while True:
@@ -109,9 +113,9 @@ class Line:
 
 
 @contextmanager
-def line(
+def websocket_client(
     base: str, token: str, *, by: str = "header", query: str = "", slash: str = ""
-) -> Iterator[Line]:
+) -> Iterator[WebSocketClient]:
     """A WebSocket with its token passed in one of the three ways: header, query, protocol."""
     address = base.replace("http", "ws", 1) + "/api/v1/streaming" + slash
     asked = [f"access_token={token}"] if by == "query" else []
@@ -123,15 +127,15 @@ def line(
         open_timeout=20,
         proxy=None,
     ) as connection:
-        yield Line(connection)
+        yield WebSocketClient(connection)
 
 
-def updates(events: Iterable[Event]) -> set[str]:
+def updated_ids(events: Iterable[Event]) -> set[str]:
     """The ids of the posts that some events, with payloads as text, bring."""
     return {json.loads(payload)["id"] for name, payload in events if name == "update"}
 
 
-class Tap:
+class EventStreamClient:
     """Server-sent events: what comes waits in the kernel until it is read."""
 
     def __init__(self, connection: socket.socket) -> None:
@@ -143,13 +147,13 @@ class Tap:
         """What was read: each event by its name, with its payload as text."""
         return [(name.decode(), payload.decode()) for name, payload in _EVENT.findall(self._got)]
 
-    def begin(self) -> None:
+    def wait_until_open(self) -> None:
         """Return when the server listens for us."""
         self._read(lambda: b":)\n" in self._got, 20.0)
 
-    def hear(self, posts: set[str], deadline: float = PATIENCE) -> list[Event]:
+    def collect(self, posts: set[str], deadline: float = DEADLINE) -> list[Event]:
         """Read until some posts have come, and then what else has; entities held to schemas."""
-        self._read(lambda: posts <= updates(self.events), deadline)
+        self._read(lambda: posts <= updated_ids(self.events), deadline)
         self._connection.setblocking(False)
         with suppress(BlockingIOError):
             while got := self._connection.recv(65536):
@@ -168,12 +172,12 @@ class Tap:
 
 
 @contextmanager
-def tapped(base: str, token: str, path: str) -> Iterator[Tap]:
+def event_stream_client(base: str, token: str, path: str) -> Iterator[EventStreamClient]:
     """Server-sent events by their address."""
     server = urlsplit(base)
     lines = (f"GET {path} HTTP/1.1", f"Host: {server.netloc}", f"Authorization: Bearer {token}")
     with socket.create_connection((server.hostname or "", server.port or 80), 20) as connection:
         connection.sendall("\r\n".join((*lines, "", "")).encode())
-        tap = Tap(connection)
-        tap.begin()
+        tap = EventStreamClient(connection)
+        tap.wait_until_open()
         yield tap

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.system.browser import Browser
+from tests.system.browser import WebBrowser
 
 _TOOT = Path(sys.executable).with_name("toot")
-_WATCHING = Path(__file__).with_name("watching")
+_ANSWER_CHECK = Path(__file__).with_name("answer_check")
 _REPO = Path(__file__).parents[2]
-_PATIENCE = 120.0
+_TIMEOUT = 120.0
 
 
 class TootError(AssertionError):
@@ -31,7 +31,7 @@ class Toot:
         home.mkdir(parents=True, exist_ok=True)
         self._faults = home / "faults"
         self._env = {
-            "PYTHONPATH": os.pathsep.join([str(_WATCHING), str(_REPO)]),
+            "PYTHONPATH": os.pathsep.join([str(_ANSWER_CHECK), str(_REPO)]),
             "MICROGRAM_FAULTS": str(self._faults),
             "HOME": str(home),
             "XDG_CONFIG_HOME": str(home / "config"),
@@ -50,7 +50,7 @@ class Toot:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
             check=False,
         )
         self._look()
@@ -71,7 +71,7 @@ class Toot:
         """Run `toot login` as a person does: open its link, log in there, paste the code."""
 
         def browse(url: str) -> str:
-            with Browser(self.base) as browser:
+            with WebBrowser(self.base) as browser:
                 return browser.log_in(url, login, password)
 
         return self.log_in_with(browse)
@@ -95,7 +95,7 @@ class Toot:
                     break
             if not url:
                 raise TootError(f"toot login: {''.join(heard)}")
-            said, _ = process.communicate(f"n\n{browse(url)}\n", timeout=_PATIENCE)
+            said, _ = process.communicate(f"n\n{browse(url)}\n", timeout=_TIMEOUT)
         self._look()
         if process.returncode:
             raise TootError(f"toot login: {said}")

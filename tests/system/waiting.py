@@ -10,14 +10,14 @@ import pytest
 
 T = TypeVar("T")
 
-PATIENCE = 120.0
+DEADLINE = 120.0
 """Seconds after which something is wrong, also on a machine that is three times slower than usual.
 A condition that holds ends its wait at once, so a long deadline costs nothing."""
 
-_PAUSE = 0.1
+_POLL_INTERVAL = 0.1
 
 
-def wait_until(condition: Callable[[], T], deadline: float = PATIENCE, what: str = "") -> T:
+def wait_until(condition: Callable[[], T], deadline: float = DEADLINE, what: str = "") -> T:
     """Return the first true value of a condition, which may also say by `assert` what it misses.
 
     Fails after `deadline` seconds with the condition's last assertion, or its last value.
@@ -35,4 +35,4 @@ def wait_until(condition: Callable[[], T], deadline: float = PATIENCE, what: str
             if time.monotonic() > give_up_at:
                 name = what or getattr(condition, "__name__", "the condition")
                 pytest.fail(f"After {deadline:.0f} s, {name} is still {value!r}.")
-        time.sleep(_PAUSE)
+        time.sleep(_POLL_INTERVAL)

@@ -80,7 +80,7 @@ async def test_the_direct_stream_tells_of_what_is_written(place: GatewayDeployme
     ):
         third = await whispers(ada, "@ben bye", first)
         for ear, other, unread in ((hers, ben, False), (his, ada, True)):
-            told = await ear.heard("conversation")
+            told = await ear.received("conversation")
             check("Conversation", told)
             assert told["last_status"]["id"] == third
             assert [account["id"] for account in told["accounts"]] == [other.id]

@@ -57,7 +57,7 @@ async def test_an_edit_and_a_boost_come_with_what_each_listener_did(
         pairs = list(zip(everyone, (a, b, c, d), strict=True))
         await edit(anna, post)
         for person, stream in pairs:
-            told = flags(await stream.heard("status.update"))
+            told = flags(await stream.received("status.update"))
             assert told == await read(person, post["id"]), person.username
         assert flags(a.events[-1][1])["pinned"]
         assert flags(b.events[-1][1])["favourited"]
@@ -65,7 +65,7 @@ async def test_an_edit_and_a_boost_come_with_what_each_listener_did(
         assert not any(flags(d.events[-1][1]).values())
         await does(anna, post, "reblog")
         for person, stream in pairs:
-            boost = await stream.heard("update")
+            boost = await stream.received("update")
             assert boost["reblog"]["id"] == post["id"]
             assert flags(boost) == await read(person, boost["id"]), person.username
         assert flags(b.events[-1][1])["reblog"]["favourited"]
@@ -81,7 +81,7 @@ async def test_what_was_done_a_moment_ago_is_known_though_the_feed_has_not_heard
     async with home_of(ben) as home:
         await does(ben, post, "favourite")
         await edit(anna, post)
-        assert (await home.heard("status.update"))["favourited"]
+        assert (await home.received("status.update"))["favourited"]
     place.cluster.broker._groups["marks"]["feed"] = subscribed
 
 
@@ -94,10 +94,10 @@ async def test_a_direct_post_that_is_told_late_comes_with_them_in_its_conversati
         post = await anna.post("statuses", {"status": "@ben psst", "visibility": "direct"})
         await does(ben, post, "favourite", "bookmark")
         place.cluster.broker.release(seed=1)
-        told = await listener.heard("conversation")
+        told = await listener.received("conversation")
         mine = await read(ben, post["id"])
         assert mine["favourited"]
-        assert flags(told["last_status"]) == flags(await listener.heard("update")) == mine
+        assert flags(told["last_status"]) == flags(await listener.received("update")) == mine
 
 
 async def test_shared_streams_carry_them_too(place: GatewayDeployment) -> None:
@@ -109,8 +109,8 @@ async def test_shared_streams_carry_them_too(place: GatewayDeployment) -> None:
         likes.frame(type="subscribe", stream="hashtag", tag="sea")
         likes.frame(type="?", stream="user")
         await edit(anna, post, "again #sea")
-        assert (await likes.heard("status.update", 2))["favourited"]
-        assert not (await author.heard("status.update"))["favourited"]
+        assert (await likes.received("status.update", 2))["favourited"]
+        assert not (await author.received("status.update"))["favourited"]
         assert all(data["favourited"] for _, data in likes.events)
 
 
@@ -121,7 +121,7 @@ async def test_a_notification_comes_with_them(place: GatewayDeployment) -> None:
     await place.cluster.settle()
     async with socket_of(anna, "user:notification") as owner:
         await does(ben, post, "favourite")
-        told = await owner.heard("notification", 1)
+        told = await owner.received("notification", 1)
         assert flags(told["status"]) == await read(anna, post["id"])
         assert told["status"]["pinned"]
 
@@ -150,7 +150,7 @@ async def test_news_comes_without_them_where_posts_does_not_answer(
         monkeypatch.setattr(sidecar, "invoke", hanging)
     async with home_of(ben) as home:
         await edit(anna, post)
-        told = await home.heard("status.update")
+        told = await home.received("status.update")
         assert told["id"] == post["id"]
         assert not told["favourited"]
         assert bool(waiting) == (how == "hangs")
@@ -180,7 +180,9 @@ async def test_an_event_costs_one_question_of_posts_however_many_listen(
         with mock.patch.object(dispatcher, "StreamEvent", made):
             async with invocations(place) as asked:
                 await edit(anna, post)
-                told = [await each.heard("status.update") for each in (one, two, three, four, five)]
+                told = [
+                    await each.received("status.update") for each in (one, two, three, four, five)
+                ]
         assert sum(app == "posts" for app in asked) == 2, asked  # the edit itself, and the marks
         assert made.call_count == 2
         assert [each["favourited"] for each in told] == [True, True, True, False, False]

@@ -68,15 +68,15 @@ async def test_a_follower_hears_of_a_post_an_edit_and_the_end(place: GatewayDepl
     anna, ben = await a_pair(place)
     async with home_of(ben) as home:
         post = await anna.post("statuses", {"status": "hello"})
-        shown = await home.heard("update")
+        shown = await home.received("update")
         check("Status", shown)
         assert shown["id"] == post["id"]
         assert shown["account"]["id"] == anna.id
         edit = await anna.ask("PUT", f"/api/v1/statuses/{post['id']}", json={"status": "hi"})
         assert edit.status == 200
-        assert "hi" in (await home.heard("status.update"))["content"]
+        assert "hi" in (await home.received("status.update"))["content"]
         await anna.ask("DELETE", f"/api/v1/statuses/{post['id']}")
-        assert str(await home.heard("delete")) == post["id"]
+        assert str(await home.received("delete")) == post["id"]
         assert [kind for kind, _ in home.events] == ["update", "status.update", "delete"]
 
 
@@ -108,7 +108,7 @@ async def test_it_reaches_them_also_where_the_feed_has_not_heard_of_it_yet(
     async with home_of(ben) as home:
         subscribed = place.cluster.broker._groups["posts"].pop("feed")
         post = await anna.post("statuses", {"status": "hello"})
-        assert (await home.heard("update"))["id"] == post["id"]
+        assert (await home.received("update"))["id"] == post["id"]
         assert await feed.service.collection("card", dict).get(post["id"]) is None
         place.cluster.broker._groups["posts"]["feed"] = subscribed
 
@@ -152,9 +152,9 @@ async def test_a_direct_post_is_for_who_is_named_and_so_is_its_end(
     async with home_of(ben) as named, home_of(cleo) as other:
         form = {"status": "psst @ben", "visibility": "direct"}
         post = await anna.post("statuses", form)
-        assert (await named.heard("update"))["id"] == post["id"]
+        assert (await named.received("update"))["id"] == post["id"]
         await anna.ask("DELETE", f"/api/v1/statuses/{post['id']}")
-        assert str(await named.heard("delete")) == post["id"]
+        assert str(await named.received("delete")) == post["id"]
         await sentinel(cleo, other)
         assert post["id"] not in other.text
 
@@ -172,13 +172,13 @@ async def test_a_boost_comes_with_what_it_shows_but_not_to_who_hides_its_author(
     await place.cluster.settle()
     async with home_of(ben) as mutes, socket_of(cleo, "user", "public") as follower:
         await anna.post(f"statuses/{post['id']}/reblog")
-        boost = await follower.heard("update")
+        boost = await follower.received("update")
         check("Status", boost)
         assert boost["reblog"]["id"] == post["id"]
         assert boost["reblog"]["account"]["id"] == dora.id
         assert boost["account"]["id"] == anna.id
         await anna.post(f"statuses/{post['id']}/unreblog")
-        assert str(await follower.heard("delete")) == boost["id"]
+        assert str(await follower.received("delete")) == boost["id"]
         await sentinel(ben, mutes)
         assert post["id"] not in mutes.text
         await sentinel(cleo, follower)
@@ -196,7 +196,7 @@ async def test_who_is_told_of_something_hears_of_it_at_once_and_only_they(
     async with socket_of(anna, *streams) as owner, socket_of(ben, *streams) as other:
         place.cluster.broker.copies = 2
         await ben.post(f"statuses/{post['id']}/favourite")
-        notification = await owner.heard("notification", 2)
+        notification = await owner.received("notification", 2)
         check("Notification", notification)
         assert notification["type"] == "favourite"
         assert notification["account"]["id"] == ben.id
@@ -217,8 +217,8 @@ async def test_among_many_listeners_the_followers_are_found(
     cleo = await place.register("cleo")
     async with home_of(ben) as follower, home_of(anna) as own, home_of(cleo) as stranger:
         post = await anna.post("statuses", {"status": "hello"})
-        assert (await follower.heard("update"))["id"] == post["id"]
-        assert (await own.heard("update"))["id"] == post["id"]
+        assert (await follower.received("update"))["id"] == post["id"]
+        assert (await own.received("update"))["id"] == post["id"]
         await sentinel(cleo, stranger)
         assert post["id"] not in stranger.text
 
@@ -264,11 +264,11 @@ async def test_a_post_its_edit_and_its_end_reach_who_follows_its_hashtag(
     async with home_of(ben) as home:
         far = await anna.post("statuses", {"status": "a #mountain"})
         post = await anna.post("statuses", {"status": "the #sea"})
-        assert (await home.heard("update"))["id"] == post["id"]
+        assert (await home.received("update"))["id"] == post["id"]
         await anna.ask("PUT", f"/api/v1/statuses/{post['id']}", json={"status": "a blue #sea"})
-        assert "blue" in (await home.heard("status.update"))["content"]
+        assert "blue" in (await home.received("status.update"))["content"]
         await anna.ask("DELETE", f"/api/v1/statuses/{post['id']}")
-        assert str(await home.heard("delete")) == post["id"]
+        assert str(await home.received("delete")) == post["id"]
         await sentinel(ben, home)
         assert far["id"] not in home.text
 
@@ -354,7 +354,7 @@ async def test_every_replica_tells_its_own(place: GatewayDeployment) -> None:
     async with home_of(ben) as here, stream(second.app, f"{STREAMS}/user", ben.token) as there:
         post = await anna.post("statuses", {"status": "hello"})
         for opened in (here, there):
-            assert (await opened.heard("update"))["id"] == post["id"]
+            assert (await opened.received("update"))["id"] == post["id"]
 
 
 async def test_a_socket_takes_its_token_in_three_ways(place: GatewayDeployment) -> None:

@@ -19,7 +19,7 @@ from services.notifications.domain import digests as rules
 from services.notifications.repository import Repository
 from services.notifications.settings import NotificationsSettings
 from tests.fakes import World
-from tests.fakes.sidecar import FakeSidecar, Mail
+from tests.fakes.sidecar import FakeSidecar, SentMail
 from tests.fakes.waiting import until
 from tests.services.notifications.harness import NotificationsHarness, NotificationsUser
 
@@ -42,7 +42,7 @@ class Post:
     clock: Clock
 
     @property
-    def mails(self) -> list[Mail]:
+    def mails(self) -> list[SentMail]:
         return self.town.world.mails
 
     def replica(self, hours: float = 24) -> tuple[DigestScheduler, FakeSidecar]:
@@ -55,7 +55,7 @@ class Post:
         reading = NotificationQueries(store, now=timestamp)
         return DigestScheduler(store, reading, sidecar, settings, now=self.clock), sidecar
 
-    async def day(self, *replicas: DigestScheduler) -> list[Mail]:
+    async def day(self, *replicas: DigestScheduler) -> list[SentMail]:
         """What is sent in the next day, minute by minute where something failed."""
         before = len(self.mails)
         self.clock.now += DAY
@@ -78,7 +78,7 @@ async def liked(
     await town.world.settle()
 
 
-def lines(mail: Mail) -> list[str]:
+def lines(mail: SentMail) -> list[str]:
     return [re.sub("<[^>]+>", "", line) for line in re.findall("<li>(.*)</li>", mail.html)]
 
 

@@ -28,7 +28,7 @@ async def test_who_reads_an_order_that_waits_is_told_why_and_that_nothing_is_los
     town: OrdersHarness, caplog: pytest.LogCaptureFixture, lacks: str
 ) -> None:
     history = town.world.history("orders")
-    history.lacks = lacks
+    history.missing_service = lacks
     cart = await town.fill_cart()
     body = town.checkout(cart)
     placed = await town.request_ok("POST", "/checkouts", json=body)
@@ -41,19 +41,19 @@ async def test_who_reads_an_order_that_waits_is_told_why_and_that_nothing_is_los
         assert "Nothing is lost" in order["reason"]
     (said,) = (r for r in caplog.records if r.message == "a workflow is begun later")
     assert said.__dict__["why"] == lacking(lacks)
-    history.lacks = ""
+    history.missing_service = ""
     done = await town.wait_until_final(placed["id"])
     assert (done["state"], done["reason"]) == ("completed", "")
     await town.check_consistency()
 
 
 async def test_an_order_that_is_cancelled_meanwhile_says_both(town: OrdersHarness) -> None:
-    town.world.history("orders").lacks = PLACEMENT
+    town.world.history("orders").missing_service = PLACEMENT
     id = await town.place()
     cancelled = await town.request_ok("POST", f"/orders/{id}/cancel")
     assert cancelled["state"] == "ending"
     assert cancelled["reason"].startswith("cancel_requested. This order waits.")
-    town.world.history("orders").lacks = ""
+    town.world.history("orders").missing_service = ""
     assert (await town.wait_until_final(id))["reason"] == "cancel_requested"
     await town.check_consistency()
 
@@ -63,12 +63,12 @@ async def test_a_refund_that_waits_says_so_and_what_is_at_rest_does_not(
 ) -> None:
     id = await town.place()
     await town.wait_until_final(id)
-    town.world.history("orders").lacks = SCHEDULER
+    town.world.history("orders").missing_service = SCHEDULER
     assert (await town.order(id))["reason"] == ""
     refunding = await town.request_ok("POST", f"/orders/{id}/refund", town.seller)
     assert refunding["state"] == "refunding"
     assert lacking(SCHEDULER) in refunding["reason"]
-    town.world.history("orders").lacks = ""
+    town.world.history("orders").missing_service = ""
     assert (await town.wait_until_final(id))["state"] == "refunded"
     await town.check_consistency()
 
@@ -86,10 +86,10 @@ async def test_an_engine_that_only_does_not_answer_is_a_reason_until_it_does(
 
 
 async def test_what_others_hear_of_an_order_that_waits_has_no_reason(town: OrdersHarness) -> None:
-    town.world.history("orders").lacks = PLACEMENT
+    town.world.history("orders").missing_service = PLACEMENT
     id = await town.place()
     await town.world.settle()
     (told,) = (e for e in town.world.broker.events("orders") if e["subject"] == id)
     assert told["data"]["reason"] == ""
-    town.world.history("orders").lacks = ""
+    town.world.history("orders").missing_service = ""
     await town.wait_until_final(id)

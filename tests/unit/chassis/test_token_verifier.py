@@ -10,7 +10,7 @@ import pytest
 from services.chassis.errors import Unauthenticated, Unavailable
 from services.chassis.security import token_verifier as module
 from services.chassis.security.token_verifier import TokenVerifier
-from tests.fakes import FakeAuth, FakeSidecar, Network, until
+from tests.fakes import FakeAuth, FakeNetwork, FakeSidecar, until
 
 
 class Clock:
@@ -37,7 +37,7 @@ def auth() -> FakeAuth:
 
 @pytest.fixture
 def sidecar(auth: FakeAuth) -> FakeSidecar:
-    network = Network()
+    network = FakeNetwork()
     network.add("auth", auth)
     return FakeSidecar(network=network)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from services.gateway.app import create_app, create_service
 from services.gateway.settings import GatewaySettings
-from tests.e2e.matrix import is_about_posts
 from tests.e2e.test_visibility_matrix import BY_FIELD, COVERED, OWN_PICTURES
+from tests.e2e.visibility_matrix import is_about_posts
 
 
 def test_every_route_that_may_tell_of_posts_is_in_the_matrix() -> None:

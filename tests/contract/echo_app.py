@@ -20,14 +20,14 @@ from services.chassis.errors import RateLimited, ServiceError, Unavailable
 from services.chassis.security.token_verifier import require_service as from_service
 from services.chassis.service import OrjsonResponse, Service
 from services.chassis.settings import Settings
-from tests.contract.plans import workflow_routes
+from tests.contract.workflows import workflow_routes
 
 TOPIC = "contract"
 WORKER = "orders"
 """The app that runs workflows: under the name that topology and components give that to."""
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_echo_app(settings: Settings) -> FastAPI:
     service = Service(settings)
     heard: list[dict[str, Any]] = []
     tries: Counter[str] = Counter()
@@ -117,7 +117,7 @@ def _trouble(router: APIRouter) -> None:
 
 
 def main() -> None:
-    app = create_app(Settings())
+    app = create_echo_app(Settings())
     owner: Service = app.state.chassis
     owner.run(app)
 

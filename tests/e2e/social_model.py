@@ -16,7 +16,7 @@ VISIBILITIES = ("public", "unlisted", "private", "direct")
 
 
 @dataclass(frozen=True)
-class Post:
+class ModelPost:
     """A post as it was made; `edits` counts its edits, `above` is what it answers."""
 
     number: int
@@ -29,7 +29,7 @@ class Post:
 
 
 @dataclass
-class Model:
+class SocialModel:
     """Some people, and all that they did to one another and with posts."""
 
     people: int
@@ -40,7 +40,7 @@ class Model:
     mutes: set[Pair] = field(default_factory=set)
     estranged: set[Pair] = field(default_factory=set)
     """Pairs one of whom has blocked or muted the other at some time."""
-    posts: dict[int, Post] = field(default_factory=dict)
+    posts: dict[int, ModelPost] = field(default_factory=dict)
     favourites: set[Pair] = field(default_factory=set)
     bookmarks: set[Pair] = field(default_factory=set)
     boosts: set[Pair] = field(default_factory=set)
@@ -108,7 +108,7 @@ class Model:
             named |= {self.posts[above].author}
         number = len(self.posts)
         named.discard(who)
-        self.posts[number] = Post(number, who, visibility, frozenset(named), above)
+        self.posts[number] = ModelPost(number, who, visibility, frozenset(named), above)
         return True
 
     def edit(self, who: int, post: int) -> bool:
@@ -138,11 +138,11 @@ class Model:
         for number in below:
             self._end(number)
 
-    def _below(self, post: int) -> list[Post]:
+    def _below(self, post: int) -> list[ModelPost]:
         """What is directly below a post, or below what is deleted in between."""
         return [p for p in self.posts.values() if not p.deleted and self._left_above(p) == post]
 
-    def _left_above(self, post: Post) -> int | None:
+    def _left_above(self, post: ModelPost) -> int | None:
         above = post.above
         while above is not None and self.posts[above].deleted:
             above = self.posts[above].above
@@ -275,11 +275,11 @@ class Model:
         """Whether two are different people who never fell out."""
         return one != other and (one, other) not in self.estranged
 
-    def _above(self, post: Post) -> Iterator[int]:
+    def _above(self, post: ModelPost) -> Iterator[int]:
         """The authors of all that a post answers."""
         while post.above is not None:
             post = self.posts[post.above]
             yield post.author
 
-    def _newest(self) -> list[Post]:
+    def _newest(self) -> list[ModelPost]:
         return [self.posts[number] for number in sorted(self.posts, reverse=True)]

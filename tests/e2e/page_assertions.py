@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tests.system import PATIENCE, wait_until
+from tests.system import DEADLINE, wait_until
 
 
 def ids(entities: Iterable[Any] | None) -> list[str]:
@@ -18,8 +18,8 @@ def names(accounts: Iterable[Any] | None) -> list[str]:
     return [str(account["username"]) for account in accounts or ()]
 
 
-def await_ids(
-    read: Callable[[], Iterable[Any] | None], expected: Iterable[Any], deadline: float = PATIENCE
+def await_page(
+    read: Callable[[], Iterable[Any] | None], expected: Iterable[Any], deadline: float = DEADLINE
 ) -> None:
     """Wait until a page holds exactly some posts (or ids), in this order."""
     wanted = [each if isinstance(each, str) else str(each["id"]) for each in expected]

@@ -1,4 +1,4 @@
-"""Asking a system in which things die: once, until it answers, and page by page."""
+"""A client for a system under faults: single requests, retries, and paged reads."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from typing import Any
 
 import requests
 
-from tests.system import PATIENCE, Person, wait_until
+from tests.system import DEADLINE, LoggedInUser, wait_until
 
 
-def insist(
-    person: Person, method: str, path: str, body: Any = None, *, key: str = ""
+def request_until_answered(
+    person: LoggedInUser, method: str, path: str, body: Any = None, *, key: str = ""
 ) -> requests.Response:
     """Ask again and again, as a client with a bad line does, until the answer is a clear one."""
 
     def answered() -> list[requests.Response]:  # a response is false when it is a refusal
-        answer = attempt(person, method, path, body, key=key)
+        answer = request_once(person, method, path, body, key=key)
         return [] if answer is None else [answer]
 
     return wait_until(answered, what=f"{method} {path} answered")[0]
 
 
-def attempt(
-    person: Person, method: str, path: str, body: Any = None, *, key: str = ""
+def request_once(
+    person: LoggedInUser, method: str, path: str, body: Any = None, *, key: str = ""
 ) -> requests.Response | None:
     """Ask once; None where nobody knows whether it took effect."""
     headers = {"Idempotency-Key": key} if key else {}
@@ -32,31 +32,31 @@ def attempt(
             f"{person.base}{path}",
             json=body,
             headers={"Authorization": f"Bearer {person.token}", **headers},
-            timeout=PATIENCE,
+            timeout=DEADLINE,
         )
     except requests.RequestException:
         return None
     return answer if answer.status_code < 500 else None
 
 
-def read(person: Person, path: str) -> requests.Response:
+def read_page(person: LoggedInUser, path: str) -> requests.Response:
     """One read that must succeed, though perhaps not yet."""
     url = path if path.startswith("http") else f"{person.base}{path}"
     headers = {"Authorization": f"Bearer {person.token}"}
     try:
-        answer = requests.get(url, headers=headers, timeout=PATIENCE)
+        answer = requests.get(url, headers=headers, timeout=DEADLINE)
     except requests.RequestException as error:
         raise AssertionError(f"{url}: {error}") from error
     assert answer.ok, f"{url}: {answer.status_code} {answer.text[:200]}"
     return answer
 
 
-def whole(person: Person, path: str) -> list[dict[str, Any]]:
+def read_all_pages(person: LoggedInUser, path: str) -> list[dict[str, Any]]:
     """Every page of a list, one after the other."""
     found: list[dict[str, Any]] = []
     url = f"{path}?limit=40"
     while True:
-        answer = read(person, url)
+        answer = read_page(person, url)
         page = answer.json()
         found += page
         url = answer.links.get("next", {}).get("url", "")

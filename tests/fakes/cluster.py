@@ -20,9 +20,9 @@ from tests.fakes.asgi import Response
 from tests.fakes.auth import FakeAuth
 from tests.fakes.broker import FakeBroker
 from tests.fakes.faults import IN_BACKGROUND, ProcessDied
-from tests.fakes.sidecar import APP_TOKEN, FakeSidecar, Mail, Network
+from tests.fakes.sidecar import APP_TOKEN, FakeNetwork, FakeSidecar, SentMail
 from tests.fakes.state import FakeState
-from tests.fakes.workflows import FakeEngine, History
+from tests.fakes.workflows import FakeEngine, WorkflowHistory
 
 Create = Callable[[Any], Any]
 """A service's `create_app(settings)`, or `create_service(settings)` where that needs no routers."""
@@ -141,16 +141,16 @@ class World:
     """
 
     def __init__(self, *, like: str = "sqlite") -> None:
-        self.network = Network()
+        self.network = FakeNetwork()
         self.broker = FakeBroker()
         self.auth = FakeAuth()
         self.secrets: dict[str, str] = {}
         self.blobs: dict[str, bytes] = {}
-        self.mails: list[Mail] = []
+        self.mails: list[SentMail] = []
         self.states: dict[str, FakeState] = {}
         self.running: list[Running] = []
         self.killed: list[Running] = []
-        self.histories: dict[str, History] = {}
+        self.histories: dict[str, WorkflowHistory] = {}
         self._like = like
 
     async def __aenter__(self) -> World:
@@ -173,9 +173,9 @@ class World:
         """The database of a service: to look into, or to fill before it starts."""
         return self.states.setdefault(app_id, FakeState(self._like))
 
-    def history(self, app_id: str) -> History:
+    def history(self, app_id: str) -> WorkflowHistory:
         """What is kept of the workflows of a service."""
-        return self.histories.setdefault(app_id, History())
+        return self.histories.setdefault(app_id, WorkflowHistory())
 
     def _engines(self, sidecar: FakeSidecar) -> Callable[..., FakeEngine]:
         def make(_: Service, *registered: Any) -> FakeEngine:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import requests
 
-from tests.e2e.reading import await_ids, ids, names
-from tests.system import Person, System, wait_until
-from tests.system.browser import Browser
-from tests.system.people import PASSWORD
+from tests.e2e.page_assertions import await_page, ids, names
+from tests.system import LoggedInUser, System, wait_until
+from tests.system.browser import WebBrowser
+from tests.system.users import PASSWORD
 
 
 def test_who_deletes_their_account_leaves_nothing_behind(
-    system: System, anna: Person, ben: Person, picture: Path
+    system: System, anna: LoggedInUser, ben: LoggedInUser, picture: Path
 ) -> None:
     theirs = ben.client.status_post("of ben's")
     shown = anna.upload(picture, description="gone soon")
@@ -53,17 +53,17 @@ def test_who_deletes_their_account_leaves_nothing_behind(
     wait_until(lambda: ben.client.status(theirs.id).favourites_count == 0)
     wait_until(lambda: ben.client.me().followers_count == 0)
     wait_until(lambda: ben.client.me().following_count == 0)
-    await_ids(lambda: ben.client.status_context(theirs).descendants, [answer])
+    await_page(lambda: ben.client.status_context(theirs).descendants, [answer])
     wait_until(lambda: ben.client.status(answer).in_reply_to_id == theirs.id)
     wait_until(lambda: ben.client.status(theirs.id).replies_count == 1)
     assert anna.name not in names(ben.client.account_search(anna.name))
     assert ben.client.account_relationships(anna.id) == []
-    with Browser(system.base) as browser:
+    with WebBrowser(system.base) as browser:
         page = browser.try_log_in(anna.app.authorize_url(), anna.name, PASSWORD)
     assert "This account was deleted" in page.text
 
 
-def _is_missing(reader: Person, path: str) -> bool:
+def _is_missing(reader: LoggedInUser, path: str) -> bool:
     return reader.call("GET", path).status_code == 404
 
 
@@ -71,7 +71,7 @@ def _is_gone(url: str) -> bool:
     return requests.get(url, timeout=60).status_code == 404
 
 
-def test_a_replaced_avatar_is_removed(anna: Person, picture: Path) -> None:
+def test_a_replaced_avatar_is_removed(anna: LoggedInUser, picture: Path) -> None:
     def change() -> str:
         data = picture.read_bytes()
         anna.client.account_update_credentials(avatar=data, avatar_mime_type="image/jpeg")
@@ -86,7 +86,7 @@ def test_a_replaced_avatar_is_removed(anna: Person, picture: Path) -> None:
 
 
 def test_boosts_and_pins_go_with_whoever_made_them_and_counts_are_right(
-    anna: Person, ben: Person, someone: Callable[[str], Person]
+    anna: LoggedInUser, ben: LoggedInUser, someone: Callable[[str], LoggedInUser]
 ) -> None:
     carl = someone("carl")
     carl.client.account_follow(ben.id)
@@ -113,7 +113,7 @@ def test_boosts_and_pins_go_with_whoever_made_them_and_counts_are_right(
     wait_until(lambda: names(ben.client.status_reblogged_by(theirs.id)) == [carl.name])
     wait_until(lambda: ben.client.me().statuses_count == 2)
     wait_until(lambda: ids(carl.client.account_statuses(ben.id)) == ids([kept, theirs]))
-    await_ids(carl.client.timeline_home, [kept, theirs])
+    await_page(carl.client.timeline_home, [kept, theirs])
     assert ids(carl.client.account_statuses(ben.id, pinned=True)) == [str(kept.id)]
     wait_until(lambda: not [n for n in ben.client.notifications() if str(n.account.id) == anna.id])
     missing = carl.call("GET", f"/api/v1/accounts/{anna.id}/statuses?pinned=true")

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 import requests
 from mastodon import Mastodon
 
-from tests.system.browser import Browser
+from tests.system.browser import WebBrowser
+from tests.system.checked_session import CheckedSession
 from tests.system.toot import Toot
-from tests.system.wire import CheckedSession
 
 OOB = "urn:ietf:wg:oauth:2.0:oob"
 SCOPES = ["read", "write", "follow", "push"]
@@ -22,7 +22,7 @@ PASSWORD = "correct horse battery staple"
 
 
 @dataclass(frozen=True)
-class Application:
+class ClientApplication:
     """A client application as the server knows it."""
 
     base: str
@@ -31,9 +31,9 @@ class Application:
     scopes: tuple[str, ...] = tuple(SCOPES)
 
     @classmethod
-    def registered(
+    def register(
         cls, base: str, name: str = "end to end", scopes: list[str] | None = None
-    ) -> Application:
+    ) -> ClientApplication:
         """Make an application known to the server, through Mastodon.py."""
         wanted = scopes or SCOPES
         with CheckedSession() as session:
@@ -77,19 +77,19 @@ class Application:
 
 
 @dataclass
-class Person:
+class LoggedInUser:
     """Somebody with an account, logged in."""
 
     base: str
     name: str
     email: str
     password: str
-    app: Application
+    app: ClientApplication
     home: Path
     client: Mastodon
 
     @classmethod
-    def registered(cls, app: Application, name: str, home: Path) -> Person:
+    def register(cls, app: ClientApplication, name: str, home: Path) -> LoggedInUser:
         """Register somebody; the token that registering gives logs them in."""
         email = f"{name}@example.org"
         client = app.client()
@@ -129,9 +129,9 @@ class Person:
         kind = mimetypes.guess_type(picture.name)[0]
         return self.client.media_post(picture.read_bytes(), mime_type=kind, **more)
 
-    def token_for(self, app: Application, **more: str) -> str:
+    def token_for(self, app: ClientApplication, **more: str) -> str:
         """Log in for another application, and return its token."""
-        with Browser(self.base) as browser:
+        with WebBrowser(self.base) as browser:
             code = browser.log_in(app.authorize_url(**more), self.email, self.password)
         with CheckedSession() as session:
             reply = session.post(f"{self.base}/oauth/token", data=app.token_request(code))

@@ -18,8 +18,16 @@ from typing import Any
 import pytest
 import requests
 
-from tests.system import Person, System, wait_until
-from tests.system.shopping import ENDS, SHOP, fill, order, rest, sold, stock_of
+from tests.system import LoggedInUser, System, wait_until
+from tests.system.shopping import (
+    FINAL_STATES,
+    SHOP,
+    await_final_state,
+    create_product,
+    get_order,
+    set_cart,
+    stock_of,
+)
 
 BUYERS, TURNS, STOCK = 4, 6, 12
 CARDS = (
@@ -38,23 +46,23 @@ PAID_AS = {
 
 
 @dataclass
-class Trade:
+class RandomTrade:
     """One seller, their products, and all that was done."""
 
     system: System
-    seller: Person
+    seller: LoggedInUser
     products: list[dict[str, Any]]
     put_in: Counter[str] = field(default_factory=Counter)
-    placed: list[tuple[Person, str, int]] = field(default_factory=list)
+    placed: list[tuple[LoggedInUser, str, int]] = field(default_factory=list)
     """By whom, which order, and the total that they agreed to."""
     lost: list[str] = field(default_factory=list)
     """Answers that nobody should get."""
 
-    def buy(self, buyer: Person, chance: random.Random) -> None:
+    def buy(self, buyer: LoggedInUser, chance: random.Random) -> None:
         """A buyer's day."""
         for _ in range(TURNS):
             product = chance.choice(self.products)
-            cart, card = fill(buyer, product, chance.randint(1, 4)), chance.choice(CARDS)
+            cart, card = set_cart(buyer, product, chance.randint(1, 4)), chance.choice(CARDS)
             total, key = cart["total"]["amount"], secrets.token_hex(8)
             body = {"card": card, "expected_total": total, "currency": "EUR"}
             headers = {"Idempotency-Key": key}
@@ -127,7 +135,9 @@ class Trade:
 def test_after_a_busy_day_every_piece_and_every_cent_is_somewhere_once(system: System) -> None:
     seller = system.register("seller")
     buyers = [system.register(f"buyer{number}") for number in range(BUYERS)]
-    trade = Trade(system, seller, [sold(seller, STOCK, price) for price in (1_000, 2_000, 3_000)])
+    trade = RandomTrade(
+        system, seller, [create_product(seller, STOCK, price) for price in (1_000, 2_000, 3_000)]
+    )
     trade.put_in.update({product["id"]: STOCK for product in trade.products})
     with ThreadPoolExecutor(BUYERS + 1) as pool:
         days = [
@@ -137,7 +147,7 @@ def test_after_a_busy_day_every_piece_and_every_cent_is_somewhere_once(system: S
         for day in days:
             day.result()
     assert not trade.lost
-    ends = {id: rest(buyer, id, 150) for buyer, id, _ in trade.placed}
+    ends = {id: await_final_state(buyer, id, 150) for buyer, id, _ in trade.placed}
     states = Counter(end["state"] for end in ends.values())
     assert {"completed", "declined"} <= states.keys(), states
     for _, id, total in trade.placed:
@@ -147,11 +157,11 @@ def test_after_a_busy_day_every_piece_and_every_cent_is_somewhere_once(system: S
     check_money(trade, ends)
     wait_until(lambda: ", 0 entries mended" in system.command("rebuild"), what="nothing to mend")
     for buyer, id, _ in trade.placed:
-        assert order(buyer, id) == ends[id], "something happened to an order at rest"
-        assert ends[id]["state"] in ENDS
+        assert get_order(buyer, id) == ends[id], "something happened to an order at rest"
+        assert ends[id]["state"] in FINAL_STATES
 
 
-def check_stock(trade: Trade, ends: dict[str, Any]) -> None:
+def check_stock(trade: RandomTrade, ends: dict[str, Any]) -> None:
     """On hand and sold is what was put in; nothing is held."""
     gone = Counter[str]()
     for end in ends.values():
@@ -164,7 +174,7 @@ def check_stock(trade: Trade, ends: dict[str, Any]) -> None:
         wait_until(partial(has_left, trade, product, left), what=f"{left} left")
 
 
-def check_money(trade: Trade, ends: dict[str, Any]) -> None:
+def check_money(trade: RandomTrade, ends: dict[str, Any]) -> None:
     """Each payment agrees with its order, each buyer has spent just that, and all is zero."""
     spent = Counter[str]()
     for buyer, id, total in trade.placed:
@@ -178,12 +188,12 @@ def check_money(trade: Trade, ends: dict[str, Any]) -> None:
     wait_until(lambda: trade.system.command("ledger"), what="the ledger agrees")
 
 
-def has_left(trade: Trade, product: dict[str, Any], pieces: int) -> bool:
+def has_left(trade: RandomTrade, product: dict[str, Any], pieces: int) -> bool:
     """Whether there are so many pieces of a product, all of them for anybody."""
     return stock_of(trade.seller, product) == (pieces, pieces)
 
 
-def has_spent(trade: Trade, buyer: Person, amount: int) -> bool:
+def has_spent(trade: RandomTrade, buyer: LoggedInUser, amount: int) -> bool:
     """Whether somebody has spent so much, as the ledger keeps it."""
     rows = trade.ask("balances", buyer.token).json()
     return bool(sum(abs(row["balance"]) for row in rows if row["account"] == "buyer") == amount)

@@ -11,11 +11,13 @@ import pytest
 import requests
 
 from tests.e2e import pictures
-from tests.e2e.reading import await_ids, ids, names
-from tests.system import Person, System, wait_until
+from tests.e2e.page_assertions import await_page, ids, names
+from tests.system import LoggedInUser, System, wait_until
 
 
-def test_a_profile_is_what_its_owner_says(anna: Person, ben: Person, picture: Path) -> None:
+def test_a_profile_is_what_its_owner_says(
+    anna: LoggedInUser, ben: LoggedInUser, picture: Path
+) -> None:
     data = picture.read_bytes()
     changed = anna.client.account_update_credentials(
         display_name="Anna of the <sea>",
@@ -42,7 +44,7 @@ def test_a_profile_is_what_its_owner_says(anna: Person, ben: Person, picture: Pa
         assert pictures.pixels(data).size[0] > 0
 
 
-def test_a_new_avatar_is_upright_and_takes_the_old_ones_place(anna: Person) -> None:
+def test_a_new_avatar_is_upright_and_takes_the_old_ones_place(anna: LoggedInUser) -> None:
     before = anna.client.me().avatar
     turned = pictures.jpeg(size=(240, 240), orientation=6)
     anna.client.account_update_credentials(avatar=turned, avatar_mime_type="image/jpeg")
@@ -52,7 +54,7 @@ def test_a_new_avatar_is_upright_and_takes_the_old_ones_place(anna: Person) -> N
     assert pictures.difference(pictures.pixels(data), pictures.scene((240, 240))) < 8
 
 
-def test_everybody_has_a_picture_from_the_start(anna: Person) -> None:
+def test_everybody_has_a_picture_from_the_start(anna: LoggedInUser) -> None:
     me = anna.client.me()
     for url in (me.avatar, me.avatar_static, me.header, me.header_static):
         reply = requests.get(url, timeout=60)
@@ -60,14 +62,14 @@ def test_everybody_has_a_picture_from_the_start(anna: Person) -> None:
         assert reply.headers["Content-Type"].startswith("image/")
 
 
-def test_a_change_leaves_all_else_as_it_was(anna: Person) -> None:
+def test_a_change_leaves_all_else_as_it_was(anna: LoggedInUser) -> None:
     anna.client.account_update_credentials(display_name="Anna", note="hello")
     anna.client.account_update_credentials(display_name="Anna B.")
     me = anna.client.me()
     assert (me.display_name, me.source.note) == ("Anna B.", "hello")
 
 
-def test_defaults_for_new_posts_are_kept(anna: Person) -> None:
+def test_defaults_for_new_posts_are_kept(anna: LoggedInUser) -> None:
     body = {"source[privacy]": "private", "source[sensitive]": "1", "source[language]": "de"}
     reply = anna.call("PATCH", "/api/v1/accounts/update_credentials", data=body)
     assert reply.status_code == 200, reply.text
@@ -76,7 +78,9 @@ def test_defaults_for_new_posts_are_kept(anna: Person) -> None:
     assert anna.client.status_post("as usual").visibility == "private"
 
 
-def test_people_are_found_by_name(ben: Person, someone: Callable[[str], Person]) -> None:
+def test_people_are_found_by_name(
+    ben: LoggedInUser, someone: Callable[[str], LoggedInUser]
+) -> None:
     zora = someone("zora")
     assert str(ben.client.account_lookup(zora.name).id) == zora.id
     assert str(ben.client.account_lookup(zora.name.upper()).id) == zora.id
@@ -87,9 +91,9 @@ def test_people_are_found_by_name(ben: Person, someone: Callable[[str], Person])
 
 
 def test_search_finds_a_hashtag_and_a_post_by_its_address(
-    system: System, anna: Person, ben: Person
+    system: System, anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
-    tag = system.fresh("find").replace("_", "")
+    tag = system.unique_name("find").replace("_", "")
     post = anna.client.status_post(f"here #{tag}")
 
     def found() -> list[str]:
@@ -97,10 +101,10 @@ def test_search_finds_a_hashtag_and_a_post_by_its_address(
         return [each.name.lower() for each in tags]
 
     wait_until(lambda: found() == [tag.lower()])
-    await_ids(lambda: ben.client.search(post.url).statuses, [post])
+    await_page(lambda: ben.client.search(post.url).statuses, [post])
 
 
-def test_following_shows_in_both_profiles_and_lists(anna: Person, ben: Person) -> None:
+def test_following_shows_in_both_profiles_and_lists(anna: LoggedInUser, ben: LoggedInUser) -> None:
     assert ben.client.account_follow(anna.id).following is True
     assert ben.client.account_follow(anna.id).following is True
     (seen,) = anna.client.account_relationships(ben.id)
@@ -115,7 +119,7 @@ def test_following_shows_in_both_profiles_and_lists(anna: Person, ben: Person) -
 
 
 def test_relationships_come_in_the_order_they_are_asked_for(
-    anna: Person, ben: Person, someone: Callable[[str], Person]
+    anna: LoggedInUser, ben: LoggedInUser, someone: Callable[[str], LoggedInUser]
 ) -> None:
     carl = someone("carl")
     found = anna.client.account_relationships([carl.id, ben.id, anna.id])
@@ -124,7 +128,9 @@ def test_relationships_come_in_the_order_they_are_asked_for(
     assert ids(single.json()) == [ben.id]
 
 
-def test_the_list_of_followers_can_be_paged(anna: Person, someone: Callable[[str], Person]) -> None:
+def test_the_list_of_followers_can_be_paged(
+    anna: LoggedInUser, someone: Callable[[str], LoggedInUser]
+) -> None:
     followers = [someone("fan") for _ in range(3)]
     for follower in followers:
         follower.client.account_follow(anna.id)
@@ -136,14 +142,14 @@ def test_the_list_of_followers_can_be_paged(anna: Person, someone: Callable[[str
 
 
 def test_blocking_ends_every_follow_and_every_reaction_in_both_directions(
-    anna: Person, ben: Person
+    anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     anna.client.account_follow(ben.id)
     ben.client.account_follow(anna.id)
     post = anna.client.status_post("before")
-    await_ids(lambda: ben.client.timeline_home(), [post])
+    await_page(lambda: ben.client.timeline_home(), [post])
     assert anna.client.account_block(ben.id).blocking is True
-    await_ids(lambda: ben.client.timeline_home(), [])
+    await_page(lambda: ben.client.timeline_home(), [])
     (seen,) = ben.client.account_relationships(anna.id)
     assert (seen.following, seen.followed_by) == (False, False)
     wait_until(lambda: names(anna.client.blocks()) == [ben.name])
@@ -159,21 +165,21 @@ def test_blocking_ends_every_follow_and_every_reaction_in_both_directions(
     wait_until(lambda: anna.client.blocks() == [])
 
 
-def test_muting_hides_somebody_without_telling_them(anna: Person, ben: Person) -> None:
+def test_muting_hides_somebody_without_telling_them(anna: LoggedInUser, ben: LoggedInUser) -> None:
     ben.client.account_follow(anna.id)
     post = anna.client.status_post("too loud")
-    await_ids(lambda: ben.client.timeline_home(), [post])
+    await_page(lambda: ben.client.timeline_home(), [post])
     assert ben.client.account_mute(anna.id).muting is True
     wait_until(lambda: ben.client.timeline_home() == [])
     wait_until(lambda: names(ben.client.mutes()) == [anna.name])
     (seen,) = anna.client.account_relationships(ben.id)
     assert (seen.followed_by, seen.blocked_by) == (True, False)
     assert ben.client.account_unmute(anna.id).muting is False
-    await_ids(lambda: ben.client.timeline_home(), [post])
+    await_page(lambda: ben.client.timeline_home(), [post])
 
 
 def test_a_locked_account_is_followed_when_it_says_yes(
-    anna: Person, ben: Person, someone: Callable[[str], Person]
+    anna: LoggedInUser, ben: LoggedInUser, someone: Callable[[str], LoggedInUser]
 ) -> None:
     anna.client.account_update_credentials(locked=True)
     asked = ben.client.account_follow(anna.id)
@@ -183,7 +189,7 @@ def test_a_locked_account_is_followed_when_it_says_yes(
     anna.client.follow_request_authorize(ben.id)
     (seen,) = ben.client.account_relationships(anna.id)
     assert (seen.following, seen.requested) == (True, False)
-    await_ids(lambda: ben.client.timeline_home(), [post])
+    await_page(lambda: ben.client.timeline_home(), [post])
     carl = someone("carl")
     carl.client.account_follow(anna.id)
     wait_until(lambda: names(anna.client.follow_requests()) == [carl.name])
@@ -192,7 +198,9 @@ def test_a_locked_account_is_followed_when_it_says_yes(
     assert carl.client.account_relationships(anna.id)[0].following is False
 
 
-def test_who_waits_for_an_answer_is_counted_and_toot_can_give_it(anna: Person, ben: Person) -> None:
+def test_who_waits_for_an_answer_is_counted_and_toot_can_give_it(
+    anna: LoggedInUser, ben: LoggedInUser
+) -> None:
     anna.client.account_update_credentials(locked=True)
     ben.client.account_follow(anna.id)
     wait_until(lambda: anna.client.me().source.follow_requests_count == 1)
@@ -203,27 +211,29 @@ def test_who_waits_for_an_answer_is_counted_and_toot_can_give_it(anna: Person, b
     wait_until(lambda: anna.client.me().followers_count == 0)
 
 
-def test_a_mute_for_a_time_ends_by_itself_everywhere(anna: Person, ben: Person) -> None:
+def test_a_mute_for_a_time_ends_by_itself_everywhere(anna: LoggedInUser, ben: LoggedInUser) -> None:
     ben.client.account_follow(anna.id)
     post = anna.client.status_post("back soon")
-    await_ids(lambda: ben.client.timeline_home(), [post])
+    await_page(lambda: ben.client.timeline_home(), [post])
     until = ben.client.account_mute(anna.id, duration=15).muting_expires_at
     assert until is not None
     for muted in wait_until(lambda: ben.client.mutes()):
         assert muted.mute_expires_at == until
     wait_until(lambda: ben.client.timeline_home() == [])
-    await_ids(lambda: ben.client.timeline_home(), [post])
+    await_page(lambda: ben.client.timeline_home(), [post])
     assert ben.client.mutes() == []
     assert ben.client.account_relationships(anna.id)[0].muting is False
 
 
-def test_relationships_say_nothing_of_who_is_not_there(anna: Person, ben: Person) -> None:
+def test_relationships_say_nothing_of_who_is_not_there(
+    anna: LoggedInUser, ben: LoggedInUser
+) -> None:
     found = anna.client.account_relationships([ben.id, "123"])
     assert ids(found) == [ben.id]
 
 
 def test_friends_of_friends_are_suggested_until_dismissed(
-    anna: Person, ben: Person, someone: Callable[[str], Person]
+    anna: LoggedInUser, ben: LoggedInUser, someone: Callable[[str], LoggedInUser]
 ) -> None:
     cyd = someone("cyd")
     anna.client.account_follow(ben.id)
@@ -238,7 +248,7 @@ def test_friends_of_friends_are_suggested_until_dismissed(
 
 
 def test_people_are_found_whatever_the_case_and_accents_but_not_across_a_block(
-    anna: Person, ben: Person
+    anna: LoggedInUser, ben: LoggedInUser
 ) -> None:
     anna.client.account_update_credentials(display_name="Ängström Åsa")
 
@@ -256,13 +266,13 @@ def test_people_are_found_whatever_the_case_and_accents_but_not_across_a_block(
 
 
 @pytest.mark.parametrize("action", ["follow", "block", "mute"])
-def test_nobody_stands_so_to_themself(anna: Person, action: str) -> None:
+def test_nobody_stands_so_to_themself(anna: LoggedInUser, action: str) -> None:
     refused = anna.call("POST", f"/api/v1/accounts/{anna.id}/{action}")
     assert refused.status_code in (400, 403, 422)
     assert anna.client.me().following_count == 0
 
 
-def test_a_picture_that_is_none_is_refused_as_avatar(anna: Person) -> None:
+def test_a_picture_that_is_none_is_refused_as_avatar(anna: LoggedInUser) -> None:
     before = anna.client.me().avatar
     refused = anna.call(
         "PATCH",

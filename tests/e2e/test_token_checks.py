@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.system import Person, Row, System
+from tests.system import LoggedInUser, ProcessRow, System
 
 SOCIAL = ("auth", "users", "media", "posts", "comments", "feed", "notifications")
 SERVICES = (*SOCIAL, "catalog", "payments")
@@ -15,7 +15,7 @@ INTERNAL = ("/dapr/subscribe", "/events/posts", "/events-dead", "/changes", "/de
 
 
 @pytest.fixture
-def rows(system: System) -> dict[str, Row]:
+def rows(system: System) -> dict[str, ProcessRow]:
     return system.ps()
 
 
@@ -27,7 +27,7 @@ def plain() -> Iterator[requests.Session]:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_serves_nobody_but_its_sidecar(
-    rows: dict[str, Row], plain: requests.Session, anna: Person, service: str
+    rows: dict[str, ProcessRow], plain: requests.Session, anna: LoggedInUser, service: str
 ) -> None:
     address = rows[service].address
     attempts: list[dict[str, str]] = [
@@ -47,7 +47,7 @@ def test_a_service_serves_nobody_but_its_sidecar(
 
 @pytest.mark.parametrize("service", ["gateway", *SERVICES])
 def test_a_service_serves_its_own_sidecar(
-    system: System, rows: dict[str, Row], plain: requests.Session, service: str
+    system: System, rows: dict[str, ProcessRow], plain: requests.Session, service: str
 ) -> None:
     headers = {"dapr-api-token": system.tokens(service).app}
     subscribed = plain.get(f"{rows[service].address}/dapr/subscribe", headers=headers, timeout=60)
@@ -57,7 +57,7 @@ def test_a_service_serves_its_own_sidecar(
 @pytest.mark.parametrize("service", ["gateway", *SERVICES])
 @pytest.mark.parametrize("token", ["", "wrong"])
 def test_a_sidecar_serves_nobody_without_its_token(
-    rows: dict[str, Row], plain: requests.Session, service: str, token: str
+    rows: dict[str, ProcessRow], plain: requests.Session, service: str, token: str
 ) -> None:
     sidecar = f"http://127.0.0.1:{rows[service].sidecar_port}/v1.0"
     headers = {"dapr-api-token": token} if token else {}
@@ -75,7 +75,7 @@ def test_a_sidecar_serves_nobody_without_its_token(
 
 
 def test_the_gateway_shows_nobody_what_is_for_sidecars(
-    system: System, plain: requests.Session, anna: Person
+    system: System, plain: requests.Session, anna: LoggedInUser
 ) -> None:
     for path in INTERNAL:
         for headers in (
@@ -89,7 +89,7 @@ def test_the_gateway_shows_nobody_what_is_for_sidecars(
 
 
 def test_routes_for_the_gateway_are_for_no_other_service(
-    system: System, rows: dict[str, Row], plain: requests.Session
+    system: System, rows: dict[str, ProcessRow], plain: requests.Session
 ) -> None:
     """What somebody who has broken into one service gets from the others."""
     sidecar = f"http://127.0.0.1:{rows['feed'].sidecar_port}/v1.0/invoke"
@@ -110,7 +110,7 @@ def test_routes_for_the_gateway_are_for_no_other_service(
 
 
 def test_no_service_acts_for_somebody_without_their_token(
-    system: System, rows: dict[str, Row], plain: requests.Session, anna: Person
+    system: System, rows: dict[str, ProcessRow], plain: requests.Session, anna: LoggedInUser
 ) -> None:
     sidecar = f"http://127.0.0.1:{rows['feed'].sidecar_port}/v1.0/invoke"
     headers = {"dapr-api-token": system.tokens("feed").sidecar}
@@ -126,7 +126,7 @@ def test_no_service_acts_for_somebody_without_their_token(
         assert answer.status_code == 401, f"{method} {path}: {answer.status_code} {answer.text}"
 
 
-def test_no_log_holds_a_token_or_a_password(system: System, anna: Person) -> None:
+def test_no_log_holds_a_token_or_a_password(system: System, anna: LoggedInUser) -> None:
     anna.client.status_post("something to log")
     secrets = {
         "user token": anna.token,

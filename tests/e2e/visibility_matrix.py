@@ -20,11 +20,16 @@ from typing import Any
 import requests
 
 from tests.e2e import pictures
-from tests.e2e.reading import await_presence
+from tests.e2e.page_assertions import await_presence
 from tests.mastodon import routes
-from tests.system import Application, Person, System, wait_until
-from tests.system.people import SCOPES
-from tests.system.streams import Line, Tap, line, tapped
+from tests.system import ClientApplication, LoggedInUser, System, wait_until
+from tests.system.streams import (
+    EventStreamClient,
+    WebSocketClient,
+    event_stream_client,
+    websocket_client,
+)
+from tests.system.users import SCOPES
 
 ACTORS = (
     "anonymous",
@@ -106,7 +111,7 @@ def is_about_posts(row: str) -> bool:
 
 
 @dataclass(eq=False)
-class Post:
+class MatrixPost:
     """A post of the matrix. `word` stands in its text and in nothing else."""
 
     kind: str
@@ -115,7 +120,7 @@ class Post:
     id: str = ""
     word: str = ""
     pictures: list[str] = field(default_factory=list)
-    of: Post | None = None
+    of: MatrixPost | None = None
     """What a boost shows, or a comment answers."""
 
     @property
@@ -123,7 +128,7 @@ class Post:
         return f"{self.visibility} {self.kind}"
 
     @property
-    def shown(self) -> Post:
+    def shown(self) -> MatrixPost:
         """Itself; for a boost, what it shows."""
         return self.of if self.kind == "boost" and self.of else self
 
@@ -131,14 +136,14 @@ class Post:
         return actor in WHO_SEES[self.kind, self.visibility]
 
 
-class Town:
+class VisibilityMatrix:
     """Everybody, their posts, and a way to ask as any of them."""
 
     def __init__(self, system: System) -> None:
         self.system = system
-        self.tag = system.fresh("matrix").replace("_", "")
-        self.people: dict[str, Person] = {}
-        self.posts: list[Post] = []
+        self.tag = system.unique_name("matrix").replace("_", "")
+        self.people: dict[str, LoggedInUser] = {}
+        self.posts: list[MatrixPost] = []
         self.frames: dict[str, list[dict[str, Any]]] = {}
         self.events: dict[tuple[str, str], list[tuple[str, str]]] = {}
         self.leaks: list[str] = []
@@ -170,7 +175,7 @@ class Town:
         leaks, self.leaks = self.leaks, []
         return sorted(set(leaks)) + [fault for faults in found for fault in faults]
 
-    def post(self, kind: str, visibility: str) -> Post:
+    def post(self, kind: str, visibility: str) -> MatrixPost:
         """One of the posts."""
         return next(p for p in self.posts if (p.kind, p.visibility) == (kind, visibility))
 
@@ -203,12 +208,12 @@ class Town:
         for role in ("stranger", "blocked", "blocker", "requested"):
             self.people[role].client.account_follow(self.people["booster"].id)
         self.people["stranger"].client.tag_follow(self.tag)
-        bygone = Post("post", "public", "author", word=f"bygone{self.tag}")
+        bygone = MatrixPost("post", "public", "author", word=f"bygone{self.tag}")
         bygone.id = str(author.client.status_post(f"{bygone.word} #{self.tag}").id)
         self.posts.append(bygone)
         self.people["blocked"].client.status_favourite(bygone.id)
         self.people["blocked"].client.status_bookmark(bygone.id)
-        narrow = Application.registered(system.base, "narrow", ["read:accounts"])
+        narrow = ClientApplication.register(system.base, "narrow", ["read:accounts"])
         for role in ACTORS:
             self._sessions[role] = requests.Session()
             if role in self.people:
@@ -245,10 +250,10 @@ class Town:
         found: list[Any] = self.people[role].client.timeline_hashtag(self.tag)
         return found
 
-    def _suspend(self, judge: Person, person: Person) -> None:
+    def _suspend(self, judge: LoggedInUser, person: LoggedInUser) -> None:
         self.system.command("admin", judge.name)
         scopes = [*SCOPES, "admin:read", "admin:write"]
-        app = Application.registered(self.system.base, "moderation", scopes)
+        app = ClientApplication.register(self.system.base, "moderation", scopes)
         client = app.client(judge.token_for(app))
         wait_until(lambda: client.me().role.name == "Admin")
         client.admin_account_moderate(person.id, action="suspend")
@@ -260,13 +265,15 @@ class Town:
         named = f"@{mentioned.name} @{self.people['blocked'].name}"
         for visibility in ("public", "unlisted", "private", "direct"):
             picture = author.client.media_post(pictures.jpeg(size=(64, 48)), "image/jpeg")
-            post = Post("post", visibility, "author", word=f"word{visibility}{self.tag}")
+            post = MatrixPost("post", visibility, "author", word=f"word{visibility}{self.tag}")
             made = author.client.status_post(
                 f"{post.word} {named} #{self.tag}", visibility=visibility, media_ids=[picture]
             )
             post.id = str(made.id)
             post.pictures = [Path(url).name for url in (picture.url, picture.preview_url)]
-            comment = Post("comment", visibility, "mentioned", word=f"said{visibility}{self.tag}")
+            comment = MatrixPost(
+                "comment", visibility, "mentioned", word=f"said{visibility}{self.tag}"
+            )
             comment.of = post
             told = mentioned.client.status_post(
                 f"@{author.name} {comment.word} #{self.tag}",
@@ -277,29 +284,33 @@ class Town:
             self.posts += [post, comment]
             if visibility != "direct":
                 booster = "author" if visibility == "private" else "booster"
-                boost = Post("boost", visibility, booster, of=post)
+                boost = MatrixPost("boost", visibility, booster, of=post)
                 boost.id = str(self.people[booster].client.status_reblog(made.id).id)
                 self.posts.append(boost)
 
     # ── streams ─────────────────────────────────────────────────────────────────────────────
 
     @contextmanager
-    def _listening(self) -> Iterator[tuple[dict[str, Line], dict[tuple[str, str], Tap]]]:
+    def _listening(
+        self,
+    ) -> Iterator[tuple[dict[str, WebSocketClient], dict[tuple[str, str], EventStreamClient]]]:
         """Everybody who may, on every stream there is: on one socket, and each by its address."""
         base = self.system.base
         with ExitStack() as stack:
             lines, taps = {}, {}
             for role in STREAMING:
                 token = self.people[role].token
-                lines[role] = stack.enter_context(line(base, token))
+                lines[role] = stack.enter_context(websocket_client(base, token))
                 for stream in STREAMS:
                     lines[role].send(type="subscribe", stream=stream, tag=self.tag)
-                    tap = tapped(base, token, address_of(stream, self.tag))
+                    tap = event_stream_client(base, token, address_of(stream, self.tag))
                     taps[role, stream] = stack.enter_context(tap)
                 lines[role].settle()
             yield lines, taps
 
-    def _hear(self, lines: dict[str, Line], taps: dict[tuple[str, str], Tap]) -> None:
+    def _hear(
+        self, lines: dict[str, WebSocketClient], taps: dict[tuple[str, str], EventStreamClient]
+    ) -> None:
         """Read until all that is due to anybody has come, and then what else has."""
 
         def due(role: str, stream: str) -> set[str]:
@@ -322,7 +333,7 @@ class Town:
             lines[role].settle()
             self.frames[role] = lines[role].frames
             for stream in STREAMS:
-                self.events[role, stream] = taps[role, stream].hear(due(role, stream))
+                self.events[role, stream] = taps[role, stream].collect(due(role, stream))
 
         with ThreadPoolExecutor(len(lines)) as pool:
             list(pool.map(hear, lines))
@@ -344,7 +355,7 @@ STREAMING = tuple(role for role in ACTORS if role not in {"anonymous", *REFUSED}
 NOBODY: frozenset[str] = frozenset()
 
 
-def followed(post: Post) -> frozenset[str]:
+def followed(post: MatrixPost) -> frozenset[str]:
     """To whose home a post comes from people: their own, and of those they follow."""
     near = {
         "author": {"author", "follower"},
@@ -354,49 +365,49 @@ def followed(post: Post) -> frozenset[str]:
     return frozenset(near & WHO_SEES[post.kind, post.visibility])
 
 
-def told_at_home(post: Post) -> frozenset[str]:
+def told_at_home(post: MatrixPost) -> frozenset[str]:
     """To whose home a post comes, from people or by its hashtag."""
     return followed(post) | (under_its_tag(post) & {"stranger"})
 
 
-def at_home(post: Post) -> frozenset[str]:
+def at_home(post: MatrixPost) -> frozenset[str]:
     """In whose home a post is when that is read: a boost is left out above what it shows."""
     hidden = at_home(post.shown) if post.kind == "boost" else NOBODY
     return told_at_home(post) - hidden
 
 
-def wanted(post: Post) -> frozenset[str]:
+def wanted(post: MatrixPost) -> frozenset[str]:
     """Who sees a post and does not block whoever made it."""
     hiding = {"blocker"} if post.shown.author == "author" else set()
     return frozenset(WHO_SEES[post.kind, post.visibility] - hiding)
 
 
-def by_its_words(post: Post) -> frozenset[str]:
+def by_its_words(post: MatrixPost) -> frozenset[str]:
     """Who finds a post by what is said in it."""
     return frozenset({post.author}) if post.kind != "boost" else NOBODY
 
 
-def in_public(post: Post) -> frozenset[str]:
+def in_public(post: MatrixPost) -> frozenset[str]:
     """In whose public timeline a post is."""
     return wanted(post) if post.name == "public post" else NOBODY
 
 
-def under_its_tag(post: Post) -> frozenset[str]:
+def under_its_tag(post: MatrixPost) -> frozenset[str]:
     """Who finds a post by its hashtag."""
     return wanted(post) if post.name in ("public post", "public comment") else NOBODY
 
 
-def by_name(post: Post) -> frozenset[str]:
+def by_name(post: MatrixPost) -> frozenset[str]:
     """Who gets a post that they name."""
     return frozenset(WHO_SEES[post.kind, post.visibility])
 
 
-def on_profile(post: Post) -> frozenset[str]:
+def on_profile(post: MatrixPost) -> frozenset[str]:
     """Who finds a post among all those of whoever made it, whom they may block."""
     return wanted(post) if post.author == "booster" else by_name(post)
 
 
-def nowhere(_: Post) -> frozenset[str]:
+def nowhere(_: MatrixPost) -> frozenset[str]:
     """Nothing is there for anybody."""
     return NOBODY
 
@@ -417,12 +428,12 @@ STREAMS = {
 """Whom the stream of a name tells of a post."""
 
 
-def in_conversations(post: Post) -> frozenset[str]:
+def in_conversations(post: MatrixPost) -> frozenset[str]:
     """In whose conversations a post is: all who are named in a direct one, but the blocked."""
     return frozenset({"author", "mentioned"}) if post.visibility == "direct" else NOBODY
 
 
-def notified(post: Post) -> frozenset[str]:
+def notified(post: MatrixPost) -> frozenset[str]:
     """Who is told of a post: whoever is named, and who asked to be told of every post."""
     named = {"post": {"mentioned", "follower"}, "comment": {"author"}, "boost": set()}[post.kind]
     told = named & wanted(post)

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from mastodon import Mastodon, MastodonError, MastodonNotFoundError
 
-from tests.e2e.reading import await_ids, ids, names
-from tests.system import Application, Browser, Person, System, wait_until
-from tests.system.people import OOB, SCOPES
-from tests.system.streams import listening
+from tests.e2e.page_assertions import await_page, ids, names
+from tests.system import ClientApplication, LoggedInUser, System, WebBrowser, wait_until
+from tests.system.checked_session import CheckedSession
+from tests.system.streams import mastodon_listener
 from tests.system.toot import TootError
-from tests.system.wire import CheckedSession
+from tests.system.users import OOB, SCOPES
 
 
-def test_the_place_introduces_itself_in_every_way(system: System, anna: Person) -> None:
+def test_the_place_introduces_itself_in_every_way(system: System, anna: LoggedInUser) -> None:
     client = anna.client
     assert client.instance().domain == client.instance_v2().domain
     assert client.instance_v1().uri in system.base
@@ -39,7 +39,7 @@ def test_the_place_introduces_itself_in_every_way(system: System, anna: Person) 
     assert str(client.get_approx_server_time()) > "2020"
 
 
-def test_what_nothing_stands_behind_is_empty(anna: Person, ben: Person) -> None:
+def test_what_nothing_stands_behind_is_empty(anna: LoggedInUser, ben: LoggedInUser) -> None:
     client = anna.client
     post = client.status_post("hello")
     assert client.lists() == client.account_lists(ben.id) == []
@@ -52,14 +52,14 @@ def test_what_nothing_stands_behind_is_empty(anna: Person, ben: Person) -> None:
 
 
 def test_an_application_is_made_logged_in_with_and_logged_out_of(
-    system: System, anna: Person
+    system: System, anna: LoggedInUser
 ) -> None:
     id, secret = Mastodon.create_app(
         "by hand", scopes=SCOPES, api_base_url=system.base, session=CheckedSession()
     )
-    client = Application(system.base, id, secret).client()
+    client = ClientApplication(system.base, id, secret).client()
     url = client.auth_request_url(redirect_uris=OOB, scopes=SCOPES)
-    with Browser(system.base) as browser:
+    with WebBrowser(system.base) as browser:
         code = browser.log_in(url, anna.email, anna.password)
     token = client.log_in(code=code, redirect_uri=OOB, scopes=SCOPES)
     assert client.app_verify_credentials().name == "by hand"
@@ -76,7 +76,7 @@ def test_an_application_is_made_logged_in_with_and_logged_out_of(
     wait_until(is_refused)
 
 
-def test_people_are_read_noted_and_listed_together(anna: Person, ben: Person) -> None:
+def test_people_are_read_noted_and_listed_together(anna: LoggedInUser, ben: LoggedInUser) -> None:
     client = anna.client
     assert ids(client.accounts([ben.id, anna.id])) == [ben.id, anna.id]
     assert client.account_note_set(ben.id, "from school").note == "from school"
@@ -87,7 +87,7 @@ def test_people_are_read_noted_and_listed_together(anna: Person, ben: Person) ->
     assert client.search_v2(f"@{ben.name}").accounts[0].username == ben.name
 
 
-def test_posts_are_boosted_pinned_and_read_together(anna: Person, ben: Person) -> None:
+def test_posts_are_boosted_pinned_and_read_together(anna: LoggedInUser, ben: LoggedInUser) -> None:
     client = anna.client
     one, two = client.toot("one"), client.status_post("two")
     assert ids(client.statuses([one.id, two.id])) == ids([one, two])
@@ -100,10 +100,10 @@ def test_posts_are_boosted_pinned_and_read_together(anna: Person, ben: Person) -
     wait_until(lambda: client.status_reblogged_by(one) == [])
 
 
-def test_pages_are_walked_in_every_way(anna: Person) -> None:
+def test_pages_are_walked_in_every_way(anna: LoggedInUser) -> None:
     client = anna.client
     posts = [client.status_post(str(number)) for number in range(5)][::-1]
-    await_ids(lambda: client.timeline(), posts)
+    await_page(lambda: client.timeline(), posts)
     first = client.timeline_home(limit=2)
     assert client.get_pagination_info(first, "next") is not None
     assert ids(client.fetch_remaining(first)) == ids(posts)
@@ -114,13 +114,15 @@ def test_pages_are_walked_in_every_way(anna: Person) -> None:
     assert client.timeline_is_available("home") is True
 
 
-def test_what_trends_can_be_asked_for_in_every_way(anna: Person) -> None:
+def test_what_trends_can_be_asked_for_in_every_way(anna: LoggedInUser) -> None:
     assert isinstance(anna.client.trends(), list)
     assert isinstance(anna.client.trending_tags(), list)
     assert isinstance(anna.client.trending_statuses(), list)
 
 
-def test_the_description_of_a_picture_is_changed_with_its_post(anna: Person, picture: Path) -> None:
+def test_the_description_of_a_picture_is_changed_with_its_post(
+    anna: LoggedInUser, picture: Path
+) -> None:
     client = anna.client
     media = anna.upload(picture)
     assert len(client.decode_blurhash(media)) > 1
@@ -130,14 +132,14 @@ def test_the_description_of_a_picture_is_changed_with_its_post(anna: Person, pic
     assert edited.media_attachments[0].description == "a boat"
 
 
-def test_streams_of_every_kind_begin(anna: Person) -> None:
-    with listening(anna, "local") as local, listening(anna, "direct") as direct:
+def test_streams_of_every_kind_begin(anna: LoggedInUser) -> None:
+    with mastodon_listener(anna, "local") as local, mastodon_listener(anna, "direct") as direct:
         post = anna.client.status_post("for everybody")
-        local.heard("update", lambda status: status.id == post.id)
+        local.received("update", lambda status: status.id == post.id)
         assert direct.events == []
 
 
-def test_toot_boosts_and_pins(anna: Person) -> None:
+def test_toot_boosts_and_pins(anna: LoggedInUser) -> None:
     post = anna.toot.json("post", "look at this")["id"]
     anna.toot("reblog", post)
     wait_until(lambda: anna.name in anna.toot("reblogged-by", post))
@@ -148,12 +150,12 @@ def test_toot_boosts_and_pins(anna: Person) -> None:
     wait_until(lambda: anna.client.account_statuses(anna.id, pinned=True) == [])
 
 
-def test_toot_shows_what_trends_and_what_it_runs_on(anna: Person) -> None:
+def test_toot_shows_what_trends_and_what_it_runs_on(anna: LoggedInUser) -> None:
     assert isinstance(anna.toot.json("timelines", "trending"), list)
     assert "toot 0." in anna.toot("diag")
 
 
-def test_toot_turns_a_request_to_follow_down(anna: Person, ben: Person) -> None:
+def test_toot_turns_a_request_to_follow_down(anna: LoggedInUser, ben: LoggedInUser) -> None:
     anna.client.account_update_credentials(locked=True)
     ben.client.account_follow(anna.id)
     wait_until(lambda: ben.name in anna.toot("follow-requests", "list"))
@@ -162,7 +164,7 @@ def test_toot_turns_a_request_to_follow_down(anna: Person, ben: Person) -> None:
     assert ben.client.account_relationships(anna.id)[0].requested is False
 
 
-def test_toot_changes_between_two_accounts(anna: Person, ben: Person) -> None:
+def test_toot_changes_between_two_accounts(anna: LoggedInUser, ben: LoggedInUser) -> None:
     anna.toot.log_in(ben.email, ben.password)
     assert anna.toot.json("whoami")["username"] == ben.name
     listed = [line.split()[1] for line in anna.toot("auth").splitlines() if "@" in line]
@@ -170,7 +172,7 @@ def test_toot_changes_between_two_accounts(anna: Person, ben: Person) -> None:
     assert anna.toot.json("whoami")["username"] == anna.name
 
 
-def test_toot_is_told_what_is_not_offered(anna: Person) -> None:
+def test_toot_is_told_what_is_not_offered(anna: LoggedInUser) -> None:
     with pytest.raises(TootError, match="not offered"):
         anna.toot("tags", "feature", "sea")
     with pytest.raises(TootError, match="not offered"):

@@ -1,4 +1,4 @@
-"""A stream of posts, likes, boosts, comments and follows, and the account kept of it."""
+"""A stream of posts, likes, boosts, comments and follows, and a record of what was acknowledged."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from dataclasses import dataclass, field
 from itertools import count, cycle
 from typing import Any
 
-from tests.chaos.asking import attempt, insist
-from tests.system import PATIENCE, Person, System
+from tests.chaos.retrying_client import request_once, request_until_answered
+from tests.system import DEADLINE, LoggedInUser, System
 
 AUTHORS, FOLLOWERS = 2, 3
-TOO_LONG = 2_300
+TOO_LONG_LENGTH = 2_300
 POSTS = "/api/v1/statuses"
 
-_PAUSE = 0.08
+_POST_INTERVAL = 0.08
 _FAST_POSTS = 12
-"""How many posts of an author follow one another at once. Then they pause longer: what a storm
+"""How many posts of an author follow one another at once. Then they pause longer: what a scenario
 waits for must not queue behind ever more posts."""
 
-_SLOW_PAUSE = 0.5
-_BEFORE_LATE = 35
+_SLOW_POST_INTERVAL = 0.5
+_MAX_POSTS_BEFORE_LATE_FOLLOW = 35
 """Somebody's newest 40 posts come into the home of who follows them; the older ones do not."""
 
 _TOO_LONG_EVERY = 5
@@ -31,18 +31,18 @@ _ONCE_EVERY = 3
 
 
 @dataclass
-class Cast:
-    """Who takes part in one storm, and what they were told."""
+class ScenarioWorkload:
+    """Who takes part in one scenario, and what they were told."""
 
     name: str
-    authors: list[Person]
-    followers: list[Person]
-    late: Person
-    critic: Person
+    authors: list[LoggedInUser]
+    followers: list[LoggedInUser]
+    late: LoggedInUser
+    critic: LoggedInUser
     """Follows nobody, and comments and boosts."""
-    fan: Person
+    fan: LoggedInUser
     """Follows the critic alone."""
-    fickle: Person
+    fickle: LoggedInUser
     """Follows the authors, and does not, and does."""
     acknowledged: dict[str, list[str]] = field(default_factory=dict)
     """The ids of each author's posts, by the author's name."""
@@ -58,8 +58,8 @@ class Cast:
     """The comments that there must be below a post, by its id."""
 
     @classmethod
-    def of(cls, system: System, name: str) -> Cast:
-        """People for one storm; the followers follow the authors, the late one nobody yet."""
+    def create(cls, system: System, name: str) -> ScenarioWorkload:
+        """People for one scenario; the followers follow the authors, the late one nobody yet."""
         others = ["late", "critic", "fan", "fickle"]
         words = ["author"] * AUTHORS + ["follower"] * FOLLOWERS + others
         with ThreadPoolExecutor(3) as pool:
@@ -91,94 +91,96 @@ class Cast:
         """Somebody follows everybody in the middle of it all."""
         for author in self.authors:
             path = f"/api/v1/accounts/{author.id}/follow"
-            answer = insist(self.late, "POST", path)
+            answer = request_until_answered(self.late, "POST", path)
             assert answer.json()["following"], answer.text
         self.followers.append(self.late)
 
-    def _write(self, author: Person, stop: threading.Event) -> None:
+    def _write(self, author: LoggedInUser, stop: threading.Event) -> None:
         ours = self.acknowledged.setdefault(author.name, [])
         given_up = self.given_up.setdefault(author.name, [])
-        reactions = cycle((self._like, self._comment, self._boost, self._waver))
+        reactions = cycle((self._like, self._comment, self._boost, self._toggle_follow))
         for number in count(1):
-            pause = _PAUSE if len(ours) < _FAST_POSTS else _SLOW_PAUSE
-            if stop.wait(pause) or not self._may_go_on(ours, stop):
+            pause = _POST_INTERVAL if len(ours) < _FAST_POSTS else _SLOW_POST_INTERVAL
+            if stop.wait(pause) or not self._await_late_follow(ours, stop):
                 return
             words = f"{self.name} {author.name} {number}."
             if number % _TOO_LONG_EVERY == 0:
-                body = {"status": f"{words} ".ljust(TOO_LONG, "x")}
-                assert insist(author, "POST", POSTS, body).status_code == 422
+                body = {"status": f"{words} ".ljust(TOO_LONG_LENGTH, "x")}
+                assert request_until_answered(author, "POST", POSTS, body).status_code == 422
             elif number % _ONCE_EVERY == 0:
-                made = attempt(author, "POST", POSTS, {"status": words})
+                made = request_once(author, "POST", POSTS, {"status": words})
                 if made is None:
                     given_up.append(words)
                 else:
                     ours.append(made.json()["id"])
             else:
-                made = insist(author, "POST", POSTS, {"status": words}, key=words)
+                made = request_until_answered(author, "POST", POSTS, {"status": words}, key=words)
                 assert made.status_code == 200, made.text
                 ours.append(made.json()["id"])
                 next(reactions)(author, ours[-1])
 
-    def _may_go_on(self, ours: list[str], stop: threading.Event) -> bool:
+    def _await_late_follow(self, ours: list[str], stop: threading.Event) -> bool:
         """Wait, where an author has posted what a late follower gets, until that one is there."""
-        while len(ours) >= _BEFORE_LATE and self.late not in self.followers:
-            if stop.wait(_PAUSE):
+        while len(ours) >= _MAX_POSTS_BEFORE_LATE_FOLLOW and self.late not in self.followers:
+            if stop.wait(_POST_INTERVAL):
                 return False
         return True
 
-    def _like(self, _: Person, id: str) -> None:
+    def _like(self, _: LoggedInUser, id: str) -> None:
         """A like; or one that is taken back, or made again."""
         follower = self.followers[len(self.liked) % FOLLOWERS]
         ways = [f"{POSTS}/{id}/favourite", f"{POSTS}/{id}/unfavourite"]
         self.liked[id] = set()
         steps = 1 + len(self.liked) % 3
-        if _to_and_fro(follower, ways, steps)["favourited"]:
+        if _toggle(follower, ways, steps)["favourited"]:
             self.liked[id].add(follower.name)
 
-    def _boost(self, _: Person, id: str) -> None:
+    def _boost(self, _: LoggedInUser, id: str) -> None:
         """A boost; or one that is taken back, or made again."""
         ways = [f"{POSTS}/{id}/reblog", f"{POSTS}/{id}/unreblog"]
         steps = 1 + len(self.boosted) % 3
-        told = _to_and_fro(self.critic, ways, steps)
+        told = _toggle(self.critic, ways, steps)
         self.boosted[id] = told["id"] if told["reblog"] else ""
 
-    def _waver(self, author: Person, _: str) -> None:
+    def _toggle_follow(self, author: LoggedInUser, _: str) -> None:
         """A follow; or one that is taken back, or made again; later the other way round."""
         ways = [f"/api/v1/accounts/{author.id}/{verb}" for verb in ("follow", "unfollow")]
         if self.followed.get(author.name):
             ways.reverse()
         steps = 1 + len(self.acknowledged[author.name]) % 3
-        self.followed[author.name] = _to_and_fro(self.fickle, ways, steps)["following"]
+        self.followed[author.name] = _toggle(self.fickle, ways, steps)["following"]
 
-    def _comment(self, _: Person, id: str) -> None:
+    def _comment(self, _: LoggedInUser, id: str) -> None:
         """A comment and one below it: left, or one of the two deleted."""
-        upper = self._said_below(id, "upper")
-        lower = self._said_below(upper, "lower")
+        upper = self._reply(id, "upper")
+        lower = self._reply(upper, "lower")
         left, gone = (([upper, lower], ""), ([upper], lower), ([lower], upper))[
             len(self.threads) % 3
         ]
         self.threads[id] = left
         if gone:
-            assert insist(self.critic, "DELETE", f"{POSTS}/{gone}").status_code == 200
+            assert (
+                request_until_answered(self.critic, "DELETE", f"{POSTS}/{gone}").status_code == 200
+            )
 
-    def _said_below(self, id: str, what: str) -> str:
+    def _reply(self, id: str, what: str) -> str:
         body = {"status": what, "in_reply_to_id": id}
-        made = insist(self.critic, "POST", POSTS, body, key=f"{what} {id}")
+        made = request_until_answered(self.critic, "POST", POSTS, body, key=f"{what} {id}")
         assert made.status_code == 200, made.text
         return str(made.json()["id"])
 
 
-def _to_and_fro(person: Person, ways: list[str], steps: int) -> dict[str, Any]:
+def _toggle(person: LoggedInUser, ways: list[str], steps: int) -> dict[str, Any]:
     """Do something, undo it, do it again: so many steps. Returns the last answer.
 
     What is not answered may take effect late, so it is insisted on, and not undone.
     """
     answer = None
     for path in (ways * steps)[:steps]:
-        answer = attempt(person, "POST", path)
+        answer = request_once(person, "POST", path)
         if answer is None:
             break
-    answer = answer if answer is not None else insist(person, "POST", path)
+    answer = answer if answer is not None else request_until_answered(person, "POST", path)
     assert answer.status_code == 200, f"{path}: {answer.text}"
     told: dict[str, Any] = answer.json()
     return told
@@ -186,4 +188,4 @@ def _to_and_fro(person: Person, ways: list[str], steps: int) -> dict[str, Any]:
 
 def _finish(running: list[Future[None]]) -> None:
     for future in running:
-        future.result(PATIENCE + 10)
+        future.result(DEADLINE + 10)

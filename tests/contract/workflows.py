@@ -24,7 +24,7 @@ OFTEN = RetryPolicy(attempts=6, first=0.1, longest=0.5)
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class ExecutionCounter:
     """How often something was done, kept where a process that dies cannot forget it."""
 
     count: int = 0
@@ -81,26 +81,30 @@ def broken(_: Any) -> Plan:
     raise ValueError("on purpose")
 
 
-PLANS = (chain, flaky, timer, letter, long, countdown, broken)
+WORKFLOWS = (chain, flaky, timer, letter, long, countdown, broken)
 
 
 def workflow_routes(service: Service) -> APIRouter:
     workflows = Workflows(service)
-    tallies = service.collection("tally", Tally)
+    tallies = service.collection("tally", ExecutionCounter)
 
     async def count(name: str) -> str:
-        await tallies.update(name, lambda kept: Tally((kept or Tally()).count + 1))
+        await tallies.update(
+            name, lambda kept: ExecutionCounter((kept or ExecutionCounter()).count + 1)
+        )
         return name
 
     async def stumble(given: dict[str, Any]) -> int:
-        tally = await tallies.update(given["name"], lambda t: Tally((t or Tally()).count + 1))
+        tally = await tallies.update(
+            given["name"], lambda t: ExecutionCounter((t or ExecutionCounter()).count + 1)
+        )
         if tally is not None and tally.count <= given["times"]:
             raise Unavailable(f"stumbling {tally.count}")
         return tally.count if tally else 0
 
     workflows.register_activity("count", count)
     workflows.register_activity("stumble", stumble)
-    for plan in PLANS:
+    for plan in WORKFLOWS:
         workflows.register_workflow(plan.__name__, plan)
     router = APIRouter(prefix="/workflows")
     _asked(router, workflows)

@@ -16,9 +16,9 @@ from typing import Any
 
 import requests
 
-from tests.system.people import Application, Person
-from tests.system.waiting import PATIENCE, wait_until
-from tests.system.wire import CheckedSession
+from tests.system.checked_session import CheckedSession
+from tests.system.users import ClientApplication, LoggedInUser
+from tests.system.waiting import DEADLINE, wait_until
 from tools.runner.config.paths import RunDir
 from tools.runner.supervisor import control
 
@@ -41,7 +41,7 @@ _COMMAND_TIMEOUT = 300.0
 
 
 @dataclass(frozen=True)
-class Row:
+class ProcessRow:
     """One line of `ps`: a service with its sidecar, or a server (which has no sidecar)."""
 
     name: str
@@ -56,7 +56,7 @@ class Row:
     sidecar_restarts: int
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Row:
+    def from_json(cls, row: Mapping[str, Any]) -> ProcessRow:
         """From a row of `ps --json`."""
         return cls(
             name=row["service"],
@@ -73,7 +73,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Tokens:
+class ApiTokens:
     """What a service and its sidecar tell each other by."""
 
     sidecar: str
@@ -94,18 +94,18 @@ class System:
     # ── people ──────────────────────────────────────────────────────────────────────────────
 
     @cached_property
-    def app(self) -> Application:
+    def app(self) -> ClientApplication:
         """The application that people log in with unless a test says otherwise."""
-        return Application.registered(self.base)
+        return ClientApplication.register(self.base)
 
-    def fresh(self, word: str) -> str:
+    def unique_name(self, word: str) -> str:
         """A name that nothing else in this system has: letters, digits and underscores."""
         return f"{word}{self._salt}_{next(self._names)}"
 
-    def register(self, word: str) -> Person:
+    def register(self, word: str) -> LoggedInUser:
         """Somebody new, logged in."""
-        name = self.fresh(word)
-        return Person.registered(self.app, name, self._homes / name)
+        name = self.unique_name(word)
+        return LoggedInUser.register(self.app, name, self._homes / name)
 
     def get(self, path: str, **given: Any) -> requests.Response:
         """One request as nobody in particular."""
@@ -118,17 +118,17 @@ class System:
         """Run `./tye-like-run.sh` on this system, and return what it prints."""
         return _command(self.run_dir, *arguments)
 
-    def ps(self) -> dict[str, Row]:
+    def ps(self) -> dict[str, ProcessRow]:
         """Every service and server by name, as the runner tells it (a process of `ps` is dear)."""
         report = control.send_command(RunDir(self.run_dir), {"verb": "ps"})
         assert report is not None, f"no runner answers in {self.run_dir}"
-        rows = [Row.of(row) for row in [*report["services"], *report["infra"]]]
+        rows = [ProcessRow.from_json(row) for row in [*report["services"], *report["infra"]]]
         return {row.name: row for row in rows}
 
-    def tokens(self, service: str) -> Tokens:
+    def tokens(self, service: str) -> ApiTokens:
         """The tokens of a service and its sidecar."""
         found = self._state()["tokens"][service]
-        return Tokens(found["sidecar"], found["app"])
+        return ApiTokens(found["sidecar"], found["app"])
 
     def kill(self, process: str) -> None:
         """Kill -9 one process: `posts`, its sidecar `posts.daprd`, or a server."""
@@ -151,7 +151,7 @@ class System:
         """Restart it; a server, where asked for, without its data."""
         self.command("restart", name, *(["--empty"] if empty else []))
 
-    def all_ready(self, deadline: float = PATIENCE) -> None:
+    def await_ready(self, deadline: float = DEADLINE) -> None:
         """Wait until every process is up, and the gateway serves what needs every service."""
 
         def ready() -> bool:
@@ -189,7 +189,7 @@ def _command(run_dir: Path, *arguments: str, env: Mapping[str, str] | None = Non
 
 
 @contextmanager
-def started(
+def start_system(
     components: str, run_dir: Path, env: Mapping[str, str] | None = None, replicas: str = ""
 ) -> Iterator[System]:
     """Start a whole system in a folder of its own, on free ports; stop it at the end."""

@@ -1,4 +1,4 @@
-"""Traps that a test lays for a service: see saboteur/sitecustomize.py."""
+"""Fault points that a test arms in a service: see fault_injection/sitecustomize.py."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 
 from tests.system import wait_until
 
-LATE = "MICROGRAM_LATE"
-"""Names by how many seconds news is late at most, in services that are sabotaged."""
+EVENT_DELAY = "MICROGRAM_EVENT_DELAY"
+"""The variable that holds the maximum delay of events, in seconds."""
 
-SABOTAGED = {"PYTHONPATH": str(Path(__file__).parent / "saboteur")}
-"""What the environment of services must say for the saboteur to be among them."""
+FAULT_INJECTION_ENV = {"PYTHONPATH": str(Path(__file__).parent / "fault_injection")}
+"""The environment that has services load the fault injection module."""
 
 
 @dataclass(frozen=True)
-class Trap:
+class FaultPoint:
     """Where a service is to die: at which point, of what (a prefix), after how many were let pass.
 
     Points: `before-` and `after-commit` (a key), `before-` and `after-publish`, `before-` and
@@ -27,10 +27,10 @@ class Trap:
     service: str
     point: str
     prefix: str
-    let_pass: int = 0
+    skip: int = 0
 
 
-class Traps:
+class FaultPoints:
     """The folder that all services of one system look into."""
 
     def __init__(self, folder: Path) -> None:
@@ -40,31 +40,31 @@ class Traps:
     @property
     def env(self) -> dict[str, str]:
         """What the environment must say for services to look."""
-        return {"MICROGRAM_TRAPS": str(self.folder), **SABOTAGED}
+        return {"MICROGRAM_FAULT_POINTS": str(self.folder), **FAULT_INJECTION_ENV}
 
-    def lay(self, trap: Trap) -> None:
+    def arm(self, fault_point: FaultPoint) -> None:
         """Have the next process that comes by die."""
-        path = self._path(trap)
-        path.with_suffix(f"{path.suffix}.sprung").unlink(missing_ok=True)
+        path = self._path(fault_point)
+        path.with_suffix(f"{path.suffix}.triggered").unlink(missing_ok=True)
         whole = path.with_suffix(".new")
-        whole.write_text(f"{trap.prefix}\n{trap.let_pass}")
+        whole.write_text(f"{fault_point.prefix}\n{fault_point.skip}")
         whole.rename(path)
 
-    def await_sprung(self, trap: Trap) -> None:
+    def await_triggered(self, fault_point: FaultPoint) -> None:
         """Wait until somebody has died in it."""
-        path = self._path(trap)
-        sprung = path.with_suffix(f"{path.suffix}.sprung")
-        wait_until(sprung.exists, what=f"{trap} is sprung")
+        path = self._path(fault_point)
+        triggered = path.with_suffix(f"{path.suffix}.triggered")
+        wait_until(triggered.exists, what=f"{fault_point} is triggered")
 
     @contextmanager
-    def choking(self, service: str, topic: str) -> Iterator[None]:
+    def failing(self, service: str, topic: str) -> Iterator[None]:
         """While this lasts, a service cannot handle what it hears on a topic."""
-        path = self.folder / f"{service}.choke"
+        path = self.folder / f"{service}.fail"
         path.write_text(f"{topic}\n0")
         try:
             yield
         finally:
             path.unlink()
 
-    def _path(self, trap: Trap) -> Path:
-        return self.folder / f"{trap.service}.{trap.point}"
+    def _path(self, fault_point: FaultPoint) -> Path:
+        return self.folder / f"{fault_point.service}.{fault_point.point}"
