@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
-from services.auth import belongings
-from services.auth.api import Desk, create_routers
-from services.auth.keys import SECRET, Keyring
-from services.auth.leaving import Leaving
-from services.auth.office import Office
-from services.auth.passwords import Passwords
-from services.auth.registrar import Registrar
-from services.auth.store import Store
-from services.auth.turnstile import Turnstile
-from services.auth.warden import Warden
+from services.auth.adapters.passwords import PasswordHasherPool
+from services.auth.adapters.signing_keys import SIGNING_KEYS_SECRET, SigningKeySet
+from services.auth.api import data_export
+from services.auth.api.routes import AuthServices, create_routers
+from services.auth.application.account_deletion import AccountDeletion
+from services.auth.application.accounts import AccountService
+from services.auth.application.login import Authenticator
+from services.auth.application.oauth import OAuthService
+from services.auth.application.registration import RegistrationService
+from services.auth.repository import Repository
 from services.chassis.consuming.inbox import Event
 from services.chassis.ids import SnowflakeGenerator
 from services.chassis.service import Service
@@ -27,28 +27,30 @@ Clock = Callable[[], datetime]
 
 
 def create_app(
-    service: Service, *, passwords: Passwords | None = None, clock: Clock | None = None
+    service: Service, *, passwords: PasswordHasherPool | None = None, clock: Clock | None = None
 ) -> FastAPI:
     """Auth on its sidecar."""
-    passwords = passwords or Passwords()
+    passwords = passwords or PasswordHasherPool()
     service.manage(passwords)
     clock = clock or _now
     new_id = SnowflakeGenerator().next
-    store = Store(service)
-    keyring = Keyring(lambda: service.sidecar.secret(SECRET))
-    turnstile = Turnstile(store, passwords, clock)
-    office = Office(store, turnstile, keyring, new_id, _new_secret, clock)
-    registrar = Registrar(store, passwords, new_id, clock)
-    warden = Warden(store, clock)
-    leaving = Leaving(store, turnstile, warden)
+    repository = Repository(service)
+    signing_keys = SigningKeySet(lambda: service.sidecar.secret(SIGNING_KEYS_SECRET))
+    authenticator = Authenticator(repository, passwords, clock)
+    oauth = OAuthService(repository, authenticator, signing_keys, new_id, _new_secret, clock)
+    registration = RegistrationService(repository, passwords, new_id, clock)
+    accounts = AccountService(repository, clock)
+    account_deletion = AccountDeletion(repository, authenticator, accounts)
 
     async def login_changed(event: Event) -> None:
-        await warden.login_changed(event)
-        await leaving.login_changed(event)
+        await accounts.on_login_changed(event)
+        await account_deletion.on_login_changed(event)
 
     service.on(LOGIN_REGISTERED.topic, LOGIN_REGISTERED.producer, login_changed)
-    desk = Desk(office, registrar, warden, leaving, keyring, store.revocations)
-    return service.create_app(*create_routers(desk), belongings.create_router(store))
+    services = AuthServices(
+        oauth, registration, accounts, account_deletion, signing_keys, repository.revocations
+    )
+    return service.create_app(*create_routers(services), data_export.create_router(repository))
 
 
 def _now() -> datetime:

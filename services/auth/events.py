@@ -17,12 +17,12 @@ def outbox(service: Service) -> Outbox:
     return service.outbox(LOGIN_REGISTERED.topic).publishes(PERSON, LOGIN_REGISTERED.name, tell)
 
 
-def tell(_: str, person: dict[str, Any]) -> dict[str, Any]:
+def tell(_: str, user: dict[str, Any]) -> dict[str, Any]:
     """What others may know of a person: neither the address nor anything of the password."""
-    told = {field: person[field] for field in ("user_id", "username", "created_at", "deleted")}
+    told = {field: user[field] for field in ("user_id", "username", "created_at", "deleted")}
     return {
         **told,
-        "role": person.get("role", ""),
-        "suspended": person.get("suspended", False),
-        "locale": person.get("locale", ""),
+        "role": user.get("role", ""),
+        "suspended": user.get("suspended", False),
+        "locale": user.get("locale", ""),
     }

@@ -6,40 +6,40 @@ from fastapi import FastAPI
 
 from services.chassis.jobs import JobQueue
 from services.chassis.service import Service
-from services.users import belongings, discovery, reporting
-from services.users.api import create_router
-from services.users.census import Registry
-from services.users.endings import Endings
-from services.users.erasure import Erasure
-from services.users.events import ERASURE, Handlers, subscribe
-from services.users.index import Index
-from services.users.lists import Lists
-from services.users.newcomers import Newcomers
-from services.users.people import People
-from services.users.reports import Reports
-from services.users.stances import Stances
-from services.users.store import Store
-from services.users.suggestions import Suggestions
-from services.users.tags import Tags
+from services.users.api import data_export, discovery, reports
+from services.users.api.accounts import create_router
+from services.users.application.account_erasure import AccountEdgeErasure
+from services.users.application.followed_tags import FollowedTagService
+from services.users.application.mute_expiry import MuteExpiry
+from services.users.application.name_index import NameIndex
+from services.users.application.profile_bootstrap import ProfileBootstrap
+from services.users.application.profiles import ProfileService
+from services.users.application.relationship_queries import RelationshipQueries
+from services.users.application.relationships import RelationshipService
+from services.users.application.reports import ReportService
+from services.users.application.statistics import StatisticsService
+from services.users.application.suggestions import SuggestionService
+from services.users.consumers import ERASURE, UsersConsumers, subscribe
+from services.users.repository import Repository
 
 
 def create_app(service: Service) -> FastAPI:
     """The users service on its sidecar."""
-    store = Store(service)
-    index = Index(store)
-    stances = Stances(store)
-    suggestions = Suggestions(store)
-    newcomers = Newcomers(store, service.sidecar)
-    people = People(store, index, newcomers, service.settings.public_host)
-    tags, registry = Tags(store), Registry(store)
-    errands = JobQueue(service)
-    errands.register(ERASURE, Erasure(store, stances).erase)
-    handlers = Handlers(store, stances, index, suggestions, tags, registry, errands)
+    repository = Repository(service)
+    index = NameIndex(repository)
+    relationships = RelationshipService(repository)
+    suggestions = SuggestionService(repository)
+    profile_bootstrap = ProfileBootstrap(repository, service.sidecar)
+    people = ProfileService(repository, index, profile_bootstrap, service.settings.public_host)
+    tags, statistics = FollowedTagService(repository), StatisticsService(repository)
+    jobs = JobQueue(service)
+    jobs.register(ERASURE, AccountEdgeErasure(repository, relationships).erase_batch)
+    handlers = UsersConsumers(repository, relationships, index, suggestions, tags, statistics, jobs)
     subscribe(service, handlers)
-    service.background(Endings(store).watch)
+    service.background(MuteExpiry(repository).run)
     return service.create_app(
-        create_router(people, stances, Lists(store), suggestions),
-        discovery.create_router(tags, registry),
-        reporting.create_router(Reports(store)),
-        belongings.create_router(store),
+        create_router(people, relationships, RelationshipQueries(repository), suggestions),
+        discovery.create_router(tags, statistics),
+        reports.create_router(ReportService(repository)),
+        data_export.create_router(repository),
     )

@@ -10,59 +10,59 @@ from dataclasses import dataclass, replace
 from services.chassis.errors import Forbidden, Invalid, NotFound
 from services.shared.text import graphemes
 
-MOST_FOLLOWED = 7_500
+MAX_FOLLOWED = 7_500
 """How many people one may follow: Mastodon's limit."""
 
-MOST_BLOCKED = MOST_MUTED = 5_000
+MAX_BLOCKED = MAX_MUTED = 5_000
 """How many people one may block, and mute: with every page of one's home all of them are read."""
 
-MOST_NOTE = 2_000
-REMEMBERED = 4
+MAX_NOTE_CHARACTERS = 2_000
+MAX_FORMER_IDS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ListMembership:
     """Where an edge stands in lists that are sorted by time: by which id, and by which before.
 
     A list is mended from the edge alone, so the edge remembers every id by which it may be listed.
-    After `REMEMBERED` of them the last is taken again, so that they are few.
+    After `MAX_FORMER_IDS` of them the last is taken again, so that they are few.
     """
 
     id: str = ""
     taken: bool = False
     former: tuple[str, ...] = ()
 
-    def take(self, id: str) -> Place:
+    def join(self, id: str) -> ListMembership:
         """Be listed, by a new id if that is not so already."""
         if self.taken:
             return self
         if not self.id:
-            return Place(id, taken=True)
-        if len(self.former) == REMEMBERED:
+            return ListMembership(id, taken=True)
+        if len(self.former) == MAX_FORMER_IDS:
             return replace(self, taken=True)
-        return Place(id, taken=True, former=(*self.former, self.id))
+        return ListMembership(id, taken=True, former=(*self.former, self.id))
 
-    def leave(self) -> Place:
+    def leave(self) -> ListMembership:
         """Be listed no more."""
         return replace(self, taken=False)
 
     @property
-    def stale(self) -> tuple[str, ...]:
+    def stale_ids(self) -> tuple[str, ...]:
         """The ids by which it must not be listed."""
         return self.former if self.taken or not self.id else (*self.former, self.id)
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class RelationshipEdge:
     """The document `edge:SOURCE:TARGET`. `muted_until` is a time, where a mute ends by itself."""
 
     source: str
     target: str
-    follow: Place = Place()
-    request: Place = Place()
-    block: Place = Place()
-    mute: Place = Place()
-    noted: Place = Place()
+    follow: ListMembership = ListMembership()
+    request: ListMembership = ListMembership()
+    block: ListMembership = ListMembership()
+    mute: ListMembership = ListMembership()
+    noted: ListMembership = ListMembership()
     show_reblogs: bool = True
     notify: bool = False
     muting_notifications: bool = False
@@ -87,7 +87,7 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class FollowConditions:
     """On what a follow depends, apart from the edge: the target's will, and the source's limit."""
 
     locked: bool = False
@@ -96,7 +96,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class FollowOptions:
     """How somebody wants to follow; None leaves a part as it is."""
 
     reblogs: bool | None = None
@@ -108,19 +108,21 @@ def edge_id(source: str, target: str) -> str:
     return f"{source}:{target}"
 
 
-def ends(id: str) -> tuple[str, str]:
+def edge_accounts(id: str) -> tuple[str, str]:
     """From whom to whom an edge goes, by its id."""
     source, _, target = id.partition(":")
     return source, target
 
 
-def refuse_oneself(source: str, target: str, what: str) -> None:
+def reject_self(source: str, target: str, what: str) -> None:
     """Raise `Forbidden` where somebody means themself."""
     if source == target:
         raise Forbidden(f"You cannot {what} yourself.")
 
 
-def follow(edge: Edge, terms: Terms, manner: Manner, id: str) -> Edge:
+def follow(
+    edge: RelationshipEdge, terms: FollowConditions, manner: FollowOptions, id: str
+) -> RelationshipEdge:
     """Follow, or ask to, where the target is locked. Raises `Forbidden` or `Invalid`."""
     if terms.blocked:
         raise Forbidden("You cannot follow this person: they have blocked you.")
@@ -133,14 +135,14 @@ def follow(edge: Edge, terms: Terms, manner: Manner, id: str) -> Edge:
     )
     if edge.following or (edge.requested and terms.locked):
         return edge
-    if terms.followed >= MOST_FOLLOWED:
-        raise Invalid(f"You follow {terms.followed} people; at most {MOST_FOLLOWED} are allowed.")
+    if terms.followed >= MAX_FOLLOWED:
+        raise Invalid(f"You follow {terms.followed} people; at most {MAX_FOLLOWED} are allowed.")
     if terms.locked:
-        return replace(edge, request=edge.request.take(id))
-    return replace(edge, follow=edge.follow.take(id), request=edge.request.leave())
+        return replace(edge, request=edge.request.join(id))
+    return replace(edge, follow=edge.follow.join(id), request=edge.request.leave())
 
 
-def unfollow(edge: Edge) -> Edge:
+def unfollow(edge: RelationshipEdge) -> RelationshipEdge:
     """Follow no more, and ask no more to."""
     return replace(
         edge,
@@ -151,72 +153,78 @@ def unfollow(edge: Edge) -> Edge:
     )
 
 
-def accept(edge: Edge | None, id: str) -> Edge:
+def accept(edge: RelationshipEdge | None, id: str) -> RelationshipEdge:
     """Let the source of a request follow. Raises `NotFound` where nobody asked."""
     if edge is None or not (edge.requested or edge.following):
         raise NotFound("This person has not asked to follow you.")
-    return replace(edge, follow=edge.follow.take(id), request=edge.request.leave())
+    return replace(edge, follow=edge.follow.join(id), request=edge.request.leave())
 
 
-def reject(edge: Edge | None) -> Edge:
+def reject(edge: RelationshipEdge | None) -> RelationshipEdge:
     """Turn a request down. Raises `NotFound` where nobody ever asked."""
     if edge is None or not edge.request.id:
         raise NotFound("This person has not asked to follow you.")
     return replace(edge, request=edge.request.leave())
 
 
-def block(edge: Edge, id: str, blocked: int) -> Edge:
+def block(edge: RelationshipEdge, id: str, blocked: int) -> RelationshipEdge:
     """Have nothing to do with somebody. That they follow no more either is their edge's part.
 
     Raises `Invalid` for who blocks too many others already.
     """
-    if blocked >= MOST_BLOCKED and not edge.blocking:
-        raise Invalid(f"You block {blocked} people; at most {MOST_BLOCKED} are allowed.")
-    return replace(unfollow(edge), block=edge.block.take(id))
+    if blocked >= MAX_BLOCKED and not edge.blocking:
+        raise Invalid(f"You block {blocked} people; at most {MAX_BLOCKED} are allowed.")
+    return replace(unfollow(edge), block=edge.block.join(id))
 
 
-def unblock(edge: Edge) -> Edge:
+def unblock(edge: RelationshipEdge) -> RelationshipEdge:
     """Let somebody near again; nobody follows anybody by that."""
     return replace(edge, block=edge.block.leave())
 
 
-def mute(edge: Edge, id: str, muted: int, *, notifications: bool, until: str | None) -> Edge:
+def mute(
+    edge: RelationshipEdge, id: str, muted: int, *, notifications: bool, until: str | None
+) -> RelationshipEdge:
     """Not see somebody, and by default not their notifications either, perhaps for a time.
 
     Raises `Invalid` for who mutes too many others already.
     """
-    if muted >= MOST_MUTED and not edge.mute.taken:
-        raise Invalid(f"You mute {muted} people; at most {MOST_MUTED} are allowed.")
+    if muted >= MAX_MUTED and not edge.mute.taken:
+        raise Invalid(f"You mute {muted} people; at most {MAX_MUTED} are allowed.")
     return replace(
-        edge, mute=edge.mute.take(id), muting_notifications=notifications, muted_until=until
+        edge, mute=edge.mute.join(id), muting_notifications=notifications, muted_until=until
     )
 
 
-def unmute(edge: Edge) -> Edge:
+def unmute(edge: RelationshipEdge) -> RelationshipEdge:
     """See somebody again."""
     return replace(edge, mute=edge.mute.leave(), muting_notifications=False, muted_until=None)
 
 
-def end_mute(edge: Edge, now: str) -> Edge:
+def expire_mute(edge: RelationshipEdge, now: str) -> RelationshipEdge:
     """See somebody again, if the mute was for a time that is over."""
     over = edge.mute.taken and edge.muted_until is not None and edge.muted_until <= now
     return unmute(edge) if over else edge
 
 
-def annotate(edge: Edge, note: str, id: str) -> Edge:
+def annotate(edge: RelationshipEdge, note: str, id: str) -> RelationshipEdge:
     """Keep a private note on somebody. Raises `Invalid`."""
     characters = graphemes(note)
-    if characters > MOST_NOTE:
-        raise Invalid(f"The note has {characters} characters; at most {MOST_NOTE} are allowed.")
-    return replace(edge, note=note, noted=edge.noted.take(id) if note else edge.noted.leave())
+    if characters > MAX_NOTE_CHARACTERS:
+        raise Invalid(
+            f"The note has {characters} characters; at most {MAX_NOTE_CHARACTERS} are allowed."
+        )
+    return replace(edge, note=note, noted=edge.noted.join(id) if note else edge.noted.leave())
 
 
-def ended(edge: Edge) -> Edge:
+def without_relations(edge: RelationshipEdge) -> RelationshipEdge:
     """What is left of an edge when one of the two is gone: nothing but its places in lists."""
     return unmute(annotate(unblock(unfollow(edge)), "", ""))
 
 
-def settle(edge: Edge, reverse: Edge, *, locked: bool, id: str, gone: bool = False) -> Edge:
+def reconcile(
+    edge: RelationshipEdge, reverse: RelationshipEdge, *, locked: bool, id: str, gone: bool = False
+) -> RelationshipEdge:
     """What an edge comes to, seen together with the one across and with the two people.
 
     Two documents cannot be decided in one swap: a block may be committed while the other follows,
@@ -224,7 +232,7 @@ def settle(edge: Edge, reverse: Edge, *, locked: bool, id: str, gone: bool = Fal
     together afterwards.
     """
     if gone:
-        return ended(edge)
+        return without_relations(edge)
     if (edge.following or edge.requested) and (edge.blocking or reverse.blocking):
         return unfollow(edge)
     if edge.requested and not locked:
@@ -232,42 +240,42 @@ def settle(edge: Edge, reverse: Edge, *, locked: bool, id: str, gone: bool = Fal
     return edge
 
 
-OUTWARD = ("following", "asked", "blocks", "mutes", "noted")
+OUTGOING_LISTS = ("following", "asked", "blocks", "mutes", "noted")
 """The lists of whom somebody stands to."""
 
-INWARD = ("followers", "requests", "blockers", "muters")
+INCOMING_LISTS = ("followers", "requests", "blockers", "muters")
 """The lists of who stands to somebody."""
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ListUpdate:
     """What a list should say of an edge: this row, if the place is taken, and no stale one."""
 
     kind: str
     owner: str
     other: str
-    place: Place
+    membership: ListMembership
 
 
-def listings(edge: Edge) -> list[Listing]:
+def list_updates(edge: RelationshipEdge) -> list[ListUpdate]:
     """All lists that an edge was ever in, and how it should stand there."""
     source, target = edge.source, edge.target
     all_lists = [
-        Listing("followers", target, source, edge.follow),
-        Listing("following", source, target, edge.follow),
-        Listing("requests", target, source, edge.request),
-        Listing("asked", source, target, edge.request),
-        Listing("blocks", source, target, edge.block),
-        Listing("blockers", target, source, edge.block),
-        Listing("mutes", source, target, edge.mute),
-        Listing("muters", target, source, edge.mute),
-        Listing("noted", source, target, edge.noted),
+        ListUpdate("followers", target, source, edge.follow),
+        ListUpdate("following", source, target, edge.follow),
+        ListUpdate("requests", target, source, edge.request),
+        ListUpdate("asked", source, target, edge.request),
+        ListUpdate("blocks", source, target, edge.block),
+        ListUpdate("blockers", target, source, edge.block),
+        ListUpdate("mutes", source, target, edge.mute),
+        ListUpdate("muters", target, source, edge.mute),
+        ListUpdate("noted", source, target, edge.noted),
     ]
-    return [listing for listing in all_lists if listing.place.id]
+    return [listing for listing in all_lists if listing.membership.id]
 
 
 @dataclass(frozen=True, slots=True)
-class Relationship:
+class RelationshipView:
     """How two people stand to each other, seen by the first."""
 
     id: str
@@ -285,12 +293,14 @@ class Relationship:
     note: str
 
 
-def relationship(edge: Edge, reverse: Edge, now: str) -> Relationship:
+def relationship_view(
+    edge: RelationshipEdge, reverse: RelationshipEdge, now: str
+) -> RelationshipView:
     """What two edges come to; a block counts at once, also where a follow is still to be undone."""
     apart = edge.blocking or reverse.blocking
     following = edge.following and not apart
     muting = edge.muting(now)
-    return Relationship(
+    return RelationshipView(
         id=edge.target,
         following=following,
         showing_reblogs=following and edge.show_reblogs,

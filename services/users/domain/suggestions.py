@@ -6,18 +6,18 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from services.users.domain.profiles import Profile
+from services.users.domain.profiles import UserProfile
 
-FOLLOWED = 20
+MAX_FOLLOWED_SCANNED = 20
 """Of how many of those whom one follows it is looked at whom they follow, the newest first."""
 
-THEIRS = 40
+MAX_FOLLOWED_EACH = 40
 """How many of those whom each of them follows are looked at, the newest first."""
 
-NEWEST = 60
+MAX_NEWEST = 60
 """How many of the newest people are looked at."""
 
-CANDIDATES = 120
+MAX_CANDIDATES = 120
 """How many people are looked at closely."""
 
 Reason = Literal["friends_of_friends", "new"]
@@ -31,7 +31,9 @@ def candidates(
     Among equals those who joined last come first; then the newest people of all.
     """
     times = Counter(id for ids in theirs for id in set(ids) if id not in never)
-    known = sorted(times, key=lambda id: (times[id], id), reverse=True)[: CANDIDATES - NEWEST]
+    known = sorted(times, key=lambda id: (times[id], id), reverse=True)[
+        : MAX_CANDIDATES - MAX_NEWEST
+    ]
     found: dict[str, Reason] = dict.fromkeys(known, "friends_of_friends")
     for id in newest:
         if id not in never:
@@ -39,6 +41,6 @@ def candidates(
     return found
 
 
-def may_be_suggested(profile: Profile) -> bool:
+def is_suggestible(profile: UserProfile) -> bool:
     """Whether somebody wants to be found by who does not know them."""
     return profile.discoverable and not profile.is_hidden

@@ -6,7 +6,7 @@ from typing import Any
 import jwt
 import pytest
 
-from services.auth.domain.throttle import FREE, LONGEST
+from services.auth.domain.login_throttle import MAX_DELAY, MAX_FREE_ATTEMPTS
 from services.chassis.errors import Unauthenticated
 from services.chassis.security.token_verifier import TokenVerifier
 from tests.services.auth.world import Auth, cheap, proof
@@ -203,15 +203,15 @@ async def test_a_forged_token_revokes_nothing(auth: Auth) -> None:
 async def test_some_guesses_then_a_pause_that_is_short_and_not_for_the_address(auth: Auth) -> None:
     await auth.register("ada")
     app, other = await auth.app(), await auth.replica()
-    for i in range(FREE):
+    for i in range(MAX_FREE_ATTEMPTS):
         desk = auth if i % 2 else other
         assert (await desk.authorize(app, "ada", password="guess number")).status == 401
     for desk in (auth, other):
         locked = await desk.authorize(app, "@ADA")
         assert locked.status == 429
-        assert 0 < locked.json()["retry_after"] <= LONGEST
+        assert 0 < locked.json()["retry_after"] <= MAX_DELAY
     assert (await auth.authorize(app, "ada@example.org")).status == 200
-    auth.clock.turn(LONGEST)
+    auth.clock.turn(MAX_DELAY)
     assert (await auth.authorize(app, "ada")).status == 200
 
 
@@ -220,15 +220,15 @@ async def test_guesses_all_at_once_are_counted_too(auth: Auth) -> None:
     app = await auth.app()
     tries = [auth.authorize(app, "ada", password=f"guess {i:06}") for i in range(30)]
     statuses = [answer.status for answer in await asyncio.gather(*tries)]
-    assert statuses.count(401) == FREE
-    assert statuses.count(429) == 30 - FREE
+    assert statuses.count(401) == MAX_FREE_ATTEMPTS
+    assert statuses.count(429) == 30 - MAX_FREE_ATTEMPTS
 
 
 async def test_who_gets_in_starts_anew(auth: Auth) -> None:
     await auth.register("ada")
     app = await auth.app()
     for _ in range(3):
-        for _ in range(FREE - 1):
+        for _ in range(MAX_FREE_ATTEMPTS - 1):
             await auth.authorize(app, "ada", password="guess number")
         assert (await auth.authorize(app, "ada")).status == 200
 

@@ -7,7 +7,7 @@ import pytest
 
 from services.chassis.errors import Unauthenticated
 from services.chassis.security.token_verifier import TokenVerifier
-from tests.services.auth.test_standing import judge
+from tests.services.auth.test_accounts import judge
 from tests.services.auth.world import PASSWORD, Auth
 
 

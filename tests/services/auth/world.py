@@ -15,10 +15,10 @@ from typing import Any
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 
+from services.auth.adapters.passwords import PasswordHasherPool
+from services.auth.adapters.signing_keys import SIGNING_KEYS_SECRET
 from services.auth.app import create_app
-from services.auth.domain.codes import challenge_of
-from services.auth.keys import SECRET
-from services.auth.passwords import Passwords
+from services.auth.domain.authorization_codes import s256_challenge
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from tests.fakes import Response, Running, World
@@ -86,7 +86,7 @@ class Auth:
             "client_id": app["client_id"],
             "redirect_uri": OOB,
             "scope": "read write",
-            "code_challenge": challenge_of(VERIFIER),
+            "code_challenge": s256_challenge(VERIFIER),
             "code_challenge_method": "S256",
             "login": login,
             "password": PASSWORD,
@@ -125,7 +125,7 @@ def proof(app: dict[str, Any]) -> dict[str, str]:
 
 async def start(world: World, clock: Clock, hasher: PasswordHasher | None = None) -> Running:
     def create(settings: Settings) -> FastAPI:
-        passwords = Passwords(hasher or cheap(), waiting=100)
+        passwords = PasswordHasherPool(hasher or cheap(), waiting=100)
         return create_app(Service(settings), passwords=passwords, clock=clock)
 
     return await world.start(create, "auth")
@@ -134,6 +134,6 @@ async def start(world: World, clock: Clock, hasher: PasswordHasher | None = None
 @asynccontextmanager
 async def auth_world() -> AsyncIterator[Auth]:
     async with World() as world:
-        world.secrets[SECRET] = signing_keys("first")
+        world.secrets[SIGNING_KEYS_SECRET] = signing_keys("first")
         clock = Clock()
         yield Auth(world, clock, await start(world, clock))

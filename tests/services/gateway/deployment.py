@@ -11,8 +11,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.auth.domain.codes import challenge_of
-from services.auth.keys import SECRET
+from services.auth.adapters.signing_keys import SIGNING_KEYS_SECRET
+from services.auth.domain.authorization_codes import s256_challenge
 from services.catalog.app import create_app as create_catalog
 from services.chassis.service import Service
 from services.chassis.settings import Settings
@@ -226,7 +226,7 @@ def hidden(html: str) -> dict[str, str]:
 async def deploy(**settings: Any) -> AsyncIterator[GatewayDeployment]:
     """All services of ours, the gateway with some settings."""
     async with World() as world:
-        world.secrets[SECRET] = auth.signing_keys("a")
+        world.secrets[SIGNING_KEYS_SECRET] = auth.signing_keys("a")
         await auth.start(world, auth.Clock())
         timelines = (posts_app, comments_app, feed_app, notifications_app)
         for create in (users_app, *timelines, media_app, catalog_app):
@@ -236,4 +236,4 @@ async def deploy(**settings: Any) -> AsyncIterator[GatewayDeployment]:
 
 
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-CHALLENGE = challenge_of(VERIFIER)
+CHALLENGE = s256_challenge(VERIFIER)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from services.users.census import Registry
-from services.users.domain.tags import MOST_TAGS
-from services.users.store import Store
+from services.users.application.statistics import StatisticsService
+from services.users.domain.followed_tags import MAX_FOLLOWED_TAGS
+from services.users.repository import Repository
 from tests.fakes import Running, World
 from tests.services.users.world import Person, start
 
@@ -41,7 +41,7 @@ class Town:
     async def statistics(self) -> dict[str, Any]:
         """As a replica that has counted nothing yet would say."""
         await self.world.settle()
-        return await Registry(Store(self.users.service)).statistics()
+        return await StatisticsService(Repository(self.users.service)).statistics()
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ async def test_the_newest_state_of_ones_hashtags_is_told(town: Town) -> None:
 
 async def test_no_more_hashtags_are_followed_than_a_document_shall_hold(town: Town) -> None:
     anna = await town.person("anna")
-    for number in range(MOST_TAGS):
+    for number in range(MAX_FOLLOWED_TAGS):
         await anna.post(f"/tags/t{number}/follow")
     refused = await anna.ask("POST", "/tags/another/follow")
     assert refused.status == 422

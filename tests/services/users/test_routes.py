@@ -12,8 +12,8 @@ import pytest
 
 from services.chassis.service import Service
 from services.contracts.accounts import Account, AccountList, Relationship, Suggestion
-from services.users.endings import Endings
-from services.users.store import Store
+from services.users.application.mute_expiry import MuteExpiry
+from services.users.repository import Repository
 from tests.fakes import Running, World
 from tests.services.users.world import Person, start
 
@@ -304,7 +304,7 @@ async def test_nobody_does_anything_to_themself(town: Town) -> None:
         assert "yourself" in response.json()["message"]
 
 
-@pytest.mark.parametrize(("verb", "limit"), [("block", "MOST_BLOCKED"), ("mute", "MOST_MUTED")])
+@pytest.mark.parametrize(("verb", "limit"), [("block", "MAX_BLOCKED"), ("mute", "MAX_MUTED")])
 async def test_who_hides_very_many_must_let_one_go_before_they_hide_another(
     town: Town, monkeypatch: pytest.MonkeyPatch, verb: str, limit: str
 ) -> None:
@@ -376,9 +376,9 @@ async def test_a_mute_ends_when_its_time_comes_and_all_hear_of_it(town: Town) ->
     await town.world.settle()
     now = datetime.now(UTC)
     for minutes in (0.5, 2, 60):
-        store = Store(Service(town.users.service.settings, town.users.sidecar))
+        repository = Repository(Service(town.users.service.settings, town.users.sidecar))
         clock = Mock(return_value=now + timedelta(minutes=minutes))
-        assert await Endings(store, clock).sweep()
+        assert await MuteExpiry(repository, clock).expire_due()
         await town.world.settle()
         muted = ["eve", "ben"] if minutes < 1 else ["eve"]
         assert await anna.listed("/mutes") == muted
@@ -610,7 +610,7 @@ async def test_people_are_found_by_handle_and_by_name(town: Town) -> None:
 async def test_a_crowd_with_like_names_is_found_by_more_letters(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.users.domain.names.MOST_IN_BUCKET", 5)
+    monkeypatch.setattr("services.users.domain.name_index.MAX_BUCKET_ENTRIES", 5)
     people = await town.people(*(f"anna{n:03}" for n in range(20)))
     assert len(await found(people[0], "an")) == 5
     assert len(await found(people[0], "anna")) == 15

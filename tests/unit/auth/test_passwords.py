@@ -4,28 +4,28 @@ import asyncio
 
 import pytest
 
-from services.auth.passwords import Passwords, argon2id
+from services.auth.adapters.passwords import PasswordHasherPool, argon2id
 from services.chassis.errors import RateLimited
 from tests.services.auth.world import cheap
 
 
 async def test_only_the_password_itself_is_right() -> None:
-    async with Passwords(cheap()) as passwords:
+    async with PasswordHasherPool(cheap()) as passwords:
         hashed = await passwords.hash("caf\u00e9 ole")
-        assert (await passwords.check("cafe\u0301 ole", hashed)).right
+        assert (await passwords.verify("cafe\u0301 ole", hashed)).matches
         for wrong in ("", "cafe ole", "CAF\u00c9 OLE"):
-            assert not (await passwords.check(wrong, hashed)).right
+            assert not (await passwords.verify(wrong, hashed)).matches
 
 
 async def test_nobodys_password_is_never_right() -> None:
-    async with Passwords(cheap()) as passwords:
+    async with PasswordHasherPool(cheap()) as passwords:
         for guess in ("", "nobody has this password"):
-            assert not (await passwords.check(guess, "")).right
-        assert not (await passwords.check("x", "not a hash")).right
+            assert not (await passwords.verify(guess, "")).matches
+        assert not (await passwords.verify("x", "not a hash")).matches
 
 
 async def test_a_flood_is_refused_and_the_queue_stays_short() -> None:
-    async with Passwords(cheap(), at_once=1, waiting=3) as passwords:
+    async with PasswordHasherPool(cheap(), at_once=1, waiting=3) as passwords:
         tries = (passwords.hash("x") for _ in range(10))
         results = await asyncio.gather(*tries, return_exceptions=True)
         assert sum(isinstance(result, str) for result in results) == 4
@@ -40,7 +40,7 @@ def test_the_parameters_are_those_that_owasp_gives() -> None:
 
 @pytest.mark.parametrize("cost", [1, 3])
 async def test_a_hash_is_outdated_when_the_parameters_changed(cost: int) -> None:
-    async with Passwords(cheap(1)) as old, Passwords(cheap(cost)) as new:
-        verdict = await new.check("x", await old.hash("x"))
-        assert verdict.right
-        assert verdict.outdated == (cost != 1)
+    async with PasswordHasherPool(cheap(1)) as old, PasswordHasherPool(cheap(cost)) as new:
+        check = await new.verify("x", await old.hash("x"))
+        assert check.matches
+        assert check.needs_rehash == (cost != 1)

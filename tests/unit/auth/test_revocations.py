@@ -3,7 +3,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from services.auth.revocations import CHUNK, FRESH, Chunk, Ends, RevocationLog
+from services.auth.adapters.revocations import (
+    CHUNK_SIZE,
+    READ_CACHE_TTL,
+    RevocationChunk,
+    RevocationLog,
+    RevocationLogBounds,
+)
 from services.chassis.storage.collection import Collection
 from tests.fakes import FakeState
 
@@ -18,7 +24,10 @@ class Monotonic:
 
 def replica(state: FakeState, clock: Monotonic | None = None) -> RevocationLog:
     line = state.replica()
-    chunks, ends = Collection(line, "revocations", Chunk), Collection(line, "ends", Ends)
+    chunks, ends = (
+        Collection(line, "revocations", RevocationChunk),
+        Collection(line, "ends", RevocationLogBounds),
+    )
     log = RevocationLog(line, chunks, ends, clock or Monotonic())
     log._state = line
     return log
@@ -27,7 +36,7 @@ def replica(state: FakeState, clock: Monotonic | None = None) -> RevocationLog:
 async def read_all(log: RevocationLog, cursor: int = 0) -> tuple[list[str], int]:
     found: list[str] = []
     while True:
-        ids, cursor = await log.after(cursor)
+        ids, cursor = await log.read_after(cursor)
         found += ids
         if not ids:
             return found, cursor
@@ -35,25 +44,25 @@ async def read_all(log: RevocationLog, cursor: int = 0) -> tuple[list[str], int]
 
 async def test_what_is_appended_is_read_once_from_a_cursor_on() -> None:
     log = replica(FakeState())
-    assert await log.after(0) == ([], 0)
+    assert await log.read_after(0) == ([], 0)
     await log.append("a", 99, 0)
     await log.append("b", 99, 0)
-    assert await log.after(0) == (["a", "b"], 2)
-    assert await log.after(1) == (["b"], 2)
-    assert await log.after(2) == ([], 2)
+    assert await log.read_after(0) == (["a", "b"], 2)
+    assert await log.read_after(1) == (["b"], 2)
+    assert await log.read_after(2) == ([], 2)
 
 
 async def test_the_same_token_is_noted_once() -> None:
     log = replica(FakeState())
     await log.append("a", 99, 0)
     await log.append("a", 99, 0)
-    assert await log.after(0) == (["a"], 1)
+    assert await log.read_after(0) == (["a"], 1)
 
 
 async def test_two_replicas_fill_chunks_together_and_lose_nothing() -> None:
     state, clock = FakeState(), Monotonic()
     one, two = replica(state, clock), replica(state, clock)
-    count = 2 * CHUNK + 20
+    count = 2 * CHUNK_SIZE + 20
     for start in range(0, count, 20):
         await asyncio.gather(
             *((one, two)[i % 2].append(str(i), 99, 0) for i in range(start, start + 20))
@@ -61,16 +70,18 @@ async def test_two_replicas_fill_chunks_together_and_lose_nothing() -> None:
     found, cursor = await read_all(replica(state))
     assert sorted(found, key=int) == [str(i) for i in range(count)]
     assert cursor == count
-    assert all(len(state.peek(k)["data"]["entries"]) <= CHUNK for k in state.keys("revocations:"))
+    assert all(
+        len(state.peek(k)["data"]["entries"]) <= CHUNK_SIZE for k in state.keys("revocations:")
+    )
 
 
 async def test_a_replicas_news_are_seen_after_half_a_second_at_most() -> None:
     state, clock = FakeState(), Monotonic()
     one, two = replica(state, clock), replica(state, clock)
-    assert await two.after(0) == ([], 0)
+    assert await two.read_after(0) == ([], 0)
     await one.append("a", 99, 0)
-    clock.now += FRESH
-    assert await two.after(0) == (["a"], 1)
+    clock.now += READ_CACHE_TTL
+    assert await two.read_after(0) == (["a"], 1)
 
 
 async def test_many_who_ask_at_once_cost_one_call() -> None:
@@ -79,31 +90,31 @@ async def test_many_who_ask_at_once_cost_one_call() -> None:
     await log.append("a", 99, 0)
     faults = log._state.faults  # type: ignore[attr-defined]
     before = faults.count()
-    await asyncio.gather(*(log.after(1) for _ in range(50)))
+    await asyncio.gather(*(log.read_after(1) for _ in range(50)))
     assert faults.count() - before == 1
 
 
 async def test_chunks_of_tokens_that_would_have_expired_are_dropped() -> None:
     state = FakeState()
     log = replica(state)
-    for i in range(CHUNK):
+    for i in range(CHUNK_SIZE):
         await log.append(str(i), 100, 0)
     await log.append("later", 999, 200)
     assert state.keys("revocations:") == ["revocations:1"]
-    assert await read_all(replica(state)) == (["later"], CHUNK + 1)
-    assert await replica(state).after(CHUNK) == (["later"], CHUNK + 1)
+    assert await read_all(replica(state)) == (["later"], CHUNK_SIZE + 1)
+    assert await replica(state).read_after(CHUNK_SIZE) == (["later"], CHUNK_SIZE + 1)
 
 
 async def test_a_cursor_of_another_log_begins_anew() -> None:
     log = replica(FakeState())
     await log.append("a", 99, 0)
-    for cursor in (2, 77, 10 * CHUNK):
-        assert await log.after(cursor) == (["a"], 1)
+    for cursor in (2, 77, 10 * CHUNK_SIZE):
+        assert await log.read_after(cursor) == (["a"], 1)
 
 
 async def test_who_was_told_by_one_replica_is_not_sent_back_by_another() -> None:
     state, clock = FakeState(), Monotonic()
     one, two = replica(state, clock), replica(state, clock)
-    await two.after(0)
+    await two.read_after(0)
     await one.append("a", 99, 0)
-    assert await two.after(1) == ([], 1)
+    assert await two.read_after(1) == ([], 1)

@@ -4,20 +4,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.auth.domain.refusals import InvalidScope
-from services.auth.domain.scopes import KNOWN, covers, grant, narrow, parse
+from services.auth.domain.errors import InvalidScope
+from services.auth.domain.scopes import (
+    KNOWN_SCOPES,
+    covers,
+    grant_scopes,
+    parse_scopes,
+    restrict_scopes,
+)
 
-scope_texts = st.lists(st.sampled_from(sorted(KNOWN)), max_size=6).map(" ".join)
+scope_texts = st.lists(st.sampled_from(sorted(KNOWN_SCOPES)), max_size=6).map(" ".join)
 
 
 @given(scope_texts, scope_texts)
 def test_nothing_is_granted_beyond_what_is_held(wanted: str, held: str) -> None:
     try:
-        given_ = grant(wanted, held or "read").split()
+        given_ = grant_scopes(wanted, held or "read").split()
     except InvalidScope:
         return
     assert all(covers((held or "read").split(), scope) for scope in given_)
-    dropped = [scope for scope in parse(wanted) if scope not in given_]
+    dropped = [scope for scope in parse_scopes(wanted) if scope not in given_]
     assert not wanted or all(scope.startswith("admin:") for scope in dropped)
 
 
@@ -25,17 +31,17 @@ def test_nothing_is_granted_beyond_what_is_held(wanted: str, held: str) -> None:
 def test_only_admins_get_what_is_for_admins(held: str) -> None:
     for_all = [scope for scope in held.split() if not scope.startswith("admin:")]
     if for_all:
-        assert narrow(held, to_admin=False).split() == for_all
-        assert narrow(held, to_admin=True) == held
+        assert restrict_scopes(held, to_admin=False).split() == for_all
+        assert restrict_scopes(held, to_admin=True) == held
     else:
         with pytest.raises(InvalidScope):
-            narrow(held, to_admin=False)
+            restrict_scopes(held, to_admin=False)
 
 
 @given(scope_texts)
 def test_whoever_holds_scopes_gets_those_very_scopes(held: str) -> None:
     if held:
-        assert grant(held, held) == " ".join(dict.fromkeys(held.split()))
+        assert grant_scopes(held, held) == " ".join(dict.fromkeys(held.split()))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +59,7 @@ def test_whoever_holds_scopes_gets_those_very_scopes(held: str) -> None:
     ],
 )
 def test_a_coarse_scope_covers_its_parts(wanted: str, held: str, given_: str) -> None:
-    assert grant(wanted, held) == given_
+    assert grant_scopes(wanted, held) == given_
 
 
 @pytest.mark.parametrize(
@@ -72,4 +78,4 @@ def test_a_coarse_scope_covers_its_parts(wanted: str, held: str, given_: str) ->
 )
 def test_more_than_is_held_or_known_is_refused(wanted: str, held: str) -> None:
     with pytest.raises(InvalidScope):
-        grant(wanted, held)
+        grant_scopes(wanted, held)

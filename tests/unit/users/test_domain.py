@@ -15,30 +15,36 @@ from services.chassis.errors import Forbidden, Invalid, NotFound
 from services.chassis.ids import first_id_at
 from services.shared.text import graphemes
 from services.users.domain import edges
-from services.users.domain.edges import REMEMBERED, Edge, Manner, Place, Terms
-from services.users.domain.names import (
-    LONGEST,
-    MOST_IN_BUCKET,
-    Bucket,
-    Entry,
-    Indexed,
-    Query,
-    answers,
-    entries_of,
-    keys,
-    ranked,
+from services.users.domain.edges import (
+    MAX_FORMER_IDS,
+    FollowConditions,
+    FollowOptions,
+    ListMembership,
+    RelationshipEdge,
+)
+from services.users.domain.name_index import (
+    MAX_BUCKET_ENTRIES,
+    MAX_KEY_CHARACTERS,
+    IndexedNames,
+    NameBucket,
+    NameEntry,
+    NameQuery,
+    bucket_keys,
+    index_entries,
+    matches_query,
+    rank_matches,
 )
 from services.users.domain.profiles import (
-    Changes,
-    Field,
-    Profile,
-    changed,
+    ProfileEdit,
+    UserProfile,
+    UserProfileField,
+    apply_edit,
     new_profile,
     tombstone,
 )
 
 ANNA = new_profile("114906321984512345", "Anna_B")
-BLANK = Edge("1", "2")
+BLANK = RelationshipEdge("1", "2")
 NOW = "2025-07-24T09:12:44.120Z"
 
 
@@ -51,65 +57,80 @@ def test_a_profile_was_made_when_its_id_was() -> None:
 
 
 def test_only_what_is_given_changes() -> None:
-    said = changed(ANNA, Changes(display_name="Anna", note="Hi", locked=True))
+    said = apply_edit(ANNA, ProfileEdit(display_name="Anna", note="Hi", locked=True))
     assert said == replace(ANNA, display_name="Anna", note="Hi", locked=True)
-    assert changed(said, Changes()) == said
-    assert changed(said, Changes(locked=False, note="")) == replace(said, locked=False, note="")
+    assert apply_edit(said, ProfileEdit()) == said
+    assert apply_edit(said, ProfileEdit(locked=False, note="")) == replace(
+        said, locked=False, note=""
+    )
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        Changes(display_name="x" * 31),
-        Changes(note="x" * 501),
-        Changes(note="x" * 477 + " https://example.org/"),
-        Changes(fields=tuple(Field(str(n), "v") for n in range(5))),
-        Changes(fields=(Field("x" * 256, "v"),)),
-        Changes(fields=(Field("n", "x" * 256),)),
-        Changes(avatar="../../etc/passwd"),
-        Changes(avatar="a/b.png"),
-        Changes(header=".hidden"),
-        Changes(avatar="x" * 101),
-        Changes(default_visibility="everybody"),
-        Changes(default_language="klingon!"),
+        ProfileEdit(display_name="x" * 31),
+        ProfileEdit(note="x" * 501),
+        ProfileEdit(note="x" * 477 + " https://example.org/"),
+        ProfileEdit(fields=tuple(UserProfileField(str(n), "v") for n in range(5))),
+        ProfileEdit(fields=(UserProfileField("x" * 256, "v"),)),
+        ProfileEdit(fields=(UserProfileField("n", "x" * 256),)),
+        ProfileEdit(avatar="../../etc/passwd"),
+        ProfileEdit(avatar="a/b.png"),
+        ProfileEdit(header=".hidden"),
+        ProfileEdit(avatar="x" * 101),
+        ProfileEdit(default_visibility="everybody"),
+        ProfileEdit(default_language="klingon!"),
     ],
 )
-def test_what_breaks_a_rule_is_refused(changes: Changes) -> None:
+def test_what_breaks_a_rule_is_refused(changes: ProfileEdit) -> None:
     with pytest.raises(Invalid):
-        changed(ANNA, changes)
+        apply_edit(ANNA, changes)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        Changes(display_name="x" * 30),
-        Changes(note="é" * 500),
-        Changes(note="x" * 476 + " https://example.org/" + "y" * 500),
-        Changes(note="@anna@example.org " + "x" * 494, display_name="\U0001f1e9\U0001f1ea" * 30),
-        Changes(fields=tuple(Field(str(n), "x" * 255) for n in range(4))),
-        Changes(avatar="9f2c4e-small.webp", header=""),
-        Changes(default_visibility="private", default_language="pt-BR"),
+        ProfileEdit(display_name="x" * 30),
+        ProfileEdit(note="é" * 500),
+        ProfileEdit(note="x" * 476 + " https://example.org/" + "y" * 500),
+        ProfileEdit(
+            note="@anna@example.org " + "x" * 494, display_name="\U0001f1e9\U0001f1ea" * 30
+        ),
+        ProfileEdit(fields=tuple(UserProfileField(str(n), "x" * 255) for n in range(4))),
+        ProfileEdit(avatar="9f2c4e-small.webp", header=""),
+        ProfileEdit(default_visibility="private", default_language="pt-BR"),
     ],
 )
-def test_what_keeps_the_rules_is_taken(changes: Changes) -> None:
-    changed(ANNA, changes)
+def test_what_keeps_the_rules_is_taken(changes: ProfileEdit) -> None:
+    apply_edit(ANNA, changes)
 
 
 def test_text_loses_what_cannot_be_seen_and_keeps_lines_where_there_may_be_some() -> None:
-    said = changed(ANNA, Changes(display_name=" A\n\x00na ", note="one\r\ntwo\x07 ", fields=()))
+    said = apply_edit(
+        ANNA, ProfileEdit(display_name=" A\n\x00na ", note="one\r\ntwo\x07 ", fields=())
+    )
     assert said.display_name == "A na"
     assert said.note == "one\ntwo"
 
 
 def test_empty_fields_are_left_out() -> None:
-    said = changed(ANNA, Changes(fields=(Field("", " "), Field("Home", "x"), Field("", ""))))
-    assert said.fields == (Field("Home", "x"),)
+    said = apply_edit(
+        ANNA,
+        ProfileEdit(
+            fields=(
+                UserProfileField("", " "),
+                UserProfileField("Home", "x"),
+                UserProfileField("", ""),
+            )
+        ),
+    )
+    assert said.fields == (UserProfileField("Home", "x"),)
 
 
 @given(st.text(max_size=40))
 def test_any_text_is_either_refused_or_fit_to_be_shown(text: str) -> None:
     try:
-        said = changed(ANNA, Changes(display_name=text))
+        said = apply_edit(ANNA, ProfileEdit(display_name=text))
     except Invalid:
         return
     assert graphemes(said.display_name) <= 30
@@ -126,7 +147,7 @@ def test_a_tombstone_says_nothing() -> None:
 
 
 def test_following_somebody_open_is_following() -> None:
-    edge = edges.follow(BLANK, Terms(), Manner(notify=True), "10")
+    edge = edges.follow(BLANK, FollowConditions(), FollowOptions(notify=True), "10")
     assert edge.following
     assert not edge.requested
     assert edge.notify
@@ -134,14 +155,14 @@ def test_following_somebody_open_is_following() -> None:
 
 
 def test_following_again_changes_nothing_but_the_manner() -> None:
-    once = edges.follow(BLANK, Terms(), Manner(), "10")
-    assert edges.follow(once, Terms(), Manner(), "11") == once
-    again = edges.follow(once, Terms(), Manner(reblogs=False), "11")
+    once = edges.follow(BLANK, FollowConditions(), FollowOptions(), "10")
+    assert edges.follow(once, FollowConditions(), FollowOptions(), "11") == once
+    again = edges.follow(once, FollowConditions(), FollowOptions(reblogs=False), "11")
     assert again == replace(once, show_reblogs=False)
 
 
 def test_following_somebody_locked_is_asking() -> None:
-    asked = edges.follow(BLANK, Terms(locked=True), Manner(), "10")
+    asked = edges.follow(BLANK, FollowConditions(locked=True), FollowOptions(), "10")
     assert asked.requested
     assert not asked.following
     let_in = edges.accept(asked, "11")
@@ -155,13 +176,13 @@ def test_following_somebody_locked_is_asking() -> None:
 
 
 def test_who_follows_stays_so_when_the_target_locks() -> None:
-    edge = edges.follow(BLANK, Terms(), Manner(), "10")
-    assert edges.follow(edge, Terms(locked=True), Manner(), "11") == edge
+    edge = edges.follow(BLANK, FollowConditions(), FollowOptions(), "10")
+    assert edges.follow(edge, FollowConditions(locked=True), FollowOptions(), "11") == edge
 
 
 @pytest.mark.parametrize("decide", [edges.reject, lambda edge: edges.accept(edge, "1")])
 def test_nobody_is_let_in_or_turned_down_who_did_not_ask(
-    decide: Callable[[Edge | None], Edge],
+    decide: Callable[[RelationshipEdge | None], RelationshipEdge],
 ) -> None:
     for edge in (None, BLANK):
         with pytest.raises(NotFound):
@@ -170,35 +191,37 @@ def test_nobody_is_let_in_or_turned_down_who_did_not_ask(
 
 def test_nobody_follows_themself_or_across_a_block() -> None:
     with pytest.raises(Forbidden, match="yourself"):
-        edges.refuse_oneself("1", "1", "follow")
+        edges.reject_self("1", "1", "follow")
     with pytest.raises(Forbidden, match="blocked you"):
-        edges.follow(BLANK, Terms(blocked=True), Manner(), "10")
+        edges.follow(BLANK, FollowConditions(blocked=True), FollowOptions(), "10")
     with pytest.raises(Forbidden, match="unblock"):
-        edges.follow(edges.block(BLANK, "9", 0), Terms(), Manner(), "10")
+        edges.follow(edges.block(BLANK, "9", 0), FollowConditions(), FollowOptions(), "10")
 
 
 def test_there_is_an_end_to_following() -> None:
     with pytest.raises(Invalid, match="7500"):
-        edges.follow(BLANK, Terms(followed=7_500), Manner(), "10")
-    followed = edges.follow(BLANK, Terms(followed=7_499), Manner(), "10")
-    assert edges.follow(followed, Terms(followed=7_500), Manner(), "11") == followed
+        edges.follow(BLANK, FollowConditions(followed=7_500), FollowOptions(), "10")
+    followed = edges.follow(BLANK, FollowConditions(followed=7_499), FollowOptions(), "10")
+    assert (
+        edges.follow(followed, FollowConditions(followed=7_500), FollowOptions(), "11") == followed
+    )
 
 
 def test_there_is_an_end_to_blocking_and_muting() -> None:
-    most = edges.MOST_BLOCKED
+    most = edges.MAX_BLOCKED
     with pytest.raises(Invalid, match="You block 5000 people"):
         edges.block(BLANK, "10", most)
     blocked = edges.block(BLANK, "10", most - 1)
     assert edges.block(blocked, "11", most) == blocked
     forever = partial(edges.mute, notifications=True, until=None)
     with pytest.raises(Invalid, match="You mute 5000 people"):
-        forever(BLANK, "10", edges.MOST_MUTED)
-    muted = forever(BLANK, "10", edges.MOST_MUTED - 1)
-    assert forever(muted, "11", edges.MOST_MUTED) == muted
+        forever(BLANK, "10", edges.MAX_MUTED)
+    muted = forever(BLANK, "10", edges.MAX_MUTED - 1)
+    assert forever(muted, "11", edges.MAX_MUTED) == muted
 
 
 def test_a_block_ends_a_follow_and_unblocking_does_not_bring_it_back() -> None:
-    edge = edges.block(edges.follow(BLANK, Terms(), Manner(), "10"), "11", 0)
+    edge = edges.block(edges.follow(BLANK, FollowConditions(), FollowOptions(), "10"), "11", 0)
     assert edge.blocking
     assert not edge.following
     assert not edges.unblock(edge).following
@@ -219,20 +242,20 @@ def test_a_note_is_kept_and_bounded() -> None:
 
 
 def test_settling_parts_people_and_opens_what_is_no_longer_locked() -> None:
-    follows = edges.follow(BLANK, Terms(), Manner(), "10")
-    asks = edges.follow(BLANK, Terms(locked=True), Manner(), "10")
-    blocks = edges.block(Edge("2", "1"), "11", 0)
-    reverse = Edge("2", "1")
-    assert not edges.settle(follows, blocks, locked=False, id="12").following
-    assert not edges.settle(asks, blocks, locked=True, id="12").requested
-    assert edges.settle(asks, reverse, locked=False, id="12").following
-    assert edges.settle(asks, reverse, locked=True, id="12") == asks
-    assert edges.settle(follows, reverse, locked=True, id="12") == follows
+    follows = edges.follow(BLANK, FollowConditions(), FollowOptions(), "10")
+    asks = edges.follow(BLANK, FollowConditions(locked=True), FollowOptions(), "10")
+    blocks = edges.block(RelationshipEdge("2", "1"), "11", 0)
+    reverse = RelationshipEdge("2", "1")
+    assert not edges.reconcile(follows, blocks, locked=False, id="12").following
+    assert not edges.reconcile(asks, blocks, locked=True, id="12").requested
+    assert edges.reconcile(asks, reverse, locked=False, id="12").following
+    assert edges.reconcile(asks, reverse, locked=True, id="12") == asks
+    assert edges.reconcile(follows, reverse, locked=True, id="12") == follows
 
 
 def test_a_relationship_shows_a_block_at_once() -> None:
-    follows = edges.follow(BLANK, Terms(), Manner(), "10")
-    seen = edges.relationship(follows, edges.block(Edge("2", "1"), "11", 0), NOW)
+    follows = edges.follow(BLANK, FollowConditions(), FollowOptions(), "10")
+    seen = edges.relationship_view(follows, edges.block(RelationshipEdge("2", "1"), "11", 0), NOW)
     assert (seen.id, seen.following, seen.showing_reblogs, seen.blocked_by) == (
         "2",
         False,
@@ -243,35 +266,35 @@ def test_a_relationship_shows_a_block_at_once() -> None:
 
 @given(st.lists(st.booleans(), max_size=30))
 def test_a_place_never_forgets_an_id_it_had(takes: list[bool]) -> None:
-    place, had = Place(), set()
+    place, had = ListMembership(), set()
     for number, take in enumerate(takes, start=1):
-        place = place.take(str(number)) if take else place.leave()
+        place = place.join(str(number)) if take else place.leave()
         if place.id:
             had.add(place.id)
         now = {place.id} if place.taken else set()
-        assert {*place.stale} | now == had
-        assert not {*place.stale} & now
-    assert len(place.former) <= REMEMBERED
+        assert {*place.stale_ids} | now == had
+        assert not {*place.stale_ids} & now
+    assert len(place.former) <= MAX_FORMER_IDS
 
 
 # ── names ───────────────────────────────────────────────────────────────────────────────────
 
 
-def person(id: str, username: str, display_name: str = "") -> Profile:
+def person(id: str, username: str, display_name: str = "") -> UserProfile:
     return replace(new_profile(id, username), display_name=display_name)
 
 
-def found(text: str, *people: Profile) -> list[str]:
-    buckets: dict[str, Bucket] = {}
+def found(text: str, *people: UserProfile) -> list[str]:
+    buckets: dict[str, NameBucket] = {}
     for one in people:
-        for entry in entries_of(one):
-            first = keys(entry.term)[0]
-            buckets[first] = buckets.get(first, Bucket()).with_entry(entry)
-    query = Query.of(text)
+        for entry in index_entries(one):
+            first = bucket_keys(entry.term)[0]
+            buckets[first] = buckets.get(first, NameBucket()).with_entry(entry)
+    query = NameQuery.parse(text)
     exact = [one.id for one in people if one.username.lower() == query.handle]
     by_id = {one.id: one for one in people}
-    ids = ranked(query, buckets, exact[0] if exact else "")
-    assert all(answers(query, by_id[id]) for id in ids)
+    ids = rank_matches(query, buckets, exact[0] if exact else "")
+    assert all(matches_query(query, by_id[id]) for id in ids)
     return [by_id[id].username for id in ids]
 
 
@@ -310,14 +333,14 @@ def test_who_does_not_want_to_be_discovered_is_found_by_the_exact_handle_alone()
     shy = replace(person("1", "anna", "Anna"), discoverable=False)
     assert found("ann", shy) == []
     assert found("anna", shy) == ["anna"]
-    assert entries_of(tombstone("1")) == ()
+    assert index_entries(tombstone("1")) == ()
 
 
 def test_a_bucket_is_bounded() -> None:
-    bucket = Bucket()
-    for number in range(MOST_IN_BUCKET + 5):
-        bucket = bucket.with_entry(Entry(str(number), "anna", handle=False))
-    assert len(bucket.entries) == MOST_IN_BUCKET
+    bucket = NameBucket()
+    for number in range(MAX_BUCKET_ENTRIES + 5):
+        bucket = bucket.with_entry(NameEntry(str(number), "anna", handle=False))
+    assert len(bucket.entries) == MAX_BUCKET_ENTRIES
     assert bucket.without(bucket.entries[0]).entries == bucket.entries[1:]
 
 
@@ -326,17 +349,17 @@ def test_the_buckets_of_what_is_typed_hold_every_longer_term(term: str) -> None:
     for length in range(1, len(term) + 1):
         typed = term[:length]
         if length >= min(2, len(term)):
-            assert set(keys(typed)) <= set(keys(term))
-            assert keys(typed) == keys(term)[: len(keys(typed))]
-    assert len(keys(term)) < LONGEST
+            assert set(bucket_keys(typed)) <= set(bucket_keys(term))
+            assert bucket_keys(typed) == bucket_keys(term)[: len(bucket_keys(typed))]
+    assert len(bucket_keys(term)) < MAX_KEY_CHARACTERS
 
 
 def test_what_is_indexed_is_noted_before_and_cleared_after() -> None:
-    old, new, newer = (Entry("1", term, handle=False) for term in ("old", "new", "newer"))
-    before = Indexed((old,), 1, whole=True)
-    begun = before.begin((new,), 2)
+    old, new, newer = (NameEntry("1", term, handle=False) for term in ("old", "new", "newer"))
+    before = IndexedNames((old,), 1, whole=True)
+    begun = before.begin_update((new,), 2)
     assert begun.entries == (old, new)
-    assert begun.end((new,), 2) == Indexed((new,), 2, whole=True)
-    overtaken = begun.begin((newer,), 3)
-    assert overtaken.end((new,), 2) == overtaken
-    assert before.begin((old,), 5) == before
+    assert begun.finish_update((new,), 2) == IndexedNames((new,), 2, whole=True)
+    overtaken = begun.begin_update((newer,), 3)
+    assert overtaken.finish_update((new,), 2) == overtaken
+    assert before.begin_update((old,), 5) == before

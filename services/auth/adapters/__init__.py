@@ -1,0 +1,1 @@
+"""The outside world of auth: password hashing, signing keys and the revocation log."""

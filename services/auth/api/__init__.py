@@ -1,0 +1,1 @@
+"""The HTTP API of auth. Other services call it through the sidecar."""

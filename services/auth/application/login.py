@@ -1,0 +1,62 @@
+"""How somebody logs in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from services.auth.adapters.passwords import PasswordHasherPool
+from services.auth.domain.clients import sha256_hex
+from services.auth.domain.errors import AccountDeleted, AccountSuspended, InvalidCredentials
+from services.auth.domain.login_throttle import LoginAttempts
+from services.auth.domain.users import User, normalize_login
+from services.auth.repository import Repository
+
+
+class Authenticator:
+    """Lets people in who know their password, and slows down who guesses."""
+
+    def __init__(
+        self, repository: Repository, passwords: PasswordHasherPool, clock: Callable[[], datetime]
+    ) -> None:
+        self._repository = repository
+        self._passwords = passwords
+        self._clock = clock
+
+    async def authenticate(self, login: str, password: str) -> User:
+        """Return the user with this username or e-mail address and this password.
+
+        Raises `InvalidCredentials`, `AccountDeleted`, `AccountSuspended`, `LoginThrottled`, or
+        `RateLimited` when the password queue is full.
+        """
+        self._passwords.ensure_capacity()
+        name = normalize_login(login)
+        now = int(self._clock().timestamp())
+        attempts = sha256_hex(name)
+        # Counted before it is known how it ends: many guesses at once must not slip through.
+        await self._repository.login_attempts.update(
+            attempts, lambda kept: (kept or LoginAttempts()).record(now)
+        )
+        user = await self._repository.find_user(name)
+        check = await self._passwords.verify(password, user.password_hash if user else "")
+        if user is not None and user.deleted:
+            raise AccountDeleted
+        if user is None or not check.matches:
+            raise InvalidCredentials
+        if user.suspended:
+            raise AccountSuspended
+        await self._repository.login_attempts.update(attempts, lambda _: LoginAttempts())
+        if check.needs_rehash:
+            await self._rehash(user, password)
+        return user
+
+    async def _rehash(self, user: User, password: str) -> None:
+        hashed = await self._passwords.hash(password)
+
+        def renew(kept: User | None) -> User | None:
+            if kept is None or kept.password_hash != user.password_hash:
+                return kept
+            return replace(kept, password_hash=hashed)
+
+        await self._repository.users.update(user.user_id, renew)

@@ -1,0 +1,103 @@
+"""Authorization codes, and the proof (PKCE, RFC 7636) that who redeems one also asked for it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from hmac import compare_digest
+
+from services.auth.domain.errors import InvalidGrant, InvalidRequest
+
+CODE_TTL = 600
+"""Seconds in which a code must be redeemed."""
+
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationGrant:
+    """What a code stands for. `token_id` is the token that was made from it, once it was."""
+
+    client_id: str
+    user_id: str
+    username: str
+    redirect_uri: str
+    scope: str
+    challenge: str
+    expires_at: int
+    token_id: str = ""
+    token_expires_at: int = 0
+
+
+class CodeReused(InvalidGrant):
+    """A code came a second time, so somebody may have stolen it: its token must be revoked.
+
+    RFC 6749, 4.1.2.
+    """
+
+    def __init__(self, token_id: str, expires_at: int) -> None:
+        super().__init__("The authorization code was used before.")
+        self.token_id = token_id
+        self.expires_at = expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRedemption:
+    """Somebody wants a token for a code."""
+
+    client_id: str
+    redirect_uri: str
+    verifier: str
+    token_id: str
+    token_expires_at: int
+
+
+def validate_challenge(challenge: str, method: str) -> None:
+    """Raises `InvalidRequest` for anything but S256, or no PKCE at all.
+
+    No method means `plain` (RFC 7636, 4.3), which proves nothing to who can read the request.
+    """
+    if not challenge and not method:
+        return
+    if method != "S256":
+        raise InvalidRequest("The code challenge method must be S256.")
+    if not _CHALLENGE.fullmatch(challenge):
+        raise InvalidRequest("The code challenge must be 43 characters of base64url.")
+
+
+def redeem(
+    grant: AuthorizationGrant | None, redemption: CodeRedemption, now: int
+) -> AuthorizationGrant:
+    """The grant, used up. Raises `InvalidGrant`, or `CodeReused`.
+
+    A wrong verifier does not use it up: who has only seen the code must not be able to spoil it.
+    """
+    if grant is None or grant.client_id != redemption.client_id:
+        raise InvalidGrant("The authorization code is unknown, or was issued to another client.")
+    if grant.token_id:
+        raise CodeReused(grant.token_id, grant.token_expires_at)
+    if now >= grant.expires_at:
+        raise InvalidGrant("The authorization code has expired.")
+    if redemption.redirect_uri != grant.redirect_uri:
+        raise InvalidGrant("The redirect URI is not the one that the code was asked for with.")
+    _check_verifier(grant.challenge, redemption.verifier)
+    return replace(
+        grant, token_id=redemption.token_id, token_expires_at=redemption.token_expires_at
+    )
+
+
+def _check_verifier(challenge: str, verifier: str) -> None:
+    if not challenge and not verifier:
+        return
+    if not challenge:  # else PKCE could be stripped from the request (RFC 9700, 2.1.1)
+        raise InvalidGrant("The code was asked for without a challenge, so it has no verifier.")
+    if not _VERIFIER.fullmatch(verifier) or not compare_digest(s256_challenge(verifier), challenge):
+        raise InvalidGrant("The code verifier does not match the challenge.")
+
+
+def s256_challenge(verifier: str) -> str:
+    """The S256 challenge of a verifier."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")

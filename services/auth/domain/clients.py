@@ -1,0 +1,130 @@
+"""Clients of OAuth: what they may be, and how they prove who they are."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hmac import compare_digest
+from urllib.parse import urlsplit
+
+from services.auth.domain import scopes
+from services.auth.domain.errors import InvalidClient, InvalidFields, InvalidRequest, InvalidScope
+
+OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
+"""The redirect URI of those who show the code to a person to type it in."""
+
+_MAX_REDIRECT_URIS, _MAX_URI_CHARACTERS = 10, 2000
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")
+_URI_CHARACTERS = re.compile(r"[!-\[\]-~]+")  # ASCII without blanks, controls and the backslash
+_FORBIDDEN_SCHEME_NAMES = """
+    about blob chrome content data file filesystem ftp intent jar javascript mailto resource sms
+    tel urn vbscript view-source ws wss
+"""
+_FORBIDDEN_SCHEMES = frozenset(_FORBIDDEN_SCHEME_NAMES.split())
+_BIDI_CONTROLS = frozenset(["LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"])
+_CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthClient:
+    """An app that is registered. Its secret is known to nobody but itself."""
+
+    id: str
+    client_id: str
+    secret_sha256: str
+    name: str
+    website: str
+    redirect_uris: list[str]
+    scopes: str
+    created_at: str
+
+    def verify_secret(self, secret: str) -> None:
+        """Raises `InvalidClient` unless the secret is this client's."""
+        if not compare_digest(sha256_hex(secret), self.secret_sha256):
+            raise InvalidClient
+
+    def check_redirect(self, uri: str) -> None:
+        """Raises `InvalidRequest` unless a URI is exactly one of those registered."""
+        if uri not in self.redirect_uris:
+            raise InvalidRequest("The redirect URI is not one of the app's.")
+
+
+def sha256_hex(secret: str) -> str:
+    """How secrets and codes are kept: they are random enough that no salt is needed."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def is_client_id(text: str) -> bool:
+    """Whether this can be the id of a client; the store is not asked for anything else."""
+    return _CLIENT_ID.fullmatch(text) is not None
+
+
+def validate_client(name: str, redirect_uris: Sequence[str], wanted: str, website: str) -> str:
+    """Check what an app says of itself, and return the scopes it gets. Raises `InvalidFields`."""
+    faults = {
+        "client_name": [] if _is_valid_name(name) else ["must be a line of text"],
+        "redirect_uris": _redirect_uri_errors(redirect_uris),
+        "website": [] if not website or _is_valid_website(website) else ["must be an http address"],
+    }
+    given = scopes.DEFAULT_SCOPE
+    try:
+        given = " ".join(scopes.parse_scopes(wanted)) or scopes.DEFAULT_SCOPE
+    except InvalidScope as refusal:
+        faults["scopes"] = [f"are not valid: {refusal.message}"]
+    if any(faults.values()):
+        raise InvalidFields({field: found for field, found in faults.items() if found})
+    return given
+
+
+def redirect_uri_error(uri: str) -> str:
+    """What is wrong with a redirect URI; empty where nothing is."""
+    if uri == OUT_OF_BAND:
+        return ""
+    if len(uri) > _MAX_URI_CHARACTERS or not _URI_CHARACTERS.fullmatch(uri):
+        return "must be an absolute URI"
+    scheme, colon, rest = uri.partition(":")
+    if not colon or not rest or not _SCHEME.fullmatch(scheme.lower()):
+        return "must be an absolute URI"
+    if scheme.lower() in _FORBIDDEN_SCHEMES:
+        return f"must not use {scheme.lower()}:"
+    if "#" in uri:
+        return "cannot contain a fragment"
+    if scheme.lower() in ("http", "https") and not _has_host(uri):
+        return "must name a host, and no user"
+    return ""
+
+
+def _redirect_uri_errors(uris: Sequence[str]) -> list[str]:
+    if not 1 <= len(uris) <= _MAX_REDIRECT_URIS:
+        return [f"must be one to {_MAX_REDIRECT_URIS}"]
+    return list(dict.fromkeys(fault for uri in uris if (fault := redirect_uri_error(uri))))
+
+
+def _has_host(uri: str) -> bool:
+    try:
+        parts = urlsplit(uri)
+        valid_port = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return (
+        uri.partition(":")[2].startswith("//")
+        and bool(parts.hostname)
+        and valid_port
+        and ("@" not in parts.netloc)
+    )
+
+
+def _is_valid_website(text: str) -> bool:
+    web = text.lower().startswith(("http://", "https://"))
+    return web and _URI_CHARACTERS.fullmatch(text) is not None and _has_host(text)
+
+
+def _is_valid_name(text: str) -> bool:
+    """Not blank, and without what could break the line or turn the words around on a page."""
+    return bool(text.strip()) and not any(
+        unicodedata.category(c) == "Cc" or unicodedata.bidirectional(c) in _BIDI_CONTROLS
+        for c in text
+    )
