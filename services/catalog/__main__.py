@@ -8,7 +8,7 @@ from services.chassis.settings import Settings
 
 
 def main() -> None:
-    """Run the service until a signal stops it."""
+    """Run until a signal says stop."""
     service = Service(Settings())
     service.run(create_app(service))
 

@@ -7,9 +7,10 @@ from fastapi import FastAPI
 from services.chassis.service import Service
 from services.contracts import events
 from services.gateway.application.archive_download import ArchiveDownloads
-from services.gateway.desk import Desk, Invoker
+from services.gateway.container import Gateway
 from services.gateway.graphql import router as graphql
 from services.gateway.http.errors import error_response
+from services.gateway.invocation import Invoker
 from services.gateway.middleware.rate_limit import EdgeMiddleware, create_limiters
 from services.gateway.pages import account_deletion as goodbye
 from services.gateway.pages import archive, public
@@ -29,13 +30,19 @@ from services.gateway.rest import (
     exports,
     hashtags,
     instance,
+    markers,
     media,
+    notification_groups,
+    notification_policy,
     notifications,
     oauth,
     oembed,
+    profile,
+    relationships,
     reports,
     search,
     status_context,
+    status_interactions,
     statuses,
     streaming,
     stubs,
@@ -68,44 +75,50 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     ledger = RateLimitSync(service.sidecar, list(counted.values()))
     service.manage(ledger)
     service.background(ledger.run)
-    desk = Desk(settings, services or service.sidecar)
-    hub = _stream(service, settings, desk)
+    gateway = Gateway(settings, services or service.sidecar)
+    hub = _stream(service, settings, gateway)
     paper = PageRenderer(settings.microgram_title, settings.public_url)
-    downloads = ArchiveDownloads(desk)
+    downloads = ArchiveDownloads(gateway)
     app = service.create_app(
-        timelines.create_router(desk),
-        instance.create_router(desk),
-        account_deletion.create_router(desk),
-        exports.create_router(desk, downloads),
-        accounts.create_router(desk),
-        status_context.create_router(desk),
-        statuses.create_router(desk),
-        oembed.create_router(desk),
-        media.create_router(desk),
-        digests.create_router(desk),
-        notifications.create_router(desk),
-        conversations.create_router(desk),
-        apps.create_router(desk),
-        oauth.create_router(desk),
-        wellknown.create_router(desk),
-        search.create_router(desk),
-        admin.create_router(desk),
+        timelines.create_router(gateway),
+        instance.create_router(gateway),
+        account_deletion.create_router(gateway),
+        exports.create_router(gateway, downloads),
+        profile.create_router(gateway),
+        accounts.create_router(gateway),
+        relationships.create_router(gateway),
+        status_context.create_router(gateway),
+        statuses.create_router(gateway),
+        status_interactions.create_router(gateway),
+        oembed.create_router(gateway),
+        media.create_router(gateway),
+        digests.create_router(gateway),
+        notification_policy.create_router(gateway),
+        notifications.create_router(gateway),
+        notification_groups.create_router(gateway),
+        markers.create_router(gateway),
+        conversations.create_router(gateway),
+        apps.create_router(gateway),
+        oauth.create_router(gateway),
+        wellknown.create_router(gateway),
+        search.create_router(gateway),
+        admin.create_router(gateway),
         streaming.create_router(hub),
-        hashtags.create_router(desk),
-        directory.create_router(desk),
-        reports.create_router(desk),
-        suggestions.create_router(desk),
-        graphql.create_router(graphql.GraphqlEndpoint(desk, hub)),
-        shop_catalog.create_router(desk),
-        shop_orders.create_router(desk),
-        webhooks.create_router(desk),
+        hashtags.create_router(gateway),
+        directory.create_router(gateway),
+        reports.create_router(gateway),
+        suggestions.create_router(gateway),
+        graphql.create_router(graphql.GraphqlEndpoint(gateway, hub)),
+        shop_catalog.create_router(gateway),
+        shop_orders.create_router(gateway),
+        webhooks.create_router(gateway),
         stubs.create_router(),
-        forms.create_router(desk, paper),
-        goodbye.create_router(desk, paper),
-        archive.create_router(desk, paper, downloads),
-        unsubscribing.create_router(desk, paper),
-        shop_pages.create_router(desk, paper),
-        public.create_router(desk, paper),
+        forms.create_router(gateway, paper),
+        goodbye.create_router(gateway, paper),
+        archive.create_router(gateway, paper, downloads),
+        unsubscribing.create_router(gateway, paper),
+        shop_pages.create_router(gateway, paper),
+        public.create_router(gateway, paper),
         render=paper.html_errors(error_response),
         title=f"{settings.microgram_title} gateway",
         public=True,
@@ -122,14 +135,14 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     return app
 
 
-def _stream(service: Service, settings: GatewaySettings, desk: Desk) -> StreamHub:
+def _stream(service: Service, settings: GatewaySettings, gateway: Gateway) -> StreamHub:
     """Hear what is broadcast, and tell whoever is connected."""
     hub = StreamHub(
         service.identity,
         at_most=settings.microgram_streams,
         each_at_most=settings.microgram_streams_user,
     )
-    newsroom = StreamDispatcher(hub, desk, notifications.render_notifications)
+    newsroom = StreamDispatcher(hub, gateway)
     service.on_broadcast(events.POST_CHANGED.topic, newsroom.post_changed)
     service.on_broadcast(events.NOTIFICATION_CHANGED.topic, newsroom.notification_changed)
     service.on_broadcast(events.ACCOUNT_CHANGED.topic, newsroom.account_changed)

@@ -1,4 +1,4 @@
-"""Shops: who may change them, and what a change makes of them."""
+"""Shops: who may change them, and what they become."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from services.chassis.errors import Conflict, Forbidden, Invalid, NotFound, Prec
 
 @dataclass(frozen=True, slots=True)
 class ShopRecord:
-    """The stored document of a shop. All fields but the last two are public.
+    """A shop. Others hear of everything but the last two.
 
-    `revision` grows with each change. `fingerprint` identifies the request that created the shop:
-    another request with the same idempotency key has another fingerprint.
+    `revision` grows with each change; `fingerprint` tells a repeated request from another one with
+    the same key.
     """
 
     id: str
@@ -39,7 +39,7 @@ PUBLIC_FIELDS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class ShopEdit:
-    """A change of a shop. `None` leaves a field as it is."""
+    """What somebody wants a shop to be; `None` leaves a part as it is."""
 
     name: str | None = None
     description: str | None = None
@@ -49,7 +49,7 @@ class ShopEdit:
 def create_shop(
     *, id: str, owner: str, name: str, description: str, currency: str, now: str, fingerprint: str
 ) -> ShopRecord:
-    """Return a new shop. Raises `Invalid`."""
+    """A new shop. Raises `Invalid`."""
     return ShopRecord(
         id=id,
         owner=owner,
@@ -62,73 +62,73 @@ def create_shop(
 
 
 def create_once(existing: ShopRecord | None, new: ShopRecord) -> ShopRecord:
-    """Return the existing shop if the same request created it. Raises as `check_same_request`."""
+    """The shop that is there after opening one, perhaps again. Raises as `again`."""
     if existing is not None:
         check_same_request(existing.owner, existing.fingerprint, new.owner, new.fingerprint)
     return existing or new
 
 
 def check_same_request(owner: str, fingerprint: str, new_owner: str, new_fingerprint: str) -> None:
-    """Check that the same request created the existing document.
+    """Whether what is there was made by the same request.
 
-    Raises `Invalid` if the idempotency key was used for another request, `Conflict` if the id is
+    Raises `Invalid` if the key of the request was used for another one, `Conflict` if the id is
     taken.
     """
     if owner != new_owner or not fingerprint:
         raise Conflict("The new id is taken. Try again.")
     if fingerprint != new_fingerprint:
-        raise Invalid("This idempotency key was used for another request.", code="key_reused")
+        raise Invalid("This idempotency key was used for something else.", code="key_reused")
 
 
 def edit(
-    shop: ShopRecord | None, change: ShopEdit, *, user: str, seen: Container[int], now: str
+    shop: ShopRecord | None, edit: ShopEdit, *, user: str, seen: Container[int], now: str
 ) -> ShopRecord:
-    """Return the edited shop, or the same one if nothing changes.
+    """A shop after an edit; the same shop if that changes nothing.
 
-    Raises `PreconditionFailed` if the shop's revision is not among those `seen`.
+    Raises `PreconditionFailed` if it has changed from what the edit builds on.
     """
     shop = require_own(shop, user)
     check_revision(shop.revision, seen)
     new = replace(
         shop,
-        name=shop.name if change.name is None else normalize_title(change.name, "A shop"),
+        name=shop.name if edit.name is None else normalize_title(edit.name, "A shop"),
         description=(
             shop.description
-            if change.description is None
-            else normalize_description(change.description)
+            if edit.description is None
+            else normalize_description(edit.description)
         ),
-        archived=shop.archived if change.archived is None else change.archived,
+        archived=shop.archived if edit.archived is None else edit.archived,
     )
     return shop if new == shop else replace(new, edited_at=now, revision=shop.revision + 1)
 
 
 def require_own(shop: ShopRecord | None, user: str) -> ShopRecord:
-    """Return the shop if the user may change it. Raises `NotFound` or `Forbidden`."""
+    """A shop to change. Raises `NotFound`, or `Forbidden` for somebody else's."""
     if shop is None or shop.deleted or (shop.archived and shop.owner != user):
         raise shop_not_found()
     if shop.owner != user:
-        raise Forbidden("This shop belongs to another user.")
+        raise Forbidden("This is somebody else's shop.")
     return shop
 
 
 def tombstone(shop: ShopRecord) -> ShopRecord:
-    """Return the tombstone of a shop whose owner deleted their account."""
+    """What is left of a shop whose owner is gone."""
     if shop.deleted:
         return shop
     return replace(shop, name="", description="", deleted=True, revision=shop.revision + 1)
 
 
 def to_public(data: dict[str, Any]) -> dict[str, Any]:
-    """Return the public fields of a shop's document, given as JSON."""
+    """What others hear of a shop, from its document as JSON."""
     return {name: value for name, value in data.items() if name not in PRIVATE_FIELDS}
 
 
 def check_revision(revision: int, seen: Container[int]) -> None:
-    """Raise `PreconditionFailed` unless the caller has seen the current revision."""
+    """Whether somebody has seen what they change. Raises `PreconditionFailed`."""
     if revision not in seen:
         raise PreconditionFailed("It was changed since you read it. Read it again.")
 
 
 def shop_not_found() -> NotFound:
-    """The error for a shop that does not exist or is not visible to the caller."""
+    """Not there and not visible are told apart by nobody."""
     return NotFound("There is no such shop.")

@@ -1,4 +1,4 @@
-"""Normalization of the texts of shops and products."""
+"""Texts as people type them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from services.shared.text import count, graphemes
 
 
 def clean(text: str) -> str:
-    """Return the text without NUL characters and surrounding blanks, with Unix line ends."""
+    """A text as it is kept."""
     return text.replace("\x00", "").replace("\r\n", "\n").strip()
 
 
 def normalize_title(text: str, what: str) -> str:
-    """Return a title or name on one line. Raises `Invalid` if it is empty or too long."""
+    """A title or name as it is kept: one line, not empty. Raises `Invalid`."""
     title = " ".join(clean(text).split())
     if not title:
         raise Invalid(f"{what} needs a name.")
@@ -21,23 +21,24 @@ def normalize_title(text: str, what: str) -> str:
 
 
 def normalize_name(text: str, what: str) -> str:
-    """Return a name on one line, which may be empty. Raises `Invalid` if it is too long."""
+    """A name that may be empty, as it is kept. Raises `Invalid`."""
     name = " ".join(clean(text).split())
     characters = graphemes(name)
     if characters > limits.TITLE_CHARACTERS:
         raise Invalid(
             f"The name of {what.lower()} has {characters} characters;"
-            f" at most {limits.TITLE_CHARACTERS} are allowed."
+            f" at most {limits.TITLE_CHARACTERS} are possible."
         )
     return name
 
 
 def normalize_description(text: str) -> str:
-    """Return a description. Raises `Invalid` if it is too long."""
+    """A description as it is kept. Raises `Invalid`."""
     text = clean(text)
     characters = count(text)
     if characters > limits.CHARACTERS:
         raise Invalid(
-            f"The description has {characters} characters; at most {limits.CHARACTERS} are allowed."
+            f"The description has {characters} characters;"
+            f" at most {limits.CHARACTERS} are possible."
         )
     return text

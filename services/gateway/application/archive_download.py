@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from services.chassis.errors import NotFound, RateLimited
 from services.chassis.security.token_verifier import Caller
-from services.gateway.desk import Desk
+from services.gateway.container import Gateway
 
 CONCURRENCY = 16
 """How many archives are downloaded from one replica at a time; of each, one piece is in memory."""
@@ -20,13 +20,13 @@ CONCURRENCY = 16
 class ArchiveDownloads:
     """Bounds what downloads hold in memory: one at a time for each person, `CONCURRENCY` in all."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
         self._running: set[str] = set()
 
     async def open(self, caller: Caller) -> ArchiveResponse:
         """Somebody's archive. Raises `NotFound`."""
-        row = await self._desk.ask("media", "exports", caller)
+        row = await self._gateway.services.ask("media", "exports", caller)
         if row["state"] != "ready":
             raise NotFound("Your archive is not there (yet): its state says why.")
         return ArchiveResponse(self, row, caller)
@@ -46,7 +46,7 @@ class ArchiveDownloads:
         """The pieces of an archive."""
         for index in range(row["parts"]):
             path = f"exports/{row['id']}/parts/{index}"
-            reply = await self._desk.services.invoke("media", path, token=caller.token)
+            reply = await self._gateway.services.sidecar.invoke("media", path, token=caller.token)
             yield reply.body
 
 

@@ -6,7 +6,7 @@ import time
 
 from services.chassis.errors import ServiceError
 from services.contracts.discovery import Statistics
-from services.gateway.desk import Desk
+from services.gateway.container import Gateway
 
 _TTL = 5.0
 
@@ -14,8 +14,8 @@ _TTL = 5.0
 class StatisticsCache:
     """How many people and posts there are."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
         self._known = Statistics()
         self._until = 0.0
 
@@ -24,7 +24,9 @@ class StatisticsCache:
         if time.monotonic() > self._until:
             self._until = time.monotonic() + _TTL
             try:
-                self._known = Statistics.model_validate(await self._desk.ask("users", "statistics"))
+                self._known = Statistics.model_validate(
+                    await self._gateway.services.ask("users", "statistics")
+                )
             except ServiceError:
                 return self._known
         return self._known

@@ -18,7 +18,7 @@ from strawberry.dataloader import DataLoader
 from services.chassis.errors import ServiceError, from_status
 from services.chassis.http import batch
 from services.chassis.security.token_verifier import Caller
-from services.gateway.desk import Desk
+from services.gateway.container import Gateway
 from services.gateway.presentation.renderer import Row
 
 _BATCH_SIZE = 80  # ids in one address
@@ -59,8 +59,8 @@ Key = ReadRequest | EntityKey
 class DataLoaders:
     """What one operation asks, as one caller."""
 
-    def __init__(self, desk: Desk, caller: Caller | None) -> None:
-        self._desk = desk
+    def __init__(self, gateway: Gateway, caller: Caller | None) -> None:
+        self._gateway = gateway
         self._caller = caller
         self._loaders: dict[str, DataLoader[Key, Any]] = {}
 
@@ -78,7 +78,7 @@ class DataLoaders:
         json: Any = None,
         params: Mapping[str, str] | None = None,
     ) -> Any:
-        """As `Desk.ask`, for what changes nothing. `caller` is this one or nobody."""
+        """As `Gateway.ask`, for what changes nothing. `caller` is this one or nobody."""
         body = b"" if json is None else orjson.dumps(json)
         question = ReadRequest(
             path, tuple((params or {}).items()), method, body, anonymous=caller is None
@@ -86,7 +86,7 @@ class DataLoaders:
         return await self._loader(app).load(question)
 
     async def people(self, ids: Sequence[str]) -> dict[str, Row]:
-        """As `Desk.people`."""
+        """As `Gateway.people`."""
         return await self._load_many("users", "person", ids)
 
     async def relationships(self, ids: Sequence[str]) -> dict[str, Row]:
@@ -140,14 +140,16 @@ class DataLoaders:
         if len(questions) == 1:
             return {questions[0]: await self._invoke_one(app, questions[0])}
         body = {"questions": [question.as_batch_item() for question in questions]}
-        answers = await self._desk.ask(app, batch.PATH[1:], self._caller, method="POST", json=body)
+        answers = await self._gateway.services.ask(
+            app, batch.PATH[1:], self._caller, method="POST", json=body
+        )
         return {
             question: _result_of(answer)
             for question, answer in zip(questions, answers, strict=True)
         }
 
     async def _invoke_one(self, app: str, question: ReadRequest) -> Any:
-        asking: Awaitable[Any] = self._desk.ask(
+        asking: Awaitable[Any] = self._gateway.services.ask(
             app,
             question.path,
             None if question.anonymous else self._caller,

@@ -9,7 +9,8 @@ from typing import Any
 from graphql import GraphQLError
 
 from services.chassis.errors import ServiceError
-from services.gateway.http.errors import log_failure, public_message
+from services.gateway.application.failures import log_failure
+from services.gateway.http.errors import public_message
 
 UNAUTHENTICATED = "UNAUTHENTICATED"
 FORBIDDEN = "FORBIDDEN"

@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection
 
 from services.chassis.errors import ServiceError, TooLarge, Unavailable
 from services.chassis.security.token_verifier import Caller, optional_user_of_any_scope
-from services.gateway.desk import Desk
+from services.gateway.container import Gateway
 from services.gateway.graphql import engine, graphiql, limits
 from services.gateway.graphql.dataloaders import DataLoaders
 from services.gateway.graphql.engine import GraphqlEngine
@@ -38,9 +38,9 @@ _QUERY_TIMEOUT = 20.0
 class GraphqlHandler:
     """Answers requests."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        settings = desk.settings
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        settings = gateway.settings
         self.engine = GraphqlEngine(
             development=settings.microgram_development or settings.microgram_graphiql
         )
@@ -62,7 +62,7 @@ class GraphqlHandler:
 
     def page(self, request: Request) -> Response:
         """GraphQL is posted; where it is switched on, browsers get a page that does so."""
-        if self._desk.settings.microgram_graphiql and _is_browser(request):
+        if self._gateway.settings.microgram_graphiql and _is_browser(request):
             return graphiql.page()
         refused = RequestRejected("Operations are sent by POST.", BAD_REQUEST, 405)
         answer = error_response(refused, "application/json")
@@ -92,7 +92,7 @@ class GraphqlHandler:
         if prepared.kind == "subscription":
             raise RequestRejected("Subscriptions are taken over a WebSocket.", BAD_REQUEST)
         charge(count, prepared.charge - counted)
-        context = Context(self._desk, caller, DataLoaders(self._desk, caller))
+        context = Context(self._gateway, caller, DataLoaders(self._gateway, caller))
         if prepared.kind == "mutation":
             return await self.engine.run(prepared, context)
         try:

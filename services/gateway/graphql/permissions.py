@@ -12,7 +12,7 @@ from strawberry.extensions import FieldExtension
 from strawberry.schema_directive import Location
 
 from services.chassis.security.token_verifier import Caller, check_scopes, check_user
-from services.gateway.desk import Desk
+from services.gateway.container import Gateway
 from services.gateway.graphql.dataloaders import DataLoaders
 from services.gateway.streaming.channels import Channel
 from services.gateway.streaming.events import StreamEvent
@@ -27,7 +27,7 @@ Resolver = TypeVar("Resolver", bound=Callable[..., Any])
 class Context:
     """What one operation works with."""
 
-    desk: Desk
+    gateway: Gateway
     caller: Caller | None
     loaders: DataLoaders
     listener: ChannelListener | None = None
@@ -58,7 +58,7 @@ class Context:
         `version` is what the caller has seen of what is to change.
         """
         headers = None if version is None else {"if-match": f'"{version}"'}
-        answer = await self.desk.ask(
+        answer = await self.gateway.services.ask(
             app, path, self.caller, method=method, json=json, params=params, headers=headers
         )
         self.loaders.clear()

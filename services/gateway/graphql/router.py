@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, Request, Response, WebSocket
 
 from services.chassis.security.token_verifier import Caller, optional_user_of_any_scope
-from services.gateway.desk import Desk
+from services.gateway.container import Gateway
 from services.gateway.http.openapi import request_body, responses
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ _RESPONSES = responses(
 class GraphqlEndpoint:
     """GraphQL, loaded when it is asked for first."""
 
-    def __init__(self, desk: Desk, hub: StreamHub) -> None:
-        self._desk = desk
+    def __init__(self, gateway: Gateway, hub: StreamHub) -> None:
+        self._gateway = gateway
         self._hub = hub
         self._loading = asyncio.Lock()
         self._loaded: tuple[GraphqlHandler, WebSocketHandler] | None = None
@@ -70,8 +70,8 @@ class GraphqlEndpoint:
         from services.gateway.graphql.handler import GraphqlHandler
         from services.gateway.graphql.websocket import WebSocketHandler
 
-        answering = GraphqlHandler(self._desk)
-        return answering, WebSocketHandler(self._desk, answering.engine, self._hub)
+        answering = GraphqlHandler(self._gateway)
+        return answering, WebSocketHandler(self._gateway, answering.engine, self._hub)
 
 
 def create_router(graph: GraphqlEndpoint) -> APIRouter:

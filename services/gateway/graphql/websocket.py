@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket
 
 from services.chassis.errors import ServiceError
 from services.chassis.security.token_verifier import Caller, TokenVerifier, check_user
-from services.gateway.desk import Desk
+from services.gateway.container import Gateway
 from services.gateway.graphql import engine
 from services.gateway.graphql.dataloaders import DataLoaders
 from services.gateway.graphql.engine import GraphqlEngine, PreparedOperation
@@ -29,12 +29,12 @@ from services.gateway.graphql.errors import (
 from services.gateway.graphql.handler import charge, charge_of, errors_of
 from services.gateway.graphql.permissions import Context
 from services.gateway.graphql.router import Charge
-from services.gateway.rest.streaming import transport_of
 from services.gateway.streaming.channels import Channel
 from services.gateway.streaming.connections import (
     MAX_QUEUED_MESSAGES,
     StreamConnection,
     WebSocketTransport,
+    transport_of,
 )
 from services.gateway.streaming.events import Names, StreamEvent
 from services.gateway.streaming.hub import StreamHub
@@ -108,8 +108,8 @@ class SubscriptionSocket(StreamConnection):
 class WebSocketHandler:
     """Holds conversations over sockets."""
 
-    def __init__(self, desk: Desk, engine: GraphqlEngine, hub: StreamHub) -> None:
-        self._desk = desk
+    def __init__(self, gateway: Gateway, engine: GraphqlEngine, hub: StreamHub) -> None:
+        self._gateway = gateway
         self._engine = engine
         self._hub = hub
 
@@ -211,8 +211,8 @@ class WebSocketHandler:
         self, conversation: SubscriptionSocket, id: str, prepared: PreparedOperation
     ) -> None:
         caller = conversation.caller
-        reads = DataLoaders(self._desk, caller)
-        context = Context(self._desk, caller, reads, conversation.listen)
+        reads = DataLoaders(self._gateway, caller)
+        context = Context(self._gateway, caller, reads, conversation.listen)
         try:
             async for answer in self._engine.subscribe(prepared, context):
                 if "data" not in answer:

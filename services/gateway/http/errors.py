@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -14,8 +13,6 @@ from services.chassis.errors import ServiceError
 from services.chassis.service import OrjsonResponse
 
 PROBLEM_JSON = "application/problem+json"
-
-log = logging.getLogger(__name__)
 
 _SHOP_PREFIX = "/api/shop/"
 _SERVER_ERROR = "Something here is not answering right now. Please try again in a moment."
@@ -38,12 +35,6 @@ _OAUTH_CODE_BY_STATUS = {401: "invalid_client", 403: "unauthorized_client", 404:
 def public_message(failure: ServiceError) -> str:
     """What to tell people: our own troubles are not theirs to read about."""
     return failure.message if failure.status < 500 else _SERVER_ERROR
-
-
-def log_failure(failure: ServiceError) -> None:
-    """Log a failure that is ours and that a route answers by itself."""
-    if failure.status >= 500:
-        log.error(failure.message, exc_info=failure, extra={"code": failure.code})
 
 
 def public_status(status: int) -> int:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from services.chassis.errors import ServiceError
-from services.gateway.desk import Desk
-from services.gateway.http.params import read_params
+from services.gateway.container import Gateway
+from services.gateway.http.reading import read_params
 from services.gateway.pages.login_form import login_credentials
 from services.gateway.pages.renderer import PageRenderer
 
 _PATH = "/auth/delete"
 
 
-def create_router(desk: Desk, paper: PageRenderer) -> APIRouter:
+def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
     """The form, and what it does."""
     router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
 
@@ -34,7 +34,7 @@ def create_router(desk: Desk, paper: PageRenderer) -> APIRouter:
         if not body.strict_boolean("sure"):
             return form(login=login, error="Tick that you are sure.", status=422)
         try:
-            await desk.ask("auth", "deletions", method="POST", json=who)
+            await gateway.services.ask("auth", "deletions", method="POST", json=who)
         except ServiceError as failure:
             if failure.code == "wrong_login" or failure.status == 429:
                 status = 429 if failure.status == 429 else 422

@@ -17,8 +17,8 @@ from services.chassis import telemetry
 from services.chassis.errors import Forbidden, NotFound, ServiceError, Unauthenticated
 from services.chassis.security.token_verifier import Caller, TokenVerifier, check_scopes, check_user
 from services.gateway.application.archive_download import ArchiveDownloads
-from services.gateway.desk import Desk
-from services.gateway.http.params import read_params
+from services.gateway.container import Gateway
+from services.gateway.http.reading import read_params
 from services.gateway.pages.login_form import login_credentials, retry_form
 from services.gateway.pages.renderer import PageRenderer
 
@@ -28,10 +28,10 @@ _SCOPE = "read:exports"
 _SAME_ORIGIN = ("", "same-origin", "none")
 
 
-def create_router(desk: Desk, paper: PageRenderer, downloads: ArchiveDownloads) -> APIRouter:
+def create_router(gateway: Gateway, paper: PageRenderer, downloads: ArchiveDownloads) -> APIRouter:
     """The page, its forms, and the archive itself."""
     router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
-    counter = _ArchivePage(desk, paper, downloads)
+    counter = _ArchivePage(gateway, paper, downloads)
     for method, path, handler in (
         ("GET", _PAGE, counter.get),
         ("POST", _PAGE, counter.log_in),
@@ -46,8 +46,8 @@ def create_router(desk: Desk, paper: PageRenderer, downloads: ArchiveDownloads) 
 class _ArchivePage:
     """Where somebody asks for their archive, and gets it."""
 
-    def __init__(self, desk: Desk, paper: PageRenderer, downloads: ArchiveDownloads) -> None:
-        self._desk = desk
+    def __init__(self, gateway: Gateway, paper: PageRenderer, downloads: ArchiveDownloads) -> None:
+        self._gateway = gateway
         self._paper = paper
         self._downloads = downloads
 
@@ -61,7 +61,7 @@ class _ArchivePage:
         _check_origin(request)
         who = login_credentials(await read_params(request))
         try:
-            session = await self._desk.ask("auth", "sessions", method="POST", json=who)
+            session = await self._gateway.services.ask("auth", "sessions", method="POST", json=who)
         except ServiceError as failure:
             page = retry_form(failure, partial(self._form, login=who["login"]))
             if page is None:
@@ -76,7 +76,7 @@ class _ArchivePage:
         if caller is None:
             return _redirect()
         try:
-            await self._desk.ask("media", "exports", caller, method="POST")
+            await self._gateway.services.ask("media", "exports", caller, method="POST")
         except ServiceError as failure:
             if failure.status != 429:
                 raise
@@ -92,7 +92,7 @@ class _ArchivePage:
         """The session's token is good no more, and forgotten."""
         _check_origin(request)
         if caller := await _session_user(request):
-            await self._desk.ask("auth", "sessions/end", caller, method="POST")
+            await self._gateway.services.ask("auth", "sessions/end", caller, method="POST")
         back = _redirect()
         back.delete_cookie(_COOKIE, _PAGE)
         return back
@@ -102,7 +102,7 @@ class _ArchivePage:
 
     async def _page(self, caller: Caller, *, error: str = "", status: int = 200) -> Response:
         try:
-            export = await self._desk.ask("media", "exports", caller)
+            export = await self._gateway.services.ask("media", "exports", caller)
         except NotFound:
             export = None
         return self._paper.render(
@@ -116,7 +116,7 @@ class _ArchivePage:
             _COOKIE,
             token,
             path=_PAGE,
-            secure=self._desk.at.public_url.startswith("https://"),
+            secure=self._gateway.urls.public_url.startswith("https://"),
             httponly=True,
             samesite="strict",
         )

@@ -5,14 +5,16 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from services.chassis.errors import NotFound
-from services.gateway.desk import Desk, numeric_id
-from services.gateway.http.params import RequestParams, read_params
+from services.gateway.application.identifiers import numeric_id
+from services.gateway.container import Gateway
+from services.gateway.http.params import RequestParams
+from services.gateway.http.reading import read_params
 from services.gateway.pages.renderer import PageRenderer
 
 _PATH = "/digests/stop"
 
 
-def create_router(desk: Desk, paper: PageRenderer) -> APIRouter:
+def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
     """A form, since programs that read mail follow links on their own; and what it does."""
     router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
 
@@ -24,15 +26,15 @@ def create_router(desk: Desk, paper: PageRenderer) -> APIRouter:
     @router.post(_PATH)
     async def stop(request: Request) -> Response:
         """Somebody pressed it. A repeat is fine."""
-        await _stop(desk, await read_params(request))
+        await _stop(gateway, await read_params(request))
         return paper.render("digest", of="", key="", done=True)
 
     return router
 
 
-async def _stop(desk: Desk, body: RequestParams) -> None:
+async def _stop(gateway: Gateway, body: RequestParams) -> None:
     owner, key = body.string("of")[:20], body.string("key")[:100]
     if not key:
         raise NotFound("This link is not good any more.")
     link = {"owner": numeric_id(owner), "key": key}
-    await desk.ask("notifications", "digest/stop", method="POST", json=link)
+    await gateway.services.ask("notifications", "digest/stop", method="POST", json=link)

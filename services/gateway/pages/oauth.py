@@ -11,9 +11,11 @@ from starlette.responses import RedirectResponse
 
 from services.chassis.errors import NotFound, ServiceError, from_status
 from services.contracts.logins import App
+from services.gateway.application.identifiers import path_segment
 from services.gateway.application.registration import field_errors, new_registration
-from services.gateway.desk import Desk, path_segment
-from services.gateway.http.params import RequestParams, read_params
+from services.gateway.container import Gateway
+from services.gateway.http.params import RequestParams
+from services.gateway.http.reading import read_params
 from services.gateway.pages.login_form import retry_form
 from services.gateway.pages.renderer import PageRenderer
 
@@ -82,13 +84,13 @@ class AuthorizationRequest:
         return RedirectResponse(address, 303, headers={"cache-control": "no-store"})
 
 
-def create_router(desk: Desk, paper: PageRenderer) -> APIRouter:
+def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
     """The two forms."""
     router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
-    door = _AuthorizePage(desk, paper)
+    door = _AuthorizePage(gateway, paper)
     router.add_api_route(_AUTHORIZE, door.get, methods=["GET"], response_model=None)
     router.add_api_route(_AUTHORIZE, door.post, methods=["POST"], response_model=None)
-    registry = _SignUpPage(desk, paper)
+    registry = _SignUpPage(gateway, paper)
     router.add_api_route(_SIGN_UP, registry.get, methods=["GET"], response_model=None)
     router.add_api_route(_SIGN_UP, registry.post, methods=["POST"], response_model=None)
     return router
@@ -97,18 +99,18 @@ def create_router(desk: Desk, paper: PageRenderer) -> APIRouter:
 class _AuthorizePage:
     """The form by which somebody lets an app in."""
 
-    def __init__(self, desk: Desk, paper: PageRenderer) -> None:
-        self._desk = desk
+    def __init__(self, gateway: Gateway, paper: PageRenderer) -> None:
+        self._gateway = gateway
         self._paper = paper
 
     async def get(self, request: Request) -> Response:
         """Show the form."""
         asked = AuthorizationRequest.of(await read_params(request))
-        app = await _app(self._desk, asked)
+        app = await _app(self._gateway, asked)
         if asked.response_type != "code":
             return self._error(asked, "unsupported_response_type", "Only codes are given.")
         try:
-            await self._desk.ask(
+            await self._gateway.services.ask(
                 "auth", f"apps/{path_segment(asked.client_id)}/grant", params={"scope": asked.scope}
             )
         except ServiceError as failure:
@@ -119,12 +121,12 @@ class _AuthorizePage:
         """Somebody let the app in, or did not."""
         body = await read_params(request)
         asked = AuthorizationRequest.of(body)
-        app = await _app(self._desk, asked)
+        app = await _app(self._gateway, asked)
         if body.string("decision") == "deny":
             return self._error(asked, "access_denied", "You did not let the app in.")
         login = body.string("login").strip()[:320]
         try:
-            code = await _authorize(self._desk, asked, login, body.string("password"))
+            code = await _authorize(self._gateway, asked, login, body.string("password"))
         except ServiceError as failure:
             return self._failure(asked, app, login, failure)
         if asked.is_out_of_band:
@@ -176,8 +178,8 @@ class _AuthorizePage:
 class _SignUpPage:
     """The form by which somebody registers."""
 
-    def __init__(self, desk: Desk, paper: PageRenderer) -> None:
-        self._desk = desk
+    def __init__(self, gateway: Gateway, paper: PageRenderer) -> None:
+        self._gateway = gateway
         self._paper = paper
 
     async def get(self, request: Request) -> Response:
@@ -190,7 +192,7 @@ class _SignUpPage:
         body = await read_params(request)
         new = new_registration(body)
         try:
-            await self._desk.ask("auth", "registrations", method="POST", json=new)
+            await self._gateway.services.ask("auth", "registrations", method="POST", json=new)
         except ServiceError as failure:
             if failure.status not in (409, 422, 429):
                 raise
@@ -206,10 +208,10 @@ class _SignUpPage:
         return self._paper.render("registered", username=new["username"], next=_next_url(body))
 
 
-async def _app(desk: Desk, asked: AuthorizationRequest) -> App:
+async def _app(gateway: Gateway, asked: AuthorizationRequest) -> App:
     """The app that asks. Nobody is ever sent to an address that is not the app's own."""
     try:
-        known = await desk.ask("auth", f"apps/{path_segment(asked.client_id)}")
+        known = await gateway.services.ask("auth", f"apps/{path_segment(asked.client_id)}")
     except NotFound as failure:
         raise from_status(400, "No app is known under this client id.") from failure
     app = App.model_validate(known)
@@ -218,8 +220,10 @@ async def _app(desk: Desk, asked: AuthorizationRequest) -> App:
     return app
 
 
-async def _authorize(desk: Desk, asked: AuthorizationRequest, login: str, password: str) -> str:
-    made = await desk.ask(
+async def _authorize(
+    gateway: Gateway, asked: AuthorizationRequest, login: str, password: str
+) -> str:
+    made = await gateway.services.ask(
         "auth",
         "authorizations",
         method="POST",

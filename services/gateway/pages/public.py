@@ -13,7 +13,8 @@ from starlette.responses import RedirectResponse
 from services.chassis.errors import NotFound, ServiceError
 from services.contracts.accounts import Account
 from services.contracts.posts import PostView
-from services.gateway.desk import Desk, numeric_id
+from services.gateway.application.identifiers import numeric_id
+from services.gateway.container import Gateway
 from services.gateway.pages.default_images import default_image
 from services.gateway.pages.previews import Previews, preview_text
 from services.gateway.pages.renderer import PageRenderer
@@ -28,11 +29,11 @@ _FRONT_PAGE_SIZE, _PROFILE_PAGE_SIZE = "12", "30"
 MaxId = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
 
 
-def create_router(desk: Desk, paper: PageRenderer) -> APIRouter:
+def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
     """Pages that need no login."""
     router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
-    router.routes.extend(_asset_routes(desk, paper).routes)
-    shows, previews = _PageModels(desk), Previews(desk.at)
+    router.routes.extend(_asset_routes(gateway, paper).routes)
+    shows, previews = _PageModels(gateway), Previews(gateway.urls)
 
     @router.get("/")
     async def front() -> Response:
@@ -42,7 +43,7 @@ def create_router(desk: Desk, paper: PageRenderer) -> APIRouter:
         except ServiceError:
             tiles = []
         rules = [{"text": text, "hint": hint} for text, hint in instances.RULES]
-        preview = previews.site(desk.settings.microgram_title, instances.LONG_DESCRIPTION)
+        preview = previews.site(gateway.settings.microgram_title, instances.LONG_DESCRIPTION)
         about = instances.LONG_DESCRIPTION
         return paper.render(
             "front", store=True, preview=preview, tiles=tiles, rules=rules, about=about
@@ -51,7 +52,7 @@ def create_router(desk: Desk, paper: PageRenderer) -> APIRouter:
     @router.get("/@{username}")
     async def profile(username: str, max_id: MaxId = "") -> Response:
         """Somebody's posts, and what they boosted."""
-        row = await desk.one_named(username[:40])
+        row = await gateway.people.by_username(username[:40])
         account = Account.model_validate(row)
         path = f"timelines/accounts/{account.profile.id}"
         tiles, older = await shows.grid(
@@ -68,14 +69,14 @@ def create_router(desk: Desk, paper: PageRenderer) -> APIRouter:
     @router.get("/@{username}/{id}")
     async def post(username: str, id: str) -> Response:
         """One post, if everybody may see it; a boost leads to what it shows."""
-        row = await desk.post(id, None)
-        authors = await desk.authors(row)
+        row = await gateway.posts.get(id, None)
+        authors = await gateway.posts.authors(row)
         author = Account.model_validate(authors[row["post"]["author"]])
         if author.profile.username.lower() != username.lower():
             raise NotFound("There is no such post here.")
         if boosted := row["reblog"]:
             name = authors[boosted["post"]["author"]]["profile"]["username"]
-            return RedirectResponse(desk.at.post(name, boosted["post"]["id"]), 302)
+            return RedirectResponse(gateway.urls.post(name, boosted["post"]["id"]), 302)
         view = PostView.model_validate(row)
         return paper.render(
             "post",
@@ -100,18 +101,18 @@ def create_router(desk: Desk, paper: PageRenderer) -> APIRouter:
     return router
 
 
-def _asset_routes(desk: Desk, paper: PageRenderer) -> APIRouter:
+def _asset_routes(gateway: Gateway, paper: PageRenderer) -> APIRouter:
     router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
 
     @router.get("/users/{username}")
     async def actor(username: str) -> Response:
         """The lasting address of a person leads to their page."""
-        return RedirectResponse(desk.at.account(username), 302)
+        return RedirectResponse(gateway.urls.account(username), 302)
 
     @router.get("/users/{username}/statuses/{id}")
     async def note(username: str, id: str) -> Response:
         """The lasting address of a post leads to its page."""
-        return RedirectResponse(desk.at.post(username, numeric_id(id)), 302)
+        return RedirectResponse(gateway.urls.post(username, numeric_id(id)), 302)
 
     @router.get("/static/{name}")
     async def static(name: str) -> Response:
@@ -134,8 +135,8 @@ def _asset_routes(desk: Desk, paper: PageRenderer) -> APIRouter:
 class _PageModels:
     """What the templates show, from the contracts' models."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
 
     async def grid(self, path: str, limit: str, **asked: str) -> tuple[list[Any], str]:
         """Tiles of a timeline as strangers see it, and where older ones begin.
@@ -143,7 +144,7 @@ class _PageModels:
         A boost is what it shows, by its author; none where that may not be seen.
         """
         params = {"limit": limit} | {name: value for name, value in asked.items() if value}
-        page = await self._desk.ask("feed", path, params=params)
+        page = await self._gateway.services.ask("feed", path, params=params)
         tiles = [
             self._tile(view["reblog"] or view, author, boosted=bool(view["reblog"]))
             for view in page["views"]
@@ -158,7 +159,7 @@ class _PageModels:
         return shown | {"account": self.person(account), "boosted": boosted}
 
     def person(self, account: Account) -> dict[str, Any]:
-        entity = people.account(account, self._desk.at, self._desk.writer)
+        entity = people.account(account, self._gateway.urls, self._gateway.html)
         fields = [field | {"value": Markup(field["value"])} for field in entity["fields"]]  # noqa: S704 (escaped by Writer)
         return entity | {
             "note": Markup(entity["note"]),  # noqa: S704 (escaped by Writer)
@@ -167,7 +168,7 @@ class _PageModels:
         }
 
     def post(self, view: PostView, author: Account) -> dict[str, Any]:
-        entity = posts.status(view, author.profile.username, self._desk.at, self._desk.writer)
+        entity = posts.status(view, author.profile.username, self._gateway.urls, self._gateway.html)
         pictures = [
             default_image
             | {"alt": default_image["description"] or "A picture without a description"}

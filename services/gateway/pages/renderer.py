@@ -14,7 +14,8 @@ from starlette.requests import HTTPConnection
 
 from services.chassis.errors import NotFound, ServiceError
 from services.chassis.service import ErrorRenderer
-from services.gateway.http.errors import log_failure, public_message
+from services.gateway.application.failures import log_failure
+from services.gateway.http.errors import public_message
 
 _TITLES = {
     400: "That request makes no sense here",

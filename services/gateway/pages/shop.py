@@ -8,7 +8,9 @@ from fastapi import APIRouter, Query, Response
 
 from services.contracts.accounts import Account, Profile
 from services.contracts.catalog import Product, ProductView, ShopView
-from services.gateway.desk import Desk, gather_all, numeric_id
+from services.gateway.application.concurrency import gather_all
+from services.gateway.application.identifiers import numeric_id
+from services.gateway.container import Gateway
 from services.gateway.pages.previews import Previews
 from services.gateway.pages.renderer import PageRenderer
 from services.gateway.presentation.entities import people
@@ -20,28 +22,32 @@ _PAGE_SIZE = "30"
 MaxId = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
 
 
-def create_router(desk: Desk, paper: PageRenderer) -> APIRouter:
+def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
     """Pages that need no login."""
     router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
-    previews = Previews(desk.at)
+    previews = Previews(gateway.urls)
 
     @router.get("/shops/{id}")
     async def shop(id: str, max_id: MaxId = "") -> Response:
         """A shop and what is sold in it, newest first."""
-        found = ShopView.model_validate(await desk.ask("catalog", f"shops/{numeric_id(id)}")).shop
+        found = ShopView.model_validate(
+            await gateway.services.ask("catalog", f"shops/{numeric_id(id)}")
+        ).shop
         asked = {"shop": found.id, "limit": _PAGE_SIZE, "stock": "false"}
         owner, page = await gather_all(
-            _profile(desk, found.owner),
-            desk.ask("catalog", "products", params=asked | ({"max_id": max_id} if max_id else {})),
+            _profile(gateway, found.owner),
+            gateway.services.ask(
+                "catalog", "products", params=asked | ({"max_id": max_id} if max_id else {})
+            ),
         )
         products = [ProductView.model_validate(view).product for view in page["products"]]
         return paper.render(
             "shop",
             store=True,
             preview=previews.shop(found, owner, products),
-            shop=entities.shop(ShopView(shop=found), desk.at),
-            owner=_seller(desk, owner),
-            tiles=[_tile(desk, product) for product in products],
+            shop=entities.shop(ShopView(shop=found), gateway.urls),
+            owner=_seller(gateway, owner),
+            tiles=[_tile(gateway, product) for product in products],
             older=page["last"],
         )
 
@@ -49,39 +55,39 @@ def create_router(desk: Desk, paper: PageRenderer) -> APIRouter:
     async def product(id: str) -> Response:
         """A product with its prices, and whether there is any left."""
         path = f"products/{numeric_id(id)}"
-        view = ProductView.model_validate(await desk.ask("catalog", path))
+        view = ProductView.model_validate(await gateway.services.ask("catalog", path))
         found = view.product
         seller, shop = await gather_all(
-            _profile(desk, found.seller), desk.ask("catalog", f"shops/{found.shop}")
+            _profile(gateway, found.seller), gateway.services.ask("catalog", f"shops/{found.shop}")
         )
         available = any((view.available or {}).values())
         return paper.render(
             "product",
             store=True,
             preview=previews.product(found, seller, available=available),
-            product=entities.product(view, desk.at),
-            shop=entities.shop(ShopView.model_validate(shop), desk.at),
-            seller=_seller(desk, seller),
+            product=entities.product(view, gateway.urls),
+            shop=entities.shop(ShopView.model_validate(shop), gateway.urls),
+            seller=_seller(gateway, seller),
         )
 
     return router
 
 
-async def _profile(desk: Desk, id: str) -> Profile:
+async def _profile(gateway: Gateway, id: str) -> Profile:
     """Whose it is; raises `NotFound`."""
-    return people.public_profile(Account.model_validate(await desk.person(id)).profile)
+    return people.public_profile(Account.model_validate(await gateway.people.by_id(id)).profile)
 
 
-def _seller(desk: Desk, profile: Profile) -> Entity:
+def _seller(gateway: Gateway, profile: Profile) -> Entity:
     return {
         "name": profile.display_name or profile.username,
         "username": profile.username,
-        "url": desk.at.account(profile.username),
-        "avatar": desk.at.avatar(profile.avatar),
+        "url": gateway.urls.account(profile.username),
+        "avatar": gateway.urls.avatar(profile.avatar),
     }
 
 
-def _tile(desk: Desk, product: Product) -> dict[str, Any]:
+def _tile(gateway: Gateway, product: Product) -> dict[str, Any]:
     """What a shop's page shows of a product."""
     several = len({variant.price for variant in product.variants}) > 1
-    return entities.card(product, desk.at) | {"several": several}
+    return entities.card(product, gateway.urls) | {"several": several}

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 
 from services.chassis.errors import Forbidden, Unauthenticated
-from services.chassis.security.token_verifier import Caller, require_user
 from services.chassis.service import OrjsonResponse
-from services.gateway.desk import Desk
+from services.gateway.container import Gateway
 from services.gateway.http.openapi import request_body, responses
-from services.gateway.http.params import read_params
+from services.gateway.http.reading import read_params
+from services.gateway.rest.dependencies import AccountWriter
 
 
-def create_router(desk: Desk) -> APIRouter:
+def create_router(gateway: Gateway) -> APIRouter:
     """The route."""
     router = APIRouter(prefix="/api/v1/accounts", tags=["accounts"])
 
@@ -26,9 +24,7 @@ def create_router(desk: Desk) -> APIRouter:
         ),
         responses=responses({}),
     )
-    async def delete(
-        request: Request, caller: Annotated[Caller, Depends(require_user("write:accounts"))]
-    ) -> OrjsonResponse:
+    async def delete(request: Request, caller: AccountWriter) -> OrjsonResponse:
         """Delete one's own account for ever, with all that one made. Needs the password.
 
         All tokens of the account end within 5 s; the rest is removed in the background. The name
@@ -37,7 +33,7 @@ def create_router(desk: Desk) -> APIRouter:
         password = (await read_params(request)).string("password")
         form = {"login": caller.username, "password": password[:256]}
         try:
-            await desk.ask("auth", "deletions", caller, method="POST", json=form)
+            await gateway.services.ask("auth", "deletions", caller, method="POST", json=form)
         except Unauthenticated as failure:
             if failure.code == "wrong_login":
                 raise Forbidden("This is not the password of the account.") from failure

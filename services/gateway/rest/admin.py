@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.chassis.errors import Forbidden, Invalid, NotFound
 from services.chassis.ids import id_time, timestamp
@@ -15,17 +15,22 @@ from services.chassis.service import OrjsonResponse
 from services.contracts.accounts import Account, Profile
 from services.contracts.logins import LoginDetails
 from services.contracts.moderation import Report
-from services.gateway.desk import Desk, gather_all, json_response, numeric_id
+from services.gateway.application.concurrency import gather_all
+from services.gateway.application.identifiers import numeric_id
+from services.gateway.container import Gateway
 from services.gateway.http import paging
 from services.gateway.http.openapi import request_body, responses
-from services.gateway.http.params import query_flags, read_params
+from services.gateway.http.query import query_flags
+from services.gateway.http.reading import read_params
+from services.gateway.http.responses import json_response
 from services.gateway.presentation.entities import moderation
 from services.gateway.presentation.entities.instances import InstanceEntities
 from services.gateway.presentation.renderer import Row
+from services.gateway.rest.dependencies import Id
 
 AccountAdminReader = Annotated[Caller, Depends(require_user("admin:read:accounts"))]
 AccountAdmin = Annotated[Caller, Depends(require_user("admin:write:accounts"))]
-Id = Annotated[str, Path(examples=["114000000000000000"])]
+
 ReportAdminReader = Annotated[Caller, Depends(require_user("admin:read:reports"))]
 ReportAdmin = Annotated[Caller, Depends(require_user("admin:write:reports"))]
 AccountIdFilter = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
@@ -40,25 +45,25 @@ _REPORT = responses(description="An Admin::Report.")
 _ACCOUNT = responses(description="An Admin::Account.")
 
 
-def create_router(desk: Desk) -> APIRouter:
+def create_router(gateway: Gateway) -> APIRouter:
     """Routes for admins."""
     router = APIRouter()
-    router.routes.extend(_account_routes(desk).routes)
-    router.routes.extend(_report_routes(desk).routes)
+    router.routes.extend(_account_routes(gateway).routes)
+    router.routes.extend(_report_routes(gateway).routes)
     return router
 
 
-def _account_routes(desk: Desk) -> APIRouter:
+def _account_routes(gateway: Gateway) -> APIRouter:
     router = APIRouter(prefix="/api/v1/admin/accounts/{id}", tags=["admin"])
 
     @router.get("", responses=_ACCOUNT)
     async def account(id: Id, caller: AccountAdminReader) -> OrjsonResponse:
         """Somebody, with what only admins see."""
         id = numeric_id(id)
-        logins = await desk.ask("auth", "people", caller, params={"ids": id})
+        logins = await gateway.services.ask("auth", "people", caller, params={"ids": id})
         if id not in logins:
             raise NotFound("Record not found")
-        return await _account_response(desk, logins[id])
+        return await _account_response(gateway, logins[id])
 
     @router.post(
         "/action",
@@ -74,21 +79,25 @@ def _account_routes(desk: Desk) -> APIRouter:
         if report and not caller.may("admin:write:reports"):
             raise Forbidden("The access token does not cover the scope admin:write:reports.")
         if body.string("type") == "suspend":
-            await desk.ask("auth", f"people/{numeric_id(id)}/suspend", caller, method="POST")
+            await gateway.services.ask(
+                "auth", f"people/{numeric_id(id)}/suspend", caller, method="POST"
+            )
         if report:
-            await desk.ask("users", f"reports/{report}/resolve", caller, method="POST")
+            await gateway.services.ask("users", f"reports/{report}/resolve", caller, method="POST")
         return OrjsonResponse({})
 
     @router.post("/unsuspend", responses=_ACCOUNT)
     async def unsuspend(id: Id, caller: AccountAdmin) -> OrjsonResponse:
         """Let somebody in again, with all that was theirs."""
-        login = await desk.ask("auth", f"people/{numeric_id(id)}/unsuspend", caller, method="POST")
-        return await _account_response(desk, login)
+        login = await gateway.services.ask(
+            "auth", f"people/{numeric_id(id)}/unsuspend", caller, method="POST"
+        )
+        return await _account_response(gateway, login)
 
     return router
 
 
-def _report_routes(desk: Desk) -> APIRouter:
+def _report_routes(gateway: Gateway) -> APIRouter:
     router = APIRouter(prefix="/api/v1/admin/reports", tags=["admin"])
 
     @router.get(
@@ -107,26 +116,30 @@ def _report_routes(desk: Desk) -> APIRouter:
         asked = {"account": account_id, "target": target_account_id}
         params = window.params() | {name: id for name, id in asked.items() if id}
         params |= query_flags(request, "resolved")
-        page = await desk.ask("users", "reports", caller, params=params)
-        body = orjson.dumps(await _report_entities(desk, page["reports"], caller))
-        return json_response(body, paging.link_header_of(desk.at.public_url, request, page["ids"]))
+        page = await gateway.services.ask("users", "reports", caller, params=params)
+        body = orjson.dumps(await _report_entities(gateway, page["reports"], caller))
+        return json_response(
+            body, paging.link_header_of(gateway.urls.public_url, request, page["ids"])
+        )
 
     @router.get("/{id}", responses=_REPORT)
     async def report(id: Id, caller: ReportAdminReader) -> OrjsonResponse:
         """One report."""
-        row = await desk.ask("users", f"reports/{numeric_id(id)}", caller)
-        return OrjsonResponse((await _report_entities(desk, [row], caller))[0])
+        row = await gateway.services.ask("users", f"reports/{numeric_id(id)}", caller)
+        return OrjsonResponse((await _report_entities(gateway, [row], caller))[0])
 
     for verb, act in _REPORT_ACTIONS.items():
-        _add_report_action(router, desk, verb, act)
+        _add_report_action(router, gateway, verb, act)
     return router
 
 
-def _add_report_action(router: APIRouter, desk: Desk, verb: str, act: str) -> None:
+def _add_report_action(router: APIRouter, gateway: Gateway, verb: str, act: str) -> None:
     async def route(id: Id, caller: ReportAdmin) -> OrjsonResponse:
         """Deal with a report, or not after all; take it on, or leave it to others."""
-        row = await desk.ask("users", f"reports/{numeric_id(id)}/{act}", caller, method="POST")
-        return OrjsonResponse((await _report_entities(desk, [row], caller))[0])
+        row = await gateway.services.ask(
+            "users", f"reports/{numeric_id(id)}/{act}", caller, method="POST"
+        )
+        return OrjsonResponse((await _report_entities(gateway, [row], caller))[0])
 
     router.add_api_route(
         f"/{{id}}/{verb}",
@@ -138,7 +151,7 @@ def _add_report_action(router: APIRouter, desk: Desk, verb: str, act: str) -> No
     )
 
 
-async def _report_entities(desk: Desk, rows: Sequence[Row], caller: Caller) -> list[Any]:
+async def _report_entities(gateway: Gateway, rows: Sequence[Row], caller: Caller) -> list[Any]:
     """Reports with all that is shown in them: three services asked, however many there are.
 
     What the token does not cover is as if it were not there: accounts are shown without what only
@@ -149,40 +162,42 @@ async def _report_entities(desk: Desk, rows: Sequence[Row], caller: Caller) -> l
         id for r in reports for id in (r.account, r.target, r.assigned, r.resolved_by) if id
     )
     accounts, logins, views = await gather_all(
-        desk.people(list(ids)),
-        _logins(desk, list(ids), caller),
-        _reported_posts(desk, reports, caller),
+        gateway.people.by_ids(list(ids)),
+        _logins(gateway, list(ids), caller),
+        _reported_posts(gateway, reports, caller),
     )
     people = {
         id: moderation.admin_account(
             Account.model_validate(accounts[id]) if id in accounts else _deleted_account(id),
             LoginDetails.model_validate(logins[id]) if id in logins else _missing_login(id),
-            desk.at,
-            desk.writer,
+            gateway.urls,
+            gateway.html,
         )
         for id in ids
     }
-    statuses = {status["id"]: status for status in orjson.loads(await desk.statuses(views))}
-    rules = InstanceEntities(desk.settings, desk.at, desk.writer).rules()
+    statuses = {
+        status["id"]: status for status in orjson.loads(await gateway.posts.render_list(views))
+    }
+    rules = InstanceEntities(gateway.settings, gateway.urls, gateway.html).rules()
     return [moderation.admin_report(report, people, statuses, rules) for report in reports]
 
 
-async def _logins(desk: Desk, ids: Sequence[str], caller: Caller) -> dict[str, Row]:
+async def _logins(gateway: Gateway, ids: Sequence[str], caller: Caller) -> dict[str, Row]:
     if not caller.may("admin:read:accounts"):
         return {}
     found: dict[str, Row] = {}
     for some in _batches(ids):
-        found |= await desk.ask("auth", "people", caller, params={"ids": some})
+        found |= await gateway.services.ask("auth", "people", caller, params={"ids": some})
     return found
 
 
-async def _reported_posts(desk: Desk, reports: Sequence[Report], caller: Caller) -> list[Row]:
+async def _reported_posts(gateway: Gateway, reports: Sequence[Report], caller: Caller) -> list[Row]:
     if not caller.may("admin:read:reports"):
         return []
     ids = dict.fromkeys(id for report in reports for id in report.statuses)
     views: list[Row] = []
     for some in _batches(list(ids)):
-        views += await desk.ask("posts", "reported", caller, params={"ids": some})
+        views += await gateway.services.ask("posts", "reported", caller, params={"ids": some})
     return views
 
 
@@ -206,8 +221,8 @@ def _created_at(id: str) -> str:
     return timestamp(id_time(id))
 
 
-async def _account_response(desk: Desk, login: Any) -> OrjsonResponse:
-    row = await desk.person(login["user_id"])
+async def _account_response(gateway: Gateway, login: Any) -> OrjsonResponse:
+    row = await gateway.people.by_id(login["user_id"])
     details = LoginDetails.model_validate(login)
     shown = Account.model_validate(row)
-    return OrjsonResponse(moderation.admin_account(shown, details, desk.at, desk.writer))
+    return OrjsonResponse(moderation.admin_account(shown, details, gateway.urls, gateway.html))

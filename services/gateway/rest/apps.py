@@ -10,9 +10,11 @@ from services.chassis.errors import Unauthenticated
 from services.chassis.security.token_verifier import Caller, TokenVerifier, bearer_token
 from services.chassis.service import OrjsonResponse
 from services.contracts.logins import App
-from services.gateway.desk import Desk, path_segment
+from services.gateway.application.identifiers import path_segment
+from services.gateway.container import Gateway
 from services.gateway.http.openapi import array_of, request_body, responses
-from services.gateway.http.params import RequestParams, read_params
+from services.gateway.http.params import RequestParams
+from services.gateway.http.reading import read_params
 from services.gateway.presentation.entities import apps
 
 _EXAMPLE = {
@@ -32,7 +34,7 @@ async def any_token(request: Request) -> Caller:
     return await identity.verify(token)
 
 
-def create_router(desk: Desk) -> APIRouter:
+def create_router(gateway: Gateway) -> APIRouter:
     """Routes about apps."""
     router = APIRouter(prefix="/api/v1/apps", tags=["apps"])
 
@@ -63,13 +65,13 @@ def create_router(desk: Desk) -> APIRouter:
     async def register_app(request: Request) -> OrjsonResponse:
         """Make an app known, and get its secret. Open to everybody."""
         new = _new_app(await read_params(request))
-        made = await desk.ask("auth", "apps", method="POST", json=new)
+        made = await gateway.services.ask("auth", "apps", method="POST", json=new)
         return OrjsonResponse(apps.credential_application(App.model_validate(made)))
 
     @router.get("/verify_credentials", responses=responses())
     async def verify_app(caller: Annotated[Caller, Depends(any_token)]) -> OrjsonResponse:
         """Which app a token belongs to."""
-        found = await desk.ask("auth", f"apps/{path_segment(caller.client_id)}")
+        found = await gateway.services.ask("auth", f"apps/{path_segment(caller.client_id)}")
         return OrjsonResponse(apps.application(App.model_validate(found)))
 
     return router

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from services.chassis.security.token_verifier import Caller, require_user
 from services.chassis.service import OrjsonResponse
-from services.gateway.desk import Desk, json_response, numeric_id
+from services.gateway.application.identifiers import numeric_id
+from services.gateway.container import Gateway
 from services.gateway.http import paging
 from services.gateway.http.openapi import responses
+from services.gateway.http.responses import json_response
 from services.gateway.presentation.renderer import Row
+from services.gateway.rest.dependencies import Id, StatusReader
 
-Id = Annotated[str, Path(examples=["114000000000000000"])]
-ConversationReader = Annotated[Caller, Depends(require_user("read:statuses"))]
 ConversationWriter = Annotated[Caller, Depends(require_user("write:conversations"))]
 _CONVERSATION = responses(description="The Conversation.")
 
 
-def create_router(desk: Desk) -> APIRouter:
+def create_router(gateway: Gateway) -> APIRouter:
     """All routes."""
     router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
 
@@ -28,41 +29,39 @@ def create_router(desk: Desk) -> APIRouter:
         responses=responses([], "A list of Conversation."),
         openapi_extra=paging.page_parameters(),
     )
-    async def page(
-        request: Request, caller: ConversationReader, window: paging.PostWindow
-    ) -> Response:
+    async def page(request: Request, caller: StatusReader, window: paging.PostWindow) -> Response:
         """The caller's, the one with the newest post first; pages go by the ids of last posts."""
-        found = await desk.ask("feed", "conversations", caller, params=window.params())
-        links = paging.link_header(desk.at.public_url, request, found["first"], found["last"])
-        return json_response(b"[%b]" % b",".join(await _entities(desk, found)), links)
+        found = await gateway.services.ask("feed", "conversations", caller, params=window.params())
+        links = paging.link_header(gateway.urls.public_url, request, found["first"], found["last"])
+        return json_response(b"[%b]" % b",".join(await _entities(gateway, found)), links)
 
     @router.post("/{id}/read", responses=_CONVERSATION)
     async def read(id: Id, caller: ConversationWriter) -> Response:
         """Say that one has been read."""
-        return await _mark_read(desk, id, caller, read=True)
+        return await _mark_read(gateway, id, caller, read=True)
 
     @router.post("/{id}/unread", responses=_CONVERSATION)
     async def unread(id: Id, caller: ConversationWriter) -> Response:
         """Say that it has not."""
-        return await _mark_read(desk, id, caller, read=False)
+        return await _mark_read(gateway, id, caller, read=False)
 
     @router.delete("/{id}", responses=responses({}))
     async def remove(id: Id, caller: ConversationWriter) -> OrjsonResponse:
         """Put one away for the caller alone, until something more is written in it."""
         path = f"conversations/{numeric_id(id)}"
-        return OrjsonResponse(await desk.ask("feed", path, caller, method="DELETE"))
+        return OrjsonResponse(await gateway.services.ask("feed", path, caller, method="DELETE"))
 
     return router
 
 
-async def _mark_read(desk: Desk, id: str, caller: Caller, *, read: bool) -> Response:
+async def _mark_read(gateway: Gateway, id: str, caller: Caller, *, read: bool) -> Response:
     path = f"conversations/{numeric_id(id)}/mark"
-    found = await desk.ask("feed", path, caller, method="POST", json={"read": read})
-    return json_response((await _entities(desk, found))[0])
+    found = await gateway.services.ask("feed", path, caller, method="POST", json={"read": read})
+    return json_response((await _entities(gateway, found))[0])
 
 
-async def _entities(desk: Desk, found: Row) -> list[bytes]:
+async def _entities(gateway: Gateway, found: Row) -> list[bytes]:
     """The entities Conversation of a page."""
     views = found["conversations"]
-    cards = await desk.cards([view["last"] for view in views])
-    return [desk.rendered.conversation(view, found["accounts"], cards) for view in views]
+    cards = await gateway.posts.product_cards([view["last"] for view in views])
+    return [gateway.renderer.conversation(view, found["accounts"], cards) for view in views]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 
 from services.chassis.errors import Invalid
-from services.chassis.security.token_verifier import Caller, require_user
 from services.chassis.service import OrjsonResponse
-from services.gateway.desk import Desk
+from services.gateway.container import Gateway
 from services.gateway.http.openapi import request_body, responses
-from services.gateway.http.params import read_params
+from services.gateway.http.reading import read_params
+from services.gateway.rest.dependencies import NotificationReader, NotificationWriter
 
 _DIGEST = "/api/v1/notifications/digest"
 _SETTING = responses(
@@ -20,16 +18,16 @@ _SETTING = responses(
 )
 
 
-def create_router(desk: Desk) -> APIRouter:
+def create_router(gateway: Gateway) -> APIRouter:
     """Both routes."""
     router = APIRouter(tags=["notifications"])
 
     @router.get(_DIGEST, responses=_SETTING)
     async def get(
-        caller: Annotated[Caller, Depends(require_user("read:notifications"))],
+        caller: NotificationReader,
     ) -> OrjsonResponse:
         """Whether one gets digests of unread notifications by mail."""
-        return OrjsonResponse(await desk.ask("notifications", "digest", caller))
+        return OrjsonResponse(await gateway.services.ask("notifications", "digest", caller))
 
     @router.put(
         _DIGEST,
@@ -38,7 +36,7 @@ def create_router(desk: Desk) -> APIRouter:
     )
     async def put(
         request: Request,
-        caller: Annotated[Caller, Depends(require_user("write:notifications"))],
+        caller: NotificationWriter,
     ) -> OrjsonResponse:
         """Switch them on or off. They are off until one switches them on."""
         body = await read_params(request)
@@ -46,7 +44,7 @@ def create_router(desk: Desk) -> APIRouter:
             raise Invalid("Validation failed: enabled can't be blank")
         wanted = {"enabled": body.strict_boolean("enabled")}
         return OrjsonResponse(
-            await desk.ask("notifications", "digest", caller, method="PUT", json=wanted)
+            await gateway.services.ask("notifications", "digest", caller, method="PUT", json=wanted)
         )
 
     return router

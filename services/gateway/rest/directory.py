@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from fastapi import APIRouter, Response
 
-from fastapi import APIRouter, Depends, Response
-
-from services.chassis.security.token_verifier import Caller, optional_user
-from services.gateway.desk import Desk, json_response
+from services.gateway.container import Gateway
 from services.gateway.http.openapi import responses
-from services.gateway.http.params import QueryFlag
+from services.gateway.http.query import QueryFlag
+from services.gateway.http.responses import json_response
+from services.gateway.rest.dependencies import OptionalAccountReader
 
 _MAX_ACCOUNTS = 80
 
 
-def create_router(desk: Desk) -> APIRouter:
+def create_router(gateway: Gateway) -> APIRouter:
     """One route."""
     router = APIRouter(prefix="/api/v1", tags=["directory"])
 
     @router.get("/directory", responses=responses([], "A list of Account."))
     async def directory(
-        caller: Annotated[Caller | None, Depends(optional_user("read:accounts"))],
+        caller: OptionalAccountReader,
         order: str = "active",
         limit: int = 40,
         offset: int = 0,
@@ -35,7 +34,7 @@ def create_router(desk: Desk) -> APIRouter:
             "limit": str(max(1, min(limit, _MAX_ACCOUNTS))),
             "offset": str(max(0, min(offset, 10_000))),
         }
-        rows = await desk.ask("users", "directory", caller, params=params)
-        return json_response(desk.rendered.accounts(rows))
+        rows = await gateway.services.ask("users", "directory", caller, params=params)
+        return json_response(gateway.renderer.accounts(rows))
 
     return router

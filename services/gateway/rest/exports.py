@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from services.chassis.security.token_verifier import Caller, require_user
 from services.chassis.service import OrjsonResponse
 from services.gateway.application.archive_download import ArchiveDownloads, ArchiveResponse
-from services.gateway.desk import Desk
+from services.gateway.container import Gateway
 from services.gateway.http.openapi import responses
 
 _EXPORT = "/api/v1/export"
@@ -18,7 +18,7 @@ _ARCHIVE = f"{_EXPORT}/archive"
 ArchiveOwner = Annotated[Caller, Depends(require_user("read"))]
 
 
-def create_router(desk: Desk, downloads: ArchiveDownloads) -> APIRouter:
+def create_router(gateway: Gateway, downloads: ArchiveDownloads) -> APIRouter:
     """All three need the whole scope `read`: an archive holds what is most private."""
     router = APIRouter(tags=["exports"])
     export = responses(description="How far it is; `url` once it is ready, and until it expires.")
@@ -27,13 +27,17 @@ def create_router(desk: Desk, downloads: ArchiveDownloads) -> APIRouter:
     async def request(caller: ArchiveOwner) -> OrjsonResponse:
         """Have an archive made of all that one has. One a day; asked again, how far it is."""
         return OrjsonResponse(
-            _export_entity(desk, await desk.ask("media", "exports", caller, method="POST"))
+            _export_entity(
+                gateway, await gateway.services.ask("media", "exports", caller, method="POST")
+            )
         )
 
     @router.get(_EXPORT, responses=export)
     async def one(caller: ArchiveOwner) -> OrjsonResponse:
         """How far one's archive is."""
-        return OrjsonResponse(_export_entity(desk, await desk.ask("media", "exports", caller)))
+        return OrjsonResponse(
+            _export_entity(gateway, await gateway.services.ask("media", "exports", caller))
+        )
 
     @router.get(_ARCHIVE, responses=responses(description="The archive.", media="application/zip"))
     async def archive(caller: ArchiveOwner) -> ArchiveResponse:
@@ -43,8 +47,8 @@ def create_router(desk: Desk, downloads: ArchiveDownloads) -> APIRouter:
     return router
 
 
-def _export_entity(desk: Desk, row: dict[str, Any]) -> dict[str, Any]:
+def _export_entity(gateway: Gateway, row: dict[str, Any]) -> dict[str, Any]:
     """How far it is, as a client sees it."""
-    url = f"{desk.at.public_url}{_ARCHIVE}" if row["state"] == "ready" else None
+    url = f"{gateway.urls.public_url}{_ARCHIVE}" if row["state"] == "ready" else None
     shown = {name: value for name, value in row.items() if name != "parts"}
     return shown | {"url": url}

@@ -9,20 +9,20 @@ from fastapi import APIRouter, Response
 from services.chassis.service import OrjsonResponse
 from services.contracts.discovery import Statistics, Week
 from services.gateway.application.statistics import StatisticsCache
-from services.gateway.desk import Desk
+from services.gateway.container import Gateway
 from services.gateway.http.openapi import responses
 from services.gateway.presentation.entities.instances import InstanceEntities
 
 _NODEINFO = "http://nodeinfo.diaspora.software/ns/schema/2.0"
 
 
-def create_router(desk: Desk) -> APIRouter:
+def create_router(gateway: Gateway) -> APIRouter:
     """Routes about the instance: open to everybody."""
     router = APIRouter()
-    instances = InstanceEntities(desk.settings, desk.at, desk.writer)
-    numbers = StatisticsCache(desk)
+    instances = InstanceEntities(gateway.settings, gateway.urls, gateway.html)
+    numbers = StatisticsCache(gateway)
     router.routes.extend(_about_routes(instances, numbers).routes)
-    router.routes.extend(_probe_routes(desk, instances, numbers).routes)
+    router.routes.extend(_probe_routes(gateway, instances, numbers).routes)
     return router
 
 
@@ -67,13 +67,15 @@ def _about_routes(instances: InstanceEntities, numbers: StatisticsCache) -> APIR
     return router
 
 
-def _probe_routes(desk: Desk, instances: InstanceEntities, numbers: StatisticsCache) -> APIRouter:
+def _probe_routes(
+    gateway: Gateway, instances: InstanceEntities, numbers: StatisticsCache
+) -> APIRouter:
     router = APIRouter(tags=["instance"])
 
     @router.get("/.well-known/nodeinfo", responses=responses())
     async def where_nodeinfo() -> OrjsonResponse:
         """Where nodeinfo is."""
-        href = f"{desk.at.public_url}/nodeinfo/2.0"
+        href = f"{gateway.urls.public_url}/nodeinfo/2.0"
         return OrjsonResponse({"links": [{"rel": _NODEINFO, "href": href}]})
 
     @router.get("/nodeinfo/2.0", responses=responses(instances.nodeinfo(Statistics())))
@@ -92,7 +94,7 @@ def _probe_routes(desk: Desk, instances: InstanceEntities, numbers: StatisticsCa
 
         What it costs is the floor under every request that needs one other service.
         """
-        await desk.services.invoke("feed", "healthz", deadline=2.0)
+        await gateway.services.sidecar.invoke("feed", "healthz", deadline=2.0)
         return OrjsonResponse({})
 
     return router

@@ -15,10 +15,12 @@ from fastapi.routing import APIRoute
 from services.chassis.errors import ServiceError
 from services.chassis.service import OrjsonResponse
 from services.contracts.logins import Token
-from services.gateway.desk import Desk
-from services.gateway.http.errors import log_failure, oauth_error
+from services.gateway.application.failures import log_failure
+from services.gateway.container import Gateway
+from services.gateway.http.errors import oauth_error
 from services.gateway.http.openapi import request_body, responses
-from services.gateway.http.params import RequestParams, read_params
+from services.gateway.http.params import RequestParams
+from services.gateway.http.reading import read_params
 from services.gateway.presentation.entities import apps
 
 _NO_STORE = {"cache-control": "no-store"}
@@ -44,7 +46,7 @@ class OAuthRoute(APIRoute):
         return handler
 
 
-def create_router(desk: Desk) -> APIRouter:
+def create_router(gateway: Gateway) -> APIRouter:
     """Routes about tokens."""
     router = APIRouter(tags=["oauth"], route_class=OAuthRoute)
 
@@ -79,7 +81,7 @@ def create_router(desk: Desk) -> APIRouter:
         """Exchange a code, or an app's own secret, for an access token."""
         body = _with_basic_credentials(request, await read_params(request))
         asked = {name: body.string(name) for name in _TOKEN_FIELDS}
-        made = await desk.ask(
+        made = await gateway.services.ask(
             "auth", "tokens", method="POST", json={"grant_type": body.string("grant_type"), **asked}
         )
         return OrjsonResponse(apps.token(Token.model_validate(made)), headers=_NO_STORE)
@@ -97,7 +99,7 @@ def create_router(desk: Desk) -> APIRouter:
         """Have a token stop working, everywhere within seconds."""
         body = _with_basic_credentials(request, await read_params(request))
         names = ("client_id", "client_secret", "token")
-        await desk.ask(
+        await gateway.services.ask(
             "auth", "tokens/revoke", method="POST", json={name: body.string(name) for name in names}
         )
         return OrjsonResponse({}, headers=_NO_STORE)

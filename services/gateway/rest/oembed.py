@@ -12,7 +12,7 @@ from services.chassis.errors import NotFound
 from services.chassis.service import OrjsonResponse
 from services.contracts.accounts import Account
 from services.contracts.posts import Post
-from services.gateway.desk import Desk
+from services.gateway.container import Gateway
 from services.gateway.http.openapi import responses
 from services.gateway.presentation.entities.posts import content_html
 
@@ -21,7 +21,7 @@ _CACHE_SECONDS = 86_400
 _MAX_WIDTH = 400
 
 
-def create_router(desk: Desk) -> APIRouter:
+def create_router(gateway: Gateway) -> APIRouter:
     """The route."""
     router = APIRouter(tags=["statuses"])
 
@@ -33,34 +33,34 @@ def create_router(desk: Desk) -> APIRouter:
         maxwidth: Annotated[int, Query(ge=1, le=10_000)] = _MAX_WIDTH,
     ) -> OrjsonResponse:
         """How to show a post on a page elsewhere: its text, and a link to it."""
-        match = _POST.fullmatch(url.removeprefix(desk.at.public_url))
-        if match is None or not url.startswith(desk.at.public_url):
+        match = _POST.fullmatch(url.removeprefix(gateway.urls.public_url))
+        if match is None or not url.startswith(gateway.urls.public_url):
             raise NotFound("Record not found")
-        row = await desk.post(match[1], None)
+        row = await gateway.posts.get(match[1], None)
         if row["reblog"]:
             raise NotFound("Record not found")
-        post, author = Post.model_validate(row["post"]), await desk.author(row)
+        post, author = Post.model_validate(row["post"]), await gateway.posts.author(row)
         return OrjsonResponse(
-            _embed(desk, post, Account.model_validate(author), min(maxwidth, _MAX_WIDTH))
+            _embed(gateway, post, Account.model_validate(author), min(maxwidth, _MAX_WIDTH))
         )
 
     return router
 
 
-def _embed(desk: Desk, post: Post, author: Account, width: int) -> dict[str, Any]:
+def _embed(gateway: Gateway, post: Post, author: Account, width: int) -> dict[str, Any]:
     profile = author.profile
     name = profile.display_name or profile.username
-    page = desk.at.post(profile.username, post.id)
-    text = escape(post.spoiler_text) or content_html(post, post.text, desk.writer)
-    title = desk.settings.microgram_title
+    page = gateway.urls.post(profile.username, post.id)
+    text = escape(post.spoiler_text) or content_html(post, post.text, gateway.html)
+    title = gateway.settings.microgram_title
     return {
         "type": "rich",
         "version": "1.0",
         "title": f"{name} on {title}",
         "author_name": name,
-        "author_url": desk.at.account(profile.username),
+        "author_url": gateway.urls.account(profile.username),
         "provider_name": title,
-        "provider_url": f"{desk.at.public_url}/",
+        "provider_url": f"{gateway.urls.public_url}/",
         "cache_age": _CACHE_SECONDS,
         "html": f'<blockquote>{text}<a href="{escape(page)}">{escape(name)}</a></blockquote>',
         "width": width,

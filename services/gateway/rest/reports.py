@@ -11,9 +11,11 @@ from services.chassis.errors import Invalid, NotFound
 from services.chassis.security.token_verifier import Caller, require_user
 from services.chassis.service import OrjsonResponse
 from services.contracts.moderation import Report
-from services.gateway.desk import Desk, numeric_id
+from services.gateway.application.identifiers import numeric_id
+from services.gateway.container import Gateway
 from services.gateway.http.openapi import array_of, request_body, responses
-from services.gateway.http.params import RequestParams, read_params
+from services.gateway.http.params import RequestParams
+from services.gateway.http.reading import read_params
 from services.gateway.presentation.entities import moderation
 from services.gateway.presentation.entities.instances import RULES
 
@@ -23,7 +25,7 @@ MAX_STATUSES = 40
 MAX_COMMENT_LENGTH = 1_000
 
 
-def create_router(desk: Desk) -> APIRouter:
+def create_router(gateway: Gateway) -> APIRouter:
     """The one route."""
     router = APIRouter(prefix="/api/v1", tags=["reports"])
 
@@ -43,10 +45,10 @@ def create_router(desk: Desk) -> APIRouter:
     async def report(request: Request, caller: ReportWriter) -> OrjsonResponse:
         """Report somebody, with posts of theirs and the rules that they broke, where there are."""
         new = _new_report(await read_params(request))
-        row = await desk.person(new["target"])
-        await _check_posts(desk, caller, new)
-        made = await desk.ask("users", "reports", caller, method="POST", json=new)
-        target = orjson.loads(desk.rendered.account(row))
+        row = await gateway.people.by_id(new["target"])
+        await _check_posts(gateway, caller, new)
+        made = await gateway.services.ask("users", "reports", caller, method="POST", json=new)
+        target = orjson.loads(gateway.renderer.account(row))
         return OrjsonResponse(moderation.report(Report.model_validate(made), target))
 
     return router
@@ -84,13 +86,13 @@ def _rule_ids() -> set[str]:
     return {str(number) for number in range(1, len(RULES) + 1)}
 
 
-async def _check_posts(desk: Desk, caller: Caller, new: dict[str, Any]) -> None:
+async def _check_posts(gateway: Gateway, caller: Caller, new: dict[str, Any]) -> None:
     """Raise `NotFound` for posts that the caller does not see, `Invalid` for somebody else's."""
     if not new["statuses"]:
         return
     reader = caller if caller.may("read:statuses") else None
     params = {"ids": ",".join(new["statuses"])}
-    views = await desk.ask("posts", "posts", reader, params=params)
+    views = await gateway.services.ask("posts", "posts", reader, params=params)
     if len(views) < len(new["statuses"]):
         raise NotFound("Record not found")
     if any(view["post"]["author"] != new["target"] for view in views):

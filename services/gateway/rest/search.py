@@ -11,11 +11,9 @@ from fastapi import APIRouter, Depends
 from services.chassis.errors import NotFound
 from services.chassis.security.token_verifier import Caller, optional_user
 from services.chassis.service import OrjsonResponse
-from services.gateway.desk import Desk
+from services.gateway.container import Gateway
 from services.gateway.http.openapi import responses
-from services.gateway.http.params import QueryFlag
-from services.gateway.rest.accounts import find_people
-from services.gateway.rest.hashtags import tag_entities
+from services.gateway.http.query import QueryFlag
 from services.shared.hashtags import normal_tag
 
 _MAX_RESULTS = 40
@@ -24,7 +22,7 @@ _POST = re.compile(r"/(?:@\w+|users/\w+/statuses|statuses)/(\d{1,20})")
 _ID = re.compile(r"\d{15,20}")
 
 
-def create_router(desk: Desk) -> APIRouter:
+def create_router(gateway: Gateway) -> APIRouter:
     """Routes that find."""
     router = APIRouter(prefix="/api", tags=["search"])
 
@@ -53,17 +51,17 @@ def create_router(desk: Desk) -> APIRouter:
 
         start = max(0, min(offset, 1_000))
         people = (
-            await _find_accounts(desk, caller, typed, most, start) if wanted("accounts") else []
+            await _find_accounts(gateway, caller, typed, most, start) if wanted("accounts") else []
         )
         if following:
-            people = await _only_followed(desk, caller, people)
+            people = await _only_followed(gateway, caller, people)
         statuses = b"[]"
         if wanted("statuses"):
-            statuses = await _find_statuses(desk, caller, typed, most, start)
-        found = await _find_tags(desk, caller, typed, most, start) if wanted("hashtags") else []
+            statuses = await _find_statuses(gateway, caller, typed, most, start)
+        found = await _find_tags(gateway, caller, typed, most, start) if wanted("hashtags") else []
         return OrjsonResponse(
             {
-                "accounts": orjson.Fragment(desk.rendered.accounts(people)),
+                "accounts": orjson.Fragment(gateway.renderer.accounts(people)),
                 "statuses": orjson.Fragment(statuses),
                 "hashtags": found,
             }
@@ -72,67 +70,64 @@ def create_router(desk: Desk) -> APIRouter:
     return router
 
 
-def _local_path(desk: Desk, typed: str) -> str:
+def _local_path(gateway: Gateway, typed: str) -> str:
     """The path of an address here; empty for anything else."""
-    path = typed.removeprefix(desk.at.public_url)
+    path = typed.removeprefix(gateway.urls.public_url)
     return path if path != typed else ""
 
 
 async def _find_accounts(
-    desk: Desk, caller: Caller | None, typed: str, limit: int, offset: int
+    gateway: Gateway, caller: Caller | None, typed: str, limit: int, offset: int
 ) -> list[Any]:
     if caller is not None and not caller.may("read:accounts"):
         caller = None
-    path = _local_path(desk, typed)
+    path = _local_path(gateway, typed)
     if path:
         match = _ACCOUNT.fullmatch(path)
         if match is None or offset:
             return []
-        rows = await find_people(desk, caller, f"@{match[1]}", limit)
+        rows = await gateway.people.search(f"@{match[1]}", caller, limit)
         return [row for row in rows if row["profile"]["username"].lower() == match[1].lower()]
     if typed.startswith(("#", "http://", "https://")):
         return []
-    return await find_people(desk, caller, typed, limit, offset)
+    return await gateway.people.search(typed, caller, limit, offset)
 
 
-async def _only_followed(desk: Desk, caller: Caller | None, rows: list[Any]) -> list[Any]:
-    """Those of some people whom the caller follows."""
-    if caller is None or not caller.user_id or not caller.may("read:follows") or not rows:
+async def _only_followed(gateway: Gateway, caller: Caller | None, rows: list[Any]) -> list[Any]:
+    if caller is None or not caller.user_id or not caller.may("read:follows"):
         return []
-    ids = ",".join(row["profile"]["id"] for row in rows)
-    stances = await desk.ask("users", "relationships", caller, params={"ids": ids})
-    followed = {stance["id"] for stance in stances if stance["following"]}
-    return [row for row in rows if row["profile"]["id"] in followed]
+    return await gateway.people.only_followed(rows, caller)
 
 
 async def _find_statuses(
-    desk: Desk, caller: Caller | None, typed: str, limit: int, offset: int
+    gateway: Gateway, caller: Caller | None, typed: str, limit: int, offset: int
 ) -> bytes:
-    match = _POST.fullmatch(_local_path(desk, typed))
+    match = _POST.fullmatch(_local_path(gateway, typed))
     id = match[1] if match else typed if _ID.fullmatch(typed) else ""
     if caller is not None and not caller.may("read:statuses"):
         caller = None
     if not id:
-        if caller is None or not caller.user_id or _local_path(desk, typed):
+        if caller is None or not caller.user_id or _local_path(gateway, typed):
             return b"[]"
         params = {"q": typed, "limit": str(limit), "offset": str(offset)}
-        page = await desk.ask("feed", "own", caller, params=params)
-        cards = await desk.cards(page["views"])
-        return desk.rendered.statuses(page["views"], page["accounts"], cards)
+        page = await gateway.services.ask("feed", "own", caller, params=params)
+        cards = await gateway.posts.product_cards(page["views"])
+        return gateway.renderer.statuses(page["views"], page["accounts"], cards)
     if offset:
         return b"[]"
     try:
-        return b"[%b]" % await desk.status(await desk.post(id, caller))
+        return b"[%b]" % await gateway.posts.render(await gateway.posts.get(id, caller))
     except NotFound:
         return b"[]"
 
 
 async def _find_tags(
-    desk: Desk, caller: Caller | None, typed: str, limit: int, offset: int
+    gateway: Gateway, caller: Caller | None, typed: str, limit: int, offset: int
 ) -> list[dict[str, Any]]:
     """Hashtags in use that begin so."""
     name = normal_tag(typed.removeprefix("#"))
     if not name:
         return []
     params = {"q": name, "limit": str(limit), "offset": str(offset)}
-    return await tag_entities(desk, await desk.ask("feed", "hashtags", params=params), caller)
+    uses = await gateway.services.ask("feed", "hashtags", params=params)
+    return await gateway.hashtags.render(uses, caller)

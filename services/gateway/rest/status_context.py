@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import orjson
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter
 
-from services.chassis.security.token_verifier import Caller, optional_user
 from services.chassis.service import OrjsonResponse
-from services.gateway.desk import Desk, numeric_id
+from services.gateway.application.identifiers import numeric_id
+from services.gateway.container import Gateway
 from services.gateway.http.openapi import responses
+from services.gateway.rest.dependencies import Id, OptionalStatusReader
 
 
-def create_router(desk: Desk) -> APIRouter:
+def create_router(gateway: Gateway) -> APIRouter:
     """The route."""
     router = APIRouter(tags=["statuses"])
 
@@ -21,8 +20,8 @@ def create_router(desk: Desk) -> APIRouter:
         "/api/v1/statuses/{id}/context", responses=responses({"ancestors": [], "descendants": []})
     )
     async def context(
-        id: Annotated[str, Path(examples=["114000000000000000"])],
-        caller: Annotated[Caller | None, Depends(optional_user("read:statuses"))],
+        id: Id,
+        caller: OptionalStatusReader,
     ) -> OrjsonResponse:
         """The posts that a post answers, and those that answer it, each followed by its own.
 
@@ -31,17 +30,19 @@ def create_router(desk: Desk) -> APIRouter:
         who they are.
         """
         id = numeric_id(id)
-        thread = await desk.ask("comments", f"threads/{id}", caller)
+        thread = await gateway.services.ask("comments", f"threads/{id}", caller)
         asked = {"ids": [*thread["ancestors"], id, *thread["descendants"]], "around": id}
-        views = await desk.ask("posts", "posts/views", caller, method="POST", json=asked)
-        people = await desk.people([view["post"]["author"] for view in views])
-        cards = await desk.cards(views)
+        views = await gateway.services.ask(
+            "posts", "posts/views", caller, method="POST", json=asked
+        )
+        people = await gateway.people.by_ids([view["post"]["author"] for view in views])
+        cards = await gateway.posts.product_cards(views)
         at = next(n for n, view in enumerate(views) if view["post"]["id"] == id)
         return OrjsonResponse(
             {
-                "ancestors": orjson.Fragment(desk.rendered.statuses(views[:at], people, cards)),
+                "ancestors": orjson.Fragment(gateway.renderer.statuses(views[:at], people, cards)),
                 "descendants": orjson.Fragment(
-                    desk.rendered.statuses(views[at + 1 :], people, cards)
+                    gateway.renderer.statuses(views[at + 1 :], people, cards)
                 ),
             }
         )

@@ -6,29 +6,30 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
-from services.chassis.errors import Invalid, NotFound
-from services.chassis.security.token_verifier import Caller, optional_user, require_user
+from services.chassis.errors import Invalid
+from services.chassis.security.token_verifier import Caller, require_user
 from services.chassis.service import OrjsonResponse
-from services.chassis.storage.window import Window
 from services.contracts import limits
 from services.contracts.posts import Post, PostVersion, PostView
-from services.gateway.desk import Desk, gather_all, json_response, numeric_id
-from services.gateway.http import paging
+from services.gateway.application.concurrency import gather_all
+from services.gateway.application.identifiers import numeric_id
+from services.gateway.application.media import parse_focus
+from services.gateway.container import Gateway
 from services.gateway.http.openapi import array_of, request_body, responses
-from services.gateway.http.params import RequestParams, query_flags, read_params
+from services.gateway.http.params import RequestParams
+from services.gateway.http.query import query_flags, requested_ids
+from services.gateway.http.reading import read_params
+from services.gateway.http.responses import json_response
 from services.gateway.presentation.entities import posts
 from services.gateway.presentation.renderer import Row
-from services.gateway.rest.accounts import requested_ids
-from services.gateway.rest.media import describe_picture
+from services.gateway.rest.dependencies import Id, OptionalStatusReader, StatusReader, StatusWriter
+from services.gateway.rest.responses import STATUS, STATUS_PREFIX
 
-OptionalReader = Annotated[Caller | None, Depends(optional_user("read:statuses"))]
 StatusDeleter = Annotated[Caller, Depends(require_user("write:statuses", "admin:write:reports"))]
-StatusWriter = Annotated[Caller, Depends(require_user("write:statuses"))]
-Id = Annotated[str, Path(examples=["114000000000000000"])]
-_PREFIX = "/api/v1/statuses"
-_STATUS = responses(description="The Status as it is now.")
+
+
 _STATUS_BODY = request_body(
     status="string",
     media_ids=array_of("string"),
@@ -42,40 +43,36 @@ _STATUS_BODY = request_body(
 )
 
 
-def create_router(desk: Desk) -> APIRouter:
+def create_router(gateway: Gateway) -> APIRouter:
     """Routes about posts."""
     router = APIRouter()
-    for part in (
-        _write_routes,
-        _read_routes,
-        _interaction_routes,
-        _boost_routes,
-        _unsupported_routes,
-    ):
-        router.routes.extend(part(desk).routes)
+    for part in (_write_routes, _read_routes):
+        router.routes.extend(part(gateway).routes)
     return router
 
 
-def _write_routes(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX, tags=["statuses"])
+def _write_routes(gateway: Gateway) -> APIRouter:
+    router = APIRouter(prefix=STATUS_PREFIX, tags=["statuses"])
 
-    @router.post("", openapi_extra=_STATUS_BODY, responses=_STATUS)
+    @router.post("", openapi_extra=_STATUS_BODY, responses=STATUS)
     async def create(request: Request, caller: StatusWriter) -> Response:
         """Post. The same `Idempotency-Key` gives the same status for an hour."""
         body = await read_params(request)
         _reject_unsupported(body)
-        me, app = await gather_all(desk.people([caller.user_id]), desk.app(caller))
+        me, app = await gather_all(
+            gateway.people.by_ids([caller.user_id]), gateway.client_apps.of(caller)
+        )
         author: Row | None = me.get(caller.user_id)
         key = request.headers.get("idempotency-key", "")[:200]
         new = {**new_post(body, author), **app, "idempotency_key": key}
-        view = await desk.ask("posts", "posts", caller, method="POST", json=new)
+        view = await gateway.services.ask("posts", "posts", caller, method="POST", json=new)
         if author is None:
-            return json_response(await desk.status(view))
-        cards = await desk.cards([view])
-        return json_response(desk.rendered.status(view, {caller.user_id: author}, cards))
+            return json_response(await gateway.posts.render(view))
+        cards = await gateway.posts.product_cards([view])
+        return json_response(gateway.renderer.status(view, {caller.user_id: author}, cards))
 
-    @router.put("/{id}", openapi_extra=_STATUS_BODY, responses=_STATUS)
-    @router.patch("/{id}", openapi_extra=_STATUS_BODY, responses=_STATUS)
+    @router.put("/{id}", openapi_extra=_STATUS_BODY, responses=STATUS)
+    @router.patch("/{id}", openapi_extra=_STATUS_BODY, responses=STATUS)
     async def edit(request: Request, id: Id, caller: StatusWriter) -> Response:
         """Change one's own post; what is left out stays as it is.
 
@@ -88,9 +85,14 @@ def _write_routes(desk: Desk) -> APIRouter:
         if len(described) > limits.PICTURES:
             raise Invalid(f"A post can have at most {limits.PICTURES} pictures.")
         for picture in described:
-            await describe_picture(desk, caller, picture.string("id"), picture)
+            await gateway.media.describe(
+                caller,
+                picture.string("id"),
+                picture.optional_string("description"),
+                parse_focus(picture.get("focus")),
+            )
         if described and pictures is None:
-            post = (await desk.post(id, caller))["post"]
+            post = (await gateway.posts.get(id, caller))["post"]
             pictures = [shown["id"] for shown in post["attachments"]]
         wanted = {
             "text": body.optional_string("status"),
@@ -100,11 +102,13 @@ def _write_routes(desk: Desk) -> APIRouter:
             "spoiler_text": body.optional_string("spoiler_text"),
             "language": body.language("language"),
         }
-        view = await desk.ask("posts", f"posts/{numeric_id(id)}", caller, method="PUT", json=wanted)
-        return json_response(await desk.status(view))
+        view = await gateway.services.ask(
+            "posts", f"posts/{numeric_id(id)}", caller, method="PUT", json=wanted
+        )
+        return json_response(await gateway.posts.render(view))
 
     @router.delete(
-        "/{id}", openapi_extra=request_body(delete_media="boolean", example={}), responses=_STATUS
+        "/{id}", openapi_extra=request_body(delete_media="boolean", example={}), responses=STATUS
     )
     async def delete(request: Request, id: Id, caller: StatusDeleter) -> OrjsonResponse:
         """Delete one's own post, or as an admin (`admin:write:reports`) anybody's.
@@ -114,8 +118,8 @@ def _write_routes(desk: Desk) -> APIRouter:
         """
         how = await _delete_options(request)
         path = f"posts/{numeric_id(id)}"
-        view = await desk.ask("posts", path, caller, method="DELETE", params=how)
-        status = orjson.loads(await desk.status(view))
+        view = await gateway.services.ask("posts", path, caller, method="DELETE", params=how)
+        status = orjson.loads(await gateway.posts.render(view))
         return OrjsonResponse(status | {"text": view["post"]["text"]})
 
     return router
@@ -151,163 +155,56 @@ def new_post(body: RequestParams, author: Row | None) -> dict[str, Any]:
     }
 
 
-def _read_routes(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX, tags=["statuses"])
+def _read_routes(gateway: Gateway) -> APIRouter:
+    router = APIRouter(prefix=STATUS_PREFIX, tags=["statuses"])
 
     @router.get("", responses=responses([], "Those that are visible."))
-    async def some(request: Request, caller: OptionalReader) -> Response:
+    async def some(request: Request, caller: OptionalStatusReader) -> Response:
         """Some posts by id: `id[]`."""
         ids = requested_ids(request)
         if not ids:
             return json_response(b"[]")
-        views = await desk.ask("posts", "posts", caller, params={"ids": ",".join(ids)})
-        return json_response(await desk.statuses(views))
+        views = await gateway.services.ask("posts", "posts", caller, params={"ids": ",".join(ids)})
+        return json_response(await gateway.posts.render_list(views))
 
-    @router.get("/{id}", responses=_STATUS)
-    async def one(id: Id, caller: OptionalReader) -> Response:
+    @router.get("/{id}", responses=STATUS)
+    async def one(id: Id, caller: OptionalStatusReader) -> Response:
         """One post."""
-        return json_response(await desk.status(await desk.post(id, caller)))
+        return json_response(await gateway.posts.render(await gateway.posts.get(id, caller)))
 
     @router.get("/{id}/source", responses=responses({"id": "1", "text": "", "spoiler_text": ""}))
-    async def source(
-        id: Id, caller: Annotated[Caller, Depends(require_user("read:statuses"))]
-    ) -> OrjsonResponse:
+    async def source(id: Id, caller: StatusReader) -> OrjsonResponse:
         """A post's text as it was typed."""
-        view = await desk.post(id, caller)
+        view = await gateway.posts.get(id, caller)
         return OrjsonResponse(posts.status_source(PostView.model_validate(view["reblog"] or view)))
 
     @router.get("/{id}/history", responses=responses([], "Every StatusEdit, the oldest first."))
-    async def history(id: Id, caller: OptionalReader) -> OrjsonResponse:
+    async def history(id: Id, caller: OptionalStatusReader) -> OrjsonResponse:
         """What a post was, and is."""
         path = f"posts/{numeric_id(id)}/history"
-        view, versions = await gather_all(desk.post(id, caller), desk.ask("posts", path, caller))
-        return OrjsonResponse(await _history(desk, view, versions))
+        view, versions = await gather_all(
+            gateway.posts.get(id, caller), gateway.services.ask("posts", path, caller)
+        )
+        return OrjsonResponse(await _history(gateway, view, versions))
 
     @router.get("/{id}/card", responses=responses({}))
-    async def card(id: Id, caller: OptionalReader) -> OrjsonResponse:
+    async def card(id: Id, caller: OptionalStatusReader) -> OrjsonResponse:
         """No link has a preview yet."""
-        await desk.post(id, caller)
+        await gateway.posts.get(id, caller)
         return OrjsonResponse({})
 
     return router
 
 
-def _interaction_routes(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX, tags=["statuses"])
-
-    async def mark(id: str, verb: str, caller: Caller) -> Response:
-        view = await desk.ask("posts", f"posts/{numeric_id(id)}/{verb}", caller, method="POST")
-        return json_response(await desk.status(view))
-
-    for verb, noun in (
-        ("favourite", "favourites"),
-        ("unfavourite", "favourites"),
-        ("bookmark", "bookmarks"),
-        ("unbookmark", "bookmarks"),
-        ("unreblog", "statuses"),
-        ("pin", "accounts"),
-        ("unpin", "accounts"),
-    ):
-        _add_interaction_route(router, verb, noun, mark)
-
-    @router.get(
-        "/{id}/favourited_by",
-        responses=responses([], "A page of Account."),
-        openapi_extra=paging.page_parameters(),
-    )
-    async def favourited_by(
-        request: Request, id: Id, caller: OptionalReader, window: paging.AccountWindow
-    ) -> Response:
-        """Who likes a post."""
-        return await _interacting_accounts(
-            desk, request, f"posts/{numeric_id(id)}/favourited_by", caller, window
-        )
-
-    return router
-
-
-def _boost_routes(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX, tags=["statuses"])
-
-    @router.post(
-        "/{id}/reblog",
-        openapi_extra=request_body(
-            visibility={"type": "string", "enum": ["public", "unlisted", "private"]},
-            example={"visibility": "unlisted"},
-        ),
-        responses=responses(description="The Status of the boost; `reblog` is what it shows."),
-    )
-    async def reblog(request: Request, id: Id, caller: StatusWriter) -> Response:
-        """Boost a post. A repeat gives the same boost."""
-        how = {"visibility": (await read_params(request)).optional_string("visibility") or None}
-        path = f"posts/{numeric_id(id)}/reblog"
-        view = await desk.ask("posts", path, caller, method="POST", json=how)
-        return json_response(await desk.status(view))
-
-    @router.get(
-        "/{id}/reblogged_by",
-        responses=responses([], "A page of Account."),
-        openapi_extra=paging.page_parameters(),
-    )
-    async def reblogged_by(
-        request: Request, id: Id, caller: OptionalReader, window: paging.AccountWindow
-    ) -> Response:
-        """Who boosts a post."""
-        return await _interacting_accounts(
-            desk, request, f"posts/{numeric_id(id)}/reblogged_by", caller, window
-        )
-
-    return router
-
-
-def _add_interaction_route(router: APIRouter, verb: str, noun: str, mark: Any) -> None:
-    guard = require_user(f"write:{noun}")
-
-    @router.post(f"/{{id}}/{verb}", responses=_STATUS, summary=verb.capitalize(), name=verb)
-    async def route(id: Id, caller: Caller = Depends(guard)) -> Response:  # noqa: B008 (FastAPI)
-        """A repeat changes nothing."""
-        answered: Response = await mark(id, verb, caller)
-        return answered
-
-
-def _unsupported_routes(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix=_PREFIX, tags=["statuses"])
-    nouns = {
-        "mute": "Muting a conversation",
-        "unmute": "Muting a conversation",
-        "translate": "Translating",
-    }
-
-    @router.post("/{id}/{verb}", responses=responses(description="Never."))
-    async def not_offered(id: Id, verb: str, caller: StatusWriter) -> Response:
-        """What the client API has and this place has not yet."""
-        if verb not in nouns:
-            raise NotFound("Record not found")
-        raise Invalid(f"{nouns[verb]} is not offered yet.")
-
-    return router
-
-
-async def _history(desk: Desk, view: Row, versions: list[Any]) -> list[dict[str, Any]]:
+async def _history(gateway: Gateway, view: Row, versions: list[Any]) -> list[dict[str, Any]]:
     view = view["reblog"] or view
-    author = orjson.Fragment(desk.rendered.account(await desk.author(view)))
+    author = orjson.Fragment(gateway.renderer.account(await gateway.posts.author(view)))
     post = Post.model_validate(view["post"])
     return [
-        posts.status_edit(PostVersion.model_validate(version), post, desk.at, desk.writer)
+        posts.status_edit(PostVersion.model_validate(version), post, gateway.urls, gateway.html)
         | {"account": author}
         for version in versions
     ]
-
-
-async def _interacting_accounts(
-    desk: Desk, request: Request, path: str, caller: Caller | None, window: Window
-) -> Response:
-    """A page of people who did something with a post."""
-    page = await desk.ask("posts", path, caller, params=window.params())
-    people = await desk.people(page["accounts"])
-    rows = [people[id] for id in page["accounts"] if id in people]
-    links = paging.link_header_of(desk.at.public_url, request, page["ids"])
-    return json_response(desk.rendered.accounts(rows), links)
 
 
 def _reject_unsupported(body: RequestParams) -> None:

@@ -6,18 +6,18 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response, WebSocket
-from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from services.chassis.errors import Forbidden, ServiceError
 from services.chassis.security.token_verifier import Caller, require_user_of_any_scope
 from services.gateway.http.openapi import responses
-from services.gateway.http.params import query_flag
+from services.gateway.http.query import query_flag
 from services.gateway.streaming.channels import Channel, channel_of, frame_names, scope_of
 from services.gateway.streaming.connections import (
     SseTransport,
     StreamConnection,
     WebSocketTransport,
+    transport_of,
     wait_for_disconnect,
 )
 from services.gateway.streaming.events import HELLO, error_frame
@@ -126,11 +126,6 @@ class EventStreamResponse(Response):
             await wait_for_disconnect(receive)
         finally:
             self._hub.remove(connection)
-
-
-def transport_of(request: HTTPConnection) -> Any:
-    """The connection's transport (services/chassis/http/server.py)."""
-    return request.state.transport
 
 
 def _allowed_channel(caller: Caller, stream: str, tag: str) -> Channel:

@@ -8,53 +8,60 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from services.chassis.errors import Invalid
-from services.chassis.security.token_verifier import Caller, optional_user, require_user
+from services.chassis.security.token_verifier import Caller, require_user
 from services.chassis.storage.window import Window
-from services.gateway.desk import Desk, json_response
+from services.gateway.container import Gateway
 from services.gateway.http import paging
 from services.gateway.http.openapi import responses
 from services.gateway.http.paging import page_parameters
-from services.gateway.http.params import query_flag, query_flags
+from services.gateway.http.query import query_flag, query_flags
+from services.gateway.http.responses import json_response
+from services.gateway.rest.dependencies import OptionalStatusReader, StatusReader
+from services.gateway.rest.responses import timeline_response
 from services.shared.hashtags import normal_tag
 
-OptionalReader = Annotated[Caller | None, Depends(optional_user("read:statuses"))]
 _FLAGS = {"only_media": "Only posts with pictures.", "remote": "Only posts from elsewhere: none."}
 _MAX_TAGS = 4
 _MAX_QUERY_LENGTH = 2_000  # the sidecar reads 4 KiB of request line and headers
 _PAGE = responses([], "A page of Status, newest first; `Link` leads to the next.")
 
 
-def create_router(desk: Desk) -> APIRouter:
+def create_router(gateway: Gateway) -> APIRouter:
     """Routes to pages of posts."""
     router = APIRouter(prefix="/api/v1", tags=["timelines"])
 
     @router.get("/timelines/home", responses=_PAGE, openapi_extra=page_parameters())
     async def home(
         request: Request,
-        caller: Annotated[Caller, Depends(require_user("read:statuses"))],
+        caller: StatusReader,
         window: paging.PostWindow,
     ) -> Response:
         """The newest posts of everybody the caller follows, and their own."""
-        return await desk.timeline(request, "timelines/home", caller, window)
+        return await timeline_response(gateway, request, "timelines/home", caller, window)
 
     @router.get("/timelines/public", responses=_PAGE, openapi_extra=page_parameters(**_FLAGS))
     async def public(
         request: Request,
-        caller: OptionalReader,
+        caller: OptionalStatusReader,
         window: paging.PostWindow,
     ) -> Response:
         """Everybody's public posts. All are local: a wish for remote ones alone gives none."""
         if query_flag(request, "remote"):
             return json_response(b"[]")
-        return await desk.timeline(
-            request, "timelines/public", caller, window, **query_flags(request, "only_media")
+        return await timeline_response(
+            gateway,
+            request,
+            "timelines/public",
+            caller,
+            window,
+            **query_flags(request, "only_media"),
         )
 
     @router.get("/timelines/tag/{tag}", responses=_PAGE, openapi_extra=page_parameters(**_FLAGS))
     async def tagged(
         request: Request,
         tag: Annotated[str, Path(min_length=1, max_length=100)],
-        caller: OptionalReader,
+        caller: OptionalStatusReader,
         window: paging.PostWindow,
     ) -> Response:
         """Public posts with a hashtag, given without its #.
@@ -65,8 +72,8 @@ def create_router(desk: Desk) -> APIRouter:
         if query_flag(request, "remote") or not name:
             return json_response(b"[]")
         wanted = query_flags(request, "only_media") | _tag_filters(request)
-        return await desk.timeline(
-            request, f"timelines/tags/{quote(name)}", caller, window, **wanted
+        return await timeline_response(
+            gateway, request, f"timelines/tags/{quote(name)}", caller, window, **wanted
         )
 
     @router.get("/bookmarks", responses=_PAGE, openapi_extra=page_parameters())
@@ -76,7 +83,7 @@ def create_router(desk: Desk) -> APIRouter:
         window: paging.PostWindow,
     ) -> Response:
         """What the caller bookmarked, the newest bookmark first."""
-        return await _interaction_page(desk, request, "bookmarks", caller, window)
+        return await _interaction_page(gateway, request, "bookmarks", caller, window)
 
     @router.get("/favourites", responses=_PAGE, openapi_extra=page_parameters())
     async def favourites(
@@ -85,7 +92,7 @@ def create_router(desk: Desk) -> APIRouter:
         window: paging.PostWindow,
     ) -> Response:
         """What the caller favourited, the newest favourite first."""
-        return await _interaction_page(desk, request, "favourites", caller, window)
+        return await _interaction_page(gateway, request, "favourites", caller, window)
 
     return router
 
@@ -105,10 +112,10 @@ def _tag_filters(request: Request) -> dict[str, str]:
 
 
 async def _interaction_page(
-    desk: Desk, request: Request, path: str, caller: Caller, window: Window
+    gateway: Gateway, request: Request, path: str, caller: Caller, window: Window
 ) -> Response:
-    page = await desk.ask("posts", path, caller, params=window.params())
+    page = await gateway.services.ask("posts", path, caller, params=window.params())
     return json_response(
-        await desk.statuses(page["views"]),
-        paging.link_header_of(desk.at.public_url, request, page["ids"]),
+        await gateway.posts.render_list(page["views"]),
+        paging.link_header_of(gateway.urls.public_url, request, page["ids"]),
     )

@@ -5,15 +5,15 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from services.chassis.service import OrjsonResponse
-from services.gateway.desk import Desk
+from services.gateway.container import Gateway
+from services.gateway.http.body import read_body
 from services.gateway.http.openapi import request_body, responses
-from services.gateway.http.params import read_body
 
 MAX_BYTES = 65_536
 SIGNATURE_HEADER = "provider-signature"
 
 
-def create_router(desk: Desk) -> APIRouter:
+def create_router(gateway: Gateway) -> APIRouter:
     """The route."""
     router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 
@@ -43,7 +43,7 @@ def create_router(desk: Desk) -> APIRouter:
             "content-type": "application/json",
             SIGNATURE_HEADER: request.headers.get(SIGNATURE_HEADER, "")[:200],
         }
-        await desk.services.invoke(
+        await gateway.services.sidecar.invoke(
             "payments", "webhooks/provider", method="POST", data=body, headers=headers
         )
         return OrjsonResponse({})

@@ -16,11 +16,11 @@ from services.chassis.errors import NotFound, from_status
 from services.chassis.service import OrjsonResponse
 from services.contracts.accounts import Account
 from services.contracts.scopes import SCOPES
-from services.gateway.desk import Desk
+from services.gateway.application.people import local_username
+from services.gateway.container import Gateway
 from services.gateway.http.openapi import responses
 from services.gateway.presentation.entities import people
 from services.gateway.presentation.urls import PublicUrls
-from services.gateway.rest.accounts import local_name
 
 JRD = "application/jrd+json"
 """RFC 7033, 10.2; RFC 6415 has `application/xrd+xml`."""
@@ -37,10 +37,10 @@ Without the document it takes the addresses that every place has, over http too
 (docs/decisions/0022)."""
 
 
-def create_router(desk: Desk) -> APIRouter:
+def create_router(gateway: Gateway) -> APIRouter:
     """Routes below `/.well-known`."""
     router = APIRouter(prefix="/.well-known", tags=["well-known"])
-    at = desk.at
+    at = gateway.urls
 
     @router.get("/oauth-authorization-server", responses=responses(_metadata(at.public_url)))
     async def metadata(request: Request) -> OrjsonResponse:
@@ -76,7 +76,7 @@ def create_router(desk: Desk) -> APIRouter:
         name = _username_of(resource, at)
         if not name:
             raise NotFound("There is nobody of that name here.")
-        account = Account.model_validate(await desk.one_named(name))
+        account = Account.model_validate(await gateway.people.by_username(name))
         return OrjsonResponse(_webfinger(account, at, rel), media_type=JRD)
 
     return router
@@ -127,10 +127,10 @@ def _username_of(resource: str, at: PublicUrls) -> str:
     """The username that a resource means; empty for what is nobody here."""
     for start in (f"{at.public_url}/@", f"{at.public_url}/users/"):
         if resource.startswith(start):
-            return local_name(resource.removeprefix(start), at.host)
+            return local_username(resource.removeprefix(start), at.host)
     scheme, colon, rest = resource.partition(":")
     acct = rest if colon and scheme.lower() == "acct" else resource
-    return local_name(acct, at.host) if "@" in acct.removeprefix("@") else ""
+    return local_username(acct, at.host) if "@" in acct.removeprefix("@") else ""
 
 
 def _webfinger(account: Account, at: PublicUrls, rel: list[str] | None) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from typing import Protocol
+from typing import Any, Protocol
 
+from starlette.requests import HTTPConnection
 from starlette.types import Receive, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -167,3 +168,8 @@ async def wait_for_disconnect(receive: Receive) -> None:
     """Return when the client of a response has left."""
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def transport_of(request: HTTPConnection) -> Any:
+    """The connection's transport (services/chassis/http/server.py)."""
+    return request.state.transport

@@ -11,19 +11,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from services.chassis.consuming.inbox import Event
 from services.chassis.errors import ServiceError
 from services.chassis.ids import id_time
-from services.chassis.security.token_verifier import Caller
 from services.contracts.accounts import Profile
 from services.contracts.audiences import PEOPLE
 from services.contracts.notifications import Notification
 from services.contracts.posts import Post
-from services.gateway.desk import Desk
+from services.gateway.container import Gateway
 from services.gateway.presentation.renderer import Row, author_ids_of
 from services.gateway.streaming.channels import (
     DIRECT,
@@ -42,9 +41,6 @@ from services.gateway.streaming.interactions import interactions_of, view_with
 _WORKERS = 4
 _QUEUE_SIZE = 500
 
-NotificationRenderer = Callable[[Desk, Caller, Sequence[Row]], Awaitable[list[bytes]]]
-"""Renders those of some notifications that somebody may see."""
-
 log = logging.getLogger(__name__)
 
 
@@ -60,10 +56,9 @@ class PostChange:
 class StreamDispatcher:
     """Hears what is broadcast, and has the hub tell it."""
 
-    def __init__(self, hub: StreamHub, desk: Desk, show: NotificationRenderer) -> None:
+    def __init__(self, hub: StreamHub, gateway: Gateway) -> None:
         self._hub = hub
-        self._desk = desk
-        self._render = show
+        self._gateway = gateway
         self._posts = PostDeduplicator()
         self._notifications = IdDeduplicator()
         self._queues = [
@@ -130,7 +125,7 @@ class StreamDispatcher:
         if caller is None:  # who has left meanwhile
             return
         row = notification.model_dump()
-        for entity in await self._render(self._desk, caller, [row]):
+        for entity in await self._gateway.notifications.render(caller, [row]):
             for channel in _notification_channels(notification):
                 news = StreamEvent("notification", entity, row)
                 self._hub.publish(channel, news, scope=scope_of(NOTIFICATIONS))
@@ -168,15 +163,17 @@ class StreamDispatcher:
             "version": told.version,
             "viewers": listening,
         }
-        audience = await self._desk.ask("feed", "audiences", method="POST", json=question)
+        audience = await self._gateway.services.ask(
+            "feed", "audiences", method="POST", json=question
+        )
         if not audience["conversation"]:  # it is deleted by now
             return
         view, authors = audience["view"], audience["authors"]
         if not authors.keys() >= {*people}:  # the feed has not heard of all yet
-            authors |= await self._desk.people(people)
-        cards = await self._desk.cards([view])
+            authors |= await self._gateway.people.by_ids(people)
+        cards = await self._gateway.posts.product_cards([view])
         told_of = [user for user in listening if user not in audience["hidden"]]
-        marks = await interactions_of(self._desk, view, told_of)
+        marks = await interactions_of(self._gateway, view, told_of)
         for user in told_of:
             row = {
                 "id": audience["conversation"],
@@ -184,7 +181,7 @@ class StreamDispatcher:
                 "people": [person for person in people if person != user] or [user],
                 "last": view_with(view, marks.get(user, {})),
             }
-            entity = self._desk.rendered.conversation(row, authors, cards)
+            entity = self._gateway.renderer.conversation(row, authors, cards)
             self._hub.publish((DIRECT, user), StreamEvent("conversation", entity, (row, authors)))
 
     async def _publish_deletion(self, told: PostChange) -> None:
@@ -222,7 +219,9 @@ class StreamDispatcher:
                 "users": users[start : start + PEOPLE],
                 "viewers": viewers[start : start + PEOPLE],
             }
-            audience = await self._desk.ask("feed", "audiences", method="POST", json=question)
+            audience = await self._gateway.services.ask(
+                "feed", "audiences", method="POST", json=question
+            )
             homes += audience["home"]
             hidden |= {*audience["hidden"]}
             shown = audience["view"], audience["authors"]
@@ -237,17 +236,17 @@ class StreamDispatcher:
         once or twice.
         """
         if view["post"]["reblog_of_id"] and not view["reblog"]:
-            view = await self._desk.post(view["post"]["id"], None)
+            view = await self._gateway.posts.get(view["post"]["id"], None)
         if not all(author in authors for author in author_ids_of(view)):
-            authors = await self._desk.authors(view)
-        cards = await self._desk.cards([view])
+            authors = await self._gateway.posts.authors(view)
+        cards = await self._gateway.posts.product_cards([view])
 
         def news(view: Row) -> StreamEvent:
             return StreamEvent(
-                event, self._desk.rendered.status(view, authors, cards), (view, authors)
+                event, self._gateway.renderer.status(view, authors, cards), (view, authors)
             )
 
-        marks = await interactions_of(self._desk, view, people)
+        marks = await interactions_of(self._gateway, view, people)
         kinds = {tuple(each.values()): each for each in marks.values()}
         looks = {kind: news(view_with(view, each)) for kind, each in kinds.items()}
         return news(view), {user: looks[tuple(each.values())] for user, each in marks.items()}

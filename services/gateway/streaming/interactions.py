@@ -9,7 +9,7 @@ from typing import Any
 
 from services.chassis.errors import ServiceError
 from services.contracts.audiences import PEOPLE
-from services.gateway.desk import Desk
+from services.gateway.container import Gateway
 from services.gateway.presentation.renderer import Row
 
 LOOKUP_TIMEOUT = 2.0
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 InteractionsByUser = dict[str, dict[str, bool]]
 
 
-async def interactions_of(desk: Desk, view: Row, people: Sequence[str]) -> InteractionsByUser:
+async def interactions_of(gateway: Gateway, view: Row, people: Sequence[str]) -> InteractionsByUser:
     """By person the `PostMarks` of a post, or of what it shows if it is a boost.
 
     Users without an interaction are left out. Costs one call, which costs posts one state call, for
@@ -30,7 +30,7 @@ async def interactions_of(desk: Desk, view: Row, people: Sequence[str]) -> Inter
     post = (view["reblog"] or view)["post"]
     parts = [people[start : start + PEOPLE] for start in range(0, len(people), PEOPLE)]
     found: InteractionsByUser = {}
-    for part in await asyncio.gather(*(_request(desk, post, part) for part in parts)):
+    for part in await asyncio.gather(*(_request(gateway, post, part) for part in parts)):
         found |= part
     return found
 
@@ -42,11 +42,13 @@ def view_with(view: Row, marks: dict[str, bool]) -> Row:
     return {**view, **marks, "pinned": False, "reblog": {**view["reblog"], **marks}}
 
 
-async def _request(desk: Desk, post: dict[str, Any], people: Sequence[str]) -> InteractionsByUser:
+async def _request(
+    gateway: Gateway, post: dict[str, Any], people: Sequence[str]
+) -> InteractionsByUser:
     question = {"post": post["id"], "author": post["author"], "users": list(people)}
     try:
         async with asyncio.timeout(LOOKUP_TIMEOUT):
-            marks: InteractionsByUser = await desk.ask(
+            marks: InteractionsByUser = await gateway.services.ask(
                 "posts", "marks", method="POST", json=question
             )
             return marks

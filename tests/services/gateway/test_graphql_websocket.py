@@ -116,7 +116,7 @@ async def test_one_socket_has_several_subscriptions_and_ends_some(place: Gateway
         socket.frame(type="complete", id="public")
         socket.frame(type="ping")
         await heard(socket, "pong")
-        await until(lambda: not hub_of(place).listens(("public", "")))
+        await until(lambda: not hub_of(place).has_listeners(("public", "")))
         await anna.post("statuses", {"status": "more #cats"})
         await heard(socket, "next", "tagged", 2)
         assert sum(f.get("id") == "public" and f["type"] == "next" for f in socket.frames) == 1
@@ -225,7 +225,7 @@ async def test_a_socket_ends_with_its_token(place: GatewayDeployment) -> None:
     async with opened(place, anna.token) as socket:
         socket.frame(type="connection_init")
         await heard(socket, "connection_ack")
-        hub_of(place).end_person(anna.id)
+        hub_of(place).close_user(anna.id)
         assert await closed(socket) == 1001
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 
-from services.gateway.http.params import MAX_BODY_BYTES, BoundedRoute
+from services.gateway.http.body import MAX_BODY_BYTES, BoundedRoute
 from tests.services.gateway.deployment import GatewayDeployment, deploy
 from tests.services.gateway.graphql_client import a_gateway
 

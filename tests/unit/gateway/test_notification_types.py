@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from services.contracts.notifications import TYPES
-from services.gateway.rest.notifications import _filter
+from services.gateway.rest.notification_filters import notification_filter
 
 Pairs = list[tuple[str, str]]
 
@@ -33,7 +33,7 @@ lists = st.lists(st.one_of(st.sampled_from(sorted(TYPES)), words), min_size=1, m
 def chosen(pairs: Pairs) -> dict[str, str]:
     """What is asked of notifications for an address with these parameters."""
     query = urlencode(pairs).encode()
-    return _filter(Request({"type": "http", "query_string": query, "headers": []}))
+    return notification_filter(Request({"type": "http", "query_string": query, "headers": []}))
 
 
 @given(types=lists, how=st.sampled_from(sorted(HOW)))

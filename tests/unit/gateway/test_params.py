@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 from starlette.types import Message
 
 from services.chassis.errors import Invalid, ServiceError, TooLarge
-from services.gateway.http.params import MAX_BODY_BYTES, RequestParams, params_of, read_params
+from services.gateway.http.body import MAX_BODY_BYTES
+from services.gateway.http.form_fields import params_of
+from services.gateway.http.params import RequestParams
+from services.gateway.http.reading import read_params
 from tests.services.gateway.deployment import multipart
 
 

@@ -91,7 +91,7 @@ class Shop:
             source=shop,
             context=context,
             id=strawberry.ID(shop.id),
-            url=context.desk.at.shop(shop.id),
+            url=context.gateway.urls.shop(shop.id),
             name=shop.name,
             description=shop.description,
             currency=shop.currency,
@@ -136,7 +136,7 @@ class Product:
             source=product,
             context=context,
             id=strawberry.ID(product.id),
-            url=context.desk.at.product(product.id),
+            url=context.gateway.urls.product(product.id),
             title=product.title,
             description=product.description,
             variants=[
@@ -156,7 +156,7 @@ class Product:
 
     @field("Its pictures.")
     def pictures(self) -> list[Picture]:
-        return [Picture.of(one, self.context.desk.at) for one in self.source.pictures]
+        return [Picture.of(one, self.context.gateway.urls) for one in self.source.pictures]
 
     @field("Who sells it.")
     async def seller(self) -> Person | None:

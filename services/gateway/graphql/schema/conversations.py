@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from services.chassis.storage.window import Window
-from services.gateway.desk import numeric_id
+from services.gateway.application.identifiers import numeric_id
 from services.gateway.graphql.connections import Connection, page, probe
 from services.gateway.graphql.permissions import Context
 from services.gateway.graphql.schema.types import Person, Post

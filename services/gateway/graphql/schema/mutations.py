@@ -6,7 +6,8 @@ from typing import Any
 
 import strawberry
 
-from services.gateway.desk import gather_all, numeric_id
+from services.gateway.application.concurrency import gather_all
+from services.gateway.application.identifiers import numeric_id
 from services.gateway.graphql.permissions import Context, Info, mutation, require_user
 from services.gateway.graphql.schema.catalog_mutations import CatalogMutations
 from services.gateway.graphql.schema.conversations import Conversation, mark_conversation
@@ -81,7 +82,9 @@ class Mutation(CatalogMutations, OrderMutations):
         self, info: Info, post: NewPost, idempotency_key: str | None = None
     ) -> Post | None:
         context, me = info.context, info.context.me
-        people, app = await gather_all(context.desk.people([me.user_id]), context.desk.app(me))
+        people, app = await gather_all(
+            context.gateway.people.by_ids([me.user_id]), context.gateway.client_apps.of(me)
+        )
         wanted = new_post(_post_params(post), people.get(me.user_id))
         key = (idempotency_key or "")[:200]
         new = {**wanted, **app, "idempotency_key": key}

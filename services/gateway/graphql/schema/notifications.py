@@ -9,12 +9,12 @@ import strawberry
 
 from services.chassis.storage.window import Window
 from services.contracts import notifications as contracts
+from services.gateway.application.notifications import first_visible_page, people_and_posts
 from services.gateway.graphql.connections import Connection, page, probe
 from services.gateway.graphql.permissions import Context
 from services.gateway.graphql.schema.scalars import Time
 from services.gateway.graphql.schema.types import Person, Post
 from services.gateway.presentation.renderer import Row
-from services.gateway.rest.notifications import MAX_EMPTY_PAGES, next_window, notification_context
 
 
 @strawberry.enum(description="Why somebody is told.")
@@ -44,8 +44,9 @@ class Notification:
 
 async def visible_notifications(context: Context, rows: Sequence[Row]) -> list[Notification]:
     """Notifications; without those whose post or person the caller cannot see."""
-    people, views = await notification_context(
+    people, views = await people_and_posts(
         context.loaders,
+        context.loaders.people,
         context.me,
         [row["account"] for row in rows],
         [row["post"] for row in rows],
@@ -72,19 +73,26 @@ async def visible_notifications(context: Context, rows: Sequence[Row]) -> list[N
 
 
 async def notifications(
-    context: Context, wanted: Window, chosen: dict[str, str]
+    context: Context, wanted: Window, filters: dict[str, str]
 ) -> Connection[Notification]:
-    """A page; one with nothing to show is passed over, as the client API does."""
-    first, asked = "", probe(wanted)
-    for _ in range(MAX_EMPTY_PAGES):
-        found = await context.loaders.ask(
-            "notifications", "notifications", context.me, params=asked.params() | chosen
+    """A page of notifications. Pages with nothing to show are skipped, as REST does."""
+
+    async def fetch(part: Window) -> Row:
+        params = part.params() | filters
+        found: Row = await context.loaders.ask(
+            "notifications", "notifications", context.me, params=params
         )
+        return found
+
+    async def show(found: Row) -> tuple[list[Notification], bool]:
         nodes = await visible_notifications(context, found["notifications"])
-        first = first or found["first"]
-        more = asked.next_cursor([[row["id"]] for row in found["notifications"]])
-        if nodes or not more:
-            break
-        asked = next_window(asked, found)
-    rows = [(str(node.id), node) for node in nodes]
-    return page(rows, wanted, more, first=first, last=found["last"])
+        return nodes, bool(nodes)
+
+    def more(part: Window, found: Row) -> str:
+        return part.next_cursor([[row["id"]] for row in found["notifications"]])
+
+    asked = probe(wanted)
+    visible = await first_visible_page(asked, fetch, show, lambda *page: not more(*page))
+    rows = [(str(node.id), node) for node in visible.shown]
+    found = visible.found
+    return page(rows, wanted, more(asked, found), first=visible.first, last=found["last"])

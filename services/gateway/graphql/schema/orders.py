@@ -9,7 +9,7 @@ import strawberry
 
 from services.contracts import catalog as sold
 from services.contracts import orders as contracts
-from services.gateway.desk import numeric_id
+from services.gateway.application.identifiers import numeric_id
 from services.gateway.graphql.connections import (
     MAX_POSTS,
     After,
@@ -75,7 +75,7 @@ class Line:
     @field("A picture of it.")
     def picture(self) -> Picture | None:
         shown = self.shown.picture
-        return Picture.of(shown, self.context.desk.at) if shown else None
+        return Picture.of(shown, self.context.gateway.urls) if shown else None
 
     @field("The product as it is now, if the caller may see it.")
     async def product(self) -> Product | None:

@@ -9,7 +9,8 @@ import strawberry
 
 from services.chassis.errors import Invalid, NotFound
 from services.contracts.accounts import OwnAccount
-from services.gateway.desk import numeric_id
+from services.gateway.application.identifiers import numeric_id
+from services.gateway.application.people import local_username
 from services.gateway.graphql.connections import (
     MAX_ACCOUNTS,
     MAX_POSTS,
@@ -42,7 +43,6 @@ from services.gateway.graphql.schema.types import (
     timeline,
 )
 from services.gateway.presentation.renderer import Row
-from services.gateway.rest.accounts import find_people, local_name
 from services.shared.hashtags import normal_tag
 
 _MAX_IDS = 80
@@ -93,7 +93,7 @@ class Query(OrderQueries):
     ) -> Connection[Person] | None:
         context = info.context
         size, skipped = offset(first, after, MAX_ACCOUNTS)
-        rows = await find_people(context.desk, context.me, query[:200], size + 1, skipped)
+        rows = await context.gateway.people.search(query[:200], context.me, size + 1, skipped)
         people = [Person.of(row, context) for row in rows[:size]]
         cursors = [str(skipped + n + 1) for n in range(len(people))]
         return connection(
@@ -296,7 +296,7 @@ def viewer_of(row: Row, context: Context) -> Viewer:
 
 
 async def _id_of(context: Context, username: str) -> str:
-    name = local_name(username[:200], context.desk.at.host)
+    name = local_username(username[:200], context.gateway.urls.host)
     if not name:
         raise NotFound("There is nobody of that name here.")
     found = await context.loaders.ask("users", "lookups", method="POST", json={"usernames": [name]})

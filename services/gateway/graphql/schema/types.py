@@ -11,7 +11,7 @@ from services.chassis.errors import Invalid
 from services.chassis.storage.window import Window
 from services.contracts import accounts
 from services.contracts import posts as contracts
-from services.gateway.desk import numeric_id
+from services.gateway.application.identifiers import numeric_id
 from services.gateway.graphql.connections import (
     MAX_ACCOUNTS,
     MAX_POSTS,
@@ -113,7 +113,7 @@ class Person:
     @classmethod
     def of(cls, row: Row, context: Context) -> Person:
         """From what users or the feed says."""
-        source, at = accounts.Account.model_validate(row), context.desk.at
+        source, at = accounts.Account.model_validate(row), context.gateway.urls
         profile, counts = people.public_profile(source.profile), source.counts
         return cls(
             shown=profile,
@@ -137,7 +137,7 @@ class Person:
 
     @field("What they say of themselves, as HTML.")
     def note_html(self) -> str:
-        return self.context.desk.writer.paragraphs(
+        return self.context.gateway.html.paragraphs(
             self.shown.note, people.mention_names(self.shown)
         )
 
@@ -147,7 +147,7 @@ class Person:
         return [
             ProfileField(
                 name=line.name,
-                value=self.context.desk.writer.line(line.value, names),
+                value=self.context.gateway.html.line(line.value, names),
                 verified_at=line.verified_at,
             )
             for line in self.shown.fields
@@ -281,7 +281,7 @@ class Post:
     @field("What it says, as HTML.")
     def html(self) -> str:
         post = self.view.post
-        return posts.content_html(post, post.text, self.context.desk.writer)
+        return posts.content_html(post, post.text, self.context.gateway.html)
 
     @field("What it says, as it was typed.", require_user(_READING_POSTS))
     def text(self) -> str | None:
@@ -290,15 +290,15 @@ class Post:
     @field("Where it can be seen in a browser.")
     async def url(self) -> str | None:
         author = await person_of(self.context, self.view.post.author)
-        return self.context.desk.at.post(author.username, self.id) if author else None
+        return self.context.gateway.urls.post(author.username, self.id) if author else None
 
     @field("Its pictures.")
     def pictures(self) -> list[Picture]:
-        return [Picture.of(one, self.context.desk.at) for one in self.view.post.attachments]
+        return [Picture.of(one, self.context.gateway.urls) for one in self.view.post.attachments]
 
     @field("Its hashtags.")
     def tags(self) -> list[Tag]:
-        at = self.context.desk.at
+        at = self.context.gateway.urls
         return [Tag(name=name, url=at.tag(name)) for name in self.view.post.tags]
 
     @field("Who is named in it.")
@@ -383,12 +383,12 @@ class Post:
         return [self._version(contracts.PostVersion.model_validate(row)) for row in rows]
 
     def _version(self, source: contracts.PostVersion) -> Version:
-        desk, post = self.context.desk, (self.view.reblog or self.view).post
+        gateway, post = self.context.gateway, (self.view.reblog or self.view).post
         return Version(
-            html=posts.content_html(post, source.text, desk.writer),
+            html=posts.content_html(post, source.text, gateway.html),
             spoiler_text=source.spoiler_text,
             sensitive=source.sensitive,
-            pictures=[Picture.of(one, desk.at) for one in source.attachments],
+            pictures=[Picture.of(one, gateway.urls) for one in source.attachments],
             created_at=Time(source.created_at),
         )
 

@@ -26,7 +26,8 @@ from services.contracts.catalog import (
     QuoteRequest,
     ShopView,
 )
-from services.gateway.desk import Desk, numeric_id
+from services.gateway.application.identifiers import numeric_id
+from services.gateway.container import Gateway
 from services.gateway.presentation.entities import shop as entities
 from services.gateway.rest.shop import examples
 from services.gateway.rest.shop.responses import (
@@ -62,21 +63,21 @@ class StockDelta(Model):
     delta: int = Field(ge=-limits.STOCK, le=limits.STOCK, strict=True, examples=[5])
 
 
-def create_router(desk: Desk) -> APIRouter:
+def create_router(gateway: Gateway) -> APIRouter:
     """All routes."""
     router = APIRouter()
     for part in (_shop_routes, _product_routes, _stock_routes):
-        router.routes.extend(part(desk).routes)
+        router.routes.extend(part(gateway).routes)
     return router
 
 
-def _shop_routes(desk: Desk) -> APIRouter:
+def _shop_routes(gateway: Gateway) -> APIRouter:
     router = APIRouter(prefix=f"{PREFIX}/shops", tags=["shops"], route_class=ShopRoute)
     one_shop = problem_responses(examples.SHOP, "The shop; its version is the `ETag`.")
 
     def shown(view: Any, status: int = 200) -> Response:
         found = ShopView.model_validate(view)
-        return entity_response(entities.shop(found, desk.at), found.version, status)
+        return entity_response(entities.shop(found, gateway.urls), found.version, status)
 
     @router.get("", responses=problem_responses(examples.SHOPS, "A page, newest first."))
     async def some(
@@ -88,9 +89,11 @@ def _shop_routes(desk: Desk) -> APIRouter:
     ) -> Response:
         """Everybody's shops, or one person's."""
         params = page_query(limit, cursor, owner=owner)
-        found = await desk.ask("catalog", "shops", caller, params=params)
-        rows = [entities.shop(ShopView.model_validate(view), desk.at) for view in found["shops"]]
-        return page_response(desk, request, rows, found["last"])
+        found = await gateway.services.ask("catalog", "shops", caller, params=params)
+        rows = [
+            entities.shop(ShopView.model_validate(view), gateway.urls) for view in found["shops"]
+        ]
+        return page_response(gateway, request, rows, found["last"])
 
     @router.post("", status_code=201, responses=problem_responses(examples.SHOP, "The shop.", 201))
     async def create(
@@ -100,12 +103,12 @@ def _shop_routes(desk: Desk) -> APIRouter:
     ) -> Response:
         """Open a shop. The same `Idempotency-Key` gives the same shop for an hour."""
         wanted = new.model_dump() | ({"idempotency_key": key} if key else {})
-        return shown(await send_change(desk, "catalog", "POST", "shops", caller, wanted), 201)
+        return shown(await send_change(gateway, "catalog", "POST", "shops", caller, wanted), 201)
 
     @router.get("/{id}", responses=one_shop)
     async def one(id: Id, caller: OptionalReader) -> Response:
         """One shop."""
-        return shown(await desk.ask("catalog", f"shops/{numeric_id(id)}", caller))
+        return shown(await gateway.services.ask("catalog", f"shops/{numeric_id(id)}", caller))
 
     @router.patch("/{id}", responses=one_shop)
     async def edit(
@@ -116,18 +119,18 @@ def _shop_routes(desk: Desk) -> APIRouter:
     ) -> Response:
         """Edit one's own shop, close it or open it again."""
         path, body = f"shops/{numeric_id(id)}", wanted.model_dump()
-        return shown(await send_change(desk, "catalog", "PATCH", path, caller, body, conditions))
+        return shown(await send_change(gateway, "catalog", "PATCH", path, caller, body, conditions))
 
     return router
 
 
-def _product_routes(desk: Desk) -> APIRouter:
+def _product_routes(gateway: Gateway) -> APIRouter:
     router = APIRouter(prefix=PREFIX, tags=["products"], route_class=ShopRoute)
     one_product = problem_responses(examples.PRODUCT, "The product; its version is the `ETag`.")
 
     def shown(view: Any, status: int = 200) -> Response:
         found = ProductView.model_validate(view)
-        return entity_response(entities.product(found, desk.at), found.version, status)
+        return entity_response(entities.product(found, gateway.urls), found.version, status)
 
     @router.get(
         "/products", responses=problem_responses(examples.PRODUCTS, "A page, newest first.")
@@ -146,12 +149,12 @@ def _product_routes(desk: Desk) -> APIRouter:
         A page of a search may have fewer products than were asked for, before the end too.
         """
         params = page_query(limit, cursor, q=q, shop=shop, archived="true" if archived else "")
-        found = await desk.ask("catalog", "products", caller, params=params)
+        found = await gateway.services.ask("catalog", "products", caller, params=params)
         rows = [
-            entities.product(ProductView.model_validate(view), desk.at)
+            entities.product(ProductView.model_validate(view), gateway.urls)
             for view in found["products"]
         ]
-        return page_response(desk, request, rows, found["last"])
+        return page_response(gateway, request, rows, found["last"])
 
     @router.post(
         "/products", status_code=201, responses=problem_responses(examples.PRODUCT, "It.", 201)
@@ -166,12 +169,12 @@ def _product_routes(desk: Desk) -> APIRouter:
         The same `Idempotency-Key` gives the same product for an hour.
         """
         wanted = new.model_dump() | ({"idempotency_key": key} if key else {})
-        return shown(await send_change(desk, "catalog", "POST", "products", caller, wanted), 201)
+        return shown(await send_change(gateway, "catalog", "POST", "products", caller, wanted), 201)
 
     @router.get("/products/{id}", responses=one_product)
     async def one(id: Id, caller: OptionalReader) -> Response:
         """One product."""
-        return shown(await desk.ask("catalog", f"products/{numeric_id(id)}", caller))
+        return shown(await gateway.services.ask("catalog", f"products/{numeric_id(id)}", caller))
 
     @router.patch("/products/{id}", responses=one_product)
     async def edit(
@@ -182,13 +185,13 @@ def _product_routes(desk: Desk) -> APIRouter:
     ) -> Response:
         """Edit, archive or bring back one's own product."""
         path, body = f"products/{numeric_id(id)}", wanted.model_dump()
-        return shown(await send_change(desk, "catalog", "PATCH", path, caller, body, conditions))
+        return shown(await send_change(gateway, "catalog", "PATCH", path, caller, body, conditions))
 
     @router.delete("/products/{id}", responses=one_product)
     async def archive(id: Id, caller: ShopWriter, conditions: Conditions) -> Response:
         """Archive one's own product: it can be brought back, and orders keep what they say."""
         path, body = f"products/{numeric_id(id)}", {"archived": True}
-        return shown(await send_change(desk, "catalog", "PATCH", path, caller, body, conditions))
+        return shown(await send_change(gateway, "catalog", "PATCH", path, caller, body, conditions))
 
     @router.post(
         "/quotes", responses=problem_responses(examples.QUOTE, "What each of it costs now.")
@@ -198,14 +201,18 @@ def _product_routes(desk: Desk) -> APIRouter:
         caller: OptionalReader,
     ) -> Response:
         """What some pieces cost now, and how many are left; nothing is held by it."""
-        found = await desk.ask("catalog", "quotes", caller, method="POST", json=wanted.model_dump())
+        found = await gateway.services.ask(
+            "catalog", "quotes", caller, method="POST", json=wanted.model_dump()
+        )
         lines = [QuoteLine.model_validate(line) for line in found["lines"]]
-        return OrjsonResponse({"items": [entities.quote_line(line, desk.at) for line in lines]})
+        return OrjsonResponse(
+            {"items": [entities.quote_line(line, gateway.urls) for line in lines]}
+        )
 
     return router
 
 
-def _stock_routes(desk: Desk) -> APIRouter:
+def _stock_routes(gateway: Gateway) -> APIRouter:
     router = APIRouter(prefix=f"{PREFIX}/products/{{id}}", tags=["stock"], route_class=ShopRoute)
     as_it_is = problem_responses(
         examples.STOCK, "The stock as it is then; its revision is the `ETag`."
@@ -219,7 +226,7 @@ def _stock_routes(desk: Desk) -> APIRouter:
         conditions: Mapping[str, str] | None = None,
     ) -> Response:
         path = f"products/{numeric_id(id)}/variants/{numeric_id(variant)}/stock"
-        row = await send_change(desk, "catalog", "POST", path, caller, change, conditions)
+        row = await send_change(gateway, "catalog", "POST", path, caller, change, conditions)
         return entity_response(entities.stock(row), row["revision"])
 
     @router.get(
@@ -227,7 +234,7 @@ def _stock_routes(desk: Desk) -> APIRouter:
     )
     async def stocks(id: Id, caller: ShopReader) -> Response:
         """How much there is of one's own product, and how much of it is held for orders."""
-        rows = await desk.ask("catalog", f"products/{numeric_id(id)}/stock", caller)
+        rows = await gateway.services.ask("catalog", f"products/{numeric_id(id)}/stock", caller)
         return OrjsonResponse({"items": [entities.stock(row) for row in rows]})
 
     @router.put("/variants/{variant}/stock", responses=as_it_is)

@@ -18,7 +18,8 @@ from services.contracts import limits
 from services.contracts.accounts import Model
 from services.contracts.catalog import Currency, QuoteItem, QuoteLine
 from services.contracts.orders import Cart, CartQuantity, NewCart, Order
-from services.gateway.desk import Desk, numeric_id
+from services.gateway.application.identifiers import numeric_id
+from services.gateway.container import Gateway
 from services.gateway.presentation.entities import orders as entities
 from services.gateway.presentation.entities import shop
 from services.gateway.rest.shop import order_examples as examples
@@ -50,15 +51,15 @@ class Checkout(Model):
     idempotency_key: str = Field(default="", max_length=200)
 
 
-def create_router(desk: Desk) -> APIRouter:
+def create_router(gateway: Gateway) -> APIRouter:
     """All routes."""
     router = APIRouter()
-    router.routes.extend(_cart_routes(desk).routes)
-    router.routes.extend(_order_routes(desk).routes)
+    router.routes.extend(_cart_routes(gateway).routes)
+    router.routes.extend(_order_routes(gateway).routes)
     return router
 
 
-def _cart_routes(desk: Desk) -> APIRouter:
+def _cart_routes(gateway: Gateway) -> APIRouter:
     router = APIRouter(prefix=f"{PREFIX}/cart", tags=["cart"], route_class=ShopRoute)
     a_cart = problem_responses(examples.CART, "The cart as it is then; its revision is the `ETag`.")
 
@@ -70,9 +71,9 @@ def _cart_routes(desk: Desk) -> APIRouter:
         conditions: Mapping[str, str] | None = None,
     ) -> Response:
         cart = Cart.model_validate(
-            await send_change(desk, "orders", method, path, caller, body, conditions)
+            await send_change(gateway, "orders", method, path, caller, body, conditions)
         )
-        return entity_response(entities.cart(cart, desk.at), cart.revision)
+        return entity_response(entities.cart(cart, gateway.urls), cart.revision)
 
     @router.get("", responses=a_cart)
     async def show(caller: ShopReader) -> Response:
@@ -116,13 +117,13 @@ def _cart_routes(desk: Desk) -> APIRouter:
     return router
 
 
-def _order_routes(desk: Desk) -> APIRouter:
+def _order_routes(gateway: Gateway) -> APIRouter:
     router = APIRouter(prefix=PREFIX, tags=["orders"], route_class=ShopRoute)
     an_order = problem_responses(examples.ORDER, "The order; its version is the `ETag`.")
 
     def shown(row: Any, status: int = 200) -> Response:
         order = Order.model_validate(row)
-        return entity_response(entities.order(order, desk.at), order.version, status)
+        return entity_response(entities.order(order, gateway.urls), order.version, status)
 
     @router.post(
         "/checkouts",
@@ -145,9 +146,11 @@ def _order_routes(desk: Desk) -> APIRouter:
         if not body["idempotency_key"]:
             raise Invalid("A checkout needs an Idempotency-Key.", code="key_missing")
         try:
-            row = await desk.ask("orders", "checkouts", caller, method="POST", json=body)
+            row = await gateway.services.ask(
+                "orders", "checkouts", caller, method="POST", json=body
+            )
         except ServiceError as failure:
-            raise _price_changed(failure, desk) from failure
+            raise _price_changed(failure, gateway) from failure
         return shown(row, 201)
 
     @router.get("/orders", responses=problem_responses(examples.ORDERS, "A page, newest first."))
@@ -161,36 +164,36 @@ def _order_routes(desk: Desk) -> APIRouter:
     ) -> Response:
         """What one bought, or sold, perhaps in one of one's shops."""
         params = page_query(limit, cursor, role=role, shop=shop)
-        found = await desk.ask("orders", "orders", caller, params=params)
-        rows = [entities.order(Order.model_validate(row), desk.at) for row in found["orders"]]
-        return page_response(desk, request, rows, found["last"])
+        found = await gateway.services.ask("orders", "orders", caller, params=params)
+        rows = [entities.order(Order.model_validate(row), gateway.urls) for row in found["orders"]]
+        return page_response(gateway, request, rows, found["last"])
 
     @router.get("/orders/{id}", responses=an_order)
     async def one(id: Id, caller: ShopReader) -> Response:
         """One order, for its buyer and its seller, with all that happened to it."""
-        return shown(await desk.ask("orders", f"orders/{numeric_id(id)}", caller))
+        return shown(await gateway.services.ask("orders", f"orders/{numeric_id(id)}", caller))
 
     @router.post("/orders/{id}/cancel", responses=an_order)
     async def cancel(id: Id, caller: ShopWriter) -> Response:
         """End an order that one has made, while it is not paid."""
         path = f"orders/{numeric_id(id)}/cancel"
-        return shown(await desk.ask("orders", path, caller, method="POST"))
+        return shown(await gateway.services.ask("orders", path, caller, method="POST"))
 
     @router.post("/orders/{id}/refund", responses=an_order)
     async def refund(id: Id, caller: ShopWriter) -> Response:
         """Give back all that was paid to one for an order."""
         path = f"orders/{numeric_id(id)}/refund"
-        return shown(await desk.ask("orders", path, caller, method="POST"))
+        return shown(await gateway.services.ask("orders", path, caller, method="POST"))
 
     return router
 
 
-def _price_changed(failure: ServiceError, desk: Desk) -> ServiceError:
+def _price_changed(failure: ServiceError, gateway: Gateway) -> ServiceError:
     """A refusal with what things cost now as this API shows it."""
     if failure.code != "price_changed":
         return failure
     details = failure.details
     lines = [QuoteLine.model_validate(line) for line in details.get("lines", [])]
     total = shop.money(details["total"], details["currency"])
-    items = [shop.quote_line(line, desk.at) for line in lines]
+    items = [shop.quote_line(line, gateway.urls) for line in lines]
     return type(failure)(failure.message, code=failure.code, total=total, items=items)

@@ -12,10 +12,10 @@ from services.chassis.errors import Invalid
 from services.chassis.http.dependencies import MAX_CONDITION_LENGTH
 from services.chassis.security.token_verifier import Caller, require_user
 from services.chassis.service import OrjsonResponse
-from services.gateway.desk import Desk
+from services.gateway.container import Gateway
+from services.gateway.http.body import BoundedRoute
 from services.gateway.http.conditional import conditional_response
 from services.gateway.http.errors import PROBLEM_JSON
-from services.gateway.http.params import BoundedRoute
 from services.gateway.presentation.entities.posts import Entity
 
 PREFIX = "/api/shop/v1"
@@ -75,7 +75,7 @@ class ShopRoute(BoundedRoute):
 
 
 async def send_change(
-    desk: Desk,
+    gateway: Gateway,
     app: str,
     method: str,
     path: str,
@@ -84,7 +84,9 @@ async def send_change(
     conditions: Mapping[str, str] | None = None,
 ) -> Any:
     """What a service answers to a change, if what is changed is as the conditions say."""
-    return await desk.ask(app, path, caller, method=method, json=body, headers=conditions)
+    return await gateway.services.ask(
+        app, path, caller, method=method, json=body, headers=conditions
+    )
 
 
 def entity_response(entity: Entity, version: int, status: int = 200) -> Response:
@@ -98,13 +100,13 @@ def page_query(limit: int, cursor: str, **asked: str) -> dict[str, str]:
     return {"limit": str(limit)} | {name: value for name, value in wanted.items() if value}
 
 
-def page_response(desk: Desk, request: Request, rows: list[Entity], last: str) -> Response:
+def page_response(gateway: Gateway, request: Request, rows: list[Entity], last: str) -> Response:
     """A page, with the cursor of the next one; `null` and no `Link` at the end."""
     headers = {}
     if last:
         kept = [(n, value) for n, value in request.query_params.multi_items() if n != "cursor"]
         query = urlencode([*kept, ("cursor", last)])
-        headers["link"] = f'<{desk.at.public_url}{request.url.path}?{query}>; rel="next"'
+        headers["link"] = f'<{gateway.urls.public_url}{request.url.path}?{query}>; rel="next"'
     return OrjsonResponse({"items": rows, "next_cursor": last or None}, headers=headers)
 
 

@@ -1,0 +1,42 @@
+"""Hashtags with their use, as entities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from services.chassis.security.token_verifier import Caller
+from services.contracts.discovery import TagUse
+from services.gateway.invocation import Asker
+from services.gateway.presentation.entities import posts
+from services.gateway.presentation.urls import PublicUrls
+
+_MAX_FOLLOWED = 200
+
+
+class HashtagPresenter:
+    """Renders hashtags, and whether the caller follows them."""
+
+    def __init__(self, services: Asker, urls: PublicUrls) -> None:
+        self._services = services
+        self._urls = urls
+
+    async def uses(self, names: Sequence[str]) -> list[Any]:
+        """The `TagUse` of some hashtags, also of unused ones."""
+        found: list[Any] = await self._services.ask(
+            "feed", "hashtags", method="POST", json={"names": list(names)}
+        )
+        return found
+
+    async def render(self, uses: Sequence[Any], caller: Caller | None) -> list[dict[str, Any]]:
+        """The entities Tag. `following` is false where the token does not cover `read:follows`."""
+        followed: set[str] = set()
+        if uses and caller is not None and caller.user_id and caller.may("read:follows"):
+            params = {"limit": str(_MAX_FOLLOWED)}
+            page = await self._services.ask("users", "tags", caller, params=params)
+            followed = set(page["tags"])
+        return [self.entity(use, following=use["name"] in followed) for use in uses]
+
+    def entity(self, use: Any, *, following: bool) -> dict[str, Any]:
+        """The entity Tag of a `TagUse`."""
+        return posts.tag(TagUse.model_validate(use), self._urls, following=following)

@@ -1,0 +1,156 @@
+"""Pages of notifications, and the people and posts that notifications show."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import orjson
+
+from services.chassis.security.token_verifier import Caller
+from services.chassis.storage.window import Window
+from services.contracts.notifications import Notification, NotificationGroup
+from services.gateway.application.concurrency import gather_all
+from services.gateway.application.people import AccountLookup
+from services.gateway.application.posts import PostPresenter
+from services.gateway.invocation import Asker
+from services.gateway.presentation.entities import notifications as entities
+from services.gateway.presentation.renderer import EntityRenderer, Row
+
+MAX_PAGES = 3
+"""How many pages are searched for one with something that the caller may see."""
+
+Shown = TypeVar("Shown")
+AccountsByIds = Callable[[Sequence[str]], Awaitable[dict[str, Row]]]
+
+
+@dataclass(frozen=True, slots=True)
+class VisiblePage(Generic[Shown]):
+    """What is shown of a page. `first` is where the search began, `found` the last page read."""
+
+    shown: Shown
+    first: str
+    found: Mapping[str, Any]
+
+
+async def first_visible_page(
+    window: Window,
+    fetch: Callable[[Window], Awaitable[Any]],
+    show: Callable[[Any], Awaitable[tuple[Shown, bool]]],
+    is_last: Callable[[Window, Any], bool],
+) -> VisiblePage[Shown]:
+    """The first page with something to show, out of at most `MAX_PAGES`.
+
+    `show` says what it shows of a page, and whether that is anything.
+    """
+    first = ""
+    for _ in range(MAX_PAGES):
+        found = await fetch(window)
+        shown, is_something = await show(found)
+        first = first or found["first"]
+        if is_something or is_last(window, found):
+            break
+        window = next_window(window, found)
+    return VisiblePage(shown, first, found)
+
+
+def next_window(window: Window, found: Mapping[str, Any]) -> Window:
+    """The window that continues where a page ends."""
+    if window.ascending:
+        return Window(window.limit, window.max_id, window.since_id, found["first"])
+    return Window(window.limit, found["last"], window.since_id, window.min_id)
+
+
+async def people_and_posts(
+    services: Asker,
+    accounts_by_ids: AccountsByIds,
+    caller: Caller,
+    account_ids: Iterable[str],
+    post_ids: Iterable[str | None],
+) -> tuple[dict[str, Row], dict[str, Row]]:
+    """People and posts by id, without suspended people and their posts. Costs two calls at once.
+
+    Each post is the caller's own, or of one of the accounts.
+    """
+    wanted = list(dict.fromkeys(id for id in post_ids if id))
+    people = list(dict.fromkeys([*account_ids, *([caller.user_id] if wanted else [])]))
+    rows, views = await gather_all(accounts_by_ids(people), _views(services, caller, wanted))
+    found = {id: row for id, row in rows.items() if not row["profile"]["suspended"]}
+    return found, {view["post"]["id"]: view for view in views if view["post"]["author"] in found}
+
+
+async def _views(services: Asker, caller: Caller, ids: Sequence[str]) -> list[Row]:
+    if not ids:
+        return []
+    params = {"ids": ",".join(ids)}
+    views: list[Row] = await services.ask("posts", "notified", caller, params=params)
+    return views
+
+
+class NotificationPresenter:
+    """Renders notifications with the people and posts that they are about."""
+
+    def __init__(
+        self,
+        services: Asker,
+        people: AccountLookup,
+        posts: PostPresenter,
+        renderer: EntityRenderer,
+    ) -> None:
+        self._services = services
+        self._people = people
+        self._posts = posts
+        self._renderer = renderer
+
+    async def render(self, caller: Caller, rows: Sequence[Row]) -> list[bytes]:
+        """The entities Notification, without those whose person or post the caller cannot see."""
+        people, views = await self._about(
+            caller, [row["account"] for row in rows], [row["post"] for row in rows]
+        )
+        cards = await self._posts.product_cards(list(views.values()))
+        rendered = []
+        for row in rows:
+            view = views.get(row["post"])
+            if row["account"] not in people or (row["post"] and view is None):
+                continue
+            body = orjson.dumps(entities.notification(Notification.model_validate(row)))[:-1]
+            account = self._renderer.account(people[row["account"]])
+            status = self._renderer.status(view, people, cards) if view is not None else b"null"
+            rendered.append(b'%b,"account":%b,"status":%b}' % (body, account, status))
+        return rendered
+
+    async def render_groups(
+        self, caller: Caller, rows: Sequence[Row], *, partial_accounts: bool
+    ) -> tuple[bytes, int]:
+        """The entity GroupedNotificationsResults, and how many groups are in it.
+
+        All accounts are rendered in full, also if the client asks for partial ones.
+        """
+        sampled = [id for row in rows for id in row["accounts"]]
+        people, views = await self._about(caller, sampled, [row["post"] for row in rows])
+        groups = []
+        for row in rows:
+            accounts = [id for id in row["accounts"] if id in people]
+            if accounts and (not row["post"] or row["post"] in views):
+                source = NotificationGroup.model_validate({**row, "accounts": accounts})
+                groups.append(entities.group(source))
+        seen = {id for group in groups for id in group["sample_account_ids"]}
+        posts = {group["status_id"] for group in groups}
+        shown = [views[id] for id in views if id in posts]
+        cards = await self._posts.product_cards(shown)
+        parts = {
+            "accounts": self._renderer.accounts(people[id] for id in people if id in seen),
+            "statuses": self._renderer.statuses(shown, people, cards),
+            "notification_groups": orjson.dumps(groups),
+        }
+        if partial_accounts:
+            parts["partial_accounts"] = b"[]"
+        body = b",".join(b'"%b":%b' % (name.encode(), part) for name, part in parts.items())
+        return b"{%b}" % body, len(groups)
+
+    async def _about(
+        self, caller: Caller, account_ids: Iterable[str], post_ids: Iterable[str | None]
+    ) -> tuple[dict[str, Row], dict[str, Row]]:
+        lookup = self._people.by_ids
+        return await people_and_posts(self._services, lookup, caller, account_ids, post_ids)

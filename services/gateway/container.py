@@ -1,0 +1,37 @@
+"""The parts of the gateway that REST, GraphQL, pages and streams work with."""
+
+from __future__ import annotations
+
+from services.gateway.application.client_apps import ClientApps
+from services.gateway.application.hashtags import HashtagPresenter
+from services.gateway.application.media import MediaUploads
+from services.gateway.application.notifications import NotificationPresenter
+from services.gateway.application.people import AccountLookup
+from services.gateway.application.posts import PostPresenter
+from services.gateway.application.timeline_pages import TimelinePages
+from services.gateway.invocation import Invoker, ServiceInvoker
+from services.gateway.presentation.html import HtmlWriter
+from services.gateway.presentation.renderer import EntityRenderer
+from services.gateway.presentation.urls import PublicUrls
+from services.gateway.settings import GatewaySettings
+
+
+class Gateway:
+    """The dependency container. `app` makes one, and tests may give it a fake invoker."""
+
+    def __init__(self, settings: GatewaySettings, invoker: Invoker) -> None:
+        self.settings = settings
+        self.services = ServiceInvoker(invoker)
+        self.urls = PublicUrls(settings.public_url)
+        self.html = HtmlWriter(self.urls)
+        self.renderer = EntityRenderer(self.urls, self.html, settings.microgram_rendered_mib << 20)
+        self.people = AccountLookup(self.services, self.urls.host)
+        self.posts = PostPresenter(self.services, self.people, self.renderer, self.urls)
+        self.notifications = NotificationPresenter(
+            self.services, self.people, self.posts, self.renderer
+        )
+        pages_bytes = settings.microgram_pages_mib << 20
+        self.timelines = TimelinePages(self.services, self.posts, self.renderer, pages_bytes)
+        self.media = MediaUploads(self.services)
+        self.hashtags = HashtagPresenter(self.services, self.urls)
+        self.client_apps = ClientApps(self.services)

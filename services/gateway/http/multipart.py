@@ -1,0 +1,102 @@
+"""Multipart forms with files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from fastapi import Request
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import FormData
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from services.chassis.errors import ServiceError, from_status
+from services.contracts import limits
+from services.gateway.http.body import MAX_BODY_BYTES, bounded_chunks, too_large
+from services.gateway.http.form_fields import MAX_FIELDS
+
+MAX_DATA_URL_BYTES = limits.PICTURE_BYTES * 3 // 2  # a picture in base64, with some of it escaped
+
+
+_EXTENDED_FILENAME = re.compile(rb";\s*filename\*", re.IGNORECASE)
+
+
+class _MultipartParser(MultiPartParser):
+    """Knows files by more than a plain `filename`, and none where a browser's input is left empty.
+
+    `filename*` is what some libraries write for names that are not ASCII: RFC 7578 forbids it, and
+    Rack, on which Mastodon stands, takes it.
+    """
+
+    _taken = 0
+
+    def on_part_begin(self) -> None:
+        super().on_part_begin()
+        self._taken = 0
+
+    def on_headers_finished(self) -> None:
+        part = self._current_part
+        written = part.content_disposition or b""
+        name = parse_options_header(written)[1].get(b"filename")
+        if name is None and (
+            _EXTENDED_FILENAME.search(written) or _is_image_part(part.item_headers)
+        ):
+            part.content_disposition = written + b'; filename="file"'
+        if name == b"":  # a field, for as long as it holds nothing
+            self._current_files -= 1
+            self._current_fields += 1
+        super().on_headers_finished()
+        if self._current_fields > self.max_fields:
+            raise MultiPartException(f"Too many fields. At most {self.max_fields} are taken.")
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        self._taken += end - start
+        if self._current_part.file is not None and self._taken > limits.PICTURE_BYTES:
+            raise too_large(limits.PICTURE_BYTES)
+        super().on_part_data(data, start, end)
+
+    def on_part_end(self) -> None:
+        file = self._current_part.file
+        if file is None or file.filename:
+            super().on_part_end()
+        elif self._taken:
+            self._current_files += 1
+            if self._current_files > self.max_files:
+                raise MultiPartException(f"Too many files. At most {self.max_files} are taken.")
+            super().on_part_end()
+        else:
+            file.file.close()
+
+
+def _is_image_part(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"content-type" and value.startswith(b"image/") for name, value in headers)
+
+
+async def parse_multipart(request: Request, bound: int, files: int) -> FormData:
+    """The form of a request. Raises 400 for a malformed one, `TooLarge` above the bound."""
+    parser = _MultipartParser(
+        request.headers,
+        bounded_chunks(request, bound),
+        max_files=files + 1 if files else 0,
+        max_fields=MAX_FIELDS,
+        max_part_size=MAX_DATA_URL_BYTES if files else MAX_BODY_BYTES,
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise from_status(400, f"The form cannot be read: {error.message}") from error
+    except KeyError as error:
+        raise from_status(400, "The form says no boundary.") from error
+    except UnicodeError as error:
+        raise _not_text() from error
+    try:
+        for name, value in form.multi_items():
+            f"{name}{value if isinstance(value, str) else ''}".encode()
+    except UnicodeEncodeError as error:  # a charset that makes half characters
+        await form.close()
+        raise _not_text() from error
+    return form
+
+
+def _not_text() -> ServiceError:
+    return from_status(400, "The form is not text, or not in its charset.")

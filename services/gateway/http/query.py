@@ -1,0 +1,43 @@
+"""Flags and ids in the query string."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Request
+from pydantic import BeforeValidator
+
+from services.chassis.errors import Invalid
+from services.gateway.application.identifiers import numeric_id
+from services.gateway.http.params import RequestParams
+
+
+def parse_flag(written: Any) -> bool:
+    """Whether a flag in an address is set: by all but the words for no, as in Mastodon."""
+    return RequestParams(flag=written).boolean("flag") is True
+
+
+QueryFlag = Annotated[bool, BeforeValidator(parse_flag)]
+"""A flag in an address. What is written there only chooses what is shown, and is never refused."""
+
+
+def query_flag(request: Request, name: str) -> bool:
+    """Whether the address asks for something by a flag."""
+    return parse_flag(request.query_params.get(name))
+
+
+def query_flags(request: Request, *names: str) -> dict[str, str]:
+    """Those flags that the address asks for, for another service's address."""
+    return {name: "true" for name in names if query_flag(request, name)}
+
+
+MAX_IDS = 80
+
+
+def requested_ids(request: Request) -> list[str]:
+    """The ids in `id[]` or `id`, each once. Raises `Invalid` for too many."""
+    query = request.query_params
+    given = dict.fromkeys([*query.getlist("id[]"), *query.getlist("id")])
+    if len(given) > MAX_IDS:
+        raise Invalid(f"At most {MAX_IDS} ids can be asked for at once.")
+    return [numeric_id(id) for id in given]

@@ -1,0 +1,90 @@
+"""All parameters of a request, from the query string and the body."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from fastapi import Request
+
+from services.chassis.errors import from_status
+from services.gateway.http.body import (
+    MAX_BODY_BYTES,
+    check_content_length,
+    read_body,
+)
+from services.gateway.http.form_fields import MAX_FIELDS, params_of
+from services.gateway.http.multipart import MAX_DATA_URL_BYTES, parse_multipart
+from services.gateway.http.params import RequestParams
+
+_MULTIPART_OVERHEAD = 128 * 1024  # what a multipart form has around its files
+
+
+_THREAD_THRESHOLD = 256 * 1024  # a body that takes longer to parse does so beside the event loop
+
+
+@asynccontextmanager
+async def params_with_files(request: Request, files: int) -> AsyncIterator[RequestParams]:
+    """All that a request says, with room for so many pictures, which are closed at the end.
+
+    One file more may be there, since clients send thumbnails that nobody needs. Raises as `said`.
+    """
+    body = await read_params(request, files)
+    try:
+        yield body
+    finally:
+        if body.form is not None:
+            await body.form.close()
+
+
+async def read_params(request: Request, files: int = 0) -> RequestParams:
+    """All that a request says. For pictures use `uploaded`.
+
+    Raises `TooLarge` as soon as that is known, 400 for what cannot be read, else `Invalid`.
+    """
+    bound = files * MAX_DATA_URL_BYTES + _MULTIPART_OVERHEAD if files else MAX_BODY_BYTES
+    check_content_length(request, bound)
+    spoken = params_of(request.query_params.multi_items())
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        spoken.form = await parse_multipart(request, bound, files)
+        spoken.update(params_of(spoken.form.multi_items()))
+        return spoken
+    body = await read_body(request, bound)
+    if not body.strip():
+        return spoken
+    if len(body) > _THREAD_THRESHOLD:
+        spoken.update(await asyncio.to_thread(_parse, kind, body))
+    else:
+        spoken.update(_parse(kind, body))
+    return spoken
+
+
+def _parse(kind: str, body: bytes) -> dict[str, Any]:
+    if kind == "application/json" or kind.endswith("+json") or (not kind and body[:1] == b"{"):
+        return _parse_json(body)
+    if kind in ("application/x-www-form-urlencoded", ""):
+        return _parse_urlencoded(body)
+    raise from_status(415, f"A body of the type {kind[:100]} is not understood.")
+
+
+def _parse_json(read_body: bytes) -> dict[str, Any]:
+    try:
+        value = orjson.loads(read_body)
+    except orjson.JSONDecodeError as error:
+        raise from_status(400, "The body is not valid JSON.") from error
+    if not isinstance(value, dict):
+        raise from_status(400, "The body must be a JSON object.")
+    return {name.removesuffix("[]"): item for name, item in value.items()}
+
+
+def _parse_urlencoded(read_body: bytes) -> dict[str, Any]:
+    try:
+        pairs = parse_qsl(read_body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except (UnicodeDecodeError, ValueError) as error:
+        raise from_status(400, "The form cannot be read.") from error
+    return params_of(pairs)

@@ -1,0 +1,101 @@
+"""Grouped notifications."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+
+from services.chassis.errors import NotFound
+from services.chassis.security.token_verifier import Caller
+from services.chassis.service import OrjsonResponse
+from services.chassis.storage.window import Window
+from services.gateway.application.identifiers import path_segment
+from services.gateway.application.notifications import first_visible_page
+from services.gateway.container import Gateway
+from services.gateway.http import paging
+from services.gateway.http.openapi import responses
+from services.gateway.http.paging import page_parameters
+from services.gateway.http.responses import json_response
+from services.gateway.presentation.renderer import Row
+from services.gateway.rest.dependencies import NotificationReader, NotificationWriter
+from services.gateway.rest.notification_filters import group_filter, notification_filter
+from services.gateway.rest.responses import DONE, UNREAD_COUNT
+
+Key = Annotated[str, Path(examples=["favourite-114000000000000000-20552"])]
+_GROUPS = responses(
+    {"accounts": [], "statuses": [], "notification_groups": []},
+    "A page of groups with all that they show; `Link` leads to the next.",
+)
+
+
+def create_router(gateway: Gateway) -> APIRouter:
+    """Routes about grouped notifications."""
+    router = APIRouter(prefix="/api/v2/notifications", tags=["notifications"])
+
+    @router.get("", responses=_GROUPS, openapi_extra=page_parameters())
+    async def page(
+        request: Request, caller: NotificationReader, window: paging.AccountWindow
+    ) -> Response:
+        """What the caller was told of, alike ones of a day together."""
+        filters = notification_filter(request) | group_filter(request)
+
+        async def fetch(part: Window) -> Any:
+            params = part.params() | filters
+            return await gateway.services.ask("notifications", "groups", caller, params=params)
+
+        async def show(found: Any) -> tuple[bytes, bool]:
+            shown, count = await _render_groups(gateway, request, caller, found)
+            return shown, count > 0
+
+        page = await first_visible_page(window, fetch, show, lambda _, found: not found["last"])
+        links = paging.link_header(gateway.urls.public_url, request, page.first, page.found["last"])
+        return json_response(page.shown, links)
+
+    @router.get("/unread_count", responses=UNREAD_COUNT)
+    async def unread(
+        request: Request, caller: NotificationReader, window: paging.CountWindow
+    ) -> OrjsonResponse:
+        """In how many groups there is something that the caller has not read."""
+        asked = {"limit": str(window.limit)} | notification_filter(request) | group_filter(request)
+        return OrjsonResponse(
+            await gateway.services.ask("notifications", "groups/unread", caller, params=asked)
+        )
+
+    @router.get("/{group_key}", responses=_GROUPS)
+    async def one(request: Request, group_key: Key, caller: NotificationReader) -> Response:
+        """One group, whole."""
+        found = await gateway.services.ask(
+            "notifications", f"groups/{path_segment(group_key)}", caller
+        )
+        shown, count = await _render_groups(gateway, request, caller, found)
+        if not count:
+            raise NotFound("Record not found")
+        return json_response(shown)
+
+    @router.get("/{group_key}/accounts", responses=responses([], "A list of Account."))
+    async def accounts(group_key: Key, caller: NotificationReader) -> Response:
+        """Who is in a group, the newest first."""
+        path = f"groups/{path_segment(group_key)}/accounts"
+        ids: list[str] = await gateway.services.ask("notifications", path, caller)
+        people = await gateway.people.by_ids(ids)
+        return json_response(gateway.renderer.accounts(people[id] for id in ids if id in people))
+
+    @router.post("/{group_key}/dismiss", responses=DONE)
+    async def dismiss(group_key: Key, caller: NotificationWriter) -> OrjsonResponse:
+        """Put a whole group away."""
+        path = f"groups/{path_segment(group_key)}/dismiss"
+        return OrjsonResponse(
+            await gateway.services.ask("notifications", path, caller, method="POST")
+        )
+
+    return router
+
+
+async def _render_groups(
+    gateway: Gateway, request: Request, caller: Caller, found: Row
+) -> tuple[bytes, int]:
+    partial = request.query_params.get("expand_accounts") == "partial_avatars"
+    return await gateway.notifications.render_groups(
+        caller, found["groups"], partial_accounts=partial
+    )

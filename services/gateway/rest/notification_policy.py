@@ -1,0 +1,116 @@
+"""Notification policies and requests. Nothing is ever held back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+
+from services.chassis.errors import Invalid, NotFound
+from services.chassis.security.token_verifier import require_user
+from services.chassis.service import OrjsonResponse
+from services.gateway.container import Gateway
+from services.gateway.http.openapi import request_body, responses
+from services.gateway.http.params import RequestParams
+from services.gateway.http.reading import read_params
+from services.gateway.presentation.entities import notifications as entities
+from services.gateway.rest.dependencies import Id
+from services.gateway.rest.responses import DONE
+
+_V1, _V2 = "/api/v1/notifications", "/api/v2/notifications"
+
+
+def create_router(gateway: Gateway) -> APIRouter:
+    """Routes about policies and requests."""
+    router = APIRouter()
+    for part in (_policy_routes, _request_routes):
+        router.routes.extend(part(gateway).routes)
+    return router
+
+
+def _policy_routes(_: Gateway) -> APIRouter:
+    """Nothing is held back for the caller to allow, and nothing can be."""
+    router = APIRouter(tags=["notifications"])
+    _add_policy_routes(
+        router, _V1, entities.POLICY_V1, "boolean", lambda asked, rule: asked.boolean(rule)
+    )
+    _add_policy_routes(
+        router,
+        _V2,
+        entities.POLICY,
+        "string",
+        lambda asked, rule: asked.get(rule) in ("filter", "drop"),
+    )
+    return router
+
+
+def _add_policy_routes(
+    router: APIRouter,
+    version: str,
+    policy: dict[str, Any],
+    kind: str,
+    holds_back: Callable[[RequestParams, str], bool | None],
+) -> None:
+    """The policy in the shape of one version of the API; `kind` is the type of each rule."""
+    rules = [name for name in policy if name != "summary"]
+    body, gives_it = (
+        request_body(**dict.fromkeys(rules, kind)),
+        responses(policy, "Nothing is held back."),
+    )
+
+    @router.get(f"{version}/policy", responses=gives_it, dependencies=_REQUIRE_READ)
+    async def show() -> OrjsonResponse:
+        """What is held back: nothing."""
+        return OrjsonResponse(policy)
+
+    @router.put(
+        f"{version}/policy", responses=gives_it, dependencies=_REQUIRE_WRITE, openapi_extra=body
+    )
+    @router.patch(
+        f"{version}/policy", responses=gives_it, dependencies=_REQUIRE_WRITE, openapi_extra=body
+    )
+    async def change(request: Request) -> OrjsonResponse:
+        """Only what is so already can be asked for. Words that are not Mastodon's do nothing."""
+        asked = await read_params(request)
+        if any(holds_back(asked, rule) for rule in rules):
+            raise Invalid("Holding notifications back is not offered.")
+        return OrjsonResponse(policy)
+
+
+def _request_routes(_: Gateway) -> APIRouter:
+    """What waits for the caller to allow it: nothing."""
+    router = APIRouter(tags=["notifications"])
+
+    @router.get(f"{_V1}/requests", responses=responses([]), dependencies=_REQUIRE_READ)
+    async def requests() -> OrjsonResponse:
+        """Whose notifications are held back: nobody's."""
+        return OrjsonResponse([])
+
+    @router.get(f"{_V1}/requests/merged", responses=responses({}), dependencies=_REQUIRE_READ)
+    async def merged() -> OrjsonResponse:
+        """Whether those that were let in are in the list: there are none that are not."""
+        return OrjsonResponse({"merged": True})
+
+    @router.post(f"{_V1}/requests/accept", responses=DONE, dependencies=_REQUIRE_WRITE)
+    @router.post(f"{_V1}/requests/dismiss", responses=DONE, dependencies=_REQUIRE_WRITE)
+    async def answer_many(request: Request) -> OrjsonResponse:
+        """Answer some: there are none."""
+        if (await read_params(request)).strings("id"):
+            raise NotFound("Record not found")
+        return OrjsonResponse({})
+
+    @router.get(f"{_V1}/requests/{{id}}", responses=responses({}), dependencies=_REQUIRE_READ)
+    @router.post(f"{_V1}/requests/{{id}}/accept", responses=DONE, dependencies=_REQUIRE_WRITE)
+    @router.post(f"{_V1}/requests/{{id}}/dismiss", responses=DONE, dependencies=_REQUIRE_WRITE)
+    async def one(id: Id) -> OrjsonResponse:
+        """One of none."""
+        raise NotFound("Record not found")
+
+    return router
+
+
+_REQUIRE_READ = [Depends(require_user("read:notifications"))]
+
+
+_REQUIRE_WRITE = [Depends(require_user("write:notifications"))]
