@@ -14,7 +14,8 @@ from fastapi import Request, Response
 from starlette.requests import HTTPConnection
 
 from services.chassis.errors import ServiceError, TooLarge, Unavailable
-from services.chassis.security.token_verifier import Caller, optional_user_of_any_scope
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import optional_user_of_any_scope
 from services.gateway.container import Gateway
 from services.gateway.graphql import engine, graphiql, limits
 from services.gateway.graphql.dataloaders import DataLoaders

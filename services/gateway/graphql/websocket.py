@@ -15,7 +15,9 @@ import orjson
 from starlette.websockets import WebSocket
 
 from services.chassis.errors import ServiceError
-from services.chassis.security.token_verifier import Caller, TokenVerifier, check_user
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import check_user
+from services.chassis.security.token_verifier import TokenVerifier
 from services.gateway.container import Gateway
 from services.gateway.graphql import engine
 from services.gateway.graphql.dataloaders import DataLoaders
@@ -138,7 +140,7 @@ class WebSocketHandler:
             return None
         if said["type"] != "connection_init":
             raise ProtocolError(UNAUTHORIZED, "Unauthorized")
-        identity: TokenVerifier = socket.app.state.identity
+        identity: TokenVerifier = socket.app.state.token_verifier
         token = _init_token(said.get("payload"))
         try:
             caller = check_user(await identity.verify(token) if token else known)
