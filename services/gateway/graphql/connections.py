@@ -16,7 +16,8 @@ import strawberry
 
 from services.chassis.errors import Invalid
 from services.chassis.storage.window import Window, normalize_id
-from services.gateway.graphql.limits import DEFAULT_PAGE_SIZE
+from services.gateway.application.identifiers import numeric_id
+from services.gateway.graphql.cost import DEFAULT_PAGE_SIZE
 
 Node = TypeVar("Node")
 
@@ -26,10 +27,17 @@ MAX_POSTS = 40
 MAX_ACCOUNTS = 80
 """Of people, or of notifications."""
 
+MAX_IDS = 80
+
 First = Annotated[int | None, strawberry.argument(description="How many, from the newest on.")]
+
 After = Annotated[str | None, strawberry.argument(description="The cursor to go on from.")]
+
 Last = Annotated[int | None, strawberry.argument(description="How many, next before `before`.")]
+
 Before = Annotated[str | None, strawberry.argument(description="The cursor to go back from.")]
+
+Ids = Annotated[list[strawberry.ID], strawberry.argument(description="At most 80.")]
 
 
 @strawberry.type(description="Where a page lies.")
@@ -125,3 +133,10 @@ def connection(rows: Sequence[tuple[str, Node]], info: PageInfo) -> Connection[N
         nodes=[node for _, node in rows],
         page_info=info,
     )
+
+
+def checked_ids(ids: list[strawberry.ID]) -> list[str]:
+    """Normalized ids, each once. Raises `Invalid` for too many."""
+    if len(ids) > MAX_IDS:
+        raise Invalid(f"At most {MAX_IDS} ids can be asked for at once.")
+    return [numeric_id(id) for id in dict.fromkeys(ids)]

@@ -25,6 +25,7 @@ from graphql import (
 )
 
 from services.gateway.graphql import limits
+from services.gateway.graphql.context import Context
 from services.gateway.graphql.errors import (
     BAD_REQUEST,
     PARSE_FAILED,
@@ -34,7 +35,6 @@ from services.gateway.graphql.errors import (
     RequestRejected,
     error_entity,
 )
-from services.gateway.graphql.permissions import Context
 from services.gateway.graphql.schema.root import build_schema
 
 _MAX_CACHED_CHARACTERS = 128 * 1024

@@ -11,14 +11,11 @@ from typing import Any
 
 import orjson
 from fastapi import Request, Response
-from starlette.requests import HTTPConnection
 
 from services.chassis.errors import ServiceError, TooLarge, Unavailable
-from services.chassis.security.caller import Caller
-from services.chassis.security.guards import optional_user_of_any_scope
+from services.chassis.security.token_verifier import Caller, optional_user_of_any_scope
 from services.gateway.container import Gateway
 from services.gateway.graphql import engine, graphiql, limits
-from services.gateway.graphql.dataloaders import DataLoaders
 from services.gateway.graphql.engine import GraphqlEngine
 from services.gateway.graphql.errors import (
     BAD_REQUEST,
@@ -28,8 +25,8 @@ from services.gateway.graphql.errors import (
     RequestRejected,
     failure_error,
 )
-from services.gateway.graphql.permissions import Context
-from services.gateway.graphql.router import CHARGE_KEY, Charge
+from services.gateway.graphql.resolvers import create_context
+from services.gateway.ratelimit.charge import Charge, charge_of
 
 _RESPONSE_TYPE = "application/graphql-response+json"
 _QUERY_TIMEOUT = 20.0
@@ -93,7 +90,7 @@ class GraphqlHandler:
         if prepared.kind == "subscription":
             raise RequestRejected("Subscriptions are taken over a WebSocket.", BAD_REQUEST)
         charge(count, prepared.charge - counted)
-        context = Context(self._gateway, caller, DataLoaders(self._gateway, caller))
+        context = create_context(self._gateway, caller)
         if prepared.kind == "mutation":
             return await self.engine.run(prepared, context)
         try:
@@ -101,12 +98,6 @@ class GraphqlHandler:
                 return await self.engine.run(prepared, context)
         except TimeoutError as error:
             raise Unavailable("A query took too long.") from error
-
-
-def charge_of(asked: HTTPConnection) -> Charge:
-    """What counts the requests of somebody; of the operator nothing does."""
-    count: Charge = asked.scope["state"].get(CHARGE_KEY, _no_charge)
-    return count
 
 
 def charge(count: Charge, times: int) -> None:
@@ -138,10 +129,6 @@ def errors_of(failure: ServiceError) -> list[Entity]:
 
 def _is_browser(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "")
-
-
-def _no_charge() -> float | None:
-    return None
 
 
 async def _read_json(request: Request) -> Any:

@@ -9,30 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
     DocumentNode,
-    FieldNode,
     FragmentDefinitionNode,
-    FragmentSpreadNode,
-    GraphQLField,
-    GraphQLInterfaceType,
-    GraphQLNamedType,
-    GraphQLObjectType,
     GraphQLSchema,
-    InlineFragmentNode,
     IntValueNode,
-    ListValueNode,
     OperationDefinitionNode,
-    SelectionSetNode,
-    VariableNode,
-    get_named_type,
-    is_list_type,
 )
-from graphql.type import get_nullable_type
 
+from services.gateway.graphql.cost import CostVisitor, count_aliases
 from services.gateway.graphql.errors import TOO_COMPLEX, RequestRejected
 
 MAX_BODY_BYTES = 64 * 1024
@@ -55,25 +42,6 @@ COMPLEXITY_PER_REQUEST = 100
 MAX_BATCH = 5
 """Operations in one request."""
 
-PAGE_COST = 10
-ASSUMED_LIST_LENGTH = 10
-"""How long a list is taken to be that is not a page."""
-
-DEFAULT_PAGE_SIZE = 20
-"""How long a page is taken to be that does not say."""
-
-
-@dataclass(frozen=True, slots=True)
-class SelectionCost:
-    """What a selection costs, and how deep it is."""
-
-    cost: int = 0
-    depth: int = 0
-
-    def plus(self, other: SelectionCost) -> SelectionCost:
-        """Both together, one beside the other."""
-        return SelectionCost(self.cost + other.cost, max(self.depth, other.depth))
-
 
 def check(
     schema: GraphQLSchema,
@@ -83,13 +51,13 @@ def check(
 ) -> int:
     """As how many requests an operation counts. Raises `RequestRejected` for what is too much."""
     kind = operation.operation.value
-    measured = _CostVisitor(schema, document, _defaults(operation) | {**variables})
+    measured = CostVisitor(schema, document, _defaults(operation) | {**variables})
     roots = measured.roots(operation.selection_set)
     _reject_above(
         "fields at the top", roots, MAX_MUTATION_FIELDS if kind == "mutation" else MAX_ROOT_FIELDS
     )
     aliases = sum(
-        _aliases(node.selection_set)
+        count_aliases(node.selection_set)
         for node in document.definitions
         if isinstance(node, OperationDefinitionNode | FragmentDefinitionNode)
     )
@@ -119,140 +87,3 @@ def _reject_above(what: str, found: int, most: int) -> None:
             limit=what,
             most=most,
         )
-
-
-class _CostVisitor:
-    """Walks through one operation. What it refers to need not be there, nor end."""
-
-    def __init__(
-        self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]
-    ) -> None:
-        self._schema = schema
-        self._variables = variables
-        self._fragments = {
-            node.name.value: node
-            for node in document.definitions
-            if isinstance(node, FragmentDefinitionNode)
-        }
-        self._known: dict[tuple[str, int], SelectionCost] = {}
-        self._roots: dict[str, int] = {}
-
-    def of(
-        self, selected: SelectionSetNode, on: GraphQLNamedType | None, rows: int
-    ) -> SelectionCost:
-        """All that is selected on a type; `rows` is the length of the page that it may be."""
-        total = SelectionCost()
-        for node in selected.selections:
-            if isinstance(node, FieldNode):
-                total = total.plus(self._field(node, on, rows))
-            elif isinstance(node, InlineFragmentNode):
-                total = total.plus(self.of(node.selection_set, self._type(node, on), rows))
-            elif isinstance(node, FragmentSpreadNode):
-                total = total.plus(self._spread(node.name.value, rows))
-        return total
-
-    def _spread(self, name: str, rows: int) -> SelectionCost:
-        key = name, rows
-        if key not in self._known:
-            self._known[key] = (
-                SelectionCost()
-            )  # where a fragment spreads itself, which is refused later
-            fragment = self._fragments.get(name)
-            if fragment is not None:
-                on = self._type(fragment, None)
-                self._known[key] = self.of(fragment.selection_set, on, rows)
-        return self._known[key]
-
-    def _type(
-        self, node: InlineFragmentNode | FragmentDefinitionNode, on: GraphQLNamedType | None
-    ) -> GraphQLNamedType | None:
-        if node.type_condition is None:
-            return on
-        return self._schema.get_type(node.type_condition.name.value)
-
-    def _field(self, node: FieldNode, on: GraphQLNamedType | None, rows: int) -> SelectionCost:
-        if node.selection_set is None or node.name.value.startswith("__"):
-            return SelectionCost(1, 1)  # the schema can be asked for in development alone
-        field = _field_of(on, node.name.value)
-        is_page = field is not None and "first" in field.args
-        below = self.of(
-            node.selection_set,
-            get_named_type(field.type) if field else None,
-            self._rows(node) if is_page else 1,
-        )
-        times = 1
-        if field is not None and is_list_type(get_nullable_type(field.type)):
-            times = rows if _is_page(on) else self._assumed_length(node)
-        return SelectionCost(
-            1 + (PAGE_COST if is_page else 0) + times * below.cost, 1 + below.depth
-        )
-
-    def _rows(self, node: FieldNode) -> int:
-        given = [self._number(argument.value) for argument in node.arguments or ()]
-        named = [argument.name.value for argument in node.arguments or ()]
-        asked = [n for name, n in zip(named, given, strict=True) if name in ("first", "last")]
-        return max(1, max((n for n in asked if n is not None), default=DEFAULT_PAGE_SIZE))
-
-    def _assumed_length(self, node: FieldNode) -> int:
-        """How long a list is taken to be; where it is asked for by ids, at least as many."""
-        return max(
-            ASSUMED_LIST_LENGTH,
-            *(self._list_length(argument.value) for argument in node.arguments or ()),
-            0,
-        )
-
-    def _list_length(self, value: Any) -> int:
-        if isinstance(value, ListValueNode):
-            return len(value.values)
-        given = self._variables.get(value.name.value) if isinstance(value, VariableNode) else None
-        return len(given) if isinstance(given, list) else 0
-
-    def _number(self, value: Any) -> int | None:
-        if isinstance(value, IntValueNode):
-            return int(value.value[:12])
-        if isinstance(value, VariableNode):
-            given = self._variables.get(value.name.value)
-            return int(given) if isinstance(given, int | float) else None  # 40.0 is an Int too
-        return None
-
-    def roots(self, selected: SelectionSetNode) -> int:
-        """How many fields there are at the top, also by fragments."""
-        total = 0
-        for node in selected.selections:
-            if isinstance(node, FieldNode):
-                total += 1
-            elif isinstance(node, InlineFragmentNode):
-                total += self.roots(node.selection_set)
-            elif isinstance(node, FragmentSpreadNode):
-                total += self._fragment_roots(node.name.value)
-        return total
-
-    def _fragment_roots(self, name: str) -> int:
-        if name not in self._roots:
-            self._roots[name] = 0
-            fragment = self._fragments.get(name)
-            if fragment is not None:
-                self._roots[name] = self.roots(fragment.selection_set)
-        return self._roots[name]
-
-
-def _aliases(selected: SelectionSetNode) -> int:
-    """How many aliases are written there, at whatever depth."""
-    total = 0
-    for node in selected.selections:
-        if isinstance(node, FieldNode) and node.alias is not None:
-            total += 1
-        if isinstance(node, FieldNode | InlineFragmentNode) and node.selection_set:
-            total += _aliases(node.selection_set)
-    return total
-
-
-def _field_of(on: GraphQLNamedType | None, name: str) -> GraphQLField | None:
-    if isinstance(on, GraphQLObjectType | GraphQLInterfaceType):
-        found: GraphQLField | None = on.fields.get(name)
-        return found
-    return None
-
-
-def _is_page(on: GraphQLNamedType | None) -> bool:
-    return on is not None and on.name.endswith("Connection")

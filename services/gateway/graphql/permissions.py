@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from inspect import isawaitable
 from typing import Any, TypeVar, cast
 
@@ -11,62 +10,10 @@ import strawberry
 from strawberry.extensions import FieldExtension
 from strawberry.schema_directive import Location
 
-from services.chassis.security.caller import Caller
-from services.chassis.security.guards import check_scopes, check_user
-from services.gateway.container import Gateway
-from services.gateway.graphql.dataloaders import DataLoaders
-from services.gateway.streaming.channels import Channel
-from services.gateway.streaming.events import StreamEvent
-
-ChannelListener = Callable[[Channel], AsyncGenerator[StreamEvent, None]]
-"""What is told on a channel from now on."""
+from services.chassis.security.token_verifier import Caller, check_scopes, check_user
+from services.gateway.graphql.context import Info
 
 Resolver = TypeVar("Resolver", bound=Callable[..., Any])
-
-
-@dataclass(slots=True)
-class Context:
-    """What one operation works with."""
-
-    gateway: Gateway
-    caller: Caller | None
-    loaders: DataLoaders
-    listener: ChannelListener | None = None
-
-    def listen(self, channel: Channel) -> AsyncGenerator[StreamEvent, None]:
-        """What is told on a channel from now on, of an operation that came over a socket."""
-        if self.listener is None:
-            raise TypeError("Only subscriptions listen.")
-        return self.listener(channel)
-
-    @property
-    def me(self) -> Caller:
-        """The caller, where the field has made sure that there is one."""
-        return check_user(self.caller)
-
-    async def mutate(
-        self,
-        app: str,
-        path: str,
-        *,
-        method: str = "POST",
-        json: Any = None,
-        params: Mapping[str, str] | None = None,
-        version: int | None = None,
-    ) -> Any:
-        """Ask a service for a change; what was read before is not relied on any more.
-
-        `version` is what the caller has seen of what is to change.
-        """
-        headers = None if version is None else {"if-match": f'"{version}"'}
-        answer = await self.gateway.services.ask(
-            app, path, self.caller, method=method, json=json, params=params, headers=headers
-        )
-        self.loaders.clear()
-        return answer
-
-
-Info = strawberry.Info[Context, None]
 
 
 @strawberry.schema_directive(

@@ -6,13 +6,11 @@ Light, since every start loads it: the rest is loaded when the first request com
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Request, Response, WebSocket
 
-from services.chassis.security.caller import Caller
-from services.chassis.security.guards import optional_user_of_any_scope
+from services.chassis.security.token_verifier import Caller, optional_user_of_any_scope
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import request_body, responses
 
@@ -23,11 +21,6 @@ if TYPE_CHECKING:
 
 PATH = "/graphql"
 
-Charge = Callable[[], float | None]
-"""Counts one request more; gives in how many seconds to come again, if that is one too many."""
-
-CHARGE_KEY = "count"
-"""Where the door leaves it in a scope's `state`."""
 
 _REQUEST_BODY = request_body(
     "application/json",

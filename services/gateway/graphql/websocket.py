@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
 from typing import Any
 
-import orjson
 from starlette.websockets import WebSocket
 
 from services.chassis.errors import ServiceError
-from services.chassis.security.caller import Caller
-from services.chassis.security.guards import check_user
-from services.chassis.security.token_verifier import TokenVerifier
+from services.chassis.security.token_verifier import Caller, TokenVerifier, check_user
 from services.gateway.container import Gateway
 from services.gateway.graphql import engine
-from services.gateway.graphql.dataloaders import DataLoaders
 from services.gateway.graphql.engine import GraphqlEngine, PreparedOperation
 from services.gateway.graphql.errors import (
     BAD_REQUEST,
@@ -28,17 +23,23 @@ from services.gateway.graphql.errors import (
     TOO_COMPLEX,
     RequestRejected,
 )
-from services.gateway.graphql.handler import charge, charge_of, errors_of
-from services.gateway.graphql.permissions import Context
-from services.gateway.graphql.router import Charge
-from services.gateway.streaming.channels import Channel
-from services.gateway.streaming.connections import (
-    MAX_QUEUED_MESSAGES,
-    StreamConnection,
-    WebSocketTransport,
-    transport_of,
+from services.gateway.graphql.handler import charge, errors_of
+from services.gateway.graphql.resolvers import create_context
+from services.gateway.graphql.subscription_socket import (
+    BAD_MESSAGE,
+    DUPLICATE_SUBSCRIBER,
+    FORBIDDEN,
+    INIT_TIMED_OUT,
+    TOO_MANY_INIT,
+    UNAUTHORIZED,
+    UNSUPPORTED_PROTOCOL,
+    ProtocolError,
+    SubscriptionSocket,
+    init_token,
+    message_id,
+    next_message,
 )
-from services.gateway.streaming.events import Names, StreamEvent
+from services.gateway.ratelimit.charge import Charge, charge_of
 from services.gateway.streaming.hub import StreamHub
 
 log = logging.getLogger(__name__)
@@ -49,62 +50,6 @@ MAX_SUBSCRIPTIONS = 20
 
 INIT_TIMEOUT = 10.0
 """Seconds until a client must have begun."""
-
-BAD_MESSAGE, UNAUTHORIZED, FORBIDDEN, UNSUPPORTED_PROTOCOL = 4400, 4401, 4403, 4406
-INIT_TIMED_OUT, DUPLICATE_SUBSCRIBER, TOO_MANY_INIT = 4408, 4409, 4429
-"""How a socket is closed, as the protocol says."""
-
-
-class ProtocolError(Exception):
-    """The client broke the protocol: the socket is closed with a code."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
-
-
-class SubscriptionSocket(StreamConnection):
-    """One socket, with the subscriptions that are open on it."""
-
-    def __init__(self, hub: StreamHub, caller: Caller, socket: WebSocket) -> None:
-        super().__init__(caller, WebSocketTransport(socket), transport_of(socket))
-        self._hub = hub
-        self._queues: dict[Names, set[asyncio.Queue[StreamEvent]]] = {}
-        self.operations: dict[str, asyncio.Task[None]] = {}
-
-    def deliver(self, news: StreamEvent, names: Names) -> None:
-        """Hand news to the subscriptions on a channel; too much of it ends the socket."""
-        for ear in self._queues.get(names, ()):
-            if ear.full():
-                self.abort()
-            else:
-                ear.put_nowait(news)
-
-    async def listen(self, channel: Channel) -> AsyncGenerator[StreamEvent, None]:
-        """What is told on a channel from now on."""
-        ear: asyncio.Queue[StreamEvent] = asyncio.Queue(MAX_QUEUED_MESSAGES)
-        ears = self._queues.setdefault(channel, set())
-        ears.add(ear)
-        self._hub.subscribe(self, channel, channel)
-        try:
-            while True:
-                yield await ear.get()
-        finally:
-            ears.remove(ear)
-            if not ears:
-                self._hub.unsubscribe(self, channel)
-
-    def send(self, kind: str, **said: Any) -> None:
-        """Send a message of the protocol."""
-        self.enqueue(orjson.dumps({"type": kind, **said}).decode())
-
-    async def leave(self) -> None:
-        """End all subscriptions."""
-        for task in self.operations.values():
-            task.cancel()
-        await asyncio.gather(*self.operations.values(), return_exceptions=True)
-        self._hub.remove(self)
 
 
 class WebSocketHandler:
@@ -133,15 +78,15 @@ class WebSocketHandler:
         """Who speaks: their token is in a header, or in the first message. None if they left."""
         try:
             async with asyncio.timeout(INIT_TIMEOUT):
-                said = await _next_message(socket)
+                said = await next_message(socket)
         except TimeoutError as error:
             raise ProtocolError(INIT_TIMED_OUT, "Connection initialisation timeout") from error
         if said is None:
             return None
         if said["type"] != "connection_init":
             raise ProtocolError(UNAUTHORIZED, "Unauthorized")
-        identity: TokenVerifier = socket.app.state.token_verifier
-        token = _init_token(said.get("payload"))
+        identity: TokenVerifier = socket.app.state.identity
+        token = init_token(said.get("payload"))
         try:
             caller = check_user(await identity.verify(token) if token else known)
             self._hub.check_capacity(caller.user_id)
@@ -156,7 +101,7 @@ class WebSocketHandler:
         conversation.send("connection_ack")
         count = charge_of(socket)
         try:
-            while (said := await _next_message(socket)) is not None:
+            while (said := await next_message(socket)) is not None:
                 self._handle_message(conversation, said, count)
         finally:
             await conversation.leave()
@@ -170,7 +115,7 @@ class WebSocketHandler:
             case "pong":
                 pass
             case "complete":
-                task = conversation.operations.get(_message_id(said))
+                task = conversation.operations.get(message_id(said))
                 if task is not None:
                     task.cancel()
             case "subscribe":
@@ -183,7 +128,7 @@ class WebSocketHandler:
     def _subscribe(
         self, conversation: SubscriptionSocket, said: dict[str, Any], count: Charge
     ) -> None:
-        id = _message_id(said)
+        id = message_id(said)
         if id in conversation.operations:
             raise ProtocolError(DUPLICATE_SUBSCRIBER, f"Subscriber for {id} already exists")
         try:
@@ -213,8 +158,7 @@ class WebSocketHandler:
         self, conversation: SubscriptionSocket, id: str, prepared: PreparedOperation
     ) -> None:
         caller = conversation.caller
-        reads = DataLoaders(self._gateway, caller)
-        context = Context(self._gateway, caller, reads, conversation.listen)
+        context = create_context(self._gateway, caller, conversation.listen)
         try:
             async for answer in self._engine.subscribe(prepared, context):
                 if "data" not in answer:
@@ -228,32 +172,3 @@ class WebSocketHandler:
             conversation.send("error", id=id, payload=errors_of(ServiceError(INTERNAL_ERROR)))
         else:
             conversation.send("complete", id=id)
-
-
-async def _next_message(socket: WebSocket) -> dict[str, Any] | None:
-    """The next message; None when the client has left. Raises `ProtocolError`."""
-    received = await socket.receive()
-    if received["type"] != "websocket.receive":
-        return None
-    try:
-        said = orjson.loads(received.get("text") or received.get("bytes") or "")
-    except orjson.JSONDecodeError as error:
-        raise ProtocolError(BAD_MESSAGE, "This is not JSON") from error
-    if not isinstance(said, dict) or not isinstance(said.get("type"), str):
-        raise ProtocolError(BAD_MESSAGE, "A message needs a type")
-    return said
-
-
-def _message_id(said: dict[str, Any]) -> str:
-    id = said.get("id")
-    if not isinstance(id, str) or not 1 <= len(id) <= 100:
-        raise ProtocolError(BAD_MESSAGE, "This message needs an id")
-    return id
-
-
-def _init_token(payload: Any) -> str:
-    """The token in a first message: `{"Authorization": "Bearer …"}`, in whichever case."""
-    said = payload if isinstance(payload, dict) else {}
-    given = next((value for name, value in said.items() if name.lower() == "authorization"), "")
-    kind, _, token = str(given).partition(" ")
-    return token.strip() if kind.lower() == "bearer" else ""

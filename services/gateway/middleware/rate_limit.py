@@ -18,12 +18,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis import telemetry
 from services.chassis.errors import RateLimited, ServiceError
-from services.chassis.http.responses import OrjsonResponse
-from services.chassis.security.caller import Caller
-from services.chassis.security.token_verifier import TokenVerifier
-from services.gateway.graphql.router import CHARGE_KEY, Charge
+from services.chassis.security.token_verifier import Caller, TokenVerifier
+from services.chassis.service import OrjsonResponse
 from services.gateway.graphql.router import PATH as GRAPHQL
 from services.gateway.http.errors import error_response, public_status
+from services.gateway.ratelimit.charge import CHARGE_KEY, charger
 from services.gateway.ratelimit.limiter import RateLimiter, RateLimitStatus
 from services.gateway.settings import GatewaySettings
 from services.gateway.streaming.tokens import PATH as STREAMING
@@ -154,7 +153,7 @@ class EdgeMiddleware:
             standing = limiter.hit(key)
             added += standing.headers()
             if path == GRAPHQL:
-                inner["state"] = {**scope.get("state", {}), CHARGE_KEY: _charger(limiter, key)}
+                inner["state"] = {**scope.get("state", {}), CHARGE_KEY: charger(limiter, key)}
             if standing.is_exceeded:
                 await _reject(inner, send, added, standing)
                 return
@@ -220,16 +219,6 @@ def allowed_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, byte
     valid = [name for name in asked if _FIELD_NAME.fullmatch(name)][:_MAX_HEADER_NAMES]
     names = {name.lower(): name for name in (*valid, *_ALWAYS_ALLOWED)}
     return b"access-control-allow-headers", ", ".join(names.values()).encode()
-
-
-def _charger(limiter: RateLimiter, key: str) -> Charge:
-    """Counts for somebody what one request does beyond its first part."""
-
-    def count() -> float | None:
-        standing = limiter.hit(key)
-        return standing.reset - time.time() if standing.is_exceeded else None
-
-    return count
 
 
 def _client_address(scope: Scope) -> str:

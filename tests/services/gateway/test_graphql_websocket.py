@@ -10,7 +10,6 @@ from unittest import mock
 import pytest
 
 from services.gateway.graphql import websocket
-from services.gateway.streaming.hub import StreamHub
 from tests.fakes import APP_TOKEN, until
 from tests.fakes.streams import FakeStream, stream
 from tests.services.gateway.deployment import GatewayDeployment, SignedInUser, deploy
@@ -61,13 +60,11 @@ async def subscribed(
     )
 
 
-def hub_of(place: GatewayDeployment) -> StreamHub:
+def hub_of(place: GatewayDeployment) -> Any:
     """The hub of a place's gateway."""
-    running = place.gateway.service._work
-    (maintain,) = [each for each in running if each.name == "StreamHub.maintain"]
-    hub = maintain._work.__self__  # type: ignore[attr-defined]
-    assert isinstance(hub, StreamHub)
-    return hub
+    running = place.gateway.service._background
+    (maintain,) = [run for run in running if run.__qualname__ == "StreamHub.maintain"]
+    return maintain.__self__  # type: ignore[attr-defined]
 
 
 async def closed(socket: FakeStream) -> int:

@@ -16,9 +16,10 @@ from services.gateway.graphql.connections import (
     probe,
     window,
 )
-from services.gateway.graphql.permissions import Context, field, optional_user, require_user
+from services.gateway.graphql.context import Context
+from services.gateway.graphql.permissions import field, optional_user, require_user
+from services.gateway.graphql.schema.people import Person, person_of
 from services.gateway.graphql.schema.scalars import Minor, Picture, Time
-from services.gateway.graphql.schema.types import Person, person_of
 from services.gateway.presentation.renderer import Row
 
 _READING = "read:shop"

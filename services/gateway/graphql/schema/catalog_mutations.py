@@ -7,7 +7,8 @@ from typing import Any
 import strawberry
 
 from services.gateway.application.identifiers import numeric_id
-from services.gateway.graphql.permissions import Info, mutation, require_user
+from services.gateway.graphql.context import Info
+from services.gateway.graphql.permissions import mutation, require_user
 from services.gateway.graphql.schema.catalog import Product, Shop, Stock
 from services.gateway.graphql.schema.scalars import Minor
 

@@ -7,8 +7,9 @@ import strawberry
 from services.chassis.storage.window import Window
 from services.gateway.application.identifiers import numeric_id
 from services.gateway.graphql.connections import Connection, page, probe
-from services.gateway.graphql.permissions import Context
-from services.gateway.graphql.schema.types import Person, Post
+from services.gateway.graphql.context import Context
+from services.gateway.graphql.schema.people import Person
+from services.gateway.graphql.schema.posts import Post
 from services.gateway.presentation.renderer import Row
 
 

@@ -11,9 +11,10 @@ from services.chassis.storage.window import Window
 from services.contracts import notifications as contracts
 from services.gateway.application.notifications import first_visible_page, people_and_posts
 from services.gateway.graphql.connections import Connection, page, probe
-from services.gateway.graphql.permissions import Context
+from services.gateway.graphql.context import Context
+from services.gateway.graphql.schema.people import Person
+from services.gateway.graphql.schema.posts import Post
 from services.gateway.graphql.schema.scalars import Time
-from services.gateway.graphql.schema.types import Person, Post
 from services.gateway.presentation.renderer import Row
 
 

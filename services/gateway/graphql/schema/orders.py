@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated, Any
 
 import strawberry
 
@@ -21,17 +20,14 @@ from services.gateway.graphql.connections import (
     probe,
     window,
 )
-from services.gateway.graphql.permissions import Context, Info, field, mutation, require_user
+from services.gateway.graphql.context import Context, Info
+from services.gateway.graphql.permissions import field, require_user
 from services.gateway.graphql.schema.catalog import Money, Product, Shop, shop_of
-from services.gateway.graphql.schema.scalars import Minor, Picture, Time
-from services.gateway.graphql.schema.types import Person, person_of
+from services.gateway.graphql.schema.people import Person, person_of
+from services.gateway.graphql.schema.scalars import Picture, Time
 from services.gateway.presentation.renderer import Row
 
-_READING, _BUYING = "read:shop", "write:shop"
-
-Revision = Annotated[
-    int | None, strawberry.argument(description="What one has seen of the cart, if it matters.")
-]
+_READING = "read:shop"
 
 
 @strawberry.enum(description="As what the caller takes part in an order.")
@@ -216,81 +212,3 @@ class OrderQueries:
         found = await context.loaders.ask("orders", "orders", context.me, params=asked)
         orders = [Order.of(row, context) for row in found["orders"]]
         return page([(str(order.id), order) for order in orders], rows, found["last"])
-
-
-@strawberry.input(description="So many pieces of something.")
-class CartItem:
-    product_id: strawberry.ID
-    variant_id: strawberry.ID
-    quantity: int = 1
-
-
-@strawberry.type
-class OrderMutations:
-    @mutation("Have the cart hold these things, and no others.", require_user(_BUYING))
-    async def set_cart(
-        self, info: Info, items: list[CartItem], revision: Revision = None
-    ) -> Cart | None:
-        wanted = {"items": [_item(item) for item in items]}
-        return await _cart(info.context, "PUT", "cart", wanted, revision)
-
-    @mutation(
-        "Some more of something. All that is in a cart is of one shop.", require_user(_BUYING)
-    )
-    async def add_to_cart(
-        self, info: Info, item: CartItem, revision: Revision = None
-    ) -> Cart | None:
-        return await _cart(info.context, "POST", "cart/items", _item(item), revision)
-
-    @mutation("So many of something that is in the cart; none take it out.", require_user(_BUYING))
-    async def set_cart_quantity(
-        self, info: Info, variant_id: strawberry.ID, quantity: int, revision: Revision = None
-    ) -> Cart | None:
-        path = f"cart/items/{numeric_id(variant_id)}"
-        if quantity == 0:
-            return await _cart(info.context, "DELETE", path, None, revision)
-        return await _cart(info.context, "PATCH", path, {"quantity": quantity}, revision)
-
-    @mutation(
-        "Order what is in the cart. `expectedTotal` is what one was shown: if it costs something "
-        "else by now, nothing is ordered (CONFLICT, `price_changed`). The same `idempotencyKey` "
-        "gives the same order, and a cart becomes one order. `card` is the provider's token.",
-        require_user(_BUYING),
-    )
-    async def checkout(
-        self, info: Info, idempotency_key: str, card: str, expected_total: Minor, currency: str
-    ) -> Order | None:
-        wanted = {
-            "idempotency_key": idempotency_key,
-            "card": card,
-            "expected_total": expected_total,
-            "currency": currency,
-        }
-        return await _order(info.context, "checkouts", wanted)
-
-    @mutation("End an order that is not paid yet, as its buyer.", require_user(_BUYING))
-    async def cancel_order(self, info: Info, id: strawberry.ID) -> Order | None:
-        return await _order(info.context, f"orders/{numeric_id(id)}/cancel")
-
-    @mutation("Give all that was paid back, as the seller.", require_user(_BUYING))
-    async def refund_order(self, info: Info, id: strawberry.ID) -> Order | None:
-        return await _order(info.context, f"orders/{numeric_id(id)}/refund")
-
-
-def _item(item: CartItem) -> dict[str, Any]:
-    return {
-        "product": numeric_id(item.product_id),
-        "variant": numeric_id(item.variant_id),
-        "quantity": item.quantity,
-    }
-
-
-async def _cart(
-    context: Context, method: str, path: str, wanted: Any, revision: int | None
-) -> Cart:
-    row = await context.mutate("orders", path, method=method, json=wanted, version=revision)
-    return Cart.of(row, context)
-
-
-async def _order(context: Context, path: str, wanted: Any = None) -> Order:
-    return Order.of(await context.mutate("orders", path, json=wanted), context)

@@ -11,10 +11,11 @@ from enum import Enum
 
 import strawberry
 
-from services.gateway.graphql.permissions import Context, Info, require_user, subscription
+from services.gateway.graphql.context import Context, Info
+from services.gateway.graphql.permissions import require_user, subscription
 from services.gateway.graphql.schema.conversations import Conversation, conversation
 from services.gateway.graphql.schema.notifications import Notification, visible_notifications
-from services.gateway.graphql.schema.types import Post
+from services.gateway.graphql.schema.posts import Post
 from services.gateway.streaming.channels import DIRECT, NOTIFICATIONS, USER, channel_of
 from services.gateway.streaming.events import StreamEvent
 

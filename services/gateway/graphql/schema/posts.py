@@ -1,4 +1,4 @@
-"""People and posts: what they are, and what leads from one to others."""
+"""Posts: comments and boosts are posts too."""
 
 from __future__ import annotations
 
@@ -9,217 +9,42 @@ import strawberry
 
 from services.chassis.errors import Invalid
 from services.chassis.storage.window import Window
-from services.contracts import accounts
 from services.contracts import posts as contracts
 from services.gateway.application.identifiers import numeric_id
 from services.gateway.graphql.connections import (
     MAX_ACCOUNTS,
     MAX_POSTS,
     After,
-    Before,
     Connection,
     First,
-    Last,
     PageInfo,
     connection,
     page,
     probe,
     window,
 )
-from services.gateway.graphql.permissions import Context, field, optional_user, require_user
+from services.gateway.graphql.context import Context
+from services.gateway.graphql.permissions import field, optional_user, require_user
+from services.gateway.graphql.schema.people import Person, person_of
 from services.gateway.graphql.schema.scalars import (
     Picture,
-    ProfileField,
     Tag,
     Time,
     Version,
     Visibility,
 )
-from services.gateway.presentation.entities import people, posts
+from services.gateway.presentation.entities import posts
 from services.gateway.presentation.renderer import Row
-from services.shared.hashtags import normal_tag
 
 if TYPE_CHECKING:
-    from services.gateway.graphql.schema.catalog import Product, Shop
+    from services.gateway.graphql.schema.catalog import Product
+
 
 _READING_POSTS = "read:statuses"
+
+
 _MAX_THREAD = 1_024
 """As many comments of a thread as there are to be had."""
-
-
-@strawberry.type(description="How the caller stands to somebody.")
-class Relationship:
-    context: strawberry.Private[Context]
-    id: strawberry.ID
-    following: bool
-    requested: bool
-    requested_by: bool
-    followed_by: bool
-    showing_reblogs: bool
-    notifying: bool
-    blocking: bool
-    blocked_by: bool
-    muting: bool
-    muting_notifications: bool
-    muting_expires_at: Time | None
-    note: str
-
-    @field("Whom this is about.", optional_user("read:accounts"))
-    async def person(self) -> Person | None:
-        return await person_of(self.context, self.id)
-
-    @classmethod
-    def of(cls, row: Row, context: Context) -> Relationship:
-        """From what users says."""
-        source = accounts.Relationship.model_validate(row)
-        return cls(
-            context=context,
-            id=strawberry.ID(source.id),
-            following=source.following,
-            requested=source.requested,
-            requested_by=source.requested_by,
-            followed_by=source.followed_by,
-            showing_reblogs=source.showing_reblogs,
-            notifying=source.notifying,
-            blocking=source.blocking,
-            blocked_by=source.blocked_by,
-            muting=source.muting,
-            muting_notifications=source.muting_notifications,
-            muting_expires_at=Time(until) if (until := source.muting_expires_at) else None,
-            note=source.note,
-        )
-
-
-@strawberry.type(description="Somebody. Of who is suspended only the name is shown.")
-class Person:
-    shown: strawberry.Private[accounts.Profile]
-    context: strawberry.Private[Context]
-    id: strawberry.ID
-    username: str
-    display_name: str
-    locked: bool
-    bot: bool
-    discoverable: bool
-    suspended: bool
-    created_at: Time
-    avatar_url: str
-    header_url: str
-    url: str
-    followers_count: int
-    following_count: int
-    posts_count: int
-    last_post_on: str | None = strawberry.field(description="A date.")
-
-    @classmethod
-    def of(cls, row: Row, context: Context) -> Person:
-        """From what users or the feed says."""
-        source, at = accounts.Account.model_validate(row), context.gateway.urls
-        profile, counts = people.public_profile(source.profile), source.counts
-        return cls(
-            shown=profile,
-            context=context,
-            id=strawberry.ID(profile.id),
-            username=profile.username,
-            display_name=profile.display_name,
-            locked=profile.locked,
-            bot=profile.bot,
-            discoverable=profile.discoverable,
-            suspended=profile.suspended,
-            created_at=Time(profile.created_at),
-            avatar_url=at.avatar(profile.avatar),
-            header_url=at.header(profile.header),
-            url=at.account(profile.username),
-            followers_count=counts.followers,
-            following_count=counts.following,
-            posts_count=counts.statuses,
-            last_post_on=counts.last_status_at,
-        )
-
-    @field("What they say of themselves, as HTML.")
-    def note_html(self) -> str:
-        return self.context.gateway.html.paragraphs(
-            self.shown.note, people.mention_names(self.shown)
-        )
-
-    @field("The table under their profile; values are HTML.")
-    def fields(self) -> list[ProfileField]:
-        names = people.mention_names(self.shown)
-        return [
-            ProfileField(
-                name=line.name,
-                value=self.context.gateway.html.line(line.value, names),
-                verified_at=line.verified_at,
-            )
-            for line in self.shown.fields
-        ]
-
-    @field("How the caller stands to them.", require_user("read:follows"))
-    async def relationship(self) -> Relationship | None:
-        found = await self.context.loaders.relationships([self.id])
-        return Relationship.of(found[self.id], self.context) if self.id in found else None
-
-    @field("Their posts, as far as the caller may see them.", optional_user(_READING_POSTS))
-    async def posts(
-        self,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        only_media: bool = False,
-        exclude_replies: bool = False,
-        exclude_reblogs: bool = False,
-        tagged: str | None = None,
-    ) -> Connection[Post] | None:
-        flags = {
-            "only_media": only_media,
-            "exclude_replies": exclude_replies,
-            "exclude_reblogs": exclude_reblogs,
-        }
-        wanted = {name: "true" for name, on in flags.items() if on}
-        if tagged:
-            tagged = tagged[:100]
-            wanted["tagged"] = normal_tag(tagged.removeprefix("#")) or tagged
-        rows = window(first, after, last, before, MAX_POSTS)
-        return await timeline(self.context, f"timelines/accounts/{self.id}", rows, **wanted)
-
-    @field("What they pinned, the newest pin first.", optional_user(_READING_POSTS))
-    async def pinned_posts(self) -> list[Post] | None:
-        context = self.context
-        views = await context.loaders.ask("posts", f"accounts/{self.id}/pins", context.caller)
-        return [Post.of(view, context) for view in views]
-
-    @field("Where they sell.", optional_user("read:shop"))
-    async def shops(
-        self, first: First = None, after: After = None
-    ) -> (
-        Connection[Annotated[Shop, strawberry.lazy("services.gateway.graphql.schema.catalog")]]
-        | None
-    ):
-        from services.gateway.graphql.schema.catalog import shops
-
-        return await shops(self.context, first, after, owner=self.id)
-
-    @field("Who follows them.", optional_user("read:accounts"))
-    async def followers(
-        self,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Person] | None:
-        rows = window(first, after, last, before, MAX_ACCOUNTS)
-        return await people_page(self.context, f"accounts/{self.id}/followers", rows)
-
-    @field("Whom they follow.", optional_user("read:accounts"))
-    async def following(
-        self,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Person] | None:
-        rows = window(first, after, last, before, MAX_ACCOUNTS)
-        return await people_page(self.context, f"accounts/{self.id}/following", rows)
 
 
 @strawberry.type(description="A post, a comment (a post that answers another), or a boost.")
@@ -313,11 +138,8 @@ class Post:
     ) -> (
         list[Annotated[Product, strawberry.lazy("services.gateway.graphql.schema.catalog")]] | None
     ):
-        from services.gateway.graphql.schema.catalog import Product
-
         ids = (self.view.reblog or self.view).post.product_ids
-        found = await self.context.loaders.products(ids)
-        return [Product.of(found[id], self.context) for id in ids if id in found]
+        return await self.context.resolvers.products(ids)
 
     @field("Of a boost, the post that it shows.")
     def reblog_of(self) -> Post | None:
@@ -393,15 +215,6 @@ class Post:
         )
 
 
-# ── how they are found ──────────────────────────────────────────────────────────────────────────
-
-
-async def person_of(context: Context, id: str) -> Person | None:
-    """Somebody by an id that another service gave."""
-    found = await context.loaders.people([id])
-    return Person.of(found[id], context) if id in found else None
-
-
 async def timeline(context: Context, path: str, wanted: Window, **params: str) -> Connection[Post]:
     """A page of the feed, with the people on it."""
     asked = probe(wanted).params() | params
@@ -411,12 +224,10 @@ async def timeline(context: Context, path: str, wanted: Window, **params: str) -
     return page(rows, wanted, found["more"], first=found["first"], last=found["last"])
 
 
-async def people_page(context: Context, path: str, wanted: Window) -> Connection[Person]:
-    """A page of people whom users lists."""
-    asked = probe(wanted).params()
-    found = await context.loaders.ask("users", path, context.caller, params=asked)
-    nodes = [Person.of(row, context) for row in found["accounts"]]
-    return page(list(zip(found["ids"], nodes, strict=True)), wanted, found["more"])
+async def pinned_posts(context: Context, account_id: str) -> list[Post]:
+    """The posts that an account pinned, the newest pin first."""
+    views = await context.loaders.ask("posts", f"accounts/{account_id}/pins", context.caller)
+    return [Post.of(view, context) for view in views]
 
 
 async def interaction_page(context: Context, path: str, wanted: Window) -> Connection[Post]:

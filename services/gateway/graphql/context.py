@@ -1,0 +1,67 @@
+"""The context of one GraphQL operation."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import strawberry
+
+from services.chassis.security.token_verifier import Caller, check_user
+from services.gateway.container import Gateway
+from services.gateway.graphql.dataloaders import DataLoaders
+from services.gateway.streaming.channels import Channel
+from services.gateway.streaming.events import StreamEvent
+
+if TYPE_CHECKING:
+    from services.gateway.graphql.resolvers import Resolvers
+
+ChannelListener = Callable[[Channel], AsyncGenerator[StreamEvent, None]]
+"""What is told on a channel from now on."""
+
+
+@dataclass(slots=True)
+class Context:
+    """What one operation works with."""
+
+    gateway: Gateway
+    caller: Caller | None
+    loaders: DataLoaders
+    listener: ChannelListener | None = None
+    resolvers: Resolvers = field(init=False)
+
+    def listen(self, channel: Channel) -> AsyncGenerator[StreamEvent, None]:
+        """What is told on a channel from now on, of an operation that came over a socket."""
+        if self.listener is None:
+            raise TypeError("Only subscriptions listen.")
+        return self.listener(channel)
+
+    @property
+    def me(self) -> Caller:
+        """The caller, where the field has made sure that there is one."""
+        return check_user(self.caller)
+
+    async def mutate(
+        self,
+        app: str,
+        path: str,
+        *,
+        method: str = "POST",
+        json: Any = None,
+        params: Mapping[str, str] | None = None,
+        version: int | None = None,
+    ) -> Any:
+        """Ask a service for a change; what was read before is not relied on any more.
+
+        `version` is what the caller has seen of what is to change.
+        """
+        headers = None if version is None else {"if-match": f'"{version}"'}
+        answer = await self.gateway.services.ask(
+            app, path, self.caller, method=method, json=json, params=params, headers=headers
+        )
+        self.loaders.clear()
+        return answer
+
+
+Info = strawberry.Info[Context, None]

@@ -1,0 +1,133 @@
+"""Queries of people."""
+
+from __future__ import annotations
+
+import strawberry
+
+from services.chassis.errors import Invalid, NotFound
+from services.contracts.accounts import OwnAccount
+from services.gateway.application.identifiers import numeric_id
+from services.gateway.application.people import local_username
+from services.gateway.graphql.connections import (
+    MAX_ACCOUNTS,
+    After,
+    Connection,
+    First,
+    Ids,
+    PageInfo,
+    checked_ids,
+    connection,
+    offset,
+    window,
+)
+from services.gateway.graphql.context import Context, Info
+from services.gateway.graphql.permissions import field, optional_user, require_user
+from services.gateway.graphql.schema.people import Person, people_page
+from services.gateway.graphql.schema.scalars import Visibility
+from services.gateway.presentation.renderer import Row
+
+
+@strawberry.type(description="The caller, with what is for them alone.")
+class Viewer:
+    person: Person
+    follow_requests_count: int
+    default_visibility: Visibility
+    default_sensitive: bool
+    default_language: str | None
+    note: str = strawberry.field(description="What they say of themselves, as it was typed.")
+
+
+@strawberry.type
+class AccountQueries:
+    @field("Whose token this is.", require_user("read:accounts"))
+    async def viewer(self, info: Info) -> Viewer | None:
+        context = info.context
+        return viewer_of(await context.loaders.ask("users", "accounts/me", context.me), context)
+
+    @field("Somebody, by id or by username.", optional_user("read:accounts"))
+    async def person(
+        self, info: Info, id: strawberry.ID | None = None, username: str | None = None
+    ) -> Person | None:
+        context = info.context
+        if (id is None) == (username is None):
+            raise Invalid("A person is asked for by id or by username.")
+        wanted = numeric_id(id) if id is not None else await _id_of(context, username or "")
+        found = await context.loaders.people([wanted])
+        if wanted not in found:
+            raise NotFound("There is no such person.")
+        return Person.of(found[wanted], context)
+
+    @field("Those of some people that exist.", optional_user("read:accounts"))
+    async def people(self, info: Info, ids: Ids) -> list[Person] | None:
+        wanted = checked_ids(ids)
+        found = await info.context.loaders.people(wanted)
+        return [Person.of(found[id], info.context) for id in wanted if id in found]
+
+    @field("People by the beginning of a name.", require_user("read:accounts"))
+    async def search_people(
+        self, info: Info, query: str, first: First = None, after: After = None
+    ) -> Connection[Person] | None:
+        context = info.context
+        size, skipped = offset(first, after, MAX_ACCOUNTS)
+        rows = await context.gateway.people.search(query[:200], context.me, size + 1, skipped)
+        people = [Person.of(row, context) for row in rows[:size]]
+        cursors = [str(skipped + n + 1) for n in range(len(people))]
+        return connection(
+            list(zip(cursors, people, strict=True)),
+            PageInfo(
+                has_next_page=len(rows) >= min(size + 1, MAX_ACCOUNTS),  # no more are given at once
+                has_previous_page=skipped > 0,
+                start_cursor=cursors[0] if cursors else None,
+                end_cursor=cursors[-1] if cursors else None,
+            ),
+        )
+
+    @field("Whom the caller blocks.", require_user("read:blocks"))
+    async def blocks(
+        self, info: Info, first: First = None, after: After = None
+    ) -> Connection[Person] | None:
+        return await people_page(
+            info.context, "blocks", window(first, after, None, None, MAX_ACCOUNTS)
+        )
+
+    @field("Whom the caller mutes.", require_user("read:mutes"))
+    async def mutes(
+        self, info: Info, first: First = None, after: After = None
+    ) -> Connection[Person] | None:
+        return await people_page(
+            info.context, "mutes", window(first, after, None, None, MAX_ACCOUNTS)
+        )
+
+    @field("Who asks to follow the caller.", require_user("read:follows"))
+    async def follow_requests(
+        self, info: Info, first: First = None, after: After = None
+    ) -> Connection[Person] | None:
+        rows = window(first, after, None, None, MAX_ACCOUNTS)
+        return await people_page(info.context, "follow_requests", rows)
+
+
+def viewer_of(row: Row, context: Context) -> Viewer:
+    """Somebody's own account, for them alone."""
+    own = OwnAccount.model_validate(row)
+    profile = own.profile
+    return Viewer(
+        person=Person.of(row, context),
+        follow_requests_count=own.follow_requests,
+        default_visibility=Visibility(profile.default_visibility),
+        default_sensitive=profile.default_sensitive,
+        default_language=profile.default_language or None,
+        note=profile.note,
+    )
+
+
+async def _id_of(context: Context, username: str) -> str:
+    name = local_username(username[:200], context.gateway.urls.host)
+    if not name:
+        raise NotFound("There is nobody of that name here.")
+    found = await context.loaders.ask("users", "lookups", method="POST", json={"usernames": [name]})
+    for row in found.values():
+        if row["profile"]["username"].lower() == name.lower():
+            id: str = row["profile"]["id"]
+            context.loaders.prime({id: row})
+            return id
+    raise NotFound("There is nobody of that name here.")

@@ -1,0 +1,109 @@
+"""One WebSocket with the subscriptions that are open on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import orjson
+from starlette.websockets import WebSocket
+
+from services.chassis.security.token_verifier import Caller
+from services.gateway.streaming.channels import Channel
+from services.gateway.streaming.connections import (
+    MAX_QUEUED_MESSAGES,
+    StreamConnection,
+    WebSocketTransport,
+    transport_of,
+)
+from services.gateway.streaming.events import Names, StreamEvent
+from services.gateway.streaming.hub import StreamHub
+
+BAD_MESSAGE, UNAUTHORIZED, FORBIDDEN, UNSUPPORTED_PROTOCOL = 4400, 4401, 4403, 4406
+
+
+INIT_TIMED_OUT, DUPLICATE_SUBSCRIBER, TOO_MANY_INIT = 4408, 4409, 4429
+"""How a socket is closed, as the protocol says."""
+
+
+class ProtocolError(Exception):
+    """The client broke the protocol: the socket is closed with a code."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class SubscriptionSocket(StreamConnection):
+    """One socket, with the subscriptions that are open on it."""
+
+    def __init__(self, hub: StreamHub, caller: Caller, socket: WebSocket) -> None:
+        super().__init__(caller, WebSocketTransport(socket), transport_of(socket))
+        self._hub = hub
+        self._queues: dict[Names, set[asyncio.Queue[StreamEvent]]] = {}
+        self.operations: dict[str, asyncio.Task[None]] = {}
+
+    def deliver(self, news: StreamEvent, names: Names) -> None:
+        """Hand news to the subscriptions on a channel; too much of it ends the socket."""
+        for ear in self._queues.get(names, ()):
+            if ear.full():
+                self.abort()
+            else:
+                ear.put_nowait(news)
+
+    async def listen(self, channel: Channel) -> AsyncGenerator[StreamEvent, None]:
+        """What is told on a channel from now on."""
+        ear: asyncio.Queue[StreamEvent] = asyncio.Queue(MAX_QUEUED_MESSAGES)
+        ears = self._queues.setdefault(channel, set())
+        ears.add(ear)
+        self._hub.subscribe(self, channel, channel)
+        try:
+            while True:
+                yield await ear.get()
+        finally:
+            ears.remove(ear)
+            if not ears:
+                self._hub.unsubscribe(self, channel)
+
+    def send(self, kind: str, **said: Any) -> None:
+        """Send a message of the protocol."""
+        self.enqueue(orjson.dumps({"type": kind, **said}).decode())
+
+    async def leave(self) -> None:
+        """End all subscriptions."""
+        for task in self.operations.values():
+            task.cancel()
+        await asyncio.gather(*self.operations.values(), return_exceptions=True)
+        self._hub.remove(self)
+
+
+async def next_message(socket: WebSocket) -> dict[str, Any] | None:
+    """The next message; None when the client has left. Raises `ProtocolError`."""
+    received = await socket.receive()
+    if received["type"] != "websocket.receive":
+        return None
+    try:
+        said = orjson.loads(received.get("text") or received.get("bytes") or "")
+    except orjson.JSONDecodeError as error:
+        raise ProtocolError(BAD_MESSAGE, "This is not JSON") from error
+    if not isinstance(said, dict) or not isinstance(said.get("type"), str):
+        raise ProtocolError(BAD_MESSAGE, "A message needs a type")
+    return said
+
+
+def message_id(said: dict[str, Any]) -> str:
+    """The id of the subscription that a message is about."""
+    id = said.get("id")
+    if not isinstance(id, str) or not 1 <= len(id) <= 100:
+        raise ProtocolError(BAD_MESSAGE, "This message needs an id")
+    return id
+
+
+def init_token(payload: Any) -> str:
+    """The token in a first message: `{"Authorization": "Bearer …"}`, in whichever case."""
+    said = payload if isinstance(payload, dict) else {}
+    given = next((value for name, value in said.items() if name.lower() == "authorization"), "")
+    kind, _, token = str(given).partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
