@@ -205,6 +205,7 @@ def _manifest() -> dict[str, Any]:
             "resourcesPaths": [str(REPO / "components")],
             "configFilePath": str(REPO / "deploy/local/config.yaml"),
             "maxBodySize": "24Mi",
+            "readBufferSize": "64Ki",
         },
         "apps": [
             {"appID": app, "appDirPath": str(REPO), "appPort": 9000 + i, "command": command}

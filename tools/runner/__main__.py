@@ -46,7 +46,8 @@ def _up(options: Namespace, run: RunDir) -> int:
 
 def _again(options: Namespace) -> list[str]:
     """Return the command line of a foreground start that does what this one asks."""
-    again = ["up", "--quiet", "--port", str(options.port)]
+    again = ["up", "--quiet"]
+    again += [] if options.port is None else ["--port", str(options.port)]
     if options.components:
         again += ["--components", options.components]
     if options.manifest:

@@ -94,7 +94,7 @@ def _up_options(up: argparse.ArgumentParser) -> None:
         "--replicas", type=_replicas, default={}, metavar="A=N,B=M", help="more than one of a kind"
     )
     up.add_argument(
-        "--port", type=_port, default=8080, help="the gateway's port (8080; 0: any that is free)"
+        "--port", type=_port, help="the gateway's port (8080; 0: any); all others are free ones"
     )
     up.add_argument("--detach", action="store_true", help="return when all is ready")
     up.add_argument("--watch", action="store_true", help="restart a service when its files change")

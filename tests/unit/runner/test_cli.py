@@ -14,10 +14,7 @@ from tools.runner.errors import RunnerError
 from tools.runner.supervisor.reload import affected_services
 from tools.runner.supervisor.report import worst_state
 
-APPS = [
-    ManifestApp(name, Path(), ("x",), None, None, "4Mi")
-    for name in ("gateway", "posts", "feed", "users")
-]
+APPS = [ManifestApp(name, Path(), ("x",)) for name in ("gateway", "posts", "feed", "users")]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +35,7 @@ def test_options_of_up_are_understood() -> None:
     assert options.only == {"a", "b"}
     assert options.without == {"c"}
     assert options.replicas == {"posts": 2, "feed": 3}
-    assert options.port == 8080
+    assert options.port is None
 
 
 def test_what_pytest_is_to_have_is_passed_on() -> None:

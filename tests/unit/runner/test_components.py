@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tools.runner.config.components import load_set, relocated, render_config, render_set
+from tools.runner.config.components import load_set, relocated, render_configs, render_set
 from tools.runner.config.manifest import read_manifest
 from tools.runner.config.paths import REPO, RunDir
 from tools.runner.config.topology import read_topology
@@ -108,8 +108,17 @@ def test_only_values_that_are_paths_are_moved(run: RunDir) -> None:
     assert relocated(value, run) == {"a": [f"{run.path}/x", "see .run/x", 1], "b": ".running"}
 
 
+def test_each_configuration_file_is_rendered_by_itself(run: RunDir, tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("spec: {own: .run/x}")
+    files = render_configs({None, own}, run)
+    assert yaml.safe_load(files[own].read_text()) == {"spec": {"own": f"{run.path}/x"}}
+    assert "nameResolution" in files[None].read_text()
+
+
 def test_the_sidecars_configuration_moves_its_names_file(run: RunDir) -> None:
-    config = yaml.safe_load(render_config(REPO / "deploy/local/config.yaml", run).read_text())
+    source = REPO / "deploy/local/config.yaml"
+    config = yaml.safe_load(render_configs({source}, run)[source].read_text())
     resolution = config["spec"]["nameResolution"]["configuration"]
     assert resolution["connectionString"] == f"{run.path}/names.db"
     seconds = {

@@ -37,7 +37,7 @@ def test_only_workflows_need_them() -> None:
 def test_only_sidecars_of_workflows_are_told_of_them(run: RunDir) -> None:
     addresses = {name: f"127.0.0.1:{port}" for port, name in enumerate(CONTROL_PLANE, 5000)}
     setting = RunSettings(
-        run, Path("daprd"), Path(), Path(), "", addresses, read_topology().workflows
+        run, Path("daprd"), Path(), {None: Path()}, "", addresses, read_topology().workflows
     )
     told = {
         name: [each for each in sidecar_spec(unit(name), setting).argv if "-host-address" in each]
@@ -106,5 +106,5 @@ def test_where_somebody_listens_on_a_port_of_the_cli_they_are_used_and_named(
 
 
 def unit(name: str) -> ServiceReplica:
-    app = ManifestApp(name, Path(), ("x",), None, None, "4Mi")
-    return create_replica(app, 0, 4000, itertools.count(4001))
+    ports = itertools.count(4000)
+    return create_replica(ManifestApp(name, Path(), ("x",)), 0, lambda _: next(ports))

@@ -1,5 +1,6 @@
 """Says what is missing, what is in the way, and what to do."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from tools.runner.config.manifest import read_manifest
+from tools.runner.config.manifest import ManifestApp, read_manifest
 from tools.runner.config.paths import REPO, RunDir
 from tools.runner.config.secrets import RABBITMQ, REDIS, SecretsFile
 from tools.runner.config.topology import CONTROL_PLANE
@@ -94,10 +95,21 @@ def _running(run: RunDir) -> Iterator[Finding]:
         yield Finding("leftovers", "note", found, "the next start, or `down`, ends them")
 
 
-def _gateway_port(run: RunDir) -> Iterator[Finding]:
-    if runner_pid(run) is None and not find_orphans(run) and not ports.is_free(8080):
-        advice = "stop that, or start with --port 0"
-        yield Finding("port 8080", "problem", f"taken by {ports.port_owner(8080)}", advice)
+def _ports(run: RunDir) -> Iterator[Finding]:
+    if not run.is_default or runner_pid(run) is not None or find_orphans(run):
+        return
+    for app in _apps():
+        for number, source in app.ports.values():
+            if not ports.is_free(number):
+                advice = "stop that, or start with --port 0"
+                found = f"taken by {ports.port_owner(number)} ({source})"
+                yield Finding(f"port {number}", "problem", found, advice)
+
+
+def _apps() -> list[ManifestApp]:
+    with contextlib.suppress(RunnerError):  # `_manifest` reports it
+        return read_manifest(REPO / "dapr.yaml")
+    return []
 
 
 def _servers(run: RunDir) -> Iterator[Finding]:
@@ -132,4 +144,4 @@ def _limits(_: RunDir) -> Iterator[Finding]:
     yield Finding("CPUs", "ok", str(os.cpu_count()))
 
 
-_LOOKS = (_python, _manifest, _tools, _disk, _limits, _running, _gateway_port, _servers)
+_LOOKS = (_python, _manifest, _tools, _disk, _limits, _running, _ports, _servers)

@@ -16,11 +16,12 @@ Overrides = Mapping[tuple[str, str], str]
 """Metadata values to put in place of the files': (component, metadata name) to value."""
 
 
-def load_set(name: str, folder: Path = REPO / "components") -> list[Document]:
+def load_set(name: str, folder: Path | None = None) -> list[Document]:
     """Return the documents of a set: those of components/, replaced by name by the set's own.
 
     Raises RunnerError for a set that has no folder, and for a file that is no component.
     """
+    folder = folder or REPO / "components"
     documents = {_identity(each): each for each in _documents(folder)}
     if name != PRODUCTION:
         if not (folder / name).is_dir():
@@ -65,7 +66,7 @@ def render_set(name: str, run: RunDir, overrides: Overrides, folder: Path | None
     """Write a set into the run directory with its paths in place, and return the folder."""
     shutil.rmtree(run.components, ignore_errors=True)
     run.components.mkdir(parents=True)
-    for document in load_set(name, folder or REPO / "components"):
+    for document in load_set(name, folder):
         kind, own_name = _identity(document)
         _override(document, own_name, overrides)
         text = yaml.safe_dump(relocated(document, run), sort_keys=False)
@@ -73,12 +74,18 @@ def render_set(name: str, run: RunDir, overrides: Overrides, folder: Path | None
     return run.components
 
 
-def render_config(source: Path, run: RunDir) -> Path:
-    """Write a sidecar configuration into the run directory with its paths in place."""
-    target = run.path / "config.yaml"
-    document = relocated(yaml.safe_load(source.read_text()), run)
-    target.write_text(yaml.safe_dump(document, sort_keys=False))
-    return target
+def render_configs(sources: Iterable[Path | None], run: RunDir) -> dict[Path | None, Path]:
+    """Write sidecar configurations into the run directory with their paths in place.
+
+    Returns the written file for each source; None stands for deploy/local/config.yaml.
+    """
+    rendered: dict[Path | None, Path] = {}
+    for number, source in enumerate(sorted(sources, key=str)):
+        target = run.path / (f"config-{number}.yaml" if number else "config.yaml")
+        document = yaml.safe_load((source or REPO / "deploy/local/config.yaml").read_text())
+        target.write_text(yaml.safe_dump(relocated(document, run), sort_keys=False))
+        rendered[source] = target
+    return rendered
 
 
 def relocated(value: Any, run: RunDir) -> Any:

@@ -1,44 +1,34 @@
-"""Reads `dapr.yaml` as `dapr run -f` does, and refuses what that would silently ignore."""
+"""Reads `dapr.yaml` as `dapr run -f` does, and refuses what cannot be honoured."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
+from tools.runner.config.manifest_keys import (
+    APP_KEYS,
+    COMMON_KEYS,
+    PORT_OPTIONS,
+    TOP_KEYS,
+    UNSUPPORTED_KEYS,
+    ManifestKey,
+)
 from tools.runner.errors import RunnerError
-
-_SHARED: dict[str, type] = {
-    "apiListenAddresses": str,
-    "appProtocol": str,
-    "configFilePath": str,
-    "enableApiLogging": bool,
-    "env": dict,
-    "logLevel": str,
-    "maxBodySize": str,
-    "resourcesPath": str,
-    "resourcesPaths": list,
-}
-_APP = _SHARED | {
-    "appChannelAddress": str,
-    "appDirPath": str,
-    "appID": str,
-    "appPort": int,
-    "command": list,
-    "daprGRPCPort": int,
-    "daprHTTPPort": int,
-    "daprInternalGRPCPort": int,
-    "metricsPort": int,
-    "profilePort": int,
-}
-_TOP: dict[str, type] = {"version": int, "common": dict, "apps": list}
-_PORTS = [key for key in _APP if key.lower().endswith("port")]
-_DIRECTORIES = {"appDirPath", "resourcesPath", "resourcesPaths"}
 
 
 class ManifestError(RunnerError):
     """A fault in the manifest; the message begins with file and line."""
+
+
+class ManifestPort(NamedTuple):
+    """A port that the manifest names, and the file and line that do."""
+
+    number: int
+    source: str
 
 
 @dataclass(frozen=True)
@@ -48,18 +38,23 @@ class ManifestApp:
     app_id: str
     directory: Path
     command: tuple[str, ...]
-    app_port: int | None
-    config_file: Path | None
-    max_body_size: str
-    log_level: str = "info"
+    config_file: Path | None = None
+    resources: Path | None = None
+    """The folder of the component sets; the same for every app."""
+    ports: Mapping[str, ManifestPort] = field(default_factory=dict)
+    """By the option of daprd, such as `app-port`; the others may be any."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Further options of daprd, such as `max-body-size`."""
     env: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _Entry:
-    key: str
-    value: yaml.Node
+class _Entry(NamedTuple):
+    value: Any
     line: int
+
+
+_Section = dict[str, _Entry]
+_KINDS = {str: "a text", int: "a number", bool: "true or false", list: "a list", dict: "a mapping"}
 
 
 class _Reader:
@@ -68,53 +63,58 @@ class _Reader:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def fail(self, line: int, message: str) -> ManifestError:
-        return ManifestError(f"{self.path}:{line}: {message}")
+    def source(self, line: int) -> str:
+        return f"{self.path}:{line}"
 
-    def entries(self, node: yaml.Node, allowed: Mapping[str, type], where: str) -> Iterator[_Entry]:
+    def fail(self, line: int, message: str) -> ManifestError:
+        return ManifestError(f"{self.source(line)}: {message}")
+
+    def nodes(
+        self, node: yaml.Node, allowed: Mapping[str, ManifestKey], where: str
+    ) -> Iterator[tuple[str, yaml.Node, int]]:
+        """Yield key, value and line of each entry of a mapping; every key is checked."""
         if not isinstance(node, yaml.MappingNode):
             raise self.fail(_line(node), f"{where} must be a mapping")
         seen: set[str] = set()
         for key_node, value in node.value:
-            entry = _Entry(str(key_node.value), value, _line(key_node))
-            self._check_key(entry, allowed, seen, where)
-            seen.add(entry.key)
-            yield entry
+            key, line = str(key_node.value), _line(key_node)
+            if key not in allowed:
+                raise self.fail(line, _refusal(key, allowed, where))
+            if key in seen:
+                raise self.fail(line, f'"{key}" is given twice in {where}')
+            seen.add(key)
+            yield key, value, line
 
-    def _check_key(
-        self, entry: _Entry, allowed: Mapping[str, type], seen: set[str], where: str
-    ) -> None:
-        if entry.key not in allowed:
-            known = ", ".join(sorted(allowed))
-            raise self.fail(entry.line, f'unknown key "{entry.key}" in {where} (known: {known})')
-        if entry.key in seen:
-            raise self.fail(entry.line, f'"{entry.key}" is given twice in {where}')
-
-    def settings(self, node: yaml.Node, allowed: Mapping[str, type], where: str) -> dict[str, Any]:
+    def section(self, node: yaml.Node, allowed: Mapping[str, ManifestKey], where: str) -> _Section:
         """Return the plain values of a mapping, each checked for its type."""
-        found: dict[str, Any] = {}
-        for entry in self.entries(node, allowed, where):
-            found[entry.key] = self._value(entry, allowed[entry.key])
-            if entry.key in _DIRECTORIES:
-                self._check_directories(entry, found[entry.key])
-        return found
+        return {
+            key: _Entry(self._value(key, value, allowed[key], line), line)
+            for key, value, line in self.nodes(node, allowed, where)
+        }
 
-    def _value(self, entry: _Entry, kind: type) -> Any:
-        value = _plain(entry.value)
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise self.fail(entry.line, f'"{entry.key}" must be {_KINDS[kind]}')
+    def _value(self, key: str, node: yaml.Node, rule: ManifestKey, line: int) -> Any:
+        value = _plain(node)
+        if not isinstance(value, rule.kind) or (rule.kind is int and isinstance(value, bool)):
+            raise self.fail(line, f'"{key}" must be {_KINDS[rule.kind]}')
         if isinstance(value, list) and not all(isinstance(item, str) for item in value):
-            raise self.fail(entry.line, f'"{entry.key}" must be a list of texts')
+            raise self.fail(line, f'"{key}" must be a list of texts')
+        if isinstance(value, str) and value and (wrong := rule.check(value)):
+            raise self.fail(line, f'"{key}": {wrong}')
         return value
 
-    def _check_directories(self, entry: _Entry, value: str | list[str]) -> None:
-        directories: list[str] = [value] if isinstance(value, str) else value
-        for directory in directories:
-            if not (self.path.parent / directory).is_dir():
-                raise self.fail(entry.line, f'"{entry.key}": no directory {directory}')
+    def existing(self, entry: _Entry, key: str, base: Path, *, is_folder: bool) -> Path:
+        """Return the path that an entry names below a folder."""
+        path = base / Path(entry.value).expanduser()
+        if not (path.is_dir() if is_folder else path.is_file()):
+            what = "directory" if is_folder else "file"
+            raise self.fail(entry.line, f'"{key}": no {what} {entry.value}')
+        return path.resolve()
 
 
-_KINDS = {str: "a text", int: "a number", bool: "true or false", list: "a list", dict: "a mapping"}
+def _refusal(key: str, allowed: Mapping[str, ManifestKey], where: str) -> str:
+    if key in UNSUPPORTED_KEYS:
+        return f'"{key}" in {where} is not supported: {UNSUPPORTED_KEYS[key]}'
+    return f'unknown key "{key}" in {where} (known: {", ".join(sorted(allowed))})'
 
 
 def _line(node: yaml.Node) -> int:
@@ -128,18 +128,23 @@ def _plain(node: yaml.Node) -> Any:
 def read_manifest(path: Path) -> list[ManifestApp]:
     """Return the apps of a multi-app run file.
 
-    Raises ManifestError, with the line, for anything that is unknown, doubled or missing.
+    Raises ManifestError, with the line, for anything unknown, unsupported, doubled or missing.
     """
     reader = _Reader(path)
-    parts = {entry.key: entry.value for entry in reader.entries(_root(reader), _TOP, "the file")}
+    parts = {key: value for key, value, _ in reader.nodes(_root(reader), TOP_KEYS, "the file")}
     if "version" not in parts or _plain(parts["version"]) != 1:
         raise reader.fail(1, '"version: 1" is missing')
-    common = reader.settings(parts["common"], _SHARED, "common") if "common" in parts else {}
+    common = reader.section(parts["common"], COMMON_KEYS, "common") if "common" in parts else {}
     apps = parts.get("apps")
     if not isinstance(apps, yaml.SequenceNode) or not apps.value:
         raise reader.fail(1, '"apps" must be a list with at least one app')
+    shared = _Common(
+        common,
+        _config_file(reader, common, path.parent),
+        _resources(reader, common),
+    )
     taken: dict[str, int] = {}
-    return [_app(reader, node, common, taken) for node in apps.value]
+    return [_app(reader, node, shared, taken) for node in apps.value]
 
 
 def _root(reader: _Reader) -> yaml.Node:
@@ -155,19 +160,62 @@ def _root(reader: _Reader) -> yaml.Node:
     return node
 
 
-def _app(
-    reader: _Reader, node: yaml.Node, common: dict[str, Any], taken: dict[str, int]
-) -> ManifestApp:
-    own = reader.settings(node, _APP, "an app")
-    lines = {entry.key: entry.line for entry in reader.entries(node, _APP, "an app")}
+class _Common(NamedTuple):
+    settings: _Section
+    config_file: Path | None
+    resources: Path | None
+
+
+def _config_file(reader: _Reader, section: _Section, base: Path) -> Path | None:
+    entry = section.get("configFilePath")
+    if entry is None or not entry.value:
+        return None
+    return reader.existing(entry, "configFilePath", base, is_folder=False)
+
+
+def _resources(reader: _Reader, common: _Section) -> Path | None:
+    """Return the one folder of resources; `dapr run -f` would load the files of several."""
+    found = []
+    for key in {"resourcesPaths", "resourcesPath"} & common.keys():
+        value, line = common[key]
+        for one in filter(None, value if isinstance(value, list) else [value]):
+            entry = _Entry(one, line)
+            found.append(reader.existing(entry, key, reader.path.parent, is_folder=True))
+        if len(found) > 1:
+            raise reader.fail(line, f'"{key}": only one directory is supported')
+    return found[0] if found else None
+
+
+def _app(reader: _Reader, node: yaml.Node, common: _Common, taken: dict[str, int]) -> ManifestApp:
+    own = reader.section(node, APP_KEYS, "an app")
     for key in ("appID", "appDirPath", "command"):
-        if not own.get(key):
+        if key not in own or not own[key].value:
             raise reader.fail(_line(node), f'an app without "{key}"')
-    _claim(reader, taken, f'app-id "{own["appID"]}"', lines["appID"])
-    for key in _PORTS:
-        if own.get(key, 0) > 0:
-            _claim(reader, taken, f"port {own[key]}", lines[key])
-    return _merged(reader.path.parent, common | own, _env(common) | _env(own))
+    folder = own["appDirPath"]
+    directory = reader.existing(folder, "appDirPath", reader.path.parent, is_folder=True)
+    _claim(reader, taken, f'app-id "{own["appID"].value}"', own["appID"].line)
+    # As in `dapr run -f`, an empty value of an app counts as none.
+    merged = common.settings | {key: entry for key, entry in own.items() if entry.value}
+    return ManifestApp(
+        app_id=own["appID"].value,
+        directory=directory,
+        command=tuple(own["command"].value),
+        config_file=_config_file(reader, own, directory) or common.config_file,
+        resources=common.resources,
+        ports=_ports(reader, own, taken),
+        options=_options(merged),
+        env=_env(common.settings) | _env(own),
+    )
+
+
+def _ports(reader: _Reader, own: _Section, taken: dict[str, int]) -> dict[str, ManifestPort]:
+    ports = {}
+    for key, option in PORT_OPTIONS.items():
+        if key in own and own[key].value > 0:
+            number, line = own[key]
+            _claim(reader, taken, f"port {number}", line)
+            ports[option] = ManifestPort(number, reader.source(line))
+    return ports
 
 
 def _claim(reader: _Reader, taken: dict[str, int], what: str, line: int) -> None:
@@ -176,19 +224,15 @@ def _claim(reader: _Reader, taken: dict[str, int], what: str, line: int) -> None
     taken[what] = line
 
 
-def _env(settings: dict[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in settings.get("env", {}).items()}
+def _options(settings: _Section) -> dict[str, str]:
+    """Return the options of daprd that some settings mean; empty values mean none."""
+    return {
+        option: "true" if entry.value is True else str(entry.value)
+        for key, entry in settings.items()
+        if entry.value and (option := APP_KEYS[key].option if key in APP_KEYS else "")
+    }
 
 
-def _merged(base: Path, settings: dict[str, Any], env: dict[str, str]) -> ManifestApp:
-    config = settings.get("configFilePath")
-    return ManifestApp(
-        app_id=settings["appID"],
-        directory=(base / settings["appDirPath"]).resolve(),
-        command=tuple(settings["command"]),
-        app_port=settings.get("appPort"),
-        config_file=base / config if config else None,
-        max_body_size=settings.get("maxBodySize", "4Mi"),
-        log_level=settings.get("logLevel", "info"),
-        env=env,
-    )
+def _env(section: _Section) -> dict[str, str]:
+    env = section["env"].value if "env" in section else {}
+    return {name: str(value) for name, value in env.items()}

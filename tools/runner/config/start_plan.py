@@ -8,6 +8,9 @@ from tools.runner.config.manifest import ManifestApp
 from tools.runner.config.paths import REPO, RunDir
 from tools.runner.errors import RunnerError
 
+DEFAULT_PORT = 8080
+"""The port of a gateway that neither the command line nor the manifest gives one."""
+
 
 @dataclass(frozen=True)
 class StartPlan:
@@ -19,8 +22,16 @@ class StartPlan:
     only: frozenset[str] = frozenset()
     excluded: frozenset[str] = frozenset()
     replicas: Mapping[str, int] = field(default_factory=dict)
-    port: int = 8080
+    port: int | None = None
     infra_only: bool = False
+
+    @property
+    def uses_manifest_ports(self) -> bool:
+        """Whether services and sidecars listen where the manifest says.
+
+        A second system (with --run-dir or --port) gets free ports instead.
+        """
+        return self.run.is_default and self.port is None
 
     def select_apps(self, apps: Sequence[ManifestApp]) -> list[ManifestApp]:
         """Return the apps to start.

@@ -1,5 +1,6 @@
 """The NATS server with JetStream behind the pub/sub of the embedded set."""
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from tools.runner.config.components import load_set
@@ -43,7 +44,7 @@ def set_up(need: ServerContext) -> ManagedServer:
         env=base_env(need.run),
         probe=tcp_probe(port),
     )
-    keeper = JetStreamManager((port, user, secret), need.topics, consumer_settings())
+    keeper = JetStreamManager((port, user, secret), need.topics, consumer_settings(need.components))
     return ManagedServer(
         "nats",
         f"127.0.0.1:{port}",
@@ -54,9 +55,10 @@ def set_up(need: ServerContext) -> ManagedServer:
     )
 
 
-def consumer_settings() -> dict[str, int]:
-    """Return what components/embedded/pubsub.yaml asks of consumers, in the server's words."""
-    (component,) = [each for each in load_set("embedded") if each["metadata"]["name"] == "pubsub"]
+def consumer_settings(components: Path | None = None) -> dict[str, int]:
+    """Return what embedded/pubsub.yaml asks of consumers, in the server's terms."""
+    documents = load_set("embedded", components)
+    (component,) = [each for each in documents if each["metadata"]["name"] == "pubsub"]
     metadata = {item["name"]: item.get("value", "") for item in component["spec"]["metadata"]}
     return {
         "ack_wait": int(metadata["ackWait"].removesuffix("s")) * 10**9,

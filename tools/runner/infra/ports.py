@@ -62,15 +62,16 @@ def _reservations() -> int:
     return os.open(folder / "ports", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
-def require_free(port: int) -> int:
-    """Return the port if it is free.
+def require_free(port: int, source: str = "") -> int:
+    """Return the port if it is free; `source` says who asks for it.
 
     Raises RunnerError naming its holder if not.
     """
     if is_free(port):
         return port
     raise RunnerError(
-        f"port {port} is taken by {port_owner(port)}: stop that, or choose another port with --port"
+        f"{f'{source}: ' * bool(source)}port {port} is taken by {port_owner(port)}: "
+        "stop that, or choose another port with --port (0: any free ports)"
     )
 
 

@@ -47,6 +47,8 @@ class ServerContext:
     tool: Callable[[str], Path]
     topics: tuple[str, ...] = ()
     standard_ports: bool = False
+    components: Path | None = None
+    """The folder of the component sets, where it is not components/."""
 
     @property
     def can_share(self) -> bool:

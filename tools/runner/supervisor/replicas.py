@@ -2,11 +2,12 @@
 
 import os
 import secrets as random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.runner.config.manifest import ManifestApp
+from tools.runner.config.manifest_keys import LOOPBACK
 from tools.runner.config.paths import MARKER, REPO, RunDir
 from tools.runner.http_client import http_probe, tcp_probe
 from tools.runner.supervisor.process import ProcessSpec
@@ -25,6 +26,8 @@ class ServiceReplica:
     http_port: int
     grpc_port: int
     internal_port: int
+    metrics_port: int | None
+    profile_port: int | None
     sidecar_token: str
     app_token: str
 
@@ -44,7 +47,8 @@ class RunSettings:
     run: RunDir
     daprd: Path
     resources: Path
-    config: Path
+    configs: Mapping[Path | None, Path]
+    """The rendered sidecar configuration for each `config_file` of the manifest."""
     public_url: str
     control_plane: Mapping[str, str] = field(default_factory=dict)
     """Addresses of `placement` and `scheduler`, where they run."""
@@ -53,16 +57,22 @@ class RunSettings:
 
 
 def create_replica(
-    app: ManifestApp, replica: int, app_port: int, ports: Iterator[int]
+    app: ManifestApp, replica: int, choose_port: Callable[[str], int]
 ) -> ServiceReplica:
-    """Give one replica its ports and its two tokens, fresh at every start."""
+    """Give one replica its ports and its two tokens, fresh at every start.
+
+    `choose_port` returns the port for an option of daprd.
+    """
+    is_profiled = "profile-port" in app.ports or "enable-profiling" in app.options
     return ServiceReplica(
         app=app,
         replica=replica,
-        app_port=app_port,
-        http_port=next(ports),
-        grpc_port=next(ports),
-        internal_port=next(ports),
+        app_port=choose_port("app-port"),
+        http_port=choose_port("dapr-http-port"),
+        grpc_port=choose_port("dapr-grpc-port"),
+        internal_port=choose_port("dapr-internal-grpc-port"),
+        metrics_port=choose_port("metrics-port") if "metrics-port" in app.ports else None,
+        profile_port=choose_port("profile-port") if is_profiled else None,
         sidecar_token=random.token_urlsafe(24),
         app_token=random.token_urlsafe(24),
     )
@@ -117,20 +127,23 @@ def _daprd(unit: ServiceReplica, setting: RunSettings) -> tuple[str, ...]:
     options = {
         "app-id": unit.app.app_id,
         "app-port": unit.app_port,
-        "app-channel-address": "127.0.0.1",
+        "app-channel-address": LOOPBACK,
         "dapr-http-port": unit.http_port,
         "dapr-grpc-port": unit.grpc_port,
         "dapr-internal-grpc-port": unit.internal_port,
-        "dapr-internal-grpc-listen-address": "127.0.0.1",
-        "dapr-listen-addresses": "127.0.0.1",
+        "dapr-internal-grpc-listen-address": LOOPBACK,
+        "dapr-listen-addresses": LOOPBACK,
         "resources-path": setting.resources,
-        "config": setting.config,
-        "max-body-size": unit.app.max_body_size,
-        "read-buffer-size": "64Ki",  # tokens and trace headers
-        "log-level": unit.app.log_level,
+        "config": setting.configs[unit.app.config_file],
         "enable-metrics": "false",
         "dapr-graceful-shutdown-seconds": 1,
+        **unit.app.options,
     }
+    if unit.metrics_port:
+        options |= {"enable-metrics": "true", "metrics-port": unit.metrics_port}
+        options["metrics-listen-address"] = LOOPBACK
+    if unit.profile_port:
+        options["profile-port"] = unit.profile_port
     if unit.app.app_id in setting.workflows:
         for name, address in setting.control_plane.items():
             options[f"{name}-host-address"] = address

@@ -6,11 +6,10 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.runner.config.components import render_config, render_set
+from tools.runner.config.components import render_configs, render_set
 from tools.runner.config.manifest import ManifestApp, read_manifest
-from tools.runner.config.paths import REPO
 from tools.runner.config.secrets import SecretsFile
-from tools.runner.config.start_plan import StartPlan
+from tools.runner.config.start_plan import DEFAULT_PORT, StartPlan
 from tools.runner.config.topology import CONTROL_PLANE, read_topology
 from tools.runner.errors import RunnerError, StartFailedError
 from tools.runner.http_client import request
@@ -93,19 +92,19 @@ class Supervisor:
             tool=toolchain.require_tool,
             topics=self.topology.topics + dead,
             standard_ports=self.plan.infra_only,
+            components=apps[0].resources,
         )
 
     def _run_settings(self, apps: Sequence[ManifestApp]) -> RunSettings:
         overrides = {key: value for each in self.servers for key, value in each.overrides.items()}
-        config = apps[0].config_file
-        port = ports.require_free(self.plan.port) if self.plan.port else next(self._ports)
+        port = self._gateway_port(apps)
         if any(app.app_id == self.topology.gateway for app in apps):
             self.gateway_port = port
         return RunSettings(
             run=self.plan.run,
             daprd=toolchain.require_tool("daprd"),
-            resources=render_set(self.set_name, self.plan.run, overrides),
-            config=render_config(config or REPO / "deploy/local/config.yaml", self.plan.run),
+            resources=render_set(self.set_name, self.plan.run, overrides, apps[0].resources),
+            configs=render_configs({app.config_file for app in apps}, self.plan.run),
             public_url=os.environ.get("MICROGRAM_PUBLIC_URL") or f"http://127.0.0.1:{port}",
             control_plane={
                 each.name: each.address for each in self.servers if each.name in CONTROL_PLANE
@@ -116,9 +115,29 @@ class Supervisor:
     def _create_replicas(self, app: ManifestApp) -> Iterator[ServiceReplica]:
         count = self.plan.replicas.get(app.app_id, self.topology.replicas.get(app.app_id, 1))
         for replica in range(count):
-            public = self.gateway_port if app.app_id == self.topology.gateway else None
-            port = public if public and replica == 0 else next(self._ports)
-            yield create_replica(app, replica, port, self._ports)
+            yield create_replica(app, replica, self._port_chooser(app, replica))
+
+    def _gateway_port(self, apps: Sequence[ManifestApp]) -> int:
+        """Return the port of --port, else that of the manifest."""
+        if self.plan.port == 0:
+            return next(self._ports)
+        if self.plan.port is not None:
+            return ports.require_free(self.plan.port)
+        named = [app.ports["app-port"] for app in apps if app.app_id == self.topology.gateway]
+        return ports.require_free(*named[0]) if named else ports.require_free(DEFAULT_PORT)
+
+    def _port_chooser(self, app: ManifestApp, replica: int) -> Callable[[str], int]:
+        is_gateway = replica == 0 and app.app_id == self.topology.gateway
+
+        def choose(option: str) -> int:
+            if is_gateway and option == "app-port" and self.gateway_port:
+                return self.gateway_port
+            named = app.ports.get(option)
+            if named and replica == 0 and self.plan.uses_manifest_ports:
+                return ports.require_free(*named)
+            return next(self._ports)
+
+        return choose
 
     def _launch(self, specs: Iterable[ProcessSpec]) -> None:
         for spec in specs:
