@@ -1,7 +1,7 @@
 """Every command of `toot` and every method of Mastodon.py is used end to end, or outside, and why.
 
 What is used is read off the tests in tests/e2e, which all run against the running system:
-`person.client.METHOD(…)`, `listening(person, STREAM)` and `person.toot(COMMAND, …)`.
+`person.client.METHOD(…)`, `mastodon_listener(person, STREAM)` and `person.toot(COMMAND, …)`.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def _used_methods() -> set[str]:
         match call.func:
             case ast.Attribute(value=ast.Attribute(attr=receiver) | ast.Name(receiver), attr=name):
                 used |= {name} if receiver in _CLIENTS else set()
-            case ast.Name("listening"):
+            case ast.Name("mastodon_listener"):
                 stream = _texts(call.args[1:2])
                 used.add(f"stream_{stream[0] if stream else 'user'}")
     return used | _used_by_people()
