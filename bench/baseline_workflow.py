@@ -14,8 +14,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Query
 
-from services.chassis.security.token_verifier import require_service as from_service
-from services.chassis.service import OrjsonResponse, Service
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.guards import require_service as from_service
+from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.chassis.workflows.engine import Workflows
 from services.chassis.workflows.plan import CallActivity, Plan

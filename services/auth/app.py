@@ -18,7 +18,7 @@ from services.auth.application.login import Authenticator
 from services.auth.application.oauth import OAuthService
 from services.auth.application.registration import RegistrationService
 from services.auth.repository import Repository
-from services.chassis.consuming.inbox import Event
+from services.chassis.consuming.events import CloudEvent
 from services.chassis.ids import SnowflakeGenerator
 from services.chassis.service import Service
 from services.contracts.events import LOGIN_REGISTERED
@@ -42,11 +42,11 @@ def create_app(
     accounts = AccountService(repository, clock)
     account_deletion = AccountDeletion(repository, authenticator, accounts)
 
-    async def login_changed(event: Event) -> None:
+    async def login_changed(event: CloudEvent) -> None:
         await accounts.on_login_changed(event)
         await account_deletion.on_login_changed(event)
 
-    service.on(LOGIN_REGISTERED.topic, LOGIN_REGISTERED.producer, login_changed)
+    service.on_topic(LOGIN_REGISTERED.topic, LOGIN_REGISTERED.producer, login_changed)
     services = AuthServices(
         oauth, registration, accounts, account_deletion, signing_keys, repository.revocations
     )

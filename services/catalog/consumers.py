@@ -12,7 +12,7 @@ from services.catalog.domain import products as product_rules
 from services.catalog.domain import shops as shop_rules
 from services.catalog.domain.products import ProductRecord
 from services.catalog.repository import ALL, IndexedTerms, Repository, SellerStatus
-from services.chassis.consuming.inbox import Event, PoisonMessage
+from services.chassis.consuming.events import CloudEvent, PoisonMessage
 from services.chassis.errors import Invalid, Unavailable
 from services.chassis.jobs import JobQueue
 from services.chassis.service import Service
@@ -32,9 +32,11 @@ def subscribe(service: Service, store: Repository) -> None:
     """Hear of one's own shops and products, and of people."""
     projections = CatalogProjector(store)
     clearance = SellerErasure(store, projections, JobQueue(service))
-    service.on(SHOP_CHANGED.topic, SHOP_CHANGED.producer, projections.on_shop_changed)
-    service.on(PRODUCT_CHANGED.topic, PRODUCT_CHANGED.producer, projections.on_product_changed)
-    service.on(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, clearance.on_account_changed)
+    service.on_topic(SHOP_CHANGED.topic, SHOP_CHANGED.producer, projections.on_shop_changed)
+    service.on_topic(
+        PRODUCT_CHANGED.topic, PRODUCT_CHANGED.producer, projections.on_product_changed
+    )
+    service.on_topic(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, clearance.on_account_changed)
 
 
 class CatalogProjector:
@@ -43,7 +45,7 @@ class CatalogProjector:
     def __init__(self, store: Repository) -> None:
         self._store = store
 
-    async def on_shop_changed(self, event: Event) -> None:
+    async def on_shop_changed(self, event: CloudEvent) -> None:
         """Seven state calls for a new shop, in the background."""
         if event.type == SHOP_CHANGED.name:
             await self.project_shop(event.subject)
@@ -65,7 +67,7 @@ class CatalogProjector:
                 return
         raise Unavailable(f"The shop {id} keeps changing.")
 
-    async def on_product_changed(self, event: Event) -> None:
+    async def on_product_changed(self, event: CloudEvent) -> None:
         """Eleven state calls for a new product, and two for each word; in the background."""
         if event.type == PRODUCT_CHANGED.name:
             await self.project_product(event.subject)
@@ -125,7 +127,7 @@ class SellerErasure:
         self._errands = errands
         errands.register(ERASURE_JOB, self.erase_batch)
 
-    async def on_account_changed(self, event: Event) -> None:
+    async def on_account_changed(self, event: CloudEvent) -> None:
         """Two state calls; what somebody left behind goes in rounds."""
         if event.type != ACCOUNT_CHANGED.name:
             return

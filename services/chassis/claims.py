@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import TypeAdapter
 
 from services.chassis.dapr.client import DaprClient
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.shared.pictures import Picture
 
 _PICTURES = TypeAdapter(tuple[Picture, ...])

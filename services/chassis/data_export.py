@@ -14,8 +14,8 @@ import orjson
 from fastapi import APIRouter, Depends, Path, Query
 
 from services.chassis.errors import NotFound
-from services.chassis.security.token_verifier import require_service
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.guards import require_service
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.chassis.storage.window import Row, Window
 from services.contracts.data_export import ExportPage

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from services.chassis.dapr.client import INVOKE_TIMEOUT, InvocationResponse
 from services.chassis.http import batch
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.contracts.data_export import ExportPage
 
 BATCH_SIZE = 80

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.clients.base import ExportingClient, JsonRequest, given
 from services.clients.paths import numeric_id
 from services.contracts.catalog import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.clients.base import ServiceClient
 from services.clients.json_types.posts import ThreadJson
 from services.clients.paths import numeric_id

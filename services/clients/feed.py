@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
 from services.clients.base import ExportingClient, given
 from services.clients.json_types.posts import (

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from services.chassis.dapr.client import INVOKE_TIMEOUT, InvocationResponse
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.clients.base import Invoker, ServiceClient, decode, given
 from services.clients.paths import numeric_id, quoted
 from services.contracts.data_export import Export

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
 from services.clients.base import ExportingClient, given
 from services.clients.catalog import Conditions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
 from services.clients.base import ExportingClient, JsonRequest, given
 from services.clients.json_types.posts import (

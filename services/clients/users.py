@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from services.chassis.errors import NotFound
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
 from services.clients.base import ExportingClient, JsonRequest, batches, gather_all, given
 from services.clients.json_types.accounts import (

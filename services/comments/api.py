@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query
 
 from services.chassis.errors import NotFound
-from services.chassis.security.token_verifier import Caller, optional_user
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import optional_user
 from services.chassis.storage.window import normalize_id
 from services.comments.application.queries import ThreadQueries
 from services.comments.domain import ANONYMOUS, SIGNED_IN

@@ -20,7 +20,7 @@ from functools import partial
 
 from pydantic import ValidationError
 
-from services.chassis.consuming.inbox import Event, PoisonMessage
+from services.chassis.consuming.events import CloudEvent, PoisonMessage
 from services.chassis.errors import Unavailable
 from services.chassis.service import Service
 from services.comments.domain import CommentRecord, apply_post, comment_from_post, end, reparent
@@ -34,7 +34,7 @@ _MAX_ATTEMPTS = 8
 
 def subscribe(service: Service, repository: Repository) -> None:
     """Hear of posts."""
-    service.on(
+    service.on_topic(
         POST_CHANGED.topic, POST_CHANGED.producer, CommentProjector(repository).on_post_changed
     )
 
@@ -45,7 +45,7 @@ class CommentProjector:
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
 
-    async def on_post_changed(self, event: Event) -> None:
+    async def on_post_changed(self, event: CloudEvent) -> None:
         """Nine state calls for a new comment, none for another new post; in the background."""
         if event.type != POST_CHANGED.name:
             return
@@ -150,7 +150,7 @@ def _batches(ids: list[str]) -> list[list[str]]:
     return [ids[start : start + _BATCH_SIZE] for start in range(0, len(ids), _BATCH_SIZE)]
 
 
-def _validate(event: Event) -> Post:
+def _validate(event: CloudEvent) -> Post:
     try:
         return Post.model_validate(event.data)
     except ValidationError as error:

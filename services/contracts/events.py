@@ -1,14 +1,15 @@
-"""Every event there is: on which topic, made by whom, of which type, and with what inside.
+"""All events between services: their topics, producers, types and data.
 
-Every event carries the newest state of one document and its version. So consumers keep the version
-they have seen, ignore what is not newer, and need no order.
+Every event carries the newest state of one document and its version. Consumers keep the version
+that they have seen, ignore what is not newer, and need no order.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-from services.contracts.accounts import Edge, FollowCount, Model, Profile
+from services.contracts.accounts import Edge, FollowCount, Profile
 from services.contracts.catalog import Product, Shop
 from services.contracts.comments import Comment, ReplyCount
 from services.contracts.discovery import FollowedTags
@@ -18,15 +19,21 @@ from services.contracts.orders import Order
 from services.contracts.payments import Payment
 from services.contracts.posts import AuthoredCount, Mark, Pins, Post, PostCount
 
+M = TypeVar("M")
+
 
 @dataclass(frozen=True, slots=True)
-class EventType:
-    """One type of event: its CloudEvents `type` is its name here."""
+class EventType(Generic[M]):
+    """One type of event: the CloudEvents attribute `type` is its name here.
+
+    `model` is what its data is validated as. A service defines the types that only it consumes
+    itself, with its own models.
+    """
 
     name: str
     topic: str
     producer: str
-    model: type[Model]
+    model: type[M]
 
 
 LOGIN_REGISTERED = EventType("login.registered", "logins", "auth", Login)
@@ -51,7 +58,7 @@ PRODUCT_CHANGED = EventType("product.changed", "products", "catalog", Product)
 ORDER_CHANGED = EventType("order.changed", "orders", "orders", Order)
 PAYMENT_CHANGED = EventType("payment.changed", "payments", "payments", Payment)
 
-EVENTS = (
+EVENTS: tuple[EventType[Any], ...] = (
     LOGIN_REGISTERED,
     ACCOUNT_CHANGED,
     EDGE_CHANGED,

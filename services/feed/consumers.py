@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from services.chassis.consuming.inbox import Event, EventHandler, PoisonMessage
+from services.chassis.consuming.events import CloudEvent, PoisonMessage, RawHandler
 from services.chassis.service import Service
 from services.contracts import events
 from services.contracts.accounts import Edge, FollowCount, Profile
@@ -47,7 +47,7 @@ def subscribe(
 ) -> None:
     """Hear all the feed is made from."""
     handlers = FeedConsumers(repository, fanout, hashtags, trends, conversations)
-    by_type = {
+    by_type: dict[EventType[Any], RawHandler] = {
         events.POST_CHANGED: handlers.on_post_changed,
         events.FAVOURITES_COUNTED: handlers.on_favourites_counted,
         events.REBLOGS_COUNTED: handlers.on_reblogs_counted,
@@ -62,14 +62,14 @@ def subscribe(
         events.TAGS_FOLLOWED: handlers.on_tags_followed,
     }
     for topic, producer in {(event.topic, event.producer) for event in by_type}:
-        service.on(topic, producer, _by_type(topic, by_type))
-    service.on(FANOUT_TOPIC, service.name, handlers.on_fanout_due)
+        service.on_topic(topic, producer, _by_type(topic, by_type))
+    service.on_topic(FANOUT_TOPIC, service.name, handlers.on_fanout_due)
 
 
-def _by_type(topic: str, handlers: Mapping[EventType, EventHandler]) -> EventHandler:
+def _by_type(topic: str, handlers: Mapping[EventType[Any], RawHandler]) -> RawHandler:
     on_topic = {event.name: handle for event, handle in handlers.items() if event.topic == topic}
 
-    async def handle(event: Event) -> None:
+    async def handle(event: CloudEvent) -> None:
         handler = on_topic.get(event.type)
         if handler is not None:  # a type that is not for us, perhaps a newer one
             await handler(event)
@@ -82,7 +82,7 @@ def _adapter(model: Any) -> TypeAdapter[Any]:
     return TypeAdapter(model)
 
 
-def _validate(model: Any, event: Event) -> Any:
+def _validate(model: Any, event: CloudEvent) -> Any:
     try:
         return _adapter(model).validate_python(event.data)
     except ValidationError as error:
@@ -106,7 +106,7 @@ class FeedConsumers:
         self._hashtags = hashtags
         self._trends = trends
 
-    async def on_post_changed(self, event: Event) -> None:
+    async def on_post_changed(self, event: CloudEvent) -> None:
         """A post is new, edited or deleted.
 
         A new post comes into its author's timeline before its followers are read, and a follow is
@@ -162,13 +162,13 @@ class FeedConsumers:
         if joined := now_in - before_in:
             await self._conversations.add(now, joined)
 
-    async def on_favourites_counted(self, event: Event) -> None:
+    async def on_favourites_counted(self, event: CloudEvent) -> None:
         await self._apply_count(_validate(PostCount, event), "favourites", event.entityversion)
 
-    async def on_reblogs_counted(self, event: Event) -> None:
+    async def on_reblogs_counted(self, event: CloudEvent) -> None:
         await self._apply_count(_validate(PostCount, event), "reblogs", event.entityversion)
 
-    async def on_pins_changed(self, event: Event) -> None:
+    async def on_pins_changed(self, event: CloudEvent) -> None:
         pins: Pins = _validate(Pins, event)
         await self._repository.relations.update(
             pins.account,
@@ -177,7 +177,7 @@ class FeedConsumers:
             ),
         )
 
-    async def on_replies_counted(self, event: Event) -> None:
+    async def on_replies_counted(self, event: CloudEvent) -> None:
         await self._apply_count(_validate(ReplyCount, event), "replies", event.entityversion)
 
     async def _apply_count(self, count: PostCount | ReplyCount, name: str, version: int) -> None:
@@ -185,7 +185,7 @@ class FeedConsumers:
             count.post, lambda card: card.apply_count(name, count.total, version)
         )
 
-    async def on_mark_changed(self, event: Event) -> None:
+    async def on_mark_changed(self, event: CloudEvent) -> None:
         mark: Mark = _validate(Mark, event)
         if mark.favourited:
             self._trends.record_favourite(mark.post, mark.user, mark.favourite_id)
@@ -194,7 +194,7 @@ class FeedConsumers:
         flags |= REBLOGGED if mark.reblogged else 0
         await self._repository.set_interaction(mark.user, mark.post, flags, event.entityversion)
 
-    async def on_posts_counted(self, event: Event) -> None:
+    async def on_posts_counted(self, event: CloudEvent) -> None:
         count: AuthoredCount = _validate(AuthoredCount, event)
 
         def heard(person: AccountProjection) -> AccountProjection:
@@ -205,7 +205,7 @@ class FeedConsumers:
 
         await self._repository.update_account(count.account, heard)
 
-    async def on_account_changed(self, event: Event) -> None:
+    async def on_account_changed(self, event: CloudEvent) -> None:
         """A profile changed. Of who is gone, nothing that is only theirs stays."""
         profile = _validate(Profile, event).model_dump(mode="json")
         await self._repository.update_account(
@@ -214,7 +214,7 @@ class FeedConsumers:
         if profile["deleted"]:
             await self._repository.delete_account(profile["id"])
 
-    async def on_follows_counted(self, event: Event) -> None:
+    async def on_follows_counted(self, event: CloudEvent) -> None:
         count: FollowCount = _validate(FollowCount, event)
         side = "followers" if event.type == events.FOLLOWERS_COUNTED.name else "following"
 
@@ -224,7 +224,7 @@ class FeedConsumers:
 
         await self._repository.update_account(count.account, heard)
 
-    async def on_edge_changed(self, event: Event) -> None:
+    async def on_edge_changed(self, event: CloudEvent) -> None:
         """Somebody follows, unfollows, blocks or mutes somebody.
 
         A repeat does all of it again: the first time may have died halfway.
@@ -261,14 +261,14 @@ class FeedConsumers:
         elif edge.target in before.follows:
             await self._fanout.rebuild_home(edge.source)
 
-    async def on_tags_followed(self, event: Event) -> None:
+    async def on_tags_followed(self, event: CloudEvent) -> None:
         """Somebody follows other hashtags: their home is read with them from now on."""
         followed: FollowedTags = _validate(FollowedTags, event)
         await self._repository.apply_followed_tags(
             followed.account, followed.tags, event.entityversion
         )
 
-    async def on_fanout_due(self, event: Event) -> None:
+    async def on_fanout_due(self, event: CloudEvent) -> None:
         chunk: FanOutChunk = _validate(FanOutChunk, event)
         await self._fanout.deliver_chunk(chunk)
 

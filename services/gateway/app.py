@@ -128,7 +128,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     app.add_middleware(
         EdgeMiddleware,
         limiters=counted,
-        identity=service.identity,
+        identity=service.token_verifier,
         token=token,
         over_tls=settings.public_url.startswith("https://"),
     )
@@ -138,14 +138,14 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
 def _stream(service: Service, settings: GatewaySettings, gateway: Gateway) -> StreamHub:
     """Hear what is broadcast, and tell whoever is connected."""
     hub = StreamHub(
-        service.identity,
+        service.token_verifier,
         at_most=settings.microgram_streams,
         each_at_most=settings.microgram_streams_user,
     )
     newsroom = StreamDispatcher(hub, gateway)
-    service.on_broadcast(events.POST_CHANGED.topic, newsroom.post_changed)
-    service.on_broadcast(events.NOTIFICATION_CHANGED.topic, newsroom.notification_changed)
-    service.on_broadcast(events.ACCOUNT_CHANGED.topic, newsroom.account_changed)
+    service.on_broadcast_topic(events.POST_CHANGED.topic, newsroom.post_changed)
+    service.on_broadcast_topic(events.NOTIFICATION_CHANGED.topic, newsroom.notification_changed)
+    service.on_broadcast_topic(events.ACCOUNT_CHANGED.topic, newsroom.account_changed)
     service.background(newsroom.run)
     service.background(hub.maintain)
     service.on_shutdown(hub.stop)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import orjson
 
 from services.chassis.dapr.client import INVOKE_TIMEOUT, InvocationResponse
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 
 
 class Invoker(Protocol):

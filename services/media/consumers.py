@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from pydantic import ValidationError
 
-from services.chassis.consuming.inbox import Event, PoisonMessage
+from services.chassis.consuming.events import CloudEvent, PoisonMessage
 from services.chassis.errors import NotFound, ServiceError
 from services.chassis.jobs import JobQueue
 from services.chassis.service import Service
@@ -30,12 +30,12 @@ def subscribe(
 ) -> None:
     """Hear of posts, and sweep for as long as the service lives. `forget` is for who is gone."""
 
-    async def post_changed(event: Event) -> None:
+    async def post_changed(event: CloudEvent) -> None:
         if event.type == POST_CHANGED.name and event.data.get("deleted") is True:
             kept = event.data.get("pictures_kept") is True
             await pool.on_post_deleted(event.subject, kept=kept)
 
-    async def account_changed(event: Event) -> None:
+    async def account_changed(event: CloudEvent) -> None:
         if event.type != ACCOUNT_CHANGED.name:
             return
         profile = _read(event)
@@ -53,14 +53,14 @@ def subscribe(
             except ServiceError as failure:
                 log.warning("could not sweep", extra={"why": failure.message})
 
-    service.on(POST_CHANGED.topic, POST_CHANGED.producer, post_changed)
-    service.on(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, account_changed)
+    service.on_topic(POST_CHANGED.topic, POST_CHANGED.producer, post_changed)
+    service.on_topic(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, account_changed)
     errands = JobQueue(service)
     errands.register(ERASURE_JOB, pool.erase_batch)
     service.background(sweep)
 
 
-def _read(event: Event) -> Profile:
+def _read(event: CloudEvent) -> Profile:
     try:
         profile = Profile.model_validate(event.data)
         return profile.model_copy(update={"id": check_id(profile.id)})

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from services.chassis.consuming.inbox import Event, PoisonMessage
+from services.chassis.consuming.events import CloudEvent, PoisonMessage
 from services.chassis.service import Service
 from services.contracts import events
 from services.contracts.accounts import Edge, Model, Profile
@@ -28,7 +28,7 @@ _ORDER_OUTCOMES = ("completed", "cancelled", "declined", "failed")
 """What may become of an order, as its history calls it."""
 
 M = TypeVar("M", bound=Model)
-Handler = Callable[[M, Event], Awaitable[None]]
+Handler = Callable[[M, CloudEvent], Awaitable[None]]
 
 
 def subscribe(service: Service, repository: Repository, bell: Notifier) -> None:
@@ -44,15 +44,15 @@ def subscribe(service: Service, repository: Repository, bell: Notifier) -> None:
     _subscribe(service, events.NOTIFICATION_CHANGED, Notification, handlers.on_notification_changed)
 
 
-def _subscribe(service: Service, type: EventType, model: type[M], handler: Handler[M]) -> None:
-    async def handle(event: Event) -> None:
+def _subscribe(service: Service, type: EventType[M], model: type[M], handler: Handler[M]) -> None:
+    async def handle(event: CloudEvent) -> None:
         if event.type == type.name:  # another is not for us, perhaps a newer one
             await handler(_validate(model, event), event)
 
-    service.on(type.topic, type.producer, handle)
+    service.on_topic(type.topic, type.producer, handle)
 
 
-def _validate(model: type[M], event: Event) -> M:
+def _validate(model: type[M], event: CloudEvent) -> M:
     try:
         return model.model_validate(event.data)
     except ValidationError as error:
@@ -66,7 +66,7 @@ class NotificationsConsumers:
         self._repository = repository
         self._notifier = bell
 
-    async def on_edge_changed(self, edge: Edge, event: Event) -> None:
+    async def on_edge_changed(self, edge: Edge, event: CloudEvent) -> None:
         """Somebody follows somebody, asks to, or does so no more; blocks or mutes them."""
         version = event.entityversion
         hidden = HiddenEdge(
@@ -96,7 +96,7 @@ class NotificationsConsumers:
         )
         await self._notifier.notify([cause])
 
-    async def on_mark_changed(self, mark: Mark, event: Event) -> None:
+    async def on_mark_changed(self, mark: Mark, event: CloudEvent) -> None:
         """Somebody likes or boosts a post, or no longer does."""
         if not mark.author:
             return
@@ -119,7 +119,7 @@ class NotificationsConsumers:
             for type, on, making in reactions
         )
 
-    async def on_post_changed(self, post: Post, event: Event) -> None:
+    async def on_post_changed(self, post: Post, event: CloudEvent) -> None:
         """Somebody is mentioned, or somebody posted whose every post others want to hear of.
 
         What is told of a post that is deleted is told no more. A mention is one, whatever later
@@ -142,7 +142,7 @@ class NotificationsConsumers:
             if owner not in mentioned
         )
 
-    async def on_comment_changed(self, comment: Comment, event: Event) -> None:
+    async def on_comment_changed(self, comment: Comment, event: CloudEvent) -> None:
         """Somebody said something in a thread. Clients know that as a mention.
 
         Of a followers-only comment only those are told who follow, or are mentioned.
@@ -157,7 +157,7 @@ class NotificationsConsumers:
             _post_cause(comment, owner, "mention", "comments") for owner in audience
         )
 
-    async def on_order_changed(self, order: Order, event: Event) -> None:
+    async def on_order_changed(self, order: Order, event: CloudEvent) -> None:
         """An order has come to something: its history says to what, also where news was missed.
 
         The seller is told of what was sold, the buyer of whatever became of it; that money came
@@ -170,7 +170,7 @@ class NotificationsConsumers:
             told.append((order.seller, order.buyer, "completed"))
         await self._notifier.notify(_shop_cause("order", order.id, *each) for each in told)
 
-    async def on_payment_changed(self, payment: Payment, event: Event) -> None:
+    async def on_payment_changed(self, payment: Payment, event: CloudEvent) -> None:
         """Money has come to a seller, or back to a buyer: each time is a cause of its own.
 
         That it was held, or could not be, is told of the order.
@@ -181,7 +181,7 @@ class NotificationsConsumers:
             _shop_cause("payment", payment.order, *told) for told in [*paid, *back]
         )
 
-    async def on_account_changed(self, profile: Profile, event: Event) -> None:
+    async def on_account_changed(self, profile: Profile, event: CloudEvent) -> None:
         """Nobody is told of those who are deleted, nor of the suspended while they are so.
 
         Of the deleted nothing is kept but which document told of whom.
@@ -205,12 +205,12 @@ class NotificationsConsumers:
             ):
                 await kind.delete(profile.id)
 
-    async def on_notification_changed(self, notification: Notification, event: Event) -> None:
+    async def on_notification_changed(self, notification: Notification, event: CloudEvent) -> None:
         """Somebody put one away: their list follows, also where we died in between."""
         if notification.dismissed:
             await self._notifier.reconcile(event.subject)
 
-    async def _mark_post_deleted(self, post: str, event: Event) -> None:
+    async def _mark_post_deleted(self, post: str, event: CloudEvent) -> None:
         gone = DeletionState(event.entityversion)
         await self._repository.deletions.update(
             f"post:{post}", lambda known: known or gone, fresh=True

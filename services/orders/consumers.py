@@ -9,7 +9,7 @@ come twice, late, and of several versions only the last: each says all that list
 
 from __future__ import annotations
 
-from services.chassis.consuming.inbox import Event
+from services.chassis.consuming.events import CloudEvent
 from services.chassis.service import Service
 from services.chassis.storage.segmented_list import Place, insert_read
 from services.chassis.storage.window import Row
@@ -25,12 +25,14 @@ _MAX_REMEMBERED_ORDERS = 10_000
 def subscribe(service: Service, projections: OrderProjector, checkout: CheckoutService) -> None:
     """Hear the service's own orders and carts, and of people."""
 
-    async def cart_claimed(event: Event) -> None:
+    async def cart_claimed(event: CloudEvent) -> None:
         await checkout.complete(event.subject, event.data["order"])
 
-    service.on(CART_TOPIC, service.name, cart_claimed)
-    service.on(ORDER_CHANGED.topic, ORDER_CHANGED.producer, projections.on_order_changed)
-    service.on(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, projections.on_account_changed)
+    service.on_topic(CART_TOPIC, service.name, cart_claimed)
+    service.on_topic(ORDER_CHANGED.topic, ORDER_CHANGED.producer, projections.on_order_changed)
+    service.on_topic(
+        ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, projections.on_account_changed
+    )
 
 
 class OrderProjector:
@@ -40,7 +42,7 @@ class OrderProjector:
         self._store = store
         self._listed: dict[str, None] = {}
 
-    async def on_order_changed(self, event: Event) -> None:
+    async def on_order_changed(self, event: CloudEvent) -> None:
         """Two state calls for a new order, and one more for each list that is new.
 
         One for an order that comes to rest, two for one that is refunded then; else none, unless
@@ -52,7 +54,7 @@ class OrderProjector:
             )
             await self.project(event.subject, page)
 
-    async def on_account_changed(self, event: Event) -> None:
+    async def on_account_changed(self, event: CloudEvent) -> None:
         """A cart goes with its owner; orders are the other side's too, and stay. One state call."""
         if event.type == ACCOUNT_CHANGED.name and event.data.get("deleted"):
             await self._store.carts.delete(event.subject)

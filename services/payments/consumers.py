@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from services.chassis.consuming.inbox import Event
+from services.chassis.consuming.events import CloudEvent
 from services.chassis.dapr.client import ABSENT
 from services.chassis.service import Service
 from services.chassis.storage.segmented_list import Place, insert_read
@@ -23,7 +23,9 @@ from services.payments.repository import Repository, account_list, shard
 def subscribe(service: Service, store: Repository, till: PaymentService) -> None:
     """Hear the service's own payments."""
     projections = PaymentProjector(store, till)
-    service.on(PAYMENT_CHANGED.topic, PAYMENT_CHANGED.producer, projections.on_payment_changed)
+    service.on_topic(
+        PAYMENT_CHANGED.topic, PAYMENT_CHANGED.producer, projections.on_payment_changed
+    )
 
 
 class PaymentProjector:
@@ -33,7 +35,7 @@ class PaymentProjector:
         self._store = store
         self._till = till
 
-    async def on_payment_changed(self, event: Event) -> None:
+    async def on_payment_changed(self, event: CloudEvent) -> None:
         """Nothing where a later version is known; else one state call, and two where it books.
 
         One more for each account that is new, four where a step is open. That a step is open is
@@ -68,7 +70,7 @@ class PaymentProjector:
         return {**rows, (ledger, shard(payment.order)): [[payment.order]]}
 
 
-def _affected_accounts(event: Event) -> list[str]:
+def _affected_accounts(event: CloudEvent) -> list[str]:
     """The places of all accounts that a payment may change, by the news of it."""
     buyer, seller, currency = (str(event.data.get(n)) for n in ("buyer", "seller", "currency"))
     accounts = (f"buyer:{buyer}", f"seller:{seller}", HOLDS, FEES)

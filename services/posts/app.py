@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.chassis.consuming.inbox import Event
+from services.chassis.consuming.events import CloudEvent
 from services.chassis.ids import SnowflakeGenerator, id_time, timestamp
 from services.chassis.jobs import JobQueue
 from services.chassis.service import Service
@@ -42,11 +42,11 @@ def create_app(service: Service) -> FastAPI:
     subscribe(service, projections)
     erasure = AuthorErasure(repository, projections, JobQueue(service))
 
-    async def account_changed(event: Event) -> None:
+    async def account_changed(event: CloudEvent) -> None:
         await suspensions.on_account_changed(event)
         await erasure.on_account_changed(event)
 
-    service.on(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, account_changed)
+    service.on_topic(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, account_changed)
     reactions = ReactionService(repository, views, ids=ids)
     pinning = PinService(repository, views)
     return service.create_app(

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from services.chassis.consuming.inbox import Event, PoisonMessage
+from services.chassis.consuming.events import CloudEvent, PoisonMessage
 from services.chassis.errors import Unavailable
 from services.chassis.service import Service
 from services.chassis.storage.segmented_list import SegmentedLists
@@ -32,10 +32,14 @@ MAX_ATTEMPTS = 8
 
 def subscribe(service: Service, projections: PostProjector) -> None:
     """Hear the service's own posts and marks, and of comments."""
-    service.on(MARK_CHANGED.topic, MARK_CHANGED.producer, projections.on_mark_changed)
-    service.on(POST_CHANGED.topic, POST_CHANGED.producer, projections.on_post_changed)
-    service.on(COMMENT_CHANGED.topic, COMMENT_CHANGED.producer, projections.on_comment_changed)
-    service.on(REPLIES_COUNTED.topic, REPLIES_COUNTED.producer, projections.on_replies_counted)
+    service.on_topic(MARK_CHANGED.topic, MARK_CHANGED.producer, projections.on_mark_changed)
+    service.on_topic(POST_CHANGED.topic, POST_CHANGED.producer, projections.on_post_changed)
+    service.on_topic(
+        COMMENT_CHANGED.topic, COMMENT_CHANGED.producer, projections.on_comment_changed
+    )
+    service.on_topic(
+        REPLIES_COUNTED.topic, REPLIES_COUNTED.producer, projections.on_replies_counted
+    )
 
 
 class PostProjector:
@@ -44,7 +48,7 @@ class PostProjector:
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
 
-    async def on_mark_changed(self, event: Event) -> None:
+    async def on_mark_changed(self, event: CloudEvent) -> None:
         """Six to eight state calls for a new favourite, in the background."""
         if event.type != MARK_CHANGED.name:
             return
@@ -76,7 +80,7 @@ class PostProjector:
         )
         return True
 
-    async def on_post_changed(self, event: Event) -> None:
+    async def on_post_changed(self, event: CloudEvent) -> None:
         """Two to six state calls for a new post, nine for a boost, in the background."""
         if event.type != POST_CHANGED.name:
             return
@@ -98,7 +102,7 @@ class PostProjector:
         if now is not None and now.deleted:  # nothing else that lists show can change
             await self._update_post_lists(now)
 
-    async def on_comment_changed(self, event: Event) -> None:
+    async def on_comment_changed(self, event: CloudEvent) -> None:
         """A comment ends with the post above it, or is left to another post above.
 
         Two state calls, in the background; three more for one that is left to another.
@@ -123,7 +127,7 @@ class PostProjector:
             move = partial(reparent, answered=posts[answered], above=posts[parent])
             await self._repository.posts.update(post.id, lambda post: move(post) if post else None)
 
-    async def on_replies_counted(self, event: Event) -> None:
+    async def on_replies_counted(self, event: CloudEvent) -> None:
         """Two state calls, in the background."""
         if event.type != REPLIES_COUNTED.name:
             return
@@ -156,7 +160,7 @@ class PostProjector:
             await self._repository.histories.delete(post.id)
 
 
-def _validate(model: type[M], event: Event) -> M:
+def _validate(model: type[M], event: CloudEvent) -> M:
     try:
         return model.model_validate(event.data)
     except ValidationError as error:

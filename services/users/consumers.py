@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from services.chassis.consuming.inbox import Event, EventHandler, PoisonMessage
+from services.chassis.consuming.events import CloudEvent, PoisonMessage, RawHandler
 from services.chassis.jobs import JobQueue
 from services.chassis.service import Service
 from services.chassis.storage.window import normalize_id
@@ -38,15 +38,15 @@ def subscribe(service: Service, handlers: UsersConsumers) -> None:
     _hear(service, events.POSTS_COUNTED, handlers.on_posts_counted)
 
 
-def _hear(service: Service, type: EventType, handle: EventHandler) -> None:
-    async def handle_type(event: Event) -> None:
+def _hear(service: Service, type: EventType[Any], handle: RawHandler) -> None:
+    async def handle_type(event: CloudEvent) -> None:
         if event.type == type.name:  # another is not for us, perhaps a newer one
             await handle(event)
 
-    service.on(type.topic, type.producer, handle_type)
+    service.on_topic(type.topic, type.producer, handle_type)
 
 
-def _read(model: type[M], event: Event) -> M:
+def _read(model: type[M], event: CloudEvent) -> M:
     try:
         return model.model_validate(event.data)
     except ValidationError as error:
@@ -82,12 +82,12 @@ class UsersConsumers:
         self._statistics = statistics
         self._errands = jobs
 
-    async def on_login_registered(self, event: Event) -> None:
+    async def on_login_registered(self, event: CloudEvent) -> None:
         """Somebody registered, stands otherwise now, or their login was deleted."""
         login = _read(Login, event)
         await apply_login(self._repository, _id(login.user_id), login, event.entityversion)
 
-    async def on_account_changed(self, event: Event) -> None:
+    async def on_account_changed(self, event: CloudEvent) -> None:
         """A profile changed: they are found by other names, need no longer be asked, or left."""
         id = _id(event.subject)
         await self._index.reconcile(id)
@@ -99,12 +99,12 @@ class UsersConsumers:
         elif not event.data.get("locked", True):
             await self._relationships.accept_pending(id)
 
-    async def on_edge_changed(self, event: Event) -> None:
+    async def on_edge_changed(self, event: CloudEvent) -> None:
         """Somebody stands otherwise to somebody: all lists follow."""
         source, target = edge_accounts(event.subject)
         await self._relationships.reconcile(_id(source), _id(target))
 
-    async def on_posts_counted(self, event: Event) -> None:
+    async def on_posts_counted(self, event: CloudEvent) -> None:
         """Somebody has more posts, or fewer. Four state calls."""
         count = _read(AuthoredCount, event)
         account = _id(count.account)

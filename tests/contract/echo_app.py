@@ -15,10 +15,11 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import Response
 
 from services.chassis import telemetry
-from services.chassis.consuming.inbox import Event, PoisonMessage
+from services.chassis.consuming.events import CloudEvent, PoisonMessage
 from services.chassis.errors import RateLimited, ServiceError, Unavailable
-from services.chassis.security.token_verifier import require_service as from_service
-from services.chassis.service import OrjsonResponse, Service
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.guards import require_service as from_service
+from services.chassis.service import Service
 from services.chassis.settings import Settings
 from tests.contract.workflows import workflow_routes
 
@@ -34,7 +35,7 @@ def create_echo_app(settings: Settings) -> FastAPI:
     if service.name == "alpha":
         service.outbox(TOPIC)
 
-    async def hear(event: Event) -> None:
+    async def hear(event: CloudEvent) -> None:
         tries[event.id] += 1
         do, _, times = str(event.data.get("do", "keep")).partition(":")
         if do == "drop":
@@ -44,7 +45,7 @@ def create_echo_app(settings: Settings) -> FastAPI:
         trace = telemetry.current().traceparent
         heard.append({**event.model_dump(), "traced": trace, "tries": tries[event.id]})
 
-    service.on(TOPIC, "alpha", hear)
+    service.on_topic(TOPIC, "alpha", hear)
     if service.name == WORKER:
         return service.create_app(_routes(heard), workflow_routes(service))
     return service.create_app(_routes(heard))
@@ -118,7 +119,7 @@ def _trouble(router: APIRouter) -> None:
 
 def main() -> None:
     app = create_echo_app(Settings())
-    owner: Service = app.state.chassis
+    owner: Service = app.state.service
     owner.run(app)
 
 

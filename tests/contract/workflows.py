@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body
 
 from services.chassis.errors import Unavailable
-from services.chassis.service import OrjsonResponse, Service
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.service import Service
 from services.chassis.workflows.engine import Workflows
 from services.chassis.workflows.plan import (
     CallActivity,

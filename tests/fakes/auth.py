@@ -12,8 +12,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.types import Receive, Scope, Send
 
+from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.token_verifier import ISSUER
-from services.chassis.service import OrjsonResponse
 
 
 class FakeAuth:

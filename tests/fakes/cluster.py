@@ -211,7 +211,7 @@ class World:
             made = create(_settings(create, app_id, settings))
         app: FastAPI = made.create_app() if isinstance(made, Service) else made
         IN_BACKGROUND.reset(before)
-        running = Running(self, app, app.state.chassis, sidecar)
+        running = Running(self, app, app.state.service, sidecar)
         if app_id == "auth" and self.auth in self.network:
             self.network.remove("auth", self.auth)
         self.running.append(running)

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from services.chassis.consuming.inbox import Event
+from services.chassis.consuming.events import CloudEvent
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.contracts.events import EVENTS
@@ -88,7 +88,7 @@ def _messages(topic: str) -> dict[str, Any]:
             "summary": (event.model.__doc__ or "").partition("\n")[0],
             "payload": {
                 "allOf": [
-                    {"$ref": _ref(Event)},
+                    {"$ref": _ref(CloudEvent)},
                     {
                         "properties": {
                             "type": {"const": event.name},
@@ -105,7 +105,7 @@ def _messages(topic: str) -> dict[str, Any]:
 
 def _schemas() -> dict[str, Any]:
     """The JSON Schema of every model on the wire; with those they refer to."""
-    models: set[type[BaseModel]] = {Event, *(event.model for event in EVENTS)}
+    models: set[type[BaseModel]] = {CloudEvent, *(event.model for event in EVENTS)}
     ordered = sorted(models, key=lambda model: model.__name__)
     _, schema = models_json_schema([(model, "validation") for model in ordered], ref_template=_REF)
     schemas: dict[str, Any] = schema["$defs"]

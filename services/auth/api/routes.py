@@ -19,13 +19,9 @@ from services.auth.domain.clients import OAuthClient
 from services.auth.domain.errors import InvalidRequest, UnsupportedGrantType
 from services.auth.examples import Keys, Nothing, Revocation, Revocations, answers, refusal
 from services.chassis.errors import Forbidden, NotFound
-from services.chassis.security.token_verifier import (
-    Caller,
-    optional_user,
-    require_service,
-    require_user,
-)
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import optional_user, require_service, require_user
 from services.contracts.logins import (
     Address,
     App,

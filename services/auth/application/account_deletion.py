@@ -10,7 +10,7 @@ from services.auth.domain import name_reservations
 from services.auth.domain.errors import InvalidCredentials
 from services.auth.domain.name_reservations import NameReservation
 from services.auth.repository import Repository, email_key
-from services.chassis.consuming.inbox import Event
+from services.chassis.consuming.events import CloudEvent
 
 
 class AccountDeletion:
@@ -34,7 +34,7 @@ class AccountDeletion:
         await self._accounts.delete(user.user_id)
         return user.user_id
 
-    async def on_login_changed(self, event: Event) -> None:
+    async def on_login_changed(self, event: CloudEvent) -> None:
         """Give back the address of who left. Again is harmless."""
         user = await self._repository.users.get(event.subject)
         if user is None or not user.deleted or not user.email:

@@ -8,7 +8,7 @@ from datetime import datetime
 from services.auth.domain.tokens import TOKEN_TTL
 from services.auth.domain.users import User, is_username, normalize_login
 from services.auth.repository import Repository
-from services.chassis.consuming.inbox import Event
+from services.chassis.consuming.events import CloudEvent
 from services.chassis.errors import NotFound
 from services.chassis.security.token_verifier import user_revocation
 from services.contracts.events import LOGIN_REGISTERED
@@ -69,7 +69,7 @@ class AccountService:
         if after is not None:
             await self._revoke_tokens(after)
 
-    async def on_login_changed(self, event: Event) -> None:
+    async def on_login_changed(self, event: CloudEvent) -> None:
         """Make the list of revoked tokens follow what was committed. Safe to repeat."""
         if event.type != LOGIN_REGISTERED.name:
             return

@@ -33,14 +33,10 @@ from services.catalog.examples import (
 )
 from services.chassis.errors import Invalid
 from services.chassis.http.dependencies import IfMatchVersion
+from services.chassis.http.responses import OrjsonResponse
 from services.chassis.ids import timestamp
-from services.chassis.security.token_verifier import (
-    Caller,
-    optional_user,
-    require_service,
-    require_user,
-)
-from services.chassis.service import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import optional_user, require_service, require_user
 from services.chassis.storage.window import Window, normalize_id
 from services.contracts.catalog import (
     CardsAsked,

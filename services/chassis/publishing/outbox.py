@@ -122,9 +122,9 @@ class Outbox:
         self._context = copy_context()
         """In which a flush runs: it is no part of the request that told the last news."""
 
-    def publishes(self, kind: str, type: str, tell: EventMapper = lambda _, data: data) -> Outbox:
-        """Announce documents of a kind as events of a type, showing what `tell` makes of them."""
-        self._kinds[kind] = _Kind(type, tell)
+    def publishes(self, kind: str, type: str, to_event: EventMapper | None = None) -> Outbox:
+        """Publish documents of a kind as events of a type; `to_event` makes the event's data."""
+        self._kinds[kind] = _Kind(type, to_event or (lambda _, data: data))
         return self
 
     # ── committing ──────────────────────────────────────────────────────────────────────────

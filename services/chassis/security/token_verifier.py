@@ -13,19 +13,16 @@ import asyncio
 import hashlib
 import logging
 import math
-import random
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
 import jwt
-from starlette.requests import HTTPConnection
 
-from services.chassis import telemetry
 from services.chassis.dapr.client import DaprClient
-from services.chassis.errors import Forbidden, ServiceError, Unauthenticated
+from services.chassis.errors import Unauthenticated
+from services.chassis.security.caller import Caller
 
 ISSUER = "microgram"
 REVOCATION_INTERVAL = 1.5
@@ -39,33 +36,9 @@ _MAX_CACHED_TOKENS = 20_000
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Somebody whose token is good. `user_id` is empty for an app that acts for nobody."""
-
-    user_id: str
-    client_id: str
-    token_id: str
-    scopes: frozenset[str]
-    token: str
-    username: str = ""
-
-    def may(self, scope: str) -> bool:
-        """Whether a scope is covered: `read` covers `read:statuses`; `follow` its old three."""
-        return bool(self.scopes & _covering(scope))
-
-
 def user_revocation(user_id: str, tokens_from: int) -> str:
     """The entry of the list of the revoked for all that somebody got before a second."""
     return f"user:{user_id}:{tokens_from}"
-
-
-def _covering(scope: str) -> frozenset[str]:
-    outer, _, noun = scope.rpartition(":")
-    names = {scope, outer}
-    if noun in ("follows", "blocks", "mutes"):
-        names.add("follow")
-    return frozenset(names)
 
 
 class TokenVerifier:
@@ -103,18 +76,11 @@ class TokenVerifier:
             raise Unauthenticated("The access token was revoked or has expired.")
         return caller
 
-    async def watch(self) -> None:
-        """Follow the list of revoked tokens, for ever."""
-        while True:
-            try:
-                await self._follow()
-                if time.monotonic() - self._looked_for_keys_at > KEYS_INTERVAL:
-                    await self._fetch_keys()
-            except ServiceError as failure:
-                log.warning("could not follow revocations", extra={"why": failure.message})
-            except Exception:
-                log.exception("could not understand the list of revocations")
-            await asyncio.sleep(REVOCATION_INTERVAL * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
+    async def refresh(self) -> None:
+        """Read what was revoked since the last call, and now and then the keys."""
+        await self._follow()
+        if time.monotonic() - self._looked_for_keys_at > KEYS_INTERVAL:
+            await self._fetch_keys()
 
     async def _follow(self) -> None:
         while True:
@@ -185,102 +151,3 @@ def _caller(claims: dict[str, Any], token: str) -> Caller:
         token=token,
         username=claims.get("username", ""),
     )
-
-
-UserGuard = Callable[[HTTPConnection], Awaitable[Caller]]
-OptionalUserGuard = Callable[[HTTPConnection], Awaitable[Caller | None]]
-
-
-def bearer_token(request: HTTPConnection) -> str:
-    """The token a request carries, or nothing."""
-    kind, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if kind.lower() == "bearer" else ""
-
-
-async def _identify(request: HTTPConnection) -> Caller | None:
-    token = bearer_token(request)
-    if not token:
-        return None
-    identity: TokenVerifier = request.app.state.identity
-    caller = await identity.verify(token)
-    telemetry.current().user_id = caller.user_id
-    return caller
-
-
-def require_token(*scopes: str) -> UserGuard:
-    """Lets in any good token with one of the scopes, also of an app that acts for nobody."""
-
-    async def guard(request: HTTPConnection) -> Caller:
-        return check_scopes(await _identify(request), *scopes)
-
-    return guard
-
-
-def require_user(*scopes: str, also_for: Collection[str] = ()) -> UserGuard:
-    """Lets in people whose token covers one of the scopes.
-
-    Where one of the services `also_for` asks for them, whatever their token covers will do.
-    """
-    check = require_token(*scopes)
-
-    async def guard(request: HTTPConnection) -> Caller:
-        known = request.headers.get("dapr-caller-app-id") in also_for
-        caller = await _identify(request) if known else None
-        return check_user(caller or await check(request))
-
-    return guard
-
-
-async def require_user_of_any_scope(request: HTTPConnection) -> Caller:
-    """A guard: lets in people with any good token. For what is asked for piece by piece later."""
-    return check_user(await _identify(request))
-
-
-async def optional_user_of_any_scope(request: HTTPConnection) -> Caller | None:
-    """A guard: lets everybody in; a token, where there is one, must be good.
-
-    For what is asked for piece by piece later.
-    """
-    return await _identify(request)
-
-
-def check_scopes(caller: Caller | None, *scopes: str) -> Caller:
-    """The caller, if their token covers one of the scopes.
-
-    Raises `Unauthenticated` or `Forbidden`.
-    """
-    if caller is None:
-        raise Unauthenticated("This needs an access token.")
-    if not any(caller.may(scope) for scope in scopes):
-        raise Forbidden(f"The access token does not cover the scope {scopes[0]}.")
-    return caller
-
-
-def check_user(caller: Caller | None) -> Caller:
-    """The caller, if they are a person and not an app alone. Raises `Unauthenticated`."""
-    if caller is None:
-        raise Unauthenticated("This needs an access token.")
-    if not caller.user_id:
-        raise Unauthenticated("This needs the access token of a person.", code="no_user")
-    return caller
-
-
-def optional_user(scope: str) -> OptionalUserGuard:
-    """Lets everybody in; a token, where there is one, must be good and cover the scope."""
-    check = require_token(scope)
-
-    async def guard(request: HTTPConnection) -> Caller | None:
-        return await check(request) if bearer_token(request) else None
-
-    return guard
-
-
-def require_service(*apps: str) -> Callable[[HTTPConnection], Awaitable[None]]:
-    """Lets in other services by their app-id, which the sidecar vouches for."""
-
-    async def guard(request: HTTPConnection) -> None:
-        caller = request.headers.get("dapr-caller-app-id", "")
-        if caller not in apps:
-            raise Forbidden(f"This route is for {', '.join(apps)}, not for «{caller}».")
-
-    return guard

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query
 
 from services.chassis.http.dependencies import window
-from services.chassis.security.token_verifier import Caller, optional_user, require_user
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import optional_user, require_user
 from services.chassis.storage.window import Window
 from services.contracts.posts import Page
 from services.feed.application.timeline_queries import TimelineFilter, TimelineQueries

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Path
 
 from services.chassis.http.dependencies import window
-from services.chassis.security.token_verifier import Caller, require_user
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import require_user
 from services.chassis.storage.window import Window, normalize_id
 from services.contracts.conversations import ConversationMark, ConversationPage
 from services.feed.application.conversations import ConversationService, conversation_not_found

@@ -6,13 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query
 
-from services.chassis.security.token_verifier import (
-    Caller,
-    optional_user,
-    require_service,
-    require_user,
-)
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import optional_user, require_service, require_user
 from services.contracts.discovery import TagNames, TagUse
 from services.contracts.limits import HASHTAG_CHARACTERS
 from services.contracts.posts import Page

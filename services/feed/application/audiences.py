@@ -17,7 +17,7 @@ from fastapi import APIRouter, Depends
 
 from services.chassis.dapr.client import ABSENT
 from services.chassis.ids import id_time
-from services.chassis.security.token_verifier import require_service
+from services.chassis.security.guards import require_service
 from services.contracts.accounts import Account, AccountCounts, Profile
 from services.contracts.audiences import Audience, AudienceQuestion
 from services.contracts.posts import Post, PostCounts, PostView

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from services.chassis.errors import NotFound, RateLimited
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.gateway.container import Gateway
 
 CONCURRENCY = 16

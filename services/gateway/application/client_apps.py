@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.chassis.errors import NotFound
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.contracts.logins import App
 from services.gateway.application.identifiers import path_segment
 from services.gateway.invocation import Asker

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.contracts.discovery import TagUse
 from services.gateway.invocation import Asker
 from services.gateway.presentation.entities import posts

@@ -12,7 +12,7 @@ import orjson
 from starlette.datastructures import UploadFile
 
 from services.chassis.errors import Invalid, TooLarge
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.contracts import limits
 from services.gateway.application.identifiers import numeric_id
 from services.gateway.invocation import ServiceInvoker

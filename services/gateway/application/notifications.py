@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
 from services.contracts.notifications import Notification, NotificationGroup
 from services.gateway.application.concurrency import gather_all

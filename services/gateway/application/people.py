@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.chassis.errors import NotFound
-from services.chassis.security.token_verifier import (
-    Caller,
-)
+from services.chassis.security.caller import Caller
 from services.gateway.application.concurrency import gather_all
 from services.gateway.application.identifiers import numeric_id
 from services.gateway.invocation import Asker

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import orjson
 
 from services.chassis.errors import NotFound, ServiceError
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.contracts import limits
 from services.contracts.catalog import Product
 from services.gateway.application.failures import log_failure

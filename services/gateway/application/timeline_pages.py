@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import orjson
 
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
 from services.gateway.application.posts import PostPresenter
 from services.gateway.invocation import ServiceInvoker

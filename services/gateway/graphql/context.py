@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import strawberry
 
-from services.chassis.security.token_verifier import Caller, check_user
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import check_user
 from services.gateway.container import Gateway
 from services.gateway.graphql.dataloaders import DataLoaders
 from services.gateway.streaming.channels import Channel

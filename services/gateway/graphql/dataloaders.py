@@ -17,7 +17,7 @@ from strawberry.dataloader import DataLoader
 
 from services.chassis.errors import ServiceError, from_status
 from services.chassis.http import batch
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.gateway.container import Gateway
 from services.gateway.presentation.renderer import Row
 

@@ -13,7 +13,8 @@ import orjson
 from fastapi import Request, Response
 
 from services.chassis.errors import ServiceError, TooLarge, Unavailable
-from services.chassis.security.token_verifier import Caller, optional_user_of_any_scope
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import optional_user_of_any_scope
 from services.gateway.container import Gateway
 from services.gateway.graphql import engine, graphiql, limits
 from services.gateway.graphql.engine import GraphqlEngine

@@ -10,7 +10,8 @@ import strawberry
 from strawberry.extensions import FieldExtension
 from strawberry.schema_directive import Location
 
-from services.chassis.security.token_verifier import Caller, check_scopes, check_user
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import check_scopes, check_user
 from services.gateway.graphql.context import Info
 
 Resolver = TypeVar("Resolver", bound=Callable[..., Any])

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Request, Response, WebSocket
 
-from services.chassis.security.token_verifier import Caller, optional_user_of_any_scope
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import optional_user_of_any_scope
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import request_body, responses
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from starlette.websockets import WebSocket
 
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.gateway.streaming.channels import Channel
 from services.gateway.streaming.connections import (
     MAX_QUEUED_MESSAGES,

@@ -13,7 +13,9 @@ from typing import Any
 from starlette.websockets import WebSocket
 
 from services.chassis.errors import ServiceError
-from services.chassis.security.token_verifier import Caller, TokenVerifier, check_user
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import check_user
+from services.chassis.security.token_verifier import TokenVerifier
 from services.gateway.container import Gateway
 from services.gateway.graphql import engine
 from services.gateway.graphql.engine import GraphqlEngine, PreparedOperation
@@ -85,7 +87,7 @@ class WebSocketHandler:
             return None
         if said["type"] != "connection_init":
             raise ProtocolError(UNAUTHORIZED, "Unauthorized")
-        identity: TokenVerifier = socket.app.state.identity
+        identity: TokenVerifier = socket.app.state.token_verifier
         token = init_token(said.get("payload"))
         try:
             caller = check_user(await identity.verify(token) if token else known)

@@ -10,7 +10,7 @@ from fastapi import Response
 from starlette.requests import HTTPConnection
 
 from services.chassis.errors import ServiceError
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
 
 PROBLEM_JSON = "application/problem+json"
 

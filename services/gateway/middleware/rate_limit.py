@@ -18,8 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis import telemetry
 from services.chassis.errors import RateLimited, ServiceError
-from services.chassis.security.token_verifier import Caller, TokenVerifier
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.token_verifier import TokenVerifier
 from services.gateway.graphql.router import PATH as GRAPHQL
 from services.gateway.http.errors import error_response, public_status
 from services.gateway.ratelimit.charge import CHARGE_KEY, charger

@@ -15,7 +15,9 @@ from starlette.responses import RedirectResponse
 
 from services.chassis import telemetry
 from services.chassis.errors import Forbidden, NotFound, ServiceError, Unauthenticated
-from services.chassis.security.token_verifier import Caller, TokenVerifier, check_scopes, check_user
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import check_scopes, check_user
+from services.chassis.security.token_verifier import TokenVerifier
 from services.gateway.application.archive_download import ArchiveDownloads
 from services.gateway.container import Gateway
 from services.gateway.http.reading import read_params
@@ -128,7 +130,7 @@ async def _session_user(request: Request) -> Caller | None:
     token = request.cookies.get(_COOKIE)
     if not token:
         return None
-    identity: TokenVerifier = request.app.state.identity
+    identity: TokenVerifier = request.app.state.token_verifier
     try:
         caller = check_user(check_scopes(await identity.verify(token), _SCOPE))
     except (Unauthenticated, Forbidden):

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from starlette.requests import HTTPConnection
 
 from services.chassis.errors import NotFound, ServiceError
-from services.chassis.service import ErrorRenderer
+from services.chassis.http.responses import ErrorRenderer
 from services.gateway.application.failures import log_failure
 from services.gateway.http.errors import public_message
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from services.chassis.errors import Forbidden, Unauthenticated
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import request_body, responses
 from services.gateway.http.reading import read_params

@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 
 from services.chassis.errors import NotFound
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
 from services.contracts.accounts import Relationship
 from services.gateway.application.identifiers import numeric_id
 from services.gateway.application.people import local_username

@@ -9,9 +9,10 @@ import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.chassis.errors import Forbidden, Invalid, NotFound
+from services.chassis.http.responses import OrjsonResponse
 from services.chassis.ids import id_time, timestamp
-from services.chassis.security.token_verifier import Caller, require_user
-from services.chassis.service import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import require_user
 from services.contracts.accounts import Account, Profile
 from services.contracts.logins import LoginDetails
 from services.contracts.moderation import Report

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 
 from services.chassis.errors import Unauthenticated
-from services.chassis.security.token_verifier import Caller, TokenVerifier, bearer_token
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import bearer_token
+from services.chassis.security.token_verifier import TokenVerifier
 from services.contracts.logins import App
 from services.gateway.application.identifiers import path_segment
 from services.gateway.container import Gateway
@@ -30,7 +32,7 @@ async def any_token(request: Request) -> Caller:
     token = bearer_token(request)
     if not token:
         raise Unauthenticated("This needs an access token.")
-    identity: TokenVerifier = request.app.state.identity
+    identity: TokenVerifier = request.app.state.token_verifier
     return await identity.verify(token)
 
 

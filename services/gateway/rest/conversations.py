@@ -6,8 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.chassis.security.token_verifier import Caller, require_user
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import require_user
 from services.gateway.application.identifiers import numeric_id
 from services.gateway.container import Gateway
 from services.gateway.http import paging

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import Depends, Path
 
-from services.chassis.security.token_verifier import Caller, optional_user, require_user
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import optional_user, require_user
 
 Id = Annotated[str, Path(examples=["114000000000000000"])]
 

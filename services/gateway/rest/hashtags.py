@@ -8,11 +8,9 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from services.chassis.errors import NotFound
-from services.chassis.security.token_verifier import (
-    Caller,
-    optional_user_of_any_scope,
-)
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import optional_user_of_any_scope
 from services.gateway.container import Gateway
 from services.gateway.http import paging
 from services.gateway.http.openapi import responses

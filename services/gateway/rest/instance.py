@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
 from services.contracts.discovery import Statistics, Week
 from services.gateway.application.statistics import StatisticsCache
 from services.gateway.container import Gateway

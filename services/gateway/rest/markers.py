@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
 from services.chassis.storage.window import normalize_id
 from services.contracts.notifications import Marker
 from services.gateway.container import Gateway

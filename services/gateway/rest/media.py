@@ -9,8 +9,9 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.chassis.errors import Invalid, NotFound
-from services.chassis.security.token_verifier import Caller, require_user
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import require_user
 from services.contracts.posts import Attachment
 from services.gateway.application.identifiers import numeric_id
 from services.gateway.application.media import parse_focus

@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from services.chassis.errors import NotFound
-from services.chassis.security.token_verifier import Caller
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
 from services.gateway.application.identifiers import numeric_id
 from services.gateway.application.notifications import first_visible_page

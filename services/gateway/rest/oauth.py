@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from services.chassis.errors import ServiceError
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
 from services.contracts.logins import Token
 from services.gateway.application.failures import log_failure
 from services.gateway.container import Gateway

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from markupsafe import escape
 
 from services.chassis.errors import NotFound
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
 from services.contracts.accounts import Account
 from services.contracts.posts import Post
 from services.gateway.container import Gateway

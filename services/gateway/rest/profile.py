@@ -7,12 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 
 from services.chassis.errors import NotFound, ServiceError
-from services.chassis.security.token_verifier import (
-    Caller,
-    require_token,
-    require_user,
-)
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import require_token, require_user
 from services.contracts.accounts import Account, OwnAccount
 from services.contracts.logins import Token
 from services.gateway.application.registration import new_registration, validation_error

@@ -9,8 +9,9 @@ import orjson
 from fastapi import APIRouter, Depends
 
 from services.chassis.errors import NotFound
-from services.chassis.security.token_verifier import Caller, optional_user
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import optional_user
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import responses
 from services.gateway.http.query import QueryFlag

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 from fastapi import APIRouter
 
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
 from services.gateway.application.identifiers import numeric_id
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import responses

@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.chassis.errors import Invalid, NotFound
-from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import require_user
 from services.chassis.storage.window import Window
 from services.gateway.application.identifiers import numeric_id
 from services.gateway.container import Gateway

@@ -9,8 +9,9 @@ import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.chassis.errors import Invalid
-from services.chassis.security.token_verifier import Caller, require_user
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import require_user
 from services.contracts import limits
 from services.contracts.posts import Post, PostVersion, PostView
 from services.gateway.application.concurrency import gather_all

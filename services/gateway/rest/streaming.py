@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response, WebSocket
 from starlette.types import Receive, Scope, Send
 
 from services.chassis.errors import Forbidden, ServiceError
-from services.chassis.security.token_verifier import Caller, require_user_of_any_scope
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import require_user_of_any_scope
 from services.gateway.http.openapi import responses
 from services.gateway.http.query import query_flag
 from services.gateway.streaming.channels import Channel, channel_of, frame_names, scope_of

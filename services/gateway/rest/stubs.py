@@ -13,8 +13,8 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 
 from services.chassis.errors import Invalid, NotFound
-from services.chassis.security.token_verifier import require_user
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.guards import require_user
 from services.gateway.http.openapi import responses
 
 

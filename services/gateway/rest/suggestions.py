@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Response
 
-from services.chassis.security.token_verifier import Caller
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
 from services.gateway.application.identifiers import numeric_id
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import responses

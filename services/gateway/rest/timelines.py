@@ -8,7 +8,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from services.chassis.errors import Invalid
-from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import require_user
 from services.chassis.storage.window import Window
 from services.gateway.container import Gateway
 from services.gateway.http import paging

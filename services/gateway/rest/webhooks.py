@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
 from services.gateway.container import Gateway
 from services.gateway.http.body import read_body
 from services.gateway.http.openapi import request_body, responses

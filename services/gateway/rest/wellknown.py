@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Query, Request, Response
 
 from services.chassis.errors import NotFound, from_status
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
 from services.contracts.accounts import Account
 from services.contracts.scopes import SCOPES
 from services.gateway.application.people import local_username

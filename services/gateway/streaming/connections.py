@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Receive, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.gateway.streaming.channels import Channel
 from services.gateway.streaming.events import HEARTBEAT, Names, StreamEvent
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services.chassis.consuming.inbox import Event
+from services.chassis.consuming.events import CloudEvent
 from services.chassis.errors import ServiceError
 from services.chassis.ids import id_time
 from services.contracts.accounts import Profile
@@ -65,7 +65,7 @@ class StreamDispatcher:
             asyncio.Queue[PostChange | Notification](_QUEUE_SIZE) for _ in range(_WORKERS)
         ]
 
-    async def post_changed(self, event: Event) -> None:
+    async def post_changed(self, event: CloudEvent) -> None:
         """A post is new, edited or deleted."""
         post = Post.model_validate(event.data)
         kind = self._posts.event_for(post, event.entityversion, time.time())
@@ -73,7 +73,7 @@ class StreamDispatcher:
             return
         self._enqueue(post.id, PostChange(kind, post, event.entityversion))
 
-    async def notification_changed(self, event: Event) -> None:
+    async def notification_changed(self, event: CloudEvent) -> None:
         """Somebody is told of something."""
         notification = Notification.model_validate(event.data)
         if notification.dismissed or not self._is_fresh(notification.id):
@@ -93,7 +93,7 @@ class StreamDispatcher:
         except asyncio.QueueFull:
             log.warning("too much news: streams miss some", extra={"about": id})
 
-    async def account_changed(self, event: Event) -> None:
+    async def account_changed(self, event: CloudEvent) -> None:
         """Whoever is gone, or may not be here any more, listens no more."""
         profile = Profile.model_validate(event.data)
         if profile.deleted or profile.suspended:

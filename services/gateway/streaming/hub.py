@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import count
 
 from services.chassis.errors import RateLimited, ServiceError, Unauthenticated
-from services.chassis.security.token_verifier import Caller, TokenVerifier
+from services.chassis.security.caller import Caller
+from services.chassis.security.token_verifier import TokenVerifier
 from services.gateway.streaming.channels import Channel
 from services.gateway.streaming.connections import StreamConnection
 from services.gateway.streaming.events import Names, StreamEvent

@@ -9,8 +9,9 @@ from fastapi.responses import Response
 
 from services.chassis.errors import Invalid, TooLarge
 from services.chassis.http.preconditions import EntityTags
-from services.chassis.security.token_verifier import Caller, require_service, require_user
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import require_service, require_user
 from services.contracts import limits
 from services.contracts.posts import Attachment, AttachmentEdit, Claims, Portrait, Release
 from services.media.application.attachments import AttachmentService, attachment_view

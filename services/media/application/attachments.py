@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from services.chassis.dapr.client import DaprClient
 from services.chassis.errors import Invalid, NotFound, Unauthenticated, from_status
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
 from services.contracts import limits
 from services.media.domain import (

@@ -8,8 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 from fastapi.responses import Response
 
-from services.chassis.security.token_verifier import Caller, require_user
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import require_user
 from services.contracts.data_export import Export
 from services.media.examples import AN_ARCHIVE, EXPORT, answers
 from services.media.exports.service import ExportService

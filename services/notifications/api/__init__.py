@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Path, Query
 
 from services.chassis.http.dependencies import window
+from services.chassis.http.responses import OrjsonResponse
 from services.chassis.ids import id_time, timestamp
-from services.chassis.security.token_verifier import Caller, require_user
-from services.chassis.service import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import require_user
 from services.chassis.storage.window import Window, normalize_id
 from services.contracts.notifications import (
     GroupList,

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends
 
-from services.chassis.security.token_verifier import Caller, require_service, require_user
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import require_service, require_user
 from services.contracts.notifications import DigestSetting, DigestStop, NewDigestSetting
 from services.notifications.application.digest_scheduler import DigestScheduler
 

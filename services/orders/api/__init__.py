@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Depends, Path, Query
 
 from services.chassis.http.dependencies import IfMatchVersion, window
-from services.chassis.security.token_verifier import Caller, require_service, require_user
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import require_service, require_user
 from services.chassis.storage.window import Window, normalize_id
 from services.contracts.catalog import QuoteItem
 from services.contracts.orders import (

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
 
 from services.chassis.errors import NotFound, TooLarge
 from services.chassis.http.dependencies import window
+from services.chassis.http.responses import OrjsonResponse
 from services.chassis.ids import id_time, timestamp
-from services.chassis.security.token_verifier import Caller, require_service, require_user
-from services.chassis.service import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import require_service, require_user
 from services.chassis.storage.window import Window, normalize_id
 from services.contracts.catalog import Currency
 from services.contracts.payments import (

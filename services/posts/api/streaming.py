@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends
 
-from services.chassis.security.token_verifier import require_service
+from services.chassis.security.guards import require_service
 from services.contracts.audiences import MarksQuestion, PostMarks
 from services.posts.domain.interactions import Interaction
 from services.posts.repository import Repository

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from services.chassis.consuming.inbox import Event, PoisonMessage
+from services.chassis.consuming.events import CloudEvent, PoisonMessage
 from services.chassis.errors import Invalid
 from services.chassis.jobs import JobQueue
 from services.chassis.storage.segmented_list import SegmentedLists
@@ -37,7 +37,7 @@ class AuthorErasure:
         self._jobs = errands
         errands.register(ERASURE_JOB, self.erase_batch)
 
-    async def on_account_changed(self, event: Event) -> None:
+    async def on_account_changed(self, event: CloudEvent) -> None:
         """Somebody may be gone."""
         if event.type == ACCOUNT_CHANGED.name and event.data.get("deleted") is True:
             id = _user_id(event.subject)

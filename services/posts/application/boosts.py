@@ -8,7 +8,7 @@ from typing import Any
 
 from services.chassis.errors import Unavailable
 from services.chassis.ids import id_time, timestamp
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
 from services.posts.application.queries import PostQueries, VisiblePost
 from services.posts.domain import boosts as rules

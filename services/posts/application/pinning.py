@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.chassis.errors import Invalid
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.posts.application.queries import PostQueries
 from services.posts.domain.pins import PinnedPosts, check_pinnable
 from services.posts.repository import Repository

@@ -17,7 +17,7 @@ from services.chassis.dapr.client import DaprClient
 from services.chassis.errors import Forbidden, Invalid, NotFound, ServiceError, Unavailable
 from services.chassis.idempotency import fingerprint as fingerprinted
 from services.chassis.idempotency import first_intent
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.chassis.storage.window import normalize_id
 from services.contracts.posts import EditedPost, NewPost
 from services.posts.application.boosts import BoostService

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.chassis.dapr.client import DaprClient
 from services.chassis.errors import Forbidden
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.chassis.storage.segmented_list import ListHead
 from services.chassis.storage.window import Row, Window, normalize_id
 from services.posts.application.suspended_accounts import SuspendedAccounts

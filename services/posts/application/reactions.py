@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.posts.application.queries import PostQueries
 from services.posts.domain.interactions import Interaction, Reaction
 from services.posts.repository import Repository

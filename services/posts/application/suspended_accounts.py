@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from services.chassis.consuming.inbox import Event
+from services.chassis.consuming.events import CloudEvent
 from services.chassis.errors import ServiceError
 from services.chassis.service import Service
 from services.contracts.events import ACCOUNT_CHANGED
@@ -74,7 +74,7 @@ class SuspendedAccounts:
                 self._ids = frozenset(found.ids if found else ())
         return self._ids
 
-    async def on_account_changed(self, event: Event) -> None:
+    async def on_account_changed(self, event: CloudEvent) -> None:
         """Make the list agree, in the background. Five state calls; two more where it changes."""
         if event.type != ACCOUNT_CHANGED.name:
             return

@@ -10,8 +10,9 @@ from pydantic import Field as Limit
 
 from services.chassis.errors import Invalid, NotFound
 from services.chassis.http.dependencies import window
-from services.chassis.security.token_verifier import Caller, optional_user, require_user
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import optional_user, require_user
 from services.chassis.storage.window import Window, normalize_id
 from services.contracts.accounts import (
     Account,

@@ -7,13 +7,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query
 
 from services.chassis.http.dependencies import window
-from services.chassis.security.token_verifier import (
-    Caller,
-    optional_user,
-    require_service,
-    require_user,
-)
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import optional_user, require_service, require_user
 from services.chassis.storage.window import Window
 from services.contracts.accounts import Account
 from services.contracts.discovery import Statistics, TagFollowed, TagList

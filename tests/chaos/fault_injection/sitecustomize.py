@@ -83,12 +83,12 @@ def _patch_inbox(module: ModuleType) -> None:
     """Add fault points around the effect of an event, and a delay before it."""
     subscribe, receive = module.Inbox.subscribe, module.Inbox.receive
 
-    def delayed_subscribe(self: Any, topic: str, producer: str, handle: Any) -> None:
+    def delayed_subscribe(self: Any, event_type: Any, handle: Any) -> None:
         async def delayed(event: Any) -> None:
             await asyncio.sleep(random.uniform(0, _EVENT_DELAY))  # noqa: S311 (in another order each time)
             await handle(event)
 
-        subscribe(self, topic, producer, delayed)
+        subscribe(self, event_type, delayed)
 
     async def receive_with_faults(self: Any, topic: str, *args: Any, **kwargs: Any) -> Any:
         if _is_armed("fail", topic):

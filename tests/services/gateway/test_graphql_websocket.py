@@ -10,6 +10,7 @@ from unittest import mock
 import pytest
 
 from services.gateway.graphql import websocket
+from services.gateway.streaming.hub import StreamHub
 from tests.fakes import APP_TOKEN, until
 from tests.fakes.streams import FakeStream, stream
 from tests.services.gateway.deployment import GatewayDeployment, SignedInUser, deploy
@@ -60,11 +61,13 @@ async def subscribed(
     )
 
 
-def hub_of(place: GatewayDeployment) -> Any:
+def hub_of(place: GatewayDeployment) -> StreamHub:
     """The hub of a place's gateway."""
-    running = place.gateway.service._background
-    (maintain,) = [run for run in running if run.__qualname__ == "StreamHub.maintain"]
-    return maintain.__self__  # type: ignore[attr-defined]
+    running = place.gateway.service._work
+    (maintain,) = [each for each in running if each.name == "StreamHub.maintain"]
+    hub = maintain._work.__self__  # type: ignore[attr-defined]
+    assert isinstance(hub, StreamHub)
+    return hub
 
 
 async def closed(socket: FakeStream) -> int:

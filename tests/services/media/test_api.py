@@ -410,7 +410,7 @@ class Days:
 
 async def test_a_picture_waits_a_whole_day_after_its_post_and_then_goes(studio: Studio) -> None:
     days = Days(studio)
-    pool, caller = days.pool, await studio.media.service.identity.verify(studio.ann)
+    pool, caller = days.pool, await studio.media.service.token_verifier.verify(studio.ann)
     await pool.sweep()
     early, late, used = [
         await pool.upload(PHOTO, caller, description="", focus=(0.0, 0.0)) for _ in range(3)
@@ -440,7 +440,7 @@ async def test_who_redrafts_while_pictures_are_removed_gets_them_or_is_told(
     studio: Studio, head_start: int
 ) -> None:
     days = Days(studio)
-    pool, caller = days.pool, await studio.media.service.identity.verify(studio.ann)
+    pool, caller = days.pool, await studio.media.service.token_verifier.verify(studio.ann)
     await pool.sweep()
     picture = await pool.upload(PHOTO, caller, description="", focus=(0.0, 0.0))
     await pool.claim("77", [picture.id], caller)
@@ -473,7 +473,7 @@ async def test_what_no_post_wants_for_a_day_goes(studio: Studio) -> None:
         ids=SnowflakeGenerator().next,
         now=lambda: clock[0],
     )
-    caller = await service.identity.verify(studio.ann)
+    caller = await service.token_verifier.verify(studio.ann)
     await pool.sweep()
     wanted, unwanted = [
         await pool.upload(PHOTO, caller, description="", focus=(0.0, 0.0)) for _ in range(2)
@@ -541,7 +541,7 @@ async def test_a_portrait_that_no_profile_shows_is_swept_after_a_day(studio: Stu
         ids=SnowflakeGenerator().next,
         now=lambda: clock[0],
     )
-    caller = await studio.media.service.identity.verify(studio.ann)
+    caller = await studio.media.service.token_verifier.verify(studio.ann)
     await pool.sweep()
     shown = await pool.upload_profile_image(PHOTO, "avatar", caller)
     forgotten = await pool.upload_profile_image(PHOTO, "avatar", caller)

@@ -13,8 +13,9 @@ from unittest import mock
 from fastapi import APIRouter, FastAPI, Request
 
 from services.chassis.errors import Conflict, NotFound, OutcomeUnknown, Unavailable
+from services.chassis.http.responses import OrjsonResponse
 from services.chassis.ids import SnowflakeGenerator
-from services.chassis.service import OrjsonResponse, Service
+from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.orders.app import create_app

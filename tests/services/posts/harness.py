@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, FastAPI, Request
 
 from services.chassis.errors import Invalid
+from services.chassis.http.responses import OrjsonResponse
 from services.chassis.ids import SnowflakeGenerator
-from services.chassis.security.token_verifier import bearer_token
-from services.chassis.service import OrjsonResponse, Service
+from services.chassis.security.guards import bearer_token
+from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.chassis.storage.collection import Collection
 from services.posts.app import create_app
@@ -49,7 +50,7 @@ class FakeNeighbours:
         async def relationships(
             ids: Annotated[list[str], Body(embed=True)], request: Request
         ) -> OrjsonResponse:
-            me = (await service.identity.verify(bearer_token(request))).user_id
+            me = (await service.token_verifier.verify(bearer_token(request))).user_id
             return OrjsonResponse([self._relation(me, id) for id in ids])
 
         return service.create_app(router)
@@ -61,7 +62,7 @@ class FakeNeighbours:
         async def claims(
             post_id: Annotated[str, Body()], ids: Annotated[list[str], Body()], request: Request
         ) -> OrjsonResponse:
-            me = (await service.identity.verify(bearer_token(request))).user_id
+            me = (await service.token_verifier.verify(bearer_token(request))).user_id
             if any(self.claims.setdefault(id, post_id) != post_id for id in ids):
                 raise Invalid("A picture of the post is part of another post.")
             return OrjsonResponse([_picture(id, me) for id in ids])

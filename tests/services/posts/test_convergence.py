@@ -13,7 +13,7 @@ from unittest import mock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.chassis.consuming.inbox import Event
+from services.chassis.consuming.events import CloudEvent
 from services.chassis.errors import Unavailable
 from services.chassis.ids import SnowflakeGenerator
 from services.chassis.service import Service
@@ -105,8 +105,8 @@ def _changed(key: str, verb: str, id: str, mark: Interaction | None) -> Interact
     return replace(mark, bookmark=bookmark)
 
 
-def _event(key: str) -> Event:
-    return Event(
+def _event(key: str) -> CloudEvent:
+    return CloudEvent(
         id="e",
         type="mark.changed",
         source="posts",

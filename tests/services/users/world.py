@@ -7,8 +7,9 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
+from services.chassis.http.responses import OrjsonResponse
 from services.chassis.ids import SnowflakeGenerator
-from services.chassis.service import OrjsonResponse, Service
+from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.users.app import create_app
 from tests.fakes import Response, Running, World

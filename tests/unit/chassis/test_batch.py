@@ -9,7 +9,8 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, Request
 
 from services.chassis.errors import NotFound
-from services.chassis.security.token_verifier import Caller, optional_user, require_user
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import optional_user, require_user
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from tests.fakes import Running, World

@@ -11,8 +11,9 @@ import pytest
 from fastapi import APIRouter, FastAPI
 
 from services.chassis import telemetry
-from services.chassis.consuming.inbox import Event, PoisonMessage, Subscription, parse_event
+from services.chassis.consuming.events import CloudEvent, PoisonMessage, parse_cloud_event
 from services.chassis.consuming.sequence_set import SequenceSet
+from services.chassis.consuming.subscription import Subscription
 from services.chassis.errors import Unavailable
 from services.chassis.service import Service
 from services.chassis.settings import Settings
@@ -46,7 +47,7 @@ class Hearer:
     """A service that keeps the newest version it has heard of each thing."""
 
     def __init__(self) -> None:
-        self.heard: list[Event] = []
+        self.heard: list[CloudEvent] = []
         self.traces: list[str] = []
         self.poison: set[str] = set()
         self.broken: set[str] = set()
@@ -56,7 +57,7 @@ class Hearer:
         service = Service(settings)
         kept = service.collection("kept", dict)
 
-        async def keep(event: Event) -> None:
+        async def keep(event: CloudEvent) -> None:
             if event.subject in self.poison:
                 raise PoisonMessage("cannot be")
             if event.subject in self.broken:
@@ -76,7 +77,7 @@ class Hearer:
             )
 
         for topic in ("things", "others"):
-            service.on(topic, "maker", keep)
+            service.on_topic(topic, "maker", keep)
         return service.create_app()
 
 
@@ -322,20 +323,20 @@ GOOD = {
     ],
 )
 def test_what_is_no_event_of_ours_is_poison(bad: Any) -> None:
-    with pytest.raises(PoisonMessage, match="not an event of ours"):
-        parse_event(bad)
+    with pytest.raises(PoisonMessage, match="The event is invalid"):
+        parse_cloud_event(bad)
 
 
 def test_unknown_attributes_are_ignored_and_the_cause_is_the_trace() -> None:
-    event = parse_event({**GOOD, "traceparent": "overwritten", "cause": "ours", "pubsubname": "x"})
+    event = parse_cloud_event(
+        {**GOOD, "traceparent": "overwritten", "cause": "ours", "pubsubname": "x"}
+    )
     assert event.traceparent == "ours"
-    assert parse_event({**GOOD, "traceparent": "theirs"}).traceparent == "theirs"
+    assert parse_cloud_event({**GOOD, "traceparent": "theirs"}).traceparent == "theirs"
 
 
 def test_what_the_broker_is_still_bringing_is_late_and_not_lost() -> None:
-    async def handle(_: Event) -> None: ...
-
-    subscription = Subscription("things", "teller", handle)
+    subscription = Subscription("things", "teller")
     assert (
         subscription.gap_upper_bound("s", 100, SequenceSet(10)) == 100
     )  # nothing is known of its pace yet

@@ -9,14 +9,15 @@ from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 
 from services.chassis.errors import NotFound, ServiceError
-from services.chassis.security.token_verifier import (
-    Caller,
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import (
     optional_user,
     require_service,
     require_token,
     require_user,
 )
-from services.chassis.service import OrjsonResponse, Service
+from services.chassis.service import Service
 from services.chassis.settings import Settings
 from tests.fakes import APP_TOKEN, Running, World, call, until
 

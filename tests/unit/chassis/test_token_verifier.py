@@ -8,6 +8,7 @@ import jwt
 import pytest
 
 from services.chassis.errors import Unauthenticated, Unavailable
+from services.chassis.periodic import BackgroundWork
 from services.chassis.security import token_verifier as module
 from services.chassis.security.token_verifier import TokenVerifier
 from tests.fakes import FakeAuth, FakeNetwork, FakeSidecar, until
@@ -154,6 +155,10 @@ async def test_who_comes_while_keys_are_fetched_is_not_refused(
     assert sidecar.faults.count("invoke") == 1
 
 
+async def watch(verifier: TokenVerifier) -> None:
+    await BackgroundWork("watch", verifier.refresh, 0.01, 0.01).run(at_start=True)
+
+
 async def test_made_up_keys_do_not_make_us_ask_each_time(
     identity: TokenVerifier, auth: FakeAuth, sidecar: FakeSidecar
 ) -> None:
@@ -168,10 +173,9 @@ async def test_made_up_keys_do_not_make_us_ask_each_time(
 async def test_a_revoked_token_ends_with_the_next_look_at_the_list(
     identity: TokenVerifier, auth: FakeAuth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "REVOCATION_INTERVAL", 0.01)
     token, other = auth.token("7"), auth.token("7")
     await identity.verify(token)
-    watching = asyncio.ensure_future(identity.watch())
+    watching = asyncio.ensure_future(watch(identity))
     auth.revoke(token)
     async with asyncio.timeout(30):
         while True:
@@ -230,13 +234,12 @@ async def test_an_outage_of_auth_does_not_make_good_tokens_bad(
 async def test_a_list_that_makes_no_sense_does_not_end_the_watch(
     identity: TokenVerifier, auth: FakeAuth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "REVOCATION_INTERVAL", 0.01)
     real = auth.revocations
     answers = [{"nonsense": True}]
     monkeypatch.setattr(
         auth, "revocations", lambda after: answers.pop() if answers else real(after)
     )
-    watching = asyncio.ensure_future(identity.watch())
+    watching = asyncio.ensure_future(watch(identity))
     token = auth.token("7")
     auth.revoke(token)
     async with asyncio.timeout(30):
@@ -253,7 +256,7 @@ async def test_what_a_withdrawn_key_signed_is_soon_refused(
     auth.rotate()
     auth.withdraw(kid)
     clock.ahead += module.KEYS_INTERVAL + 1
-    watching = asyncio.create_task(identity.watch())
+    watching = asyncio.create_task(watch(identity))
     try:
         await until(lambda: kid not in identity._keys)
     finally:

@@ -8,8 +8,9 @@ from typing import Annotated
 import pytest
 from fastapi import APIRouter, Depends
 
-from services.chassis.consuming.inbox import Event
-from services.chassis.security.token_verifier import Caller, require_user
+from services.chassis.consuming.events import CloudEvent
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import require_user
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from tests.fakes import World
@@ -48,13 +49,13 @@ def hearer(settings: Settings) -> Service:
     service = Service(settings)
     copies = service.collection("copy", Thing)
 
-    async def keep(event: Event) -> None:
+    async def keep(event: CloudEvent) -> None:
         thing = Thing(**event.data)
         await copies.update(
             event.subject, lambda kept: thing if not kept or kept.likes < thing.likes else None
         )
 
-    service.on("things", "teller", keep)
+    service.on_topic("things", "teller", keep)
     return service
 
 

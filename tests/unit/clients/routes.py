@@ -25,7 +25,7 @@ from typing import (
 
 from pydantic import BaseModel
 
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
 from services.clients import feed
 

@@ -7,7 +7,7 @@ import pytest
 
 from services.chassis.errors import Invalid, NotFound
 from services.chassis.ids import first_id_at, timestamp
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.contracts.posts import Post
 from services.gateway.streaming.channels import channel_of, frame_names, shared_channels
 from services.gateway.streaming.connections import (

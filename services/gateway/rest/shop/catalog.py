@@ -12,8 +12,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from pydantic import Field
 
-from services.chassis.security.token_verifier import Caller, optional_user
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import optional_user
 from services.contracts import limits
 from services.contracts.accounts import Model
 from services.contracts.catalog import (

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Body, Request, Response
 from pydantic import Field
 
 from services.chassis.errors import Invalid, ServiceError
-from services.chassis.security.token_verifier import Caller
+from services.chassis.security.caller import Caller
 from services.contracts import limits
 from services.contracts.accounts import Model
 from services.contracts.catalog import Currency, QuoteItem, QuoteLine

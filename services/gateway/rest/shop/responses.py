@@ -10,8 +10,9 @@ from fastapi import Depends, Header, Path, Query, Request, Response
 
 from services.chassis.errors import Invalid
 from services.chassis.http.dependencies import MAX_CONDITION_LENGTH
-from services.chassis.security.token_verifier import Caller, require_user
-from services.chassis.service import OrjsonResponse
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.caller import Caller
+from services.chassis.security.guards import require_user
 from services.gateway.container import Gateway
 from services.gateway.http.body import BoundedRoute
 from services.gateway.http.conditional import conditional_response

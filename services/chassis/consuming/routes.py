@@ -1,0 +1,130 @@
+"""The routes on which the sidecar delivers events, and those of the dead letters."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+from dapr.ext.fastapi import DaprApp
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import Response
+
+from services.chassis import telemetry
+from services.chassis.consuming.dead_letters import DeadLetters
+from services.chassis.consuming.events import Handlers, PoisonMessage, parse_cloud_event
+from services.chassis.consuming.inbox import Inbox
+from services.chassis.errors import ServiceError
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.guards import require_own_sidecar
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+log = logging.getLogger(__name__)
+
+
+def subscribe(
+    app: FastAPI,
+    service: str,
+    inbox: Inbox,
+    dead_letters: DeadLetters,
+    broadcasts: Mapping[str, Handlers],
+) -> None:
+    """Tell the sidecar which topics to deliver, with a dead-letter topic for what fails."""
+    dapr = DaprApp(app, router_tags=["events"])
+    dead = f"{service}-dead"
+    for topic in inbox.subscriptions:
+        dapr.subscribe(
+            "pubsub", topic, metadata={}, route=f"/events/{topic}", dead_letter_topic=dead
+        )(_event_endpoint(inbox, topic))
+    if inbox.subscriptions:
+        dapr.subscribe("pubsub", dead, metadata={}, route="/events-dead")(
+            _dead_letter_endpoint(inbox, dead_letters)
+        )
+    for topic, handlers in broadcasts.items():
+        dapr.subscribe("broadcast", topic, metadata={}, route=f"/events-broadcast/{topic}")(
+            _broadcast_endpoint(topic, handlers)
+        )
+
+
+def create_dead_letter_router(dead_letters: DeadLetters, inbox: Inbox) -> APIRouter:
+    """`/deadletters`: the events that could not be handled, and their replay."""
+    router = APIRouter(tags=["dead letters"], dependencies=[Depends(require_own_sidecar)])
+
+    @router.get("/deadletters", summary="Events that could not be handled.")
+    async def letters() -> Response:
+        return OrjsonResponse(await dead_letters.all())
+
+    @router.post("/deadletters/replay", summary="Handle them again.")
+    async def replay() -> Response:
+        replayed, failed = await dead_letters.replay(inbox.receive)
+        return OrjsonResponse({"replayed": replayed, "failed": failed})
+
+    return router
+
+
+def _event_endpoint(inbox: Inbox, topic: str) -> Endpoint:
+    async def receive(request: Request) -> Response:
+        try:
+            await inbox.receive(topic, _loads(await request.body()))
+        except PoisonMessage as poison:
+            log.error("poison message", extra={"topic": topic, "why": poison.message})  # noqa: TRY400
+            return _status("DROP")
+        except ServiceError as failure:
+            log.warning("will retry an event", extra={"topic": topic, "why": failure.message})
+            return _status("RETRY")
+        except Exception:
+            log.exception("will retry an event", extra={"topic": topic})
+            return _status("RETRY")
+        return _status("SUCCESS")
+
+    return receive
+
+
+def _dead_letter_endpoint(inbox: Inbox, dead_letters: DeadLetters) -> Endpoint:
+    """Handles once more what the broker gave up, and keeps it where that fails too."""
+
+    async def receive(request: Request) -> Response:
+        raw = await request.body()
+        try:
+            event = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            event = {"raw": raw.decode(errors="replace")}
+        topic = str(event.get("topic", "")) if isinstance(event, dict) else ""
+        try:
+            await inbox.receive(topic, event)
+            why = ""
+        except KeyError:
+            why = f'This service does not consume the topic "{topic}".'
+        except Exception as error:
+            why = str(error)
+        if why:
+            await dead_letters.add(topic, event, why)
+        return _status("SUCCESS")
+
+    return receive
+
+
+def _broadcast_endpoint(topic: str, handlers: Handlers) -> Endpoint:
+    async def receive(request: Request) -> Response:
+        try:
+            event = parse_cloud_event(_loads(await request.body()))
+            telemetry.start_trace({"traceparent": event.traceparent})
+            await handlers.handle(event)
+        except Exception:
+            log.exception("could not handle a broadcast event", extra={"topic": topic})
+        return _status("SUCCESS")
+
+    return receive
+
+
+def _status(status: str) -> Response:
+    return OrjsonResponse({"status": status})
+
+
+def _loads(raw: bytes) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise PoisonMessage("The event is not JSON.") from error

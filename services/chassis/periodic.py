@@ -1,0 +1,82 @@
+"""Work that a service does in the background: it survives failures, and shows that it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+
+from services.chassis.errors import ServiceError
+
+MAX_BACKOFF = 60.0
+"""Seconds between two attempts of work that keeps failing."""
+
+RESTART_DELAY = 1.0
+"""Seconds before work without an interval is started again."""
+
+FAILING_AFTER = 3
+"""Failures in a row after which `/readyz` names the work."""
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[], Awaitable[None]]
+
+
+class BackgroundWork:
+    """A coroutine function that is called for as long as the service runs.
+
+    With an `interval` (seconds, with 20 % jitter) it is called again after each pause, else only
+    after it has failed. After a failure the pause doubles, up to `max_backoff` seconds; nothing but
+    the end of the service ends the work.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        work: Work,
+        interval: float | None = None,
+        max_backoff: float = MAX_BACKOFF,
+    ) -> None:
+        self.name = name
+        self._work = work
+        self._interval = interval
+        self._max_backoff = max_backoff
+        self._failures = 0
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last few attempts all failed."""
+        return self._failures >= FAILING_AFTER
+
+    async def run(self, *, at_start: bool = False) -> None:
+        """Call the work until this task is cancelled, or the work without an interval returns.
+
+        With an interval, the first call comes after one pause, or `at_start`.
+        """
+        if self._interval is not None and not at_start:
+            await self._pause()
+        while True:
+            is_done = await self._attempt()
+            if is_done and self._interval is None:
+                return
+            await self._pause()
+
+    async def _attempt(self) -> bool:
+        try:
+            await self._work()
+        except ServiceError as failure:
+            log.warning("background work failed", extra={"work": self.name, "why": failure.message})
+        except Exception:
+            log.exception("background work failed", extra={"work": self.name})
+        else:
+            self._failures = 0
+            return True
+        self._failures += 1
+        return False
+
+    async def _pause(self) -> None:
+        pause = RESTART_DELAY if self._interval is None else self._interval
+        longest = max(pause, self._max_backoff)
+        pause = min(pause * 2 ** min(self._failures, 10), longest)
+        await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)

@@ -1,0 +1,125 @@
+"""The guards of routes: dependencies of FastAPI that let callers in or refuse them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+
+from starlette.requests import HTTPConnection
+
+from services.chassis import telemetry
+from services.chassis.errors import Forbidden, Unauthenticated
+from services.chassis.security.caller import Caller
+from services.chassis.security.token_verifier import TokenVerifier
+
+UserGuard = Callable[[HTTPConnection], Awaitable[Caller]]
+OptionalUserGuard = Callable[[HTTPConnection], Awaitable[Caller | None]]
+
+
+def bearer_token(request: HTTPConnection) -> str:
+    """The token a request carries, or nothing."""
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+async def _identify(request: HTTPConnection) -> Caller | None:
+    token = bearer_token(request)
+    if not token:
+        return None
+    verifier: TokenVerifier = request.app.state.token_verifier
+    caller = await verifier.verify(token)
+    telemetry.current().user_id = caller.user_id
+    return caller
+
+
+def require_token(*scopes: str) -> UserGuard:
+    """Lets in any good token with one of the scopes, also of an app that acts for nobody."""
+
+    async def guard(request: HTTPConnection) -> Caller:
+        return check_scopes(await _identify(request), *scopes)
+
+    return guard
+
+
+def require_user(*scopes: str, also_for: Collection[str] = ()) -> UserGuard:
+    """Lets in people whose token covers one of the scopes.
+
+    Where one of the services `also_for` asks for them, whatever their token covers will do.
+    """
+    check = require_token(*scopes)
+
+    async def guard(request: HTTPConnection) -> Caller:
+        known = request.headers.get("dapr-caller-app-id") in also_for
+        caller = await _identify(request) if known else None
+        return check_user(caller or await check(request))
+
+    return guard
+
+
+async def require_user_of_any_scope(request: HTTPConnection) -> Caller:
+    """A guard: lets in people with any good token. For what is asked for piece by piece later."""
+    return check_user(await _identify(request))
+
+
+async def optional_user_of_any_scope(request: HTTPConnection) -> Caller | None:
+    """A guard: lets everybody in; a token, where there is one, must be good.
+
+    For what is asked for piece by piece later.
+    """
+    return await _identify(request)
+
+
+def check_scopes(caller: Caller | None, *scopes: str) -> Caller:
+    """The caller, if their token covers one of the scopes.
+
+    Raises `Unauthenticated` or `Forbidden`.
+    """
+    if caller is None:
+        raise Unauthenticated("This needs an access token.")
+    if not any(caller.may(scope) for scope in scopes):
+        raise Forbidden(f"The access token does not cover the scope {scopes[0]}.")
+    return caller
+
+
+def check_user(caller: Caller | None) -> Caller:
+    """The caller, if they are a person and not an app alone. Raises `Unauthenticated`."""
+    if caller is None:
+        raise Unauthenticated("This needs an access token.")
+    if not caller.user_id:
+        raise Unauthenticated("This needs the access token of a person.", code="no_user")
+    return caller
+
+
+def optional_user(scope: str) -> OptionalUserGuard:
+    """Lets everybody in; a token, where there is one, must be good and cover the scope."""
+    check = require_token(scope)
+
+    async def guard(request: HTTPConnection) -> Caller | None:
+        return await check(request) if bearer_token(request) else None
+
+    return guard
+
+
+def require_service(*apps: str) -> Callable[[HTTPConnection], Awaitable[None]]:
+    """Lets in other services by their app-id, which the sidecar vouches for."""
+
+    async def guard(request: HTTPConnection) -> None:
+        caller = request.headers.get("dapr-caller-app-id", "")
+        if caller not in apps:
+            raise Forbidden(f"This route is for {', '.join(apps)}, not for «{caller}».")
+
+    return guard
+
+
+async def require_any_service(request: HTTPConnection) -> None:
+    """Lets in every service, by the app-id that its sidecar vouches for."""
+    if not request.headers.get("dapr-caller-app-id"):
+        raise Forbidden("This route is for other services. Call it through a sidecar.")
+
+
+async def require_own_sidecar(request: HTTPConnection) -> None:
+    """Lets in the operator alone, who calls through the service's own sidecar."""
+    service: str = request.app.state.service.name
+    if request.headers.get("dapr-caller-app-id") != service:
+        raise Forbidden(
+            f"This route is for the operator. Call it through the sidecar of {service}."
+        )
