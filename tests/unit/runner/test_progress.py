@@ -187,8 +187,8 @@ FAKE_PYTHON = """#!/bin/sh
 case "$*" in
   *"-m pip --version") exit 0 ;;
   *"-m pip install"*)
-    echo "Collecting a"; echo "Collecting b"; /bin/sleep 1.2
-    echo "Installing collected packages: a, b"; /bin/sleep 1.2
+    echo "Collecting a"; echo "Collecting b"; /bin/sleep 0.6
+    echo "Installing collected packages: a, b"; /bin/sleep 0.6
     [ -e broken ] && { echo "no network"; exit 1; }
     exit 0 ;;
   *"-m tools.runner"*) echo started ;;
@@ -206,7 +206,7 @@ def checkout(tmp_path: Path) -> Path:
     programs.mkdir()
     beside.mkdir(parents=True)
     fakes = {programs / "python3.11": FAKE_PYTHON, beside / "python": FAKE_PYTHON}
-    fakes[programs / "sleep"] = '#!/bin/sh\n[ "$1" = 15 ] && exec /bin/sleep 0.4\n'
+    fakes[programs / "sleep"] = '#!/bin/sh\n[ "$1" = 15 ] && exec /bin/sleep 0.2\n'
     for path, text in fakes.items():
         path.write_text(text)
         path.chmod(0o755)

@@ -1,86 +1,115 @@
 """The verbs that run something else: `test` and `bench`."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from tools.runner.config.paths import REPO
 
 _BIN = Path(sys.executable).parent
-_STEPS = {
+_CHECKS = {
     "format": ["ruff", "format", "--check", "."],
     "lint": ["ruff", "check", "."],
     "types": ["mypy"],
     "imports": ["lint-imports"],
 }
 _PYTEST = [str(_BIN / "python"), "-m", "pytest", "--durations=20"]
-_ALONE = ["tests/unit", "tests/services"]
-"""Tests that start no sidecar: they share the cores, each with what it needs in its own memory."""
-
+_WITHOUT_SIDECARS = ["tests/unit", "tests/services"]
 _ON_ALL_CORES = ["-n", "auto", "--dist", "worksteal"]
-_RUNNING = ["tests/contract", "tests/e2e", "tests/chaos"]
-"""Cheap tests first: they tell of a fault before the dear ones have begun."""
+_WITH_SIDECARS = ["tests/contract", "tests/e2e", "tests/chaos"]
+_ONE_SET_PER_WORKER = ["-n", "2", "--dist", "loadscope"]
+"""Two workers, each with a running system of one component set."""
 
-_A_SET_EACH = ["-n", "2", "--dist", "loadscope"]
-"""Tests of a running system: two at a time, of one component set each."""
+_NO_TESTS_COLLECTED = 5
+"""The exit code of pytest where no test matches the arguments."""
 
-_NONE_FOUND = 5
-"""What pytest exits with where nothing is there to be tested."""
+
+@dataclass(frozen=True)
+class StageResult:
+    """What one stage of `test` came to."""
+
+    name: str
+    code: int
+    seconds: float
+    output: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.code in (0, _NO_TESTS_COLLECTED)
+
+    def __str__(self) -> str:
+        minutes, seconds = divmod(self.seconds, 60)
+        state = "ok" if self.ok else "FAILED"
+        return f"{self.name:<24} {state:<7} {minutes:.0f}:{seconds:04.1f} min"
 
 
 def test(fast: bool, arguments: list[str]) -> int:
-    """Run every check, and pytest last; return non-zero if any of them failed.
+    """Run the static checks beside the tests; return non-zero if any of them failed.
 
     Where the arguments name tests, only those are run. Others, such as `-k saga`, must fit a test
-    of one of the two parts at least.
+    of one of the two parts at least. Prints the time of each stage at the end.
     """
     with ThreadPoolExecutor() as pool:
-        passed = dict(zip(_STEPS, pool.map(_passes, _STEPS, _STEPS.values()), strict=True))
-    failed = [name for name, well in passed.items() if not well]
-    codes = {
-        name: _timed(name, [*_PYTEST, *part, *arguments]) for name, part in _parts(fast, arguments)
-    }
-    failed += [name for name, code in codes.items() if code not in (0, _NONE_FOUND)]
-    if set(codes.values()) == {_NONE_FOUND}:
-        failed.append("tests: there are none of these")
-    if failed:
-        print(f"\nFAILED: {', '.join(failed)} (see above)", flush=True)
-    return 1 if failed else 0
+        checks = [pool.submit(_check, name, command) for name, command in _CHECKS.items()]
+        tests = [_run_tests(name, part + arguments) for name, part in _parts(fast, arguments)]
+        return _summarize([future.result() for future in checks], tests)
 
 
 def _parts(fast: bool, arguments: list[str]) -> list[tuple[str, list[str]]]:
+    """Return the test runs, cheap ones first: they find a fault before the slow ones begin."""
     if any(Path(each.split("::")[0]).exists() for each in arguments):
         return [("tests", [])]
-    alone = ("tests without sidecars", [*(_ALONE[:1] if fast else _ALONE), *_ON_ALL_CORES])
-    running = ("tests of a running system", [*_RUNNING, *_A_SET_EACH])
-    return [alone] if fast else [alone, running]
+    paths = _WITHOUT_SIDECARS[:1] if fast else _WITHOUT_SIDECARS
+    parts = [("tests without sidecars", [*paths, *_ON_ALL_CORES])]
+    if not fast:
+        parts.append(("tests of a running system", [*_WITH_SIDECARS, *_ONE_SET_PER_WORKER]))
+    return parts
 
 
-def _passes(name: str, command: list[str]) -> bool:
-    began = time.monotonic()
-    done = subprocess.run(
-        [str(_BIN / command[0]), *command[1:]],
-        cwd=REPO,
-        env=_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    took = f"{time.monotonic() - began:.1f} s"
-    said = "" if done.returncode == 0 else f"\n{done.stdout}{done.stderr}"
-    print(f"{name:<8} {'FAILED' if said else 'ok':<7} {took}{said}", flush=True)
-    return not said
+def _summarize(checks: list[StageResult], tests: list[StageResult]) -> int:
+    for check in checks:
+        if not check.ok:
+            print(f"\n{check.name} FAILED:\n{check.output}")
+    print("\ntime of each stage:", *checks, *tests, sep="\n  ")
+    failed = [stage.name for stage in (*checks, *tests) if not stage.ok]
+    if all(run.code == _NO_TESTS_COLLECTED for run in tests):
+        failed.append("tests: no test matches")
+    if failed:
+        print(f"\nFAILED: {', '.join(failed)} (see above)")
+    sys.stdout.flush()
+    return 1 if failed else 0
 
 
-def _timed(name: str, command: list[str]) -> int:
-    began = time.monotonic()
-    code = _call(command)
-    minutes, seconds = divmod(round(time.monotonic() - began), 60)
-    print(f"{name}: {minutes}:{seconds:02} min", flush=True)
-    return code
+def _check(name: str, command: list[str]) -> StageResult:
+    def run() -> tuple[int, str]:
+        done = subprocess.run(
+            [str(_BIN / command[0]), *command[1:]],
+            cwd=REPO,
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return _timed(name, run)
+
+
+def _run_tests(name: str, arguments: list[str]) -> StageResult:
+    return _timed(name, lambda: (_call([*_PYTEST, *arguments]), ""))
+
+
+def _timed(name: str, run: Callable[[], tuple[int, str]]) -> StageResult:
+    started_at = time.monotonic()
+    code, output = run()
+    return StageResult(name, code, time.monotonic() - started_at, output)
 
 
 def bench(arguments: list[str]) -> int:
@@ -93,5 +122,10 @@ def _call(command: list[str]) -> int:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment, with the programs of .venv (toot, for one) first on PATH."""
-    return dict(os.environ) | {"PATH": f"{_BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
+    """Return the environment with the programs of .venv (toot, for one) first on PATH.
+
+    Compiled modules and rewritten assertions are kept: each process of pytest starts sooner.
+    """
+    env = dict(os.environ) | {"PATH": f"{_BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    return env
