@@ -1,4 +1,4 @@
-"""How auth is put together."""
+"""Composition of auth."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
+from services.auth import consumers
 from services.auth.adapters.passwords import PasswordHasherPool
 from services.auth.adapters.signing_keys import SIGNING_KEYS_SECRET, SigningKeySet
-from services.auth.api import data_export
-from services.auth.api.routes import AuthServices, create_routers
+from services.auth.api import accounts, apps, data_export, keys, registrations, tokens
 from services.auth.application.account_deletion import AccountDeletion
 from services.auth.application.accounts import AccountService
+from services.auth.application.apps import AppService
 from services.auth.application.login import Authenticator
 from services.auth.application.oauth import OAuthService
 from services.auth.application.registration import RegistrationService
+from services.auth.application.sessions import SessionService
+from services.auth.application.tokens import TokenIssuer
 from services.auth.repository import Repository
-from services.chassis.consuming.events import CloudEvent
 from services.chassis.ids import SnowflakeGenerator
 from services.chassis.service import Service
-from services.contracts.events import LOGIN_REGISTERED
 
 Clock = Callable[[], datetime]
 
@@ -29,34 +30,34 @@ Clock = Callable[[], datetime]
 def create_app(
     service: Service, *, passwords: PasswordHasherPool | None = None, clock: Clock | None = None
 ) -> FastAPI:
-    """Auth on its sidecar."""
+    """Return auth on its sidecar."""
     passwords = passwords or PasswordHasherPool()
     service.manage(passwords)
-    clock = clock or _now
+    clock = clock or _utc_now
     new_id = SnowflakeGenerator().next
     repository = Repository(service)
     signing_keys = SigningKeySet(lambda: service.sidecar.secret(SIGNING_KEYS_SECRET))
+    issuer = TokenIssuer(repository, signing_keys, _new_secret, clock)
     authenticator = Authenticator(repository, passwords, clock)
-    oauth = OAuthService(repository, authenticator, signing_keys, new_id, _new_secret, clock)
+    oauth = OAuthService(repository, authenticator, issuer, _new_secret)
+    account_service = AccountService(repository, clock)
+    deletion = AccountDeletion(repository, authenticator, account_service)
     registration = RegistrationService(repository, passwords, new_id, clock)
-    accounts = AccountService(repository, clock)
-    account_deletion = AccountDeletion(repository, authenticator, accounts)
-
-    async def login_changed(event: CloudEvent) -> None:
-        await accounts.on_login_changed(event)
-        await account_deletion.on_login_changed(event)
-
-    service.on_topic(LOGIN_REGISTERED.topic, LOGIN_REGISTERED.producer, login_changed)
-    services = AuthServices(
-        oauth, registration, accounts, account_deletion, signing_keys, repository.revocations
+    consumers.subscribe(service, account_service, deletion)
+    return service.create_app(
+        apps.create_router(AppService(repository, new_id, _new_secret, clock)),
+        registrations.create_router(registration, oauth, deletion),
+        tokens.create_router(oauth, SessionService(authenticator, issuer)),
+        *accounts.create_routers(account_service),
+        keys.create_router(signing_keys, repository.revocations),
+        data_export.create_router(repository),
     )
-    return service.create_app(*create_routers(services), data_export.create_router(repository))
 
 
-def _now() -> datetime:
+def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
 def _new_secret() -> str:
-    """256 random bits, safe in a URL."""
+    """Return 256 random bits, safe in a URL."""
     return secrets.token_urlsafe(32)

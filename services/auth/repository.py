@@ -1,34 +1,44 @@
-"""What auth keeps, and under which keys.
+"""The documents of auth, and their keys.
 
-    person:USER_ID        the truth: who is there is registered; published as `login.registered`
-    login:NAME            the claim on a username, in lower case
-    email:SHA256          the claim on an e-mail address
-    attempts:SHA256       failed logins under a name as typed, for an hour
+    person:USER_ID        a user, the source of truth; published as `login.registered`
+    login:NAME            the reservation of a username, in lower case
+    email:SHA256          the reservation of an e-mail address
+    attempts:SHA256       failed logins under a login as typed, for an hour
     app:CLIENT_ID         an app
     code:SHA256           an authorization code, for ten minutes
-    revocations:N         a chunk of the list of revoked tokens
+    revocations:N         a chunk of the log of revoked tokens
     revocation-ends:all   the numbers of its first and last chunk
 
-Secrets are kept as hashes, and what people type is hashed before it becomes part of a key.
+Secrets are stored as hashes. What users type is hashed before it becomes part of a key.
 """
 
 from __future__ import annotations
 
-from services.auth import events
-from services.auth.adapters.revocations import RevocationChunk, RevocationLog, RevocationLogBounds
+from typing import Any
+
+from services.auth.adapters.revocations import (
+    RevocationChunk,
+    RevocationLog,
+    RevocationLogBounds,
+)
 from services.auth.domain.authorization_codes import CODE_TTL, AuthorizationGrant
 from services.auth.domain.clients import OAuthClient, is_client_id, sha256_hex
+from services.auth.domain.errors import InvalidClient
 from services.auth.domain.login_throttle import ATTEMPTS_TTL, LoginAttempts
 from services.auth.domain.name_reservations import NameReservation
-from services.auth.domain.users import User, is_username
+from services.auth.domain.users import User
 from services.chassis.service import Service
+from services.contracts.events import LOGIN_REGISTERED
+from services.shared.usernames import is_username
 
 
 class Repository:
-    """All that auth keeps."""
+    """The collections of auth, and the queries on them."""
 
     def __init__(self, service: Service) -> None:
-        self.users = service.collection(events.PERSON, User, outbox=events.outbox(service))
+        self.users = service.collection(
+            "person", User, publishes=LOGIN_REGISTERED, to_event=_login_event
+        )
         self.username_reservations = service.collection("login", NameReservation)
         self.email_reservations = service.collection("email", NameReservation)
         self.login_attempts = service.collection(
@@ -46,24 +56,45 @@ class Repository:
         )
 
     async def find_client(self, client_id: str) -> OAuthClient | None:
-        """An app, if there is one of that id. One state call at most."""
+        """Return a client, if it exists. At most one state call."""
         return await self.clients.get(client_id) if is_client_id(client_id) else None
 
+    async def get_client(self, client_id: str) -> OAuthClient:
+        """Return a client. Raises `InvalidClient`. At most one state call."""
+        client = await self.find_client(client_id)
+        if client is None:
+            raise InvalidClient
+        return client
+
     async def find_user(self, login: str) -> User | None:
-        """Who answers to a username or an e-mail address. Two state calls, also for nobody."""
-        by_email = "@" in login
-        reservation = await (
-            self.email_reservations if by_email else self.username_reservations
-        ).get(email_key(login) if by_email else username_key(login))
+        """Return the user with a normalized username or e-mail address.
+
+        Two state calls, also if there is none.
+        """
+        if "@" in login:
+            reservation = await self.email_reservations.get(email_key(login))
+        else:
+            reservation = await self.username_reservations.get(username_key(login))
         user = await self.users.get(reservation.user_id if reservation else "0")
         return user if user is not None and user.matches_login(login) else None
 
 
 def email_key(email: str) -> str:
-    """The id of the claim on an address."""
+    """Return the key of the reservation of an address."""
     return sha256_hex(email)
 
 
 def username_key(login: str) -> str:
-    """The id of the claim on a name; of one that nobody has, where it breaks the rules."""
+    """Return the key of the reservation of a username; an unused key for an invalid one."""
     return login if is_username(login) else "-"
+
+
+def _login_event(_: str, user: dict[str, Any]) -> dict[str, Any]:
+    """Return what other services may know of a user: no e-mail address, no password hash."""
+    public = {field: user[field] for field in ("user_id", "username", "created_at", "deleted")}
+    return {
+        **public,
+        "role": user.get("role", ""),
+        "suspended": user.get("suspended", False),
+        "locale": user.get("locale", ""),
+    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from services.contracts.accounts import Model
 
 
@@ -10,3 +12,7 @@ class ErrorBody(Model):
 
     code: str
     message: str
+    details: dict[str, list[str]] | None = Field(
+        default=None, description="For each invalid field, what is wrong with it."
+    )
+    retry_after: int | None = Field(default=None, description="Seconds to wait before a retry.")

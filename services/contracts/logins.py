@@ -6,15 +6,35 @@ from typing import Literal
 
 from pydantic import Field
 
-from services.contracts.accounts import Id, Model
+from services.contracts.accounts import Id, Model, examples
+
+_REDIRECT_URI = "urn:ietf:wg:oauth:2.0:oob"
+_CLIENT = {
+    "client_id": "b6cVQXlrDFGMTEXCtR1nq7cVZnGn4JmYxLkB6q0sPyE",
+    "client_secret": "ZEakb0z0eVUQhTAwJvL1Rx1MYc8g4Jm2Yg1qzXo2mQk",
+}
+_CODE = "d0kUo7S2Jx1yEX8mVvM6cWqf3nQ5Zb9tRgLhPaYsTiE"
+_TOKEN = "eyJhbGciOiJFZERTQSIsImtpZCI6IjFhMmIiLCJ0eXAiOiJhdCtqd3QifQ.eyJpc3MiOi….Zm9v…"  # noqa: S105
+_CREDENTIALS = {"login": "ada", "password": "analytical engine"}
+_LOGIN = {
+    "user_id": "115581273340018689",
+    "username": "ada",
+    "created_at": "2025-11-20T09:12:44.120Z",
+    "deleted": False,
+    "role": "",
+    "suspended": False,
+    "locale": "en",
+}
 
 
 class Login(Model):
-    """Somebody registered, stands otherwise now, or (`deleted`) left; says nothing secret.
+    """A login without anything secret. Event `login.registered` on `logins`.
 
-    Event `login.registered` on `logins`. `role` is empty or `admin`. `locale` is the language that
-    they registered in.
+    The event is published on registration, on each change of `role` or `suspended`, and on deletion
+    (`deleted`). `role` is empty or `admin`. `locale` is the language of the registration.
     """
+
+    model_config = examples(_LOGIN)
 
     user_id: Id
     username: str
@@ -26,7 +46,9 @@ class Login(Model):
 
 
 class KnownLogin(Login):
-    """A login as who has not heard of it asks for it, with the version that its event has."""
+    """A login with the version of its event, for a service that has not received the event yet."""
+
+    model_config = examples({**_LOGIN, "version": 1})
 
     version: int
 
@@ -34,25 +56,40 @@ class KnownLogin(Login):
 class LoginDetails(Login):
     """A login as an admin sees it."""
 
+    model_config = examples({**_LOGIN, "email": "ada@example.org"})
+
     email: str
 
 
 class Address(Model):
-    """Where somebody is reached by mail: for who sends it, at the moment of sending."""
+    """The e-mail address of a user, requested by the sender at the moment of sending."""
+
+    model_config = examples({"username": "ada", "email": "ada@example.org"})
 
     username: str
     email: str
 
 
 class NewRole(Model):
-    """Which role somebody is to have; an empty one for none."""
+    """The new role of a user. An empty role removes the present one."""
+
+    model_config = examples({"username": "ada", "role": "admin"})
 
     username: str = Field(max_length=100)
     role: Literal["", "admin"]
 
 
 class NewApp(Model):
-    """A client that wants to be known."""
+    """An OAuth client to register."""
+
+    model_config = examples(
+        {
+            "client_name": "toot - a Mastodon CLI client",
+            "redirect_uris": [_REDIRECT_URI],
+            "scopes": "read write follow",
+            "website": "https://toot.bezdomni.net/",
+        }
+    )
 
     client_name: str = Field(min_length=1, max_length=100)
     redirect_uris: list[str] = Field(min_length=1, max_length=10)
@@ -61,7 +98,18 @@ class NewApp(Model):
 
 
 class App(Model):
-    """A client as it is known. `client_secret` is shown once, when it is made."""
+    """A registered OAuth client. Only the response to its registration has a `client_secret`."""
+
+    model_config = examples(
+        {
+            "id": "115581273340018688",
+            **_CLIENT,
+            "name": "toot - a Mastodon CLI client",
+            "website": "https://toot.bezdomni.net/",
+            "redirect_uris": [_REDIRECT_URI],
+            "scopes": "read write follow",
+        }
+    )
 
     id: Id
     client_id: str
@@ -75,11 +123,24 @@ class App(Model):
 class Grantable(Model):
     """The scopes that a client would get."""
 
+    model_config = examples({"scope": "read write"})
+
     scope: str
 
 
 class Authorization(Model):
-    """Somebody logs in for a client, and lets it act within scopes."""
+    """A user logs in for a client, and authorizes it for scopes."""
+
+    model_config = examples(
+        {
+            "client_id": _CLIENT["client_id"],
+            "redirect_uri": _REDIRECT_URI,
+            "scope": "read write follow",
+            "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+            "code_challenge_method": "S256",
+            **_CREDENTIALS,
+        }
+    )
 
     client_id: str = Field(max_length=100)
     redirect_uri: str = Field(max_length=2000)
@@ -91,13 +152,26 @@ class Authorization(Model):
 
 
 class Code(Model):
-    """An authorization code: works once, for ten minutes."""
+    """An authorization code. It works once, for ten minutes."""
+
+    model_config = examples({"code": _CODE})
 
     code: str
 
 
 class TokenRequest(Model):
-    """`authorization_code` or `client_credentials`."""
+    """A request for a token. The grant types are `authorization_code` and `client_credentials`."""
+
+    model_config = examples(
+        {
+            "grant_type": "authorization_code",
+            **_CLIENT,
+            "code": _CODE,
+            "redirect_uri": _REDIRECT_URI,
+            "code_verifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+        },
+        {"grant_type": "client_credentials", **_CLIENT, "scope": "read write"},
+    )
 
     grant_type: str = Field(max_length=40)
     client_id: str = Field(default="", max_length=100)
@@ -111,51 +185,140 @@ class TokenRequest(Model):
 class Token(Model):
     """An access token. `created_at` is in seconds since 1970."""
 
+    model_config = examples(
+        {
+            "access_token": _TOKEN,
+            "token_type": "Bearer",
+            "scope": "read write follow",
+            "created_at": 1763640000,
+        }
+    )
+
     access_token: str
     token_type: str = "Bearer"  # noqa: S105
     scope: str
     created_at: int
 
 
+class TokenRevocation(Model):
+    """A token that its client revokes (RFC 7009)."""
+
+    model_config = examples({**_CLIENT, "token": _TOKEN})
+
+    client_id: str = Field(default="", max_length=100)
+    client_secret: str = Field(default="", max_length=200)
+    token: str = Field(max_length=4000)
+
+
+class Jwk(Model):
+    """A public key as a JWK (RFC 7517)."""
+
+    kty: str
+    crv: str
+    use: str
+    alg: str
+    kid: str
+    x: str
+
+
+class JwkSet(Model):
+    """The public keys that verify tokens. During a rotation there is more than one."""
+
+    model_config = examples(
+        {
+            "keys": [
+                {
+                    "kty": "OKP",
+                    "crv": "Ed25519",
+                    "use": "sig",
+                    "alg": "EdDSA",
+                    "kid": "1a2b3c4d5e6f7081",
+                    "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+                }
+            ]
+        }
+    )
+
+    keys: list[Jwk]
+
+
+class RevokedTokens(Model):
+    """Ids (`jti`) of revoked tokens, and the cursor of the next ones."""
+
+    model_config = examples({"revoked": ["kQ1zXo2mQkZEakb0z0eVUQhTAwJvL1Rx1MYc8g4Jm2Y"], "next": 1})
+
+    revoked: list[str]
+    next: int
+
+
 class Proof(Model):
-    """By which somebody proves who they are."""
+    """A login (username or e-mail address) and its password."""
+
+    model_config = examples(_CREDENTIALS)
 
     login: str = Field(max_length=320)
     password: str = Field(max_length=256)
 
 
 class NewSession(Proof):
-    """Somebody logs in to a page of the gateway's."""
+    """A user logs in to a page of the gateway."""
 
 
 class Session(Model):
-    """The token of who logged in there."""
+    """The token of a session on a page of the gateway."""
+
+    model_config = examples({"token": _TOKEN})
 
     token: str
 
 
 class Registration(Model):
-    """A new person. The rules on each field are auth's."""
+    """A user to register. Auth validates each field."""
+
+    model_config = examples(
+        {
+            "username": "ada",
+            "email": "ada@example.org",
+            "password": "analytical engine",
+            "agreement": True,
+            "locale": "en",
+        }
+    )
 
     username: str = Field(max_length=100)
     email: str = Field(max_length=320)
-    password: str = Field(max_length=1000)  # auth refuses to keep one above 256
+    password: str = Field(max_length=1000)  # auth rejects more than 256
     agreement: bool = False
     locale: str = Field(default="en", max_length=100)
 
 
 class Deletion(Proof):
-    """Somebody wants to be gone, and proves who they are."""
+    """A user deletes their account, and proves their identity."""
 
 
 class Deleted(Model):
-    """Who is gone."""
+    """The id of the deleted user."""
+
+    model_config = examples({"user_id": _LOGIN["user_id"]})
 
     user_id: Id
 
 
 class Registered(Model):
-    """Who was registered, and, where an app asked for it, the token it may act with."""
+    """The registered user. `token` is for the app that registered them, if an app did."""
+
+    model_config = examples(
+        {
+            "user_id": _LOGIN["user_id"],
+            "username": "ada",
+            "token": {
+                "access_token": _TOKEN,
+                "token_type": "Bearer",
+                "scope": "read write follow",
+                "created_at": 1763640000,
+            },
+        }
+    )
 
     user_id: Id
     username: str

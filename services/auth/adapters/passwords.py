@@ -1,7 +1,7 @@
-"""Passwords: Argon2id in a few threads, with a short queue.
+"""Password hashing with Argon2id, in a few threads with a bounded queue.
 
-A hash costs some 30 ms of a core on purpose, so that it is never done on the event loop, and so
-that a flood of logins is refused instead of starving everything else.
+A hash takes some 30 ms of a core on purpose. It never runs on the event loop, and a flood of logins
+is rejected before it can starve other work.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 CONCURRENCY = 2
 MAX_QUEUED = 64
-"""At 30 ms and two at once the last in the queue waits for a second."""
+"""The last in the queue waits for a second: 30 ms each, two at a time."""
 
 
 def argon2id() -> PasswordHasher:
@@ -36,14 +36,14 @@ def argon2id() -> PasswordHasher:
 
 @dataclass(frozen=True, slots=True)
 class PasswordCheck:
-    """Whether a password was right, and, if so, whether its hash should be made anew."""
+    """Whether a password matches its hash, and whether the hash needs newer parameters."""
 
     matches: bool
     needs_rehash: bool = False
 
 
 class PasswordHasherPool:
-    """Hashes and checks passwords off the event loop."""
+    """Hashes and verifies passwords off the event loop."""
 
     def __init__(
         self,
@@ -74,20 +74,20 @@ class PasswordHasherPool:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
     def ensure_capacity(self) -> None:
-        """Raises `RateLimited` when the queue is full."""
+        """Raise `RateLimited` when the queue is full."""
         if self._pending >= self._max_pending:
             raise RateLimited(
-                "Too many people are logging in. Try again in a moment.", retry_after=1
+                "Too many users are logging in. Try again in a moment.", retry_after=1
             )
 
     async def hash(self, password: str) -> str:
-        """A hash with its own salt and parameters. Raises `RateLimited`."""
+        """Return a hash with its own salt and parameters. Raises `RateLimited`."""
         return await self._run(lambda: self._hasher.hash(normalize_password(password)))
 
     async def verify(self, password: str, hashed: str) -> PasswordCheck:
-        """Whether a hash is that of a password. Raises `RateLimited`.
+        """Compare a password with a hash. Raises `RateLimited`.
 
-        An empty hash stands for nobody's, and takes as long.
+        An empty hash matches no password, and takes as long as any other.
         """
         return await self._run(lambda: self._verify(normalize_password(password), hashed))
 

@@ -18,19 +18,19 @@ from services.chassis.storage.collection import Collection
 
 CHUNK_SIZE = 500
 READ_CACHE_TTL = 0.5
-"""Seconds for which what was read is shown to others: so much later a replica's news is seen."""
+"""Seconds for which a read serves other readers, and by which entries of other replicas delay."""
 
 _ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
 class RevocationChunk:
-    """A part of the log: ids of tokens, and when each would expire, in seconds since 1970."""
+    """A part of the log: token ids and their expiry, in seconds since 1970."""
 
     entries: list[tuple[str, int]] = field(default_factory=list)
 
     def with_entry(self, token_id: str, expires_at: int) -> RevocationChunk:
-        """With one more; as it is, if it has that one. Raises `_ChunkFull`."""
+        """Return the chunk with an entry, at most once. Raises `_ChunkFull`."""
         if any(id == token_id for id, _ in self.entries):
             return self
         if len(self.entries) >= CHUNK_SIZE:
@@ -38,13 +38,13 @@ class RevocationChunk:
         return RevocationChunk([*self.entries, (token_id, expires_at)])
 
     def has_unexpired(self, now: int) -> bool:
-        """Whether any of its tokens would still be good."""
+        """Return whether any of its tokens has not expired."""
         return any(expires_at > now for _, expires_at in self.entries)
 
 
 @dataclass(frozen=True, slots=True)
 class RevocationLogBounds:
-    """The numbers of the first chunk that is kept and of the last one; the last may lag."""
+    """The numbers of the first and the last chunk. The last may lag behind."""
 
     first: int = 0
     last: int = 0
@@ -52,7 +52,7 @@ class RevocationLogBounds:
 
 @dataclass(frozen=True, slots=True)
 class _CachedChunk:
-    """A chunk and its place in the log, as they were read."""
+    """A chunk, its number and the bounds of the log, as they were read."""
 
     number: int
     chunk: RevocationChunk
@@ -60,17 +60,17 @@ class _CachedChunk:
     read_at: float
 
     def covers(self, cursor: int) -> bool:
-        """Whether the log has come that far, and still goes back so far."""
+        """Return whether a cursor lies within the chunk and the log."""
         in_log = self.bounds.first <= self.number <= self.bounds.last + 1
         return in_log and cursor - self.number * CHUNK_SIZE <= len(self.chunk.entries)
 
 
 class _ChunkFull(Exception):
-    """A chunk has no room."""
+    """The chunk is full."""
 
 
 class RevocationLog:
-    """Appends to the log, and reads on from a cursor."""
+    """Appends to the log, and reads from a cursor on."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class RevocationLog:
         self._lock = asyncio.Lock()
 
     async def append(self, token_id: str, expires_at: int, now: int) -> None:
-        """Note that a token is revoked."""
+        """Add a token to the log. `now` is in seconds since 1970."""
         number = max(self._last, (await self._bounds.get(_ALL) or RevocationLogBounds()).last)
         while True:
             try:
@@ -104,10 +104,10 @@ class RevocationLog:
             return
 
     async def read_after(self, cursor: int) -> tuple[list[str], int]:
-        """At most `CHUNK_SIZE` ids that follow a cursor, and the next cursor.
+        """Return at most `CHUNK_SIZE` ids that follow a cursor, and the next cursor.
 
-        One state call, or none. A cursor before the first chunk goes on with that one; so does one
-        beyond the end, which comes from another log (the store was started anew).
+        One state call, or none. A cursor before the first chunk continues with that chunk. So does
+        a cursor beyond the end, which comes from a state store that was emptied since.
         """
         page = await self._read(cursor // CHUNK_SIZE)
         if not page.covers(cursor):
@@ -136,7 +136,7 @@ class RevocationLog:
             return self._cached
 
     async def _begin_chunk(self, number: int, now: int) -> None:
-        """Say that there is one more chunk, and drop those from the front that matter no more."""
+        """Record a new chunk, and drop chunks from the front whose tokens have all expired."""
         ends = await self._bounds.update(
             _ALL,
             lambda kept: replace(
@@ -153,7 +153,7 @@ class RevocationLog:
             await self._drop_before(first)
 
     async def _drop_before(self, first: int) -> None:
-        """The end moves first: a chunk that is left behind by a crash is one nobody looks for."""
+        """Move the bound first: a chunk that a crash leaves behind is never read."""
         await self._bounds.update(
             _ALL,
             lambda kept: replace(

@@ -1,8 +1,8 @@
 """The keys that sign tokens: Ed25519, from the secret repository.
 
-The secret `jwt-signing-keys` is `{"keys": [{"kid", "private": base64url of the 32-byte seed}…]}`.
-The first key signs, all of them verify. To rotate: put a new key last, wait until every replica has
-read it (`KEYS_TTL`), move it to the front, and take the old one out when its tokens have expired.
+The secret `jwt-signing-keys` is `{"keys": [{"kid", "private": base64url of the 32-byte seed}...]}`.
+The first key signs, all keys verify. To rotate, append a new key, wait until every replica has read
+it (`KEYS_TTL`), move it to the front, and remove the old key when its tokens have expired.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from services.chassis.errors import ServiceError
 
 SIGNING_KEYS_SECRET = "jwt-signing-keys"  # noqa: S105 (its name)
 KEYS_TTL = 30.0
-"""Seconds for which keys are used before the secret store is asked again."""
+"""Seconds after which the secret store is read again."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """One key pair under its name."""
+    """A key pair and its id."""
 
     kid: str
     private: Ed25519PrivateKey
 
     def public(self) -> dict[str, str]:
-        """The public half as a JWK (RFC 8037)."""
+        """Return the public key as a JWK (RFC 8037)."""
         raw = self.private.public_key().public_bytes_raw()
         x = base64.urlsafe_b64encode(raw).decode().rstrip("=")
         return {
@@ -52,19 +52,19 @@ class SigningKey:
 
 
 class InvalidSigningKeys(ServiceError):
-    """The secret cannot be read as keys. Says nothing of what it holds."""
+    """The secret does not contain keys. The message does not quote it."""
 
     code = "bad_keys"
 
     def __init__(self) -> None:
         super().__init__(
-            f'The secret {SIGNING_KEYS_SECRET} must be {{"keys": [{{"kid", "private"}}…]}}, '
-            "each private one 32 bytes in base64url."
+            f'The secret {SIGNING_KEYS_SECRET} must be {{"keys": [{{"kid", "private"}}...]}}, '
+            "each private key 32 bytes in base64url."
         )
 
 
 class SigningKeySet:
-    """The keys as they are in the secret store; read when first needed."""
+    """The keys in the secret store, read when first needed."""
 
     def __init__(
         self,
@@ -78,16 +78,16 @@ class SigningKeySet:
         self._lock = asyncio.Lock()
 
     async def public_keys(self) -> list[dict[str, str]]:
-        """The public halves of all keys, as JWKs."""
+        """Return all public keys as JWKs."""
         return [key.public() for key in await self.all()]
 
     async def sign(self, access: AccessToken) -> str:
-        """A token as a JWT, signed with the first key."""
+        """Return a token as a JWT, signed with the first key."""
         key = (await self.all())[0]
         return jwt.encode(access.claims(), key.private, "EdDSA", {"kid": key.kid, "typ": "at+jwt"})
 
     async def verify(self, token: str) -> dict[str, Any] | None:
-        """What a token of ours says, also when it has expired; None for any other text."""
+        """Return the claims of an own token, also of an expired one. None for any other text."""
         keys = {key.kid: key.private.public_key() for key in await self.all()}
         try:
             key = keys.get(jwt.get_unverified_header(token).get("kid", ""))
@@ -99,7 +99,7 @@ class SigningKeySet:
             return None
 
     async def all(self) -> Sequence[SigningKey]:
-        """Every key, the one that signs first; the known ones while the secret store is silent."""
+        """Return all keys, the signing key first. Known keys stay in use if the store is down."""
         async with self._lock:
             if self._keys and self._monotonic() < self._stale_at:
                 return self._keys
@@ -114,7 +114,7 @@ class SigningKeySet:
 
 
 def parse_keys(secret: str) -> Sequence[SigningKey]:
-    """The keys in the secret's text. Raises `InvalidSigningKeys`."""
+    """Return the keys in the secret's text. Raises `InvalidSigningKeys`."""
     try:
         rows = orjson.loads(secret)["keys"]
         keys = [SigningKey(str(row["kid"]), _private(row["private"])) for row in rows]

@@ -1,1 +1,1 @@
-"""The HTTP API of auth. Other services call it through the sidecar."""
+"""The routes of auth: the gateway calls them for users and apps, every service for the keys."""

@@ -1,4 +1,4 @@
-"""What auth keeps of somebody, for the archive that they may ask for."""
+"""What auth adds to the archive that a user may request."""
 
 from __future__ import annotations
 
@@ -10,25 +10,17 @@ from services.auth.repository import Repository
 from services.chassis.data_export import create_export_router, single_page
 from services.chassis.errors import NotFound
 
+_EXPORTED = ("username", "email", "locale", "role", "created_at")
+
 
 def create_router(repository: Repository) -> APIRouter:
-    """Their login, without what is secret."""
+    """Return the export route. It gives the user's login, without secrets."""
 
     async def login(user_id: str, _: str) -> dict[str, Any]:
         user = await repository.users.get(user_id)
         if user is None or user.deleted:
             raise NotFound("There is no such account.")
-        return single_page(
-            [
-                {
-                    "id": user.user_id,
-                    "username": user.username,
-                    "email": user.email,
-                    "locale": user.locale,
-                    "role": user.role,
-                    "created_at": user.created_at,
-                }
-            ]
-        )
+        record = {"id": user.user_id} | {name: getattr(user, name) for name in _EXPORTED}
+        return single_page([record])
 
     return create_export_router({"login": login})

@@ -1,4 +1,4 @@
-"""How somebody leaves: the login ends at once, and what hangs on it follows by its own event."""
+"""Account deletion: the login ends at once; other services follow by its event."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ from services.auth.domain import name_reservations
 from services.auth.domain.errors import InvalidCredentials
 from services.auth.domain.name_reservations import NameReservation
 from services.auth.repository import Repository, email_key
-from services.chassis.consuming.events import CloudEvent
 
 
 class AccountDeletion:
-    """Deletes logins. The name stays taken for ever; the address is free again."""
+    """Deletes logins. The username stays reserved for good; the e-mail address is free again."""
 
     def __init__(
-        self, repository: Repository, authenticator: Authenticator, warden: AccountService
+        self, repository: Repository, authenticator: Authenticator, accounts: AccountService
     ) -> None:
         self._repository = repository
         self._authenticator = authenticator
-        self._accounts = warden
+        self._accounts = accounts
 
     async def delete(self, login: str, password: str, user_id: str) -> str:
-        """End a login; returns whose it was. With a `user_id`, only that person's own.
+        """Delete a user, and return their id. With a `user_id`, only that user.
 
-        Raises what `Authenticator.enter` raises.
+        Raises what `Authenticator.authenticate` raises.
         """
         user = await self._authenticator.authenticate(login, password)
         if user_id not in ("", user.user_id):
@@ -34,14 +33,14 @@ class AccountDeletion:
         await self._accounts.delete(user.user_id)
         return user.user_id
 
-    async def on_login_changed(self, event: CloudEvent) -> None:
-        """Give back the address of who left. Again is harmless."""
-        user = await self._repository.users.get(event.subject)
+    async def release_email(self, user_id: str) -> None:
+        """Release the e-mail address of a deleted user. Safe to repeat."""
+        user = await self._repository.users.get(user_id)
         if user is None or not user.deleted or not user.email:
             return
-        reservation = NameReservation(user.user_id, user.username.lower(), 0)
+        own = NameReservation(user.user_id, user.username.lower(), 0)
         await self._repository.email_reservations.update(
-            email_key(user.email), lambda existing: name_reservations.release(existing, reservation)
+            email_key(user.email), lambda held: name_reservations.release(held, own)
         )
         await self._repository.users.update(
             user.user_id, lambda kept: replace(kept, email="") if kept else None

@@ -1,4 +1,4 @@
-"""How somebody logs in."""
+"""How users log in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.auth.repository import Repository
 
 
 class Authenticator:
-    """Lets people in who know their password, and slows down who guesses."""
+    """Checks passwords, and slows down guesses."""
 
     def __init__(
         self, repository: Repository, passwords: PasswordHasherPool, clock: Callable[[], datetime]
@@ -33,10 +33,10 @@ class Authenticator:
         self._passwords.ensure_capacity()
         name = normalize_login(login)
         now = int(self._clock().timestamp())
-        attempts = sha256_hex(name)
-        # Counted before it is known how it ends: many guesses at once must not slip through.
+        key = sha256_hex(name)
+        # Counted before the outcome is known: concurrent guesses must not bypass the limit.
         await self._repository.login_attempts.update(
-            attempts, lambda kept: (kept or LoginAttempts()).record(now)
+            key, lambda kept: (kept or LoginAttempts()).record(now)
         )
         user = await self._repository.find_user(name)
         check = await self._passwords.verify(password, user.password_hash if user else "")
@@ -46,7 +46,7 @@ class Authenticator:
             raise InvalidCredentials
         if user.suspended:
             raise AccountSuspended
-        await self._repository.login_attempts.update(attempts, lambda _: LoginAttempts())
+        await self._repository.login_attempts.update(key, lambda _: LoginAttempts())
         if check.needs_rehash:
             await self._rehash(user, password)
         return user
@@ -54,9 +54,9 @@ class Authenticator:
     async def _rehash(self, user: User, password: str) -> None:
         hashed = await self._passwords.hash(password)
 
-        def renew(kept: User | None) -> User | None:
+        def replace_hash(kept: User | None) -> User | None:
             if kept is None or kept.password_hash != user.password_hash:
                 return kept
             return replace(kept, password_hash=hashed)
 
-        await self._repository.users.update(user.user_id, renew)
+        await self._repository.users.update(user.user_id, replace_hash)

@@ -1,4 +1,7 @@
-"""How somebody registers: claim the address, claim the name, be there (`domain/claims`)."""
+"""Registration: reserve the address, reserve the username, create the user.
+
+`domain.name_reservations` explains why a crash between these steps is harmless.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from services.chassis.ids import timestamp
 
 
 class RegistrationService:
-    """Registers people, each under a name and an address that nobody else has."""
+    """Registers users with unique usernames and e-mail addresses."""
 
     def __init__(
         self,
@@ -31,13 +34,13 @@ class RegistrationService:
         self._clock = clock
 
     async def register(self, new_user: NewUser) -> User:
-        """Make a person. Raises `InvalidFields` for a name or an address that somebody has."""
+        """Create a user. Raises `InvalidFields` for a username or address in use."""
         absent = await self._reject_taken(new_user)
         hashed = await self._passwords.hash(new_user.password)
         reservation = await self._reserve(new_user, absent)
         now = self._clock()
         if now.timestamp() - reservation.at > REGISTRATION_TIMEOUT:
-            raise Unavailable("Registration took too long. Nothing was kept; try again.")
+            raise Unavailable("The registration took too long. You are not registered. Try again.")
         user = User(
             reservation.user_id,
             new_user.username,
@@ -47,54 +50,46 @@ class RegistrationService:
             new_user.locale,
         )
         await self._repository.users.update(
-            reservation.user_id, lambda kept: _first(kept, user), fresh=True
+            user.user_id, lambda kept: _only_first(kept, user), fresh=True
         )
         return user
 
     async def _reject_taken(self, new_user: NewUser) -> set[str]:
-        """Refuse before the costly part; returns the user ids that claims name and nobody has."""
-        existing = {
+        """Reject names in use before the costly hash. Returns reserved user ids without a user."""
+        held = {
             "email": await self._repository.email_reservations.get(email_key(new_user.email)),
             "username": await self._repository.username_reservations.get(new_user.username_key),
         }
-        named = {
-            reservation.user_id
-            for reservation in existing.values()
-            if reservation and reservation.user_id
-        }
-        people = await self._repository.users.get_many(named)
-        taken = [
-            field
-            for field, reservation in existing.items()
-            if reservation and reservation.user_id in people
-        ]
+        owners = {field: one.user_id for field, one in held.items() if one and one.user_id}
+        users = await self._repository.users.get_many(set(owners.values()))
+        taken = [field for field, owner in owners.items() if owner in users]
         if taken:
             raise InvalidFields({field: [TAKEN] for field in sorted(taken, reverse=True)})
-        return named - people.keys()
+        return set(owners.values()) - users.keys()
 
     async def _reserve(self, new_user: NewUser, absent: set[str]) -> NameReservation:
-        """Claim the address, then the name; the claim says under which id to go on."""
+        """Reserve the address, then the username. Returns the reservation with the user id."""
         new = NameReservation(self._new_id(), new_user.username_key, int(self._clock().timestamp()))
         email = email_key(new_user.email)
-        reservation = await self._repository.email_reservations.update(
-            email, lambda existing: name_reservations.reserve_email(existing, new, absent)
+        adopted = await self._repository.email_reservations.update(
+            email, lambda held: name_reservations.reserve_email(held, new, absent)
         )
-        reservation = reservation or new
+        reservation = adopted or new
         try:
             await self._repository.username_reservations.update(
                 new_user.username_key,
-                lambda existing: name_reservations.reserve_username(existing, reservation, absent),
+                lambda held: name_reservations.reserve_username(held, reservation, absent),
             )
         except InvalidFields:
             if reservation.user_id == new.user_id:
                 await self._repository.email_reservations.update(
-                    email, lambda existing: name_reservations.release(existing, new)
+                    email, lambda held: name_reservations.release(held, new)
                 )
             raise
         return reservation
 
 
-def _first(kept: User | None, user: User) -> User:
+def _only_first(kept: User | None, user: User) -> User:
     if kept is not None:
         raise InvalidFields({"username": [TAKEN]})
     return user

@@ -1,1 +1,1 @@
-"""The rules, in plain Python: values in, values or refusals out; clock and ids are passed in."""
+"""The rules of auth in plain Python. Clock and ids are passed in."""

@@ -1,4 +1,4 @@
-"""Authorization codes, and the proof (PKCE, RFC 7636) that who redeems one also asked for it."""
+"""Authorization codes, and PKCE (RFC 7636): only the client that requested one can redeem it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hmac import compare_digest
 from services.auth.domain.errors import InvalidGrant, InvalidRequest
 
 CODE_TTL = 600
-"""Seconds in which a code must be redeemed."""
+"""Seconds."""
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
@@ -19,7 +19,7 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationGrant:
-    """What a code stands for. `token_id` is the token that was made from it, once it was."""
+    """What a code authorizes. `token_id` is the token issued for it, empty before that."""
 
     client_id: str
     user_id: str
@@ -33,10 +33,7 @@ class AuthorizationGrant:
 
 
 class CodeReused(InvalidGrant):
-    """A code came a second time, so somebody may have stolen it: its token must be revoked.
-
-    RFC 6749, 4.1.2.
-    """
+    """A code was used twice, so it may be stolen. Its token must be revoked (RFC 6749, 4.1.2)."""
 
     def __init__(self, token_id: str, expires_at: int) -> None:
         super().__init__("The authorization code was used before.")
@@ -46,7 +43,7 @@ class CodeReused(InvalidGrant):
 
 @dataclass(frozen=True, slots=True)
 class CodeRedemption:
-    """Somebody wants a token for a code."""
+    """A request for a token for a code."""
 
     client_id: str
     redirect_uri: str
@@ -56,9 +53,9 @@ class CodeRedemption:
 
 
 def validate_challenge(challenge: str, method: str) -> None:
-    """Raises `InvalidRequest` for anything but S256, or no PKCE at all.
+    """Raise `InvalidRequest` unless the method is S256, or PKCE is not used.
 
-    No method means `plain` (RFC 7636, 4.3), which proves nothing to who can read the request.
+    No method means `plain` (RFC 7636, 4.3), which does not protect a request that is readable.
     """
     if not challenge and not method:
         return
@@ -71,9 +68,9 @@ def validate_challenge(challenge: str, method: str) -> None:
 def redeem(
     grant: AuthorizationGrant | None, redemption: CodeRedemption, now: int
 ) -> AuthorizationGrant:
-    """The grant, used up. Raises `InvalidGrant`, or `CodeReused`.
+    """Return the grant as used. Raises `InvalidGrant`, or `CodeReused`.
 
-    A wrong verifier does not use it up: who has only seen the code must not be able to spoil it.
+    A wrong verifier does not use the code up: knowing the code alone must not suffice to spoil it.
     """
     if grant is None or grant.client_id != redemption.client_id:
         raise InvalidGrant("The authorization code is unknown, or was issued to another client.")
@@ -82,7 +79,7 @@ def redeem(
     if now >= grant.expires_at:
         raise InvalidGrant("The authorization code has expired.")
     if redemption.redirect_uri != grant.redirect_uri:
-        raise InvalidGrant("The redirect URI is not the one that the code was asked for with.")
+        raise InvalidGrant("The redirect URI differs from the one in the request for the code.")
     _check_verifier(grant.challenge, redemption.verifier)
     return replace(
         grant, token_id=redemption.token_id, token_expires_at=redemption.token_expires_at
@@ -92,12 +89,12 @@ def redeem(
 def _check_verifier(challenge: str, verifier: str) -> None:
     if not challenge and not verifier:
         return
-    if not challenge:  # else PKCE could be stripped from the request (RFC 9700, 2.1.1)
-        raise InvalidGrant("The code was asked for without a challenge, so it has no verifier.")
+    if not challenge:  # otherwise PKCE could be stripped from the request (RFC 9700, 2.1.1)
+        raise InvalidGrant("The code was requested without a challenge, so it has no verifier.")
     if not _VERIFIER.fullmatch(verifier) or not compare_digest(s256_challenge(verifier), challenge):
         raise InvalidGrant("The code verifier does not match the challenge.")
 
 
 def s256_challenge(verifier: str) -> str:
-    """The S256 challenge of a verifier."""
+    """Return the S256 challenge of a verifier."""
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")

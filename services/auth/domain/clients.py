@@ -1,4 +1,4 @@
-"""Clients of OAuth: what they may be, and how they prove who they are."""
+"""OAuth clients: validation of their registration, and client authentication."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from services.auth.domain import scopes
 from services.auth.domain.errors import InvalidClient, InvalidFields, InvalidRequest, InvalidScope
 
 OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
-"""The redirect URI of those who show the code to a person to type it in."""
+"""The redirect URI of clients that have the user copy the code."""
 
 _MAX_REDIRECT_URIS, _MAX_URI_CHARACTERS = 10, 2000
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")
-_URI_CHARACTERS = re.compile(r"[!-\[\]-~]+")  # ASCII without blanks, controls and the backslash
+_URI_CHARACTERS = re.compile(r"[!-\[\]-~]+")  # ASCII without spaces, controls and the backslash
 _FORBIDDEN_SCHEME_NAMES = """
     about blob chrome content data file filesystem ftp intent jar javascript mailto resource sms
     tel urn vbscript view-source ws wss
@@ -30,7 +30,7 @@ _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 @dataclass(frozen=True, slots=True)
 class OAuthClient:
-    """An app that is registered. Its secret is known to nobody but itself."""
+    """A registered OAuth client. Only a hash of its secret is stored."""
 
     id: str
     client_id: str
@@ -42,29 +42,29 @@ class OAuthClient:
     created_at: str
 
     def verify_secret(self, secret: str) -> None:
-        """Raises `InvalidClient` unless the secret is this client's."""
+        """Raise `InvalidClient` unless this is the client's secret."""
         if not compare_digest(sha256_hex(secret), self.secret_sha256):
             raise InvalidClient
 
     def check_redirect(self, uri: str) -> None:
-        """Raises `InvalidRequest` unless a URI is exactly one of those registered."""
+        """Raise `InvalidRequest` unless the URI equals a registered one."""
         if uri not in self.redirect_uris:
-            raise InvalidRequest("The redirect URI is not one of the app's.")
+            raise InvalidRequest("The redirect URI is not registered for this app.")
 
 
 def sha256_hex(secret: str) -> str:
-    """How secrets and codes are kept: they are random enough that no salt is needed."""
+    """Return the form in which secrets and codes are stored. They are random and need no salt."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def is_client_id(text: str) -> bool:
-    """Whether this can be the id of a client; the store is not asked for anything else."""
+    """Return whether this has the form of a client id. Only such ids are looked up."""
     return _CLIENT_ID.fullmatch(text) is not None
 
 
 def validate_client(name: str, redirect_uris: Sequence[str], wanted: str, website: str) -> str:
-    """Check what an app says of itself, and return the scopes it gets. Raises `InvalidFields`."""
-    faults = {
+    """Validate a registration, and return the scopes of the client. Raises `InvalidFields`."""
+    errors = {
         "client_name": [] if _is_valid_name(name) else ["must be a line of text"],
         "redirect_uris": _redirect_uri_errors(redirect_uris),
         "website": [] if not website or _is_valid_website(website) else ["must be an http address"],
@@ -72,15 +72,15 @@ def validate_client(name: str, redirect_uris: Sequence[str], wanted: str, websit
     given = scopes.DEFAULT_SCOPE
     try:
         given = " ".join(scopes.parse_scopes(wanted)) or scopes.DEFAULT_SCOPE
-    except InvalidScope as refusal:
-        faults["scopes"] = [f"are not valid: {refusal.message}"]
-    if any(faults.values()):
-        raise InvalidFields({field: found for field, found in faults.items() if found})
+    except InvalidScope as error:
+        errors["scopes"] = [f"are not valid: {error.message}"]
+    if any(errors.values()):
+        raise InvalidFields({field: found for field, found in errors.items() if found})
     return given
 
 
 def redirect_uri_error(uri: str) -> str:
-    """What is wrong with a redirect URI; empty where nothing is."""
+    """Return what is wrong with a redirect URI, empty if it is valid."""
     if uri == OUT_OF_BAND:
         return ""
     if len(uri) > _MAX_URI_CHARACTERS or not _URI_CHARACTERS.fullmatch(uri):
@@ -100,7 +100,7 @@ def redirect_uri_error(uri: str) -> str:
 def _redirect_uri_errors(uris: Sequence[str]) -> list[str]:
     if not 1 <= len(uris) <= _MAX_REDIRECT_URIS:
         return [f"must be one to {_MAX_REDIRECT_URIS}"]
-    return list(dict.fromkeys(fault for uri in uris if (fault := redirect_uri_error(uri))))
+    return list(dict.fromkeys(error for uri in uris if (error := redirect_uri_error(uri))))
 
 
 def _has_host(uri: str) -> bool:
@@ -123,7 +123,7 @@ def _is_valid_website(text: str) -> bool:
 
 
 def _is_valid_name(text: str) -> bool:
-    """Not blank, and without what could break the line or turn the words around on a page."""
+    """Return whether a name is not blank, and has no control or bidirectional characters."""
     return bool(text.strip()) and not any(
         unicodedata.category(c) == "Cc" or unicodedata.bidirectional(c) in _BIDI_CONTROLS
         for c in text

@@ -1,4 +1,4 @@
-"""How auth says no: OAuth's own error codes, with the status RFC 6749 (5.2) gives them."""
+"""The errors of auth: OAuth error codes, with the status of RFC 6749 (5.2)."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from services.chassis.errors import Forbidden, Invalid, RateLimited, ServiceErro
 
 
 class OAuthError(ServiceError):
-    """A refusal whose `code` is the `error` that a client of OAuth understands."""
+    """An error whose `code` is the `error` of OAuth."""
 
     status, code = 400, "invalid_request"
 
 
 class InvalidRequest(OAuthError):
-    """A parameter is missing, or makes no sense."""
+    """A parameter is missing or malformed."""
 
 
 class InvalidGrant(OAuthError):
-    """The code is wrong, used or expired, or does not belong to what comes with it."""
+    """The code is unknown, used or expired, or was issued for another request."""
 
     code = "invalid_grant"
 
 
 class InvalidScope(OAuthError):
-    """A scope is unknown, or more than the app may ask for."""
+    """A scope is unknown, or exceeds the scopes of the app."""
 
     code = "invalid_scope"
 
 
 class UnsupportedGrantType(OAuthError):
-    """Neither `authorization_code` nor `client_credentials`."""
+    """The grant type is neither `authorization_code` nor `client_credentials`."""
 
     code = "unsupported_grant_type"
 
@@ -43,7 +43,7 @@ class InvalidClient(OAuthError):
 
 
 class UnauthorizedClient(Forbidden):
-    """A token is revoked only by the app that it was issued to."""
+    """The token belongs to another client, which alone may revoke it."""
 
     code = "unauthorized_client"
 
@@ -52,7 +52,7 @@ class UnauthorizedClient(Forbidden):
 
 
 class InvalidCredentials(Unauthenticated):
-    """No such person, or not the password: which of the two is not said."""
+    """The user does not exist, or the password is wrong. The error does not say which."""
 
     code = "wrong_login"
 
@@ -61,7 +61,7 @@ class InvalidCredentials(Unauthenticated):
 
 
 class AccountSuspended(Forbidden):
-    """Somebody who proved who they are, and is suspended."""
+    """The password is right, but the user is suspended."""
 
     code = "suspended"
 
@@ -70,7 +70,7 @@ class AccountSuspended(Forbidden):
 
 
 class AccountDeleted(Unauthenticated):
-    """The account is no more; its name cannot be had again."""
+    """The account was deleted. Its username stays reserved."""
 
     code = "wrong_login"
 
@@ -79,7 +79,7 @@ class AccountDeleted(Unauthenticated):
 
 
 class LoginThrottled(RateLimited):
-    """Too many wrong passwords for one name."""
+    """Too many failed logins under one name."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(
@@ -88,13 +88,13 @@ class LoginThrottled(RateLimited):
 
 
 class InvalidFields(Invalid):
-    """Fields that break a rule: `details` says for each what is wrong with it."""
+    """Some fields are invalid. `details` lists for each what is wrong with it."""
 
-    def __init__(self, faults: dict[str, list[str]]) -> None:
+    def __init__(self, errors: dict[str, list[str]]) -> None:
         sentences = [
-            f"{_FIELD_LABELS.get(f, f)} {fault}" for f, found in faults.items() for fault in found
+            f"{_FIELD_LABELS.get(f, f)} {error}" for f, found in errors.items() for error in found
         ]
-        super().__init__(f"Validation failed: {', '.join(sentences)}", details=faults)
+        super().__init__(f"Validation failed: {', '.join(sentences)}", details=errors)
 
 
 _FIELD_LABELS = {

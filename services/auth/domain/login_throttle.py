@@ -15,25 +15,25 @@ from dataclasses import dataclass
 from services.auth.domain.errors import LoginThrottled
 
 MAX_FREE_ATTEMPTS = 8
-"""Guesses before the first wait."""
+"""Attempts before the first delay."""
 
 MAX_DELAY = 300
-"""Seconds of the longest wait."""
+"""Seconds."""
 
 ATTEMPTS_TTL = 3600
-"""Seconds after the last guess in which all are forgotten."""
+"""Seconds after the last attempt, after which the count starts anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoginAttempts:
-    """How often in a row somebody tried a name without success, and when last."""
+    """The number of consecutive failed attempts under a login, and the time of the last."""
 
     count: int = 0
     last: int = 0
 
     @property
     def delay(self) -> int:
-        """Seconds after the last attempt in which there may be no other."""
+        """Seconds after the last attempt, before which no other is allowed."""
         return (
             min(2 ** min(self.count - MAX_FREE_ATTEMPTS, 30), MAX_DELAY)
             if self.count >= MAX_FREE_ATTEMPTS

@@ -19,56 +19,54 @@ from dataclasses import dataclass, replace
 from services.auth.domain.errors import InvalidFields
 
 RESERVATION_TTL = 60
-"""Seconds after which a claim counts only if the person it names exists."""
+"""Seconds, after which a reservation holds only if its user exists."""
 
 REGISTRATION_TIMEOUT = 30
-"""Seconds after its first claim in which a registration must come to its last step."""
+"""Seconds from the first reservation to the last step."""
 
 TAKEN = "has already been taken"
 
 
 @dataclass(frozen=True, slots=True)
 class NameReservation:
-    """On a name or an address: for whom, and when, in seconds since 1970. Free if for nobody."""
+    """The user id that holds a name or address, empty if released; `at` in seconds since 1970."""
 
     user_id: str
     login: str
     at: int
 
     def is_available_to(self, other: NameReservation, absent: Set[str]) -> bool:
-        """Whether another may have what this is a claim on."""
+        """Return whether another reservation may replace this one."""
         if not self.user_id or self.user_id == other.user_id:
             return True
         return other.at - self.at >= RESERVATION_TTL and self.user_id in absent
 
 
 def reserve_email(
-    existing: NameReservation | None, reservation: NameReservation, absent: Set[str]
+    held: NameReservation | None, reservation: NameReservation, absent: Set[str]
 ) -> NameReservation:
-    """The claim on an address after somebody asked for it; with the user id to go on with.
+    """Return the reservation of an address after a request, with the user id to continue with.
 
-    `absent` are user ids that were looked for and are nobody's. Raises `InvalidFields`.
+    `absent` are user ids without a user. Raises `InvalidFields`.
     """
-    if existing is not None and existing.user_id and existing.login == reservation.login:
-        return replace(existing, at=reservation.at)
-    if existing is not None and not existing.is_available_to(reservation, absent):
+    if held is not None and held.user_id and held.login == reservation.login:
+        return replace(held, at=reservation.at)
+    if held is not None and not held.is_available_to(reservation, absent):
         raise InvalidFields({"email": [TAKEN]})
     return reservation
 
 
 def reserve_username(
-    existing: NameReservation | None, reservation: NameReservation, absent: Set[str]
+    held: NameReservation | None, reservation: NameReservation, absent: Set[str]
 ) -> NameReservation:
-    """The claim on a name after somebody asked for it. Raises `InvalidFields`."""
-    if existing is not None and not existing.is_available_to(reservation, absent):
+    """Return the reservation of a username after a request. Raises `InvalidFields`."""
+    if held is not None and not held.is_available_to(reservation, absent):
         raise InvalidFields({"username": [TAKEN]})
     return reservation
 
 
-def release(
-    existing: NameReservation | None, reservation: NameReservation
-) -> NameReservation | None:
-    """The claim given back, unless it is another's by now."""
-    if existing is None or existing.user_id != reservation.user_id:
-        return existing
-    return replace(existing, user_id="")
+def release(held: NameReservation | None, reservation: NameReservation) -> NameReservation | None:
+    """Return the released reservation, unless another user holds it by now."""
+    if held is None or held.user_id != reservation.user_id:
+        return held
+    return replace(held, user_id="")

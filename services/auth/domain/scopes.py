@@ -1,6 +1,6 @@
-"""Scopes: what there is, and what covers what. The list is the Mastodon client API's.
+"""Scopes, and which scope covers which. The list is that of the Mastodon client API.
 
-<https://docs.joinmastodon.org/api/oauth-scopes/>, and `shop` for what people sell and buy.
+<https://docs.joinmastodon.org/api/oauth-scopes/>, and `shop` for selling and buying.
 """
 
 from __future__ import annotations
@@ -13,47 +13,47 @@ from services.contracts.scopes import SCOPES
 _FOLLOW_SCOPE_NOUNS = ("blocks", "follows", "mutes")
 
 KNOWN_SCOPES = frozenset(SCOPES) | {"push", "write:filters", "write:lists"}
-"""Those that are good for something, and those that clients ask for as a matter of course."""
+"""The scopes with an effect, and scopes without one that clients usually request."""
 
 DEFAULT_SCOPE = "read"
 SESSION_SCOPE = "read:exports"
-"""What a session is for. No app can ask for it; `read` covers it."""
+"""The scope of a session. Apps cannot request it; `read` covers it."""
 
 
 def parse_scopes(text: str) -> list[str]:
-    """The scopes in a text, each once, in their order.
+    """Return the scopes in a text, each once, in their order.
 
-    Clients ask for all of `admin` (and, older ones, for `crypto`) on the chance of getting it.
-    Nobody does, but to ask is no error: the answer says which scopes were given (RFC 6749, 3.3).
+    Clients may request `admin` and `crypto`, which are never granted. That is no error: the
+    response says which scopes were granted (RFC 6749, 3.3).
     """
     wanted = list(dict.fromkeys(text.split()))
     unknown = [
         scope for scope in wanted if scope not in KNOWN_SCOPES and not _is_never_granted(scope)
     ]
     if unknown:
-        raise InvalidScope(f"There is no scope «{unknown[0][:60]}».")
+        raise InvalidScope(f'The scope "{unknown[0][:60]}" does not exist.')
     given = [scope for scope in wanted if scope in KNOWN_SCOPES]
     if wanted and not given:
-        raise InvalidScope(f"The scope «{wanted[0][:60]}» is not given to anybody.")
+        raise InvalidScope(f'The scope "{wanted[0][:60]}" is never granted.')
     return given
 
 
 def grant_scopes(wanted: str, held: str) -> str:
-    """What of an app's scopes a token gets. An empty wish is `read`, or all where that is not held.
+    """Return the scopes that a token gets. No request means `read`, or all if the app lacks `read`.
 
-    Raises `InvalidScope` where more is wanted than is held; `admin:…` is just not given then.
+    Raises `InvalidScope` for a scope that the app lacks, except for `admin:...`, which is left out.
     """
     ceiling = held.split()
     asked = parse_scopes(wanted) or ([DEFAULT_SCOPE] if covers(ceiling, DEFAULT_SCOPE) else ceiling)
     given = [scope for scope in asked if covers(ceiling, scope)]
     beyond = [scope for scope in asked if scope not in given]
     if beyond and not (given and all(map(_is_admin_scope, beyond))):
-        raise InvalidScope(f"The app is not registered for the scope «{beyond[0]}».")
+        raise InvalidScope(f'The app is not registered for the scope "{beyond[0]}".')
     return " ".join(given)
 
 
 def restrict_scopes(granted: str, *, to_admin: bool) -> str:
-    """What of some scopes is for somebody: `admin:…` for admins only. Raises `InvalidScope`."""
+    """Return the scopes that a user may get: `admin:...` for admins only. Raises `InvalidScope`."""
     given = [scope for scope in granted.split() if to_admin or not _is_admin_scope(scope)]
     if not given:
         raise InvalidScope("These scopes are for admins only.")
@@ -61,7 +61,7 @@ def restrict_scopes(granted: str, *, to_admin: bool) -> str:
 
 
 def covers(held: Iterable[str], scope: str) -> bool:
-    """Whether a scope is held, by itself or within a coarser one."""
+    """Return whether some scopes contain a scope, itself or within a coarser one."""
     outer, _, noun = scope.rpartition(":")
     return any(h in (scope, outer) or (h == "follow" and noun in _FOLLOW_SCOPE_NOUNS) for h in held)
 

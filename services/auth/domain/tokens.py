@@ -1,23 +1,26 @@
-"""What an access token says."""
+"""The content of access tokens."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from services.auth.domain.users import User
 
 ISSUER = "microgram"
 TOKEN_TTL = 365 * 24 * 3600
-"""Seconds for which a token works. Clients of this API know no refresh, and expect it to last."""
+"""Seconds. Clients of the Mastodon API know no refresh tokens and expect long-lived tokens."""
 
 SESSION_TTL = 6 * 3600
-"""Seconds for which somebody is logged in to a page of ours: a download must be done by then."""
+"""Seconds. A download on a page of the gateway must finish within a session."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """An access token before it is signed. `user_id` and `username` are empty for an app's own.
+    """An access token before it is signed. `lifetime` is in seconds.
 
-    `client_id` is empty for that of a session, which no app gets. `life` is in seconds.
+    `user_id` and `username` are empty for an app's own token. `client_id` is empty for the token of
+    a session, which belongs to no app.
     """
 
     id: str
@@ -30,11 +33,21 @@ class AccessToken:
 
     @property
     def expires_at(self) -> int:
-        """When it ends, in seconds since 1970."""
+        """The end of its lifetime, in seconds since 1970."""
         return self.issued_at + self.lifetime
 
+    def for_user(self, user: User, scope: str) -> AccessToken:
+        """Return the token as a user's. It is issued after all revoked tokens of the user."""
+        return replace(
+            self,
+            scope=scope,
+            issued_at=max(self.issued_at, user.tokens_from),
+            user_id=user.user_id,
+            username=user.username,
+        )
+
     def claims(self) -> dict[str, Any]:
-        """As the claims of a JWT (RFC 7519, and RFC 8693 for `scope` and `client_id`)."""
+        """Return the claims of the JWT (RFC 7519; RFC 8693 for `scope` and `client_id`)."""
         return {
             "iss": ISSUER,
             "sub": self.user_id,

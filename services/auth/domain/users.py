@@ -1,4 +1,4 @@
-"""Who may register, and under which name."""
+"""Users: registration rules, roles, suspension and deletion."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from services.auth.domain.errors import InvalidFields
 from services.chassis.errors import Forbidden
 from services.shared.languages import language_code
+from services.shared.usernames import MAX_USERNAME_CHARACTERS, is_username
 
 ADMIN = "admin"
 ROLES = ("", ADMIN)
@@ -22,9 +23,8 @@ _RESERVED = """
     team terms undefined users web webmaster www
 """
 RESERVED_USERNAMES = frozenset(_RESERVED.split())
-"""Names that could be taken for the server's own, or for a part of an address."""
+"""Names that could be mistaken for the server's own, or for a part of a URL path."""
 
-_USERNAME = re.compile(r"[A-Za-z0-9_]{1,30}")
 _LOCAL = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _EMAIL = re.compile(rf"{_LOCAL}(?:\.{_LOCAL})*@(?:{_LABEL}\.)+[a-z][a-z0-9-]{{0,61}}[a-z0-9]")
@@ -32,7 +32,7 @@ _EMAIL = re.compile(rf"{_LOCAL}(?:\.{_LOCAL})*@(?:{_LABEL}\.)+[a-z][a-z0-9-]{{0,
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who is registered. Of this only id, name and time are told to others."""
+    """A registered user. Other services learn neither e-mail address nor password hash."""
 
     user_id: str
     username: str
@@ -44,47 +44,47 @@ class User:
     role: str = ""
     suspended: bool = False
     tokens_from: int = 0
-    """In seconds since 1970: tokens that were issued before are good no more."""
+    """In seconds since 1970. Tokens issued before are revoked."""
 
     @property
     def is_admin(self) -> bool:
-        """Whether they may moderate."""
+        """Whether the user may moderate."""
         return self.role == ADMIN and not self.suspended
 
     @property
     def is_active(self) -> bool:
-        """Whether they may have a token."""
+        """Whether the user may get tokens."""
         return not (self.deleted or self.suspended)
 
     def with_role(self, role: str, now: int) -> User:
-        """With a role, or without one. A role that is taken takes the tokens with it."""
+        """Return the user with a role, or without one. Removing a role revokes all tokens."""
         if self.deleted or role == self.role:
             return self
         after = replace(self, role=role)
         return after if role else after.with_tokens_revoked(now)
 
     def suspend(self, now: int) -> User:
-        """Out until `unsuspend`, and out of everything they are logged in to."""
+        """Return the user suspended, with all tokens revoked. Raises `Forbidden` for an admin."""
         if self.role == ADMIN:
-            raise Forbidden("An admin cannot be suspended: take the role away first.")
+            raise Forbidden("An admin cannot be suspended. Remove the role first.")
         if self.suspended or self.deleted:
             return self
         return replace(self, suspended=True).with_tokens_revoked(now)
 
     def unsuspend(self) -> User:
-        """In again; what they were logged in to stays ended."""
+        """Return the user without a suspension. Revoked tokens stay revoked."""
         return replace(self, suspended=False) if self.suspended else self
 
     def with_tokens_revoked(self, now: int) -> User:
-        """With no token that is good any more. Later ones are issued in a later second."""
+        """Return the user with all tokens revoked. New tokens are issued in a later second."""
         return replace(self, tokens_from=max(self.tokens_from, now + 1))
 
     def matches_login(self, login: str) -> bool:
-        """Whether this is the person that a name or an address in its one form means."""
+        """Return whether a normalized username or e-mail address is this user's."""
         return login in (self.username.lower(), self.email)
 
     def delete(self, now: int) -> User:
-        """The tombstone. The address stays until the claim on it was given back."""
+        """Return the tombstone. The address stays until its reservation is released."""
         if self.deleted:
             return self
         return replace(
@@ -94,7 +94,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class NewUser:
-    """Somebody who would like to register and breaks no rule, but whose name may be taken."""
+    """A valid registration. Its username or address may be taken."""
 
     username: str
     email: str
@@ -103,51 +103,46 @@ class NewUser:
 
     @property
     def username_key(self) -> str:
-        """The name under which names are the same."""
+        """The form in which usernames are compared."""
         return self.username.lower()
 
 
 def validate_registration(
     username: str, email: str, password: str, *, agreement: bool, locale: str = "en"
 ) -> NewUser:
-    """Check every field. Raises `InvalidFields` that names all that is wrong at once."""
+    """Validate every field. Raises `InvalidFields` that lists all errors at once."""
     mail = normalize_email(email)
-    faults = {
+    errors = {
         "username": _username_errors(username),
         "email": [] if _is_email(mail) else ["is not an e-mail address"],
         "password": _password_errors(password, username, mail),
         "agreement": [] if agreement else ["must be accepted"],
     }
-    if any(faults.values()):
-        raise InvalidFields({field: found for field, found in faults.items() if found})
+    if any(errors.values()):
+        raise InvalidFields({field: found for field, found in errors.items() if found})
     return NewUser(username, mail, password, language_code(locale) or "en")
 
 
 def normalize_email(text: str) -> str:
-    """An e-mail address in the form in which addresses are the same."""
+    """Return the form in which e-mail addresses are compared."""
     return text.strip().lower()
 
 
 def normalize_login(text: str) -> str:
-    """What somebody types to log in, a username or an e-mail address, in its one form."""
+    """Return the form in which logins (usernames or e-mail addresses) are compared."""
     return text.strip().removeprefix("@").lower()
 
 
 def normalize_password(text: str) -> str:
-    """The same password however a keyboard composes its characters (NIST SP 800-63B, 5.1.1.2)."""
+    """Return the Unicode form in which passwords are compared (NIST SP 800-63B, 5.1.1.2)."""
     return unicodedata.normalize("NFKC", text)
-
-
-def is_username(text: str) -> bool:
-    """Whether a text has the shape of a username."""
-    return _USERNAME.fullmatch(text) is not None
 
 
 def _username_errors(username: str) -> list[str]:
     if not username:
         return ["can't be blank"]
-    if len(username) > 30:
-        return ["is too long (maximum is 30 characters)"]
+    if len(username) > MAX_USERNAME_CHARACTERS:
+        return [f"is too long (maximum is {MAX_USERNAME_CHARACTERS} characters)"]
     if not is_username(username):
         return ["must contain only letters, numbers and underscores"]
     return ["is reserved"] if username.lower() in RESERVED_USERNAMES else []

@@ -1,4 +1,4 @@
-"""Roles and suspensions: what they open, and what they end."""
+"""Roles and suspensions: the scopes that they grant and the tokens that they revoke."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ async def scopes(auth: Auth, app: dict[str, Any], login: str) -> set[str]:
     return set((await auth.redeem(app, code)).json()["scope"].split())
 
 
-async def judge(auth: Auth) -> str:
-    """The token of an admin."""
+async def admin_token(auth: Auth) -> str:
+    """Register an admin, and return an access token."""
     await auth.register("judge")
     assert (await give_role(auth, "@Judge", "admin")).status == 200
     app = await auth.app(SCOPES)
@@ -36,12 +36,12 @@ async def judge(auth: Auth) -> str:
     return token
 
 
-async def user(auth: Auth, name: str) -> str:
+async def register_user(auth: Auth, name: str) -> str:
     return str((await auth.register(name)).json()["user_id"])
 
 
-async def test_what_is_for_admins_is_given_to_admins_only(auth: Auth) -> None:
-    await user(auth, "ada")
+async def test_only_admins_get_admin_scopes(auth: Auth) -> None:
+    await register_user(auth, "ada")
     app = await auth.app(SCOPES)
     assert await scopes(auth, app, "ada") == {"read", "write"}
     assert (await give_role(auth, "ada", "admin")).json()["role"] == "admin"
@@ -52,13 +52,13 @@ async def test_what_is_for_admins_is_given_to_admins_only(auth: Auth) -> None:
     refused = await auth.authorize(only, "ada", scope="admin:read")
     assert (refused.status, refused.json()["code"]) == (400, "invalid_scope")
     token = await auth.app_token(app, SCOPES)
-    told = jwt.decode(token, options={"verify_signature": False})
-    assert told["scope"] == "read write"
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert claims["scope"] == "read write"
 
 
-async def test_roles_are_given_through_auths_own_sidecar_only(auth: Auth) -> None:
-    token = await judge(auth)
-    await user(auth, "ada")
+async def test_roles_are_set_through_the_own_sidecar_only(auth: Auth) -> None:
+    token = await admin_token(auth)
+    await register_user(auth, "ada")
     for caller in ("gateway", "users", ""):
         body = {"username": "ada", "role": "admin"}
         refused = await auth.running.call("POST", "/roles", json=body, caller=caller, token=token)
@@ -67,8 +67,8 @@ async def test_roles_are_given_through_auths_own_sidecar_only(auth: Auth) -> Non
     assert (await give_role(auth, "ada", "owner")).status == 422
 
 
-async def test_a_role_that_is_taken_takes_the_tokens_with_it(auth: Auth) -> None:
-    token = await judge(auth)
+async def test_removing_a_role_revokes_all_tokens(auth: Auth) -> None:
+    token = await admin_token(auth)
     identity = TokenVerifier(auth.world.sidecar("posts"))
     assert (await identity.verify(token)).may("admin:write:reports")
     await give_role(auth, "judge", "")
@@ -77,16 +77,16 @@ async def test_a_role_that_is_taken_takes_the_tokens_with_it(auth: Auth) -> None
         await identity.verify(token)
 
 
-async def test_who_is_suspended_is_out_everywhere_until_let_in_again(auth: Auth) -> None:
-    token, app = await judge(auth), await auth.app()
-    ada = await user(auth, "ada")
+async def test_a_suspended_user_has_no_access_until_unsuspended(auth: Auth) -> None:
+    token, app = await admin_token(auth), await auth.app()
+    ada = await register_user(auth, "ada")
     before = await auth.token(app)
     code = (await auth.authorize(app)).json()["code"]
-    for _ in range(2):  # a repeat changes nothing
+    for _ in range(2):  # the second call changes nothing
         done = await auth.ask(f"/people/{ada}/suspend", token)
         assert (done.status, done.json()["suspended"]) == (200, True)
     wrong = await auth.authorize(app, password="not hers at all")
-    assert wrong.json()["code"] == "wrong_login"  # told to nobody else
+    assert wrong.json()["code"] == "wrong_login"  # only the user learns of the suspension
     refused = await auth.authorize(app)
     assert (refused.status, refused.json()["code"]) == (403, "suspended")
     assert (await auth.redeem(app, code)).json()["code"] == "invalid_grant"
@@ -101,17 +101,17 @@ async def test_who_is_suspended_is_out_everywhere_until_let_in_again(auth: Auth)
         await identity.verify(before)
 
 
-async def test_tokens_end_even_if_auth_dies_right_after_the_commit(auth: Auth) -> None:
-    token, app = await judge(auth), await auth.app()
-    ada = await user(auth, "ada")
+async def test_tokens_are_revoked_even_after_a_crash_right_after_the_commit(auth: Auth) -> None:
+    token, app = await admin_token(auth), await auth.app()
+    ada = await register_user(auth, "ada")
     before = await auth.token(app)
     await auth.world.settle()
     faults = auth.running.sidecar.state.faults
     faults.crash("compare_and_set", about=f"person:{ada}", after=True)
-    doomed = asyncio.create_task(auth.ask(f"/people/{ada}/suspend", token))
+    pending = asyncio.create_task(auth.ask(f"/people/{ada}/suspend", token))
     await faults.dead.wait()
     await auth.running.kill()
-    doomed.cancel()
+    pending.cancel()
     auth.running.service.outboxes.clear()
     other = await auth.replica()
     for outbox in other.running.service.outboxes.values():
@@ -122,9 +122,9 @@ async def test_tokens_end_even_if_auth_dies_right_after_the_commit(auth: Auth) -
         await identity.verify(before)
 
 
-async def test_an_admin_is_not_suspended_and_strangers_judge_nobody(auth: Auth) -> None:
-    token, app = await judge(auth), await auth.app()
-    ada = await user(auth, "ada")
+async def test_admins_cannot_be_suspended_and_only_admins_suspend(auth: Auth) -> None:
+    token, app = await admin_token(auth), await auth.app()
+    ada = await register_user(auth, "ada")
     hers = await auth.token(app)
     assert (await auth.ask(f"/people/{ada}/suspend", hers)).status == 403
     assert (await auth.running.call("GET", f"/people?ids={ada}", token=hers)).status == 403
@@ -137,9 +137,9 @@ async def test_an_admin_is_not_suspended_and_strangers_judge_nobody(auth: Auth) 
     assert "password_hash" not in details.json()[ada]
 
 
-async def test_users_is_told_of_whom_it_asks_about_and_nobody_else_is(auth: Auth) -> None:
-    token = await judge(auth)
-    ada, eve = [await user(auth, name) for name in ("ada", "eve")]
+async def test_only_the_users_service_reads_known_logins(auth: Auth) -> None:
+    token = await admin_token(auth)
+    ada, eve = [await register_user(auth, name) for name in ("ada", "eve")]
     await auth.ask(f"/people/{ada}/suspend", token)
     deletion = {"login": "eve", "password": PASSWORD}
     assert (await auth.ask("/deletions", **deletion)).status == 200

@@ -10,9 +10,10 @@ from services.auth.domain.login_throttle import MAX_DELAY, MAX_FREE_ATTEMPTS
 from services.chassis.errors import Unauthenticated
 from services.chassis.security.token_verifier import TokenVerifier
 from tests.services.auth.world import Auth, cheap, proof
+from tests.services.openapi import has_example
 
 
-async def test_an_app_sees_its_secret_once_and_the_store_never(auth: Auth) -> None:
+async def test_the_secret_of_an_app_is_returned_once_and_not_stored(auth: Auth) -> None:
     app = await auth.app()
     assert len(app["client_secret"]) >= 43
     known = await auth.running.call("GET", f"/apps/{app['client_id']}")
@@ -23,7 +24,7 @@ async def test_an_app_sees_its_secret_once_and_the_store_never(auth: Auth) -> No
         assert (await auth.running.call("GET", f"/apps/{nobody}")).status in (404, 422)
 
 
-async def test_a_bad_app_is_refused_field_by_field(auth: Auth) -> None:
+async def test_an_invalid_app_is_rejected_field_by_field(auth: Auth) -> None:
     made = await auth.ask(
         "/apps", client_name="x", redirect_uris=["javascript:x"], scopes="read sudo"
     )
@@ -32,7 +33,7 @@ async def test_a_bad_app_is_refused_field_by_field(auth: Auth) -> None:
     assert not auth.world.state("auth").keys("app:")
 
 
-async def test_from_password_to_token(auth: Auth) -> None:
+async def test_a_user_authorizes_an_app_and_the_app_gets_a_token(auth: Auth) -> None:
     user_id = (await auth.register("Ada")).json()["user_id"]
     app = await auth.app()
     code = (await auth.authorize(app, "ADA", scope="read write:media")).json()["code"]
@@ -48,21 +49,21 @@ async def test_from_password_to_token(auth: Auth) -> None:
     assert claims["exp"] - claims["iat"] == 365 * 24 * 3600
 
 
-async def test_an_app_acts_for_itself(auth: Auth) -> None:
+async def test_an_app_gets_a_token_for_itself(auth: Auth) -> None:
     app = await auth.app()
     caller = await TokenVerifier(auth.world.sidecar("posts")).verify(await auth.app_token(app, ""))
     assert caller.user_id == ""
     assert caller.scopes == {"read"}
 
 
-async def test_a_person_logs_in_by_name_or_address(auth: Auth) -> None:
+async def test_a_user_logs_in_by_username_or_email(auth: Auth) -> None:
     await auth.register("ada")
     app = await auth.app()
     for login in ("ada", "ADA", "@ada", " ada ", "Ada@Example.org"):
         assert (await auth.authorize(app, login)).status == 200
 
 
-async def test_nobody_and_a_wrong_password_look_the_same(auth: Auth) -> None:
+async def test_an_unknown_user_and_a_wrong_password_get_the_same_response(auth: Auth) -> None:
     await auth.register("ada")
     app = await auth.app()
     wrong = await auth.authorize(app, "ada", password="analytical engines")
@@ -87,7 +88,7 @@ MAY_NOT_ASK: list[tuple[dict[str, str], int, str]] = [
 ]
 
 
-async def test_what_an_app_may_not_ask(auth: Auth) -> None:
+async def test_invalid_authorization_requests_are_rejected(auth: Auth) -> None:
     await auth.register("ada")
     app = await auth.app()
     for changed, status, code in MAY_NOT_ASK:
@@ -112,7 +113,7 @@ GET_NO_TOKEN: list[tuple[dict[str, str], int, str]] = [
 ]
 
 
-async def test_what_gets_no_token_leaves_the_code_good(auth: Auth) -> None:
+async def test_a_rejected_token_request_does_not_use_up_the_code(auth: Auth) -> None:
     await auth.register("ada")
     app = await auth.app()
     good = (await auth.authorize(app)).json()["code"]
@@ -122,7 +123,7 @@ async def test_what_gets_no_token_leaves_the_code_good(auth: Auth) -> None:
     assert (await auth.redeem(app, good)).status == 200
 
 
-async def test_a_code_is_for_the_app_that_asked(auth: Auth) -> None:
+async def test_a_code_works_only_for_the_app_that_requested_it(auth: Auth) -> None:
     await auth.register("ada")
     app, other = await auth.app(), await auth.app()
     code = (await auth.authorize(app)).json()["code"]
@@ -140,7 +141,7 @@ async def test_a_code_expires_after_ten_minutes(auth: Auth) -> None:
     assert (await auth.redeem(app, code)).json()["code"] == "invalid_grant"
 
 
-async def test_a_code_used_again_takes_its_token_with_it(auth: Auth) -> None:
+async def test_reuse_of_a_code_revokes_its_token(auth: Auth) -> None:
     await auth.register("ada")
     app = await auth.app()
     code = (await auth.authorize(app)).json()["code"]
@@ -153,19 +154,19 @@ async def test_a_code_used_again_takes_its_token_with_it(auth: Auth) -> None:
         await identity.verify(token)
 
 
-async def test_of_many_who_redeem_a_code_at_once_at_most_one_gets_a_token(auth: Auth) -> None:
+async def test_concurrent_redemptions_of_a_code_yield_one_token(auth: Auth) -> None:
     await auth.register("ada")
     app, other = await auth.app(), await auth.replica()
     code = (await auth.authorize(app)).json()["code"]
-    desks = [auth, other] * 4
-    answers = await asyncio.gather(*(desk.redeem(app, code) for desk in desks))
+    replicas = [auth, other] * 4
+    answers = await asyncio.gather(*(replica.redeem(app, code) for replica in replicas))
     assert sorted(answer.status for answer in answers) == [200] + [400] * 7
     (token_id,) = set(await auth.revoked())
     (token,) = [a.json()["access_token"] for a in answers if a.status == 200]
     assert jwt.decode(token, options={"verify_signature": False})["jti"] == token_id
 
 
-async def test_a_token_is_taken_back_only_by_its_app(auth: Auth) -> None:
+async def test_only_its_own_app_revokes_a_token(auth: Auth) -> None:
     await auth.register("ada")
     app, other = await auth.app(), await auth.app()
     token = await auth.token(app)
@@ -179,7 +180,7 @@ async def test_a_token_is_taken_back_only_by_its_app(auth: Auth) -> None:
     assert await auth.revoked() == [jwt.decode(token, options={"verify_signature": False})["jti"]]
 
 
-async def test_to_revoke_what_is_no_token_is_no_error(auth: Auth) -> None:
+async def test_revoking_an_invalid_token_is_no_error(auth: Auth) -> None:
     app = await auth.app()
     for token in ("", "nonsense", "a.b.c", "é"):
         done = await revoke(auth, app, token)
@@ -200,14 +201,16 @@ async def test_a_forged_token_revokes_nothing(auth: Auth) -> None:
     assert await auth.revoked() == []
 
 
-async def test_some_guesses_then_a_pause_that_is_short_and_not_for_the_address(auth: Auth) -> None:
+async def test_guesses_by_username_delay_that_username_only_and_for_a_short_time(
+    auth: Auth,
+) -> None:
     await auth.register("ada")
     app, other = await auth.app(), await auth.replica()
     for i in range(MAX_FREE_ATTEMPTS):
-        desk = auth if i % 2 else other
-        assert (await desk.authorize(app, "ada", password="guess number")).status == 401
-    for desk in (auth, other):
-        locked = await desk.authorize(app, "@ADA")
+        replica = auth if i % 2 else other
+        assert (await replica.authorize(app, "ada", password="guess number")).status == 401
+    for replica in (auth, other):
+        locked = await replica.authorize(app, "@ADA")
         assert locked.status == 429
         assert 0 < locked.json()["retry_after"] <= MAX_DELAY
     assert (await auth.authorize(app, "ada@example.org")).status == 200
@@ -215,7 +218,7 @@ async def test_some_guesses_then_a_pause_that_is_short_and_not_for_the_address(a
     assert (await auth.authorize(app, "ada")).status == 200
 
 
-async def test_guesses_all_at_once_are_counted_too(auth: Auth) -> None:
+async def test_concurrent_guesses_are_all_counted(auth: Auth) -> None:
     await auth.register("ada")
     app = await auth.app()
     tries = [auth.authorize(app, "ada", password=f"guess {i:06}") for i in range(30)]
@@ -224,7 +227,7 @@ async def test_guesses_all_at_once_are_counted_too(auth: Auth) -> None:
     assert statuses.count(429) == 30 - MAX_FREE_ATTEMPTS
 
 
-async def test_who_gets_in_starts_anew(auth: Auth) -> None:
+async def test_a_successful_login_resets_the_count(auth: Auth) -> None:
     await auth.register("ada")
     app = await auth.app()
     for _ in range(3):
@@ -233,7 +236,7 @@ async def test_who_gets_in_starts_anew(auth: Auth) -> None:
         assert (await auth.authorize(app, "ada")).status == 200
 
 
-async def test_a_hash_with_old_parameters_is_made_anew_at_login(auth: Auth) -> None:
+async def test_a_login_renews_a_hash_with_old_parameters(auth: Auth) -> None:
     user_id = (await auth.register("ada")).json()["user_id"]
     newer = await auth.replica(cheap(time_cost=2))
     app = await auth.app()
@@ -250,29 +253,33 @@ async def test_a_hash_with_old_parameters_is_made_anew_at_login(auth: Auth) -> N
     assert (await newer.authorize(app, "ada")).status == 200
 
 
-async def test_people_and_apps_come_through_the_gateway_only(auth: Auth) -> None:
+async def test_only_the_gateway_calls_the_routes_of_users_and_apps(auth: Auth) -> None:
     posts = ["/apps", "/authorizations", "/tokens", "/tokens/revoke", "/registrations"]
     for method, target in [("GET", "/apps/x"), *(("POST", target) for target in posts)]:
         assert (await auth.running.call(method, target, caller="posts", json={})).status == 403
         assert (await auth.running.public(method, target, json={})).status == 401
 
 
-async def test_the_keys_are_for_services_only(auth: Auth) -> None:
+async def test_only_services_read_keys_and_revocations(auth: Auth) -> None:
     for target in ("/jwks", "/revocations?after=0"):
         assert (await auth.running.call("GET", target, caller="posts")).status == 200
         assert (await auth.running.public("GET", target)).status == 401
 
 
 async def test_every_route_is_described_with_examples(auth: Auth) -> None:
-    paths = auth.running.app.openapi()["paths"]
-    ours = ["/apps", "/apps/{client_id}", "/registrations", "/authorizations"]
-    ours += ["/tokens", "/tokens/revoke", "/jwks", "/revocations"]
+    document = auth.running.app.openapi()
+    ours = ["/apps", "/apps/{client_id}", "/apps/{client_id}/grant", "/registrations"]
+    ours += ["/deletions", "/authorizations", "/tokens", "/tokens/revoke", "/sessions", "/logins"]
+    ours += ["/people", "/people/{user_id}/suspend", "/addresses/{user_id}", "/roles"]
+    ours += ["/jwks", "/revocations"]
     for path in ours:
-        for route in paths[path].values():
+        for route in document["paths"][path].values():
             assert route["description"]
-            assert "example" in route["responses"]["200"]["content"]["application/json"]
+            good = route["responses"]["200"]["content"]["application/json"]
+            assert has_example(document, good), path
             if "requestBody" in route:
-                assert "example" in str(route["requestBody"])
+                body = route["requestBody"]["content"]["application/json"]
+                assert has_example(document, body), path
 
 
 async def revoke(auth: Auth, app: dict[str, Any], token: str) -> Any:

@@ -13,7 +13,7 @@ def taken(body: dict[str, object]) -> object:
     return body["details"]
 
 
-async def test_who_registers_is_announced_and_nothing_secret_with_it(auth: Auth) -> None:
+async def test_a_registration_is_published_without_secrets(auth: Auth) -> None:
     made = await auth.register("Ada", email="Ada@Example.org")
     assert made.status == 200
     assert made.json()["username"] == "Ada"
@@ -22,14 +22,14 @@ async def test_who_registers_is_announced_and_nothing_secret_with_it(auth: Auth)
     (event,) = auth.world.broker.events("logins")
     assert event["type"] == "login.registered"
     assert event["subject"] == made.json()["user_id"]
-    told = {"user_id", "username", "created_at", "deleted", "role", "suspended", "locale"}
-    assert event["data"].keys() == told
+    public = {"user_id", "username", "created_at", "deleted", "role", "suspended", "locale"}
+    assert event["data"].keys() == public
     person = auth.world.state("auth").peek(f"person:{event['subject']}")["data"]
     assert person["password_hash"].startswith("$argon2id$")
     assert PASSWORD not in str(person)
 
 
-async def test_the_same_registration_again_says_so_for_each_field(auth: Auth) -> None:
+async def test_a_repeated_registration_reports_each_taken_field(auth: Auth) -> None:
     await auth.register("ada")
     again = await auth.register("ADA")
     assert again.status == 422
@@ -47,7 +47,7 @@ async def test_the_same_registration_again_says_so_for_each_field(auth: Auth) ->
     assert (await auth.register("bob", email="new@example.org")).status == 200
 
 
-async def test_a_name_lost_does_not_keep_the_address(auth: Auth) -> None:
+async def test_losing_the_username_releases_the_address(auth: Auth) -> None:
     one, two = await asyncio.gather(
         auth.register("ada", email="one@example.org"),
         auth.register("ada", email="two@example.org"),
@@ -58,12 +58,12 @@ async def test_a_name_lost_does_not_keep_the_address(auth: Auth) -> None:
 
 
 @pytest.mark.parametrize("same_mail", [True, False])
-async def test_of_many_at_once_on_two_replicas_one_gets_the_name(
+async def test_concurrent_registrations_on_two_replicas_create_one_user(
     auth: Auth, *, same_mail: bool
 ) -> None:
-    desks = [auth, await auth.replica()]
+    replicas = [auth, await auth.replica()]
     tries = [
-        desks[i % 2].register("ada", email="ada@example.org" if same_mail else f"a{i}@x.org")
+        replicas[i % 2].register("ada", email="ada@example.org" if same_mail else f"a{i}@x.org")
         for i in range(10)
     ]
     answers = await asyncio.gather(*tries)
@@ -85,9 +85,7 @@ async def test_of_many_at_once_on_two_replicas_one_gets_the_name(
         ("person:", True),
     ],
 )
-async def test_a_crash_at_any_step_leaves_nothing_stuck(
-    auth: Auth, key: str, *, after: bool
-) -> None:
+async def test_a_crash_at_any_step_blocks_no_name(auth: Auth, key: str, *, after: bool) -> None:
     await auth.die_registering(key, after=after)
     other = await auth.replica()
     app = await other.app()
@@ -100,7 +98,7 @@ async def test_a_crash_at_any_step_leaves_nothing_stuck(
 
 
 @pytest.mark.parametrize("key", ["login:", "person:"])
-async def test_after_a_minute_others_take_over_what_a_crash_left(auth: Auth, key: str) -> None:
+async def test_reservations_left_by_a_crash_expire_after_a_minute(auth: Auth, key: str) -> None:
     await auth.die_registering(key)
     other = await auth.replica()
     assert (await other.register("bob", email="ada@example.org")).status == 422
@@ -112,14 +110,14 @@ async def test_after_a_minute_others_take_over_what_a_crash_left(auth: Auth, key
     assert (await other.authorize(app, "ada")).status == 200
 
 
-async def test_a_lost_answer_of_the_store_makes_nobody_twice(auth: Auth) -> None:
+async def test_a_lost_response_of_the_store_creates_no_second_user(auth: Auth) -> None:
     for key in ("email:", "login:", "person:"):
         auth.running.sidecar.state.faults.fail("compare_and_set", about=key, after=True)
     assert (await auth.register("ada")).status == 200
     assert len(auth.world.state("auth").keys("person:")) == 1
 
 
-async def test_a_registration_that_took_too_long_makes_nobody(auth: Auth) -> None:
+async def test_a_registration_that_times_out_creates_no_user(auth: Auth) -> None:
     async def dawdle(call: object) -> None:
         if "login:ada" in str(call) and "compare_and_set" in str(call):
             auth.clock.turn(31)
@@ -129,7 +127,7 @@ async def test_a_registration_that_took_too_long_makes_nobody(auth: Auth) -> Non
     assert not auth.world.state("auth").keys("person:")
 
 
-async def test_an_app_gets_a_token_for_who_registers_through_it(auth: Auth) -> None:
+async def test_an_app_gets_a_token_for_a_user_who_registers_through_it(auth: Auth) -> None:
     app = await auth.app("read write:accounts")
     token = await auth.app_token(app, "write:accounts")
     made = (await auth.register("ada", token)).json()
@@ -139,7 +137,7 @@ async def test_an_app_gets_a_token_for_who_registers_through_it(auth: Auth) -> N
     assert caller.client_id == app["client_id"]
 
 
-async def test_only_an_apps_own_token_with_the_scope_registers(auth: Auth) -> None:
+async def test_registration_needs_an_app_token_with_the_scope(auth: Auth) -> None:
     app = await auth.app("read write")
     assert (await auth.register("ada", await auth.app_token(app, "read"))).status == 403
     assert (await auth.register("ada", "nonsense")).status == 401
@@ -148,7 +146,7 @@ async def test_only_an_apps_own_token_with_the_scope_registers(auth: Auth) -> No
     assert (await auth.register("bob", await auth.token(app))).status == 403
 
 
-async def test_bad_forms_change_nothing(auth: Auth) -> None:
+async def test_invalid_registrations_change_nothing(auth: Auth) -> None:
     forms: list[dict[str, Any]] = [{"agreement": False}, {"agreement": None}]
     forms += [{"password": "short"}, {"password": "x" * 257}, {"email": "x"}]
     forms += [{"username": "admin"}, {"username": 7}]
@@ -158,7 +156,7 @@ async def test_bad_forms_change_nothing(auth: Auth) -> None:
     assert not auth.world.state("auth").keys("email:")
 
 
-async def test_an_odd_locale_keeps_nobody_out(auth: Auth) -> None:
+async def test_an_unknown_locale_does_not_prevent_registration(auth: Auth) -> None:
     assert await bad(auth, {"locale": "x" * 30}) == 200
 
 

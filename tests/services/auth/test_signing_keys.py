@@ -38,7 +38,7 @@ class Vault:
 ACCESS = AccessToken("jti", "client", "read", 1_700_000_000, "7", "ada")
 
 
-async def test_a_token_says_who_it_is_for_and_verifies_by_the_public_key() -> None:
+async def test_a_signed_token_verifies_with_the_public_key() -> None:
     vault = Vault()
     ring = vault.ring()
     token = await ring.sign(ACCESS)
@@ -50,7 +50,7 @@ async def test_a_token_says_who_it_is_for_and_verifies_by_the_public_key() -> No
     assert jwt.get_unverified_header(token)["kid"] == "first"
 
 
-async def test_keys_are_read_when_first_needed_and_then_every_half_minute() -> None:
+async def test_keys_are_read_on_first_use_and_every_half_minute() -> None:
     vault = Vault()
     ring = vault.ring()
     assert vault.reads == 0
@@ -62,7 +62,7 @@ async def test_keys_are_read_when_first_needed_and_then_every_half_minute() -> N
     assert vault.reads == 2
 
 
-async def test_after_a_rotation_the_new_key_signs_and_the_old_one_still_verifies() -> None:
+async def test_after_a_rotation_the_new_key_signs_and_the_old_key_verifies() -> None:
     vault = Vault()
     ring = vault.ring()
     old = await ring.sign(ACCESS)
@@ -77,7 +77,7 @@ async def test_after_a_rotation_the_new_key_signs_and_the_old_one_still_verifies
     assert await ring.verify(old) is None
 
 
-async def test_known_keys_outlive_a_silent_secret_store() -> None:
+async def test_known_keys_stay_in_use_while_the_secret_store_is_down() -> None:
     vault = Vault(silent=True)
     ring = vault.ring()
     with pytest.raises(Unavailable):
@@ -104,19 +104,19 @@ async def test_known_keys_outlive_a_silent_secret_store() -> None:
         '{"keys": [{"kid": "a", "private": "é"}]}',
     ],
 )
-def test_what_is_no_key_is_said_clearly_and_not_shown(secret: str) -> None:
+def test_an_invalid_secret_is_explained_and_not_quoted(secret: str) -> None:
     with pytest.raises(InvalidSigningKeys) as refusal:
         parse_keys(secret)
     assert "32 bytes" in refusal.value.message
 
 
-def test_padding_does_not_matter() -> None:
+def test_base64_padding_is_optional() -> None:
     seed = base64.urlsafe_b64encode(bytes(32)).decode()
     for text in (seed, seed.rstrip("=")):
         assert parse_keys(json.dumps({"keys": [{"kid": "a", "private": text}]}))
 
 
-async def test_without_keys_nobody_is_registered_and_no_code_is_used_up(auth: Auth) -> None:
+async def test_without_signing_keys_no_code_is_used_up(auth: Auth) -> None:
     await auth.register("ada")
     app = await auth.app()
     code = (await auth.authorize(app)).json()["code"]

@@ -1,4 +1,4 @@
-"""Auth in a world of fakes: a clock to turn, cheap passwords, and clients that behave."""
+"""Auth on fakes, with a clock that tests set, cheap password hashes, and requests of clients."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Clock:
 
 @dataclass
 class Auth:
-    """One replica, and what the gateway asks of it."""
+    """A replica of auth, and the requests that the gateway sends it."""
 
     world: World
     clock: Clock
@@ -67,13 +67,13 @@ class Auth:
         return await self.ask("/registrations", token, **{**form, "agreement": True, **changed})
 
     async def die_registering(self, key: str, *, after: bool = False) -> None:
-        """The process dies where it saves a key, while ada registers."""
+        """Kill the process when it saves a key, while ada registers."""
         self.running.sidecar.state.faults.crash("compare_and_set", about=key, after=after)
-        doomed = asyncio.create_task(self.register("ada"))
+        pending = asyncio.create_task(self.register("ada"))
         await self.running.sidecar.state.faults.dead.wait()
         await self.running.kill()
-        doomed.cancel()
-        self.running.service.outboxes.clear()  # the dead have nothing to finish at the end
+        pending.cancel()
+        self.running.service.outboxes.clear()  # a killed process finishes nothing
 
     async def app(self, scopes: str = "read write follow", uri: str = OOB) -> dict[str, Any]:
         made = await self.ask("/apps", client_name="toot", redirect_uris=[uri], scopes=scopes)

@@ -24,11 +24,11 @@ GRANT = AuthorizationGrant(
 ASKED = CodeRedemption("client", "https://x.org/cb", VERIFIER, "token", 9999)
 
 
-def test_the_example_of_the_rfc_holds() -> None:
+def test_the_challenge_matches_the_example_of_the_rfc() -> None:
     assert s256_challenge(VERIFIER) == CHALLENGE
 
 
-def test_a_code_works_once_and_names_its_token_when_it_comes_again() -> None:
+def test_a_code_works_once_and_its_reuse_names_the_token() -> None:
     used = redeem(GRANT, ASKED, 1000)
     assert used.token_id == "token"
     with pytest.raises(CodeReused) as reuse:
@@ -37,7 +37,7 @@ def test_a_code_works_once_and_names_its_token_when_it_comes_again() -> None:
     assert reuse.value.code == "invalid_grant"
 
 
-def test_somebody_elses_client_learns_and_spoils_nothing() -> None:
+def test_another_client_cannot_trigger_a_reuse() -> None:
     used = redeem(GRANT, ASKED, 1000)
     with pytest.raises(InvalidGrant) as refusal:
         redeem(used, replace(ASKED, client_id="other"), 1001)
@@ -55,13 +55,13 @@ def test_somebody_elses_client_learns_and_spoils_nothing() -> None:
         replace(ASKED, verifier=VERIFIER * 3),
     ],
 )
-def test_what_does_not_fit_is_refused_and_the_code_still_works(asked: CodeRedemption) -> None:
+def test_a_mismatch_is_rejected_and_the_code_still_works(asked: CodeRedemption) -> None:
     with pytest.raises(InvalidGrant):
         redeem(GRANT, asked, 1000)
     assert redeem(GRANT, ASKED, 1000)
 
 
-def test_a_code_ends_after_its_time() -> None:
+def test_a_code_expires() -> None:
     assert redeem(GRANT, ASKED, 1599)
     with pytest.raises(InvalidGrant):
         redeem(GRANT, ASKED, 1600)
@@ -69,7 +69,7 @@ def test_a_code_ends_after_its_time() -> None:
         redeem(None, ASKED, 1000)
 
 
-def test_without_a_challenge_there_must_be_no_verifier() -> None:
+def test_a_code_without_a_challenge_needs_no_verifier() -> None:
     plain = replace(GRANT, challenge="")
     assert redeem(plain, replace(ASKED, verifier=""), 1000)
     with pytest.raises(InvalidGrant):
@@ -77,7 +77,7 @@ def test_without_a_challenge_there_must_be_no_verifier() -> None:
 
 
 @given(st.text(alphabet="abcXYZ019-._~", min_size=43, max_size=128), st.text(max_size=130))
-def test_only_the_verifier_opens_its_challenge(verifier: str, other: str) -> None:
+def test_only_the_verifier_matches_its_challenge(verifier: str, other: str) -> None:
     grant = replace(GRANT, challenge=s256_challenge(verifier))
     assert redeem(grant, replace(ASKED, verifier=verifier), 1000)
     if other != verifier:
@@ -98,11 +98,11 @@ def test_only_the_verifier_opens_its_challenge(verifier: str, other: str) -> Non
         (CHALLENGE[:-1] + "+", "S256"),
     ],
 )
-def test_no_challenge_but_s256(challenge: str, method: str) -> None:
+def test_other_challenge_methods_are_rejected(challenge: str, method: str) -> None:
     with pytest.raises(InvalidRequest):
         validate_challenge(challenge, method)
 
 
-def test_s256_or_no_pkce_at_all() -> None:
+def test_s256_and_no_pkce_are_accepted() -> None:
     validate_challenge(CHALLENGE, "S256")
     validate_challenge("", "")

@@ -23,7 +23,7 @@ def hammered(times: list[int]) -> tuple[LoginAttempts, int]:
     return attempts, let_in
 
 
-def test_a_few_guesses_are_free_and_then_each_wait_is_twice_the_last() -> None:
+def test_the_first_attempts_are_free_and_then_each_delay_doubles() -> None:
     attempts, waits, now = LoginAttempts(), [], 1000
     for _ in range(MAX_FREE_ATTEMPTS + 12):
         attempts = attempts.record(now)
@@ -33,19 +33,19 @@ def test_a_few_guesses_are_free_and_then_each_wait_is_twice_the_last() -> None:
     assert waits[MAX_FREE_ATTEMPTS - 1 :] == [1, 2, 4, 8, 16, 32, 64, 128, 256, *[MAX_DELAY] * 4]
 
 
-def test_who_hammers_for_a_day_gets_few_guesses() -> None:
+def test_a_day_of_guessing_yields_few_attempts() -> None:
     _, let_in = hammered(list(range(1000, 1000 + 24 * 3600)))
     assert let_in <= MAX_FREE_ATTEMPTS + 10 + 24 * 3600 // MAX_DELAY
 
 
 @given(st.lists(st.integers(1000, 20_000), min_size=1, max_size=200))
-def test_nobody_is_locked_out_longer_than_the_longest_wait(times: list[int]) -> None:
+def test_no_delay_exceeds_the_maximum(times: list[int]) -> None:
     attempts, _ = hammered(times)
     assert attempts.record(attempts.last + MAX_DELAY)
 
 
 @given(st.lists(st.integers(1000, 2000), min_size=MAX_FREE_ATTEMPTS, max_size=60))
-def test_the_wait_that_is_told_is_the_wait(times: list[int]) -> None:
+def test_the_reported_delay_is_the_actual_delay(times: list[int]) -> None:
     attempts, _ = hammered(times)
     if attempts.delay == 0:
         return
@@ -57,7 +57,7 @@ def test_the_wait_that_is_told_is_the_wait(times: list[int]) -> None:
     assert attempts.record(attempts.last + wait)
 
 
-def test_an_hour_of_peace_forgets_all() -> None:
+def test_the_count_resets_after_an_hour() -> None:
     attempts, _ = hammered(list(range(1000, 3000)))
     assert attempts.record(attempts.last + ATTEMPTS_TTL) == LoginAttempts(
         1, attempts.last + ATTEMPTS_TTL

@@ -9,7 +9,7 @@ from services.chassis.errors import RateLimited
 from tests.services.auth.world import cheap
 
 
-async def test_only_the_password_itself_is_right() -> None:
+async def test_only_the_password_itself_matches() -> None:
     async with PasswordHasherPool(cheap()) as passwords:
         hashed = await passwords.hash("caf\u00e9 ole")
         assert (await passwords.verify("cafe\u0301 ole", hashed)).matches
@@ -17,14 +17,14 @@ async def test_only_the_password_itself_is_right() -> None:
             assert not (await passwords.verify(wrong, hashed)).matches
 
 
-async def test_nobodys_password_is_never_right() -> None:
+async def test_an_empty_hash_never_matches() -> None:
     async with PasswordHasherPool(cheap()) as passwords:
         for guess in ("", "nobody has this password"):
             assert not (await passwords.verify(guess, "")).matches
         assert not (await passwords.verify("x", "not a hash")).matches
 
 
-async def test_a_flood_is_refused_and_the_queue_stays_short() -> None:
+async def test_a_full_queue_rejects_work() -> None:
     async with PasswordHasherPool(cheap(), at_once=1, waiting=3) as passwords:
         tries = (passwords.hash("x") for _ in range(10))
         results = await asyncio.gather(*tries, return_exceptions=True)
@@ -33,13 +33,13 @@ async def test_a_flood_is_refused_and_the_queue_stays_short() -> None:
         assert await passwords.hash("x")
 
 
-def test_the_parameters_are_those_that_owasp_gives() -> None:
+def test_the_parameters_follow_owasp() -> None:
     hasher = argon2id()
     assert (hasher.memory_cost, hasher.time_cost, hasher.parallelism) == (19456, 2, 1)
 
 
 @pytest.mark.parametrize("cost", [1, 3])
-async def test_a_hash_is_outdated_when_the_parameters_changed(cost: int) -> None:
+async def test_a_hash_needs_a_rehash_when_the_parameters_changed(cost: int) -> None:
     async with PasswordHasherPool(cheap(1)) as old, PasswordHasherPool(cheap(cost)) as new:
         check = await new.verify("x", await old.hash("x"))
         assert check.matches

@@ -42,7 +42,7 @@ async def read_all(log: RevocationLog, cursor: int = 0) -> tuple[list[str], int]
             return found, cursor
 
 
-async def test_what_is_appended_is_read_once_from_a_cursor_on() -> None:
+async def test_entries_are_read_once_from_a_cursor() -> None:
     log = replica(FakeState())
     assert await log.read_after(0) == ([], 0)
     await log.append("a", 99, 0)
@@ -52,14 +52,14 @@ async def test_what_is_appended_is_read_once_from_a_cursor_on() -> None:
     assert await log.read_after(2) == ([], 2)
 
 
-async def test_the_same_token_is_noted_once() -> None:
+async def test_a_token_is_added_once() -> None:
     log = replica(FakeState())
     await log.append("a", 99, 0)
     await log.append("a", 99, 0)
     assert await log.read_after(0) == (["a"], 1)
 
 
-async def test_two_replicas_fill_chunks_together_and_lose_nothing() -> None:
+async def test_two_replicas_fill_chunks_without_losing_entries() -> None:
     state, clock = FakeState(), Monotonic()
     one, two = replica(state, clock), replica(state, clock)
     count = 2 * CHUNK_SIZE + 20
@@ -75,7 +75,7 @@ async def test_two_replicas_fill_chunks_together_and_lose_nothing() -> None:
     )
 
 
-async def test_a_replicas_news_are_seen_after_half_a_second_at_most() -> None:
+async def test_entries_of_another_replica_appear_within_half_a_second() -> None:
     state, clock = FakeState(), Monotonic()
     one, two = replica(state, clock), replica(state, clock)
     assert await two.read_after(0) == ([], 0)
@@ -84,7 +84,7 @@ async def test_a_replicas_news_are_seen_after_half_a_second_at_most() -> None:
     assert await two.read_after(0) == (["a"], 1)
 
 
-async def test_many_who_ask_at_once_cost_one_call() -> None:
+async def test_concurrent_readers_share_one_call() -> None:
     state = FakeState()
     log = replica(state)
     await log.append("a", 99, 0)
@@ -94,7 +94,7 @@ async def test_many_who_ask_at_once_cost_one_call() -> None:
     assert faults.count() - before == 1
 
 
-async def test_chunks_of_tokens_that_would_have_expired_are_dropped() -> None:
+async def test_chunks_of_expired_tokens_are_dropped() -> None:
     state = FakeState()
     log = replica(state)
     for i in range(CHUNK_SIZE):
@@ -105,14 +105,14 @@ async def test_chunks_of_tokens_that_would_have_expired_are_dropped() -> None:
     assert await replica(state).read_after(CHUNK_SIZE) == (["later"], CHUNK_SIZE + 1)
 
 
-async def test_a_cursor_of_another_log_begins_anew() -> None:
+async def test_a_cursor_of_another_log_starts_over() -> None:
     log = replica(FakeState())
     await log.append("a", 99, 0)
     for cursor in (2, 77, 10 * CHUNK_SIZE):
         assert await log.read_after(cursor) == (["a"], 1)
 
 
-async def test_who_was_told_by_one_replica_is_not_sent_back_by_another() -> None:
+async def test_a_cursor_works_on_every_replica() -> None:
     state, clock = FakeState(), Monotonic()
     one, two = replica(state, clock), replica(state, clock)
     await two.read_after(0)

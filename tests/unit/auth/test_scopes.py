@@ -17,7 +17,7 @@ scope_texts = st.lists(st.sampled_from(sorted(KNOWN_SCOPES)), max_size=6).map(" 
 
 
 @given(scope_texts, scope_texts)
-def test_nothing_is_granted_beyond_what_is_held(wanted: str, held: str) -> None:
+def test_no_scope_is_granted_that_the_app_lacks(wanted: str, held: str) -> None:
     try:
         given_ = grant_scopes(wanted, held or "read").split()
     except InvalidScope:
@@ -28,7 +28,7 @@ def test_nothing_is_granted_beyond_what_is_held(wanted: str, held: str) -> None:
 
 
 @given(scope_texts)
-def test_only_admins_get_what_is_for_admins(held: str) -> None:
+def test_admin_scopes_are_granted_to_admins_only(held: str) -> None:
     for_all = [scope for scope in held.split() if not scope.startswith("admin:")]
     if for_all:
         assert restrict_scopes(held, to_admin=False).split() == for_all
@@ -39,7 +39,7 @@ def test_only_admins_get_what_is_for_admins(held: str) -> None:
 
 
 @given(scope_texts)
-def test_whoever_holds_scopes_gets_those_very_scopes(held: str) -> None:
+def test_an_app_gets_exactly_the_scopes_it_requests(held: str) -> None:
     if held:
         assert grant_scopes(held, held) == " ".join(dict.fromkeys(held.split()))
 
@@ -76,6 +76,6 @@ def test_a_coarse_scope_covers_its_parts(wanted: str, held: str, given_: str) ->
         ("write:search", "write"),
     ],
 )
-def test_more_than_is_held_or_known_is_refused(wanted: str, held: str) -> None:
+def test_unknown_or_excessive_scopes_are_rejected(wanted: str, held: str) -> None:
     with pytest.raises(InvalidScope):
         grant_scopes(wanted, held)
