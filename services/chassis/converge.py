@@ -18,16 +18,18 @@ async def converge(
     apply: Callable[[T], Awaitable[object]],
     *,
     what: str,
+    initial: T | None = None,
     max_attempts: int = MAX_ATTEMPTS,
 ) -> T | None:
     """Apply the current state until it no longer changes meanwhile; return it.
 
-    `read` gives the current state, or None if there is nothing to apply. `apply` must be
-    idempotent. Of two that run at once, the one that ends last has applied the newest state. Costs
-    two reads and one `apply` when nothing else changes it. Raises `Unavailable` after
-    `max_attempts`, so that the event is delivered again; `what` names the document in its message.
+    `read` gives the current state, or None if there is nothing to apply. `initial` is a state that
+    the caller just read or wrote, and spares the first read. `apply` must be idempotent. Of two
+    that run at once, the one that ends last has applied the newest state. Costs two reads and one
+    `apply` when nothing else changes it. Raises `Unavailable` after `max_attempts`, so that the
+    event is delivered again; `what` names the document in its message.
     """
-    state = await read()
+    state = await read() if initial is None else initial
     for _ in range(max_attempts):
         if state is None:
             return None

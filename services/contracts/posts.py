@@ -1,4 +1,4 @@
-"""Pictures, posts, and what people do with posts."""
+"""Pictures, posts, and the interactions of users with posts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Visibility = Literal["public", "unlisted", "private", "direct"]
 
 
 class Size(Model):
-    """Pixels."""
+    """A size in pixels."""
 
     width: int
     height: int
@@ -51,18 +51,62 @@ class Attachment(Model):
     focus: tuple[float, float] = (0.0, 0.0)
 
 
-class Post(Model):
-    """A post as its author made it. Event `post.changed` on `posts`.
+POST: dict[str, Any] = {
+    "id": "116548273934401537",
+    "author": "116548270000001537",
+    "text": "First light over the harbour #sunrise with @bob",
+    "spoiler_text": "",
+    "visibility": "public",
+    "sensitive": False,
+    "language": "en",
+    "attachments": [ATTACHMENT | {"description": "Boats in a harbour before sunrise"}],
+    "tags": ["sunrise"],
+    "mentions": [{"id": "116548270000002561", "username": "bob"}],
+    "product_ids": [],
+    "in_reply_to_id": None,
+    "in_reply_to_account_id": None,
+    "path": [],
+    "reblog_of_id": None,
+    "reblog_of_account_id": None,
+    "application": "toot",
+    "application_website": "",
+    "created_at": "2026-05-10T05:12:31.402Z",
+    "edited_at": None,
+    "deleted": False,
+    "with_replies": False,
+    "pictures_kept": False,
+}
+"""The example of a post."""
 
-    `text` is plain text as typed. `product_ids` are what of the shop it shows, as far as that is
-    sold. `deleted` is the tombstone: text, pictures, tags, mentions and products are blank then;
-    `pictures_kept` if its author deleted it, and may show its pictures again for a day.
-    A comment is deleted by itself, or `with_replies`: all that is below it goes too. What is below
-    a deleted post that is neither a comment nor direct goes in any case.
-    `path` are a reply's posts above with their authors, topmost first: the topmost and the nearest
-    of the others, `limits.PATH` in all. A boost is a post without a text that names the post it
-    shows (`reblog_of_id`).
+BOOST: dict[str, Any] = POST | {
+    "id": "116548290000001537",
+    "author": "116548270000002561",
+    "text": "",
+    "language": None,
+    "attachments": [],
+    "tags": [],
+    "mentions": [],
+    "application": "",
+    "reblog_of_id": POST["id"],
+    "reblog_of_account_id": POST["author"],
+    "created_at": "2026-05-10T06:40:02.118Z",
+}
+"""The example of a boost."""
+
+
+class Post(Model):
+    """A post as its author created it. Event `post.changed` on `posts`.
+
+    `text` is plain text as typed. `product_ids` are the products it shows; some may not be sold any
+    more. `deleted` marks a tombstone, whose text, pictures, tags, mentions and products are blank;
+    `pictures_kept` means that its author deleted it and may use its pictures in another post for a
+    day. A comment is deleted alone or `with_replies`. Replies to a deleted post that is neither a
+    comment nor direct are always deleted. `path` holds the posts above a reply with their authors,
+    topmost first: the topmost and the nearest others, at most `limits.PATH`. A boost is a post
+    without text that names the post it shows (`reblog_of_id`).
     """
+
+    model_config = examples(POST, BOOST)
 
     id: Id
     author: Id
@@ -90,7 +134,7 @@ class Post(Model):
 
 
 class PostCounts(Model):
-    """The numbers under a post."""
+    """The counts that are shown with a post."""
 
     favourites: int = 0
     reblogs: int = 0
@@ -98,7 +142,7 @@ class PostCounts(Model):
 
 
 class PostCount(Model):
-    """How many like a post, or boost it.
+    """How many users favourite a post, or boost it.
 
     Events `favourites.counted` and `reblogs.counted` on `post-counts`.
     """
@@ -108,7 +152,7 @@ class PostCount(Model):
 
 
 class AuthoredCount(Model):
-    """How many posts somebody has, and the newest. Event `posts.counted` on `author-counts`."""
+    """How many posts an account has, and the newest. Event `posts.counted` on `author-counts`."""
 
     account: Id
     total: int
@@ -116,17 +160,17 @@ class AuthoredCount(Model):
 
 
 class Pins(Model):
-    """What somebody pinned to their profile, newest pin first. Event `pins.changed` on `pins`."""
+    """The posts pinned to a profile, newest pin first. Event `pins.changed` on `pins`."""
 
     account: Id
     posts: list[Id] = Field(default_factory=list)
 
 
 class Mark(Model):
-    """What one person did with one post. Event `mark.changed` on `marks`.
+    """What one user did with one post. Event `mark.changed` on `marks`.
 
-    `author` made the post; empty in marks of before that was told. `reblog_id` is the id of the
-    boost, which is a post of its own.
+    `author` is the author of the post; empty in old events. `reblog_id` is the id of the boost,
+    which is a post of its own.
     """
 
     user: Id
@@ -140,11 +184,27 @@ class Mark(Model):
     reblog_id: Id = ""
 
 
-class PostView(Model):
-    """A post as somebody sees it. `version` grows with every edit.
+_VIEW: dict[str, Any] = {
+    "post": POST,
+    "version": 1,
+    "counts": {"favourites": 12, "reblogs": 0, "replies": 3},
+    "favourited": True,
+    "bookmarked": False,
+    "reblogged": False,
+    "pinned": False,
+    "reblog": None,
+}
 
-    A boost comes with the post it shows (`reblog`), and with that one's counts and marks.
+
+class PostView(Model):
+    """A post as a caller sees it. `version` increases with every edit.
+
+    A boost comes with the original post (`reblog`), and with the counts and reactions of that one.
     """
+
+    model_config = examples(
+        _VIEW, _VIEW | {"post": BOOST, "reblogged": True, "reblog": _VIEW | {"reblogged": True}}
+    )
 
     post: Post
     version: int = 1
@@ -157,13 +217,25 @@ class PostView(Model):
 
 
 class NewBoost(Model):
-    """How somebody wants to boost a post; `None` is public."""
+    """The visibility of a new boost. `None` means public."""
+
+    model_config = examples({}, {"visibility": "unlisted"})
 
     visibility: Literal["public", "unlisted", "private"] | None = None
 
 
 class NewPost(Model):
-    """What somebody wants to post; the rules are the posts service's."""
+    """The content of a new post. The posts service validates it."""
+
+    model_config = examples(
+        {
+            "text": "First light over the harbour #sunrise with @bob",
+            "media_ids": ["116548273000001537"],
+            "language": "en",
+            "idempotency_key": "7d1f2c",
+        },
+        {"text": "Wonderful!", "in_reply_to_id": POST["id"]},
+    )
 
     text: str = Field(default="", max_length=limits.TYPED)
     media_ids: list[Id] = Field(default_factory=list, max_length=40)
@@ -179,7 +251,9 @@ class NewPost(Model):
 
 
 class EditedPost(Model):
-    """What somebody wants a post to be; `None` leaves a part as it is."""
+    """The new content of a post. `None` keeps the current value."""
+
+    model_config = examples({"text": "Last light, in fact"})
 
     text: str | None = Field(default=None, max_length=limits.TYPED)
     media_ids: list[Id] | None = Field(default=None, max_length=40)
@@ -190,10 +264,12 @@ class EditedPost(Model):
 
 
 class PostList(Model):
-    """A page of posts; `ids` are what the list is sorted and paged by, in step with `views`.
+    """A page of posts. `ids` are the sort keys and cursors of `views`, in the same order.
 
     `more` is the cursor of the next page, empty at the end.
     """
+
+    model_config = examples({"ids": ["116548280000001537"], "views": [_VIEW], "more": ""})
 
     ids: list[Id]
     views: list[PostView]
@@ -201,10 +277,14 @@ class PostList(Model):
 
 
 class Reactors(Model):
-    """A page of people who did something; `ids` sort and page, `accounts` are account ids.
+    """A page of users who reacted. `ids` are the sort keys and cursors of `accounts`.
 
     `more` is the cursor of the next page, empty at the end.
     """
+
+    model_config = examples(
+        {"ids": ["116548280000001537"], "accounts": ["116548270000002561"], "more": ""}
+    )
 
     ids: list[Id]
     accounts: list[Id]
@@ -212,12 +292,12 @@ class Reactors(Model):
 
 
 class Page(Model):
-    """A page of a timeline, whole: the posts and everybody who made one, boosted ones too.
+    """A page of a timeline: the posts, and the authors of all posts including boosted ones.
 
-    `first` and `last` are the ids the page reaches to, also where a post among them is not shown;
-    both empty on an empty page. `more` is where the list goes on; empty at its end. `tag` names the
-    content: who asks with `known` and the tag of the page they have gets `same`, and no views, if
-    nothing on it has changed.
+    `first` and `last` are the ids that bound the page, even if a post with such an id is not shown;
+    both are empty on an empty page. `more` is the cursor of the next page, empty at the end. `tag`
+    identifies the content: a request with the tag of a cached page in `known` returns `same` and no
+    views if nothing on the page has changed.
     """
 
     views: list[PostView]
@@ -230,7 +310,18 @@ class Page(Model):
 
 
 class PostVersion(Model):
-    """A post as it was from `created_at` on, until the next version."""
+    """The content of a post from `created_at` until the next version."""
+
+    model_config = examples(
+        {
+            "text": POST["text"],
+            "spoiler_text": "",
+            "sensitive": False,
+            "language": "en",
+            "attachments": POST["attachments"],
+            "created_at": POST["created_at"],
+        }
+    )
 
     text: str
     spoiler_text: str
@@ -241,18 +332,20 @@ class PostVersion(Model):
 
 
 class Asked(Model):
-    """The posts that somebody wants to see.
+    """A request for several posts.
 
-    With `around`, they are the thread around that post: without people whom the viewer blocks or
-    mutes, or who block the viewer.
+    With `around`, they are the thread of that post, from which authors are left out whom the caller
+    blocks or mutes, or who block the caller.
     """
+
+    model_config = examples({"ids": [POST["id"], "116548280000001537"], "around": POST["id"]})
 
     ids: list[Id] = Field(max_length=2_100)
     around: Id | None = None
 
 
 class AttachmentEdit(Model):
-    """What somebody wants to say of their picture; `None` leaves a part as it is."""
+    """The new description and focus of a picture. `None` keeps the current value."""
 
     model_config = examples({"description": "Boats in a harbour"})
 
@@ -261,7 +354,7 @@ class AttachmentEdit(Model):
 
 
 class Claims(Model):
-    """The pictures that a post wants to show."""
+    """The pictures that a post claims."""
 
     model_config = examples({"post_id": "116548273934401537", "ids": ["116548273000001537"]})
 
@@ -270,7 +363,7 @@ class Claims(Model):
 
 
 class Release(Model):
-    """A post that was deleted, and whose pictures other posts may show."""
+    """A deleted post whose pictures other posts may use."""
 
     model_config = examples({"post_id": "116548273934401537"})
 

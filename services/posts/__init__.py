@@ -1,1 +1,1 @@
-"""Posts: made, edited, deleted, read, liked and kept."""
+"""The posts service: posts, boosts, reactions and pins."""

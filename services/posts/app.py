@@ -1,56 +1,58 @@
-"""How the posts service is put together."""
+"""Assembles the posts service."""
 
 from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.chassis.consuming.events import CloudEvent
 from services.chassis.ids import SnowflakeGenerator, id_time, timestamp
 from services.chassis.jobs import JobQueue
 from services.chassis.service import Service
-from services.contracts.events import ACCOUNT_CHANGED
-from services.posts.api import create_router, data_export, streaming
+from services.clients.media import MediaClient
+from services.clients.users import UsersClient
+from services.posts import api
 from services.posts.application.account_erasure import AuthorErasure
 from services.posts.application.boosts import BoostService
+from services.posts.application.list_projection import PostProjector
 from services.posts.application.pinning import PinService
+from services.posts.application.post_deletion import PostDeletion
 from services.posts.application.post_service import PostService
 from services.posts.application.queries import PostQueries
+from services.posts.application.reaction_queries import ReactionQueries
 from services.posts.application.reactions import ReactionService
 from services.posts.application.suspended_accounts import SuspendedAccounts
-from services.posts.consumers import PostProjector, subscribe
+from services.posts.consumers import PostsConsumers
 from services.posts.repository import Repository
 
 
 def create_app(service: Service) -> FastAPI:
-    """The posts service on its sidecar."""
+    """Return the posts service on its sidecar."""
     repository = Repository(service)
-    suspensions = SuspendedAccounts(service)
-    views = PostQueries(repository, service.sidecar, suspensions)
+    users, media = UsersClient(service.sidecar), MediaClient(service.sidecar)
+    suspended_accounts = SuspendedAccounts(repository)
+    queries = PostQueries(repository, users, suspended_accounts)
     ids = SnowflakeGenerator().next
-    boosts = BoostService(repository, views, ids=ids)
-    composer = PostService(
+    boosts = BoostService(repository, queries, ids=ids)
+    posts = PostService(
         repository,
-        views,
-        boosts,
-        service.sidecar,
+        queries,
+        users,
+        media,
         host=service.settings.public_host,
         ids=ids,
-        moment=lambda id: timestamp(id_time(id)),
+        time_of_id=lambda id: timestamp(id_time(id)),
         now=timestamp,
     )
-    projections = PostProjector(repository)
-    subscribe(service, projections)
-    erasure = AuthorErasure(repository, projections, JobQueue(service))
-
-    async def account_changed(event: CloudEvent) -> None:
-        await suspensions.on_account_changed(event)
-        await erasure.on_account_changed(event)
-
-    service.on_topic(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, account_changed)
-    reactions = ReactionService(repository, views, ids=ids)
-    pinning = PinService(repository, views)
+    projector = PostProjector(repository)
+    erasure = AuthorErasure(repository, projector, JobQueue(service))
+    PostsConsumers(repository, projector, suspended_accounts, erasure).subscribe(service)
     return service.create_app(
-        create_router(views, composer, reactions, boosts, pinning),
-        streaming.create_router(repository),
-        data_export.create_router(repository),
+        api.posts.create_router(queries, posts, PostDeletion(repository, queries, boosts, media)),
+        api.moderation.create_router(queries),
+        api.reactions.create_router(
+            ReactionService(repository, queries, ids=ids), ReactionQueries(repository, queries)
+        ),
+        api.boosts.create_router(boosts, ReactionQueries(repository, queries)),
+        api.pins.create_router(PinService(repository, queries)),
+        api.streaming.create_router(repository),
+        api.data_export.create_router(repository),
     )

@@ -1,21 +1,22 @@
-"""What posts keeps.
+"""The documents and lists of posts.
 
-post:POST                   a post; others hear of it on `posts`
-mark:USER:POST              what somebody did with a post; others hear of it on `marks`
-pins:USER                   the few posts somebody pinned; others hear of it on `pins`
-history:POST                what a post was before its edits
-idempotency:USER:KEY        which post a request makes, for an hour
-favouriters:POST            [favourite id, user], by whom a post is liked; its total goes to others
-rebloggers:POST             [boost's post id, user, visibility], by whom it is boosted; likewise
+post:POST                   a post; its event is `post.changed`
+mark:USER:POST              an interaction: what a user did with a post; event `mark.changed`
+pins:USER                   the pinned posts of a user; event `pins.changed`
+history:POST                the earlier versions of a post
+idempotency:USER:KEY        which post a request creates, for an hour
+favouriters:POST            [favourite id, user]; its total is the event `favourites.counted`
+rebloggers:POST             [boost post id, user, visibility]; likewise `reblogs.counted`
 favourites:USER             [favourite id, post]
 bookmarks:USER              [bookmark id, post]
-authored:USER               [post], all but direct ones; its total goes to others
-directs:USER                [post], the direct ones: with `authored` all that somebody made
-tally:POST                  how many replies it has, as comments counts them
-gone:USER                   somebody who deleted their account
+authored:USER               [post], all but direct posts; its total is `posts.counted`
+directs:USER                [post], the direct posts: with `authored`, all posts of a user
+tally:POST                  the number of replies, as counted by comments
+gone:USER                   a deleted account
+standing:USER               whether an account is suspended, as last known
+suspended:all               all suspended accounts
 
-The lists among these are segmented ones, made from `post` and `mark` by hearing of them
-(`events.py`).
+The lists are segmented lists, derived from `post` and `mark` (`application/list_projection.py`).
 """
 
 from __future__ import annotations
@@ -28,70 +29,51 @@ from services.chassis.service import Service
 from services.chassis.storage.collection import Document
 from services.chassis.storage.segmented_list import (
     ListHead,
-    SegmentedLists,
     decode_head,
     decode_total,
 )
 from services.contracts import events
-from services.posts.domain import interactions as mark_rules
+from services.posts.domain import interactions as interaction_rules
 from services.posts.domain import posts as post_rules
+from services.posts.domain.history import PostHistory
 from services.posts.domain.interactions import Interaction
 from services.posts.domain.pins import PinnedPosts
 from services.posts.domain.posts import PostRecord, PostRevision
+from services.posts.domain.suspensions import SuspensionList, SuspensionState
 
 IDEMPOTENCY_KEY_TTL = 3600
-"""For how long, in seconds, an idempotency key is remembered: Mastodon's own number."""
-
-MAX_VERSIONS = 100
-"""How many earlier versions of a post are kept."""
+"""Seconds for which an idempotency key is remembered, as in Mastodon."""
 
 
 @dataclass(frozen=True, slots=True)
 class PostIntent:
-    """Which post a request with an idempotency key makes."""
+    """Which post a request with an idempotency key creates."""
 
     post_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class PostHistory:
-    """The earlier versions of a post with their revisions, oldest first."""
-
-    versions: tuple[tuple[int, PostRevision], ...] = ()
-
-    def with_revision(self, revision: int, version: PostRevision) -> PostHistory:
-        """With a version; each revision is written once, and the oldest go."""
-        known = dict(self.versions)
-        if revision in known:
-            return self
-        return PostHistory(tuple(sorted({**known, revision: version}.items())[-MAX_VERSIONS:]))
-
-    def before(self, revision: int) -> list[PostRevision]:
-        """What the post was before a revision, oldest first."""
-        return [version for kept, version in self.versions if kept < revision]
-
-
-@dataclass(frozen=True, slots=True)
 class ReplyCountRecord:
-    """How many replies a post has, as last heard of, and the version of that count."""
+    """The number of replies of a post, and the version of that count."""
 
     replies: int = 0
     version: int = 0
 
     def apply(self, replies: int, version: int) -> ReplyCountRecord:
+        """Return the count with the higher version."""
         return ReplyCountRecord(replies, version) if version > self.version else self
 
 
 @dataclass(frozen=True, slots=True)
 class DeletedAccount:
-    """Somebody deleted their account, so nothing of theirs may be there."""
+    """A deleted account, of which nothing may remain."""
 
     id: str
 
 
 @dataclass(frozen=True, slots=True)
 class PostDetails:
-    """A post with all that is shown beside it; the heads of lists as they lie in the repository."""
+    """A post with everything a view shows. The heads of lists are still encoded."""
 
     doc: Document[PostRecord] | None
     favouriters: StateEntry
@@ -102,128 +84,109 @@ class PostDetails:
 
     @property
     def post(self) -> PostRecord | None:
+        """The post itself, if it exists."""
         return self.doc.value if self.doc else None
 
 
 class Repository:
-    """The documents and lists of posts."""
+    """Stores posts, interactions and the lists derived from them."""
 
     def __init__(self, service: Service) -> None:
         self.state = service.sidecar
         self.posts = service.collection(
             "post",
             PostRecord,
-            outbox=service.outbox(events.POST_CHANGED.topic).publishes(
-                "post", events.POST_CHANGED.name, lambda _, data: post_rules.to_public(data)
-            ),
+            publishes=events.POST_CHANGED,
+            to_event=lambda _, data: post_rules.to_public(data),
             upgrades={1: _without_path},
         )
         self.interactions = service.collection(
             "mark",
             Interaction,
-            outbox=service.outbox(events.MARK_CHANGED.topic).publishes(
-                "mark", events.MARK_CHANGED.name, lambda _, data: mark_rules.to_public(data)
-            ),
+            publishes=events.MARK_CHANGED,
+            to_event=lambda _, data: interaction_rules.to_public(data),
         )
-        self.pins = service.collection(
-            "pins",
-            PinnedPosts,
-            outbox=service.outbox(events.PINS_CHANGED.topic).publishes(
-                "pins", events.PINS_CHANGED.name
-            ),
-        )
+        self.pins = service.collection("pins", PinnedPosts, publishes=events.PINS_CHANGED)
         self.histories = service.collection("history", PostHistory)
         self.intents = service.collection("idempotency", PostIntent, ttl=IDEMPOTENCY_KEY_TTL)
-        self.favouriters = SegmentedLists(
-            self.state,
-            "favouriters",
-            outbox=service.outbox(events.FAVOURITES_COUNTED.topic).publishes(
-                "favouriters", events.FAVOURITES_COUNTED.name, _post_count_event
-            ),
-        )
-        self.rebloggers = SegmentedLists(
-            self.state,
-            "rebloggers",
-            outbox=service.outbox(events.REBLOGS_COUNTED.topic).publishes(
-                "rebloggers", events.REBLOGS_COUNTED.name, _post_count_event
-            ),
-        )
-        self.authored = SegmentedLists(
-            self.state,
-            "authored",
-            outbox=service.outbox(events.POSTS_COUNTED.topic).publishes(
-                "authored", events.POSTS_COUNTED.name, _author_count_event
-            ),
-        )
-        self.favourites = SegmentedLists(self.state, "favourites")
-        self.bookmarks = SegmentedLists(self.state, "bookmarks")
         self.reply_counts = service.collection("tally", ReplyCountRecord)
-        self.directs = SegmentedLists(self.state, "directs")
         self.deleted_accounts = service.collection("gone", DeletedAccount)
+        self.suspension_states = service.collection("standing", SuspensionState)
+        self.suspension_lists = service.collection("suspended", SuspensionList)
+        self.favouriters = service.lists(
+            "favouriters", publishes=events.FAVOURITES_COUNTED, to_event=_post_count_event
+        )
+        self.rebloggers = service.lists(
+            "rebloggers", publishes=events.REBLOGS_COUNTED, to_event=_post_count_event
+        )
+        self.authored = service.lists(
+            "authored", publishes=events.POSTS_COUNTED, to_event=_author_count_event
+        )
+        self.directs = service.lists("directs")
+        self.favourites = service.lists("favourites")
+        self.bookmarks = service.lists("bookmarks")
 
     async def post_details(self, ids: list[str], viewer: str) -> dict[str, PostDetails]:
-        """Posts with all that is shown beside them. One state call, however many."""
-        post, mark = self.posts.key, self.interactions.key
-        likes, boosts = self.favouriters.heads.key, self.rebloggers.heads.key
-        tally = self.reply_counts.key
-        keys = [key(id) for id in ids for key in (post, likes, boosts, tally)]
+        """Return posts with everything a view shows. One state call, however many posts."""
+        post, interaction = self.posts.key, self.interactions.key
+        favourites, boosts = self.favouriters.heads.key, self.rebloggers.heads.key
+        replies = self.reply_counts.key
+        keys = [key(id) for id in ids for key in (post, favourites, boosts, replies)]
         if viewer:
-            keys += [self.pins.key(viewer), *(mark(f"{viewer}:{id}") for id in ids)]
+            keys += [self.pins.key(viewer), *(interaction(f"{viewer}:{id}") for id in ids)]
         rows = await self.state.get_many(keys)
         pins = self.pins.decode(rows.get(self.pins.key(viewer), ABSENT))
         pinned = pins.value.posts if pins else ()
 
-        def record(id: str) -> PostDetails:
-            marked = self.interactions.decode(rows.get(mark(f"{viewer}:{id}"), ABSENT))
-            counted = self.reply_counts.decode(rows.get(tally(id), ABSENT))
+        def details(id: str) -> PostDetails:
+            own = self.interactions.decode(rows.get(interaction(f"{viewer}:{id}"), ABSENT))
+            counted = self.reply_counts.decode(rows.get(replies(id), ABSENT))
             return PostDetails(
                 doc=self.posts.decode(rows.get(post(id), ABSENT)),
-                favouriters=rows.get(likes(id), ABSENT),
+                favouriters=rows.get(favourites(id), ABSENT),
                 rebloggers=rows.get(boosts(id), ABSENT),
                 replies=counted.value.replies if counted else 0,
-                interaction=marked.value if marked else None,
+                interaction=own.value if own else None,
                 pinned=id in pinned,
             )
 
-        return {id: record(id) for id in ids}
+        return {id: details(id) for id in ids}
 
     async def interactions_on(
         self, post: str, author: str, users: list[str]
     ) -> tuple[dict[str, Interaction], bool]:
-        """The marks that some people made on a post, and whether it is pinned by its author.
+        """Return the interactions of some users with a post, and whether its author pinned it.
 
-        That only where the author is among them. One state call, of a key for each of them.
+        The latter is read only if the author is among the users. One state call.
         """
         pins = self.pins.key(author)
         keys = {self.interactions.key(f"{user}:{post}"): user for user in users}
         rows = await self.state.get_many([*keys, *([pins] if author in users else [])])
-        marked = {
-            user: self.interactions.decode(rows.get(key, ABSENT)) for key, user in keys.items()
-        }
+        docs = {user: self.interactions.decode(rows.get(key, ABSENT)) for key, user in keys.items()}
         pinned = self.pins.decode(rows.get(pins, ABSENT))
-        found = {user: doc.value for user, doc in marked.items() if doc}
+        found = {user: doc.value for user, doc in docs.items() if doc}
         return found, pinned is not None and post in pinned.value.posts
 
     async def current_state(self, post: PostRecord) -> tuple[bool, PostRecord | None]:
-        """Whether a post's author is gone, and the post as it is now. One state call."""
-        gone, there = self.deleted_accounts.key(post.author), self.posts.key(post.id)
-        rows = await self.state.get_many([gone, there])
-        doc = self.posts.decode(rows.get(there, ABSENT))
-        return gone in rows, doc.value if doc else None
+        """Return whether a post's author is deleted, and the current post. One state call."""
+        author, current = self.deleted_accounts.key(post.author), self.posts.key(post.id)
+        rows = await self.state.get_many([author, current])
+        doc = self.posts.decode(rows.get(current, ABSENT))
+        return author in rows, doc.value if doc else None
 
     async def versions(self, post: PostRecord) -> list[PostRevision]:
-        """What a post was and is, oldest first. One state call."""
+        """Return all versions of a post, oldest first. One state call."""
         history = await self.histories.get(post.id) or PostHistory()
         return [*history.before(post.revision), post_rules.to_revision(post)]
 
 
 def decode_list_head(head: StateEntry) -> ListHead | None:
-    """The head of a list among rows that were read."""
+    """Return the head of a list from an entry that was read."""
     return decode_head(head.value["data"]) if head.value else None
 
 
 def _without_path(data: dict[str, Any]) -> dict[str, Any]:
-    """The first schema's path named no authors, so that no thread could be made of it."""
+    """Drop the path of schema 1, which has no authors."""
     return data | {"path": []}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.chassis.errors import Invalid
@@ -67,6 +67,12 @@ class Window:
         if len(rows) < self.limit:
             return ""
         return str(rows[0][0] if self.ascending else rows[-1][0])
+
+    def beyond(self, rows: Sequence[Row]) -> Window:
+        """Return the window that continues after the last of these rows."""
+        if self.ascending:
+            return replace(self, min_id=rows[0][0])
+        return replace(self, max_id=rows[-1][0])
 
     def params(self) -> dict[str, str]:
         """As query parameters for another service."""

@@ -1,4 +1,4 @@
-"""What posts keeps of somebody, for the archive that they may ask for."""
+"""What posts stores about a user, for their data export."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from fastapi import APIRouter
 from services.chassis.data_export import create_export_router, list_reader
 from services.chassis.ids import id_time, timestamp
 from services.chassis.storage.window import Row
+from services.posts.domain.history import PostHistory
 from services.posts.domain.posts import PUBLIC_FIELDS, PostRecord
-from services.posts.repository import PostDetails, PostHistory, Repository, decode_list_head
+from services.posts.repository import PostDetails, Repository, decode_list_head
 
 
 def create_router(repository: Repository) -> APIRouter:
-    """What they wrote, what they like, what they keep."""
+    """Return the route for the posts, favourites and bookmarks of a user."""
 
     async def posts(rows: list[Row]) -> list[dict[str, Any] | None]:
         ids = [row[0] for row in rows]
-        records = await repository.post_details(ids, "")
+        details = await repository.post_details(ids, "")
         histories = await repository.histories.get_many(ids)
-        return [_post_record(records[id], histories.get(id, PostHistory())) for id in ids]
+        return [_post_record(details[id], histories.get(id, PostHistory())) for id in ids]
 
-    async def marked(rows: list[Row]) -> list[dict[str, Any] | None]:
+    async def reactions(rows: list[Row]) -> list[dict[str, Any] | None]:
         found = await repository.posts.get_many([row[1] for row in rows])
         return [_reaction_record(row, found.get(row[1])) for row in rows]
 
@@ -30,8 +31,8 @@ def create_router(repository: Repository) -> APIRouter:
         {
             "posts": list_reader(repository.authored, posts),
             "directs": list_reader(repository.directs, posts),
-            "favourites": list_reader(repository.favourites, marked),
-            "bookmarks": list_reader(repository.bookmarks, marked),
+            "favourites": list_reader(repository.favourites, reactions),
+            "bookmarks": list_reader(repository.bookmarks, reactions),
         }
     )
 
@@ -42,19 +43,20 @@ def _reaction_record(row: Row, post: PostRecord | None) -> dict[str, Any] | None
     return {"post": post.id, "account": post.author, "since": timestamp(id_time(row[0]))}
 
 
-def _post_record(record: PostDetails, history: PostHistory) -> dict[str, Any] | None:
-    """A post, comment or boost with its numbers and earlier versions."""
-    post = record.post
+def _post_record(details: PostDetails, history: PostHistory) -> dict[str, Any] | None:
+    """Return a post, comment or boost with its counts and earlier versions."""
+    post = details.post
     if post is None or post.deleted:
         return None
-    likes, boosts = decode_list_head(record.favouriters), decode_list_head(record.rebloggers)
+    favourites = decode_list_head(details.favouriters)
+    boosts = decode_list_head(details.rebloggers)
     return {
         "kind": _kind(post),
         **{name: getattr(post, name) for name in PUBLIC_FIELDS},
         "earlier_versions": history.before(post.revision),
-        "favourites": likes.total if likes else 0,
+        "favourites": favourites.total if favourites else 0,
         "reblogs": boosts.total if boosts else 0,
-        "replies": record.replies,
+        "replies": details.replies,
     }
 
 

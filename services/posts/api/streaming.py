@@ -1,4 +1,4 @@
-"""What people who are connected did with a post that they are about to be told of."""
+"""The route that the gateway calls before it streams a post to connected users."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from services.posts.repository import Repository
 
 
 def create_router(repository: Repository) -> APIRouter:
-    """The route, for the gateway."""
+    """Return the route."""
     router = APIRouter(tags=["streaming"], dependencies=[Depends(require_service("gateway"))])
 
     @router.post("/marks", response_model=dict[str, PostMarks])
     async def marks(asked: MarksQuestion) -> dict[str, PostMarks]:
-        """What some people did with a post; those who did nothing are left out."""
-        marks, pinned = await repository.interactions_on(asked.post, asked.author, asked.users)
-        found = {user: _public(mark) for user, mark in marks.items()}
+        """Return what some users did with a post, without users who did nothing."""
+        interactions, pinned = await repository.interactions_on(
+            asked.post, asked.author, asked.users
+        )
+        found = {user: _marks_of(each) for user, each in interactions.items()}
         if pinned:
             own = found.get(asked.author, PostMarks())
             found[asked.author] = own.model_copy(update={"pinned": True})
@@ -27,7 +29,9 @@ def create_router(repository: Repository) -> APIRouter:
     return router
 
 
-def _public(mark: Interaction) -> PostMarks:
+def _marks_of(interaction: Interaction) -> PostMarks:
     return PostMarks(
-        favourited=mark.favourite.on, bookmarked=mark.bookmark.on, reblogged=mark.reblog.on
+        favourited=interaction.favourite.on,
+        bookmarked=interaction.bookmark.on,
+        reblogged=interaction.reblog.on,
     )

@@ -1,7 +1,7 @@
-"""What follows when somebody deletes their account: their posts, favourites and bookmarks go.
+"""Deletes the posts, favourites and bookmarks of a deleted account.
 
-`gone:USER` is written before their lists are read, and read after anything comes into one of them
-(`events.py`): so whatever is made at that moment is seen by one of the two.
+`gone:USER` is written before the user's lists are read here, and read after anything is inserted
+into one of them (`list_projection.py`). So one of the two sees whatever is created concurrently.
 """
 
 from __future__ import annotations
@@ -9,51 +9,43 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from services.chassis.consuming.events import CloudEvent, PoisonMessage
-from services.chassis.errors import Invalid
 from services.chassis.jobs import JobQueue
 from services.chassis.storage.segmented_list import SegmentedLists
-from services.chassis.storage.window import Row, Window, normalize_id
-from services.contracts.events import ACCOUNT_CHANGED
-from services.posts.consumers import PostProjector
-from services.posts.domain import interactions as mark_rules
+from services.chassis.storage.window import Row, Window
+from services.posts.application.list_projection import PostProjector
+from services.posts.domain.changes import tombstone
+from services.posts.domain.interactions import without_reactions
 from services.posts.domain.pins import PinnedPosts
-from services.posts.domain.posts import tombstone
 from services.posts.repository import DeletedAccount, Repository
 
 ERASURE_JOB = "erasure"
 BATCH_SIZE = 25
-"""How many posts or marks go in one round."""
+"""How many posts or interactions one step of the job deletes."""
 
 
 class AuthorErasure:
-    """Removes all that somebody made, a bounded part in each round."""
+    """Deletes everything that an account created, in bounded steps."""
 
-    def __init__(
-        self, repository: Repository, projections: PostProjector, errands: JobQueue
-    ) -> None:
+    def __init__(self, repository: Repository, projector: PostProjector, jobs: JobQueue) -> None:
         self._repository = repository
-        self._projector = projections
-        self._jobs = errands
-        errands.register(ERASURE_JOB, self.erase_batch)
+        self._projector = projector
+        self._jobs = jobs
+        jobs.register(ERASURE_JOB, self.erase_batch)
 
-    async def on_account_changed(self, event: CloudEvent) -> None:
-        """Somebody may be gone."""
-        if event.type == ACCOUNT_CHANGED.name and event.data.get("deleted") is True:
-            id = _user_id(event.subject)
-            await self._repository.deleted_accounts.update(
-                id, lambda kept: kept or DeletedAccount(id)
-            )
-            await self._jobs.enqueue(ERASURE_JOB, id)
+    async def start(self, user: str) -> None:
+        """Mark an account as deleted and enqueue the job."""
+        await self._repository.deleted_accounts.update(
+            user, lambda kept: kept or DeletedAccount(user)
+        )
+        await self._jobs.enqueue(ERASURE_JOB, user)
 
     async def erase_batch(self, user: str) -> bool:
-        """One round; says whether nothing was left. Some ten state calls for each."""
-        repository = self._repository
+        """Run one step and return whether nothing is left. About ten state calls per row."""
         lists: list[tuple[SegmentedLists, Callable[[str, Row], Awaitable[None]]]] = [
-            (repository.authored, self._delete_post),
-            (repository.directs, self._delete_post),
-            (repository.favourites, self._clear_interaction),
-            (repository.bookmarks, self._clear_interaction),
+            (self._repository.authored, self._delete_post),
+            (self._repository.directs, self._delete_post),
+            (self._repository.favourites, self._clear_interaction),
+            (self._repository.bookmarks, self._clear_interaction),
         ]
         for kind, remove in lists:
             rows = await kind.page(user, Window(BATCH_SIZE))
@@ -71,13 +63,6 @@ class AuthorErasure:
     async def _clear_interaction(self, user: str, row: Row) -> None:
         id = f"{user}:{row[1]}"
         await self._repository.interactions.update(
-            id, lambda mark: mark_rules.without_reactions(mark) if mark else None
+            id, lambda kept: without_reactions(kept) if kept else None
         )
         await self._projector.project_interaction(id)
-
-
-def _user_id(subject: str) -> str:
-    try:
-        return normalize_id(subject)
-    except Invalid as invalid:
-        raise PoisonMessage(f"«{subject[:40]}» is not an id.") from invalid

@@ -1,4 +1,4 @@
-"""Pinning posts to one's profile."""
+"""Commands and queries on pinned posts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from services.posts.repository import Repository
 
 
 class PinService:
-    """Pins and unpins. One document for each person is the truth, so none has too many."""
+    """Pins and unpins posts. One document for each user bounds the number of pins."""
 
-    def __init__(self, repository: Repository, views: PostQueries) -> None:
+    def __init__(self, repository: Repository, queries: PostQueries) -> None:
         self._repository = repository
-        self._queries = views
+        self._queries = queries
 
     async def pin(self, id: str, caller: Caller) -> dict[str, Any]:
-        """Pin a post of one's own; the `PostView` of it. Four state calls."""
+        """Pin an own post and return its `PostView`. Four state calls."""
         seen = await self._queries.get(id, caller)
         check_pinnable(seen.post, caller.user_id)
         try:
@@ -30,14 +30,14 @@ class PinService:
         return seen.view() | {"pinned": True}
 
     async def unpin(self, id: str, caller: Caller) -> dict[str, Any]:
-        """Unpin a post; the `PostView` of it. A repeat changes nothing. Four state calls."""
+        """Unpin a post and return its `PostView`. A repetition has no effect. Four state calls."""
         seen = await self._queries.get(id, caller)
         check_pinnable(seen.post, caller.user_id)
         await self._remove(caller, {seen.post.id})
         return seen.view() | {"pinned": False}
 
     async def pins_of(self, account: str, caller: Caller | None) -> list[dict[str, Any]]:
-        """What somebody has pinned, as far as it is visible. Two state calls."""
+        """Return the visible pinned posts of an account. Two state calls."""
         pins = await self._repository.pins.get(account)
         seen = await self._queries.get_many(pins.posts, caller) if pins else {}
         return [post.view() for post in seen.values()]
@@ -54,8 +54,8 @@ class PinService:
         )
 
     async def _remove_deleted(self, caller: Caller) -> None:
-        """Make room: a pin outlives its post until somebody needs its place."""
+        """Make room. A pin outlives its post until another post needs its place."""
         pins = await self._repository.pins.get(caller.user_id)
         if pins is not None:
-            alive = await self._queries.get_many(pins.posts, caller)
-            await self._remove(caller, set(pins.posts) - alive.keys())
+            existing = await self._queries.get_many(pins.posts, caller)
+            await self._remove(caller, set(pins.posts) - existing.keys())

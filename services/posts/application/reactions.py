@@ -1,4 +1,4 @@
-"""Favourites and bookmarks: a mark is the truth, and is all that is written when one is made."""
+"""Commands on favourites and bookmarks. A command writes the interaction only."""
 
 from __future__ import annotations
 
@@ -15,43 +15,40 @@ ReactionKind = Literal["favourite", "bookmark"]
 
 
 class ReactionService:
-    """Sets and unsets marks. `ids` makes the ids that lists are sorted by."""
+    """Sets and removes reactions. `ids` generates their positions in lists."""
 
     def __init__(
-        self, repository: Repository, views: PostQueries, *, ids: Callable[[], str]
+        self, repository: Repository, queries: PostQueries, *, ids: Callable[[], str]
     ) -> None:
         self._repository = repository
-        self._queries = views
+        self._queries = queries
         self._ids = ids
 
     async def set(self, kind: ReactionKind, id: str, caller: Caller, *, on: bool) -> dict[str, Any]:
-        """Favourite or bookmark a post, or take that back; the `PostView` of it.
+        """Set or remove a reaction and return the `PostView` of the post.
 
-        The same cost however many like the post: three state calls, four where the caller has
-        marked it before; and one invocation for somebody else's post. Raises `Forbidden` to like
-        what somebody posted whom the caller blocks.
+        Three state calls, four if the caller reacted to the post before, however many users did;
+        one invocation for another user's post. Raises `Forbidden` for a favourite on a post whose
+        author the caller blocks.
         """
-        find = (
-            self._queries.get_reactable
-            if on and kind == "favourite"
-            else self._queries.get_original
-        )
+        is_public = on and kind == "favourite"
+        find = self._queries.get_reactable if is_public else self._queries.get_original
         seen = await find(id, caller)
         user, post, author = caller.user_id, seen.post.id, seen.post.author
         if seen.interaction is None and not on:
             return seen.view()
         new_id = self._ids()
 
-        def decide(mark: Interaction | None) -> Interaction | None:
-            mark = replace(mark or Interaction(user, post), author=author)
+        def decide(kept: Interaction | None) -> Interaction | None:
+            kept = replace(kept or Interaction(user, post), author=author)
             if kind == "favourite":
-                return replace(mark, favourite=_switched(mark.favourite, new_id, on=on))
-            return replace(mark, bookmark=_switched(mark.bookmark, new_id, on=on))
+                return replace(kept, favourite=_switched(kept.favourite, new_id, on=on))
+            return replace(kept, bookmark=_switched(kept.bookmark, new_id, on=on))
 
-        mark = await self._repository.interactions.update(
+        interaction = await self._repository.interactions.update(
             f"{user}:{post}", decide, fresh=seen.interaction is None
         )
-        return seen.view(mark)
+        return seen.view(interaction)
 
 
 def _switched(reaction: Reaction, id: str, *, on: bool) -> Reaction:

@@ -1,1 +1,1 @@
-"""The rules of posts, in plain Python: one module for each of the things that are decided."""
+"""Rules of posts in plain Python."""

@@ -1,9 +1,10 @@
-"""Boosts: posts without a text of their own that show somebody another post.
+"""Boosts: posts without text that show another post.
 
-There is one for each person and post: their mark names it (`Interaction.reblog`). The post is made
-after the mark says so, and buried after the mark says that it is over, by the request and again by
-whoever hears of the mark; a buried one stays buried. So whatever dies in between, and in whatever
-order it is done, one boost or none is left.
+Each user has at most one boost of a post. The user's interaction with the post names it
+(`Interaction.reblog`). A boost post is created after the interaction names it, and deleted after
+the interaction is switched off: by the request, and again by the consumer of the interaction. A
+deleted boost stays deleted. So one boost or none remains, whatever fails and in whatever order the
+handlers run.
 """
 
 from __future__ import annotations
@@ -11,49 +12,57 @@ from __future__ import annotations
 from dataclasses import replace
 
 from services.chassis.errors import Forbidden
+from services.posts.domain.changes import tombstone
 from services.posts.domain.interactions import BoostState, Interaction
-from services.posts.domain.posts import PostRecord, Visibility, tombstone
+from services.posts.domain.posts import PostRecord, Visibility
 
 
 def boost_visibility(original: PostRecord, user: str, wanted: Visibility | None) -> Visibility:
-    """Who shall see a boost. Raises `Forbidden` for what is not there to be passed on.
+    """Return the visibility of a boost. Raises `Forbidden` for a post that cannot be boosted.
 
-    Followers-only posts are for their author to boost, and for the same followers.
+    Only the author can boost a followers-only post, for the same followers.
     """
     if original.visibility == "direct":
         raise Forbidden("A direct message cannot be boosted.")
     if original.visibility != "private":
         return wanted or "public"
     if original.author != user:
-        raise Forbidden("A followers-only post can be boosted by its author alone.")
+        raise Forbidden("Only its author can boost a followers-only post.")
     return "private"
 
 
 def with_boost(
-    mark: Interaction, author: str, before: BoostState, after: BoostState
+    interaction: Interaction, author: str, before: BoostState, after: BoostState
 ) -> Interaction:
-    """A mark on somebody's post with another boost, unless one was named meanwhile."""
-    return replace(mark, author=author, reblog=after) if mark.reblog == before else mark
+    """Return an interaction with another boost, unless it changed since `before` was read."""
+    if interaction.reblog != before:
+        return interaction
+    return replace(interaction, author=author, reblog=after)
 
 
-def without_boost(mark: Interaction, id: str) -> Interaction:
-    """A mark without a boost, unless another one has taken its place."""
-    return replace(mark, reblog=mark.reblog.unset()) if mark.reblog.id == id else mark
+def without_boost(interaction: Interaction, id: str) -> Interaction:
+    """Return an interaction with the boost of this id switched off."""
+    if interaction.reblog.id != id:
+        return interaction
+    return replace(interaction, reblog=interaction.reblog.unset())
 
 
-def boost_post(mark: Interaction, now: str) -> PostRecord:
-    """The post that a mark speaks of."""
+def boost_post(interaction: Interaction, now: str) -> PostRecord:
+    """Return the boost post that an interaction names."""
     return PostRecord(
-        id=mark.reblog.id,
-        author=mark.user,
+        id=interaction.reblog.id,
+        author=interaction.user,
         created_at=now,
-        visibility=mark.reblog.visibility,
-        reblog_of_id=mark.post,
-        reblog_of_account_id=mark.author,
+        visibility=interaction.reblog.visibility,
+        reblog_of_id=interaction.post,
+        reblog_of_account_id=interaction.author,
     )
 
 
 def apply_boost_state(there: PostRecord | None, boost: PostRecord, *, on: bool) -> PostRecord:
-    """The post as the mark wants it. Also one that was never made is buried, lest it comes late."""
+    """Return the boost post as the interaction wants it.
+
+    A boost that was never created gets a tombstone too, so that a late creation has no effect.
+    """
     there = there or boost
     return there if on else tombstone(there)

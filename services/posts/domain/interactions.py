@@ -1,4 +1,4 @@
-"""What one person did with one post, and how lists of it are made to agree."""
+"""Interactions: what one user did with one post. Events and keys call them marks."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from services.chassis.storage.segmented_list import ListHead
 from services.posts.domain.posts import Visibility
 
 _NO_BOOST = {"on": False, "id": ""}
+
 MAX_PAST_IDS = 8
-"""How many ids a reaction may have had: who toggles more often keeps the last place in lists."""
+"""How many former ids a reaction keeps. After more toggles it keeps its last position in lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
     """A favourite or a bookmark.
 
-    `id` is its place in lists. A reaction that is made anew gets a new one; `past` remembers the
-    others, since a late or repeated handler may still put one of them into a list.
+    `id` is its position in lists. A reaction that is set anew gets a new id. `past` holds the
+    former ids, because a late or repeated handler may still insert one of them into a list.
     """
 
     on: bool = False
@@ -27,7 +28,7 @@ class Reaction:
     past: tuple[str, ...] = ()
 
     def set(self, id: str) -> Reaction:
-        """Made; a repeat changes nothing."""
+        """Switch the reaction on. A repetition changes nothing."""
         if self.on:
             return self
         if not self.id or len(self.past) >= MAX_PAST_IDS:
@@ -35,25 +36,25 @@ class Reaction:
         return Reaction(on=True, id=id, past=(*self.past, self.id))
 
     def unset(self) -> Reaction:
-        """Taken back; a repeat changes nothing."""
+        """Switch the reaction off. A repetition changes nothing."""
         return replace(self, on=False) if self.on else self
 
     @property
     def position(self) -> str:
-        """Its id while it is made, else nothing."""
+        """The id while the reaction is on, otherwise empty."""
         return self.id if self.on else ""
 
     @property
     def removed_ids(self) -> tuple[str, ...]:
-        """The ids that no list may hold."""
+        """The ids that no list may contain."""
         return self.past if self.on or not self.id else (*self.past, self.id)
 
 
 @dataclass(frozen=True, slots=True)
 class BoostState:
-    """Whether somebody boosts a post, and by which post of their own: `id`, the last they made.
+    """Whether a user boosts a post. `id` is the id of their latest boost post.
 
-    An id gives way to another only when its post is a tombstone (`boosts.py`): none is forgotten.
+    An id is replaced only after its boost post is a tombstone, so no boost post is left behind.
     """
 
     on: bool = False
@@ -61,20 +62,20 @@ class BoostState:
     visibility: Visibility = "public"
 
     def unset(self) -> BoostState:
-        """Taken back; a repeat changes nothing."""
+        """Switch the boost off. A repetition changes nothing."""
         return replace(self, on=False) if self.on else self
 
     @property
     def removed_ids(self) -> tuple[str, ...]:
-        """The id that no list may hold."""
+        """The ids that no list may contain."""
         return (self.id,) if self.id and not self.on else ()
 
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """What one person did with one post: the truth that all lists and counts follow.
+    """The document `mark:USER:POST`: the source of truth for all lists and counts of reactions.
 
-    `author` is whose post it is, which whoever tells them of it needs to know.
+    `author` is the author of the post, for consumers of the event.
     """
 
     user: str
@@ -85,15 +86,19 @@ class Interaction:
     reblog: BoostState = BoostState()
 
 
-def without_reactions(mark: Interaction) -> Interaction:
-    """Without any reaction."""
-    return replace(mark, favourite=mark.favourite.unset(), bookmark=mark.bookmark.unset())
+def without_reactions(interaction: Interaction) -> Interaction:
+    """Return an interaction with favourite and bookmark switched off."""
+    return replace(
+        interaction,
+        favourite=interaction.favourite.unset(),
+        bookmark=interaction.bookmark.unset(),
+    )
 
 
 def to_public(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What others hear of a mark, from its document as JSON."""
+    """Return the event data of an interaction from its JSON document."""
     favourite, bookmark = data["favourite"], data["bookmark"]
-    reblog = data.get("reblog", _NO_BOOST)  # not there in what was written before there were boosts
+    reblog = data.get("reblog", _NO_BOOST)  # absent in documents older than boosts
     return {
         "user": data["user"],
         "post": data["post"],
@@ -107,16 +112,17 @@ def to_public(data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def count_for_viewer(head: ListHead | None, favourite: Reaction | BoostState) -> int:
-    """How many like (or boost) a post, as its list says, and as somebody knows of themself.
+def count_for_viewer(head: ListHead | None, reaction: Reaction | BoostState) -> int:
+    """Return how many users favourite (or boost) a post, including the viewer's own reaction.
 
-    The list follows the marks a moment later; who has just liked a post shall see it counted.
+    The list follows the interactions with a delay, and a viewer must see their own reaction
+    counted at once.
     """
     if head is None:
-        return 1 if favourite.on else 0
+        return 1 if reaction.on else 0
     recent = {row[0] for row in head.recent}
-    if favourite.on:
-        if favourite.id in recent:
+    if reaction.on:
+        if reaction.id in recent:
             return head.total
-        return head.total + all(favourite.id > span.high for span in head.spans)
-    return head.total - any(id in recent for id in favourite.removed_ids)
+        return head.total + all(reaction.id > span.high for span in head.spans)
+    return head.total - any(id in recent for id in reaction.removed_ids)

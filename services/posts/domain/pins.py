@@ -1,4 +1,4 @@
-"""Pins: the few posts that somebody wants on top of their profile."""
+"""Pins: the few posts on top of a profile."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from services.posts.domain.posts import PostRecord
 
 @dataclass(frozen=True, slots=True)
 class PinnedPosts:
-    """What somebody has pinned, newest pin first."""
+    """The document `pins:USER`, the newest pin first."""
 
     account: str
     posts: tuple[str, ...] = ()
 
     def with_post(self, post: str) -> PinnedPosts:
-        """With a post; a repeat changes nothing. Raises `Invalid` where there is no room."""
+        """Return the pins with a post. A repetition changes nothing. Raises `Invalid` if full."""
         if post in self.posts:
             return self
         if len(self.posts) >= limits.PINS:
-            raise Invalid(f"You have already pinned {limits.PINS} posts, which is the most.")
+            raise Invalid(f"You already pinned {limits.PINS} posts. Unpin one first.")
         return PinnedPosts(self.account, (post, *self.posts))
 
-    def without_posts(self, gone: Collection[str]) -> PinnedPosts:
-        """Without some posts."""
-        return PinnedPosts(self.account, tuple(post for post in self.posts if post not in gone))
+    def without_posts(self, removed: Collection[str]) -> PinnedPosts:
+        """Return the pins without some posts."""
+        return PinnedPosts(self.account, tuple(post for post in self.posts if post not in removed))
 
 
 def check_pinnable(post: PostRecord, user: str) -> None:
-    """Raises `Invalid`, as Mastodon does, for what cannot be pinned."""
+    """Raise `Invalid`, as Mastodon does, for a post that a user cannot pin."""
     if post.reblog_of_id:
         raise Invalid("A boost cannot be pinned.")
     if post.author != user:
-        raise Invalid("Somebody else's post cannot be pinned.")
+        raise Invalid("You can only pin your own posts.")
     if post.visibility == "direct":
-        raise Invalid("A post that only mentioned people see cannot be pinned.")
+        raise Invalid("A direct message cannot be pinned.")

@@ -1,4 +1,4 @@
-"""Who may see a post."""
+"""Rules for who may see a post."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from services.posts.domain.posts import PostRecord
 
 
 class Access(Enum):
-    """Whether somebody sees a post: `ASK` where it depends on how the author stands to them."""
+    """Whether a viewer may see a post. `DEPENDS` on the author's relationship to the viewer."""
 
-    ALLOWED = "yes"
-    DENIED = "no"
-    DEPENDS = "ask"
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    DEPENDS = "depends"
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorRelationship:
-    """How a viewer and an author stand to each other.
+    """The relationship between a viewer and an author.
 
-    `blocked` is the viewer by the author; `blocking` the author by the viewer; `hidden` the author
-    also if the viewer only mutes them.
+    `follows`: the viewer follows the author. `blocked`: the author blocks the viewer. `blocking`:
+    the viewer blocks the author. `hidden`: the viewer blocks or mutes the author.
     """
 
     follows: bool = False
@@ -31,7 +31,7 @@ class AuthorRelationship:
 
 
 def check_access(post: PostRecord, viewer: str) -> Access:
-    """Whether somebody (nobody in particular, if empty) sees a post."""
+    """Return whether a viewer sees a post. An empty viewer is anonymous."""
     if post.deleted:
         return Access.DENIED
     if post.author == viewer:
@@ -43,49 +43,47 @@ def check_access(post: PostRecord, viewer: str) -> Access:
     return Access.DEPENDS
 
 
-def is_visible_to(post: PostRecord, viewer: str, relation: AuthorRelationship) -> bool:
-    """The answer where `sight` said `ASK`."""
-    if relation.blocked:
+def is_visible_to(post: PostRecord, viewer: str, relationship: AuthorRelationship) -> bool:
+    """Decide the case in which `check_access` returned `DEPENDS`."""
+    if relationship.blocked:
         return False
-    return is_open_to_everyone(post) or relation.follows or is_mentioned(post, viewer)
+    return is_open_to_everyone(post) or relationship.follows or is_mentioned(post, viewer)
 
 
 def is_open_to_everyone(post: PostRecord) -> bool:
-    """Whether a post is for everybody, but for those whom its author blocks."""
+    """Return whether everybody may see a post except users blocked by its author."""
     return post.visibility in ("public", "unlisted")
 
 
-def is_shown_in_thread(relation: AuthorRelationship | None) -> bool:
-    """Whether an author's posts belong into a thread that a viewer is shown."""
-    return relation is None or not (relation.blocked or relation.hidden)
+def is_shown_in_thread(relationship: AuthorRelationship | None) -> bool:
+    """Return whether a thread shows the posts of an author to a viewer."""
+    return relationship is None or not (relationship.blocked or relationship.hidden)
 
 
 def is_mentioned(post: PostRecord, viewer: str) -> bool:
-    """Whether a post names somebody."""
+    """Return whether a post mentions a user."""
     return any(mention.id == viewer for mention in post.mentions)
 
 
 def reparent(post: PostRecord, answered: PostRecord, above: PostRecord) -> PostRecord:
-    """A post as an answer to another one above it, since what it answered is deleted.
+    """Return a reply to the deleted post `answered` as a reply to a post above it.
 
-    It stays as it is where that would tell of a post that its readers may not know of.
+    The reply stays unchanged where the new parent would reveal a post that its readers may not
+    know about.
     """
     if post.deleted or above.deleted or not answered.deleted or post.in_reply_to_id != answered.id:
         return post
-    if not (
-        is_open_to_everyone(above)
-        or is_open_to_everyone(answered)
-        or _has_only_participants_of(post, above)
-    ):
+    is_open = is_open_to_everyone(above) or is_open_to_everyone(answered)
+    if not (is_open or _has_only_participants_of(post, above)):
         return post
     return replace(post, in_reply_to_id=above.id, in_reply_to_account_id=above.author)
 
 
 def _has_only_participants_of(post: PostRecord, above: PostRecord) -> bool:
-    """Whether a post is only for people who are named in, or wrote, the one above."""
+    """Return whether only the author and the mentioned users of `above` can see a post."""
     return post.visibility == "direct" and participants(post) <= participants(above)
 
 
 def participants(post: PostRecord) -> set[str]:
-    """Who made a post, and whom it names."""
+    """Return the author of a post and the users it mentions."""
     return {post.author, *(mention.id for mention in post.mentions)}

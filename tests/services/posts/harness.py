@@ -13,6 +13,7 @@ from services.chassis.security.guards import bearer_token
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.chassis.storage.collection import Collection
+from services.contracts.accounts import Profile
 from services.posts.app import create_app
 from tests.fakes import Response, Running, World
 
@@ -146,8 +147,8 @@ class PostsUser:
 
     async def set_suspended(self, *, suspended: bool = True) -> None:
         """Users says so of them."""
-        said = {"id": self.id, "username": "x", "suspended": suspended, "deleted": False}
-        await self.harness.neighbours.profiles.update(self.id, lambda _: said)
+        profile = Profile(id=self.id, username="x", created_at="", suspended=suspended)
+        await self.harness.neighbours.profiles.update(self.id, lambda _: profile.model_dump())
         await self.harness.world.settle()
 
     async def get_status(self, id: str) -> int:

@@ -13,13 +13,12 @@ from unittest import mock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.chassis.consuming.events import CloudEvent
 from services.chassis.errors import Unavailable
 from services.chassis.ids import SnowflakeGenerator
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.chassis.storage.segmented_list import SegmentedLists
-from services.posts.consumers import PostProjector
+from services.posts.application.list_projection import PostProjector
 from services.posts.domain.interactions import Interaction
 from services.posts.repository import Repository
 from tests.fakes import Call, FakeSidecar, FakeState, World
@@ -54,11 +53,11 @@ async def test_a_handler_that_is_overtaken_mends_what_it_wrote() -> None:
 
     await store.interactions.update("1:2", functools.partial(_changed, "1:2", "favourite", "5"))
     sidecar.state.faults.before.append(hold_first)
-    slow = asyncio.create_task(handlers.on_mark_changed(_event("1:2")))
+    slow = asyncio.create_task(handlers.project_interaction("1:2"))
     await held.wait()
     await store.interactions.update("1:2", functools.partial(_changed, "1:2", "unfavourite", "6"))
     # As if in another replica: in this one, changes of the same list would wait for one another.
-    await PostProjector(_store(sidecar.state)[1]).on_mark_changed(_event("1:2"))
+    await PostProjector(_store(sidecar.state)[1]).project_interaction("1:2")
     go_on.set()
     await slow
     await _check_marks(sidecar.state)
@@ -83,7 +82,7 @@ async def _handlers(actions: list[tuple[int, int, str]], chance: random.Random) 
             await asyncio.sleep(0)
         while True:  # as a broker that delivers again what was not taken
             with suppress(Unavailable):
-                return await handlers.on_mark_changed(_event(key))
+                return await handlers.project_interaction(key)
 
     sidecar.state.faults.before.append(dawdle)
     for user, post, verb in actions:
@@ -103,19 +102,6 @@ def _changed(key: str, verb: str, id: str, mark: Interaction | None) -> Interact
         return replace(mark, favourite=favourite)
     bookmark = mark.bookmark.unset() if verb.startswith("un") else mark.bookmark.set(id)
     return replace(mark, bookmark=bookmark)
-
-
-def _event(key: str) -> CloudEvent:
-    return CloudEvent(
-        id="e",
-        type="mark.changed",
-        source="posts",
-        subject=key,
-        stream="s",
-        sequence=1,
-        entityversion=1,
-        data={},
-    )
 
 
 @settings(max_examples=3)

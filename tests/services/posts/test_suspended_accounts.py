@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from services.posts.application import suspended_accounts
-from services.posts.application.suspended_accounts import SuspensionList, SuspensionState
+from services.posts.domain.suspensions import SuspensionList, SuspensionState
 from tests.fakes import World
 from tests.services.posts.harness import PostsHarness, PostsUser
 

@@ -18,9 +18,10 @@ from services.posts.domain.boosts import (
     with_boost,
     without_boost,
 )
+from services.posts.domain.changes import tombstone
 from services.posts.domain.interactions import BoostState, Interaction, count_for_viewer
 from services.posts.domain.pins import PinnedPosts, check_pinnable
-from services.posts.domain.posts import PostRecord, tombstone
+from services.posts.domain.posts import PostRecord
 
 NOW = "2026-05-10T05:12:31.402Z"
 MARK = Interaction("2", "5", "1", reblog=BoostState(on=True, id="9", visibility="unlisted"))

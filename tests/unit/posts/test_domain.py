@@ -15,14 +15,7 @@ from services.contracts import limits
 from services.contracts.posts import Mark as MarkContract
 from services.contracts.posts import Post as PostContract
 from services.posts.domain import interactions as mark_rules
-from services.posts.domain.interactions import MAX_PAST_IDS, Interaction, Reaction, count_for_viewer
-from services.posts.domain.posts import (
-    PUBLIC_FIELDS,
-    PostDraft,
-    PostEdit,
-    PostMention,
-    PostRecord,
-    PostRevision,
+from services.posts.domain.changes import (
     StaleRevision,
     apply_edit,
     can_delete,
@@ -30,8 +23,11 @@ from services.posts.domain.posts import (
     create_post,
     tombstone,
 )
+from services.posts.domain.drafts import PostDraft, PostEdit
+from services.posts.domain.history import MAX_VERSIONS, PostHistory
+from services.posts.domain.interactions import MAX_PAST_IDS, Interaction, Reaction, count_for_viewer
+from services.posts.domain.posts import PUBLIC_FIELDS, PostMention, PostRecord, PostRevision
 from services.posts.domain.visibility import Access, AuthorRelationship, check_access, is_visible_to
-from services.posts.repository import MAX_VERSIONS, PostHistory
 from services.shared.pictures import Picture, Size
 
 NOW = "2026-05-10T05:12:31.402Z"
@@ -52,7 +48,7 @@ def a_picture(id: str) -> Picture:
 
 def test_text_and_spoiler_text_share_the_limit() -> None:
     PostDraft.create("a" * 2_000, spoiler_text="b" * 200)
-    with pytest.raises(Invalid, match="2201 characters; at most 2200"):
+    with pytest.raises(Invalid, match=r"2201 characters\. The limit is 2200"):
         PostDraft.create("a" * 2_000, spoiler_text="b" * 201)
 
 

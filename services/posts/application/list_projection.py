@@ -1,0 +1,104 @@
+"""Keeps the lists of posts in agreement with posts and interactions.
+
+Every projection is level-triggered: it reads the source of truth, updates the lists, and reads the
+source again. So of two concurrent runs the one that ends last has seen the latest state, whatever
+the order of events, and a run that fails is repeated.
+"""
+
+from __future__ import annotations
+
+from services.chassis.converge import converge
+from services.chassis.storage.segmented_list import SegmentedLists
+from services.posts.application import boosts
+from services.posts.domain.changes import tombstone
+from services.posts.domain.interactions import Interaction, Reaction, without_reactions
+from services.posts.domain.posts import PostRecord
+from services.posts.repository import Repository
+
+
+class PostProjector:
+    """Derives lists from posts and interactions."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+
+    async def project_interaction(self, id: str) -> None:
+        """Make all lists agree with an interaction. A deleted account keeps no reaction.
+
+        Six to eight state calls for a new favourite. Raises `Unavailable` if it keeps changing.
+        """
+
+        async def apply(interaction: Interaction) -> None:
+            await self._update_interaction_lists(interaction)
+            await self._clear_if_user_deleted(interaction)
+
+        await converge(
+            lambda: self._repository.interactions.get(id), apply, what=f"The interaction {id}"
+        )
+
+    async def _clear_if_user_deleted(self, interaction: Interaction) -> None:
+        if not (interaction.favourite.on or interaction.bookmark.on):
+            return
+        if await self._repository.deleted_accounts.get(interaction.user) is not None:
+            await self._repository.interactions.update(
+                f"{interaction.user}:{interaction.post}",
+                lambda kept: without_reactions(kept) if kept else None,
+            )
+
+    async def _update_interaction_lists(self, interaction: Interaction) -> None:
+        lists, user, post = self._repository, interaction.user, interaction.post
+        await _update_reaction_list(lists.favouriters, post, interaction.favourite, user)
+        await _update_reaction_list(lists.favourites, user, interaction.favourite, post)
+        await _update_reaction_list(lists.bookmarks, user, interaction.bookmark, post)
+        if interaction.reblog.id:
+            await boosts.reconcile_boost(self._repository, interaction)
+
+    async def project_post(self, id: str) -> None:
+        """Make all lists agree with a post. A deleted account keeps no post.
+
+        Two to six state calls for a new post, nine for a boost.
+        """
+        post = await self._repository.posts.get(id)
+        if post is None:
+            return
+        await self._update_post_lists(post)
+        if post.deleted:
+            return
+        is_author_deleted, now = await self._repository.current_state(post)
+        if is_author_deleted:
+            now = await self._repository.posts.update(
+                id, lambda kept: tombstone(kept) if kept else None
+            )
+        if now is not None and now.deleted:  # lists show nothing else that can change
+            await self._update_post_lists(now)
+
+    async def _update_post_lists(self, post: PostRecord) -> None:
+        repository = self._repository
+        own = repository.directs if post.visibility == "direct" else repository.authored
+        await _set_listed(own, post.author, [post.id], listed=not post.deleted)
+        if post.reblog_of_id:
+            row = [post.id, post.author, post.visibility]
+            await _set_listed(
+                repository.rebloggers, post.reblog_of_id, row, listed=not post.deleted
+            )
+            await boosts.reconcile_boost_post(repository, post)
+        elif post.deleted:
+            await boosts.delete_next_boosts(repository, post.id)
+            await repository.histories.delete(post.id)
+
+
+async def _update_reaction_list(
+    lists: SegmentedLists, id: str, reaction: Reaction, other: str
+) -> None:
+    """Make a list contain a reaction at its position and at no other."""
+    if reaction.removed_ids:
+        await lists.remove(id, reaction.removed_ids)
+    if reaction.position:
+        await lists.insert(id, [[reaction.position, other]])
+
+
+async def _set_listed(lists: SegmentedLists, id: str, row: list[str], *, listed: bool) -> None:
+    if listed:
+        await lists.insert(id, [row])
+    else:
+        await lists.remove(id, [row[0]])
