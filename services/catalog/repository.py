@@ -31,7 +31,7 @@ from services.catalog.domain.products import ProductRecord
 from services.catalog.domain.reservations import ReservationRecord
 from services.catalog.domain.shops import ShopRecord
 from services.catalog.domain.stock import StockRecord
-from services.chassis.dapr.client import StateEntry
+from services.chassis.dapr.state import StateEntry
 from services.chassis.service import Service
 from services.chassis.storage.collection import Collection
 from services.chassis.storage.segmented_list import SegmentedLists

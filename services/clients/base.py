@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from services.chassis.dapr.client import INVOKE_TIMEOUT, InvocationResponse
+from services.chassis.dapr.client import INVOKE_TIMEOUT
+from services.chassis.dapr.transport import InvocationResponse
 from services.chassis.http import batch
 from services.chassis.security.caller import Caller
 from services.contracts.data_export import ExportPage

@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from services.chassis.dapr.client import INVOKE_TIMEOUT, InvocationResponse
+from services.chassis.dapr.client import INVOKE_TIMEOUT
+from services.chassis.dapr.transport import InvocationResponse
 from services.chassis.security.caller import Caller
 from services.clients.base import Invoker, ServiceClient, decode, given
 from services.clients.paths import numeric_id, quoted

@@ -16,9 +16,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.chassis.dapr.client import ABSENT, StateEntry
+from services.chassis.dapr.state import ABSENT, StateEntry
 from services.chassis.service import Service
-from services.chassis.storage.segmented_list import ListHead, SegmentedLists, decode_total
+from services.chassis.storage.list_codec import decode_total
+from services.chassis.storage.list_head import ListHead
+from services.chassis.storage.segmented_list import SegmentedLists
 from services.comments import domain
 from services.comments.domain import CommentRecord, ThreadRow
 from services.contracts import events

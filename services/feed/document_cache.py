@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
-from services.chassis.dapr.client import StateStore
+from services.chassis.dapr.state import StateStore
 
 DEFAULT_TTL = 2.0
 MAX_DOCUMENTS = 10_000

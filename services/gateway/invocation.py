@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 import orjson
 
-from services.chassis.dapr.client import INVOKE_TIMEOUT, InvocationResponse
+from services.chassis.dapr.client import INVOKE_TIMEOUT
+from services.chassis.dapr.transport import InvocationResponse
 from services.chassis.security.caller import Caller
 
 

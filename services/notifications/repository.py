@@ -24,11 +24,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.chassis.dapr.client import ABSENT, StateEntry
+from services.chassis.dapr.state import ABSENT, StateEntry
 from services.chassis.ids import id_time, timestamp
 from services.chassis.service import Service
 from services.chassis.storage.collection import Collection
-from services.chassis.storage.segmented_list import ListHead, SegmentedLists
+from services.chassis.storage.list_head import ListHead
+from services.chassis.storage.segmented_list import SegmentedLists
 from services.contracts import events
 from services.notifications.domain import notifications as rules
 from services.notifications.domain.digests import DigestRecord

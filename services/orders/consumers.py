@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from services.chassis.consuming.events import CloudEvent
 from services.chassis.service import Service
-from services.chassis.storage.segmented_list import Place, insert_read
+from services.chassis.storage.bulk_insert import ListRef, insert_read
 from services.chassis.storage.window import Row
 from services.contracts.events import ACCOUNT_CHANGED, ORDER_CHANGED
 from services.orders.application.checkout import CheckoutService
@@ -72,7 +72,7 @@ class OrderProjector:
     async def _insert_into_lists(self, id: str, page: OrderReadModel) -> None:
         """Put an order into its lists. None of them but that of the open ones ever loses it."""
         store = self._store
-        wanted: dict[Place, list[Row]] = {place: [[id]] for place in store.lists_of(page.order)}
+        wanted: dict[ListRef, list[Row]] = {place: [[id]] for place in store.lists_of(page.order)}
         if not page.is_final:
             wanted[store.open_orders, OPEN_LIST] = [[id]]
         found = await store.state.get_many([lists.heads.key(key) for lists, key in wanted])

@@ -22,11 +22,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.chassis.dapr.client import ABSENT
+from services.chassis.dapr.state import ABSENT
 from services.chassis.ids import id_time
 from services.chassis.service import Service
+from services.chassis.storage.bulk_insert import ListRef
 from services.chassis.storage.collection import Document
-from services.chassis.storage.segmented_list import Place, SegmentedLists
+from services.chassis.storage.segmented_list import SegmentedLists
 from services.contracts import events
 from services.orders.domain import orders as rules
 from services.orders.domain.carts import CartRecord
@@ -113,7 +114,7 @@ class Repository:
         live = await self.orders.load_many([id for id in ids if id not in pages])
         return pages | {id: read_model_of(doc) for id, doc in live.items()}
 
-    def lists_of(self, order: dict[str, Any]) -> list[Place]:
+    def lists_of(self, order: dict[str, Any]) -> list[ListRef]:
         """The lists in which an order stays, by what is told of it."""
         return [
             (self.by_buyer, order["buyer"]),

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 
 from services.chassis.consuming.events import CloudEvent
-from services.chassis.dapr.client import ABSENT
+from services.chassis.dapr.state import ABSENT
 from services.chassis.service import Service
-from services.chassis.storage.segmented_list import Place, insert_read
+from services.chassis.storage.bulk_insert import ListRef, insert_read
 from services.chassis.storage.window import Row
 from services.contracts.events import PAYMENT_CHANGED
 from services.payments.application.payment_service import PaymentService
@@ -56,13 +56,13 @@ class PaymentProjector:
         if not store.is_listed_correctly(doc.value, found):
             await store.update_unsettled(order)
 
-    def _list_rows(self, payment: PaymentRecord) -> dict[Place, list[Row]]:
+    def _list_rows(self, payment: PaymentRecord) -> dict[ListRef, list[Row]]:
         """Where a payment's lines are kept, and that it has any."""
         if not payment.entries:
             return {}
         statements, ledger = self._store.statements, self._store.ledger
         currency = payment.terms.currency if payment.terms else ""
-        rows: defaultdict[Place, list[Row]] = defaultdict(list)
+        rows: defaultdict[ListRef, list[Row]] = defaultdict(list)
         for entry in payment.entries:
             for line in entry.lines:
                 where = account_list(line.account, currency, payment.order)

@@ -19,10 +19,11 @@ from zlib import crc32
 
 from pydantic import TypeAdapter
 
-from services.chassis.dapr.client import ABSENT, StateEntry
+from services.chassis.dapr.state import ABSENT, StateEntry
 from services.chassis.errors import Unavailable
 from services.chassis.service import Service
-from services.chassis.storage.segmented_list import ListHead, SegmentedLists
+from services.chassis.storage.list_head import ListHead
+from services.chassis.storage.segmented_list import SegmentedLists
 from services.contracts.catalog import Currency
 from services.contracts.events import PAYMENT_CHANGED
 from services.payments.domain import payments as rules

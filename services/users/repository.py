@@ -23,11 +23,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from services.chassis.dapr.client import StateEntry
+from services.chassis.dapr.state import StateEntry
 from services.chassis.ids import id_time
 from services.chassis.service import Service
 from services.chassis.storage.collection import Collection
-from services.chassis.storage.segmented_list import ListHead, SegmentedLists, decode_total
+from services.chassis.storage.list_codec import decode_total
+from services.chassis.storage.list_head import ListHead
+from services.chassis.storage.segmented_list import SegmentedLists
 from services.contracts import events
 from services.users.domain.edges import RelationshipEdge, edge_id
 from services.users.domain.followed_tags import TagSubscriptions

@@ -10,7 +10,8 @@ from functools import partial
 
 import pytest
 
-from services.chassis.dapr.client import ABSENT, DaprClient, StateUpsert, VersionConflict
+from services.chassis.dapr.client import DaprClient
+from services.chassis.dapr.state import ABSENT, StateUpsert, VersionConflict
 from services.chassis.errors import TooLarge
 from services.chassis.storage.collection import Collection
 from tests.contract.systems import SystemUnderTest, await_value

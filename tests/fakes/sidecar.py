@@ -12,13 +12,9 @@ from multidict import CIMultiDict
 from starlette.types import ASGIApp
 
 from services.chassis import telemetry
-from services.chassis.dapr.client import (
-    DaprClient,
-    InvocationResponse,
-    StateEntry,
-    StateUpsert,
-    _failure,
-)
+from services.chassis.dapr.client import DaprClient
+from services.chassis.dapr.state import StateEntry, StateUpsert
+from services.chassis.dapr.transport import InvocationResponse, service_error
 from services.chassis.errors import NotFound, OutcomeUnknown, Unavailable
 from tests.fakes import asgi
 from tests.fakes.broker import BrokerConnection, FakeBroker
@@ -197,5 +193,5 @@ class FakeSidecar(DaprClient):
         except TimeoutError as error:
             raise OutcomeUnknown(f"No answer to {method} {path} within {deadline} s.") from error
         if response.status >= 400:
-            raise _failure(response.status, response.body, f"{method} {path}")
+            raise service_error(response.status, response.body, f"{method} {path}")
         return InvocationResponse(response.status, response.body, response.headers)

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from services.chassis.dapr.client import ABSENT, StateEntry, StateUpsert, VersionConflict
+from services.chassis.dapr.state import ABSENT, StateEntry, StateUpsert, VersionConflict
 from tests.fakes.faults import Call, Faults
 
 

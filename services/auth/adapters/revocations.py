@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from services.chassis.dapr.client import ABSENT, StateStore
+from services.chassis.dapr.state import ABSENT, StateStore
 from services.chassis.storage.collection import Collection
 
 CHUNK_SIZE = 500

@@ -27,7 +27,7 @@ from services.chassis.http.preconditions import Condition
 from services.chassis.idempotency import digest, fingerprint, first_intent
 from services.chassis.ids import id_time, timestamp
 from services.chassis.security.caller import Caller
-from services.chassis.storage.segmented_list import ListFull
+from services.chassis.storage.list_head import ListFull
 from services.contracts import limits
 from services.contracts.catalog import (
     EditedProduct,

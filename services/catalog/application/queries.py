@@ -12,7 +12,7 @@ from services.catalog.domain.products import ProductRecord, product_not_found
 from services.catalog.domain.shops import ShopRecord, shop_not_found
 from services.catalog.domain.stock import StockRecord
 from services.catalog.repository import ALL, Repository, SellerStatus, decode_row
-from services.chassis.dapr.client import StateEntry
+from services.chassis.dapr.state import StateEntry
 from services.chassis.errors import Conflict, Forbidden, Invalid, NotFound
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.chassis.storage.window import Window, normalize_id

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from services.chassis.dapr.client import StateStore
+from services.chassis.dapr.state import StateStore
 from services.chassis.ids import timestamp
 from services.chassis.storage.collection import Collection
 

@@ -24,7 +24,8 @@ from services.chassis.consuming.events import (
 )
 from services.chassis.consuming.sequence_set import SequenceSet
 from services.chassis.consuming.subscription import StreamPositions, Subscription
-from services.chassis.dapr.client import DaprClient, StateStore
+from services.chassis.dapr.client import DaprClient
+from services.chassis.dapr.state import StateStore
 from services.chassis.errors import ServiceError
 from services.chassis.storage.collection import Collection
 from services.contracts.events import EventType

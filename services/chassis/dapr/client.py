@@ -13,25 +13,21 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
-import aiohttp
 import orjson
 
-from services.chassis import telemetry
+from services.chassis.dapr.state import ABSENT, StateEntry, StateUpsert, VersionConflict
+from services.chassis.dapr.transport import InvocationResponse, Transport, is_version_conflict
 from services.chassis.errors import (
     NotFound,
     OutcomeUnknown,
     ServiceError,
-    TooLarge,
     Unavailable,
-    from_status,
 )
 
 STATE_TIMEOUT = 3.0
@@ -40,32 +36,8 @@ PUBLISH_TIMEOUT = 5.0
 BLOB_TIMEOUT = 20.0
 MAIL_TIMEOUT = 40.0
 
-_LARGE = 2**18
-"""Bytes beyond which a body is sent in pieces, so that it does not hold up the event loop."""
-
-_NOT_SENT = ("no host found", "couldn't find service", "connection refused", "failed to resolve")
-_BROKEN = ("timeout", "eof", "connection", "broken pipe", "dial tcp", "loading", "readonly")
 _NOT_MAILED = re.compile(r"(^|: )[45]\d\d[ -]|dial tcp|find output binding", re.IGNORECASE)
 """A mail server's refusal, or that none was reached."""
-
-_NO_COMPONENT = ("_NOT_FOUND", "_NOT_CONFIGURED")
-
-
-class VersionConflict(ServiceError):
-    """The document changed, or came to be, since it was read."""
-
-    status, code = 409, "conflict"
-
-
-@dataclass(frozen=True, slots=True)
-class StateEntry:
-    """A value in the state store, parsed, with its ETag; `None` and empty where there is none."""
-
-    value: Any
-    etag: str
-
-
-ABSENT = StateEntry(None, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,52 +53,7 @@ class ActorStatus:
     has_scheduler: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class StateUpsert:
-    """One write of a transaction. Without an ETag it overwrites whatever is there."""
-
-    key: str
-    value: Any
-    etag: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class InvocationResponse:
-    """What another service answered: always a status below 400, the rest are raised."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
-
-    def json(self) -> Any:
-        return orjson.loads(self.body)
-
-
-class StateStore(Protocol):
-    """The port behind which all state lies: the sidecar's, or a fake that passes the same suite."""
-
-    async def get(self, key: str) -> StateEntry: ...
-
-    async def get_many(self, keys: Sequence[str]) -> dict[str, StateEntry]: ...
-
-    async def compare_and_set(
-        self, key: str, value: Any, *, etag: str, ttl: int | None = None
-    ) -> None: ...
-
-    async def set(self, key: str, value: Any, *, ttl: int | None = None) -> None: ...
-
-    async def transact(self, writes: Sequence[StateUpsert]) -> None: ...
-
-    async def delete(self, key: str) -> None: ...
-
-
-class Publisher(Protocol):
-    """The port behind which the broker lies."""
-
-    async def publish(self, topic: str, events: Sequence[dict[str, Any]]) -> None: ...
-
-
-class DaprClient:
+class DaprClient(Transport):
     """A client of this service's own sidecar; satisfies `StateStore` and `Publisher`.
 
     Fixed component names are all it knows of what stands behind: `statestore`, `pubsub`,
@@ -137,29 +64,8 @@ class DaprClient:
     """Seconds between the tries of an invocation that did not reach the callee."""
 
     def __init__(self, port: int, token: str = "") -> None:
-        self._base = f"http://127.0.0.1:{port}/v1.0"
-        self._headers = {"dapr-api-token": token} if token else {}
-        self._session: aiohttp.ClientSession | None = None
+        super().__init__(port, token)
         self._mailing = asyncio.Lock()
-
-    async def __aenter__(self) -> DaprClient:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=256, keepalive_timeout=75),
-            headers=self._headers,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-        )
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
 
     # ── invocation ──────────────────────────────────────────────────────────────────────────
 
@@ -279,7 +185,7 @@ class DaprClient:
                 headers=_JSON,
             )
         except ServiceError as failure:
-            if _is_version_conflict(failure):
+            if is_version_conflict(failure):
                 raise VersionConflict(f"{key} was changed by somebody else.") from failure
             if failure.status == 409:  # a broken connection in a conflict's clothes
                 raise OutcomeUnknown(failure.message) from failure
@@ -308,7 +214,7 @@ class DaprClient:
                 headers=_JSON,
             )
         except ServiceError as failure:
-            if _is_version_conflict(failure):
+            if is_version_conflict(failure):
                 raise VersionConflict("Some keys of a transaction were changed.") from failure
             raise
 
@@ -421,41 +327,6 @@ class DaprClient:
                     raise Unavailable(failure.message) from failure
                 raise
 
-    # ── one call ────────────────────────────────────────────────────────────────────────────
-
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        *,
-        deadline: float,
-        data: bytes | None = None,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> InvocationResponse:
-        if self._session is None:
-            raise Unavailable("The service is stopping.")
-        try:
-            async with self._session.request(
-                method,
-                self._base + path,
-                data=io.BytesIO(data) if data and len(data) > _LARGE else data,
-                params=params,
-                headers={**telemetry.outgoing_headers(), **(headers or {})},
-                timeout=aiohttp.ClientTimeout(total=deadline),
-                allow_redirects=False,
-            ) as response:
-                body = await response.read()
-        except aiohttp.ClientConnectorError as error:
-            raise Unavailable("The Dapr sidecar of this service is not reachable.") from error
-        except TimeoutError as error:
-            raise OutcomeUnknown(f"No answer to {method} {path} within {deadline} s.") from error
-        except aiohttp.ClientError as error:
-            raise OutcomeUnknown(f"The connection broke during {method} {path}.") from error
-        if response.status >= 400:
-            raise _failure(response.status, body, f"{method} {path}")
-        return InvocationResponse(response.status, body, response.headers)
-
 
 _JSON = {"content-type": "application/json"}
 _CLOUD_EVENT = {"content-type": "application/cloudevents+json"}
@@ -463,44 +334,3 @@ _CLOUD_EVENT = {"content-type": "application/cloudevents+json"}
 
 def _state_path(key: str) -> str:
     return f"/state/statestore/{quote(key, safe='')}"
-
-
-def _is_version_conflict(failure: ServiceError) -> bool:
-    """Whether a store says that an ETag is stale, or a key there that should not be.
-
-    SQLite says 409, or 500 in a transaction, both with «etag mismatch». Redis says 409 for a stale
-    ETag, 500 for a key that is there and in a transaction, always with its script's refusal; and
-    «etag mismatch» with another reason for a broken connection.
-    """
-    lowered = failure.message.lower()
-    if "user_script" in lowered:
-        return True
-    reason = lowered.partition("error from state store")[2]
-    return "etag" in lowered and not any(words in reason for words in _BROKEN)
-
-
-def _failure(status: int, body: bytes, call: str) -> ServiceError:
-    if status == 401 and body.strip() == b"invalid api token":
-        return Unavailable("The sidecar does not know this service's DAPR_API_TOKEN.")
-    try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        answer = {}
-    if not isinstance(answer, dict):
-        answer = {}
-    message = str(answer.get("message") or f"{call} answered {status}.")
-    if "errorCode" not in answer:  # the callee's own words, not the sidecar's
-        details = {key: value for key, value in answer.items() if key not in ("code", "message")}
-        return from_status(status, message, answer.get("code"), **details)
-    lowered = message.lower()
-    if "too large" in lowered or "larger than max" in lowered:
-        return TooLarge("The request is larger than the sidecar accepts.")
-    missing = str(answer["errorCode"]).endswith(_NO_COMPONENT)
-    # Of a store or a broker even «connection refused» proves nothing: their clients try again, and
-    # tell of the last try only.
-    not_sent = " /invoke/" in call and any(words in lowered for words in _NOT_SENT)
-    if missing or not_sent:
-        return Unavailable(message)
-    if status >= 500:
-        return OutcomeUnknown(message)
-    return from_status(status, message, answer["errorCode"])

@@ -9,7 +9,8 @@ from fastapi.responses import Response
 
 from services.chassis.errors import NotFound
 from services.chassis.http.responses import OrjsonResponse
-from services.chassis.publishing.outbox import SEGMENT_SIZE, Outbox
+from services.chassis.publishing.journal import SEGMENT_SIZE
+from services.chassis.publishing.outbox import Outbox
 from services.chassis.security.guards import require_any_service
 
 

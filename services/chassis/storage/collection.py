@@ -20,9 +20,10 @@ from typing import Any, Generic, Protocol, TypeGuard, TypeVar
 from pydantic import TypeAdapter
 
 from services.chassis import telemetry
-from services.chassis.dapr.client import StateEntry, StateStore, VersionConflict
+from services.chassis.dapr.state import StateEntry, StateStore, VersionConflict
 from services.chassis.errors import OutcomeUnknown, ServiceError, Unavailable
-from services.chassis.publishing.outbox import COMMIT_TIMEOUT, SETTLED_AFTER, ChangeMetadata, Outbox
+from services.chassis.publishing.journal import COMMIT_TIMEOUT, SETTLED_AFTER, ChangeMetadata
+from services.chassis.publishing.outbox import Outbox
 
 T = TypeVar("T")
 Decide = Callable[[T | None], T | None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from services.chassis.ids import first_id_at, id_time
-from services.chassis.storage.segmented_list import ListHead
+from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.window import Window
 from services.comments.domain import CommentRecord, ThreadLimits, ThreadRow, ancestors, descendants
 from services.comments.repository import Repository, ThreadHeads

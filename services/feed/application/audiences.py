@@ -15,7 +15,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 
-from services.chassis.dapr.client import ABSENT
+from services.chassis.dapr.state import ABSENT
 from services.chassis.ids import id_time
 from services.chassis.security.guards import require_service
 from services.contracts.accounts import Account, AccountCounts, Profile

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from services.chassis.dapr.client import VersionConflict
-from services.chassis.storage.segmented_list import insert_together
+from services.chassis.dapr.state import VersionConflict
+from services.chassis.storage.bulk_insert import insert_everywhere, insert_together
 from services.chassis.storage.window import Window, newest_first
 from services.feed.domain import (
     MAX_HOME_ROWS,
@@ -61,7 +61,9 @@ class FanOut:
         elif len(followers) > self._limits.chunk and post["visibility"] != "direct":
             await self._enqueue_chunks(post, len(shards))
             followers = []
-        await self._repository.homes.insert_everywhere(home_owners(post, followers), [row_of(post)])
+        await insert_everywhere(
+            self._repository.homes, home_owners(post, followers), [row_of(post)]
+        )
 
     async def _enqueue_chunks(self, post: Mapping[str, Any], shards: int) -> None:
         for shard in range(shards):
@@ -75,7 +77,7 @@ class FanOut:
         author = chunk.row[1]
         shard = await self._repository.follower_shards.get(f"{author}:{chunk.shard}")
         if shard is not None:
-            await self._repository.homes.insert_everywhere(shard.followers, [chunk.row])
+            await insert_everywhere(self._repository.homes, shard.followers, [chunk.row])
 
     async def backfill_home(self, reader: str, author: str) -> None:
         """Put somebody's newest posts into the home of a new follower, as many as it can hold.

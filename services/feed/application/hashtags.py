@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any
 
 from services.chassis.ids import first_id_at, id_time
-from services.chassis.storage.segmented_list import ListHead
+from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.window import Row, Window
 from services.feed.application.trends import TrendTracker
 from services.feed.repository import HashtagBucket, Repository

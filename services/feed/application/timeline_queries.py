@@ -22,9 +22,10 @@ from typing import Any
 
 import orjson
 
-from services.chassis.dapr.client import ABSENT
+from services.chassis.dapr.state import ABSENT
 from services.chassis.ids import id_time
-from services.chassis.storage.segmented_list import ListHead, SegmentedLists
+from services.chassis.storage.list_head import ListHead
+from services.chassis.storage.segmented_list import SegmentedLists
 from services.chassis.storage.window import Row, Window
 from services.feed.domain import (
     BOOKMARKED,

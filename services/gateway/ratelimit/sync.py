@@ -12,7 +12,7 @@ import random
 from collections.abc import Sequence
 from types import TracebackType
 
-from services.chassis.dapr.client import ABSENT, StateStore, StateUpsert
+from services.chassis.dapr.state import ABSENT, StateStore, StateUpsert
 from services.chassis.errors import ServiceError
 from services.gateway.ratelimit.limiter import SHARDS, RateLimiter
 

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from weakref import WeakValueDictionary
 
-from services.chassis.dapr.client import ABSENT, StateEntry
+from services.chassis.dapr.state import ABSENT, StateEntry
 from services.chassis.errors import Unavailable
-from services.chassis.storage.segmented_list import Place, insert_read
+from services.chassis.storage.bulk_insert import ListRef, insert_read
 from services.notifications.domain import notifications as rules
 from services.notifications.domain.notifications import ID, KEY, Cause, NotificationRecord, Row
 from services.notifications.repository import ClearedUpTo, Repository
@@ -73,7 +73,7 @@ class Notifier:
             for key, each in told.items()
             if repository.may_be_listed(each.owner, each.removed_ids, found)
         ]
-        rows: defaultdict[Place, list[Row]] = defaultdict(list)
+        rows: defaultdict[ListRef, list[Row]] = defaultdict(list)
         for key, each in told.items():
             if each.position and key not in wrong:
                 rows[repository.lists, each.owner].append(each.row(key))

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 from services.chassis.errors import ServiceError
-from services.chassis.storage.segmented_list import ListHead
+from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.window import Window
 from services.payments.application.payment_service import PaymentService
 from services.payments.repository import Repository

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services.chassis.storage.segmented_list import ListHead
+from services.chassis.storage.list_head import ListHead
 from services.posts.domain.posts import Visibility
 
 _NO_BOOST = {"on": False, "id": ""}

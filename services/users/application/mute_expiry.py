@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from services.chassis.errors import ServiceError
 from services.chassis.ids import timestamp
-from services.chassis.publishing.outbox import SETTLED_AFTER
+from services.chassis.publishing.journal import SETTLED_AFTER
 from services.users.domain import edges as rules
 from services.users.repository import MuteExpiryCursor, Repository, ScheduledMuteExpiries
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
-from services.chassis.dapr.client import StateEntry
+from services.chassis.dapr.state import StateEntry
 from services.chassis.errors import NotFound
 from services.chassis.ids import SnowflakeGenerator, timestamp
 from services.users.application.mute_expiry import Clock, MuteExpiry, utc_now

@@ -16,7 +16,7 @@ from graphql import (
     is_required_argument,
 )
 
-from services.chassis.dapr.client import InvocationResponse
+from services.chassis.dapr.transport import InvocationResponse
 from services.chassis.errors import NotFound
 from services.gateway.app import create_app, create_service
 from services.gateway.graphql.schema.root import build_schema

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from services.chassis.dapr.client import StateEntry
+from services.chassis.dapr.state import StateEntry
 from services.payments.domain import ledger
 from services.payments.domain.payments import PaymentRecord
 from tests.fakes import World

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.chassis import telemetry
-from services.chassis.dapr.client import VersionConflict
+from services.chassis.dapr.state import VersionConflict
 from services.chassis.errors import Invalid, OutcomeUnknown, Unavailable
 from services.chassis.publishing.outbox import Outbox
 from services.chassis.storage import collection

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.chassis.dapr.client import VersionConflict, _failure, _is_version_conflict
+from services.chassis.dapr.state import VersionConflict
+from services.chassis.dapr.transport import is_version_conflict, service_error
 from services.chassis.errors import (
     Gone,
     NotFound,
@@ -48,7 +49,7 @@ MISMATCH = "failed saving state in state store statestore: possible etag mismatc
     ],
 )
 def test_a_lost_swap_is_told_from_a_broken_store(status: int, message: str, lost: bool) -> None:
-    assert _is_version_conflict(ServiceError(message)) is lost
+    assert is_version_conflict(ServiceError(message)) is lost
     assert status in (409, 500)
 
 
@@ -71,12 +72,12 @@ def test_a_lost_swap_is_told_from_a_broken_store(status: int, message: str, lost
 def test_an_answer_becomes_what_a_caller_can_act_on(
     status: int, body: bytes, expected: int
 ) -> None:
-    assert _failure(status, body, "GET /invoke/app/method/x").status == expected
+    assert service_error(status, body, "GET /invoke/app/method/x").status == expected
 
 
 def test_a_refused_connection_proves_nothing_of_a_store_whose_client_tries_again() -> None:
     body = b'{"errorCode":"ERR_STATE_SAVE","message":"dial tcp: connection refused"}'
-    assert type(_failure(500, body, "POST /state/statestore")) is OutcomeUnknown
+    assert type(service_error(500, body, "POST /state/statestore")) is OutcomeUnknown
 
 
 def test_a_conflict_is_a_duplicate_to_clients() -> None:

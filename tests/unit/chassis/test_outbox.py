@@ -9,8 +9,9 @@ import pytest
 
 from services.chassis import telemetry
 from services.chassis.errors import Unavailable
-from services.chassis.publishing import outbox as module
-from services.chassis.publishing.outbox import SEGMENT_SIZE, Outbox
+from services.chassis.publishing import journal, outbox, relay
+from services.chassis.publishing.journal import SEGMENT_SIZE
+from services.chassis.publishing.outbox import Outbox
 from services.chassis.storage.collection import Collection
 from tests.fakes import Call, FakeBroker, FakeState, until
 
@@ -73,8 +74,9 @@ async def world() -> AsyncIterator[World]:
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Lets the outbox believe that it is later."""
     ahead = [0.0]
-    real = module._now
-    monkeypatch.setattr(module, "_now", lambda: real() + int(ahead[0] * 1000))
+    real = journal.now_ms
+    for module in (journal, outbox):
+        monkeypatch.setattr(module, "now_ms", lambda: real() + int(ahead[0] * 1000))
 
     def jump(seconds: float) -> None:
         ahead[0] += seconds
@@ -316,7 +318,7 @@ async def test_a_note_that_is_not_written_yet_is_not_settled(world: World) -> No
 
     one.state.faults.before.append(wait)
     slow = asyncio.ensure_future(one.make("b"))
-    await until(lambda: one.outbox._sequence == 2)
+    await until(lambda: one.outbox.journal.sequence == 2)
     assert [head.last for head in await one.outbox.heads()] == [2]
     assert await one.outbox.changes_since(one.outbox.stream, 1, 64) == ([], 1)
     gate.set()
@@ -449,7 +451,7 @@ async def test_a_broker_that_is_down_delays_news_and_no_commit(world: World) -> 
 async def test_of_a_backlog_without_end_the_oldest_go(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_MAX_BACKLOG", 10)
+    monkeypatch.setattr(relay, "MAX_BACKLOG", 10)
     one = world.process()
     world.broker.down = True
     await one.make(*(f"t{n}" for n in range(30)))

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.chassis.dapr.client import VersionConflict
+from services.chassis.dapr.state import VersionConflict
 from services.chassis.errors import Unavailable
-from services.chassis.storage import segmented_list as module
-from services.chassis.storage.segmented_list import Place, SegmentedLists, SegmentRef, insert_read
+from services.chassis.storage import list_head, segmented_list
+from services.chassis.storage.bulk_insert import ListRef, insert_everywhere, insert_read
+from services.chassis.storage.list_head import SegmentRef
+from services.chassis.storage.segmented_list import SegmentedLists
 from services.chassis.storage.window import Row, Window
 from tests.fakes import Call, FakeState
 
@@ -20,8 +22,8 @@ from tests.fakes import Call, FakeState
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments of 3 rows or of 2 names, so that a short list is a tree."""
-    monkeypatch.setattr(module, "SEGMENT_SIZE", 3)
-    monkeypatch.setattr(module, "INDEX_SIZE", 2)
+    monkeypatch.setattr(segmented_list, "SEGMENT_SIZE", 3)
+    monkeypatch.setattr(list_head, "INDEX_SIZE", 2)
 
 
 def row(n: int) -> Row:
@@ -63,7 +65,7 @@ async def _compare(steps: list[tuple[str, list[int]]], windows: list[Window]) ->
             await lists.insert("a", rows_of(*batch))
             model |= set(batch)
         elif what == "everywhere":
-            await lists.insert_everywhere(["a", "b"], rows_of(*batch))
+            await insert_everywhere(lists, ["a", "b"], rows_of(*batch))
             model |= set(batch)
         elif what == "replace":
             await lists.replace("a", rows_of(*batch))
@@ -146,8 +148,8 @@ async def test_rows_reach_every_list_also_those_that_are_new_or_change_meanwhile
             await other.insert("l7", rows_of(77))
 
     state.faults.before.append(meanwhile)
-    await lists.insert_everywhere(ids, rows_of(500))
-    await lists.insert_everywhere(ids, rows_of(500))
+    await insert_everywhere(lists, ids, rows_of(500))
+    await insert_everywhere(lists, ids, rows_of(500))
     for n, id in enumerate(ids):
         expected = {500, *(range(100, 100 + n % 9) if n < 100 else ())} | (
             {77} if n == 7 else set()
@@ -162,7 +164,7 @@ async def test_many_lists_cost_one_read_and_a_write_for_every_fifty() -> None:
     for id in ids:
         await lists.insert(id, rows_of(1))
     state.faults.calls.clear()
-    await lists.insert_everywhere(ids, rows_of(2))
+    await insert_everywhere(lists, ids, rows_of(2))
     assert [call.name for call in state.faults.calls] == ["get_many", "transact", "transact"]
 
 
@@ -173,7 +175,7 @@ async def test_rows_of_their_own_reach_lists_that_were_read_with_one_write(like:
     other = SegmentedLists(state.replica(), "sum", sums=1)
     await lists.insert("a", rows_of(1))
     await sums.insert("b", rows_of(2))
-    wanted: dict[Place, list[Row]] = {
+    wanted: dict[ListRef, list[Row]] = {
         (lists, "a"): rows_of(1, 3),
         (sums, "b"): rows_of(2, 40, 500),
         (sums, "new"): rows_of(6),
@@ -200,7 +202,7 @@ async def test_rows_of_their_own_reach_lists_that_were_read_with_one_write(like:
 async def test_the_newest_page_costs_one_call_and_any_other_two(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "INDEX_SIZE", 32)
+    monkeypatch.setattr(list_head, "INDEX_SIZE", 32)
     state = FakeState()
     lists = SegmentedLists(state, "list")
     for n in range(1, 100):
@@ -294,7 +296,7 @@ async def test_a_replace_while_the_list_changes_is_a_conflict_and_leaves_no_segm
 
 
 async def test_a_list_is_cleared_up_to_a_row_in_one_swap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.chassis.storage.segmented_list.INDEX_SIZE", 4)
+    monkeypatch.setattr("services.chassis.storage.list_head.INDEX_SIZE", 4)
     state = FakeState()
     lists = SegmentedLists(state, "list", segment=5)
     for n in range(1, 101):
@@ -344,7 +346,7 @@ async def test_lists_that_others_hear_of_are_not_changed_in_bulk() -> None:
     outbox = Outbox("lists", "me", state, FakeBroker())
     lists = SegmentedLists(state, "list", outbox=outbox)
     with pytest.raises(ValueError, match="one at a time"):
-        await lists.insert_everywhere(["a"], rows_of(1))
+        await insert_everywhere(lists, ["a"], rows_of(1))
 
 
 async def test_a_store_that_is_down_fails_the_change_and_not_the_next() -> None:

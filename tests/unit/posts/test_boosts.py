@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chassis.errors import Forbidden, Invalid
-from services.chassis.storage.segmented_list import ListHead
+from services.chassis.storage.list_head import ListHead
 from services.contracts import limits
 from services.posts.domain.boosts import (
     apply_boost_state,

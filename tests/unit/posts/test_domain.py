@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chassis.errors import Conflict, Invalid, NotFound
-from services.chassis.storage.segmented_list import ListHead, SegmentRef
+from services.chassis.storage.list_head import ListHead, SegmentRef
 from services.contracts import limits
 from services.contracts.posts import Mark as MarkContract
 from services.contracts.posts import Post as PostContract

@@ -1,0 +1,53 @@
+"""The port behind which all state lies, and what passes through it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from services.chassis.errors import ServiceError
+
+
+class VersionConflict(ServiceError):
+    """The document changed, or was created, since it was read."""
+
+    status, code = 409, "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class StateEntry:
+    """A value in the state store, parsed, with its ETag; `None` and empty if there is none."""
+
+    value: Any
+    etag: str
+
+
+ABSENT = StateEntry(None, "")
+
+
+@dataclass(frozen=True, slots=True)
+class StateUpsert:
+    """One write of a transaction. Without an ETag it overwrites the present value."""
+
+    key: str
+    value: Any
+    etag: str = ""
+
+
+class StateStore(Protocol):
+    """The port: the sidecar's state store, or a fake that passes the same contract suite."""
+
+    async def get(self, key: str) -> StateEntry: ...
+
+    async def get_many(self, keys: Sequence[str]) -> dict[str, StateEntry]: ...
+
+    async def compare_and_set(
+        self, key: str, value: Any, *, etag: str, ttl: int | None = None
+    ) -> None: ...
+
+    async def set(self, key: str, value: Any, *, ttl: int | None = None) -> None: ...
+
+    async def transact(self, writes: Sequence[StateUpsert]) -> None: ...
+
+    async def delete(self, key: str) -> None: ...

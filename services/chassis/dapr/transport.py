@@ -1,0 +1,144 @@
+"""One call to the sidecar: the HTTP session, deadlines, and what an error means."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import orjson
+
+from services.chassis import telemetry
+from services.chassis.errors import (
+    OutcomeUnknown,
+    ServiceError,
+    TooLarge,
+    Unavailable,
+    from_status,
+)
+
+_LARGE = 2**18
+"""Bytes beyond which a body is sent in pieces, so that it does not block the event loop."""
+
+_NOT_SENT = ("no host found", "couldn't find service", "connection refused", "failed to resolve")
+_BROKEN = ("timeout", "eof", "connection", "broken pipe", "dial tcp", "loading", "readonly")
+_NO_COMPONENT = ("_NOT_FOUND", "_NOT_CONFIGURED")
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationResponse:
+    """A response with a status below 400; an error is raised instead."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+    def json(self) -> Any:
+        """The body, parsed."""
+        return orjson.loads(self.body)
+
+
+class Transport:
+    """The HTTP session to this service's own sidecar."""
+
+    def __init__(self, port: int, token: str = "") -> None:
+        self._base = f"http://127.0.0.1:{port}/v1.0"
+        self._headers = {"dapr-api-token": token} if token else {}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=256, keepalive_timeout=75),
+            headers=self._headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        deadline: float,
+        data: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> InvocationResponse:
+        if self._session is None:
+            raise Unavailable("The service is stopping.")
+        try:
+            async with self._session.request(
+                method,
+                self._base + path,
+                data=io.BytesIO(data) if data and len(data) > _LARGE else data,
+                params=params,
+                headers={**telemetry.outgoing_headers(), **(headers or {})},
+                timeout=aiohttp.ClientTimeout(total=deadline),
+                allow_redirects=False,
+            ) as response:
+                body = await response.read()
+        except aiohttp.ClientConnectorError as error:
+            raise Unavailable("The Dapr sidecar of this service is not reachable.") from error
+        except TimeoutError as error:
+            raise OutcomeUnknown(f"No answer to {method} {path} within {deadline} s.") from error
+        except aiohttp.ClientError as error:
+            raise OutcomeUnknown(f"The connection broke during {method} {path}.") from error
+        if response.status >= 400:
+            raise service_error(response.status, body, f"{method} {path}")
+        return InvocationResponse(response.status, body, response.headers)
+
+
+def is_version_conflict(failure: ServiceError) -> bool:
+    """Whether a store says that an ETag is stale, or a key there that should not be.
+
+    SQLite says 409, or 500 in a transaction, both with «etag mismatch». Redis says 409 for a stale
+    ETag, 500 for a key that is there and in a transaction, always with its script's refusal; and
+    «etag mismatch» with another reason for a broken connection.
+    """
+    lowered = failure.message.lower()
+    if "user_script" in lowered:
+        return True
+    reason = lowered.partition("error from state store")[2]
+    return "etag" in lowered and not any(words in reason for words in _BROKEN)
+
+
+def service_error(status: int, body: bytes, call: str) -> ServiceError:
+    """The error that a response of the sidecar, or of a service behind it, means."""
+    if status == 401 and body.strip() == b"invalid api token":
+        return Unavailable("The sidecar does not know this service's DAPR_API_TOKEN.")
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        answer = {}
+    if not isinstance(answer, dict):
+        answer = {}
+    message = str(answer.get("message") or f"{call} answered {status}.")
+    if "errorCode" not in answer:  # the callee's own words, not the sidecar's
+        details = {key: value for key, value in answer.items() if key not in ("code", "message")}
+        return from_status(status, message, answer.get("code"), **details)
+    lowered = message.lower()
+    if "too large" in lowered or "larger than max" in lowered:
+        return TooLarge("The request is larger than the sidecar accepts.")
+    missing = str(answer["errorCode"]).endswith(_NO_COMPONENT)
+    # Of a store or a broker even «connection refused» proves nothing: their clients try again, and
+    # tell of the last try only.
+    not_sent = " /invoke/" in call and any(words in lowered for words in _NOT_SENT)
+    if missing or not_sent:
+        return Unavailable(message)
+    if status >= 500:
+        return OutcomeUnknown(message)
+    return from_status(status, message, answer["errorCode"])

@@ -1,0 +1,229 @@
+"""The journal: durable notes of which documents are about to change.
+
+Each process writes the journal of its own stream, and reads those of all streams of its topic.
+
+Stored for a topic:
+    streams:TOPIC               {stream: ms when it last registered}, the registry
+    journal:TOPIC:STREAM        the tail: {"segment", "notes": [[number, key, ms]…], "published"}
+    journal:TOPIC:STREAM:N      full segments of `SEGMENT_SIZE` entries, for `JOURNAL_TTL`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.chassis.dapr.state import StateStore, VersionConflict
+
+SEGMENT_SIZE = 64
+JOURNAL_TTL = 7 * 24 * 3600
+"""Seconds for which a consumer may be away and still catch up from the journal."""
+
+COMMIT_TIMEOUT = 8.0
+"""Seconds for which one commit is tried."""
+
+SETTLED_AFTER = 2 * COMMIT_TIMEOUT
+"""Seconds after which an entry of another process has led to a commit, or never will."""
+
+_REGISTRATION_INTERVAL = 24 * 3600
+"""Seconds between two registrations of a stream that is still written."""
+
+_MAX_ATTEMPTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeMetadata:
+    """The change that made a document's present version. It is stored with the document."""
+
+    stream: str
+    sequence: int
+    time: str = ""
+    traceparent: str = ""
+
+    @classmethod
+    def private(cls) -> ChangeMetadata:
+        """For documents that publish nothing: it only tells one commit attempt from another."""
+        return cls("", secrets.randbits(52))
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHead:
+    """The last sequence number of a stream."""
+
+    stream: str
+    last: int
+
+
+@dataclass(slots=True)
+class JournalEntry:
+    """The document under `key` was about to change `at` (ms since the epoch)."""
+
+    sequence: int
+    key: str
+    at: int
+    written: asyncio.Future[None] | None = None
+
+    def row(self) -> list[Any]:
+        """As it is stored."""
+        return [self.sequence, self.key, self.at]
+
+
+class Journal:
+    """The journals of one topic: this process appends to its own stream and reads them all.
+
+    `published` gives the number up to which this process's events have been published.
+    """
+
+    def __init__(self, topic: str, state: StateStore, published: Callable[[], int]) -> None:
+        self.topic = topic
+        self.stream = secrets.token_hex(5)
+        self.sequence = 0
+        self._state = state
+        self._published = published
+        self._tail: list[JournalEntry] = []
+        self._segment = 0
+        self._registered_at = 0
+        self._pending: list[JournalEntry] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    # ── writing ─────────────────────────────────────────────────────────────────────────────
+
+    def append(self, key: str) -> JournalEntry:
+        """Begin to write an entry; it is durable when its `written` is done.
+
+        Entries of concurrent commits share one write.
+        """
+        self.sequence += 1
+        written = asyncio.get_running_loop().create_future()
+        entry = JournalEntry(self.sequence, key, now_ms(), written)
+        self._pending.append(entry)
+        self._wake_writer()
+        return entry
+
+    def flush(self) -> asyncio.Task[None]:
+        """Write the tail, also when only its `published` has changed."""
+        self._wake_writer(force=True)
+        assert self._writer is not None  # noqa: S101 (for mypy: the line before made it)
+        return self._writer
+
+    def cancel(self) -> None:
+        """Stop writing."""
+        if self._writer is not None:
+            self._writer.cancel()
+
+    def _wake_writer(self, *, force: bool = False) -> None:
+        if (self._pending or force) and (self._writer is None or self._writer.done()):
+            self._writer = asyncio.create_task(self._write())
+
+    async def _write(self) -> None:
+        while True:
+            batch, self._pending = self._pending, []
+            error: Exception | None = None
+            try:
+                await self._append(batch)
+            except Exception as failure:
+                error = failure
+            for entry in batch:
+                _settle(entry.written, error)
+            if not self._pending:
+                return
+
+    async def _append(self, batch: Sequence[JournalEntry]) -> None:
+        self._tail += batch
+        if now_ms() - self._registered_at > _REGISTRATION_INTERVAL * 1000:
+            await self._register()
+        while len(self._tail) >= SEGMENT_SIZE:
+            full = [entry.row() for entry in self._tail[:SEGMENT_SIZE]]
+            key = f"{self.tail_key(self.stream)}:{self._segment}"
+            await self._state.set(key, {"notes": full}, ttl=JOURNAL_TTL)
+            del self._tail[:SEGMENT_SIZE]
+            self._segment += 1
+        tail = {
+            "segment": self._segment,
+            "notes": [entry.row() for entry in self._tail],
+            "published": self._published(),
+            "at": now_ms(),
+        }
+        await self._state.set(self.tail_key(self.stream), tail, ttl=JOURNAL_TTL)
+
+    async def _register(self) -> None:
+        for _ in range(_MAX_ATTEMPTS):
+            entry = await self._state.get(self._registry_key)
+            oldest = now_ms() - JOURNAL_TTL * 1000
+            known = {s: at for s, at in (entry.value or {}).items() if at > oldest}
+            try:
+                await self._state.compare_and_set(
+                    self._registry_key, {**known, self.stream: now_ms()}, etag=entry.etag
+                )
+            except VersionConflict:
+                continue
+            self._registered_at = now_ms()
+            return
+        raise VersionConflict(f"The registry of the streams of {self.topic} keeps changing.")
+
+    # ── reading ─────────────────────────────────────────────────────────────────────────────
+
+    async def other_streams(self) -> list[str]:
+        """All registered streams but this process's own. One state call."""
+        entry = await self._state.get(self._registry_key)
+        return [stream for stream in entry.value or {} if stream != self.stream]
+
+    async def heads(self) -> list[StreamHead]:
+        """The last number of every stream. Two state calls."""
+        streams = await self.other_streams()
+        tails = await self._state.get_many([self.tail_key(stream) for stream in streams])
+        heads = [
+            self.head_of(stream, tails[self.tail_key(stream)].value)
+            for stream in streams
+            if self.tail_key(stream) in tails
+        ]
+        return [*heads, StreamHead(self.stream, self.sequence)] if self.sequence else heads
+
+    async def read(
+        self, stream: str, after: int, limit: int
+    ) -> tuple[list[JournalEntry], int | None]:
+        """At most `limit` entries that follow a number, from one full segment or from the tail.
+
+        And the number of the stream's last entry; None if the stream is forgotten. One or two
+        state calls.
+        """
+        segment = after // SEGMENT_SIZE
+        full, tail = f"{self.tail_key(stream)}:{segment}", self.tail_key(stream)
+        found = await self._state.get_many([full, tail])
+        if full not in found and tail in found and found[tail].value["segment"] > segment:
+            found |= await self._state.get_many([full])  # perhaps filled between the two reads
+        kept = found.get(full) or found.get(tail)
+        entries = [JournalEntry(*row) for row in kept.value["notes"]] if kept else []
+        end = self.head_of(stream, found[tail].value).last if tail in found else None
+        return [entry for entry in entries if entry.sequence > after][:limit], end
+
+    def head_of(self, stream: str, tail: dict[str, Any]) -> StreamHead:
+        """The head of a stream, by its stored tail."""
+        notes = tail["notes"]
+        return StreamHead(stream, notes[-1][0] if notes else tail["segment"] * SEGMENT_SIZE)
+
+    def tail_key(self, stream: str) -> str:
+        """The key of a stream's tail."""
+        return f"journal:{self.topic}:{stream}"
+
+    @property
+    def _registry_key(self) -> str:
+        return f"streams:{self.topic}"
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def _settle(written: asyncio.Future[None] | None, error: Exception | None) -> None:
+    if written is None or written.done():
+        return
+    if error is None:
+        written.set_result(None)
+    else:
+        written.set_exception(error)
