@@ -18,8 +18,8 @@ from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.guards import require_service as from_service
 from services.chassis.service import Service
 from services.chassis.settings import Settings
-from services.chassis.workflows.engine import Workflows
 from services.chassis.workflows.plan import CallActivity, Plan
+from services.chassis.workflows.workflows import Workflows
 from services.orders.app import create_app
 
 CALLER = "bench"

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from services.chassis.ids import SnowflakeGenerator, timestamp
 from services.chassis.service import Service
-from services.chassis.workflows.engine import Workflows
+from services.chassis.workflows.workflows import Workflows
 from services.orders.adapters.shop_services import ShopServices
 from services.orders.api import create_router, data_export
 from services.orders.application.carts import CartService

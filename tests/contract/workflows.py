@@ -10,7 +10,6 @@ from fastapi import APIRouter, Body
 from services.chassis.errors import Unavailable
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.service import Service
-from services.chassis.workflows.engine import Workflows
 from services.chassis.workflows.plan import (
     CallActivity,
     ContinueAsNew,
@@ -20,6 +19,7 @@ from services.chassis.workflows.plan import (
     StepFailed,
     WaitForEvent,
 )
+from services.chassis.workflows.workflows import Workflows
 
 OFTEN = RetryPolicy(attempts=6, first=0.1, longest=0.5)
 

@@ -206,7 +206,7 @@ class World:
         # Services make their sidecar where they make their `Service`: this is the only door to it.
         with (
             mock.patch("services.chassis.service.DaprClient", return_value=sidecar),
-            mock.patch("services.chassis.workflows.engine.make_engine", self._engines(sidecar)),
+            mock.patch("services.chassis.workflows.workflows.make_engine", self._engines(sidecar)),
         ):
             made = create(_settings(create, app_id, settings))
         app: FastAPI = made.create_app() if isinstance(made, Service) else made

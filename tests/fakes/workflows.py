@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from services.chassis.workflows.engine import WorkflowStatus, lacking
+from services.chassis.workflows.engine import WorkflowStatus, unreachable
 from services.chassis.workflows.plan import (
     Activity,
     CallActivity,
@@ -121,7 +121,7 @@ class FakeEngine:
 
     @property
     def problem(self) -> str:
-        return lacking(self._history.missing_service) if self._history.missing_service else ""
+        return unreachable(self._history.missing_service) if self._history.missing_service else ""
 
     def _leave(self) -> None:
         if self in self._history.engines:
@@ -229,7 +229,7 @@ class FakeEngine:
                     async with asyncio.timeout(seconds * self._history.pace):
                         return await mailbox.get(), None
                 except TimeoutError:
-                    return None, StepFailed(event, "timeout", "The event did not come.")
+                    return None, StepFailed(event, "timeout", "The event did not arrive.")
         return await self._do(step)
 
     async def _do(self, step: CallActivity) -> Answer:

@@ -145,6 +145,10 @@ def _by_newest(spans: Iterable[SegmentRef]) -> list[SegmentRef]:
 
 
 def path_to_row(id: str, spans: Iterable[SegmentRef], seen: Mapping[str, Held]) -> Path:
+    """Where a row is, from a head down to its segment; empty if it is in none.
+
+    Raises `SegmentNeeded`.
+    """
     for span in spans:
         if not span.may_hold(id):
             continue
@@ -196,6 +200,7 @@ def insert_into_head(
     room: int | None,
     head: ListHead | None,
 ) -> ListHead:
+    """A head with more rows. Raises `ListFull` if there would be more than `room`."""
     before = head or ListHead()
     after = before.insert(rows, seen, column)
     if room is not None and after.total > max(room, before.total):

@@ -16,7 +16,7 @@ from typing import Any
 
 from services.chassis.errors import ServiceError
 from services.chassis.ids import timestamp
-from services.chassis.workflows.engine import Workflows
+from services.chassis.workflows.workflows import Workflows
 from services.orders.domain.orders import OrderRecord
 from services.orders.repository import OPEN_LIST, Repository
 

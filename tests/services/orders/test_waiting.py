@@ -7,7 +7,7 @@ from unittest import mock
 
 import pytest
 
-from services.chassis.workflows.engine import PLACEMENT, SCHEDULER, SILENT, lacking
+from services.chassis.workflows.engine import NO_ANSWER, PLACEMENT, SCHEDULER, unreachable
 from tests.services.orders.harness import OrdersHarness
 
 
@@ -37,10 +37,10 @@ async def test_who_reads_an_order_that_waits_is_told_why_and_that_nothing_is_los
     rows = [await listed(town, town.buyer, "buyer"), await listed(town, town.seller, "seller")]
     for order in (placed, again, shown, *rows):
         assert order["state"] == "placed"
-        assert lacking(lacks) in order["reason"]
+        assert unreachable(lacks) in order["reason"]
         assert "Nothing is lost" in order["reason"]
     (said,) = (r for r in caplog.records if r.message == "a workflow is begun later")
-    assert said.__dict__["why"] == lacking(lacks)
+    assert said.__dict__["why"] == unreachable(lacks)
     history.missing_service = ""
     done = await town.wait_until_final(placed["id"])
     assert (done["state"], done["reason"]) == ("completed", "")
@@ -67,7 +67,7 @@ async def test_a_refund_that_waits_says_so_and_what_is_at_rest_does_not(
     assert (await town.order(id))["reason"] == ""
     refunding = await town.request_ok("POST", f"/orders/{id}/refund", town.seller)
     assert refunding["state"] == "refunding"
-    assert lacking(SCHEDULER) in refunding["reason"]
+    assert unreachable(SCHEDULER) in refunding["reason"]
     town.world.history("orders").missing_service = ""
     assert (await town.wait_until_final(id))["state"] == "refunded"
     await town.check_consistency()
@@ -80,7 +80,7 @@ async def test_an_engine_that_only_does_not_answer_is_a_reason_until_it_does(
     waiting = await town.request_ok(
         "POST", "/checkouts", json=town.checkout(await town.fill_cart())
     )
-    assert SILENT in waiting["reason"]
+    assert NO_ANSWER in waiting["reason"]
     await town.wait_until_final(waiting["id"])
     assert town.orders.app.state.workflows.problem == ""
 

@@ -9,8 +9,8 @@ import pytest
 
 from services.chassis.dapr.client import ActorStatus
 from services.chassis.errors import Unavailable
-from services.chassis.workflows import engine
-from services.chassis.workflows.engine import DaprEngine
+from services.chassis.workflows import dapr_engine
+from services.chassis.workflows.dapr_engine import DaprEngine
 
 
 class Hosting:
@@ -61,7 +61,7 @@ UNSCHEDULED = ActorStatus(WORKING, has_scheduler=False)
 async def test_a_sidecar_is_ended_that_has_long_had_no_actors_for_its_worker(
     monkeypatch: pytest.MonkeyPatch, looks: list[Any], ended_after: list[int]
 ) -> None:
-    monkeypatch.setattr(engine, "_HEARING", 0.0)
+    monkeypatch.setattr(dapr_engine, "_ACTORS_INTERVAL", 0.0)
     sidecar = Hosting(*looks)
     await watched(sidecar)
     assert sidecar.ended_after == ended_after
@@ -71,7 +71,7 @@ async def watched(sidecar: Any) -> DaprEngine:
     """The engine of a sidecar, after all looks at that."""
     dapr = DaprEngine(0, "", sidecar, {}, {})
     dapr._ready = True
-    watching = asyncio.create_task(dapr._keep_heard())
+    watching = asyncio.create_task(dapr._watch_actors())
     await asyncio.wait_for(sidecar.over.wait(), 30)
     watching.cancel()
     return dapr
@@ -81,13 +81,13 @@ async def watched(sidecar: Any) -> DaprEngine:
     ("looks", "told", "said"),
     [
         ([WORKING], "", []),
-        ([UNPLACED, UNPLACED], "connection to a placement service", ["no workflows are run"]),
-        ([UNPLACED, UNSCHEDULED], "connection to a scheduler", ["no workflows are run"] * 2),
-        ([UNPLACED, None], "connection to a placement service", ["no workflows are run"]),
+        ([UNPLACED, UNPLACED], "connection to a placement service", ["no workflow can run"]),
+        ([UNPLACED, UNSCHEDULED], "connection to a scheduler", ["no workflow can run"] * 2),
+        ([UNPLACED, None], "connection to a placement service", ["no workflow can run"]),
         (
             [UNSCHEDULED, UNSCHEDULED, WORKING],
             "",
-            ["no workflows are run", "workflows are run again"],
+            ["no workflow can run", "workflows run again"],
         ),
     ],
 )
@@ -98,8 +98,8 @@ async def test_what_an_engine_lacks_is_known_and_said_once(
     told: str,
     said: list[str],
 ) -> None:
-    monkeypatch.setattr(engine, "_HEARING", 0.0)
-    caplog.set_level("INFO", engine.log.name)
+    monkeypatch.setattr(dapr_engine, "_ACTORS_INTERVAL", 0.0)
+    caplog.set_level("INFO", dapr_engine.log.name)
     dapr = await watched(Hosting(*looks))
     assert told in dapr.problem
     assert bool(dapr.problem) == bool(told)

@@ -1,0 +1,265 @@
+"""The workflow engine in the sidecar, over gRPC.
+
+Activities run on the service's own event loop, beside its requests. The SDK's worker has a thread
+and a loop of its own: it blocks while it connects, and a service must not wait for its sidecar at
+start. So the worker starts once the sidecar is ready, and is started again if it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from types import TracebackType
+from typing import Any
+
+from services.chassis import telemetry
+from services.chassis.dapr.client import ActorStatus, DaprClient
+from services.chassis.errors import OutcomeUnknown, ServiceError, Unavailable
+from services.chassis.service import Service
+from services.chassis.workflows import sdk
+from services.chassis.workflows.engine import (
+    NO_ANSWER,
+    WorkflowEngine,
+    WorkflowStatus,
+    problem_of,
+)
+from services.chassis.workflows.interpreter import interpret
+from services.chassis.workflows.plan import Activity, Json, Workflow
+
+log = logging.getLogger(__name__)
+
+ENGINE_TIMEOUT = 10.0
+"""Seconds within which the engine must answer."""
+
+
+_WORKER_INTERVAL = 0.5
+"""Seconds between two checks that the worker is alive."""
+
+
+_STOP_TIMEOUT = 1.5
+
+
+_ACTORS_INTERVAL = 2.0
+"""Seconds between two checks that the engine has actors."""
+
+
+_MAX_CHECKS_WITHOUT_ACTORS = 5
+"""After so many checks in a row without actors, the sidecar is restarted."""
+
+
+class DaprEngine:
+    """The engine in the sidecar, over gRPC."""
+
+    def __init__(
+        self,
+        port: int,
+        token: str,
+        sidecar: DaprClient,
+        activities: dict[str, Activity],
+        workflows: dict[str, Workflow],
+    ) -> None:
+        self._port = port
+        self._token = token
+        self._sidecar = sidecar
+        self._activities = activities
+        self._workflows = workflows
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._client: Any = None
+        self._runtime: Any = None
+        self._ready = False
+        self._problem = ""
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> DaprEngine:
+        from dapr import conf
+        from dapr.ext.workflow.aio import DaprWorkflowClient
+
+        settings: Any = conf.settings
+        settings.DAPR_API_TOKEN = self._token
+        settings.DAPR_API_TIMEOUT_SECONDS = ENGINE_TIMEOUT
+        self._loop = asyncio.get_running_loop()
+        self._client = DaprWorkflowClient("127.0.0.1", str(self._port), sdk.logger_options())
+        self._tasks = [
+            asyncio.create_task(self._keep_worker()),
+            asyncio.create_task(self._watch_actors()),
+        ]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ready = False
+        for watch in self._tasks:
+            watch.cancel()
+        stopping = asyncio.to_thread(self._runtime.shutdown) if self._runtime else asyncio.sleep(0)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopping, _STOP_TIMEOUT)
+        await sdk.close(self._client)
+
+    @property
+    def is_ready(self) -> bool:
+        return self._ready
+
+    @property
+    def problem(self) -> str:
+        """What the engine has no connection to, and what to do; empty if all is well."""
+        return self._problem
+
+    # ── what is asked of the engine ─────────────────────────────────────────────────────────
+
+    async def start(self, workflow: str, id: str, given: Json) -> None:
+        async with _engine_call():
+            await self._client.schedule_new_workflow(workflow, input=given, instance_id=id)
+
+    async def find(self, id: str) -> WorkflowStatus | None:
+        async with _engine_call():
+            state = await self._client.get_workflow_state(id, fetch_payloads=True)
+        return _status_of(state) if state else None
+
+    async def raise_event(self, id: str, event: str, data: Json) -> None:
+        async with _engine_call():
+            await self._client.raise_workflow_event(id, event, data=data)
+
+    async def terminate(self, id: str) -> None:
+        async with _engine_call():
+            await self._client.terminate_workflow(id)
+
+    async def purge(self, id: str) -> None:
+        async with _engine_call():
+            await self._client.purge_workflow(id)
+
+    # ── the worker ──────────────────────────────────────────────────────────────────────────
+
+    async def _keep_worker(self) -> None:
+        while True:
+            if not sdk.is_worker_alive():
+                self._ready = False
+                if await self._sidecar.is_ready():
+                    await self._work()
+            await asyncio.sleep(_WORKER_INTERVAL)
+
+    async def _watch_actors(self) -> None:
+        """Keep `problem` current, and restart a sidecar that is stuck.
+
+        When the last worker goes, Dapr 1.18 removes its actors and waits for their work. An actor
+        that waits for a worker waits for ever, and the worker that comes back gets no work
+        (docs/dapr-notes.md, 19).
+        """
+        without_actors = 0
+        while True:
+            await asyncio.sleep(_ACTORS_INTERVAL)
+            actors = await self._actors() if self._ready else None
+            if actors is not None:
+                self._set_problem(problem_of(actors))
+            without_actors = (
+                without_actors + 1 if actors is not None and self._has_no_actors(actors) else 0
+            )
+            if without_actors == _MAX_CHECKS_WITHOUT_ACTORS:
+                log.warning("the workflow engine is stuck: the sidecar is restarted")
+                with suppress(ServiceError):
+                    await self._sidecar.shut_down()
+                without_actors = 0
+
+    async def _actors(self) -> ActorStatus | None:
+        try:
+            return await self._sidecar.actors()
+        except ServiceError:
+            return None
+
+    def _set_problem(self, problem: str) -> None:
+        """Remember why no workflow can run, and log it once."""
+        if problem and problem != self._problem:
+            log.warning("no workflow can run", extra={"why": problem})
+        elif self._problem and not problem:
+            log.info("workflows run again")
+        self._problem = problem
+
+    def _has_no_actors(self, actors: ActorStatus) -> bool:
+        """Whether the engine has no actors, though a worker and all that it needs are there."""
+        return not self._problem and not any(type.endswith(".workflow") for type in actors.types)
+
+    async def _work(self) -> None:
+        from dapr.ext.workflow import WorkflowRuntime
+
+        self._runtime = runtime = WorkflowRuntime(
+            "127.0.0.1", str(self._port), sdk.logger_options()
+        )
+        for name, activity in self._activities.items():
+            runtime.register_activity(self._callable(activity), name=name)
+        for name, workflow in self._workflows.items():
+            runtime.register_workflow(interpret(workflow), name=name)
+        try:
+            await asyncio.to_thread(runtime.start)
+        except RuntimeError as error:
+            log.warning("the workflow worker cannot start yet", extra={"why": str(error)})
+            return
+        self._ready = True
+        log.info("the workflow worker has started")
+
+    def _callable(self, activity: Activity) -> Any:
+        """An activity as the worker calls it, from the loop of the worker's thread."""
+        loop = self._loop
+        if loop is None:
+            raise RuntimeError("the engine is not entered")
+
+        async def here(given: Any) -> Any:
+            telemetry.start_trace({})
+            return await activity(given)
+
+        async def call(_: Any, given: Any) -> Any:
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(here(given), loop))
+
+        return call
+
+
+def make_engine(
+    service: Service, activities: dict[str, Activity], workflows: dict[str, Workflow]
+) -> WorkflowEngine:
+    """The engine in a service's own sidecar."""
+    settings, sidecar = service.settings, service.sidecar
+    token = settings.dapr_api_token.get_secret_value()
+    return DaprEngine(settings.dapr_grpc_port, token, sidecar, activities, workflows)
+
+
+@asynccontextmanager
+async def _engine_call() -> AsyncIterator[None]:
+    """Gives a call of the engine a timeout, and turns its errors into ours."""
+    import grpc
+
+    try:
+        async with asyncio.timeout(ENGINE_TIMEOUT):
+            yield
+    except TimeoutError as error:
+        raise OutcomeUnknown(NO_ANSWER) from error
+    except grpc.aio.AioRpcError as error:
+        failure = _service_error(error.code().name, error.details() or "")
+        if failure is not None:
+            raise failure from error
+
+
+def _service_error(code: str, details: str) -> ServiceError | None:
+    """The error that a refusal means; None if it only says that nothing is to be done."""
+    lowered = details.lower()
+    if code == "ALREADY_EXISTS" or "already exists" in lowered:
+        return None
+    if code == "NOT_FOUND" or "no such instance" in lowered:
+        return None
+    if code == "UNAVAILABLE" and "connect" in lowered:
+        return Unavailable(f"The workflow engine cannot be reached: {details}")
+    return OutcomeUnknown(f"The workflow engine: {code}: {details}")
+
+
+def _status_of(state: Any) -> WorkflowStatus:
+    import orjson
+
+    name = state.runtime_status.name
+    output = orjson.loads(state.serialized_output) if state.serialized_output else None
+    why = state.failure_details.message if state.failure_details else ""
+    if name in ("COMPLETED", "FAILED", "TERMINATED"):
+        return WorkflowStatus(name.lower(), output, why)
+    return WorkflowStatus("running")
