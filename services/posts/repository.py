@@ -24,14 +24,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from services.chassis.dapr.client import ABSENT, StateEntry
+from services.chassis.dapr.state import ABSENT, StateEntry
 from services.chassis.service import Service
 from services.chassis.storage.collection import Document
-from services.chassis.storage.segmented_list import (
-    ListHead,
-    decode_head,
-    decode_total,
-)
+from services.chassis.storage.list_codec import decode_head, decode_total
+from services.chassis.storage.list_head import ListHead
 from services.contracts import events
 from services.posts.domain import interactions as interaction_rules
 from services.posts.domain import posts as post_rules

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.chassis.security.caller import Caller
-from services.chassis.storage.segmented_list import ListHead
+from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.window import Row, Window
 from services.posts.application.queries import PostQueries
 from services.posts.domain.posts import PostRecord
