@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from services.chassis.dapr.client import INVOKE_TIMEOUT
 from services.chassis.dapr.transport import InvocationResponse
+from services.chassis.errors import OutcomeUnknown
 from services.chassis.http import batch
 from services.chassis.security.caller import Caller
 from services.contracts.data_export import ExportPage
@@ -152,9 +153,12 @@ class ExportingClient(ServiceClient):
 
 
 def decode(answer: type[T], parsed: Any) -> T:
-    """A contract model validated; anything else as it was parsed."""
+    """A contract model validated; anything else as it was parsed. Raises `OutcomeUnknown`."""
     if isinstance(answer, type) and issubclass(answer, BaseModel):
-        return answer.model_validate(parsed)
+        try:
+            return answer.model_validate(parsed)
+        except ValidationError as error:
+            raise OutcomeUnknown(f"The response is not a {answer.__name__}.") from error
     result: T = parsed
     return result
 

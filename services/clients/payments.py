@@ -9,6 +9,8 @@ from services.clients.paths import numeric_id
 from services.contracts.payments import NewPayment, NewRefund, Payment
 
 SIGNATURE_HEADER = "provider-signature"
+GATEWAY_PATH = "webhooks/payments"
+"""Where the gateway takes webhooks from outside."""
 
 
 class PaymentsClient(ExportingClient):
@@ -41,7 +43,7 @@ class PaymentWebhookClient:
 
     async def send_to_gateway(self, body: bytes, signature: str) -> None:
         """As the provider sends it."""
-        await self._send("gateway", "webhooks/payments", body, signature)
+        await self._send("gateway", GATEWAY_PATH, body, signature)
 
     async def send_to_payments(self, body: bytes, signature: str) -> None:
         """As the gateway hands it on. Raises `Forbidden` for a wrong signature."""

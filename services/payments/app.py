@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from services.chassis.ids import SnowflakeGenerator
 from services.chassis.service import Service
+from services.clients.payments import PaymentWebhookClient
 from services.payments.adapters.webhooks import (
     SECRET_NAME,
     WebhookReceiver,
@@ -27,7 +28,8 @@ def create_app(service: Service, provider: Provider | None = None) -> FastAPI:
     store = Repository(service)
     secret = WebhookSecret(lambda: service.sidecar.secret(SECRET_NAME))
     if provider is None:
-        provider = SandboxProvider(store.charges, WebhookSender(service.sidecar, secret))
+        sender = WebhookSender(PaymentWebhookClient(service.sidecar), secret)
+        provider = SandboxProvider(store.charges, sender)
         service.manage(provider)
     till = PaymentService(store, provider, ids=SnowflakeGenerator().next)
     subscribe(service, store, till)

@@ -6,7 +6,7 @@ pictures: never more than a few MiB, whatever somebody has.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +17,16 @@ from services.chassis.dapr.client import DaprClient
 from services.chassis.errors import NotFound
 from services.chassis.ids import id_time, timestamp
 from services.chassis.storage.window import Window
+from services.clients.auth import AuthClient
+from services.clients.base import ExportingClient
+from services.clients.catalog import CatalogClient
+from services.clients.feed import FeedClient
+from services.clients.notifications import NotificationsClient
+from services.clients.orders import OrdersClient
+from services.clients.payments import PaymentsClient
+from services.clients.posts import PostsClient
+from services.clients.users import UsersClient
+from services.contracts.data_export import ExportPage
 from services.media.domain import AttachmentRecord
 from services.media.exports.domain import ExportPosition
 from services.media.repository import ProfileImages, Repository
@@ -31,6 +41,17 @@ PICTURES_PER_PART = 4
 """How many pictures come into one piece. Of 2048 px they have half a MiB each, rarely four."""
 
 _BATCH_SIZE = 80
+
+_EXPORTING: tuple[type[ExportingClient], ...] = (
+    AuthClient,
+    UsersClient,
+    PostsClient,
+    FeedClient,
+    NotificationsClient,
+    CatalogClient,
+    OrdersClient,
+    PaymentsClient,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +153,7 @@ class _Records:
         return ExportFile(name, b"[\n" + b",\n".join(self.lines) + b"\n]\n")
 
 
-Read = Callable[[str, str], Awaitable[dict[str, Any]]]
+Read = Callable[[str, str], Awaitable[ExportPage]]
 
 
 class ExportCollector:
@@ -141,6 +162,10 @@ class ExportCollector:
     def __init__(self, store: Repository, sidecar: DaprClient, public_url: str) -> None:
         self._store = store
         self._sidecar = sidecar
+        self._users = UsersClient(sidecar)
+        self._services: Mapping[str, ExportingClient] = {
+            client.app_id: client(sidecar) for client in _EXPORTING
+        }
         self._public_url = public_url
 
     async def collect(self, user: str, place: ExportPosition) -> CollectedFiles:
@@ -153,17 +178,17 @@ class ExportCollector:
         if step.file == "pictures":
             return await self._records(user, place, self._pictures)
 
-        async def ask(user: str, after: str) -> dict[str, Any]:
-            answer = await self._fetch(step.service, user, step.kind, after)
-            await self._add_usernames(answer["records"])
-            return answer
+        async def read(user: str, after: str) -> ExportPage:
+            page = await self._services[step.service].export_page(user, step.kind, after)
+            await self._add_usernames(page.records)
+            return page
 
-        return await self._records(user, place, ask)
+        return await self._records(user, place, read)
 
     async def _account(self, user: str, place: ExportPosition) -> CollectedFiles:
-        login = await self._fetch("auth", user, "login")
-        profile = await self._fetch("users", user, "profile")
-        account = {"login": login["records"][0], "profile": profile["records"][0]}
+        login = await self._services["auth"].export_page(user, "login")
+        profile = await self._users.export_page(user, "profile")
+        account = {"login": login.records[0], "profile": profile.records[0]}
         readme = README.format(place=self._public_url, when=timestamp())
         files = [
             ExportFile("README.txt", readme.encode()),
@@ -175,9 +200,9 @@ class ExportCollector:
         """A file of records: page by page, until it is large enough."""
         written, after, total = _Records(), place.after, 0
         for _ in range(MAX_PAGES_PER_FILE):
-            answer = await read(user, after)
-            written.add(answer["records"])
-            after, total = answer["next"], answer["total"]
+            page = await read(user, after)
+            written.add(page.records)
+            after, total = page.next, page.total
             if not after or written.size >= MAX_FILE_BYTES:
                 break
         name = STEPS[place.step].file
@@ -193,15 +218,15 @@ class ExportCollector:
 
     # ── media's own ─────────────────────────────────────────────────────────────────────────
 
-    async def _pictures(self, user: str, after: str) -> dict[str, Any]:
+    async def _pictures(self, user: str, after: str) -> ExportPage:
         owned, head = self._store.by_owner, await self._store.by_owner.head(user)
         rows = await owned.read(head, Window(_BATCH_SIZE, max_id=after))
         found = await self._store.attachments.get_many([row[0] for row in rows])
-        return {
-            "records": [_described(one) for one in found.values() if not one.deleted],
-            "next": rows[-1][0] if len(rows) == _BATCH_SIZE else "",
-            "total": head.total,
-        }
+        return ExportPage(
+            records=[_described(one) for one in found.values() if not one.deleted],
+            next=rows[-1][0] if len(rows) == _BATCH_SIZE else "",
+            total=head.total,
+        )
 
     async def _files(self, user: str, place: ExportPosition) -> CollectedFiles:
         """A few pictures; first of all the avatar and the header."""
@@ -229,20 +254,10 @@ class ExportCollector:
 
     # ── other services ──────────────────────────────────────────────────────────────────────
 
-    async def _fetch(self, service: str, user: str, kind: str, after: str = "") -> dict[str, Any]:
-        reply = await self._sidecar.invoke(
-            service, f"belongings/{user}/{kind}", params={"after": after} if after else None
-        )
-        answer: dict[str, Any] = reply.json()
-        return answer
-
     async def _add_usernames(self, records: list[dict[str, Any]]) -> None:
         """Say who is meant, and where a post is to be seen: ids alone tell people nothing."""
-        ids = list(dict.fromkeys(one["account"] for one in records if one.get("account")))
-        known: dict[str, Any] = {}
-        for start in range(0, len(ids), _BATCH_SIZE):
-            part = ",".join(ids[start : start + _BATCH_SIZE])
-            known |= (await self._sidecar.invoke("users", "accounts", params={"ids": part})).json()
+        ids = [one["account"] for one in records if one.get("account")]
+        known = await self._users.accounts(ids)
         for record in records:
             if account := known.get(record.get("account", "")):
                 name = account["profile"]["username"]

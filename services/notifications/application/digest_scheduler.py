@@ -14,12 +14,15 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from services.chassis.dapr.client import DaprClient
 from services.chassis.errors import Invalid, NotFound, ServiceError, Unavailable
 from services.chassis.ids import first_id_at, id_time
 from services.chassis.storage.window import Window
+from services.clients.auth import AuthClient
+from services.clients.users import UsersClient
+from services.contracts.logins import Address
 from services.notifications.adapters import digest_email
 from services.notifications.adapters.digest_email import DigestEmail, EmailPerson
 from services.notifications.application.queries import NotificationPage, NotificationQueries
@@ -39,6 +42,8 @@ _LIST_ID = "all"
 _BATCH_SIZE = 100
 _SMALLEST_ID = "0" * 18
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 
@@ -57,6 +62,8 @@ class DigestScheduler:
         self._repository = repository
         self._queries = reading
         self._sidecar = sidecar
+        self._auth = AuthClient(sidecar)
+        self._users = UsersClient(sidecar)
         self._title = settings.microgram_title
         self._public_url = settings.public_url
         self._interval = settings.microgram_digest_hours * 3600
@@ -179,9 +186,9 @@ class DigestScheduler:
         if not found.rows or not kept.has_news(found.rows[0][ID]):
             return ""
         address = await self._required(self._address(owner))
-        if not address:
+        if address is None:
             return ""
-        letter = await self._required(self._render(owner, address["username"], kept.key, found))
+        letter = await self._required(self._render(owner, address.username, kept.key, found))
         newest = found.rows[0][ID]
         ours = await self._repository.digests.update(
             owner,
@@ -191,18 +198,15 @@ class DigestScheduler:
         )
         if ours is None or ours.holder != self._holder or ours.tried != newest:
             raise Unavailable("This took too long, or is not wanted any more.")
-        await self._sidecar.send_mail(address["email"], letter.subject, letter.html)
+        await self._sidecar.send_mail(address.email, letter.subject, letter.html)
         return newest
 
-    async def _address(self, owner: str) -> dict[str, str]:
+    async def _address(self, owner: str) -> Address | None:
         """Where somebody is reached, as auth says; nothing of who is suspended or gone."""
         try:
-            found: dict[str, str] = (
-                await self._sidecar.invoke("auth", f"addresses/{owner}")
-            ).json()
+            return await self._auth.address(owner)
         except NotFound:
-            return {}
-        return found
+            return None
 
     async def _render(
         self, owner: str, username: str, key: str, found: NotificationPage
@@ -219,15 +223,14 @@ class DigestScheduler:
         )
 
     async def _load_people(self, rows: list[Row]) -> dict[str, EmailPerson]:
-        ids = ",".join(dict.fromkeys(row[ACCOUNT] for row in rows))
-        found = (await self._sidecar.invoke("users", "accounts", params={"ids": ids})).json()
+        found = await self._users.accounts([row[ACCOUNT] for row in rows])
         return {
             id: EmailPerson(one["profile"]["username"], one["profile"]["display_name"])
             for id, one in found.items()
         }
 
     @staticmethod
-    async def _required(asked: Awaitable[Any]) -> Any:
+    async def _required(asked: Awaitable[T]) -> T:
         """What another service says; that it says nothing means that no mail was sent."""
         try:
             return await asked

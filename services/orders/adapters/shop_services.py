@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from services.chassis.dapr.client import DaprClient
+from services.clients.base import JsonInvoker
+from services.clients.catalog import CatalogClient
+from services.clients.payments import PaymentsClient
+from services.contracts.catalog import NewReservation, QuoteItem, QuoteRequest, Reservation
+from services.contracts.payments import NewPayment, NewRefund, Payment
 from services.orders.domain.carts import CartItem
 from services.orders.domain.orders import OrderRecord
 
@@ -19,22 +23,25 @@ JsonObject = dict[str, Any]
 
 
 class ShopServices:
-    """The other two parts of the shop."""
+    """The catalog and payments services in terms of carts and orders."""
 
-    def __init__(self, sidecar: DaprClient) -> None:
-        self._sidecar = sidecar
+    def __init__(self, invoker: JsonInvoker) -> None:
+        self._catalog = CatalogClient(invoker, REQUEST_TIMEOUT)
+        self._payments = PaymentsClient(invoker, REQUEST_TIMEOUT)
 
     async def quote(self, items: Sequence[CartItem]) -> list[JsonObject]:
-        """What things cost now: `QuoteLine`s.
+        """What things cost now: `QuoteLine`s as JSON.
 
         Raises `NotFound` (`not_sold`) with the variants that are not sold.
         """
-        asked = [
-            {"product": item.product, "variant": item.variant, "quantity": item.quantity}
+        wanted = [
+            QuoteItem.model_construct(
+                product=item.product, variant=item.variant, quantity=item.quantity
+            )
             for item in items
         ]
-        lines: list[JsonObject] = (await self._post("catalog", "quotes", {"items": asked}))["lines"]
-        return lines
+        quote = await self._catalog.quote(QuoteRequest.model_construct(items=wanted))
+        return [line.model_dump(mode="json") for line in quote.lines]
 
     async def reserve(self, order: OrderRecord) -> None:
         """Hold an order's pieces, if they are still sold at the prices that were agreed on.
@@ -52,56 +59,50 @@ class ShopServices:
             for line in terms.lines
         ]
         items = [{"variant": variant, "quantity": many} for variant, many in terms.quantities]
-        body = {"order": order.id, "items": items, "agreed": agreed, "seconds": RESERVATION_SECONDS}
-        await self._post("catalog", "reservations", body)
+        new: JsonObject = {
+            "order": order.id,
+            "items": items,
+            "agreed": agreed,
+            "seconds": RESERVATION_SECONDS,
+        }
+        await self._catalog.reserve(NewReservation.model_construct(**new))
 
     async def confirm(self, order: OrderRecord) -> None:
         """Sell what is held."""
-        await self._post("catalog", f"reservations/{order.id}/confirm")
+        await self._catalog.change_reservation(order.id, "confirm")
 
-    async def release(self, order: OrderRecord) -> JsonObject:
+    async def release(self, order: OrderRecord) -> Reservation:
         """Hold nothing any more, now or later."""
-        return await self._post("catalog", f"reservations/{order.id}/release")
+        return await self._catalog.change_reservation(order.id, "release")
 
     async def restock(self, order: OrderRecord) -> None:
         """Put back what was sold."""
-        await self._post("catalog", f"reservations/{order.id}/restock")
+        await self._catalog.change_reservation(order.id, "restock")
 
-    async def authorize(self, order: OrderRecord) -> JsonObject:
-        """Have the buyer's card charged: a `Payment`, as the next ones."""
+    async def authorize(self, order: OrderRecord) -> Payment:
+        """Have the buyer's card charged."""
         terms = order.terms
-        body = {
+        new: JsonObject = {
             "buyer": terms.buyer,
             "seller": terms.seller,
             "amount": terms.total,
             "currency": terms.currency,
             "card": order.card,
         }
-        return await self._post("payments", f"payments/{order.id}/authorize", body)
+        return await self._payments.authorize(order.id, NewPayment.model_construct(**new))
 
-    async def capture(self, order: OrderRecord) -> JsonObject:
+    async def capture(self, order: OrderRecord) -> Payment:
         """Give the seller what is held."""
-        return await self._post("payments", f"payments/{order.id}/capture")
+        return await self._payments.end_authorization(order.id, "capture")
 
-    async def void(self, order: OrderRecord) -> JsonObject:
+    async def void(self, order: OrderRecord) -> Payment:
         """Give the buyer what is held, or never take it."""
-        return await self._post("payments", f"payments/{order.id}/void")
+        return await self._payments.end_authorization(order.id, "void")
 
-    async def refund(self, order: OrderRecord, key: str) -> JsonObject:
+    async def refund(self, order: OrderRecord, key: str) -> Payment:
         """Give the buyer back all that was taken."""
-        return await self._post("payments", f"payments/{order.id}/refund", {"key": key})
+        return await self._payments.refund(order.id, NewRefund(key=key))
 
-    async def payment(self, order: OrderRecord) -> JsonObject:
+    async def payment(self, order: OrderRecord) -> Payment:
         """What became of a payment."""
-        reply = await self._sidecar.invoke(
-            "payments", f"payments/{order.id}", deadline=REQUEST_TIMEOUT
-        )
-        found: JsonObject = reply.json()
-        return found
-
-    async def _post(self, app: str, path: str, body: Any = None) -> JsonObject:
-        reply = await self._sidecar.invoke(
-            app, path, method="POST", json=body, deadline=REQUEST_TIMEOUT
-        )
-        found: JsonObject = reply.json()
-        return found
+        return await self._payments.payment(order.id)

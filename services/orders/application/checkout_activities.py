@@ -12,7 +12,8 @@ from typing import Any
 from services.chassis.errors import Conflict, Invalid, NotFound, Unavailable
 from services.chassis.storage.collection import Document
 from services.chassis.workflows.plan import Activity
-from services.orders.adapters.shop_services import JsonObject, ShopServices
+from services.contracts.payments import Payment
+from services.orders.adapters.shop_services import ShopServices
 from services.orders.domain import orders as rules
 from services.orders.domain import saga
 from services.orders.domain.orders import OrderEvent, OrderRecord
@@ -87,11 +88,11 @@ class CheckoutActivities:
             return await self._reverse(
                 given, OrderEvent(rules.GAVE_UP, self._now(), refusal.message)
             )
-        match payment["state"]:
+        match payment.state:
             case "pending":
                 return await self._wait_for_provider(doc, given)
             case "declined" | "voided":
-                why = payment["reason"]
+                why = payment.reason
                 return await self._reverse(given, OrderEvent(rules.DECLINED, self._now(), why))
         return self._ok(rules.AUTHORIZED)
 
@@ -134,10 +135,10 @@ class CheckoutActivities:
             except (Conflict, NotFound) as refusal:
                 why = refusal.message
             else:
-                if payment["state"] not in ("captured", "refunded"):
-                    if payment["waiting"]:
+                if payment.state not in ("captured", "refunded"):
+                    if payment.waiting:
                         return {"word": WAIT}
-                    why = payment["reason"] or "The provider has refused it."
+                    why = payment.reason or "The provider has refused it."
         if why:
             await self._change(doc, lambda o: rules.reverse_refused_capture(o, why, self._now()))
             return {"word": BACK}
@@ -161,9 +162,9 @@ class CheckoutActivities:
             if refusal.code != "captured":
                 raise
             payment = await self._market.refund(order, "undone")
-        if payment["state"] not in ("voided", "declined", "refunded") or payment["waiting"]:
+        if payment.state not in ("voided", "declined", "refunded") or payment.waiting:
             return {"word": WAIT}
-        return self._ok(rules.VOIDED) if payment["buyer"] else {"word": OK}
+        return self._ok(rules.VOIDED) if payment.buyer else {"word": OK}
 
     async def release(self, given: StepInput) -> StepResult:
         """See that no pieces are held or sold. One or two invocations."""
@@ -177,7 +178,7 @@ class CheckoutActivities:
                 raise
             await self._market.restock(order)
             return self._ok(rules.RESTOCKED)
-        return self._ok(rules.RELEASED) if reservation["items"] else {"word": OK}
+        return self._ok(rules.RELEASED) if reservation.items else {"word": OK}
 
     async def close(self, given: StepInput) -> StepResult:
         """Bring the order to rest."""
@@ -196,15 +197,15 @@ class CheckoutActivities:
         if not order.terms.total:
             return {"word": OK}
         payment = await self._refund_payment(order, f"r{given['number']}")
-        if payment["waiting"]:
+        if payment.waiting:
             return {"word": WAIT}
-        if payment["state"] == "refunded":
+        if payment.state == "refunded":
             return {"word": OK}
-        why = payment["reason"] or "The provider has refused it."
+        why = payment.reason or "The provider has refused it."
         await self._change(doc, lambda o: rules.refuse_refund(o, given["number"], why, self._now()))
         return {"word": OVER}
 
-    async def _refund_payment(self, order: OrderRecord, key: str) -> JsonObject:
+    async def _refund_payment(self, order: OrderRecord, key: str) -> Payment:
         try:
             return await self._market.refund(order, key)
         except Conflict:  # it was given back by another refund, or there is nothing to give

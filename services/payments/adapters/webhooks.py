@@ -7,16 +7,14 @@ from collections.abc import Awaitable, Callable
 
 from pydantic import ValidationError
 
-from services.chassis.dapr.client import DaprClient
 from services.chassis.errors import Invalid, NotFound
+from services.clients.payments import PaymentWebhookClient
 from services.payments.application.payment_service import PaymentService
 from services.payments.domain import signatures
 from services.payments.domain.payments import PaymentRecord
 from services.payments.provider.port import ProviderCallback
 
 SECRET_NAME = "payments-webhook-secret"  # noqa: S105 (its name)
-WEBHOOK_PATH = "webhooks/payments"
-"""Where the gateway takes them from outside."""
 
 Clock = Callable[[], float]
 
@@ -64,15 +62,12 @@ class WebhookSender:
     """Brings the built-in provider's webhooks to the public door, signed."""
 
     def __init__(
-        self, sidecar: DaprClient, secret: WebhookSecret, *, now: Clock = time.time
+        self, webhooks: PaymentWebhookClient, secret: WebhookSecret, *, now: Clock = time.time
     ) -> None:
-        self._sidecar = sidecar
+        self._webhooks = webhooks
         self._secret = secret
         self._now = now
 
     async def __call__(self, body: bytes) -> None:
         signature = signatures.sign(await self._secret.get(), body, int(self._now()))
-        headers = {"content-type": "application/json", signatures.HEADER: signature}
-        await self._sidecar.invoke(
-            "gateway", WEBHOOK_PATH, method="POST", data=body, headers=headers
-        )
+        await self._webhooks.send_to_gateway(body, signature)

@@ -13,6 +13,7 @@ from services.chassis.ids import id_time, timestamp
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_service, require_user
 from services.chassis.storage.window import Window, normalize_id
+from services.clients.payments import SIGNATURE_HEADER
 from services.contracts.catalog import Currency
 from services.contracts.payments import (
     Balance,
@@ -27,7 +28,6 @@ from services.payments.application.ledger_audit import LedgerAudit
 from services.payments.application.payment_service import PaymentService
 from services.payments.domain import payments as rules
 from services.payments.domain.payments import PaymentTerms
-from services.payments.domain.signatures import HEADER
 from services.payments.examples import (
     BALANCE,
     NEW_PAYMENTS,
@@ -126,7 +126,7 @@ def _webhooks(webhooks: WebhookReceiver) -> APIRouter:
     )
     async def receive(
         request: Request,
-        signature: Annotated[str, Header(alias=HEADER, max_length=200)] = "",
+        signature: Annotated[str, Header(alias=SIGNATURE_HEADER, max_length=200)] = "",
     ) -> OrjsonResponse:
         """What the provider tells: who sends it is said by the signature alone."""
         body = await request.body()

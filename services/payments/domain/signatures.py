@@ -12,7 +12,6 @@ import re
 
 from services.chassis.errors import Forbidden
 
-HEADER = "provider-signature"
 TOLERANCE = 300
 """Seconds that a webhook may be old, or ahead of our clock: Stripe's number."""
 

@@ -116,7 +116,8 @@ class FakeShopServices:
         kept = self.reservations.get(body["order"])
         if kept is None:
             short = [i for i in body["items"] if self.stock[i["variant"]] < i["quantity"]]
-            kept = {"state": "refused" if short else "reserved", "items": body["items"]}
+            state = "refused" if short else "reserved"
+            kept = {"order": body["order"], "state": state, "items": body["items"]}
             self.reservations[body["order"]] = kept
             if not short:
                 self._move(kept, -1)
@@ -140,7 +141,9 @@ class FakeShopServices:
         return kept
 
     def _release(self, order: str) -> Any:
-        kept = self.reservations.setdefault(order, {"state": "released", "items": []})
+        kept = self.reservations.setdefault(
+            order, {"order": order, "state": "released", "items": []}
+        )
         if kept["state"] in ("confirmed", "restocked"):
             raise Conflict("It was confirmed.", code="already_confirmed")
         if kept["state"] == "reserved":

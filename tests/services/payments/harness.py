@@ -11,6 +11,7 @@ from services.chassis.errors import OutcomeUnknown
 from services.chassis.ids import SnowflakeGenerator
 from services.chassis.service import Service
 from services.chassis.settings import Settings
+from services.clients.payments import PaymentWebhookClient
 from services.payments.adapters.webhooks import SECRET_NAME, WebhookSecret, WebhookSender
 from services.payments.app import create_app
 from services.payments.application.ledger_audit import LedgerAudit
@@ -187,4 +188,6 @@ class PaymentsHarness:
 def webhook_sender(world: World, app_id: str = "provider") -> WebhookSender:
     """Brings webhooks to the gateway as the provider does."""
     sidecar = world.sidecar(app_id)
-    return WebhookSender(sidecar, WebhookSecret(lambda: sidecar.secret(SECRET_NAME)))
+    return WebhookSender(
+        PaymentWebhookClient(sidecar), WebhookSecret(lambda: sidecar.secret(SECRET_NAME))
+    )

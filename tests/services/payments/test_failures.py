@@ -9,7 +9,8 @@ from unittest import mock
 import orjson
 import pytest
 
-from services.payments.adapters.webhooks import SECRET_NAME, WEBHOOK_PATH
+from services.clients.payments import GATEWAY_PATH
+from services.payments.adapters.webhooks import SECRET_NAME
 from services.payments.application import payment_service
 from services.payments.domain.payments import ProviderResult
 from services.payments.domain.signatures import TOLERANCE, sign
@@ -388,6 +389,6 @@ async def test_the_built_in_provider_calls_the_public_door() -> None:
 
         def called() -> int:
             calls = [call.about for call in running.sidecar.faults.calls]
-            return calls.count(("gateway", f"gateway/{WEBHOOK_PATH}"))
+            return calls.count(("gateway", f"gateway/{GATEWAY_PATH}"))
 
         await until(lambda: called() >= 2)
