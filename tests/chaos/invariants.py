@@ -65,7 +65,7 @@ class InvariantCheck:
         found = []
         for words in self._cast.given_up[author.name]:
             made = [status["id"] for status in listed if words in status["content"]]
-            assert len(made) <= 1, f"«{words}» was made more than once: {made}"
+            assert len(made) <= 1, f"{words!r} was created more than once: {made}"
             found += made
         return found
 

@@ -147,7 +147,7 @@ class FakeSidecar(DaprClient):
     async def secret(self, name: str) -> str:
         def find() -> str:
             if name not in self.secrets:
-                raise NotFound(f"The secret store has no secret «{name}».")
+                raise NotFound(f'The secret store has no secret "{name}".')
             return self.secrets[name]
 
         return await self.faults.around(Call("secret", (name,)), find)
@@ -160,7 +160,7 @@ class FakeSidecar(DaprClient):
     async def get_blob(self, name: str) -> bytes:
         def find() -> bytes:
             if name not in self.blobs:
-                raise NotFound(f"There is no blob «{name}».")
+                raise NotFound(f'There is no blob "{name}".')
             return self.blobs[name]
 
         return await self.faults.around(Call("get_blob", (name,)), find)

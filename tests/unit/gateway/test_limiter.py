@@ -18,7 +18,7 @@ from tests.fakes import FakeState
 
 
 class Clock:
-    """At the beginning of a window of the key «a», wherever its shard lies."""
+    """At the beginning of a window of the key "a", wherever its shard lies."""
 
     def __init__(self, window: float = 60) -> None:
         self.now = 1_000_000.25

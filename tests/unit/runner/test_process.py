@@ -122,7 +122,7 @@ async def test_what_says_that_it_will_never_work_is_started_again_also_during_st
     process.spec = replace(process.spec, fatal_output="out ofup")
     process.start()
     await until(lambda: process.restarts == 2)
-    assert (process.cause, process.died.is_set()) == ("wrote «out ofup»", False)
+    assert (process.cause, process.died.is_set()) == ('wrote "out ofup"', False)
 
 
 async def test_stopping_is_not_a_death_and_starting_again_not_a_restart(

@@ -154,7 +154,7 @@ class ManagedProcess:
         tasks = [asyncio.create_task(self._copy_output(child)), asyncio.create_task(self._probe())]
         try:
             code = await child.wait()
-            self.cause = f"wrote «{self.spec.fatal_output}»" if self._is_fatal else _cause(code)
+            self.cause = f'wrote "{self.spec.fatal_output}"' if self._is_fatal else _cause(code)
             await asyncio.wait(tasks[:1], timeout=0.3)  # a grandchild may keep the pipe open
         finally:
             self.is_ready.clear()
