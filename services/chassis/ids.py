@@ -54,3 +54,8 @@ def timestamp(moment: datetime | None = None) -> str:
     return (
         moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
     )
+
+
+def is_id(text: str) -> bool:
+    """Return whether a text can be an id as clients send it: 1 to 20 ASCII digits."""
+    return text.isascii() and text.isdigit() and len(text) <= 20

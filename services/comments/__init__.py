@@ -1,1 +1,1 @@
-"""Comment threads: which posts answer which, in which order, how many, and who takes part."""
+"""The comments service: threads of replies, their order and their counts."""

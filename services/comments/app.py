@@ -1,4 +1,4 @@
-"""How the comments service is put together."""
+"""Assembles the comments service."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from fastapi import FastAPI
 from services.chassis.service import Service
 from services.comments.api import create_router
 from services.comments.application.queries import ThreadQueries
-from services.comments.consumers import subscribe
+from services.comments.application.thread_projection import ThreadProjector
+from services.comments.consumers import CommentsConsumers
 from services.comments.repository import Repository
 
 
 def create_app(service: Service) -> FastAPI:
-    """The comments service on its sidecar."""
+    """Return the comments service on its sidecar."""
     repository = Repository(service)
-    subscribe(service, repository)
+    CommentsConsumers(ThreadProjector(repository)).subscribe(service)
     return service.create_app(create_router(ThreadQueries(repository)))

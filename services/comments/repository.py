@@ -1,13 +1,13 @@
-"""What comments keeps, all of it derived from posts.
+"""The documents and lists of comments, all derived from posts.
 
-comment:POST       a reply's place in its thread; others hear of it on `comments`
-gone:POST          that a post which is no reply was deleted
-thread:ROOT        [comment, answered, author], all comments below a post at whatever depth
-removed:ROOT       [comment], those of them that were deleted by themselves: others hang on them
-replies:POST       [comment, author], the direct replies that are counted; others hear the total
+comment:POST       the place of a reply in its thread; its event is `comment.changed`
+gone:POST          a deleted post that is not a reply
+thread:ROOT        [comment, answered post, author], all comments below a post at any depth
+removed:ROOT       [comment], the comments of a thread that were deleted alone
+replies:POST       [comment, author], the counted direct replies; event `replies.counted`
 whispers:POST      [comment, author], the direct replies that are not counted
 
-The last four are segmented lists, made from `comment` (`events.py`).
+The lists are segmented lists, derived from `comment` (`application/thread_projection.py`).
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from services.chassis.service import Service
 from services.chassis.storage.list_codec import decode_total
 from services.chassis.storage.list_head import ListHead
 from services.chassis.storage.segmented_list import SegmentedLists
-from services.comments import domain
-from services.comments.domain import CommentRecord, ThreadRow
+from services.comments.domain.comments import CommentRecord, to_public
+from services.comments.domain.threads import ThreadRow
 from services.contracts import events
 from services.contracts.limits import PATH
 
 
 @dataclass(frozen=True, slots=True)
 class DeletedPost:
-    """A post that was deleted."""
+    """A deleted post."""
 
     post: str
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadHeads:
-    """The heads of what is kept of a thread: all its comments, and those that were removed."""
+    """The heads of the two lists of a thread: all its comments, and the removed ones."""
 
     thread: ListHead
     removed: ListHead
@@ -44,7 +44,7 @@ class ThreadHeads:
 
 @dataclass(frozen=True, slots=True)
 class CommentContext:
-    """A comment as it is, and whether the post above it ended with all below it, or by itself."""
+    """The current comment, and whether its parent ended with its replies or was removed alone."""
 
     current: CommentRecord | None
     parent_ended: bool
@@ -52,47 +52,46 @@ class CommentContext:
 
 
 class Repository:
-    """The documents and lists of comments."""
+    """Stores comments and the lists derived from them."""
 
     def __init__(self, service: Service) -> None:
         self.state = service.sidecar
         self.comments = service.collection(
             "comment",
             CommentRecord,
-            outbox=service.outbox(events.COMMENT_CHANGED.topic).publishes(
-                "comment", events.COMMENT_CHANGED.name, lambda _, data: domain.to_public(data)
-            ),
+            publishes=events.COMMENT_CHANGED,
+            to_event=lambda _, data: to_public(data),
         )
         self.deleted_posts = service.collection("gone", DeletedPost)
-        self.threads = SegmentedLists(self.state, "thread")
-        self.removed = SegmentedLists(self.state, "removed")
-        self.replies = SegmentedLists(
-            self.state,
-            "replies",
-            outbox=service.outbox(events.REPLIES_COUNTED.topic).publishes(
-                "replies", events.REPLIES_COUNTED.name, _reply_count_event
-            ),
+        self.threads = service.lists("thread")
+        self.removed = service.lists("removed")
+        self.replies = service.lists(
+            "replies", publishes=events.REPLIES_COUNTED, to_event=_reply_count_event
         )
-        self.uncounted_replies = SegmentedLists(self.state, "whispers")
+        self.uncounted_replies = service.lists("whispers")
 
     def sibling_lists(self, comment: CommentRecord) -> SegmentedLists:
-        """The kind of list of direct replies that holds a comment."""
+        """Return the lists of direct replies to which a comment belongs."""
         return self.replies if comment.is_counted else self.uncounted_replies
 
     async def find_thread(self, id: str) -> tuple[CommentRecord | None, ThreadHeads]:
-        """A post's comment, if it is one, and the heads of its thread. At most two state calls."""
-        mine = self.comments.key(id)
-        rows = await self.state.get_many([mine, *self._heads(id)])
-        comment = self.comments.decode(rows.get(mine, ABSENT))
-        if comment is None:
-            return None, self._opened(id, rows)
-        root = comment.value.root
-        return comment.value, self._opened(root, await self.state.get_many(self._heads(root)))
+        """Return the comment of a post, if it is one, and the heads of its thread.
 
-    def _heads(self, root: str) -> list[str]:
+        At most two state calls.
+        """
+        own = self.comments.key(id)
+        rows = await self.state.get_many([own, *self._head_keys(id)])
+        comment = self.comments.decode(rows.get(own, ABSENT))
+        if comment is None:
+            return None, self._decode_heads(id, rows)
+        root = comment.value.root
+        rows = await self.state.get_many(self._head_keys(root))
+        return comment.value, self._decode_heads(root, rows)
+
+    def _head_keys(self, root: str) -> list[str]:
         return [self.threads.heads.key(root), self.removed.heads.key(root)]
 
-    def _opened(self, root: str, rows: Mapping[str, StateEntry]) -> ThreadHeads:
+    def _decode_heads(self, root: str, rows: Mapping[str, StateEntry]) -> ThreadHeads:
         thread = self.threads.heads.decode(rows.get(self.threads.heads.key(root), ABSENT))
         removed = self.removed.heads.decode(rows.get(self.removed.heads.key(root), ABSENT))
         return ThreadHeads(
@@ -100,20 +99,20 @@ class Repository:
         )
 
     async def current_context(self, comment: CommentRecord) -> CommentContext:
-        """A comment as it is now, and what became of the post above it. One state call."""
+        """Return the current comment and the state of its parent. One state call."""
         comments = [self.comments.key(id) for id in (comment.id, comment.parent)]
-        gone = self.deleted_posts.key(comment.parent)
-        rows = await self.state.get_many([*comments, gone])
-        now, above = (self.comments.decode(rows.get(key, ABSENT)) for key in comments)
+        deleted = self.deleted_posts.key(comment.parent)
+        rows = await self.state.get_many([*comments, deleted])
+        current, above = (self.comments.decode(rows.get(key, ABSENT)) for key in comments)
         parent = above.value if above else None
-        ended = gone in rows or (parent is not None and parent.deleted and parent.with_replies)
+        ended = deleted in rows or (parent is not None and parent.deleted and parent.with_replies)
         removed = parent is not None and parent.deleted and not ended
-        return CommentContext(now.value if now else None, ended, removed)
+        return CommentContext(current.value if current else None, ended, removed)
 
     async def nearest_remaining(self, comment: CommentRecord) -> str:
-        """The nearest post above a comment that was not deleted by itself.
+        """Return the nearest post above a comment that was not deleted alone.
 
-        One state call for each `PATH` levels that were.
+        One state call for each `PATH` levels of deleted comments.
         """
         path = comment.path
         while path:
@@ -128,10 +127,9 @@ class Repository:
         return comment.root
 
     async def replies_to(self, ids: Sequence[str]) -> list[str]:
-        """All direct replies to some posts, those too that are not counted.
+        """Return all direct replies to some posts, counted or not.
 
-        Two state calls, and some more where there are many. Raises `Unavailable` if those change
-        all the while.
+        Two state calls, and some more for long lists. Raises `Unavailable` if those keep changing.
         """
         return [
             row[0]

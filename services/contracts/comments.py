@@ -1,21 +1,21 @@
-"""Comments: posts that answer others, and the threads that they make."""
+"""Comments: posts that reply to other posts, and their threads."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
-from services.contracts.accounts import Id, Model
+from services.contracts.accounts import Id, Model, examples
 from services.contracts.posts import Visibility
 
 
 class Comment(Model):
     """A post as part of a thread. Event `comment.changed` on `comments`.
 
-    `root` is the post at the top, `parent` the one that is answered; where that was deleted by
-    itself, the nearest above it that is left. `audience` are the authors of
-    all the posts above, without the comment's own; of a direct comment, those whom it mentions.
-    Whether they may see it is for `posts` to say. `deleted` is final: the comment is gone, or a
-    post above it with all that is below.
+    `root` is the topmost post, `parent` the answered post or, if that was deleted alone, the
+    nearest post above that remains. `audience` are the authors of all posts above, without the
+    comment's author; for a direct comment, only those whom it mentions. Whether they may see the
+    comment is decided by posts. `deleted` is final: the comment was deleted, or a post above it
+    with its replies.
     """
 
     id: Id
@@ -29,7 +29,7 @@ class Comment(Model):
 
 
 class ReplyCount(Model):
-    """How many public and unlisted direct replies a post has.
+    """The number of public and unlisted direct replies of a post.
 
     Event `replies.counted` on `comment-counts`.
     """
@@ -39,10 +39,17 @@ class ReplyCount(Model):
 
 
 class Thread(Model):
-    """The ids around a post: those it answers, topmost first, and those that answer it.
+    """The ids around a post: the posts above it, topmost first, and the comments below it.
 
-    The latter in reading order: each is followed by its own replies, the oldest first.
+    The latter are in reading order: each is followed by its own replies, the oldest first.
     """
+
+    model_config = examples(
+        {
+            "ancestors": ["116548273934401537"],
+            "descendants": ["116548273999901537", "116548274000201537"],
+        }
+    )
 
     ancestors: list[Id]
     descendants: list[Id]

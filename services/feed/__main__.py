@@ -8,7 +8,7 @@ from services.feed.application.fanout import FanOutLimits
 
 
 def main() -> None:
-    """Run until a signal says stop."""
+    """Run the service until a signal stops it."""
     settings = FeedSettings()
     limits = FanOutLimits(settings.microgram_feed_chunk, settings.microgram_feed_large)
     service = Service(settings)

@@ -8,7 +8,7 @@ from services.notifications.settings import NotificationsSettings
 
 
 def main() -> None:
-    """Run until a signal says stop."""
+    """Run the service until a signal stops it."""
     service = Service(NotificationsSettings())
     service.run(create_app(service))
 

@@ -7,10 +7,12 @@ The dependencies are coroutines, which FastAPI runs in place and not in a thread
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Header, Query
+from fastapi import Depends, Header, Path, Query
 
+from services.chassis.errors import NotFound
 from services.chassis.http.preconditions import Condition, EntityTags
-from services.chassis.storage.window import Window
+from services.chassis.ids import is_id
+from services.chassis.storage.window import Window, normalize_id
 
 MAX_CONDITION_LENGTH = 1_000
 """The sidecar reads 4 KiB of a request's first line and its headers; a token takes a third."""
@@ -34,6 +36,21 @@ def window(default: int = 20, most: int = 81) -> Callable[..., Awaitable[Window]
         return Window.of(limit, max_id, since_id, min_id)
 
     return asked
+
+
+def path_id(
+    not_found: Callable[[], NotFound], max_length: int = 40
+) -> Callable[..., Awaitable[str]]:
+    """Return a dependency: the normalized `id` of a path, or `not_found` for what cannot be one."""
+
+    async def parse(
+        id: Annotated[str, Path(max_length=max_length, examples=["116548273934401537"])],
+    ) -> str:
+        if not is_id(id):
+            raise not_found()
+        return normalize_id(id)
+
+    return parse
 
 
 async def _condition(if_match: Tagged = None, if_none_match: Tagged = None) -> Condition | None:

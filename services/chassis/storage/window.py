@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from services.chassis.errors import Invalid
+from services.chassis.ids import is_id
 
 Row = list[Any]
 """A row of a list: the id it is sorted by, then whatever belongs to it."""
@@ -20,7 +21,7 @@ def normalize_id(id: str) -> str:
 
     Of those that are too wide, the highest there is: clients send such bounds for «the newest».
     """
-    if not (id.isascii() and id.isdigit() and len(id) <= 20):
+    if not is_id(id):
         raise Invalid(f"«{id[:40]}» is not an id.")
     digits = id.lstrip("0")
     return digits.rjust(_DIGITS, "0") if len(digits) <= _DIGITS else "9" * _DIGITS

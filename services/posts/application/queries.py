@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.chassis.errors import Forbidden
+from services.chassis.ids import is_id
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import normalize_id
 from services.clients.users import UsersClient
@@ -153,6 +154,6 @@ class PostQueries:
 
 def parse_post_id(id: str) -> str:
     """Return a normalized post id. Raises `NotFound` for a string that cannot be one."""
-    if not (id.isascii() and id.isdigit() and len(id) <= 20):
+    if not is_id(id):
         raise post_not_found()
     return normalize_id(id)

@@ -9,16 +9,15 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.comments.domain import (
+from services.comments.domain.comments import (
     CommentRecord,
-    ancestors,
     apply_post,
     comment_from_post,
-    descendants,
     end,
     reparent,
     to_public,
 )
+from services.comments.domain.threads import ancestors, descendants
 from services.contracts.comments import Comment as CommentContract
 from services.contracts.limits import PATH
 
@@ -142,7 +141,7 @@ def test_what_answers_a_removed_comment_is_read_below_the_nearest_that_is_left(
     rows = [[id, parent, "9"] for id, parent in parents.items()]
     as_if = [[id, parent, "9"] for id, parent in left.items()]
     depth = data.draw(st.integers(1, 12))
-    shown = descendants("00", data.draw(st.permutations(rows)), most=100, depth=depth, gone=gone)
+    shown = descendants("00", data.draw(st.permutations(rows)), most=100, depth=depth, removed=gone)
     assert shown == descendants("00", as_if, most=100, depth=depth)
 
 
