@@ -29,13 +29,13 @@ from services.chassis.consuming.inbox import POLL_INTERVAL, Inbox
 from services.chassis.dapr.client import DaprClient
 from services.chassis.errors import ServiceError
 from services.chassis.http import batch, server
+from services.chassis.http.changes import create_changes_router
 from services.chassis.http.health import create_health_router
 from services.chassis.http.middleware import SidecarMiddleware
 from services.chassis.http.responses import ErrorRenderer, exception_handler, render_error
 from services.chassis.periodic import MAX_BACKOFF, BackgroundWork, Work
 from services.chassis.publishing.journal import SETTLED_AFTER
 from services.chassis.publishing.outbox import EventMapper, Outbox
-from services.chassis.publishing.routes import create_changes_router
 from services.chassis.security.guards import require_any_service
 from services.chassis.security.token_verifier import REVOCATION_INTERVAL, TokenVerifier
 from services.chassis.settings import Settings
