@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi import FastAPI
 
 from services.chassis.service import Service
@@ -11,14 +13,19 @@ from services.gateway.container import Gateway
 from services.gateway.graphql import router as graphql
 from services.gateway.http.errors import error_response
 from services.gateway.invocation import Invoker
-from services.gateway.middleware.rate_limit import EdgeMiddleware, create_limiters
+from services.gateway.middleware.cors import CorsMiddleware
+from services.gateway.middleware.normalization import NormalizationMiddleware
+from services.gateway.middleware.rate_limit import RateLimitMiddleware
+from services.gateway.middleware.security_headers import SecurityHeadersMiddleware
 from services.gateway.pages import account_deletion as goodbye
 from services.gateway.pages import archive, public
 from services.gateway.pages import digest_unsubscribe as unsubscribing
 from services.gateway.pages import oauth as forms
 from services.gateway.pages import shop as shop_pages
 from services.gateway.pages.renderer import PageRenderer
-from services.gateway.ratelimit.sync import RateLimitSync
+from services.gateway.ratelimit.limiter import RateLimiter
+from services.gateway.ratelimit.limiters import create_limiters
+from services.gateway.ratelimit.sync import MAX_BACKOFF, SYNC_INTERVAL, RateLimitSync
 from services.gateway.rest import (
     account_deletion,
     accounts,
@@ -55,7 +62,7 @@ from services.gateway.rest.shop import catalog as shop_catalog
 from services.gateway.rest.shop import orders as shop_orders
 from services.gateway.settings import VERSION, GatewaySettings
 from services.gateway.streaming.dispatcher import StreamDispatcher
-from services.gateway.streaming.hub import StreamHub
+from services.gateway.streaming.hub import TOKEN_CHECK_INTERVAL, StreamHub
 
 
 def create_service(settings: GatewaySettings) -> Service:
@@ -71,10 +78,10 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     settings = service.settings
     if not isinstance(settings, GatewaySettings):
         raise TypeError("The gateway needs GatewaySettings.")
-    counted = create_limiters(settings)
-    ledger = RateLimitSync(service.sidecar, list(counted.values()))
-    service.manage(ledger)
-    service.background(ledger.run)
+    limiters = create_limiters(settings)
+    sync = RateLimitSync(service.sidecar, list(limiters.values()))
+    service.manage(sync)
+    service.every(SYNC_INTERVAL, sync.run, at_start=True, max_backoff=MAX_BACKOFF)
     gateway = Gateway(settings, services or service.sidecar)
     hub = _stream(service, settings, gateway)
     paper = PageRenderer(settings.microgram_title, settings.public_url)
@@ -124,15 +131,24 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
         public=True,
     )
     app.version = VERSION
-    token = settings.app_api_token.get_secret_value()
-    app.add_middleware(
-        EdgeMiddleware,
-        limiters=counted,
-        identity=service.token_verifier,
-        token=token,
-        over_tls=settings.public_url.startswith("https://"),
-    )
+    _add_middleware(app, service, settings, limiters)
     return app
+
+
+def _add_middleware(
+    app: FastAPI, service: Service, settings: GatewaySettings, limiters: Mapping[str, RateLimiter]
+) -> None:
+    """Add the middleware of public requests. What is added last is the outermost."""
+    app.add_middleware(
+        RateLimitMiddleware,
+        limiters=limiters,
+        token_verifier=service.token_verifier,
+        app_token=settings.app_api_token.get_secret_value(),
+    )
+    app.add_middleware(CorsMiddleware)
+    over_tls = settings.public_url.startswith("https://")
+    app.add_middleware(SecurityHeadersMiddleware, over_tls=over_tls)
+    app.add_middleware(NormalizationMiddleware)
 
 
 def _stream(service: Service, settings: GatewaySettings, gateway: Gateway) -> StreamHub:
@@ -142,11 +158,12 @@ def _stream(service: Service, settings: GatewaySettings, gateway: Gateway) -> St
         at_most=settings.microgram_streams,
         each_at_most=settings.microgram_streams_user,
     )
-    newsroom = StreamDispatcher(hub, gateway)
-    service.on_broadcast_topic(events.POST_CHANGED.topic, newsroom.post_changed)
-    service.on_broadcast_topic(events.NOTIFICATION_CHANGED.topic, newsroom.notification_changed)
-    service.on_broadcast_topic(events.ACCOUNT_CHANGED.topic, newsroom.account_changed)
-    service.background(newsroom.run)
-    service.background(hub.maintain)
+    dispatcher = StreamDispatcher(hub, gateway)
+    service.on_broadcast(events.POST_CHANGED, dispatcher.post_changed)
+    service.on_broadcast(events.NOTIFICATION_CHANGED, dispatcher.notification_changed)
+    service.on_broadcast(events.ACCOUNT_CHANGED, dispatcher.account_changed)
+    service.background(dispatcher.run)
+    service.manage(hub)
+    service.every(TOKEN_CHECK_INTERVAL, hub.maintain, max_backoff=TOKEN_CHECK_INTERVAL)
     service.on_shutdown(hub.stop)
     return hub

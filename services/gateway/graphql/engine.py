@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any, cast
 
+from cachetools import LRUCache
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -88,6 +88,7 @@ class PreparedOperation:
 @dataclass(slots=True)
 class _CachedDocument:
     document: DocumentNode
+    characters: int
     errors: list[GraphQLError] | None = None
 
 
@@ -100,8 +101,9 @@ class GraphqlEngine:
             *specified_rules,
             *([] if development else [NoSchemaIntrospectionCustomRule]),
         ]
-        self._documents: OrderedDict[str, _CachedDocument] = OrderedDict()
-        self._characters = 0
+        self._documents: LRUCache[str, _CachedDocument] = LRUCache(
+            _MAX_CACHED_CHARACTERS, getsizeof=lambda cached: cached.characters
+        )
 
     def prepare(self, request: GraphqlRequest) -> PreparedOperation:
         """Make an operation ready to run. Raises `RequestRejected`."""
@@ -121,7 +123,6 @@ class GraphqlEngine:
     def _parse(self, query: str) -> _CachedDocument:
         known = self._documents.get(query)
         if known is not None:
-            self._documents.move_to_end(query)
             return known
         try:
             document = parse(
@@ -130,10 +131,7 @@ class GraphqlEngine:
         except GraphQLSyntaxError as error:
             code = TOO_COMPLEX if error.message.endswith(_ABORTED) else PARSE_FAILED
             raise RequestRejected(error.message, code) from error
-        self._documents[query] = known = _CachedDocument(document)
-        self._characters += len(query)
-        while self._characters > _MAX_CACHED_CHARACTERS:
-            self._characters -= len(self._documents.popitem(last=False)[0])
+        self._documents[query] = known = _CachedDocument(document, len(query))
         return known
 
     def _validate(self, known: _CachedDocument) -> None:

@@ -1,42 +1,36 @@
-"""What a request costs beyond its first operation: GraphQL charges more than one."""
+"""What one HTTP request costs beyond the one that middleware counts: GraphQL may charge more."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
 
 from services.gateway.ratelimit.limiter import RateLimiter
 
-if TYPE_CHECKING:
-    pass
-
-
 Charge = Callable[[], float | None]
-"""Counts one request more; gives in how many seconds to come again, if that is one too many."""
+"""Counts one more request. Returns the seconds until the next window if that exceeds the limit."""
+
+CHARGE_KEY = "charge"
+"""The key of the `Charge` in a scope's `state`."""
 
 
-CHARGE_KEY = "count"
-"""Where the door leaves it in a scope's `state`."""
+def charge_of(connection: HTTPConnection) -> Charge:
+    """The charge of a connection. Connections that are not limited are not counted."""
+    charge: Charge = connection.scope["state"].get(CHARGE_KEY, _no_charge)
+    return charge
 
 
-def charge_of(asked: HTTPConnection) -> Charge:
-    """What counts the requests of somebody; of the operator nothing does."""
-    count: Charge = asked.scope["state"].get(CHARGE_KEY, _no_charge)
-    return count
+def charger(limiter: RateLimiter, key: str) -> Charge:
+    """A charge on one key of a limiter."""
+
+    def charge() -> float | None:
+        status = limiter.hit(key)
+        return status.reset - time.time() if status.is_exceeded else None
+
+    return charge
 
 
 def _no_charge() -> float | None:
     return None
-
-
-def charger(limiter: RateLimiter, key: str) -> Charge:
-    """Counts for somebody what one request does beyond its first part."""
-
-    def count() -> float | None:
-        standing = limiter.hit(key)
-        return standing.reset - time.time() if standing.is_exceeded else None
-
-    return count

@@ -1,35 +1,34 @@
-"""Where the replicas of the gateway tell one another what they counted.
+"""How the replicas of the gateway share what they counted.
 
-One bulk get and one transaction at most once a second, and neither while nobody asks for anything.
-Counters are not data: whatever is lost here was forgotten at the end of its window anyway.
+Costs one bulk get and one transaction per interval, and neither while no request comes in. Counters
+are not data: what is lost here would be forgotten at the end of its window anyway.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import random
 from collections.abc import Sequence
 from types import TracebackType
 
-from services.chassis.dapr.state import ABSENT, StateStore, StateUpsert
+from services.chassis.dapr.state import ABSENT, StateStore, StateUpsert, VersionConflict
 from services.chassis.errors import ServiceError
 from services.gateway.ratelimit.limiter import SHARDS, RateLimiter
 
-SYNC_INTERVAL = 1.0
-"""Seconds between two rounds."""
+SYNC_INTERVAL = 1.25
+"""Seconds between two rounds. With the jitter of periodic work, at most one round per second."""
 
-_STARTUP_INTERVAL = 0.2
+MAX_BACKOFF = 5.0
 
 log = logging.getLogger(__name__)
 
 
 class RateLimitSync:
-    """The shared counts of some limiters. Without the state store each replica counts alone."""
+    """Synchronizes limiters through the state store. Without it each replica counts alone."""
 
     def __init__(self, state: StateStore, limiters: Sequence[RateLimiter]) -> None:
         self._state = state
         self._limiters = limiters
+        self._has_read_all = False
 
     async def __aenter__(self) -> RateLimitSync:
         return self
@@ -40,19 +39,22 @@ class RateLimitSync:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leave nothing untold to whoever comes after."""
-        await self._sync_or_log()
+        """Write the last counts for the other replicas."""
+        try:
+            await self.sync()
+        except ServiceError as failure:
+            log.warning("the last counts are not shared", extra={"why": failure.message})
 
     async def run(self) -> None:
-        """Learn what was counted before this replica began; then tell and learn, for ever."""
-        knows = False
-        while True:
-            knows = await self._sync_or_log(everything=not knows) or knows
-            pause = SYNC_INTERVAL * random.uniform(1.0, 1.2)  # noqa: S311 (jitter)
-            await asyncio.sleep(pause if knows else _STARTUP_INTERVAL)
+        """One round of a running replica; the first one that succeeds reads all counts."""
+        try:
+            await self.sync(everything=not self._has_read_all)
+        except VersionConflict:  # another replica wrote first: the next round merges both
+            return
+        self._has_read_all = True
 
-    async def sync_once(self, *, everything: bool = False) -> None:
-        """One round. Raises `VersionConflict` if another replica wrote first: the next will do."""
+    async def sync(self, *, everything: bool = False) -> None:
+        """Read and write the shards that changed here. Raises `VersionConflict`."""
         wanted = {
             f"limits:{limiter.name}:{index}": (limiter, index)
             for limiter in self._limiters
@@ -67,11 +69,3 @@ class RateLimitSync:
                 writes.append(StateUpsert(key, document, entry.etag))
         if writes:
             await self._state.transact(writes)
-
-    async def _sync_or_log(self, *, everything: bool = False) -> bool:
-        try:
-            await self.sync_once(everything=everything)
-        except ServiceError as failure:
-            log.debug("counts were not shared", extra={"why": failure.message})
-            return False
-        return True

@@ -1,27 +1,29 @@
-"""What was heard of a post before, and so whether there is news of it."""
+"""Which posts and notifications were broadcast before, and so whether an event is due."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from cachetools import LRUCache
 
 from services.chassis.ids import id_time
 from services.contracts.posts import Post
 
 MAX_EVENT_AGE = 300.0
-"""Seconds after which a post or an edit is no news. What is said of an old post, for a reason that
-its readers do not see, is not shown to them as a new one."""
+"""Seconds after which a post or an edit is too old for an event. An old post that changes for a
+reason which readers do not see is not sent to them as a new one."""
 
 _MAX_REMEMBERED = 10_000
 
 
 @dataclass(slots=True)
 class SeenPost:
-    """What was last heard of a post, and who was told, where that can be found out but once.
+    """The newest known state of a post.
 
-    `tags` are all that it ever had.
+    `tags` are all hashtags that it ever had. `recipients` are remembered where they cannot be found
+    out again.
     """
 
     version: int
@@ -31,17 +33,16 @@ class SeenPost:
 
 
 class PostDeduplicator:
-    """What was heard of the posts that were last spoken of."""
+    """Remembers the posts that changed last."""
 
-    def __init__(self, remembered: int = _MAX_REMEMBERED) -> None:
-        self._seen: OrderedDict[str, SeenPost] = OrderedDict()
-        self._remembered = remembered
+    def __init__(self, max_posts: int = _MAX_REMEMBERED) -> None:
+        self._seen: LRUCache[str, SeenPost] = LRUCache(max_posts)
 
     def __len__(self) -> int:
         return len(self._seen)
 
     def event_for(self, post: Post, version: int, now: float) -> str:
-        """Which event tells of this state of a post; empty where it is nothing new."""
+        """The name of the event for this state of a post; empty if no event is due."""
         known = self._seen.get(post.id)
         if known and version <= known.version:
             return ""
@@ -58,40 +59,35 @@ class PostDeduplicator:
         return ""
 
     def _record(self, post: Post, version: int, known: SeenPost | None) -> None:
-        had, told = (known.tags, known.recipients) if known else (frozenset[str](), ())
-        self._seen[post.id] = SeenPost(version, post.edited_at, had.union(post.tags), told)
-        self._seen.move_to_end(post.id)
-        if len(self._seen) > self._remembered:
-            self._seen.popitem(last=False)
+        tags, recipients = (known.tags, known.recipients) if known else (frozenset[str](), ())
+        seen = SeenPost(version, post.edited_at, tags.union(post.tags), recipients)
+        self._seen[post.id] = seen
 
     def recipients(self, id: str) -> Sequence[str]:
-        """Who was told of a post."""
+        """The users to whom a direct post was sent."""
         known = self._seen.get(id)
         return known.recipients if known else ()
 
     def tags(self, id: str) -> frozenset[str]:
-        """All hashtags under which a post was found."""
+        """All hashtags that a post ever had, as far as it is remembered."""
         known = self._seen.get(id)
         return known.tags if known else frozenset()
 
-    def record_recipients(self, id: str, people: Sequence[str]) -> None:
-        """Remember who was told of a post."""
+    def record_recipients(self, id: str, users: Sequence[str]) -> None:
+        """Remember the users to whom a post was sent."""
         if id in self._seen:
-            self._seen[id].recipients = people
+            self._seen[id].recipients = users
 
 
 class IdDeduplicator:
-    """Which ids came before."""
+    """Remembers the ids that came last."""
 
-    def __init__(self, remembered: int = _MAX_REMEMBERED) -> None:
-        self._ids: OrderedDict[str, None] = OrderedDict()
-        self._remembered = remembered
+    def __init__(self, max_ids: int = _MAX_REMEMBERED) -> None:
+        self._ids: LRUCache[str, None] = LRUCache(max_ids)
 
     def is_first(self, id: str) -> bool:
-        """Whether an id comes for the first time, as far as is remembered."""
+        """Whether an id comes for the first time, as far as it is remembered."""
         if id in self._ids:
             return False
         self._ids[id] = None
-        if len(self._ids) > self._remembered:
-            self._ids.popitem(last=False)
         return True

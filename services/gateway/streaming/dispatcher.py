@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services.chassis.consuming.events import CloudEvent
+from services.chassis.consuming.events import Event
 from services.chassis.errors import ServiceError
 from services.chassis.ids import id_time
 from services.contracts.accounts import Profile
@@ -65,17 +65,17 @@ class StreamDispatcher:
             asyncio.Queue[PostChange | Notification](_QUEUE_SIZE) for _ in range(_WORKERS)
         ]
 
-    async def post_changed(self, event: CloudEvent) -> None:
+    async def post_changed(self, event: Event[Post]) -> None:
         """A post is new, edited or deleted."""
-        post = Post.model_validate(event.data)
-        kind = self._posts.event_for(post, event.entityversion, time.time())
+        post = event.data
+        kind = self._posts.event_for(post, event.version, time.time())
         if not kind or not len(self._hub):
             return
-        self._enqueue(post.id, PostChange(kind, post, event.entityversion))
+        self._enqueue(post.id, PostChange(kind, post, event.version))
 
-    async def notification_changed(self, event: CloudEvent) -> None:
+    async def notification_changed(self, event: Event[Notification]) -> None:
         """Somebody is told of something."""
-        notification = Notification.model_validate(event.data)
+        notification = event.data
         if notification.dismissed or not self._is_fresh(notification.id):
             return
         if self._hub.listening_caller(
@@ -93,11 +93,10 @@ class StreamDispatcher:
         except asyncio.QueueFull:
             log.warning("too much news: streams miss some", extra={"about": id})
 
-    async def account_changed(self, event: CloudEvent) -> None:
+    async def account_changed(self, event: Event[Profile]) -> None:
         """Whoever is gone, or may not be here any more, listens no more."""
-        profile = Profile.model_validate(event.data)
-        if profile.deleted or profile.suspended:
-            self._hub.close_user(profile.id)
+        if event.data.deleted or event.data.suspended:
+            self._hub.close_user(event.data.id)
 
     async def run(self) -> None:
         """Tell what was heard, for ever."""

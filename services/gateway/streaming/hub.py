@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from itertools import count
+from types import TracebackType
 
 from services.chassis.errors import RateLimited, ServiceError, Unauthenticated
 from services.chassis.security.caller import Caller
@@ -41,6 +42,7 @@ class StreamHub:
         self._connections_by_user: Counter[str] = Counter()
         self._listeners: dict[Channel, dict[StreamConnection, Names]] = {}
         self._numbers = count()
+        self._rounds = count()
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -147,15 +149,22 @@ class StreamHub:
         for connection in list(self._connections):
             connection.abort()
 
+    async def __aenter__(self) -> StreamHub:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Abort the connections that are still open."""
+        self._abort_all()
+
     async def maintain(self) -> None:
-        """End what has lost its right, and say now and then that all is well; for ever."""
-        try:
-            for second in count():
-                await asyncio.sleep(TOKEN_CHECK_INTERVAL)
-                self._send_heartbeats(second % HEARTBEAT_INTERVAL)
-                await self.check_tokens()
-        finally:
-            self._abort_all()
+        """Send the heartbeats that are due, and close connections with revoked tokens."""
+        self._send_heartbeats(next(self._rounds) % HEARTBEAT_INTERVAL)
+        await self.check_tokens()
 
     def _send_heartbeats(self, turn: int) -> None:
         for connection, own in list(self._connections.items()):

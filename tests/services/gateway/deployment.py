@@ -20,6 +20,7 @@ from services.comments.app import create_app as create_comments
 from services.feed.app import create_app as create_feed
 from services.gateway.app import create_app, create_service
 from services.gateway.settings import GatewaySettings
+from services.gateway.streaming.hub import StreamHub
 from services.media.app import create_app as create_media
 from services.media.pictures import Kind, PictureError, Processed, Rendition
 from services.notifications.app import create_app as create_notifications
@@ -92,6 +93,14 @@ class GatewayDeployment:
 
     cluster: World
     gateway: Running
+
+    @property
+    def hub(self) -> StreamHub:
+        """The hub of the gateway's streams."""
+        (stop,) = self.gateway.service._shutdown_callbacks
+        hub = stop.__self__  # type: ignore[attr-defined]
+        assert isinstance(hub, StreamHub)
+        return hub
 
     async def ask(self, method: str, path: str, token: str = "", **content: Any) -> Response:
         """One request; every good answer of the API is held to tests/mastodon/routes.py."""

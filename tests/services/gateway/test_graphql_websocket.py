@@ -10,7 +10,6 @@ from unittest import mock
 import pytest
 
 from services.gateway.graphql import websocket
-from services.gateway.streaming.hub import StreamHub
 from tests.fakes import APP_TOKEN, until
 from tests.fakes.streams import FakeStream, stream
 from tests.services.gateway.deployment import GatewayDeployment, SignedInUser, deploy
@@ -53,21 +52,12 @@ async def subscribed(
     place: GatewayDeployment, socket: FakeStream, id: str, query: str, **more: Any
 ) -> None:
     """Subscribe, and wait until it is so: messages are obeyed in their order."""
-    before = sum(len(ears) for ears in hub_of(place)._listeners.values())
+    before = sum(len(ears) for ears in place.hub._listeners.values())
     payload = {"query": query, "variables": more or "", "operationName": ""}
     socket.frame(type="subscribe", id=id, payload=payload)
     await until(
-        lambda: sum(len(ears) for ears in hub_of(place)._listeners.values()) > before,
+        lambda: sum(len(ears) for ears in place.hub._listeners.values()) > before,
     )
-
-
-def hub_of(place: GatewayDeployment) -> StreamHub:
-    """The hub of a place's gateway."""
-    running = place.gateway.service._work
-    (maintain,) = [each for each in running if each.name == "StreamHub.maintain"]
-    hub = maintain._work.__self__  # type: ignore[attr-defined]
-    assert isinstance(hub, StreamHub)
-    return hub
 
 
 async def closed(socket: FakeStream) -> int:
@@ -119,11 +109,11 @@ async def test_one_socket_has_several_subscriptions_and_ends_some(place: Gateway
         socket.frame(type="complete", id="public")
         socket.frame(type="ping")
         await heard(socket, "pong")
-        await until(lambda: not hub_of(place).has_listeners(("public", "")))
+        await until(lambda: not place.hub.has_listeners(("public", "")))
         await anna.post("statuses", {"status": "more #cats"})
         await heard(socket, "next", "tagged", 2)
         assert sum(f.get("id") == "public" and f["type"] == "next" for f in socket.frames) == 1
-    await until(lambda: not len(hub_of(place)))
+    await until(lambda: not len(place.hub))
 
 
 async def test_what_is_not_for_somebody_does_not_reach_them(place: GatewayDeployment) -> None:
@@ -214,7 +204,7 @@ async def test_who_breaks_the_protocol_is_turned_away(place: GatewayDeployment) 
     bad = stream(place.gateway.app, "/graphql", "bad", socket=True, subprotocols=[PROTOCOL])
     async with bad as refused:
         assert refused.status == 401
-    assert not len(hub_of(place))
+    assert not len(place.hub)
 
 
 async def test_who_does_not_begin_at_all_is_turned_away(alone: GatewayDeployment) -> None:
@@ -228,7 +218,7 @@ async def test_a_socket_ends_with_its_token(place: GatewayDeployment) -> None:
     async with opened(place, anna.token) as socket:
         socket.frame(type="connection_init")
         await heard(socket, "connection_ack")
-        hub_of(place).close_user(anna.id)
+        place.hub.close_user(anna.id)
         assert await closed(socket) == 1001
 
 

@@ -26,8 +26,7 @@ async def served(
     place: GatewayDeployment, patience: int = 5
 ) -> AsyncIterator[tuple[int, Any, Server]]:
     """The gateway on a port of its own, with its hub."""
-    (stop,) = place.gateway.service._shutdown_callbacks
-    hub = stop.__self__  # type: ignore[attr-defined]
+    hub = place.hub
     app = place.gateway.app
     config = uvicorn.Config(
         app,
@@ -39,7 +38,7 @@ async def served(
         access_log=False,
         timeout_keep_alive=patience,
     )
-    server = Server(config, [stop])
+    server = Server(config, [hub.stop])
     task = asyncio.create_task(server.serve())
     await until(lambda: server.started)
     try:

@@ -12,7 +12,7 @@ import pytest
 
 from services.feed import domain
 from services.feed.application import audiences
-from services.gateway.streaming import hub
+from services.gateway.streaming.hub import HEARTBEAT_INTERVAL
 from tests.fakes import until
 from tests.fakes.streams import FakeStream, stream
 from tests.mastodon.schemas import check
@@ -457,10 +457,9 @@ async def test_a_client_that_does_not_read_is_cut_off(place: GatewayDeployment) 
         await until(lambda: post["id"] in quick.text)
 
 
-async def test_it_is_said_now_and_then_that_all_is_well(
-    place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hub, "TOKEN_CHECK_INTERVAL", 0.005)
+async def test_an_idle_stream_gets_heartbeats(place: GatewayDeployment) -> None:
     anna = await place.register("anna")
     async with home_of(anna) as home:
+        for _ in range(HEARTBEAT_INTERVAL):
+            await place.hub.maintain()
         await until(lambda: home.text.startswith(":)\n:thump\n"))

@@ -7,7 +7,7 @@ import string
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.gateway.middleware.rate_limit import allowed_headers
+from services.gateway.middleware.cors import allowed_headers
 
 TOKEN = st.text("!#$%&'*+-.^_`|~" + string.ascii_letters + string.digits, min_size=1, max_size=40)
 JUNK = st.text(st.characters(max_codepoint=255), max_size=40)

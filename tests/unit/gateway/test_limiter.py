@@ -75,7 +75,7 @@ class Replica:
 
     async def try_to_share(self) -> None:
         with suppress(ServiceError):
-            await self.ledger.sync_once()
+            await self.ledger.sync()
 
 
 def replica(state: FakeState, clock: Clock, name: str) -> Replica:
@@ -89,12 +89,12 @@ async def test_replicas_learn_what_the_others_counted() -> None:
     for _ in range(6):
         one.hit()
     two.hit()
-    await one.ledger.sync_once()
-    await two.ledger.sync_once()
+    await one.ledger.sync()
+    await two.ledger.sync()
     assert two.hit().used == 8
-    await two.ledger.sync_once()
+    await two.ledger.sync()
     assert one.hit().used == 7  # has not heard of it yet
-    await one.ledger.sync_once()
+    await one.ledger.sync()
     assert one.hit().used == 10
     assert one.hit().is_exceeded
 
@@ -106,7 +106,7 @@ async def test_a_restart_does_not_lift_a_limit() -> None:
         before.hit()
     async with before.ledger:
         pass
-    await after.ledger.sync_once(everything=True)
+    await after.ledger.sync(everything=True)
     assert after.hit().is_exceeded
     clock.now += 60
     assert after.hit().used == 1
@@ -118,7 +118,7 @@ async def test_requests_cost_no_state_calls_and_peace_costs_none() -> None:
         one.hit(str(n % 7))
     assert one.state.faults.count() == 0
     for _ in range(10):
-        await one.ledger.sync_once()
+        await one.ledger.sync()
     # Told once, seen to be there once, and never asked again.
     assert [call.name for call in one.state.faults.calls] == ["get_many", "transact", "get_many"]
 
@@ -175,7 +175,7 @@ def test_whatever_becomes_of_writes_all_counts_are_known_at_rest(
             for each in both:
                 await each.try_to_share()
         for each in both:
-            await each.ledger.sync_once(everything=True)
+            await each.ledger.sync(everything=True)
 
     asyncio.run(run())
     assert [each.hit().used for each in both] == [len(steps) + 1] * 2

@@ -81,7 +81,7 @@ def test_the_edit_of_an_old_post_and_its_end_are_news() -> None:
 
 
 def test_what_is_remembered_is_bounded_and_the_newest() -> None:
-    memory = PostDeduplicator(remembered=2)
+    memory = PostDeduplicator(max_posts=2)
     for age in (3, 2, 1):
         memory.event_for(post(age), 1, NOW)
         memory.record_recipients(post(age).id, ["7"])
