@@ -1,6 +1,6 @@
-"""The only public door: the Mastodon client API, OAuth pages and public pages. Keeps no data.
+"""The public service: the Mastodon client API, GraphQL, streams and web pages. It stores no data.
 
-Read it in this order: `app` (how it is put together), `door` (what every request passes), `gateway`
-(how it asks other services), `entities` (how their models become the client API's), `api` and
-`pages` (the routes).
+Start with `app` (composition) and `container` (what routes work with). `middleware` is what every
+request passes, `application` has the use cases, `presentation` renders contract models as entities,
+and `rest`, `graphql`, `pages` and `streaming` are the interfaces.
 """

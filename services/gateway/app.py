@@ -1,4 +1,4 @@
-"""How the gateway is put together."""
+"""The composition of the gateway."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ from services.gateway.streaming.hub import TOKEN_CHECK_INTERVAL, StreamHub
 
 
 def create_service(settings: GatewaySettings) -> Service:
-    """The gateway's own service: a sidecar and an identity, and nothing kept but counters."""
+    """The gateway's service. It stores nothing but the counts of rate limits."""
     return Service(settings)
 
 
 def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
-    """The gateway on its sidecar, or on a fake of the other services.
+    """The gateway's app on its sidecar, or on a fake of the other services.
 
-    Timelines come first, since routes are tried in order.
+    Timelines come first, since routes are matched in order.
     """
     settings = service.settings
     if not isinstance(settings, GatewaySettings):
@@ -152,7 +152,7 @@ def _add_middleware(
 
 
 def _stream(service: Service, settings: GatewaySettings, gateway: Gateway) -> StreamHub:
-    """Hear what is broadcast, and tell whoever is connected."""
+    """Send broadcast events to connected clients."""
     hub = StreamHub(
         service.token_verifier,
         at_most=settings.microgram_streams,

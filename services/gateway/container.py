@@ -1,4 +1,4 @@
-"""The parts of the gateway that REST, GraphQL, pages and streams work with."""
+"""The dependency container: what REST, GraphQL, pages and streams work with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.gateway.settings import GatewaySettings
 
 
 class Gateway:
-    """The dependency container. `app` makes one, and tests may give it a fake invoker."""
+    """The parts of the gateway, composed once."""
 
     def __init__(self, settings: GatewaySettings, invoker: Invoker) -> None:
         self.settings = settings

@@ -1,4 +1,4 @@
-"""Registration: the same form for apps and on the web page, the same refusals by field."""
+"""Registration by apps and on the web page, with the same errors by field."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ERROR_CODES = (
 
 
 def new_registration(form: RequestParams) -> dict[str, Any]:
-    """A `Registration`, cut to what its contract takes: the rules are auth's."""
+    """The fields of a `Registration`, truncated to its bounds. The auth service validates them."""
     return {
         "username": form.string("username").strip()[:100],
         "email": form.string("email").strip()[:320],
@@ -29,13 +29,13 @@ def new_registration(form: RequestParams) -> dict[str, Any]:
 
 
 def field_errors(failure: ServiceError) -> dict[str, list[str]]:
-    """What is wrong with each field, in auth's words; empty where it is not about fields."""
+    """The errors by field, with auth's messages; empty if the error is not about fields."""
     details = failure.details.get("details")
     return details if isinstance(details, dict) else {}
 
 
 def validation_error(failure: ServiceError) -> ServiceError:
-    """A refusal in the shape of the client API: for each field a code and a description."""
+    """An error in the format of the client API: for each field a code and a description."""
     by_field = field_errors(failure)
     if not by_field:
         return failure

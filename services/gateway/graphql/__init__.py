@@ -1,10 +1,9 @@
-"""GraphQL over the same services: one schema, one route, and sockets for subscriptions.
+"""GraphQL over the same services: one schema, one route, and WebSockets for subscriptions.
 
-Read it in this order: `http` (what a request is), `engine` (parsed, measured, validated, run),
-`limits` (what is too much), `needs` (who may ask for a field), `loaders` (how fields ask services
-together), `types` and its neighbours (what there is), `schema` (all of it), `sockets` (news),
-`graphiql` (for developers).
+Start with `router` (the routes), `handler` (requests over HTTP), `engine` (parse, measure,
+validate, execute) and `limits`. `permissions` guards fields, `dataloaders` batches the requests of
+fields, `schema` has the types, `websocket` handles subscriptions.
 
-Nothing here decides who may see what: each field asks the service that owns the answer, with the
-caller's own token. Strawberry is loaded when the first request comes, so that it costs no start.
+Nothing here decides about visibility: each field asks the service that owns the data, with the
+caller's token. Strawberry is loaded with the first request, so that it does not delay the start.
 """

@@ -1,9 +1,9 @@
-"""Pages as Relay's connections, over the windows that the services know.
+"""Pages as Relay connections, over the windows of the services.
 
-Lists are newest first. `first` and `after` go on to older rows, `last` and `before` back to newer
-ones; a cursor is opaque. Rows that the caller may not see are left out, so that a page may be
-shorter than was asked. Services are asked for one row more than is shown: where there is one, there
-is another page, and where their list has ended, there is none.
+Lists are newest first. `first` and `after` continue to older rows, `last` and `before` to newer
+ones; a cursor is opaque. Rows that the caller may not see are left out, so a page may be shorter
+than requested. Services are asked for one row more than is shown, which tells whether there is
+another page.
 """
 
 from __future__ import annotations
@@ -22,35 +22,43 @@ from services.gateway.graphql.cost import DEFAULT_PAGE_SIZE
 Node = TypeVar("Node")
 
 MAX_POSTS = 40
-"""Rows of the largest page of posts, as in the client API."""
+"""The largest page of posts, as in the client API."""
 
 MAX_ACCOUNTS = 80
-"""Of people, or of notifications."""
+"""The largest page of people or notifications."""
 
 MAX_IDS = 80
 
-First = Annotated[int | None, strawberry.argument(description="How many, from the newest on.")]
+First = Annotated[
+    int | None, strawberry.argument(description="The number of rows, from the newest.")
+]
 
-After = Annotated[str | None, strawberry.argument(description="The cursor to go on from.")]
+After = Annotated[
+    str | None, strawberry.argument(description="Only rows after this cursor, which are older.")
+]
 
-Last = Annotated[int | None, strawberry.argument(description="How many, next before `before`.")]
+Last = Annotated[
+    int | None, strawberry.argument(description="The number of rows immediately before `before`.")
+]
 
-Before = Annotated[str | None, strawberry.argument(description="The cursor to go back from.")]
+Before = Annotated[
+    str | None, strawberry.argument(description="Only rows before this cursor, which are newer.")
+]
 
 Ids = Annotated[list[strawberry.ID], strawberry.argument(description="At most 80.")]
 
 
-@strawberry.type(description="Where a page lies.")
+@strawberry.type(description="The position of a page.")
 class PageInfo:
     has_next_page: bool = strawberry.field(
-        description="Whether there is more behind it; all of that may be hidden from the caller."
+        description="Whether older rows follow; the caller may not see all of them."
     )
     has_previous_page: bool = strawberry.field(
-        description="Whether there is more before it, newer rows; with `after` always."
+        description="Whether newer rows precede; always true with `after`."
     )
     start_cursor: str | None
     end_cursor: str | None = strawberry.field(
-        description="How far the page reached, which may be beyond the last row shown."
+        description="The end of the page, which may be after the last visible row."
     )
 
 
@@ -70,10 +78,10 @@ class Connection(Generic[Node]):
 def window(
     first: int | None, after: str | None, last: int | None, before: str | None, most: int
 ) -> Window:
-    """The window that a page asks for. Raises `Invalid`."""
+    """The window of the arguments of a page. Raises `Invalid`."""
     if last is not None or before is not None:
         if first is not None or after is not None:
-            raise Invalid("A page is asked for by first and after, or by last and before.")
+            raise Invalid("A page takes either first and after, or last and before.")
         if before is None:
             raise Invalid("last needs before.")
         return Window(_size(last, "last", most), min_id=normalize_id(before))
@@ -81,9 +89,9 @@ def window(
 
 
 def offset(first: int | None, after: str | None, most: int) -> tuple[int, int]:
-    """How many rows, after how many, for lists that are counted. Raises `Invalid`."""
+    """The page size and the offset, for lists with offsets. Raises `Invalid`."""
     if after is not None and not (after.isascii() and after.isdigit() and len(after) <= 4):
-        raise Invalid("This is not a cursor of this list.")
+        raise Invalid("This cursor does not belong to this list.")
     return _size(first, "first", most), int(after or 0)
 
 
@@ -95,16 +103,16 @@ def _size(asked: int | None, name: str, most: int) -> int:
 
 
 def probe(wanted: Window) -> Window:
-    """A window with one row more, by which `page` can tell whether there is another page."""
+    """A window with one more row, which tells `page` whether there is another page."""
     return replace(wanted, limit=wanted.limit + 1)
 
 
 def page(
     rows: Sequence[tuple[str, Node]], wanted: Window, more: str, *, first: str = "", last: str = ""
 ) -> Connection[Node]:
-    """Rows with their cursors, newest first: those that are wanted of what was asked for `probing`.
+    """The page of a window, from the rows of `probe(wanted)` with their cursors, newest first.
 
-    `more` is where the service says that its list goes on; `first` and `last` are what it reached.
+    `more` is where the service's list continues; `first` and `last` are the ends of its page.
     """
     first, last = first or _cursor(rows[:1]), last or _cursor(rows[-1:])
     if len(rows) > wanted.limit:
@@ -127,7 +135,7 @@ def _cursor(row: Sequence[tuple[str, Node]]) -> str:
 
 
 def connection(rows: Sequence[tuple[str, Node]], info: PageInfo) -> Connection[Node]:
-    """Rows with their cursors."""
+    """A connection from rows with their cursors."""
     return Connection(
         edges=[Edge(node=node, cursor=cursor) for cursor, node in rows],
         nodes=[node for _, node in rows],
@@ -138,5 +146,5 @@ def connection(rows: Sequence[tuple[str, Node]], info: PageInfo) -> Connection[N
 def checked_ids(ids: list[strawberry.ID]) -> list[str]:
     """Normalized ids, each once. Raises `Invalid` for too many."""
     if len(ids) > MAX_IDS:
-        raise Invalid(f"At most {MAX_IDS} ids can be asked for at once.")
+        raise Invalid(f"At most {MAX_IDS} ids can be requested at once.")
     return [numeric_id(id) for id in dict.fromkeys(ids)]

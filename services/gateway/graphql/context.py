@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from services.gateway.graphql.resolvers import Resolvers
 
 ChannelListener = Callable[[Channel], AsyncGenerator[StreamEvent, None]]
-"""What is told on a channel from now on."""
+"""Yields the events of a channel from now on."""
 
 
 @dataclass(slots=True)
 class Context:
-    """What one operation works with."""
+    """The caller of an operation, its data loaders and resolvers."""
 
     gateway: Gateway
     caller: Caller | None
@@ -33,14 +33,14 @@ class Context:
     resolvers: Resolvers = field(init=False)
 
     def listen(self, channel: Channel) -> AsyncGenerator[StreamEvent, None]:
-        """What is told on a channel from now on, of an operation that came over a socket."""
+        """The events of a channel from now on, for a subscription."""
         if self.listener is None:
-            raise TypeError("Only subscriptions listen.")
+            raise TypeError("Only subscriptions can listen to a channel.")
         return self.listener(channel)
 
     @property
     def me(self) -> Caller:
-        """The caller, where the field has made sure that there is one."""
+        """The signed-in user. Raises `Unauthenticated`."""
         return check_user(self.caller)
 
     async def mutate(

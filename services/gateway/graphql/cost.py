@@ -1,4 +1,4 @@
-"""What a selection costs."""
+"""The cost of a selection."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ from graphql.type import get_nullable_type
 PAGE_COST = 10
 
 ASSUMED_LIST_LENGTH = 10
-"""How long a list is taken to be that is not a page."""
+"""The assumed length of a list that is not a page."""
 
 DEFAULT_PAGE_SIZE = 20
-"""How long a page is taken to be that does not say."""
+"""The size of a page without `first` and `last`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SelectionCost:
-    """What a selection costs, and how deep it is."""
+    """The cost and the depth of a selection."""
 
     cost: int = 0
     depth: int = 0
 
     def plus(self, other: SelectionCost) -> SelectionCost:
-        """Both together, one beside the other."""
+        """The cost of two selections side by side."""
         return SelectionCost(self.cost + other.cost, max(self.depth, other.depth))
 
 
 class CostVisitor:
-    """Walks through one operation. What it refers to need not be there, nor end."""
+    """Measures one operation. It need not be valid yet: fragments may be missing or cyclic."""
 
     def __init__(
         self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]
@@ -66,7 +66,7 @@ class CostVisitor:
     def of(
         self, selected: SelectionSetNode, on: GraphQLNamedType | None, rows: int
     ) -> SelectionCost:
-        """All that is selected on a type; `rows` is the length of the page that it may be."""
+        """The cost of a selection set on a type; `rows` is the page size if it is a page."""
         total = SelectionCost()
         for node in selected.selections:
             if isinstance(node, FieldNode):
@@ -80,9 +80,7 @@ class CostVisitor:
     def _spread(self, name: str, rows: int) -> SelectionCost:
         key = name, rows
         if key not in self._known:
-            self._known[key] = (
-                SelectionCost()
-            )  # where a fragment spreads itself, which is refused later
+            self._known[key] = SelectionCost()  # for a cyclic fragment, which validation rejects
             fragment = self._fragments.get(name)
             if fragment is not None:
                 on = self._type(fragment, None)
@@ -98,7 +96,7 @@ class CostVisitor:
 
     def _field(self, node: FieldNode, on: GraphQLNamedType | None, rows: int) -> SelectionCost:
         if node.selection_set is None or node.name.value.startswith("__"):
-            return SelectionCost(1, 1)  # the schema can be asked for in development alone
+            return SelectionCost(1, 1)  # introspection is enabled in development only
         field = _field_of(on, node.name.value)
         is_page = field is not None and "first" in field.args
         below = self.of(
@@ -120,7 +118,7 @@ class CostVisitor:
         return max(1, max((n for n in asked if n is not None), default=DEFAULT_PAGE_SIZE))
 
     def _assumed_length(self, node: FieldNode) -> int:
-        """How long a list is taken to be; where it is asked for by ids, at least as many."""
+        """The assumed length of a list; at least the number of its ids, if it takes ids."""
         return max(
             ASSUMED_LIST_LENGTH,
             *(self._list_length(argument.value) for argument in node.arguments or ()),
@@ -138,11 +136,11 @@ class CostVisitor:
             return int(value.value[:12])
         if isinstance(value, VariableNode):
             given = self._variables.get(value.name.value)
-            return int(given) if isinstance(given, int | float) else None  # 40.0 is an Int too
+            return int(given) if isinstance(given, int | float) else None  # 40.0 is a valid Int
         return None
 
     def roots(self, selected: SelectionSetNode) -> int:
-        """How many fields there are at the top, also by fragments."""
+        """The number of root fields, also in fragments."""
         total = 0
         for node in selected.selections:
             if isinstance(node, FieldNode):
@@ -163,7 +161,7 @@ class CostVisitor:
 
 
 def count_aliases(selected: SelectionSetNode) -> int:
-    """How many aliases are written there, at whatever depth."""
+    """The number of aliases, at any depth."""
     total = 0
     for node in selected.selections:
         if isinstance(node, FieldNode) and node.alias is not None:

@@ -1,4 +1,4 @@
-"""One operation: parsed, measured, validated, run. What is too much is refused before it costs."""
+"""Parses, measures, validates and executes an operation. Too large ones are rejected early."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ from services.gateway.graphql.errors import (
 from services.gateway.graphql.schema.root import build_schema
 
 _MAX_CACHED_CHARACTERS = 128 * 1024
-"""How long the queries may be together that are kept with what validation found, since clients send
-the same ones. A character of a dense one costs 300 bytes parsed."""
+"""The total length of the cached queries, since clients repeat the same ones. A parsed character
+costs up to 300 bytes."""
 
 _ABORTED = "Parsing aborted."
-"""How graphql-core ends what it says of a document that is too long or nested too deeply."""
+"""The end of graphql-core's message about a document that is too long or too deep."""
 
 _MAX_ERRORS = 20
-"""How many errors are told of one document."""
+"""The maximum number of errors reported for one document."""
 
 
 @dataclass(frozen=True, slots=True)
 class GraphqlRequest:
-    """What a client wants to have run."""
+    """The operation that a client sends."""
 
     query: str
     variables: Mapping[str, Any]
@@ -60,24 +60,24 @@ class GraphqlRequest:
     def of(cls, said: Any) -> GraphqlRequest:
         """From the JSON that a client sends. Raises `RequestRejected`.
 
-        An empty text says no variables or operation, as null does: some clients send it always.
+        An empty string means no variables or operation, like null: some clients always send it.
         """
         if not isinstance(said, dict):
-            raise RequestRejected("A request is an object with a query.", BAD_REQUEST)
+            raise RequestRejected("The request must be an object with a query.", BAD_REQUEST)
         query, variables = said.get("query"), said.get("variables")
         operation = said.get("operationName")
         if not isinstance(query, str) or not query.strip():
-            raise RequestRejected("query must be a text.", BAD_REQUEST)
+            raise RequestRejected("query must be a string.", BAD_REQUEST)
         if not isinstance(variables, dict | None) and variables != "":
             raise RequestRejected("variables must be an object.", BAD_REQUEST)
         if not isinstance(operation, str | None):
-            raise RequestRejected("operationName must be a text.", BAD_REQUEST)
+            raise RequestRejected("operationName must be a string.", BAD_REQUEST)
         return cls(query, variables or {}, operation or None)
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedOperation:
-    """An operation that may be run, and as how many requests it counts."""
+    """An operation that may be executed, and how many requests it is charged."""
 
     request: GraphqlRequest
     document: DocumentNode
@@ -93,7 +93,7 @@ class _CachedDocument:
 
 
 class GraphqlEngine:
-    """The schema, and what was asked of it before."""
+    """Executes operations on the schema, and caches parsed documents."""
 
     def __init__(self, *, development: bool) -> None:
         self.schema = build_schema()._schema
@@ -106,7 +106,7 @@ class GraphqlEngine:
         )
 
     def prepare(self, request: GraphqlRequest) -> PreparedOperation:
-        """Make an operation ready to run. Raises `RequestRejected`."""
+        """Parse, measure and validate an operation. Raises `RequestRejected`."""
         try:
             known = self._parse(request.query)
             operation = get_operation_ast(known.document, request.operation)
@@ -117,7 +117,7 @@ class GraphqlEngine:
             counts = limits.check(self.schema, known.document, operation, request.variables)
             self._validate(known)
         except RecursionError as error:
-            raise RequestRejected("This is nested too deeply.", TOO_COMPLEX) from error
+            raise RequestRejected("The query is nested too deeply.", TOO_COMPLEX) from error
         return PreparedOperation(request, known.document, operation.operation.value, counts)
 
     def _parse(self, query: str) -> _CachedDocument:
@@ -145,7 +145,7 @@ class GraphqlEngine:
     async def subscribe(
         self, prepared: PreparedOperation, context: Context
     ) -> AsyncGenerator[Entity, None]:
-        """An answer for each event; one with errors alone where there is nothing to listen to."""
+        """A result for each event, or one with errors only if the subscription fails."""
         events = await self._start(subscribe, prepared, context)
         if isinstance(events, ExecutionResult):
             yield {"errors": result_entity(events)["errors"]}
@@ -155,7 +155,7 @@ class GraphqlEngine:
                 yield result_entity(event)
 
     async def run(self, prepared: PreparedOperation, context: Context) -> Entity:
-        """The answer, with an error for each field that failed."""
+        """The result, with an error for each field that failed."""
         return result_entity(await self._start(execute, prepared, context))
 
     async def _start(
@@ -173,14 +173,14 @@ class GraphqlEngine:
 
 
 class ValidationFailed(RequestRejected):
-    """A document that does not fit the schema: `errors` say where."""
+    """A document that is not valid for the schema, with its errors."""
 
     def __init__(self, errors: list[GraphQLError]) -> None:
-        super().__init__("This does not fit the schema.", VALIDATION_FAILED)
+        super().__init__("The query is not valid for the schema.", VALIDATION_FAILED)
         self.errors = errors
 
     def entities(self) -> list[Entity]:
-        """All errors."""
+        """The errors as entities."""
         return [
             {**error_entity(error), "extensions": {"code": VALIDATION_FAILED}}
             for error in self.errors
@@ -188,7 +188,7 @@ class ValidationFailed(RequestRejected):
 
 
 def result_entity(result: ExecutionResult) -> Entity:
-    """What was found, as it goes on the wire."""
+    """The JSON of a result."""
     said: Entity = {"data": result.data}
     if result.errors:
         said["errors"] = [error_entity(error) for error in result.errors]

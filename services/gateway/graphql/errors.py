@@ -1,4 +1,4 @@
-"""Failures as GraphQL errors: a sentence for people, and `extensions.code` for programs."""
+"""Failures as GraphQL errors: a message for people, and `extensions.code` for programs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 
 
 class RequestRejected(ServiceError):
-    """A request that is not run at all; `code` is one of the codes above."""
+    """A request that is not executed; `code` is one of the codes above."""
 
     def __init__(self, message: str, code: str, status: int = 400, **details: Any) -> None:
         super().__init__(message, code=code, **details)
@@ -59,7 +59,7 @@ class RequestRejected(ServiceError):
 
 
 def failure_error(failure: ServiceError) -> Entity:
-    """A failure as an error, without its place in the query. Logs those that are ours."""
+    """A failure as an error without its location. Logs failures of the server."""
     log_failure(failure)
     if isinstance(failure, RequestRejected):
         return {
@@ -76,7 +76,7 @@ def failure_error(failure: ServiceError) -> Entity:
 
 
 def error_entity(error: GraphQLError) -> Entity:
-    """What went wrong in one field, or with the variables."""
+    """The error of a field or of the variables, with its location."""
     place: Entity = {}
     if error.locations:
         place["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
@@ -89,7 +89,7 @@ def _message_and_code(error: GraphQLError) -> Entity:
     cause = error.original_error
     if isinstance(cause, ServiceError):
         return failure_error(cause)
-    if error.path is None:  # no field was run: the document or the variables are wrong
+    if error.path is None:  # no field was executed: the document or the variables are invalid
         return {"message": error.message, "extensions": {"code": BAD_USER_INPUT}}
     log.error("a field failed", exc_info=cause, extra={"path": error.path})
     return failure_error(ServiceError(INTERNAL_ERROR))

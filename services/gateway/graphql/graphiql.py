@@ -1,6 +1,7 @@
-"""GraphiQL, for developers alone: the page in strawberry's wheel.
+"""GraphiQL, for development only: the page from strawberry's wheel.
 
-Its scripts come from elsewhere. Each is pinned by a hash, but runs where people log in.
+Its scripts come from another host. Each is pinned by a hash, but runs on the origin of the login
+pages.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
 def page() -> Response:
-    """The page, which may load what it names, and talk to nobody but the gateway."""
+    """The page. Its policy allows the scripts it names, and connections to the gateway only."""
     html, policy = _page_and_policy()
     headers = {"content-security-policy": policy, "cache-control": "no-store"}
     return Response(html, headers=headers, media_type="text/html")
@@ -32,7 +33,7 @@ def _page_and_policy() -> tuple[str, str]:
 
 
 def _policy(html: str) -> str:
-    """Styles are free, since editors and menus set theirs as they go."""
+    """The content security policy. Inline styles are allowed, since the editor sets them."""
     return "; ".join(
         (
             "default-src 'none'",

@@ -1,7 +1,7 @@
-"""Requests over HTTP: read within bounds, counted, run, answered in the words of GraphQL over HTTP.
+"""Operations over HTTP, as the GraphQL over HTTP specification says.
 
-A status of 200 means that operations were run, whatever came of their fields; what is refused
-before that has the status that says why.
+A status of 200 means that operations were executed, even if fields failed. A rejected request has
+the status of its error.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from services.gateway.ratelimit.charge import Charge, charge_of
 
 _RESPONSE_TYPE = "application/graphql-response+json"
 _QUERY_TIMEOUT = 20.0
-"""Seconds that a query may take. Changes are not broken off."""
+"""Seconds. Mutations have no timeout."""
 
 
 class GraphqlHandler:
-    """Answers requests."""
+    """Handles requests."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
@@ -45,7 +45,7 @@ class GraphqlHandler:
         )
 
     async def handle(self, request: Request) -> Response:
-        """All that one request asks for."""
+        """Execute the operations of one request."""
         media = (
             _RESPONSE_TYPE
             if _RESPONSE_TYPE in request.headers.get("accept", "")
@@ -60,10 +60,10 @@ class GraphqlHandler:
             return error_response(failure, media)
 
     def page(self, request: Request) -> Response:
-        """GraphQL is posted; where it is switched on, browsers get a page that does so."""
+        """GraphiQL for browsers, if it is enabled; else 405."""
         if self._gateway.settings.microgram_graphiql and _is_browser(request):
             return graphiql.page()
-        refused = RequestRejected("Operations are sent by POST.", BAD_REQUEST, 405)
+        refused = RequestRejected("Send operations by POST.", BAD_REQUEST, 405)
         answer = error_response(refused, "application/json")
         answer.headers["allow"] = "POST"
         return answer
@@ -73,7 +73,7 @@ class GraphqlHandler:
             return await self._run(said, caller, count, counted=1)
         if not 1 <= len(said) <= limits.MAX_BATCH:
             raise RequestRejected(
-                f"A list has between 1 and {limits.MAX_BATCH} operations.",
+                f"A list must have between 1 and {limits.MAX_BATCH} operations.",
                 TOO_COMPLEX,
                 limit="operations",
                 most=limits.MAX_BATCH,
@@ -89,7 +89,7 @@ class GraphqlHandler:
     async def _run(self, said: Any, caller: Caller | None, count: Charge, counted: int) -> Entity:
         prepared = self.engine.prepare(engine.GraphqlRequest.of(said))
         if prepared.kind == "subscription":
-            raise RequestRejected("Subscriptions are taken over a WebSocket.", BAD_REQUEST)
+            raise RequestRejected("Send subscriptions over a WebSocket.", BAD_REQUEST)
         charge(count, prepared.charge - counted)
         context = create_context(self._gateway, caller)
         if prepared.kind == "mutation":
@@ -102,7 +102,7 @@ class GraphqlHandler:
 
 
 def charge(count: Charge, times: int) -> None:
-    """Count some requests more. Raises `RequestRejected` where one is too many."""
+    """Charge further requests. Raises `RequestRejected` if that exceeds the limit."""
     for _ in range(times):
         wait = count()
         if wait is not None:
@@ -112,7 +112,7 @@ def charge(count: Charge, times: int) -> None:
 
 
 def error_response(failure: ServiceError, media: str) -> Response:
-    """The answer to a request of which nothing is run."""
+    """The response to a request that is not executed."""
     answer = Response(
         orjson.dumps({"errors": errors_of(failure)}), failure.status, media_type=media
     )
@@ -122,7 +122,7 @@ def error_response(failure: ServiceError, media: str) -> Response:
 
 
 def errors_of(failure: ServiceError) -> list[Entity]:
-    """A failure as errors."""
+    """The GraphQL errors of a failure."""
     if isinstance(failure, engine.ValidationFailed):
         return failure.entities()
     return [failure_error(failure)]
@@ -135,12 +135,12 @@ def _is_browser(request: Request) -> bool:
 async def _read_json(request: Request) -> Any:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
-        raise RequestRejected("A request is sent as application/json.", BAD_REQUEST, 415)
+        raise RequestRejected("Send the request as application/json.", BAD_REQUEST, 415)
     raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
         if len(raw) > limits.MAX_BODY_BYTES:
-            raise TooLarge(f"A request has at most {limits.MAX_BODY_BYTES // 1024} KiB.")
+            raise TooLarge(f"A request can have at most {limits.MAX_BODY_BYTES // 1024} KiB.")
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as error:

@@ -1,8 +1,8 @@
-"""What is too much of a query, measured before anything else is done with it.
+"""The limits of operations, checked before validation and execution.
 
 A query costs 1 for each field, and `PAGE_COST` more for each field that is a page of another list.
-What is below a page counts as often as the page has rows. Fragments are measured once, however
-often they are spread, so that measuring takes no longer than reading.
+The selection of a page counts once per row. Fragments are measured once, however often they are
+spread, so that measuring is linear in the length of the query.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ MAX_TOKENS = 2_000
 MAX_DEPTH = 16
 MAX_ALIASES = 30
 MAX_ROOT_FIELDS = 20
-"""Fields at the top of one operation."""
+"""Root fields of an operation."""
 
 MAX_MUTATION_FIELDS = 10
-"""The same, of a mutation."""
+"""Root fields of a mutation."""
 
 MAX_COMPLEXITY = 5_000
 MAX_SUBSCRIPTION_COMPLEXITY = 200
-"""Of a subscription, which is answered at every event."""
+"""Of a subscription, which is executed for every event."""
 
 COMPLEXITY_PER_REQUEST = 100
-"""As much complexity as counts as one request with the rate limits, if fields at the top do not."""
+"""The complexity that is charged as one request against the rate limits."""
 
 MAX_BATCH = 5
-"""Operations in one request."""
+"""Operations in one batch."""
 
 
 def check(
@@ -49,7 +49,7 @@ def check(
     operation: OperationDefinitionNode,
     variables: Mapping[str, Any],
 ) -> int:
-    """As how many requests an operation counts. Raises `RequestRejected` for what is too much."""
+    """The number of requests that an operation is charged. Raises `RequestRejected`."""
     kind = operation.operation.value
     measured = CostVisitor(schema, document, _defaults(operation) | {**variables})
     roots = measured.roots(operation.selection_set)
@@ -70,7 +70,7 @@ def check(
 
 
 def _defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
-    """The numbers that variables are where nothing is given for them."""
+    """The integer defaults of variables."""
     return {
         node.variable.name.value: int(node.default_value.value[:12])
         for node in operation.variable_definitions or ()
@@ -82,7 +82,7 @@ def _reject_above(what: str, found: int, most: int) -> None:
     if found > most:
         shown = found if found < 10**12 else "far more"
         raise RequestRejected(
-            f"This asks for too much: {shown} {what}, at most {most} are taken.",
+            f"The operation is too large: it has {shown} {what}, and at most {most} are accepted.",
             TOO_COMPLEX,
             limit=what,
             most=most,

@@ -1,4 +1,4 @@
-"""What a field says of itself: what it is, and whose token may ask for it."""
+"""Declarations of fields: their descriptions, and the scopes that they require."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Resolver = TypeVar("Resolver", bound=Callable[..., Any])
 
 @strawberry.schema_directive(
     locations=[Location.FIELD_DEFINITION],
-    description="A token must cover one of these scopes. `person`: there must be one of a person.",
+    description="A token must cover one of these scopes. `person`: it must be a user's token.",
 )
 class Requires:
     scopes: list[str]
@@ -27,7 +27,7 @@ class Requires:
 
 
 class RequiredScope(FieldExtension):
-    """Lets in whom the REST route of the same thing lets in."""
+    """Requires the scopes that the REST route of the same data requires."""
 
     def __init__(self, scope: str, *, also: str = "", person: bool = False) -> None:
         self._scopes = [scope, *([also] if also else [])]
@@ -35,19 +35,21 @@ class RequiredScope(FieldExtension):
 
     @property
     def directive(self) -> Requires:
-        """The same, for the schema."""
+        """The directive in the schema."""
         return Requires(scopes=self._scopes, person=self._needs_user)
 
     def resolve(self, next_: Any, source: Any, info: Info, **given: Any) -> Any:
-        """Check, then go on."""
+        """Check the caller, then resolve the field."""
         self._check(info.context.caller)
         return next_(source, info, **given)
 
     async def resolve_async(self, next_: Any, source: Any, info: Info, **given: Any) -> Any:
-        """Check, then go on."""
+        """Check the caller, then resolve the field."""
         self._check(info.context.caller)
         found = next_(source, info, **given)
-        return await found if isawaitable(found) else found  # what is listened to is not awaited
+        return (
+            await found if isawaitable(found) else found
+        )  # a subscription returns an async generator
 
     def _check(self, caller: Caller | None) -> None:
         if caller is not None or self._needs_user:
@@ -57,27 +59,27 @@ class RequiredScope(FieldExtension):
 
 
 def optional_user(scope: str) -> RequiredScope:
-    """Everybody; a token, where there is one, must cover the scope."""
+    """Public; a token, if there is one, must cover the scope."""
     return RequiredScope(scope)
 
 
 def require_user(scope: str, *, also: str = "") -> RequiredScope:
-    """People whose token covers a scope."""
+    """Users whose token covers a scope."""
     return RequiredScope(scope, also=also, person=True)
 
 
 def field(description: str, needs: RequiredScope | None = None) -> Callable[[Resolver], Resolver]:
-    """A field that is found out when it is asked for."""
+    """A resolved field."""
     return _declared(strawberry.field, description, needs)
 
 
 def mutation(description: str, needs: RequiredScope) -> Callable[[Resolver], Resolver]:
-    """A field of the mutation."""
+    """A field of the mutation type."""
     return _declared(strawberry.mutation, description, needs)
 
 
 def subscription(description: str, needs: RequiredScope) -> Callable[[Resolver], Resolver]:
-    """A field of the subscription."""
+    """A field of the subscription type."""
     return _declared(strawberry.subscription, description, needs)
 
 

@@ -1,6 +1,6 @@
 """`/graphql`: operations by POST, subscriptions over a WebSocket.
 
-Light, since every start loads it: the rest is loaded when the first request comes.
+This module is light, since every start loads it. The first request loads the rest.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _RESPONSES = responses(
 
 
 class GraphqlEndpoint:
-    """GraphQL, loaded when it is asked for first."""
+    """The GraphQL handlers, loaded by the first request."""
 
     def __init__(self, gateway: Gateway, hub: StreamHub) -> None:
         self._gateway = gateway
@@ -46,15 +46,15 @@ class GraphqlEndpoint:
         self._loaded: tuple[GraphqlHandler, WebSocketHandler] | None = None
 
     async def handler(self) -> GraphqlHandler:
-        """What answers requests."""
+        """The handler of requests."""
         return (await self._handlers())[0]
 
     async def websocket_handler(self) -> WebSocketHandler:
-        """What holds conversations over sockets."""
+        """The handler of WebSockets."""
         return (await self._handlers())[1]
 
     async def _handlers(self) -> tuple[GraphqlHandler, WebSocketHandler]:
-        """The first one to ask waits a quarter of a second; nobody else does."""
+        """Load the handlers once. The first request waits about 0.25 s."""
         if self._loaded is None:
             async with self._loading:
                 if self._loaded is None:
@@ -70,17 +70,17 @@ class GraphqlEndpoint:
 
 
 def create_router(graph: GraphqlEndpoint) -> APIRouter:
-    """The routes."""
+    """The routes of `/graphql`."""
     router = APIRouter(tags=["graphql"])
 
     @router.post(PATH, openapi_extra=_REQUEST_BODY, responses=_RESPONSES)
     async def operations(request: Request) -> Response:
-        """Operations in GraphQL. A token, where there is one, must be good; fields ask for more."""
+        """GraphQL operations. A token, if there is one, must be valid; fields require scopes."""
         return await (await graph.handler()).handle(request)
 
     @router.get(PATH, include_in_schema=False)
     async def page(request: Request) -> Response:
-        """Nothing, but GraphiQL where it is switched on."""
+        """GraphiQL, if it is enabled."""
         return (await graph.handler()).page(request)
 
     @router.websocket(PATH)

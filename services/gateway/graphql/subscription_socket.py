@@ -1,4 +1,4 @@
-"""One WebSocket with the subscriptions that are open on it."""
+"""One WebSocket with its open subscriptions."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ BAD_MESSAGE, UNAUTHORIZED, FORBIDDEN, UNSUPPORTED_PROTOCOL = 4400, 4401, 4403, 4
 
 
 INIT_TIMED_OUT, DUPLICATE_SUBSCRIBER, TOO_MANY_INIT = 4408, 4409, 4429
-"""How a socket is closed, as the protocol says."""
+"""The close codes of the protocol."""
 
 
 class ProtocolError(Exception):
-    """The client broke the protocol: the socket is closed with a code."""
+    """The client violated the protocol. The socket is closed with the code."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -37,7 +37,7 @@ class ProtocolError(Exception):
 
 
 class SubscriptionSocket(StreamConnection):
-    """One socket, with the subscriptions that are open on it."""
+    """A stream connection that carries subscriptions."""
 
     def __init__(self, hub: StreamHub, caller: Caller, socket: WebSocket) -> None:
         super().__init__(caller, WebSocketTransport(socket), transport_of(socket))
@@ -46,7 +46,7 @@ class SubscriptionSocket(StreamConnection):
         self.operations: dict[str, asyncio.Task[None]] = {}
 
     def deliver(self, news: StreamEvent, names: Names) -> None:
-        """Hand news to the subscriptions on a channel; too much of it ends the socket."""
+        """Queue an event for the subscriptions on a channel. A full queue aborts the socket."""
         for ear in self._queues.get(names, ()):
             if ear.full():
                 self.abort()
@@ -54,7 +54,7 @@ class SubscriptionSocket(StreamConnection):
                 ear.put_nowait(news)
 
     async def listen(self, channel: Channel) -> AsyncGenerator[StreamEvent, None]:
-        """What is told on a channel from now on."""
+        """Yield the events of a channel from now on."""
         ear: asyncio.Queue[StreamEvent] = asyncio.Queue(MAX_QUEUED_MESSAGES)
         ears = self._queues.setdefault(channel, set())
         ears.add(ear)
@@ -68,7 +68,7 @@ class SubscriptionSocket(StreamConnection):
                 self._hub.unsubscribe(self, channel)
 
     def send(self, kind: str, **said: Any) -> None:
-        """Send a message of the protocol."""
+        """Send a protocol message."""
         self.enqueue(orjson.dumps({"type": kind, **said}).decode())
 
     async def leave(self) -> None:
@@ -80,14 +80,14 @@ class SubscriptionSocket(StreamConnection):
 
 
 async def next_message(socket: WebSocket) -> dict[str, Any] | None:
-    """The next message; None when the client has left. Raises `ProtocolError`."""
+    """The next message; None when the client disconnects. Raises `ProtocolError`."""
     received = await socket.receive()
     if received["type"] != "websocket.receive":
         return None
     try:
         said = orjson.loads(received.get("text") or received.get("bytes") or "")
     except orjson.JSONDecodeError as error:
-        raise ProtocolError(BAD_MESSAGE, "This is not JSON") from error
+        raise ProtocolError(BAD_MESSAGE, "The message is not JSON") from error
     if not isinstance(said, dict) or not isinstance(said.get("type"), str):
         raise ProtocolError(BAD_MESSAGE, "A message needs a type")
     return said
@@ -102,7 +102,7 @@ def message_id(said: dict[str, Any]) -> str:
 
 
 def init_token(payload: Any) -> str:
-    """The token in a first message: `{"Authorization": "Bearer …"}`, in whichever case."""
+    """The token of a `connection_init`: `{"Authorization": "Bearer …"}`, in any case."""
     said = payload if isinstance(payload, dict) else {}
     given = next((value for name, value in said.items() if name.lower() == "authorization"), "")
     kind, _, token = str(given).partition(" ")

@@ -1,7 +1,7 @@
 """Subscriptions over a WebSocket, in the protocol `graphql-transport-ws`.
 
-A socket is one of the hub's connections, as any other stream: it counts among its person's, ends
-with its token, and is cut off when it does not read.
+A socket is a connection of the hub like any stream: it counts for its user's limit, closes when its
+token is revoked, and is aborted when it does not read.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ log = logging.getLogger(__name__)
 
 PROTOCOL = "graphql-transport-ws"
 MAX_SUBSCRIPTIONS = 20
-"""Subscriptions of one socket."""
+"""Open subscriptions per socket."""
 
 INIT_TIMEOUT = 10.0
-"""Seconds until a client must have begun."""
+"""Seconds until a client must send `connection_init`."""
 
 
 class WebSocketHandler:
-    """Holds conversations over sockets."""
+    """Handles WebSockets."""
 
     def __init__(self, gateway: Gateway, engine: GraphqlEngine, hub: StreamHub) -> None:
         self._gateway = gateway
@@ -63,7 +63,7 @@ class WebSocketHandler:
         self._hub = hub
 
     async def handle(self, socket: WebSocket, known: Caller | None) -> None:
-        """All that is said over one socket, until one side ends it."""
+        """Serve one WebSocket until one side closes it."""
         if PROTOCOL not in socket.scope["subprotocols"]:
             await socket.accept()
             await socket.close(UNSUPPORTED_PROTOCOL, "Subprotocol not acceptable")
@@ -77,7 +77,7 @@ class WebSocketHandler:
             await socket.close(broken.code, broken.reason)
 
     async def _init(self, socket: WebSocket, known: Caller | None) -> Caller | None:
-        """Who speaks: their token is in a header, or in the first message. None if they left."""
+        """The caller, by the token in a header or in `connection_init`. None if the client left."""
         try:
             async with asyncio.timeout(INIT_TIMEOUT):
                 said = await next_message(socket)
@@ -147,13 +147,13 @@ class WebSocketHandler:
     ) -> PreparedOperation:
         charge(count, 1)
         if len(conversation.operations) >= MAX_SUBSCRIPTIONS:
-            message = f"One socket has {MAX_SUBSCRIPTIONS} subscriptions at most."
+            message = f"A socket can have at most {MAX_SUBSCRIPTIONS} subscriptions."
             raise RequestRejected(
                 message, TOO_COMPLEX, limit="subscriptions", most=MAX_SUBSCRIPTIONS
             )
         prepared = self._engine.prepare(engine.GraphqlRequest.of(said))
         if prepared.kind != "subscription":
-            raise RequestRejected("Queries and mutations are posted.", BAD_REQUEST)
+            raise RequestRejected("Send queries and mutations by POST.", BAD_REQUEST)
         return prepared
 
     async def _run(

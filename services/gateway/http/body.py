@@ -15,13 +15,13 @@ MAX_BODY_BYTES = 1024 * 1024
 
 
 async def read_body(request: Request, bound: int) -> bytes:
-    """The body as it was sent. Raises `TooLarge` as soon as that is known."""
+    """The raw body. Raises `TooLarge` as soon as it exceeds the bound."""
     check_content_length(request, bound)
     return b"".join([chunk async for chunk in bounded_chunks(request, bound)])
 
 
 class BoundedRoute(APIRoute):
-    """A route that declares its body: the framework would read all of it, before any guard."""
+    """A route with a declared body, bounded here: the framework would read all of it first."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -38,7 +38,7 @@ class BoundedRoute(APIRoute):
 
 
 def check_content_length(request: Request, bound: int) -> None:
-    """Raise `TooLarge` if the request says itself that it is larger than that many bytes."""
+    """Raise `TooLarge` if `Content-Length` exceeds the bound in bytes."""
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > bound:
         raise too_large(bound)
@@ -58,4 +58,4 @@ def too_large(bound: int) -> ServiceError:
     """The error for a body, or a part of one, above a bound in bytes."""
     mib, kib = divmod(bound // 1024, 1024)
     most = f"{mib} MiB" if mib else f"{kib} KiB"
-    return TooLarge(f"This is too large: at most {most} are taken here.")
+    return TooLarge(f"The request is too large: at most {most} are accepted here.")

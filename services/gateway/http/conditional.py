@@ -1,4 +1,4 @@
-"""Reads on conditions: who has the newest version already is told so (RFC 9110, 13.2.2)."""
+"""Conditional reads: `If-Match` and `If-None-Match` (RFC 9110, 13.2.2)."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from services.chassis.errors import PreconditionFailed
 from services.chassis.http.preconditions import EntityTags
 
 _NOT_MODIFIED_HEADERS = ("cache-control", "content-location", "etag", "expires", "vary")
-"""What a 304 says as the whole answer would have (RFC 9110, 15.4.5)."""
+"""Headers that a 304 repeats from the full response (RFC 9110, 15.4.5)."""
 
 
 def entity_tags(request: Request, name: str) -> EntityTags | None:
-    """The entity tags of a field, on however many lines; nothing where it is not sent."""
+    """The entity tags of a header, on one or more lines; None without the header."""
     lines = request.headers.getlist(name)
     return EntityTags.of(",".join(lines)) if lines else None
 
 
 def conditional_response(request: Request, response: Response) -> Response:
-    """The answer to a read, or 304 where its reader has it. Raises `PreconditionFailed`.
+    """The response to a read, or 304 if the reader has this version. Raises `PreconditionFailed`.
 
-    Only an answer that would be a good one has a version to be compared with.
+    Only a 200 response has a version to compare with.
     """
     tag = response.headers.get("etag", "").strip('"')
     if request.method != "GET" or response.status_code != 200 or not tag:
         return response
     wanted, known = entity_tags(request, "if-match"), entity_tags(request, "if-none-match")
     if wanted is not None and not wanted.has(tag):
-        raise PreconditionFailed("It is not any more what you have read.")
+        raise PreconditionFailed("It has changed since you read it. Read it again.")
     if known is None or not known.resembles(tag):
         return response
     kept = {

@@ -1,4 +1,4 @@
-"""Failures in the shapes that clients expect: the client API's, OAuth's, the shop's."""
+"""Errors as clients expect them: of the client API, OAuth and the shop API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.chassis.http.responses import OrjsonResponse
 PROBLEM_JSON = "application/problem+json"
 
 _SHOP_PREFIX = "/api/shop/"
-_SERVER_ERROR = "Something here is not answering right now. Please try again in a moment."
+_SERVER_ERROR = "A part of this server is not responding. Please try again in a moment."
 _OAUTH_CODES = frozenset(
     {
         "invalid_request",
@@ -33,17 +33,17 @@ _OAUTH_CODE_BY_STATUS = {401: "invalid_client", 403: "unauthorized_client", 404:
 
 
 def public_message(failure: ServiceError) -> str:
-    """What to tell people: our own troubles are not theirs to read about."""
+    """The message for clients: it hides what failed on the server."""
     return failure.message if failure.status < 500 else _SERVER_ERROR
 
 
 def public_status(status: int) -> int:
-    """A status as it goes out: nobody there can tell 503 and 504 apart; both ask to try again."""
+    """The status for clients: 504 becomes 503, since both mean to try again."""
     return 503 if status == 504 else status
 
 
 def error_response(connection: HTTPConnection, failure: ServiceError) -> Response:
-    """A failure in the shape of what was asked, by its address: there may be no route at it."""
+    """An error response in the format of the requested path, which may have no route."""
     path: str = connection.scope["path"]
     if f"{path}/".startswith(_SHOP_PREFIX):
         return OrjsonResponse(
@@ -53,7 +53,7 @@ def error_response(connection: HTTPConnection, failure: ServiceError) -> Respons
 
 
 def problem_details(failure: ServiceError, path: str) -> dict[str, Any]:
-    """Problem details (RFC 9457); `code` is for programs, and what else is said is beside it."""
+    """Problem details (RFC 9457), with our `code` and the failure's details."""
     more = failure.details if failure.status < 500 else {}
     status = public_status(failure.status)
     return {
@@ -68,7 +68,7 @@ def problem_details(failure: ServiceError, path: str) -> dict[str, Any]:
 
 
 def error_entity(failure: ServiceError) -> dict[str, Any]:
-    """The entity Error; with `details` by field where a form was refused."""
+    """The entity Error, with `details` by field for a form."""
     body: dict[str, Any] = {"error": public_message(failure)}
     if isinstance(failure.details.get("details"), dict):
         body["details"] = failure.details["details"]

@@ -25,11 +25,11 @@ _MAX_DEPTH = 4
 
 
 def params_of(pairs: Iterable[tuple[str, Any]]) -> RequestParams:
-    """Pairs of a form into one dict, by the brackets in their names."""
+    """The parameters of name-value pairs, nested by the brackets in their names."""
     spoken = RequestParams()
     for count, (name, value) in enumerate(pairs):
         if count >= MAX_FIELDS:
-            raise Invalid(f"More than {MAX_FIELDS} fields are not understood.")
+            raise Invalid(f"A request can have at most {MAX_FIELDS} fields.")
         match = _KEY.match(name)
         if match is None:
             continue

@@ -15,17 +15,17 @@ from services.contracts import limits
 from services.gateway.http.body import MAX_BODY_BYTES, bounded_chunks, too_large
 from services.gateway.http.form_fields import MAX_FIELDS
 
-MAX_DATA_URL_BYTES = limits.PICTURE_BYTES * 3 // 2  # a picture in base64, with some of it escaped
+MAX_DATA_URL_BYTES = limits.PICTURE_BYTES * 3 // 2  # a picture in base64, partly percent-encoded
 
 
 _EXTENDED_FILENAME = re.compile(rb";\s*filename\*", re.IGNORECASE)
 
 
 class _MultipartParser(MultiPartParser):
-    """Knows files by more than a plain `filename`, and none where a browser's input is left empty.
+    """Recognizes files without a plain `filename`, and ignores empty file inputs of browsers.
 
-    `filename*` is what some libraries write for names that are not ASCII: RFC 7578 forbids it, and
-    Rack, on which Mastodon stands, takes it.
+    Some libraries write `filename*` for names that are not ASCII. RFC 7578 forbids it, but Rack,
+    which Mastodon uses, accepts it.
     """
 
     _taken = 0
@@ -42,12 +42,12 @@ class _MultipartParser(MultiPartParser):
             _EXTENDED_FILENAME.search(written) or _is_image_part(part.item_headers)
         ):
             part.content_disposition = written + b'; filename="file"'
-        if name == b"":  # a field, for as long as it holds nothing
+        if name == b"":  # counted as a field while it is empty
             self._current_files -= 1
             self._current_fields += 1
         super().on_headers_finished()
         if self._current_fields > self.max_fields:
-            raise MultiPartException(f"Too many fields. At most {self.max_fields} are taken.")
+            raise MultiPartException(f"Too many fields. At most {self.max_fields} are accepted.")
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         self._taken += end - start
@@ -62,7 +62,7 @@ class _MultipartParser(MultiPartParser):
         elif self._taken:
             self._current_files += 1
             if self._current_files > self.max_files:
-                raise MultiPartException(f"Too many files. At most {self.max_files} are taken.")
+                raise MultiPartException(f"Too many files. At most {self.max_files} are accepted.")
             super().on_part_end()
         else:
             file.file.close()
@@ -86,17 +86,17 @@ async def parse_multipart(request: Request, bound: int, files: int) -> FormData:
     except MultiPartException as error:
         raise from_status(400, f"The form cannot be read: {error.message}") from error
     except KeyError as error:
-        raise from_status(400, "The form says no boundary.") from error
+        raise from_status(400, "The form has no boundary.") from error
     except UnicodeError as error:
         raise _not_text() from error
     try:
         for name, value in form.multi_items():
             f"{name}{value if isinstance(value, str) else ''}".encode()
-    except UnicodeEncodeError as error:  # a charset that makes half characters
+    except UnicodeEncodeError as error:  # a charset that decodes to lone surrogates
         await form.close()
         raise _not_text() from error
     return form
 
 
 def _not_text() -> ServiceError:
-    return from_status(400, "The form is not text, or not in its charset.")
+    return from_status(400, "The form is not text in its declared charset.")

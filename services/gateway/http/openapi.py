@@ -1,4 +1,4 @@
-"""How routes describe themselves in OpenAPI, since their bodies are read in three ways by hand."""
+"""OpenAPI descriptions of routes whose bodies are read by hand, in three formats."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Schema = dict[str, Any]
 
 
 def request_body(*forms: str, example: Any = None, **properties: Schema | str) -> dict[str, Any]:
-    """A request body for `openapi_extra`: each property by its type's name, or a schema."""
+    """A request body for `openapi_extra`. A property is the name of a type or a schema."""
     schema = {
         "type": "object",
         "properties": {
@@ -25,7 +25,7 @@ def request_body(*forms: str, example: Any = None, **properties: Schema | str) -
 
 
 def array_of(what: str) -> Schema:
-    """The schema of a list."""
+    """The schema of an array."""
     return {"type": "array", "items": {"type": what}}
 
 
@@ -35,10 +35,10 @@ FILE_SCHEMA: Schema = {"type": "string", "format": "binary"}
 def responses(
     example: Any = None, description: str = "Done.", *, media: str = "application/json"
 ) -> dict[int | str, dict[str, Any]]:
-    """The good answer, and the shape of every bad one."""
+    """The successful response, and the format of every error response."""
     content: Schema = {} if example is None else {"example": example}
     wrong = {"application/json": {"example": {"error": "Record not found"}}}
     return {
         200: {"description": description, "content": {media: content}},
-        "4XX": {"description": "Refused: `error` says why.", "content": wrong},
+        "4XX": {"description": "The request is rejected; `error` says why.", "content": wrong},
     }

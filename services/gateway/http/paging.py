@@ -1,4 +1,4 @@
-"""Paging as clients see it: four query parameters in, a `Link` header out."""
+"""Pagination: four query parameters in, a `Link` header out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PAGE_PARAMETERS = frozenset({"max_id", "since_id", "min_id"})
 
 
 def _window(default: int, cap: int) -> Callable[[Request], Awaitable[Window]]:
-    """Reads the window by hand: declared as parameters, it would cost more than the page itself."""
+    """Reads the window by hand: declared parameters would cost more than the page itself."""
 
     async def window(request: Request) -> Window:
         query = request.query_params
@@ -41,23 +41,23 @@ PostWindow = Annotated[Window, Depends(_window(20, 40))]
 """A page of posts."""
 
 AccountWindow = Annotated[Window, Depends(_window(40, 80))]
-"""A page of people, or of notifications."""
+"""A page of accounts or notifications."""
 
 CountWindow = Annotated[Window, Depends(_window(100, 1_000))]
-"""How far something is counted."""
+"""How far unread items are counted."""
 
 TagWindow = Annotated[Window, Depends(_window(100, 200))]
 """A page of hashtags."""
 
 
 def page_parameters(**flags: str) -> dict[str, Any]:
-    """The parameters of a page for `openapi_extra`; `flags` are others, with what they mean."""
+    """The parameters of a page for `openapi_extra`; `flags` are further ones, with descriptions."""
     return {
         "parameters": [
-            _parameter("limit", "How many; more than the most gives the most.", "integer"),
-            _parameter("max_id", "Only what is older than this."),
-            _parameter("since_id", "Only what is newer than this, the newest first."),
-            _parameter("min_id", "The page just newer than this."),
+            _parameter("limit", "The page size; a larger value gives the largest page.", "integer"),
+            _parameter("max_id", "Only items older than this id."),
+            _parameter("since_id", "Only items newer than this id, the newest first."),
+            _parameter("min_id", "The page immediately newer than this id."),
             *(_parameter(name, meaning, "boolean") for name, meaning in flags.items()),
         ]
     }
@@ -69,10 +69,10 @@ def _parameter(name: str, meaning: str, kind: str = "string") -> dict[str, Any]:
 
 
 def link_header(public_url: str, request: Request, first: str, last: str) -> dict[str, str]:
-    """The `Link` header of a page that reaches from `first` (newest) to `last`; none if empty.
+    """The `Link` header of a page from `first` (newest) to `last`; no header for an empty page.
 
-    `rel="next"` comes first, because some clients look no further. Everything else that was asked
-    is kept.
+    `rel="next"` comes first, because some clients read only the first link. The other query
+    parameters are repeated.
     """
     if not last:
         return {}

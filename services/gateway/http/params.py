@@ -1,8 +1,8 @@
-"""What a request says, as one dict, in whichever of three ways it was written.
+"""The parameters of a request as one dict, whichever of three formats they came in.
 
-JSON, urlencoded and multipart all become the same: `media_ids[]` and `media_ids` are a list,
-`source[privacy]` is a dict in a dict, `fields_attributes[0][name]` is a list of dicts. What stands
-in the address is there too, since some clients write it there; the body wins.
+JSON, urlencoded and multipart give the same: `media_ids[]` and `media_ids` are a list,
+`source[privacy]` is a dict in a dict, `fields_attributes[0][name]` is a list of dicts. The query
+string is included, since some clients use it; the body takes precedence.
 """
 
 from __future__ import annotations
@@ -19,39 +19,39 @@ from services.chassis.errors import Invalid
 from services.shared.languages import language_code
 
 _DATA_URL = re.compile(r"data:[^,]{0,200},", re.IGNORECASE)
-_MAX_INTEGER = 2**53  # beyond which not every JSON has whole numbers
+_MAX_INTEGER = 2**53  # above it JSON numbers lose precision
 _TRUE = frozenset({"1", "true", "t", "on", "yes", "y"})
 _FALSE = frozenset({"0", "false", "f", "off", "no", "n"})
 
 
 class RequestParams(dict[str, Any]):
-    """What a request says. Every accessor raises `Invalid` for a value of another type."""
+    """The parameters. Every accessor raises `Invalid` for a value of another type."""
 
     form: FormData | None = None
-    """The multipart form it came from, whose files are open."""
+    """The multipart form, whose files are open."""
 
     def optional_string(self, name: str) -> str | None:
-        """Words; numbers are taken as they are written. `None` where nothing is said."""
+        """A string, also from a number; `None` if it is missing."""
         value = self.get(name)
         if value is None or isinstance(value, str):
             return value
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
-        raise Invalid(f"{name} must be a text.")
+        raise Invalid(f"{name} must be a string.")
 
     def string(self, name: str) -> str:
-        """Words, or an empty text."""
+        """A string; empty if it is missing."""
         return self.optional_string(name) or ""
 
     def language(self, name: str) -> str | None:
-        """A language; `None` for what names none, since nothing is refused for its language."""
+        """A language code; `None` for an unknown one, since no request is rejected for it."""
         value = self.get(name)
         return language_code(value) if isinstance(value, str) else None
 
     def boolean(self, name: str) -> bool | None:
-        """Yes or no; as in Mastodon, whatever does not say no says yes.
+        """A boolean; as in Mastodon, everything but the words for false is true.
 
-        `None` where nothing is said, or what has no truth, such as an object.
+        `None` if it is missing or has no truth value, such as an object.
         """
         value = self.get(name)
         if value is None or isinstance(value, bool):
@@ -61,14 +61,14 @@ class RequestParams(dict[str, Any]):
         return str(value).strip().lower() not in _FALSE
 
     def strict_boolean(self, name: str) -> bool | None:
-        """Yes or no, for what must not be guessed. Raises `Invalid` for all but plain words."""
+        """A boolean that must be explicit. Raises `Invalid` for anything but true and false."""
         meant = self.boolean(name)
         if meant and str(self.get(name)).strip().lower() not in _TRUE:
             raise Invalid(f"{name} must be true or false.")
         return meant
 
     def integer(self, name: str) -> int | None:
-        """A whole number."""
+        """An integer."""
         written = self.optional_string(name)
         if written is None or written == "":
             return None
@@ -81,7 +81,7 @@ class RequestParams(dict[str, Any]):
         return number
 
     def strings(self, name: str) -> list[str] | None:
-        """A list of words; a single one is a list of one."""
+        """A list of strings; a single string is a list of one."""
         value = self.get(name)
         if value is None:
             return None
@@ -91,7 +91,7 @@ class RequestParams(dict[str, Any]):
         ]
 
     def objects(self, name: str) -> list[RequestParams] | None:
-        """A list of dicts."""
+        """A list of objects."""
         value = self.get(name)
         if value is None:
             return None
@@ -102,12 +102,12 @@ class RequestParams(dict[str, Any]):
         return [RequestParams(item) for item in value]
 
     def nested(self, name: str) -> RequestParams:
-        """A dict in this dict; empty where there is none, or something else."""
+        """A nested object; empty if it is missing or something else."""
         value = self.get(name)
         return RequestParams(value) if isinstance(value, dict) else RequestParams()
 
     def file(self, name: str) -> UploadFile | None:
-        """A file of a multipart form, or what a `data:` URL holds (RFC 2397)."""
+        """A file of a multipart form, or the content of a `data:` URL (RFC 2397)."""
         value = self.get(name)
         if value is None or value == "":
             return None
@@ -119,15 +119,15 @@ class RequestParams(dict[str, Any]):
         try:
             data = _decode_data_url(head[0], value[head.end() :])
         except ValueError as error:
-            raise Invalid(f"{name} is a data: URL that cannot be read.") from error
+            raise Invalid(f"{name} is a malformed data: URL.") from error
         return UploadFile(BytesIO(data), size=len(data))
 
 
 def _decode_data_url(head: str, written: str) -> bytes:
-    """What a `data:` URL holds. Raises `ValueError`."""
+    """The content of a `data:` URL. Raises `ValueError`."""
     if not head.lower().endswith(";base64,"):
         return unquote_to_bytes(written)
     code = unquote(written) if "%" in written else written
-    # A form turns a + that nobody escaped into a blank, and some libraries break lines.
+    # Forms turn an unescaped + into a space, and some libraries wrap lines.
     code = code.translate({ord(" "): "+", ord("\r"): None, ord("\n"): None}).rstrip("=")
     return b64decode(code + "=" * (-len(code) % 4), validate=True)

@@ -13,21 +13,21 @@ from services.gateway.http.params import RequestParams
 
 
 def parse_flag(written: Any) -> bool:
-    """Whether a flag in an address is set: by all but the words for no, as in Mastodon."""
+    """Whether a query flag is set: by all but the words for false, as in Mastodon."""
     return RequestParams(flag=written).boolean("flag") is True
 
 
 QueryFlag = Annotated[bool, BeforeValidator(parse_flag)]
-"""A flag in an address. What is written there only chooses what is shown, and is never refused."""
+"""A query flag. It only selects what is returned, so no value is rejected."""
 
 
 def query_flag(request: Request, name: str) -> bool:
-    """Whether the address asks for something by a flag."""
+    """Whether the query string sets a flag."""
     return parse_flag(request.query_params.get(name))
 
 
 def query_flags(request: Request, *names: str) -> dict[str, str]:
-    """Those flags that the address asks for, for another service's address."""
+    """The flags that the query string sets, as query parameters for another service."""
     return {name: "true" for name in names if query_flag(request, name)}
 
 
@@ -39,5 +39,5 @@ def requested_ids(request: Request) -> list[str]:
     query = request.query_params
     given = dict.fromkeys([*query.getlist("id[]"), *query.getlist("id")])
     if len(given) > MAX_IDS:
-        raise Invalid(f"At most {MAX_IDS} ids can be asked for at once.")
+        raise Invalid(f"At most {MAX_IDS} ids can be requested at once.")
     return [numeric_id(id) for id in given]

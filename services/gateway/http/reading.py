@@ -21,17 +21,17 @@ from services.gateway.http.form_fields import MAX_FIELDS, params_of
 from services.gateway.http.multipart import MAX_DATA_URL_BYTES, parse_multipart
 from services.gateway.http.params import RequestParams
 
-_MULTIPART_OVERHEAD = 128 * 1024  # what a multipart form has around its files
+_MULTIPART_OVERHEAD = 128 * 1024  # bytes of a multipart form beside its files
 
 
-_THREAD_THRESHOLD = 256 * 1024  # a body that takes longer to parse does so beside the event loop
+_THREAD_THRESHOLD = 256 * 1024  # larger bodies are parsed in a thread
 
 
 @asynccontextmanager
 async def params_with_files(request: Request, files: int) -> AsyncIterator[RequestParams]:
-    """All that a request says, with room for so many pictures, which are closed at the end.
+    """All parameters, with up to so many files that are closed at the end. See `read_params`.
 
-    One file more may be there, since clients send thumbnails that nobody needs. Raises as `said`.
+    One more file is accepted, since clients send thumbnails that are not used.
     """
     body = await read_params(request, files)
     try:
@@ -42,9 +42,9 @@ async def params_with_files(request: Request, files: int) -> AsyncIterator[Reque
 
 
 async def read_params(request: Request, files: int = 0) -> RequestParams:
-    """All that a request says. For pictures use `uploaded`.
+    """All parameters. For files use `params_with_files`.
 
-    Raises `TooLarge` as soon as that is known, 400 for what cannot be read, else `Invalid`.
+    Raises `TooLarge` as soon as the bound is exceeded, 400 for a malformed body, else `Invalid`.
     """
     bound = files * MAX_DATA_URL_BYTES + _MULTIPART_OVERHEAD if files else MAX_BODY_BYTES
     check_content_length(request, bound)
@@ -69,7 +69,7 @@ def _parse(kind: str, body: bytes) -> dict[str, Any]:
         return _parse_json(body)
     if kind in ("application/x-www-form-urlencoded", ""):
         return _parse_urlencoded(body)
-    raise from_status(415, f"A body of the type {kind[:100]} is not understood.")
+    raise from_status(415, f"The media type {kind[:100]} is not supported.")
 
 
 def _parse_json(read_body: bytes) -> dict[str, Any]:
@@ -86,5 +86,5 @@ def _parse_urlencoded(read_body: bytes) -> dict[str, Any]:
     try:
         pairs = parse_qsl(read_body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except (UnicodeDecodeError, ValueError) as error:
-        raise from_status(400, "The form cannot be read.") from error
+        raise from_status(400, "The form is malformed.") from error
     return params_of(pairs)

@@ -1,6 +1,6 @@
-"""Plain text as people type it, into the little HTML that clients show.
+"""Plain text rendered as HTML.
 
-Everything is escaped; the only tags are p, br, span and a, and all of them are made here.
+Everything is escaped. The only tags are p, br, span and a, and all of them are written here.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from services.shared.text import Entity, Hashtag, Link, entities
 _PARAGRAPH_BREAKS = re.compile(r"\n{2,}")
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _DIRECTION_OVERRIDES = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""What turns the direction of all that follows, and can make an address look like another one."""
+"""Bidirectional overrides: they can make one URL look like another."""
 
 
 class HtmlWriter:
-    """Makes HTML that links to this site.
+    """Writes HTML with links to this site.
 
-    `mentions` are the usernames of people who exist and whom a text mentions, by their lower case.
+    `mentions` are the usernames that a text mentions and that exist, by lower-case username.
     """
 
     def __init__(self, at: PublicUrls) -> None:
         self._at = at
 
     def paragraphs(self, text: str, mentions: Mapping[str, str]) -> str:
-        """A text of several lines: a post, or what somebody says of themselves."""
+        """Several lines: the text of a post or the note of a profile."""
         parts = [part.strip("\n") for part in _PARAGRAPH_BREAKS.split(self.line(text, mentions))]
         return "".join(
             f"<p>{part.replace(chr(10), '<br />')}</p>" for part in parts if part.strip()
         )
 
     def line(self, text: str, mentions: Mapping[str, str]) -> str:
-        """One line, such as the value of a profile's field."""
+        """One line: the value of a profile field."""
         pieces: list[str] = []
         done = 0
         for one in entities(text):

@@ -1,8 +1,8 @@
-"""Entities as bytes, rendered once for each version of what they show.
+"""Entities as bytes, rendered once per version.
 
-A status is kept without its account, and an account by itself, so that a new follower of somebody
-does not render all their posts again; they are joined by copying bytes. A page of what is known
-costs two lookups a post.
+A status is cached without its account, and an account by itself, so that a new follower does not
+invalidate all posts of an account. They are joined by copying bytes. A page of cached posts costs
+two lookups per post.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from services.gateway.presentation.html import HtmlWriter
 from services.gateway.presentation.urls import PublicUrls
 
 Row = Mapping[str, Any]
-"""An `Account` or `PostView` as it came over the wire."""
+"""An `Account` or `PostView` as parsed JSON."""
 
 ProductCards = Mapping[str, bytes]
-"""Products by id as posts show them, of those that are on sale."""
+"""Rendered product cards by id, of products that are on sale."""
 
 _NO_PRODUCT_CARDS: ProductCards = {}
 
 
 class EntityRenderer:
-    """Renders accounts and statuses from rows, with a bound on what it keeps."""
+    """Renders accounts and statuses from rows, and caches them within a bound in bytes."""
 
     def __init__(self, at: PublicUrls, writer: HtmlWriter, bytes_at_most: int) -> None:
         self._at = at
@@ -49,7 +49,7 @@ class EntityRenderer:
     def status(
         self, view: Row, authors: Mapping[str, Row], cards: ProductCards = _NO_PRODUCT_CARDS
     ) -> bytes:
-        """The entity Status; a boost with what it shows. Raises `KeyError` for missing authors."""
+        """The entity Status. Raises `KeyError` if an author is missing."""
         author = authors[view["post"]["author"]]
         shown = view.get("reblog")
         reblog = self.status(shown, authors, cards) if shown else b"null"
@@ -78,7 +78,7 @@ class EntityRenderer:
         authors: Mapping[str, Row],
         cards: ProductCards = _NO_PRODUCT_CARDS,
     ) -> bytes:
-        """A list of Status; posts of people who are not there (any more) are left out."""
+        """A list of Status, without posts whose author is missing."""
         return b"[%b]" % b",".join(
             [
                 self.status(view, authors, cards)
@@ -92,14 +92,14 @@ class EntityRenderer:
         return b"[%b]" % b",".join([self.account(row) for row in rows])
 
     def conversation(self, view: Row, accounts: Mapping[str, Row], cards: ProductCards) -> bytes:
-        """The entity Conversation. Raises `KeyError` where the last post's author is missing."""
+        """The entity Conversation. Raises `KeyError` if the last post's author is missing."""
         people = self.accounts(accounts[id] for id in view["people"] if id in accounts)
         body = orjson.dumps({"id": view["id"], "unread": view["unread"]})[:-1]
         status = self.status(view["last"], accounts, cards)
         return b'%b,"accounts":%b,"last_status":%b}' % (body, people, status)
 
     def muted(self, rows: Iterable[tuple[Row, str | None]]) -> bytes:
-        """A list of MutedAccount: accounts with the time at which the mute of each ends."""
+        """A list of MutedAccount: each account with the time at which its mute ends."""
         return b"[%b]" % b",".join(
             [
                 b'%b,"mute_expires_at":%b}' % (self.account(row)[:-1], orjson.dumps(until))
@@ -109,14 +109,14 @@ class EntityRenderer:
 
 
 def author_ids_of(view: Row) -> list[str]:
-    """Who made a post; for a boost, who boosts, and who made what it shows."""
+    """The author of a post; for a boost also the author of the boosted post."""
     author: str = view["post"]["author"]
     reblog = view.get("reblog")
     return [author, reblog["post"]["author"]] if reblog else [author]
 
 
 def product_ids_of(views: Iterable[Row]) -> list[str]:
-    """The products that posts show, or what they boost; each once, and mostly none."""
+    """The products of posts and of the posts that they boost, each once."""
     both = [view.get("reblog") or view for view in views]
     return list(dict.fromkeys([id for view in both for id in _product_ids(view)]))
 

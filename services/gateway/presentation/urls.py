@@ -1,4 +1,4 @@
-"""Where things are, as clients see it."""
+"""The public URLs of what clients and browsers open."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ THUMBNAIL = "thumbnail.png"
 
 
 class PublicUrls:
-    """Absolute addresses under the gateway's public one."""
+    """Absolute URLs below the gateway's public URL."""
 
     def __init__(self, public_url: str) -> None:
         self.public_url = public_url

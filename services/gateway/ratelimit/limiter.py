@@ -1,9 +1,9 @@
-"""How often somebody may ask: counted in memory, and shared by all replicas of the gateway.
+"""Rate limits, counted in memory and shared by all replicas of the gateway.
 
-A request costs no state call. What was counted is told to the state store at most once a second
-(`ledger`), in at most `SHARDS` documents of each kind of limit, and what the other replicas counted
-is learnt there. So for a second a replica does not know of the others' counts: together they let in
-`limit` and, at most, what arrives within that second, never more than `limit` for each replica
+A request costs no state call. Counts are written to the state store at most once per second
+(`sync`), in at most `SHARDS` documents per limiter, and the counts of the other replicas are read
+there. Between two rounds a replica does not know the others' new counts: together they accept
+`limit` and at most what arrives in that time, and never more than `limit` per replica
 (docs/decisions/0004).
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 from services.chassis.ids import timestamp
 
 SHARDS = 16
-"""In how many documents the counts of a limiter lie."""
+"""The number of documents that hold the counts of a limiter."""
 
 _MAX_KEYS = 50_000
 
@@ -30,7 +30,7 @@ Counts = dict[str, int]
 
 @dataclass(frozen=True, slots=True)
 class RateLimitStatus:
-    """Where somebody stands in the present window; `reset` is in seconds since 1970."""
+    """The count of a key in the current window; `reset` is in seconds since 1970."""
 
     limit: int
     used: int
@@ -38,11 +38,11 @@ class RateLimitStatus:
 
     @property
     def is_exceeded(self) -> bool:
-        """Whether this very request is one too many."""
+        """Whether this request exceeds the limit."""
         return self.used > self.limit
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """The three headers that every answer of the API carries."""
+        """The three rate limit headers of every API response."""
         return [
             (b"x-ratelimit-limit", b"%d" % self.limit),
             (b"x-ratelimit-remaining", b"%d" % max(0, self.limit - self.used)),
@@ -57,14 +57,14 @@ def _reset_header(seconds: int) -> bytes:
 
 @lru_cache(4096)
 def _hashed_key(key: str) -> tuple[str, int]:
-    """Under which name a key is counted, so that no address is written down, and in which shard."""
+    """The hash under which a key is counted, so that no address is stored, and its shard."""
     digest = blake2b(key.encode(), digest_size=8)
     return digest.hexdigest(), digest.digest()[0] % SHARDS
 
 
 @dataclass(slots=True)
 class _Shard:
-    """The counts of some keys in one window: of this replica, and of the others as last heard."""
+    """The counts of some keys in one window: this replica's, and the others' as last read."""
 
     window: int = 0
     own: Counts = field(default_factory=dict)
@@ -73,11 +73,11 @@ class _Shard:
 
 
 class RateLimiter:
-    """At most `limit` requests of each key within each `window` seconds.
+    """Accepts at most `limit` requests per key and window of `window` seconds.
 
-    Windows are cut by the clock, so that replicas agree on them, and end at another time in each
-    shard, so that not everybody's do at once. Limiters of one name and window share their counts.
-    Beyond `remembered` keys the oldest are forgotten.
+    Windows are aligned to the clock, so that replicas agree on them, and shifted per shard, so that
+    they do not all end at once. Limiters with the same name and window share their counts. Above
+    `max_keys` the oldest keys are dropped.
     """
 
     def __init__(
@@ -87,14 +87,14 @@ class RateLimiter:
         window: float,
         *,
         replica: str = "",
-        remembered: int = _MAX_KEYS,
+        max_keys: int = _MAX_KEYS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = f"{name}:{window:g}"
         self._limit = limit
         self._window = window
         self._replica = replica
-        self._max_keys_per_shard = max(1, remembered // SHARDS)
+        self._max_keys_per_shard = max(1, max_keys // SHARDS)
         self._clock = clock
         self._shards = [_Shard() for _ in range(SHARDS)]
 
@@ -102,7 +102,7 @@ class RateLimiter:
         return sum(len(shard.own) for shard in self._shards)
 
     def hit(self, key: str) -> RateLimitStatus:
-        """Count one request. Of those beyond the limit one is counted, which says enough."""
+        """Count one request. Of the requests above the limit only the first one is counted."""
         name, index = _hashed_key(key)
         shard = self._current_shard(index)
         used = shard.own.get(name, 0) + shard.others.get(name, 0)
@@ -114,20 +114,20 @@ class RateLimiter:
                 del shard.own[next(iter(shard.own))]
         return RateLimitStatus(self._limit, used, self._window_end(index, shard.window))
 
-    # ── what replicas tell one another ──────────────────────────────────────────────────────
+    # ── synchronization between replicas ────────────────────────────────────────────────────
 
     def unsynced_shards(self) -> Iterator[int]:
-        """The shards in which this replica has counted what the others may not know."""
+        """The shards with counts that the other replicas may not know."""
         return (i for i in range(SHARDS) if not self._current_shard(i).is_synced)
 
     def merge(self, index: int, document: dict[str, Any] | None) -> dict[str, Any] | None:
-        """Learn what the document of a shard says; gives what it should say, None if it does.
+        """Merge the document of a shard. Return the new document, or None if it is up to date.
 
-        Each replica only ever changes its own counts, and writes all of them: whatever becomes of
-        a write, the next one makes it good.
+        Each replica changes only its own counts, and writes all of them, so the next write repairs
+        a lost one.
         """
         shard = self._current_shard(index)
-        if document is not None and document["window"] > shard.window:  # our clock is behind
+        if document is not None and document["window"] > shard.window:  # this clock is behind
             return None
         is_present = document is not None and document["window"] == shard.window
         counts: dict[str, Counts] = document["counts"] if document and is_present else {}
@@ -138,7 +138,7 @@ class RateLimiter:
         return {"window": shard.window, "counts": {**counts, self._replica: dict(shard.own)}}
 
     def _current_shard(self, index: int) -> _Shard:
-        """A shard in the window that is now."""
+        """A shard of the current window."""
         number = math.floor((self._clock() - self._offset(index)) / self._window)
         if self._shards[index].window != number:
             self._shards[index] = _Shard(number)

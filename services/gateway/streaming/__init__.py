@@ -1,6 +1,6 @@
-"""News as it happens, to whoever is connected: Mastodon's streaming API.
+"""Events for connected clients: Mastodon's streaming API.
 
-`api/streaming.py` takes connections, `hub` knows who listens to what, `newsroom` hears what is said
-on the component `broadcast` (every replica all of it) and has it told to those it is for. All of it
-is best effort: who was away reads timelines.
+`rest/streaming.py` accepts connections, `hub` knows the channels of each one, and `dispatcher`
+consumes the component `broadcast` (every replica consumes all of it) and publishes events to the
+channels. Delivery is best effort: a client that was disconnected reads timelines.
 """

@@ -1,7 +1,6 @@
-"""What can be listened to. A channel is `(stream, argument)`: `("user", ID)`, `("hashtag", TAG)`.
+"""The channels of streams. A channel is `(stream, argument)`: `("user", ID)`, `("hashtag", TAG)`.
 
-Everything here is local, so that `public` and `public:local` carry the same, and `public:remote`
-nothing.
+All posts are local, so `public` and `public:local` carry the same events, and `public:remote` none.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _TAGGED = ("hashtag", "hashtag:local")
 
 
 def channel_of(stream: str, tag: str, user: str) -> Channel:
-    """The channel that a client means; raises `NotFound` or `Invalid` where it means none."""
+    """The channel of a client's stream name. Raises `NotFound` or `Invalid` for an unknown one."""
     if stream in _PERSONAL:
         return stream, user
     if stream in _SHARED:
@@ -36,7 +35,7 @@ def channel_of(stream: str, tag: str, user: str) -> Channel:
 
 
 def frame_names(stream: str, tag: str) -> tuple[str, ...]:
-    """What a frame says it is for: the stream, and the tag as the client wrote it."""
+    """The names in a frame's `stream`: the stream, and the tag as the client wrote it."""
     return (stream, tag) if stream in _TAGGED else (stream,)
 
 
@@ -46,7 +45,7 @@ def scope_of(stream: str) -> str:
 
 
 def shared_channels(post: Post) -> list[Channel]:
-    """The channels that a post goes to besides people's own: as into the timelines of that name."""
+    """The shared channels of a post, like the timelines of these names."""
     if post.visibility != "public" or post.reblog_of_id:
         return []
     streams = [] if post.in_reply_to_id else [*_PUBLIC]
@@ -57,5 +56,5 @@ def shared_channels(post: Post) -> list[Channel]:
 
 
 def is_shared(channel_of: Channel) -> bool:
-    """Whether it is not one person's own."""
+    """Whether a channel is not a user's own."""
     return channel_of[0] not in _PERSONAL

@@ -1,4 +1,4 @@
-"""One client that listens. What waits for it is bounded: who does not read is cut off."""
+"""A client's connection. Its queue is bounded: a client that does not read is disconnected."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from services.gateway.streaming.channels import Channel
 from services.gateway.streaming.events import HEARTBEAT, Names, StreamEvent
 
 MAX_QUEUED_MESSAGES, MAX_QUEUED_BYTES = 64, 256 * 1024
-"""How many messages, and how many bytes of them, may wait for a client."""
+"""How many messages, and how many bytes, may be queued for a client."""
 
 _SEND_BUFFER_BYTES = 128 * 1024
-"""How much of what was sent the kernel keeps until the client takes it; it would be megabytes."""
+"""The send buffer of the socket. The kernel's default would be megabytes."""
 
 Frame = bytes | str
 
 
 class StreamTransport(Protocol):
-    """How things get to the client."""
+    """How events are encoded and sent to a client."""
 
     def encode(self, news: StreamEvent, names: Names) -> Frame: ...
 
@@ -37,9 +37,9 @@ class StreamTransport(Protocol):
 
 
 class StreamConnection:
-    """Who listens, to which channels, and what waits to be sent.
+    """A caller, the channels of the connection, and the queue of frames to send.
 
-    It has no task of its own while nothing is to be sent: most of thousands are idle.
+    It has a task only while the queue is not empty: most of thousands of connections are idle.
     """
 
     __slots__ = (
@@ -67,17 +67,17 @@ class StreamConnection:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
 
     def deliver(self, news: StreamEvent, names: Names) -> None:
-        """Send news, when there is room."""
+        """Send an event."""
         self.enqueue(self._stream.encode(news, names))
 
     def heartbeat(self) -> None:
-        """Say that all is well, where the wire does not do so by itself."""
+        """Send a heartbeat, unless the transport sends its own."""
         text = self._stream.heartbeat()
         if text and not self._queue:
             self.enqueue(text)
 
     def enqueue(self, text: Frame) -> None:
-        """Have something sent; a client for which too much waits already is cut off."""
+        """Queue a frame. A client whose queue is full is disconnected."""
         if self._is_closing:
             return
         full = (
@@ -92,13 +92,13 @@ class StreamConnection:
         self._wake()
 
     def close(self) -> None:
-        """Close it in good order, without what waits."""
+        """Close the connection properly, without sending what is queued."""
         self._is_closing = True
         self._clear_queue()
         self._wake()
 
     def abort(self) -> None:
-        """Break it off: nothing more is sent, and what was kept for it is free."""
+        """Abort the connection and free its queue."""
         self._is_closing = True
         self._clear_queue()
         self._transport.abort()
@@ -127,7 +127,7 @@ class StreamConnection:
 
 
 class SseTransport:
-    """Server-sent events: a response that goes on."""
+    """Server-sent events."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -146,7 +146,7 @@ class SseTransport:
 
 
 class WebSocketTransport:
-    """A WebSocket, which the server pings."""
+    """A WebSocket. The server sends its pings."""
 
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
@@ -165,7 +165,7 @@ class WebSocketTransport:
 
 
 async def wait_for_disconnect(receive: Receive) -> None:
-    """Return when the client of a response has left."""
+    """Return when the client of a response disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

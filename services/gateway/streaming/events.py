@@ -1,4 +1,4 @@
-"""An event as it goes over the wire: made once, and shared by all who get it."""
+"""Events as they are sent: encoded once, and shared by all recipients."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import orjson
 Names = tuple[str, ...]
 
 HELLO, HEARTBEAT = b":)\n", b":thump\n"
-"""Comments of server-sent events: the first one, and the one that says that all is well."""
+"""Comments of server-sent events: the first one, and the heartbeat."""
 
 
 class StreamEvent:
     """An event with its payload: an entity as JSON, or an id.
 
-    `about` is what it was made of: a post with its author, or a notification.
+    `source` is what it was rendered from: a post with its authors, or a notification.
     """
 
     __slots__ = ("_frames", "event", "payload", "source", "sse")
@@ -28,7 +28,7 @@ class StreamEvent:
         self.sse = b"event: %b\ndata: %b\n\n" % (event.encode(), payload)
 
     def frame(self, names: Names) -> str:
-        """The text of a WebSocket frame, for one of the streams it was asked for on."""
+        """The text of a WebSocket frame for one stream of the client."""
         found = self._frames.get(names)
         if found is None:
             said = {"stream": names, "event": self.event, "payload": self.payload.decode()}
@@ -37,5 +37,5 @@ class StreamEvent:
 
 
 def error_frame(message: str, status: int) -> str:
-    """The text of a frame that says what was wrong with one of the client's."""
+    """The text of a frame that reports an error in a frame of the client."""
     return orjson.dumps({"error": message, "status": status}).decode()

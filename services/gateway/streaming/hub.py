@@ -1,4 +1,4 @@
-"""Who is connected, and listens to what."""
+"""The connections of this process, and the channels to which they listen."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from services.gateway.streaming.connections import StreamConnection
 from services.gateway.streaming.events import Names, StreamEvent
 
 TOKEN_CHECK_INTERVAL = 1.0
-"""Seconds between two looks at the tokens. With the time that it takes until a revoked one is
-known (`identity.FOLLOW`), streams end within five."""
+"""Seconds between two checks of the tokens. Together with the delay until a revocation is known
+(`token_verifier.REVOCATION_INTERVAL`), a stream ends within five seconds."""
 
 HEARTBEAT_INTERVAL = 15
 """Seconds between two heartbeats."""
 
 _SHUTDOWN_TIMEOUT = 0.5
-"""Seconds that connections have to end in good order when the server stops."""
+"""Seconds in which connections must close when the server stops."""
 
 _NO_EVENTS: Mapping[str, StreamEvent] = {}
 
@@ -48,21 +48,21 @@ class StreamHub:
         return len(self._connections)
 
     def check_capacity(self, user: str) -> None:
-        """Raise where one more connection of somebody would be too many."""
+        """Raise `RateLimited` if the user may open no more connections."""
         if len(self._connections) >= self._max_connections:
-            raise RateLimited("All streams of this server are taken. Please try again later.")
+            raise RateLimited("This server has no streams left. Please try again later.")
         if self._connections_by_user[user] >= self._max_per_user:
             raise RateLimited(
-                f"You have {self._max_per_user} streams open, which is as many as may be."
+                f"You have {self._max_per_user} streams open. Close one before you open another."
             )
 
     def add(self, connection: StreamConnection) -> None:
-        """Take a connection in."""
+        """Add a connection."""
         self._connections[connection] = next(self._numbers) % HEARTBEAT_INTERVAL
         self._connections_by_user[connection.caller.user_id] += 1
 
     def remove(self, connection: StreamConnection) -> None:
-        """Forget a connection."""
+        """Remove a connection."""
         for channel in list(connection.channels):
             self.unsubscribe(connection, channel)
         user = connection.caller.user_id
@@ -72,12 +72,12 @@ class StreamHub:
             del self._connections_by_user[user]
 
     def subscribe(self, connection: StreamConnection, channel: Channel, names: Names) -> None:
-        """Have a connection listen to a channel."""
+        """Subscribe a connection to a channel."""
         connection.channels[channel] = names
         self._listeners.setdefault(channel, {})[connection] = names
 
     def unsubscribe(self, connection: StreamConnection, channel: Channel) -> None:
-        """Have it listen no more."""
+        """Unsubscribe a connection from a channel."""
         if connection.channels.pop(channel, None) is None:
             return
         listeners = self._listeners[channel]
@@ -86,15 +86,15 @@ class StreamHub:
             del self._listeners[channel]
 
     def has_listeners(self, channel: Channel) -> bool:
-        """Whether anybody listens to a channel."""
+        """Whether a connection listens to a channel."""
         return channel in self._listeners
 
     def listened_arguments(self, stream: str) -> list[str]:
-        """Those whose own channel of a kind somebody listens to."""
+        """The arguments of the channels of a stream that have listeners."""
         return [argument for name, argument in self._listeners if name == stream]
 
     def listening_users(self, channels: Iterable[Channel]) -> set[str]:
-        """Who listens to any of some channels."""
+        """The users that listen to any of these channels."""
         return {
             connection.caller.user_id
             for channel in channels
@@ -110,9 +110,9 @@ class StreamHub:
         scope: str = "",
         own: Mapping[str, StreamEvent] = _NO_EVENTS,
     ) -> None:
-        """Tell all who listen to a channel, but for some people, and tokens that lack a scope.
+        """Send an event to a channel, except to users in `but` and tokens without the scope.
 
-        Those to whom the news looks otherwise are told their `own`.
+        `own` has the events of users for whom it looks different.
         """
         for connection, names in list(self._listeners.get(channel, {}).items()):
             caller = connection.caller
@@ -120,11 +120,11 @@ class StreamHub:
                 connection.deliver(own.get(caller.user_id, news), names)
 
     def channels(self) -> list[Channel]:
-        """All channels that anybody listens to."""
+        """All channels with listeners."""
         return list(self._listeners)
 
     def listening_caller(self, channels: Iterable[Channel], scope: str) -> Caller | None:
-        """Somebody who listens to one of some channels with a token that covers a scope."""
+        """A caller that listens to one of these channels with a token that covers the scope."""
         for channel in channels:
             for connection in self._listeners.get(channel, ()):
                 if connection.caller.may(scope):
@@ -132,14 +132,14 @@ class StreamHub:
         return None
 
     def close_user(self, user: str) -> None:
-        """End all that somebody listens to."""
+        """Close all connections of a user."""
         if user in self._connections_by_user:
             for connection in list(self._connections):
                 if connection.caller.user_id == user:
                     connection.close()
 
     def stop(self) -> None:
-        """End everything, since the server stops; who does not take it is cut off."""
+        """Close all connections when the server stops, and abort those that stay open."""
         for connection in list(self._connections):
             connection.close()
         if self._connections:
@@ -172,12 +172,14 @@ class StreamHub:
                 connection.heartbeat()
 
     async def check_tokens(self) -> None:
-        """End the connections whose token is good no more. Asks nobody: see `TokenVerifier`."""
+        """Close connections whose token is no longer valid. Costs no call: see `TokenVerifier`."""
         tokens = {connection.caller.token for connection in self._connections}
         try:
             bad = {token for token in tokens if not await self._is_good(token)}
         except ServiceError as failure:
-            log.warning("could not check the tokens of streams", extra={"why": failure.message})
+            log.warning(
+                "the tokens of streams could not be checked", extra={"why": failure.message}
+            )
             return
         for connection in list(self._connections) if bad else ():
             if connection.caller.token in bad:

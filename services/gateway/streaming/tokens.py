@@ -1,4 +1,4 @@
-"""The other two places where a stream's token may stand: browsers cannot set headers there."""
+"""Tokens of streams outside the `Authorization` header, which browsers cannot set."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ PATH = "/api/v1/streaming"
 
 
 def with_authorization(scope: Scope) -> Scope:
-    """A scope whose token stands in `Authorization`, wherever the client has put it.
+    """A scope with the token in `Authorization`.
 
-    `Authorization` itself, `?access_token=`, or `Sec-WebSocket-Protocol`, in this order.
+    It is taken from `Authorization`, `?access_token=` or `Sec-WebSocket-Protocol`, in this order.
     """
     if any(name == b"authorization" for name, _ in scope["headers"]):
         return scope

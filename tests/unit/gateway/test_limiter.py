@@ -47,7 +47,7 @@ def test_everybody_is_counted_alone() -> None:
 
 def test_memory_is_bounded_and_the_ended_are_forgotten() -> None:
     clock = Clock()
-    limiter = RateLimiter("x", 1, 60, remembered=100, clock=clock)
+    limiter = RateLimiter("x", 1, 60, max_keys=100, clock=clock)
     for n in range(1000):
         limiter.hit(str(n))
     assert len(limiter) <= 100

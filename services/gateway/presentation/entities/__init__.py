@@ -1,5 +1,4 @@
-"""The contracts' models as entities of the Mastodon client API: whole, every field, always.
+"""The entities of the Mastodon client API and of the shop API, one function per entity.
 
-`addresses` knows where things are, `people`, `posts`, `apps` and `instances` have one function per
-entity, and `rendered` keeps what was rendered as bytes.
+An entity always has every field.
 """

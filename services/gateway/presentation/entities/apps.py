@@ -23,7 +23,7 @@ def application(source: App) -> Entity:
 
 
 def credential_application(source: App) -> Entity:
-    """The entity CredentialApplication, as an app gets it once."""
+    """The entity CredentialApplication: the only response with the client secret."""
     return application(source) | {
         "client_id": source.client_id,
         "client_secret": source.client_secret,

@@ -37,7 +37,7 @@ RULES = (
 
 
 class InstanceEntities:
-    """What the place says about itself. It depends on the settings alone."""
+    """The entities about the instance. They depend on the settings and the statistics only."""
 
     def __init__(self, settings: GatewaySettings, at: PublicUrls, writer: HtmlWriter) -> None:
         self._settings = settings
@@ -115,7 +115,7 @@ class InstanceEntities:
         return {"updated_at": CREATED_AT, "content": self._writer.paragraphs(LONG_DESCRIPTION, {})}
 
     def nodeinfo(self, numbers: Statistics) -> Entity:
-        """What crawlers ask; some detectors know Mastodon, and throw on names they do not know."""
+        """The nodeinfo document. Some detectors fail on software that they do not know."""
         return {
             "version": "2.0",
             "software": {"name": "microgram", "version": VERSION},
@@ -189,7 +189,7 @@ class InstanceEntities:
         return "ws" + self._at.public_url.removeprefix("http")
 
     def _contact(self) -> Entity:
-        """Whom to ask: the place itself, since strict clients want an account here."""
+        """The contact account: the instance itself, since strict clients require an account."""
         profile = Profile(
             id="1",
             username="microgram",

@@ -1,4 +1,4 @@
-"""Report, and what admins see: Admin::Account, Admin::Report."""
+"""Report, Admin::Account, Admin::Report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Entity = dict[str, Any]
 def admin_account(
     source: Account, login: LoginDetails, at: PublicUrls, writer: HtmlWriter
 ) -> Entity:
-    """The entity Admin::Account. Whether they are suspended auth knows before users does."""
+    """The entity Admin::Account. Role and suspension are the login's: auth is ahead of users."""
     standing = {"suspended": login.suspended, "role": login.role}
     profile = source.profile.model_copy(update=standing)
     shown = source.model_copy(update={"profile": profile})
@@ -46,7 +46,7 @@ def admin_account(
 
 
 def report(source: Report, target: Entity) -> Entity:
-    """The entity Report, for who made it; `target` is an Account."""
+    """The entity Report, for its author; `target` is an Account."""
     return {
         **_common_fields(source),
         "status_ids": source.statuses,

@@ -1,4 +1,4 @@
-"""Notification and NotificationGroup without what they show, NotificationPolicy, Marker."""
+"""Notification and NotificationGroup without accounts and posts, NotificationPolicy, Marker."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ POLICY: Entity = {
     "for_limited_accounts": "accept",
     "summary": {"pending_requests_count": 0, "pending_notifications_count": 0},
 }
-"""Nothing is held back: whom one does not want to hear of, one mutes or blocks."""
+"""No notification is filtered: users mute or block accounts instead."""
 
 POLICY_V1: Entity = {
     "filter_not_following": False,
@@ -29,7 +29,7 @@ POLICY_V1: Entity = {
 
 
 def notification(source: Notification) -> Entity:
-    """The entity Notification, all but its `account` and `status`; with our own types an order."""
+    """The entity Notification without `account` and `status`; our own types have an `order`."""
     return _order_fields(source) | {
         "id": source.id,
         "type": source.type,
@@ -43,7 +43,7 @@ def _order_fields(source: Notification | NotificationGroup) -> Entity:
 
 
 def group(source: NotificationGroup) -> Entity:
-    """The entity NotificationGroup; alone of all ids, its newest is a number: Mastodon's way."""
+    """The entity NotificationGroup. As in Mastodon, `most_recent_notification_id` is a number."""
     return _order_fields(source) | {
         "group_key": source.group_key,
         "notifications_count": source.count,

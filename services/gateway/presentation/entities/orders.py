@@ -1,4 +1,4 @@
-"""Carts and orders, as the shop's API shows them."""
+"""Carts and orders as entities of the shop API."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from services.gateway.presentation.urls import PublicUrls
 
 
 def cart(source: Cart, at: PublicUrls) -> Entity:
-    """What somebody is about to buy; `total` is `None` while there is nothing in it."""
+    """A cart; `total` is `None` while it is empty."""
     return {
         "items": [quote_line(line, at) for line in source.lines],
         "gone": [
@@ -23,7 +23,7 @@ def cart(source: Cart, at: PublicUrls) -> Entity:
 
 
 def order(source: Order, at: PublicUrls) -> Entity:
-    """An order with all that happened to it."""
+    """An order with its history."""
     return {
         "id": source.id,
         "buyer_id": source.buyer,

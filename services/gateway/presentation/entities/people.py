@@ -11,7 +11,7 @@ from services.gateway.presentation.urls import PublicUrls
 Entity = dict[str, Any]
 
 ROLE: Entity = {
-    "id": "-99",  # Mastodon's id of the role that everybody has
+    "id": "-99",  # Mastodon's id of the role of every user
     "name": "",
     "color": "",
     "permissions": "0",
@@ -23,7 +23,7 @@ ADMIN: Entity = {
     "id": "3",
     "name": "Admin",
     "color": "",
-    "permissions": str(1 << 4 | 1 << 10),  # Mastodon's «Manage Reports» and «Manage Users»
+    "permissions": str(1 << 4 | 1 << 10),  # Mastodon's "Manage Reports" and "Manage Users"
     "highlighted": True,
 }
 
@@ -34,7 +34,7 @@ def role(profile: Profile) -> Entity:
 
 
 def public_profile(profile: Profile) -> Profile:
-    """What may be shown of somebody: of who is suspended nothing but the name."""
+    """The public part of a profile: of a suspended account only the username."""
     if not profile.suspended:
         return profile
     return Profile(
@@ -47,7 +47,7 @@ def public_profile(profile: Profile) -> Profile:
 
 
 def mention_names(profile: Profile) -> dict[str, str]:
-    """The people whom somebody mentions on their profile: usernames by their lower case."""
+    """The usernames that a profile mentions, by lower-case username."""
     return {mention.username.lower(): mention.username for mention in profile.mentions}
 
 
@@ -97,7 +97,7 @@ def account(source: Account, at: PublicUrls, writer: HtmlWriter) -> Entity:
 
 
 def credential_account(source: OwnAccount, at: PublicUrls, writer: HtmlWriter) -> Entity:
-    """The entity CredentialAccount: one's own account, with what only oneself sees."""
+    """The entity CredentialAccount: the caller's own account with its private fields."""
     profile = source.profile
     own = {
         "privacy": profile.default_visibility,

@@ -1,4 +1,4 @@
-"""Status without its account, MediaAttachment, StatusSource, StatusEdit, Tag."""
+"""Status without `account`, MediaAttachment, StatusSource, StatusEdit, Tag."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Entity = dict[str, Any]
 
 
 def status(view: PostView, username: str, at: PublicUrls, writer: HtmlWriter) -> Entity:
-    """The entity Status, all but its `account` and its `reblog`."""
+    """The entity Status without `account` and `reblog`."""
     post, counts = view.post, view.counts
     return {
         "id": post.id,
@@ -56,14 +56,14 @@ def status(view: PostView, username: str, at: PublicUrls, writer: HtmlWriter) ->
 
 
 def application(post: Post) -> Entity | None:
-    """The entity Status::Application: with which app a post was made."""
+    """The entity Status::Application: the app with which a post was created."""
     if not post.application:
         return None
     return {"name": post.application, "website": post.application_website or None}
 
 
 def content_html(post: Post, text: str, writer: HtmlWriter) -> str:
-    """A text as HTML, with the mentions of a post that it is a version of."""
+    """A text as HTML, with the mentions of the post that it is a version of."""
     names = {mention.username.lower(): mention.username for mention in post.mentions}
     return writer.paragraphs(text, names)
 
@@ -105,7 +105,7 @@ def status_source(view: PostView) -> Entity:
 
 
 def status_edit(version: PostVersion, post: Post, at: PublicUrls, writer: HtmlWriter) -> Entity:
-    """The entity StatusEdit, all but its `account`."""
+    """The entity StatusEdit without `account`."""
     return {
         "content": content_html(post, version.text, writer),
         "spoiler_text": version.spoiler_text,

@@ -1,4 +1,4 @@
-"""Shops, products and their cards, as the shop's API shows them."""
+"""Shops, products, product cards, quotes and stock as entities of the shop API."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.gateway.presentation.urls import PublicUrls
 
 
 def money(amount: int, currency: str) -> Entity:
-    """An amount in minor units; as people write it too, since exponents differ."""
+    """An amount in minor units, and as a decimal, since exponents differ."""
     places = EXPONENTS[currency]
     digits = str(amount).rjust(places + 1, "0")
     written = f"{digits[:-places]}.{digits[-places:]}" if places else digits
@@ -34,7 +34,7 @@ def shop(view: ShopView, at: PublicUrls) -> Entity:
 
 
 def product(view: ProductView, at: PublicUrls) -> Entity:
-    """A product, with the pieces that are left of each variant."""
+    """A product, with the available quantity of each variant."""
     source, available = view.product, view.available or {}
     return {
         "id": source.id,
@@ -61,12 +61,12 @@ def product(view: ProductView, at: PublicUrls) -> Entity:
 
 
 def lowest_price(source: Product) -> int:
-    """From which price on a product is sold, in minor units."""
+    """The lowest price of a product's variants, in minor units."""
     return min(variant.price for variant in source.variants)
 
 
 def card(source: Product, at: PublicUrls) -> Entity:
-    """A product under a post: what it looks like, and from which price on it is sold."""
+    """A product card below a post: its picture and its lowest price."""
     return {
         "id": source.id,
         "url": at.product(source.id),
@@ -79,7 +79,7 @@ def card(source: Product, at: PublicUrls) -> Entity:
 
 
 def quote_line(source: QuoteLine, at: PublicUrls) -> Entity:
-    """What some pieces cost now."""
+    """One line of a quote."""
     return {
         "product_id": source.product,
         "variant_id": source.variant,
@@ -96,5 +96,5 @@ def quote_line(source: QuoteLine, at: PublicUrls) -> Entity:
 
 
 def stock(row: dict[str, Any]) -> Entity:
-    """How much there is of a variant; `revision` is what `If-Match` wants."""
+    """The stock of a variant; `revision` is its version for `If-Match`."""
     return {"variant_id": row["variant"], **{k: v for k, v in row.items() if k != "variant"}}
