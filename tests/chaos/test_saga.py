@@ -161,7 +161,9 @@ def test_every_order_comes_to_its_end_and_money_and_stock_agree_with_it(
     _check_ends(market, states)
     _check_money(market, states)
     _check_stock(market, states)
-    wait_until(lambda: ", 0 entries mended" in system.command("rebuild"), what="nothing to mend")
+    wait_until(
+        lambda: ", 0 entries corrected" in system.command("rebuild"), what="no entry to correct"
+    )
 
 
 def _spring(chaos: ChaosSystem, fault_point: FaultPoint) -> None:

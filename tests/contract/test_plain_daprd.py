@@ -75,7 +75,7 @@ class LonelyDaprd:
         self._ports = free_ports()
         self._app_port = next(self._ports)
         secrets = SecretsFile(run.secrets)
-        self.need = servers.ServerContext(
+        self.context = servers.ServerContext(
             run, secrets, self._ports, toolchain.require_tool, standard_ports=True
         )
 
@@ -124,7 +124,7 @@ class LonelyDaprd:
         return status, json.loads(said)
 
     async def provide(self, name: str) -> None:
-        server = servers.set_up_server(name, self.need)
+        server = servers.set_up_server(name, self.context)
         assert server.spec is not None
         assert server.address == f"127.0.0.1:{control_plane.STANDARD_PORTS[name]}"
         await self._supervise(server.spec)
@@ -186,6 +186,6 @@ async def test_an_engine_says_what_it_lacks_and_runs_workflows_once_that_is_ther
     assert done["output"] == ["x-a", "x-b", "x-c"]
     if isinstance(lonely, LonelyDaprd):
         for name in control_plane.STANDARD_PORTS:
-            found = servers.set_up_server(name, lonely.need)
+            found = servers.set_up_server(name, lonely.context)
             assert found.spec is None, "what listens there is used"
             assert name in found.owner

@@ -214,6 +214,6 @@ def test_what_is_shown_can_be_made_anew(
     await_final_state(ben, placed)
 
     def nothing_to_mend() -> bool:
-        return ", 0 entries mended" in system.command("rebuild")
+        return ", 0 entries corrected" in system.command("rebuild")
 
     wait_until(nothing_to_mend)

@@ -155,7 +155,9 @@ def test_after_a_busy_day_every_piece_and_every_cent_is_somewhere_once(system: S
 
     check_stock(trade, ends)
     check_money(trade, ends)
-    wait_until(lambda: ", 0 entries mended" in system.command("rebuild"), what="nothing to mend")
+    wait_until(
+        lambda: ", 0 entries corrected" in system.command("rebuild"), what="no entry to correct"
+    )
     for buyer, id, _ in trade.placed:
         assert get_order(buyer, id) == ends[id], "something happened to an order at rest"
         assert ends[id]["state"] in FINAL_STATES

@@ -1,1 +1,1 @@
-"""What `./tye-like-run.sh` starts: the whole system, and everything around it."""
+"""The runner behind `./tye-like-run.sh`: starts, watches and stops a whole system."""

@@ -40,12 +40,12 @@ def _up(options: Namespace, run: RunDir) -> int:
         infra_only=options.infra_only,
     )
     if options.detach:
-        return start.up_detached(plan, _again(options))
+        return start.up_detached(plan, _foreground_arguments(options))
     return start.up(plan, watch=options.watch, quiet=options.quiet)
 
 
-def _again(options: Namespace) -> list[str]:
-    """Return the command line of a foreground start that does what this one asks."""
+def _foreground_arguments(options: Namespace) -> list[str]:
+    """Return the command line of the same start in the foreground."""
     again = ["up", "--quiet"]
     again += [] if options.port is None else ["--port", str(options.port)]
     if options.components:
@@ -76,20 +76,20 @@ def _ps(options: Namespace, run: RunDir) -> int:
         nothing |= {"services": [], "infra": []}
         print(json.dumps(report or nothing, indent=2))
     elif report is None:
-        print(_why_nothing(run))
+        print(_describe_absence(run))
     else:
         tables.print_report(report)
     return 0
 
 
-def _why_nothing(run: RunDir) -> str:
+def _describe_absence(run: RunDir) -> str:
     from tools.runner.supervisor.lock import runner_pid
     from tools.runner.supervisor.orphans import find_orphans
 
     if pid := runner_pid(run):
-        return f"it is starting or stopping (pid {pid})"
+        return f"the system is starting or stopping (pid {pid})"
     if left := len(find_orphans(run)):
-        return f"processes of a runner that was killed are left ({left}): `down` ends them"
+        return f"processes of a killed runner are left ({left}): stop them with `down`"
     return "nothing is running"
 
 
@@ -111,7 +111,7 @@ def _logs(options: Namespace, run: RunDir) -> int:
 
     files = logs.log_files(run.logs, options.app)
     if not files:
-        raise RunnerError(f"there are no logs of {options.app or 'anything'} in {run.logs}")
+        raise RunnerError(f"no logs of {options.app or 'any process'} in {run.logs}")
     terminal = Terminal(width=max(len(path.stem) for path in files), everything=True)
     for path in files:
         text = "\n".join(logs.tail(path, options.lines))

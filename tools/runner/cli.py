@@ -5,20 +5,20 @@ from pathlib import Path
 
 VERBS = {
     "up": "start everything and follow the logs (the default verb)",
-    "down": "stop everything, also what a killed runner left",
+    "down": "stop everything, also processes that a killed runner left",
     "ps": "show services, sidecars and servers",
     "logs": "show the logs",
     "restart": "restart a service with its sidecar, one process, or a server",
-    "stop": "stop one of these until it is started again",
-    "start": "start it again",
-    "infra": "start or stop the servers alone, those of Dapr too, for a plain `dapr run -f .`",
-    "deadletters": "list the messages that a service could not take, or replay them",
-    "ledger": "add up all that was ever booked, and say whether it agrees",
-    "admin": "make somebody an admin, who can remove posts and suspend accounts",
-    "rebuild": "make what orders shows anew from its event logs",
-    "demo": "fill a running system with people, photos and what they say",
-    "doctor": "say what is missing, what is in the way, and what to do",
-    "test": "run all checks, or with --fast those that need no sidecar",
+    "stop": "stop one of these until `start`",
+    "start": "start it again after `stop`",
+    "infra": "start or stop only the servers, including Dapr's, for a plain `dapr run -f .`",
+    "deadletters": "list the events that a service could not handle, or replay them",
+    "ledger": "add up all ledger entries, and report disagreements",
+    "admin": "make an account an admin, who can remove posts and suspend accounts",
+    "rebuild": "rebuild the lists of orders from their event logs",
+    "demo": "fill a running system with people, photos, comments and shops",
+    "doctor": "report what is missing or in conflict, and what to do",
+    "test": "run all checks, or with --fast only static checks and replica tests",
     "bench": "measure the system",
 }
 
@@ -33,7 +33,7 @@ examples:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """Return what is asked for; exits with a message where that is unclear."""
+    """Return the options of a command line; exits with a message for an invalid one."""
     parser = _parser()
     first, rest = _run_dir_parser().parse_known_args(arguments)
     if not rest or (rest[0].startswith("-") and rest[0] not in ("-h", "--help")):
@@ -42,7 +42,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     if unknown and options.verb not in ("test", "bench"):
         if unknown[0] in VERBS:
             parser.error(f"the verb comes first: ./tye-like-run.sh {unknown[0]} …")
-        parser.error(f"unknown: {' '.join(unknown)} (see --help)")
+        parser.error(f"unknown arguments: {' '.join(unknown)} (see --help)")
     options.rest = unknown
     options.run_dir = first.run_dir
     return options
@@ -51,7 +51,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def _run_dir_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument(
-        "--run-dir", metavar="DIR", help="where the system lives (.run; or set MICROGRAM_RUN_DIR)"
+        "--run-dir", metavar="DIR", help="the folder of the system (.run; or set MICROGRAM_RUN_DIR)"
     )
     return parser
 
@@ -59,7 +59,7 @@ def _run_dir_parser() -> argparse.ArgumentParser:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="./tye-like-run.sh",
-        description="Microgram, all of it, with one command.",
+        description="Starts, tests and operates Microgram.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[_run_dir_parser()],
@@ -86,49 +86,66 @@ def _up_options(up: argparse.ArgumentParser) -> None:
     up.add_argument(
         "--components", metavar="NAME", help="component set: embedded (default), rabbitmq-redis"
     )
-    up.add_argument("--only", type=_names, default=frozenset(), metavar="A,B", help="only these")
     up.add_argument(
-        "--except", type=_names, default=frozenset(), dest="without", metavar="C", help="not these"
+        "--only", type=_names, default=frozenset(), metavar="A,B", help="start only these"
     )
     up.add_argument(
-        "--replicas", type=_replicas, default={}, metavar="A=N,B=M", help="more than one of a kind"
+        "--except",
+        type=_names,
+        default=frozenset(),
+        dest="without",
+        metavar="C",
+        help="start all but these",
+    )
+    up.add_argument(
+        "--replicas", type=_replicas, default={}, metavar="A=N,B=M", help="replicas of a service"
     )
     up.add_argument(
         "--port", type=_port, help="the gateway's port (8080; 0: any); all others are free ones"
     )
-    up.add_argument("--detach", action="store_true", help="return when all is ready")
+    up.add_argument(
+        "--detach", action="store_true", help="run in the background; return when ready"
+    )
     up.add_argument("--watch", action="store_true", help="restart a service when its files change")
-    up.add_argument("--quiet", action="store_true", help="do not follow the logs")
-    up.add_argument("--manifest", type=Path, help="another file than dapr.yaml")
+    up.add_argument("--quiet", action="store_true", help="do not print the logs")
+    up.add_argument("--manifest", type=Path, help="instead of dapr.yaml")
     up.add_argument("--infra-only", action="store_true", help=argparse.SUPPRESS)
 
 
 def _other_options(made: dict[str, argparse.ArgumentParser]) -> None:
     for name in ("ps", "doctor"):
-        made[name].add_argument("--json", action="store_true", help="for programs")
+        made[name].add_argument("--json", action="store_true", help="print JSON")
     made["logs"].add_argument(
         "app", nargs="?", help="a service, or one process such as posts.daprd"
     )
-    made["logs"].add_argument("-f", "--follow", action="store_true", help="go on as they grow")
-    made["logs"].add_argument("-n", "--lines", type=_count, default=50, help="of each file (50)")
+    made["logs"].add_argument("-f", "--follow", action="store_true", help="keep printing new lines")
+    made["logs"].add_argument(
+        "-n", "--lines", type=_count, default=50, help="lines of each file (50)"
+    )
     for name in ("restart", "stop", "start"):
         made[name].add_argument("app", help="posts, posts.daprd, nats, …")
-    made["restart"].add_argument("--empty", action="store_true", help="a server, without its data")
+    made["restart"].add_argument("--empty", action="store_true", help="delete the data of a server")
     made["infra"].add_argument("action", choices=["up", "down"])
     made["deadletters"].add_argument("app", nargs="?", help="a service (default: all)")
-    made["deadletters"].add_argument("--replay", action="store_true", help="deliver them again")
+    made["deadletters"].add_argument(
+        "--replay", action="store_true", help="deliver the events again"
+    )
     made["admin"].add_argument("name", help="a username")
-    made["admin"].add_argument("--remove", action="store_true", help="an admin no more")
+    made["admin"].add_argument("--remove", action="store_true", help="remove the role")
     made["demo"].add_argument(
         "--people", type=int, default=12, metavar="N", help="how many (12; at most 100)"
     )
-    made["demo"].add_argument("--port", type=_port, help="of a system that was started elsewhere")
-    made["test"].add_argument("--fast", action="store_true", help="about a minute, no sidecars")
+    made["demo"].add_argument(
+        "--port", type=_port, help="the gateway of a system that another runner started"
+    )
+    made["test"].add_argument(
+        "--fast", action="store_true", help="static checks and replica tests only, less than 40 s"
+    )
 
 
 def _count(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f'"{text}" is not a number from 0 on')
+        raise argparse.ArgumentTypeError(f'"{text}" is not a number of at least 0')
     return int(text)
 
 

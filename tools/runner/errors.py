@@ -1,9 +1,9 @@
-"""What the runner says when it cannot go on."""
+"""Errors of the runner."""
 
 
 class RunnerError(Exception):
-    """A fault that the person at the keyboard can mend: the message says how."""
+    """An error that the user can correct; the message says how."""
 
 
 class StartFailedError(RunnerError):
-    """A process that died, or was not ready in time, while the system was starting."""
+    """A process died, or was not ready in time, during the start."""

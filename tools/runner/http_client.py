@@ -1,4 +1,4 @@
-"""The few HTTP requests of the runner, without importing an HTTP library."""
+"""HTTP requests of the runner, without an HTTP library, so that commands start fast."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from tools.runner.errors import RunnerError
 from tools.runner.supervisor.process import Probe
 
-_HINT = "`ps` says whether it is ready, `logs` what it says"
+_HINT = "`ps` shows whether it is ready, `logs` what it logs"
 
 
 async def request(
@@ -20,7 +20,7 @@ async def request(
 ) -> tuple[int, bytes]:
     """Return status and body of one request to a port of the loopback address.
 
-    Raises OSError where nobody answers and TimeoutError after the given seconds.
+    Raises OSError if nothing answers, and TimeoutError after the given seconds.
     """
     async with asyncio.timeout(seconds):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -41,14 +41,14 @@ async def call_service(
     body: bytes = b"",
     accepted: int = 200,
 ) -> tuple[int, bytes]:
-    """Return what a service says through its sidecar: a good answer, or one that is accepted.
+    """Call a service through its sidecar; return a successful or an accepted response.
 
-    Raises RunnerError where it does not answer, or otherwise.
+    Raises RunnerError for any other response, and for none.
     """
     try:
         status, answer = await request(port, path, method, headers, seconds, body)
     except OSError as error:
-        why = str(error) or f"not within {seconds:.0f} s"
+        why = str(error) or f"no response within {seconds:.0f} s"
         raise RunnerError(f"{name} does not answer: {why} ({_HINT})") from None
     if status >= 300 and status != accepted:
         said = answer.decode(errors="replace")[:300]
@@ -72,7 +72,7 @@ def _parsed(answer: bytes) -> tuple[int, bytes]:
     head, _, body = answer.partition(b"\r\n\r\n")
     parts = head.split(b" ", 2)
     if len(parts) < 2 or not parts[1].isdigit():
-        raise ConnectionError("not an HTTP answer")
+        raise ConnectionError("not an HTTP response")
     if b"transfer-encoding: chunked" in head.lower():
         body = _unchunked(body)
     return int(parts[1]), body
@@ -90,7 +90,7 @@ def _unchunked(body: bytes) -> bytes:
 
 
 def http_probe(port: int, path: str) -> Probe:
-    """Return a probe that is content when the path answers 2xx."""
+    """Return a probe that succeeds if the path answers 2xx."""
 
     async def probe() -> bool:
         with contextlib.suppress(OSError, TimeoutError, ValueError):
@@ -102,7 +102,7 @@ def http_probe(port: int, path: str) -> Probe:
 
 
 def tcp_probe(port: int) -> Probe:
-    """Return a probe that is content when something listens on the port."""
+    """Return a probe that succeeds if something listens on the port."""
 
     async def probe() -> bool:
         with contextlib.suppress(OSError, TimeoutError):

@@ -94,7 +94,7 @@ def test_a_service_that_is_not_there_is_refused(run: RunDir, options: dict[str, 
 
 
 def test_a_choice_of_nothing_is_refused(run: RunDir) -> None:
-    with pytest.raises(RunnerError, match="nothing to start"):
+    with pytest.raises(RunnerError, match="no app to start"):
         chosen(StartPlan(run, only=frozenset({"posts"}), excluded=frozenset({"posts"})))
 
 

@@ -36,11 +36,13 @@ def test_only_workflows_need_them() -> None:
 
 def test_only_sidecars_of_workflows_are_told_of_them(run: RunDir) -> None:
     addresses = {name: f"127.0.0.1:{port}" for port, name in enumerate(CONTROL_PLANE, 5000)}
-    setting = RunSettings(
+    settings = RunSettings(
         run, Path("daprd"), Path(), {None: Path()}, "", addresses, read_topology().workflows
     )
     told = {
-        name: [each for each in sidecar_spec(unit(name), setting).argv if "-host-address" in each]
+        name: [
+            each for each in sidecar_spec(replica(name), settings).argv if "-host-address" in each
+        ]
         for name in ("posts", "orders")
     }
     assert told["posts"] == []
@@ -63,7 +65,7 @@ def test_they_listen_on_loopback_on_ports_of_their_own_and_write_into_the_run_di
     assert f"--etcd-data-dir={run.path / 'scheduler'}" in seen
 
 
-def need(run: RunDir, standard_ports: bool) -> ServerContext:
+def context(run: RunDir, standard_ports: bool) -> ServerContext:
     ports, secrets = itertools.count(5000), SecretsFile(run.secrets)
     return ServerContext(run, secrets, ports, Path, standard_ports=standard_ports)
 
@@ -87,11 +89,12 @@ def test_where_somebody_listens_on_a_port_of_the_cli_they_are_used_and_named(
         ports = {"placement": taken, "scheduler": free}
         monkeypatch.setattr(control_plane, "STANDARD_PORTS", ports)
         found = {
-            name: servers.set_up_server(name, need(run, standard_ports=True))
+            name: servers.set_up_server(name, context(run, standard_ports=True))
             for name in CONTROL_PLANE
         }
         own = [
-            servers.set_up_server(name, need(run, standard_ports=False)) for name in CONTROL_PLANE
+            servers.set_up_server(name, context(run, standard_ports=False))
+            for name in CONTROL_PLANE
         ]
     assert [server.address for server in own] == ["127.0.0.1:5000"] * 2
     assert found["placement"].spec is None
@@ -101,10 +104,10 @@ def test_where_somebody_listens_on_a_port_of_the_cli_they_are_used_and_named(
     assert row["state"] == "external"
     print_report({"services": [], "infra": [row]})
     (note,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note")]
-    assert f"placement at 127.0.0.1:{taken} is used as it was found there" in note
+    assert f"placement at 127.0.0.1:{taken} belongs to another process" in note
     assert f"(pid {os.getpid()}" in note
 
 
-def unit(name: str) -> ServiceReplica:
+def replica(name: str) -> ServiceReplica:
     ports = itertools.count(4000)
     return create_replica(ManifestApp(name, Path(), ("x",)), 0, lambda _: next(ports))

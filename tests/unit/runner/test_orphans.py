@@ -87,8 +87,8 @@ def test_whoever_asks_is_told_why_there_is_nothing_to_see(
             left.kill()
     main(["--run-dir", str(run.path), "ps"])
     starting, killed, nothing = capsys.readouterr().out.splitlines()
-    assert starting == f"it is starting or stopping (pid {holder})"
-    assert killed == "processes of a runner that was killed are left (1): `down` ends them"
+    assert starting == f"the system is starting or stopping (pid {holder})"
+    assert killed == "processes of a killed runner are left (1): stop them with `down`"
     assert nothing == "nothing is running"
 
 

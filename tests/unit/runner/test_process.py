@@ -111,7 +111,7 @@ async def test_a_later_death_is_answered_with_a_restart_that_is_counted(
         await process.is_ready.wait()
     assert process.restarts == 1
     assert process.cause == "was killed by SIGKILL"
-    assert b"was killed by SIGKILL: it is started again\n" in heard
+    assert b"was killed by SIGKILL: restarting\n" in heard
     assert len(returned) == 1
 
 

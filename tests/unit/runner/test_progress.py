@@ -90,7 +90,7 @@ def test_a_command_that_fails_is_told_with_its_last_lines_and_advice() -> None:
     command = [sys.executable, "-c", code]
     with pytest.raises(RunnerError, match=r"(?s)^trying failed:.*\n    out\n    why\nDo this\.$"):
         progress.run("trying", command, advice="Do this.")
-    with pytest.raises(RunnerError, match="cannot be run"):
+    with pytest.raises(RunnerError, match="cannot be started"):
         progress.run("trying", ["/nowhere/x"])
 
 
@@ -134,8 +134,8 @@ def test_a_build_tells_of_downloaded_modules_and_of_compiled_packages(
 
 def test_apt_get_says_how_far_it_is() -> None:
     said = "x\ndlstatus:1:20.5:Retrieving file 1 of 5\nx\npmstatus:redis:60.0:Unpacking redis\n"
-    assert debian._how_far(said) == "60 % (Unpacking redis)"
-    assert debian._how_far("Reading package lists...") == ""
+    assert debian._parse_progress(said) == "60 % (Unpacking redis)"
+    assert debian._parse_progress("Reading package lists...") == ""
 
 
 BACKGROUND = """
@@ -176,7 +176,7 @@ def test_a_start_in_the_background_is_told_of_while_it_goes_on(
     monkeypatch.setattr(start, "time", SimpleNamespace(sleep=wait))
     command = [sys.executable, "-c", BACKGROUND, str(run.state), str(seen), end]
     with log.open("w") as out, real(command, stdout=out, stderr=out) as child, log.open() as said:
-        assert start._relayed(run, child, said) == code
+        assert start._relay_output(run, child, said) == code
         child.kill()
     rest = capsys.readouterr().err
     everything = "".join(told) + rest

@@ -51,9 +51,9 @@ async def test_an_answer_is_read_whole_or_in_chunks(text: str) -> None:
 
 async def test_a_service_that_is_not_ready_is_told_with_what_to_look_at() -> None:
     async with serving(answering("HTTP/1.1 500 No\r\n\r\naway")) as port:
-        with pytest.raises(RunnerError, match=r"^posts answers 500: away \(`ps` says"):
+        with pytest.raises(RunnerError, match=r"^posts answers 500: away \(`ps` shows"):
             await call_service("posts", port, "/x")
-    with pytest.raises(RunnerError, match=r"^posts does not answer: .*\(`ps` says"):
+    with pytest.raises(RunnerError, match=r"^posts does not answer: .*\(`ps` shows"):
         await call_service("posts", port, "/x")
     async with serving(answering("HTTP/1.1 404 None\r\n\r\nno")) as port:
         assert await call_service("posts", port, "/x", accepted=404) == (404, b"no")

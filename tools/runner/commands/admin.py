@@ -1,4 +1,4 @@
-"""Makes an account an admin, through auth's own sidecar: whoever has its token may."""
+"""Makes an account an admin, through the sidecar of auth, whose token authorizes it."""
 
 import asyncio
 import json
@@ -12,14 +12,14 @@ _PATH = "/v1.0/invoke/auth/method/roles"
 
 
 def set_admin(run: RunDir, name: str, remove: bool) -> int:
-    """Give somebody the role, or take it and all tokens with it."""
+    """Give an account the role, or remove it and revoke all its tokens."""
     state = run.read_state()
     row = next((r for r in state["services"] if r["app_id"] == "auth"), None) if state else None
     if not state or row is None:
         raise RunnerError("auth is not running: start it with ./tye-like-run.sh")
     role = "" if remove else "admin"
     asyncio.run(_give(row, state["tokens"][row["service"]]["sidecar"], name, role))
-    print(f"{name} is {'no admin any more' if remove else 'an admin from the next login on'}")
+    print(f"{name} is {'no longer an admin' if remove else 'an admin from the next login on'}")
     return 0
 
 
@@ -30,4 +30,4 @@ async def _give(row: dict[str, Any], token: str, name: str, role: str) -> None:
         "auth", row["sidecar_port"], _PATH, "POST", headers, body=body, accepted=404
     )
     if status == 404:
-        raise RunnerError(f"there is nobody named {name}")
+        raise RunnerError(f"no account is named {name}")

@@ -1,4 +1,4 @@
-"""Lists and replays the messages that services could not take."""
+"""Lists and replays the events that services could not handle."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ Row = tuple[str, dict[str, Any]]
 
 
 def list_or_replay(run: RunDir, app: str | None, replay: bool) -> int:
-    """Print the poison messages of one service, or of all; or have them delivered again."""
+    """Print the dead letters of one service or of all, or deliver them again."""
     state = run.read_state()
     if not state:
         raise RunnerError("nothing is running: start it with ./tye-like-run.sh")
@@ -35,10 +35,10 @@ async def _ask_all(
 ) -> dict[str, Any]:
     names = [row["app_id"] for row in services]
     answers = await asyncio.gather(*(_ask(state, row, replay) for row in services))
-    # A service that keeps no dead letters has no such route, which is no fault when all are asked.
+    # A service without dead letters has no such route; that is fine if all are asked.
     known = {n: answer for n, answer in zip(names, answers, strict=True) if answer is not None}
     if not known and len(names) == 1:
-        raise RunnerError(f"{names[0]} keeps no dead letters")
+        raise RunnerError(f"{names[0]} has no dead letters: it handles no events")
     return known
 
 

@@ -1,4 +1,4 @@
-"""Says what is missing, what is in the way, and what to do."""
+"""Reports what is missing or in conflict, and what to do."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ _MARKS: dict[Level, str] = {"ok": "ok     ", "note": "note   ", "problem": "PROB
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: how it is, and what to do where it is not well."""
+    """The result of one check, with advice for a problem."""
 
     what: str
     level: Level
@@ -34,8 +34,8 @@ class Finding:
 
 
 def doctor(run: RunDir, as_json: bool) -> int:
-    """Print the findings; return 1 if there is a problem among them."""
-    findings = [finding for look in _LOOKS for finding in look(run)]
+    """Print the findings; return 1 if one is a problem."""
+    findings = [finding for check in _CHECKS for finding in check(run)]
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
@@ -54,7 +54,7 @@ def _manifest(_: RunDir) -> Iterator[Finding]:
     try:
         apps = read_manifest(REPO / "dapr.yaml")
     except RunnerError as error:
-        yield Finding("dapr.yaml", "problem", str(error), "mend that line")
+        yield Finding("dapr.yaml", "problem", str(error), "correct that line")
         return
     yield Finding("dapr.yaml", "ok", ", ".join(app.app_id for app in apps))
     for app in apps:
@@ -68,8 +68,8 @@ def _tools(_: RunDir) -> Iterator[Finding]:
         if path:
             yield Finding(name, "ok", str(path))
         else:
-            advice = f"it is built at the first start, with {_go()}: about 7 minutes, once"
-            yield Finding(name, "note", "not there yet", advice)
+            advice = f"the first start builds it with {_go()}: about 7 minutes, once"
+            yield Finding(name, "note", "not built yet", advice)
 
 
 def _go() -> str:
@@ -80,7 +80,9 @@ def _disk(run: RunDir) -> Iterator[Finding]:
     folder = run.path if run.path.exists() else REPO
     free = shutil.disk_usage(folder).free / 1e9
     level: Level = "ok" if free > 2 else "problem"
-    yield Finding("disk", level, f"{free:.1f} GB free at {folder}", "" if free > 2 else "make room")
+    yield Finding(
+        "disk", level, f"{free:.1f} GB free at {folder}", "" if free > 2 else "free some disk space"
+    )
 
 
 def _running(run: RunDir) -> Iterator[Finding]:
@@ -91,8 +93,8 @@ def _running(run: RunDir) -> Iterator[Finding]:
     yield Finding("system", "ok", "not running")
     left = find_orphans(run)
     if left:
-        found = f"{len(left)} processes are left of a runner that was killed"
-        yield Finding("leftovers", "note", found, "the next start, or `down`, ends them")
+        found = f"{len(left)} processes of a killed runner are left"
+        yield Finding("orphans", "note", found, "the next start or `down` stops them")
 
 
 def _ports(run: RunDir) -> Iterator[Finding]:
@@ -123,9 +125,9 @@ def _servers(run: RunDir) -> Iterator[Finding]:
 def _server(what: str, port: int, program: str, accepts: Callable[[], bool]) -> Finding:
     if not ports.is_free(port):
         if accepts():
-            return Finding(what, "ok", f"listens on {port} and lets us in")
-        found = f"{ports.port_owner(port)} listens on {port} and does not know our password"
-        return Finding(what, "note", found, "a private one is started beside it, on another port")
+            return Finding(what, "ok", f"listens on {port} and accepts the password")
+        found = f"{ports.port_owner(port)} listens on {port} and does not accept the password"
+        return Finding(what, "note", found, "a private one is started on another port")
     path = find_program(program)
     if path:
         return Finding(what, "ok", f"{path} (used by --components rabbitmq-redis)")
@@ -144,4 +146,4 @@ def _limits(_: RunDir) -> Iterator[Finding]:
     yield Finding("CPUs", "ok", str(os.cpu_count()))
 
 
-_LOOKS = (_python, _manifest, _tools, _disk, _limits, _running, _ports, _servers)
+_CHECKS = (_python, _manifest, _tools, _disk, _limits, _running, _ports, _servers)

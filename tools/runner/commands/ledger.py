@@ -1,4 +1,4 @@
-"""Adds up the ledger of payments, a part at a time, through the service's own sidecar."""
+"""Adds up the ledger of payments page by page, through the sidecar of payments."""
 
 import asyncio
 import json
@@ -12,12 +12,12 @@ from tools.runner.errors import RunnerError
 from tools.runner.http_client import call_service
 
 _PATH = "/v1.0/invoke/payments/method/ledger"
-_NAMES = 40
-"""Accounts in one question: the sidecar reads 4 KiB of request line and headers."""
+_ACCOUNTS_PER_REQUEST = 40
+"""Keeps the request line below 4 KiB, the default limit of a sidecar."""
 
 
 def audit_ledger(run: RunDir) -> int:
-    """Print what the ledger adds up to; 1 if that is not zero, or an account says otherwise."""
+    """Print the sums of the ledger; return 1 if one is not zero or an account disagrees."""
     state = run.read_state()
     row = next((r for r in state["services"] if r["app_id"] == "payments"), None) if state else None
     if not state or row is None:
@@ -34,7 +34,7 @@ def audit_ledger(run: RunDir) -> int:
 
 
 class LedgerTotals:
-    """What was read of the ledger."""
+    """The totals of all ledger pages read so far."""
 
     def __init__(self, port: int, token: str) -> None:
         self._port = port
@@ -45,12 +45,12 @@ class LedgerTotals:
         self.currencies: Counter[str] = Counter()
 
     def format_sums(self) -> str:
-        """What all accounts hold together, by currency."""
+        """Return the sum of all accounts, by currency."""
         named = [f"{amount} {currency}" for currency, amount in sorted(self.currencies.items())]
         return ", ".join(named) or "nothing"
 
     async def audit(self) -> list[str]:
-        """Read all of it; returns what is wrong."""
+        """Read the whole ledger; return all faults."""
         faults: list[str] = []
         async for page in self._pages():
             self.payments += page["payments"]
@@ -58,19 +58,23 @@ class LedgerTotals:
             self.currencies.update(page["sums"])
             self.accounts.update(page["accounts"])
             faults += page["faults"]
-        wrong = [f"all accounts in {name} hold {n}" for name, n in self.currencies.items() if n]
+        wrong = [
+            f"the accounts in {name} add up to {n}, not to zero"
+            for name, n in self.currencies.items()
+            if n
+        ]
         return [*faults, *wrong, *await self._compare()]
 
     async def _compare(self) -> list[str]:
-        """Which accounts are kept otherwise than the entries say."""
+        """Return the accounts whose balance differs from their entries."""
         names = sorted(self.accounts)
         kept: dict[str, int] = {}
-        for start in range(0, len(names), _NAMES):
-            query = urlencode({"names": ",".join(names[start : start + _NAMES])})
+        for start in range(0, len(names), _ACCOUNTS_PER_REQUEST):
+            query = urlencode({"names": ",".join(names[start : start + _ACCOUNTS_PER_REQUEST])})
             kept |= await self._ask(f"{_PATH}/balances?{query}")
         return [
-            f"{name} holds {kept.get(name, 0)}, and its entries are {self.accounts[name]} "
-            "(if payments are being made: ask again)"
+            f"{name} has a balance of {kept.get(name, 0)}, but its entries add up to "
+            f"{self.accounts[name]} (repeat this if payments are in progress)"
             for name in names
             if kept.get(name, 0) != self.accounts[name]
         ]

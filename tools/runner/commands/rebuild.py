@@ -1,4 +1,4 @@
-"""Has orders make what it shows anew from its event logs, through its own sidecar."""
+"""Rebuilds the read models of orders from its event logs, through its sidecar."""
 
 import asyncio
 import json
@@ -9,23 +9,23 @@ from tools.runner.errors import RunnerError
 from tools.runner.http_client import call_service
 
 _PATH = "/v1.0/invoke/orders/method/rebuilds"
-_PATIENCE = 600.0
+_TIMEOUT = 600.0
 
 
 def rebuild_read_models(run: RunDir) -> int:
-    """Rebuild the read models, and say how much of them was wrong."""
+    """Rebuild the read models, and print how many entries were wrong."""
     state = run.read_state()
     row = next((r for r in state["services"] if r["app_id"] == "orders"), None) if state else None
     if not state or row is None:
         raise RunnerError("orders is not running: start it with ./tye-like-run.sh")
     token = state["tokens"][row["service"]]["sidecar"]
     done = asyncio.run(_ask(row["sidecar_port"], token))
-    print(f"{done['orders']} orders looked at, {done['mended']} entries mended")
+    print(f"{done['orders']} orders checked, {done['mended']} entries corrected")
     return 0
 
 
 async def _ask(port: int, token: str) -> dict[str, Any]:
     headers = {"dapr-api-token": token}
-    _, answer = await call_service("orders", port, _PATH, "POST", headers, seconds=_PATIENCE)
+    _, answer = await call_service("orders", port, _PATH, "POST", headers, seconds=_TIMEOUT)
     found: dict[str, Any] = json.loads(answer)
     return found

@@ -1,4 +1,4 @@
-"""The verbs that start and stop: up, down, infra."""
+"""The verbs that start and stop a system: up, down, infra."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ def up(plan: StartPlan, watch: bool = False, quiet: bool = False) -> int:
     prepare(plan)
     lock = RunLock(plan.run)
     if not lock.acquire():
-        raise RunnerError(f"another runner (pid {runner_pid(plan.run)}) has {plan.run.path}")
+        raise RunnerError(f"another runner (pid {runner_pid(plan.run)}) uses {plan.run.path}")
     try:
         stop_orphans(plan.run)
         return asyncio.run(_run(plan, watch, None if quiet else Terminal().echo))
@@ -43,8 +43,8 @@ def up(plan: StartPlan, watch: bool = False, quiet: bool = False) -> int:
 
 
 def prepare(plan: StartPlan) -> None:
-    """See to what may take long, or must be refused, before anything is started."""
-    _make_way(plan)
+    """Build missing tools and refuse invalid plans before anything is started."""
+    _require_not_running(plan)
     topology, everything = read_topology(), read_manifest(plan.manifest)
     if plan.select_apps(everything):
         toolchain.require_tool("daprd")
@@ -54,14 +54,14 @@ def prepare(plan: StartPlan) -> None:
         toolchain.require_tool(name)
 
 
-def _make_way(plan: StartPlan) -> None:
+def _require_not_running(plan: StartPlan) -> None:
     pid = runner_pid(plan.run)
     if pid is None:
         return
     if not plan.run.read_state().get("infra_only"):
         raise RunnerError(
-            f"it is running already (pid {pid}, {plan.run.path}): "
-            "look with `ps`, stop it with `down`, or use another --run-dir and --port"
+            f"the system is already running (pid {pid}, {plan.run.path}): "
+            "see `ps`, stop it with `down`, or use another --run-dir and --port"
         )
     stop_runner(plan.run)
 
@@ -76,7 +76,7 @@ async def _run(plan: StartPlan, watch: bool, echo: Echo | None) -> int:
             return 130
         path = control.socket_path(plan.run)
         async with control.serve_control_socket(system, path):
-            _tell(system, path)
+            _publish_state(system, path)
             await _until(stop, system, watch)
         return 0
     finally:
@@ -86,7 +86,7 @@ async def _run(plan: StartPlan, watch: bool, echo: Echo | None) -> int:
 
 
 async def _started(system: Supervisor, stop: asyncio.Event) -> bool:
-    """Start the system; tell whether it came up before somebody asked to stop."""
+    """Start the system; return whether it was ready before a stop was requested."""
     starting = asyncio.create_task(system.start())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -100,7 +100,7 @@ async def _started(system: Supervisor, stop: asyncio.Event) -> bool:
     return True
 
 
-def _tell(system: Supervisor, path: Path) -> None:
+def _publish_state(system: Supervisor, path: Path) -> None:
     state = system.internal_state() | {"control": str(path), "runner_pid": os.getpid()}
     write_private(system.plan.run.state, json.dumps(state, indent=2))
     print_report(state)
@@ -133,18 +133,18 @@ def up_detached(plan: StartPlan, arguments: list[str]) -> int:
         )
     try:
         with log.open() as said:
-            return _relayed(plan.run, child, said)
+            return _relay_output(plan.run, child, said)
     except KeyboardInterrupt:
         child.terminate()
         child.wait()
         raise
 
 
-def _relayed(run: RunDir, child: subprocess.Popen[bytes], said: IO[str]) -> int:
-    """Repeat what a start in the background says, until it is ready or has failed."""
+def _relay_output(run: RunDir, child: subprocess.Popen[bytes], said: IO[str]) -> int:
+    """Print the output of a background start until it is ready or has failed."""
     while child.poll() is None:
         news, state = said.read(), run.read_state()
-        if state.get("runner_pid") == child.pid:  # it prints the report only after this
+        if state.get("runner_pid") == child.pid:  # the runner prints the report only after this
             print_report(state)
             return 0
         print(news, file=sys.stderr, end="", flush=True)
@@ -154,7 +154,7 @@ def _relayed(run: RunDir, child: subprocess.Popen[bytes], said: IO[str]) -> int:
 
 
 def down(run: RunDir) -> int:
-    """Stop the runner and everything of ours that is left."""
+    """Stop the runner and all processes that carry its mark."""
     began = time.monotonic()
     was_running = stop_runner(run)
     count = stop_orphans(run)

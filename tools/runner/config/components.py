@@ -1,4 +1,4 @@
-"""Renders a component set: what the sidecars of one run directory are given."""
+"""Renders a component set for the sidecars of one run directory."""
 
 import shutil
 from collections.abc import Iterable, Mapping
@@ -13,19 +13,19 @@ from tools.runner.errors import RunnerError
 
 Document = dict[str, Any]
 Overrides = Mapping[tuple[str, str], str]
-"""Metadata values to put in place of the files': (component, metadata name) to value."""
+"""Metadata values that replace those of the files, by (component, metadata name)."""
 
 
 def load_set(name: str, folder: Path | None = None) -> list[Document]:
-    """Return the documents of a set: those of components/, replaced by name by the set's own.
+    """Return the documents of a set: those of components/, replaced by name by those of the set.
 
-    Raises RunnerError for a set that has no folder, and for a file that is no component.
+    Raises RunnerError for a set without a folder, and for an invalid file.
     """
     folder = folder or REPO / "components"
     documents = {_identity(each): each for each in _documents(folder)}
     if name != PRODUCTION:
         if not (folder / name).is_dir():
-            raise RunnerError(f"there is no component set {folder / name}")
+            raise RunnerError(f"no component set at {folder / name}")
         documents |= {_identity(each): each for each in _documents(folder / name)}
     return list(documents.values())
 

@@ -1,4 +1,4 @@
-"""Where things are."""
+"""Paths of the repository, the run directory and the cache."""
 
 import json
 import os
@@ -9,24 +9,24 @@ from typing import Any
 
 REPO = Path(__file__).resolve().parents[3]
 MARKER = "MICROGRAM_RUN_ID"
-"""The environment variable by which our processes are known, whoever their parent is."""
+"""The environment variable that marks the processes of a run directory."""
 
 
 def user_cache() -> Path:
-    """Return the folder of what all checkouts of this user share."""
+    """Return the cache folder that all checkouts of this user share."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "microgram"
 
 
 @dataclass(frozen=True)
 class RunDir:
-    """The folder that holds everything one running system writes."""
+    """The folder with everything that one system writes."""
 
     path: Path
 
     @classmethod
     def at(cls, given: str | None) -> "RunDir":
-        """Return the folder asked for, else MICROGRAM_RUN_DIR, else `.run` in the repository."""
+        """Return the given folder, else MICROGRAM_RUN_DIR, else `.run` in the repository."""
         chosen = given or os.environ.get("MICROGRAM_RUN_DIR") or str(REPO / ".run")
         return cls(Path(chosen).expanduser().resolve())
 
@@ -59,12 +59,12 @@ class RunDir:
         return self.path / "components"
 
     def create(self) -> None:
-        """Make the folder and what is expected below it."""
+        """Create the folder and its subfolders."""
         for folder in (self.path, self.logs, self.path / "state", self.path / "blobs"):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def read_state(self) -> dict[str, Any]:
-        """Return what the runner last wrote about itself, or nothing."""
+        """Return the state that the runner last wrote, or an empty one."""
         try:
             found = json.loads(self.state.read_text())
         except (FileNotFoundError, ValueError):
@@ -73,7 +73,7 @@ class RunDir:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file at once, readable by its owner only."""
+    """Replace a file atomically, readable by its owner only."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(handle, "w") as file:
         file.write(text)

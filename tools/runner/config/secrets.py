@@ -1,4 +1,4 @@
-"""Makes the secrets of a system on its first start; what is there is kept."""
+"""Creates the secrets of a system on its first start; existing secrets are kept."""
 
 import base64
 import json
@@ -31,24 +31,24 @@ class SecretsFile:
         except FileNotFoundError:
             return {}
         except ValueError as error:
-            raise RunnerError(f"{self._path} is not JSON ({error}): mend or remove it") from None
+            raise RunnerError(f"{self._path} is not JSON ({error}): correct or remove it") from None
         return {str(key): str(value) for key, value in values.items()}
 
     def __getitem__(self, key: str) -> str:
         return self._values[key]
 
     def get(self, key: str) -> str | None:
-        """Return a secret, or None where it is not there yet."""
+        """Return a secret, or None if it does not exist yet."""
         return self._values.get(key)
 
     def set(self, key: str, value: str) -> None:
-        """Keep a secret, replacing the old one."""
+        """Store a secret; it replaces an earlier one."""
         if self._values.get(key) != value:
             self._values[key] = value
             write_private(self._path, json.dumps(self._values, indent=2) + "\n")
 
     def create_missing(self) -> None:
-        """Add whatever is missing."""
+        """Create all missing secrets."""
         for key, make in _MAKERS.items():
             if key not in self._values:
                 self.set(key, make())

@@ -1,4 +1,4 @@
-"""What was asked for on the command line."""
+"""The plan of one start, from the command line."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ DEFAULT_PORT = 8080
 
 @dataclass(frozen=True)
 class StartPlan:
-    """One start: where, which services, how many of each, on which component set."""
+    """One start: run directory, services, replicas and component set."""
 
     run: RunDir
     manifest: Path = REPO / "dapr.yaml"
@@ -36,18 +36,18 @@ class StartPlan:
     def select_apps(self, apps: Sequence[ManifestApp]) -> list[ManifestApp]:
         """Return the apps to start.
 
-        Raises RunnerError for a name that the manifest does not have, and where none is left.
+        Raises RunnerError for an unknown name, and if no app is left.
         """
         known = {app.app_id for app in apps}
         for name in sorted((self.only | self.excluded | set(self.replicas)) - known):
             raise RunnerError(f'there is no app "{name}" (known: {", ".join(sorted(known))})')
         chosen = [app for app in apps if self._is_selected(app.app_id)]
         if not chosen and not self.infra_only:
-            raise RunnerError("--only and --except leave nothing to start")
+            raise RunnerError("--only and --except leave no app to start")
         return chosen
 
     def served_apps(self, apps: Sequence[ManifestApp]) -> list[ManifestApp]:
-        """Return the apps that servers are started for: with `infra_only` those of others, all."""
+        """Return the apps that servers are started for: all of them with `infra_only`."""
         return list(apps) if self.infra_only else self.select_apps(apps)
 
     def _is_selected(self, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Reads topology.yaml: what only the runner knows about the system."""
+"""Reads topology.yaml: facts about the system that only the runner needs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ import yaml
 from tools.runner.errors import RunnerError
 
 PRODUCTION = "rabbitmq-redis"
-"""The name of the component set that is components/ itself."""
+"""The name of the component set in components/ itself."""
 
 CONTROL_PLANE = ("placement", "scheduler")
-"""What runs workflows, beside the sidecars."""
+"""Dapr servers that workflows need."""
 
 _FILE = Path(__file__).with_name("topology.yaml")
 
@@ -32,7 +32,7 @@ class Topology:
     def servers(self, name: str) -> tuple[str, ...]:
         """Return the servers that a component set needs.
 
-        Raises RunnerError for a set that is not described.
+        Raises RunnerError for an unknown set.
         """
         if name not in self.sets:
             known = ", ".join(sorted(self.sets))
@@ -40,18 +40,20 @@ class Topology:
         return self.sets[name]
 
     def control_plane(self, chosen: Iterable[str]) -> tuple[str, ...]:
-        """Return the servers of Dapr's own that the chosen services need."""
+        """Return the Dapr servers that the chosen services need."""
         return CONTROL_PLANE if self.workflows & set(chosen) else ()
 
     def missed_by(self, chosen: Iterable[str]) -> dict[str, list[str]]:
         """Return, for each chosen service, the services it calls that are not chosen."""
         names = set(chosen)
-        missed = {n: [need for need in self.needs.get(n, ()) if need not in names] for n in names}
+        missed = {
+            n: [context for context in self.needs.get(n, ()) if context not in names] for n in names
+        }
         return {name: needs for name, needs in sorted(missed.items()) if needs}
 
 
 def read_topology(path: Path = _FILE) -> Topology:
-    """Return what topology.yaml says."""
+    """Return the content of topology.yaml."""
     raw = yaml.safe_load(path.read_text())
     return Topology(
         default_set=raw["default"],

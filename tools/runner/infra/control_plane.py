@@ -1,10 +1,9 @@
-"""Placement and scheduler: what workflows need, started where topology.yaml says so.
+"""Starts placement and scheduler, which workflows need, where topology.yaml lists them.
 
-For sidecars of our own they get any free ports; for those of the dapr CLI, which cannot be told
-of others, `STANDARD_PORTS`.
+The runner's own sidecars use any free ports. Sidecars of the dapr CLI context `STANDARD_PORTS`.
 
-All of it listens on the loopback address, but for the health ports: of 1.18.2 those are open on
-every address whatever the options say. They tell nothing but that the process is well.
+Everything listens on the loopback address except the health ports: in 1.18.2 these listen on every
+address, whatever the options say. They reveal only that the process is healthy.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from tools.runner.supervisor.process import ProcessSpec
 from tools.runner.supervisor.replicas import base_env
 
 STANDARD_PORTS = {"placement": 50005, "scheduler": 50006}
-"""Where `dapr run` tells sidecars that they are: the CLI's own defaults, on all but Windows."""
+"""The defaults of the dapr CLI on all systems except Windows."""
 
 _LOCAL = "127.0.0.1"
 _QUIET = (
@@ -29,7 +28,7 @@ _QUIET = (
 def placement(
     run: RunDir, tool: Callable[[str], Path], port: int, ports: Iterator[int]
 ) -> ProcessSpec:
-    """Return how to run the placement service on a port; those for itself it takes from `ports`."""
+    """Return how to run the placement service; its other ports come from `ports`."""
     health, raft = next(ports), next(ports)
     own = (
         f"--port={port}",
@@ -43,7 +42,7 @@ def placement(
 def scheduler(
     run: RunDir, tool: Callable[[str], Path], port: int, ports: Iterator[int]
 ) -> ProcessSpec:
-    """Return how to run the scheduler with its own etcd on a port; its others are of `ports`."""
+    """Return how to run the scheduler with its etcd; its other ports come from `ports`."""
     health, client, peer = next(ports), next(ports), next(ports)
     own = (
         f"--port={port}",

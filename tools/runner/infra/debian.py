@@ -1,4 +1,4 @@
-"""Installs Debian packages without letting Debian start their services."""
+"""Installs Debian packages without starting their services."""
 
 import os
 import re
@@ -10,18 +10,18 @@ from tools.runner.output import progress
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _STATUS = re.compile(r"^[dp][lm]status:[^:\n]*:([\d.]+):(.*)$", re.MULTILINE)
-"""How apt-get tells programs how far it is: in percent, and what it does."""
+"""The machine-readable progress of apt-get: percent, and the current step."""
 
 
 def can_install() -> bool:
-    """Tell whether this is Debian or alike, and we are root."""
+    """Return whether this is Debian or a derivative, with root rights."""
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
 def install(package: str) -> None:
-    """Install a package; its service is neither started now nor at the next boot.
+    """Install a package; its service starts neither now nor at the next boot.
 
-    Raises RunnerError with what apt-get said.
+    Raises RunnerError with the output of apt-get.
     """
     guarded = not _POLICY.exists()
     if guarded:
@@ -41,9 +41,9 @@ def install(package: str) -> None:
 def _apt_get(what: str, *arguments: str) -> None:
     command = ["apt-get", "-q", "-o", "APT::Status-Fd=2", *arguments]
     env = dict(os.environ) | {"DEBIAN_FRONTEND": "noninteractive"}
-    progress.run(what, command, env=env, how_far=_how_far)
+    progress.run(what, command, env=env, how_far=_parse_progress)
 
 
-def _how_far(said: str) -> str:
+def _parse_progress(said: str) -> str:
     told = _STATUS.findall(said)
     return f"{float(told[-1][0]):.0f} % ({told[-1][1]})" if told else ""

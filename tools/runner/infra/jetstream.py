@@ -1,10 +1,10 @@
-"""Keeps JetStream fit for Dapr: streams before sidecars, and consumers that outlive a lost broker.
+"""Creates the streams of JetStream, and recreates consumers if the broker lost its data.
 
-Dapr's component never makes a stream, and makes its consumers once, when a sidecar starts. So the
-runner makes the streams, brings durable consumers of an earlier start in line with the component's
-settings (the component refuses one that differs), and, should the broker come back empty, makes
-all of them again under their old delivery addresses, to which the sidecars still listen.
-Messages do not pass through here, and sidecars do not depend on it while nothing breaks.
+Dapr's component never creates a stream, and creates its consumers once, when a sidecar starts. So
+the runner creates the streams. It updates durable consumers of an earlier start to the component's
+settings (the component refuses one that differs). If the broker comes back empty, it creates all
+consumers again under their old delivery subjects, to which the sidecars still listen. Messages do
+not pass through the runner, and sidecars do not depend on it unless the broker fails.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ _SECOND = 10**9
 
 
 class JetStreamManager:
-    """Keeps one connection to the NATS server, for as long as it runs.
+    """Manages streams and consumers over one connection to the NATS server.
 
-    `settings` are what every consumer must have, in the words of the server: `ack_wait` in
+    `settings` are the required settings of every consumer, in the server's terms: `ack_wait` in
     nanoseconds, `max_ack_pending`.
     """
 
@@ -41,11 +41,11 @@ class JetStreamManager:
         self.ready = asyncio.Event()
 
     def start(self) -> None:
-        """Begin; `ready` tells when the streams are there."""
+        """Start; `ready` is set when the streams exist."""
         self._task = asyncio.create_task(self._run(), name="jetstream")
 
     async def stop(self) -> None:
-        """End."""
+        """Stop, and wait for the end."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -80,10 +80,10 @@ class JetStreamManager:
             await client.close()
 
     async def redeliver_pending(self, consumer: str) -> None:
-        """Have messages delivered at once that a sidecar had in hand when it was killed.
+        """Redeliver at once the messages that a killed sidecar had not acknowledged.
 
-        Else each would wait for the end of its `ack_wait`. What another replica has in hand is
-        delivered a second time, too, which consumers take in their stride.
+        Otherwise each would wait for its `ack_wait`. Unacknowledged messages of another replica
+        are delivered a second time, too; consumers are idempotent.
         """
         for stream, name in list(self._consumers):
             if name == consumer and self._client:
@@ -91,14 +91,14 @@ class JetStreamManager:
                     await _refuse_pending(self._client, stream, name)
 
     async def _create_stream(self, client: NatsClient, topic: str) -> set[str]:
-        """Make the stream of a topic; returns where its consumers deliver to."""
+        """Create the stream of a topic; return the delivery subjects of its consumers."""
         await _make_stream(client, topic)
         return await self._load_consumers(client, topic)
 
     async def _load_consumers(self, client: NatsClient, topic: str) -> set[str]:
-        """Remember the durable consumers that a stream has, with today's settings.
+        """Remember the durable consumers of a stream, with the current settings.
 
-        Returns where any of its consumers deliver to.
+        Returns the delivery subjects of all its consumers.
         """
         stream = stream_name(topic)
         answer = await client.request(f"{_API}.CONSUMER.LIST.{stream}", {"offset": 0})
@@ -109,7 +109,7 @@ class JetStreamManager:
         return {config.get("deliver_subject", "") for config in found}
 
     def _observe_requests(self, client: NatsClient) -> None:
-        """Overhear what sidecars ask of JetStream."""
+        """Observe the requests of sidecars to JetStream."""
 
         async def created(_subject: str, _reply: str, payload: bytes) -> None:
             request = json.loads(payload)
@@ -118,7 +118,7 @@ class JetStreamManager:
 
         async def looked_up(_subject: str, _reply: str, payload: bytes) -> None:
             topic = json.loads(payload or b"{}").get("subject")
-            if topic and topic not in self._topics:  # a test's, say; the sidecar will ask again
+            if topic and topic not in self._topics:  # of a test; the sidecar retries
                 await _make_stream(client, topic)
                 self._topics.add(topic)
 
@@ -127,16 +127,16 @@ class JetStreamManager:
 
 
 def stream_name(topic: str) -> str:
-    """Return the name of a topic's stream, which may not have dots."""
+    """Return the name of a topic's stream, without dots, which are not allowed."""
     return topic.replace(".", "_")
 
 
 def stream_config(topic: str) -> dict[str, Any]:
     """Return the stream of one topic: on disk, for a week, at most 256 MB.
 
-    One for each topic, because JetStream drops an event id that a stream had in the last two
-    minutes, and an event that goes to a dead-letter topic keeps its id; and because a consumer's
-    durable name, of which the component knows only one, is a name within a stream.
+    There is one stream per topic: JetStream drops an event id that a stream had in the last two
+    minutes, and an event keeps its id on its way to a dead-letter topic. And the component knows
+    only one durable name, which is unique within a stream.
     """
     return {
         "name": stream_name(topic),
@@ -165,7 +165,7 @@ async def _refuse_pending(client: NatsClient, stream: str, consumer: str) -> Non
     delivered, floor = info["delivered"], info["ack_floor"]
     first = max(floor["stream_seq"] + 1, delivered["stream_seq"] - 10_000)
     for sequence in range(first, delivered["stream_seq"] + 1):
-        # Delivery count, stream sequence, a consumer sequence that is within range, time, pending.
+        # Delivery count, stream sequence, any valid consumer sequence, time, pending.
         token = f"1.{sequence}.{delivered['consumer_seq']}.0.0"
         client.publish(f"$JS.ACK.{stream}.{consumer}.{token}", b"-NAK")
 
@@ -179,5 +179,5 @@ async def _make_consumer(client: NatsClient, stream: str, config: dict[str, Any]
 
 
 def _name(config: Mapping[str, Any]) -> str:
-    """Return a consumer's name; one that is not durable gets one by where it delivers to."""
+    """Return a consumer's name; one that is not durable is named by its delivery subject."""
     return str(config.get("durable_name") or config["deliver_subject"].rpartition(".")[2])

@@ -1,4 +1,4 @@
-"""A NATS client of the few words that the runner needs."""
+"""A minimal NATS client for the runner."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ Handler = Callable[[str, str, bytes], Awaitable[None]]
 
 
 class NatsClient:
-    """One connection; `run` reads it until it breaks."""
+    """One connection; `run` reads it until it ends."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -26,7 +26,7 @@ class NatsClient:
     async def connect(cls, port: int, user: str, password: str) -> "NatsClient":
         """Connect to a server on the loopback address.
 
-        Raises OSError where there is none, and ConnectionError where it refuses us.
+        Raises OSError if nothing listens, and ConnectionError if the server refuses the login.
         """
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=16_000_000)
         await reader.readline()  # INFO
@@ -43,7 +43,7 @@ class NatsClient:
         return client
 
     def subscribe(self, subject: str, handler: Handler) -> None:
-        """Call the handler, in a task of its own, for every message on the subject."""
+        """Call the handler in a new task for every message on the subject."""
         sid = str(len(self._handlers) + 1)
         self._handlers[sid] = handler
         self._writer.write(f"SUB {subject} {sid}\r\n".encode())
@@ -54,7 +54,7 @@ class NatsClient:
         self._writer.write(head.encode() + payload + b"\r\n")
 
     async def request(self, subject: str, payload: Any, seconds: float = 5.0) -> dict[str, Any]:
-        """Send a message and return its answer, both JSON."""
+        """Send a request and return its response, both JSON."""
         reply = f"{self._inbox}.{random.token_hex(8)}"
         answer = self._responses[reply] = asyncio.get_running_loop().create_future()
         self.publish(subject, json.dumps(payload).encode(), reply)
@@ -71,7 +71,7 @@ class NatsClient:
             waiting.set_result(payload)
 
     async def run(self) -> None:
-        """Read until the connection breaks."""
+        """Read messages until the connection ends."""
         while line := await self._reader.readline():
             word, _, rest = line.decode().strip().partition(" ")
             if word == "MSG":
@@ -92,7 +92,7 @@ class NatsClient:
             task.exception()
 
     async def close(self) -> None:
-        """Break the connection."""
+        """Close the connection."""
         self._writer.close()
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()

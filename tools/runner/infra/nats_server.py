@@ -28,30 +28,32 @@ jetstream {{
 """
 
 
-def set_up(need: ServerContext) -> ManagedServer:
-    """Start a NATS server of our own; it keeps its port from start to start if it can."""
-    user, secret = credentials(need.secrets[NATS])
-    port = urlsplit(need.secrets[NATS]).port or 0
+def set_up(context: ServerContext) -> ManagedServer:
+    """Start a private NATS server, on the port of its last start if that is free."""
+    user, secret = credentials(context.secrets[NATS])
+    port = urlsplit(context.secrets[NATS]).port or 0
     if port < 10_000 or not is_free(port):
-        port = next(need.ports)
-    need.secrets.set(NATS, f"nats://{user}:{secret}@127.0.0.1:{port}")
-    data, conf = need.run.path / "nats", need.run.path / "nats.conf"
+        port = next(context.ports)
+    context.secrets.set(NATS, f"nats://{user}:{secret}@127.0.0.1:{port}")
+    data, conf = context.run.path / "nats", context.run.path / "nats.conf"
     write_private(conf, _CONF.format(port=port, user=user, password=secret, data=data))
     spec = ProcessSpec(
         name="nats",
-        argv=(str(need.tool("nats-server")), "-c", str(conf)),
-        cwd=need.run.path,
-        env=base_env(need.run),
+        argv=(str(context.tool("nats-server")), "-c", str(conf)),
+        cwd=context.run.path,
+        env=base_env(context.run),
         probe=tcp_probe(port),
     )
-    keeper = JetStreamManager((port, user, secret), need.topics, consumer_settings(need.components))
+    manager = JetStreamManager(
+        (port, user, secret), context.topics, consumer_settings(context.components)
+    )
     return ManagedServer(
         "nats",
         f"127.0.0.1:{port}",
         spec,
         data=data,
-        jetstream=keeper,
-        restart_sidecars_after=100.0,  # the client gives up for ever after 60 attempts, 2 s apart
+        jetstream=manager,
+        restart_sidecars_after=100.0,  # the client gives up after 60 attempts, 2 s apart
     )
 
 

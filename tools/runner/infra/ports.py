@@ -1,4 +1,4 @@
-"""Chooses ports, and says who holds one that is taken."""
+"""Chooses free ports, and names the owner of a taken one."""
 
 import contextlib
 import fcntl
@@ -12,12 +12,12 @@ from tools.runner.config.paths import user_cache
 from tools.runner.errors import RunnerError
 
 _RANGE = range(20_000, 32_000)
-"""Below what Linux hands to outgoing connections (32768 and up): a port that a restarting process
-left for a moment must not be taken by somebody's call."""
+"""Below the ephemeral ports of Linux (32768 and up), so that an outgoing connection cannot take the
+port of a restarting process."""
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a server could listen on this port of the loopback address."""
+    """Return whether a server could listen on this port of the loopback address."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -28,16 +28,16 @@ def is_free(port: int) -> bool:
 
 
 def is_listening(port: int) -> bool:
-    """Tell whether somebody listens on this port of the loopback address."""
+    """Return whether something listens on this port of the loopback address."""
     with socket.socket() as caller:
         caller.settimeout(0.5)
         return caller.connect_ex(("127.0.0.1", port)) == 0
 
 
 def free_ports() -> Iterator[int]:
-    """Yield ports that are free now and that no other runner of this user has been given.
+    """Yield free ports that no other runner of this user has reserved.
 
-    They stay this process's until it ends, also while what listens on one is being restarted.
+    The reservation lasts until this process ends, also while a listener is being restarted.
     """
     for port in random.sample(_RANGE, len(_RANGE)):
         if _reserve(port) and is_free(port):
@@ -46,7 +46,7 @@ def free_ports() -> Iterator[int]:
 
 
 def _reserve(port: int) -> bool:
-    """Lock the byte that stands for a port; the lock goes with the process."""
+    """Lock the byte of a port in a shared file; the lock ends with the process."""
     try:
         fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
     except BlockingIOError:
@@ -56,7 +56,7 @@ def _reserve(port: int) -> bool:
 
 @cache
 def _reservations() -> int:
-    """Open the file of all runners of this user; to close it would give all ports back."""
+    """Open the file that all runners of this user share; closing it releases all ports."""
     folder = user_cache()
     folder.mkdir(parents=True, exist_ok=True)
     return os.open(folder / "ports", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -65,7 +65,7 @@ def _reservations() -> int:
 def require_free(port: int, source: str = "") -> int:
     """Return the port if it is free; `source` says who asks for it.
 
-    Raises RunnerError naming its holder if not.
+    Raises RunnerError with its owner if not.
     """
     if is_free(port):
         return port
@@ -76,7 +76,7 @@ def require_free(port: int, source: str = "") -> int:
 
 
 def port_owner(port: int) -> str:
-    """Name the process that listens on a port, as far as we may see it."""
+    """Return the process that listens on a port, if this user may see it."""
     import psutil
 
     with contextlib.suppress(psutil.Error, PermissionError):
@@ -85,4 +85,4 @@ def port_owner(port: int) -> str:
             if listens and tuple(connection.laddr)[1:2] == (port,) and connection.pid:
                 process = psutil.Process(connection.pid)
                 return f"{process.name()} (pid {process.pid}: {' '.join(process.cmdline())[:100]})"
-    return "a process that this user may not see"
+    return "a process of another user"

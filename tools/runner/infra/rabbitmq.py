@@ -27,30 +27,30 @@ load_definitions = {definitions}
 log.console = true
 log.console.level = warning
 log.file = false
-# A small machine is no reason to stop publishers.
+# The default would stop publishers on a small machine.
 disk_free_limit.absolute = 200MB
 """
 
 
-def set_up(need: ServerContext) -> ManagedServer:
-    """Use the RabbitMQ that listens at the component's address, else start a private one."""
-    known = need.secrets.get(RABBITMQ) or ""
+def set_up(context: ServerContext) -> ManagedServer:
+    """Use the RabbitMQ at the component's address if it accepts the login, else start one."""
+    known = context.secrets.get(RABBITMQ) or ""
     for url in (known, _GUEST):
-        if need.can_share and urlsplit(url).port == PORT and accepts(url):
-            need.secrets.set(RABBITMQ, url)
+        if context.can_share and urlsplit(url).port == PORT and accepts(url):
+            context.secrets.set(RABBITMQ, url)
             return ManagedServer("rabbitmq", f"127.0.0.1:{PORT}", spec=None)
     user, secret = credentials(known)
     if user in ("", "guest"):
         user, secret = "microgram", password()
-    port = choose_port(need, PORT, "RabbitMQ")
+    port = choose_port(context, PORT, "RabbitMQ")
     url = f"amqp://{user}:{secret}@localhost:{port}/"
-    need.secrets.set(RABBITMQ, url)
-    data = need.run.path / "rabbitmq"
+    context.secrets.set(RABBITMQ, url)
+    data = context.run.path / "rabbitmq"
     spec = ProcessSpec(
         name="rabbitmq",
         argv=(require_program("rabbitmq-server"),),
-        cwd=need.run.path,
-        env=base_env(need.run) | _environment(need, data, _write(data, port, user, secret)),
+        cwd=context.run.path,
+        env=base_env(context.run) | _environment(context, data, _write(data, port, user, secret)),
         probe=_probe(url),
         stop_timeout=2.5,
     )
@@ -59,8 +59,8 @@ def set_up(need: ServerContext) -> ManagedServer:
         f"127.0.0.1:{port}",
         spec,
         data=data / "db",
-        # On reconnecting, Dapr's component lets its subscriptions share a channel that is not made
-        # for it: some consumers are then known to the broker only, and swallow messages.
+        # After a reconnect, the subscriptions of Dapr's component share one channel, which is not
+        # safe: some consumers are known to the broker only, and swallow messages.
         restart_sidecars_after=0.0,
     )
 
@@ -76,7 +76,7 @@ def _write(data: Path, port: int, user: str, secret: str) -> Path:
 
 
 def _definitions(user: str, secret: str) -> dict[str, object]:
-    """Return the only user there is (with definitions to load, RabbitMQ makes no guest)."""
+    """Return the only user (with definitions to load, RabbitMQ creates no guest)."""
     every = {"configure": ".*", "write": ".*", "read": ".*"}
     return {
         "users": [
@@ -90,7 +90,7 @@ def _definitions(user: str, secret: str) -> dict[str, object]:
         "vhosts": [{"name": "/"}],
         "permissions": [{"user": user, "vhost": "/", **every}],
         "policies": [
-            {  # of replicas that are gone: the queues of components/broadcast.yaml
+            {  # removes the queues of components/broadcast.yaml of dead replicas
                 "vhost": "/",
                 "name": "broadcast",
                 "pattern": "^broadcast-",
@@ -102,18 +102,18 @@ def _definitions(user: str, secret: str) -> dict[str, object]:
 
 
 def password_hash(secret: str, salt: bytes) -> str:
-    """Return the hash that RabbitMQ keeps: base64 of salt and SHA-256 of salt and password."""
+    """Return the hash that RabbitMQ stores: base64 of salt and SHA-256 of salt and password."""
     digest = hashlib.sha256(salt + secret.encode()).digest()
     return base64.b64encode(salt + digest).decode()
 
 
-def _environment(need: ServerContext, data: Path, conf: Path) -> dict[str, str]:
+def _environment(context: ServerContext, data: Path, conf: Path) -> dict[str, str]:
     return {
         "HOME": str(data),  # Erlang's cookie
         "ERL_EPMD_ADDRESS": "127.0.0.1",
-        "ERL_EPMD_PORT": str(next(need.ports)),  # a name server of our own, ended with us
-        "RABBITMQ_NODENAME": f"{_node(need.run)}@localhost",
-        "RABBITMQ_DIST_PORT": str(next(need.ports)),
+        "ERL_EPMD_PORT": str(next(context.ports)),  # a private name server, stopped with this one
+        "RABBITMQ_NODENAME": f"{_node(context.run)}@localhost",
+        "RABBITMQ_DIST_PORT": str(next(context.ports)),
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
         "RABBITMQ_CONFIG_FILE": str(conf),
         "RABBITMQ_ADVANCED_CONFIG_FILE": str(data / "none.config"),
@@ -122,7 +122,7 @@ def _environment(need: ServerContext, data: Path, conf: Path) -> dict[str, str]:
         "RABBITMQ_MNESIA_BASE": str(data / "db"),
         "RABBITMQ_LOG_BASE": str(data),
         "RABBITMQ_LOGS": "-",
-        "RUNNING_UNDER_SYSTEMD": "true",  # no shell between us and the server
+        "RUNNING_UNDER_SYSTEMD": "true",  # no shell between the runner and the server
     }
 
 
@@ -131,7 +131,7 @@ def _node(run: RunDir) -> str:
 
 
 def accepts(url: str) -> bool:
-    """Tell whether a RabbitMQ at this address lets this user in (AMQP 0-9-1, as far as Tune)."""
+    """Return whether a RabbitMQ at this address accepts this login (AMQP 0-9-1 up to Tune)."""
     user, secret = credentials(url)
     with contextlib.suppress(OSError, struct.error):
         address = ("127.0.0.1", urlsplit(url).port or PORT)

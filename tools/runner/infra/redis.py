@@ -16,37 +16,37 @@ bind 127.0.0.1
 port {port}
 requirepass {password}
 dir {data}
-# Every write is on disk before it is answered. `everysec` would do for a process that is killed,
-# except that Redis then holds writes back for up to 2 s while the disk is busy; the price is one
-# fsync for all the writes of one turn of its loop.
+# Every write is on disk before it is acknowledged. `everysec` would survive a killed process, but
+# then Redis delays writes for up to 2 s while the disk is busy. The cost is one fsync for all
+# writes of one turn of its event loop.
 appendonly yes
 appendfsync always
 save ""
-# State must not be forgotten for want of memory: refuse writes instead.
+# Without memory, refuse writes instead of evicting state.
 maxmemory-policy noeviction
 daemonize no
 """
 
 
-def set_up(need: ServerContext) -> ManagedServer:
-    """Use the Redis that listens at the component's address, else start a private one."""
-    known = need.secrets.get(REDIS) or ""
+def set_up(context: ServerContext) -> ManagedServer:
+    """Use the Redis at the component's address if it accepts the password, else start one."""
+    known = context.secrets.get(REDIS) or ""
     for candidate in (known, ""):
-        if need.can_share and accepts(PORT, candidate):
-            need.secrets.set(REDIS, candidate)
+        if context.can_share and accepts(PORT, candidate):
+            context.secrets.set(REDIS, candidate)
             return ManagedServer("redis", f"127.0.0.1:{PORT}", spec=None)
-    port = choose_port(need, PORT, "Redis")
-    need.secrets.set(REDIS, known or password())
-    data, conf = need.run.path / "redis", need.run.path / "redis.conf"
+    port = choose_port(context, PORT, "Redis")
+    context.secrets.set(REDIS, known or password())
+    data, conf = context.run.path / "redis", context.run.path / "redis.conf"
     data.mkdir(exist_ok=True, mode=0o700)
-    text = _CONF.format(port=port, password=need.secrets[REDIS], data=data)
+    text = _CONF.format(port=port, password=context.secrets[REDIS], data=data)
     write_private(conf, text)
     spec = ProcessSpec(
         name="redis",
         argv=(require_program("redis-server"), str(conf)),
         cwd=data,
-        env=base_env(need.run),
-        probe=_probe(port, need.secrets[REDIS]),
+        env=base_env(context.run),
+        probe=_probe(port, context.secrets[REDIS]),
     )
     address = f"127.0.0.1:{port}"
     overrides = {(store, "redisHost"): address for store in ("statestore", "workflowstore")}
@@ -54,7 +54,7 @@ def set_up(need: ServerContext) -> ManagedServer:
 
 
 def accepts(port: int, secret: str) -> bool:
-    """Tell whether a Redis at this port takes this password (none: an empty one)."""
+    """Return whether a Redis at this port accepts this password (empty for none)."""
     login = f"AUTH {secret}\r\n" if secret else ""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=2.0) as connection:

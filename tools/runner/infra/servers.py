@@ -1,4 +1,4 @@
-"""The servers behind a component set: found, or started privately."""
+"""The servers behind a component set: shared ones that already run, or private ones."""
 
 import importlib
 import os
@@ -21,7 +21,7 @@ _MODULES = {"nats": "nats_server", "rabbitmq": "rabbitmq", "redis": "redis"}
 
 @dataclass
 class ManagedServer:
-    """One server; `spec` is None for one that somebody else runs, whom `holder` names."""
+    """One server; `spec` is None for a server that another process owns, named in `owner`."""
 
     name: str
     address: str
@@ -31,14 +31,14 @@ class ManagedServer:
     overrides: Mapping[tuple[str, str], str] = field(default_factory=dict)
     jetstream: JetStreamManager | None = None
     restart_sidecars_after: float | None = None
-    """Seconds of its absence after which sidecars are no longer fit to talk to it."""
+    """Seconds of absence after which sidecars must be restarted."""
 
 
 @dataclass(frozen=True)
 class ServerContext:
-    """What a server may ask for when it is set up.
+    """What the set-up of a server needs.
 
-    `standard_ports`: it must listen at the address that components/ name, or not at all.
+    With `standard_ports`, servers must listen at the addresses in components/.
     """
 
     run: RunDir
@@ -52,49 +52,51 @@ class ServerContext:
 
     @property
     def can_share(self) -> bool:
-        """Whether somebody else's server will do: not for a second system, which stands alone."""
+        """Whether a server of another process may be used: only by the default system."""
         return self.run.is_default
 
 
-def set_up_server(name: str, need: ServerContext) -> ManagedServer:
+def set_up_server(name: str, context: ServerContext) -> ManagedServer:
     """Set up a server by its name in topology.yaml."""
-    server = _control_plane(name, need) if name in _CONTROL_PLANE else _of_set(name, need)
+    server = _control_plane(name, context) if name in _CONTROL_PLANE else _of_set(name, context)
     if server.spec is None:
         server.owner = port_owner(int(server.address.rpartition(":")[2]))
     return server
 
 
-def _of_set(name: str, need: ServerContext) -> ManagedServer:
+def _of_set(name: str, context: ServerContext) -> ManagedServer:
     module = importlib.import_module(f"tools.runner.infra.{_MODULES[name]}")
-    server: ManagedServer = module.set_up(need)
+    server: ManagedServer = module.set_up(context)
     return server
 
 
-def _control_plane(name: str, need: ServerContext) -> ManagedServer:
-    port = control_plane.STANDARD_PORTS[name] if need.standard_ports else next(need.ports)
+def _control_plane(name: str, context: ServerContext) -> ManagedServer:
+    port = control_plane.STANDARD_PORTS[name] if context.standard_ports else next(context.ports)
     address = f"127.0.0.1:{port}"
-    if need.standard_ports and is_listening(port):
+    if context.standard_ports and is_listening(port):
         return ManagedServer(name, address, spec=None)
-    return ManagedServer(name, address, _CONTROL_PLANE[name](need.run, need.tool, port, need.ports))
+    return ManagedServer(
+        name, address, _CONTROL_PLANE[name](context.run, context.tool, port, context.ports)
+    )
 
 
-def choose_port(need: ServerContext, standard: int, what: str) -> int:
-    """Return the standard port where it is free and ours to take, else any.
+def choose_port(context: ServerContext, standard: int, what: str) -> int:
+    """Return the standard port if the default system can have it, else any free port.
 
-    Raises RunnerError where only the standard one will do.
+    Raises RunnerError if `standard_ports` requires the standard one.
     """
-    if need.run.is_default and is_free(standard):
+    if context.run.is_default and is_free(standard):
         return standard
-    if need.standard_ports:
+    if context.standard_ports:
         raise RunnerError(
             f"{what} must listen on {standard} for a plain `dapr run -f .`, but that is taken by "
-            f"{port_owner(standard)}, which does not accept the password in {need.run.secrets}"
+            f"{port_owner(standard)}, which does not accept the password in {context.run.secrets}"
         )
-    return next(need.ports)
+    return next(context.ports)
 
 
 def require_program(name: str) -> str:
-    """Return the path of a server's program, installing Debian's package where we may.
+    """Return the path of a server's program; install Debian's package if possible.
 
     Raises RunnerError that says what to install.
     """
@@ -103,9 +105,9 @@ def require_program(name: str) -> str:
 
 def find_program(name: str) -> str | None:
     """Return the path of a server's program, or None where it is not installed."""
-    debians_own = f"/usr/lib/{name.removesuffix('-server')}/bin/{name}"
-    # On PATH, Debian has a wrapper around RabbitMQ that switches to a user of its own.
-    return debians_own if os.access(debians_own, os.X_OK) else shutil.which(name)
+    debian_path = f"/usr/lib/{name.removesuffix('-server')}/bin/{name}"
+    # Debian's wrapper of RabbitMQ on PATH switches to another user.
+    return debian_path if os.access(debian_path, os.X_OK) else shutil.which(name)
 
 
 def _installed(name: str) -> str:
@@ -115,7 +117,7 @@ def _installed(name: str) -> str:
         if path:
             return path
     raise RunnerError(
-        f"{name} is needed and not on PATH. Install it: `sudo apt install {name}` on Debian and "
+        f"{name} is required and not on PATH. Install it: `sudo apt install {name}` on Debian and "
         f"Ubuntu, `brew install {name.removesuffix('-server')}` on macOS; or start one at the "
         "address that components/ names; or use `--components embedded`, which needs neither."
     )

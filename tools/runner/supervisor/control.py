@@ -1,4 +1,4 @@
-"""The runner's own door: a unix socket by which other commands ask the living one."""
+"""The control socket, by which other commands talk to the running runner."""
 
 import asyncio
 import contextlib
@@ -14,27 +14,27 @@ from tools.runner.config.paths import RunDir
 from tools.runner.errors import RunnerError
 from tools.runner.supervisor.supervisor import READY_TIMEOUT, Supervisor
 
-_LONGEST = 100
-"""Bytes of a unix socket's path: 104 at most on macOS, 108 on Linux."""
+_MAX_PATH_BYTES = 100
+"""The system limit is 104 on macOS and 108 on Linux."""
 
 
 def socket_path(run: RunDir) -> Path:
-    """Return where the socket goes: the run directory, or a private one where that is too deep."""
+    """Return the socket's path: in the run directory, or elsewhere if that is too long."""
     path = run.path / "control.sock"
-    if len(bytes(path)) <= _LONGEST:
+    if len(bytes(path)) <= _MAX_PATH_BYTES:
         return path
     return Path(tempfile.mkdtemp(prefix="microgram-")) / "control.sock"
 
 
 @contextlib.asynccontextmanager
 async def serve_control_socket(system: Supervisor, path: Path) -> AsyncIterator[None]:
-    """Answer on the socket while the block runs; one that a killed runner left is replaced."""
+    """Serve the socket while the block runs; replace one that a killed runner left."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            reply = await _obey(system, json.loads(await reader.readline()))
+            reply = await _execute(system, json.loads(await reader.readline()))
         except (RunnerError, TimeoutError, ValueError, KeyError) as error:
-            reply = {"error": str(error) or "it is not ready yet"}
+            reply = {"error": str(error) or "not ready yet"}
         writer.write(json.dumps(reply).encode() + b"\n")
         writer.close()
 
@@ -47,13 +47,13 @@ async def serve_control_socket(system: Supervisor, path: Path) -> AsyncIterator[
 
 
 def remove_socket(path: Path) -> None:
-    """Remove a socket, and the folder that was made for it."""
+    """Remove a socket, and its temporary folder if it has one."""
     path.unlink(missing_ok=True)
     if path.parent.name.startswith("microgram-"):
         path.parent.rmdir()
 
 
-async def _obey(system: Supervisor, order: dict[str, Any]) -> dict[str, Any]:
+async def _execute(system: Supervisor, order: dict[str, Any]) -> dict[str, Any]:
     verb, name = order["verb"], order.get("name", "")
     if verb in ("stop", "restart"):
         await system.stop_named(name)
@@ -67,9 +67,9 @@ async def _obey(system: Supervisor, order: dict[str, Any]) -> dict[str, Any]:
 def send_command(
     run: RunDir, order: dict[str, Any], seconds: float = READY_TIMEOUT + 30.0
 ) -> dict[str, Any] | None:
-    """Return the living runner's answer, or None where there is no living runner.
+    """Return the response of the runner, or None if there is none.
 
-    Raises RunnerError with what it complains of.
+    Raises RunnerError with the error that it returns.
     """
     path = run.read_state().get("control") or str(run.path / "control.sock")
     with socket.socket(socket.AF_UNIX) as caller:

@@ -1,4 +1,4 @@
-"""One runner per run directory: a file lock that ends with its process, whatever ends that."""
+"""One runner per run directory: a file lock, which the kernel releases with its process."""
 
 import contextlib
 import fcntl
@@ -11,14 +11,14 @@ from tools.runner.config.paths import RunDir
 
 
 class RunLock:
-    """Held while a runner lives; the file names its process id."""
+    """The lock of a running runner; the file contains its process id."""
 
     def __init__(self, run: RunDir) -> None:
         self._run = run
         self._file: TextIOWrapper | None = None
 
     def acquire(self) -> bool:
-        """Take the lock if nobody has it."""
+        """Take the lock if it is free, and return whether it was."""
         self._run.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = self._run.lock.open("a+")
         if not _locked(file):
@@ -31,14 +31,14 @@ class RunLock:
         return True
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
 
 def _locked(file: TextIOWrapper) -> bool:
-    """Lock the file; try a little longer, for `runner_pid` of another command may be looking."""
+    """Lock the file; retry briefly, because `runner_pid` of another command may hold it."""
     for _ in range(5):
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -48,7 +48,7 @@ def _locked(file: TextIOWrapper) -> bool:
 
 
 def runner_pid(run: RunDir) -> int | None:
-    """Return the id of the runner that lives in this run directory, if one does."""
+    """Return the process id of the runner of this run directory, or None."""
     with contextlib.suppress(FileNotFoundError, ValueError), run.lock.open("r") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -58,7 +58,7 @@ def runner_pid(run: RunDir) -> int | None:
 
 
 def stop_runner(run: RunDir, patience: float = 12.0) -> bool:
-    """Ask the runner to stop, kill it if it does not, and tell whether there was one."""
+    """Stop the runner, kill it after the timeout, and return whether there was one."""
     pid = runner_pid(run)
     if pid is None:
         return False

@@ -1,4 +1,4 @@
-"""Finds and ends what an earlier runner left behind: ours, and only ours."""
+"""Finds and stops processes that a killed runner left, by the mark in their environment."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ from tools.runner.config.paths import MARKER, RunDir
 
 
 def find_orphans(run: RunDir) -> list[int]:
-    """Return the ids of processes that carry this run directory's mark."""
+    """Return the ids of all processes with the mark of this run directory."""
     import psutil
 
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
@@ -20,7 +20,7 @@ def find_orphans(run: RunDir) -> list[int]:
 
 
 def stop_orphans(run: RunDir, grace: float = 1.5) -> int:
-    """End them, and return how many there were."""
+    """Stop all orphans, and return their number."""
     import psutil
 
     processes = []

@@ -1,4 +1,4 @@
-"""One process: started, watched, restarted when it dies, stopped when told."""
+"""Supervises one process: start, readiness, restarts with backoff, stop."""
 
 import asyncio
 import contextlib
@@ -16,8 +16,8 @@ from tools.runner.output.terminal import compact
 
 State = Literal["starting", "ready", "backoff", "stopped", "failed"]
 Probe = Callable[[], Awaitable[bool]]
-_LITTLE = 100_000_000
-"""Bytes of free disk below which a death is told with what is free."""
+_LOW_DISK = 100_000_000
+"""Bytes of free disk below which a failure report mentions them."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class ProcessSpec:
     stop_timeout: float = 1.5
     """Seconds between SIGTERM and SIGKILL."""
     fatal_output: str = ""
-    """What it writes when it runs on and will never do its work: it is killed and started again."""
+    """Output after which the process is useless although it runs: it is killed and restarted."""
 
 
 class Backoff:
-    """How long to wait before the next start: 0.2 s doubling to 10 s, anew after a good minute."""
+    """The delay before the next start: 0.2 s, doubled up to 10 s, reset after a healthy minute."""
 
     INITIAL_DELAY = 0.2
     MAX_DELAY = 10.0
@@ -46,7 +46,7 @@ class Backoff:
         self._next = self.INITIAL_DELAY
 
     def delay(self, lived: float) -> float:
-        """Return the seconds to wait after a process that lived this many seconds."""
+        """Return the delay after a process that ran for this many seconds."""
         if lived >= self.HEALTHY_AFTER:
             self._next = self.INITIAL_DELAY
         delay, self._next = self._next, min(self._next * 2, self.MAX_DELAY)
@@ -65,7 +65,7 @@ class ManagedProcess:
         self.died = asyncio.Event()
         self.is_ready = asyncio.Event()
         self.on_recovered: Callable[[float], None] | None = None
-        """Called when the process is ready again, with the seconds that it was away."""
+        """Called when the process is ready again, with the seconds of its absence."""
         self._echo = echo
         self._file: LogFile | None = None
         self._child: asyncio.subprocess.Process | None = None
@@ -83,7 +83,7 @@ class ManagedProcess:
         return child.pid if child is not None and child.returncode is None else None
 
     def start(self) -> None:
-        """Begin to run the process, unless it is run already."""
+        """Start the process unless it is running."""
         if self._task is None or self._task.done():
             self._stopping = False
             self.state = "starting"
@@ -91,11 +91,11 @@ class ManagedProcess:
             self._task = asyncio.create_task(self._supervise(), name=self.spec.name)
 
     def enable_restarts(self) -> None:
-        """From now on a death is answered with a restart, no longer with `died`."""
+        """Restart the process when it dies from now on, instead of setting `died`."""
         self._restarts_enabled = True
 
     async def stop(self) -> None:
-        """Stop the process: SIGTERM, and SIGKILL after its grace."""
+        """Stop the process: SIGTERM, then SIGKILL after its timeout."""
         self._stopping = True
         task = self._task
         if task is None or task.done():
@@ -112,7 +112,7 @@ class ManagedProcess:
         self.state = "stopped"
 
     def _signal(self, number: signal.Signals) -> None:
-        """Signal the process; kill its whole group, for what it may have started itself."""
+        """Signal the process; SIGKILL goes to its group, to include its children."""
         if self.pid is None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -135,7 +135,7 @@ class ManagedProcess:
                 self.restarts += 1
                 self.state = "backoff"
                 if self._echo is not None:
-                    self._echo(self.spec.name, f"{self.cause}: it is started again\n".encode())
+                    self._echo(self.spec.name, f"{self.cause}: restarting\n".encode())
                 await asyncio.sleep(self._backoff.delay(lived))
             self.state = "stopped"
         finally:
@@ -155,7 +155,7 @@ class ManagedProcess:
         try:
             code = await child.wait()
             self.cause = f'wrote "{self.spec.fatal_output}"' if self._is_fatal else _cause(code)
-            await asyncio.wait(tasks[:1], timeout=0.3)  # a grandchild may keep the pipe open
+            await asyncio.wait(tasks[:1], timeout=0.3)  # a child of it may keep the pipe open
         finally:
             self.is_ready.clear()
             self._down_since = self._down_since or time.monotonic()
@@ -171,7 +171,7 @@ class ManagedProcess:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for the runner, which stops things in order
+            start_new_session=True,  # Ctrl-C goes to the runner, which stops processes in order
         )
 
     async def _copy_output(self, child: asyncio.subprocess.Process) -> None:
@@ -197,13 +197,13 @@ class ManagedProcess:
         self._down_since = None
 
     def failure_report(self) -> str:
-        """Say what died, why, its last lines and where the rest is."""
+        """Return what failed, why, its last log lines and the path of its log."""
         written = tail(self.log, 200, since=self._log_start)
         lines = [text for line in written if (text := compact(line))] or written
-        shown = "\n".join(f"    {line[:500]}" for line in lines[-20:]) or "    (it wrote nothing)"
+        shown = "\n".join(f"    {line[:500]}" for line in lines[-20:]) or "    (no output)"
         told = f"{self.spec.name} {self.cause}\n{shown}\n  log: {self.log}"
         free = shutil.disk_usage(self.log.parent).free
-        return told if free > _LITTLE else f"{told}\n  only {free / 1e6:.0f} MB are free there"
+        return told if free > _LOW_DISK else f"{told}\n  only {free / 1e6:.0f} MB are free there"
 
 
 def _cause(code: int) -> str:

@@ -12,10 +12,10 @@ _SERVICES = REPO / "services"
 
 
 async def reload_on_change(system: Supervisor, stop: asyncio.Event) -> None:
-    """Restart what changed files belong to, until told to stop."""
+    """Restart the services of changed files until `stop` is set."""
     from watchfiles import PythonFilter, awatch
 
-    running = {unit.app.app_id for unit in system.replicas}
+    running = {replica.app.app_id for replica in system.replicas}
     async for changes in awatch(_SERVICES, watch_filter=PythonFilter(), stop_event=stop):
         names = sorted(affected_services((Path(path) for _, path in changes), running))
         if names:
@@ -28,7 +28,7 @@ async def _restart(system: Supervisor, name: str) -> None:
     try:
         await system.start_named(name)
     except TimeoutError:
-        print(f"{name} does not become ready: see `logs {name}`", flush=True)
+        print(f"{name} is not ready after its restart: see `logs {name}`", flush=True)
 
 
 def affected_services(paths: Iterable[Path], running: set[str]) -> set[str]:

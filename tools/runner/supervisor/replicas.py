@@ -1,4 +1,4 @@
-"""Turns one app of the manifest into two processes: the service and its sidecar."""
+"""Turns one app of the manifest into two processes, the service and its sidecar."""
 
 import os
 import secrets as random
@@ -13,7 +13,7 @@ from tools.runner.http_client import http_probe, tcp_probe
 from tools.runner.supervisor.process import ProcessSpec
 
 REGISTRATION_FAILURE = "initialization error occurred for nr ("
-"""What a sidecar writes that could not enter its name: it runs on, and nobody ever finds it."""
+"""The log line of a sidecar that failed to register its name and runs on, unreachable."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class ServiceReplica:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What all units of one run have in common."""
+    """The settings that all replicas of one run share."""
 
     run: RunDir
     daprd: Path
@@ -53,7 +53,7 @@ class RunSettings:
     control_plane: Mapping[str, str] = field(default_factory=dict)
     """Addresses of `placement` and `scheduler`, where they run."""
     workflows: frozenset[str] = frozenset()
-    """The services whose sidecars are told of them."""
+    """The services whose sidecars get these addresses."""
 
 
 def create_replica(
@@ -79,72 +79,72 @@ def create_replica(
 
 
 def base_env(run: RunDir) -> dict[str, str]:
-    """Return the environment of everything we start, with the mark that it is ours."""
+    """Return the environment of every process, with the mark of this run directory."""
     inherited = dict(os.environ)
-    inherited.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled once, services start sooner
+    inherited.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled once, services start faster
     return inherited | {MARKER: run.marker}
 
 
-def app_spec(unit: ServiceReplica, setting: RunSettings) -> ProcessSpec:
-    """Return how to run the service of a unit."""
-    env = base_env(setting.run) | {
-        "APP_ID": unit.app.app_id,
-        "APP_PORT": str(unit.app_port),
-        "DAPR_HTTP_PORT": str(unit.http_port),
-        "DAPR_GRPC_PORT": str(unit.grpc_port),
-        "MICROGRAM_PUBLIC_URL": setting.public_url,
+def app_spec(replica: ServiceReplica, settings: RunSettings) -> ProcessSpec:
+    """Return how to run the service of a replica."""
+    env = base_env(settings.run) | {
+        "APP_ID": replica.app.app_id,
+        "APP_PORT": str(replica.app_port),
+        "DAPR_HTTP_PORT": str(replica.http_port),
+        "DAPR_GRPC_PORT": str(replica.grpc_port),
+        "MICROGRAM_PUBLIC_URL": settings.public_url,
         "PYTHONUNBUFFERED": "1",
     }
     return ProcessSpec(
-        name=unit.name,
-        argv=unit.app.command,
-        cwd=unit.app.directory,
-        env=env | _tokens(unit) | dict(unit.app.env),
-        probe=http_probe(unit.app_port, "/readyz"),
+        name=replica.name,
+        argv=replica.app.command,
+        cwd=replica.app.directory,
+        env=env | _tokens(replica) | dict(replica.app.env),
+        probe=http_probe(replica.app_port, "/readyz"),
         stop_timeout=2.0,
     )
 
 
-def sidecar_spec(unit: ServiceReplica, setting: RunSettings) -> ProcessSpec:
-    """Return how to run the sidecar of a unit; its tokens are never on its command line."""
-    env = base_env(setting.run) | _tokens(unit)
+def sidecar_spec(replica: ServiceReplica, settings: RunSettings) -> ProcessSpec:
+    """Return how to run the sidecar of a replica; its tokens are never on its command line."""
+    env = base_env(settings.run) | _tokens(replica)
     return ProcessSpec(
-        name=unit.sidecar_name,
-        argv=_daprd(unit, setting),
+        name=replica.sidecar_name,
+        argv=_daprd(replica, settings),
         cwd=REPO,
-        env=env | {"DAPR_HOST_IP": "127.0.0.1"},  # else others are told an address of the network
-        probe=tcp_probe(unit.http_port),
+        env=env | {"DAPR_HOST_IP": "127.0.0.1"},  # else sidecars would publish a network address
+        probe=tcp_probe(replica.http_port),
         stop_timeout=1.2,
         fatal_output=REGISTRATION_FAILURE,
     )
 
 
-def _tokens(unit: ServiceReplica) -> dict[str, str]:
-    return {"DAPR_API_TOKEN": unit.sidecar_token, "APP_API_TOKEN": unit.app_token}
+def _tokens(replica: ServiceReplica) -> dict[str, str]:
+    return {"DAPR_API_TOKEN": replica.sidecar_token, "APP_API_TOKEN": replica.app_token}
 
 
-def _daprd(unit: ServiceReplica, setting: RunSettings) -> tuple[str, ...]:
+def _daprd(replica: ServiceReplica, settings: RunSettings) -> tuple[str, ...]:
     options = {
-        "app-id": unit.app.app_id,
-        "app-port": unit.app_port,
+        "app-id": replica.app.app_id,
+        "app-port": replica.app_port,
         "app-channel-address": LOOPBACK,
-        "dapr-http-port": unit.http_port,
-        "dapr-grpc-port": unit.grpc_port,
-        "dapr-internal-grpc-port": unit.internal_port,
+        "dapr-http-port": replica.http_port,
+        "dapr-grpc-port": replica.grpc_port,
+        "dapr-internal-grpc-port": replica.internal_port,
         "dapr-internal-grpc-listen-address": LOOPBACK,
         "dapr-listen-addresses": LOOPBACK,
-        "resources-path": setting.resources,
-        "config": setting.configs[unit.app.config_file],
+        "resources-path": settings.resources,
+        "config": settings.configs[replica.app.config_file],
         "enable-metrics": "false",
         "dapr-graceful-shutdown-seconds": 1,
-        **unit.app.options,
+        **replica.app.options,
     }
-    if unit.metrics_port:
-        options |= {"enable-metrics": "true", "metrics-port": unit.metrics_port}
+    if replica.metrics_port:
+        options |= {"enable-metrics": "true", "metrics-port": replica.metrics_port}
         options["metrics-listen-address"] = LOOPBACK
-    if unit.profile_port:
-        options["profile-port"] = unit.profile_port
-    if unit.app.app_id in setting.workflows:
-        for name, address in setting.control_plane.items():
+    if replica.profile_port:
+        options["profile-port"] = replica.profile_port
+    if replica.app.app_id in settings.workflows:
+        for name, address in settings.control_plane.items():
             options[f"{name}-host-address"] = address
-    return (str(setting.daprd), *(f"--{name}={value}" for name, value in options.items()))
+    return (str(settings.daprd), *(f"--{name}={value}" for name, value in options.items()))

@@ -1,4 +1,4 @@
-"""What `ps` shows, and what other commands need to know about a running system."""
+"""The report on a running system, for `ps` and other commands."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,16 +10,16 @@ from tools.runner.supervisor.replicas import ServiceReplica
 _WORST_FIRST = ("failed", "backoff", "stopped", "starting", "ready")
 
 
-def replica_row(unit: ServiceReplica, processes: Mapping[str, ManagedProcess]) -> dict[str, Any]:
+def replica_row(replica: ServiceReplica, processes: Mapping[str, ManagedProcess]) -> dict[str, Any]:
     """Return the row of one service with its sidecar."""
-    app, sidecar = processes[unit.name], processes[unit.sidecar_name]
+    app, sidecar = processes[replica.name], processes[replica.sidecar_name]
     return {
-        "service": unit.name,
-        "app_id": unit.app.app_id,
-        "address": f"http://127.0.0.1:{unit.app_port}",
-        "app_port": unit.app_port,
-        "sidecar_port": unit.http_port,
-        "sidecar_grpc_port": unit.grpc_port,
+        "service": replica.name,
+        "app_id": replica.app.app_id,
+        "address": f"http://127.0.0.1:{replica.app_port}",
+        "app_port": replica.app_port,
+        "sidecar_port": replica.http_port,
+        "sidecar_grpc_port": replica.grpc_port,
         "pid": app.pid,
         "sidecar_pid": sidecar.pid,
         "state": worst_state([app.state, sidecar.state]),
@@ -31,7 +31,7 @@ def replica_row(unit: ServiceReplica, processes: Mapping[str, ManagedProcess]) -
 def server_row(server: ManagedServer, process: ManagedProcess | None) -> dict[str, Any]:
     """Return the row of one server.
 
-    The state of one that somebody else runs is `external`, and `holder` says whose it is.
+    The state of a server that another process owns is `external`; `holder` names the owner.
     """
     return {
         "service": server.name,
@@ -44,10 +44,13 @@ def server_row(server: ManagedServer, process: ManagedProcess | None) -> dict[st
 
 
 def worst_state(states: Sequence[str]) -> str:
-    """Return the state of a pair: the worse of the two."""
+    """Return the worst of some states."""
     return min(states, key=_WORST_FIRST.index)
 
 
-def replica_tokens(units: Sequence[ServiceReplica]) -> dict[str, dict[str, str]]:
-    """Return the tokens of each unit: towards its sidecar, and from its sidecar."""
-    return {unit.name: {"sidecar": unit.sidecar_token, "app": unit.app_token} for unit in units}
+def replica_tokens(replicas: Sequence[ServiceReplica]) -> dict[str, dict[str, str]]:
+    """Return the tokens of each replica: to its sidecar, and from its sidecar."""
+    return {
+        replica.name: {"sidecar": replica.sidecar_token, "app": replica.app_token}
+        for replica in replicas
+    }

@@ -1,4 +1,4 @@
-"""The whole system of one run directory: started in order, watched, stopped in order."""
+"""Supervises the processes of one run directory: ordered start, restarts, ordered stop."""
 
 import asyncio
 import os
@@ -28,7 +28,7 @@ from tools.runner.supervisor.replicas import (
 )
 
 READY_TIMEOUT = 120.0
-"""Seconds after which what is neither ready nor dead is given up: only where something is wrong."""
+"""Seconds after which a process that is neither ready nor dead fails the start."""
 
 
 class Supervisor:
@@ -47,18 +47,18 @@ class Supervisor:
         self._background_tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Start everything, and return when all of it is ready.
+        """Start everything, and return when all processes are ready.
 
         Raises StartFailedError when a process dies or is not ready in time.
         """
         everything = read_manifest(self.plan.manifest)
         apps = self.plan.select_apps(everything)
         self._prepare_run_dir()
-        need = self._server_context(everything)
+        context = self._server_context(everything)
         names = self.topology.servers(self.set_name)
         served = self.plan.served_apps(everything)
         names += self.topology.control_plane(app.app_id for app in served)
-        self.servers = [servers.set_up_server(name, need) for name in names]
+        self.servers = [servers.set_up_server(name, context) for name in names]
         self._launch(server.spec for server in self.servers if server.spec)
         await (self._start_services(apps) if apps else self._servers_ready(self.servers))
         await self._all_ready(self._processes.values())
@@ -66,15 +66,17 @@ class Supervisor:
         self._enable_restarts()
 
     async def _start_services(self, apps: Sequence[ManifestApp]) -> None:
-        """Start services, and the sidecars of each once there is what these connect to."""
-        setting = self._run_settings(apps)
-        self.replicas = [unit for app in apps for unit in self._create_replicas(app)]
-        self._launch(app_spec(unit, setting) for unit in self.replicas)
-        working = [unit for unit in self.replicas if unit.app.app_id in setting.workflows]
+        """Start services, and each sidecar once the servers that it connects to are ready."""
+        settings = self._run_settings(apps)
+        self.replicas = [replica for app in apps for replica in self._create_replicas(app)]
+        self._launch(app_spec(replica, settings) for replica in self.replicas)
+        working = [replica for replica in self.replicas if replica.app.app_id in settings.workflows]
         await self._servers_ready([s for s in self.servers if s.name not in CONTROL_PLANE])
-        self._launch(sidecar_spec(unit, setting) for unit in self.replicas if unit not in working)
+        self._launch(
+            sidecar_spec(replica, settings) for replica in self.replicas if replica not in working
+        )
         await self._servers_ready([s for s in self.servers if s.name in CONTROL_PLANE])
-        self._launch(sidecar_spec(unit, setting) for unit in working)
+        self._launch(sidecar_spec(replica, settings) for replica in working)
 
     def _prepare_run_dir(self) -> None:
         self.plan.run.create()
@@ -146,28 +148,30 @@ class Supervisor:
             process.start()
 
     async def _servers_ready(self, servers: Sequence[servers.ManagedServer]) -> None:
-        """Wait for some servers, and for what must be made in them."""
+        """Wait for some servers, and for the streams of JetStream."""
         await self._all_ready(self._processes[server.name] for server in servers if server.spec)
         for server in servers:
             if server.jetstream:
                 await self._start_jetstream(server.jetstream)
 
-    async def _start_jetstream(self, keeper: JetStreamManager) -> None:
-        keeper.start()
-        ready = asyncio.ensure_future(keeper.ready.wait())
+    async def _start_jetstream(self, manager: JetStreamManager) -> None:
+        manager.start()
+        ready = asyncio.ensure_future(manager.ready.wait())
         if not await wait_first({ready}, "waiting for the streams of JetStream", READY_TIMEOUT):
             ready.cancel()
-            said = f"JetStream does not take its streams: see {self.plan.run.logs / 'nats.log'}"
+            said = f"JetStream does not accept its streams: see {self.plan.run.logs / 'nats.log'}"
             raise StartFailedError(said)
 
     async def _all_ready(self, awaited: Iterable[ManagedProcess]) -> None:
-        """Wait for some processes, and give up as soon as any process at all has died."""
+        """Wait for some processes; fail as soon as any process has died."""
         processes = list(awaited)
         deaths = {asyncio.ensure_future(p.died.wait()): p for p in self._processes.values()}
-        ready = asyncio.ensure_future(_every(process.is_ready for process in processes))
+        ready = asyncio.ensure_future(_wait_all(process.is_ready for process in processes))
         waiting: set[asyncio.Future[Any]] = {ready, *deaths}
         try:
-            done = await wait_first(waiting, "starting", READY_TIMEOUT, lambda: _how_far(processes))
+            done = await wait_first(
+                waiting, "starting", READY_TIMEOUT, lambda: _describe_progress(processes)
+            )
             for task, process in deaths.items():
                 if task in done:
                     raise StartFailedError(process.failure_report())
@@ -184,14 +188,14 @@ class Supervisor:
         return "\n".join(process.failure_report() for process in late)
 
     async def _check_gateway(self) -> None:
-        """Knock at the public door, as its users will."""
+        """Send a first request through the gateway."""
         if self.gateway_port:
             status, _ = await request(self.gateway_port, "/healthz", seconds=READY_TIMEOUT)
             if status != 200:
                 raise StartFailedError(f"the gateway answers {status} to /healthz")
 
     def _enable_restarts(self) -> None:
-        """From now on processes that die are restarted."""
+        """Restart processes that die from now on."""
         for process in self._processes.values():
             process.enable_restarts()
         for server in self.servers:
@@ -200,9 +204,9 @@ class Supervisor:
                     server.restart_sidecars_after
                 )
             if server.jetstream:
-                for unit in self.replicas:
-                    release = self._redeliverer(server.jetstream, unit.app.app_id)
-                    self._processes[unit.sidecar_name].on_recovered = release
+                for replica in self.replicas:
+                    release = self._redeliverer(server.jetstream, replica.app.app_id)
+                    self._processes[replica.sidecar_name].on_recovered = release
 
     def _sidecar_restarter(self, tolerated: float) -> Callable[[float], None]:
         def returned(away: float) -> None:
@@ -211,27 +215,27 @@ class Supervisor:
 
         return returned
 
-    def _redeliverer(self, keeper: JetStreamManager, app_id: str) -> Callable[[float], None]:
-        return lambda _: self._spawn_task(keeper.redeliver_pending(app_id))
+    def _redeliverer(self, manager: JetStreamManager, app_id: str) -> Callable[[float], None]:
+        return lambda _: self._spawn_task(manager.redeliver_pending(app_id))
 
-    def _spawn_task(self, errand: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(errand)
+    def _spawn_task(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._background_tasks.add(task)
         task.add_done_callback(self._background_tasks.discard)
 
     async def _restart_sidecars(self) -> None:
-        sidecars = [self._processes[unit.sidecar_name] for unit in self.replicas]
+        sidecars = [self._processes[replica.sidecar_name] for replica in self.replicas]
         running = [process for process in sidecars if process.state != "stopped"]
         await asyncio.gather(*(process.stop() for process in running))
         for process in running:
             process.start()
 
     async def stop(self) -> None:
-        """Stop all: applications, then sidecars, then servers."""
-        for errand in self._background_tasks:
-            errand.cancel()
-        apps = {unit.name for unit in self.replicas}
-        sidecars = {unit.sidecar_name for unit in self.replicas}
+        """Stop applications, then sidecars, then servers."""
+        for task in self._background_tasks:
+            task.cancel()
+        apps = {replica.name for replica in self.replicas}
+        sidecars = {replica.sidecar_name for replica in self.replicas}
         await self._stop_matching(lambda name: name in apps)
         await self._stop_matching(lambda name: name in sidecars)
         for server in self.servers:
@@ -244,40 +248,42 @@ class Supervisor:
         await asyncio.gather(*(process.stop() for process in chosen))
 
     def find_processes(self, name: str) -> list[ManagedProcess]:
-        """Return the processes that a person means by a name, applications first.
+        """Return the processes of a name, applications first.
 
-        `posts`: the service, its replicas and their sidecars; `posts.daprd`: that process;
-        `nats`: that server. Raises RunnerError for any other name.
+        `posts` is the service with its replicas and their sidecars, `posts.daprd` one process,
+        `nats` a server. Raises RunnerError for any other name.
         """
-        units = [unit for unit in self.replicas if unit.app.app_id == name]
-        names = [unit.name for unit in units] + [unit.sidecar_name for unit in units]
+        replicas = [replica for replica in self.replicas if replica.app.app_id == name]
+        names = [replica.name for replica in replicas] + [
+            replica.sidecar_name for replica in replicas
+        ]
         found = [self._processes[each] for each in names or [name] if each in self._processes]
         if not found:
-            raise RunnerError(f'nothing is called "{name}" (known: {", ".join(self._processes)})')
+            raise RunnerError(f'no process is named "{name}" (known: {", ".join(self._processes)})')
         return found
 
     async def stop_named(self, name: str) -> None:
-        """Stop what the name means, until it is started again."""
+        """Stop the processes of a name until `start_named`."""
         for process in self.find_processes(name):
             await process.stop()
 
     async def start_named(self, name: str) -> None:
-        """Start what the name means, and wait until it is ready.
+        """Start the processes of a name, and wait until they are ready.
 
-        Raises TimeoutError when it is not in time.
+        Raises TimeoutError if they are not ready in time.
         """
         chosen = self.find_processes(name)
         for process in chosen:
             process.start()
         async with asyncio.timeout(READY_TIMEOUT):
-            await _every(process.is_ready for process in chosen)
+            await _wait_all(process.is_ready for process in chosen)
 
     def server_data(self, name: str) -> Path:
-        """Return where a server that we run keeps its data."""
+        """Return the data folder of a server that this runner started."""
         for server in self.servers:
             if server.name == name and server.data:
                 return server.data
-        raise RunnerError(f'"{name}" is not a server of ours')
+        raise RunnerError(f'"{name}" is not a server that this runner started')
 
     def report(self) -> dict[str, Any]:
         """Return what `ps --json` prints."""
@@ -287,22 +293,22 @@ class Supervisor:
             "run_dir": str(self.plan.run.path),
             "components": self.set_name,
             "gateway": gateway,
-            "services": [report.replica_row(unit, processes) for unit in self.replicas],
+            "services": [report.replica_row(replica, processes) for replica in self.replicas],
             "infra": [report.server_row(each, processes.get(each.name)) for each in self.servers],
         }
 
     def internal_state(self) -> dict[str, Any]:
-        """Return what other commands of the runner need to know, tokens included."""
-        missed = self.topology.missed_by(unit.app.app_id for unit in self.replicas)
+        """Return the state for other commands of the runner, including tokens."""
+        missed = self.topology.missed_by(replica.app.app_id for replica in self.replicas)
         own = {"tokens": report.replica_tokens(self.replicas), "infra_only": self.plan.infra_only}
         return self.report() | own | {"missed": missed}
 
 
-def _how_far(processes: Sequence[ManagedProcess]) -> str:
+def _describe_progress(processes: Sequence[ManagedProcess]) -> str:
     late = [process.spec.name for process in processes if not process.is_ready.is_set()]
     few = ", ".join(late[:6]) + (" and others" if len(late) > 6 else "")
-    return f"{len(processes) - len(late)} of {len(processes)} are ready, not yet {few}"
+    return f"{len(processes) - len(late)} of {len(processes)} are ready; waiting for {few}"
 
 
-async def _every(events: Iterable[asyncio.Event]) -> None:
+async def _wait_all(events: Iterable[asyncio.Event]) -> None:
     await asyncio.gather(*(event.wait() for event in events))

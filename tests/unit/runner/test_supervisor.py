@@ -47,8 +47,10 @@ def machine(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> Machine:
     machine = Machine(run)
     monkeypatch.setattr(servers, "set_up_server", machine.set_up)
     monkeypatch.setattr(toolchain, "require_tool", Path)
-    monkeypatch.setattr(supervisor, "app_spec", lambda unit, _: machine.spec(unit.name))
-    monkeypatch.setattr(supervisor, "sidecar_spec", lambda unit, _: machine.spec(unit.sidecar_name))
+    monkeypatch.setattr(supervisor, "app_spec", lambda replica, _: machine.spec(replica.name))
+    monkeypatch.setattr(
+        supervisor, "sidecar_spec", lambda replica, _: machine.spec(replica.sidecar_name)
+    )
     return machine
 
 
