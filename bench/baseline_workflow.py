@@ -82,8 +82,9 @@ class BaselineRunner:
 
 def create_bench_app(service: Service) -> FastAPI:
     """The orders service, and a route that runs bare workflows."""
-    app = create_app(service)
-    workflows = BaselineRunner(app.state.workflows)
+    workflows = Workflows(service)
+    app = create_app(service, workflows)
+    runner = BaselineRunner(workflows)
     router = APIRouter(dependencies=[Depends(from_service(CALLER))])
 
     @router.post(PATH)
@@ -92,7 +93,7 @@ def create_bench_app(service: Service) -> FastAPI:
         in_flight: Annotated[int, Query(ge=1, le=1_024)],
     ) -> OrjsonResponse:
         """Run so many, so many at once; says how long each took."""
-        return OrjsonResponse(await workflows.run(count, in_flight))
+        return OrjsonResponse(await runner.run(count, in_flight))
 
     app.include_router(router)
     return app

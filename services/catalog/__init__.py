@@ -1,1 +1,1 @@
-"""What people sell: shops, products, and how much of each there is and is held for whom."""
+"""Catalog: shops, products, and the stock of each variant."""

@@ -1,4 +1,4 @@
-"""How the catalog service is put together."""
+"""Composition of the catalog service."""
 
 from __future__ import annotations
 
@@ -7,33 +7,34 @@ from collections.abc import Callable
 
 from fastapi import FastAPI
 
-from services.catalog.api import create_router, data_export
+from services.catalog.api import data_export, products, reservations, shops, stock
 from services.catalog.application.inventory import Inventory
+from services.catalog.application.product_lists import ProductLists
 from services.catalog.application.products import ProductService
 from services.catalog.application.queries import CatalogQueries
 from services.catalog.application.search_reindex import SearchReindexer
+from services.catalog.application.shops import ShopService
+from services.catalog.application.stock import StockService
 from services.catalog.consumers import subscribe
 from services.catalog.repository import Repository
-from services.chassis.ids import SnowflakeGenerator, id_time, timestamp
+from services.chassis.ids import SnowflakeGenerator, timestamp
 from services.chassis.service import Service
 
 
 def create_app(service: Service, now: Callable[[], float] = time.time) -> FastAPI:
-    """The catalog service on its sidecar."""
-    store = Repository(service)
-    subscribe(service, store)
-    service.background(SearchReindexer(store).run)
-    views = CatalogQueries(store, now=now)
-    warehouse = Inventory(store, now=now)
-    keeper = ProductService(
-        store,
-        views,
-        warehouse,
-        service.sidecar,
-        ids=SnowflakeGenerator().next,
-        moment=lambda id: timestamp(id_time(id)),
-        now=timestamp,
+    """Return the catalog service."""
+    repository, ids = Repository(service), SnowflakeGenerator().next
+    subscribe(service, repository)
+    service.background(SearchReindexer(repository).reindex)
+    queries = CatalogQueries(repository, now=now)
+    inventory = Inventory(repository, now=now)
+    product_service = ProductService(
+        repository, queries, inventory, service.sidecar, ids=ids, now=timestamp
     )
     return service.create_app(
-        create_router(views, keeper, warehouse), data_export.create_router(store, warehouse)
+        shops.create_router(queries, ShopService(repository, ids=ids, now=timestamp)),
+        products.create_router(queries, ProductLists(repository, queries), product_service),
+        stock.create_router(StockService(repository, inventory)),
+        reservations.create_router(queries, inventory),
+        data_export.create_router(repository, inventory),
     )

@@ -1,21 +1,22 @@
-"""What catalog keeps.
+"""The documents and lists of catalog.
 
-shop:SHOP               a shop; others hear of it on `shops`
-product:PRODUCT         a product; others hear of it on `products`
-stock:VARIANT           how many pieces there are, and for which orders some are held
-reservation:ORDER       what is held for an order
-seller:USER             whether somebody is suspended or gone, as users says
-idempotency:USER:KEY    which shop or product a request makes, for an hour
-indexed:PRODUCT         the terms under which a product may be found
-reindexed:all           which grammar of terms has been brought to all products
-owned:USER              [shop], all that somebody opened
-shops:all               [shop], all that are open
-made:SHOP               [product], all of a shop
+shop:SHOP               a shop; published on `shops`
+product:PRODUCT         a product; published on `products`
+stock:VARIANT           how many pieces there are, and which orders hold some of them
+reservation:ORDER       what an order holds
+seller:USER             whether a user is suspended or deleted, as users published it
+idempotency:USER:KEY    which shop or product a request creates, for an hour
+indexed:PRODUCT         the terms under which a product may be listed
+reindexed:all           which grammar of terms all products are indexed with
+owned:USER              [shop], all shops of a user
+shops:all               [shop], all open shops
+made:SHOP               [product], all products of a shop
 offered:SHOP            [product], those that are not archived
-market:all              [product], those of all shops; the newest ones
-word:TERM               [product], those in which a word or a part of it is; the newest ones
+market:all              [product], the newest offered products of all shops
+word:TERM               [product], the newest products with a word or a part of it
 
-The last six are segmented lists, made from `shop` and `product` by hearing of them (`events.py`).
+The last six are segmented lists, projected from `shop` and `product`
+(`application/projections.py`).
 """
 
 from __future__ import annotations
@@ -35,19 +36,19 @@ from services.chassis.dapr.state import StateEntry
 from services.chassis.service import Service
 from services.chassis.storage.collection import Collection
 from services.chassis.storage.segmented_list import SegmentedLists
-from services.contracts import events
+from services.contracts.events import PRODUCT_CHANGED, SHOP_CHANGED
 
 IDEMPOTENCY_KEY_TTL = 3600
-"""For how long, in seconds, an idempotency key is remembered."""
+"""Seconds for which an idempotency key is kept."""
 
 ALL = "all"
 MAX_LISTED_PRODUCTS = 5_000
-"""How many of the newest products are kept in the lists of the market and of each word."""
+"""How many of the newest products the lists of all shops and of each term keep."""
 
 
 @dataclass(frozen=True, slots=True)
 class CreationIntent:
-    """Which shop or product a request makes, and which variants."""
+    """The ids that a request assigns to its shop, or to its product and variants."""
 
     id: str
     variants: tuple[str, ...] = ()
@@ -55,7 +56,7 @@ class CreationIntent:
 
 @dataclass(frozen=True, slots=True)
 class SellerStatus:
-    """How somebody stands, as of a version of their profile."""
+    """Whether a user is suspended or deleted, as of a version of their profile."""
 
     version: int = 0
     suspended: bool = False
@@ -63,33 +64,33 @@ class SellerStatus:
 
     @property
     def is_hidden(self) -> bool:
-        """Whether nothing that they sell is shown."""
+        """Whether none of their shops and products is shown to others."""
         return self.suspended or self.gone
 
     def apply(self, other: SellerStatus) -> SellerStatus:
-        """The newer of the two; who is gone stays so."""
+        """Return the newer of the two. A deleted user stays deleted."""
         return other if other.version > self.version and not self.gone else self
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedTerms:
-    """The words under which a product may be in lists; `whole` if it is under all of them."""
+    """The terms under which a product may be listed. `whole`: it is listed under all of them."""
 
     words: tuple[str, ...] = ()
     whole: bool = False
 
     def adding(self, words: Iterable[str]) -> IndexedTerms:
-        """With some more, each once, under which it may not be yet."""
+        """Return the union with some terms, under which it may not be listed yet."""
         return IndexedTerms(tuple(dict.fromkeys((*self.words, *words))))
 
     def matches(self, words: Iterable[str]) -> bool:
-        """Whether it is under these words and no others."""
+        """Whether it is listed under exactly these terms."""
         return self.whole and set(self.words) == set(words)
 
 
 @dataclass(frozen=True, slots=True)
 class IndexVersion:
-    """Which grammar of terms the index of words has, at least."""
+    """The grammar of terms with which all products are indexed."""
 
     grammar: int
 
@@ -102,18 +103,14 @@ class Repository:
         self.shops = service.collection(
             "shop",
             ShopRecord,
-            outbox=service.outbox(events.SHOP_CHANGED.topic).publishes(
-                "shop", events.SHOP_CHANGED.name, lambda _, data: shop_rules.to_public(data)
-            ),
+            publishes=SHOP_CHANGED,
+            to_event=lambda _, data: shop_rules.to_public(data),
         )
         self.products = service.collection(
             "product",
             ProductRecord,
-            outbox=service.outbox(events.PRODUCT_CHANGED.topic).publishes(
-                "product",
-                events.PRODUCT_CHANGED.name,
-                lambda _, data: product_rules.to_public(data),
-            ),
+            publishes=PRODUCT_CHANGED,
+            to_event=lambda _, data: product_rules.to_public(data),
         )
         self.stocks = service.collection("stock", StockRecord)
         self.reservations = service.collection(
@@ -130,9 +127,17 @@ class Repository:
         self.offered_products = SegmentedLists(self.state, "market", most=MAX_LISTED_PRODUCTS)
         self.products_by_term = SegmentedLists(self.state, "word", most=MAX_LISTED_PRODUCTS)
 
+    async def delete_shop(self, id: str) -> None:
+        """Replace a shop by its tombstone. Two state calls."""
+        await self.shops.update(id, lambda kept: shop_rules.tombstone(kept) if kept else None)
+
+    async def delete_product(self, id: str) -> None:
+        """Replace a product by its tombstone. Two state calls."""
+        await self.products.update(id, lambda kept: product_rules.tombstone(kept) if kept else None)
+
 
 def decode_row(rows: Mapping[str, StateEntry], collection: Collection[Any], id: str) -> Any:
-    """A document among rows that were read, or None."""
+    """Return a document from rows that were read together, or None."""
     entry = rows.get(collection.key(id))
     doc = collection.decode(entry) if entry else None
     return doc.value if doc else None

@@ -1,1 +1,1 @@
-"""Carts and orders: the event log of each, and the saga that sees it to its end."""
+"""Orders: carts, checkouts, and the event log of each order."""

@@ -1,4 +1,4 @@
-"""How the orders service is put together."""
+"""Composition of the orders service."""
 
 from __future__ import annotations
 
@@ -10,36 +10,46 @@ from services.chassis.ids import SnowflakeGenerator, timestamp
 from services.chassis.service import Service
 from services.chassis.workflows.workflows import Workflows
 from services.orders.adapters.shop_services import ShopServices
-from services.orders.api import create_router, data_export
+from services.orders.api import carts, data_export, orders
 from services.orders.application.carts import CartService
 from services.orders.application.checkout import CheckoutService
 from services.orders.application.checkout_activities import CheckoutActivities
+from services.orders.application.order_commands import OrderCommands
+from services.orders.application.order_queries import OrderQueries
 from services.orders.application.projection_rebuild import ProjectionRebuild
-from services.orders.application.saga_watchdog import SagaWatchdog
-from services.orders.consumers import OrderProjector, subscribe
+from services.orders.application.refund_activities import RefundActivities
+from services.orders.application.saga_watchdog import CHECK_INTERVAL, SagaWatchdog
+from services.orders.consumers import subscribe
 from services.orders.domain import saga
 from services.orders.repository import Repository
 
 
-def create_app(service: Service) -> FastAPI:
-    """The orders service on its sidecar."""
-    store, market, workflows = (
-        Repository(service),
-        ShopServices(service.sidecar),
-        Workflows(service),
-    )
-    for name, activity in CheckoutActivities(store, market, now=timestamp).all().items():
-        workflows.register_activity(name, activity)
+def create_app(service: Service, workflows: Workflows | None = None) -> FastAPI:
+    """Return the orders service, with workflows of its own if none are given."""
+    workflows = workflows or Workflows(service)
+    repository, shop_services = Repository(service), ShopServices(service.sidecar)
+    for activities in (CheckoutActivities, RefundActivities):
+        for name, activity in activities(repository, shop_services, now=timestamp).all().items():
+            workflows.register_activity(name, activity)
     workflows.register_workflow("checkout", saga.checkout)
     workflows.register_workflow("refund", saga.refund)
-    watch = SagaWatchdog(store, workflows, now=lambda: datetime.now(UTC))
-    service.background(watch.run)
-    checkout = CheckoutService(store, market, watch, ids=SnowflakeGenerator().next, now=timestamp)
-    subscribe(service, OrderProjector(store), checkout)
-    carts = CartService(store, market)
-    app = service.create_app(
-        create_router(carts, checkout, ProjectionRebuild(store)),
-        data_export.create_router(store, carts),
+    watchdog = SagaWatchdog(repository, workflows, now=lambda: datetime.now(UTC))
+    service.every(CHECK_INTERVAL, watchdog.check, max_backoff=CHECK_INTERVAL)
+    queries = OrderQueries(repository, watchdog)
+    commands = OrderCommands(repository, queries, watchdog, now=timestamp)
+    checkout = CheckoutService(
+        repository,
+        shop_services,
+        watchdog,
+        queries,
+        ids=SnowflakeGenerator().next,
+        now=timestamp,
     )
-    app.state.watch, app.state.workflows = watch, workflows
-    return app
+    subscribe(service, repository, checkout)
+    cart_service = CartService(repository, shop_services)
+    return service.create_app(
+        carts.create_router(cart_service),
+        orders.create_router(checkout, queries, commands),
+        orders.create_operation_router(ProjectionRebuild(repository)),
+        data_export.create_router(repository, cart_service),
+    )

@@ -1,19 +1,21 @@
-"""What orders keeps.
+"""The documents and lists of orders.
 
-cart:USER              what somebody is about to buy; of one that an order has taken the service
-                       hears on `orders-carts`
-intent:USER:KEY        which order a checkout with an idempotency key makes
-order:ORDER            the event log of an order; others hear of it on `orders`
+cart:USER              what a user is about to buy; published on `orders-carts`, to this service
+                       alone, when an order has claimed it
+intent:USER:KEY        which order a checkout with an idempotency key creates
+order:ORDER            the event log of an order; published on `orders`
 
-Made from the logs by hearing of them (`events.py`), and made anew on demand (`rebuild.py`):
+Projected from the logs (`application/projections.py`), and rebuilt on demand
+(`application/projection_rebuild.py`):
 
-page:ORDER             an order as lists show it, from its first rest on; before, they ask the log
-buyer:USER             [order], what somebody bought
-seller:USER            [order], what somebody sold
-shop:SHOP              [order], what was sold in one shop
-open:all               [order], those that are not at rest, or were not when last looked at
+page:ORDER             the read model of an order, from its first final state on; lists show
+                       unfinished orders from the log
+buyer:USER             [order], what a user bought
+seller:USER            [order], what a user sold
+shop:SHOP              [order], what one shop sold
+open:all               [order], orders that were not final when they were last checked
 
-register:YYYY-MM       [order], all that were placed in a month: what a rebuild goes by
+register:YYYY-MM       [order], all orders placed in a month: a rebuild reads these
 """
 
 from __future__ import annotations
@@ -28,25 +30,34 @@ from services.chassis.service import Service
 from services.chassis.storage.bulk_insert import ListRef
 from services.chassis.storage.collection import Document
 from services.chassis.storage.segmented_list import SegmentedLists
-from services.contracts import events
+from services.contracts.accounts import Model
+from services.contracts.events import ORDER_CHANGED, EventType
 from services.orders.domain import orders as rules
 from services.orders.domain.carts import CartRecord
 from services.orders.domain.orders import OrderRecord
+from services.orders.domain.views import order_view
 
 IDEMPOTENCY_KEY_TTL = 30 * 24 * 3600
-"""For how long, in seconds, an idempotency key is remembered."""
-
-CART_TOPIC = "orders-carts"
-"""A topic of its own, on which the service alone hears of carts."""
+"""Seconds for which an idempotency key is kept."""
 
 OPEN_LIST = "all"
 _OPEN_SEGMENT_SIZE = 500
-"""So many that they all are in the head, from which many are taken at once."""
+"""All open orders fit in the list's head, from which many are removed at once."""
+
+
+class CartClaim(Model):
+    """The event data of a claimed cart: the order that claimed it."""
+
+    order: str
+
+
+CART_CLAIMED = EventType("cart.claimed", "orders-carts", "orders", CartClaim)
+"""Consumed by this service alone: the claiming order must be written."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckoutIntent:
-    """Which order a request makes; `fingerprint` tells it from another with the same key."""
+    """Which order a request creates. `fingerprint` identifies the request."""
 
     order: str
     fingerprint: str
@@ -65,11 +76,11 @@ class OrderReadModel:
 
     @property
     def is_refunding(self) -> bool:
-        """Whether it was at rest, and is no more."""
+        """Whether it was final, and is no longer."""
         return bool(self.order["state"] == rules.REFUNDING)
 
     def has(self, what: str) -> bool:
-        return any(entry["what"] == what for entry in self.order["history"])
+        return any(event["what"] == what for event in self.order["history"])
 
 
 class Repository:
@@ -78,19 +89,16 @@ class Repository:
     def __init__(self, service: Service) -> None:
         self.state = service.sidecar
         self.carts = service.collection("cart", CartRecord)
-        # The same documents, for the one change of them that the service must hear of.
+        # The same documents, for the one change that the service must be told of.
         self.claims = service.collection(
-            "cart",
-            CartRecord,
-            outbox=service.outbox(CART_TOPIC).publishes("cart", "cart.claimed", _claim_event),
+            "cart", CartRecord, publishes=CART_CLAIMED, to_event=_claim_event
         )
         self.intents = service.collection("intent", CheckoutIntent, ttl=IDEMPOTENCY_KEY_TTL)
         self.orders = service.collection(
             "order",
             OrderRecord,
-            outbox=service.outbox(events.ORDER_CHANGED.topic).publishes(
-                "order", events.ORDER_CHANGED.name, lambda _, data: self._public_order(data)
-            ),
+            publishes=ORDER_CHANGED,
+            to_event=lambda _, data: order_view(self.orders.decode_value(data)),
         )
         self.read_models = service.collection("page", OrderReadModel)
         self.by_buyer = SegmentedLists(self.state, "buyer")
@@ -102,29 +110,26 @@ class Repository:
     async def intent_and_cart(
         self, key: str, user: str
     ) -> tuple[Document[CheckoutIntent] | None, Document[CartRecord] | None]:
-        """What a request with a key was to make, and somebody's cart. One state call."""
+        """Return the intent of an idempotency key, and the cart of a user. One state call."""
         keys = [self.intents.key(key), self.carts.key(user)]
         rows = await self.state.get_many(keys)
         intent, cart = (rows.get(key, ABSENT) for key in keys)
         return self.intents.decode(intent), self.carts.decode(cart)
 
     async def read_models_of(self, ids: Sequence[str]) -> dict[str, OrderReadModel]:
-        """What lists show of some orders. One state call, two where some were never at rest."""
-        pages = await self.read_models.get_many(ids)
-        live = await self.orders.load_many([id for id in ids if id not in pages])
-        return pages | {id: read_model_of(doc) for id, doc in live.items()}
+        """Return what lists show of orders. One state call, two if some were never final."""
+        found = await self.read_models.get_many(ids)
+        unfinished = await self.orders.load_many([id for id in ids if id not in found])
+        return found | {id: read_model_of(doc) for id, doc in unfinished.items()}
 
     def lists_of(self, order: dict[str, Any]) -> list[ListRef]:
-        """The lists in which an order stays, by what is told of it."""
+        """Return the lists in which an order stays, given its view."""
         return [
             (self.by_buyer, order["buyer"]),
             (self.by_seller, order["seller"]),
             (self.by_shop, order["shop"]),
-            (self.register, register_of(order["id"])),
+            (self.register, id_time(order["id"]).strftime("%Y-%m")),
         ]
-
-    def _public_order(self, data: dict[str, Any]) -> dict[str, Any]:
-        return rules.to_public(self.orders.decode_value(data))
 
 
 def _claim_event(_: str, cart: dict[str, Any]) -> dict[str, Any] | None:
@@ -133,10 +138,10 @@ def _claim_event(_: str, cart: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def read_model_of(doc: Document[OrderRecord]) -> OrderReadModel:
-    """What lists show of an order."""
-    return OrderReadModel(doc.version, rules.to_public(doc.value) | {"version": doc.version})
+    """Return the read model of an order."""
+    return OrderReadModel(doc.version, order_view(doc.value) | {"version": doc.version})
 
 
-def register_of(order: str) -> str:
-    """The register that an order is in."""
-    return id_time(order).strftime("%Y-%m")
+def newer(kept: OrderReadModel | None, new: OrderReadModel) -> OrderReadModel:
+    """Return the read model of the later version."""
+    return kept if kept is not None and kept.version >= new.version else new

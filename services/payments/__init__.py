@@ -1,1 +1,1 @@
-"""Money: a double-entry ledger, and what the payment provider is asked for each order."""
+"""Payments: what buyers pay for orders, and the ledger that records it."""

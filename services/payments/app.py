@@ -1,4 +1,4 @@
-"""How the payments service is put together."""
+"""Composition of the payments service."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from services.chassis.service import Service
 from services.clients.payments import PaymentWebhookClient
 from services.payments.adapters.webhooks import (
     SECRET_NAME,
-    WebhookReceiver,
     WebhookSecret,
     WebhookSender,
+    WebhookVerifier,
 )
-from services.payments.api import create_router, data_export
+from services.payments.api import accounts, data_export, payments
 from services.payments.application.ledger_audit import LedgerAudit
-from services.payments.application.payment_reconciler import PaymentReconciler
+from services.payments.application.payment_reconciler import RECONCILE_INTERVAL, PaymentReconciler
 from services.payments.application.payment_service import PaymentService
 from services.payments.consumers import subscribe
 from services.payments.provider.port import Provider
@@ -24,17 +24,22 @@ from services.payments.repository import Repository
 
 
 def create_app(service: Service, provider: Provider | None = None) -> FastAPI:
-    """The payments service on its sidecar; with the built-in provider if no other is given."""
-    store = Repository(service)
+    """Return the payments service, with the sandbox provider if no other is given."""
+    repository = Repository(service)
     secret = WebhookSecret(lambda: service.sidecar.secret(SECRET_NAME))
     if provider is None:
         sender = WebhookSender(PaymentWebhookClient(service.sidecar), secret)
-        provider = SandboxProvider(store.charges, sender)
+        provider = SandboxProvider(repository.charges, sender)
         service.manage(provider)
-    till = PaymentService(store, provider, ids=SnowflakeGenerator().next)
-    subscribe(service, store, till)
-    service.background(PaymentReconciler(store, till).run)
+    payment_service = PaymentService(repository, provider, ids=SnowflakeGenerator().next)
+    subscribe(service, repository, payment_service)
+    reconciler = PaymentReconciler(repository, payment_service)
+    service.every(RECONCILE_INTERVAL, reconciler.reconcile_due, max_backoff=RECONCILE_INTERVAL)
+    audit = LedgerAudit(repository)
     return service.create_app(
-        create_router(till, WebhookReceiver(till, secret), LedgerAudit(store), store),
-        data_export.create_router(store),
+        payments.create_router(payment_service),
+        payments.create_webhook_router(payment_service, WebhookVerifier(secret)),
+        accounts.create_router(audit, repository),
+        accounts.create_ledger_router(audit),
+        data_export.create_router(repository),
     )

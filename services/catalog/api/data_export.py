@@ -1,4 +1,4 @@
-"""What catalog keeps of somebody, for the archive that they may ask for."""
+"""The shops and products of a user, for their data export."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ from services.chassis.data_export import create_export_router, list_reader, merg
 from services.chassis.storage.window import Row
 
 
-def create_router(store: Repository, warehouse: Inventory) -> APIRouter:
-    """Their shops and what they sell or sold there, also what is closed or archived."""
+def create_router(repository: Repository, inventory: Inventory) -> APIRouter:
+    """Return the export routes. Closed shops and archived products are exported too."""
 
     async def shops(rows: list[Row]) -> list[dict[str, Any] | None]:
-        found = await store.shops.get_many([row[0] for row in rows])
+        found = await repository.shops.get_many([row[0] for row in rows])
         return [_public_fields(found.get(row[0]), shop_rules.PUBLIC_FIELDS) for row in rows]
 
     async def shops_of(user: str) -> list[str]:
-        return [row[0] for row in await store.shops_by_owner.all(user)]
+        return [row[0] for row in await repository.shops_by_owner.all(user)]
 
     async def products(rows: list[Row]) -> list[dict[str, Any] | None]:
-        found = await store.products.get_many([row[0] for row in rows])
+        found = await repository.products.get_many([row[0] for row in rows])
         variants = [variant.id for product in found.values() for variant in product.variants]
-        stocks = await store.stocks.get_many(variants)
+        stocks = await repository.stocks.get_many(variants)
 
-        def sold(product: ProductRecord | None) -> dict[str, Any] | None:
-            told = _public_fields(product, product_rules.PUBLIC_FIELDS)
-            if product is None or told is None:
+        def exported(product: ProductRecord | None) -> dict[str, Any] | None:
+            fields = _public_fields(product, product_rules.PUBLIC_FIELDS)
+            if product is None or fields is None:
                 return None
-            return told | {"variants": [counted(variant) for variant in product.variants]}
+            return fields | {"variants": [with_stock(variant) for variant in product.variants]}
 
-        def counted(variant: VariantRecord) -> dict[str, Any]:
-            stock = warehouse.stock_view(variant.id, stocks.get(variant.id, StockRecord()))
+        def with_stock(variant: VariantRecord) -> dict[str, Any]:
+            stock = inventory.stock_view(variant.id, stocks.get(variant.id, StockRecord()))
             counts = {name: stock[name] for name in ("on_hand", "held", "available")}
             return {"id": variant.id, "name": variant.name, "price": variant.price, **counts}
 
-        return [sold(found.get(row[0])) for row in rows]
+        return [exported(found.get(row[0])) for row in rows]
 
     return create_export_router(
         {
-            "shops": list_reader(store.shops_by_owner, shops),
-            "products": merged_reader(store.products_by_shop, shops_of, products),
+            "shops": list_reader(repository.shops_by_owner, shops),
+            "products": merged_reader(repository.products_by_shop, shops_of, products),
         }
     )
 

@@ -1,1 +1,1 @@
-"""The use cases of catalog: commands and queries."""
+"""The use cases of catalog: commands, queries and projections."""

@@ -1,1 +1,1 @@
-"""The rules of shops, products, stock and reservations: plain values in, plain values out."""
+"""The rules of shops, products, stock and reservations, in plain Python."""

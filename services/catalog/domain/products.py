@@ -1,4 +1,4 @@
-"""Products: what somebody may want to sell, and what an edit makes of it."""
+"""Products: what may be sold, who may change it, and what a change makes of it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from services.shared.pictures import Picture
 from services.shared.words import has_no_blanks, terms, words
 
 MAX_TERMS = 30
-"""Of one product, by which it is found; more, if its title has more."""
+"""Search terms of one product. A title with more terms keeps them all, up to MAX_TITLE_TERMS."""
 
 MAX_TITLE_TERMS = 200
-"""All of a title in a script without blanks: its characters, and its pairs of them."""
+"""Enough for a title in a script without blanks: its characters and their pairs."""
+
+NO_SUCH_PRODUCT = "There is no such product."
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class VariantRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProductRecord:
-    """A product. Others hear of everything but the last two, which are as a shop's."""
+    """The stored document of a product. All fields but the last two are public, as of a shop."""
 
     id: str
     shop: str
@@ -50,19 +52,19 @@ class ProductRecord:
 
     @property
     def is_offered(self) -> bool:
-        """Whether its seller offers it; the shop may be closed all the same."""
+        """Whether its seller offers it. Its shop may be closed nevertheless."""
         return not (self.archived or self.deleted)
 
     @property
     def terms(self) -> list[str]:
-        """By what it is found: of its title first, then of its variants and its description."""
+        """The terms under which it is found: those of the title come first."""
         if not self.is_offered:
             return []
         title = _terms(self.title)[:MAX_TITLE_TERMS]
         return list(dict.fromkeys([*title, *_terms(self._text)]))[: max(MAX_TERMS, len(title))]
 
     def matches(self, sought: Iterable[str]) -> bool:
-        """Whether it is offered, and all of some words are in its text."""
+        """Whether it is offered and its text contains all the words."""
         there = words(self._text)
         return self.is_offered and all(
             any(word in one for one in there) if has_no_blanks(word) else word in there
@@ -85,7 +87,7 @@ PUBLIC_FIELDS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class ProductDraft:
-    """What somebody wants to sell, held against the rules."""
+    """The content of a product, validated."""
 
     title: str
     description: str
@@ -100,12 +102,12 @@ class ProductDraft:
         pictures: Iterable[str],
         variants: Sequence[VariantRecord],
     ) -> ProductDraft:
-        """A draft that keeps the rules. Raises `Invalid`."""
+        """Return a valid draft. Raises `Invalid`."""
         chosen = tuple(dict.fromkeys(pictures))
         if len(chosen) > limits.PICTURES:
             raise Invalid(f"A product can have at most {limits.PICTURES} pictures.")
         if not 1 <= len(variants) <= limits.VARIANTS:
-            raise Invalid(f"A product has 1 to {limits.VARIANTS} variants.")
+            raise Invalid(f"A product needs 1 to {limits.VARIANTS} variants.")
         sold = tuple(replace(one, name=normalize_name(one.name, "A variant")) for one in variants)
         if len({one.name for one in sold}) < len(sold) or len({one.id for one in sold}) < len(sold):
             raise Invalid("Two variants of the product are the same.")
@@ -123,7 +125,7 @@ def create_product(
     pictures: tuple[Picture, ...],
     fingerprint: str,
 ) -> ProductRecord:
-    """A product from a draft and what it refers to."""
+    """Return a new product of a shop."""
     return ProductRecord(
         id=id,
         shop=shop.id,
@@ -139,7 +141,10 @@ def create_product(
 
 
 def create_once(existing: ProductRecord | None, new: ProductRecord) -> ProductRecord:
-    """The product that is there after creating one, perhaps again. Raises as `shops.again`."""
+    """Return the existing product if the same request created it.
+
+    Raises as `check_same_request`.
+    """
     if existing is not None:
         check_same_request(existing.seller, existing.fingerprint, new.seller, new.fingerprint)
     return existing or new
@@ -155,9 +160,9 @@ def edit(
     seen: Container[int],
     now: str,
 ) -> ProductRecord:
-    """A product after an edit; the same product if that changes nothing.
+    """Return the edited product, or the same one if nothing changes.
 
-    Raises `PreconditionFailed` if it has changed from what the edit builds on.
+    Raises `PreconditionFailed` if the product's revision is not among those `seen`.
     """
     product = require_own(product, user)
     check_revision(product.revision, seen)
@@ -173,16 +178,16 @@ def edit(
 
 
 def require_own(product: ProductRecord | None, user: str) -> ProductRecord:
-    """A product to change. Raises `NotFound`, or `Forbidden` for somebody else's."""
+    """Return the product if the user may change it. Raises `NotFound` or `Forbidden`."""
     if product is None or product.deleted or (product.archived and product.seller != user):
         raise product_not_found()
     if product.seller != user:
-        raise Forbidden("This is somebody else's product.")
+        raise Forbidden("This product belongs to another user.")
     return product
 
 
 def tombstone(product: ProductRecord) -> ProductRecord:
-    """What is left of a product whose seller is gone."""
+    """Return the tombstone of a product whose seller deleted their account."""
     if product.deleted:
         return product
     return replace(
@@ -197,13 +202,13 @@ def tombstone(product: ProductRecord) -> ProductRecord:
 
 
 def to_public(data: dict[str, Any]) -> dict[str, Any]:
-    """What others hear of a product, from its document as JSON."""
+    """Return the public fields of a product's document, given as JSON."""
     return {name: value for name, value in data.items() if name not in PRIVATE_FIELDS}
 
 
 def product_not_found() -> NotFound:
-    """Not there and not visible are told apart by nobody."""
-    return NotFound("There is no such product.")
+    """The error for a product that does not exist or is not visible to the caller."""
+    return NotFound(NO_SUCH_PRODUCT)
 
 
 def _terms(text: str) -> list[str]:

@@ -1,11 +1,11 @@
-"""What is held for one order: the document that decides, whatever the stocks say yet.
+"""The reservation of an order: the document that decides what the order holds.
 
     pending ──► reserved ──► confirmed ──► restocking ──► restocked
        │  └───────┴──► expired, released
        └──► refused (out of stock)
 
-A reservation changes first, and then the stocks are made to agree with it. So every step can be
-taken again, by anybody, after any crash, and ends the same.
+The reservation changes first. Then the stocks are updated to match it. So any process can repeat
+any step after a crash, with the same result.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ State = Literal[
 Items = tuple[tuple[str, int], ...]
 
 SETTLED = frozenset({"confirmed", "refused", "released", "expired", "restocked"})
-"""States after which nothing is left to be noted: what a stock says is held may be out of date."""
+"""States after which the reservation does not change to reflect its stocks."""
 
 SOLD = frozenset({"confirmed", "restocking", "restocked"})
 RELEASED = frozenset({"refused", "released", "expired"})
@@ -37,7 +37,7 @@ RELEASED = frozenset({"refused", "released", "expired"})
 
 @dataclass(frozen=True, slots=True)
 class ReservationRecord:
-    """`items` are variants with quantities, in the order in which they are taken from stock."""
+    """The stored document. `items` are variants and quantities, in the order of allocation."""
 
     order: str
     state: State = "pending"
@@ -47,14 +47,14 @@ class ReservationRecord:
     missing: tuple[str, ...] = ()
 
     def is_due(self, now: float) -> bool:
-        """Whether its time has run out before it was confirmed."""
+        """Whether it expired before it was confirmed."""
         return self.state in ("pending", "reserved") and now >= self.expires
 
     def refusal(self) -> ServiceError | None:
-        """Why nothing is held for the order, if so."""
+        """The error that explains why nothing is held for the order, if nothing is."""
         if self.state == "refused":
             return Conflict(
-                "There is not enough left of what was ordered.",
+                "There is not enough stock for this order.",
                 code="out_of_stock",
                 variants=list(self.missing),
             )
@@ -68,7 +68,7 @@ class ReservationRecord:
 
 
 def merge_items(items: Iterable[tuple[str, int]]) -> Items:
-    """Each variant once, always in the same order: so two orders cannot starve one another."""
+    """Return each variant once, sorted, so that two orders cannot starve each other."""
     sums: dict[str, int] = {}
     for variant, quantity in items:
         sums[variant] = sums.get(variant, 0) + quantity
@@ -78,21 +78,24 @@ def merge_items(items: Iterable[tuple[str, int]]) -> Items:
 def begin(
     kept: ReservationRecord | None, order: str, items: Items, seconds: int, now: float
 ) -> ReservationRecord:
-    """Reserved, perhaps again. Raises `Conflict` (`order_differs`) for another reservation."""
+    """Begin a reservation. A repeat changes nothing.
+
+    Raises `Conflict` (`order_differs`) if other items are reserved for the order.
+    """
     if kept is None:
         return ReservationRecord(order, "pending", items, seconds, now + seconds)
     if kept.items and (kept.items, kept.seconds) != (items, seconds):
-        raise Conflict("Something else was reserved for this order.", code="order_differs")
+        raise Conflict("Other items are reserved for this order.", code="order_differs")
     return expire_if_due(kept, now)
 
 
 def expire_if_due(kept: ReservationRecord, now: float) -> ReservationRecord:
-    """Expired, if its time has run out."""
+    """Mark the reservation as expired if its time has run out."""
     return replace(kept, state="expired") if kept.is_due(now) else kept
 
 
 def complete(kept: ReservationRecord, missing: tuple[str, ...], now: float) -> ReservationRecord:
-    """After all stocks were asked: reserved, or refused for what is missing."""
+    """Record the answer of all stocks: reserved, or refused because some variants are missing."""
     if kept.state != "pending":
         return kept
     if missing:
@@ -101,26 +104,29 @@ def complete(kept: ReservationRecord, missing: tuple[str, ...], now: float) -> R
 
 
 def confirm(kept: ReservationRecord | None, now: float) -> ReservationRecord:
-    """To be sold, if it is held still."""
+    """Confirm what is held.
+
+    Raises `NotFound`, or `Conflict` (`not_reserved`) while it is pending.
+    """
     if kept is None:
         raise NotFound("Nothing is reserved for this order.")
     kept = expire_if_due(kept, now)
     if kept.state == "pending":
-        raise Conflict("The reservation of this order is not whole yet.", code="not_reserved")
+        raise Conflict("The reservation of this order is not complete yet.", code="not_reserved")
     return replace(kept, state="confirmed") if kept.state == "reserved" else kept
 
 
 def release(kept: ReservationRecord | None, order: str) -> ReservationRecord:
-    """To be held no more; of an unknown order, never to be."""
+    """Release what is held. An unknown order can reserve nothing afterwards."""
     if kept is None:
         return ReservationRecord(order, "released")
     if kept.state in SOLD:
-        raise Conflict("The order was confirmed; restock it.", code="already_confirmed")
+        raise Conflict("The order was confirmed. Restock it instead.", code="already_confirmed")
     return kept if kept.state in RELEASED else replace(kept, state="released")
 
 
 def restock(kept: ReservationRecord | None) -> ReservationRecord:
-    """To be put back on hand."""
+    """Begin to put back what was sold. Raises `NotFound`, or `Conflict` (`not_confirmed`)."""
     if kept is None:
         raise NotFound("Nothing is reserved for this order.")
     if kept.state not in SOLD:
@@ -129,10 +135,10 @@ def restock(kept: ReservationRecord | None) -> ReservationRecord:
 
 
 def finish_restocking(kept: ReservationRecord) -> ReservationRecord:
-    """With what is put back behind it, as all stocks have done so."""
+    """Record that all stocks have put back their pieces."""
     return replace(kept, state="restocked") if kept.state == "restocking" else kept
 
 
 def upgrade_from_1(data: dict[str, Any]) -> dict[str, Any]:
-    """There was a state between reserved and confirmed, until all stocks knew."""
+    """Schema 1 had a state `confirming` between `reserved` and `confirmed`."""
     return data | {"state": "confirmed"} if data["state"] == "confirming" else data

@@ -1,4 +1,4 @@
-"""Shops: who may change them, and what they become."""
+"""Shops: who may change them, and what a change makes of them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Any
 from services.catalog.domain.texts import normalize_description, normalize_title
 from services.chassis.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFailed
 
+NO_SUCH_SHOP = "There is no such shop."
+
 
 @dataclass(frozen=True, slots=True)
 class ShopRecord:
-    """A shop. Others hear of everything but the last two.
+    """The stored document of a shop. All fields but the last two are public.
 
-    `revision` grows with each change; `fingerprint` tells a repeated request from another one with
-    the same key.
+    `revision` grows with each change. `fingerprint` identifies the request that created the shop:
+    another request with the same idempotency key has another fingerprint.
     """
 
     id: str
@@ -39,7 +41,7 @@ PUBLIC_FIELDS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class ShopEdit:
-    """What somebody wants a shop to be; `None` leaves a part as it is."""
+    """A change of a shop. `None` leaves a field as it is."""
 
     name: str | None = None
     description: str | None = None
@@ -49,7 +51,7 @@ class ShopEdit:
 def create_shop(
     *, id: str, owner: str, name: str, description: str, currency: str, now: str, fingerprint: str
 ) -> ShopRecord:
-    """A new shop. Raises `Invalid`."""
+    """Return a new shop. Raises `Invalid`."""
     return ShopRecord(
         id=id,
         owner=owner,
@@ -62,73 +64,73 @@ def create_shop(
 
 
 def create_once(existing: ShopRecord | None, new: ShopRecord) -> ShopRecord:
-    """The shop that is there after opening one, perhaps again. Raises as `again`."""
+    """Return the existing shop if the same request created it. Raises as `check_same_request`."""
     if existing is not None:
         check_same_request(existing.owner, existing.fingerprint, new.owner, new.fingerprint)
     return existing or new
 
 
 def check_same_request(owner: str, fingerprint: str, new_owner: str, new_fingerprint: str) -> None:
-    """Whether what is there was made by the same request.
+    """Check that the same request created the existing document.
 
-    Raises `Invalid` if the key of the request was used for another one, `Conflict` if the id is
+    Raises `Invalid` if the idempotency key was used for another request, `Conflict` if the id is
     taken.
     """
     if owner != new_owner or not fingerprint:
         raise Conflict("The new id is taken. Try again.")
     if fingerprint != new_fingerprint:
-        raise Invalid("This idempotency key was used for something else.", code="key_reused")
+        raise Invalid("This idempotency key was used for another request.", code="key_reused")
 
 
 def edit(
-    shop: ShopRecord | None, edit: ShopEdit, *, user: str, seen: Container[int], now: str
+    shop: ShopRecord | None, change: ShopEdit, *, user: str, seen: Container[int], now: str
 ) -> ShopRecord:
-    """A shop after an edit; the same shop if that changes nothing.
+    """Return the edited shop, or the same one if nothing changes.
 
-    Raises `PreconditionFailed` if it has changed from what the edit builds on.
+    Raises `PreconditionFailed` if the shop's revision is not among those `seen`.
     """
     shop = require_own(shop, user)
     check_revision(shop.revision, seen)
     new = replace(
         shop,
-        name=shop.name if edit.name is None else normalize_title(edit.name, "A shop"),
+        name=shop.name if change.name is None else normalize_title(change.name, "A shop"),
         description=(
             shop.description
-            if edit.description is None
-            else normalize_description(edit.description)
+            if change.description is None
+            else normalize_description(change.description)
         ),
-        archived=shop.archived if edit.archived is None else edit.archived,
+        archived=shop.archived if change.archived is None else change.archived,
     )
     return shop if new == shop else replace(new, edited_at=now, revision=shop.revision + 1)
 
 
 def require_own(shop: ShopRecord | None, user: str) -> ShopRecord:
-    """A shop to change. Raises `NotFound`, or `Forbidden` for somebody else's."""
+    """Return the shop if the user may change it. Raises `NotFound` or `Forbidden`."""
     if shop is None or shop.deleted or (shop.archived and shop.owner != user):
         raise shop_not_found()
     if shop.owner != user:
-        raise Forbidden("This is somebody else's shop.")
+        raise Forbidden("This shop belongs to another user.")
     return shop
 
 
 def tombstone(shop: ShopRecord) -> ShopRecord:
-    """What is left of a shop whose owner is gone."""
+    """Return the tombstone of a shop whose owner deleted their account."""
     if shop.deleted:
         return shop
     return replace(shop, name="", description="", deleted=True, revision=shop.revision + 1)
 
 
 def to_public(data: dict[str, Any]) -> dict[str, Any]:
-    """What others hear of a shop, from its document as JSON."""
+    """Return the public fields of a shop's document, given as JSON."""
     return {name: value for name, value in data.items() if name not in PRIVATE_FIELDS}
 
 
 def check_revision(revision: int, seen: Container[int]) -> None:
-    """Whether somebody has seen what they change. Raises `PreconditionFailed`."""
+    """Raise `PreconditionFailed` unless the caller has seen the current revision."""
     if revision not in seen:
         raise PreconditionFailed("It was changed since you read it. Read it again.")
 
 
 def shop_not_found() -> NotFound:
-    """Not there and not visible are told apart by nobody."""
-    return NotFound("There is no such shop.")
+    """The error for a shop that does not exist or is not visible to the caller."""
+    return NotFound(NO_SUCH_SHOP)

@@ -1,12 +1,12 @@
-"""The stock of one variant: how many pieces there are, and which of them are for whom.
+"""The stock of one variant: how many pieces there are, and which orders hold some of them.
 
-Every piece that is there is counted in `on_hand`; those that are held for an order still are. So
-`on_hand` is never less than what is held. An order's part in it only ever goes one way, held →
-sold → back, or held → freed, and is remembered for as long as something late may ask for a step
-that was taken already: then that step changes nothing.
+`on_hand` counts every piece, also those that are held for an order, so it is never less than what
+is held. An order's allocation only moves forward, held → sold → back or held → freed. It is kept
+for as long as a late request may repeat a step: a repeated step changes nothing.
 
-A hold that has run out is not free by itself: its reservation may have been confirmed in the last
-moment. Whoever needs its pieces asks the reservation first (`warehouse.py`).
+A hold that has expired is not released by itself, because its reservation may have been confirmed
+at the last moment. Whoever needs the pieces reads the reservation first
+(`application/inventory.py`).
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from services.chassis.errors import Conflict, Invalid
 from services.contracts import limits
 
 ALLOCATION_TTL = 300.0
-"""Seconds for which an order's part is remembered at least, once nothing more can become of it."""
+"""Seconds for which a finished allocation is kept at least."""
 
 _MAX_KEYS = 50
-"""How many changes by the seller are remembered by their keys."""
+"""How many idempotency keys of adjustments are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """What one order has of a stock. `at`: until when it is held, else since when it is not."""
+    """An order's part of a stock. `at`: when the hold ends, or when the state was reached."""
 
     quantity: int
     state: Literal["held", "sold", "freed", "back"]
@@ -37,7 +37,7 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True)
 class StockRecord:
-    """The document. `revision` grows whenever `on_hand` changes."""
+    """The stored document of a stock. `revision` grows whenever `on_hand` changes."""
 
     on_hand: int = 0
     revision: int = 0
@@ -46,16 +46,16 @@ class StockRecord:
 
     @property
     def held(self) -> int:
-        """Pieces that are held, also where the time has run out."""
+        """Pieces that are held, also by holds that have expired."""
         return sum(part.quantity for part in self.parts.values() if part.state == "held")
 
     def available(self, now: float) -> int:
-        """Pieces that nobody has a right to any more or yet: for people to read."""
+        """Pieces that no order holds, for display."""
         held = (part.quantity for part in self.parts.values() if _is_held(part, now))
         return self.on_hand - sum(held)
 
     def expired_orders(self, now: float) -> list[str]:
-        """Orders whose holds have run out, longest ago first."""
+        """Orders whose holds have expired, the oldest first."""
         due = [
             (part.at, order)
             for order, part in self.parts.items()
@@ -64,7 +64,7 @@ class StockRecord:
         return [order for _, order in sorted(due)]
 
     def finished_orders(self, now: float) -> list[str]:
-        """Orders of which nothing is held any more for so long that they may be forgotten."""
+        """Orders whose finished allocations are older than ALLOCATION_TTL."""
         return [
             order
             for order, part in self.parts.items()
@@ -72,7 +72,7 @@ class StockRecord:
         ]
 
     def with_allocation(self, order: str, part: Allocation, *, pieces: int = 0) -> StockRecord:
-        """With another part for an order, and so many pieces more or fewer."""
+        """Return the stock with an order's allocation replaced and `pieces` added to `on_hand`."""
         return replace(
             self,
             on_hand=self.on_hand + pieces,
@@ -90,7 +90,7 @@ def _is_held(part: Allocation, now: float) -> bool:
 
 
 def hold(stock: StockRecord | None, order: str, quantity: int, until: float) -> StockRecord:
-    """With pieces held for an order, once. Raises `Short`."""
+    """Hold pieces for an order, once. Raises `InsufficientStock`."""
     stock = stock or StockRecord()
     if order in stock.parts:
         return stock
@@ -100,7 +100,7 @@ def hold(stock: StockRecord | None, order: str, quantity: int, until: float) -> 
 
 
 def free(stock: StockRecord | None, order: str, now: float) -> StockRecord:
-    """With what was held for an order free again."""
+    """Release what is held for an order."""
     stock = stock or StockRecord()
     part = stock.parts.get(order)
     if part is None or part.state != "held":
@@ -109,7 +109,7 @@ def free(stock: StockRecord | None, order: str, now: float) -> StockRecord:
 
 
 def sell(stock: StockRecord | None, order: str, now: float) -> StockRecord:
-    """With what was held for an order sold: it is not on hand any more."""
+    """Sell what is held for an order: it leaves `on_hand`."""
     stock = stock or StockRecord()
     part = stock.parts.get(order)
     if part is None or part.state != "held":
@@ -120,9 +120,9 @@ def sell(stock: StockRecord | None, order: str, now: float) -> StockRecord:
 
 
 def put_back(stock: StockRecord | None, order: str, quantity: int, now: float) -> StockRecord:
-    """With what was sold to an order on hand again, once; what is so is remembered for longer.
+    """Put back what was sold to an order, once. A repeat extends the allocation's lifetime.
 
-    What was still held, as this stock had not heard that it was sold, has been on hand all along.
+    Pieces that this stock still holds, because it was not told of the sale, never left `on_hand`.
     """
     stock = stock or StockRecord()
     part = stock.parts.get(order)
@@ -133,7 +133,7 @@ def put_back(stock: StockRecord | None, order: str, quantity: int, now: float) -
 
 
 def forget(stock: StockRecord | None, orders: Mapping[str, Allocation]) -> StockRecord | None:
-    """Without orders' parts, of those that have not changed."""
+    """Remove the allocations of orders that have not changed since they were read."""
     if stock is None:
         return None
     kept = {o: part for o, part in stock.parts.items() if orders.get(o) != part}
@@ -142,7 +142,7 @@ def forget(stock: StockRecord | None, orders: Mapping[str, Allocation]) -> Stock
 
 @dataclass(frozen=True, slots=True)
 class StockAdjustment:
-    """What a seller says of a stock: how many pieces there are, or how many more or fewer."""
+    """A seller's change of a stock: either the new number of pieces, or a difference."""
 
     on_hand: int | None = None
     delta: int | None = None
@@ -151,9 +151,9 @@ class StockAdjustment:
 
 
 def adjust(stock: StockRecord | None, change: StockAdjustment) -> StockRecord:
-    """With a seller's change; what is held stays so.
+    """Apply a seller's change. What is held stays held.
 
-    Raises `PreconditionFailed` if it has changed from what the change builds on,
+    Raises `PreconditionFailed` if the stock's revision is not among those `seen`,
     `Conflict` (`stock_held`) if fewer pieces would be left than are held.
     """
     stock = stock or StockRecord()
@@ -163,7 +163,7 @@ def adjust(stock: StockRecord | None, change: StockAdjustment) -> StockRecord:
         check_revision(stock.revision, change.seen)
     pieces = stock.on_hand + change.delta if change.delta is not None else change.on_hand or 0
     if pieces > limits.STOCK:
-        raise Invalid(f"There can be at most {limits.STOCK} pieces.")
+        raise Invalid(f"A stock can have at most {limits.STOCK} pieces.")
     if pieces < stock.held:
         raise Conflict(
             f"{stock.held} pieces are held for orders, so there cannot be {pieces}.",

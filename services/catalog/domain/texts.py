@@ -1,4 +1,4 @@
-"""Texts as people type them."""
+"""Normalization of the texts of shops and products."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from services.shared.text import count, graphemes
 
 
 def clean(text: str) -> str:
-    """A text as it is kept."""
+    """Return the text without NUL characters and surrounding blanks, with Unix line ends."""
     return text.replace("\x00", "").replace("\r\n", "\n").strip()
 
 
 def normalize_title(text: str, what: str) -> str:
-    """A title or name as it is kept: one line, not empty. Raises `Invalid`."""
+    """Return a title or name on one line. Raises `Invalid` if it is empty or too long."""
     title = " ".join(clean(text).split())
     if not title:
         raise Invalid(f"{what} needs a name.")
@@ -21,24 +21,23 @@ def normalize_title(text: str, what: str) -> str:
 
 
 def normalize_name(text: str, what: str) -> str:
-    """A name that may be empty, as it is kept. Raises `Invalid`."""
+    """Return a name on one line, which may be empty. Raises `Invalid` if it is too long."""
     name = " ".join(clean(text).split())
     characters = graphemes(name)
     if characters > limits.TITLE_CHARACTERS:
         raise Invalid(
             f"The name of {what.lower()} has {characters} characters;"
-            f" at most {limits.TITLE_CHARACTERS} are possible."
+            f" at most {limits.TITLE_CHARACTERS} are allowed."
         )
     return name
 
 
 def normalize_description(text: str) -> str:
-    """A description as it is kept. Raises `Invalid`."""
+    """Return a description. Raises `Invalid` if it is too long."""
     text = clean(text)
     characters = count(text)
     if characters > limits.CHARACTERS:
         raise Invalid(
-            f"The description has {characters} characters;"
-            f" at most {limits.CHARACTERS} are possible."
+            f"The description has {characters} characters; at most {limits.CHARACTERS} are allowed."
         )
     return text

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services.chassis.errors import Invalid
+from services.chassis.errors import Invalid, NotFound
 from services.chassis.ids import is_id
 
 Row = list[Any]
@@ -25,6 +25,13 @@ def normalize_id(id: str) -> str:
         raise Invalid(f"«{id[:40]}» is not an id.")
     digits = id.lstrip("0")
     return digits.rjust(_DIGITS, "0") if len(digits) <= _DIGITS else "9" * _DIGITS
+
+
+def normalize_or_missing(id: str, message: str) -> str:
+    """Normalize an id from a path. Raises `NotFound` with the message if nothing can have it."""
+    if not is_id(id) or len(id.lstrip("0")) > _DIGITS:
+        raise NotFound(message)
+    return normalize_id(id)
 
 
 @dataclass(frozen=True, slots=True)

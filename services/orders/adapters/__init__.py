@@ -1,1 +1,1 @@
-"""What orders asks of other services."""
+"""The services that orders calls."""

@@ -1,78 +1,76 @@
-"""What orders asks of catalog and payments. Everything asked for may be asked for again."""
+"""The calls to catalog and payments that carts and the saga need. Each may be repeated."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from services.clients.base import JsonInvoker
 from services.clients.catalog import CatalogClient
 from services.clients.payments import PaymentsClient
-from services.contracts.catalog import NewReservation, QuoteItem, QuoteRequest, Reservation
+from services.contracts.catalog import (
+    AgreedPrice,
+    NewReservation,
+    QuoteItem,
+    QuoteLine,
+    QuoteRequest,
+    Reservation,
+    ReservedItem,
+)
 from services.contracts.payments import NewPayment, NewRefund, Payment
 from services.orders.domain.carts import CartItem
 from services.orders.domain.orders import OrderRecord
 
 REQUEST_TIMEOUT = 5.0
-"""Seconds in which a step must be answered; it is repeated, as its outcome is not known then."""
+"""Seconds in which a step must be answered. It is retried, because its outcome is not known."""
 
 RESERVATION_SECONDS = 1_800
-"""Seconds for which pieces are held: longer than a saga can take to confirm them."""
-
-JsonObject = dict[str, Any]
+"""For how long pieces are held: longer than a saga needs to confirm them."""
 
 
 class ShopServices:
-    """The catalog and payments services in terms of carts and orders."""
+    """What orders asks of catalog and payments."""
 
     def __init__(self, invoker: JsonInvoker) -> None:
         self._catalog = CatalogClient(invoker, REQUEST_TIMEOUT)
         self._payments = PaymentsClient(invoker, REQUEST_TIMEOUT)
 
-    async def quote(self, items: Sequence[CartItem]) -> list[JsonObject]:
-        """What things cost now: `QuoteLine`s as JSON.
+    async def quote(self, items: Sequence[CartItem]) -> list[QuoteLine]:
+        """Return what items cost now.
 
         Raises `NotFound` (`not_sold`) with the variants that are not sold.
         """
-        wanted = [
-            QuoteItem.model_construct(
-                product=item.product, variant=item.variant, quantity=item.quantity
-            )
+        asked = [
+            QuoteItem(product=item.product, variant=item.variant, quantity=item.quantity)
             for item in items
         ]
-        quote = await self._catalog.quote(QuoteRequest.model_construct(items=wanted))
-        return [line.model_dump(mode="json") for line in quote.lines]
+        return (await self._catalog.quote(QuoteRequest(items=asked))).lines
 
     async def reserve(self, order: OrderRecord) -> None:
-        """Hold an order's pieces, if they are still sold at the prices that were agreed on.
+        """Hold an order's pieces, if they are still sold at the agreed prices.
 
         Raises `NotFound` (`not_sold`), `Conflict` (`price_changed`, `out_of_stock` and others).
         """
         terms = order.terms
         agreed = [
-            {
-                "product": line.product,
-                "variant": line.variant,
-                "price": line.price,
-                "currency": terms.currency,
-            }
+            AgreedPrice(
+                product=line.product,
+                variant=line.variant,
+                price=line.price,
+                currency=terms.currency,
+            )
             for line in terms.lines
         ]
-        items = [{"variant": variant, "quantity": many} for variant, many in terms.quantities]
-        new: JsonObject = {
-            "order": order.id,
-            "items": items,
-            "agreed": agreed,
-            "seconds": RESERVATION_SECONDS,
-        }
-        await self._catalog.reserve(NewReservation.model_construct(**new))
+        items = [ReservedItem(variant=variant, quantity=n) for variant, n in terms.quantities]
+        await self._catalog.reserve(
+            NewReservation(order=order.id, items=items, agreed=agreed, seconds=RESERVATION_SECONDS)
+        )
 
     async def confirm(self, order: OrderRecord) -> None:
         """Sell what is held."""
         await self._catalog.change_reservation(order.id, "confirm")
 
     async def release(self, order: OrderRecord) -> Reservation:
-        """Hold nothing any more, now or later."""
+        """Release what is held, and let the order hold nothing later."""
         return await self._catalog.change_reservation(order.id, "release")
 
     async def restock(self, order: OrderRecord) -> None:
@@ -80,29 +78,29 @@ class ShopServices:
         await self._catalog.change_reservation(order.id, "restock")
 
     async def authorize(self, order: OrderRecord) -> Payment:
-        """Have the buyer's card charged."""
+        """Hold the price on the buyer's card."""
         terms = order.terms
-        new: JsonObject = {
-            "buyer": terms.buyer,
-            "seller": terms.seller,
-            "amount": terms.total,
-            "currency": terms.currency,
-            "card": order.card,
-        }
-        return await self._payments.authorize(order.id, NewPayment.model_construct(**new))
+        new = NewPayment(
+            buyer=terms.buyer,
+            seller=terms.seller,
+            amount=terms.total,
+            currency=terms.currency,
+            card=order.card,
+        )
+        return await self._payments.authorize(order.id, new)
 
     async def capture(self, order: OrderRecord) -> Payment:
-        """Give the seller what is held."""
+        """Transfer what is held to the seller."""
         return await self._payments.end_authorization(order.id, "capture")
 
     async def void(self, order: OrderRecord) -> Payment:
-        """Give the buyer what is held, or never take it."""
+        """Release what is held on the card, or let nothing be held later."""
         return await self._payments.end_authorization(order.id, "void")
 
     async def refund(self, order: OrderRecord, key: str) -> Payment:
-        """Give the buyer back all that was taken."""
+        """Give the whole price back to the buyer."""
         return await self._payments.refund(order.id, NewRefund(key=key))
 
     async def payment(self, order: OrderRecord) -> Payment:
-        """What became of a payment."""
+        """Return the payment of an order."""
         return await self._payments.payment(order.id)

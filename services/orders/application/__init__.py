@@ -1,1 +1,1 @@
-"""The use cases of orders: commands, queries, and the activities of the checkout saga."""
+"""The use cases of orders: carts, checkout, the activities of the saga, and projections."""

@@ -1,1 +1,1 @@
-"""The rules of carts and orders, and the plan of the saga: plain Python."""
+"""The rules of carts and orders, and the plan of the checkout saga, in plain Python."""

@@ -1,4 +1,4 @@
-"""A cart: what somebody is about to buy, all of one shop."""
+"""Carts: what a user is about to buy, all of one shop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.orders.domain.orders import OrderRecord
 
 @dataclass(frozen=True, slots=True)
 class CartItem:
-    """So many pieces of a variant."""
+    """A quantity of a variant."""
 
     product: str
     variant: str
@@ -21,9 +21,9 @@ class CartItem:
 
 @dataclass(frozen=True, slots=True)
 class CartRecord:
-    """The document. `shop` is that of all its items; `revision` grows with every change of them.
+    """The stored document. `shop` sells all items; `revision` grows with every change of them.
 
-    `order` took what was in it, and perhaps is not written yet: nothing is reserved or paid before.
+    `order` has claimed the items, and may not be written yet. Nothing is reserved or paid before.
     """
 
     items: tuple[CartItem, ...] = ()
@@ -32,22 +32,23 @@ class CartRecord:
     order: OrderRecord | None = None
 
     def item(self, variant: str) -> CartItem:
-        """What it has of a variant. Raises `NotFound`."""
+        """Return the item of a variant. Raises `NotFound`."""
         for item in self.items:
             if item.variant == variant:
                 return item
-        raise NotFound("There is no such thing in the cart.")
+        raise NotFound("This item is not in the cart.")
 
 
 def add(cart: CartRecord | None, item: CartItem, shop: str) -> CartRecord:
-    """With some more of something.
+    """Add an item, or increase its quantity.
 
-    Raises `Conflict` (`other_shop`) beside things of another shop, `Invalid` beyond the bounds.
+    Raises `Conflict` (`other_shop`) if the cart has items of another shop, `Invalid` beyond the
+    limits.
     """
     cart = cart or CartRecord()
     if cart.items and cart.shop != shop:
         raise Conflict(
-            "The cart has things of another shop: order those first, or empty it.",
+            "The cart has items of another shop. Order those first, or empty the cart.",
             code="other_shop",
         )
     there = sum(each.quantity for each in cart.items if each.variant == item.variant)
@@ -56,7 +57,7 @@ def add(cart: CartRecord | None, item: CartItem, shop: str) -> CartRecord:
 
 
 def replace_items(cart: CartRecord | None, items: Sequence[CartItem], shop: str) -> CartRecord:
-    """With these things, each named once, in the place of all others."""
+    """Replace all items. The quantities of items with the same variant are added."""
     cart = cart or CartRecord()
     sums: dict[str, CartItem] = {}
     for item in items:
@@ -66,7 +67,7 @@ def replace_items(cart: CartRecord | None, items: Sequence[CartItem], shop: str)
 
 
 def set_quantity(cart: CartRecord | None, variant: str, quantity: int) -> CartRecord:
-    """With so many of what it has already. Raises `NotFound`."""
+    """Set the quantity of an item. Raises `NotFound` if it is not in the cart."""
     cart = cart or CartRecord()
     cart.item(variant)
     items = [
@@ -76,20 +77,24 @@ def set_quantity(cart: CartRecord | None, variant: str, quantity: int) -> CartRe
 
 
 def remove(cart: CartRecord | None, variant: str) -> CartRecord:
-    """Without something; it need not be there."""
+    """Remove an item. It need not be in the cart."""
     cart = cart or CartRecord()
     return _with_items(cart, [each for each in cart.items if each.variant != variant], cart.shop)
 
 
 def claim(cart: CartRecord | None, order: OrderRecord) -> CartRecord | None:
-    """Empty, and an order's; unless it was changed since, or an order before is not written yet."""
+    """Empty the cart and keep the order in it.
+
+    The cart stays as it is if it has changed since it was priced, or if an earlier order is not
+    written yet.
+    """
     if cart is None or cart.order or cart.revision != order.cart_revision:
         return cart
     return CartRecord(revision=cart.revision + 1, order=order)
 
 
 def clear_claim(cart: CartRecord | None, order: str) -> CartRecord | None:
-    """Without an order that is written by now."""
+    """Remove an order that is written from the cart."""
     if cart is None or cart.order is None or cart.order.id != order:
         return cart
     return replace(cart, order=None)
@@ -97,9 +102,9 @@ def clear_claim(cart: CartRecord | None, order: str) -> CartRecord | None:
 
 def _with_items(cart: CartRecord, items: list[CartItem], shop: str) -> CartRecord:
     if len(items) > LINES:
-        raise Invalid(f"A cart holds at most {LINES} different things.")
+        raise Invalid(f"A cart can have at most {LINES} different items.")
     if any(item.quantity > PIECES for item in items):
-        raise Invalid(f"At most {PIECES} pieces of a thing can be ordered at once.")
+        raise Invalid(f"At most {PIECES} pieces of an item can be ordered at once.")
     if tuple(items) == cart.items:
         return cart
     return replace(cart, items=tuple(items), shop=shop if items else "", revision=cart.revision + 1)

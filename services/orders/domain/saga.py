@@ -1,17 +1,19 @@
-"""The saga of a checkout: forward while all goes well, else back; and that of a refund.
+"""The saga of a checkout: forward while each step succeeds, else back. And that of a refund.
 
     reserve ─→ authorise ─→ confirm ║ capture ─→ completed
        └──────────┴────────────┴────╫──→ void ─→ release ─→ cancelled, declined, failed
                         from here on: forward only
 
-Each step is an activity that may be done again at any time (`steps.py`), and answers with a `word`:
-`ok`, `wait` (ask again), `back` (the order was turned back), or `over` (nothing is left to do).
-`marks` are what happened and is not written down yet: the next step that writes takes them along,
-so that a checkout costs three swaps of its document and not seven.
+Each step is an idempotent activity (`application/checkout_activities.py`). It answers with a
+`word`: `ok`, `wait` (ask again), `back` (the checkout was reversed), or `over` (nothing is left to
+do). `marks` are events that are not written yet: the next step that writes takes them along, so
+that a checkout costs three writes of its document instead of seven.
 
-A step whose outcome is not known is repeated; where that does not help within bounds, the order is
-turned back. What gives back is never given up: the plan begins anew, and finds in the order's log
-where it was.
+A step whose outcome is unknown is retried. If that does not help within bounds, the checkout is
+reversed. Compensation is never given up: the plan starts again, and reads from the order's log how
+far it is.
+
+The names of workflows, activities and fields are persisted in the history of running workflows.
 """
 
 from __future__ import annotations
@@ -35,18 +37,18 @@ FORWARD_STEPS = (RESERVE, AUTHORISE, CONFIRM)
 COMPENSATION_STEPS = (VOID, RELEASE, CLOSE)
 
 BOUNDED_RETRY = RetryPolicy(attempts=15, first=0.2, factor=2.5, longest=4.0)
-"""For steps after which the order may still be turned back: 45 seconds of pauses in all. A service
-that was killed is there again within five, on a machine that is short of breath within twenty."""
+"""For steps after which the checkout may still be reversed: 45 seconds of pauses in all. A killed
+service is back within five seconds, on a busy machine within twenty."""
 
 PERSISTENT_RETRY = RetryPolicy(attempts=20, first=0.2, factor=1.7, longest=15.0)
-"""For those that must be gone through; after the last try the plan begins anew."""
+"""For steps that must succeed. After the last attempt the plan starts again."""
 
 POLL_DELAYS = (0.5, 1.0, 2.0, 4.0, *(5.0,) * 20)
-"""Seconds between the questions whether a payment is still pending: 107.5 in all."""
+"""Seconds between two questions whether a payment is still pending: 107.5 in all."""
 
 
 def checkout(order: str) -> Plan:
-    """Sees an order from `placed` to its rest."""
+    """Take an order from `placed` to its final state."""
     try:
         word = yield from _forward(order)
         if word == "back":
@@ -69,7 +71,7 @@ def _forward(order: str) -> Plan:
 
 
 def _attempt(step: str, order: str, marks: list[list[str]]) -> Plan:
-    """One step forward; says how it went, and why not."""
+    """Do one step forward. Returns its word, and why it failed."""
     for pause in (*POLL_DELAYS, 0.0):
         try:
             answer = yield CallActivity(step, {"order": order, "marks": marks}, BOUNDED_RETRY)
@@ -92,23 +94,22 @@ def _compensate(order: str) -> Plan:
 
 
 def _until_known(step: str, given: dict[str, Any], *, whole: bool = False) -> Plan:
-    """A step there is no way around; what is still open after all waits fails the plan."""
+    """Do a step that must succeed. The plan fails if it is still pending after all delays."""
     for pause in POLL_DELAYS:
         answer = yield CallActivity(step, given, PERSISTENT_RETRY)
         if answer["word"] != "wait":
             return answer if whole else answer["word"]
         yield Sleep(pause)
-    raise StepFailed(step, "pending", "Nobody knows the outcome yet.")
+    raise StepFailed(step, "pending", "The outcome is not known yet.")
 
 
 def refund(given: dict[str, Any]) -> Plan:
-    """Gives money and goods back: `{"order": …, "number": …}`."""
+    """Give back money and goods of `{"order": …, "number": …}`."""
     try:
         answer = yield from _until_known(PAY_BACK, given, whole=True)
         if answer["word"] == "ok":
-            yield CallActivity(
-                RESTOCK, {**given, "marks": answer.get("marks", [])}, PERSISTENT_RETRY
-            )
+            restock = {**given, "marks": answer.get("marks", [])}
+            yield CallActivity(RESTOCK, restock, PERSISTENT_RETRY)
     except StepFailed:
         return ContinueAsNew(given)
     return answer["word"]

@@ -1,1 +1,1 @@
-"""Webhooks between payments and its provider."""
+"""The webhooks between payments and its provider."""

@@ -1,4 +1,4 @@
-"""What payments keeps of somebody, for the archive that they may ask for."""
+"""The statements of a user, for their data export. Cards are not exported."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ from services.chassis.storage.window import Row
 from services.payments.domain.payments import PaymentRecord
 from services.payments.repository import CURRENCIES, Repository, account_lists
 
-
-def create_router(store: Repository) -> APIRouter:
-    """What changed their accounts, as a buyer and as a seller; nothing of cards."""
-    return create_export_router(
-        {"paid": _account(store, "buyer", "seller"), "earned": _account(store, "seller", "buyer")}
-    )
-
-
 Role = Literal["buyer", "seller"]
 
 
-def _account(store: Repository, role: Role, other: Role) -> ExportReader:
+def create_router(repository: Repository) -> APIRouter:
+    """Return the export routes."""
+    return create_export_router(
+        {
+            "paid": _statement_reader(repository, "buyer", "seller"),
+            "earned": _statement_reader(repository, "seller", "buyer"),
+        }
+    )
+
+
+def _statement_reader(repository: Repository, role: Role, other: Role) -> ExportReader:
     async def names(user: str) -> list[str]:
         return [name for one in CURRENCIES for name in account_lists(f"{role}:{user}", one)]
 
     async def describe(rows: list[Row]) -> list[dict[str, Any] | None]:
-        payments = await store.payments.get_many({row[1] for row in rows})
+        payments = await repository.payments.get_many({row[1] for row in rows})
         return [_statement_line(row, payments.get(row[1]), other) for row in rows]
 
-    return merged_reader(store.statements, names, describe)
+    return merged_reader(repository.statements, names, describe)
 
 
 def _statement_line(row: Row, payment: PaymentRecord | None, other: Role) -> dict[str, Any]:
-    """A line of a statement, and with whom it was."""
+    """Return a line of a statement, with the other party of the order."""
     id, order, step, amount, name = row
     terms = payment.terms if payment else None
     return {

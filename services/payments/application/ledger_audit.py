@@ -1,4 +1,4 @@
-"""Adding the ledger up: all of it is zero, and every payment has booked what its state says."""
+"""Audits the ledger: it adds up to zero, and every payment has booked what its state says."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any
 from services.chassis.errors import Invalid
 from services.chassis.storage.window import Window, normalize_id
 from services.payments.domain import ledger
-from services.payments.domain import payments as rules
+from services.payments.domain.faults import find_faults
 from services.payments.repository import SHARDS, Repository, account_list, account_lists
 
 PAGE_SIZE = 100
 
 
 class LedgerAudit:
-    """Adds up a part at a time, so that no answer is long in coming."""
+    """Adds the ledger up page by page, so that each answer comes quickly."""
 
-    def __init__(self, store: Repository) -> None:
-        self._store = store
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
 
     async def page(self, after: str) -> dict[str, Any]:
-        """A `contracts.shop.LedgerPage`: the payments that follow a cursor. Three state calls."""
+        """Return a `contracts.payments.LedgerPage` after a cursor. Three state calls."""
         shard, max_id = _parse_cursor(after)
-        rows = await self._store.ledger.page(str(shard), Window(PAGE_SIZE, max_id=max_id))
-        payments = await self._store.payments.get_many(row[0] for row in rows)
+        rows = await self._repository.ledger.page(str(shard), Window(PAGE_SIZE, max_id=max_id))
+        payments = await self._repository.payments.get_many(row[0] for row in rows)
         sums: Counter[str] = Counter()
         accounts: Counter[str] = Counter()
         faults: list[str] = []
@@ -33,7 +33,7 @@ class LedgerAudit:
             for account, amount in ledger.totals(payment.entries).items():
                 sums[currency] += amount
                 accounts[account_list(account, currency, payment.order)] += amount
-            faults += [f"{payment.order} {fault}" for fault in rules.find_faults(payment)]
+            faults += [f"{payment.order} {fault}" for fault in find_faults(payment)]
         return {
             "payments": len(payments),
             "entries": sum(len(payment.entries) for payment in payments.values()),
@@ -44,14 +44,17 @@ class LedgerAudit:
         }
 
     async def balances(self, names: list[str]) -> dict[str, int]:
-        """What accounts hold, as they are kept. One state call."""
-        return await self._store.balances(names)
+        """Return the balances of accounts as they are stored. One state call."""
+        return await self._repository.balances(names)
 
     async def user_balances(self, user: str, currencies: tuple[str, ...]) -> list[dict[str, Any]]:
-        """A `contracts.shop.Balance` for each of somebody's accounts. One state call."""
-        accounts = [(kind, currency) for kind in ("buyer", "seller") for currency in currencies]
-        names = {(kind, currency): f"{kind}:{user}:{currency}" for kind, currency in accounts}
-        held = await self._store.balances(names.values())
+        """Return a `contracts.payments.Balance` for each account of a user. One state call."""
+        names = {
+            (kind, currency): f"{kind}:{user}:{currency}"
+            for kind in ("buyer", "seller")
+            for currency in currencies
+        }
+        held = await self._repository.balances(names.values())
         return [
             {"account": kind, "currency": currency, "balance": held[name]}
             for (kind, currency), name in names.items()
@@ -59,14 +62,14 @@ class LedgerAudit:
         ]
 
     async def account_total(self, account: str, currency: str) -> int:
-        """What is in an account, wherever it is kept. One state call."""
-        return sum((await self._store.balances(account_lists(account, currency))).values())
+        """Return the balance of an account over all its shards. One state call."""
+        return sum((await self._repository.balances(account_lists(account, currency))).values())
 
 
 def _parse_cursor(after: str) -> tuple[int, str]:
     shard, _, max_id = (after or "0:").partition(":")
     if not (shard.isascii() and shard.isdigit() and int(shard) < SHARDS):
-        raise Invalid("This is not a place in the ledger.")
+        raise Invalid("This is not a cursor of the ledger.")
     return int(shard), normalize_id(max_id) if max_id else ""
 
 

@@ -1,1 +1,1 @@
-"""The rules of payments, plain Python."""
+"""The rules of payments and of the ledger, in plain Python."""

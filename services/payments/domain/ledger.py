@@ -1,7 +1,7 @@
-"""The ledger: entries that balance, between accounts of buyers and sellers, holds and fees.
+"""The ledger: entries that balance, between the accounts of buyers and sellers, holds and fees.
 
-An account's name is `buyer:USER`, `seller:USER`, `holds` or `fees`. What is charged to a buyer
-lies in `holds` until it is captured or given back.
+The name of an account is `buyer:USER`, `seller:USER`, `holds` or `fees`. What a buyer is charged
+stays in `holds` until it is captured or given back.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 FEE_PERCENT = 3
-"""What the place takes of what a seller keeps; rounded down to whole minor units."""
+"""The fee on what a seller keeps, rounded down to whole minor units."""
 
 HOLDS, FEES = "holds", "fees"
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerLine:
-    """What an entry adds to an account, or takes."""
+    """An amount that an entry adds to an account, or takes from it."""
 
     account: str
     amount: int
@@ -26,7 +26,7 @@ class LedgerLine:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One entry of the journal: its lines add up to nothing. `step` is what it is for."""
+    """A journal entry, whose lines add up to zero. `step` is the payment step that it books."""
 
     id: str
     step: str
@@ -38,33 +38,33 @@ class LedgerEntry:
 
 
 def fee(amount: int) -> int:
-    """What the place takes of an amount that a seller keeps."""
+    """Return the fee on an amount that a seller keeps."""
     return amount * FEE_PERCENT // 100
 
 
 def hold_lines(buyer: str, amount: int) -> tuple[LedgerLine, ...]:
-    """The buyer is charged, and nobody has it yet."""
+    """The buyer is charged; the amount is held."""
     return (LedgerLine(f"buyer:{buyer}", -amount), LedgerLine(HOLDS, amount))
 
 
 def release_lines(buyer: str, amount: int) -> tuple[LedgerLine, ...]:
-    """What was held is the buyer's again."""
+    """What was held goes back to the buyer."""
     return (LedgerLine(HOLDS, -amount), LedgerLine(f"buyer:{buyer}", amount))
 
 
 def capture_lines(seller: str, amount: int) -> tuple[LedgerLine, ...]:
-    """What was held is the seller's, but for the fee."""
+    """What was held goes to the seller, without the fee."""
     return _lines((HOLDS, -amount), (f"seller:{seller}", amount - fee(amount)), (FEES, fee(amount)))
 
 
 def refund_lines(buyer: str, seller: str, amount: int, kept: int) -> tuple[LedgerLine, ...]:
-    """The seller, who had `kept`, gives back a part of it; the fee becomes that of the rest."""
+    """The seller, who kept `kept`, gives a part of it back; the fee shrinks to that of the rest."""
     less = fee(kept) - fee(kept - amount)
     return _lines((f"seller:{seller}", less - amount), (FEES, -less), (f"buyer:{buyer}", amount))
 
 
 def totals(entries: Iterable[LedgerEntry]) -> dict[str, int]:
-    """What some entries change of each account."""
+    """Return by how much entries change each account."""
     changes: Counter[str] = Counter()
     for entry in entries:
         for line in entry.lines:

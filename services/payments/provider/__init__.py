@@ -1,1 +1,1 @@
-"""The payment provider: the port behind which it lies, and one that is built in for testing."""
+"""The payment provider: its port, and a sandbox that moves no money."""

@@ -1,4 +1,4 @@
-"""What the built-in provider remembers of a charge, and how its magic cards behave."""
+"""The record that the sandbox provider keeps of a charge, and the behaviour of its test cards."""
 
 from __future__ import annotations
 
@@ -8,31 +8,22 @@ from services.chassis.errors import Conflict
 from services.payments.domain.payments import ProviderResult
 from services.payments.provider.port import ProviderOperation
 
-OK, SLOW, TIMEOUT_AFTER_SUCCESS, DUPLICATE_CALLBACK = (
-    "tok_ok",
-    "tok_slow",
-    "tok_timeout_after_success",
-    "tok_duplicate_callback",
-)
+OK, SLOW, DUPLICATE_CALLBACK = "tok_ok", "tok_slow", "tok_duplicate_callback"
+TIMEOUT_AFTER_SUCCESS = "tok_timeout_after_success"
 PENDING, PENDING_DECLINED = "tok_pending", "tok_pending_declined"
 DECLINED, CAPTURE_DECLINED = "tok_declined", "tok_capture_declined"
 
 ACCEPTED = frozenset(
     {
-        OK,
-        SLOW,
-        TIMEOUT_AFTER_SUCCESS,
-        DUPLICATE_CALLBACK,
-        PENDING,
-        PENDING_DECLINED,
-        CAPTURE_DECLINED,
+        *(OK, SLOW, TIMEOUT_AFTER_SUCCESS, DUPLICATE_CALLBACK),
+        *(PENDING, PENDING_DECLINED, CAPTURE_DECLINED),
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ChargeOperation:
-    """An operation and what came of it, which nobody hears before `decided_at`."""
+    """An operation and its result, which is not visible before `decided_at`."""
 
     kind: str
     key: str
@@ -41,7 +32,7 @@ class ChargeOperation:
     decided_at: float = 0.0
 
     def result(self, now: float) -> ProviderResult:
-        """What is known of it at a moment."""
+        """Return the result as it is known at a time."""
         if now < self.decided_at:
             return ProviderResult("pending")
         return ProviderResult("refused", self.reason) if self.reason else ProviderResult("done")
@@ -49,18 +40,18 @@ class ChargeOperation:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """The document `charge:CHARGE`, the provider's own."""
+    """The stored document `charge:CHARGE` of the provider."""
 
     card: str = ""
     currency: str = ""
     deeds: tuple[ChargeOperation, ...] = ()
 
     def operation(self, key: str) -> ChargeOperation | None:
-        """What was done under a key."""
+        """Return the operation with a key."""
         return next((deed for deed in self.deeds if deed.key == key), None)
 
     def total_done(self, kind: str, now: float) -> int:
-        """How much was done of a kind."""
+        """Return the total amount of the successful operations of a kind."""
         return sum(
             deed.amount
             for deed in self.deeds
@@ -71,38 +62,36 @@ class Charge:
 def apply_operation(
     known: Charge | None, asked: ProviderOperation, now: float, pending: float
 ) -> Charge:
-    """A charge with an operation done; as it was, if that was done before.
+    """Perform an operation on a charge. A repeat changes nothing.
 
-    `pending` are the seconds after which a card that is slow to decide does so. Raises `Conflict`
-    for another operation under the same key.
+    `pending` are the seconds after which a slow card decides. Raises `Conflict` if the key was used
+    for another operation.
     """
     known = known or Charge()
     before = known.operation(asked.key)
     if before is not None:
         if (before.kind, before.amount) != (asked.kind, asked.amount):
-            raise Conflict("This key was used for something else.", code="key_reused")
+            raise Conflict("This key was used for another operation.", code="key_reused")
         return known
     if asked.kind == "authorize":
         known = replace(known, card=asked.card, currency=asked.currency)
     reason, is_slow = _refusal_reason(known, asked, now), asked.card in (PENDING, PENDING_DECLINED)
     waits = asked.kind == "authorize" and is_slow and reason in ("", "declined")
-    deed = ChargeOperation(
-        asked.kind, asked.key, asked.amount, reason, now + pending if waits else 0.0
-    )
+    decided_at = now + pending if waits else 0.0
+    operation = ChargeOperation(asked.kind, asked.key, asked.amount, reason, decided_at)
     deeds = known.deeds
     if asked.kind == "void" and not reason:
         deeds = tuple(_void_if_pending(each, now) for each in deeds)
-    return replace(known, deeds=(*deeds, deed))
+    return replace(known, deeds=(*deeds, operation))
 
 
 def _void_if_pending(deed: ChargeOperation, now: float) -> ChargeOperation:
-    """Refused, if it is not decided yet."""
     is_open = deed.result(now).outcome == "pending"
     return replace(deed, reason="voided", decided_at=0.0) if is_open else deed
 
 
 def _refusal_reason(known: Charge, asked: ProviderOperation, now: float) -> str:
-    """Why an operation is refused, or nothing."""
+    """Return why an operation is refused, empty if it is not."""
     if asked.kind != "void" and any(d.kind == "void" and not d.reason for d in known.deeds):
         return "voided"
     held, taken = known.total_done("authorize", now), known.total_done("capture", now)

@@ -1,8 +1,8 @@
-"""What payments asks of a provider of card payments, and what that may say.
+"""The port of a provider of card payments.
 
-A provider keeps its own record. Whatever it is asked under a key it does once, and says the same
-whenever it is asked under that key again. `tests/services/payments/test_provider.py` is what every
-provider must pass.
+A provider keeps its own record. It performs an operation once for each key, and returns the same
+result whenever the key is used again. Every provider must pass
+`tests/services/payments/test_provider.py`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from services.payments.domain.payments import ProviderResult
 
 @dataclass(frozen=True, slots=True)
 class ProviderOperation:
-    """One thing to be done with a charge: `authorize`, `capture`, `void` or `refund` an amount.
+    """An operation on a charge: `authorize`, `capture`, `void` or `refund` an amount.
 
-    `charge` is our name for what a card is charged once, `key` that of the operation.
+    `charge` identifies what a card is charged for once, `key` the operation.
     """
 
     kind: str
@@ -36,22 +36,22 @@ class ProviderOperation:
 class Provider(Protocol):
     """A provider of card payments.
 
-    Raises `OutcomeUnknown` or `Unavailable` where it does not answer, and any other `ServiceError`
-    for what it does not understand.
+    Raises `OutcomeUnknown` or `Unavailable` if it does not answer, and any other `ServiceError` for
+    what it does not understand.
     """
 
     async def submit(self, operation: ProviderOperation) -> ProviderResult:
-        """Have something done, once for each key.
+        """Perform an operation, once for each key.
 
-        Voiding a charge that is not there, or not decided yet, prevents it.
+        Voiding a charge that does not exist, or is not decided yet, prevents it.
         """
 
     async def find(self, charge: str, key: str) -> ProviderResult | None:
-        """What became of an operation; None where it never arrived."""
+        """Return the result of an operation, or None if it never arrived."""
 
 
 class ProviderCallback(Model):
-    """What a provider tells by webhook: the outcome of an operation, final or not."""
+    """The body of a webhook: the outcome of an operation, final or not."""
 
     id: str = Field(max_length=200)
     charge: Id = Field(min_length=1, max_length=20, pattern=r"^\d+$")

@@ -1,7 +1,7 @@
-"""The built-in provider, for which no money moves.
+"""The sandbox provider, which moves no money.
 
-It behaves as one that is far away: it keeps its own record, is slow, answers too late, and calls
-back twice, as its cards (`record.py`) tell it to. Only its documents lie in our state store.
+It behaves like a remote provider: it keeps its own record, is slow, answers too late, and calls
+back twice, as its test cards (`provider/charges.py`) say. Its documents are in our state store.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from services.payments.provider.charges import (
 from services.payments.provider.port import ProviderOperation
 
 PENDING_DELAY = 1.5
-"""Seconds until a card that is slow to decide does so."""
+"""Seconds until a slow card decides."""
 
 SLOW_DELAY = 2.0
 _MAX_ATTEMPTS = 3
 _RETRY_INTERVAL = 1.0
 
 SendWebhook = Callable[[bytes], Awaitable[None]]
-"""Signs a webhook and brings it to the public door."""
+"""Signs a webhook and sends it to the gateway."""
 
 log = logging.getLogger(__name__)
 
@@ -71,12 +71,12 @@ class SandboxProvider:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for call in self._callbacks:
-            call.cancel()
+        for callback in self._callbacks:
+            callback.cancel()
         await asyncio.gather(*self._callbacks, return_exceptions=True)
 
     async def submit(self, operation: ProviderOperation) -> ProviderResult:
-        """Have something done. Two state calls, in its own books."""
+        """Perform an operation. Two state calls, for the provider's own record."""
         is_new = False
 
         def decide(known: Charge | None) -> Charge:
@@ -88,47 +88,47 @@ class SandboxProvider:
             await asyncio.sleep(self._slow)
         fresh = operation.kind == "authorize"
         charge = await self._charges.update(operation.charge, decide, fresh=fresh) or Charge()
-        deed = charge.operation(operation.key)
-        if deed is None:
+        done = charge.operation(operation.key)
+        if done is None:
             raise OutcomeUnknown("The provider has lost its record.")
         if is_new:
-            self._call_back(charge, operation, deed)
+            self._call_back(charge, operation, done)
             if charge.card == TIMEOUT_AFTER_SUCCESS:
-                raise OutcomeUnknown("The provider does not answer.")
-        return deed.result(self._now())
+                raise OutcomeUnknown("The payment provider does not answer.")
+        return done.result(self._now())
 
     async def find(self, charge: str, key: str) -> ProviderResult | None:
-        """What became of an operation. One state call."""
+        """Return the result of an operation. One state call."""
         known = await self._charges.get(charge)
-        deed = known.operation(key) if known else None
-        return deed.result(self._now()) if deed else None
+        done = known.operation(key) if known else None
+        return done.result(self._now()) if done else None
 
     # ── webhooks ────────────────────────────────────────────────────────────────────────────
 
-    def _call_back(self, charge: Charge, asked: ProviderOperation, deed: ChargeOperation) -> None:
-        if charge.card in (PENDING, PENDING_DECLINED) and deed.decided_at:
-            self._start(self._send_callback(asked, deed, self._pending))
+    def _call_back(self, charge: Charge, asked: ProviderOperation, done: ChargeOperation) -> None:
+        if charge.card in (PENDING, PENDING_DECLINED) and done.decided_at:
+            self._start(self._send_callback(asked, done, self._pending))
         for _ in range(2 if charge.card == DUPLICATE_CALLBACK else 0):
-            self._start(self._send_callback(asked, deed, 0.0))
+            self._start(self._send_callback(asked, done, 0.0))
 
-    def _start(self, call: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(call)
+    def _start(self, callback: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(callback)
         self._callbacks.add(task)
         task.add_done_callback(self._callbacks.discard)
 
     async def _send_callback(
-        self, asked: ProviderOperation, deed: ChargeOperation, wait: float
+        self, asked: ProviderOperation, done: ChargeOperation, delay: float
     ) -> None:
-        """Call back, a few times; who does not hear of it can ask."""
-        await asyncio.sleep(wait)
-        answer = deed.result(max(self._now(), deed.decided_at))
+        """Send a webhook, with a few attempts. Payments can also ask for the result."""
+        await asyncio.sleep(delay)
+        result = done.result(max(self._now(), done.decided_at))
         body = orjson.dumps(
             {
-                "id": f"{asked.key}:{answer.outcome}",
+                "id": f"{asked.key}:{result.outcome}",
                 "charge": asked.charge,
                 "key": asked.key,
-                "outcome": answer.outcome,
-                "reason": answer.reason,
+                "outcome": result.outcome,
+                "reason": result.reason,
                 "amount": asked.amount,
                 "currency": asked.currency,
             }
@@ -136,8 +136,8 @@ class SandboxProvider:
         for _ in range(_MAX_ATTEMPTS):
             try:
                 await self._send(body)
-            except ServiceError as failure:
-                log.info("a webhook was not taken", extra={"why": failure.message})
+            except ServiceError as error:
+                log.info("a webhook was refused", extra={"why": error.message})
                 await asyncio.sleep(_RETRY_INTERVAL)
             else:
                 return

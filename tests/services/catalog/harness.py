@@ -137,8 +137,13 @@ class SellerClient:
 
     async def set_status(self, **standing: bool) -> None:
         """Users says so of them."""
-        said = {"id": self.id, "username": "x", "suspended": False, "deleted": False, **standing}
-        await self.market.others.profiles.update(self.id, lambda _: said)
+        profile: dict[str, Any] = {
+            "id": self.id,
+            "username": "x",
+            "created_at": "2026-05-10T05:12:31.402Z",
+        }
+        profile |= {"suspended": False, "deleted": False, **standing}
+        await self.market.others.profiles.update(self.id, lambda _: profile)
         await self.market.world.settle()
 
 

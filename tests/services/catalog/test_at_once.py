@@ -130,7 +130,7 @@ async def test_a_place_that_was_given_to_no_shop_is_given_back() -> None:
         assert broken.status == 500
         full = await anna.request("POST", "/shops", json={"name": "x", "currency": "EUR"})
         assert full.json()["code"] == "too_many_shops"
-        with mock.patch("services.catalog.application.products._CREATION_TIMEOUT", timedelta(0)):
+        with mock.patch("services.catalog.application.shops._CREATION_TIMEOUT", timedelta(0)):
             await anna.create_shop("x")
         await town.world.settle()
         shops = (await anna.request_ok("GET", f"/shops?owner={anna.id}&limit=40"))["shops"]

@@ -251,10 +251,10 @@ async def test_what_was_indexed_by_whole_words_is_indexed_anew(market: CatalogHa
     )
     await store.index_version.delete("all")
     assert await page(market, q="マグカップ") == []
-    await SearchReindexer(store).run()
+    await SearchReindexer(store).reindex()
     assert await page(market, q="マグカップ") == ["青いマグカップ"]
     before = len(market.catalog.sidecar.state.faults.calls)
-    await SearchReindexer(store).run()
+    await SearchReindexer(store).reindex()
     assert len(market.catalog.sidecar.state.faults.calls) == before + 1
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.catalog.application.inventory import STEP_TIMEOUT, TIDY_THRESHOLD
+from services.catalog.application.stock_updates import STEP_TIMEOUT, TIDY_THRESHOLD
 from services.catalog.domain.stock import ALLOCATION_TTL
 from services.chassis.ids import SnowflakeGenerator
 from tests.fakes import Response, until

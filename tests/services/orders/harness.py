@@ -7,6 +7,7 @@ import itertools
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
 
@@ -18,8 +19,11 @@ from services.chassis.ids import SnowflakeGenerator
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.chassis.storage.segmented_list import SegmentedLists
+from services.chassis.workflows.workflows import Workflows
 from services.orders.app import create_app
+from services.orders.application.saga_watchdog import SagaWatchdog
 from services.orders.domain.orders import FINAL_STATES
+from services.orders.repository import Repository
 from tests.fakes import Response, Running, World
 
 _ids = SnowflakeGenerator()
@@ -288,9 +292,11 @@ async def happens_twice(effect: Callable[[], Any]) -> Any:
 class OrdersHarness:
     """Running orders with its neighbours, a buyer and a seller."""
 
-    def __init__(self, world: World, orders: Running, others: FakeShopServices) -> None:
+    orders: Running
+    workflows: Workflows
+
+    def __init__(self, world: World, others: FakeShopServices) -> None:
         self.world = world
-        self.orders = orders
         self.shop_services = others
         self.buyer = world.token(BUYER, "read:shop write:shop")
         self.seller = world.token(SELLER, "read:shop write:shop")
@@ -301,7 +307,17 @@ class OrdersHarness:
         others = FakeShopServices()
         await world.start(others.catalog_app, "catalog")
         await world.start(others.payments_app, "payments")
-        return cls(world, await world.start(orders_app, "orders"), others)
+        harness = cls(world, others)
+        await harness._start_orders()
+        return harness
+
+    async def _start_orders(self) -> None:
+        def create(settings: Settings) -> FastAPI:
+            service = Service(settings)
+            self.workflows = Workflows(service)
+            return create_app(service, self.workflows)
+
+        self.orders = await self.world.start(create, "orders")
 
     def variant(self, stock: int = 10, price: int = PRICE) -> str:
         id = _ids.next()
@@ -377,13 +393,18 @@ class OrdersHarness:
 
     async def restart(self) -> None:
         await self.orders.kill()
-        self.orders = await self.world.start(orders_app, "orders")
+        await self._start_orders()
+
+    def watchdog(self) -> SagaWatchdog:
+        """Return another watchdog of the running replica."""
+        repository = Repository(self.orders.service)
+        return SagaWatchdog(repository, self.workflows, now=lambda: datetime.now(UTC))
 
     async def check_open_orders(self) -> None:
-        """Have the watch look at what is open, however lately something happened to it."""
+        """Have the watchdog check all open orders, however lately they have changed."""
         await self.world.settle(1)
         with mock.patch("services.orders.application.saga_watchdog.IDLE_TIMEOUT", -1.0):
-            await self.orders.app.state.watch.check()
+            await self.watchdog().check()
 
     async def crash(self, effect: Callable[[], Any]) -> Any:
         """A misdeed: it happens, and orders dies before it hears of it."""

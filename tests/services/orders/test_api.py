@@ -308,9 +308,10 @@ async def test_what_is_told_names_both_sides_and_no_card(town: OrdersHarness) ->
 
 async def test_a_cart_goes_with_its_owner(town: OrdersHarness) -> None:
     await town.fill_cart()
+    profile = {"id": BUYER, "username": "", "created_at": "", "deleted": True}
     event = {
         "id": "users:user@9", "type": "account.changed", "source": "users", "subject": BUYER,
-        "stream": "s", "sequence": 1, "entityversion": 9, "data": {"id": BUYER, "deleted": True},
+        "stream": "s", "sequence": 1, "entityversion": 9, "data": profile,
     }  # fmt: skip
     answer = await town.orders.call("POST", "/events/accounts", caller="", json=event)
     assert answer.json()["status"] == "SUCCESS"

@@ -204,7 +204,7 @@ async def test_an_order_that_is_refunded_while_it_is_taken_from_the_open_ones_st
             await town.request_ok("POST", f"/orders/{id}/refund", town.seller)
 
     faults.before.append(meanwhile)
-    await town.orders.app.state.watch.check()
+    await town.watchdog().check()
     assert not faults.before, "the watch has taken nothing away"
     assert await opened(town) == [id]
     town.shop_services.faults.clear()

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from services.chassis.errors import OutcomeUnknown, Unavailable
+from services.chassis.storage.segmented_list import SegmentedLists
 from tests.fakes import World
 from tests.services.orders.harness import (
     BUYER,
@@ -217,6 +218,19 @@ async def test_an_order_whose_workflow_was_lost_by_the_engine_is_begun_anew(
     town.world.history("orders").instances.clear()
     assert (await town.wait_until_final(id))["state"] == "completed"
     await town.check_consistency()
+
+
+async def test_one_damaged_order_does_not_stop_the_watchdog(town: OrdersHarness) -> None:
+    town.orders.sidecar.faults.fail("start", error=Unavailable("no engine"))
+    id = await town.place()
+    damaged = str(int(id) - 1)
+    state = town.world.state("orders")
+    await state.set(f"order:{damaged}", {"schema": 1, "version": 1, "data": {"id": damaged}})
+    open_orders = SegmentedLists(state, "open")
+    await open_orders.insert("all", [[damaged]])
+    assert (await town.wait_until_final(id))["state"] == "completed"
+    await town.check_open_orders()
+    assert [row[0] for row in await open_orders.all("all")] == [damaged]
 
 
 async def test_two_replicas_share_the_work(town: OrdersHarness) -> None:

@@ -39,7 +39,7 @@ async def test_who_reads_an_order_that_waits_is_told_why_and_that_nothing_is_los
         assert order["state"] == "placed"
         assert unreachable(lacks) in order["reason"]
         assert "Nothing is lost" in order["reason"]
-    (said,) = (r for r in caplog.records if r.message == "a workflow is begun later")
+    (said,) = (r for r in caplog.records if r.message == "a workflow is started later")
     assert said.__dict__["why"] == unreachable(lacks)
     history.missing_service = ""
     done = await town.wait_until_final(placed["id"])
@@ -82,7 +82,7 @@ async def test_an_engine_that_only_does_not_answer_is_a_reason_until_it_does(
     )
     assert NO_ANSWER in waiting["reason"]
     await town.wait_until_final(waiting["id"])
-    assert town.orders.app.state.workflows.problem == ""
+    assert town.workflows.problem == ""
 
 
 async def test_what_others_hear_of_an_order_that_waits_has_no_reason(town: OrdersHarness) -> None:

@@ -15,6 +15,7 @@ from services.payments.application import payment_service
 from services.payments.domain.payments import ProviderResult
 from services.payments.domain.signatures import TOLERANCE, sign
 from services.payments.provider.port import ProviderOperation
+from services.payments.repository import shard
 from tests.fakes import World, until
 from tests.services.payments.harness import (
     BUYER,
@@ -63,6 +64,19 @@ async def test_a_provider_that_is_down_is_asked_until_it_is_back(bank: PaymentsH
     assert (await bank.get(order))["state"] == "pending"
     bank.faulty_provider.down = False
     await follow(bank, order, "authorized")
+
+
+async def test_one_damaged_payment_does_not_stop_the_reconciler(bank: PaymentsHarness) -> None:
+    order, damaged = bank.new_order(), bank.new_order()
+    bank.faulty_provider.down = True
+    await bank.authorize(order)
+    await bank.world.settle()
+    state = bank.world.state("payments")
+    await state.set(f"payment:{damaged}", {"schema": 1, "version": 1, "data": {"steps": 1}})
+    await bank.store.unsettled.insert(shard(damaged), [[damaged]])
+    bank.faulty_provider.down = False
+    await bank.reconcile()
+    assert (await bank.get(order))["state"] == "authorized"
 
 
 async def test_a_void_ends_what_nobody_knows_of(bank: PaymentsHarness) -> None:

@@ -13,7 +13,7 @@ from services.chassis.errors import Conflict, Forbidden, Invalid, NotFound, Serv
 from services.chassis.workflows.plan import CallActivity, ContinueAsNew, Plan, StepFailed
 from services.contracts.limits import LINES, PIECES
 from services.contracts.orders import Order as Told
-from services.orders.domain import carts, orders, saga
+from services.orders.domain import carts, orders, saga, transitions
 from services.orders.domain.carts import CartItem, CartRecord
 from services.orders.domain.orders import (
     FINAL_STATES,
@@ -22,6 +22,7 @@ from services.orders.domain.orders import (
     OrderRecord,
     OrderTerms,
 )
+from services.orders.domain.views import order_view
 
 NOW = "2026-05-10T05:12:31.402Z"
 
@@ -82,7 +83,7 @@ def test_a_cart_is_taken_by_one_order_and_only_as_it_was_agreed_on() -> None:
 
 
 def test_a_new_order_is_placed_and_costs_what_its_lines_cost() -> None:
-    told = Told.model_validate(orders.to_public(new()))
+    told = Told.model_validate(order_view(new()))
     assert (told.state, told.total, told.paid) == ("placed", 301, False)
     assert [entry.what for entry in told.history] == ["placed"]
 
@@ -95,59 +96,63 @@ def test_who_is_neither_buyer_nor_seller_knows_of_no_order() -> None:
 
 def test_only_the_buyer_cancels_and_only_the_seller_refunds() -> None:
     with pytest.raises(Forbidden):
-        orders.cancel(new(), "2", NOW)
+        transitions.cancel(new(), "2", NOW)
     with pytest.raises(Forbidden):
-        orders.request_refund(orders.complete(new(), NOW), "1", NOW)
+        transitions.request_refund(transitions.complete(new(), NOW), "1", NOW)
 
 
 def test_after_the_point_of_no_return_nothing_turns_back_but_the_provider() -> None:
-    order = orders.begin_capture(new(), [], NOW)
+    order = transitions.begin_capture(new(), [], NOW)
     assert order.state == "paying"
     with pytest.raises(Conflict):
-        orders.cancel(order, "1", NOW)
-    assert orders.reverse(order, [], OrderEvent(orders.GAVE_UP, NOW)) == order
-    assert orders.reverse_refused_capture(order, "no", NOW).state == "ending"
+        transitions.cancel(order, "1", NOW)
+    assert transitions.reverse(order, [], OrderEvent(orders.GAVE_UP, NOW)) == order
+    assert transitions.reverse_refused_capture(order, "no", NOW).state == "ending"
 
 
 def test_after_a_cancellation_there_is_no_way_forward() -> None:
-    order = orders.cancel(new(), "1", NOW)
+    order = transitions.cancel(new(), "1", NOW)
     assert order.state == "ending"
-    assert orders.begin_capture(order, [], NOW) == order
-    assert orders.complete(order, NOW) == order
-    assert orders.cancel(order, "1", NOW) == order
-    assert orders.close(order, [], NOW).state == "cancelled"
+    assert transitions.begin_capture(order, [], NOW) == order
+    assert transitions.complete(order, NOW) == order
+    assert transitions.cancel(order, "1", NOW) == order
+    assert transitions.close(order, [], NOW).state == "cancelled"
 
 
 def test_the_card_is_forgotten_at_the_end() -> None:
-    assert orders.complete(new(), NOW).card == ""
-    assert orders.close(orders.cancel(new(), "1", NOW), [], NOW).card == ""
+    assert transitions.complete(new(), NOW).card == ""
+    assert transitions.close(transitions.cancel(new(), "1", NOW), [], NOW).card == ""
 
 
 def test_refunds_that_are_refused_have_a_bound() -> None:
-    order = orders.complete(new(), NOW)
+    order = transitions.complete(new(), NOW)
     for number in range(1, orders.MAX_REFUND_REQUESTS + 1):
-        order = orders.request_refund(order, "2", NOW)
+        order = transitions.request_refund(order, "2", NOW)
         assert (order.state, order.refund_requests) == ("refunding", number)
-        assert orders.request_refund(order, "2", NOW) == order
-        order = orders.refuse_refund(order, number, "no", NOW)
+        assert transitions.request_refund(order, "2", NOW) == order
+        order = transitions.refuse_refund(order, number, "no", NOW)
         assert order.state == "completed"
     with pytest.raises(Conflict):
-        orders.request_refund(order, "2", NOW)
+        transitions.request_refund(order, "2", NOW)
 
 
 def deeds(order: OrderRecord, name: str) -> OrderRecord:
     marks = [OrderEvent(orders.RESERVED, NOW)]
     changed = {
-        "paying": lambda: orders.begin_capture(order, marks, NOW),
-        "completed": lambda: orders.complete(order, NOW),
-        "gave up": lambda: orders.reverse(order, marks, OrderEvent(orders.GAVE_UP, NOW, "why")),
-        "declined": lambda: orders.reverse(order, marks, OrderEvent(orders.DECLINED, NOW)),
-        "refused": lambda: orders.reverse_refused_capture(order, "no", NOW),
-        "closed": lambda: orders.close(order, marks, NOW),
-        "cancel": lambda: orders.cancel(order, "1", NOW),
-        "refund": lambda: orders.request_refund(order, "2", NOW),
-        "refund refused": lambda: orders.refuse_refund(order, order.refund_requests, "no", NOW),
-        "refunded": lambda: orders.finish_refund(order, marks, NOW),
+        "paying": lambda: transitions.begin_capture(order, marks, NOW),
+        "completed": lambda: transitions.complete(order, NOW),
+        "gave up": lambda: transitions.reverse(
+            order, marks, OrderEvent(orders.GAVE_UP, NOW, "why")
+        ),
+        "declined": lambda: transitions.reverse(order, marks, OrderEvent(orders.DECLINED, NOW)),
+        "refused": lambda: transitions.reverse_refused_capture(order, "no", NOW),
+        "closed": lambda: transitions.close(order, marks, NOW),
+        "cancel": lambda: transitions.cancel(order, "1", NOW),
+        "refund": lambda: transitions.request_refund(order, "2", NOW),
+        "refund refused": lambda: transitions.refuse_refund(
+            order, order.refund_requests, "no", NOW
+        ),
+        "refunded": lambda: transitions.finish_refund(order, marks, NOW),
     }
     try:
         return changed[name]()
@@ -185,15 +190,15 @@ def test_whatever_happens_in_whatever_order_the_log_stays_sound(names: list[str]
     assert not ("completed" in whats and order.reversal)
     assert len(set(whats) & {"completed", "cancelled", "failed"}) <= 1
     assert order.is_final == (order.state in FINAL_STATES)
-    Told.model_validate(orders.to_public(order))
+    Told.model_validate(order_view(order))
 
 
 def test_entries_are_noted_once() -> None:
-    order = orders.record(
+    order = transitions.record(
         new(), [OrderEvent(orders.RESERVED, NOW), OrderEvent(orders.RESERVED, "later")]
     )
     assert [entry.at for entry in order.log] == [NOW, NOW]
-    assert orders.record(order, [OrderEvent(orders.RESERVED, "later")]) is order
+    assert transitions.record(order, [OrderEvent(orders.RESERVED, "later")]) is order
     assert replace(order) == order
 
 

@@ -10,8 +10,9 @@ from services.chassis.errors import Forbidden, NotFound
 from services.contracts.limits import PAYMENT
 from services.contracts.payments import Payment as PaymentContract
 from services.payments.adapters.webhooks import WebhookSecret
-from services.payments.domain import ledger, signatures
+from services.payments.domain import ledger, signatures, steps
 from services.payments.domain import payments as rules
+from services.payments.domain.faults import find_faults
 from services.payments.domain.ledger import LedgerEntry, LedgerLine
 from services.payments.domain.payments import PaymentRecord, PaymentTerms, ProviderResult
 
@@ -22,8 +23,8 @@ DONE = ProviderResult("done")
 
 def paid(amount: int = 10_000) -> PaymentRecord:
     terms = PaymentTerms("1", "2", amount, "EUR", "tok_ok")
-    held = rules.settle(rules.authorize(None, "3", terms), "authorize", DONE, "11")
-    return rules.settle(rules.capture(held), "capture", DONE, "12")
+    held = steps.settle(steps.authorize(None, "3", terms), "authorize", DONE, "11")
+    return steps.settle(steps.capture(held), "capture", DONE, "12")
 
 
 @given(amounts, st.lists(amounts, max_size=5))
@@ -34,10 +35,10 @@ def test_however_much_is_given_back_every_entry_balances_and_fees_follow(
     for n, part in enumerate(parts):
         if part <= payment.refundable:
             name = f"refund:{n}"
-            payment = rules.settle(
-                rules.refund(payment, str(n), part, None), name, DONE, str(20 + n)
+            payment = steps.settle(
+                steps.refund(payment, str(n), part, None), name, DONE, str(20 + n)
             )
-        assert rules.find_faults(payment) == []
+        assert find_faults(payment) == []
     totals = ledger.totals(payment.entries)
     kept = amount - payment.refunded
     assert totals.get("fees", 0) == ledger.fee(kept)
@@ -60,37 +61,37 @@ def test_an_entry_that_does_not_balance_cannot_be_made(lines: tuple[LedgerLine, 
 
 
 def test_an_outcome_is_final() -> None:
-    held = rules.settle(rules.authorize(None, "3", TERMS), "authorize", DONE, "11")
+    held = steps.settle(steps.authorize(None, "3", TERMS), "authorize", DONE, "11")
     for late in (DONE, ProviderResult("refused", "declined"), ProviderResult("pending")):
-        assert rules.settle(held, "authorize", late, "12") is held
-    assert rules.settle(held, "capture", DONE, "12") is held
+        assert steps.settle(held, "authorize", late, "12") is held
+    assert steps.settle(held, "capture", DONE, "12") is held
 
 
 def test_a_void_that_overtakes_books_nothing() -> None:
-    asked = rules.void(rules.authorize(None, "3", TERMS), "3")
+    asked = steps.void(steps.authorize(None, "3", TERMS), "3")
     assert asked.next_open_step is not None
     assert asked.next_open_step.name == "void"
-    voided = rules.settle(asked, "void", DONE, "11")
+    voided = steps.settle(asked, "void", DONE, "11")
     assert (voided.state, voided.entries, voided.next_open_step) == ("voided", (), None)
-    assert rules.settle(voided, "authorize", DONE, "12") is voided
-    late = rules.settle(asked, "authorize", DONE, "11")
-    voided = rules.settle(late, "void", DONE, "12")
+    assert steps.settle(voided, "authorize", DONE, "12") is voided
+    late = steps.settle(asked, "authorize", DONE, "11")
+    voided = steps.settle(late, "void", DONE, "12")
     assert ledger.totals(voided.entries) == {"buyer:1": 0, "holds": 0}
 
 
 def test_a_fault_is_seen() -> None:
     payment = paid()
     broken = PaymentRecord(payment.order, payment.terms, payment.steps, payment.entries[:1])
-    assert rules.find_faults(payment) == []
-    assert any("holds" in fault for fault in rules.find_faults(broken))
+    assert find_faults(payment) == []
+    assert any("holds" in fault for fault in find_faults(broken))
     twice = (*payment.entries, payment.entries[-1])
-    assert "has a step that was booked twice" in rules.find_faults(
+    assert "has a step that was booked twice" in find_faults(
         PaymentRecord(payment.order, payment.terms, payment.steps, twice)
     )
 
 
 def test_others_hear_of_all_the_fields_of_the_contract_and_no_other() -> None:
-    for payment in (paid(), rules.void(None, "3"), rules.authorize(None, "3", TERMS)):
+    for payment in (paid(), steps.void(None, "3"), steps.authorize(None, "3", TERMS)):
         told = rules.to_public(payment)
         assert set(told) == set(PaymentContract.model_fields)
         assert PaymentContract.model_validate(told).model_dump() == told

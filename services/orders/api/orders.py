@@ -1,0 +1,77 @@
+"""The routes of checkouts and orders."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from services.chassis.http.dependencies import window
+from services.chassis.http.openapi import responses
+from services.chassis.http.responses import OrjsonResponse
+from services.chassis.security.guards import require_service
+from services.chassis.storage.window import Window
+from services.contracts.orders import NewCheckout, Order, OrderList, Rebuilt
+from services.orders.api.parameters import Reader, Writer
+from services.orders.application.checkout import CheckoutService
+from services.orders.application.order_commands import OrderCommands
+from services.orders.application.order_queries import OrderQueries
+from services.orders.application.projection_rebuild import ProjectionRebuild
+
+OrderId = Annotated[str, Path(max_length=40, examples=["116548290000001537"])]
+PageWindow = Annotated[Window, Depends(window())]
+
+_ORDER = responses(Order, "The order.", 401, 403, 404, 409, 422, 503)
+_LIST = responses(OrderList, "A page of orders.", 401, 403, 422)
+_REBUILT = responses(Rebuilt, "How much was repaired.", 403)
+
+
+def create_router(
+    checkout: CheckoutService, queries: OrderQueries, commands: OrderCommands
+) -> APIRouter:
+    """Return the routes of checkouts and orders."""
+    router = APIRouter(tags=["orders"])
+
+    @router.post("/checkouts", responses=_ORDER)
+    async def place_order(new: NewCheckout, caller: Writer) -> OrjsonResponse:
+        """Order what is in the cart. The same idempotency key returns the same order."""
+        return OrjsonResponse(await checkout.place(caller.user_id, new))
+
+    @router.get("/orders", responses=_LIST)
+    async def list_orders(
+        caller: Reader,
+        page: PageWindow,
+        role: Literal["buyer", "seller"] = "buyer",
+        shop: Annotated[str, Query(max_length=20, pattern=r"^\d*$")] = "",
+    ) -> OrjsonResponse:
+        """List what the caller bought or sold, perhaps in one shop, newest first."""
+        return OrjsonResponse(await queries.list_orders(role, caller.user_id, shop, page))
+
+    @router.get("/orders/{id}", responses=_ORDER)
+    async def get_order(id: OrderId, caller: Reader) -> OrjsonResponse:
+        """Return an order and its history to its buyer or seller."""
+        return OrjsonResponse(await queries.show(id, caller.user_id))
+
+    @router.post("/orders/{id}/cancel", responses=_ORDER)
+    async def cancel_order(id: OrderId, caller: Writer) -> OrjsonResponse:
+        """Cancel an order that is not paid yet, for its buyer."""
+        return OrjsonResponse(await commands.cancel(id, caller.user_id))
+
+    @router.post("/orders/{id}/refund", responses=_ORDER)
+    async def refund_order(id: OrderId, caller: Writer) -> OrjsonResponse:
+        """Refund a paid order completely, for its seller."""
+        return OrjsonResponse(await commands.refund(id, caller.user_id))
+
+    return router
+
+
+def create_operation_router(rebuild: ProjectionRebuild) -> APIRouter:
+    """Return the routes for operators, through the service's own sidecar."""
+    router = APIRouter(tags=["operation"], dependencies=[Depends(require_service("orders"))])
+
+    @router.post("/rebuilds", responses=_REBUILT)
+    async def rebuild_projections() -> OrjsonResponse:
+        """Rebuild lists and read models from the logs."""
+        return OrjsonResponse(await rebuild.run())
+
+    return router

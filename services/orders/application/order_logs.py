@@ -1,0 +1,78 @@
+"""What the activities of both sagas share: their inputs and results, and the log of an order.
+
+The fields of inputs and results (`order`, `marks`, `word`) are persisted in the history of running
+workflows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from services.chassis.errors import NotFound
+from services.chassis.storage.collection import Document
+from services.orders.domain import orders as rules
+from services.orders.domain import transitions
+from services.orders.domain.orders import OrderEvent, OrderRecord
+from services.orders.repository import Repository
+
+StepResult = dict[str, Any]
+StepInput = Mapping[str, Any]
+
+OK, WAIT, BACK, OVER = "ok", "wait", "back", "over"
+REFUSED_BY_PROVIDER = "The payment provider refused it."
+
+
+class OrderLogs:
+    """Reads and changes the logs of orders. `now` returns the current time."""
+
+    def __init__(self, repository: Repository, *, now: Callable[[], str]) -> None:
+        self._repository = repository
+        self.now = now
+
+    async def load(self, given: StepInput) -> Document[OrderRecord]:
+        """Return the order of a step. Raises `NotFound`. One state call."""
+        doc = await self._repository.orders.load(given["order"])
+        if doc is None:
+            raise NotFound(f"There is no order {given['order']}.")
+        return doc
+
+    async def change(
+        self, doc: Document[OrderRecord], decide: Callable[[OrderRecord], OrderRecord]
+    ) -> OrderRecord:
+        """Change an order that was just read. One state call if it has not changed since."""
+        kept = await self._repository.orders.update(
+            doc.value.id, lambda order: decide(order) if order else None, seen=doc
+        )
+        return kept or doc.value
+
+    async def reverse(self, given: StepInput, what: str, why: str) -> StepResult:
+        """Reverse the checkout, unless it is too late. Two state calls."""
+        events, reversal = carried_events(given), OrderEvent(what, self.now(), why)
+        kept = await self._repository.orders.update(
+            given["order"],
+            lambda order: transitions.reverse(order, events, reversal) if order else None,
+        )
+        return (finished_result(kept) if kept else None) or {"word": BACK}
+
+    def event(self, what: str) -> OrderEvent:
+        """Return an event that happens now."""
+        return OrderEvent(what, self.now())
+
+    def ok(self, what: str) -> StepResult:
+        """Return the result of a step whose event the next step that writes takes along."""
+        return {"word": OK, "marks": [[what, self.now()]]}
+
+
+def finished_result(order: OrderRecord) -> StepResult | None:
+    """Return the result of a step forward for which nothing is left to do, else None."""
+    if order.checkout_outcome:
+        return {"word": OVER}
+    if order.reversal:
+        return {"word": BACK}
+    return {"word": OK} if order.has(rules.CAPTURING) else None
+
+
+def carried_events(given: StepInput) -> Sequence[OrderEvent]:
+    """Return the events of earlier steps that are not written yet."""
+    return [OrderEvent(what, at) for what, at in given.get("marks", [])]

@@ -1,0 +1,65 @@
+"""Shows and lists orders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.chassis.storage.collection import Document
+from services.chassis.storage.window import Window, normalize_id, normalize_or_missing
+from services.orders.application.saga_watchdog import SagaWatchdog
+from services.orders.domain import orders as rules
+from services.orders.domain.orders import OrderRecord
+from services.orders.domain.views import order_view, with_outage
+from services.orders.repository import OrderReadModel, Repository
+
+
+class OrderQueries:
+    """Shows orders to their buyers and sellers."""
+
+    def __init__(self, repository: Repository, watchdog: SagaWatchdog) -> None:
+        self._repository = repository
+        self._watchdog = watchdog
+
+    async def show(self, id: str, viewer: str) -> dict[str, Any]:
+        """Return an `Order` to its buyer or seller. Raises `NotFound`. One state call."""
+        doc = await self._repository.orders.load(order_id(id))
+        rules.require_party(doc.value if doc else None, viewer)
+        return self.view(doc) if doc else {}
+
+    async def list_orders(
+        self, role: str, viewer: str, shop: str, window: Window
+    ) -> dict[str, Any]:
+        """Return what a user bought or sold, perhaps in one shop, as an `OrderList`.
+
+        The list of a shop that is not theirs is empty, and does not hint that there is more. Two
+        state calls, three if some orders were never final.
+        """
+        repository = self._repository
+        lists, id = repository.by_buyer if role == "buyer" else repository.by_seller, viewer
+        if role == "seller" and shop:
+            lists, id = repository.by_shop, normalize_id(shop)
+        rows = await lists.page(id, window)
+        found = await repository.read_models_of([row[0] for row in rows])
+        models = [found[row[0]] for row in rows if _is_party(found.get(row[0]), role, viewer)]
+        orders = [self._with_outage(model.order) for model in models]
+        return {"orders": orders, "last": window.next_cursor(rows) if orders else ""}
+
+    def view(self, doc: Document[OrderRecord]) -> dict[str, Any]:
+        """Return the `Order` of a document."""
+        return self._with_outage(order_view(doc.value) | {"version": doc.version})
+
+    def view_of_new(self, order: OrderRecord) -> dict[str, Any]:
+        """Return the `Order` of an order that was just written."""
+        return self._with_outage(order_view(order) | {"version": 1})
+
+    def _with_outage(self, view: dict[str, Any]) -> dict[str, Any]:
+        return with_outage(view, self._watchdog.outage)
+
+
+def order_id(id: str) -> str:
+    """Normalize the id of an order. Raises `NotFound` if it cannot be one."""
+    return normalize_or_missing(id, "There is no such order.")
+
+
+def _is_party(model: OrderReadModel | None, role: str, viewer: str) -> bool:
+    return model is not None and model.order[role] == viewer
