@@ -1,1 +1,1 @@
-"""What people see in a browser: plain HTML from the server, which works without JavaScript."""
+"""Web pages: HTML rendered by the server, without JavaScript."""

@@ -1,4 +1,4 @@
-"""Default pictures, drawn at start, since clients like PNG and nothing binary is committed."""
+"""Default images, drawn on first use: clients expect PNG, and no binary file is committed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WHITE = (255, 255, 255)
 
 @cache
 def default_image(name: str) -> bytes | None:
-    """A picture by its file name, as PNG."""
+    """An image by its file name, as PNG."""
     make = _IMAGES.get(name)
     if make is None:
         return None
@@ -23,7 +23,7 @@ def default_image(name: str) -> bytes | None:
 
 
 def _gradient(width: int, height: int) -> Image.Image:
-    """From one colour to the other, from the top left to the bottom right."""
+    """A gradient from the top left to the bottom right."""
     small = Image.new("RGB", (2, 2))
     middle = tuple((a + b) // 2 for a, b in zip(_TOP, _BOTTOM, strict=True))
     for at, colour in (((0, 0), _TOP), ((1, 1), _BOTTOM), ((1, 0), middle), ((0, 1), middle)):

@@ -1,4 +1,4 @@
-"""What the forms have in common by which somebody proves who they are."""
+"""The login fields that several forms share."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _STATUS_BY_CODE = {"wrong_login": 422, "suspended": 403}
 
 
 def login_credentials(form: RequestParams) -> dict[str, str]:
-    """Login and password, in auth's bounds, from the fields of `proof.html`."""
+    """Login and password from the fields of `login_fields.html`, truncated to auth's bounds."""
     return {"login": form.string("login").strip()[:320], "password": form.string("password")[:256]}
 
 
 def retry_form(failure: ServiceError, form: Callable[..., Response]) -> Response | None:
-    """The form once more, with why auth let nobody in; `None` where it is something else.
+    """The form with the error of a rejected login; `None` for any other failure.
 
     `form` takes an `error` and a `status`.
     """

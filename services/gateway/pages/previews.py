@@ -1,6 +1,6 @@
-"""What others show of a page that is linked to: Open Graph (ogp.me), and Twitter's cards.
+"""Link previews of pages: Open Graph (ogp.me) and Twitter cards.
 
-What a page veils is not in its preview, and all texts are of a bounded length.
+Content that a page hides behind a warning is not in its preview, and all texts are bounded.
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ from services.gateway.presentation.entities.shop import lowest_price, money
 from services.gateway.presentation.urls import AVATAR, THUMBNAIL, PublicUrls
 
 MAX_TITLE, MAX_DESCRIPTION, MAX_ALT = 100, 300, 420
-"""Characters: what is longer is cut by those who show it, and 420 is what Twitter takes of an alt
-text."""
+"""Characters: sites truncate longer texts, and Twitter accepts 420 in an alt text."""
 
 Tags = Iterator[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class PreviewImage:
-    """A picture by its address; of some the size is known."""
+    """An image by its URL; `size` may be unknown."""
 
     url: str
     mime: str
@@ -42,9 +41,9 @@ class PreviewImage:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What is shown of a page. `kind` is its `og:type`, `more` are tags of that kind.
+    """The preview of a page. `kind` is its `og:type`, and `more` are tags of that kind.
 
-    `large`: the pictures are what the page is about. `hidden`: search engines are to leave it out.
+    `large`: the pictures are the content of the page. `hidden`: search engines must not index it.
     """
 
     kind: str
@@ -57,7 +56,7 @@ class Preview:
     hidden: bool = False
 
     def tags(self) -> Tags:
-        """All tags but `og:site_name`, those of a picture right behind it, as Open Graph says."""
+        """All tags but `og:site_name`. The tags of a picture follow it, as Open Graph requires."""
         yield "og:type", self.kind
         yield "og:url", self.url
         yield "og:title", self.title
@@ -77,13 +76,13 @@ class Preview:
 
 
 class Previews:
-    """Makes previews of what there are pages of; people as `entities.people.shown` gives them."""
+    """Creates previews of pages, from profiles as `entities.people.public_profile` returns them."""
 
     def __init__(self, at: PublicUrls) -> None:
         self._at = at
 
     def site(self, title: str, about: str) -> Preview:
-        """Of the front page."""
+        """The preview of the front page."""
         thumbnail = PreviewImage(
             self._at.static(THUMBNAIL), "image/png", Size(width=1200, height=630)
         )
@@ -91,11 +90,11 @@ class Previews:
         return Preview("website", url, title, shorten(about), [thumbnail], large=True)
 
     def tag(self, name: str) -> Preview:
-        """Of a hashtag."""
+        """The preview of a hashtag."""
         return Preview("website", self._at.tag(name), shorten(f"#{name}", MAX_TITLE))
 
     def person(self, profile: Profile) -> Preview:
-        """Of a profile."""
+        """The preview of a profile."""
         return Preview(
             "profile",
             self._at.account(profile.username),
@@ -107,7 +106,7 @@ class Previews:
         )
 
     def post(self, post: Post, author: Profile) -> Preview:
-        """Of a post: of a veiled one what stands on the veil."""
+        """The preview of a post; of a sensitive one only its warning."""
         veiled = post.sensitive or bool(post.spoiler_text)
         pictures = [] if veiled else self._pictures(post.attachments) or [self._avatar(author)]
         times = [("article:published_time", post.created_at)]
@@ -130,7 +129,7 @@ class Previews:
         )
 
     def product(self, product: Product, seller: Profile, *, available: bool) -> Preview:
-        """Of a product, from the lowest of its prices on."""
+        """The preview of a product with its lowest price."""
         amount = money(lowest_price(product), product.currency)["decimal"]
         return Preview(
             "product",
@@ -149,7 +148,7 @@ class Previews:
         )
 
     def shop(self, shop: Shop, owner: Profile, products: Sequence[Product]) -> Preview:
-        """Of a shop, with a picture of what is newest in it."""
+        """The preview of a shop with a picture of its newest product."""
         pictures = [picture for product in products for picture in product.pictures][:1]
         return Preview(
             "website",
@@ -173,7 +172,7 @@ class Previews:
         ]
 
     def _avatar(self, profile: Profile) -> PreviewImage:
-        """Avatars are all of one size (services/media/pictures), as the default one is."""
+        """All avatars have the size of the default one (services/media/pictures)."""
         name = profile.avatar or AVATAR
         mime = _MIMES[name.rpartition(".")[2]]
         return PreviewImage(self._at.avatar(profile.avatar), mime, Size(width=400, height=400))
@@ -183,12 +182,12 @@ _MIMES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
 
 def preview_text(post: Post) -> str:
-    """The words that may be shown of a post to somebody who has not opened it."""
+    """The text of a post that may be shown before the post is opened."""
     return post.spoiler_text or ("Sensitive" if post.sensitive else post.text)
 
 
 def shorten(text: str, most: int = MAX_DESCRIPTION) -> str:
-    """A text in one line of so many characters at most, cut between words where there are any."""
+    """A text in one line, truncated between words to at most `most` characters."""
     line = " ".join(text[: 4 * most].split())
     if len(line) <= most and len(text) <= 4 * most:
         return line

@@ -1,4 +1,4 @@
-"""How a page is put on the wire: templates, a strict content security policy, errors as pages."""
+"""Renders pages: templates, a strict content security policy, errors as pages."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from services.gateway.application.failures import log_failure
 from services.gateway.http.errors import public_message
 
 _TITLES = {
-    400: "That request makes no sense here",
+    400: "Bad request",
     401: "You are not signed in",
-    403: "This is not for you",
-    404: "There is nothing here",
+    403: "Access denied",
+    404: "Page not found",
     429: "Too many requests",
 }
 
@@ -48,7 +48,7 @@ class PageRenderer:
         form_targets: Sequence[str] = (),
         **shown: Any,
     ) -> Response:
-        """A page. `form_targets` are where its form may lead to beside this site."""
+        """A page. `form_targets` are further origins that its form may redirect to."""
         html = self._templates.get_template(f"{name}.html").render(**shown)
         headers = {
             "content-security-policy": _policy(form_targets),
@@ -57,16 +57,13 @@ class PageRenderer:
         return Response(html, status, headers, media_type="text/html")
 
     def error_page(self, failure: ServiceError) -> Response:
-        """A failure as a page."""
+        """An error page."""
         status = 503 if failure.status >= 500 else failure.status
-        title = _TITLES.get(status, "That did not work")
+        title = _TITLES.get(status, "Something went wrong")
         return self.render("error", status=status, title=title, message=public_message(failure))
 
     def html_errors(self, render: ErrorRenderer) -> ErrorRenderer:
-        """A renderer of failures that shows a page to a browser.
-
-        Of what is not there, and of what there is no room for at the moment.
-        """
+        """An error renderer that shows 404 and 429 as pages to browsers."""
 
         def rendered(connection: HTTPConnection, failure: ServiceError) -> Response:
             asked = connection.headers.get("accept", "")
@@ -81,7 +78,7 @@ class PageRenderer:
         return rendered
 
     def route_class(self) -> type[APIRoute]:
-        """A class of routes whose failures are pages."""
+        """A route class whose errors are pages."""
         paper = self
 
         class PageRoute(APIRoute):
@@ -95,9 +92,7 @@ class PageRenderer:
                         log_failure(failure)
                         return paper.error_page(failure)
                     except RequestValidationError:
-                        wrong = ServiceError(
-                            "Something in the address is missing or not understood."
-                        )
+                        wrong = ServiceError("A parameter in the URL is missing or invalid.")
                         wrong.status = 400
                         return paper.error_page(wrong)
 
@@ -107,10 +102,9 @@ class PageRenderer:
 
 
 def _policy(form_targets: Sequence[str]) -> str:
-    """No scripts, nothing from elsewhere, in nobody's frame.
+    """The content security policy: no scripts, nothing from other origins, no frames.
 
-    Browsers hold `form-action` against redirects after a form too, so the app that is logged in
-    to must be named.
+    Browsers apply `form-action` to redirects after a form too, so it must name the app's origin.
     """
     return "; ".join(
         (

@@ -125,7 +125,7 @@ async def test_a_login_that_was_deleted_says_so_and_the_name_stays_taken(
 
 async def test_an_account_is_deleted_on_a_page(place: GatewayDeployment) -> None:
     ada = await place.register("ada")
-    assert "Delete for ever" in (await place.ask("GET", "/auth/delete")).text
+    assert "Delete permanently" in (await place.ask("GET", "/auth/delete")).text
     form = {"login": "ada", "password": PASSWORD}
     unsure = await place.ask("POST", "/auth/delete", form=form)
     assert (unsure.status, "Tick that you are sure" in unsure.text) == (422, True)

@@ -67,12 +67,12 @@ async def test_somebody_logs_in_asks_waits_and_downloads(place: GatewayDeploymen
     form = await browser.ask("GET")
     assert (form.status, 'type="password"' in form.text, browser.cookie) == (200, True, None)
     await browser.log_in()
-    assert "Make my archive" in (await browser.ask("GET")).text
+    assert "Request my archive" in (await browser.ask("GET")).text
     asked = await browser.ask("POST", "/request")
     assert (asked.status, asked.headers["location"]) == (303, PAGE)
     page = await browser.shows("Download")
     assert "http-equiv" not in page
-    assert "kept until" in page
+    assert "available until" in page
     answer = await browser.ask("GET", "/file")
     assert answer.headers["content-type"] == "application/zip"
     assert "attachment" in answer.headers["content-disposition"]
@@ -148,7 +148,7 @@ async def test_forms_of_other_sites_do_nothing(
     headers = {"sec-fetch-site": site}
     assert (await browser.ask("POST", path, form=FORM, headers=headers)).status == 403
     assert browser.cookie is before
-    assert "Make my archive" in (await browser.ask("GET")).text
+    assert "Request my archive" in (await browser.ask("GET")).text
     own = {"sec-fetch-site": "same-origin"}
     assert (await browser.ask("POST", path, form=FORM, headers=own)).status == 303
 
@@ -226,13 +226,13 @@ async def test_an_archive_that_expired_or_failed_can_be_asked_for_again(
     await browser.ask("POST", "/request")
     await browser.shows("Download")
     monkeypatch.setattr(domain, "ARCHIVE_TTL", 0)
-    await browser.shows("not kept any more")
+    await browser.shows("has expired")
     monkeypatch.setattr(domain, "REQUEST_INTERVAL", 0)
     monkeypatch.setattr(domain, "RETRY_TIMEOUT", -1)
     media = next(one for one in place.cluster.running if one.name == "media")
     media.sidecar.faults.fail("invoke", about="auth/belongings", error=Unavailable("no"), times=3)
     await browser.ask("POST", "/request")
-    assert "Make a new one" in await browser.shows("could not be made")
+    assert "Request a new one" in await browser.shows("could not be created")
 
 
 async def test_who_logs_out_is_out_also_with_a_cookie_that_was_copied(

@@ -151,7 +151,7 @@ async def test_somebody_registers_on_the_page_and_goes_on_to_the_app(
     form |= {"password": PASSWORD, "agreement": "1"}
     welcome = await place.ask("POST", "/auth/sign_up", form=form)
     assert "Welcome, @ada" in welcome.text
-    assert "Go on and sign in" in welcome.text
+    assert "Continue to sign in" in welcome.text
     evil = {**form, "username": "bob", "email": "b@example.org", "next": "https://evil.example"}
     assert "evil" not in (await place.ask("POST", "/auth/sign_up", form=evil)).text
 
