@@ -34,14 +34,14 @@ ENGINE_TIMEOUT = 10.0
 """Seconds within which the engine must answer."""
 
 
-_WORKER_INTERVAL = 0.5
+WORKER_INTERVAL = 0.5
 """Seconds between two checks that the worker is alive."""
 
 
 _STOP_TIMEOUT = 1.5
 
 
-_ACTORS_INTERVAL = 2.0
+ACTORS_INTERVAL = 2.0
 """Seconds between two checks that the engine has actors."""
 
 
@@ -70,7 +70,7 @@ class DaprEngine:
         self._runtime: Any = None
         self._ready = False
         self._problem = ""
-        self._tasks: list[asyncio.Task[None]] = []
+        self._checks_without_actors = 0
 
     async def __aenter__(self) -> DaprEngine:
         from dapr import conf
@@ -81,10 +81,6 @@ class DaprEngine:
         settings.DAPR_API_TIMEOUT_SECONDS = ENGINE_TIMEOUT
         self._loop = asyncio.get_running_loop()
         self._client = DaprWorkflowClient("127.0.0.1", str(self._port), sdk.logger_options())
-        self._tasks = [
-            asyncio.create_task(self._keep_worker()),
-            asyncio.create_task(self._watch_actors()),
-        ]
         return self
 
     async def __aexit__(
@@ -94,8 +90,6 @@ class DaprEngine:
         trace: TracebackType | None,
     ) -> None:
         self._ready = False
-        for watch in self._tasks:
-            watch.cancel()
         stopping = asyncio.to_thread(self._runtime.shutdown) if self._runtime else asyncio.sleep(0)
         with suppress(TimeoutError):
             await asyncio.wait_for(stopping, _STOP_TIMEOUT)
@@ -135,35 +129,31 @@ class DaprEngine:
 
     # ── the worker ──────────────────────────────────────────────────────────────────────────
 
-    async def _keep_worker(self) -> None:
-        while True:
-            if not sdk.is_worker_alive():
-                self._ready = False
-                if await self._sidecar.is_ready():
-                    await self._work()
-            await asyncio.sleep(_WORKER_INTERVAL)
+    async def ensure_worker(self) -> None:
+        """Start the worker if it does not run and the sidecar is ready."""
+        if sdk.is_worker_alive():
+            return
+        self._ready = False
+        if await self._sidecar.is_ready():
+            await self._work()
 
-    async def _watch_actors(self) -> None:
+    async def check_actors(self) -> None:
         """Keep `problem` current, and restart a sidecar that is stuck.
 
         When the last worker goes, Dapr 1.18 removes its actors and waits for their work. An actor
         that waits for a worker waits for ever, and the worker that comes back gets no work
         (docs/dapr-notes.md, 19).
         """
-        without_actors = 0
-        while True:
-            await asyncio.sleep(_ACTORS_INTERVAL)
-            actors = await self._actors() if self._ready else None
-            if actors is not None:
-                self._set_problem(problem_of(actors))
-            without_actors = (
-                without_actors + 1 if actors is not None and self._has_no_actors(actors) else 0
-            )
-            if without_actors == _MAX_CHECKS_WITHOUT_ACTORS:
-                log.warning("the workflow engine is stuck: the sidecar is restarted")
-                with suppress(ServiceError):
-                    await self._sidecar.shut_down()
-                without_actors = 0
+        actors = await self._actors() if self._ready else None
+        if actors is not None:
+            self._set_problem(problem_of(actors))
+        is_stuck = actors is not None and self._has_no_actors(actors)
+        self._checks_without_actors = self._checks_without_actors + 1 if is_stuck else 0
+        if self._checks_without_actors == _MAX_CHECKS_WITHOUT_ACTORS:
+            self._checks_without_actors = 0
+            log.warning("the workflow engine is stuck: the sidecar is restarted")
+            with suppress(ServiceError):
+                await self._sidecar.shut_down()
 
     async def _actors(self) -> ActorStatus | None:
         try:
@@ -223,7 +213,10 @@ def make_engine(
     """The engine in a service's own sidecar."""
     settings, sidecar = service.settings, service.sidecar
     token = settings.dapr_api_token.get_secret_value()
-    return DaprEngine(settings.dapr_grpc_port, token, sidecar, activities, workflows)
+    engine = DaprEngine(settings.dapr_grpc_port, token, sidecar, activities, workflows)
+    service.every(WORKER_INTERVAL, engine.ensure_worker, at_start=True, max_backoff=WORKER_INTERVAL)
+    service.every(ACTORS_INTERVAL, engine.check_actors, max_backoff=ACTORS_INTERVAL)
+    return engine
 
 
 @asynccontextmanager

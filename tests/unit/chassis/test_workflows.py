@@ -9,6 +9,7 @@ import pytest
 
 from services.chassis.dapr.client import ActorStatus
 from services.chassis.errors import Unavailable
+from services.chassis.periodic import BackgroundWork
 from services.chassis.workflows import dapr_engine
 from services.chassis.workflows.dapr_engine import DaprEngine
 
@@ -59,9 +60,8 @@ UNSCHEDULED = ActorStatus(WORKING, has_scheduler=False)
     ],
 )
 async def test_a_sidecar_is_ended_that_has_long_had_no_actors_for_its_worker(
-    monkeypatch: pytest.MonkeyPatch, looks: list[Any], ended_after: list[int]
+    looks: list[Any], ended_after: list[int]
 ) -> None:
-    monkeypatch.setattr(dapr_engine, "_ACTORS_INTERVAL", 0.0)
     sidecar = Hosting(*looks)
     await watched(sidecar)
     assert sidecar.ended_after == ended_after
@@ -71,7 +71,8 @@ async def watched(sidecar: Any) -> DaprEngine:
     """The engine of a sidecar, after all looks at that."""
     dapr = DaprEngine(0, "", sidecar, {}, {})
     dapr._ready = True
-    watching = asyncio.create_task(dapr._watch_actors())
+    checks = BackgroundWork("actors", dapr.check_actors, 0.0, 0.0)
+    watching = asyncio.create_task(checks.run())
     await asyncio.wait_for(sidecar.over.wait(), 30)
     watching.cancel()
     return dapr
@@ -92,13 +93,11 @@ async def watched(sidecar: Any) -> DaprEngine:
     ],
 )
 async def test_what_an_engine_lacks_is_known_and_said_once(
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     looks: list[Any],
     told: str,
     said: list[str],
 ) -> None:
-    monkeypatch.setattr(dapr_engine, "_ACTORS_INTERVAL", 0.0)
     caplog.set_level("INFO", dapr_engine.log.name)
     dapr = await watched(Hosting(*looks))
     assert told in dapr.problem
