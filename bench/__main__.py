@@ -50,7 +50,7 @@ async def _run(
 
 
 async def _interruptible(going: Coroutine[Any, Any, T]) -> T:
-    """Let SIGTERM end it as Ctrl-C does, so that the system is taken down in either case."""
+    """Handle SIGTERM like Ctrl-C, so that both stop the system."""
     task = asyncio.ensure_future(going)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     return await task

@@ -1,4 +1,4 @@
-"""The client API, as far as loading and checking needs it."""
+"""A client of the public API for loading and verification."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _OUT_OF_BAND = "urn:ietf:wg:oauth:2.0:oob"
 
 
 class UnexpectedResponse(Exception):
-    """The system answered something else than was due."""
+    """The system sent an unexpected response."""
 
 
 @dataclass(frozen=True, slots=True)
 class BenchPerson:
-    """Somebody who is registered."""
+    """A registered user."""
 
     id: str
     token: str
@@ -28,7 +28,7 @@ class BenchPerson:
 
 
 class BenchClient:
-    """Asks, and raises `UnexpectedResponse` for whatever is not a success."""
+    """Sends requests, and raises `UnexpectedResponse` for everything but a success."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -45,7 +45,7 @@ class BenchClient:
         await self._session.close()
 
     async def app_token(self) -> str:
-        """A token of an app of our own, with which people can be registered."""
+        """Return the token of a new application, which can register users."""
         app = await self._post(
             "/api/v1/apps",
             client_name="Benchmark",
@@ -62,7 +62,7 @@ class BenchClient:
         return str(token["access_token"])
 
     async def register(self, username: str, app_token: str) -> BenchPerson:
-        """Somebody new."""
+        """Register a new user."""
         token = await self._post(
             "/api/v1/accounts",
             app_token,
@@ -78,12 +78,12 @@ class BenchClient:
         await self._post(f"/api/v1/accounts/{followed.id}/follow", follower.token)
 
     async def post(self, author: BenchPerson, text: str) -> str:
-        """The id of a new post."""
+        """Publish a post; return its id."""
         made = await self._post("/api/v1/statuses", author.token, status=text)
         return str(made["id"])
 
     async def reply(self, author: BenchPerson, text: str, post: str) -> str:
-        """The id of a new comment."""
+        """Publish a comment; return its id."""
         made = await self._post("/api/v1/statuses", author.token, status=text, in_reply_to_id=post)
         return str(made["id"])
 
@@ -91,17 +91,17 @@ class BenchClient:
         await self._post(f"/api/v1/statuses/{post}/favourite", person.token)
 
     async def comments(self, reader: BenchPerson, post: str) -> int:
-        """How many comments somebody sees below a post."""
+        """Return the number of comments that a user sees below a post."""
         path = f"/api/v1/statuses/{post}/context"
         return len((await self._call("GET", path, reader.token))["descendants"])
 
     async def home(self, reader: BenchPerson, limit: int) -> list[str]:
-        """The ids of the posts on somebody's newest home page."""
+        """Return the post ids on the first page of a home timeline."""
         path = f"/api/v1/timelines/home?limit={limit}"
         return [status["id"] for status in await self._call("GET", path, reader.token)]
 
     async def request(self, method: str, path: str, person: BenchPerson, **body: Any) -> Any:
-        """One request to the shop's own API."""
+        """Send a request to the shop's API."""
         headers = {"authorization": f"Bearer {person.token}"}
         async with self._session.request(
             method, path, headers=headers, json=body or None

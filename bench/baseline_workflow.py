@@ -26,18 +26,18 @@ CALLER = "bench"
 PATH = "/bench/bare"
 FIRST, SECOND, THIRD = "bare-first", "bare-second", "bare-third"
 TIMEOUT = 120.0
-"""Seconds in which a workflow must end; its timeouts are far longer than what it does."""
+"""Seconds in which a workflow must end."""
 
 
 def baseline_workflow(name: str) -> Plan:
-    """Three activities, one after the other."""
+    """Run three activities in sequence."""
     for step in (FIRST, SECOND, THIRD):
         yield CallActivity(step, name)
     return name
 
 
 class BaselineRunner:
-    """Runs bare workflows, and sees when each has done its last activity."""
+    """Runs baseline workflows, and measures the time to their last activity."""
 
     def __init__(self, workflows: Workflows) -> None:
         self._workflows = workflows
@@ -48,7 +48,7 @@ class BaselineRunner:
         workflows.register_workflow("bare", baseline_workflow)
 
     async def run(self, count: int, in_flight: int) -> list[float]:
-        """How many seconds each took."""
+        """Return the seconds of each workflow."""
         took: list[float] = []
         numbers = iter(range(count))
 
@@ -81,7 +81,7 @@ class BaselineRunner:
 
 
 def create_bench_app(service: Service) -> FastAPI:
-    """The orders service, and a route that runs bare workflows."""
+    """The orders service with a route that runs baseline workflows."""
     workflows = Workflows(service)
     app = create_app(service, workflows)
     runner = BaselineRunner(workflows)
@@ -92,7 +92,7 @@ def create_bench_app(service: Service) -> FastAPI:
         count: Annotated[int, Query(ge=1, le=100_000)],
         in_flight: Annotated[int, Query(ge=1, le=1_024)],
     ) -> OrjsonResponse:
-        """Run so many, so many at once; says how long each took."""
+        """Run a number of workflows with a given concurrency; return the seconds of each."""
         return OrjsonResponse(await runner.run(count, in_flight))
 
     app.include_router(router)
@@ -100,7 +100,7 @@ def create_bench_app(service: Service) -> FastAPI:
 
 
 def main() -> None:
-    """Run until a signal says stop."""
+    """Run until a signal."""
     service = Service(Settings())
     service.run(create_bench_app(service))
 

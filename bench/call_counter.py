@@ -1,8 +1,7 @@
 """Runs a service and counts its sidecar calls: `python -m bench.call_counter services.feed`.
 
-The sidecars' own metrics would be the place to look, but they cost the sidecar more than this does
-(half a microsecond a call, here), and are off. The counts are numbers in a file that the benchmark
-reads while the service runs.
+The sidecars' own metrics are off, because they cost more than this counter (half a microsecond per
+call). The counts are numbers in a file, which the benchmark reads while the service runs.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _API = "/v1.0/"
 
 
 def install_counter(folder: Path, name: str) -> None:
-    """Count, from now on, every request of aiohttp to a sidecar's API, by building block."""
+    """Count every later request of aiohttp to a sidecar's API, by building block."""
     file = os.open(folder / f"{name}.{os.getpid()}", os.O_RDWR | os.O_CREAT, 0o600)
     os.ftruncate(file, _NUMBERS.size)
     shared = mmap.mmap(file, _NUMBERS.size)
@@ -45,14 +44,14 @@ def install_counter(folder: Path, name: str) -> None:
 
 
 def block_of(url: str) -> str:
-    """The building block that a call to the sidecar is for."""
+    """Return the building block of a sidecar call."""
     _, found, rest = url.partition(_API)
     block = rest.partition("/")[0] if found else ""
     return block if block in BLOCKS else "other"
 
 
 def read_counts(folder: Path) -> dict[str, int]:
-    """All calls of all services so far, by building block."""
+    """Return all calls of all services so far, by building block."""
     totals = dict.fromkeys(BLOCKS, 0)
     for path in folder.iterdir() if folder.is_dir() else ():
         raw = path.read_bytes()

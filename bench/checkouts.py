@@ -1,7 +1,7 @@
-"""Checkouts a second, in relation to a bare workflow of three activities on the same engine.
+"""Checkouts per second, relative to a baseline workflow on the same engine.
 
-Every order is of a buyer with a full cart, and counts from the checkout's sending until it is
-`completed`. Bare workflows and checkouts take turns, so that a drift of the machine hits both.
+Every order is by a buyer with a full cart, and is measured from sending the checkout until it is
+`completed`. Baseline workflows and checkouts alternate, so that drift of the machine affects both.
 """
 
 from __future__ import annotations
@@ -35,20 +35,19 @@ SHOP = "/api/shop/v1"
 RATIO = 0.5
 PRICE = 2_400
 BASELINES_PER_CHECKOUT = 2
-"""Bare workflows for each checkout: they are faster, and are to be looked at for as long."""
+"""Baseline workflows per checkout: they are faster, and are measured for as long."""
 
 _REGISTERING = 6
 _POLL_INTERVAL = 0.05
 _SHARE = 0.15
-"""Of what an order takes: the pause between two looks at it, of which there are few, as they cost
-what they measure."""
+"""The poll interval as a share of an order's duration: polls cost time, so there are few."""
 
 _TIMEOUT = 120.0
 
 
 @dataclass
 class MeasuredTurns:
-    """What was measured of one of the two."""
+    """The measurements of one of the two."""
 
     what: str
     seconds: float = 0.0
@@ -66,13 +65,13 @@ class MeasuredTurns:
         return Latency.of([each * 1000 for each in self.took])
 
     def cpu_per_item(self, kind: str) -> float:
-        """Processor milliseconds for one, by a kind of process."""
+        """Return processor milliseconds per item, for a kind of process."""
         return self.cpu[kind] * 1000 / max(1, len(self.took))
 
 
 @dataclass(frozen=True)
 class CheckoutResults:
-    """All figures of one run."""
+    """All results of one run."""
 
     about: Mapping[str, Any]
     in_flight: int
@@ -83,7 +82,7 @@ class CheckoutResults:
 
     @property
     def errors(self) -> int:
-        """Orders that did not come to a good end, processes that died."""
+        """The number of orders that did not complete, and of processes that died."""
         return len(self.checkouts.failed) + sum(self.restarts.values())
 
     @property
@@ -141,7 +140,7 @@ class CheckoutResults:
 
 
 class CheckoutBenchmark:
-    """Does what `--checkouts` asks for."""
+    """The benchmark of `--checkouts`."""
 
     def __init__(self, options: BenchOptions, progress: Progress) -> None:
         self._options = options
@@ -149,7 +148,7 @@ class CheckoutBenchmark:
         self._in_flight = max(options.in_flight)
 
     async def execute(self) -> CheckoutResults:
-        """Start the system, measure it, and take it down whatever happens."""
+        """Start the system, measure it, and stop it in any case."""
         options = self._options
         bare, checkouts = MeasuredTurns("bare workflow"), MeasuredTurns("checkout")
         async with BenchSystem(options.system) as system, BenchClient(system.url) as client:
@@ -174,7 +173,7 @@ class CheckoutBenchmark:
         return CheckoutResults(about, self._in_flight, bare, checkouts, elsewhere, restarts)
 
     async def _gather(self, client: BenchClient) -> list[BenchPerson]:
-        """Buyers, each with something in the cart."""
+        """Register buyers, each with a full cart."""
         token, prefix = await client.app_token(), f"b{secrets.token_hex(3)}_"
         seller = await client.register(f"{prefix}seller", token)
         shop = await client.request("POST", f"{SHOP}/shops", seller, name="Bench", currency="EUR")
@@ -245,7 +244,7 @@ def _add(
 
 
 async def _checkout(client: BenchClient, buyer: BenchPerson, expected: float) -> str:
-    """Where an order came to rest. It is looked at when it is expected to be there soon."""
+    """Return the final state of an order. Polling starts shortly before the expected end."""
     placed = await client.request(
         "POST",
         f"{SHOP}/checkouts",

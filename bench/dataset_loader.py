@@ -1,4 +1,4 @@
-"""Fills the system through its public API: people, who follows whom, posts."""
+"""Loads users, follows and posts through the public API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench.progress import for_each
 from bench.social_graph import SocialGraph
 
 _REGISTERING, _FOLLOWING, _POSTING = 6, 6, 3
-"""How many requests at once: about as many as are digested meanwhile, so that none pile up."""
+"""Concurrent requests: about as many as the system processes meanwhile, so that none queue up."""
 
 _TEXTS = (
     "The harbour before anybody is up. #morning",
@@ -29,17 +29,17 @@ _TEXTS = (
 
 @dataclass
 class LoadedDataset:
-    """What the system holds."""
+    """The loaded data."""
 
     graph: SocialGraph
     friends: list[list[int]]
     people: list[BenchPerson]
     homes: HomeVerifier
     phases: dict[str, dict[str, float]] = field(default_factory=dict)
-    """By phase: how many, and within how many seconds."""
+    """Count and seconds of each phase."""
 
     def note(self, phase: str, count: int, began: float) -> float:
-        """Note a phase that has just ended; returns the time."""
+        """Record a finished phase; return the current time."""
         now = time.perf_counter()
         self.phases[phase] = {"count": count, "seconds": now - began}
         return now
@@ -53,7 +53,7 @@ async def load_dataset(
     progress: Progress,
     detector: IdleDetector,
 ) -> LoadedDataset:
-    """Register everybody, let them follow each other and post; return when homes are right."""
+    """Register users, let them follow and post; return when all home timelines are complete."""
     friends = graph.friends()
     began = time.perf_counter()
     token = await client.app_token()

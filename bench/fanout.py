@@ -1,9 +1,8 @@
-"""How long a post by the most-followed person takes into every follower's home.
+"""The time that a post of the most-followed user takes into every follower's home timeline.
 
-Asking hundreds of homes takes longer than filling them, and takes the processor from what fills
-them. So a few of them, spread over all, are asked again and again until they show the post; then
-every other one is asked. The first gives the time at which the post was everywhere, as far as the
-sample can tell; the second proves it, at the latest time it can have been.
+Requesting hundreds of home timelines takes longer than filling them, and slows the fan-out down. So
+a sample is polled until it shows the post. Then every other home timeline is requested. The sample
+estimates the time of arrival; the full check proves it, and gives an upper bound.
 """
 
 from __future__ import annotations
@@ -23,23 +22,23 @@ _TIMEOUT = 60.0
 
 @dataclass(frozen=True)
 class FanOutResult:
-    """One post. Seconds since its author began to send it."""
+    """One post. Seconds since the start of sending it."""
 
     acknowledged: float
     median: float
-    """When half of the sample showed it."""
+    """Until half of the sample showed it."""
     sampled: float
-    """When all of the sample showed it."""
+    """Until all of the sample showed it."""
     proven: float
-    """When every follower's home had been asked and had shown it."""
+    """Until every follower's home timeline had been requested and showed it."""
     missing: int
-    """How many homes never did."""
+    """The number of home timelines that never did."""
 
 
 async def measure_fan_out(
     client: BenchClient, author: BenchPerson, followers: Sequence[BenchPerson], text: str
 ) -> tuple[str, FanOutResult]:
-    """Post, and watch it arrive; returns the post's id too."""
+    """Publish a post and watch it arrive; return its id, too."""
     shuffled = list(followers)
     random.Random(text).shuffle(shuffled)
     sample, rest = shuffled[:SAMPLE_SIZE], shuffled[SAMPLE_SIZE:]
@@ -58,7 +57,7 @@ async def measure_fan_out(
 async def _watch(
     client: BenchClient, people: Sequence[BenchPerson], id: str, at_once: int
 ) -> list[float]:
-    """When each home was first seen to have a post; those that never had it are left out."""
+    """Return when each home timeline first showed a post, without those that never did."""
     waiting: asyncio.Queue[BenchPerson] = asyncio.Queue()
     for person in people:
         waiting.put_nowait(person)

@@ -1,4 +1,4 @@
-"""The load generator, seen from the benchmark."""
+"""Controls the load generator process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_LINE_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class CellResult:
-    """What one stretch of one kind at one number of requests in flight came to."""
+    """The result of one turn of one scenario with a number of requests in flight."""
 
     took: list[float]
     posted: list[tuple[int, str]]
@@ -28,7 +28,7 @@ class CellResult:
 
 
 class LoadGenerator:
-    """Runs the worker, and hands cells to it."""
+    """Runs the worker process, and sends it cells."""
 
     def __init__(self, data: ScenarioData) -> None:
         self._stage = data

@@ -1,7 +1,6 @@
-"""What everybody's home must show, and whether it does.
+"""Verifies every home timeline.
 
-It is both the sign that the system has digested what it was told, and the proof that nothing that
-was acknowledged got lost.
+A complete home timeline shows that all events are processed, and that no acknowledged post is lost.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ _CONCURRENCY = 4
 _POLL_INTERVAL = 0.3
 _SAMPLE_SIZE = 12
 _STALL_TIMEOUT = 60.0
-"""Seconds without any progress, at rest, after which homes are given up."""
+"""Seconds without progress in an idle system after which waiting ends."""
 
 
 class HomeVerifier:
-    """The posts that were acknowledged, and whose homes they belong into."""
+    """The acknowledged posts, and the home timelines that must show them."""
 
     def __init__(self, people: Sequence[BenchPerson], friends: Sequence[Sequence[int]]) -> None:
         self._people = people
@@ -37,19 +36,19 @@ class HomeVerifier:
         self._posts[author].append(int(id))
 
     def post_ids(self) -> list[str]:
-        """The ids of all posts."""
+        """Return the ids of all posts."""
         return [str(id) for ids in self._posts for id in ids]
 
     def home_size(self, person: int) -> int:
-        """How many posts belong into somebody's home."""
+        """Return the number of posts in a home timeline."""
         return sum(len(self._posts[author]) for author in (person, *self._friends[person]))
 
     def post_count(self, author: int) -> int:
-        """How many posts somebody has."""
+        """Return the number of posts of a user."""
         return len(self._posts[author])
 
     def expected_page(self, person: int) -> list[str]:
-        """The ids on somebody's newest page."""
+        """Return the expected ids of the first page of a home timeline."""
         authors = (person, *self._friends[person])
         newest = heapq.nlargest(PAGE_SIZE, (id for author in authors for id in self._posts[author]))
         return [str(id) for id in newest]
@@ -57,11 +56,10 @@ class HomeVerifier:
     async def wait_until_complete(
         self, client: BenchClient, progress: Progress, title: str, detector: IdleDetector
     ) -> list[int]:
-        """Wait until every home is as it must be; returns those that never became so.
+        """Wait until every home timeline is complete; return those that never became so.
 
-        A few homes are asked again and again, and all of them once those are right: to ask takes
-        the processor from what is waited for. Given up are homes in which nothing new shows for a
-        minute while the system is at rest.
+        A sample is polled, and all of them once the sample is complete, because requests slow the
+        system down. Waiting ends after a minute without progress in an idle system.
         """
         everybody = range(len(self._people))
         for people in (everybody[:: max(1, len(everybody) // _SAMPLE_SIZE)], everybody):
@@ -99,7 +97,7 @@ class HomeVerifier:
             await asyncio.sleep(_POLL_INTERVAL)
 
     async def _count_missing(self, client: BenchClient, people: Sequence[int]) -> dict[int, int]:
-        """How many posts each home lacks; one that shows too many or a wrong order lacks one."""
+        """Return the number of missing posts per home timeline; a wrong order counts as one."""
         slots = asyncio.Semaphore(_CONCURRENCY)
 
         async def look(person: int) -> int:

@@ -1,6 +1,6 @@
 """One connection with one request in flight: raw HTTP/1.1, callbacks only.
 
-The load generator shares the machine with what it measures. A connection spends about 20 µs on a
+The load generator shares the machine with the measured system. A connection spends about 20 µs per
 request; an aiohttp client spends 70 to 90.
 """
 
@@ -23,10 +23,10 @@ _MAX_SAMPLES = 20
 
 @dataclass(slots=True)
 class ResponseStats:
-    """What came of all the connections of a cell."""
+    """The statistics of all connections of a cell."""
 
     took: list[float] = field(default_factory=list)
-    """Seconds, one for each request that was answered rightly."""
+    """The latency of each correct response, in seconds."""
     posted: list[tuple[int, str]] = field(default_factory=list)
     """(author, id of the post)."""
     errors: int = 0
@@ -39,7 +39,7 @@ class ResponseStats:
 
 
 class HttpConnection(asyncio.Protocol):
-    """Sends a request as soon as the one before is answered, until the clock says stop."""
+    """Sends the next request as soon as one is answered, until its end time."""
 
     def __init__(self, draw: RequestSource, stats: ResponseStats, ends: float) -> None:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -50,7 +50,7 @@ class HttpConnection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
 
     def start(self) -> None:
-        """Send the first request; the connection is there by now."""
+        """Send the first request over the open connection."""
         self._next()
 
     # ── asyncio's side ──────────────────────────────────────────────────────────────────────
@@ -115,7 +115,7 @@ class HttpConnection(asyncio.Protocol):
 async def connect(
     host: str, port: int, draw: RequestSource, stats: ResponseStats, seconds: float
 ) -> HttpConnection:
-    """A connection that is connected and will end so many seconds from now."""
+    """Return an open connection that ends after some seconds."""
     loop = asyncio.get_running_loop()
     ends = perf_counter() + seconds
     _, connection = await loop.create_connection(

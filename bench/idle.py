@@ -1,4 +1,4 @@
-"""Waits until the system has nothing more to digest, and sees what else the machine does."""
+"""Waits until the system is idle, and measures the load of other processes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from bench.process_usage import ProcessUsage, machine_busy_seconds, process_cpu
 
 _WINDOW = 0.3
 _IDLE_CORES = 0.25
-"""Cores below which a system is at rest: polls and heartbeats are all that is left."""
+"""Busy cores below which a system is idle: only polls and heartbeats remain."""
 
 _IDLE_WINDOWS = 3
 _TIMEOUT = 300.0
 
 
 async def wait_until_idle(usage: ProcessUsage) -> float:
-    """Wait until the processes have been calm for a second or so; returns the seconds it took.
+    """Wait until the processes have been idle for about a second; return the seconds it took.
 
-    What that second is for is not counted. Gives up after five minutes.
+    The idle second itself is not counted. Returns after five minutes in any case.
     """
     began = time.perf_counter()
     calm_since = began
@@ -35,7 +35,7 @@ async def wait_until_idle(usage: ProcessUsage) -> float:
 
 
 class IdleDetector:
-    """Says whether the system was at rest since it was last asked."""
+    """Detects whether the system was idle since the last call."""
 
     def __init__(self, usage: ProcessUsage) -> None:
         self._usage = usage
@@ -52,14 +52,14 @@ class IdleDetector:
 
 
 class ForeignLoad:
-    """What share of the machine others took, who have nothing to do with the benchmark."""
+    """Measures the share of the machine that unrelated processes took."""
 
     def __init__(self, usage: ProcessUsage) -> None:
         self._usage = usage
         self._at, self._others = time.perf_counter(), self._elsewhere()
 
     def share(self) -> float:
-        """Since this was made, of all cores."""
+        """Return the share of all cores since this object was created."""
         seconds = (time.perf_counter() - self._at) * (os.cpu_count() or 1)
         return max(0.0, self._elsewhere() - self._others) / seconds
 

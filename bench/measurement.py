@@ -1,4 +1,4 @@
-"""Measures in rounds: every cell has a turn in each, so that the machine's drift hits all alike."""
+"""Measures in rounds with a turn for every cell, so that drift of the machine affects all alike."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IDLE = "idle"
 
 @dataclass
 class Measurement:
-    """All turns of one kind at one number of requests in flight."""
+    """All turns of one scenario with one number of requests in flight."""
 
     kind: str
     in_flight: int
@@ -33,9 +33,9 @@ class Measurement:
     own_cpu: float = 0.0
     calls: dict[str, float] = field(default_factory=dict)
     observed: float = 0.0
-    """Seconds over which processor time and calls were counted, digesting included."""
+    """Seconds over which processor time and calls were counted, including event processing."""
     digesting: list[float] = field(default_factory=list)
-    """Seconds after each turn until the system was at rest again."""
+    """Seconds after each turn until the system was idle."""
 
     def add(self, cell: CellResult) -> None:
         self.seconds += cell.seconds
@@ -45,7 +45,7 @@ class Measurement:
         self.own_cpu += cell.own_cpu
 
     def add_usage(self, cpu: dict[str, float], calls: dict[str, float], seconds: float) -> None:
-        """Add what a turn cost."""
+        """Add the cost of a turn."""
         self.observed += seconds
         for total, part in ((self.cpu, cpu), (self.calls, calls)):
             for name, value in part.items():
@@ -63,7 +63,7 @@ class Measurement:
 
 @dataclass
 class UsageProbe:
-    """What is looked at around every turn."""
+    """Reads the counters before and after every turn."""
 
     system: BenchSystem
     usage: ProcessUsage
@@ -74,7 +74,7 @@ class UsageProbe:
 
     @contextmanager
     def measure_usage(self, measured: Measurement) -> Iterator[None]:
-        """Add what is done meanwhile to what a kind of request costs."""
+        """Add the usage inside the block to the cost of a measurement."""
         began, cpu, calls = time.perf_counter(), self.usage.cpu(), self.calls()
         yield
         took = time.perf_counter() - began
@@ -84,7 +84,7 @@ class UsageProbe:
 
 
 class MeasurementRounds:
-    """Runs the turns, every other round backwards: what came first comes last."""
+    """Runs the turns, in reverse order every other round."""
 
     def __init__(self, generator: LoadGenerator, probe: UsageProbe, homes: HomeVerifier) -> None:
         self._generator = generator
@@ -101,7 +101,7 @@ class MeasurementRounds:
         rounds: int,
         tick: Callable[[str], None],
     ) -> None:
-        """Measure each kind at each number in flight, for so many seconds in all."""
+        """Measure each scenario with each number of requests in flight."""
         self.cells = [Measurement(kind, number) for number in in_flight for kind in kinds]
         for cell in self.cells:  # so that nothing is measured cold
             await self._turn(Measurement(cell.kind, cell.in_flight), min(0.5, seconds / rounds))

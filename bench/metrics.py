@@ -1,4 +1,4 @@
-"""From what was measured to what is said: figures of each cell, and targets met or missed."""
+"""Computes the metrics of each cell from its measurement, and evaluates the targets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOME_RATIO, COMPOSE_RATIO, STATE_CALLS, FAN_OUT_SECONDS = 0.5, 0.25, 3.0, 1.0
 
 @dataclass(frozen=True)
 class ScenarioMetrics:
-    """One cell."""
+    """The metrics of one cell."""
 
     kind: str
     in_flight: int
@@ -26,18 +26,18 @@ class ScenarioMetrics:
     errors: int
     samples: list[str]
     state_calls: float | None
-    """Per request, those of all services, what idling costs subtracted; None if not counted."""
+    """Per request, of all services, minus the idle rate; None if not counted."""
     calls: dict[str, float]
     cpu: dict[str, float]
     """Processor milliseconds per request (or seconds per 1,000 of them), by kind of process."""
     generator_cpu: float
-    """The load generator's own, in the same unit; in none of the others."""
+    """Of the load generator, in the same unit; not included in the others."""
     generator_share: float
-    """Of one core, while it asked."""
+    """Share of one core during the turn."""
     digested_after: float | None
-    """Seconds until the system was at rest again, the median of the turns."""
+    """Seconds until the system was idle, the median of the turns."""
     sustained: float | None
-    """Requests a second if each turn had to be digested before the next; of writes alone."""
+    """Requests per second including the time until the system is idle; only for writes."""
 
     @property
     def cpu_in_all(self) -> float:
@@ -46,7 +46,7 @@ class ScenarioMetrics:
 
 @dataclass(frozen=True)
 class IdleRates:
-    """What the system does when nobody asks."""
+    """The load of an idle system."""
 
     cores: dict[str, float]
     calls_per_second: dict[str, float]
@@ -54,7 +54,7 @@ class IdleRates:
 
 @dataclass(frozen=True)
 class BenchTarget:
-    """Something that must hold, and whether it does."""
+    """One target, and whether it is met."""
 
     what: str
     wanted: str
@@ -63,7 +63,7 @@ class BenchTarget:
 
 
 def compute_idle_rates(measured: Measurement) -> IdleRates:
-    """The rates of a system at rest."""
+    """Return the rates of an idle system."""
     seconds = measured.observed or 1.0
     return IdleRates(
         {kind: used / seconds for kind, used in measured.cpu.items()},
@@ -72,7 +72,7 @@ def compute_idle_rates(measured: Measurement) -> IdleRates:
 
 
 def compute_metrics(cells: Sequence[Measurement], idle: IdleRates) -> list[ScenarioMetrics]:
-    """The figures of all cells, each related to the floor of the same number in flight."""
+    """Return the metrics of all cells, relative to the floor with the same number in flight."""
     floors = {cell.in_flight: cell.per_second for cell in cells if cell.kind == FLOOR}
     return [_figures(cell, idle, floors.get(cell.in_flight)) for cell in cells]
 
@@ -108,7 +108,7 @@ def evaluate_targets(
     followers: int,
     wrong_homes: int,
 ) -> list[BenchTarget]:
-    """What must hold, for each number of requests in flight."""
+    """Return the targets for each number of requests in flight."""
     found: list[BenchTarget] = []
     for row in rows:
         if row.kind == HOME:

@@ -21,7 +21,7 @@ down. What each figure means: docs/benchmark.md.
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """What was asked for."""
+    """The options of a run."""
 
     system: SystemOptions
     edges: Path | None
@@ -40,7 +40,7 @@ class BenchOptions:
 
 
 def parse(arguments: list[str]) -> BenchOptions:
-    """What is asked for; exits with a message where that is unclear."""
+    """Return the options of a command line; exits with a message for an invalid one."""
     given = _parser().parse_args(arguments)
     kinds = given.kinds or tuple(kind for kind in SCENARIOS if kind != PICTURE)
     if given.pictures and PICTURE not in kinds:

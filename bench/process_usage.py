@@ -1,4 +1,4 @@
-"""What the system's processes have used: processor time and memory, by kind of process."""
+"""Processor time and memory of the system's processes, by kind of process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STORES = frozenset({"redis", "postgres", "postgresql", "mysql", "etcd"})
 
 
 def processes_by_kind(report: Mapping[str, Any]) -> dict[str, list[int]]:
-    """Process ids by kind, from what `ps --json` says; kinds that have none are left out."""
+    """Return process ids by kind, from `ps --json`, without empty kinds."""
     kinds: dict[str, list[int]] = {}
     for row in report.get("services", ()):
         own = GATEWAY if row["app_id"] == "gateway" else SERVICES
@@ -35,22 +35,22 @@ def processes_by_kind(report: Mapping[str, Any]) -> dict[str, list[int]]:
 
 
 class ProcessUsage:
-    """Reads what the processes of a running system have used so far."""
+    """Reads the usage of the processes of a running system."""
 
     def __init__(self, report: Mapping[str, Any]) -> None:
         self.kinds = processes_by_kind(report)
 
     def cpu(self) -> dict[str, float]:
-        """Processor seconds by kind since the start, those of children included."""
+        """Return processor seconds by kind since the start, including children."""
         return {kind: sum(map(process_cpu, pids)) for kind, pids in self.kinds.items()}
 
     def memory(self) -> dict[str, float]:
-        """Resident MiB by kind. Pages that processes share are counted in each."""
+        """Return resident MiB by kind. Shared pages count for each process."""
         return {kind: sum(map(_resident, pids)) for kind, pids in self.kinds.items()}
 
 
 def machine_busy_seconds() -> float:
-    """Seconds for which the machine's cores were busy so far, or taken by others on its host."""
+    """Return the busy seconds of all cores so far, including time stolen by the host."""
     times = psutil.cpu_times()
     return sum(times) - times.idle - getattr(times, "iowait", 0.0) - _counted_twice(times)
 
@@ -68,7 +68,7 @@ def _tree(pid: int) -> Iterator[psutil.Process]:
 
 
 def process_cpu(pid: int) -> float:
-    """Processor seconds of a process and its children, also of those that have ended."""
+    """Return processor seconds of a process and its children, including ended ones."""
     total = 0.0
     for process in _tree(pid):
         with suppress(psutil.NoSuchProcess):
@@ -87,5 +87,5 @@ def _resident(pid: int) -> float:
 
 
 def usage_delta(after: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
-    """What came between two readings."""
+    """Return the difference of two readings."""
     return {kind: after[kind] - before.get(kind, 0.0) for kind in after}

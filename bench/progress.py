@@ -1,4 +1,4 @@
-"""What is being done, how far it is, and how long it will still take."""
+"""Progress bars, and concurrent processing with progress."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 
 def progress_bar(console: Console) -> Progress:
-    """A bar for each phase."""
+    """Return a progress display with a bar for each phase."""
     return Progress(
         TextColumn("{task.description:<24}"),
         BarColumn(bar_width=30),
@@ -42,7 +42,7 @@ async def for_each(
     do: Callable[[T], Awaitable[R]],
     at_once: int,
 ) -> list[R]:
-    """Do something for all, several at once, and return the results in order."""
+    """Process all items, several at once, and return the results in order."""
     bar = progress.add_task(title, total=len(items))
     results: dict[int, R] = {}
     rest = iter(enumerate(items))

@@ -1,4 +1,4 @@
-"""Requests, made before the clock starts, and what a right answer to each looks like."""
+"""Prepared requests, and checks of their responses."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from urllib.parse import urlencode, urlsplit
 import orjson
 
 Check = Callable[[int, bytes], str]
-"""From a status and a body to what is wrong with them; empty if nothing is."""
+"""Returns the fault of a status and a body, or an empty text."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedRequest:
-    """Bytes to send, and how to judge the answer."""
+    """The bytes to send, and the check of the response."""
 
     payload: bytes
     check: Check
     author: int = -1
-    """Who posts by it; -1 where nobody does."""
+    """The author of a post; -1 for other requests."""
     follow_up: Callable[[bytes], PreparedRequest] | None = None
-    """What has to follow an answer before the whole is done: the post after its picture."""
+    """Returns the next request of a sequence, such as the post after its picture."""
 
 
 class RequestBuilder:
-    """Makes requests to one address."""
+    """Builds requests to one address."""
 
     def __init__(self, url: str) -> None:
         self._host = urlsplit(url).netloc
@@ -56,7 +56,7 @@ class RequestBuilder:
 
 
 def form(**fields: str) -> bytes:
-    """A body of kind `FORM`."""
+    """Return a body of the content type `FORM`."""
     return urlencode(fields).encode()
 
 
@@ -67,31 +67,31 @@ _FULL_CHECK_INTERVAL = 64
 
 
 def is_empty_object(status: int, body: bytes) -> str:
-    """The floor's answer."""
+    """Check the response of the floor."""
     return "" if status == 200 and body == b"{}" else describe_response(status, body)
 
 
 def is_post(status: int, body: bytes) -> str:
-    """One status."""
+    """Check a response with one status."""
     fine = status == 200 and body.startswith(b'{"id":"') and body.count(STATUS) == 1
     return "" if fine else describe_response(status, body)
 
 
 def is_relationship(status: int, body: bytes) -> str:
-    """How somebody stands to somebody."""
+    """Check a response with a relationship."""
     fine = status == 200 and body.startswith(b'{"id":"') and b'"following":' in body
     return "" if fine else describe_response(status, body)
 
 
 def finds_people(status: int, body: bytes) -> str:
-    """What was searched for, with at least one person among it."""
+    """Check a search result with at least one account."""
     fine = status == 200 and b'"accounts":[{' in body
     return "" if fine else describe_response(status, body)
 
 
 @dataclass(frozen=True, slots=True)
 class ContainsAtLeast:
-    """An answer in which something occurs at least so often."""
+    """Checks that a response contains a text at least so often."""
 
     mark: bytes
     minimum: int
@@ -104,13 +104,13 @@ class ContainsAtLeast:
 
 
 def is_picture(status: int, body: bytes) -> str:
-    """One uploaded picture."""
+    """Check a response with an uploaded picture."""
     fine = status in (200, 202) and body.startswith(b'{"id":"')
     return "" if fine else describe_response(status, body)
 
 
 class IsPage:
-    """A page of statuses, of at least so many; now and then it is parsed and looked at closely."""
+    """Checks a page with a minimum number of statuses; some pages are parsed completely."""
 
     def __init__(self, least: int) -> None:
         self._least = least
@@ -137,5 +137,5 @@ def _fault(body: bytes) -> str:
 
 
 def describe_response(status: int, body: bytes) -> str:
-    """What an unexpected answer said."""
+    """Return a description of an unexpected response."""
     return f"{status} {body[:200].decode(errors='replace')}"

@@ -1,4 +1,4 @@
-"""What a run has come to, as tables and as JSON."""
+"""The results of a run, as tables and as JSON."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _MAX_FOREIGN_SHARE = 0.05
 
 @dataclass(frozen=True)
 class BenchResults:
-    """All figures of one run."""
+    """All results of one run."""
 
     about: Mapping[str, Any]
-    """Which system, which graph, how it was asked."""
+    """The system, the graph and the options."""
     followers: int
-    """Of the most-followed."""
+    """Followers of the most-followed user."""
     phases: Mapping[str, Mapping[str, float]]
     rows: Sequence[ScenarioMetrics]
     idle: IdleRates
@@ -36,13 +36,13 @@ class BenchResults:
     fan_outs: Sequence[FanOutResult]
     wrong_homes: int
     elsewhere: float
-    """Share of the machine that others took while it was measured."""
+    """The share of the machine that other processes took during the measurement."""
     restarts: Mapping[str, int]
     """Processes of the system that died."""
 
     @property
     def errors(self) -> int:
-        """Requests that failed, homes that lack what was acknowledged, processes that died."""
+        """The number of failed requests, incomplete home timelines and dead processes."""
         failed = sum(row.errors for row in self.rows) + sum(self.restarts.values())
         return failed + sum(post.missing for post in self.fan_outs) + self.wrong_homes
 
@@ -95,7 +95,7 @@ class BenchResults:
 
 
 def describe_machine() -> dict[str, Any]:
-    """What it ran on."""
+    """Return a description of the machine."""
     model = platform.processor()
     with suppress(OSError, StopIteration):
         lines = Path("/proc/cpuinfo").read_text().splitlines()

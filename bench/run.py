@@ -1,4 +1,4 @@
-"""One run: start, load, measure, look whether everything is where it must be."""
+"""One run: start, load, measure, verify."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from bench.social_graph import SocialGraph, make_graph, read_graph
 from bench.system import BenchSystem
 
 SIDE_ACCOUNT_SCENARIOS = frozenset({FOLLOW, NOTIFICATIONS, THREAD})
-"""Kinds of request that need them, and the likes and the thread that come with them."""
+"""Scenarios that need side accounts, likes or a long thread."""
 
 
 class BenchmarkRun:
-    """Does what the options say."""
+    """Runs the benchmark with its options."""
 
     def __init__(self, options: BenchOptions, progress: Progress) -> None:
         self._options = options
@@ -35,7 +35,7 @@ class BenchmarkRun:
         self._memory: dict[str, dict[str, float]] = {}
 
     async def execute(self) -> BenchResults:
-        """Start the system, measure it, and take it down whatever happens."""
+        """Start the system, measure it, and stop it in any case."""
         options = self._options
         graph = _graph(options)
         starting = self._progress.add_task("starting", total=1)

@@ -1,9 +1,8 @@
-"""How the price of a home page and of a post grows with how many follow the author.
+"""How the cost of a home page and of a post grows with the number of followers.
 
-Each number of followers has an author and followers of its own, registered and following through
-the public API. Authors post before they are followed, so that no post goes round while followers
-gather. What is read and posted is the same for each; readers are as many for each, so that caches
-help all alike.
+Each number of followers has its own author and followers, who register and follow through the
+public API. Authors post before they are followed, so that no fan-out runs meanwhile. Reads and posts
+are the same for each number, and so is the number of readers, so that caches help all alike.
 """
 
 from __future__ import annotations
@@ -37,10 +36,10 @@ from bench.system import BenchSystem
 from bench.tables import format_number, new_table
 
 READER_COUNT = 10
-"""Of each author's followers, whose homes are asked for."""
+"""Followers of each author whose home timelines are requested."""
 
 SAMPLE_SIZE = 50
-"""How many of the followers' homes must show a post that is timed."""
+"""Followers whose home timelines must show a timed post."""
 
 _REGISTERING, _FOLLOWING, _POSTING = 6, 6, 3
 _WHAT = ("home", "post")
@@ -50,7 +49,7 @@ _SEEN = {"half s": "median", "all s": "sampled"}
 
 @dataclass(frozen=True)
 class FollowerGroup:
-    """An author and who follows them."""
+    """An author with their followers."""
 
     author: BenchPerson
     followers: Sequence[BenchPerson]
@@ -58,20 +57,20 @@ class FollowerGroup:
 
 @dataclass(frozen=True)
 class RequestCost:
-    """What one request costs, with all that follows from it, less what the system does anyhow."""
+    """The cost of one request including event processing, minus the idle load."""
 
     state_calls: float | None
-    """None where calls were not counted."""
+    """None if calls were not counted."""
     cpu: float
     """Milliseconds of all processes."""
     p50: float
-    """Milliseconds until the answer."""
+    """Milliseconds until the response."""
     errors: int
     samples: list[str]
 
     @classmethod
     def of(cls, measured: Measurement, idle: IdleRates) -> RequestCost:
-        """The price of what was measured."""
+        """Return the cost of a measurement."""
         count = len(measured.took) or 1
         calls = measured.calls.get("state")
         if calls is not None:
@@ -88,14 +87,14 @@ class RequestCost:
 
 @dataclass(frozen=True)
 class ScalingStep:
-    """What was measured at one number of followers."""
+    """The measurements for one number of followers."""
 
     followers: int
     home: RequestCost
-    """Of a follower's home page."""
+    """For a follower's home page."""
     post: RequestCost
     spread: Sequence[FanOutResult]
-    """Of other posts, on a sample of the followers."""
+    """The fan-out of further posts to a sample of followers."""
 
     @property
     def errors(self) -> int:
@@ -104,20 +103,20 @@ class ScalingStep:
 
 @dataclass(frozen=True)
 class ScalingResults:
-    """All figures of one run."""
+    """All results of one run."""
 
     about: Mapping[str, Any]
     steps: Sequence[ScalingStep]
     idle: Sequence[IdleRates]
-    """Before each step."""
+    """Idle rates before each step."""
     elsewhere: float
     restarts: Mapping[str, int]
     meets_targets: bool = True
-    """Nothing is asked of growth; the figures are to be looked at."""
+    """There is no target for scaling."""
 
     @property
     def errors(self) -> int:
-        """Requests that failed, homes that lack a post, processes that died."""
+        """The number of failed requests, incomplete home timelines and dead processes."""
         return sum(step.errors for step in self.steps) + sum(self.restarts.values())
 
     def show(self, console: Console) -> None:
@@ -145,14 +144,14 @@ class ScalingResults:
 
 
 class ScalingBenchmark:
-    """Does what `--growth` asks for."""
+    """The benchmark of `--growth`."""
 
     def __init__(self, options: BenchOptions, progress: Progress) -> None:
         self._options = options
         self._progress = progress
 
     async def execute(self) -> ScalingResults:
-        """Start the system, measure it, and take it down whatever happens."""
+        """Start the system, measure it, and stop it in any case."""
         options = self._options
         async with BenchSystem(options.system) as system, BenchClient(system.url) as client:
             usage = ProcessUsage(system.report)
@@ -181,7 +180,7 @@ class ScalingBenchmark:
     # ── loading ─────────────────────────────────────────────────────────────────────────────
 
     async def _gather(self, client: BenchClient, usage: ProcessUsage) -> list[FollowerGroup]:
-        """Everybody, with `PAGE_SIZE` posts of each author in the homes of their readers."""
+        """Register all groups; readers' home timelines hold `PAGE_SIZE` posts of their author."""
         token = await client.app_token()
         prefix = f"c{secrets.token_hex(3)}_"
 
@@ -225,7 +224,7 @@ class ScalingBenchmark:
     async def _step(
         self, client: BenchClient, probe: UsageProbe, group: FollowerGroup
     ) -> tuple[ScalingStep, IdleRates]:
-        """Read, rest, post and watch, with one author and their followers."""
+        """Measure reads, idle load, posts and fan-out for one author."""
         title = f"{len(group.followers):,} followers"
         bar = self._progress.add_task(title, total=1 + self._options.fan_outs)
         read, idle = await self._read(probe, group)
@@ -261,14 +260,14 @@ class ScalingBenchmark:
 
 
 async def _post(client: BenchClient, author: BenchPerson, turn: int) -> float:
-    """Seconds until a post was acknowledged."""
+    """Return the seconds until a post was acknowledged."""
     began = time.perf_counter()
     await client.post(author, f"What does this cost, number {turn}?")
     return time.perf_counter() - began
 
 
 def assign_followers(people: Sequence[BenchPerson], sizes: Sequence[int]) -> list[FollowerGroup]:
-    """An author for each size, and so many followers of theirs alone."""
+    """Return an author for each size, with that many separate followers."""
     groups: list[FollowerGroup] = []
     rest = iter(people)
     for size in sizes:
@@ -278,7 +277,7 @@ def assign_followers(people: Sequence[BenchPerson], sizes: Sequence[int]) -> lis
 
 
 def homes_to_verify(groups: Sequence[FollowerGroup]) -> tuple[HomeVerifier, list[int]]:
-    """The homes of authors and readers, and the places of the authors among them."""
+    """Return the home timelines of authors and readers, and the indexes of the authors."""
     people: list[BenchPerson] = []
     friends: list[list[int]] = []
     places: list[int] = []
@@ -292,12 +291,12 @@ def homes_to_verify(groups: Sequence[FollowerGroup]) -> tuple[HomeVerifier, list
 
 
 def sample_followers(followers: Sequence[BenchPerson], seed: int) -> list[BenchPerson]:
-    """Some followers, drawn among all."""
+    """Return a random sample of followers."""
     return random.Random(seed).sample(list(followers), min(SAMPLE_SIZE, len(followers)))
 
 
 def scaling_table(steps: Sequence[ScalingStep]) -> Group:
-    """What it comes to."""
+    """Return the table of results."""
     rows = new_table("followers", *(f"{what} {unit}" for what in _WHAT for unit in _UNITS), *_SEEN)
     for step in steps:
         prices = [

@@ -1,4 +1,4 @@
-"""What is asked of the system, kind by kind."""
+"""The scenarios: kinds of requests."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ SCENARIOS = {
     THREAD: "the context of a post with 500 comments",
 }
 WRITE_SCENARIOS = frozenset({COMPOSE, PICTURE, MIX, LIKE, COMMENT, FOLLOW})
-"""Kinds after which the system still has something to digest."""
+"""Scenarios after which the system still processes events."""
 
 _SHARES = (60, 30, 10)
 _BOUNDARY = "microgram-bench"
@@ -68,7 +68,7 @@ _BOUNDARY = "microgram-bench"
 
 @dataclass(frozen=True)
 class ScenarioData:
-    """What requests are made of: everybody's token and id, and what must be on their pages."""
+    """The data for requests: tokens, ids, and the expected sizes of pages."""
 
     url: str
     tokens: list[str]
@@ -80,19 +80,19 @@ class ScenarioData:
     names: list[str] = field(default_factory=list)
     posts: list[str] = field(default_factory=list)
     notices: list[int] = field(default_factory=list)
-    """How many notifications everybody has at least."""
+    """The minimum number of notifications of each user."""
     guests: list[list[str]] = field(default_factory=list)
-    """The id and the token of some whom nobody else follows."""
+    """Ids and tokens of the side accounts."""
     thread: str = ""
     comments: int = 0
-    """How many there are below the post `thread`."""
+    """The number of comments below the post `thread`."""
 
     def to_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 class ScenarioRequests:
-    """Draws requests of a kind, for and by people at random."""
+    """Creates requests of a scenario, for and by random users."""
 
     def __init__(self, data: ScenarioData) -> None:
         self._data = data
@@ -106,7 +106,7 @@ class ScenarioRequests:
         self._numbers = count(1)
 
     def draw(self, kind: str) -> RequestSource:
-        """What draws requests of a kind."""
+        """Return a source of requests for a scenario."""
         draws: dict[str, RequestSource] = {
             FLOOR: lambda: self._floor,
             HOME: lambda: self._random.choice(self._homes),
@@ -155,7 +155,7 @@ class ScenarioRequests:
         return self._post(person, form(status=self._text(), in_reply_to_id=answered))
 
     def _follows(self) -> Iterator[PreparedRequest]:
-        """Every guest follows every other one, then none, and so on."""
+        """Yield pairs of side accounts: all follow each other, then unfollow, and so on."""
         for verb in cycle(("follow", "unfollow")):
             for (_, token), (other, _) in permutations(self._data.guests, 2):
                 path = f"/api/v1/accounts/{other}/{verb}"
@@ -208,7 +208,7 @@ def _multipart(picture: bytes) -> bytes:
 
 
 def make_picture(side: int = 1080) -> bytes:
-    """A JPEG of a common size that no encoder finds trivial."""
+    """Return a JPEG of a common size that is not trivial to encode."""
     import io
 
     from PIL import Image

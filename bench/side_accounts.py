@@ -1,6 +1,6 @@
-"""What is there beside the graph: guests whom nobody else follows, a long thread, some likes.
+"""Creates side accounts, which nobody else follows, a long thread, and some likes.
 
-Guests change nothing of what anybody's home must show, so they can follow and comment at will.
+Side accounts do not change any other home timeline, so they can follow and comment freely.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bench.progress import for_each
 ACCOUNT_COUNT = 24
 COMMENT_COUNT = 500
 LIKE_COUNT = 5
-"""Of each person, so that notifications are not of follows alone."""
+"""Likes of each user, so that notifications are not follows alone."""
 
 _CONCURRENCY = 4
 _TIMEOUT = 120.0
@@ -29,7 +29,7 @@ _POLL_INTERVAL = 0.5
 
 @dataclass
 class SideAccounts:
-    """Who they are, and the post below which they talk."""
+    """The side accounts, and the post at the top of their thread."""
 
     people: list[BenchPerson] = field(default_factory=list)
     thread: str = ""
@@ -38,7 +38,7 @@ class SideAccounts:
 async def create_side_accounts(
     client: BenchClient, loaded: LoadedDataset, seed: int, progress: Progress
 ) -> SideAccounts:
-    """Bring them in; return when the thread can be read in full."""
+    """Create the side accounts; return when the thread is complete."""
     token = await client.app_token()
     prefix = f"g{secrets.token_hex(3)}_"
 
@@ -65,7 +65,7 @@ async def create_side_accounts(
 async def _create_thread(
     client: BenchClient, people: list[BenchPerson], drawn: random.Random, progress: Progress
 ) -> str:
-    """A thread: every other comment answers the post, the rest answer any comment before."""
+    """Create a thread: half of the comments answer the post, the others an earlier comment."""
     made = [await client.post(people[0], "What is your favourite light?")]
 
     async def comment(number: int) -> None:

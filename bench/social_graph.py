@@ -1,4 +1,4 @@
-"""Who knows whom: a friendship graph from a file, or one made to look like it."""
+"""A friendship graph, from a file or generated."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from itertools import accumulate
 from pathlib import Path
 
 PEOPLE, EDGES, LARGEST = 962, 18_812, 313
-"""The size of a made graph: that of socfb-Reed98, a real one of a college's friendships."""
+"""The size of a generated graph: that of socfb-Reed98, a real graph of college friendships."""
 
 _DECAY = 0.8
 _REPEATS = 1.13
-"""How much likelier the best connected must be drawn, since most repeated edges are theirs."""
+"""The factor by which the best connected are drawn more often, because they repeat most."""
 
 
 @dataclass(frozen=True)
 class SocialGraph:
-    """People `0…people-1`, the best connected first; an edge means that both follow each other."""
+    """Users `0…people-1`, the best connected first; an edge means that both follow each other."""
 
     people: int
     edges: frozenset[tuple[int, int]]
 
     @classmethod
     def from_edges(cls, pairs: Iterable[tuple[int, int]]) -> SocialGraph:
-        """From edges in any order, with loops, repeats and any numbering."""
+        """Create a graph from edges in any order, with loops, repeats and any numbering."""
         edges = {(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]}
         degrees = Counter(end for edge in edges for end in edge)
         order = sorted(degrees, key=lambda person: (-degrees[person], person))
@@ -34,13 +34,13 @@ class SocialGraph:
         return cls(len(order), frozenset(_sorted(place[a], place[b]) for a, b in edges))
 
     def best_connected(self, count: int) -> SocialGraph:
-        """The graph among the people with the most friends; all of it for 0."""
+        """Return the subgraph of the users with the most friends; the whole graph for 0."""
         if not 0 < count < self.people:
             return self
         return SocialGraph.from_edges((a, b) for a, b in self.edges if a < count and b < count)
 
     def friends(self) -> list[list[int]]:
-        """Of each person, those they follow, who are also those who follow them."""
+        """Return the friends of each user: they follow each other."""
         friends: list[list[int]] = [[] for _ in range(self.people)]
         for a, b in sorted(self.edges):
             friends[a].append(b)
@@ -48,7 +48,7 @@ class SocialGraph:
         return friends
 
     def follows(self) -> list[tuple[int, int]]:
-        """Every (follower, followed), two for an edge."""
+        """Return every (follower, followed), two for an edge."""
         return [pair for a, b in sorted(self.edges) for pair in ((a, b), (b, a))]
 
 
@@ -57,7 +57,7 @@ def _sorted(a: int, b: int) -> tuple[int, int]:
 
 
 def read_graph(path: Path) -> SocialGraph:
-    """From a file of lines `a b`; lines that begin with % or # are comments.
+    """Read a file of lines `a b`; lines that begin with % or # are comments.
 
     Raises ValueError, with the line, for anything else.
     """
@@ -76,7 +76,7 @@ def read_graph(path: Path) -> SocialGraph:
 def make_graph(
     seed: int, people: int = PEOPLE, edges: int = EDGES, largest: int = LARGEST
 ) -> SocialGraph:
-    """A graph whose degrees fall off by a power law; the best connected has about `largest`.
+    """Generate a graph with power-law degrees; the best connected has about `largest` friends.
 
     Ends of edges are drawn in proportion to weights (Chung and Lu, 2002), each edge once.
     """
@@ -94,7 +94,7 @@ def make_graph(
 
 
 def _weights(people: int, first_share: float) -> list[float]:
-    """Weights `(i + offset) ** -decay` of which the first has a given share of the sum."""
+    """Return weights `(i + offset) ** -decay`; the first has a given share of the sum."""
     low, high = 1e-3, float(people)
     for _ in range(60):
         offset = (low + high) / 2

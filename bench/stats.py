@@ -1,4 +1,4 @@
-"""What many latencies come to."""
+"""Percentiles of latencies."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """The value that a share of all does not exceed (nearest rank); NaN of nothing."""
+    """Return a percentile by nearest rank; NaN without values."""
     if not ordered:
         return math.nan
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle one, or the mean of the middle two; NaN of nothing."""
+    """Return the median; NaN without values."""
     ordered = sorted(values)
     if not ordered:
         return math.nan
@@ -25,7 +25,7 @@ def median(values: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class Latency:
-    """In milliseconds."""
+    """Latencies in milliseconds."""
 
     p50: float
     p90: float
@@ -34,7 +34,7 @@ class Latency:
 
     @classmethod
     def of(cls, milliseconds: Sequence[float]) -> Latency:
-        """Of requests in any order."""
+        """Compute the percentiles of latencies in any order."""
         ordered = sorted(milliseconds)
         p50, p90, p99 = (percentile(ordered, share) for share in (0.5, 0.9, 0.99))
         return cls(p50, p90, p99, ordered[-1] if ordered else math.nan)

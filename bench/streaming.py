@@ -1,4 +1,4 @@
-"""What idle streams cost, and how soon all of them hear of a post: `python -m bench.streaming`."""
+"""The cost of idle streams, and the latency of a post to all: `python -m bench.streaming`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bench.system import BenchSystem, SystemOptions, SystemUnavailable
 
 _TIMEOUT = 60.0
 _CONCURRENCY = 50
-"""How many streams are opened at once."""
+"""Streams that are opened concurrently."""
 
 _UPGRADE = (
     "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -31,7 +31,7 @@ _UPGRADE = (
 
 @dataclass
 class PostArrivals:
-    """When a post that has a word in it reached each stream."""
+    """The times at which a post with a given word reached each stream."""
 
     word: bytes = b"\0"
     wanted: int = 0
@@ -39,14 +39,14 @@ class PostArrivals:
     all: asyncio.Event = field(default_factory=asyncio.Event)
 
     def note(self) -> None:
-        """It reached one more."""
+        """Record the arrival at one more stream."""
         self.at.append(time.perf_counter())
         if len(self.at) == self.wanted:
             self.all.set()
 
 
 class IdleStream(asyncio.Protocol):
-    """One open stream. What it reads it looks through for the word, and forgets."""
+    """One open stream. It searches its input for the word, and discards it."""
 
     def __init__(self, head: bytes, arrivals: PostArrivals) -> None:
         self._head = head
@@ -78,7 +78,7 @@ class IdleStream(asyncio.Protocol):
 
 @dataclass(frozen=True)
 class StreamingResults:
-    """What came of it; latencies from the moment the post was sent, in milliseconds."""
+    """The results; latencies from the start of sending the post, in milliseconds."""
 
     kind: str
     connections: int
@@ -98,7 +98,7 @@ class StreamingResults:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure and print; 2 where it could not be done."""
+    """Measure and print the results; return 2 if that was not possible."""
     parser = argparse.ArgumentParser(prog="python -m bench.streaming", description=__doc__)
     parser.add_argument("--connections", type=int, default=1_000, metavar="N")
     parser.add_argument("--people", type=int, default=50, metavar="N", help="whose they are")
@@ -129,7 +129,7 @@ async def _go(options: argparse.Namespace) -> None:
 
 
 async def _people(client: BenchClient, count: int) -> list[BenchPerson]:
-    """An author, and their followers, when the followers' homes show it."""
+    """Return an author and followers, once the followers' home timelines show a post."""
     app = await client.app_token()
     word = secrets.token_hex(3)
     people = [await client.register(f"s{word}_{number}", app) for number in range(count + 1)]
@@ -208,7 +208,7 @@ def _head(kind: str, person: BenchPerson) -> bytes:
 async def _post(
     client: BenchClient, author: BenchPerson, arrivals: PostArrivals, count: int
 ) -> list[float]:
-    """Milliseconds from sending a post until it was with each stream, in order."""
+    """Return the milliseconds from sending a post to its arrival at each stream, sorted."""
     word = secrets.token_hex(8)
     arrivals.word, arrivals.wanted, arrivals.at = word.encode(), count, []
     arrivals.all.clear()

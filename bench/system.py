@@ -1,4 +1,4 @@
-"""The system that is measured: one of our own, fresh and for this run only, or one that runs."""
+"""The measured system: a fresh one for this run only, or a running one."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _ENVIRONMENT = {
 
 
 class SystemUnavailable(Exception):
-    """The system could not be started, or is not there."""
+    """The system could not be started or found."""
 
 
 @dataclass(frozen=True)
 class SystemOptions:
-    """What to measure: something that runs, or what to start."""
+    """What to measure: a running system, or one to start."""
 
     url: str = ""
     run_dir: Path | None = None
@@ -48,12 +48,12 @@ class SystemOptions:
     replicas: str = ""
     keep: bool = False
     with_bare: bool = False
-    """Whether orders is to have the bare workflow too."""
+    """Whether orders also runs the baseline workflow."""
 
 
 @dataclass
 class BenchSystem:
-    """Where the system listens and which processes it is made of; empty where that is unknown."""
+    """The address and the processes of the system; empty if unknown."""
 
     options: SystemOptions
     url: str = ""
@@ -87,12 +87,12 @@ class BenchSystem:
 
     @property
     def call_counts(self) -> Path | None:
-        """Where the calls to sidecars are counted."""
+        """The folder of the counters of sidecar calls."""
         folder = self.run_dir / "counts" if self.run_dir else None
         return folder if folder and folder.is_dir() else None
 
     async def _clear(self, run_dir: Path) -> None:
-        """Make room; raises `SystemUnavailable` where another benchmark's system still runs."""
+        """Remove old data; raises `SystemUnavailable` if another benchmark is running."""
         if json.loads(await self._runner("ps", "--json"))["services"]:
             raise SystemUnavailable(
                 f"The system of a benchmark runs in {run_dir}: wait for its end, or stop it with "
@@ -101,7 +101,7 @@ class BenchSystem:
         shutil.rmtree(run_dir, ignore_errors=True)
 
     async def restarts(self) -> dict[str, int]:
-        """Which processes have died and were started again, and how often."""
+        """Return how often each process was restarted."""
         if not self.run_dir:
             return {}
         report = json.loads(await self._runner("ps", "--json"))
@@ -134,7 +134,7 @@ class BenchSystem:
         return manifest
 
     def service_endpoint(self, service: str) -> tuple[str, str]:
-        """Where a service listens, and the token that its sidecar shows it."""
+        """Return the address of a service, and the token of its sidecar."""
         if self.run_dir is None:
             raise SystemUnavailable(
                 "Only a system whose run directory is known can be asked for this."
@@ -166,7 +166,7 @@ class BenchSystem:
 
 
 def counted_manifest(path: Path) -> dict[str, Any]:
-    """The system's manifest, with every service started so that its calls are counted."""
+    """Return the system's manifest, with every service started under the call counter."""
     manifest: dict[str, Any] = yaml.safe_load(path.read_text())
     base = path.parent
     common = manifest.get("common", {})
@@ -184,7 +184,7 @@ def counted_manifest(path: Path) -> dict[str, Any]:
 
 
 def counted_command(command: list[str]) -> list[str]:
-    """`python -m services.feed`, counted; any other command as it is."""
+    """Return `python -m services.feed` with the call counter; other commands unchanged."""
     python, *rest = command
     if rest[:1] == ["-m"] and rest[1:2] and rest[1].startswith("services."):
         return [python, "-m", "bench.call_counter", *rest[1:]]

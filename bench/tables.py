@@ -1,4 +1,4 @@
-"""The tables at the end of a run."""
+"""The tables of results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.stats import median
 
 
 def new_table(*columns: str) -> Table:
-    """A first column of words, and others of figures."""
+    """Return a table with a first column of texts, and columns of numbers."""
     made = Table(box=box.SIMPLE_HEAD, padding=0)
     for i, column in enumerate(columns):
         made.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
@@ -22,12 +22,12 @@ def new_table(*columns: str) -> Table:
 
 
 def format_number(value: float | None, digits: int = 2) -> str:
-    """A figure as a table shows it; a dash for none."""
+    """Return a number as text; a dash for none."""
     return "-" if value is None or value != value else f"{value:,.{digits}f}"
 
 
 def speed_table(rows: Sequence[ScenarioMetrics]) -> Group:
-    """What a client sees."""
+    """Return the table of throughput and latency."""
     shown = new_table(
         "what",
         "n",
@@ -58,7 +58,7 @@ def speed_table(rows: Sequence[ScenarioMetrics]) -> Group:
 
 
 def cost_table(rows: Sequence[ScenarioMetrics], idle: IdleRates) -> Group:
-    """What it costs the machine."""
+    """Return the table of processor time."""
     kinds = list(idle.cores)
     share = max((row.generator_share for row in rows), default=0.0)
     title = f"Processor seconds per 1,000 requests (the generator: {share:.0%} of a core at most)"
@@ -79,7 +79,7 @@ def cost_table(rows: Sequence[ScenarioMetrics], idle: IdleRates) -> Group:
 
 
 def memory_table(stages: Mapping[str, Mapping[str, float]]) -> Group:
-    """How much memory is resident, by kind of process, at some moments."""
+    """Return the table of resident memory, by kind of process."""
     kinds = list(next(iter(stages.values())))
     shown = new_table("when", *kinds, "all")
     for stage, memory in stages.items():
@@ -89,7 +89,7 @@ def memory_table(stages: Mapping[str, Mapping[str, float]]) -> Group:
 
 
 def fan_out_table(fan_outs: Sequence[FanOutResult], followers: int) -> Group:
-    """How long a post takes to all who follow its author."""
+    """Return the table of fan-out times."""
     title = f"A post to {followers} followers, {len(fan_outs)} times: seconds from its sending"
     shown = new_table("", "acknowledged", "half", "all (sampled)", "all (each asked)")
     columns = ("acknowledged", "median", "sampled", "proven")
@@ -100,7 +100,7 @@ def fan_out_table(fan_outs: Sequence[FanOutResult], followers: int) -> Group:
 
 
 def load_table(phases: Mapping[str, Mapping[str, float]]) -> Group:
-    """How fast the system was filled."""
+    """Return the table of loading phases."""
     shown = new_table("what", "how many", "seconds", "per second")
     for phase, seen in phases.items():
         rate = seen["count"] / seen["seconds"]
@@ -114,7 +114,7 @@ def load_table(phases: Mapping[str, Mapping[str, float]]) -> Group:
 
 
 def target_table(targets: Sequence[BenchTarget]) -> Group:
-    """What had to hold."""
+    """Return the table of targets."""
     shown = new_table("target", "wanted", "figure", "")
     for target in targets:
         verdict = "[green]met[/green]" if target.met else "[red]missed[/red]"
@@ -123,7 +123,7 @@ def target_table(targets: Sequence[BenchTarget]) -> Group:
 
 
 def print_samples(console: Console, rows: Sequence[ScenarioMetrics]) -> None:
-    """What went wrong, in the system's own words."""
+    """Print some error responses."""
     for row in rows:
         for sample in row.samples:
             console.print(
@@ -136,7 +136,7 @@ def _rate(per_second: float | None) -> str:
 
 
 def _grouped(rows: Sequence[ScenarioMetrics]) -> list[tuple[ScenarioMetrics, bool]]:
-    """Each row, and whether a group of the same number in flight ends with it."""
+    """Yield each row, and whether it ends a group with the same number in flight."""
     following = [*rows[1:], None]
     return [
         (row, next_row is None or next_row.in_flight != row.in_flight)

@@ -1,6 +1,6 @@
-"""The load generator: a process of its own that is told what to ask, and says what came of it.
+"""The load generator process: reads cells from stdin, and writes their results to stdout.
 
-A line of JSON comes in, a line of JSON goes out: first the data, then cells.
+Input and output are lines of JSON: first the scenario data, then cells.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from bench.http_connection import RequestSource, ResponseStats, connect
 from bench.scenarios import ScenarioData, ScenarioRequests
 
 TIMEOUT = 15.0
-"""Seconds after the end of a cell for which an answer is still awaited."""
+"""Seconds after the end of a cell until the last response must arrive."""
 
 
 async def measure(url: str, draw: RequestSource, in_flight: int, seconds: float) -> dict[str, Any]:
-    """Keep so many requests in flight for some seconds."""
+    """Keep a number of requests in flight for some seconds."""
     address = urlsplit(url)
     stats = ResponseStats()
     connections = await asyncio.gather(
@@ -52,7 +52,7 @@ async def measure(url: str, draw: RequestSource, in_flight: int, seconds: float)
 
 
 def main() -> None:
-    """Serve until standard input ends."""
+    """Serve until stdin ends."""
     data = ScenarioData(**orjson.loads(sys.stdin.buffer.readline()))
     requests = ScenarioRequests(data)
     gc.freeze()

@@ -1,5 +1,5 @@
-"""`./tye-like-run.sh demo`: fills a running system with people and what they do.
+"""`./tye-like-run.sh demo`: fills a running system with demo data.
 
-All of it is made up by the program, the same at every run, and goes through the public API alone.
-Whatever is there already is left as it is.
+The data is generated, the same in every run, and created through the public API. Existing data is
+left alone.
 """

@@ -1,4 +1,4 @@
-"""The public API, as whoever fills the demo uses it: honest about limits, patient with troubles."""
+"""A client of the public API for the demo: it keeps rate limits and retries failures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tools.demo.dataset import PASSWORD, DemoPerson
 from tools.runner.errors import RunnerError
 
 MAX_WAIT = 900.0
-"""Seconds that a limit may ask to wait; beyond that the demo gives up."""
+"""The longest wait for a rate limit, in seconds; beyond it the demo fails."""
 
 SCOPES = "read write follow"
 _OOB = "urn:ietf:wg:oauth:2.0:oob"
@@ -25,7 +25,7 @@ _CODE = re.compile(r'name="code" value="([^"]+)"')
 
 
 class RequestRefused(RunnerError):
-    """The system refuses something that the demo asks for."""
+    """The system refused a request of the demo."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -35,8 +35,8 @@ class RequestRefused(RunnerError):
 class DemoApiClient:
     """A client of one system.
 
-    `key` is the token that its gateway and sidecar share: who has it is the operator, whom limits
-    are not for. Without it limits are kept, by waiting. `say` tells of that.
+    `key` is the token that the gateway and its sidecar share; rate limits do not apply with it.
+    Without it the client waits for rate limits, and reports that with `say`.
     """
 
     def __init__(self, base: str, key: str = "", *, say: Callable[[str], None] = print) -> None:
@@ -75,9 +75,9 @@ class DemoApiClient:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """One request, asked again where that is of use. Raises `RequestRefused`.
+        """Send one request, with retries. Raises `RequestRefused`.
 
-        Only what may be done twice is asked here, or what carries a key that makes it so.
+        Requests must be idempotent, or carry an idempotency key.
         """
         sent = {**(headers or {}), **({"authorization": f"Bearer {token}"} if token else {})}
         for number in range(1, _MAX_ATTEMPTS + 1):
@@ -94,14 +94,16 @@ class DemoApiClient:
             elif status >= 500 and number < _MAX_ATTEMPTS:
                 await asyncio.sleep(number)
             elif status >= 400:
-                raise RequestRefused(status, f"{method} {path} is refused ({status}): {_why(body)}")
+                raise RequestRefused(
+                    status, f"{method} {path} was refused ({status}): {_why(body)}"
+                )
             else:
                 return body
-        raise RequestRefused(503, f"{method} {path} is not answered")
+        raise RequestRefused(503, f"{method} {path} was not answered")
 
     async def _send(self, method: str, path: str, **content: Any) -> tuple[int, Any, float]:
         if self._session is None:
-            raise ValueError("The door is closed.")
+            raise ValueError("The client is not open.")
         try:
             async with self._session.request(method, path, **content) as answer:
                 is_json = answer.content_type.endswith("json")
@@ -120,18 +122,18 @@ class DemoApiClient:
                 f"this system lets in nobody for {seconds / 60:.0f} minutes (rate limits): run the "
                 "demo again then, nothing is doubled; or run it where the system was started"
             )
-        self._say(f"a limit is reached: going on in {seconds:.0f} s")
+        self._say(f"a rate limit is reached: waiting for {seconds:.0f} s")
         await asyncio.sleep(seconds)
 
     # ── people ──────────────────────────────────────────────────────────────────────────────
 
     async def sign_in(self) -> None:
-        """Make an application known, for which people log in."""
+        """Register the application that users log in with."""
         about = {"client_name": "Microgram demo", "redirect_uris": _OOB, "scopes": SCOPES}
         self._app = await self.request("POST", "/api/v1/apps", json=about)
 
     async def is_known(self, person: DemoPerson) -> bool:
-        """Whether somebody of that name is there already."""
+        """Return whether an account with that name exists."""
         try:
             await self.request("GET", "/api/v1/accounts/lookup", params={"acct": person.username})
         except RequestRefused as refused:
@@ -141,7 +143,7 @@ class DemoApiClient:
         return True
 
     async def register(self, person: DemoPerson) -> str:
-        """Give somebody an account; returns their token."""
+        """Create an account; return its token."""
         grant = self._client() | {"grant_type": "client_credentials", "scope": SCOPES}
         app = await self.request("POST", "/oauth/token", json=grant)
         form = {
@@ -155,7 +157,7 @@ class DemoApiClient:
         return str(made["access_token"])
 
     async def log_in(self, person: DemoPerson) -> str:
-        """Log somebody in by the page that people see; returns their token."""
+        """Log in through the login page; return the token."""
         asked = {"response_type": "code", "redirect_uri": _OOB, "scope": SCOPES}
         asked["client_id"] = self._app["client_id"]
         page = await self.request("GET", "/oauth/authorize", params=asked)
@@ -178,7 +180,7 @@ class DemoApiClient:
 
 
 def picture(data: bytes, **fields: str) -> Callable[[], aiohttp.FormData]:
-    """A form with a picture, which can be sent again."""
+    """Return a factory of a form with a picture, so that it can be sent again."""
 
     def made() -> aiohttp.FormData:
         form = aiohttp.FormData()

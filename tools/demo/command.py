@@ -1,4 +1,4 @@
-"""The verb `demo`: where the system is, how far it has come, and whom one can log in as."""
+"""The verb `demo`: finds the system, fills it with progress output, and prints a login."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tools.runner.errors import RunnerError
 
 
 def fill_demo(run: RunDir, people: int, port: int | None) -> int:
-    """Fill a running system; returns 0 when all is there."""
+    """Fill a running system; return 0 when everything exists."""
     if not 2 <= people <= MAX_PEOPLE:
         raise RunnerError(f"a demo has from 2 to {MAX_PEOPLE} people")
     base, key = _found(run, port)
@@ -33,7 +33,7 @@ def fill_demo(run: RunDir, people: int, port: int | None) -> int:
 
 
 def _found(run: RunDir, port: int | None) -> tuple[str, str]:
-    """The address of the gateway, and the operator's key to it where it is one of ours."""
+    """Return the address of the gateway, and the token that lifts its limits for a local system."""
     state = run.read_state()
     row = next((r for r in state["services"] if r["app_id"] == "gateway"), None) if state else None
     if state and row and (port is None or str(state["gateway"]).endswith(f":{port}")):

@@ -1,7 +1,7 @@
-"""Who lives in the demo, and what they do: made up, and the same at every run.
+"""The data of the demo: generated people and what they do, the same in every run.
 
-Whatever somebody does depends on them and on those who came before them alone: so a larger demo
-holds a smaller one, and only adds to it.
+The actions of a person depend only on them and on earlier people. So a larger demo contains a
+smaller one, and only adds to it.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from functools import cached_property
 
 PASSWORD = "harbour-lantern-7"  # noqa: S105 (told to whoever asks: these people are made up)
 POSTS = 4
-"""Of each person."""
+"""Posts of each person."""
 
 PRODUCTS = 3
-"""Of each shop."""
+"""Products of each shop."""
 
 MAX_PEOPLE = 100
-"""People in a demo."""
+"""The maximum number of people."""
 
 _FIRST = [
     "Mara",
@@ -140,7 +140,7 @@ PRODUCT_KINDS = (
     ("Candle holder", "Low, wide and steady.", 1_900),
     ("Teapot", "Enough for two, and a half.", 7_900),
 )
-"""What shops sell: what it is called, what is said of it, and its price in minor units."""
+"""Products: title, description, and price in minor units."""
 
 _COMMENTS = (
     "Oh, this is lovely.",
@@ -160,7 +160,7 @@ _COMMENTS = (
 
 @dataclass(frozen=True)
 class DemoPerson:
-    """Somebody who is made up. `number` counts from 0."""
+    """A generated person. `number` counts from 0."""
 
     number: int
 
@@ -170,7 +170,7 @@ class DemoPerson:
 
     @property
     def name(self) -> str:
-        """Their display name."""
+        """The display name."""
         return f"{self.first} {_LAST[(self.number // len(_FIRST) + self.number) % len(_LAST)]}"
 
     @property
@@ -192,12 +192,12 @@ class DemoPerson:
 
     @property
     def sells(self) -> bool:
-        """Whether they have a shop."""
+        """Whether the person has a shop."""
         return self.number % 3 == 0
 
     @cached_property
     def posts(self) -> list[DemoPost]:
-        """What they post, oldest first."""
+        """The posts of the person, oldest first."""
         chance = random.Random(f"posts of {self.number}")  # noqa: S311
         known = [(motif, caption) for motif in CAPTIONS for caption in CAPTIONS[motif]]
         return [
@@ -208,7 +208,7 @@ class DemoPerson:
 
 @dataclass(frozen=True)
 class DemoPost:
-    """One post of somebody: a picture of a motif, and its caption."""
+    """One post: a picture of a motif, and its caption."""
 
     author: DemoPerson
     number: int
@@ -217,12 +217,12 @@ class DemoPost:
 
     @property
     def key(self) -> str:
-        """What tells it from all others."""
+        """A unique key."""
         return f"{self.author.username}-{self.number}"
 
     @property
     def seed(self) -> int:
-        """Of which its picture is drawn."""
+        """The seed of its picture."""
         return self.author.number * 100 + self.number
 
     @property
@@ -232,7 +232,7 @@ class DemoPost:
 
 @dataclass(frozen=True)
 class DemoDataset:
-    """The people of a demo of some size, and what passes between them."""
+    """The people of a demo of some size, and their follows, likes, boosts and comments."""
 
     size: int
 
@@ -242,26 +242,26 @@ class DemoDataset:
 
     @cached_property
     def posts(self) -> list[DemoPost]:
-        """All posts in the order in which they are made: people take turns."""
+        """All posts in order of creation; people alternate."""
         return [person.posts[n] for n in range(POSTS) for person in self.people]
 
     def follows(self) -> Iterator[tuple[DemoPerson, DemoPerson]]:
-        """Who follows whom."""
+        """Yield (follower, followed)."""
         for one in self.people:
             for other in self.people:
                 if one != other and seeded_random("follow", one.number, other.number) < 0.45:
                     yield one, other
 
     def likes(self) -> Iterator[tuple[DemoPerson, DemoPost]]:
-        """Who likes which post."""
+        """Yield (person, liked post)."""
         yield from self._about("like", 0.35)
 
     def boosts(self) -> Iterator[tuple[DemoPerson, DemoPost]]:
-        """Who boosts which post."""
+        """Yield (person, boosted post)."""
         yield from self._about("boost", 0.02)
 
     def comments(self) -> Iterator[tuple[DemoPerson, DemoPost, str]]:
-        """Who says what to which post."""
+        """Yield (person, post, comment)."""
         for person, post in self._about("comment", 0.14):
             pick = seeded_random("words", person.number, post.seed)
             yield person, post, _COMMENTS[int(pick * len(_COMMENTS))]
@@ -274,5 +274,5 @@ class DemoDataset:
 
 
 def seeded_random(what: str, one: int, other: int) -> float:
-    """Chance that is the same at every run."""
+    """Return a pseudo-random number in [0, 1) that is the same in every run."""
     return random.Random(f"{what} {one} {other}").random()  # noqa: S311

@@ -1,4 +1,4 @@
-"""Photos for the demo: landscapes drawn by the program, each another one, the same at every run.
+"""Generates photos for the demo: landscapes, all different, and the same in every run.
 
 A picture costs some tens of milliseconds: skies are gradients of one column, everything else is a
 few dozen polygons, and what glows is blurred small and enlarged.
@@ -50,7 +50,7 @@ WARES: Sequence[Colour] = (
 
 
 def draw(motif: str, seed: int, size: tuple[int, int] | None = None) -> bytes:
-    """A picture of a motif as JPEG. The same seed gives the same picture."""
+    """Return a JPEG of a motif. The same seed gives the same picture."""
     chance = random.Random(f"{motif}:{seed}")  # noqa: S311
     image = MOTIFS[motif](chance, size or chance.choice(SIZES))
     written = io.BytesIO()
@@ -59,7 +59,7 @@ def draw(motif: str, seed: int, size: tuple[int, int] | None = None) -> bytes:
 
 
 def portrait(seed: int) -> bytes:
-    """A face of a few shapes, for a profile."""
+    """Return a simple face for a profile."""
     chance = random.Random(f"portrait:{seed}")  # noqa: S311
     size = (400, 400)
     image = _gradient(size, chance.choice([*DAWNS, *DAYS]))
@@ -85,7 +85,7 @@ def portrait(seed: int) -> bytes:
 
 
 def header(seed: int) -> bytes:
-    """A wide picture, for the top of a profile."""
+    """Return a wide picture for the header of a profile."""
     return draw("mountains" if seed % 2 else "sea", 10_000 + seed, (1500, 500))
 
 
@@ -226,7 +226,7 @@ def _garden(chance: random.Random, size: tuple[int, int]) -> Image.Image:
 
 
 def _still_life(chance: random.Random, size: tuple[int, int]) -> Image.Image:
-    """A vase or a cup on a table: also what shops sell."""
+    """Draw a vase or a cup on a table; shops sell these, too."""
     width, height = size
     wall = chance.choice([(236, 226, 212), (206, 216, 216), (230, 212, 200), (196, 204, 190)])
     image = _gradient(size, [_darker(wall, 0.9), wall])
@@ -279,7 +279,7 @@ def _gradient(size: tuple[int, int], colours: Sequence[Colour]) -> Image.Image:
 
 
 def _glow(image: Image.Image, x: int, y: int, radius: int, colour: Colour) -> None:
-    """Light around a point."""
+    """Draw light around a point."""
     small = Image.new("L", (64, 64))
     ImageDraw.Draw(small).ellipse((18, 18, 46, 46), fill=190)
     soft = small.filter(ImageFilter.GaussianBlur(8)).resize(
@@ -291,7 +291,7 @@ def _glow(image: Image.Image, x: int, y: int, radius: int, colour: Colour) -> No
 def _ridge(
     chance: random.Random, size: tuple[int, int], base: float, rise: float
 ) -> list[tuple[float, float]]:
-    """The outline of hills, down to the bottom of the picture."""
+    """Return the outline of hills, down to the bottom of the picture."""
     width, height = size
     waves = [
         (chance.uniform(0.6, 5.5) ** 1.4, chance.uniform(0, 7), chance.uniform(0.2, 1))
@@ -347,7 +347,7 @@ def _flower(pen: ImageDraw.ImageDraw, chance: random.Random, x: float, y: float,
 
 
 def _profile(chance: random.Random, half: float, tall: float) -> list[tuple[float, float]]:
-    """Half of the outline of something that was turned, from its foot to its rim."""
+    """Return half of the outline of turned pottery, from foot to rim."""
     belly, neck = chance.uniform(0.9, 1.3), chance.uniform(0.4, 0.95)
     phase = chance.uniform(0.8, 1.4)
     points = []
@@ -359,7 +359,7 @@ def _profile(chance: random.Random, half: float, tall: float) -> list[tuple[floa
 
 
 def _grain(image: Image.Image, chance: random.Random) -> Image.Image:
-    """As a camera has it; `effect_noise` would be another one at every run."""
+    """Add noise; `effect_noise` of Pillow would differ in every run."""
     noise = Image.frombytes("L", (128, 128), chance.randbytes(128 * 128))
     grain = noise.resize(image.size, Image.Resampling.NEAREST).convert("RGB")
     return Image.blend(image, grain, 0.025)

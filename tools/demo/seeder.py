@@ -1,4 +1,4 @@
-"""The demo itself: everybody comes in, and does what they have not done yet."""
+"""Seeds a system with the demo data; existing data is left alone."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _PAGE_SIZE = 40
 _TAGS = re.compile(r"<[^>]+>")
 
 Shown = Callable[[str, int], Callable[[], None]]
-"""Begins to show the progress of something, of so many steps; gives what counts one."""
+"""Starts a progress display for a number of steps; returns a function that counts one."""
 
 
 @dataclass
 class SignedInPerson:
-    """Somebody who has come in: their token, and what they have said so far."""
+    """A person with a token, and their statuses so far."""
 
     person: DemoPerson
     token: str
     account: dict[str, Any]
     statuses: dict[tuple[str, str], str] = field(default_factory=dict)
-    """The ids of their posts, by text and by what they answer."""
+    """Status ids, by text and by the answered status."""
 
 
 class DemoSeeder:
-    """Fills one system."""
+    """Seeds one system."""
 
     def __init__(self, door: DemoApiClient, cast: DemoDataset, shown: Shown) -> None:
         self._door = door
@@ -45,10 +45,10 @@ class DemoSeeder:
         self.known: dict[int, SignedInPerson] = {}
         self.posts: dict[str, str] = {}
         self.made = 0
-        """How many posts and comments were not there before."""
+        """The number of new posts and comments."""
 
     async def run(self) -> None:
-        """All of it."""
+        """Seed everything."""
         cast = self._cast
         await self._door.sign_in()
         await self.each("people", cast.people, self._sign_in)
@@ -63,7 +63,7 @@ class DemoSeeder:
     async def each(
         self, label: str, items: list[Any], do: Callable[[Any], Awaitable[None]]
     ) -> None:
-        """Do something with each, a few at once; the first failure ends all."""
+        """Process all items, a few at once; the first failure ends all."""
         count = self._shown(label, len(items))
 
         async def one(item: Any) -> None:
@@ -106,7 +106,7 @@ class DemoSeeder:
         return dressed
 
     async def _load_statuses(self, known: SignedInPerson) -> None:
-        """Read all that somebody has said."""
+        """Read all statuses of a person."""
         path, max_id = f"/api/v1/accounts/{known.account['id']}/statuses", ""
         while True:
             params = {"limit": str(_PAGE_SIZE), **({"max_id": max_id} if max_id else {})}
@@ -146,7 +146,7 @@ class DemoSeeder:
             await self.publish(known, f"{person.username}-to-{post.key}", said)
 
     async def publish(self, known: SignedInPerson, key: str, said: dict[str, Any]) -> str:
-        """Make a post: once, also where the answer is lost."""
+        """Publish a post exactly once, also if the response is lost."""
         headers = {"idempotency-key": f"demo-{key}"}
         made = await self._door.request(
             "POST", "/api/v1/statuses", known.token, json=said, headers=headers
@@ -167,5 +167,5 @@ class DemoSeeder:
 
 
 def _plain(html: str) -> str:
-    """The words of a status, as they can be compared."""
+    """Return the plain text of a status, for comparison."""
     return " ".join(unescape(_TAGS.sub("", html)).split())

@@ -1,4 +1,4 @@
-"""The shops of the demo: who sells what, and who buys it. What was made before is left alone."""
+"""Seeds shops and orders of the demo; existing ones are left alone."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _CURRENCIES = ("EUR", "GBP", "CHF", "USD")
 
 @dataclass(frozen=True)
 class DemoProduct:
-    """One of the things that somebody sells."""
+    """One product of a seller."""
 
     seller: DemoPerson
     number: int
 
     @property
     def seed(self) -> int:
-        """Of which its picture is drawn."""
+        """The seed of its picture."""
         return 1_000_000 + self.seller.number * 10 + self.number
 
     @property
@@ -51,12 +51,12 @@ class DemoProduct:
 
 
 def list_products(person: DemoPerson) -> list[DemoProduct]:
-    """All that somebody sells."""
+    """Return all products of a seller."""
     return [DemoProduct(person, number) for number in range(PRODUCTS)]
 
 
 def plan_purchases(cast: DemoDataset) -> dict[DemoPerson, list[DemoProduct]]:
-    """Who buys what."""
+    """Return the products that each person buys."""
     sold = [product for seller in cast.people if seller.sells for product in list_products(seller)]
     return {
         buyer: [p for p in sold if p.seller != buyer and _purchases_of(buyer, p)]
@@ -77,10 +77,10 @@ class ShopSeeder:
         self._play = play
         self.products: dict[DemoProduct, dict[str, Any]] = {}
         self.orders = 0
-        """How many orders were not there before."""
+        """The number of new orders."""
 
     async def run(self) -> None:
-        """All of it."""
+        """Seed everything."""
         sellers = [person for person in self._cast.people if person.sells]
         await self._play.each("shops", sellers, self._open)
         wanted = [item for item in plan_purchases(self._cast).items() if item[1]]
@@ -128,7 +128,7 @@ class ShopSeeder:
         return await self._create(seller, "products", key, about)
 
     async def _publish_pictures(self, seller: SignedInPerson, product: DemoProduct) -> None:
-        """A post that shows a product."""
+        """Publish a post that shows a product."""
         words = f"New on my table: {product.title.lower()} #shop #handmade"
         if (words, "") in seller.statuses:
             return
@@ -149,7 +149,7 @@ class ShopSeeder:
     # ── buying ──────────────────────────────────────────────────────────────────────────────
 
     async def _go_shopping(self, wanted: tuple[DemoPerson, list[DemoProduct]]) -> None:
-        """Order each by itself: a cart is of one shop."""
+        """Order each product separately, because a cart belongs to one shop."""
         person, products = wanted
         buyer = self._play.known[person.number]
         bought = {
@@ -194,7 +194,7 @@ class ShopSeeder:
     async def _list_all(
         self, known: SignedInPerson, what: str, **params: str
     ) -> AsyncIterator[dict[str, Any]]:
-        """Everything on a list, page by page."""
+        """Yield all items of a list, page by page."""
         asked = {**params, "limit": str(_PAGE)}
         while True:
             page = await self._door.request("GET", f"{SHOP}/{what}", known.token, params=asked)

@@ -35,7 +35,7 @@ async def answering(*answers: Answer) -> AsyncIterator[tuple[DemoApiClient, list
 async def test_a_limit_is_waited_for() -> None:
     async with answering((429, {"retry-after": "0"}), (200, {})) as (door, said):
         assert await door.request("GET", "/") == {"error": "because"}
-        assert "a limit is reached" in said[0]
+        assert "a rate limit is reached" in said[0]
 
 
 async def test_a_limit_that_takes_too_long_ends_the_demo() -> None:
