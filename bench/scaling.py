@@ -1,8 +1,8 @@
 """How the cost of a home page and of a post grows with the number of followers.
 
 Each number of followers has its own author and followers, who register and follow through the
-public API. Authors post before they are followed, so that no fan-out runs meanwhile. Reads and posts
-are the same for each number, and so is the number of readers, so that caches help all alike.
+public API. Authors post before they are followed, so that no fan-out runs meanwhile. Reads and
+posts are the same for each number, and so is the number of readers, so that caches help all alike.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every test has: the repository on the path, from wherever pytest was started."""
+"""Set-up of all tests: the repository on the path, from any working directory."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def _adapter(kind: Any, *, config: ConfigDict | None = None) -> TypeAdapter[Any]
 setattr(v2, "TypeAdapter", _adapter)  # noqa: B010 (mypy knows of no such name in there)
 
 REPORTS = "told"
-"""A property that a test records to have its text in the summary."""
+"""A property of a test whose text appears in the summary."""
 
 SETS = ("embedded", "rabbitmq-redis")
-"""The component sets that one suite passes on, unchanged."""
+"""The component sets on which one suite runs unchanged."""
 
 
 class BySet(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Has tests of one component set share a process, and so a system.
+    """Runs tests of one component set in one worker, with one system.
 
     Not `loadgroup`: xdist 3.8 cannot name a test's group to pytest 9.2.
     """
@@ -60,12 +60,12 @@ class BySet(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> BySet | None:
-    """Give out tests by component set where they are not to be given out one by one."""
+    """Distribute tests by component set with `--dist loadscope`."""
     return BySet(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what tests told."""
+    """Print the reports of tests."""
     for report in terminalreporter.getreports("passed"):
         for name, text in report.user_properties:
             if name == REPORTS:

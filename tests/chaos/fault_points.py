@@ -18,7 +18,7 @@ FAULT_INJECTION_ENV = {"PYTHONPATH": str(Path(__file__).parent / "fault_injectio
 
 @dataclass(frozen=True)
 class FaultPoint:
-    """Where a service is to die: at which point, of what (a prefix), after how many were let pass.
+    """A point where a service dies: the kind, the prefix of its key, and matches to skip before.
 
     Points: `before-` and `after-commit` (a key), `before-` and `after-publish`, `before-` and
     `after-effect` (a topic), `before-` and `after-invoke` (the last word of a path).
@@ -31,7 +31,7 @@ class FaultPoint:
 
 
 class FaultPoints:
-    """The folder that all services of one system look into."""
+    """The folder of fault points that all services of one system read."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -39,11 +39,11 @@ class FaultPoints:
 
     @property
     def env(self) -> dict[str, str]:
-        """What the environment must say for services to look."""
+        """The environment of services with fault points."""
         return {"MICROGRAM_FAULT_POINTS": str(self.folder), **FAULT_INJECTION_ENV}
 
     def arm(self, fault_point: FaultPoint) -> None:
-        """Have the next process that comes by die."""
+        """Let the next process that reaches the point die."""
         path = self._path(fault_point)
         path.with_suffix(f"{path.suffix}.triggered").unlink(missing_ok=True)
         whole = path.with_suffix(".new")
@@ -51,14 +51,14 @@ class FaultPoints:
         whole.rename(path)
 
     def await_triggered(self, fault_point: FaultPoint) -> None:
-        """Wait until somebody has died in it."""
+        """Wait until a process has died at the point."""
         path = self._path(fault_point)
         triggered = path.with_suffix(f"{path.suffix}.triggered")
         wait_until(triggered.exists, what=f"{fault_point} is triggered")
 
     @contextmanager
     def failing(self, service: str, topic: str) -> Iterator[None]:
-        """While this lasts, a service cannot handle what it hears on a topic."""
+        """Let a service fail on every event of a topic inside the block."""
         path = self.folder / f"{service}.fail"
         path.write_text(f"{topic}\n0")
         try:

@@ -11,7 +11,7 @@ from tests.system import LoggedInUser, wait_until
 
 
 def await_invariants(workload: ScenarioWorkload) -> None:
-    """Wait until everything that must hold in the end does, and fail with what does not."""
+    """Wait until all invariants hold; fail with the first that does not."""
     posted = sum(map(len, workload.acknowledged.values()))
     assert posted >= AUTHORS, "nobody posted anything"
     verdict = InvariantCheck(workload)
@@ -24,7 +24,7 @@ def await_invariants(workload: ScenarioWorkload) -> None:
 
 
 class InvariantCheck:
-    """Compares what the system shows with what its people were told."""
+    """Compares the system's state with the acknowledged actions."""
 
     def __init__(self, workload: ScenarioWorkload) -> None:
         self._cast = workload
@@ -32,7 +32,7 @@ class InvariantCheck:
         self._comments = [id for thread in workload.threads.values() for id in thread]
 
     def check(self) -> None:
-        """Raises `AssertionError` for the first thing that is not so."""
+        """Raise `AssertionError` for the first violated invariant."""
         posts = {author.name: self._check_author(author) for author in self._cast.authors}
         for follower in self._cast.followers:
             self._check_home(follower, [id for ours in posts.values() for id in ours])
@@ -48,7 +48,7 @@ class InvariantCheck:
     # ── authors and who follows them ────────────────────────────────────────────────────────
 
     def _check_author(self, author: LoggedInUser) -> list[str]:
-        """An author's posts: all they were told of, and of those they gave up, some perhaps."""
+        """Check that a home timeline shows exactly some posts, once each, with counts."""
         listed = read_all_pages(author, f"/api/v1/accounts/{author.id}/statuses")
         after_all = self._made_after_all(author, listed)
         ours = sorted([*self._cast.acknowledged[author.name], *after_all], reverse=True)
@@ -74,14 +74,14 @@ class InvariantCheck:
         return sorted(person.name for person in [*self._cast.followers, *fickle])
 
     def _check_home(self, person: LoggedInUser, wanted: list[str]) -> None:
-        """A home shows exactly some posts, once each, with their counts."""
+        """Check that a home timeline shows exactly some posts, once each, with their counts."""
         found = read_all_pages(person, "/api/v1/timelines/home")
         _same(f"{person.name}'s home", ids(found), sorted(wanted, reverse=True))
         for status in found:
             self._check_counts(f"{person.name}'s home", status)
 
     def _check_counts(self, where: str, status: dict[str, Any]) -> None:
-        """The counts beside a post of an author's."""
+        """Check the counts of an author's post."""
         workload, id = self._cast, status["id"]
         answered = int(bool(workload.threads.get(id)))
         _same(f"replies to {id}, {where}", status["replies_count"], answered)
@@ -113,7 +113,7 @@ class InvariantCheck:
             _same(f"{follower.name}'s favourites", sorted(ids(listed)), sorted(mine))
 
     def _check_threads(self) -> None:
-        """A thread and the number of direct replies are what was said and not deleted."""
+        """Check threads and reply counts against the comments that were not deleted."""
         reader = self._cast.followers[0]
         for id, thread in self._cast.threads.items():
             context = read_page(reader, f"{POSTS}/{id}/context").json()
@@ -124,7 +124,7 @@ class InvariantCheck:
                 _same(f"replies to {post}", status["replies_count"], answered)
 
     def _check_critic(self) -> None:
-        """What the critic said and boosts, on the posts, in their own list, and at their fan's."""
+        """Check the critic's comments and boosts everywhere that they are shown."""
         workload, critic = self._cast, self._cast.critic
         for id, boost in workload.boosted.items():
             boosters = read_all_pages(workload.followers[0], f"{POSTS}/{id}/reblogged_by")
@@ -140,7 +140,7 @@ class InvariantCheck:
     # ── notifications ───────────────────────────────────────────────────────────────────────
 
     def _causes(self, author: LoggedInUser) -> list[str]:
-        """Of what an author must have been told: each like, boost, comment and follow, once."""
+        """Check that an author was notified once of each like, boost, comment and follow."""
         workload, critic = self._cast, self._cast.critic.name
         causes = [f"follow {name}" for name in self._followers(author)]
         for id in workload.acknowledged[author.name]:

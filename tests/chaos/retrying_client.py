@@ -12,7 +12,7 @@ from tests.system import DEADLINE, LoggedInUser, wait_until
 def request_until_answered(
     person: LoggedInUser, method: str, path: str, body: Any = None, *, key: str = ""
 ) -> requests.Response:
-    """Ask again and again, as a client with a bad line does, until the answer is a clear one."""
+    """Repeat a request until the outcome is known."""
 
     def answered() -> list[requests.Response]:  # a response is false when it is a refusal
         answer = request_once(person, method, path, body, key=key)
@@ -24,7 +24,7 @@ def request_until_answered(
 def request_once(
     person: LoggedInUser, method: str, path: str, body: Any = None, *, key: str = ""
 ) -> requests.Response | None:
-    """Ask once; None where nobody knows whether it took effect."""
+    """Send a request once; return None if the outcome is unknown."""
     headers = {"Idempotency-Key": key} if key else {}
     try:
         answer = requests.request(
@@ -40,7 +40,7 @@ def request_once(
 
 
 def read_page(person: LoggedInUser, path: str) -> requests.Response:
-    """One read that must succeed, though perhaps not yet."""
+    """Read a page; raise `AssertionError` if that fails."""
     url = path if path.startswith("http") else f"{person.base}{path}"
     headers = {"Authorization": f"Bearer {person.token}"}
     try:
@@ -52,7 +52,7 @@ def read_page(person: LoggedInUser, path: str) -> requests.Response:
 
 
 def read_all_pages(person: LoggedInUser, path: str) -> list[dict[str, Any]]:
-    """Every page of a list, one after the other."""
+    """Return all items of a list, page by page."""
     found: list[dict[str, Any]] = []
     url = f"{path}?limit=40"
     while True:

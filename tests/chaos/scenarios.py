@@ -21,7 +21,7 @@ SERVICES = (
 
 
 def await_progress(workload: ScenarioWorkload, more: int = 5) -> None:
-    """Wait until some more posts were acknowledged."""
+    """Wait until some more posts are acknowledged."""
 
     def total() -> int:
         return sum(map(len, workload.acknowledged.values()))
@@ -33,7 +33,7 @@ def await_progress(workload: ScenarioWorkload, more: int = 5) -> None:
 def crash(
     chaos: ChaosSystem, workload: ScenarioWorkload, *, fault_points: tuple[FaultPoint, ...]
 ) -> None:
-    """A service dies at exactly one point, and comes back."""
+    """Let services die at exact points and restart."""
     with workload.posting():
         await_progress(workload)
         for fault_point in fault_points:
@@ -45,7 +45,7 @@ def crash(
 
 
 def kill(chaos: ChaosSystem, workload: ScenarioWorkload, *, processes: tuple[str, ...]) -> None:
-    """Some processes are killed at once."""
+    """Kill some processes at once."""
     with workload.posting():
         await_progress(workload)
         for process in processes:
@@ -57,7 +57,7 @@ def kill(chaos: ChaosSystem, workload: ScenarioWorkload, *, processes: tuple[str
 def random_kills(
     chaos: ChaosSystem, workload: ScenarioWorkload, *, seed: int = 42, times: int = 6
 ) -> None:
-    """Services and sidecars are killed in a random order, each as soon as posts flow again."""
+    """Kill services and sidecars in random order, each as soon as posts succeed again."""
     dice = random.Random(seed)  # noqa: S311 (the same every time)
     names = [name for service in SERVICES for name in (service, f"{service}.daprd")]
     with workload.posting():
@@ -71,7 +71,7 @@ def random_kills(
 
 
 def broker_stopped(chaos: ChaosSystem, workload: ScenarioWorkload) -> None:
-    """The broker is away for a while; posting goes on."""
+    """Stop the broker for a while; posting continues."""
     broker = _broker(chaos.system)
     with workload.posting():
         await_progress(workload)
@@ -83,7 +83,7 @@ def broker_stopped(chaos: ChaosSystem, workload: ScenarioWorkload) -> None:
 
 
 def broker_killed(chaos: ChaosSystem, workload: ScenarioWorkload) -> None:
-    """The broker is killed in the middle of what it does."""
+    """Kill the broker."""
     with workload.posting():
         await_progress(workload)
         chaos.system.kill(_broker(chaos.system))
@@ -92,7 +92,7 @@ def broker_killed(chaos: ChaosSystem, workload: ScenarioWorkload) -> None:
 
 
 def broker_emptied(chaos: ChaosSystem, workload: ScenarioWorkload) -> None:
-    """The broker comes back and has forgotten everything."""
+    """Restart the broker without its data."""
     with workload.posting():
         await_progress(workload)
         chaos.system.restart(_broker(chaos.system), empty=True)

@@ -1,4 +1,4 @@
-"""An event that cannot be handled is kept, listed, and handled again when that is mended."""
+"""An event that fails is kept, listed, and handled again on demand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.system import DEADLINE, System, wait_until
 
 
 def publish(system: System, topic: str, event: Any) -> None:
-    """Publish anything, as somebody who has got hold of a sidecar could."""
+    """Publish arbitrary data through a sidecar."""
     row, token = system.ps()["gateway"], system.tokens("gateway").sidecar
     url = f"http://127.0.0.1:{row.sidecar_port}/v1.0/publish/pubsub/{topic}"
     answer = requests.post(url, json=event, headers={"dapr-api-token": token}, timeout=DEADLINE)
@@ -21,7 +21,7 @@ def publish(system: System, topic: str, event: Any) -> None:
 
 
 def list_letters(system: System, service: str) -> list[dict[str, Any]]:
-    """A service's dead letters, whole, as its own sidecar tells them."""
+    """Return all dead letters of a service."""
     row, token = system.ps()[service], system.tokens(service).sidecar
     url = f"http://127.0.0.1:{row.sidecar_port}/v1.0/invoke/{service}/method/deadletters"
     answer = requests.get(url, headers={"dapr-api-token": token}, timeout=DEADLINE)
@@ -31,7 +31,7 @@ def list_letters(system: System, service: str) -> list[dict[str, Any]]:
 
 
 def find_letter(system: System, service: str, word: str) -> str:
-    """The id of the first letter that mentions a word, or nothing."""
+    """Return the id of the first dead letter that contains a word, or an empty text."""
     return next((each["id"] for each in list_letters(system, service) if word in str(each)), "")
 
 

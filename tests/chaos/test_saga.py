@@ -71,7 +71,7 @@ KILLS = {
 
 @dataclass
 class SagaWorkload:
-    """A seller, some buyers, and every order that was made."""
+    """A seller, some buyers, and all their orders."""
 
     system: System
     seller: LoggedInUser
@@ -88,7 +88,7 @@ class SagaWorkload:
         return cls(system, seller, buyers, create_product(seller, STOCK))
 
     def case(self, name: str, breaking: Callable[[], None]) -> None:
-        """Have everybody order while something breaks."""
+        """Let all buyers order while a fault happens."""
         began = time.monotonic()
         with ThreadPoolExecutor(BUYERS + 1) as pool:
             placing = [
@@ -102,7 +102,7 @@ class SagaWorkload:
         self.times[name] = time.monotonic() - began
 
     def order(self, buyer: LoggedInUser, card: str) -> tuple[LoggedInUser, str, str]:
-        """Order a piece, as a client does that asks until it is answered."""
+        """Order one item; repeat the request until it is answered."""
         variant = self.product["variants"][0]
         item = {"product": self.product["id"], "variant": variant["id"], "quantity": 1}
         put = request_until_answered(buyer, "PUT", f"{SHOP}/cart", {"items": [item]})
@@ -116,7 +116,7 @@ class SagaWorkload:
         return buyer, card, made.json()["id"]
 
     def states(self) -> dict[str, str]:
-        """Where every order stands, as far as that can be asked."""
+        """Return the state of every order that can be read."""
         found = {}
         for orders in self.orders.values():
             for buyer, _, id in orders:
@@ -128,7 +128,7 @@ class SagaWorkload:
         return found
 
     def table(self, states: dict[str, str]) -> str:
-        """Every case with the ends of its orders."""
+        """Return a table of all cases with the final states of their orders."""
         lines = [f"{'what happened':<48} {'s':>5}  {'  '.join(f'{card:<26}' for card in CARDS)}"]
         for name, orders in self.orders.items():
             ends = "  ".join(f"{self.reasons.get(id, states[id]):<26}" for _, _, id in orders)
@@ -177,7 +177,7 @@ def _kill(system: System, processes: tuple[str, ...]) -> None:
 
 
 def _check_ends(market: SagaWorkload, states: dict[str, str]) -> None:
-    """Good cards pay, bad ones do not; only what went on failing beyond bounds may fail."""
+    """Check final states: good cards pay, bad ones do not; only exhausted retries may fail."""
     allowed = {"tok_declined": {"declined", "failed"}}
     for name, orders in market.orders.items():
         for _, card, id in orders:
@@ -188,7 +188,7 @@ def _check_ends(market: SagaWorkload, states: dict[str, str]) -> None:
 
 
 def _check_money(market: SagaWorkload, states: dict[str, str]) -> None:
-    """Captured for what is completed, and for nothing else; the ledger adds up to zero."""
+    """Check that exactly the completed orders are captured, and that the ledger adds up to zero."""
     row, token = market.system.ps()["payments"], market.system.tokens("payments").app
     headers = {"dapr-api-token": token, "dapr-caller-app-id": "orders"}
     for id, state in states.items():
@@ -200,6 +200,6 @@ def _check_money(market: SagaWorkload, states: dict[str, str]) -> None:
 
 
 def _check_stock(market: SagaWorkload, states: dict[str, str]) -> None:
-    """What was sold is gone, and nothing is held any more."""
+    """Check that sold stock is gone, and that nothing is reserved."""
     left = STOCK - Counter(states.values())["completed"]
     wait_until(lambda: stock_of(market.seller, market.product) == (left, left), what=f"{left} left")

@@ -24,7 +24,7 @@ waits for must not queue behind ever more posts."""
 
 _SLOW_POST_INTERVAL = 0.5
 _MAX_POSTS_BEFORE_LATE_FOLLOW = 35
-"""Somebody's newest 40 posts come into the home of who follows them; the older ones do not."""
+"""A follow brings the newest 40 posts into the home timeline; older ones are not added."""
 
 _TOO_LONG_EVERY = 5
 _ONCE_EVERY = 3
@@ -32,34 +32,34 @@ _ONCE_EVERY = 3
 
 @dataclass
 class ScenarioWorkload:
-    """Who takes part in one scenario, and what they were told."""
+    """The users of one scenario, and their acknowledged actions."""
 
     name: str
     authors: list[LoggedInUser]
     followers: list[LoggedInUser]
     late: LoggedInUser
     critic: LoggedInUser
-    """Follows nobody, and comments and boosts."""
+    """Comments and boosts, and follows nobody."""
     fan: LoggedInUser
-    """Follows the critic alone."""
+    """Follows only the critic."""
     fickle: LoggedInUser
-    """Follows the authors, and does not, and does."""
+    """Follows and unfollows the authors repeatedly."""
     acknowledged: dict[str, list[str]] = field(default_factory=dict)
     """The ids of each author's posts, by the author's name."""
     given_up: dict[str, list[str]] = field(default_factory=dict)
-    """The words of posts whose author was told of trouble and did not try again."""
+    """Texts of posts with unknown outcome that were not repeated."""
     liked: dict[str, set[str]] = field(default_factory=dict)
-    """Who was told that they like a post, by its id."""
+    """Names of users with an acknowledged like, by post id."""
     boosted: dict[str, str] = field(default_factory=dict)
-    """The id of the critic's boost of a post, by its id; nothing where it was taken back."""
+    """Ids of the critic's boosts, by post id; empty for a boost that was removed."""
     followed: dict[str, bool] = field(default_factory=dict)
-    """Whether the fickle one follows an author, by name."""
+    """Whether the fickle user follows an author, by name."""
     threads: dict[str, list[str]] = field(default_factory=dict)
-    """The comments that there must be below a post, by its id."""
+    """The expected comments below a post, by its id."""
 
     @classmethod
     def create(cls, system: System, name: str) -> ScenarioWorkload:
-        """People for one scenario; the followers follow the authors, the late one nobody yet."""
+        """Register the users of one scenario; the late follower follows nobody yet."""
         others = ["late", "critic", "fan", "fickle"]
         words = ["author"] * AUTHORS + ["follower"] * FOLLOWERS + others
         with ThreadPoolExecutor(3) as pool:
@@ -74,7 +74,7 @@ class ScenarioWorkload:
 
     @contextmanager
     def posting(self) -> Iterator[None]:
-        """Authors post and others react to it, for as long as the block runs.
+        """Let authors post and others react while the block runs.
 
         Raises at its end what went wrong for somebody who had patience.
         """
@@ -88,7 +88,7 @@ class ScenarioWorkload:
                 _finish(running)
 
     def follow_late(self) -> None:
-        """Somebody follows everybody in the middle of it all."""
+        """Let the late follower follow all authors."""
         for author in self.authors:
             path = f"/api/v1/accounts/{author.id}/follow"
             answer = request_until_answered(self.late, "POST", path)
@@ -120,14 +120,14 @@ class ScenarioWorkload:
                 next(reactions)(author, ours[-1])
 
     def _await_late_follow(self, ours: list[str], stop: threading.Event) -> bool:
-        """Wait, where an author has posted what a late follower gets, until that one is there."""
+        """Wait for the late follow before older posts would be missing from that home timeline."""
         while len(ours) >= _MAX_POSTS_BEFORE_LATE_FOLLOW and self.late not in self.followers:
             if stop.wait(_POST_INTERVAL):
                 return False
         return True
 
     def _like(self, _: LoggedInUser, id: str) -> None:
-        """A like; or one that is taken back, or made again."""
+        """Like a post, in part of the cases unlike it, or like it again."""
         follower = self.followers[len(self.liked) % FOLLOWERS]
         ways = [f"{POSTS}/{id}/favourite", f"{POSTS}/{id}/unfavourite"]
         self.liked[id] = set()
@@ -136,14 +136,14 @@ class ScenarioWorkload:
             self.liked[id].add(follower.name)
 
     def _boost(self, _: LoggedInUser, id: str) -> None:
-        """A boost; or one that is taken back, or made again."""
+        """Boost a post, in part of the cases remove the boost, or boost it again."""
         ways = [f"{POSTS}/{id}/reblog", f"{POSTS}/{id}/unreblog"]
         steps = 1 + len(self.boosted) % 3
         told = _toggle(self.critic, ways, steps)
         self.boosted[id] = told["id"] if told["reblog"] else ""
 
     def _toggle_follow(self, author: LoggedInUser, _: str) -> None:
-        """A follow; or one that is taken back, or made again; later the other way round."""
+        """Toggle a follow one to three times."""
         ways = [f"/api/v1/accounts/{author.id}/{verb}" for verb in ("follow", "unfollow")]
         if self.followed.get(author.name):
             ways.reverse()
@@ -151,7 +151,7 @@ class ScenarioWorkload:
         self.followed[author.name] = _toggle(self.fickle, ways, steps)["following"]
 
     def _comment(self, _: LoggedInUser, id: str) -> None:
-        """A comment and one below it: left, or one of the two deleted."""
+        """Comment twice in a chain, and delete one or none of the two."""
         upper = self._reply(id, "upper")
         lower = self._reply(upper, "lower")
         left, gone = (([upper, lower], ""), ([upper], lower), ([lower], upper))[
@@ -171,7 +171,7 @@ class ScenarioWorkload:
 
 
 def _toggle(person: LoggedInUser, ways: list[str], steps: int) -> dict[str, Any]:
-    """Do something, undo it, do it again: so many steps. Returns the last answer.
+    """Do and undo something in a number of steps; return the last response.
 
     What is not answered may take effect late, so it is insisted on, and not undone.
     """

@@ -1,4 +1,4 @@
-"""Every suite here is run on the fakes and on real sidecars with every component set."""
+"""Every suite runs on the fakes and on real sidecars with every component set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.fakes import World
 
 
 class SystemCache:
-    """The real systems that were started, each once."""
+    """The running real systems; each is started once."""
 
     def __init__(self, stack: ExitStack, factory: pytest.TempPathFactory) -> None:
         self._stack = stack

@@ -1,4 +1,4 @@
-"""The service that the contract suites talk to: it echoes, fails, dawdles and remembers events.
+"""The service of the contract suites: it echoes, fails, delays and records events.
 
 The same program runs on the fakes, in this process, and beside real sidecars, in its own.
 """
@@ -25,7 +25,7 @@ from tests.contract.workflows import workflow_routes
 
 TOPIC = "contract"
 WORKER = "orders"
-"""The app that runs workflows: under the name that topology and components give that to."""
+"""The app that runs workflows, with the name that topology and components require."""
 
 
 def create_echo_app(settings: Settings) -> FastAPI:

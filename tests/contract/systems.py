@@ -1,4 +1,4 @@
-"""What the contract suites run against: the fakes in this process, or real sidecars.
+"""The systems under test of the contract suites: fakes in this process, or real sidecars.
 
 Both have the apps `alpha` (one replica), `beta` (two), `KILLABLE` and `WORKER`, which are
 `tests.contract.echo_app`.
@@ -32,12 +32,12 @@ T = TypeVar("T")
 
 REPO = Path(__file__).parents[2]
 KILLABLE = "posts"
-"""An app that may be killed; under a name for which there are rules in resiliency.yaml."""
+"""An app that may be killed, with a name that has rules in resiliency.yaml."""
 
 
 @dataclass(frozen=True, slots=True)
 class AppResponse:
-    """What was answered, whatever the status."""
+    """The response of an app."""
 
     status: int
     body: bytes
@@ -47,24 +47,24 @@ class AppResponse:
 
 
 class ReplicaUnderTest(Protocol):
-    """One process of an app: asked directly, past its sidecar."""
+    """One process of an app, called directly and not through its sidecar."""
 
     async def ask(self, method: str, path: str, *, vouched: bool = True) -> AppResponse: ...
 
 
 class SystemUnderTest(Protocol):
-    """Two apps, their sidecars, and what stands behind."""
+    """Two apps with their sidecars and servers."""
 
     is_real: bool
 
     def sidecar(self, app: str = "alpha") -> AbstractAsyncContextManager[DaprClient]:
-        """A client of an app's own sidecar."""
+        """Return a client of an app's sidecar."""
 
     def replicas(self, app: str) -> list[ReplicaUnderTest]:
-        """The processes of an app."""
+        """Return the processes of an app."""
 
     async def kill(self, process: str) -> None:
-        """Kill -9 an app, its sidecar (`orders.daprd`) or a server; it is started again."""
+        """Kill an app, its sidecar (`orders.daprd`) or a server with SIGKILL; it restarts."""
 
 
 # ── fakes ───────────────────────────────────────────────────────────────────────────────────────
@@ -110,7 +110,7 @@ class FakeSystem:
 
 @dataclass(frozen=True, slots=True)
 class RealReplica:
-    """A replica as the runner started it."""
+    """A replica that the runner started."""
 
     app: str
     app_port: int
@@ -131,7 +131,7 @@ class RealReplica:
 
 
 class RealSystem:
-    """The runner's own start, with a manifest of two test apps in a folder of its own."""
+    """A system started by the runner, with a manifest of test apps in its own folder."""
 
     is_real = True
 
@@ -162,14 +162,14 @@ class RealSystem:
         return [process for process in self.processes if process.app == app]
 
     async def entry(self, app: str) -> str:
-        """By which entry an app is found: another one after each start of its sidecar."""
+        """Return the registration id of an app; it changes with each start of its sidecar."""
         with closing(self._names()) as names:
             found = names.execute("SELECT registration_id FROM hosts WHERE app_id = ?", [app])
             return str(found.fetchone()[0])
 
     @contextmanager
     def no_new_entries(self) -> Iterator[None]:
-        """For as long as this lasts, a sidecar that starts cannot enter its name."""
+        """Prevent starting sidecars from registering their names inside the block."""
         with closing(self._names()) as names:
             names.execute("BEGIN EXCLUSIVE")
             yield
@@ -179,7 +179,7 @@ class RealSystem:
         return sqlite3.connect(self._run_dir / "names.db", isolation_level=None)
 
     async def log(self, process: str) -> str:
-        """What a process has written."""
+        """Return the log of a process."""
         return (self._run_dir / "logs" / f"{process}.log").read_text()
 
     async def kill(self, process: str) -> None:
@@ -228,7 +228,7 @@ def _process(row: dict[str, Any], tokens: dict[str, Any]) -> RealReplica:
 async def await_value(
     look: Callable[[], Awaitable[T]], good: Callable[[T], bool], *, within: float = DEADLINE
 ) -> T:
-    """What a look shows once it is good; fails where it is not in time."""
+    """Return the first good value; fail at the deadline."""
     give_up_at = time.monotonic() + within
     while True:
         seen = await look()

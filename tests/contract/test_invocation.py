@@ -1,4 +1,4 @@
-"""What the chassis takes for granted of calls from service to service."""
+"""What the chassis requires of service invocation."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ async def test_an_app_that_is_down_beside_its_sidecar_is_unavailable(
 
 
 async def _first_certainty(sidecar: DaprClient) -> type[Exception]:
-    """How a call fails once it is certain: a process that is going still accepts some, and dies."""
+    """Return the failure of a call once it is certain: a stopping process still accepts calls."""
     while True:
         with pytest.raises(ServiceError) as raised:
             await sidecar._call("POST", f"/invoke/{KILLABLE}/method/echo/x", deadline=5)

@@ -1,4 +1,4 @@
-"""A daprd that was told nothing but where `dapr run` says that placement and scheduler are.
+"""A daprd with the options of `dapr run` for placement and scheduler.
 
 Without them its engine says what it lacks; it runs workflows once `infra up` has started them.
 """
@@ -40,13 +40,13 @@ spec:
 
 
 class Lonely(Protocol):
-    """An app that runs workflows beside an engine that lacks something at first."""
+    """An app with workflows beside an engine that misses a server at first."""
 
     async def ask(self, method: str, path: str, body: str = "") -> tuple[int, Any]:
-        """Status and body of an answer of the app."""
+        """Return status and body of a response of the app."""
 
     async def provide(self, name: str) -> None:
-        """Have there be placement, or the scheduler."""
+        """Start placement or the scheduler."""
 
 
 class LonelyFake:
@@ -67,7 +67,7 @@ class LonelyFake:
 
 
 class LonelyDaprd:
-    """Processes as `dapr run` would start them, and those of `infra up`, on other ports."""
+    """Processes as `dapr run` and `infra up` start them, on other ports."""
 
     def __init__(self, run: RunDir, stack: AsyncExitStack) -> None:
         self._run = run
@@ -132,7 +132,7 @@ class LonelyDaprd:
 
 @pytest.fixture
 def cli_ports(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ports in place of the CLI's, which another system on this machine may have taken."""
+    """Free ports instead of the CLI's, which another system may use."""
     ports = free_ports()
     others = {name: next(ports) for name in control_plane.STANDARD_PORTS}
     monkeypatch.setattr(control_plane, "STANDARD_PORTS", others)

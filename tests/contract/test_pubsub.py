@@ -1,4 +1,4 @@
-"""What the chassis takes for granted of a broker, whichever it is."""
+"""What the chassis requires of a broker."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.contract.systems import SystemUnderTest, await_value
 
 
 class Stream:
-    """Events of one test: published through alpha's sidecar, heard by alpha and both of beta."""
+    """Events of one test: published by alpha, received by alpha and both replicas of beta."""
 
     def __init__(self, system: SystemUnderTest, sidecar: DaprClient) -> None:
         self.name = secrets.token_hex(6)
@@ -26,7 +26,7 @@ class Stream:
         self._last = 0
 
     def event(self, **data: Any) -> dict[str, Any]:
-        """An event in the shape of the outbox."""
+        """Return an event in the format of the outbox."""
         self._last += 1
         return {
             "specversion": "1.0",
@@ -50,7 +50,7 @@ class Stream:
         await self._sidecar.publish(TOPIC, events)
 
     async def heard_by(self, app: str) -> list[list[dict[str, Any]]]:
-        """What each replica of an app has heard of this stream."""
+        """Return the events of this stream that each replica of an app received."""
         asked = [
             replica.ask("GET", f"/heard?stream={self.name}")
             for replica in self._system.replicas(app)
@@ -58,7 +58,7 @@ class Stream:
         return [answer.json() for answer in await asyncio.gather(*asked)]
 
     async def all_heard(self, app: str, count: int) -> list[dict[str, Any]]:
-        """What an app has heard, once it is so many."""
+        """Wait for a number of events at an app, and return them."""
         replicas = await await_value(
             lambda: self.heard_by(app), lambda heard: sum(map(len, heard)) >= count
         )

@@ -1,4 +1,4 @@
-"""The sidecar must not repeat calls by itself: it cannot know which of them are harmless twice.
+"""The sidecar must not retry calls: it cannot know which are idempotent.
 
 Without a rule for an app by its name, daprd's built-in one sends a call again whose callee's
 sidecar died over it; and with a retry it does so whenever the app died, or answered with a status

@@ -1,4 +1,4 @@
-"""What the chassis takes for granted of secrets and of blobs."""
+"""What the chassis requires of secrets and blobs."""
 
 from __future__ import annotations
 

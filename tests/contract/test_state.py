@@ -1,4 +1,4 @@
-"""What the chassis takes for granted of a state store, whichever it is."""
+"""What the chassis requires of a state store."""
 
 from __future__ import annotations
 

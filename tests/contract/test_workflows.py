@@ -1,4 +1,4 @@
-"""What the chassis takes for granted of workflows, on the fakes and on the sidecar's own engine."""
+"""What the chassis requires of workflows, on the fakes and on the sidecar's engine."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.contract.echo_app import WORKER
 from tests.contract.systems import SystemUnderTest, await_value
 
 PATIENCE = 120.0
-"""Seconds in which a workflow must have gone on after something was killed."""
+"""Seconds in which a workflow must continue after a kill."""
 
 
 class Worker:
-    """The app that runs workflows, asked through another's sidecar, until it answers."""
+    """Call the app that runs workflows through another sidecar until it answers."""
 
     def __init__(self, sidecar: DaprClient) -> None:
         self._sidecar = sidecar

@@ -1,4 +1,4 @@
-"""The workflows that the contract suite has run, and the routes by which it does."""
+"""The workflows of the contract suite, and the routes that start them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OFTEN = RetryPolicy(attempts=6, first=0.1, longest=0.5)
 
 @dataclass(frozen=True, slots=True)
 class ExecutionCounter:
-    """How often something was done, kept where a process that dies cannot forget it."""
+    """Counts executions in a document, which survives a killed process."""
 
     count: int = 0
 
@@ -40,7 +40,7 @@ def chain(name: str) -> Plan:
 
 
 def flaky(given: dict[str, Any]) -> Plan:
-    """An activity that fails some times before it goes well."""
+    """Run an activity that fails several times before it succeeds."""
     try:
         return (yield CallActivity("stumble", given, OFTEN))
     except StepFailed as failed:
@@ -53,7 +53,7 @@ def timer(seconds: float) -> Plan:
 
 
 def letter(seconds: float) -> Plan:
-    """Two events of one name, the second of which may come before it is waited for."""
+    """Wait for two events of one name; the second may arrive early."""
     try:
         first = yield WaitForEvent("go", seconds)
         yield CallActivity("count", "between letters")
@@ -64,7 +64,7 @@ def letter(seconds: float) -> Plan:
 
 
 def long(name: str) -> Plan:
-    """Something to be interrupted: activities and pauses."""
+    """Run activities and pauses, to be interrupted."""
     done = []
     for number in range(4):
         done.append((yield CallActivity("count", f"{name}-{number}", OFTEN)))

@@ -1,4 +1,4 @@
-"""The running system that all end-to-end tests of one component set share."""
+"""Fixtures: one running system for all end-to-end tests of a component set."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.system import SETS, LoggedInUser, System, start_system, wait_until
 from tests.system.checked_session import CheckedSession
 
 RUNNING = "MICROGRAM_SYSTEM"
-"""Names the run directory of a system that runs already, to save its start while writing tests."""
+"""The run directory of a running system, to save the start during development."""
 
 
 @pytest.fixture(scope="package", params=SETS)
@@ -40,7 +40,7 @@ def system(
 
 @pytest.fixture
 def someone(system: System) -> Callable[[str], LoggedInUser]:
-    """Makes people with accounts, logged in."""
+    """Registers users."""
     return system.register
 
 
@@ -56,26 +56,26 @@ def ben(someone: Callable[[str], LoggedInUser]) -> LoggedInUser:
 
 @pytest.fixture
 def session() -> CheckedSession:
-    """Plain HTTP as nobody, every answer checked."""
+    """A plain HTTP session without a user that checks every response."""
     return CheckedSession()
 
 
 @pytest.fixture(scope="package")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Real camera photos where they are at hand, made ones otherwise; with metadata in any case."""
+    """Camera photos if available, else generated ones; all with metadata."""
     return pictures.photos(tmp_path_factory.mktemp("photos"))
 
 
 @pytest.fixture(scope="package")
 def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One small picture."""
+    """A small picture."""
     path = tmp_path_factory.mktemp("pictures") / "small.jpg"
     path.write_bytes(pictures.jpeg(size=(64, 48)))
     return path
 
 
 def snapshot(person: LoggedInUser) -> dict[str, Any]:
-    """All of somebody that bad input might have changed."""
+    """The state of a user that bad input could change."""
     reads = {
         "me": "/api/v1/accounts/verify_credentials",
         "posts": f"/api/v1/accounts/{person.id}/statuses",
@@ -89,7 +89,7 @@ def snapshot(person: LoggedInUser) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def victim(system: System) -> LoggedInUser:
-    """Somebody whom no bad input changes, so that all these tests can share them."""
+    """A user that no bad input changes; all these tests share it."""
     person = system.register("victim")
     person.client.status_post("before")
     wait_until(lambda: person.client.me().statuses_count == 1)

@@ -1,4 +1,4 @@
-"""What tests read off an answer, from Mastodon.py's objects and from plain JSON alike."""
+"""Reads and awaits pages, from Mastodon.py's objects and from plain JSON."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from tests.system import DEADLINE, wait_until
 
 
 def ids(entities: Iterable[Any] | None) -> list[str]:
-    """The ids of some entities; of no page at all, none."""
+    """Return the ids of entities; none without a page."""
     return [str(entity["id"]) for entity in entities or ()]
 
 
 def names(accounts: Iterable[Any] | None) -> list[str]:
-    """The usernames of some accounts."""
+    """Return the usernames of accounts."""
     return [str(account["username"]) for account in accounts or ()]
 
 
 def await_page(
     read: Callable[[], Iterable[Any] | None], expected: Iterable[Any], deadline: float = DEADLINE
 ) -> None:
-    """Wait until a page holds exactly some posts (or ids), in this order."""
+    """Wait until a page contains exactly some posts (or ids), in this order."""
     wanted = [each if isinstance(each, str) else str(each["id"]) for each in expected]
 
     def same() -> bool:
@@ -32,10 +32,10 @@ def await_page(
 
 
 def await_presence(read: Callable[[], Iterable[Any] | None], id: str, where: str = "") -> None:
-    """Wait until a page holds a post."""
+    """Wait until a page contains a post."""
     wait_until(lambda: id in ids(read()), what=f"{id} in {where or 'the page'}")
 
 
 def await_absence(read: Callable[[], Iterable[Any] | None], id: str, where: str = "") -> None:
-    """Wait until a page does not hold a post."""
+    """Wait until a page does not contain a post."""
     wait_until(lambda: id not in ids(read()), what=f"{id} gone from {where or 'the page'}")

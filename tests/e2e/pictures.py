@@ -1,4 +1,4 @@
-"""Pictures for tests: real photos where they are at hand, made ones, and ones that lie."""
+"""Pictures for tests: real photos if available, generated ones, and malicious ones."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageOps, ImageStat
 REAL = Path(__file__).parents[3] / "shared" / "data" / "photos"
 
 TRACES = (b"Exif\0\0", b"http://ns.adobe.com/", b"Photoshop 3.0", b"NIKON", b"COOLPIX")
-"""What a camera or an editor leaves behind in a file."""
+"""Metadata that cameras and editors write."""
 
 
 def photos(folder: Path) -> list[Path]:
-    """All real photos; or, where there are none, eight made ones in every orientation."""
+    """Return all real photos, or eight generated ones in every orientation."""
     real = sorted(REAL.glob("*.jpg"))
     if real:
         return real
@@ -30,7 +30,7 @@ def photos(folder: Path) -> list[Path]:
 
 
 def eight_orientations(folder: Path) -> list[Path]:
-    """One picture laid down in each of the eight ways a camera can hold it."""
+    """Return one picture in each of the eight EXIF orientations."""
     real = [REAL / f"landscape_{n}.jpg" for n in range(1, 9)]
     if all(path.exists() for path in real):
         return real
@@ -38,7 +38,7 @@ def eight_orientations(folder: Path) -> list[Path]:
 
 
 def scene(size: tuple[int, int] = (320, 240)) -> Image.Image:
-    """A picture that looks different from every side."""
+    """Return a picture without symmetry."""
     image = Image.new("RGB", size, (40, 90, 160))
     draw = ImageDraw.Draw(image)
     width, height = size
@@ -48,7 +48,7 @@ def scene(size: tuple[int, int] = (320, 240)) -> Image.Image:
 
 
 def jpeg(size: tuple[int, int] = (320, 240), orientation: int = 1) -> bytes:
-    """A JPEG as a camera writes it: laid down in its orientation, with its place and maker."""
+    """Return a JPEG as a camera writes it: rotated, with orientation, location and maker."""
     turned = ImageOps.exif_transpose(_marked(scene(size), _UNDOES[orientation]))
     exif = piexif.dump(
         {
@@ -74,14 +74,14 @@ def _marked(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def encoded(kind: str, size: tuple[int, int] = (320, 240)) -> bytes:
-    """The scene in some format."""
+    """Return the scene in a format."""
     file = io.BytesIO()
     scene(size).save(file, kind)
     return file.getvalue()
 
 
 def upright(data: bytes) -> Image.Image:
-    """The pixels as a person would see them: turned, and in the colours that the file means."""
+    """Return the pixels upright and in sRGB."""
     with Image.open(io.BytesIO(data)) as image:
         return _in_srgb(ImageOps.exif_transpose(image)).convert("RGB")
 
@@ -95,19 +95,19 @@ def _in_srgb(image: Image.Image) -> Image.Image:
 
 
 def pixels(data: bytes) -> Image.Image:
-    """The pixels as they lie in the file."""
+    """Return the raw pixels of the file."""
     with Image.open(io.BytesIO(data)) as image:
         return _in_srgb(image).convert("RGB")
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:
-    """How much two pictures differ, both made small: 0 for not at all, 255 for black and white."""
+    """Return the difference of two scaled pictures: 0 for equal, 255 for black and white."""
     small = [image.resize((32, 32), Image.Resampling.BOX) for image in (one, other)]
     return max(ImageStat.Stat(ImageChops.difference(*small)).mean)
 
 
 def traces(data: bytes) -> list[str]:
-    """What is left in a file of where, when and by what it was taken."""
+    """Return the metadata left in a file."""
     with Image.open(io.BytesIO(data)) as image:
         tags = [f"tag {tag}" for tag in image.getexif()]
         named = [key for key in ("exif", "xmp", "photoshop", "comment") if key in image.info]
@@ -118,7 +118,7 @@ def traces(data: bytes) -> list[str]:
 
 
 def bomb(side: int = 20_000) -> bytes:
-    """A PNG of some hundred kilobytes that claims, and has, `side` times `side` pixels."""
+    """Return a PNG of a few hundred kilobytes with `side` times `side` pixels."""
     row = zlib.compressobj(9)
     line = b"\0" * (side // 8 + 1)
     data = b"".join(row.compress(line) for _ in range(side)) + row.flush()
@@ -126,7 +126,7 @@ def bomb(side: int = 20_000) -> bytes:
 
 
 def liar(side: int = 60_000) -> bytes:
-    """A PNG of a few bytes that claims to be huge."""
+    """Return a PNG of a few bytes that claims to be huge."""
     return _png(side, side, depth=8, data=zlib.compress(b"\0" * 64))
 
 

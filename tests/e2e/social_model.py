@@ -1,4 +1,4 @@
-"""What should be true after people did something: the rules of the place, and nothing else.
+"""A model of the expected state: the rules of the system, and nothing else.
 
 Plain values, no clock, no network: what `test_model.py` holds the running system against. People
 and posts are numbers; a post's number is its place in time.
@@ -17,7 +17,7 @@ VISIBILITIES = ("public", "unlisted", "private", "direct")
 
 @dataclass(frozen=True)
 class ModelPost:
-    """A post as it was made; `edits` counts its edits, `above` is what it answers."""
+    """A post; `edits` counts its edits, `above` is the answered post."""
 
     number: int
     author: int
@@ -30,7 +30,7 @@ class ModelPost:
 
 @dataclass
 class SocialModel:
-    """Some people, and all that they did to one another and with posts."""
+    """Some users, and all their actions on one another and on posts."""
 
     people: int
     locked: set[int] = field(default_factory=set)
@@ -39,7 +39,7 @@ class SocialModel:
     blocks: set[Pair] = field(default_factory=set)
     mutes: set[Pair] = field(default_factory=set)
     estranged: set[Pair] = field(default_factory=set)
-    """Pairs one of whom has blocked or muted the other at some time."""
+    """Pairs with a block or mute at any time."""
     posts: dict[int, ModelPost] = field(default_factory=dict)
     favourites: set[Pair] = field(default_factory=set)
     bookmarks: set[Pair] = field(default_factory=set)

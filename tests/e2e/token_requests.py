@@ -1,4 +1,4 @@
-"""Codes for tokens."""
+"""Token requests."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from tests.system.checked_session import CheckedSession
 def request_token(
     system: System, session: CheckedSession, body: dict[str, str]
 ) -> requests.Response:
-    """Ask for a token."""
+    """Request a token."""
     return session.post(f"{system.base}/oauth/token", data=body, timeout=60)

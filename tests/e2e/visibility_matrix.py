@@ -1,4 +1,4 @@
-"""Who sees what, everywhere: the people, the posts and the rules of the visibility matrix.
+"""The visibility matrix: users, posts, and the rules of who sees what, on every route.
 
 One author with a locked account posts once for each visibility, naming two people; each post that
 can be boosted is boosted, and has a comment below it. `WHO_SEES` is the whole rule; what each list
@@ -45,7 +45,7 @@ ACTORS = (
     "scopeless",
 )
 REFUSED = {"suspended": 401, "scopeless": 403}
-"""Who gets nowhere, whatever they ask for. Both follow the author."""
+"""Actors who must not see anything. Both follow the author."""
 
 EVERYBODY = frozenset(ACTORS) - REFUSED.keys()
 _UNBLOCKED = EVERYBODY - {"blocked"}
@@ -99,7 +99,7 @@ SHOP = " /api/shop/"
 
 
 def is_about_posts(row: str) -> bool:
-    """Whether a route may tell of posts, by what it answers with or by its address."""
+    """Return whether a route can reveal posts, by its response model or its path."""
     if row in WITHOUT_POSTS | NOT_FOR_PEOPLE or SHOP in row:
         return False
     promised = routes.ROUTES[row]
@@ -112,7 +112,7 @@ def is_about_posts(row: str) -> bool:
 
 @dataclass(eq=False)
 class MatrixPost:
-    """A post of the matrix. `word` stands in its text and in nothing else."""
+    """A post of the matrix. `word` is in its text and nowhere else."""
 
     kind: str
     visibility: str
@@ -121,7 +121,7 @@ class MatrixPost:
     word: str = ""
     pictures: list[str] = field(default_factory=list)
     of: MatrixPost | None = None
-    """What a boost shows, or a comment answers."""
+    """The post that a boost shows or a comment answers."""
 
     @property
     def name(self) -> str:
@@ -129,7 +129,7 @@ class MatrixPost:
 
     @property
     def shown(self) -> MatrixPost:
-        """Itself; for a boost, what it shows."""
+        """The post itself, or the boosted one."""
         return self.of if self.kind == "boost" and self.of else self
 
     def seen_by(self, actor: str) -> bool:
@@ -137,7 +137,7 @@ class MatrixPost:
 
 
 class VisibilityMatrix:
-    """Everybody, their posts, and a way to ask as any of them."""
+    """All users and posts, and requests as any user."""
 
     def __init__(self, system: System) -> None:
         self.system = system
@@ -153,7 +153,7 @@ class VisibilityMatrix:
     # ── asking ──────────────────────────────────────────────────────────────────────────────
 
     def ask(self, actor: str, method: str, path: str, **given: Any) -> requests.Response:
-        """One request; its answer is searched for what this actor does not see."""
+        """Send a request, and search the response for posts that the actor must not see."""
         answer = self._sessions[actor].request(
             method, f"{self.system.base}{path}", allow_redirects=False, timeout=60, **given
         )
@@ -161,7 +161,7 @@ class VisibilityMatrix:
         return answer
 
     def look(self, actor: str, where: str, text: str) -> None:
-        """Note which posts are told of that this actor does not see."""
+        """Record posts in a response that the actor must not see."""
         for post in self.posts:
             told = [word for word in (post.word, *post.pictures) if word and word in text]
             if told and not post.shown.seen_by(actor):
@@ -169,25 +169,25 @@ class VisibilityMatrix:
                     self.leaks.append(f"{where} told {actor} of the {post.name}")
 
     def each(self, do: Any, actors: Iterable[str] = ACTORS) -> list[str]:
-        """Do something as every actor, several at once; gives what was found wrong."""
+        """Run a check as every actor concurrently; return all faults."""
         with ThreadPoolExecutor(6) as pool:
             found = list(pool.map(lambda actor: list(do(actor)), actors))
         leaks, self.leaks = self.leaks, []
         return sorted(set(leaks)) + [fault for faults in found for fault in faults]
 
     def post(self, kind: str, visibility: str) -> MatrixPost:
-        """One of the posts."""
+        """Return a post by name."""
         return next(p for p in self.posts if (p.kind, p.visibility) == (kind, visibility))
 
     def named(self, ids: Iterable[str]) -> set[str]:
-        """The names of posts of the matrix among some ids."""
+        """Return the names of matrix posts among some ids."""
         found = set(ids)
         return {post.name for post in self.posts if post.id in found}
 
     # ── making it ───────────────────────────────────────────────────────────────────────────
 
     def build(self) -> None:
-        """Make people, edges, posts; listen to all streams meanwhile."""
+        """Create users, relationships and posts, with all streams open."""
         self._settle_in()
         with self._listening() as (lines, taps):
             self._tell()

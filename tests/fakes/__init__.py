@@ -1,4 +1,4 @@
-"""Microgram without sidecars: fakes behind the chassis's ports, and a world of services on them.
+"""Services without sidecars: fakes of the chassis's ports, and a cluster of services on them.
 
     from services.posts.app import create_app as posts_app
     from services.users.app import create_app as users_app

@@ -1,4 +1,4 @@
-"""Calls an ASGI application in this process, as a server would, in a task of its own."""
+"""Calls an ASGI application in this process, in a separate task, as a server would."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.fakes.faults import IN_BACKGROUND
 
 @dataclass(slots=True)
 class Response:
-    """What an application answered, whatever its status."""
+    """The response of an application."""
 
     status: int = 500
     headers: CIMultiDict[str] = field(default_factory=CIMultiDict)
@@ -44,7 +44,7 @@ async def call(
     form: Mapping[str, str] | None = None,
     deadline: float = 60.0,
 ) -> Response:
-    """One request. Raises `TimeoutError` at the deadline; the application goes on regardless."""
+    """Send one request. Raises `TimeoutError` at the deadline; the application continues."""
     sent = CIMultiDict(headers or {})
     if json is not None:
         data = orjson.dumps(json)

@@ -1,4 +1,4 @@
-"""Stands in for the auth service: its keys, its list of revoked tokens, and tokens it signed."""
+"""A fake of the auth service: keys, revocations, and signed tokens."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from services.chassis.security.token_verifier import ISSUER
 
 
 class FakeAuth:
-    """An ASGI app that answers what others ask of auth, and issues tokens that they accept."""
+    """An ASGI app with auth's routes for other services, which issues valid tokens."""
 
     def __init__(self) -> None:
         self._keys: dict[str, Ed25519PrivateKey] = {}
         self._revoked: list[str] = []
         self.logins: dict[str, dict[str, Any]] = {}
-        """What `/logins` knows, by user id."""
+        """The logins of the route `/logins`, by user id."""
         self.rotate()
 
     def rotate(self) -> str:
-        """Sign with a new key from now on; tokens of the old one stay good. Returns its id."""
+        """Sign with a new key from now on; older tokens stay valid. Returns the key id."""
         self._kid = secrets.token_hex(4)
         self._keys[self._kid] = Ed25519PrivateKey.generate()
         return self._kid
 
     def withdraw(self, kid: str) -> None:
-        """Stop vouching for a key: its tokens are to be refused."""
+        """Remove a key, so that its tokens are refused."""
         del self._keys[kid]
 
     def token(
@@ -46,7 +46,7 @@ class FakeAuth:
         lasts: float = 3600,
         **claims: Any,
     ) -> str:
-        """An access token, of a person or (without a `user_id`) of an app alone."""
+        """Return an access token of a user, or of an app without a `user_id`."""
         now = int(time.time())
         told = {
             "iss": ISSUER,
@@ -62,7 +62,7 @@ class FakeAuth:
         return jwt.encode({**told, **claims}, key, "EdDSA", headers={"kid": self._kid})
 
     def revoke(self, token: str) -> None:
-        """Put a token on the list of the revoked."""
+        """Revoke a token."""
         self._revoked.append(jwt.decode(token, options={"verify_signature": False})["jti"])
 
     def jwks(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A broker in memory: gives every app its copy of every event, and misbehaves when told to."""
+"""A broker in memory: every app gets a copy of every event; faults can be injected."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Deliver = Callable[[dict[str, Any]], Awaitable[str]]
 """Hands an event to a subscriber; returns SUCCESS, RETRY or DROP."""
 
 DELIVERY_TIMEOUT = 50
-"""How often an event is delivered that is always answered with RETRY."""
+"""Maximum deliveries of an event that is always answered with RETRY."""
 
 
 @dataclass(slots=True)
 class _Group:
-    """The replicas of one app that share a topic, and where its dead letters go."""
+    """The replicas of one app that share a topic, and its dead-letter topic."""
 
     replicas: list[Deliver] = field(default_factory=list)
     dead_letter_topic: str = ""
 
 
 class FakeBroker:
-    """Satisfies `Publisher`. Deliveries run by themselves; `await idle()` until all are done.
+    """Implements `Publisher`. Deliveries run in the background; `await idle()` waits for them.
 
     `down` refuses every publish. `loses(event)` says which events are lost without a word. `copies`
     is how often each is delivered. `hold()` keeps deliveries back until `release()`, which can
@@ -50,19 +50,19 @@ class FakeBroker:
     def subscribe(
         self, topic: str, app: str, deliver: Deliver, *, dead_letter_topic: str = ""
     ) -> None:
-        """Have one of an app's replicas hear a topic."""
+        """Subscribe a replica of an app to a topic."""
         group = self._groups.setdefault(topic, {}).setdefault(app, _Group())
         group.replicas.append(deliver)
         group.dead_letter_topic = dead_letter_topic
 
     def unsubscribe(self, app: str, deliver: Deliver) -> None:
-        """Have a replica hear nothing more; the app's copies wait for its other replicas."""
+        """Unsubscribe a replica; the app's events wait for its other replicas."""
         for groups in self._groups.values():
             if app in groups and deliver in groups[app].replicas:
                 groups[app].replicas.remove(deliver)
 
     def dismiss(self, app: str) -> None:
-        """Keep no more copies for an app."""
+        """Remove the subscriptions of an app."""
         for groups in self._groups.values():
             groups.pop(app, None)
 
@@ -70,11 +70,11 @@ class FakeBroker:
         await _publish(self, self.faults, topic, events)
 
     def hold(self) -> None:
-        """Keep deliveries back from now on."""
+        """Hold back deliveries from now on."""
         self._held = self._held or []
 
     def release(self, seed: int | None = None) -> None:
-        """Deliver what was kept back, in another order where given a seed."""
+        """Deliver the held events, in another order if a seed is given."""
         held, self._held = self._held or [], None
         if seed is not None:
             random.Random(seed).shuffle(held)  # noqa: S311
@@ -82,31 +82,31 @@ class FakeBroker:
             self._start(group, topic, event)
 
     def forget(self) -> None:
-        """Lose what was kept back, and deliver again from now on."""
+        """Drop the held events, and deliver again from now on."""
         self._held = None
 
     async def idle(self) -> None:
-        """Return when every delivery that was begun is done."""
+        """Wait until all running deliveries are done."""
         while self._deliveries:
             await asyncio.gather(*self._deliveries)
 
     @property
     def is_idle(self) -> bool:
-        """Whether no delivery is under way."""
+        """Whether no delivery is running."""
         return not self._deliveries
 
     async def abort(self) -> None:
-        """End every delivery that is under way."""
+        """Cancel all running deliveries."""
         for task in self._deliveries:
             task.cancel()
         await asyncio.gather(*self._deliveries, return_exceptions=True)
 
     def replica(self) -> BrokerConnection:
-        """The same broker, on another process's line."""
+        """Return a connection of another process to this broker."""
         return BrokerConnection(self)
 
     def events(self, topic: str) -> list[dict[str, Any]]:
-        """What was published on a topic."""
+        """Return the published events of a topic."""
         return [event for published, event in self.published if published == topic]
 
     # ── parts ───────────────────────────────────────────────────────────────────────────────
@@ -152,7 +152,7 @@ class FakeBroker:
 
 
 class BrokerConnection:
-    """One process's line to a broker, with faults of its own."""
+    """The connection of one process to a broker, with its own faults."""
 
     def __init__(self, broker: FakeBroker) -> None:
         self.faults = Faults()

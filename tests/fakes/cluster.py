@@ -1,4 +1,4 @@
-"""Several services of ours in one process, each beside a fake sidecar, wired to one another."""
+"""A cluster of services in one process, each beside a fake sidecar."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from tests.fakes.state import FakeState
 from tests.fakes.workflows import FakeEngine, WorkflowHistory
 
 Create = Callable[[Any], Any]
-"""A service's `create_app(settings)`, or `create_service(settings)` where that needs no routers."""
+"""A service's `create_app(settings)`, or `create_service(settings)` if it needs no routers."""
 
 
 class Running:
-    """One replica of a service that a `World` runs: call it, look into it, stop or kill it."""
+    """One replica of a service in a `World`: call, inspect, stop or kill it."""
 
     def __init__(self, world: World, app: FastAPI, service: Service, sidecar: FakeSidecar) -> None:
         self._world = world
@@ -38,7 +38,7 @@ class Running:
         self.sidecar = sidecar
         self.name = service.name
         self.alone = f"{self.name}, replica {id(self)}"
-        """What it is to the broker where every replica gets its own copy."""
+        """Its subscriber name on topics where every replica gets its own copy."""
         self._life = AsyncExitStack()
 
     async def call(
@@ -51,7 +51,7 @@ class Running:
         headers: Mapping[str, str] | None = None,
         **content: Any,
     ) -> Response:
-        """Ask a route, as another service through its sidecar: `json`, `data`, `form`, `params`.
+        """Call a route as another service through its sidecar: `json`, `data`, `form`, `params`.
 
         Returns what was answered, also where that is an error.
         """
@@ -61,25 +61,25 @@ class Running:
         return await asgi.call(self.app, method, target, headers=sent, **content)
 
     async def public(self, method: str, target: str, *, token: str = "", **rest: Any) -> Response:
-        """Ask a route as somebody out there, without a sidecar that vouches for him."""
+        """Call a route from outside, without a sidecar."""
         headers = dict(rest.pop("headers", None) or {})
         if token:
             headers["authorization"] = f"Bearer {token}"
         return await asgi.call(self.app, method, target, headers=headers, **rest)
 
     async def stop(self) -> None:
-        """Stop it as a signal would."""
+        """Stop the replica as a signal would."""
         await self._world.forget(self)
         await self._life.aclose()
 
     async def kill(self) -> None:
-        """Stop it as `kill -9` would: no call of its own goes out, nothing is finished."""
+        """Stop the replica as `kill -9` would: it sends no further call, and finishes nothing."""
         self.sidecar.kill()
         self._world.killed.append(self)
         await self._world.forget(self)
 
     async def release(self) -> None:
-        """Free what the killed process left in this one: tasks that wait for ever."""
+        """End the waiting tasks of a killed replica."""
         self.sidecar.release()
         with contextlib.suppress(ProcessDied):
             await self._life.aclose()
@@ -101,7 +101,7 @@ class Running:
 
 
 class _Delivery:
-    """How one replica's sidecar hands it the events of a topic."""
+    """Delivers the events of a topic to one replica."""
 
     def __init__(self, running: Running, route: str) -> None:
         self._running = running
@@ -135,7 +135,7 @@ class _Delivery:
 
 
 class World:
-    """A network, a broker, a database per service, and an auth service that is a fake.
+    """A network, a broker, a database per service, and a fake auth service.
 
     Start the real auth service, and it takes the fake one's place.
     """
@@ -170,11 +170,11 @@ class World:
         await self.broker.abort()
 
     def state(self, app_id: str) -> FakeState:
-        """The database of a service: to look into, or to fill before it starts."""
+        """Return the database of a service."""
         return self.states.setdefault(app_id, FakeState(self._like))
 
     def history(self, app_id: str) -> WorkflowHistory:
-        """What is kept of the workflows of a service."""
+        """Return the workflow history of a service."""
         return self.histories.setdefault(app_id, WorkflowHistory())
 
     def _engines(self, sidecar: FakeSidecar) -> Callable[..., FakeEngine]:
@@ -184,7 +184,7 @@ class World:
         return make
 
     def sidecar(self, app_id: str) -> FakeSidecar:
-        """A sidecar for an app-id, on the world's network: for a client or a test of its own."""
+        """Return a new sidecar for an app-id on this network."""
         return FakeSidecar(
             app_id,
             state=self.state(app_id).replica(),
@@ -196,7 +196,7 @@ class World:
         )
 
     async def start(self, create: Create, app_id: str = "", **settings: Any) -> Running:
-        """Start a replica of a service. Its app-id is its package's name if none is given.
+        """Start a replica of a service. The default app-id is the name of its package.
 
         `create` gets `Settings`, or what its parameter's annotation says, made of `settings`.
         """
@@ -219,7 +219,7 @@ class World:
         return running
 
     async def forget(self, running: Running) -> None:
-        """Take a replica off the network and the broker."""
+        """Remove a replica from the network and the broker."""
         if running in self.running:
             self.running.remove(running)
             self.network.remove(running.name, running.app)
@@ -227,7 +227,7 @@ class World:
             self.broker.dismiss(running.alone)
 
     async def settle(self, rounds: int = 2) -> None:
-        """Return when every event has been published and handled, lost ones fetched too.
+        """Wait until all events are published and handled, including lost ones.
 
         Each round is a poll of every inbox; what the broker lost is there after two.
         """
@@ -238,7 +238,7 @@ class World:
             await self._quiet()
 
     def token(self, user_id: str = "", scopes: str = "read write follow push", **more: Any) -> str:
-        """A token as auth would issue: of a person, or (without `user_id`) of an app alone."""
+        """Return a token of a user, or of an app without a `user_id`."""
         return self.auth.token(user_id, scopes, **more)
 
     async def _quiet(self) -> None:
@@ -253,7 +253,7 @@ class World:
 
 
 def _settings(create: Create, app_id: str, values: dict[str, Any]) -> Settings:
-    """The settings that a service asks for by the annotation of its first parameter."""
+    """Return the settings of a service, by the annotation of its first parameter."""
     parameters = inspect.signature(create, eval_str=True).parameters.values()
     kind = next(iter(parameters)).annotation
     kind = kind if isinstance(kind, type) and issubclass(kind, Settings) else Settings

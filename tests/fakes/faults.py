@@ -1,4 +1,4 @@
-"""Faults on purpose: any call of a fake can fail, break after it took effect, or be the last."""
+"""Fault injection: any call of a fake can fail, lose its response, or be the last."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ such calls are not counted."""
 
 
 class ProcessDied(BaseException):
-    """Ends what a dead process was in the middle of; no code of a service handles it."""
+    """Ends the pending calls of a dead process; no code of a service handles it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a fake: its method, and the keys, topics or names it is about."""
+    """One call of a fake: its method, and its keys, topics or names."""
 
     name: str
     about: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class _Fault:
     error: Exception | None
 
     def strikes(self, call: Call) -> bool:
-        """Whether this is one of the calls that are meant; counts those that could be."""
+        """Return whether the fault applies to a call; counts matching calls."""
         if self.name not in ("*", call.name):
             return False
         if self.about and not any(word.startswith(self.about) for word in call.about):
@@ -56,7 +56,7 @@ class _Fault:
 
 @dataclass(slots=True)
 class Faults:
-    """What goes wrong on one line between a process and a fake.
+    """The faults of one connection between a process and a fake.
 
     `calls` is what was asked on it, but for what a process asks at intervals of its own.
     `before` and `after` are hooks that run around every call: a hook may look, wait or raise.
@@ -79,7 +79,7 @@ class Faults:
         after: bool = False,
         error: Exception | None = None,
     ) -> None:
-        """Let calls fail: the nth from now of a name, about what begins so, and the next `times`.
+        """Let calls fail: the nth matching call from now, and the next `times`.
 
         Before it takes effect with `Unavailable`, or `after` it did with `OutcomeUnknown`; or with
         an error of your own.
@@ -88,27 +88,27 @@ class Faults:
         self._faults.append(_Fault(name, about, nth - 1, times, after, error))
 
     def crash(self, name: str = "*", *, about: str = "", nth: int = 1, after: bool = False) -> None:
-        """Let the process die at a call: neither it nor any later call ever returns.
+        """Let the process die at a call: this call and all later ones never return.
 
         `await faults.dead.wait()` until it happened, then go on with another process.
         """
         self._faults.append(_Fault(name, about, nth - 1, 1, after, None))
 
     def kill(self) -> None:
-        """Let the process be dead from now on."""
+        """Let all calls from now on never return."""
         self.dead.set()
 
     def release(self) -> None:
-        """End the calls that a dead process waits for: they raise `ProcessDied`."""
+        """End the pending calls of a dead process with `ProcessDied`."""
         self.kill()
         self.released.set()
 
     def count(self, name: str = "*") -> int:
-        """How many calls of a name there were."""
+        """Return the number of calls of a name."""
         return sum(name in ("*", call.name) for call in self.calls)
 
     async def around(self, call: Call, act: Callable[[], T]) -> T:
-        """Do what a call does, between whatever goes wrong before and after it."""
+        """Run a call with the faults before and after it."""
         if not IN_BACKGROUND.get():
             self.calls.append(call)
         struck = [fault for fault in self._faults if fault.strikes(call)]

@@ -1,4 +1,4 @@
-"""Two commands at once, step by step: every call of a sidecar is a point at which to switch.
+"""Runs commands concurrently, step by step: every sidecar call is a switching point.
 
     both = await Interleaving(sidecars, choices).run(command, other)
 
@@ -21,11 +21,11 @@ from tests.fakes.sidecar import FakeSidecar
 T = TypeVar("T")
 
 _NO_PAUSE = SimpleNamespace(uniform=lambda *_: 0.0)
-"""Takes the place of `random` where a lost swap waits before it is tried again."""
+"""Replaces the random delay before a retry after a version conflict."""
 
 
 class Interleaving:
-    """One way in which commands run at the same time, over the sidecars of one or many replicas.
+    """One interleaving of commands over the sidecars of one or many replicas.
 
     When the choices have come to an end, the call that waits longest goes first.
     """
@@ -38,7 +38,7 @@ class Interleaving:
         self._waiting: list[asyncio.Future[None]] = []
 
     async def run(self, *commands: Awaitable[T]) -> list[T]:
-        """Run commands at once; what is begun by them and goes on afterwards is left alone."""
+        """Run commands concurrently; background work that they start is left alone."""
         for line in self._lines:
             line.before.append(self._wait)
         try:
@@ -61,7 +61,7 @@ class Interleaving:
         await turn
 
     async def _settled(self) -> None:
-        """Return when nothing in this process can go on but by a call that waits, or by time."""
+        """Wait until everything in this process waits for a held call or for time."""
         ready = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]
         await asyncio.sleep(0)
         while ready:  # noqa: ASYNC110 (there is no event for this)

@@ -1,4 +1,4 @@
-"""A sidecar in this process: state, broker, secrets and blobs are fakes, calls go to ASGI apps."""
+"""A fake sidecar: state, broker, secrets and blobs are fakes, calls go to ASGI apps."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from tests.fakes.faults import Call, Faults
 from tests.fakes.state import FakeState
 
 APP_TOKEN = "the-token-of-every-app"
-"""What sidecars show to apps, as APP_API_TOKEN."""
+"""The token of sidecars towards apps, APP_API_TOKEN."""
 
 
 class FakeNetwork:
-    """Which applications answer to which app-id; replicas take turns."""
+    """The applications of each app-id; replicas alternate."""
 
     def __init__(self) -> None:
         self._apps: dict[str, list[ASGIApp]] = {}
@@ -41,7 +41,7 @@ class FakeNetwork:
         self._apps[app_id].remove(app)
 
     def pick(self, app_id: str) -> ASGIApp:
-        """An application; raises `Unavailable` where none answers, as nothing was sent."""
+        """Return an application; raises `Unavailable` if there is none."""
         apps = self._apps.get(app_id)
         if not apps:
             raise Unavailable(f"couldn't find service: {app_id}")
@@ -51,7 +51,7 @@ class FakeNetwork:
 
 @dataclass(frozen=True, slots=True)
 class SentMail:
-    """What was sent by the fake of the binding `mail`."""
+    """A mail that was sent through the fake binding `mail`."""
 
     to: str
     subject: str
@@ -59,7 +59,7 @@ class SentMail:
 
 
 class FakeSidecar(DaprClient):
-    """Everything that `DaprClient` does, without leaving the process."""
+    """Implements `DaprClient` in this process."""
 
     pauses = (0.0, 0.0)
 
@@ -83,7 +83,7 @@ class FakeSidecar(DaprClient):
         self.blobs = {} if blobs is None else blobs
         self.mails = [] if mails is None else mails
         self.faults = Faults()
-        """What goes wrong with invocations, secrets and blobs; state and broker have their own."""
+        """The faults of invocations, secrets and blobs; state and broker have their own."""
 
     async def __aenter__(self) -> FakeSidecar:
         return self
@@ -97,13 +97,13 @@ class FakeSidecar(DaprClient):
         return
 
     def kill(self) -> None:
-        """Let the process beside this sidecar be dead: none of its calls ever returns."""
+        """Let the service beside this sidecar be dead: its calls never return."""
         self.faults.kill()
         self.state.faults.kill()
         self.broker.faults.kill()
 
     def release(self) -> None:
-        """End what the dead process was in the middle of."""
+        """End the pending calls of the dead process."""
         self.faults.release()
         self.state.faults.release()
         self.broker.faults.release()

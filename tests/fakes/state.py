@@ -1,4 +1,4 @@
-"""A state store in memory that answers as the sidecar's does, on Redis or on SQLite."""
+"""A state store in memory that behaves like the sidecar's, on Redis or SQLite."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Row:
 
 
 class FakeState:
-    """Satisfies `StateStore`. Values go through JSON, as they would; a time to live is ignored.
+    """Implements `StateStore`. Values pass through JSON; a time to live is ignored.
 
     `like="redis"` has its traps: a stale ETag in a transaction fails its own key only, create-if-
     absent overwrites what was saved plainly, and a stale ETag brings a deleted key back.
@@ -36,18 +36,18 @@ class FakeState:
         self._etags = count(1)
 
     def replica(self) -> FakeState:
-        """The same data, on another process's line."""
+        """Return a connection of another process to this store."""
         other = FakeState("redis" if self._redis else "sqlite")
         other._rows, other._etags = self._rows, self._etags
         return other
 
     def peek(self, key: str) -> Any:
-        """The value of a key as it is now, or None; not counted as a call."""
+        """Return the current value of a key, or None; not counted as a call."""
         row = self._rows.get(key)
         return orjson.loads(row.raw) if row else None
 
     def keys(self, prefix: str = "") -> list[str]:
-        """The keys that are there and begin so."""
+        """Return all keys with a prefix."""
         return [key for key in self._rows if key.startswith(prefix)]
 
     async def get(self, key: str) -> StateEntry:

@@ -1,4 +1,4 @@
-"""Opens streams of an ASGI application in this process, as a server would."""
+"""Opens streams of an ASGI application in this process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.fakes.waiting import until
 
 
 class FakeTransport:
-    """As much of a transport as streams need."""
+    """A minimal transport for streams."""
 
     def __init__(self) -> None:
         self.aborted = asyncio.Event()

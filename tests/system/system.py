@@ -164,7 +164,7 @@ class System:
         wait_until(ready, deadline)
 
     def log(self, process: str) -> str:
-        """What a process has written."""
+        """Return the log of a process."""
         path = self.run_dir / "logs" / f"{process}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 

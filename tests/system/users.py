@@ -1,4 +1,4 @@
-"""People with accounts, and the applications they log in with."""
+"""Users with accounts, and the applications they log in with."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PASSWORD = "correct horse battery staple"
 
 @dataclass(frozen=True)
 class ClientApplication:
-    """A client application as the server knows it."""
+    """A registered client application."""
 
     base: str
     client_id: str
@@ -34,7 +34,7 @@ class ClientApplication:
     def register(
         cls, base: str, name: str = "end to end", scopes: list[str] | None = None
     ) -> ClientApplication:
-        """Make an application known to the server, through Mastodon.py."""
+        """Register an application with Mastodon.py."""
         wanted = scopes or SCOPES
         with CheckedSession() as session:
             id, secret = Mastodon.create_app(
@@ -43,7 +43,7 @@ class ClientApplication:
         return cls(base, id, secret, tuple(wanted))
 
     def client(self, token: str | None = None) -> Mastodon:
-        """A Mastodon.py client of this application, whose every answer is checked."""
+        """Return a Mastodon.py client of this application that checks every response."""
         return Mastodon(
             client_id=self.client_id,
             client_secret=self.client_secret,
@@ -55,7 +55,7 @@ class ClientApplication:
         )
 
     def authorize_url(self, **more: str) -> str:
-        """The address of the login page for this application."""
+        """Return the address of the login page for this application."""
         asked = {
             "response_type": "code",
             "client_id": self.client_id,
@@ -65,7 +65,7 @@ class ClientApplication:
         return f"{self.base}/oauth/authorize?{urlencode(asked | more)}"
 
     def token_request(self, code: str, **more: str) -> dict[str, str]:
-        """The body that trades a code for a token."""
+        """Return the body of the token request for a code."""
         asked = {
             "grant_type": "authorization_code",
             "client_id": self.client_id,
@@ -78,7 +78,7 @@ class ClientApplication:
 
 @dataclass
 class LoggedInUser:
-    """Somebody with an account, logged in."""
+    """A user with an account, logged in."""
 
     base: str
     name: str
@@ -90,7 +90,7 @@ class LoggedInUser:
 
     @classmethod
     def register(cls, app: ClientApplication, name: str, home: Path) -> LoggedInUser:
-        """Register somebody; the token that registering gives logs them in."""
+        """Register a user, and log in with the token of the registration."""
         email = f"{name}@example.org"
         client = app.client()
         client.create_account(name, PASSWORD, email, agreement=True, scopes=list(app.scopes))
@@ -106,31 +106,31 @@ class LoggedInUser:
 
     @cached_property
     def toot(self) -> Toot:
-        """The real `toot`, logged in as a person would."""
+        """The real `toot`, logged in through the login page."""
         toot = Toot(self.base, self.home)
         toot.log_in(self.email, self.password)
         return toot
 
     @cached_property
     def http(self) -> CheckedSession:
-        """Plain HTTP as this person, for what the clients would not send."""
+        """A plain HTTP session of this user."""
         session = CheckedSession()
         session.headers["Authorization"] = f"Bearer {self.token}"
         return session
 
     def call(self, method: str, path: str, **given: Any) -> requests.Response:
-        """One request as this person; redirects are not followed."""
+        """Send one request as this user, without following redirects."""
         return self.http.request(
             method, f"{self.base}{path}", allow_redirects=False, timeout=60, **given
         )
 
     def upload(self, picture: Path, **more: Any) -> Any:
-        """Upload a picture by Mastodon.py, which leaves files open that it opens itself."""
+        """Upload a picture with Mastodon.py, which does not close files that it opens."""
         kind = mimetypes.guess_type(picture.name)[0]
         return self.client.media_post(picture.read_bytes(), mime_type=kind, **more)
 
     def token_for(self, app: ClientApplication, **more: str) -> str:
-        """Log in for another application, and return its token."""
+        """Log in to another application, and return its token."""
         with WebBrowser(self.base) as browser:
             code = browser.log_in(app.authorize_url(**more), self.email, self.password)
         with CheckedSession() as session:

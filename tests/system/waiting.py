@@ -1,4 +1,4 @@
-"""Waiting for a condition with a deadline, never for a time."""
+"""Waits for a condition with a deadline."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 T = TypeVar("T")
 
 DEADLINE = 120.0
-"""Seconds after which something is wrong, also on a machine that is three times slower than usual.
+"""The deadline in seconds, enough for a machine that is three times slower than usual.
 A condition that holds ends its wait at once, so a long deadline costs nothing."""
 
 _POLL_INTERVAL = 0.1
 
 
 def wait_until(condition: Callable[[], T], deadline: float = DEADLINE, what: str = "") -> T:
-    """Return the first true value of a condition, which may also say by `assert` what it misses.
+    """Return the first true value of a condition, which may also use `assert`.
 
     Fails after `deadline` seconds with the condition's last assertion, or its last value.
     """

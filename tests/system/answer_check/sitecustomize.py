@@ -1,4 +1,4 @@
-"""Looks at every answer that a client in a process of its own gets, as `CheckedSession` does.
+"""Checks every response in a client's own process, as `CheckedSession` does.
 
 Python imports this module at its start when the folder is on PYTHONPATH. It writes what it finds to
 the file that MICROGRAM_FAULTS names; the client notices nothing.
