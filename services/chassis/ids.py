@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+
+Clock = Callable[[], datetime]
 
 _NODE_BITS, _SEQUENCE_BITS = 10, 6
 _SHIFT = _NODE_BITS + _SEQUENCE_BITS
@@ -43,14 +46,24 @@ def id_time(snowflake: str) -> datetime:
     return datetime.fromtimestamp((int(snowflake) >> _SHIFT) / 1000, UTC)
 
 
+def id_date(snowflake: str) -> str:
+    """The date on which an id was made, in UTC (ISO 8601)."""
+    return id_time(snowflake).date().isoformat()
+
+
 def first_id_at(moment: datetime) -> str:
-    """The smallest id that could be made at a moment: for asking «since when»."""
+    """The smallest id that could be made at a moment: the lower bound of all later ids."""
     return str(int(moment.timestamp() * 1000) << _SHIFT)
+
+
+def utc_now() -> datetime:
+    """The time, as a `Clock`."""
+    return datetime.now(UTC)
 
 
 def timestamp(moment: datetime | None = None) -> str:
     """A moment (now, if none is given) as RFC 3339 in UTC with milliseconds and `Z`."""
-    moment = moment or datetime.now(UTC)
+    moment = moment or utc_now()
     return (
         moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
     )

@@ -12,9 +12,9 @@ from services.clients.base import ExportingClient, JsonRequest, batches, gather_
 from services.clients.json_types.accounts import (
     AccountJson,
     AccountListJson,
-    FamiliarJson,
+    EditedProfileJson,
+    FamiliarFollowersJson,
     OwnAccountJson,
-    ProfileChangesJson,
     RelationshipJson,
     ReportJson,
     ReportListJson,
@@ -79,7 +79,7 @@ class UsersClient(ExportingClient):
         """The caller's own account."""
         return await self._get(OwnAccountJson, "accounts/me", caller)
 
-    async def update_profile(self, changes: ProfileChangesJson, caller: Caller) -> OwnAccountJson:
+    async def update_profile(self, changes: EditedProfileJson, caller: Caller) -> OwnAccountJson:
         """Change parts of the caller's profile."""
         return await self._send(OwnAccountJson, "PATCH", "accounts/me", caller, json=changes)
 
@@ -122,10 +122,12 @@ class UsersClient(ExportingClient):
         body = {"ids": list(ids)}
         return await self._post(list[RelationshipJson], "relationships", caller, json=body)
 
-    async def familiar_followers(self, ids: Sequence[str], caller: Caller) -> list[FamiliarJson]:
+    async def familiar_followers(
+        self, ids: Sequence[str], caller: Caller
+    ) -> list[FamiliarFollowersJson]:
         """Of those whom the caller follows, who follows each of some accounts."""
         params = {"ids": ",".join(ids)}
-        return await self._get(list[FamiliarJson], "familiar_followers", caller, params)
+        return await self._get(list[FamiliarFollowersJson], "familiar_followers", caller, params)
 
     async def follow(
         self, id: str, caller: Caller, *, reblogs: bool | None = None, notify: bool | None = None

@@ -1,4 +1,4 @@
-"""People: profiles, counts, and one person's stance on another."""
+"""Accounts: profiles, counts, and the relationship of one account to another."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Id = str
 
 
 class Model(BaseModel):
-    """What all contracts share: unknown fields are ignored, so that a producer may add some."""
+    """The base of all contract models. Unknown fields are ignored: a producer can add some."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -20,8 +20,35 @@ def examples(*values: dict[str, Any]) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": list(values)})
 
 
+_ID = "114906321984512345"
+_PROFILE: dict[str, Any] = {
+    "id": _ID,
+    "username": "anna",
+    "display_name": "Anna Bergström",
+    "note": "Light, mostly early.",
+    "avatar": "9f2c4e.webp",
+    "header": "",
+    "fields": [{"name": "Home", "value": "https://example.org", "verified_at": None}],
+    "locked": False,
+    "bot": False,
+    "discoverable": True,
+    "default_visibility": "public",
+    "default_sensitive": False,
+    "default_language": "sv",
+    "created_at": "2025-07-24T09:12:44.120Z",
+    "role": "",
+    "suspended": False,
+    "deleted": False,
+}
+ACCOUNT: dict[str, Any] = {
+    "profile": _PROFILE,
+    "counts": {"followers": 120, "following": 87, "statuses": 42, "last_status_at": "2025-08-01"},
+    "version": 3,
+}
+
+
 class ProfileField(Model):
-    """One line of the table under a profile."""
+    """A row of the table on a profile."""
 
     name: str
     value: str
@@ -29,21 +56,22 @@ class ProfileField(Model):
 
 
 class Mention(Model):
-    """Somebody who is named in a post or on a profile."""
+    """A user who is mentioned in a post or on a profile."""
 
     id: Id
     username: str
 
 
 class Profile(Model):
-    """What a person says of themself. Event `account.changed` on `accounts`.
+    """The profile of a user. Event `account.changed` on `accounts`.
 
-    `note` and fields are plain text as typed, and `mentions` those of the people named in them who
-    were there when it was typed. `avatar` and `header` are file names in `media`, empty for the
-    default picture. `locale` is the language that they registered in. `role` is empty or `admin`.
-    Nothing of who is `suspended` is shown, for as long as they are. `deleted` is the tombstone: all
-    else is blank then.
+    `note` and `fields` are plain text as typed. `mentions` are the users mentioned in them who
+    existed at that time. `avatar` and `header` are file names in `media`, empty for the default
+    picture. `locale` is the language of the registration. `role` is empty or `admin`. Content of a
+    `suspended` user is hidden. `deleted` marks a tombstone; the other fields are blank then.
     """
+
+    model_config = examples(_PROFILE)
 
     id: Id
     username: str
@@ -67,7 +95,7 @@ class Profile(Model):
 
 
 class AccountCounts(Model):
-    """The numbers on a profile; `last_status_at` is a date."""
+    """The numbers on a profile. `last_status_at` is a date."""
 
     followers: int = 0
     following: int = 0
@@ -76,7 +104,9 @@ class AccountCounts(Model):
 
 
 class Account(Model):
-    """A profile with its numbers. `version` grows with every change of the profile."""
+    """A profile with its counts. `version` grows with every change of the profile."""
+
+    model_config = examples(ACCOUNT)
 
     profile: Profile
     counts: AccountCounts = AccountCounts()
@@ -84,16 +114,54 @@ class Account(Model):
 
 
 class OwnAccount(Account):
-    """One's own account, with what is for oneself alone."""
+    """The caller's own account, with private numbers."""
+
+    model_config = examples({**ACCOUNT, "follow_requests": 2})
 
     follow_requests: int = 0
 
 
-class Edge(Model):
-    """One person's stance on another. Event `edge.changed` on `edges`.
+class EditedProfileField(Model):
+    """A row of the table on a profile, as typed."""
 
-    `follow_id` is the id of the present follow (or request), by which lists of followers are
-    sorted; empty where there is none.
+    name: str = Field(max_length=4_000)
+    value: str = Field(max_length=4_000)
+
+
+class EditedProfile(Model):
+    """Changes of the caller's profile. A field that is missing or null stays unchanged.
+
+    These bounds only limit the size of requests. The users service validates each field.
+    """
+
+    model_config = examples({"display_name": "Anna B.", "locked": True})
+
+    display_name: str | None = Field(default=None, max_length=1_000)
+    note: str | None = Field(default=None, max_length=10_000)
+    avatar: str | None = Field(default=None, max_length=200)
+    header: str | None = Field(default=None, max_length=200)
+    fields: list[EditedProfileField] | None = Field(default=None, max_length=20)
+    locked: bool | None = None
+    bot: bool | None = None
+    discoverable: bool | None = None
+    default_visibility: str | None = Field(default=None, max_length=20)
+    default_sensitive: bool | None = None
+    default_language: str | None = Field(default=None, max_length=100)
+
+
+class UsernameLookup(Model):
+    """Usernames to look up, in upper or lower case, with or without a leading `@`."""
+
+    model_config = examples({"usernames": ["anna", "@Ben"]})
+
+    usernames: list[str] = Field(max_length=80)
+
+
+class Edge(Model):
+    """The relationship of one account to another. Event `edge.changed` on `edges`.
+
+    `follow_id` is the id of the present follow or follow request, by which lists of followers are
+    sorted. It is empty if there is none.
     """
 
     source: Id
@@ -111,7 +179,7 @@ class Edge(Model):
 
 
 class FollowCount(Model):
-    """How many follow somebody, or are followed by them.
+    """The number of followers of an account, or of accounts that it follows.
 
     Events `followers.counted` and `following.counted` on `account-counts`.
     """
@@ -121,26 +189,74 @@ class FollowCount(Model):
 
 
 class AccountList(Model):
-    """A page of people; `ids` are what the list is sorted and paged by, in step with `accounts`.
+    """A page of accounts. `ids` are the cursors of the list, parallel to `accounts`.
 
-    So is `until`, in the list of mutes: when each ends, `None` for never. `more` is the cursor of
-    the next page, empty at the end.
+    `more` is the cursor of the next page, empty on the last page. In the list of mutes, `until` is
+    parallel too: when each mute ends, null for never.
     """
+
+    model_config = examples({"ids": ["114906321984599999"], "accounts": [ACCOUNT], "more": ""})
 
     ids: list[Id]
     accounts: list[Account]
-    until: list[str | None] = Field(default_factory=list)
     more: Id = ""
+    until: list[str | None] = Field(default_factory=list)
 
 
-class Others(Model):
-    """Those of whom somebody wants to know how they stand to each other."""
+class RelationshipsRequest(Model):
+    """The accounts of which the caller requests the relationships."""
+
+    model_config = examples({"ids": [_ID, "114906321984512346"]})
 
     ids: list[Id] = Field(max_length=2_100)
 
 
+class FollowSettings(Model):
+    """How to follow an account. A field that is missing or null stays unchanged."""
+
+    model_config = examples({"reblogs": True, "notify": True})
+
+    reblogs: bool | None = None
+    notify: bool | None = None
+
+
+class MuteSettings(Model):
+    """How to mute an account. `duration` is in seconds; 0 means indefinitely."""
+
+    model_config = examples({"notifications": True, "duration": 86_400})
+
+    notifications: bool = True
+    duration: int = Field(default=0, ge=0, le=10 * 365 * 24 * 3600)
+
+
+class AccountNote(Model):
+    """A private note on an account."""
+
+    model_config = examples({"comment": "Met in Uppsala."})
+
+    comment: str = Field(default="", max_length=10_000)
+
+
 class Relationship(Model):
-    """How two people stand to each other, seen by the first."""
+    """The relationship between two accounts, as the first sees it."""
+
+    model_config = examples(
+        {
+            "id": _ID,
+            "following": True,
+            "showing_reblogs": True,
+            "notifying": False,
+            "followed_by": False,
+            "blocking": False,
+            "blocked_by": False,
+            "muting": False,
+            "muting_notifications": False,
+            "muting_expires_at": None,
+            "requested": False,
+            "requested_by": False,
+            "note": "",
+        }
+    )
 
     id: Id
     following: bool = False
@@ -158,14 +274,18 @@ class Relationship(Model):
 
 
 class Suggestion(Model):
-    """Somebody whom one might want to follow, and why."""
+    """An account that the caller may want to follow, and why."""
+
+    model_config = examples({"account": ACCOUNT, "reason": "friends_of_friends"})
 
     account: Account
     reason: Literal["friends_of_friends", "new"]
 
 
-class Familiar(Model):
-    """Those whom one follows and who follow somebody."""
+class FamiliarFollowers(Model):
+    """The followers of an account whom the caller follows."""
+
+    model_config = examples({"id": _ID, "accounts": [ACCOUNT]})
 
     id: Id
     accounts: list[Account]

@@ -1,4 +1,4 @@
-"""What there is to find: hashtags and who follows them, and numbers about the whole place."""
+"""Hashtags, their followers and use, and statistics of the instance."""
 
 from __future__ import annotations
 
@@ -6,40 +6,46 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.contracts.accounts import Id, Model
+from services.contracts.accounts import Id, Model, examples
 from services.contracts.limits import HASHTAG_CHARACTERS
 
 
 class FollowedTags(Model):
-    """The hashtags that somebody follows. Event `tags.followed` on `followed-tags`."""
+    """The hashtags that an account follows. Event `tags.followed` on `followed-tags`."""
 
     account: Id
     tags: list[str] = Field(default_factory=list)
 
 
 class TagFollowed(Model):
-    """Whether a hashtag is followed now."""
+    """Whether the caller follows a hashtag."""
+
+    model_config = examples({"name": "sea", "following": True})
 
     name: str = Field(max_length=HASHTAG_CHARACTERS)
     following: bool
 
 
 class TagList(Model):
-    """A page of followed hashtags; `ids` are what it is paged by, in step with `tags`."""
+    """A page of followed hashtags. `ids` are the cursors of the list, parallel to `tags`."""
+
+    model_config = examples({"ids": ["114906321984512345"], "tags": ["sea"]})
 
     ids: list[Id]
     tags: list[str]
 
 
 class Week(Model):
-    """How many registered in a week, which began on a Monday at `start` (seconds since 1970)."""
+    """Registrations in a week. It began on a Monday at `start`, in seconds since 1970."""
 
     start: int
     registrations: int
 
 
 class Statistics(Model):
-    """Numbers about the whole place. Somebody is active while their newest post is not older."""
+    """Statistics of the instance. An account is active in a period if it posted in it."""
+
+    model_config = examples({"users": 12, "posts": 99, "active_month": 7, "active_half_year": 9})
 
     users: int = 0
     posts: int = 0

@@ -1,1 +1,1 @@
-"""People: profiles, search by name, and who follows, blocks and mutes whom."""
+"""Accounts: profiles, search by name, and follows, blocks and mutes between accounts."""

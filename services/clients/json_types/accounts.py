@@ -83,7 +83,7 @@ class SuggestionJson(TypedDict):
     reason: str
 
 
-class FamiliarJson(TypedDict):
+class FamiliarFollowersJson(TypedDict):
     id: str
     accounts: list[AccountJson]
 
@@ -118,19 +118,19 @@ class TagFollowedJson(TypedDict):
     following: bool
 
 
-class ProfileFieldChangesJson(TypedDict):
+class EditedProfileFieldJson(TypedDict):
     name: str
     value: str
 
 
-class ProfileChangesJson(TypedDict, total=False):
+class EditedProfileJson(TypedDict, total=False):
     """The parts of a profile that change; parts that are left out stay as they are."""
 
     display_name: str
     note: str
     avatar: str
     header: str
-    fields: list[ProfileFieldChangesJson]
+    fields: list[EditedProfileFieldJson]
     locked: bool
     bot: bool
     discoverable: bool

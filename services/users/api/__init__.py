@@ -1,1 +1,1 @@
-"""The HTTP API of the users service. Other services call it through the sidecar."""
+"""The routes of the users service, which other services call."""

@@ -1,4 +1,4 @@
-"""What users keeps of somebody, for the archive that they may ask for."""
+"""What the users service adds to the archive that a user may request."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from services.chassis.storage.window import Row
 from services.users.domain.edges import RelationshipEdge, edge_id
 from services.users.repository import Repository
 
-_INWARD = {"followers": "followers", "follow-requests": "requests"}
-_OUTWARD = {
+_INCOMING = {"followers": "followers", "follow-requests": "requests"}
+_OUTGOING = {
     "following": "following",
     "requested": "asked",
     "blocks": "blocks",
@@ -30,7 +30,7 @@ _OUTWARD = {
 
 
 def create_router(repository: Repository) -> APIRouter:
-    """One kind for the profile, one for each list, one for hashtags."""
+    """Return the export route: the profile, each list, and the followed hashtags."""
 
     async def profile(user: str, _: str) -> dict[str, Any]:
         kept = await repository.users.get(user)
@@ -43,35 +43,38 @@ def create_router(repository: Repository) -> APIRouter:
         rows = kept.rows() if kept else []
         return single_page([{"name": name, "since": _since(id)} for id, name in rows])
 
-    def outward(kind: str) -> ExportReader:
-        async def give(user: str, after: str) -> dict[str, Any]:
+    def outgoing(kind: str) -> ExportReader:
+        async def read(user: str, after: str) -> dict[str, Any]:
             async def describe(rows: list[Row]) -> list[dict[str, Any] | None]:
-                edges = await repository.edges.get_many([edge_id(user, row[1]) for row in rows])
+                ids = [edge_id(user, row[1]) for row in rows]
+                edges = await repository.edges.get_many(ids)
                 return [
-                    _person(row) | _said(kind, edges.get(edge_id(user, row[1]))) for row in rows
+                    _account_record(row) | _edge_options(kind, edges.get(id))
+                    for row, id in zip(rows, ids, strict=True)
                 ]
 
-            return await list_reader(repository.lists(_OUTWARD[kind]), describe)(user, after)
+            return await list_reader(repository.lists(_OUTGOING[kind]), describe)(user, after)
 
-        return give
+        return read
 
     return create_export_router(
         {
             "profile": profile,
             "followed-tags": tags,
             **{
-                kind: list_reader(repository.lists(name), _people) for kind, name in _INWARD.items()
+                kind: list_reader(repository.lists(name), _account_records)
+                for kind, name in _INCOMING.items()
             },
-            **{kind: outward(kind) for kind in _OUTWARD},
+            **{kind: outgoing(kind) for kind in _OUTGOING},
         }
     )
 
 
-async def _people(rows: list[Row]) -> list[dict[str, Any] | None]:
-    return [_person(row) for row in rows]
+async def _account_records(rows: list[Row]) -> list[dict[str, Any] | None]:
+    return [_account_record(row) for row in rows]
 
 
-def _person(row: Row) -> dict[str, Any]:
+def _account_record(row: Row) -> dict[str, Any]:
     return {"account": row[1], "since": _since(row[0])}
 
 
@@ -79,8 +82,8 @@ def _since(id: str) -> str:
     return timestamp(id_time(id))
 
 
-def _said(kind: str, edge: RelationshipEdge | None) -> dict[str, Any]:
-    """What an edge says besides that it is there."""
+def _edge_options(kind: str, edge: RelationshipEdge | None) -> dict[str, Any]:
+    """Return the options of an edge that belong to a list."""
     if edge is None:
         return {}
     if kind == "following":

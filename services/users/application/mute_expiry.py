@@ -1,45 +1,39 @@
-"""Mutes that end by themselves: the edge is changed when the time comes, so that all hear of it."""
+"""Expiry of mutes: the edge is changed when the time comes, and its event is published."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import random
-from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 from services.chassis.errors import ServiceError
-from services.chassis.ids import timestamp
+from services.chassis.ids import Clock, timestamp, utc_now
 from services.chassis.publishing.journal import SETTLED_AFTER
-from services.users.domain import edges as rules
-from services.users.repository import MuteExpiryCursor, Repository, ScheduledMuteExpiries
-
-Clock = Callable[[], datetime]
+from services.users.domain import edges
+from services.users.domain.mutes import MuteExpiryCursor, ScheduledMuteExpiries
+from services.users.repository import Repository
 
 SPAN_SECONDS = 10
-"""Seconds whose endings are noted together."""
+"""Expiries within one span share a document."""
 
 EXPIRY_INTERVAL = 5.0
-"""Seconds between two looks; each is one state call, where nothing ends."""
+"""Seconds between two sweeps. A sweep is one state call if no mute ends."""
 
 MAX_SPANS_PER_SWEEP = 2_000
-"""How many are looked at in one go, after a long sleep."""
+"""Spans that one sweep reads, after a long pause."""
 
 CURSOR_INTERVAL = 360
-"""After how many it is written down how far this has come."""
+"""Spans after which the cursor is saved."""
+
+RETRY_DELAY = timedelta(minutes=1)
+"""After which an edge that could not be changed is tried again."""
 
 _ALL = "all"
 
 log = logging.getLogger(__name__)
 
 
-def utc_now() -> datetime:
-    """The time."""
-    return datetime.now(UTC)
-
-
 class MuteExpiry:
-    """Notes which mutes end when, and ends them. Any replica may; twice is harmless."""
+    """Schedules and ends mutes with a duration. Every replica may; repetition is harmless."""
 
     def __init__(self, repository: Repository, clock: Clock = utc_now) -> None:
         self._repository = repository
@@ -48,40 +42,29 @@ class MuteExpiry:
         self._saved_cursor = 0
 
     async def schedule(self, end: datetime, edge: str) -> None:
-        """Note that a mute will end, before it is made. Two state calls."""
+        """Record when a mute will end, before it begins. Two state calls."""
         await self._repository.mute_expiries.update(
             str(int(end.timestamp()) // SPAN_SECONDS),
             lambda kept: (kept or ScheduledMuteExpiries()).with_edge(edge),
         )
 
     async def run(self) -> None:
-        """End what is over, for ever."""
-        while True:
-            await asyncio.sleep(EXPIRY_INTERVAL * random.uniform(0.8, 1.2))  # noqa: S311 (jitter)
-            try:
-                while not await self.expire_due():
-                    continue
-            except ServiceError as failure:
-                log.warning("could not end mutes", extra={"why": failure.message})
+        """End all mutes that are over."""
+        while not await self.expire_due():
+            continue
 
     async def expire_due(self) -> bool:
-        """One look at what is over by now; says whether that was all.
+        """Make one sweep. Returns whether it has reached the present.
 
-        A note may be older than the mute it is for, so it is kept until that must have settled.
+        A record may be older than its mute, so it is kept until the mute must have settled.
         """
         now = int(self._clock().timestamp())
         settled = (now - int(SETTLED_AFTER)) // SPAN_SECONDS - 1
-        if not self._cursor:
-            mark = await self._repository.mute_expiry_cursor.update(
-                _ALL, lambda kept: kept or MuteExpiryCursor(settled)
-            )
-            self._cursor = self._saved_cursor = mark.span if mark else settled
+        await self._load_cursor(settled)
         last = min(now // SPAN_SECONDS, self._cursor + MAX_SPANS_PER_SWEEP)
-        spans = range(self._cursor + 1, last + 1)
-        for span, ending in (
-            await self._repository.mute_expiries.get_many(map(str, spans))
-        ).items():
-            await self._expire(ending)
+        for span, due in (await self._read_spans(self._cursor + 1, last)).items():
+            for edge in due.edges:
+                await self._expire(edge)
             if int(span) <= settled:
                 await self._repository.mute_expiries.delete(span)
         self._cursor = max(self._cursor, min(last, settled))
@@ -89,16 +72,51 @@ class MuteExpiry:
             await self._save_cursor(self._cursor)
         return last == now // SPAN_SECONDS
 
-    async def _expire(self, ending: ScheduledMuteExpiries) -> None:
-        now = timestamp(self._clock())
-        for edge in ending.edges:
-            await self._repository.edges.update(
-                edge, lambda kept: rules.expire_mute(kept, now) if kept else None
+    async def _load_cursor(self, settled: int) -> None:
+        if not self._cursor:
+            saved = await self._repository.mute_expiry_cursor.update(
+                _ALL, lambda kept: kept or MuteExpiryCursor(settled)
             )
+            self._cursor = self._saved_cursor = saved.span if saved else settled
+
+    async def _read_spans(self, first: int, last: int) -> dict[str, ScheduledMuteExpiries]:
+        """Read the spans in one state call; one by one, without invalid ones, if one is invalid."""
+        spans = [str(span) for span in range(first, last + 1)]
+        collection = self._repository.mute_expiries
+        try:
+            return await collection.get_many(spans)
+        except ServiceError:
+            raise
+        except Exception:
+            log.exception("a span of mute expiries cannot be decoded")
+        found: dict[str, ScheduledMuteExpiries] = {}
+        for span in spans:
+            try:
+                due = await collection.get(span)
+            except ServiceError:
+                raise
+            except Exception:
+                log.exception("skipped a span of mute expiries", extra={"span": span})
+            else:
+                found |= {span: due} if due is not None else {}
+        return found
+
+    async def _expire(self, edge: str) -> None:
+        """End the mute of an edge. An edge that fails is tried again later, and stops no other."""
+        now = timestamp(self._clock())
+        try:
+            await self._repository.edges.update(
+                edge, lambda kept: edges.expire_mute(kept, now) if kept else None
+            )
+        except ServiceError:
+            raise
+        except Exception:
+            log.exception("could not end a mute", extra={"edge": edge})
+            await self.schedule(self._clock() + RETRY_DELAY, edge)
 
     async def _save_cursor(self, span: int) -> None:
-        def further(kept: MuteExpiryCursor | None) -> MuteExpiryCursor:
+        def forward(kept: MuteExpiryCursor | None) -> MuteExpiryCursor:
             return MuteExpiryCursor(max(span, kept.span if kept else 0))
 
-        await self._repository.mute_expiry_cursor.update(_ALL, further)
+        await self._repository.mute_expiry_cursor.update(_ALL, forward)
         self._saved_cursor = span

@@ -1,7 +1,8 @@
-"""The index of names: kept in step with profiles, and asked."""
+"""The index of names: derived from profiles, and queried."""
 
 from __future__ import annotations
 
+from services.chassis.converge import converge
 from services.users.domain.name_index import (
     IndexedNames,
     NameBucket,
@@ -11,7 +12,11 @@ from services.users.domain.name_index import (
     index_entries,
     rank_matches,
 )
-from services.users.repository import Repository, UsernameOwner, decode_document
+from services.users.domain.profiles import UsernameOwner
+from services.users.repository import Repository, decode_document
+
+_Update = tuple[int, tuple[NameEntry, ...], tuple[NameEntry, ...]]
+"""The version of a profile, its entries, and the entries that buckets may contain."""
 
 
 class NameIndex:
@@ -21,55 +26,55 @@ class NameIndex:
         self._repository = repository
 
     async def find(self, query: NameQuery) -> tuple[str, list[str]]:
-        """Whose whole handle a query is, or empty; and whom the index has, best first.
+        """Return the account whose complete username the query is, and all matches, best first.
 
         One state call.
         """
         repository = self._repository
         name_key = repository.names.key(query.handle)
-        wanted = [repository.buckets.key(letters) for letters in query.buckets]
-        rows = await repository.state.get_many([name_key, *wanted] if query.handle else wanted)
-        name: UsernameOwner | None = decode_document(rows, repository.names, query.handle)
+        keys = [repository.buckets.key(letters) for letters in query.buckets]
+        rows = await repository.state.get_many([name_key, *keys] if query.handle else keys)
+        owner: UsernameOwner | None = decode_document(rows, repository.names, query.handle)
         buckets = {
             letters: decode_document(rows, repository.buckets, letters) or NameBucket()
             for letters in query.buckets
         }
-        exact = name.id if name else ""
+        exact = owner.id if owner else ""
         return exact, rank_matches(query, buckets, exact)
 
     async def reconcile(self, id: str) -> None:
-        """Make the index say of somebody what their profile says now.
+        """Bring the index in line with a profile.
 
-        What may be in the buckets is noted before it is put there, so that a crash leaves nothing
-        that is not taken out later.
+        Entries are recorded before they are added, so that after a crash none is left behind.
         """
-        while True:
-            doc = await self._repository.users.load(id)
-            if doc is None:
-                return
-            wanted, version = index_entries(doc.value), doc.version
-            if await self._reconcile_version(id, wanted, version):
-                return
+        update = await converge(
+            lambda: self._begin_update(id),
+            self._update_buckets,
+            what=f"The profile of account {id}",
+        )
+        if update is not None:
+            version, wanted, _ = update
+            await self._repository.indexed.update(
+                id, lambda kept: kept.finish_update(wanted, version) if kept else None
+            )
 
-    async def _reconcile_version(
-        self, id: str, wanted: tuple[NameEntry, ...], version: int
-    ) -> bool:
-        """One try; says whether the profile stayed the same meanwhile."""
-        repository = self._repository
-        known = await repository.indexed.update(
+    async def _begin_update(self, id: str) -> _Update | None:
+        """Record the entries that the update may leave. None if there is nothing to update."""
+        document = await self._repository.users.load(id)
+        if document is None:
+            return None
+        wanted, version = index_entries(document.value), document.version
+        indexed = await self._repository.indexed.update(
             id, lambda kept: (kept or IndexedNames()).begin_update(wanted, version)
         )
-        if known is None or known.whole:
-            return True
-        for entry in known.entries:
+        if indexed is None or indexed.whole:
+            return None
+        return version, wanted, indexed.entries
+
+    async def _update_buckets(self, update: _Update) -> None:
+        _, wanted, recorded = update
+        for entry in recorded:
             await (self._add(entry) if entry in wanted else self._remove(entry))
-        after = await repository.users.load(id)
-        if after is None or after.version != version:
-            return False
-        await repository.indexed.update(
-            id, lambda kept: kept.finish_update(wanted, version) if kept else None
-        )
-        return True
 
     async def _add(self, entry: NameEntry) -> None:
         for letters in bucket_keys(entry.term):

@@ -1,4 +1,4 @@
-"""Pages of people: followers, following, and what is for their owner alone."""
+"""Pages of accounts: followers, followed accounts, and the private lists of their owner."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from typing import Any
 from services.chassis.errors import NotFound
 from services.chassis.ids import timestamp
 from services.chassis.storage.window import Row, Window
-from services.users.repository import AccountView, Repository
+from services.users.domain.account_view import AccountView
+from services.users.repository import Repository
 
 Page = dict[str, Any]
 
 
 class RelationshipQueries:
-    """What is shown of the lists that follow from edges. Two state calls, or three further down."""
+    """Lists accounts. Two state calls, or three on later pages."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
 
     async def public_page(self, kind: str, owner: str, viewer: str, window: Window) -> Page:
-        """Somebody's followers, or whom they follow, without those who and the viewer are apart.
+        """List the followers of an account, or the accounts that it follows. Raises `NotFound`.
 
-        Nobody is shown to whom the owner blocks, nor of a suspended one. Raises `NotFound`.
+        Accounts that are separated from the viewer are left out. The list is empty if the owner
+        blocks the viewer or is suspended.
         """
         repository = self._repository
         keys = [repository.users.key(owner), repository.lists(kind).heads.key(owner)]
@@ -35,15 +37,15 @@ class RelationshipQueries:
         listed = await repository.lists(kind).read(
             repository.decode_head(rows, kind, owner), window
         )
-        return await self._page_of(listed, viewer, window, lambda person: not person.is_separated)
+        return await self._page_of(listed, viewer, window, lambda view: not view.is_separated)
 
     async def own_page(self, kind: str, owner: str, window: Window) -> Page:
-        """One of the caller's own lists: as the edges say, where the list is a moment behind."""
+        """List blocks, mutes or follow requests of the caller. Edges decide if the list lags."""
         now = timestamp()
         shown: dict[str, Callable[[AccountView], bool]] = {
-            "blocks": lambda person: person.edge.blocking,
-            "mutes": lambda person: person.edge.muting(now),
-            "requests": lambda person: person.reverse.requested and not person.is_separated,
+            "blocks": lambda view: view.edge.blocking,
+            "mutes": lambda view: view.edge.muting(now),
+            "requests": lambda view: view.reverse.requested and not view.is_separated,
         }
         listed = await self._repository.lists(kind).page(owner, window)
         return await self._page_of(listed, owner, window, shown[kind], ending=kind == "mutes")
@@ -57,19 +59,19 @@ class RelationshipQueries:
         *,
         ending: bool = False,
     ) -> Page:
-        people = await self._repository.account_views([row[1] for row in listed], viewer)
-        seen = {id: person for id, person in people.items() if shows(person)}
+        views = await self._repository.account_views([row[1] for row in listed], viewer)
+        seen = {id: view for id, view in views.items() if shows(view)}
         page = _page(listed, seen, window)
         if ending:
             ids = [account["profile"].id for account in page["accounts"]]
-            page["until"] = [people[id].edge.muted_until for id in ids]
+            page["until"] = [views[id].edge.muted_until for id in ids]
         return page
 
 
-def _page(listed: list[Row], people: dict[str, AccountView], window: Window) -> Page:
-    shown = [row for row in listed if row[1] in people]
+def _page(listed: list[Row], views: dict[str, AccountView], window: Window) -> Page:
+    shown = [row for row in listed if row[1] in views]
     return {
         "ids": [row[0] for row in shown],
-        "accounts": [people[row[1]].account() for row in shown],
+        "accounts": [views[row[1]].account() for row in shown],
         "more": window.next_cursor(listed),
     }

@@ -1,40 +1,39 @@
-"""One person's stance on another: decided on the edge, and the lists that follow from edges."""
+"""The relationships that users change: follow, block, mute, note."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
-from services.chassis.dapr.state import StateEntry
 from services.chassis.errors import NotFound
-from services.chassis.ids import SnowflakeGenerator, timestamp
-from services.users.application.mute_expiry import Clock, MuteExpiry, utc_now
-from services.users.domain import edges as rules
-from services.users.domain.edges import (
-    FollowConditions,
-    FollowOptions,
-    ListUpdate,
-    RelationshipEdge,
-    RelationshipView,
-)
+from services.chassis.ids import Clock, timestamp, utc_now
+from services.users.application.mute_expiry import MuteExpiry
+from services.users.domain import edges
+from services.users.domain.edges import FollowConditions, FollowOptions, RelationshipEdge
+from services.users.domain.relationship_view import RelationshipView, relationship_view
 from services.users.repository import Repository
 
-Change = Callable[[RelationshipEdge], RelationshipEdge]
+EdgeChange = Callable[[RelationshipEdge], RelationshipEdge]
 
 
 class RelationshipService:
-    """What people do to one another."""
+    """Changes edges. The edge document decides; lists follow by its event."""
 
-    def __init__(self, repository: Repository, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        mute_expiry: MuteExpiry,
+        new_id: Callable[[], str],
+        clock: Clock = utc_now,
+    ) -> None:
         self._repository = repository
+        self._mute_expiry = mute_expiry
+        self._new_id = new_id
         self._clock = clock
-        self._mute_expiry = MuteExpiry(repository, clock)
-        self._ids = SnowflakeGenerator()
 
-    async def follow(self, source: str, target: str, manner: FollowOptions) -> RelationshipView:
-        """Follow somebody, or ask to. One read, and the commit."""
-        rules.reject_self(source, target, "follow")
+    async def follow(self, source: str, target: str, options: FollowOptions) -> RelationshipView:
+        """Follow an account, or request to. One read, and the commit."""
+        edges.reject_self(source, target, "follow")
         repository = self._repository
         rows = await repository.state.get_many(
             [
@@ -45,74 +44,80 @@ class RelationshipService:
         )
         profile = repository.decode_profile(rows, target)
         if profile is None or profile.suspended:
-            raise NotFound("There is no such account.")
+            raise _not_found()
         reverse = repository.decode_edge(rows, target, source)
         followed = repository.decode_total(rows, "following", source)
-        terms = FollowConditions(profile.locked, reverse.blocking, followed)
-        id = self._ids.next()
+        conditions = FollowConditions(profile.locked, reverse.blocking, followed)
+        id = self._new_id()
         edge = await self._update_edge(
-            source, target, lambda edge: rules.follow(edge, terms, manner, id)
+            source, target, lambda edge: edges.follow(edge, conditions, options, id)
         )
         return self._view(edge, reverse)
 
     async def unfollow(self, source: str, target: str) -> RelationshipView:
-        """Follow somebody no more, and withdraw a request."""
-        return await self._change(source, target, rules.unfollow)
+        """End a follow, and withdraw a follow request."""
+        return await self._change(source, target, edges.unfollow)
 
     async def block(self, source: str, target: str) -> RelationshipView:
-        """Part two people. One read, and the commit."""
-        rules.reject_self(source, target, "block")
-        id = self._ids.next()
+        """Block an account. One read, and the commit."""
+        edges.reject_self(source, target, "block")
+        id = self._new_id()
         return await self._change_listed(
-            source, target, "blocks", lambda edge, blocked: rules.block(edge, id, blocked)
+            source, target, "blocks", lambda edge, blocked: edges.block(edge, id, blocked)
         )
 
     async def unblock(self, source: str, target: str) -> RelationshipView:
         """End a block."""
-        return await self._change(source, target, rules.unblock)
+        return await self._change(source, target, edges.unblock)
 
     async def mute(
         self, source: str, target: str, *, notifications: bool, seconds: int
     ) -> RelationshipView:
-        """Not see somebody, for some seconds or (0) until told otherwise.
+        """Mute an account for some seconds, or indefinitely (0).
 
-        A mute that ends is noted first, so that the end of none is missed.
+        The expiry is scheduled first, so that a crash cannot lose it.
         """
-        rules.reject_self(source, target, "mute")
+        edges.reject_self(source, target, "mute")
         until = None
         if seconds:
             end = self._clock() + timedelta(seconds=seconds)
             until = timestamp(end)
-            await self._mute_expiry.schedule(end, rules.edge_id(source, target))
-        id = self._ids.next()
+            await self._mute_expiry.schedule(end, edges.edge_id(source, target))
+        id = self._new_id()
 
         def mute(edge: RelationshipEdge, muted: int) -> RelationshipEdge:
-            return rules.mute(edge, id, muted, notifications=notifications, until=until)
+            return edges.mute(edge, id, muted, notifications=notifications, until=until)
 
         return await self._change_listed(source, target, "mutes", mute)
 
     async def unmute(self, source: str, target: str) -> RelationshipView:
-        """See somebody again."""
-        return await self._change(source, target, rules.unmute)
+        """End a mute."""
+        return await self._change(source, target, edges.unmute)
 
     async def annotate(self, source: str, target: str, note: str) -> RelationshipView:
-        """Keep a private note on somebody."""
-        id = self._ids.next()
+        """Set a private note on an account."""
+        id = self._new_id()
         return await self._change(
-            source, target, lambda edge: rules.annotate(edge, note, id), there=True
+            source, target, lambda edge: edges.annotate(edge, note, id), must_exist=True
         )
 
-    async def accept(self, me: str, source: str) -> RelationshipView:
-        """Let somebody follow me who asked to."""
-        id = self._ids.next()
-        return await self._change_incoming(me, source, lambda edge: rules.accept(edge, id))
+    async def accept(self, target: str, source: str) -> RelationshipView:
+        """Accept the follow request of `source`."""
+        id = self._new_id()
+        return await self._change_incoming(target, source, lambda edge: edges.accept(edge, id))
 
-    async def reject(self, me: str, source: str) -> RelationshipView:
-        """Turn somebody down who asked to follow me."""
-        return await self._change_incoming(me, source, rules.reject)
+    async def reject(self, target: str, source: str) -> RelationshipView:
+        """Reject the follow request of `source`."""
+        return await self._change_incoming(target, source, edges.reject)
+
+    async def remove_follower(self, target: str, source: str) -> RelationshipView:
+        """End the follow of `source`, who may follow again."""
+        return await self._change_incoming(
+            target, source, lambda edge: edges.unfollow(edge) if edge is not None else None
+        )
 
     async def relationships(self, source: str, targets: Iterable[str]) -> list[RelationshipView]:
-        """How somebody stands to those of some others who are there. One state call."""
+        """Return the relationships to those accounts that exist. One state call."""
         targets = list(dict.fromkeys(targets))
         repository = self._repository
         rows = await repository.state.get_many(
@@ -135,104 +140,27 @@ class RelationshipService:
             if repository.decode_profile(rows, target) is not None
         ]
 
-    async def remove_follower(self, me: str, source: str) -> RelationshipView:
-        """Have somebody follow me no more; they may follow again."""
-        return await self._change_incoming(
-            me, source, lambda edge: rules.unfollow(edge) if edge is not None else None
-        )
-
-    # ── what follows from edges ─────────────────────────────────────────────────────────────
-
-    async def reconcile(self, source: str, target: str) -> None:
-        """Make everything agree with what an edge says now: the edge across, and all lists.
-
-        Whoever wrote into a list after reading an edge that has changed since sees so here, and
-        does it again; so whatever was repeated, reordered or cut short, the last one is right.
-        """
-        seen = None
-        while True:
-            rows = await self._read(source, target)
-            entry = rows.get(self._repository.edge_key(source, target))
-            if entry is None:
-                return
-            if await self._reconcile_pair(rows, source, target):
-                continue
-            if entry.etag == seen:
-                return
-            seen = entry.etag
-            edge = self._repository.decode_edge(rows, source, target)
-            await asyncio.gather(
-                *(self._update_list(listing) for listing in rules.list_updates(edge))
-            )
-
-    async def accept_pending(self, target: str) -> None:
-        """Let in all who wait, where somebody no longer asks to be asked."""
-        for _, source in await self._repository.lists("requests").all(target):
-            await self.reconcile(source, target)
-
-    async def _read(self, source: str, target: str) -> dict[str, StateEntry]:
-        repository = self._repository
-        return await repository.state.get_many(
-            [
-                repository.edge_key(source, target),
-                repository.edge_key(target, source),
-                repository.users.key(source),
-                repository.users.key(target),
-            ]
-        )
-
-    async def _reconcile_pair(self, rows: dict[str, StateEntry], source: str, target: str) -> bool:
-        """Bring two edges together; says whether that changed one, so both must be read again.
-
-        What was decided from edges that have changed since is left alone.
-        """
-        repository = self._repository
-        edge = repository.decode_edge(rows, source, target)
-        reverse = repository.decode_edge(rows, target, source)
-        profile = repository.decode_profile(rows, target)
-        locked = profile is None or profile.locked
-        gone = repository.is_deleted(rows, source) or repository.is_deleted(rows, target)
-        settled = rules.reconcile(edge, reverse, locked=locked, gone=gone, id=self._ids.next())
-        across = rules.reconcile(reverse, edge, locked=True, gone=gone, id="")
-        for before, after in ((edge, settled), (reverse, across)):
-            if before != after:
-                await self._replace(before, after)
-        return (edge, reverse) != (settled, across)
-
-    async def _replace(self, before: RelationshipEdge, after: RelationshipEdge) -> None:
-        id = rules.edge_id(before.source, before.target)
-        await self._repository.edges.update(id, lambda now: after if now == before else now)
-
-    async def _update_list(self, listing: ListUpdate) -> None:
-        lists, place = self._repository.lists(listing.kind), listing.membership
-        if place.taken:
-            await lists.insert(listing.owner, [[place.id, listing.other]])
-        if place.stale_ids:
-            await lists.remove(listing.owner, place.stale_ids)
-
-    # ── parts ───────────────────────────────────────────────────────────────────────────────
-
-    async def _update_edge(self, source: str, target: str, change: Change) -> RelationshipEdge:
+    async def _update_edge(self, source: str, target: str, change: EdgeChange) -> RelationshipEdge:
         blank = RelationshipEdge(source, target)
 
         def decide(edge: RelationshipEdge | None) -> RelationshipEdge | None:
             after = change(edge or blank)
             return None if after == blank and edge is None else after
 
-        edge = await self._repository.edges.update(rules.edge_id(source, target), decide)
+        edge = await self._repository.edges.update(edges.edge_id(source, target), decide)
         return edge or blank
 
     async def _change(
-        self, source: str, target: str, change: Change, *, there: bool = False
+        self, source: str, target: str, change: EdgeChange, *, must_exist: bool = False
     ) -> RelationshipView:
-        """Decide on one edge, whatever the one across says. `there`: only on somebody who is."""
+        """Change an edge. Raises `NotFound` if the target `must_exist` and does not."""
         repository = self._repository
         keys = [repository.edge_key(target, source)]
         rows = await repository.state.get_many(
-            [*keys, repository.users.key(target)] if there else keys
+            [*keys, repository.users.key(target)] if must_exist else keys
         )
-        if there and repository.decode_profile(rows, target) is None:
-            raise NotFound("There is no such account.")
+        if must_exist and repository.decode_profile(rows, target) is None:
+            raise _not_found()
         edge = await self._update_edge(source, target, change)
         return self._view(edge, repository.decode_edge(rows, target, source))
 
@@ -240,31 +168,36 @@ class RelationshipService:
         self,
         source: str,
         target: str,
-        listed: str,
+        kind: str,
         change: Callable[[RelationshipEdge, int], RelationshipEdge],
     ) -> RelationshipView:
-        """Decide on one edge to somebody who is there, by how many are on a list already."""
+        """Change an edge to an existing account, given the length of one of the source's lists."""
         repository = self._repository
         keys = [repository.edge_key(target, source), repository.users.key(target)]
-        rows = await repository.state.get_many([*keys, repository.lists(listed).heads.key(source)])
+        rows = await repository.state.get_many([*keys, repository.lists(kind).heads.key(source)])
         if repository.decode_profile(rows, target) is None:
-            raise NotFound("There is no such account.")
-        total = repository.decode_total(rows, listed, source)
+            raise _not_found()
+        total = repository.decode_total(rows, kind, source)
         edge = await self._update_edge(source, target, lambda edge: change(edge, total))
         return self._view(edge, repository.decode_edge(rows, target, source))
 
     async def _change_incoming(
         self,
-        me: str,
+        target: str,
         source: str,
         decide: Callable[[RelationshipEdge | None], RelationshipEdge | None],
     ) -> RelationshipView:
-        """Decide on the edge of somebody who asked to follow me."""
-        reverse = await self._repository.edges.update(rules.edge_id(source, me), decide)
-        edge = await self._repository.edges.get(rules.edge_id(me, source))
+        """Change the edge of another account, and return the relationship as `target` sees it."""
+        repository = self._repository
+        reverse = await repository.edges.update(edges.edge_id(source, target), decide)
+        edge = await repository.edges.get(edges.edge_id(target, source))
         return self._view(
-            edge or RelationshipEdge(me, source), reverse or RelationshipEdge(source, me)
+            edge or RelationshipEdge(target, source), reverse or RelationshipEdge(source, target)
         )
 
     def _view(self, edge: RelationshipEdge, reverse: RelationshipEdge) -> RelationshipView:
-        return rules.relationship_view(edge, reverse, timestamp(self._clock()))
+        return relationship_view(edge, reverse, timestamp(self._clock()))
+
+
+def _not_found() -> NotFound:
+    return NotFound("There is no such account.")

@@ -1,10 +1,10 @@
-"""Reports: made, listed for admins, dealt with.
+"""Reports to the admins: created, listed, resolved.
 
-A report is in one of two lists, the open and the resolved ones. It comes into a list before its
-document says so and leaves the other one after, and what a list has too much is not shown: so a
-crash in between loses nothing, and the same request made again makes it good. Two admins may move
-it at once: so who has moved it puts it into its list once more, and who has taken it out of one
-looks whether that is where it is by now.
+A report is in one of two lists, the open or the resolved reports. It is added to a list before its
+document changes, and removed from the other list after that. A row that contradicts the document is
+not shown. So a crash in between loses nothing, and a repeated request completes the move. Two
+admins can move a report concurrently. So the list is written once more after the document, and
+after the removal the document is read again.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from dataclasses import replace
 from typing import Any
 
 from services.chassis.errors import Invalid, NotFound
-from services.chassis.ids import SnowflakeGenerator, id_time, timestamp
+from services.chassis.ids import id_time, timestamp
 from services.chassis.storage.window import Row, Window
 from services.contracts.moderation import NewReport
 from services.users.domain.reports import ModerationReport
 from services.users.repository import Repository
 
 MAX_PAGES_SCANNED = 5
-"""How many pages of a list are looked through for one that has something to show."""
+"""Pages of a list that one request reads to find a matching report."""
 
 
 class ReportService:
-    """What admins have to look at."""
+    """Creates, lists and resolves reports."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, new_id: Callable[[], str]) -> None:
         self._repository = repository
-        self._new_id = SnowflakeGenerator().next
+        self._new_id = new_id
 
     async def create(self, new: NewReport, account: str) -> ModerationReport:
-        """Report somebody. Raises `NotFound`, and `Invalid` for oneself. Five state calls."""
+        """Report an account. Raises `NotFound`, and `Invalid` for the own one. Five state calls."""
         if new.target == account:
             raise Invalid("You cannot report yourself.")
         profile = await self._repository.users.get(new.target)
@@ -56,8 +56,8 @@ class ReportService:
         return report
 
     async def get(self, id: str) -> ModerationReport:
-        """One report. Raises `NotFound`. One state call."""
-        return _there(await self._repository.reports.get(id))
+        """Return a report. Raises `NotFound`. One state call."""
+        return _existing(await self._repository.reports.get(id))
 
     async def page(
         self, window: Window, *, resolved: bool, account: str = "", target: str = ""
@@ -79,22 +79,22 @@ class ReportService:
         return {"ids": [report.id for report in shown], "reports": shown}
 
     async def resolve(self, id: str, admin: str) -> ModerationReport:
-        """It is dealt with. Raises `NotFound`."""
+        """Resolve a report. Raises `NotFound`."""
         now = timestamp()
         return await self._move(id, "resolved", "open", lambda report: report.resolve(admin, now))
 
     async def reopen(self, id: str) -> ModerationReport:
-        """It is not. Raises `NotFound`."""
+        """Reopen a report. Raises `NotFound`."""
         now = timestamp()
         return await self._move(id, "open", "resolved", lambda report: report.reopen(now))
 
     async def assign(self, id: str, admin: str) -> ModerationReport:
-        """An admin deals with it; nobody, if empty. Raises `NotFound`."""
+        """Assign a report to an admin, or to nobody if empty. Raises `NotFound`."""
         now = timestamp()
         after = await self._repository.reports.update(
-            id, lambda kept: _there(kept).assign(admin, now)
+            id, lambda kept: _existing(kept).assign(admin, now)
         )
-        return _there(after)
+        return _existing(after)
 
     async def _move(
         self,
@@ -106,12 +106,12 @@ class ReportService:
         reported = self._repository.reported
         row = _row(await self.get(id))
         await reported.insert(into, [row])
-        after = await self._repository.reports.update(id, lambda kept: change(_there(kept)))
+        after = await self._repository.reports.update(id, lambda kept: change(_existing(kept)))
         await reported.insert(into, [row])
         await reported.remove(out_of, [id])
         if (await self.get(id)).is_resolved != (into == "resolved"):
             await reported.insert(out_of, [row])
-        return _there(after)
+        return _existing(after)
 
 
 def _row(report: ModerationReport) -> Row:
@@ -128,7 +128,7 @@ def _beyond(window: Window, rows: Sequence[Row]) -> Window:
     return replace(window, max_id=rows[-1][0])
 
 
-def _there(report: ModerationReport | None) -> ModerationReport:
+def _existing(report: ModerationReport | None) -> ModerationReport:
     if report is None:
         raise NotFound("There is no such report.")
     return report

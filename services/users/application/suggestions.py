@@ -1,29 +1,34 @@
-"""Whom somebody might want to follow, and whom they know among somebody's followers."""
+"""Suggestions of accounts to follow, and familiar followers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from services.chassis.converge import converge
 from services.chassis.ids import timestamp
+from services.chassis.storage.collection import Document
+from services.users.domain.account_view import AccountView
+from services.users.domain.profiles import UserProfile
 from services.users.domain.suggestions import (
     MAX_FOLLOWED_EACH,
     MAX_FOLLOWED_SCANNED,
     MAX_NEWEST,
+    DismissedSuggestions,
     Reason,
     candidates,
     is_suggestible,
 )
-from services.users.repository import AccountView, DismissedSuggestions, Repository, decode_document
+from services.users.repository import Repository, decode_document
 
 MAX_FAMILIAR_CANDIDATES = 80
-"""Among how many of those whom one follows, the newest first, it is looked for familiar ones."""
+"""Followed accounts, the newest first, among which familiar followers are found."""
 
 _ALL = "all"
 
 
 class SuggestionService:
-    """Looks for people. Costs the same however many there are."""
+    """Finds accounts. The cost does not depend on the number of accounts."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
@@ -54,62 +59,59 @@ class SuggestionService:
             [row[0] for row in newest.recent[:MAX_NEWEST]] if newest else [],
             {user, *followed, *dismissed.ids},
         )
-        people = await repository.account_views(reasons, user)
+        views = await repository.account_views(reasons, user)
         now = timestamp()
-        shown = [id for id, person in people.items() if _is_suggestible(person, reasons[id], now)]
-        return [{"account": people[id].account(), "reason": reasons[id]} for id in shown[:limit]]
+        shown = [id for id, view in views.items() if _is_shown(view, reasons[id], now)]
+        return [{"account": views[id].account(), "reason": reasons[id]} for id in shown[:limit]]
 
     async def dismiss(self, user: str, id: str) -> None:
-        """Suggest somebody no more. Two state calls."""
+        """Stop suggesting an account. Two state calls."""
         await self._repository.dismissed.update(
             user, lambda kept: (kept or DismissedSuggestions()).with_id(id)
         )
 
     async def familiar(self, user: str, ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Of those whom one follows, who follows each of some people.
+        """Return the followers of each account whom the user follows.
 
-        Looked for among the `MAX_FAMILIAR_CANDIDATES` newest. Three state calls.
+        They are found among the `MAX_FAMILIAR_CANDIDATES` newest follows. Three state calls.
         """
         repository = self._repository
-        followed = [
-            row[1]
-            for row in (await repository.following.head(user)).recent[:MAX_FAMILIAR_CANDIDATES]
-        ]
+        head = await repository.following.head(user)
+        followed = [row[1] for row in head.recent[:MAX_FAMILIAR_CANDIDATES]]
         pairs = [(friend, id) for id in ids for friend in followed]
         rows = await repository.state.get_many([repository.edge_key(*pair) for pair in pairs])
         found = [pair for pair in pairs if repository.decode_edge(rows, *pair).following]
-        people = await repository.account_views((friend for friend, _ in found), user)
+        views = await repository.account_views((friend for friend, _ in found), user)
         return [
             {
                 "id": id,
                 "accounts": [
-                    people[friend].account()
+                    views[friend].account()
                     for friend, followed in found
-                    if followed == id and friend in people and not people[friend].is_separated
+                    if followed == id and friend in views and not views[friend].is_separated
                 ],
             }
             for id in ids
         ]
 
     async def reconcile(self, id: str) -> None:
-        """Make the list of the newest people say of somebody what their profile says now."""
-        repository = self._repository
-        seen = 0
-        while (doc := await repository.users.load(id)) is not None and doc.version != seen:
-            seen = doc.version
-            if is_suggestible(doc.value):
-                await repository.arrivals.insert(_ALL, [[id]])
-            else:
-                await repository.arrivals.remove(_ALL, [id])
+        """Bring the list of the newest accounts in line with a profile."""
+        await converge(
+            lambda: self._repository.users.load(id),
+            lambda document: self._update_arrivals(id, document),
+            what=f"The profile of account {id}",
+        )
+
+    async def _update_arrivals(self, id: str, document: Document[UserProfile]) -> None:
+        if is_suggestible(document.value):
+            await self._repository.arrivals.insert(_ALL, [[id]])
+        else:
+            await self._repository.arrivals.remove(_ALL, [id])
 
 
-def _is_suggestible(person: AccountView, reason: Reason, now: str) -> bool:
-    if (
-        person.is_separated
-        or person.edge.following
-        or person.edge.requested
-        or person.edge.muting(now)
-    ):
+def _is_shown(view: AccountView, reason: Reason, now: str) -> bool:
+    edge = view.edge
+    if view.is_separated or edge.following or edge.requested or edge.muting(now):
         return False
-    active = reason == "friends_of_friends" or person.post_count.total > 0
-    return active and is_suggestible(person.profile)
+    is_active = reason == "friends_of_friends" or view.post_count.total > 0
+    return is_active and is_suggestible(view.profile)

@@ -1,1 +1,1 @@
-"""The rules, in plain Python: values in, new values out; the clock and new ids are passed in."""
+"""The rules of the users service in plain Python. Clock and ids are passed in."""

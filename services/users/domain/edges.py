@@ -1,6 +1,7 @@
-"""One person's stance on another: follow, request, block, mute, note.
+"""The relationship of one account to another: follow, follow request, block, mute, note.
 
-An edge is the truth; the lists of followers, of people followed and so on follow from it.
+The edge document is the source of truth. The lists of followers, followed accounts and so on are
+derived from it (`relationship_lists`).
 """
 
 from __future__ import annotations
@@ -9,60 +10,30 @@ from dataclasses import dataclass, replace
 
 from services.chassis.errors import Forbidden, Invalid, NotFound
 from services.shared.text import graphemes
+from services.users.domain.list_membership import ListMembership
 
 MAX_FOLLOWED = 7_500
-"""How many people one may follow: Mastodon's limit."""
+"""Accounts that one account can follow: Mastodon's limit."""
 
 MAX_BLOCKED = MAX_MUTED = 5_000
-"""How many people one may block, and mute: with every page of one's home all of them are read."""
+"""Accounts that one account can block or mute. Each page of a home timeline reads all of them."""
 
 MAX_NOTE_CHARACTERS = 2_000
-MAX_FORMER_IDS = 4
 
-
-@dataclass(frozen=True, slots=True)
-class ListMembership:
-    """Where an edge stands in lists that are sorted by time: by which id, and by which before.
-
-    A list is mended from the edge alone, so the edge remembers every id by which it may be listed.
-    After `MAX_FORMER_IDS` of them the last is taken again, so that they are few.
-    """
-
-    id: str = ""
-    taken: bool = False
-    former: tuple[str, ...] = ()
-
-    def join(self, id: str) -> ListMembership:
-        """Be listed, by a new id if that is not so already."""
-        if self.taken:
-            return self
-        if not self.id:
-            return ListMembership(id, taken=True)
-        if len(self.former) == MAX_FORMER_IDS:
-            return replace(self, taken=True)
-        return ListMembership(id, taken=True, former=(*self.former, self.id))
-
-    def leave(self) -> ListMembership:
-        """Be listed no more."""
-        return replace(self, taken=False)
-
-    @property
-    def stale_ids(self) -> tuple[str, ...]:
-        """The ids by which it must not be listed."""
-        return self.former if self.taken or not self.id else (*self.former, self.id)
+_NOT_LISTED = ListMembership()
 
 
 @dataclass(frozen=True, slots=True)
 class RelationshipEdge:
-    """The document `edge:SOURCE:TARGET`. `muted_until` is a time, where a mute ends by itself."""
+    """The document `edge:SOURCE:TARGET`. `muted_until` is a time, or None for an endless mute."""
 
     source: str
     target: str
-    follow: ListMembership = ListMembership()
-    request: ListMembership = ListMembership()
-    block: ListMembership = ListMembership()
-    mute: ListMembership = ListMembership()
-    noted: ListMembership = ListMembership()
+    follow: ListMembership = _NOT_LISTED
+    request: ListMembership = _NOT_LISTED
+    block: ListMembership = _NOT_LISTED
+    mute: ListMembership = _NOT_LISTED
+    noted: ListMembership = _NOT_LISTED
     show_reblogs: bool = True
     notify: bool = False
     muting_notifications: bool = False
@@ -82,13 +53,13 @@ class RelationshipEdge:
         return self.block.taken
 
     def muting(self, now: str) -> bool:
-        """Whether the mute is in force at a time."""
+        """Return whether the mute is in force at a time."""
         return self.mute.taken and (self.muted_until is None or now < self.muted_until)
 
 
 @dataclass(frozen=True, slots=True)
 class FollowConditions:
-    """On what a follow depends, apart from the edge: the target's will, and the source's limit."""
+    """What a follow depends on besides the edge. `followed` counts the source's follows."""
 
     locked: bool = False
     blocked: bool = False
@@ -97,53 +68,55 @@ class FollowConditions:
 
 @dataclass(frozen=True, slots=True)
 class FollowOptions:
-    """How somebody wants to follow; None leaves a part as it is."""
+    """The options of a follow. None leaves an option unchanged."""
 
     reblogs: bool | None = None
     notify: bool | None = None
 
 
 def edge_id(source: str, target: str) -> str:
-    """The id of an edge."""
+    """Return the id of an edge."""
     return f"{source}:{target}"
 
 
 def edge_accounts(id: str) -> tuple[str, str]:
-    """From whom to whom an edge goes, by its id."""
+    """Return the source and the target of an edge by its id."""
     source, _, target = id.partition(":")
     return source, target
 
 
-def reject_self(source: str, target: str, what: str) -> None:
-    """Raise `Forbidden` where somebody means themself."""
+def reject_self(source: str, target: str, action: str) -> None:
+    """Raise `Forbidden` if source and target are the same account."""
     if source == target:
-        raise Forbidden(f"You cannot {what} yourself.")
+        raise Forbidden(f"You cannot {action} yourself.")
 
 
 def follow(
-    edge: RelationshipEdge, terms: FollowConditions, manner: FollowOptions, id: str
+    edge: RelationshipEdge, conditions: FollowConditions, options: FollowOptions, id: str
 ) -> RelationshipEdge:
-    """Follow, or ask to, where the target is locked. Raises `Forbidden` or `Invalid`."""
-    if terms.blocked:
-        raise Forbidden("You cannot follow this person: they have blocked you.")
+    """Follow, or request to follow a locked target. Raises `Forbidden` or `Invalid`."""
+    if conditions.blocked:
+        raise Forbidden("You cannot follow this account: it has blocked you.")
     if edge.blocking:
-        raise Forbidden("You have blocked this person; unblock them before you follow them.")
+        raise Forbidden("You have blocked this account. Unblock it before you follow it.")
     edge = replace(
         edge,
-        show_reblogs=edge.show_reblogs if manner.reblogs is None else manner.reblogs,
-        notify=edge.notify if manner.notify is None else manner.notify,
+        show_reblogs=edge.show_reblogs if options.reblogs is None else options.reblogs,
+        notify=edge.notify if options.notify is None else options.notify,
     )
-    if edge.following or (edge.requested and terms.locked):
+    if edge.following or (edge.requested and conditions.locked):
         return edge
-    if terms.followed >= MAX_FOLLOWED:
-        raise Invalid(f"You follow {terms.followed} people; at most {MAX_FOLLOWED} are allowed.")
-    if terms.locked:
+    if conditions.followed >= MAX_FOLLOWED:
+        raise Invalid(
+            f"You follow {conditions.followed} accounts; at most {MAX_FOLLOWED} are allowed."
+        )
+    if conditions.locked:
         return replace(edge, request=edge.request.join(id))
     return replace(edge, follow=edge.follow.join(id), request=edge.request.leave())
 
 
 def unfollow(edge: RelationshipEdge) -> RelationshipEdge:
-    """Follow no more, and ask no more to."""
+    """End a follow, and withdraw a follow request."""
     return replace(
         edge,
         follow=edge.follow.leave(),
@@ -154,61 +127,61 @@ def unfollow(edge: RelationshipEdge) -> RelationshipEdge:
 
 
 def accept(edge: RelationshipEdge | None, id: str) -> RelationshipEdge:
-    """Let the source of a request follow. Raises `NotFound` where nobody asked."""
+    """Accept a follow request. Raises `NotFound` if there is none."""
     if edge is None or not (edge.requested or edge.following):
-        raise NotFound("This person has not asked to follow you.")
+        raise NotFound("This account has not requested to follow you.")
     return replace(edge, follow=edge.follow.join(id), request=edge.request.leave())
 
 
 def reject(edge: RelationshipEdge | None) -> RelationshipEdge:
-    """Turn a request down. Raises `NotFound` where nobody ever asked."""
+    """Reject a follow request. Raises `NotFound` if there never was one."""
     if edge is None or not edge.request.id:
-        raise NotFound("This person has not asked to follow you.")
+        raise NotFound("This account has not requested to follow you.")
     return replace(edge, request=edge.request.leave())
 
 
 def block(edge: RelationshipEdge, id: str, blocked: int) -> RelationshipEdge:
-    """Have nothing to do with somebody. That they follow no more either is their edge's part.
+    """Block the target. The follow of the target ends by its own edge (`reconcile`).
 
-    Raises `Invalid` for who blocks too many others already.
+    Raises `Invalid` if the source blocks too many accounts.
     """
     if blocked >= MAX_BLOCKED and not edge.blocking:
-        raise Invalid(f"You block {blocked} people; at most {MAX_BLOCKED} are allowed.")
+        raise Invalid(f"You block {blocked} accounts; at most {MAX_BLOCKED} are allowed.")
     return replace(unfollow(edge), block=edge.block.join(id))
 
 
 def unblock(edge: RelationshipEdge) -> RelationshipEdge:
-    """Let somebody near again; nobody follows anybody by that."""
+    """End a block. Former follows do not return."""
     return replace(edge, block=edge.block.leave())
 
 
 def mute(
     edge: RelationshipEdge, id: str, muted: int, *, notifications: bool, until: str | None
 ) -> RelationshipEdge:
-    """Not see somebody, and by default not their notifications either, perhaps for a time.
+    """Mute the target, and optionally its notifications, until a time or indefinitely.
 
-    Raises `Invalid` for who mutes too many others already.
+    Raises `Invalid` if the source mutes too many accounts.
     """
     if muted >= MAX_MUTED and not edge.mute.taken:
-        raise Invalid(f"You mute {muted} people; at most {MAX_MUTED} are allowed.")
+        raise Invalid(f"You mute {muted} accounts; at most {MAX_MUTED} are allowed.")
     return replace(
         edge, mute=edge.mute.join(id), muting_notifications=notifications, muted_until=until
     )
 
 
 def unmute(edge: RelationshipEdge) -> RelationshipEdge:
-    """See somebody again."""
+    """End a mute."""
     return replace(edge, mute=edge.mute.leave(), muting_notifications=False, muted_until=None)
 
 
 def expire_mute(edge: RelationshipEdge, now: str) -> RelationshipEdge:
-    """See somebody again, if the mute was for a time that is over."""
+    """End a mute whose time is over."""
     over = edge.mute.taken and edge.muted_until is not None and edge.muted_until <= now
     return unmute(edge) if over else edge
 
 
 def annotate(edge: RelationshipEdge, note: str, id: str) -> RelationshipEdge:
-    """Keep a private note on somebody. Raises `Invalid`."""
+    """Set a private note on the target. Raises `Invalid`."""
     characters = graphemes(note)
     if characters > MAX_NOTE_CHARACTERS:
         raise Invalid(
@@ -218,100 +191,28 @@ def annotate(edge: RelationshipEdge, note: str, id: str) -> RelationshipEdge:
 
 
 def without_relations(edge: RelationshipEdge) -> RelationshipEdge:
-    """What is left of an edge when one of the two is gone: nothing but its places in lists."""
+    """Return what remains of an edge with a deleted account: its former list ids."""
     return unmute(annotate(unblock(unfollow(edge)), "", ""))
 
 
 def reconcile(
-    edge: RelationshipEdge, reverse: RelationshipEdge, *, locked: bool, id: str, gone: bool = False
+    edge: RelationshipEdge,
+    reverse: RelationshipEdge,
+    *,
+    locked: bool,
+    id: str,
+    deleted: bool = False,
 ) -> RelationshipEdge:
-    """What an edge comes to, seen together with the one across and with the two people.
+    """Return an edge in line with its reverse edge and with both accounts.
 
-    Two documents cannot be decided in one swap: a block may be committed while the other follows,
-    a lock be opened while somebody asks, one of the two delete their account. This brings them
-    together afterwards.
+    One compare-and-swap cannot cover two documents: a block may be committed while the other side
+    follows, a target may be unlocked while a request arrives, an account may be deleted. This
+    resolves such conflicts afterwards.
     """
-    if gone:
+    if deleted:
         return without_relations(edge)
     if (edge.following or edge.requested) and (edge.blocking or reverse.blocking):
         return unfollow(edge)
     if edge.requested and not locked:
         return accept(edge, id)
     return edge
-
-
-OUTGOING_LISTS = ("following", "asked", "blocks", "mutes", "noted")
-"""The lists of whom somebody stands to."""
-
-INCOMING_LISTS = ("followers", "requests", "blockers", "muters")
-"""The lists of who stands to somebody."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListUpdate:
-    """What a list should say of an edge: this row, if the place is taken, and no stale one."""
-
-    kind: str
-    owner: str
-    other: str
-    membership: ListMembership
-
-
-def list_updates(edge: RelationshipEdge) -> list[ListUpdate]:
-    """All lists that an edge was ever in, and how it should stand there."""
-    source, target = edge.source, edge.target
-    all_lists = [
-        ListUpdate("followers", target, source, edge.follow),
-        ListUpdate("following", source, target, edge.follow),
-        ListUpdate("requests", target, source, edge.request),
-        ListUpdate("asked", source, target, edge.request),
-        ListUpdate("blocks", source, target, edge.block),
-        ListUpdate("blockers", target, source, edge.block),
-        ListUpdate("mutes", source, target, edge.mute),
-        ListUpdate("muters", target, source, edge.mute),
-        ListUpdate("noted", source, target, edge.noted),
-    ]
-    return [listing for listing in all_lists if listing.membership.id]
-
-
-@dataclass(frozen=True, slots=True)
-class RelationshipView:
-    """How two people stand to each other, seen by the first."""
-
-    id: str
-    following: bool
-    showing_reblogs: bool
-    notifying: bool
-    followed_by: bool
-    blocking: bool
-    blocked_by: bool
-    muting: bool
-    muting_notifications: bool
-    muting_expires_at: str | None
-    requested: bool
-    requested_by: bool
-    note: str
-
-
-def relationship_view(
-    edge: RelationshipEdge, reverse: RelationshipEdge, now: str
-) -> RelationshipView:
-    """What two edges come to; a block counts at once, also where a follow is still to be undone."""
-    apart = edge.blocking or reverse.blocking
-    following = edge.following and not apart
-    muting = edge.muting(now)
-    return RelationshipView(
-        id=edge.target,
-        following=following,
-        showing_reblogs=following and edge.show_reblogs,
-        notifying=following and edge.notify,
-        followed_by=reverse.following and not apart,
-        blocking=edge.blocking,
-        blocked_by=reverse.blocking,
-        muting=muting,
-        muting_notifications=muting and edge.muting_notifications,
-        muting_expires_at=edge.muted_until if muting else None,
-        requested=edge.requested and not apart,
-        requested_by=reverse.requested and not apart,
-        note=edge.note,
-    )

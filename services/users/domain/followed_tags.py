@@ -1,4 +1,4 @@
-"""Which hashtags somebody follows: one small document for each person."""
+"""The hashtags that an account follows: one small document for each account."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from services.chassis.errors import Invalid
 from services.chassis.storage.window import Row
 
 MAX_FOLLOWED_TAGS = 200
-"""How many hashtags one may follow. The document holds them all, and is told whole."""
+"""Hashtags that one account can follow. Its document and its event contain all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class TagSubscriptions:
-    """The document `tags:USER`: each hashtag with the id that says since when."""
+    """The document `tags:USER`: each followed hashtag, with an id that tells the time."""
 
     tags: dict[str, str] = field(default_factory=dict)
 
     def with_tag(self, name: str, id: str) -> TagSubscriptions:
-        """With a hashtag; a repeat changes nothing. Raises `Invalid` for too many."""
+        """Return it with a hashtag, at most once. Raises `Invalid` if there are too many."""
         if name in self.tags:
             return self
         if len(self.tags) >= MAX_FOLLOWED_TAGS:
@@ -26,11 +26,11 @@ class TagSubscriptions:
         return replace(self, tags={**self.tags, name: id})
 
     def without_tag(self, name: str) -> TagSubscriptions:
-        """Without a hashtag."""
+        """Return it without a hashtag."""
         if name not in self.tags:
             return self
         return replace(self, tags={kept: id for kept, id in self.tags.items() if kept != name})
 
     def rows(self) -> list[Row]:
-        """As rows of a list that is sorted by when they were followed."""
+        """Return the rows of a list that is sorted by the time of the follow."""
         return [[id, name] for name, id in self.tags.items()]

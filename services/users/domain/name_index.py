@@ -1,4 +1,4 @@
-"""How people are found by name: terms, buckets of terms, and which of those found comes first."""
+"""The index of names: terms, buckets of terms, and the ranking of matches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_TERMS = 40
 
 @dataclass(frozen=True, slots=True)
 class NameEntry:
-    """A word by which somebody is found; `handle` if it is their username."""
+    """A term by which an account is found. `handle` marks its username."""
 
     id: str
     term: str
@@ -27,35 +27,38 @@ class NameEntry:
 
 @dataclass(frozen=True, slots=True)
 class NameBucket:
-    """Entries whose terms begin alike.
+    """The document `bucket:LETTERS`: entries whose terms have a common prefix.
 
-    The bucket of the first two letters takes all it can hold, the rest go on to the one of three
-    letters, and so on: so every bucket is small, and who types more letters finds more people.
+    The bucket of two letters takes entries until it is full; the others go to buckets of three
+    letters, and so on. Every bucket stays small, and longer queries find more accounts.
     """
 
     entries: tuple[NameEntry, ...] = ()
 
     def with_entry(self, entry: NameEntry) -> NameBucket:
-        """With an entry, if it has room."""
+        """Return the bucket with an entry, unless it is full."""
         if entry in self.entries or len(self.entries) >= MAX_BUCKET_ENTRIES:
             return self
         return NameBucket((*self.entries, entry))
 
     def without(self, entry: NameEntry) -> NameBucket:
-        """Without an entry."""
+        """Return the bucket without an entry."""
         return NameBucket(tuple(kept for kept in self.entries if kept != entry))
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedNames:
-    """Under which entries somebody may be in the buckets; `whole` if these and no others are."""
+    """The document `indexed:ID`: the entries of an account that buckets may contain.
+
+    `whole` means that they contain exactly these.
+    """
 
     entries: tuple[NameEntry, ...] = ()
     version: int = 0
     whole: bool = False
 
     def begin_update(self, wanted: Iterable[NameEntry], version: int) -> IndexedNames:
-        """What may be there while the index is brought up to a version of the profile."""
+        """Return the entries that may exist during an update to a version of the profile."""
         wanted = tuple(wanted)
         if self.whole and self.entries == wanted:
             return self
@@ -63,19 +66,19 @@ class IndexedNames:
         return IndexedNames((*self.entries, *missing), max(version, self.version), whole=False)
 
     def finish_update(self, wanted: Iterable[NameEntry], version: int) -> IndexedNames:
-        """What is there when that is done, unless a later version has begun meanwhile."""
+        """Return the entries after the update, unless an update to a later version has begun."""
         if self.version != version or self.whole:
             return self
         return replace(self, entries=tuple(wanted), whole=True)
 
 
 def index_entries(profile: UserProfile) -> tuple[NameEntry, ...]:
-    """By what somebody is found: nothing, for those who do not want to be discovered."""
+    """Return the entries of a profile. An account that is not discoverable has none."""
     if profile.is_hidden or not profile.discoverable:
         return ()
     handle = profile.username.lower()
-    named = (term for word in words(profile.display_name)[:_MAX_WORDS] for term in _terms(word))
-    others = [term for term in dict.fromkeys(named) if term != handle][:_MAX_TERMS]
+    terms = (term for word in words(profile.display_name)[:_MAX_WORDS] for term in _terms(word))
+    others = [term for term in dict.fromkeys(terms) if term != handle][:_MAX_TERMS]
     return (
         NameEntry(profile.id, handle, handle=True),
         *(NameEntry(profile.id, word, handle=False) for word in others),
@@ -83,15 +86,15 @@ def index_entries(profile: UserProfile) -> tuple[NameEntry, ...]:
 
 
 def _terms(word: str) -> list[str]:
-    """A word; where there are no blanks between words, also all that ends as it does."""
+    """Return a word; in a script without spaces also each of its suffixes."""
     starts = range(len(word)) if has_no_blanks(word) else range(1)
     return [word[start : start + _MAX_TERM_CHARACTERS] for start in starts]
 
 
 def bucket_keys(term: str) -> list[str]:
-    """The buckets in which a term may be, in the order in which they are tried.
+    """Return the buckets that may contain a term, in the order in which they are filled.
 
-    One letter says little, but one character of a script without blanks may be a word.
+    A prefix has at least two letters, but one character in a script without spaces.
     """
     longest = min(len(term), MAX_KEY_CHARACTERS)
     shortest = 1 if has_no_blanks(term) else min(MIN_KEY_CHARACTERS, longest)
@@ -100,14 +103,14 @@ def bucket_keys(term: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class NameQuery:
-    """What somebody looks for: the words that must all be there, and perhaps a whole handle."""
+    """A search for accounts: words that must all match, and the text as a complete username."""
 
     words: tuple[str, ...]
     handle: str
 
     @classmethod
     def parse(cls, text: str) -> NameQuery:
-        """From what they typed; `@name` is a handle, `@name@host` one too."""
+        """Parse what a user typed. `@name` and `@name@host` are usernames."""
         plain = text.strip()
         handle = plain.removeprefix("@").partition("@")[0].lower()
         sought = [handle] if plain.startswith("@") else words(plain)[:3]
@@ -115,16 +118,16 @@ class NameQuery:
 
     @property
     def buckets(self) -> list[str]:
-        """Every bucket that may hold somebody who matches."""
+        """The buckets that may contain matches."""
         return list(dict.fromkeys(key for word in self.words for key in bucket_keys(word)))
 
     def is_exact_handle(self, profile: UserProfile) -> bool:
-        """Whether it is somebody's whole handle."""
+        """Return whether the text is the complete username of a profile."""
         return profile.username.lower() == self.handle
 
 
 def rank_matches(query: NameQuery, buckets: Mapping[str, NameBucket], exact: str) -> list[str]:
-    """The ids of those who match every word: the exact handle, other handles, other names."""
+    """Return the ids of matching accounts: the exact username, other usernames, other names."""
     found = [_matching(word, buckets) for word in query.words]
     best = dict(found[0]) if found else {}
     for others in found[1:]:
@@ -146,7 +149,7 @@ def _matching(word: str, buckets: Mapping[str, NameBucket]) -> dict[str, tuple[b
 
 
 def matches_query(query: NameQuery, profile: UserProfile) -> bool:
-    """Whether a profile, as it is now, is what the query is for; buckets may be a moment behind."""
+    """Return whether the present profile matches. Buckets may lag behind."""
     if query.is_exact_handle(profile):
         return True
     terms = [entry.term for entry in index_entries(profile)]

@@ -1,4 +1,4 @@
-"""A report: made by one person on another, and dealt with by an admin."""
+"""Reports of accounts, which admins resolve."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class ModerationReport:
-    """The document `report:ID`, in the shape of the contracts."""
+    """The document `report:ID`, in the form of the contract's `Report`."""
 
     id: str
     account: str
@@ -24,21 +24,21 @@ class ModerationReport:
 
     @property
     def is_resolved(self) -> bool:
-        """Whether an admin has dealt with it."""
+        """Whether an admin has resolved it."""
         return self.resolved_at is not None
 
     def resolve(self, admin: str, now: str) -> ModerationReport:
-        """Dealt with. A repeat changes nothing."""
+        """Return it as resolved. A repeat changes nothing."""
         if self.is_resolved:
             return self
         return replace(self, resolved_by=admin, resolved_at=now, updated_at=now)
 
     def reopen(self, now: str) -> ModerationReport:
-        """Not dealt with after all."""
+        """Return it as open."""
         if not self.is_resolved:
             return self
         return replace(self, resolved_by="", resolved_at=None, updated_at=now)
 
     def assign(self, admin: str, now: str) -> ModerationReport:
-        """An admin's to deal with; nobody's, if empty."""
+        """Return it as assigned to an admin, or to nobody if empty."""
         return self if self.assigned == admin else replace(self, assigned=admin, updated_at=now)

@@ -1,4 +1,4 @@
-"""Who is here, and how much they post: numbers for the whole place, from a line for each."""
+"""Statistics of the instance, from one record for each account."""
 
 from __future__ import annotations
 
@@ -14,10 +14,22 @@ _MAX_DIRECTORY = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class AccountStatistics:
-    """One person: how many posts they have, the newest, and whether they want to be found.
+class AuthorPostCount:
+    """The document `posted:ID`: the number and the newest of an account's posts.
 
-    `counted` is the version of the count.
+    `version` is the version of the count in the posts service.
+    """
+
+    total: int = 0
+    last_post: str = ""
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStatistics:
+    """An account: its number of posts, the newest, and whether the directory lists it.
+
+    `counted` is the version of the post count.
     """
 
     posts: int = 0
@@ -28,31 +40,31 @@ class AccountStatistics:
 
 @dataclass(frozen=True, slots=True)
 class StatisticsShard:
-    """The document `census:SHARD`: some of the people who are here."""
+    """The document `census:SHARD`: some of the accounts."""
 
     lines: dict[str, AccountStatistics] = field(default_factory=dict)
 
-    def with_account(self, person: str, line: AccountStatistics | None) -> StatisticsShard:
-        """With what is true of somebody now; None for who is not here."""
-        if self.lines.get(person) == line:
+    def with_account(self, id: str, account: AccountStatistics | None) -> StatisticsShard:
+        """Return the shard with the state of an account; None removes it."""
+        if self.lines.get(id) == account:
             return self
-        others = {id: kept for id, kept in self.lines.items() if id != person}
-        return replace(self, lines=others if line is None else {**others, person: line})
+        others = {other: kept for other, kept in self.lines.items() if other != id}
+        return replace(self, lines=others if account is None else {**others, id: account})
 
-    def with_post_count(
-        self, person: str, posts: int, last_post: str, version: int
-    ) -> StatisticsShard:
-        """With a newer count of somebody who is here."""
-        line = self.lines.get(person)
-        if line is None or version <= line.counted:
+    def with_post_count(self, id: str, count: AuthorPostCount) -> StatisticsShard:
+        """Return the shard with a newer post count, if it has the account."""
+        account = self.lines.get(id)
+        if account is None or count.version <= account.counted:
             return self
-        counted = replace(line, posts=posts, last_post=last_post, counted=version)
-        return self.with_account(person, counted)
+        counted = replace(
+            account, posts=count.total, last_post=count.last_post, counted=count.version
+        )
+        return self.with_account(id, counted)
 
 
-def shard_key(person: str) -> str:
-    """On which sheet somebody is. Above the sequence, the low bits of ids are random."""
-    return str((int(person) >> 6) % SHARDS)
+def shard_key(id: str) -> str:
+    """Return the shard of an account. Above the sequence, the low bits of ids are random."""
+    return str((int(id) >> 6) % SHARDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,33 +80,33 @@ class InstanceStatistics:
     active: tuple[str, ...]
 
     @classmethod
-    def of(cls, sheets: Iterable[StatisticsShard], now: datetime) -> InstanceStatistics:
-        """Count."""
-        lines = {id: line for sheet in sheets for id, line in sheet.lines.items()}
-        found = {id: line for id, line in lines.items() if line.listed}
-        by_post = {line.last_post: id for id, line in found.items() if line.last_post}
+    def of(cls, shards: Iterable[StatisticsShard], now: datetime) -> InstanceStatistics:
+        """Compute the statistics."""
+        accounts = {id: account for shard in shards for id, account in shard.lines.items()}
+        listed = {id: account for id, account in accounts.items() if account.listed}
+        by_post = {account.last_post: id for id, account in listed.items() if account.last_post}
         return cls(
-            users=len(lines),
-            posts=sum(line.posts for line in lines.values()),
-            active_month=_active_since(lines.values(), now - timedelta(days=30)),
-            active_half_year=_active_since(lines.values(), now - timedelta(days=180)),
-            weeks=_weekly_registrations(lines, now),
-            newest=tuple(sorted(found, reverse=True)[:_MAX_DIRECTORY]),
+            users=len(accounts),
+            posts=sum(account.posts for account in accounts.values()),
+            active_month=_active_since(accounts.values(), now - timedelta(days=30)),
+            active_half_year=_active_since(accounts.values(), now - timedelta(days=180)),
+            weeks=_weekly_registrations(accounts, now),
+            newest=tuple(sorted(listed, reverse=True)[:_MAX_DIRECTORY]),
             active=tuple(by_post[post] for post in sorted(by_post, reverse=True)[:_MAX_DIRECTORY]),
         )
 
 
-def _active_since(lines: Iterable[AccountStatistics], moment: datetime) -> int:
+def _active_since(accounts: Iterable[AccountStatistics], moment: datetime) -> int:
     first = first_id_at(moment)
-    return sum(line.last_post >= first for line in lines)
+    return sum(account.last_post >= first for account in accounts)
 
 
-def _weekly_registrations(people: Iterable[str], now: datetime) -> tuple[tuple[datetime, int], ...]:
-    """How many came in each of the past weeks, the present one first."""
+def _weekly_registrations(ids: Iterable[str], now: datetime) -> tuple[tuple[datetime, int], ...]:
+    """Return the start and the registrations of each past week, the present week first."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     starts = [midnight - timedelta(days=now.weekday(), weeks=ago) for ago in range(_WEEKS)]
-    came = [id_time(person) for person in people]
+    registered = [id_time(id) for id in ids]
     return tuple(
-        (start, sum(start <= moment < start + timedelta(weeks=1) for moment in came))
+        (start, sum(start <= moment < start + timedelta(weeks=1) for moment in registered))
         for start in starts
     )

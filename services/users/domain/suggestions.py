@@ -1,34 +1,48 @@
-"""Whom somebody might want to follow."""
+"""Suggestions of accounts to follow."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from services.users.domain.profiles import UserProfile
 
 MAX_FOLLOWED_SCANNED = 20
-"""Of how many of those whom one follows it is looked at whom they follow, the newest first."""
+"""Followed accounts whose own follows are read, the newest first."""
 
 MAX_FOLLOWED_EACH = 40
-"""How many of those whom each of them follows are looked at, the newest first."""
+"""Follows of each of them that are read, the newest first."""
 
 MAX_NEWEST = 60
-"""How many of the newest people are looked at."""
+"""Newest accounts that are considered."""
 
 MAX_CANDIDATES = 120
-"""How many people are looked at closely."""
+"""Accounts that are read."""
+
+MAX_DISMISSED = 500
 
 Reason = Literal["friends_of_friends", "new"]
+
+
+@dataclass(frozen=True, slots=True)
+class DismissedSuggestions:
+    """The document `dismissed:ID`: accounts not to suggest. The oldest are dropped."""
+
+    ids: tuple[str, ...] = ()
+
+    def with_id(self, id: str) -> DismissedSuggestions:
+        """Return it with an account, at most once."""
+        return self if id in self.ids else DismissedSuggestions((*self.ids, id)[-MAX_DISMISSED:])
 
 
 def candidates(
     theirs: Iterable[Sequence[str]], newest: Sequence[str], never: set[str]
 ) -> dict[str, Reason]:
-    """Who might be suggested, best first: by how many whom one follows they are followed.
+    """Return the candidates, best first: by the number of followed accounts that follow them.
 
-    Among equals those who joined last come first; then the newest people of all.
+    Of equals the newest account comes first. The newest accounts of all follow at the end.
     """
     times = Counter(id for ids in theirs for id in set(ids) if id not in never)
     known = sorted(times, key=lambda id: (times[id], id), reverse=True)[
@@ -42,5 +56,5 @@ def candidates(
 
 
 def is_suggestible(profile: UserProfile) -> bool:
-    """Whether somebody wants to be found by who does not know them."""
+    """Return whether an account lets strangers find it."""
     return profile.discoverable and not profile.is_hidden

@@ -38,7 +38,7 @@ def signing_keys(*kids: str) -> str:
 
 
 @dataclass
-class Clock:
+class SettableClock:
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __call__(self) -> datetime:
@@ -53,7 +53,7 @@ class Auth:
     """A replica of auth, and the requests that the gateway sends it."""
 
     world: World
-    clock: Clock
+    clock: SettableClock
     running: Running
 
     async def ask(self, target: str, token: str = "", **form: Any) -> Response:
@@ -123,7 +123,9 @@ def proof(app: dict[str, Any]) -> dict[str, str]:
     return {"client_id": app["client_id"], "client_secret": app["client_secret"]}
 
 
-async def start(world: World, clock: Clock, hasher: PasswordHasher | None = None) -> Running:
+async def start(
+    world: World, clock: SettableClock, hasher: PasswordHasher | None = None
+) -> Running:
     def create(settings: Settings) -> FastAPI:
         passwords = PasswordHasherPool(hasher or cheap(), waiting=100)
         return create_app(Service(settings), passwords=passwords, clock=clock)
@@ -135,5 +137,5 @@ async def start(world: World, clock: Clock, hasher: PasswordHasher | None = None
 async def auth_world() -> AsyncIterator[Auth]:
     async with World() as world:
         world.secrets[SIGNING_KEYS_SECRET] = signing_keys("first")
-        clock = Clock()
+        clock = SettableClock()
         yield Auth(world, clock, await start(world, clock))

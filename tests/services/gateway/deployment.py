@@ -236,7 +236,7 @@ async def deploy(**settings: Any) -> AsyncIterator[GatewayDeployment]:
     """All services of ours, the gateway with some settings."""
     async with World() as world:
         world.secrets[SIGNING_KEYS_SECRET] = auth.signing_keys("a")
-        await auth.start(world, auth.Clock())
+        await auth.start(world, auth.SettableClock())
         timelines = (posts_app, comments_app, feed_app, notifications_app)
         for create in (users_app, *timelines, media_app, catalog_app):
             await world.start(create, create.__name__.removesuffix("_app"))

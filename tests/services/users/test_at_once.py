@@ -23,7 +23,7 @@ from tests.services.at_once import (
     refusal,
     running,
 )
-from tests.services.users.world import Person, start
+from tests.services.users.world import UserSession, start
 
 _names = count(1)
 
@@ -33,17 +33,17 @@ class Ann:
     """Somebody whom Ben asks to let him follow, and whom Carl follows."""
 
     world: World
-    me: Person
-    ben: Person
-    carl: Person
+    me: UserSession
+    ben: UserSession
+    carl: UserSession
 
     @classmethod
     async def comes(cls, world: World, users: Running) -> Ann:
         names = (f"{name}{next(_names)}" for name in ("ann", "ben", "carl"))
-        ann, ben, carl = [await Person.registered(world, users, name) for name in names]
-        await carl.does("follow", ann)
+        ann, ben, carl = [await UserSession.registered(world, users, name) for name in names]
+        await carl.act("follow", ann)
         await ann.ask("PATCH", "/accounts/me", json={"locked": True})
-        await ben.does("follow", ann)
+        await ben.act("follow", ann)
         await world.settle()
         return cls(world, ann, ben, carl)
 
@@ -120,7 +120,7 @@ def users() -> Iterator[AtOnce[Ann]]:
 
 @given(pairs(COMMANDS), CHOICES, APART)
 @examples(100)
-def test_two_commands_at_once_are_as_one_after_the_other(
+def test_two_concurrent_commands_are_serializable(
     users: AtOnce[Ann], pair: tuple[str, str], choices: list[int], apart: int
 ) -> None:
     users.check(pair, choices, apart)

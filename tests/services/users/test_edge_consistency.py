@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from services.chassis.storage.segmented_list import SegmentedLists
 from tests.fakes import Call, Running, World
-from tests.services.users.world import Person, start
+from tests.services.users.world import UserSession, start
 
 VERBS = ("follow", "follow", "follow", "unfollow", "unfollow", "block", "unblock", "mute", "unmute")
 ANSWERS = ("lock", "open", "authorize", "reject", "wait", "wait", "wait")
@@ -33,7 +33,7 @@ actions = st.lists(
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Disturbance:
     """How the news comes."""
 
     copies: int = 1
@@ -43,8 +43,8 @@ class Trouble:
     seed: int = 0
 
 
-troubles = st.builds(
-    Trouble,
+disturbances = st.builds(
+    Disturbance,
     copies=st.integers(1, 3),
     held=st.booleans(),
     lost=st.sampled_from((0.0, 0.3)),
@@ -57,19 +57,21 @@ troubles = st.builds(
     max_examples=10,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(actions, troubles)
-def test_lists_end_equal_to_edges(script: list[Action], trouble: Trouble) -> None:
-    asyncio.run(play(script, trouble))
+@given(actions, disturbances)
+def test_lists_converge_to_the_edges(script: list[Action], disturbance: Disturbance) -> None:
+    asyncio.run(play(script, disturbance))
 
 
-async def play(script: list[Action], trouble: Trouble) -> None:
+async def play(script: list[Action], disturbance: Disturbance) -> None:
     async with World() as world:
         replicas = [await start(world), await start(world)]
-        people = [await Person.registered(world, replicas[n % 2], f"p{n}") for n in range(PEOPLE)]
+        people = [
+            await UserSession.registered(world, replicas[n % 2], f"p{n}") for n in range(PEOPLE)
+        ]
         await world.settle()
-        make(trouble, world, replicas)
+        make(disturbance, world, replicas)
         await act(script, world, people)
-        world.broker.release(seed=trouble.seed)
+        world.broker.release(seed=disturbance.seed)
         await world.settle(rounds=3)
         for replica in replicas:
             replica.sidecar.state.faults.before.clear()
@@ -77,24 +79,24 @@ async def play(script: list[Action], trouble: Trouble) -> None:
         await check(world, people, replicas[0])
 
 
-def make(trouble: Trouble, world: World, replicas: list[Running]) -> None:
+def make(disturbance: Disturbance, world: World, replicas: list[Running]) -> None:
     """Let things go wrong, the same way for the same seed."""
-    dice = random.Random(trouble.seed)  # noqa: S311
-    world.broker.copies = trouble.copies
-    world.broker.loses = lambda _: dice.random() < trouble.lost
-    if trouble.held:
+    dice = random.Random(disturbance.seed)  # noqa: S311
+    world.broker.copies = disturbance.copies
+    world.broker.loses = lambda _: dice.random() < disturbance.lost
+    if disturbance.held:
         world.broker.hold()
 
     async def perhaps_break(_: Any) -> None:
         await asyncio.sleep(0 if dice.random() < 0.7 else 0.0005)
-        if dice.random() < trouble.broken:
+        if dice.random() < disturbance.broken:
             raise ConnectionError("on purpose")
 
     for replica in replicas:
         replica.sidecar.state.faults.before.append(perhaps_break)
 
 
-async def act(script: list[Action], world: World, people: list[Person]) -> None:
+async def act(script: list[Action], world: World, people: list[UserSession]) -> None:
     """Everybody does what the script says, all at once between two waits."""
     group: list[asyncio.Task[None]] = []
     for action in [*script, ("wait", 0, 0)]:
@@ -105,7 +107,7 @@ async def act(script: list[Action], world: World, people: list[Person]) -> None:
         group.clear()
 
 
-async def one(action: Action, people: list[Person]) -> None:
+async def one(action: Action, people: list[UserSession]) -> None:
     verb, who, whom = action
     me, other = people[who], people[(who + whom) % PEOPLE]
     if verb in ("lock", "open"):
@@ -116,7 +118,7 @@ async def one(action: Action, people: list[Person]) -> None:
         await me.ask("POST", f"/accounts/{other.id}/{verb}")
 
 
-async def check(world: World, people: list[Person], users: Running) -> None:
+async def check(world: World, people: list[UserSession], users: Running) -> None:
     state = world.state("users")
     edges = [state.peek(key)["data"] for key in state.keys("edge:")]
     locked = {p.id: state.peek(f"user:{p.id}")["data"]["locked"] for p in people}
@@ -152,30 +154,34 @@ async def check(world: World, people: list[Person], users: Running) -> None:
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("about", ["edge:", "followers:", "following:", "journal:"])
-async def test_a_service_that_dies_halfway_leaves_nothing_undone(about: str, after: bool) -> None:
+async def test_a_crash_at_any_point_is_completed_by_the_next_replica(
+    about: str, after: bool
+) -> None:
     async with World() as world:
-        doomed = await start(world)
-        anna = await Person.registered(world, doomed, "anna")
-        ben = await Person.registered(world, doomed, "ben")
+        replica = await start(world)
+        anna = await UserSession.registered(world, replica, "anna")
+        ben = await UserSession.registered(world, replica, "ben")
         await world.settle()
-        doomed.sidecar.state.faults.crash("*", about=about, nth=2, after=after)
+        replica.sidecar.state.faults.crash("*", about=about, nth=2, after=after)
         asking = asyncio.create_task(anna.ask("POST", f"/accounts/{ben.id}/follow"))
-        await doomed.sidecar.state.faults.dead.wait()
-        await doomed.kill()
+        await replica.sidecar.state.faults.dead.wait()
+        await replica.kill()
         asking.cancel()
-        await world.broker.abort()  # what was being delivered is lost: the heir has to ask for it
-        anna.users = ben.users = heir = await start(world)
-        await anna.does("follow", ben)
+        await (
+            world.broker.abort()
+        )  # what was being delivered is lost: the successor has to ask for it
+        anna.replica = ben.replica = successor = await start(world)
+        await anna.act("follow", ben)
         await world.settle(rounds=3)
-        await check(world, [anna, ben], heir)
+        await check(world, [anna, ben], successor)
         assert await anna.listed(f"/accounts/{ben.id}/followers") == ["anna"]
 
 
-async def test_who_wrote_from_an_edge_that_changed_meanwhile_makes_it_good() -> None:
+async def test_a_list_written_from_a_stale_edge_is_corrected() -> None:
     async with World() as world:
         replicas = [await start(world), await start(world)]
-        anna = await Person.registered(world, replicas[0], "anna")
-        ben = await Person.registered(world, replicas[0], "ben")
+        anna = await UserSession.registered(world, replicas[0], "anna")
+        ben = await UserSession.registered(world, replicas[0], "ben")
         await world.settle()
         reached, taken_out, gate = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
@@ -191,9 +197,9 @@ async def test_who_wrote_from_an_edge_that_changed_meanwhile_makes_it_good() -> 
         for replica in replicas:
             replica.sidecar.state.faults.before.append(stall_the_first)
             replica.sidecar.state.faults.after.append(notice_the_second)
-        await anna.does("follow", ben)
+        await anna.act("follow", ben)
         await reached.wait()  # one replica is about to write what the edge said
-        await anna.does("unfollow", ben)
+        await anna.act("unfollow", ben)
         async with asyncio.timeout(30):
             await taken_out.wait()  # the other replica saw that there is nothing to take out
         gate.set()

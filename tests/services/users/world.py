@@ -1,7 +1,8 @@
-"""The users service among fakes, and short ways to ask it."""
+"""The users service on fakes, and short forms of requests to it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
@@ -21,34 +22,34 @@ def users_app(settings: Settings) -> FastAPI:
     return create_app(Service(settings))
 
 
-async def _silent_posts(scope: Scope, receive: Receive, send: Send) -> None:
+async def _idle_posts(scope: Scope, receive: Receive, send: Send) -> None:
     await OrjsonResponse({"author-counts": {}})(scope, receive, send)
 
 
 async def start(world: World) -> Running:
-    """Start a replica, beside a posts service that has no news."""
-    if _silent_posts not in world.network:
-        world.network.add("posts", _silent_posts)
+    """Start a replica, beside a posts service without changes."""
+    if _idle_posts not in world.network:
+        world.network.add("posts", _idle_posts)
     return await world.start(users_app, "users")
 
 
-class Person:
-    """Somebody signed in, who asks the service."""
+class UserSession:
+    """A user with an access token, and requests to the service."""
 
     def __init__(self, world: World, users: Running, username: str) -> None:
         self.id = _ids.next()
         self.username = username
-        self.users = users
+        self.replica = users
         self.token = world.token(self.id, username=username)
 
     @classmethod
-    async def registered(cls, world: World, users: Running, username: str) -> Person:
-        person = cls(world, users, username)
-        assert (await person.get("/accounts/me"))["profile"]["id"] == person.id
-        return person
+    async def registered(cls, world: World, users: Running, username: str) -> UserSession:
+        user = cls(world, users, username)
+        assert (await user.get("/accounts/me"))["profile"]["id"] == user.id
+        return user
 
     async def ask(self, method: str, path: str, **content: Any) -> Response:
-        return await self.users.call(method, path, token=self.token, **content)
+        return await self.replica.call(method, path, token=self.token, **content)
 
     async def get(self, path: str, **params: str) -> Any:
         response = await self.ask("GET", path, params=params)
@@ -60,10 +61,77 @@ class Person:
         assert response.status == 200, response.text
         return response.json()
 
-    async def does(self, verb: str, other: Person, json: Any = None) -> Any:
+    async def act(self, verb: str, other: UserSession, json: Any = None) -> Any:
         return await self.post(f"/accounts/{other.id}/{verb}", json)
 
     async def listed(self, path: str, **params: str) -> list[str]:
         page = await self.get(path, **params)
         assert len(page["ids"]) == len(page["accounts"])
         return [account["profile"]["username"] for account in page["accounts"]]
+
+
+@dataclass
+class UsersDeployment:
+    """The users service among fakes of the other services."""
+
+    world: World
+    replica: Running
+
+    async def new_user(self, username: str) -> UserSession:
+        return await UserSession.registered(self.world, self.replica, username)
+
+    async def new_users(self, *usernames: str) -> list[UserSession]:
+        accounts = [await self.new_user(username) for username in usernames]
+        await self.world.settle()
+        return accounts
+
+    def calls(self) -> int:
+        """Count the state calls, without those that look for lost events."""
+        watching = ("inbox:", "streams:", "journal:", "recovered:")
+        calls = self.replica.sidecar.state.faults.calls
+        return sum(not call.about[0].startswith(watching) for call in calls)
+
+    async def publish(
+        self, topic: str, producer: str, type: str, subject: str, **rest: Any
+    ) -> None:
+        version = rest.pop("version", 1)
+        event = {
+            "specversion": "1.0",
+            "id": f"{type}:{subject}@{version}",
+            "source": producer,
+            "type": type,
+            "subject": subject,
+            "stream": "s",
+            "sequence": version,
+            "entityversion": version,
+            "data": rest,
+        }
+        await self.world.broker.publish(topic, [event])
+        await self.world.settle()
+
+
+async def search(user: UserSession, text: str, **params: str) -> list[str]:
+    return [a["profile"]["username"] for a in await user.get("/search", q=text, **params)]
+
+
+def login_of(user: UserSession) -> dict[str, Any]:
+    return {
+        "user_id": user.id,
+        "username": user.username,
+        "created_at": "2026-01-01T00:00:00.000Z",
+    }
+
+
+async def receive_login(users: Running, user: UserSession, version: int, **status: Any) -> None:
+    event = {
+        "specversion": "1.0",
+        "id": f"login.registered:{user.id}@{version}",
+        "source": "auth",
+        "type": "login.registered",
+        "subject": user.id,
+        "stream": "s",
+        "sequence": version,
+        "entityversion": version,
+        "data": login_of(user) | status,
+    }
+    await users.service.inbox.receive("logins", event)

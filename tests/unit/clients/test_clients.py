@@ -128,7 +128,7 @@ def test_a_route_has_a_method_or_a_reason_to_have_none(app: str) -> None:
 def test_a_json_type_has_the_fields_of_its_contract(module: ModuleType) -> None:
     models = _contract_models()
     named = {name: kind for name, kind in vars(module).items() if is_typeddict(kind)}
-    for name in named.keys() - {"ProfileChangesJson", "ProfileFieldChangesJson"}:
+    for name in named.keys() - {"EditedProfileJson", "EditedProfileFieldJson"}:
         model = models[name.removesuffix("Json")]
         expected = get_type_hints(model, include_extras=True)
         actual = get_type_hints(named[name], include_extras=True)
@@ -137,9 +137,9 @@ def test_a_json_type_has_the_fields_of_its_contract(module: ModuleType) -> None:
         }, name
 
 
-def test_profile_changes_are_those_that_users_knows() -> None:
-    schema = document_of("users")["components"]["schemas"]["ProfileChanges"]
-    assert get_type_hints(accounts.ProfileChangesJson).keys() == schema["properties"].keys()
+def test_an_edited_profile_has_the_fields_of_its_contract() -> None:
+    schema = document_of("users")["components"]["schemas"]["EditedProfile"]
+    assert get_type_hints(accounts.EditedProfileJson).keys() == schema["properties"].keys()
 
 
 def test_empty_query_parameters_are_left_out() -> None:

@@ -1,0 +1,113 @@
+"""Profiles of users whose registration event is late."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.fakes import Running, World
+from tests.services.users.world import UserSession, login_of, receive_login, start
+
+
+async def test_unknown_users_are_fetched_from_auth_with_their_status(
+    world: World,
+) -> None:
+    users = await start(world)
+    ann = await UserSession.registered(world, users, "ann")
+    late = [UserSession(world, users, name) for name in ("bob", "eve", "zoe")]
+    bob, eve, zoe = late
+    world.auth.logins = {
+        person.id: {**login_of(person), "version": 7, **more}
+        for person, more in ((bob, {"suspended": True}), (eve, {"deleted": True}))
+    }
+    found = await ann.get("/accounts", ids=",".join(each.id for each in (ann, *late)))
+    assert found.keys() == {ann.id, bob.id}
+    assert found[bob.id]["profile"]["suspended"]
+    await receive_login(users, bob, 6, suspended=False)
+    assert (await ann.get(f"/accounts/{bob.id}"))["profile"]["suspended"]
+    assert (await ann.ask("GET", f"/accounts/{eve.id}")).status == 404
+    assert (await ann.ask("GET", f"/accounts/{zoe.id}")).status == 404
+
+
+async def test_auth_is_not_asked_about_known_or_deleted_users(world: World) -> None:
+    users = await start(world)
+    ann, bob = [await UserSession.registered(world, users, name) for name in ("ann", "bob")]
+    gone = UserSession(world, users, "eve")
+    await receive_login(users, gone, 1, suspended=False, deleted=True)
+    world.network.remove("auth", world.auth)
+    found = await ann.get("/accounts", ids=f"{ann.id},{bob.id},{gone.id}")
+    assert found.keys() == {ann.id, bob.id}
+    unknown = UserSession(world, users, "zoe")
+    assert (await ann.ask("GET", f"/accounts/{unknown.id}")).status == 503
+
+
+def asked_of_auth(users: Running) -> int:
+    return sum(call.about == ("auth", "auth/logins") for call in users.sidecar.faults.calls)
+
+
+async def test_unknown_usernames_are_fetched_from_auth_in_one_request(
+    world: World,
+) -> None:
+    users = await start(world)
+    ann = await UserSession.registered(world, users, "ann")
+    bob, eve = UserSession(world, users, "Bob"), UserSession(world, users, "eve")
+    world.auth.logins = {person.id: {**login_of(person), "version": 1} for person in (bob, eve)}
+    before = asked_of_auth(users)
+    asked = ["ann", "@BOB", "Eve", "nobody", "nobody_else", "a:b", "x" * 31]
+    found = await ann.post("/lookups", {"usernames": asked})
+    assert {name: account["profile"]["id"] for name, account in found.items()} == {
+        "ann": ann.id,
+        "@BOB": bob.id,
+        "Eve": eve.id,
+    }
+    assert asked_of_auth(users) - before == 1
+    assert (await ann.post("/lookups", {"usernames": ["bob", "eve", "a:b"]})).keys() == {
+        "bob",
+        "eve",
+    }
+    assert asked_of_auth(users) - before == 1
+
+
+async def test_a_new_user_is_found_by_username_beside_similar_names(
+    world: World,
+) -> None:
+    users = await start(world)
+    ann = await UserSession.registered(world, users, "ann")
+    await UserSession.registered(world, users, "bobby")
+    await world.settle()
+    bob = UserSession(world, users, "bob")
+    world.auth.logins = {bob.id: {**login_of(bob), "version": 1}}
+    before = asked_of_auth(users)
+    found = [row["profile"]["username"] for row in await ann.get("/search", q="@Bob")]
+    assert found == ["bob", "bobby"]
+    assert asked_of_auth(users) - before == 1
+    await world.settle()
+    for typed in ("@bob", "bob", "bob smith"):
+        await ann.get("/search", q=typed)
+    assert await ann.get("/search", q="nobody", offset="1") == []
+    assert asked_of_auth(users) - before == 1
+    assert await ann.get("/search", q="nobody") == []
+    assert asked_of_auth(users) - before == 2
+
+
+async def test_a_user_whose_event_arrives_during_the_request_is_found(world: World) -> None:
+    users = await start(world)
+    ann = await UserSession.registered(world, users, "ann")
+    bob = UserSession(world, users, "bob")
+    faults = users.sidecar.state.faults
+
+    async def news(call: Any) -> None:
+        if call.name == "get_many" and f"user:{bob.id}" in call.about:
+            faults.after.remove(news)
+            await receive_login(users, bob, 1)
+
+    faults.after.append(news)
+    assert (await ann.get("/accounts", ids=bob.id)).keys() == {bob.id}
+
+
+async def test_unknown_usernames_count_as_unused_if_auth_is_down(world: World) -> None:
+    users = await start(world)
+    ann = await UserSession.registered(world, users, "ann")
+    world.network.remove("auth", world.auth)
+    assert (await ann.post("/lookups", {"usernames": ["ann", "bob"]})).keys() == {"ann"}
+    assert [row["profile"]["id"] for row in await ann.get("/search", q="ann")] == [ann.id]
+    assert await ann.get("/search", q="bob") == []
