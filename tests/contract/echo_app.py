@@ -30,7 +30,7 @@ WORKER = "orders"
 
 def create_echo_app(settings: Settings) -> FastAPI:
     service = Service(settings)
-    heard: list[dict[str, Any]] = []
+    received: list[dict[str, Any]] = []
     tries: Counter[str] = Counter()
     if service.name == "alpha":
         service.outbox(TOPIC)
@@ -43,15 +43,15 @@ def create_echo_app(settings: Settings) -> FastAPI:
         if do == "retry" and tries[event.id] <= int(times):
             raise Unavailable("I was told to.")
         trace = telemetry.current().traceparent
-        heard.append({**event.model_dump(), "traced": trace, "tries": tries[event.id]})
+        received.append({**event.model_dump(), "traced": trace, "tries": tries[event.id]})
 
     service.on_topic(TOPIC, "alpha", hear)
     if service.name == WORKER:
-        return service.create_app(_routes(heard), workflow_routes(service))
-    return service.create_app(_routes(heard))
+        return service.create_app(_routes(received), workflow_routes(service))
+    return service.create_app(_routes(received))
 
 
-def _routes(heard: list[dict[str, Any]]) -> APIRouter:
+def _routes(received: list[dict[str, Any]]) -> APIRouter:
     router = APIRouter()
 
     @router.api_route("/echo/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
@@ -75,9 +75,9 @@ def _routes(heard: list[dict[str, Any]]) -> APIRouter:
     async def for_alpha() -> dict[str, str]:
         return {"welcome": "alpha"}
 
-    @router.get("/heard")
+    @router.get("/received")
     async def what_was_heard(stream: str) -> Response:
-        return OrjsonResponse([event for event in heard if event["stream"] == stream])
+        return OrjsonResponse([event for event in received if event["stream"] == stream])
 
     _trouble(router)
     return router

@@ -49,18 +49,18 @@ class Stream:
     async def publish(self, *events: dict[str, Any]) -> None:
         await self._sidecar.publish(TOPIC, events)
 
-    async def heard_by(self, app: str) -> list[list[dict[str, Any]]]:
+    async def received_by(self, app: str) -> list[list[dict[str, Any]]]:
         """Return the events of this stream that each replica of an app received."""
         asked = [
-            replica.ask("GET", f"/heard?stream={self.name}")
+            replica.ask("GET", f"/received?stream={self.name}")
             for replica in self._system.replicas(app)
         ]
         return [answer.json() for answer in await asyncio.gather(*asked)]
 
-    async def all_heard(self, app: str, count: int) -> list[dict[str, Any]]:
+    async def await_received(self, app: str, count: int) -> list[dict[str, Any]]:
         """Wait for a number of events at an app, and return them."""
         replicas = await await_value(
-            lambda: self.heard_by(app), lambda heard: sum(map(len, heard)) >= count
+            lambda: self.received_by(app), lambda received: sum(map(len, received)) >= count
         )
         return [event for replica in replicas for event in replica]
 
@@ -74,28 +74,28 @@ async def test_an_event_arrives_whole(stream: Stream) -> None:
     sent = stream.event(text="Größe 🌻", nested={"rows": [[1, None, True, 0.5]]}, n=2**53)
     await stream.publish(sent)
     for app in ("alpha", "beta"):
-        (heard,) = await stream.all_heard(app, 1)
+        (received,) = await stream.await_received(app, 1)
         same = ("id", "type", "source", "subject", "time", "stream", "sequence")
-        assert [heard[name] for name in same] == [sent[name] for name in same]
-        assert heard["entityversion"] == sent["entityversion"]
-        assert heard["data"] == sent["data"]
+        assert [received[name] for name in same] == [sent[name] for name in same]
+        assert received["entityversion"] == sent["entityversion"]
+        assert received["data"] == sent["data"]
 
 
 async def test_the_trace_of_the_cause_is_carried(stream: Stream) -> None:
     await stream.publish(stream.event())
     await stream.publish(stream.event(), stream.event())
-    for heard in await stream.all_heard("beta", 3):
-        assert heard["traceparent"] == stream.cause
-        assert heard["traced"] == stream.cause
+    for received in await stream.await_received("beta", 3):
+        assert received["traceparent"] == stream.cause
+        assert received["traced"] == stream.cause
 
 
 async def test_a_bulk_publish_brings_every_event_to_every_app_once(stream: Stream) -> None:
     sent = [stream.event(n=n) for n in range(100)]
     await stream.publish(*sent)
     for app in ("alpha", "beta"):
-        heard = await stream.all_heard(app, 100)
-        assert sorted(event["sequence"] for event in heard) == list(range(1, 101))
-        assert {event["id"]: event["data"] for event in heard} == {
+        received = await stream.await_received(app, 100)
+        assert sorted(event["sequence"] for event in received) == list(range(1, 101))
+        assert {event["id"]: event["data"] for event in received} == {
             event["id"]: event["data"] for event in sent
         }
 
@@ -103,8 +103,8 @@ async def test_a_bulk_publish_brings_every_event_to_every_app_once(stream: Strea
 async def test_replicas_share_what_their_app_hears(stream: Stream) -> None:
     for start in range(0, 200, 20):
         await stream.publish(*(stream.event(n=start + n) for n in range(20)))
-    await stream.all_heard("beta", 200)
-    one, two = await stream.heard_by("beta")
+    await stream.await_received("beta", 200)
+    one, two = await stream.received_by("beta")
     assert sorted(event["sequence"] for event in one + two) == list(range(1, 201))
     assert len(one) >= 20
     assert len(two) >= 20
@@ -112,8 +112,8 @@ async def test_replicas_share_what_their_app_hears(stream: Stream) -> None:
 
 async def test_what_is_answered_with_retry_comes_again(stream: Stream) -> None:
     await stream.publish(stream.event(do="retry:2"), stream.event())
-    heard = await stream.all_heard("alpha", 2)
-    tries = {event["sequence"]: event["tries"] for event in heard}
+    received = await stream.await_received("alpha", 2)
+    tries = {event["sequence"]: event["tries"] for event in received}
     assert tries == {1: 3, 2: 1}
 
 
@@ -123,7 +123,7 @@ async def test_poison_ends_among_the_dead_letters_and_holds_nobody_up(
     poison = stream.event(do="drop", text="Größe")
     await stream.publish(poison)
     await stream.publish(*(stream.event(n=n) for n in range(5)))
-    await stream.all_heard("alpha", 5)
+    await stream.await_received("alpha", 5)
     for app in ("alpha", "beta"):
         async with system.sidecar(app) as own:
 
@@ -156,8 +156,8 @@ async def test_a_large_event_arrives_whole(stream: Stream) -> None:
     text = "ü" * 50_000 + secrets.token_hex(50_000)
     await stream.publish(stream.event(text=text))
     await stream.publish(*(stream.event(text=text) for _ in range(3)))
-    heard = await stream.all_heard("beta", 4)
-    assert all(event["data"] == {"text": text} for event in heard)
+    received = await stream.await_received("beta", 4)
+    assert all(event["data"] == {"text": text} for event in received)
 
 
 @pytest.mark.parametrize("topic", sorted({event.topic for event in EVENTS}))

@@ -41,12 +41,12 @@ class Workflows:
         self.running -= 1
 
 
-def test_a_bare_workflow_has_three_activities() -> None:
+def test_a_baseline_workflow_has_three_activities() -> None:
     steps = [step.activity for step in baseline_workflow("x") if isinstance(step, CallActivity)]
     assert steps == [FIRST, SECOND, THIRD]
 
 
-async def test_so_many_run_so_many_at_once() -> None:
+async def test_a_number_of_workflows_run_with_a_given_concurrency() -> None:
     workflows = Workflows()
     took = await BaselineRunner(workflows).run(20, 4)  # type: ignore[arg-type]
     assert (len(took), workflows.most) == (20, 4)
@@ -66,7 +66,7 @@ def test_the_ratio_is_of_what_is_done_in_a_second() -> None:
     assert not sold(4).meets_targets
 
 
-def test_an_order_that_did_not_complete_is_an_error_and_is_said() -> None:
+def test_an_order_that_does_not_complete_is_a_reported_error() -> None:
     outcome = sold(5, ("an order is failed",))
     assert outcome.errors == 1
     console = Console(width=160, record=True, file=None, quiet=False)
@@ -76,7 +76,7 @@ def test_an_order_that_did_not_complete_is_an_error_and_is_said() -> None:
     assert "50.0" in shown.get()  # processor milliseconds each
 
 
-def test_checkouts_are_asked_for_with_or_without_a_number() -> None:
+def test_the_option_checkouts_works_with_and_without_a_number() -> None:
     assert parse([]).checkouts == 0
     assert not parse([]).system.with_bare
     assert parse(["--checkouts"]).checkouts == CHECKOUTS

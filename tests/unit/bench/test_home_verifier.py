@@ -51,13 +51,13 @@ async def settle(homes: HomeVerifier, system: DelayedHomes) -> list[int]:
     )
 
 
-async def test_homes_are_awaited_until_all_are_right(homes: HomeVerifier) -> None:
+async def test_home_timelines_are_awaited_until_all_are_complete(homes: HomeVerifier) -> None:
     assert await settle(homes, DelayedHomes(["5", "6", "7"])) == []
 
 
-async def test_homes_that_never_become_right_are_named(homes: HomeVerifier) -> None:
+async def test_home_timelines_that_stay_incomplete_are_returned(homes: HomeVerifier) -> None:
     assert await settle(homes, DelayedHomes(["5", "6", "7"], most=2)) == [0, 1, 2]
 
 
-async def test_a_home_in_the_wrong_order_is_not_right(homes: HomeVerifier) -> None:
+async def test_a_home_timeline_in_the_wrong_order_is_incomplete(homes: HomeVerifier) -> None:
     assert await settle(homes, DelayedHomes(["7", "6", "5"])) == [0, 1, 2]

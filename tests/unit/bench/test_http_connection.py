@@ -33,7 +33,7 @@ def http(body: bytes, status: str = "200 OK") -> bytes:
     return b"HTTP/1.1 %b\r\ncontent-length: %d\r\n\r\n%b" % (status.encode(), len(body), body)
 
 
-async def test_every_answer_counts_and_a_lost_connection_is_an_error() -> None:
+async def test_every_response_counts_and_a_lost_connection_is_an_error() -> None:
     async with server(http(b"{}"), http(b"{}"), http(b"[]")) as url:
         floor = RequestBuilder(url).get("/ping", is_empty_object)
         cell = await measure(url, lambda: floor, 2, 5.0)
@@ -43,7 +43,7 @@ async def test_every_answer_counts_and_a_lost_connection_is_an_error() -> None:
     assert any("the connection was closed" in sample for sample in cell["samples"])
 
 
-async def test_a_lane_ends_when_its_time_is_over() -> None:
+async def test_a_connection_ends_at_its_end_time() -> None:
     async with server(*[http(b"{}")] * 100_000) as url:
         floor = RequestBuilder(url).get("/ping", is_empty_object)
         cell = await measure(url, lambda: floor, 1, 0.05)
@@ -52,7 +52,7 @@ async def test_a_lane_ends_when_its_time_is_over() -> None:
     assert cell["seconds"] < 2
 
 
-async def test_what_was_posted_is_told_with_its_author() -> None:
+async def test_posts_are_recorded_with_their_author() -> None:
     post = http(b'{"id":"42","spoiler_text":""}')
     async with server(post) as url:
         request = PreparedRequest(RequestBuilder(url).get("/", is_post).payload, is_post, author=3)
@@ -60,7 +60,7 @@ async def test_what_was_posted_is_told_with_its_author() -> None:
     assert cell["posted"] == [(3, "42")]
 
 
-async def test_a_request_in_two_steps_is_one() -> None:
+async def test_a_request_with_two_steps_counts_once() -> None:
     async with server(http(b'{"id":"1"}'), http(b"{}")) as url:
         builder = RequestBuilder(url)
         second = builder.get("/ping", is_empty_object)
@@ -71,7 +71,7 @@ async def test_a_request_in_two_steps_is_one() -> None:
     assert len(cell["took"]) == 1
 
 
-def test_only_some_failures_are_kept_in_words() -> None:
+def test_only_some_error_messages_are_kept() -> None:
     stats = ResponseStats()
     for number in range(100):
         stats.add_error(str(number))

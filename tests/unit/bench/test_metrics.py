@@ -27,7 +27,7 @@ def cell(kind: str, count: int, in_flight: int = 1, state: float = 0.0) -> Measu
 IDLE = IdleRates({"gateway": 0.01, "sidecars": 0.02}, {"state": 10.0})
 
 
-def test_figures_are_related_to_the_floor_of_the_same_number_in_flight() -> None:
+def test_metrics_are_relative_to_the_floor_with_the_same_number_in_flight() -> None:
     cells = [cell("floor", 1000), cell("home", 500), cell("floor", 4000, 16), cell("home", 400, 16)]
     rows = compute_metrics(cells, IDLE)
     assert [row.of_floor for row in rows] == [1.0, 0.5, 1.0, 0.1]
@@ -44,14 +44,14 @@ def test_costs_are_per_thousand_requests() -> None:
     assert row.latency.worst == 500.0
 
 
-def test_state_calls_are_counted_without_those_of_a_system_at_rest() -> None:
+def test_state_calls_exclude_those_of_an_idle_system() -> None:
     assert compute_metrics([cell("home", 500, state=1100.0)], IDLE)[0].state_calls == pytest.approx(
         2.0
     )
     assert compute_metrics([cell("home", 500, state=50.0)], IDLE)[0].state_calls == 0.0
 
 
-def test_what_was_not_counted_is_not_zero() -> None:
+def test_uncounted_calls_are_not_zero() -> None:
     uncounted = cell("home", 500)
     uncounted.calls = {}
     row = compute_metrics([uncounted], IDLE)[0]
@@ -59,14 +59,14 @@ def test_what_was_not_counted_is_not_zero() -> None:
     assert not next(t for t in evaluate_targets([row], [], 0, 0) if "state" in t.what).met
 
 
-def test_a_system_at_rest_has_rates() -> None:
+def test_an_idle_system_has_rates() -> None:
     idle = compute_idle_rates(
         Measurement("idle", 0, observed=4.0, cpu={"gateway": 1.0}, calls={"state": 8.0})
     )
     assert idle == IdleRates({"gateway": 0.25}, {"state": 2.0})
 
 
-def test_digesting_counts_against_what_is_sustained() -> None:
+def test_event_processing_reduces_the_sustained_rate() -> None:
     writing = cell("compose", 100)
     writing.digesting = [6.0, 4.0]
     row = compute_metrics([writing], IDLE)[0]
@@ -93,7 +93,7 @@ def test_targets_are_missed_beyond_their_bounds() -> None:
     assert verdicts(499, 249, 1700.0, [fast(missing=1)]) == [False] * 4 + [True, False]
 
 
-def test_failed_requests_and_wrong_homes_are_misses() -> None:
+def test_failed_requests_and_incomplete_home_timelines_miss_targets() -> None:
     failing = cell("home", 500)
     failing.errors = 1
     found = {
@@ -131,7 +131,7 @@ def test_tables_fit_eighty_columns_and_lose_nothing() -> None:
         assert all(len(line) <= 80 for line in text.splitlines())
 
 
-def test_a_cell_without_answers_has_a_row_too() -> None:
+def test_a_cell_without_responses_has_a_row_too() -> None:
     text = printed(tables.speed_table(compute_metrics([Measurement("home", 1)], IDLE)))
     assert "home" in text
     assert "nan" not in text

@@ -43,7 +43,7 @@ def page(*ids: int) -> bytes:
     )
 
 
-def test_a_get_is_a_whole_request() -> None:
+def test_a_get_request_is_complete() -> None:
     request = RequestBuilder("http://127.0.0.1:8080").get("/ping", is_empty_object, "secret")
     assert request.payload == (
         b"GET /ping HTTP/1.1\r\nhost: 127.0.0.1:8080\r\naccept: application/json\r\n"
@@ -51,36 +51,36 @@ def test_a_get_is_a_whole_request() -> None:
     )
 
 
-def test_a_post_says_how_long_its_body_is() -> None:
+def test_a_post_request_has_a_content_length() -> None:
     body = form(status="a & b")
     sent = RequestBuilder("http://h:1").post("/p", body, FORM, is_post, "t").payload
     assert sent.endswith(b"content-length: %d\r\n\r\nstatus=a+%%26+b" % len(body))
 
 
-def test_only_the_right_answer_to_the_floor_is_right() -> None:
+def test_only_the_expected_response_of_the_floor_is_correct() -> None:
     assert is_empty_object(200, b"{}") == ""
     assert is_empty_object(200, b"[]")
     assert is_empty_object(503, b"{}").startswith("503")
 
 
-def test_a_post_is_told_from_an_error() -> None:
+def test_a_post_is_distinguished_from_an_error() -> None:
     assert is_post(200, b'{"id":"1","spoiler_text":""}') == ""
     assert "gone" in is_post(404, b'{"error":"gone"}')
 
 
-def test_a_page_with_too_little_on_it_is_wrong() -> None:
+def test_a_page_with_too_few_posts_is_an_error() -> None:
     assert IsPage(2)(200, page(3, 2)) == ""
     assert IsPage(3)(200, page(3, 2)) == "a page of 2 statuses, not of 3"
     assert IsPage(1)(429, b'{"error":"Too many requests"}').startswith("429")
 
 
-def test_a_page_out_of_order_is_found_sooner_or_later() -> None:
+def test_a_page_out_of_order_is_detected_eventually() -> None:
     check = IsPage(2)
     assert any(check(200, page(2, 3)) for _ in range(64))
     assert not any(check(200, page(3, 2)) for _ in range(64))
 
 
-def test_homes_are_asked_for_by_their_owners() -> None:
+def test_home_timelines_are_requested_by_their_owners() -> None:
     requests = ScenarioRequests(STAGE)
     drawn = {requests.draw(HOME)().payload for _ in range(50)}
     assert len(drawn) == 2
@@ -119,7 +119,7 @@ def test_a_post_follows_its_picture_by_the_same_person() -> None:
     assert token in post.payload
 
 
-def test_pages_of_accounts_may_be_as_short_as_their_posts_are_few() -> None:
+def test_pages_of_accounts_may_be_as_short_as_their_posts() -> None:
     requests = ScenarioRequests(STAGE)
     for request in (requests.draw(ACCOUNT)() for _ in range(20)):
         is_first = b"/accounts/10/" in request.payload
@@ -148,7 +148,7 @@ def line(request: PreparedRequest) -> bytes:
     return request.payload.split(b"\r\n")[0]
 
 
-def test_likes_are_of_posts_there_are() -> None:
+def test_likes_are_of_existing_posts() -> None:
     requests = social()
     drawn = {line(requests.draw(LIKE)()) for _ in range(30)}
     assert drawn == {
@@ -163,7 +163,7 @@ def test_comments_answer_posts_and_count_as_posts_of_their_author() -> None:
     assert request.payload.rpartition(b"&")[2] in (b"in_reply_to_id=5", b"in_reply_to_id=6")
 
 
-def test_guests_follow_each_other_one_after_the_other_and_then_no_more() -> None:
+def test_side_accounts_follow_each_other_in_turn_and_then_unfollow() -> None:
     requests = social()
     drawn = [line(requests.draw(FOLLOW)()).split()[1].decode() for _ in range(13)]
     assert len(set(drawn[:6])) == 3
@@ -174,7 +174,7 @@ def test_guests_follow_each_other_one_after_the_other_and_then_no_more() -> None
     assert request.check(404, b'{"error":"Record not found"}')
 
 
-def test_notifications_may_be_as_few_as_there_are() -> None:
+def test_a_page_of_notifications_may_be_as_short_as_the_data() -> None:
     requests = social()
     for request in (requests.draw(NOTIFICATIONS)() for _ in range(20)):
         has_many = b"Bearer t0" in request.payload

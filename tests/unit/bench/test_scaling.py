@@ -53,13 +53,13 @@ def test_a_reader_s_home_shows_the_posts_of_their_author_alone() -> None:
     ]
 
 
-def test_of_many_followers_a_sample_is_watched_and_of_few_all() -> None:
+def test_a_sample_of_many_followers_and_all_of_few_are_watched() -> None:
     assert len({each.id for each in sample_followers(people(1_000), 1)}) == SAMPLE_SIZE
     assert sorted(each.id for each in sample_followers(people(3), 1)) == ["0", "1", "2"]
     assert sample_followers(people(1_000), 1) == sample_followers(people(1_000), 1)
 
 
-def test_a_price_is_without_what_the_system_does_anyhow() -> None:
+def test_a_cost_excludes_the_idle_load() -> None:
     measured = Measurement("post", 1, took=[0.01, 0.03], observed=4.0)
     measured.cpu, measured.calls = {"gateway": 0.1, "sidecars": 0.2}, {"state": 100.0}
     price = RequestCost.of(measured, IDLE)
@@ -68,7 +68,7 @@ def test_a_price_is_without_what_the_system_does_anyhow() -> None:
     assert price.p50 == pytest.approx(20.0)
 
 
-def test_a_price_below_rest_is_none_and_what_was_not_counted_is_unknown() -> None:
+def test_a_cost_below_the_idle_load_is_zero_and_an_uncounted_one_unknown() -> None:
     measured = Measurement("post", 1, took=[0.01], observed=100.0, calls={"state": 1.0})
     assert RequestCost.of(measured, IDLE).state_calls == 0.0
     assert RequestCost.of(measured, IDLE).cpu == 0.0
@@ -76,7 +76,7 @@ def test_a_price_below_rest_is_none_and_what_was_not_counted_is_unknown() -> Non
     assert RequestCost.of(measured, IDLE).state_calls is None
 
 
-def test_homes_that_lack_a_post_requests_that_failed_and_deaths_are_errors() -> None:
+def test_incomplete_home_timelines_failed_requests_and_deaths_are_errors() -> None:
     def errors(steps: list[ScalingStep], **restarts: int) -> int:
         return ScalingResults({}, steps, [], 0.0, restarts).errors
 
@@ -95,7 +95,7 @@ def test_the_table_fits_eighty_columns_and_loses_nothing() -> None:
     assert all(len(line) <= 80 for line in text.splitlines())
 
 
-def test_growth_is_asked_for_with_or_without_numbers() -> None:
+def test_the_option_growth_works_with_and_without_numbers() -> None:
     assert parse([]).growth == ()
     assert parse(["--growth"]).growth == SCALING_SIZES
     assert parse(["--growth", "5,50"]).growth == (5, 50)

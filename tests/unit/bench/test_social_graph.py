@@ -36,7 +36,7 @@ def test_the_best_connected_are_those_with_most_friends_and_the_edges_among_them
 
 
 @pytest.mark.parametrize("count", [0, 6, 7])
-def test_all_or_more_than_all_is_all(count: int) -> None:
+def test_a_selection_of_all_or_more_is_the_whole_graph(count: int) -> None:
     graph = SocialGraph.from_edges([(0, 1), (2, 3), (4, 5)])
     assert graph.best_connected(count) is graph
 
@@ -47,14 +47,14 @@ def test_a_file_is_read_with_its_comments_left_out(tmp_path: Path) -> None:
     assert read_graph(path).edges == {(0, 1), (0, 2)}
 
 
-def test_a_line_that_is_no_edge_is_named(tmp_path: Path) -> None:
+def test_an_invalid_edge_names_its_line(tmp_path: Path) -> None:
     path = tmp_path / "a.edges"
     path.write_text("1 0\none two\n")
     with pytest.raises(ValueError, match=r"a\.edges:2: not an edge"):
         read_graph(path)
 
 
-def test_a_made_graph_has_the_size_and_the_hub_that_were_asked_for() -> None:
+def test_a_generated_graph_has_the_requested_size_and_hub() -> None:
     graph = make_graph(1)
     degrees = [len(friends) for friends in graph.friends()]
     assert len(graph.edges) == EDGES
@@ -63,11 +63,11 @@ def test_a_made_graph_has_the_size_and_the_hub_that_were_asked_for() -> None:
     assert degrees[graph.people // 2] < sum(degrees) / graph.people < degrees[0] / 4
 
 
-def test_a_made_graph_depends_on_its_seed_alone() -> None:
+def test_a_generated_graph_depends_only_on_its_seed() -> None:
     assert make_graph(5, 60, 200, 30) == make_graph(5, 60, 200, 30)
     assert make_graph(5, 60, 200, 30) != make_graph(6, 60, 200, 30)
 
 
-def test_a_graph_that_cannot_be_is_refused() -> None:
+def test_an_impossible_graph_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot have"):
         make_graph(1, people=10, edges=40, largest=9)

@@ -33,14 +33,14 @@ def test_processes_are_sorted_by_kind() -> None:
     }
 
 
-def test_use_is_read_from_living_processes() -> None:
+def test_usage_is_read_from_running_processes() -> None:
     report = {"services": [{"app_id": "gateway", "pid": os.getpid(), "sidecar_pid": None}]}
     usage = ProcessUsage(report)
     assert usage.cpu()["gateway"] > 0
     assert usage.memory()["gateway"] > 5
 
 
-def test_what_came_between_two_readings() -> None:
+def test_the_difference_of_two_readings_is_computed() -> None:
     assert usage_delta({"a": 3.0, "b": 2.0}, {"a": 1.0}) == {"a": 2.0, "b": 2.0}
 
 
@@ -54,7 +54,7 @@ def test_every_service_is_counted_and_every_path_is_absolute(tmp_path: Path) -> 
     assert yaml.safe_load(yaml.safe_dump(manifest)) == manifest
 
 
-def test_guests_in_other_languages_are_left_as_they_are() -> None:
+def test_commands_in_other_languages_are_unchanged() -> None:
     assert counted_command(["./guest", "-m", "x"]) == ["./guest", "-m", "x"]
 
 
@@ -67,7 +67,7 @@ def test_guests_in_other_languages_are_left_as_they_are() -> None:
         ("http://example.org/", "other"),
     ],
 )
-def test_calls_are_told_apart_by_their_building_block(url: str, block: str) -> None:
+def test_calls_are_counted_by_building_block(url: str, block: str) -> None:
     assert block_of(url) == block
 
 
@@ -89,14 +89,14 @@ def test_a_home_shows_the_newest_of_its_owner_and_of_whom_they_follow() -> None:
     assert (homes.home_size(0), homes.post_count(1)) == (3, 2)
 
 
-def test_pictures_are_measured_only_where_they_are_asked_for() -> None:
+def test_pictures_are_measured_only_on_request() -> None:
     assert "picture" not in parse([]).kinds
     assert "picture" in parse(["--pictures"]).kinds
     assert parse(["--kinds", "floor,home", "--in-flight", "4"]).in_flight == (4,)
 
 
 @pytest.mark.parametrize("wrong", [["--kinds", "x"], ["--in-flight", "0"], ["--posts", "0"]])
-def test_what_cannot_be_is_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_options_are_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(wrong)
     assert "usage:" in capsys.readouterr().err

@@ -32,24 +32,24 @@ async def answering(*answers: Answer) -> AsyncIterator[tuple[DemoApiClient, list
         yield door, said
 
 
-async def test_a_limit_is_waited_for() -> None:
+async def test_the_client_waits_for_a_rate_limit() -> None:
     async with answering((429, {"retry-after": "0"}), (200, {})) as (door, said):
         assert await door.request("GET", "/") == {"error": "because"}
         assert "a rate limit is reached" in said[0]
 
 
-async def test_a_limit_that_takes_too_long_ends_the_demo() -> None:
+async def test_a_rate_limit_that_takes_too_long_ends_the_demo() -> None:
     async with answering((429, {"retry-after": "1800"})) as (door, _):
         with pytest.raises(RunnerError, match="nothing is doubled"):
             await door.request("GET", "/")
 
 
-async def test_a_part_that_is_away_is_asked_again() -> None:
+async def test_an_unavailable_service_is_retried() -> None:
     async with answering((503, {}), (200, {})) as (door, _):
         assert await door.request("GET", "/") == {"error": "because"}
 
 
-async def test_what_is_refused_says_why() -> None:
+async def test_a_refused_request_reports_its_reason() -> None:
     async with answering((422, {})) as (door, _):
         with pytest.raises(RequestRefused, match=r"\(422\): because") as refused:
             await door.request("POST", "/x")

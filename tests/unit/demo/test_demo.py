@@ -25,7 +25,7 @@ from tools.runner.errors import RunnerError
 
 
 @pytest.mark.parametrize("motif", image_generator.MOTIFS)
-def test_pictures_are_real_each_another_one_and_the_same_again(motif: str) -> None:
+def test_pictures_are_valid_distinct_and_reproducible(motif: str) -> None:
     drawn = [image_generator.draw(motif, seed) for seed in range(3)]
     assert len(set(drawn)) == 3
     assert drawn[0] == image_generator.draw(motif, 0)
@@ -33,7 +33,7 @@ def test_pictures_are_real_each_another_one_and_the_same_again(motif: str) -> No
     assert motif in PICTURED
 
 
-def test_faces_and_headers_are_pictures() -> None:
+def test_portraits_and_headers_are_pictures() -> None:
     assert Image.open(io.BytesIO(image_generator.portrait(1))).size == (400, 400)
     assert Image.open(io.BytesIO(image_generator.header(1))).size == (1500, 500)
     assert image_generator.portrait(1) == image_generator.portrait(1) != image_generator.portrait(2)
@@ -71,7 +71,7 @@ def test_people_and_posts_keep_the_rules_and_cannot_be_confused() -> None:
     assert all(person != post.author for person, post in itertools.islice(said, 50))
 
 
-def test_shops_sell_different_things_and_nobody_buys_of_themself() -> None:
+def test_shops_sell_different_products_and_no_one_buys_from_themselves() -> None:
     small, large = plan_purchases(DemoDataset(9)), plan_purchases(DemoDataset(15))
     assert any(small.values())
     for buyer, products in small.items():
@@ -89,7 +89,7 @@ def test_a_demo_has_people_and_not_too_many(people: int, tmp_path: Path) -> None
         fill_demo(RunDir(tmp_path), people, None)
 
 
-def test_where_nothing_runs_it_says_so(tmp_path: Path) -> None:
+def test_the_absence_of_a_system_is_reported(tmp_path: Path) -> None:
     with pytest.raises(RunnerError, match="nothing is running"):
         fill_demo(RunDir(tmp_path), 2, None)
     with pytest.raises(RunnerError, match="nothing answers at"):

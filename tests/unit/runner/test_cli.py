@@ -21,7 +21,7 @@ APPS = [ManifestApp(name, Path(), ("x",)) for name in ("gateway", "posts", "feed
     "arguments",
     [[], ["--components", "embedded"], ["--run-dir", "/x"], ["--run-dir=/x", "--port", "0"]],
 )
-def test_up_is_the_verb_where_none_is_given(arguments: list[str]) -> None:
+def test_up_is_the_default_verb(arguments: list[str]) -> None:
     assert cli.parse(arguments).verb == "up"
 
 
@@ -38,7 +38,7 @@ def test_options_of_up_are_understood() -> None:
     assert options.port is None
 
 
-def test_what_pytest_is_to_have_is_passed_on() -> None:
+def test_arguments_of_pytest_are_passed_on() -> None:
     options = cli.parse(["test", "--fast", "-k", "name", "tests/unit"])
     assert options.fast
     assert options.rest == ["-k", "name", "tests/unit"]
@@ -55,13 +55,13 @@ def test_what_pytest_is_to_have_is_passed_on() -> None:
         ["logs", "-n", "-3"],
     ],
 )
-def test_what_is_not_understood_is_refused(arguments: list[str]) -> None:
+def test_invalid_arguments_are_refused(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.parse(arguments)
     assert caught.value.code == 2
 
 
-def test_a_verb_behind_an_option_is_told_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_verb_after_an_option_is_refused_with_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.parse(["--components", "embedded", "up"])
     assert "the verb comes first: ./tye-like-run.sh up" in capsys.readouterr().err
@@ -88,17 +88,17 @@ def test_only_and_except_choose_services(run: RunDir) -> None:
 @pytest.mark.parametrize(
     "options", [{"only": frozenset({"x"})}, {"excluded": frozenset({"x"})}, {"replicas": {"x": 2}}]
 )
-def test_a_service_that_is_not_there_is_refused(run: RunDir, options: dict[str, object]) -> None:
+def test_an_unknown_service_is_refused(run: RunDir, options: dict[str, object]) -> None:
     with pytest.raises(RunnerError, match='no app "x"'):
         StartPlan(run, **options).select_apps(APPS)  # type: ignore[arg-type]
 
 
-def test_a_choice_of_nothing_is_refused(run: RunDir) -> None:
+def test_an_empty_selection_is_refused(run: RunDir) -> None:
     with pytest.raises(RunnerError, match="no app to start"):
         chosen(StartPlan(run, only=frozenset({"posts"}), excluded=frozenset({"posts"})))
 
 
-def test_a_folder_that_cannot_be_is_told_in_a_line(
+def test_an_unusable_folder_is_reported_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
@@ -106,7 +106,7 @@ def test_a_folder_that_cannot_be_is_told_in_a_line(
     assert capsys.readouterr().err == f"\n{tmp_path}/file/runner.lock: Not a directory\n"
 
 
-def test_the_topology_says_what_a_choice_will_miss() -> None:
+def test_the_topology_reports_missing_dependencies_of_a_selection() -> None:
     topology = read_topology()
     everything = [app.app_id for app in read_manifest(REPO / "dapr.yaml")]
     assert topology.missed_by(everything) == {}
@@ -119,7 +119,7 @@ def test_every_topic_of_the_contracts_is_known_to_the_runner() -> None:
     assert {event.topic for event in EVENTS} <= set(read_topology().topics)
 
 
-def test_a_change_in_what_is_shared_concerns_every_service() -> None:
+def test_a_change_of_shared_code_restarts_every_service() -> None:
     services = REPO / "services"
     running = {"posts", "feed"}
     assert affected_services([services / "posts" / "api.py"], running) == {"posts"}
@@ -127,7 +127,7 @@ def test_a_change_in_what_is_shared_concerns_every_service() -> None:
     assert affected_services([services / "chassis" / "outbox.py"], running) == running
 
 
-def test_a_pair_is_as_well_as_the_worse_of_the_two() -> None:
+def test_a_replica_has_the_worse_state_of_its_two_processes() -> None:
     assert worst_state(["ready", "backoff"]) == "backoff"
     assert worst_state(["ready", "ready"]) == "ready"
 

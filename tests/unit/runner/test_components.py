@@ -41,7 +41,7 @@ def test_every_set_gives_the_fixed_names_and_no_others(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_no_rendered_path_leads_outside_the_run_directory(name: str, run: RunDir) -> None:
+def test_every_rendered_path_is_inside_the_run_directory(name: str, run: RunDir) -> None:
     folder = render_set(name, run, {})
     texts = [path.read_text() for path in folder.iterdir()]
     assert len(texts) == len(FIXED_NAMES)
@@ -66,7 +66,7 @@ def test_a_set_replaces_components_of_the_same_name_only() -> None:
     }
 
 
-def test_an_address_found_at_start_is_put_in_place(run: RunDir) -> None:
+def test_an_address_from_the_start_replaces_that_of_the_file(run: RunDir) -> None:
     overrides = {("statestore", "redisHost"): "127.0.0.1:12345"}
     folder = render_set("rabbitmq-redis", run, overrides)
     assert "127.0.0.1:12345" in (folder / "component-statestore.yaml").read_text()
@@ -78,7 +78,7 @@ def test_rendering_again_leaves_nothing_of_the_set_before(run: RunDir) -> None:
     assert "rabbitmq" not in "".join(path.read_text() for path in folder.iterdir())
 
 
-def test_a_set_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunnerError, match="no component set"):
         load_set("kafka", tmp_path)
 
@@ -140,7 +140,7 @@ def test_the_sidecars_configuration_moves_its_names_file(run: RunDir) -> None:
         ("autoAck", "false"),
     ],
 )
-def test_rabbitmq_is_set_not_to_lose_messages(setting: str, value: str) -> None:
+def test_rabbitmq_is_configured_not_to_lose_messages(setting: str, value: str) -> None:
     assert metadata("pubsub", "rabbitmq-redis")[setting] == value
 
 
@@ -151,14 +151,14 @@ def test_rabbitmq_has_the_exchanges_of_broadcast_declared_as_those_of_pubsub(set
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_every_replica_of_the_gateway_alone_hears_a_broadcast(name: str) -> None:
+def test_only_the_gateway_receives_a_broadcast_with_every_replica(name: str) -> None:
     assert component("broadcast", name)["scopes"] == ["gateway"]
     told = metadata("broadcast", name)
     assert "{uuid}" in told.get("consumerID", "{uuid}")
     assert not {"durableName", "queueGroupName"} & told.keys()
 
 
-def test_jetstream_delivers_singly_lest_it_acknowledge_before_the_service_has_seen() -> None:
+def test_jetstream_delivers_one_message_at_a_time() -> None:
     assert metadata("pubsub", "embedded")["concurrency"] == "single"
 
 

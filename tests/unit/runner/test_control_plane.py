@@ -34,7 +34,7 @@ def test_only_workflows_need_them() -> None:
     assert topology.control_plane(["gateway", "orders"]) == CONTROL_PLANE
 
 
-def test_only_sidecars_of_workflows_are_told_of_them(run: RunDir) -> None:
+def test_only_sidecars_with_workflows_get_their_addresses(run: RunDir) -> None:
     addresses = {name: f"127.0.0.1:{port}" for port, name in enumerate(CONTROL_PLANE, 5000)}
     settings = RunSettings(
         run, Path("daprd"), Path(), {None: Path()}, "", addresses, read_topology().workflows
@@ -49,7 +49,7 @@ def test_only_sidecars_of_workflows_are_told_of_them(run: RunDir) -> None:
     assert told["orders"] == [f"--{name}-host-address={addresses[name]}" for name in CONTROL_PLANE]
 
 
-def test_they_listen_on_loopback_on_ports_of_their_own_and_write_into_the_run_directory(
+def test_they_listen_on_loopback_on_distinct_ports_and_write_into_the_run_directory(
     run: RunDir,
 ) -> None:
     ports = itertools.count(5000)
@@ -70,14 +70,14 @@ def context(run: RunDir, standard_ports: bool) -> ServerContext:
     return ServerContext(run, secrets, ports, Path, standard_ports=standard_ports)
 
 
-def test_for_a_plain_dapr_run_they_are_there_on_the_ports_of_the_cli(run: RunDir) -> None:
+def test_a_plain_dapr_run_gets_them_on_the_ports_of_the_cli(run: RunDir) -> None:
     everything = read_manifest(REPO / "dapr.yaml")
     served = StartPlan(run, infra_only=True).served_apps(everything)
     assert read_topology().control_plane(app.app_id for app in served) == CONTROL_PLANE
     assert STANDARD_PORTS == {"placement": 50005, "scheduler": 50006}
 
 
-def test_where_somebody_listens_on_a_port_of_the_cli_they_are_used_and_named(
+def test_existing_servers_on_the_ports_of_the_cli_are_used_and_named(
     run: RunDir, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with socket.socket() as theirs, socket.socket() as nobodys:

@@ -29,7 +29,7 @@ def test_rotation_loses_no_byte_and_breaks_no_line(path: Path) -> None:
         assert older.read_bytes().endswith(b"\n")
 
 
-def test_only_so_many_old_files_are_kept(path: Path) -> None:
+def test_only_a_few_old_files_are_kept(path: Path) -> None:
     log = LogFile(path, max_bytes=100, backups=2)
     for number in range(100):
         log.write(b"%d some words of a line\n" % number)
@@ -66,7 +66,7 @@ def test_the_tail_can_leave_out_what_was_there_before(path: Path) -> None:
     assert tail(path.with_name("none"), 5) == []
 
 
-def test_a_service_means_its_sidecar_and_replicas_too(tmp_path: Path) -> None:
+def test_a_service_name_includes_its_sidecar_and_replicas(tmp_path: Path) -> None:
     for name in ("posts", "posts.daprd", "posts.2", "posts.2.daprd", "postscript"):
         (tmp_path / f"{name}.log").touch()
     names = [each.stem for each in log_files(tmp_path, "posts")]
@@ -136,6 +136,6 @@ def test_the_terminal_shortens_an_endless_line(capsys: pytest.CaptureFixture[str
         ),
     ],
 )
-def test_lines_are_made_compact(line: str, shown: str, everything: str | None) -> None:
+def test_lines_are_shortened(line: str, shown: str, everything: str | None) -> None:
     assert compact(line) == shown
     assert compact(line, everything=True) == (shown if everything is None else everything)

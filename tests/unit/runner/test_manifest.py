@@ -33,7 +33,7 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def test_our_own_manifest_is_good() -> None:
+def test_the_manifest_of_the_repository_is_valid() -> None:
     names = [app.app_id for app in read_manifest(REPO / "dapr.yaml")]
     assert names == [
         "gateway",
@@ -94,9 +94,7 @@ def test_common_settings_are_merged_into_each_app(tmp_path: Path) -> None:
         ('["."]', '[".", "."]', 3, "only one directory is supported"),
     ],
 )
-def test_a_fault_is_named_with_its_line(
-    tmp_path: Path, old: str, new: str, line: int, says: str
-) -> None:
+def test_an_error_names_its_line(tmp_path: Path, old: str, new: str, line: int, says: str) -> None:
     path = write(tmp_path, GOOD.replace(old, new, 1))
     with pytest.raises(ManifestError) as caught:
         read_manifest(path)

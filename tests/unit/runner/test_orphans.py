@@ -44,7 +44,7 @@ def holder(run: RunDir) -> Iterator[int]:
         child.kill()
 
 
-def test_only_processes_with_our_mark_are_ended(run: RunDir) -> None:
+def test_only_processes_with_the_mark_are_stopped(run: RunDir) -> None:
     with start_marked(run.marker) as ours, start_marked(run.marker + "-other") as theirs:
         try:
             assert find_orphans(run) == [ours.pid]
@@ -74,7 +74,7 @@ def test_a_lock_ends_with_a_runner_that_is_killed(run: RunDir, holder: int) -> N
     assert runner_pid(run) is None
 
 
-def test_whoever_asks_is_told_why_there_is_nothing_to_see(
+def test_ps_reports_why_nothing_is_running(
     run: RunDir, holder: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["--run-dir", str(run.path), "ps"])
@@ -92,7 +92,7 @@ def test_whoever_asks_is_told_why_there_is_nothing_to_see(
     assert nothing == "nothing is running"
 
 
-def test_a_start_in_the_background_that_is_broken_off_leaves_no_runner(
+def test_an_interrupted_background_start_leaves_no_runner(
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     children: list[subprocess.Popen[bytes]] = []
@@ -112,7 +112,7 @@ def test_a_start_in_the_background_that_is_broken_off_leaves_no_runner(
     assert children[0].returncode == -signal.SIGTERM
 
 
-def test_a_socket_that_a_killed_runner_left_is_nobody(run: RunDir) -> None:
+def test_a_socket_of_a_killed_runner_counts_as_no_runner(run: RunDir) -> None:
     import socket
 
     with socket.socket(socket.AF_UNIX) as server:

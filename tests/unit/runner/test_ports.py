@@ -20,14 +20,14 @@ def listener() -> Iterator[socket.socket]:
         yield server
 
 
-def test_ports_are_distinct_free_and_out_of_the_way_of_outgoing_calls() -> None:
+def test_ports_are_distinct_free_and_not_ephemeral() -> None:
     chosen = list(itertools.islice(ports.free_ports(), 50))
     assert len(set(chosen)) == 50
     assert all(ports.is_free(port) for port in chosen)
     assert all(20_000 <= port < 32_000 for port in chosen)
 
 
-def test_what_another_runner_was_given_is_not_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_of_another_runner_is_not_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
     first = 10_000 + os.getpid() % 9_000  # where no runner chooses, nor another run of this test
     three = range(first, first + 3)
     monkeypatch.setattr(ports, "_RANGE", three)
@@ -58,7 +58,7 @@ def test_a_free_port_is_claimed() -> None:
     assert ports.require_free(port) == port
 
 
-def test_a_taken_port_names_its_holder(listener: socket.socket) -> None:
+def test_a_taken_port_names_its_owner(listener: socket.socket) -> None:
     port = listener.getsockname()[1]
     assert not ports.is_free(port)
     with pytest.raises(RunnerError, match=rf"port {port} is taken by .*pid \d+"):

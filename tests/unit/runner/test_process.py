@@ -49,7 +49,7 @@ async def until(holds: Callable[[], bool]) -> None:
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
 
 
-def test_backoff_doubles_to_a_limit_and_forgets_after_a_healthy_minute() -> None:
+def test_backoff_doubles_to_a_limit_and_resets_after_a_healthy_minute() -> None:
     backoff = Backoff()
     delays = [backoff.delay(lived=1) for _ in range(8)]
     assert delays == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
@@ -57,7 +57,7 @@ def test_backoff_doubles_to_a_limit_and_forgets_after_a_healthy_minute() -> None
     assert backoff.delay(lived=1) == 0.4
 
 
-async def test_a_death_during_start_is_told_with_cause_and_last_lines(
+async def test_a_death_during_the_start_is_reported_with_cause_and_last_lines(
     run: RunDir, processes: list[ManagedProcess]
 ) -> None:
     said = 'time="t" level=info msg="going on" app_id=x'
@@ -73,7 +73,7 @@ async def test_a_death_during_start_is_told_with_cause_and_last_lines(
     assert process.state == "failed"
 
 
-async def test_a_death_on_a_full_disk_is_told_with_what_is_free(
+async def test_a_death_on_a_full_disk_is_reported_with_the_free_space(
     run: RunDir, processes: list[ManagedProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = make("exit(3)", run, processes)
@@ -82,7 +82,7 @@ async def test_a_death_on_a_full_disk_is_told_with_what_is_free(
     assert process.failure_report().endswith("only 2 MB are free there")
 
 
-async def test_a_program_that_is_not_there_is_a_death_too(run: RunDir) -> None:
+async def test_a_missing_program_is_a_death_too(run: RunDir) -> None:
     process = ManagedProcess(
         ProcessSpec("child", ("/nowhere/x",), run.path, {}, _content), run.logs
     )
@@ -92,7 +92,7 @@ async def test_a_program_that_is_not_there_is_a_death_too(run: RunDir) -> None:
     assert "could not be started" in process.failure_report()
 
 
-async def test_a_later_death_is_answered_with_a_restart_that_is_counted(
+async def test_a_later_death_causes_a_counted_restart(
     run: RunDir, processes: list[ManagedProcess]
 ) -> None:
     process = make(SLEEP, run, processes)
@@ -115,7 +115,7 @@ async def test_a_later_death_is_answered_with_a_restart_that_is_counted(
     assert len(returned) == 1
 
 
-async def test_what_says_that_it_will_never_work_is_started_again_also_during_start(
+async def test_a_process_with_fatal_output_is_restarted_also_during_the_start(
     run: RunDir, processes: list[ManagedProcess]
 ) -> None:
     process = make("import os; os.write(1, b'out of'); " + SLEEP, run, processes)
@@ -125,7 +125,7 @@ async def test_what_says_that_it_will_never_work_is_started_again_also_during_st
     assert (process.cause, process.died.is_set()) == ('wrote "out ofup"', False)
 
 
-async def test_stopping_is_not_a_death_and_starting_again_not_a_restart(
+async def test_a_stop_is_no_death_and_a_new_start_no_restart(
     run: RunDir, processes: list[ManagedProcess]
 ) -> None:
     process = make(SLEEP, run, processes)
@@ -141,7 +141,7 @@ async def test_stopping_is_not_a_death_and_starting_again_not_a_restart(
     assert process.restarts == 0
 
 
-async def test_what_ignores_sigterm_is_killed_after_its_grace(
+async def test_a_process_that_ignores_sigterm_is_killed_after_its_timeout(
     run: RunDir, processes: list[ManagedProcess]
 ) -> None:
     code = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"

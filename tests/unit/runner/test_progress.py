@@ -29,7 +29,7 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "REPORT_INTERVAL", OFTEN)
 
 
-def test_a_long_step_is_named_at_once_told_again_and_again_and_ended(
+def test_a_long_step_is_reported_at_start_regularly_and_at_its_end(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = 100.0
@@ -68,7 +68,7 @@ while not Path(sys.argv[1]).exists():
 """
 
 
-def test_what_a_command_writes_says_how_far_it_is(
+def test_the_output_of_a_command_shows_its_progress(
     often: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines: list[str] = []
@@ -85,7 +85,7 @@ def test_what_a_command_writes_says_how_far_it_is(
     assert re.search(r"^counting: \d of 1, \d+ s so far$", capsys.readouterr().err, re.MULTILINE)
 
 
-def test_a_command_that_fails_is_told_with_its_last_lines_and_advice() -> None:
+def test_a_failed_command_is_reported_with_its_last_lines_and_advice() -> None:
     code = "print('out'); import sys; print('why', file=sys.stderr); sys.exit(3)"
     command = [sys.executable, "-c", code]
     with pytest.raises(RunnerError, match=r"(?s)^trying failed:.*\n    out\n    why\nDo this\.$"):
@@ -94,7 +94,7 @@ def test_a_command_that_fails_is_told_with_its_last_lines_and_advice() -> None:
         progress.run("trying", ["/nowhere/x"])
 
 
-async def test_waiting_is_told_only_where_it_takes_long(
+async def test_a_wait_is_reported_only_if_it_takes_long(
     often: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     done = asyncio.get_running_loop().create_future()
@@ -115,7 +115,7 @@ esac
 """
 
 
-def test_a_build_tells_of_downloaded_modules_and_of_compiled_packages(
+def test_a_build_reports_downloaded_modules_and_compiled_packages(
     often: None,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -132,7 +132,7 @@ def test_a_build_tells_of_downloaded_modules_and_of_compiled_packages(
     assert "\nbuilding placement: 2 of at most 3 packages, 0 s so far\n" in told
 
 
-def test_apt_get_says_how_far_it_is() -> None:
+def test_the_progress_of_apt_get_is_parsed() -> None:
     said = "x\ndlstatus:1:20.5:Retrieving file 1 of 5\nx\npmstatus:redis:60.0:Unpacking redis\n"
     assert debian._parse_progress(said) == "60 % (Unpacking redis)"
     assert debian._parse_progress("Reading package lists...") == ""
@@ -156,7 +156,7 @@ sys.exit(4)
 
 
 @pytest.mark.parametrize(("end", "code"), [("well", 0), ("badly", 4)])
-def test_a_start_in_the_background_is_told_of_while_it_goes_on(
+def test_a_background_start_is_reported_while_it_runs(
     run: RunDir,
     end: str,
     code: int,
@@ -225,7 +225,7 @@ def set_up(checkout: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_first_set_up_says_how_far_it_is(checkout: Path) -> None:
+def test_the_first_set_up_reports_its_progress(checkout: Path) -> None:
     done = set_up(checkout)
     assert (done.returncode, done.stdout) == (0, "started\n")
     lines = done.stderr.splitlines()
@@ -239,7 +239,7 @@ def test_the_first_set_up_says_how_far_it_is(checkout: Path) -> None:
     assert set_up(checkout).stderr == ""
 
 
-def test_a_set_up_that_fails_says_why_and_is_done_again(checkout: Path) -> None:
+def test_a_failed_set_up_reports_its_cause_and_is_repeated(checkout: Path) -> None:
     (checkout / "broken").touch()
     done = set_up(checkout)
     assert done.returncode == 1

@@ -41,7 +41,7 @@ def test_the_signing_key_is_an_ed25519_seed_with_an_id(path: Path) -> None:
     assert key["kid"]
 
 
-def test_what_is_there_is_kept_and_what_is_missing_is_added(path: Path) -> None:
+def test_existing_secrets_are_kept_and_missing_ones_are_added(path: Path) -> None:
     path.write_text(json.dumps({REDIS: "mine", "smtp": "theirs"}))
     SecretsFile(path).create_missing()
     values = json.loads(path.read_text())
@@ -76,7 +76,7 @@ def test_rabbitmq_gets_a_salted_hash_of_its_password() -> None:
     assert raw == b"salt" + hashlib.sha256(b"saltsecret").digest()
 
 
-def test_a_private_file_is_replaced_at_once(run: RunDir) -> None:
+def test_a_private_file_is_replaced_atomically(run: RunDir) -> None:
     target = run.path / "file"
     target.write_text("old")
     target.chmod(0o644)

@@ -44,12 +44,12 @@ def answering(text: str) -> Talk:
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
     ],
 )
-async def test_an_answer_is_read_whole_or_in_chunks(text: str) -> None:
+async def test_a_response_is_read_with_and_without_chunks(text: str) -> None:
     async with serving(answering(text)) as port:
         assert await request(port, "/x") == (200, b"hello")
 
 
-async def test_a_service_that_is_not_ready_is_told_with_what_to_look_at() -> None:
+async def test_a_service_that_is_not_ready_is_reported_with_advice() -> None:
     async with serving(answering("HTTP/1.1 500 No\r\n\r\naway")) as port:
         with pytest.raises(RunnerError, match=r"^posts answers 500: away \(`ps` shows"):
             await call_service("posts", port, "/x")
@@ -62,20 +62,20 @@ async def test_a_service_that_is_not_ready_is_told_with_what_to_look_at() -> Non
 
 
 @pytest.mark.parametrize(("status", "content"), [("200 OK", True), ("503 Not yet", False)])
-async def test_a_probe_is_content_with_success_only(status: str, content: bool) -> None:
+async def test_a_probe_succeeds_only_on_success(status: str, content: bool) -> None:
     async with serving(answering(f"HTTP/1.1 {status}\r\n\r\n")) as port:
         assert await http_probe(port, "/readyz")() is content
         assert await tcp_probe(port)() is True
 
 
-async def test_a_probe_of_nobody_is_not_content() -> None:
+async def test_a_probe_without_a_listener_fails() -> None:
     async with serving(answering("")) as port:
         pass
     assert await http_probe(port, "/readyz")() is False
     assert await tcp_probe(port)() is False
 
 
-async def test_a_probe_of_something_else_is_not_content() -> None:
+async def test_a_probe_of_another_protocol_fails() -> None:
     async with serving(answering("SSH-2.0\r\n")) as port:
         assert await http_probe(port, "/readyz")() is False
 

@@ -82,7 +82,7 @@ async def test_only_sidecars_that_run_workflows_wait_for_placement_and_scheduler
         await starting.stop()
 
 
-async def test_servers_alone_are_waited_for_without_any_service(
+async def test_a_start_of_servers_only_waits_for_them(
     run: RunDir, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tools: list[str] = []
