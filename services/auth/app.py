@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
@@ -21,10 +19,8 @@ from services.auth.application.registration import RegistrationService
 from services.auth.application.sessions import SessionService
 from services.auth.application.tokens import TokenIssuer
 from services.auth.repository import Repository
-from services.chassis.ids import SnowflakeGenerator
+from services.chassis.ids import Clock, SnowflakeGenerator, utc_now
 from services.chassis.service import Service
-
-Clock = Callable[[], datetime]
 
 
 def create_app(
@@ -33,7 +29,7 @@ def create_app(
     """Return auth on its sidecar."""
     passwords = passwords or PasswordHasherPool()
     service.manage(passwords)
-    clock = clock or _utc_now
+    clock = clock or utc_now
     new_id = SnowflakeGenerator().next
     repository = Repository(service)
     signing_keys = SigningKeySet(lambda: service.sidecar.secret(SIGNING_KEYS_SECRET))
@@ -52,10 +48,6 @@ def create_app(
         keys.create_router(signing_keys, repository.revocations),
         data_export.create_router(repository),
     )
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _new_secret() -> str:

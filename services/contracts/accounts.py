@@ -7,6 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Id = str
+ID_PATTERN = r"^[0-9]{1,20}$"
+"""Of ids in requests. Own ids have 18 digits; clients send wider ones as bounds of a page."""
 
 
 class Model(BaseModel):

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from services.contracts.accounts import Id, Model, examples
+from services.contracts.accounts import ID_PATTERN, Id, Model, examples
 
 Category = Literal["spam", "legal", "violation", "other"]
-GivenId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,20}$")]
+GivenId = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 
 _NEW_REPORT: dict[str, Any] = {
     "target": "114906321984512345",

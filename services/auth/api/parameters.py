@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from services.chassis.http.openapi import Responses, error_responses
 from services.chassis.security.guards import require_service
-from services.shared.ids import ID_PATTERN
+from services.contracts.accounts import ID_PATTERN
 
 NO_CONTENT: Responses = {200: {"content": {"application/json": {"example": {}}}}}
 """The response of routes that return an empty object."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 
 from services.auth.domain.tokens import TOKEN_TTL
 from services.auth.domain.users import User, normalize_login
 from services.auth.repository import Repository
 from services.chassis.errors import NotFound
+from services.chassis.ids import Clock
 from services.chassis.security.token_verifier import user_revocation
 from services.shared.usernames import is_username
 
@@ -21,7 +21,7 @@ class AccountService:
     crash between the two no token stays valid.
     """
 
-    def __init__(self, repository: Repository, clock: Callable[[], datetime]) -> None:
+    def __init__(self, repository: Repository, clock: Clock) -> None:
         self._repository = repository
         self._clock = clock
 

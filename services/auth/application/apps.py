@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 
 from services.auth.domain.clients import OAuthClient, sha256_hex, validate_client
 from services.auth.domain.scopes import grant_scopes
 from services.auth.repository import Repository
-from services.chassis.ids import timestamp
+from services.chassis.ids import Clock, timestamp
 from services.contracts.logins import NewApp
 
 
@@ -20,7 +19,7 @@ class AppService:
         repository: Repository,
         new_id: Callable[[], str],
         new_secret: Callable[[], str],
-        clock: Callable[[], datetime],
+        clock: Clock,
     ) -> None:
         self._repository = repository
         self._new_id = new_id

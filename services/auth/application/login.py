@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 
 from services.auth.adapters.passwords import PasswordHasherPool
 from services.auth.domain.clients import sha256_hex
@@ -12,14 +10,13 @@ from services.auth.domain.errors import AccountDeleted, AccountSuspended, Invali
 from services.auth.domain.login_throttle import LoginAttempts
 from services.auth.domain.users import User, normalize_login
 from services.auth.repository import Repository
+from services.chassis.ids import Clock
 
 
 class Authenticator:
     """Checks passwords, and slows down guesses."""
 
-    def __init__(
-        self, repository: Repository, passwords: PasswordHasherPool, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, repository: Repository, passwords: PasswordHasherPool, clock: Clock) -> None:
         self._repository = repository
         self._passwords = passwords
         self._clock = clock

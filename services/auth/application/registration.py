@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 
 from services.auth.adapters.passwords import PasswordHasherPool
 from services.auth.domain import name_reservations
@@ -15,7 +14,7 @@ from services.auth.domain.name_reservations import REGISTRATION_TIMEOUT, TAKEN, 
 from services.auth.domain.users import NewUser, User
 from services.auth.repository import Repository, email_key
 from services.chassis.errors import Unavailable
-from services.chassis.ids import timestamp
+from services.chassis.ids import Clock, timestamp
 
 
 class RegistrationService:
@@ -26,7 +25,7 @@ class RegistrationService:
         repository: Repository,
         passwords: PasswordHasherPool,
         new_id: Callable[[], str],
-        clock: Callable[[], datetime],
+        clock: Clock,
     ) -> None:
         self._repository = repository
         self._passwords = passwords

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from services.auth.adapters.signing_keys import SigningKeySet
 from services.auth.domain.tokens import TOKEN_TTL, AccessToken
 from services.auth.repository import Repository
+from services.chassis.ids import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class TokenIssuer:
         repository: Repository,
         signing_keys: SigningKeySet,
         new_secret: Callable[[], str],
-        clock: Callable[[], datetime],
+        clock: Clock,
     ) -> None:
         self._repository = repository
         self._signing_keys = signing_keys

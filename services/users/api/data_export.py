@@ -13,10 +13,10 @@ from services.chassis.data_export import (
     list_reader,
     single_page,
 )
-from services.chassis.errors import NotFound
 from services.chassis.ids import id_time, timestamp
 from services.chassis.storage.window import Row
 from services.users.domain.edges import RelationshipEdge, edge_id
+from services.users.domain.profiles import account_not_found
 from services.users.repository import Repository
 
 _INCOMING = {"followers": "followers", "follow-requests": "requests"}
@@ -35,7 +35,7 @@ def create_router(repository: Repository) -> APIRouter:
     async def profile(user: str, _: str) -> dict[str, Any]:
         kept = await repository.users.get(user)
         if kept is None or kept.deleted:
-            raise NotFound("There is no such account.")
+            raise account_not_found()
         return single_page([asdict(kept)])
 
     async def tags(user: str, _: str) -> dict[str, Any]:

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Query
+from fastapi import Depends, Query
 
-from services.chassis.errors import Invalid, NotFound
-from services.chassis.http.dependencies import window
+from services.chassis.errors import Invalid
+from services.chassis.http.dependencies import path_id, window
+from services.chassis.ids import is_id
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import optional_user, require_user
 from services.chassis.storage.window import Window, normalize_id
-from services.shared.ids import is_id
+from services.users.domain.profiles import account_not_found
 
 MAX_IDS = 80
 """Ids in one request."""
-
-
-async def _path_id(
-    id: Annotated[str, Path(max_length=100, examples=["114906321984512345"])],
-) -> str:
-    if not is_id(id):
-        raise NotFound("There is no such account.")
-    return normalize_id(id)
 
 
 async def _query_ids(
@@ -35,7 +28,7 @@ async def _query_ids(
     return list(dict.fromkeys(map(normalize_id, given)))
 
 
-PathId = Annotated[str, Depends(_path_id)]
+PathId = Annotated[str, Depends(path_id(account_not_found, max_length=100))]
 QueryIds = Annotated[list[str], Depends(_query_ids)]
 PageWindow = Annotated[Window, Depends(window(40))]
 OptionalReader = Annotated[Caller | None, Depends(optional_user("read:accounts"))]

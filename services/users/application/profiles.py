@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from services.chassis.errors import NotFound, OutcomeUnknown, Unavailable
+from services.chassis.errors import OutcomeUnknown, Unavailable
 from services.shared.usernames import is_username
 from services.users.application.name_index import NameIndex
 from services.users.application.profile_bootstrap import ProfileBootstrap
 from services.users.domain.account_view import AccountView
 from services.users.domain.name_index import NameQuery, matches_query
 from services.users.domain.profile_edits import ProfileEdit, apply_edit, mentioned_usernames
-from services.users.domain.profiles import ProfileMention, UserProfile
+from services.users.domain.profiles import ProfileMention, UserProfile, account_not_found
 from services.users.repository import Repository
 
 Account = dict[str, Any]
@@ -46,7 +46,7 @@ class ProfileService:
             await self._create_missing(id, username)
             views = await self._repository.account_views([id])
         if id not in views:
-            raise _not_found()
+            raise account_not_found()
         return views[id].account() | {"follow_requests": requests.total}
 
     async def edit(self, id: str, username: str, edit: ProfileEdit) -> Account:
@@ -63,7 +63,7 @@ class ProfileService:
         """Return an account. Raises `NotFound`. Costs what `accounts` costs."""
         accounts = await self.accounts([id])
         if id not in accounts:
-            raise _not_found()
+            raise account_not_found()
         return accounts[id]
 
     async def accounts(self, ids: Iterable[str]) -> dict[str, Account]:
@@ -134,7 +134,7 @@ class ProfileService:
             if profile is None:
                 raise _ProfileMissing
             if profile.deleted:
-                raise _not_found()
+                raise account_not_found()
             return apply_edit(profile, edit, self._host, users)
 
         await self._repository.users.update(id, decide)
@@ -146,7 +146,3 @@ def _may_be_found(view: AccountView, query: NameQuery) -> bool:
     ):
         return False
     return matches_query(query, view.profile)
-
-
-def _not_found() -> NotFound:
-    return NotFound("There is no such account.")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.chassis.errors import NotFound
 from services.chassis.ids import timestamp
 from services.chassis.storage.window import Row, Window
 from services.users.domain.account_view import AccountView
+from services.users.domain.profiles import account_not_found
 from services.users.repository import Repository
 
 Page = dict[str, Any]
@@ -31,7 +31,7 @@ class RelationshipQueries:
         rows = await repository.state.get_many([*keys, repository.edge_key(owner, viewer)])
         profile = repository.decode_profile(rows, owner)
         if profile is None:
-            raise NotFound("There is no such account.")
+            raise account_not_found()
         if profile.suspended or repository.decode_edge(rows, owner, viewer).blocking:
             return _page([], {}, window)
         listed = await repository.lists(kind).read(

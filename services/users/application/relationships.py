@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
-from services.chassis.errors import NotFound
 from services.chassis.ids import Clock, timestamp, utc_now
 from services.users.application.mute_expiry import MuteExpiry
 from services.users.domain import edges
 from services.users.domain.edges import FollowConditions, FollowOptions, RelationshipEdge
+from services.users.domain.profiles import account_not_found
 from services.users.domain.relationship_view import RelationshipView, relationship_view
 from services.users.repository import Repository
 
@@ -44,7 +44,7 @@ class RelationshipService:
         )
         profile = repository.decode_profile(rows, target)
         if profile is None or profile.suspended:
-            raise _not_found()
+            raise account_not_found()
         reverse = repository.decode_edge(rows, target, source)
         followed = repository.decode_total(rows, "following", source)
         conditions = FollowConditions(profile.locked, reverse.blocking, followed)
@@ -160,7 +160,7 @@ class RelationshipService:
             [*keys, repository.users.key(target)] if must_exist else keys
         )
         if must_exist and repository.decode_profile(rows, target) is None:
-            raise _not_found()
+            raise account_not_found()
         edge = await self._update_edge(source, target, change)
         return self._view(edge, repository.decode_edge(rows, target, source))
 
@@ -176,7 +176,7 @@ class RelationshipService:
         keys = [repository.edge_key(target, source), repository.users.key(target)]
         rows = await repository.state.get_many([*keys, repository.lists(kind).heads.key(source)])
         if repository.decode_profile(rows, target) is None:
-            raise _not_found()
+            raise account_not_found()
         total = repository.decode_total(rows, kind, source)
         edge = await self._update_edge(source, target, lambda edge: change(edge, total))
         return self._view(edge, repository.decode_edge(rows, target, source))
@@ -197,7 +197,3 @@ class RelationshipService:
 
     def _view(self, edge: RelationshipEdge, reverse: RelationshipEdge) -> RelationshipView:
         return relationship_view(edge, reverse, timestamp(self._clock()))
-
-
-def _not_found() -> NotFound:
-    return NotFound("There is no such account.")

@@ -17,6 +17,7 @@ from services.chassis.errors import Invalid, NotFound
 from services.chassis.ids import id_time, timestamp
 from services.chassis.storage.window import Row, Window
 from services.contracts.moderation import NewReport
+from services.users.domain.profiles import account_not_found
 from services.users.domain.reports import ModerationReport
 from services.users.repository import Repository
 
@@ -37,7 +38,7 @@ class ReportService:
             raise Invalid("You cannot report yourself.")
         profile = await self._repository.users.get(new.target)
         if profile is None or profile.deleted:
-            raise NotFound("There is no such account.")
+            raise account_not_found()
         id = self._new_id()
         now = timestamp(id_time(id))
         report = ModerationReport(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from services.chassis.errors import NotFound
 from services.chassis.ids import id_time, timestamp
 
 
@@ -95,3 +96,8 @@ def new_profile(id: str, username: str) -> UserProfile:
 def tombstone(id: str) -> UserProfile:
     """Return the tombstone of a deleted profile."""
     return UserProfile(id=id, username="", created_at=timestamp(id_time(id)), deleted=True)
+
+
+def account_not_found() -> NotFound:
+    """Return the error for an account that does not exist."""
+    return NotFound("There is no such account.")
