@@ -65,7 +65,7 @@ class BaselineRunner:
         id = f"bare-{secrets.token_hex(8)}"
         end = self._ends[id] = asyncio.Event()
         began = time.perf_counter()
-        await self._workflows.start("bare", id, id, fresh=True)
+        await self._workflows.start("bare", id, id, expect_absent=True)
         async with asyncio.timeout(TIMEOUT):
             await end.wait()
         del self._ends[id]

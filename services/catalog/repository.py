@@ -124,8 +124,8 @@ class Repository:
         self.open_shops = SegmentedLists(self.state, "shops")
         self.products_by_shop = SegmentedLists(self.state, "made")
         self.offered_by_shop = SegmentedLists(self.state, "offered")
-        self.offered_products = SegmentedLists(self.state, "market", most=MAX_LISTED_PRODUCTS)
-        self.products_by_term = SegmentedLists(self.state, "word", most=MAX_LISTED_PRODUCTS)
+        self.offered_products = SegmentedLists(self.state, "market", max_rows=MAX_LISTED_PRODUCTS)
+        self.products_by_term = SegmentedLists(self.state, "word", max_rows=MAX_LISTED_PRODUCTS)
 
     async def delete_shop(self, id: str) -> None:
         """Replace a shop by its tombstone. Two state calls."""

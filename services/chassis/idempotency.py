@@ -20,7 +20,9 @@ async def first_intent(intents: Collection[T], user: str, key: str, intent: T) -
     """
     if not key:
         return intent
-    kept = await intents.update(f"{user}:{digest(key)}", lambda there: there or intent, fresh=True)
+    kept = await intents.update(
+        f"{user}:{digest(key)}", lambda there: there or intent, expect_absent=True
+    )
     return kept or intent
 
 

@@ -39,7 +39,8 @@ from services.chassis.publishing.outbox import EventMapper, Outbox
 from services.chassis.security.guards import require_any_service
 from services.chassis.security.token_verifier import REVOCATION_INTERVAL, TokenVerifier
 from services.chassis.settings import Settings
-from services.chassis.storage.collection import Collection, Upgrade
+from services.chassis.storage.collection import Collection
+from services.chassis.storage.documents import Upgrade
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.contracts.events import EventType
 
@@ -105,14 +106,19 @@ class Service:
         *,
         publishes: EventType[Any] | None = None,
         to_event: EventMapper | None = None,
-        most: int | None = None,
-        segment: int | None = None,
-        sums: int | None = None,
+        max_rows: int | None = None,
+        segment_size: int | None = None,
+        sum_column: int | None = None,
     ) -> SegmentedLists:
         """The long lists of one kind that this service owns; see `SegmentedLists`."""
         outbox = self._publisher(kind, publishes, to_event)
         return SegmentedLists(
-            self.sidecar, kind, outbox=outbox, most=most, segment=segment, sums=sums
+            self.sidecar,
+            kind,
+            outbox=outbox,
+            max_rows=max_rows,
+            segment_size=segment_size,
+            sum_column=sum_column,
         )
 
     def _publisher(

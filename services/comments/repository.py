@@ -142,7 +142,7 @@ async def _all_rows(lists: SegmentedLists, ids: Sequence[str]) -> list[ThreadRow
     heads = await lists.heads.get_many(ids)
     rows = [row for head in heads.values() for row in head.recent]
     for id, head in heads.items():
-        if head.spans:
+        if head.segments:
             rows += await lists.all(id)
     return rows
 

@@ -130,7 +130,7 @@ class FeedConsumers:
             replaced = card
             return card.apply(post, event.entityversion)
 
-        card = await self._repository.update_post(post["id"], heard, fresh=there is None)
+        card = await self._repository.update_post(post["id"], heard, expect_absent=there is None)
         if card.version > event.entityversion:  # overtaken meanwhile
             await self._update_lists(post, card.post)
         elif replaced.version > known.version:  # an older one was put into timelines meanwhile

@@ -94,13 +94,13 @@ class Repository:
         self.chunks = service.collection("chunk", FanOutChunk, outbox=fanout, ttl=_CHUNK_TTL)
         self.tag_index = service.collection("tagindex", HashtagBucket)
         self.trend_buckets = service.collection("trend", TrendBucket, ttl=(WINDOW_HOURS + 2) * 3600)
-        self.homes = SegmentedLists(self.state, "home", most=MAX_HOME_ROWS, segment=40)
+        self.homes = SegmentedLists(self.state, "home", max_rows=MAX_HOME_ROWS, segment_size=40)
         self.authors = SegmentedLists(self.state, "author")
-        self.tags = SegmentedLists(self.state, "tag", most=MAX_TAG_ROWS)
-        self.public = SegmentedLists(self.state, "public", most=MAX_PUBLIC_ROWS)
+        self.tags = SegmentedLists(self.state, "tag", max_rows=MAX_TAG_ROWS)
+        self.public = SegmentedLists(self.state, "public", max_rows=MAX_PUBLIC_ROWS)
         self.conversations = service.collection("conversation", ConversationRecord)
         self.conversation_lists = SegmentedLists(
-            self.state, "conversations", most=MAX_CONVERSATIONS
+            self.state, "conversations", max_rows=MAX_CONVERSATIONS
         )
 
     def timelines(self, kind: str) -> SegmentedLists:
@@ -191,11 +191,15 @@ class Repository:
         return [shards.get(id, FollowerShard()).followers for id in ids]
 
     async def update_post(
-        self, id: str, heard: Callable[[PostProjection], PostProjection], *, fresh: bool = False
+        self,
+        id: str,
+        heard: Callable[[PostProjection], PostProjection],
+        *,
+        expect_absent: bool = False,
     ) -> PostProjection:
-        """Change what is known of a post; `fresh` says that nothing is, most likely."""
+        """Change what is known of a post; `expect_absent` says that nothing is, most likely."""
         card = await self.posts.update(
-            id, lambda card: heard(card or PostProjection()), fresh=fresh
+            id, lambda card: heard(card or PostProjection()), expect_absent=expect_absent
         )
         self.cache.forget(self.posts.key(id))
         return card or PostProjection()

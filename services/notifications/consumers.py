@@ -213,7 +213,7 @@ class NotificationsConsumers:
     async def _mark_post_deleted(self, post: str, event: CloudEvent) -> None:
         gone = DeletionState(event.entityversion)
         await self._repository.deletions.update(
-            f"post:{post}", lambda known: known or gone, fresh=True
+            f"post:{post}", lambda known: known or gone, expect_absent=True
         )
 
 

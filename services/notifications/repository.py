@@ -83,7 +83,7 @@ class Repository:
                 "notification", events.NOTIFICATION_CHANGED.name, _notification_event
             ),
         )
-        self.lists = SegmentedLists(self.state, "notifications", most=MAX_KEPT)
+        self.lists = SegmentedLists(self.state, "notifications", max_rows=MAX_KEPT)
         self.cleared = service.collection("cleared", ClearedUpTo)
         self.relations = service.collection("stance", OwnerRelations)
         self.block_states = service.collection("blocked", BlockState)

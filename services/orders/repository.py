@@ -28,7 +28,7 @@ from services.chassis.dapr.state import ABSENT
 from services.chassis.ids import id_time
 from services.chassis.service import Service
 from services.chassis.storage.bulk_insert import ListRef
-from services.chassis.storage.collection import Document
+from services.chassis.storage.documents import Document
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.contracts.accounts import Model
 from services.contracts.events import ORDER_CHANGED, EventType
@@ -104,7 +104,7 @@ class Repository:
         self.by_buyer = SegmentedLists(self.state, "buyer")
         self.by_seller = SegmentedLists(self.state, "seller")
         self.by_shop = SegmentedLists(self.state, "shop")
-        self.open_orders = SegmentedLists(self.state, "open", segment=_OPEN_SEGMENT_SIZE)
+        self.open_orders = SegmentedLists(self.state, "open", segment_size=_OPEN_SEGMENT_SIZE)
         self.register = SegmentedLists(self.state, "register")
 
     async def intent_and_cart(

@@ -44,7 +44,7 @@ class Repository:
             publishes=PAYMENT_CHANGED,
             to_event=lambda _, data: to_public(self.payments.decode_value(data)),
         )
-        self.statements = SegmentedLists(self.state, "statement", sums=AMOUNT_COLUMN)
+        self.statements = SegmentedLists(self.state, "statement", sum_column=AMOUNT_COLUMN)
         self.ledger = SegmentedLists(self.state, "ledger")
         self.unsettled = SegmentedLists(self.state, "unsettled")
         self.charges = service.collection("charge", Charge)

@@ -94,7 +94,7 @@ class PostsConsumers:
         await self._repository.reply_counts.update(
             count.post,
             lambda kept: (kept or ReplyCountRecord()).apply(count.total, event.version),
-            fresh=count.total == 1,
+            expect_absent=count.total == 1,
         )
 
     async def on_account_changed(self, event: Event[Profile]) -> None:

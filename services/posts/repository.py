@@ -26,7 +26,7 @@ from typing import Any
 
 from services.chassis.dapr.state import ABSENT, StateEntry
 from services.chassis.service import Service
-from services.chassis.storage.collection import Document
+from services.chassis.storage.documents import Document
 from services.chassis.storage.list_codec import decode_head, decode_total
 from services.chassis.storage.list_head import ListHead
 from services.contracts import events

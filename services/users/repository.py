@@ -71,7 +71,7 @@ class Repository:
         self.mute_expiries = service.collection("ending", ScheduledMuteExpiries)
         self.mute_expiry_cursor = service.collection("swept", MuteExpiryCursor)
         self.dismissed = service.collection("dismissed", DismissedSuggestions)
-        self.arrivals = service.lists("arrivals", most=MAX_ARRIVALS)
+        self.arrivals = service.lists("arrivals", max_rows=MAX_ARRIVALS)
         self.followers = service.lists(
             "followers", publishes=events.FOLLOWERS_COUNTED, to_event=_count_event
         )

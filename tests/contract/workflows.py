@@ -21,7 +21,7 @@ from services.chassis.workflows.plan import (
 )
 from services.chassis.workflows.workflows import Workflows
 
-OFTEN = RetryPolicy(attempts=6, first=0.1, longest=0.5)
+OFTEN = RetryPolicy(max_attempts=6, initial_interval=0.1, max_interval=0.5)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ class Interleaving:
         for line in self._lines:
             line.before.append(self._wait)
         try:
-            with mock.patch("services.chassis.storage.collection.random", _NO_PAUSE):
+            with mock.patch("services.chassis.storage.commit.random", _NO_PAUSE):
                 both = asyncio.gather(*commands)
                 while not both.done():
                     await self._settled()

@@ -34,10 +34,10 @@ Answer = tuple[Json, StepFailed | None]
 
 @dataclass(slots=True)
 class WorkflowInstance:
-    """One workflow: what it was given, what its steps came to, and how it ended."""
+    """One workflow: its input, what its steps came to, and how it ended."""
 
     workflow: str
-    given: Json
+    input: Json
     answers: list[Answer] = field(default_factory=list)
     events: dict[str, asyncio.Queue[Json]] = field(default_factory=dict)
     run: WorkflowStatus = field(default_factory=lambda: WorkflowStatus("running"))
@@ -137,11 +137,11 @@ class FakeEngine:
 
     # ── what is asked of the engine ─────────────────────────────────────────────────────────
 
-    async def start(self, workflow: str, id: str, given: Json) -> None:
+    async def start(self, workflow: str, id: str, input: Json) -> None:
         def begin() -> None:
             there = self._history.instances.get(id)
             if there is None or there.run.is_over:
-                self._history.instances[id] = WorkflowInstance(workflow, _plain(given))
+                self._history.instances[id] = WorkflowInstance(workflow, _plain(input))
                 self.resume(id)
 
         await self._history.reached.wait()
@@ -191,14 +191,14 @@ class FakeEngine:
 
     async def _run(self, instance: WorkflowInstance) -> None:
         while not instance.run.is_over:
-            plan = self._workflows[instance.workflow](instance.given)
+            plan = self._workflows[instance.workflow](instance.input)
             try:
                 end = _plain_end(await self._follow(instance, plan))
             except Exception as error:
                 instance.run = WorkflowStatus("failed", why=str(error))
                 return
             if isinstance(end, ContinueAsNew):
-                instance.given = _plain(end.given)
+                instance.input = _plain(end.input)
                 instance.answers.clear()
             else:
                 instance.run = WorkflowStatus("completed", end)
@@ -234,17 +234,17 @@ class FakeEngine:
 
     async def _do(self, step: CallActivity) -> Answer:
         failure: Exception | None = None
-        pause = step.retry.first
-        for attempt in range(step.retry.attempts):
+        pause = step.retry.initial_interval
+        for attempt in range(step.retry.max_attempts):
             if attempt:
                 await asyncio.sleep(pause * self._history.pace)
-                pause = min(pause * step.retry.factor, step.retry.longest)
+                pause = min(pause * step.retry.backoff_coefficient, step.retry.max_interval)
             try:
                 do = self._activities[step.activity]
                 if self._history.twice:
-                    both = (do(_plain(step.given)), do(_plain(step.given)))
+                    both = (do(_plain(step.input)), do(_plain(step.input)))
                     return _plain((await asyncio.gather(*both))[1]), None
-                return _plain(await do(_plain(step.given))), None
+                return _plain(await do(_plain(step.input))), None
             except Exception as error:
                 failure = error
         return None, StepFailed(step.activity, type(failure).__name__, str(failure))

@@ -41,7 +41,7 @@ class AppService:
             created_at=timestamp(self._clock()),
         )
         await self._repository.clients.update(
-            client.client_id, lambda kept: kept or client, fresh=True
+            client.client_id, lambda kept: kept or client, expect_absent=True
         )
         return client, secret
 

@@ -56,7 +56,7 @@ class OAuthService:
         )
         code = self._new_secret()
         await self._repository.authorization_grants.update(
-            sha256_hex(code), lambda kept: kept or grant, fresh=True
+            sha256_hex(code), lambda kept: kept or grant, expect_absent=True
         )
         return code
 

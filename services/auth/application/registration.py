@@ -49,7 +49,7 @@ class RegistrationService:
             new_user.locale,
         )
         await self._repository.users.update(
-            user.user_id, lambda kept: _only_first(kept, user), fresh=True
+            user.user_id, lambda kept: _only_first(kept, user), expect_absent=True
         )
         return user
 

@@ -33,7 +33,9 @@ class Inventory:
     async def create_stock(self, variant: str, pieces: int) -> None:
         """Create the stock of a new variant. A repeat changes nothing. Two state calls."""
         first = StockRecord(pieces, revision=1)
-        await self._repository.stocks.update(variant, lambda kept: kept or first, fresh=True)
+        await self._repository.stocks.update(
+            variant, lambda kept: kept or first, expect_absent=True
+        )
 
     async def adjust(self, variant: str, change: StockAdjustment) -> StockRecord:
         """Apply a seller's change. Two state calls."""
@@ -65,7 +67,7 @@ class Inventory:
         kept = await self._repository.reservations.update(
             order,
             lambda r: reservations.begin(r, order, items, seconds, self._now()),
-            fresh=True,
+            expect_absent=True,
         ) or ReservationRecord(order)
         if kept.state == "pending":
             missing = await self._updates.hold_all(kept, started)

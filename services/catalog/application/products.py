@@ -80,7 +80,7 @@ class ProductService:
         for variant, wanted in zip(intent.variants, new.variants, strict=True):
             await self._inventory.create_stock(variant, wanted.stock)
         await self._repository.products.update(
-            product.id, lambda kept: rules.create_once(kept, product), fresh=True
+            product.id, lambda kept: rules.create_once(kept, product), expect_absent=True
         )
         return (await self._queries.product(product.id, caller.user_id)).view()
 

@@ -46,7 +46,7 @@ class DeadLetters:
         """Keep an event that cannot be handled."""
         id = hashlib.sha256(orjson.dumps([topic, event])).hexdigest()[:16]
         letter = DeadLetter(id, topic, why, timestamp(), event)
-        await self._letters.update(id, lambda kept: kept or letter, fresh=True)
+        await self._letters.update(id, lambda kept: kept or letter, expect_absent=True)
         dropped: list[str] = []
 
         def shelve(shelf: DeadLetterIndex | None) -> DeadLetterIndex:

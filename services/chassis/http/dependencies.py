@@ -1,7 +1,7 @@
-"""What several services' routes ask of a request alike: windows on lists, and versions seen.
+"""Dependencies that routes of several services share: paging windows and preconditions.
 
-Without `annotations` from the future: FastAPI could not see the bounds that a function closes over.
-The dependencies are coroutines, which FastAPI runs in place and not in a thread.
+No `from __future__ import annotations` here: FastAPI could not resolve the limits that the nested
+functions use. Dependencies are coroutines, because FastAPI runs plain functions in a thread.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,27 +15,27 @@ from services.chassis.ids import is_id
 from services.chassis.storage.window import Window, normalize_id
 
 MAX_CONDITION_LENGTH = 1_000
-"""The sidecar reads 4 KiB of a request's first line and its headers; a token takes a third."""
+"""The sidecar reads at most 4 KiB of request line and headers; a token takes a third of that."""
 
-Tagged = Annotated[str | None, Header(max_length=MAX_CONDITION_LENGTH)]
+EntityTagHeader = Annotated[str | None, Header(max_length=MAX_CONDITION_LENGTH)]
 
 
-def window(default: int = 20, most: int = 81) -> Callable[..., Awaitable[Window]]:
-    """A dependency: the window that the client API's four parameters ask for.
+def window(default: int = 20, max_limit: int = 81) -> Callable[..., Awaitable[Window]]:
+    """A dependency: the window of the client API's four paging parameters.
 
-    `default` and `most` are how many rows there are at once: one more than any client is given, so
-    that who asks for a page can tell whether there is another.
+    `default` and `max_limit` are numbers of rows. The limit is one more than a client gets, so that
+    the gateway can tell whether there is another page.
     """
 
-    async def asked(
-        limit: Annotated[int, Query(ge=1, le=most)] = default,
+    async def parse(
+        limit: Annotated[int, Query(ge=1, le=max_limit)] = default,
         max_id: str | None = None,
         since_id: str | None = None,
         min_id: str | None = None,
     ) -> Window:
         return Window.of(limit, max_id, since_id, min_id)
 
-    return asked
+    return parse
 
 
 def path_id(
@@ -53,12 +53,14 @@ def path_id(
     return parse
 
 
-async def _condition(if_match: Tagged = None, if_none_match: Tagged = None) -> Condition | None:
+async def _condition(
+    if_match: EntityTagHeader = None, if_none_match: EntityTagHeader = None
+) -> Condition | None:
     if if_match is None and if_none_match is None:
         return None
-    given = (None if text is None else EntityTags.of(text) for text in (if_match, if_none_match))
-    return Condition(*given)
+    fields = (None if text is None else EntityTags.of(text) for text in (if_match, if_none_match))
+    return Condition(*fields)
 
 
 IfMatchVersion = Annotated[Condition | None, Depends(_condition)]
-"""The versions that `If-Match` and `If-None-Match` allow a change to build on, if one is sent."""
+"""The precondition of the headers `If-Match` and `If-None-Match`; None if neither is sent."""

@@ -6,15 +6,15 @@ import re
 from dataclasses import dataclass
 
 _TAG = re.compile(r'[ \t,]*(?:(W/)?"([!#-~\x80-\xff]*)"|([!#-+\--~\x80-\xff]+))[ \t]*(?:,|$)')
-"""One entity tag of a list (RFC 9110, 8.8.3). One that lacks its quotes is taken as if it had them.
+"""One entity tag of a list (RFC 9110, 8.8.3). A tag without its quotes is accepted too.
 
-It takes time in proportion to the text: whatever it gives back, it cannot use otherwise.
+Matching takes linear time: the alternatives exclude each other, so there is no backtracking.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class EntityTags:
-    """The entity tags of a field; `any` for `*`, which is whatever there is."""
+    """The entity tags of a header field. `any` is the field `*`, which matches every tag."""
 
     strong: frozenset[str] = frozenset()
     weak: frozenset[str] = frozenset()
@@ -22,7 +22,7 @@ class EntityTags:
 
     @classmethod
     def of(cls, text: str) -> EntityTags:
-        """What a field says; what is no entity tag, and all after it, is none."""
+        """Parse a field. The first malformed tag and all after it are ignored."""
         if text.strip(" \t") == "*":
             return cls(any=True)
         strong: set[str] = set()
@@ -34,19 +34,19 @@ class EntityTags:
         return cls(frozenset(strong), frozenset(weak))
 
     def has(self, tag: str) -> bool:
-        """Whether a strong tag is among them, by the strong comparison: a weak one is never it."""
+        """Whether a tag is among them by strong comparison: weak tags never match."""
         return self.any or tag in self.strong
 
     def resembles(self, tag: str) -> bool:
-        """The same by the weak comparison: a weak one is as good as a strong one."""
+        """Whether a tag is among them by weak comparison: weak tags match too."""
         return self.any or tag in self.strong or tag in self.weak
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Which versions of a thing a request is for; tags are version numbers.
+    """A precondition on the version of a resource; the entity tags are version numbers.
 
-    `version in condition` says whether it is to be done to that one.
+    `version in condition` says whether a version satisfies it.
     """
 
     match: EntityTags | None = None
@@ -54,7 +54,7 @@ class Condition:
 
     @classmethod
     def on(cls, version: int) -> Condition:
-        """That it is one version."""
+        """The precondition that the resource has exactly this version."""
         return cls(EntityTags(frozenset((str(version),))))
 
     def __contains__(self, version: object) -> bool:

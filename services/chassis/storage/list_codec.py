@@ -1,4 +1,4 @@
-"""How heads and segments of long lists are stored."""
+"""The stored form of list heads and segments."""
 
 from __future__ import annotations
 
@@ -8,35 +8,32 @@ from typing import Any
 
 import orjson
 
-from services.chassis.storage.list_head import (
-    ListHead,
-    SegmentRef,
-)
+from services.chassis.storage.list_head import ListHead, SegmentRef
 from services.chassis.storage.window import Row
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The document that is a full segment: rows, or spans as rows."""
+    """A segment as a document: rows, or references to other segments as rows."""
 
     rows: list[Row]
 
 
 class HeadCodec:
-    """Writes rows as text.
+    """Stores rows as text.
 
-    A sidecar takes a document apart and puts it together again on its way to the store: for forty
-    heads with their rows as lists that takes it 6 ms of processor time, with text 3.5.
+    The sidecar parses each document and serializes it again on its way to the store. For forty
+    heads that costs 6 ms of CPU time with the rows as JSON lists, and 3.5 ms with text.
     """
 
     def load(self, data: Any) -> ListHead:
-        spans = [SegmentRef(*row) for row in orjson.loads(data["spans"])]
-        return ListHead(orjson.loads(data["recent"]), spans, data["total"], data.get("summed", 0))
+        refs = [SegmentRef(*row) for row in orjson.loads(data["spans"])]
+        return ListHead(orjson.loads(data["recent"]), refs, data["total"], data.get("summed", 0))
 
     def dump(self, head: ListHead) -> Any:
         return {
             "recent": orjson.dumps(head.recent).decode(),
-            "spans": orjson.dumps([span.row() for span in head.spans]).decode(),
+            "spans": orjson.dumps([ref.row() for ref in head.segments]).decode(),
             "total": head.total,
             **({"summed": head.summed} if head.summed else {}),
         }
@@ -54,11 +51,11 @@ HEAD_CODEC = HeadCodec()
 
 
 def decode_head(data: Mapping[str, Any]) -> ListHead:
-    """A head from its document as JSON, as it is told to others or was read among others."""
+    """A head from its JSON, as an `EventMapper` gets it."""
     return HEAD_CODEC.load(data)
 
 
 def decode_total(data: Mapping[str, Any]) -> int:
-    """How many rows a list has, from its head as JSON: without looking at its rows."""
+    """How many rows a list has, from its head as JSON; does not parse the rows."""
     total: int = data["total"]
     return total

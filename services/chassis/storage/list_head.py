@@ -1,4 +1,4 @@
-"""The head of a long list, in plain Python: its newest rows, and which segments hold the others."""
+"""The head of a long list, in plain Python: its newest rows, and the segments with the others."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import dataclass, field, replace
 from services.chassis.storage.window import Row, Window, newest_first
 
 INDEX_SIZE = 32
-"""Names in a segment of names. A head holds up to twice as many of each level."""
+"""References in an index segment. A head holds up to twice as many of each level."""
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentRef:
-    """A full segment: its name, the ids of its newest and oldest rows, and how many it has.
+    """A segment: its name, the ids of its newest and oldest rows, and how many rows it covers.
 
-    Below level 0, which holds rows, are segments that hold the spans of the level before.
+    Segments of level 0 hold rows. Those of higher levels are indexes: they hold references to
+    segments of the level below.
     """
 
     name: str
@@ -31,54 +32,71 @@ class SegmentRef:
         return [self.name, self.high, self.low, self.count, self.level]
 
 
-Held = list[Row] | list[SegmentRef]
-"""What a segment holds."""
+SegmentContent = list[Row] | list[SegmentRef]
+
+SegmentPath = tuple[SegmentRef, ...]
+"""From a segment that a head names down to the segment that holds a row."""
 
 
-Path = tuple[SegmentRef, ...]
-"""From a span of a head down to the segment that holds a row."""
+class ListFull(Exception):
+    """An insertion would make a list longer than allowed."""
+
+
+class SegmentNeeded(Exception):
+    """A decision depends on a segment that is not loaded yet."""
+
+    def __init__(self, ref: SegmentRef) -> None:
+        super().__init__(ref.name)
+        self.ref = ref
 
 
 @dataclass(frozen=True, slots=True)
 class ListHead:
-    """The document that is a list. `total` counts all rows, wherever they are.
+    """The document of a list. `total` counts all its rows, also those in segments.
 
-    `summed` is one of their columns added up, for kinds of lists that do so.
+    `summed` is the sum of one column, for kinds of lists that have a `sum_column`.
     """
 
     recent: list[Row] = field(default_factory=list)
-    spans: list[SegmentRef] = field(default_factory=list)
+    segments: list[SegmentRef] = field(default_factory=list)
     total: int = 0
     summed: int = 0
 
     @property
     def high(self) -> str:
-        """The highest id of the list, or nothing."""
-        ids = [*(row[0] for row in self.recent[:1]), *(span.high for span in self.spans)]
+        """The highest id of the list; empty if the list is."""
+        ids = [*(row[0] for row in self.recent[:1]), *(ref.high for ref in self.segments)]
         return max(ids, default="")
 
     def insert(
-        self, rows: Iterable[Row], seen: Mapping[str, Held], column: int | None = None
+        self,
+        rows: Iterable[Row],
+        loaded: Mapping[str, SegmentContent],
+        sum_column: int | None = None,
     ) -> ListHead:
-        """With rows it does not hold yet. Raises `_Needs` to see a segment that may hold one."""
+        """The head with the rows that the list does not hold yet.
+
+        Raises `SegmentNeeded` if a segment that is not loaded may hold one.
+        """
         new = newest_first(list(rows))
         if self.recent and new and new[-1][0] <= self.recent[0][0]:
             present = {row[0] for row in self.recent}
             new = [row for row in new if row[0] not in present]
-        new = [row for row in new if not path_to_row(row[0], self.spans, seen)]
+        new = [row for row in new if not _path_to(row[0], self.segments, loaded)]
         if not new:
             return self
         is_newer = not self.recent or new[-1][0] > self.recent[0][0]
         recent = [*new, *self.recent]
+        added = 0 if sum_column is None else sum(row[sum_column] for row in new)
         return ListHead(
             recent if is_newer else newest_first(recent),
-            self.spans,
+            self.segments,
             self.total + len(new),
-            self.summed if column is None else self.summed + sum(row[column] for row in new),
+            self.summed + added,
         )
 
     def remove(self, ids: set[str]) -> ListHead:
-        """Without rows of its recent ones."""
+        """The head without some of its recent rows."""
         kept = [row for row in self.recent if row[0] not in ids]
         if len(kept) == len(self.recent):
             return self
@@ -89,132 +107,141 @@ class ListHead:
         return any(row[0] == id for row in self.recent)
 
     def may_hold(self, id: str) -> bool:
-        """Whether a row is in the list, or may be in one of its segments."""
-        return self.holds(id) or any(span.may_hold(id) for span in self.spans)
+        """Whether a row is among the recent ones, or may be in a segment."""
+        return self.holds(id) or any(ref.may_hold(id) for ref in self.segments)
 
-    def path_to(self, id: str, seen: Mapping[str, Held]) -> Path:
-        """Where a row is, if it is in a segment; else empty. Raises `_Needs`."""
-        return path_to_row(id, self.spans, seen)
+    def path_to(self, id: str, loaded: Mapping[str, SegmentContent]) -> SegmentPath:
+        """The path to the segment that holds a row; empty if none does.
+
+        Raises `SegmentNeeded`.
+        """
+        return _path_to(id, self.segments, loaded)
 
     def without_oldest(self, upto: str) -> ListHead:
-        """Without its recent rows and whole segments up to an id."""
+        """The head without recent rows and whole segments up to an id."""
         recent = [row for row in self.recent if row[0] > upto]
-        spans = [span for span in self.spans if span.high > upto]
-        return ListHead(recent, spans, len(recent) + sum(span.count for span in spans))
+        segments = [ref for ref in self.segments if ref.high > upto]
+        return ListHead(recent, segments, len(recent) + sum(ref.count for ref in segments))
 
-    def swapped(self, old: SegmentRef, new: SegmentRef | None) -> ListHead:
-        """With one segment in the ref of another; as it is, if that other is gone already."""
-        if old not in self.spans:
+    def replace_segment(self, old: SegmentRef, new: SegmentRef | None) -> ListHead:
+        """The head with one segment in place of another; unchanged if it does not name `old`."""
+        if old not in self.segments:
             return self
-        spans = [new if span == old else span for span in self.spans]
+        segments = [new if ref == old else ref for ref in self.segments]
         count = new.count if new else 0
         return replace(
-            self, spans=[s for s in spans if s is not None], total=self.total - old.count + count
+            self,
+            segments=[ref for ref in segments if ref is not None],
+            total=self.total - old.count + count,
         )
 
-    def sealed(self, rows: Sequence[Row], span: SegmentRef, most: int | None) -> ListHead:
-        """With its oldest recent rows in a segment; as it is, if they are no longer all there."""
+    def move_to_segment(
+        self, rows: Sequence[Row], segment: SegmentRef, max_rows: int | None
+    ) -> ListHead:
+        """The head with recent rows moved to a segment; unchanged if it lacks one of the rows.
+
+        Beyond `max_rows` it drops its oldest segments.
+        """
         ids = {row[0] for row in rows}
         kept = [row for row in self.recent if row[0] not in ids]
         if len(self.recent) - len(kept) != len(rows):
             return self
-        spans = _by_newest([*self.spans, span])
+        segments = _by_newest([*self.segments, segment])
         total = self.total
-        while most is not None and spans and total - spans[-1].count >= most:
-            total -= spans.pop().count
-        return ListHead(kept, spans, total, self.summed)
+        while max_rows is not None and segments and total - segments[-1].count >= max_rows:
+            total -= segments.pop().count
+        return ListHead(kept, segments, total, self.summed)
 
-    def crowded(self) -> list[SegmentRef]:
-        """The oldest spans of a level that has too many, or nothing."""
-        for level in {span.level for span in self.spans}:
-            spans = [span for span in self.spans if span.level == level]
-            if len(spans) > 2 * INDEX_SIZE:
-                return spans[-INDEX_SIZE:]
+    def excess_segments(self) -> list[SegmentRef]:
+        """The oldest segments of a level that has too many, else an empty list."""
+        for level in {ref.level for ref in self.segments}:
+            refs = [ref for ref in self.segments if ref.level == level]
+            if len(refs) > 2 * INDEX_SIZE:
+                return refs[-INDEX_SIZE:]
         return []
 
-    def gathered(self, spans: Sequence[SegmentRef], index: SegmentRef) -> ListHead:
-        """With one span in the ref of many; as it is, if they are no longer all there."""
-        kept = [span for span in self.spans if span not in spans]
-        if len(self.spans) - len(kept) != len(spans):
+    def move_to_index(self, refs: Sequence[SegmentRef], index: SegmentRef) -> ListHead:
+        """The head with an index in place of segments; unchanged if it lacks one of them."""
+        kept = [ref for ref in self.segments if ref not in refs]
+        if len(self.segments) - len(kept) != len(refs):
             return self
-        return replace(self, spans=_by_newest([*kept, index]))
-
-
-def _by_newest(spans: Iterable[SegmentRef]) -> list[SegmentRef]:
-    return sorted(spans, key=lambda span: span.high, reverse=True)
-
-
-def path_to_row(id: str, spans: Iterable[SegmentRef], seen: Mapping[str, Held]) -> Path:
-    """Where a row is, from a head down to its segment; empty if it is in none.
-
-    Raises `SegmentNeeded`.
-    """
-    for span in spans:
-        if not span.may_hold(id):
-            continue
-        if span.name not in seen:
-            raise SegmentNeeded(span)
-        held = seen[span.name]
-        if span.level:
-            path = path_to_row(id, [s for s in held if isinstance(s, SegmentRef)], seen)
-            if path:
-                return (span, *path)
-        elif any(isinstance(row, list) and row[0] == id for row in held):
-            return (span,)
-    return ()
-
-
-def segments_for(
-    window: Window, recent: Sequence[Row], spans: Iterable[SegmentRef]
-) -> list[SegmentRef]:
-    """The spans that are sure to complete a window; none for the newest page.
-
-    Rows that came late are in segments that overlap others, so a segment is left out only if it
-    lies beyond as many rows, of segments wholly within, as are wanted.
-    """
-    bottom = max(window.since_id, window.min_id)
-    reach = [s for s in spans if s.high > bottom and not (window.max_id and s.low >= window.max_id)]
-    if not reach:
-        return []
-    have = sorted((row[0] for row in recent if window.admits(row[0])), reverse=not window.ascending)
-    edge = have[window.limit - 1] if len(have) >= window.limit else ""
-    reach.sort(key=lambda s: s.low if window.ascending else s.high, reverse=not window.ascending)
-    chosen: list[SegmentRef] = []
-    whole = 0
-    for span in reach:
-        if edge and (span.low > edge if window.ascending else span.high < edge):
-            break
-        chosen.append(span)
-        if not edge and window.admits(span.low) and window.admits(span.high):
-            whole += span.count
-            if whole >= window.limit:
-                ends = [s for s in chosen if window.admits(s.low) and window.admits(s.high)]
-                edge = max(s.high for s in ends) if window.ascending else min(s.low for s in ends)
-    return chosen
+        return replace(self, segments=_by_newest([*kept, index]))
 
 
 def insert_into_head(
     rows: Sequence[Row],
-    seen: Mapping[str, Held],
-    column: int | None,
-    room: int | None,
+    loaded: Mapping[str, SegmentContent],
+    sum_column: int | None,
+    max_total: int | None,
     head: ListHead | None,
 ) -> ListHead:
-    """A head with more rows. Raises `ListFull` if there would be more than `room`."""
+    """A head with more rows. Raises `ListFull` if there would be more than `max_total`."""
     before = head or ListHead()
-    after = before.insert(rows, seen, column)
-    if room is not None and after.total > max(room, before.total):
+    after = before.insert(rows, loaded, sum_column)
+    if max_total is not None and after.total > max(max_total, before.total):
         raise ListFull
     return after
 
 
-class ListFull(Exception):
-    """A list has no room for what was to be put in."""
+def segments_for(
+    window: Window, recent: Sequence[Row], refs: Iterable[SegmentRef]
+) -> list[SegmentRef]:
+    """The segments that complete a window; none for the newest page.
+
+    Rows that came late are in segments that overlap others. So a segment is left out only if it
+    lies beyond as many rows as the window takes: recent ones, or those of segments wholly within.
+    """
+    ids = sorted((row[0] for row in recent if window.admits(row[0])), reverse=not window.ascending)
+    boundary = ids[window.limit - 1] if len(ids) >= window.limit else ""
+    chosen: list[SegmentRef] = []
+    within: list[SegmentRef] = []
+    rows_within = 0
+    for ref in _overlapping(window, refs):
+        if boundary and (ref.low > boundary if window.ascending else ref.high < boundary):
+            break
+        chosen.append(ref)
+        if not boundary and window.admits(ref.low) and window.admits(ref.high):
+            within.append(ref)
+            rows_within += ref.count
+            if rows_within >= window.limit:
+                boundary = _far_end(window, within)
+    return chosen
 
 
-class SegmentNeeded(Exception):
-    """A decision needs to see a segment first."""
+def _overlapping(window: Window, refs: Iterable[SegmentRef]) -> list[SegmentRef]:
+    """The segments that overlap a window, in the order in which the window takes rows."""
+    bottom = max(window.since_id, window.min_id)
+    found = [
+        ref
+        for ref in refs
+        if ref.high > bottom and not (window.max_id and ref.low >= window.max_id)
+    ]
+    if window.ascending:
+        return sorted(found, key=lambda ref: ref.low)
+    return sorted(found, key=lambda ref: ref.high, reverse=True)
 
-    def __init__(self, span: SegmentRef) -> None:
-        super().__init__(span.name)
-        self.ref = span
+
+def _far_end(window: Window, refs: Sequence[SegmentRef]) -> str:
+    return max(ref.high for ref in refs) if window.ascending else min(ref.low for ref in refs)
+
+
+def _by_newest(refs: Iterable[SegmentRef]) -> list[SegmentRef]:
+    return sorted(refs, key=lambda ref: ref.high, reverse=True)
+
+
+def _path_to(
+    id: str, refs: Iterable[SegmentRef], loaded: Mapping[str, SegmentContent]
+) -> SegmentPath:
+    for ref in refs:
+        if not ref.may_hold(id):
+            continue
+        if ref.name not in loaded:
+            raise SegmentNeeded(ref)
+        content = loaded[ref.name]
+        if ref.level:
+            path = _path_to(id, [r for r in content if isinstance(r, SegmentRef)], loaded)
+            if path:
+                return (ref, *path)
+        elif any(isinstance(row, list) and row[0] == id for row in content):
+            return (ref,)
+    return ()

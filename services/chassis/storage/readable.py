@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from services.chassis.dapr.state import StateStore
-from services.chassis.storage.collection import Collection, Document
+from services.chassis.storage.collection import Collection
+from services.chassis.storage.documents import Document
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""Windows on lists that are sorted by id, newest first: the client API's four paging parameters."""
+"""Windows on lists sorted by id, newest first: the four paging parameters of the client API."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from services.chassis.errors import Invalid, NotFound
 from services.chassis.ids import is_id
 
 Row = list[Any]
-"""A row of a list: the id it is sorted by, then whatever belongs to it."""
+"""A row of a list: first the id by which it is sorted, then its other columns."""
 
 _DIGITS = 18
-_BEYOND = ":"  # sorts after every digit
+_AFTER_ALL_IDS = ":"  # sorts after every digit
 
 
 def normalize_id(id: str) -> str:
-    """An id as a client gives it, in the width that makes ids sort as strings.
+    """A client's id, padded to the width in which ids sort as strings.
 
-    Of those that are too wide, the highest there is: clients send such bounds for «the newest».
+    An id that is too wide becomes the highest one: clients send such bounds for "the newest".
+    Raises `Invalid`.
     """
     if not is_id(id):
-        raise Invalid(f"«{id[:40]}» is not an id.")
+        raise Invalid(f'"{id[:40]}" is not an id. Send up to 20 digits.')
     digits = id.lstrip("0")
     return digits.rjust(_DIGITS, "0") if len(digits) <= _DIGITS else "9" * _DIGITS
 
@@ -36,7 +37,7 @@ def normalize_or_missing(id: str, message: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which rows are wanted: below `max_id`, above `since_id`, or the oldest above `min_id`."""
+    """The newest rows below `max_id` and above `since_id`, or the oldest above `min_id`."""
 
     limit: int = 20
     max_id: str = ""
@@ -45,45 +46,45 @@ class Window:
 
     @classmethod
     def of(cls, limit: int, max_id: str | None, since_id: str | None, min_id: str | None) -> Window:
-        """From what a client sent. Raises `Invalid` for ids that are none."""
+        """A window from a client's parameters. Raises `Invalid` for a malformed id."""
         bounds = (normalize_id(id) if id else "" for id in (max_id, since_id, min_id))
         return cls(limit, *bounds)
 
     @property
     def ascending(self) -> bool:
-        """Whether the rows next above a bound are wanted, not the newest ones."""
+        """Whether the window selects the rows just above a bound, not the newest ones."""
         return bool(self.min_id)
 
     def admits(self, id: str) -> bool:
-        """Whether an id lies within the bounds."""
+        """Whether an id is within the bounds."""
         if self.max_id and id >= self.max_id:
             return False
         return id > max(self.since_id, self.min_id)
 
     def select(self, rows: Iterable[Row]) -> list[Row]:
-        """The rows that are wanted, newest first."""
-        low, high = max(self.since_id, self.min_id), self.max_id or _BEYOND
+        """The rows within the window, newest first."""
+        low, high = max(self.since_id, self.min_id), self.max_id or _AFTER_ALL_IDS
         found = {row[0]: row for row in rows if low < row[0] < high}
         nearest = sorted(found, reverse=not self.ascending)[: self.limit]
         return [found[id] for id in sorted(nearest, reverse=True)]
 
     def next_cursor(self, rows: Sequence[Row]) -> str:
-        """Where a list goes on, of which these rows are in the window; empty if that was all.
+        """The cursor of the page after these rows; empty if the page is not full.
 
-        A list that ends just there is taken for one that goes on.
+        A list that ends exactly at the page's end gets a cursor too: to an empty page.
         """
         if len(rows) < self.limit:
             return ""
         return str(rows[0][0] if self.ascending else rows[-1][0])
 
     def beyond(self, rows: Sequence[Row]) -> Window:
-        """Return the window that continues after the last of these rows."""
+        """The window that continues after these rows."""
         if self.ascending:
             return replace(self, min_id=rows[0][0])
         return replace(self, max_id=rows[-1][0])
 
     def params(self) -> dict[str, str]:
-        """As query parameters for another service."""
+        """The window as query parameters for another service."""
         named = {"max_id": self.max_id, "since_id": self.since_id, "min_id": self.min_id}
         return {"limit": str(self.limit), **{name: id for name, id in named.items() if id}}
 

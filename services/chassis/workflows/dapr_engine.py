@@ -106,9 +106,9 @@ class DaprEngine:
 
     # ── what is asked of the engine ─────────────────────────────────────────────────────────
 
-    async def start(self, workflow: str, id: str, given: Json) -> None:
+    async def start(self, workflow: str, id: str, input: Json) -> None:
         async with _engine_call():
-            await self._client.schedule_new_workflow(workflow, input=given, instance_id=id)
+            await self._client.schedule_new_workflow(workflow, input=input, instance_id=id)
 
     async def find(self, id: str) -> WorkflowStatus | None:
         async with _engine_call():
@@ -197,12 +197,12 @@ class DaprEngine:
         if loop is None:
             raise RuntimeError("the engine is not entered")
 
-        async def here(given: Any) -> Any:
+        async def here(input: Any) -> Any:
             telemetry.start_trace({})
-            return await activity(given)
+            return await activity(input)
 
-        async def call(_: Any, given: Any) -> Any:
-            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(here(given), loop))
+        async def call(_: Any, input: Any) -> Any:
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(here(input), loop))
 
         return call
 

@@ -1,4 +1,4 @@
-"""The port behind which workflows run, and what is said of its state."""
+"""The port of the workflow engine, and the texts about its state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Status = Literal["running", "completed", "failed", "terminated"]
 
 @dataclass(frozen=True, slots=True)
 class WorkflowStatus:
-    """How far a workflow is, with its output or the reason of its failure."""
+    """The status of a workflow, with its output or the reason of its failure."""
 
     status: Status
     output: Json = None
@@ -50,7 +50,7 @@ class WorkflowEngine(Protocol):
     @property
     def problem(self) -> str: ...
 
-    async def start(self, workflow: str, id: str, given: Json) -> None: ...
+    async def start(self, workflow: str, id: str, input: Json) -> None: ...
 
     async def find(self, id: str) -> WorkflowStatus | None: ...
 
@@ -69,7 +69,7 @@ def problem_of(actors: ActorStatus) -> str:
 
 
 def unreachable(what: str) -> str:
-    """A sentence that the engine has no connection to a control plane service, and what to do."""
+    """The text for a sidecar that has no connection to a control plane service."""
     return (
         f"The workflow engine cannot be reached: the sidecar has no connection to a {what}. "
         "Placement and scheduler must run where the sidecar is told that they are: start them "

@@ -21,8 +21,8 @@ from services.chassis.workflows.plan import (
 def interpret(workflow: Workflow) -> Any:
     """A workflow function for the SDK: each step of the plan is a task, whose result it gets."""
 
-    def run(context: Any, given: Any) -> Any:
-        plan = workflow(given)
+    def run(context: Any, input: Any) -> Any:
+        plan = workflow(input)
         answer: Any = None
         failure: StepFailed | None = None
         while True:
@@ -37,7 +37,7 @@ def interpret(workflow: Workflow) -> Any:
 
 def _end(context: Any, value: Any) -> Any:
     if isinstance(value, ContinueAsNew):
-        context.continue_as_new(value.given)
+        context.continue_as_new(value.input)
         return None
     return value
 
@@ -55,8 +55,8 @@ def _run_step(context: Any, step: Step) -> Any:
 
 def _task(context: Any, step: Step) -> Any:
     match step:
-        case CallActivity(activity, given, retry):
-            return context.call_activity(activity, input=given, retry_policy=_policy(retry))
+        case CallActivity(activity, input, retry):
+            return context.call_activity(activity, input=input, retry_policy=_policy(retry))
         case Sleep(seconds):
             return context.create_timer(timedelta(seconds=seconds))
         case WaitForEvent(event, seconds):
@@ -66,11 +66,11 @@ def _task(context: Any, step: Step) -> Any:
 def _policy(retry: RetryPolicy) -> Any:
     from dapr.ext import workflow
 
-    if retry.attempts == 1:
+    if retry.max_attempts == 1:
         return None
     return workflow.RetryPolicy(
-        first_retry_interval=timedelta(seconds=retry.first),
-        max_number_of_attempts=retry.attempts,
-        backoff_coefficient=retry.factor,
-        max_retry_interval=timedelta(seconds=retry.longest),
+        first_retry_interval=timedelta(seconds=retry.initial_interval),
+        max_number_of_attempts=retry.max_attempts,
+        backoff_coefficient=retry.backoff_coefficient,
+        max_retry_interval=timedelta(seconds=retry.max_interval),
     )

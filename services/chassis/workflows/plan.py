@@ -1,17 +1,16 @@
-"""What a workflow is made of: plain Python, known to no engine.
+"""The definition of workflows in plain Python, independent of any engine.
 
     def checkout(order: str) -> Plan:
         try:
-            yield Do("reserve", order, Retry(attempts=5))
+            yield CallActivity("reserve", order, RetryPolicy(max_attempts=5))
         except StepFailed:
-            yield Do("release", order)
+            yield CallActivity("release", order)
         yield Sleep(60)
 
-A plan is a generator of steps, to which the engine sends what each step came to. It is run again
-from its beginning, with the same answers, whenever the engine goes on after a pause or a crash: so
-it must be deterministic: no clock, no chance, no reading of anything but what it is given and
-answered; whatever looks at the world is an activity. A plan ends with a value, or with
-`ContinueAsNew`.
+A plan is a generator of steps; the engine sends it the result of each step. After a pause or a
+crash the engine runs the plan again from its beginning, with the same results. So a plan must be
+deterministic: it uses no clock, no random numbers, and no data but its input and the results.
+Everything else is an activity. A plan ends with a value, or with `ContinueAsNew`.
 """
 
 from __future__ import annotations
@@ -21,44 +20,44 @@ from dataclasses import dataclass
 from typing import Any
 
 Json = Any
-"""What JSON can say: inputs, answers and events are written down."""
+"""A JSON value: inputs, results and events are stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often an activity that raises is tried, and the seconds between the tries."""
+    """How many attempts an activity has, and the seconds between them."""
 
-    attempts: int = 1
-    first: float = 0.5
-    factor: float = 2.0
-    longest: float = 10.0
+    max_attempts: int = 1
+    initial_interval: float = 0.5
+    backoff_coefficient: float = 2.0
+    max_interval: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class CallActivity:
-    """Have an activity done; the answer is what it returns.
+    """Call an activity; the result is what it returns.
 
-    It is done at least once, and perhaps again when a process dies in it. Raises `StepFailed` in
-    the plan when its last try has raised.
+    It is called at least once, and again if a process dies during the call. Raises `StepFailed` in
+    the plan after its last attempt has failed.
     """
 
     activity: str
-    given: Json = None
+    input: Json = None
     retry: RetryPolicy = RetryPolicy()
 
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Go on after some seconds."""
+    """Continue after some seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class WaitForEvent:
-    """Wait for an event; the answer is what it carries. Raises `StepFailed` after the seconds.
+    """Wait for an event; the result is its data. Raises `StepFailed` after the seconds.
 
-    An event that came before is kept.
+    An event that arrived before is kept.
     """
 
     event: str
@@ -67,13 +66,13 @@ class WaitForEvent:
 
 @dataclass(frozen=True, slots=True)
 class ContinueAsNew:
-    """Begin anew, given something else, and with nothing remembered of the steps."""
+    """Start the plan again with another input and an empty history."""
 
-    given: Json
+    input: Json
 
 
 class StepFailed(Exception):
-    """A step came to nothing: `kind` is the name of the error, or `timeout`."""
+    """A step failed: `kind` is the name of the error, or `timeout`."""
 
     def __init__(self, step: str, kind: str, message: str) -> None:
         super().__init__(f"{step}: {kind}: {message}")
@@ -84,7 +83,7 @@ class StepFailed(Exception):
 Step = CallActivity | Sleep | WaitForEvent
 Plan = Generator[Step, Any, Any]
 Workflow = Callable[[Any], Plan]
-"""Makes a plan of what it is given."""
+"""Makes a plan from its input."""
 
 Activity = Callable[[Any], Awaitable[Json]]
-"""Does something for a workflow. It may be called twice, and must bear that."""
+"""Does one part of a workflow. It may be called twice, so it must be idempotent."""

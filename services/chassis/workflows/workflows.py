@@ -1,7 +1,7 @@
-"""Workflows of a service: plans that go on where they were, whatever dies.
+"""The workflows of a service: plans that continue where they stopped after any crash.
 
     workflows = Workflows(service)
-    workflows.register_activity("reserve", reserve)     # async def reserve(given) -> JSON
+    workflows.register_activity("reserve", reserve)     # async def reserve(input) -> JSON
     workflows.register_workflow("checkout", checkout)   # see plan.py
     await workflows.start("checkout", order_id, order_id)
 
@@ -46,12 +46,12 @@ class Workflows:
 
     @property
     def problem(self) -> str:
-        """Why no workflow is run now, and what to do, in whole sentences; empty if all is well."""
+        """Why no workflow can run, and what to do, in whole sentences; empty if all is well."""
         return self._engine.problem or (NO_ANSWER if self._has_no_answer else "")
 
     @contextmanager
     def _watch_answers(self) -> Iterator[None]:
-        """Note whether the engine answered what it was asked."""
+        """Remember whether the engine answered."""
         try:
             yield
         except (ServiceError, asyncio.CancelledError):
@@ -60,26 +60,26 @@ class Workflows:
         self._has_no_answer = False
 
     async def start(
-        self, workflow: str, id: str, given: Json = None, *, fresh: bool = False
+        self, workflow: str, id: str, input: Json = None, *, expect_absent: bool = False
     ) -> None:
-        """Start a workflow, unless one of this id exists, running or over.
+        """Start a workflow, unless one with this id exists, running or over.
 
-        Two of the same id can start only if the first was purged, or ends just then. `fresh` says
-        that there is likely none, and saves one call.
+        A second one can start only if the first was purged, or ends at that moment. The hint
+        `expect_absent` (none exists, probably) saves one call.
         """
         with self._watch_answers():
-            if fresh or await self._engine.find(id) is None:
-                await self._engine.start(workflow, id, given)
+            if expect_absent or await self._engine.find(id) is None:
+                await self._engine.start(workflow, id, input)
 
-    async def restart(self, workflow: str, id: str, given: Json = None) -> None:
-        """Start a workflow, unless one of this id is running."""
+    async def restart(self, workflow: str, id: str, input: Json = None) -> None:
+        """Start a workflow, unless one with this id is running."""
         with self._watch_answers():
             run = await self._engine.find(id)
             if run is None or run.is_over:
-                await self._engine.start(workflow, id, given)
+                await self._engine.start(workflow, id, input)
 
     async def find(self, id: str) -> WorkflowStatus | None:
-        """The status of a workflow; None if there is none of this id."""
+        """The status of a workflow; None if none has this id."""
         return await self._engine.find(id)
 
     async def raise_event(self, id: str, event: str, data: Json = None) -> None:
@@ -87,7 +87,7 @@ class Workflows:
         await self._engine.raise_event(id, event, data)
 
     async def terminate(self, id: str) -> None:
-        """End a workflow where it is. An activity that is running goes on."""
+        """End a workflow at once. An activity that is running continues."""
         await self._engine.terminate(id)
 
     async def purge(self, id: str) -> None:

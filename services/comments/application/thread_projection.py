@@ -35,7 +35,7 @@ class ThreadProjector:
     async def project_comment(self, now: CommentRecord) -> None:
         """Apply the current state of a reply. Nine state calls for a new comment."""
         comment = await self._repository.comments.update(
-            now.id, lambda known: apply_post(known, now), fresh=True
+            now.id, lambda known: apply_post(known, now), expect_absent=True
         )
         await self._reconcile(comment or now)
 
@@ -43,7 +43,7 @@ class ThreadProjector:
         """Delete all comments below a deleted post that is not a comment."""
         deleted = DeletedPost(post)
         await self._repository.deleted_posts.update(
-            post, lambda known: known or deleted, fresh=True
+            post, lambda known: known or deleted, expect_absent=True
         )
         await self._end_replies(post)
 

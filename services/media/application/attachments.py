@@ -105,7 +105,9 @@ class AttachmentService:
             description=description,
             focus=focus,
         )
-        await self._store.attachments.update(id, lambda there: there or attachment, fresh=True)
+        await self._store.attachments.update(
+            id, lambda there: there or attachment, expect_absent=True
+        )
         await self._store_files({original: made.original, small: made.small})
         await self._refuse_deleted_account(caller.user_id, lambda: self._remove(id))
         return attachment

@@ -108,8 +108,8 @@ class Notifier:
         return await documents.update(
             cause.key,
             lambda known: rules.apply_cause(known, cause, id, quiet=quiet),
-            fresh=seen is None,
-            seen=seen,
+            expect_absent=seen is None,
+            known=seen,
         )
 
     async def dismiss(self, rows: Sequence[Row]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.chassis.errors import Conflict, Invalid, NotFound, ServiceError
-from services.chassis.storage.collection import Document
+from services.chassis.storage.documents import Document
 from services.contracts.catalog import QuoteLine
 from services.contracts.limits import PAYMENT
 from services.contracts.orders import NewCheckout
@@ -104,7 +104,7 @@ class CheckoutService:
         """Return the id of the order, empty if a concurrent request with the key was faster."""
         mine = seen.value if seen else CheckoutIntent(self._ids(), fingerprint)
         kept = await self._repository.intents.update(
-            key, lambda known: known or mine, fresh=seen is None, seen=seen
+            key, lambda known: known or mine, expect_absent=seen is None, known=seen
         )
         return mine.order if kept == mine else ""
 
@@ -118,7 +118,7 @@ class CheckoutService:
     ) -> OrderRecord | None:
         """Claim the cart. Returns the order if this request or a repeat of it claimed the cart."""
         cart = await self._repository.claims.update(
-            user, lambda kept: carts.claim(kept, order), seen=seen
+            user, lambda kept: carts.claim(kept, order), known=seen
         )
         return cart.order if cart and cart.order and cart.order.id == order.id else None
 
@@ -134,7 +134,9 @@ class CheckoutService:
         await asyncio.shield(writing)
 
     async def _write_once(self, user: str, order: OrderRecord) -> None:
-        await self._repository.orders.update(order.id, lambda kept: kept or order, fresh=True)
+        await self._repository.orders.update(
+            order.id, lambda kept: kept or order, expect_absent=True
+        )
         await asyncio.gather(
             self._watchdog.start_checkout(order.id),
             self._repository.carts.update(user, lambda cart: carts.clear_claim(cart, order.id)),

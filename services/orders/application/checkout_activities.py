@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from services.chassis.errors import Conflict, Invalid, NotFound, Unavailable
-from services.chassis.storage.collection import Document
+from services.chassis.storage.documents import Document
 from services.chassis.workflows.plan import Activity
 from services.orders.adapters.shop_services import ShopServices
 from services.orders.application.order_logs import (

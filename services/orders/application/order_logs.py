@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from services.chassis.errors import NotFound
-from services.chassis.storage.collection import Document
+from services.chassis.storage.documents import Document
 from services.orders.domain import orders as rules
 from services.orders.domain import transitions
 from services.orders.domain.orders import OrderEvent, OrderRecord
@@ -42,7 +42,7 @@ class OrderLogs:
     ) -> OrderRecord:
         """Change an order that was just read. One state call if it has not changed since."""
         kept = await self._repository.orders.update(
-            doc.value.id, lambda order: decide(order) if order else None, seen=doc
+            doc.value.id, lambda order: decide(order) if order else None, known=doc
         )
         return kept or doc.value
 

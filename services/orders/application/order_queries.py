@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.chassis.storage.collection import Document
+from services.chassis.storage.documents import Document
 from services.chassis.storage.window import Window, normalize_id, normalize_or_missing
 from services.orders.application.saga_watchdog import SagaWatchdog
 from services.orders.domain import orders as rules

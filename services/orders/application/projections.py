@@ -32,7 +32,7 @@ class OrderProjector:
         if model.is_final or model.is_refunding:
             is_first = not model.has(REFUND_REQUESTED)
             await self._repository.read_models.update(
-                id, lambda kept: newer(kept, model), fresh=is_first
+                id, lambda kept: newer(kept, model), expect_absent=is_first
             )
 
     async def _insert_into_lists(self, id: str, model: OrderReadModel) -> None:

@@ -55,7 +55,7 @@ class SagaWatchdog:
     async def start_checkout(self, order: str) -> None:
         """Start the workflow of a new order. If that fails, the watchdog starts it later."""
         await self._start_within_timeout(
-            self._workflows.start("checkout", order, order, fresh=True)
+            self._workflows.start("checkout", order, order, expect_absent=True)
         )
 
     async def start_refund(self, order: str) -> None:

@@ -36,11 +36,15 @@ PAY_BACK, RESTOCK = "pay_back", "restock"
 FORWARD_STEPS = (RESERVE, AUTHORISE, CONFIRM)
 COMPENSATION_STEPS = (VOID, RELEASE, CLOSE)
 
-BOUNDED_RETRY = RetryPolicy(attempts=15, first=0.2, factor=2.5, longest=4.0)
+BOUNDED_RETRY = RetryPolicy(
+    max_attempts=15, initial_interval=0.2, backoff_coefficient=2.5, max_interval=4.0
+)
 """For steps after which the checkout may still be reversed: 45 seconds of pauses in all. A killed
 service is back within five seconds, on a busy machine within twenty."""
 
-PERSISTENT_RETRY = RetryPolicy(attempts=20, first=0.2, factor=1.7, longest=15.0)
+PERSISTENT_RETRY = RetryPolicy(
+    max_attempts=20, initial_interval=0.2, backoff_coefficient=1.7, max_interval=15.0
+)
 """For steps that must succeed. After the last attempt the plan starts again."""
 
 POLL_DELAYS = (0.5, 1.0, 2.0, 4.0, *(5.0,) * 20)

@@ -60,7 +60,7 @@ class PaymentService:
     async def authorize(self, order: str, terms: PaymentTerms) -> PaymentRecord:
         """Hold an amount for an order. Seven state calls, two of them the sandbox provider's."""
         return await self._update_and_settle(
-            order, lambda known: steps.authorize(known, order, terms), fresh=True
+            order, lambda known: steps.authorize(known, order, terms), expect_absent=True
         )
 
     async def capture(self, order: str) -> PaymentRecord:
@@ -113,9 +113,9 @@ class PaymentService:
         order: str,
         decide: Callable[[PaymentRecord | None], PaymentRecord],
         *,
-        fresh: bool = False,
+        expect_absent: bool = False,
     ) -> PaymentRecord:
-        payment = await self._repository.payments.update(order, decide, fresh=fresh)
+        payment = await self._repository.payments.update(order, decide, expect_absent=expect_absent)
         return await self._settle(payment or PaymentRecord(order))
 
     async def _settle(self, payment: PaymentRecord, *, again: bool = False) -> PaymentRecord:

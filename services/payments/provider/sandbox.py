@@ -86,8 +86,11 @@ class SandboxProvider:
 
         if operation.card == SLOW:
             await asyncio.sleep(self._slow)
-        fresh = operation.kind == "authorize"
-        charge = await self._charges.update(operation.charge, decide, fresh=fresh) or Charge()
+        expect_absent = operation.kind == "authorize"
+        charge = (
+            await self._charges.update(operation.charge, decide, expect_absent=expect_absent)
+            or Charge()
+        )
         done = charge.operation(operation.key)
         if done is None:
             raise OutcomeUnknown("The provider has lost its record.")

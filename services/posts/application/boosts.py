@@ -48,17 +48,17 @@ class BoostService:
         is_new = False
         for _ in range(MAX_ATTEMPTS):
             if interaction.reblog.id:
-                boost = await reconcile_boost(self._repository, interaction, fresh=is_new)
+                boost = await reconcile_boost(self._repository, interaction, expect_absent=is_new)
                 if interaction.reblog.on and not boost.deleted:
                     return VisiblePost(boost, 1, seen.details, reblog=seen).view(interaction)
             interaction = await self._name_new_boost(
-                interaction, visibility, fresh=seen.interaction is None and not is_new
+                interaction, visibility, expect_absent=seen.interaction is None and not is_new
             )
             is_new = True
         raise Unavailable("The boost is being removed at the same time. Try again.")
 
     async def _name_new_boost(
-        self, interaction: Interaction, visibility: Visibility, *, fresh: bool
+        self, interaction: Interaction, visibility: Visibility, *, expect_absent: bool
     ) -> Interaction:
         """Name a new boost in an interaction whose last boost is deleted."""
         before = interaction.reblog
@@ -68,7 +68,10 @@ class BoostService:
             return rules.with_boost(there or interaction, interaction.author, before, boost)
 
         id = f"{interaction.user}:{interaction.post}"
-        return await self._repository.interactions.update(id, decide, fresh=fresh) or interaction
+        return (
+            await self._repository.interactions.update(id, decide, expect_absent=expect_absent)
+            or interaction
+        )
 
     async def remove(self, id: str, caller: Caller) -> dict[str, Any]:
         """Remove a boost and return the `PostView` of the original. A repetition has no effect."""
@@ -97,7 +100,7 @@ class BoostService:
 
 
 async def reconcile_boost(
-    repository: Repository, interaction: Interaction, *, fresh: bool = False
+    repository: Repository, interaction: Interaction, *, expect_absent: bool = False
 ) -> PostRecord:
     """Make the boost post agree with an interaction, and return it. Two state calls."""
     boost = rules.boost_post(interaction, timestamp(id_time(interaction.reblog.id)))
@@ -105,7 +108,7 @@ async def reconcile_boost(
     def decide(there: PostRecord | None) -> PostRecord:
         return rules.apply_boost_state(there, boost, on=interaction.reblog.on)
 
-    return await repository.posts.update(boost.id, decide, fresh=fresh) or boost
+    return await repository.posts.update(boost.id, decide, expect_absent=expect_absent) or boost
 
 
 async def delete_boost(repository: Repository, id: str) -> None:

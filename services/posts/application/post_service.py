@@ -76,7 +76,7 @@ class PostService:
             fingerprint=request_fingerprint(new) if new.idempotency_key else "",
         )
         stored = await self._repository.posts.update(
-            id, lambda there: create_once(there, post), fresh=True
+            id, lambda there: create_once(there, post), expect_absent=True
         )
         if stored is not post:  # created by an earlier request with the same key
             return (await self._queries.get(id, caller)).view()

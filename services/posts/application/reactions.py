@@ -46,7 +46,7 @@ class ReactionService:
             return replace(kept, bookmark=_switched(kept.bookmark, new_id, on=on))
 
         interaction = await self._repository.interactions.update(
-            f"{user}:{post}", decide, fresh=seen.interaction is None
+            f"{user}:{post}", decide, expect_absent=seen.interaction is None
         )
         return seen.view(interaction)
 

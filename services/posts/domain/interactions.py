@@ -124,5 +124,5 @@ def count_for_viewer(head: ListHead | None, reaction: Reaction | BoostState) -> 
     if reaction.on:
         if reaction.id in recent:
             return head.total
-        return head.total + all(reaction.id > span.high for span in head.spans)
+        return head.total + all(reaction.id > segment.high for segment in head.segments)
     return head.total - any(id in recent for id in reaction.removed_ids)

@@ -53,7 +53,7 @@ class ReportService:
             updated_at=now,
         )
         await self._repository.reported.insert("open", [_row(report)])
-        await self._repository.reports.update(id, lambda kept: kept or report, fresh=True)
+        await self._repository.reports.update(id, lambda kept: kept or report, expect_absent=True)
         return report
 
     async def get(self, id: str) -> ModerationReport:

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.chassis.converge import converge
 from services.chassis.ids import timestamp
-from services.chassis.storage.collection import Document
+from services.chassis.storage.documents import Document
 from services.users.domain.account_view import AccountView
 from services.users.domain.profiles import UserProfile
 from services.users.domain.suggestions import (

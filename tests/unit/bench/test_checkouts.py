@@ -30,14 +30,14 @@ class Workflows:
         assert name == "bare"
         self.workflow = workflow
 
-    async def start(self, name: str, id: str, given: str, *, fresh: bool) -> None:
+    async def start(self, name: str, id: str, input: str, *, expect_absent: bool) -> None:
         self.running += 1
         self.most = max(self.most, self.running)
         await asyncio.sleep(0)
         assert self.workflow is not None
-        for step in self.workflow(given):
+        for step in self.workflow(input):
             assert isinstance(step, CallActivity)
-            await self.activities[step.activity](step.given)
+            await self.activities[step.activity](step.input)
         self.running -= 1
 
 

@@ -11,7 +11,7 @@ from services.chassis import telemetry
 from services.chassis.dapr.state import VersionConflict
 from services.chassis.errors import Invalid, OutcomeUnknown, Unavailable
 from services.chassis.publishing.outbox import Outbox
-from services.chassis.storage import collection
+from services.chassis.storage import collection, commit
 from services.chassis.storage.collection import Collection
 from tests.fakes import Call, FakeBroker, FakeState, until
 
@@ -38,7 +38,7 @@ def tallies(state: FakeState) -> Collection[Tally]:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collection, "COMMIT_TIMEOUT", 0.05)
+    monkeypatch.setattr(commit, "COMMIT_TIMEOUT", 0.05)
 
 
 async def test_a_document_is_made_changed_and_read(
@@ -101,9 +101,9 @@ async def test_a_lost_swap_is_decided_again_on_what_won(
 async def test_fresh_saves_the_read_and_gives_way_to_what_is_there(
     state: FakeState, tallies: Collection[Tally]
 ) -> None:
-    await tallies.update("a", signed("x"), fresh=True)
+    await tallies.update("a", signed("x"), expect_absent=True)
     assert state.faults.count("get") == 0
-    assert await tallies.update("a", signed("y"), fresh=True) == Tally(2, ("x", "y"))
+    assert await tallies.update("a", signed("y"), expect_absent=True) == Tally(2, ("x", "y"))
 
 
 async def test_what_was_seen_saves_the_read_and_gives_way_to_what_has_changed_since(
@@ -112,9 +112,9 @@ async def test_what_was_seen_saves_the_read_and_gives_way_to_what_has_changed_si
     await tallies.update("a", signed("x"))
     seen = await tallies.load("a")
     state.faults.calls.clear()
-    assert await tallies.update("a", signed("y"), seen=seen) == Tally(2, ("x", "y"))
+    assert await tallies.update("a", signed("y"), known=seen) == Tally(2, ("x", "y"))
     assert [call.name for call in state.faults.calls] == ["compare_and_set"]
-    assert await tallies.update("a", signed("z"), seen=seen) == Tally(3, ("x", "y", "z"))
+    assert await tallies.update("a", signed("z"), known=seen) == Tally(3, ("x", "y", "z"))
 
 
 async def test_a_process_knows_which_versions_it_has_committed_of_what_others_hear_of(

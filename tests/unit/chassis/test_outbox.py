@@ -147,7 +147,7 @@ async def test_nothing_is_committed_before_its_note_is_written(world: World) -> 
 async def test_a_note_that_cannot_be_written_is_a_commit_that_does_not_happen(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.chassis.storage.collection.COMMIT_TIMEOUT", 0.02)
+    monkeypatch.setattr("services.chassis.storage.commit.COMMIT_TIMEOUT", 0.02)
     one = world.process()
     one.state.faults.fail("set", times=1000, error=Unavailable("down"))
     with pytest.raises(Unavailable):
@@ -386,8 +386,8 @@ async def test_notes_of_another_process_settle_with_time(
 async def test_an_unknown_outcome_is_settled_only_when_it_cannot_happen_any_more(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.chassis.storage.collection.COMMIT_TIMEOUT", 0.02)
-    monkeypatch.setattr("services.chassis.storage.collection.SETTLED_AFTER", 0.05)
+    monkeypatch.setattr("services.chassis.storage.commit.COMMIT_TIMEOUT", 0.02)
+    monkeypatch.setattr("services.chassis.storage.commit.SETTLED_AFTER", 0.05)
     one = world.process()
     await one.make("a")
     one.state.faults.fail("compare_and_set", about="thing:b", times=1000, after=True)

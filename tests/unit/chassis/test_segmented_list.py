@@ -86,13 +86,12 @@ async def _compare(steps: list[tuple[str, list[int]]], windows: list[Window]) ->
 
 async def _named(lists: SegmentedLists, id: str) -> set[str]:
     """The names of all segments of a list, on every level."""
-    spans, names = (await lists.head(id)).spans, set[str]()
-    assert all(sum(s.level == level for s in spans) <= 4 for level in range(9))
-    while spans:
-        names |= {span.name for span in spans}
-        above = [span.name for span in spans if span.level]
-        held = await lists.segments.get_many(above)
-        spans = [SegmentRef(*row) for segment in held.values() for row in segment.rows]
+    refs, names = (await lists.head(id)).segments, set[str]()
+    assert all(sum(ref.level == level for ref in refs) <= 4 for level in range(9))
+    while refs:
+        names |= {ref.name for ref in refs}
+        contents = await lists.segments.load([ref for ref in refs if ref.level])
+        refs = [r for content in contents.values() for r in content if isinstance(r, SegmentRef)]
     return names
 
 
@@ -125,7 +124,7 @@ async def _at_once(changes: list[tuple[bool, list[int]]]) -> None:
 
 async def test_a_bounded_list_drops_its_oldest() -> None:
     state = FakeState()
-    lists = SegmentedLists(state, "list", most=12)
+    lists = SegmentedLists(state, "list", max_rows=12)
     for n in range(1, 60):
         await lists.insert("a", rows_of(n))
     kept = await lists.all("a")
@@ -171,8 +170,8 @@ async def test_many_lists_cost_one_read_and_a_write_for_every_fifty() -> None:
 @pytest.mark.parametrize("like", ["sqlite", "redis"])
 async def test_rows_of_their_own_reach_lists_that_were_read_with_one_write(like: str) -> None:
     state = FakeState(like)
-    lists, sums = SegmentedLists(state, "list"), SegmentedLists(state, "sum", sums=1)
-    other = SegmentedLists(state.replica(), "sum", sums=1)
+    lists, sums = SegmentedLists(state, "list"), SegmentedLists(state, "sum", sum_column=1)
+    other = SegmentedLists(state.replica(), "sum", sum_column=1)
     await lists.insert("a", rows_of(1))
     await sums.insert("b", rows_of(2))
     wanted: dict[ListRef, list[Row]] = {
@@ -298,7 +297,7 @@ async def test_a_replace_while_the_list_changes_is_a_conflict_and_leaves_no_segm
 async def test_a_list_is_cleared_up_to_a_row_in_one_swap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.chassis.storage.list_head.INDEX_SIZE", 4)
     state = FakeState()
-    lists = SegmentedLists(state, "list", segment=5)
+    lists = SegmentedLists(state, "list", segment_size=5)
     for n in range(1, 101):
         await lists.insert("a", rows_of(n))
     before = state.faults.count("compare_and_set")
@@ -345,7 +344,7 @@ async def test_lists_that_others_hear_of_are_not_changed_in_bulk() -> None:
     state = FakeState()
     outbox = Outbox("lists", "me", state, FakeBroker())
     lists = SegmentedLists(state, "list", outbox=outbox)
-    with pytest.raises(ValueError, match="one at a time"):
+    with pytest.raises(ValueError, match="changed in bulk"):
         await insert_everywhere(lists, ["a"], rows_of(1))
 
 
@@ -361,14 +360,14 @@ async def test_a_store_that_is_down_fails_the_change_and_not_the_next() -> None:
 
 
 async def test_a_list_that_is_added_up_knows_its_sum_however_often_rows_come() -> None:
-    lists = SegmentedLists(FakeState(), "statement", sums=1, segment=3)
+    lists = SegmentedLists(FakeState(), "statement", sum_column=1, segment_size=3)
     rows = [[f"{n:03}", n] for n in range(100)]
     for row in [*rows, *reversed(rows), *rows]:
         head = await lists.insert("a", [row])
     assert head.summed == (await lists.head("a")).summed == sum(range(100))
     assert head.total == 100
     for shrink in (lists.remove("a", ["001"]), lists.clear("a", "050"), lists.replace("a", [])):
-        with pytest.raises(ValueError, match="only grows"):
+        with pytest.raises(ValueError, match="cannot be removed"):
             await shrink
-    with pytest.raises(ValueError, match="never cut"):
-        SegmentedLists(FakeState(), "statement", sums=1, most=3)
+    with pytest.raises(ValueError, match="cannot have max_rows"):
+        SegmentedLists(FakeState(), "statement", sum_column=1, max_rows=3)

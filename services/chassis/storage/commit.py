@@ -1,0 +1,165 @@
+"""One commit of one document: decide, compare and swap, repeat what can be repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeGuard, TypeVar
+
+from services.chassis import telemetry
+from services.chassis.dapr.state import VersionConflict
+from services.chassis.errors import OutcomeUnknown, ServiceError, Unavailable
+from services.chassis.publishing.journal import COMMIT_TIMEOUT, SETTLED_AFTER, ChangeMetadata
+from services.chassis.publishing.outbox import Outbox
+from services.chassis.storage.documents import Document, DocumentStore, next_version
+
+T = TypeVar("T")
+Decide = Callable[[T | None], T | None]
+
+_FIRST_PAUSE, _MAX_PAUSE, _READ_PAUSE = 0.005, 0.25, 0.1
+"""Seconds between attempts: of swaps (doubled each time), and of reads."""
+
+
+@dataclass(slots=True)
+class PendingUpdate(Generic[T]):
+    """A call of `Collection.update` that waits for its result."""
+
+    decide: Decide[T]
+    result: asyncio.Future[T | None]
+    trace: telemetry.Trace | None
+
+    def resolve(self, outcome: T | Exception | None) -> None:
+        """Return a value to the caller, or raise an exception there."""
+        if isinstance(outcome, Exception):
+            self.fail(outcome)
+        elif not self.result.done():
+            self.result.set_result(outcome)
+
+    def fail(self, error: Exception) -> None:
+        """Raise an exception in the caller."""
+        if not self.result.done():
+            self.result.set_exception(error)
+
+
+class Commit(Generic[T]):
+    """One compare-and-swap of one document, for a batch of pending updates."""
+
+    def __init__(
+        self,
+        store: DocumentStore[T],
+        outbox: Outbox | None,
+        id: str,
+        batch: Sequence[PendingUpdate[T]],
+        on_publish: Callable[[str, int], None],
+    ) -> None:
+        self._store = store
+        self._outbox = outbox
+        self._id = id
+        self._batch = batch
+        self._on_publish = on_publish
+        self._change: ChangeMetadata | None = None
+        self._is_published = False
+        self._unknown_version = 0
+        """The version that a swap of unknown outcome has made, or may still make; 0 for none."""
+        self._deadline = time.monotonic() + COMMIT_TIMEOUT
+
+    async def run(self, *, expect_absent: bool, known: Document[T] | None) -> None:
+        """Commit, and give each pending update its result. Raises what concerns all of them."""
+        try:
+            await self._attempt(known if expect_absent or known else await self._load())
+        except ServiceError as failure:
+            if self._unknown_version:
+                raise OutcomeUnknown(failure.message) from failure
+            if isinstance(failure, OutcomeUnknown):  # of a read, or of the journal
+                raise Unavailable(failure.message) from failure
+            raise
+        finally:
+            if self._outbox and self._change and not self._is_published:
+                after = SETTLED_AFTER if self._unknown_version else 0
+                self._outbox.discard_intent(self._change.sequence, after=after)
+
+    async def _attempt(self, doc: Document[T] | None) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            value, results = self._decide(doc)
+            before = doc.value if doc else None
+            if value is None or value is before or value == before:
+                return self._resolve(results)
+            try:
+                await self._swap(value, doc)
+            except (VersionConflict, OutcomeUnknown, Unavailable) as failure:
+                await self._wait(pause, failure)
+                pause = min(pause * 2, _MAX_PAUSE)
+                doc = await self._load()
+                if self._did_commit(doc):
+                    return self._finish(doc.value, doc.version, results)
+            else:
+                return self._finish(value, next_version(doc), results)
+
+    def _decide(self, doc: Document[T] | None) -> tuple[T | None, list[T | Exception | None]]:
+        value = doc.value if doc else None
+        results: list[T | Exception | None] = []
+        for pending in self._batch:
+            try:
+                decided = pending.decide(value)
+                value = value if decided is None else decided
+                results.append(value)
+            except Exception as error:
+                results.append(error)
+        return value, results
+
+    async def _swap(self, value: T, doc: Document[T] | None) -> None:
+        if self._change is None:
+            self._change = await self._record_intent()
+        try:
+            await self._store.compare_and_set(self._id, value, doc, self._change)
+        except OutcomeUnknown:
+            self._unknown_version = next_version(doc)
+            raise
+
+    async def _record_intent(self) -> ChangeMetadata:
+        if self._outbox is None:
+            return ChangeMetadata.private()
+        return await self._outbox.record_intent(self._store.key(self._id))
+
+    def _did_commit(self, doc: Document[T] | None) -> TypeGuard[Document[T]]:
+        """Whether the document shows that the last attempt did commit.
+
+        Raises `OutcomeUnknown` if others have changed it since, so that this cannot be decided.
+        """
+        if doc is None:
+            return False
+        if doc.change == self._change:
+            return True
+        if self._unknown_version and doc.version > self._unknown_version:
+            raise OutcomeUnknown(f"The outcome of a write to {self._id} is unknown.")
+        if doc.version == self._unknown_version:
+            self._unknown_version = 0
+        return False
+
+    def _finish(self, value: T, version: int, results: list[T | Exception | None]) -> None:
+        if self._outbox is not None and self._change is not None:
+            self._is_published = True
+            self._on_publish(self._id, version)
+            envelope = self._store.encode(value, version, self._change)
+            self._outbox.enqueue(self._store.key(self._id), envelope)
+        self._resolve(results)
+
+    def _resolve(self, results: list[T | Exception | None]) -> None:
+        for pending, result in zip(self._batch, results, strict=True):
+            pending.resolve(result)
+
+    async def _load(self) -> Document[T] | None:
+        while True:
+            try:
+                return await self._store.load(self._id)
+            except (OutcomeUnknown, Unavailable) as failure:
+                await self._wait(_READ_PAUSE, failure)
+
+    async def _wait(self, pause: float, failure: ServiceError) -> None:
+        if time.monotonic() + pause > self._deadline:
+            raise failure
+        await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 (jitter)

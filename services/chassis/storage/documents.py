@@ -1,0 +1,129 @@
+"""Documents in the state store, and the envelope in which each is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import TypeAdapter
+
+from services.chassis.dapr.state import StateEntry, StateStore
+from services.chassis.publishing.journal import ChangeMetadata
+
+T = TypeVar("T")
+Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Document(Generic[T]):
+    """A document as it was read."""
+
+    value: T
+    version: int
+    etag: str
+    change: ChangeMetadata
+
+
+class Codec(Protocol[T]):
+    """Converts a document's value to JSON and back."""
+
+    def load(self, data: Any) -> T: ...
+
+    def dump(self, value: T) -> Any: ...
+
+
+class _PydanticCodec(Generic[T]):
+    """Validates with pydantic on reading; leaves writing to orjson."""
+
+    def __init__(self, model: type[T]) -> None:
+        self.load: Callable[[Any], T] = TypeAdapter(model).validate_python
+
+    def dump(self, value: T) -> Any:
+        return value
+
+
+class DocumentStore(Generic[T]):
+    """Reads and writes single documents of one kind. `Collection` adds how they are changed."""
+
+    def __init__(
+        self,
+        state: StateStore,
+        kind: str,
+        model: type[T],
+        *,
+        upgrades: Mapping[int, Upgrade] | None = None,
+        ttl: int | None = None,
+        codec: Codec[T] | None = None,
+    ) -> None:
+        self.kind = kind
+        self._state = state
+        self._codec: Codec[T] = codec or _PydanticCodec(model)
+        self._upgrades = dict(upgrades or {})
+        self.schema = max(self._upgrades, default=0) + 1
+        self._ttl = ttl
+
+    def key(self, id: str) -> str:
+        """The state store key of a document."""
+        return f"{self.kind}:{id}"
+
+    async def get(self, id: str) -> T | None:
+        """The document, or None. One state call."""
+        doc = await self.load(id)
+        return doc.value if doc else None
+
+    async def load(self, id: str) -> Document[T] | None:
+        """The document with its version and ETag, or None. One state call."""
+        return self.decode(await self._state.get(self.key(id)))
+
+    async def get_many(self, ids: Iterable[str]) -> dict[str, T]:
+        """The documents that exist, by id. One state call, however many."""
+        return {id: doc.value for id, doc in (await self.load_many(ids)).items()}
+
+    async def load_many(self, ids: Iterable[str]) -> dict[str, Document[T]]:
+        """Like `get_many`, with versions and ETags."""
+        keys = {self.key(id): id for id in ids}
+        rows = await self._state.get_many(list(keys))
+        docs = {keys[key]: self.decode(entry) for key, entry in rows.items()}
+        return {id: doc for id, doc in docs.items() if doc is not None}
+
+    async def compare_and_set(
+        self, id: str, value: T, before: Document[T] | None, change: ChangeMetadata
+    ) -> None:
+        """Write the version that follows `before` (None: the first). See `StateStore`."""
+        envelope = self.encode(value, next_version(before), change)
+        etag = before.etag if before else ""
+        await self._state.compare_and_set(self.key(id), envelope, etag=etag, ttl=self._ttl)
+
+    async def delete(self, id: str) -> None:
+        """Delete a document that is not published; published ones become tombstones instead."""
+        await self._state.delete(self.key(id))
+
+    def decode(self, entry: StateEntry) -> Document[T] | None:
+        """The document in a stored envelope, upgraded to the current schema."""
+        if entry.value is None:
+            return None
+        envelope: dict[str, Any] = entry.value
+        data = envelope["data"]
+        for schema in range(envelope["schema"], self.schema):
+            data = self._upgrades[schema](data)
+        change = ChangeMetadata(**envelope["change"])
+        return Document(self._codec.load(data), envelope["version"], entry.etag, change)
+
+    def decode_value(self, data: Any) -> T:
+        """A document's value from its JSON, as an `EventMapper` gets it."""
+        return self._codec.load(data)
+
+    def encode(self, value: T, version: int, change: ChangeMetadata) -> dict[str, Any]:
+        """The envelope in which a value is stored."""
+        return {
+            "schema": self.schema,
+            "version": version,
+            "change": change,
+            "data": self._codec.dump(value),
+        }
+
+
+def next_version(before: Document[Any] | None) -> int:
+    """The version of the change that follows a document (None: there is none)."""
+    return before.version + 1 if before else 1
