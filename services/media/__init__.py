@@ -1,1 +1,1 @@
-"""Media: uploaded pictures, made safe, and the files they lie in."""
+"""Media: uploaded pictures, their processing, and archives of user data."""

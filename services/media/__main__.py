@@ -8,7 +8,7 @@ from services.media.app import create_app
 
 
 def main() -> None:
-    """Run until a signal says stop."""
+    """Run the service until a signal stops it."""
     service = Service(Settings())
     service.run(create_app(service))
 

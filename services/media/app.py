@@ -1,4 +1,4 @@
-"""How the media service is put together."""
+"""Composition of the media service."""
 
 from __future__ import annotations
 
@@ -7,29 +7,39 @@ from fastapi import FastAPI
 from services.chassis.ids import SnowflakeGenerator
 from services.chassis.service import Service
 from services.media.adapters.image_workers import ImageWorkerPool
-from services.media.api import create_router
-from services.media.application.attachments import AttachmentService, ImageProcessor
+from services.media.api import attachments, files
+from services.media.application.attachments import AttachmentService
+from services.media.application.orphan_sweep import SWEEP_INTERVAL, OrphanSweep
+from services.media.application.profile_images import ProfileImageService
+from services.media.application.removal import AttachmentRemoval
+from services.media.application.uploads import ImageProcessor, Uploads
 from services.media.consumers import subscribe
 from services.media.exports import api as exports
 from services.media.exports.collector import ExportCollector
-from services.media.exports.repository import ExportRepository as Shelf
+from services.media.exports.repository import ExportRepository
 from services.media.exports.service import ExportService
 from services.media.exports.worker import ExportWorker
 from services.media.repository import Repository
 
 
-def create_app(service: Service, workshop: ImageProcessor | None = None) -> FastAPI:
-    """The media service on its sidecar, with a workshop of its own if none is given."""
-    if workshop is None:
-        workshop = ImageWorkerPool()
-        service.manage(workshop)
-    store, shelf, ids = Repository(service), Shelf(service), SnowflakeGenerator().next
-    pool = AttachmentService(store, service.sidecar, workshop, ids=ids)
-    gathering = ExportCollector(store, service.sidecar, service.settings.public_url)
-    clerk = ExportWorker(shelf, gathering, service.sidecar)
-    office = ExportService(shelf, clerk, service.sidecar, ids=ids)
-    service.background(clerk.run)
-    subscribe(service, pool, office.delete)
+def create_app(service: Service, images: ImageProcessor | None = None) -> FastAPI:
+    """Return the media service, with image workers of its own if no processor is given."""
+    if images is None:
+        images = ImageWorkerPool()
+        service.manage(images)
+    repository, ids = Repository(service), SnowflakeGenerator().next
+    uploads = Uploads(repository, service.sidecar, images, ids=ids)
+    removal, profile_images = AttachmentRemoval(uploads), ProfileImageService(uploads)
+    attachment_service = AttachmentService(uploads, removal)
+    service.every(SWEEP_INTERVAL, OrphanSweep(uploads, removal, profile_images).sweep)
+    export_repository = ExportRepository(service)
+    collector = ExportCollector(repository, service.sidecar, service.settings.public_url)
+    worker = ExportWorker(export_repository, collector, service.sidecar)
+    service.background(worker.run)
+    export_service = ExportService(export_repository, worker, service.sidecar, ids=ids)
+    subscribe(service, removal, profile_images, export_service)
     return service.create_app(
-        create_router(pool), exports.create_router(office, pool.is_account_deleted)
+        attachments.create_router(attachment_service, removal),
+        files.create_router(attachment_service, profile_images),
+        exports.create_router(export_service, uploads.is_account_deleted),
     )

@@ -1,68 +1,41 @@
-"""What media hears: that posts are deleted, that people change or leave, that time passes."""
+"""The events that media consumes: posts and accounts."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import random
-from collections.abc import Awaitable, Callable
-
-from pydantic import ValidationError
-
-from services.chassis.consuming.events import CloudEvent, PoisonMessage
-from services.chassis.errors import NotFound, ServiceError
+from services.chassis.consuming.events import Event
 from services.chassis.jobs import JobQueue
 from services.chassis.service import Service
 from services.contracts.accounts import Profile
 from services.contracts.events import ACCOUNT_CHANGED, POST_CHANGED
-from services.media.application.attachments import AttachmentService
-from services.media.domain import check_id
+from services.contracts.posts import Post
+from services.media.application.profile_images import ProfileImageService
+from services.media.application.removal import AttachmentRemoval
+from services.media.exports.service import ExportService
 
 ERASURE_JOB = "erasure"
-SWEEP_INTERVAL = 900.0
-"""Seconds between two looks for pictures that no post wanted."""
-
-log = logging.getLogger(__name__)
 
 
 def subscribe(
-    service: Service, pool: AttachmentService, forget: Callable[[str], Awaitable[None]]
+    service: Service,
+    removal: AttachmentRemoval,
+    profile_images: ProfileImageService,
+    exports: ExportService,
 ) -> None:
-    """Hear of posts, and sweep for as long as the service lives. `forget` is for who is gone."""
+    """Subscribe the removal of pictures, profile images and archives."""
+    jobs = JobQueue(service)
+    jobs.register(ERASURE_JOB, removal.erase_batch)
 
-    async def post_changed(event: CloudEvent) -> None:
-        if event.type == POST_CHANGED.name and event.data.get("deleted") is True:
-            kept = event.data.get("pictures_kept") is True
-            await pool.on_post_deleted(event.subject, kept=kept)
+    async def on_post_changed(event: Event[Post]) -> None:
+        if event.data.deleted:
+            await removal.on_post_deleted(event.subject_id, kept=event.data.pictures_kept)
 
-    async def account_changed(event: CloudEvent) -> None:
-        if event.type != ACCOUNT_CHANGED.name:
-            return
-        profile = _read(event)
+    async def on_account_changed(event: Event[Profile]) -> None:
+        user, profile = event.subject_id, event.data
         shown = tuple(name for name in (profile.avatar, profile.header) if name)
-        await pool.on_profile_changed(profile.id, shown, event.entityversion, gone=profile.deleted)
+        await profile_images.on_profile_changed(user, shown, event.version, deleted=profile.deleted)
         if profile.deleted:
-            await forget(profile.id)
-            await errands.enqueue(ERASURE_JOB, profile.id)
+            await exports.delete(user)
+            await jobs.enqueue(ERASURE_JOB, user)
 
-    async def sweep() -> None:
-        while True:
-            await asyncio.sleep(SWEEP_INTERVAL * random.uniform(0.1, 1.9))  # noqa: S311 (jitter)
-            try:
-                await pool.sweep()
-            except ServiceError as failure:
-                log.warning("could not sweep", extra={"why": failure.message})
-
-    service.on_topic(POST_CHANGED.topic, POST_CHANGED.producer, post_changed)
-    service.on_topic(ACCOUNT_CHANGED.topic, ACCOUNT_CHANGED.producer, account_changed)
-    errands = JobQueue(service)
-    errands.register(ERASURE_JOB, pool.erase_batch)
-    service.background(sweep)
-
-
-def _read(event: CloudEvent) -> Profile:
-    try:
-        profile = Profile.model_validate(event.data)
-        return profile.model_copy(update={"id": check_id(profile.id)})
-    except (ValidationError, NotFound) as error:
-        raise PoisonMessage(f"{event.subject} is not a profile.") from error
+    service.on(POST_CHANGED, on_post_changed)
+    service.on(ACCOUNT_CHANGED, on_account_changed)

@@ -122,7 +122,7 @@ def test_somebody_gets_their_archive_in_a_browser(system: System, anna: LoggedIn
         browser.submit(page, _form(page, "request"), {})
         page = wait_until(lambda: _with_file(browser)) or page
         again = browser.submit(page, _form(page, "request"), {})
-        assert (again.status, "one today already" in again.text) == (429, True)
+        assert (again.status, "already requested an archive" in again.text) == (429, True)
         answer = browser.session.get(f"{system.base}/auth/archive/file", timeout=60)
         assert answer.headers["content-type"] == "application/zip"
         with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:

@@ -1,9 +1,9 @@
-"""Where pictures are made: off the event loop, in processes that may die.
+"""Processes pictures off the event loop, in processes that may die.
 
 Each picture has a process of its own, forked from a worker that has Pillow loaded. Measured on
-2 cores, medians above the work itself: 9 ms for a small photo, nothing that shows for one of 12
-megapixels, up to 140 ms for one of 48. Workers that process many pictures each would cost 1 ms;
-the price is paid so that a decoder that was taken over never sees anybody else's picture.
+2 cores, the median overhead is 9 ms for a small photo, not measurable for one of 12 megapixels, and
+up to 140 ms for one of 48. Workers that process many pictures each would have an overhead of 1 ms.
+The price is paid so that a compromised decoder never sees another user's picture.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from services.media.pictures import Kind, PictureError, Processed, protocol, sni
 
 _ROOT = Path(__file__).resolve().parents[3]
 _COMMAND = (sys.executable, "-m", "services.media.pictures")
-_ENVIRONMENT = ("PATH", "LANG", "LD_LIBRARY_PATH")  # and no secrets: decoders see strangers' bytes
-# A fresh child touches every page anew: huge ones saved 32 ms of 216 on 12 megapixels.
+_ENVIRONMENT = ("PATH", "LANG", "LD_LIBRARY_PATH")  # no secrets: decoders read untrusted bytes
+# A new child touches every page again: huge pages saved 32 ms of 216 at 12 megapixels.
 _TUNING = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-_REPORT_TIMEOUT = 2.0  # seconds for the worker to report what the kernel did; then we end both
-_OUT_OF_MEMORY = 71  # as in pictures/__main__.py, which is not imported here: it loads Pillow
+_REPORT_TIMEOUT = 2.0  # seconds for the worker to report the end of its child; then both are killed
+_OUT_OF_MEMORY = 71  # as in pictures/__main__.py, which is not imported because it loads Pillow
 
 
 class ImageWorkerPool:
@@ -67,7 +67,7 @@ class ImageWorkerPool:
         await self.close()
 
     async def start(self) -> None:
-        """Start the workers and wait until they can work. Raises OSError if they cannot."""
+        """Start the workers and wait until they are ready. Raises OSError if one cannot start."""
         self._open = True
         try:
             self._idle.extend(
@@ -78,14 +78,14 @@ class ImageWorkerPool:
             raise
 
     async def close(self) -> None:
-        """End every worker at once; pictures in work fail as `busy`."""
+        """Kill every worker. Pictures in progress fail with the code `busy`."""
         self._open = False
         self._idle.clear()
         await asyncio.gather(*(self._stop_worker(worker) for worker in tuple(self._running)))
 
     async def process(self, data: bytes, kind: Kind = "photo") -> Processed:
-        """Make the pictures. Raises PictureError with any code."""
-        sniff(data)  # what is no picture at all costs no process
+        """Process a picture. Raises PictureError with any code."""
+        sniff(data)  # refuses what is no picture without a process
         if not self._open or (self._slots.locked() and self._waiting >= self._queue):
             raise _busy()
         self._waiting += 1
@@ -108,10 +108,10 @@ class ImageWorkerPool:
         except TimeoutError as error:
             await self._stop_worker(worker)
             raise _timed_out() from error
-        except (OSError, EOFError, ValueError) as error:  # the worker itself is gone
+        except (OSError, EOFError, ValueError) as error:  # the worker itself has ended
             await self._stop_worker(worker)
             raise _busy() from error
-        except BaseException:  # cancelled in the middle: nobody waits for this answer any more
+        except BaseException:  # cancelled: nobody waits for the answer any more
             await self._stop_worker(worker)
             raise
         self._idle.append(worker)
@@ -137,7 +137,7 @@ class _WorkerProcess:
     """One `python -m services.media.pictures` and the pipes to it."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdin is not None  # noqa: S101 (told to mypy)
+        assert process.stdin is not None  # noqa: S101 (for mypy)
         assert process.stdout is not None  # noqa: S101
         self._process, self._jobs, self._answers = process, process.stdin, process.stdout
 
@@ -149,14 +149,14 @@ class _WorkerProcess:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={**kept, **_TUNING, "PYTHONPATH": str(_ROOT)},
-            start_new_session=True,  # Ctrl-C is ours to handle, and one kill ends its child too
+            start_new_session=True,  # not reached by Ctrl-C, and one kill ends its child too
             limit=1 << 20,
         )
         return cls(process)
 
     async def wait_until_ready(self) -> None:
         if not await self._answers.readline():
-            raise OSError("a picture worker ended before it could work; its log says why")
+            raise OSError("a picture worker ended before it was ready; its log says why")
 
     async def process(self, job: dict[str, Any], data: bytes) -> tuple[int, bytes]:
         self._jobs.write(json.dumps({**job, "size": len(data)}).encode() + b"\n")
@@ -176,7 +176,7 @@ class _WorkerProcess:
 
 
 def _decode_answer(status: int, answer: bytes) -> Processed:
-    """Read how the child ended; raise what that means for the picture."""
+    """Return what the child answered, or raise the error that its exit status means."""
     if status in (-signal.SIGALRM, -signal.SIGXCPU):
         raise _timed_out()
     if status in (
@@ -196,9 +196,7 @@ def _decode_answer(status: int, answer: bytes) -> Processed:
 
 
 def _broken() -> PictureError:
-    return PictureError(
-        "broken", "The picture cannot be decoded: it breaks the decoder. Send it in another format."
-    )
+    return PictureError("broken", "The picture cannot be decoded. Send it in another format.")
 
 
 def _timed_out() -> PictureError:
@@ -208,6 +206,4 @@ def _timed_out() -> PictureError:
 
 
 def _busy() -> PictureError:
-    return PictureError(
-        "busy", "Too many pictures are being worked on just now. Try again in a moment."
-    )
+    return PictureError("busy", "Too many pictures are being processed. Try again in a moment.")

@@ -1,5 +1,5 @@
-"""Archives of all that somebody has, made in the background (docs/decisions/0009).
+"""Archives of all data of a user, made in the background (docs/decisions/0009).
 
-`domain` is what is known of one, `zips` its bytes, `gathering` what comes into it, `clerk` who
-makes it, piece by piece, `office` what its owner asks for.
+`domain` has the rules, `zip_writer` the file format. `collector` reads what goes into an archive,
+`worker` makes it part by part, and `service` answers its owner.
 """

@@ -1,7 +1,7 @@
-"""What comes into an archive: other services are asked page by page, pictures are read one by one.
+"""Collects the content of an archive: records page by page from other services, pictures in turn.
 
-A piece is a file of records (it ends with the page that brings it above `MAX_PAGE_BYTES`), or a few
-pictures: never more than a few MiB, whatever somebody has.
+A part is one file of records, which ends with the page that exceeds `MAX_FILE_BYTES`, or a few
+pictures. So a part never has more than a few MiB, whatever a user has.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from services.clients.payments import PaymentsClient
 from services.clients.posts import PostsClient
 from services.clients.users import UsersClient
 from services.contracts.data_export import ExportPage
-from services.media.domain import AttachmentRecord
+from services.media.domain.attachments import AttachmentRecord
+from services.media.domain.profile_images import ProfileImages
 from services.media.exports.domain import ExportPosition
-from services.media.repository import ProfileImages, Repository
+from services.media.exports.steps import ACCOUNT, FILES, PICTURES, README, STEPS
+from services.media.repository import Repository
 
 MAX_FILE_BYTES = 512 * 1024
 """Bytes of records after which a file ends, and the next one begins."""
 
 MAX_PAGES_PER_FILE = 20
-"""How many pages of records there are in one file, at most."""
-
 PICTURES_PER_PART = 4
-"""How many pictures come into one piece. Of 2048 px they have half a MiB each, rarely four."""
+"""At 2048 px a picture has about half a MiB, rarely four."""
 
 _BATCH_SIZE = 80
 
-_EXPORTING: tuple[type[ExportingClient], ...] = (
+_CLIENTS: tuple[type[ExportingClient], ...] = (
     AuthClient,
     UsersClient,
     PostsClient,
@@ -55,71 +55,8 @@ _EXPORTING: tuple[type[ExportingClient], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class ExportStep:
-    """One kind of things: what its files are called, and which service has them."""
-
-    file: str
-    service: str
-    kind: str
-
-
-STEPS = (
-    ExportStep("account", "", ""),
-    ExportStep("posts", "posts", "posts"),
-    ExportStep("direct-posts", "posts", "directs"),
-    ExportStep("favourites", "posts", "favourites"),
-    ExportStep("bookmarks", "posts", "bookmarks"),
-    ExportStep("following", "users", "following"),
-    ExportStep("followers", "users", "followers"),
-    ExportStep("follow-requests", "users", "follow-requests"),
-    ExportStep("requested", "users", "requested"),
-    ExportStep("blocks", "users", "blocks"),
-    ExportStep("mutes", "users", "mutes"),
-    ExportStep("notes", "users", "notes"),
-    ExportStep("followed-tags", "users", "followed-tags"),
-    ExportStep("notifications", "notifications", "notifications"),
-    ExportStep("conversations", "feed", "conversations"),
-    ExportStep("shops", "catalog", "shops"),
-    ExportStep("products", "catalog", "products"),
-    ExportStep("cart", "orders", "cart"),
-    ExportStep("bought", "orders", "bought"),
-    ExportStep("sold", "orders", "sold"),
-    ExportStep("paid", "payments", "paid"),
-    ExportStep("earned", "payments", "earned"),
-    ExportStep("pictures", "", ""),
-    ExportStep("files", "", ""),
-)
-"""In this order; pictures themselves come last."""
-
-README = """Everything that you have at {place}, as of {when}.
-
-account.json        your login and your profile, with all settings
-posts.json          what you wrote, newest first: posts, comments (in_reply_to_id) and boosts
-                    (reblog_of_id), with earlier versions of what you edited
-direct-posts.json   what you wrote to some people alone
-conversations.json  with whom you write so, and what was said last
-favourites.json, bookmarks.json     what you like and what you keep, by its address
-following.json, followers.json, follow-requests.json, requested.json, blocks.json, mutes.json,
-notes.json          people, since when, and how; requested: whom you asked
-followed-tags.json  the hashtags that you follow
-notifications.json  what you were told
-shops.json, products.json           what you sell, its prices and stock, also what is archived
-cart.json           what lies in your cart, with what it costs now
-bought.json, sold.json              your orders, with all that happened to each
-paid.json, earned.json              what changed your accounts as a buyer and as a seller: for
-                    which order, by which step
-pictures.json       your pictures: what you said of them, and the post or product that shows them
-pictures/           the pictures themselves, by the name that the JSON gives (original)
-
-Long lists are in several files, as in posts-001.json and posts-002.json.
-Times are in UTC; ids are those of the place. Money is in the currency's smallest units, such as
-cents; what an account loses is negative.
-"""
-
-
-@dataclass(frozen=True, slots=True)
 class ExportFile:
-    """A file that comes into the archive."""
+    """A file of the archive."""
 
     name: str
     data: bytes
@@ -128,7 +65,7 @@ class ExportFile:
 
 @dataclass(frozen=True, slots=True)
 class CollectedFiles:
-    """Some files, and where it goes on after them."""
+    """Some files, and the position after them."""
 
     files: list[ExportFile]
     place: ExportPosition
@@ -138,7 +75,7 @@ class CollectedFiles:
 
 @dataclass(slots=True)
 class _Records:
-    """Records as they come, written as a list."""
+    """Records, encoded as they arrive."""
 
     lines: list[bytes] = field(default_factory=list)
     size: int = 0
@@ -153,29 +90,29 @@ class _Records:
         return ExportFile(name, b"[\n" + b",\n".join(self.lines) + b"\n]\n")
 
 
-Read = Callable[[str, str], Awaitable[ExportPage]]
+PageReader = Callable[[str, str], Awaitable[ExportPage]]
 
 
 class ExportCollector:
-    """Reads what somebody has, from a place on."""
+    """Collects the data of a user from a position on."""
 
-    def __init__(self, store: Repository, sidecar: DaprClient, public_url: str) -> None:
-        self._store = store
+    def __init__(self, repository: Repository, sidecar: DaprClient, public_url: str) -> None:
+        self._repository = repository
         self._sidecar = sidecar
         self._users = UsersClient(sidecar)
         self._services: Mapping[str, ExportingClient] = {
-            client.app_id: client(sidecar) for client in _EXPORTING
+            client.app_id: client(sidecar) for client in _CLIENTS
         }
         self._public_url = public_url
 
     async def collect(self, user: str, place: ExportPosition) -> CollectedFiles:
-        """The next files. Raises `ServiceError`."""
+        """Return the next files. Raises `ServiceError`."""
         step = STEPS[place.step]
-        if step.file == "account":
+        if step is ACCOUNT:
             return await self._account(user, place)
-        if step.file == "files":
+        if step is FILES:
             return await self._files(user, place)
-        if step.file == "pictures":
+        if step is PICTURES:
             return await self._records(user, place, self._pictures)
 
         async def read(user: str, after: str) -> ExportPage:
@@ -196,8 +133,8 @@ class ExportCollector:
         ]
         return CollectedFiles(files, ExportPosition(place.step + 1), records=1)
 
-    async def _records(self, user: str, place: ExportPosition, read: Read) -> CollectedFiles:
-        """A file of records: page by page, until it is large enough."""
+    async def _records(self, user: str, place: ExportPosition, read: PageReader) -> CollectedFiles:
+        """Collect one file of records, page by page until it is large enough."""
         written, after, total = _Records(), place.after, 0
         for _ in range(MAX_PAGES_PER_FILE):
             page = await read(user, after)
@@ -209,53 +146,46 @@ class ExportCollector:
         is_whole = place.page == 1 and not after
         file = written.file(f"{name}.json" if is_whole else f"{name}-{place.page:03}.json")
         count = len(written.lines)
-        further = replace(
+        following = replace(
             place, after=after, page=place.page + 1, done=place.done + count, total=total
         )
-        return CollectedFiles(
-            [file], further if after else ExportPosition(place.step + 1), records=count
-        )
-
-    # ── media's own ─────────────────────────────────────────────────────────────────────────
+        next_place = following if after else ExportPosition(place.step + 1)
+        return CollectedFiles([file], next_place, records=count)
 
     async def _pictures(self, user: str, after: str) -> ExportPage:
-        owned, head = self._store.by_owner, await self._store.by_owner.head(user)
-        rows = await owned.read(head, Window(_BATCH_SIZE, max_id=after))
-        found = await self._store.attachments.get_many([row[0] for row in rows])
+        lists, head = self._repository.by_owner, await self._repository.by_owner.head(user)
+        rows = await lists.read(head, Window(_BATCH_SIZE, max_id=after))
+        found = await self._repository.attachments.get_many([row[0] for row in rows])
         return ExportPage(
-            records=[_described(one) for one in found.values() if not one.deleted],
+            records=[_picture_record(one) for one in found.values() if not one.deleted],
             next=rows[-1][0] if len(rows) == _BATCH_SIZE else "",
             total=head.total,
         )
 
     async def _files(self, user: str, place: ExportPosition) -> CollectedFiles:
-        """A few pictures; first of all the avatar and the header."""
-        head = await self._store.by_owner.head(user)
-        rows = await self._store.by_owner.read(head, Window(PICTURES_PER_PART, max_id=place.after))
-        found = await self._store.attachments.get_many([row[0] for row in rows])
+        """Collect a few pictures, starting with the avatar and the header."""
+        lists, head = self._repository.by_owner, await self._repository.by_owner.head(user)
+        rows = await lists.read(head, Window(PICTURES_PER_PART, max_id=place.after))
+        found = await self._repository.attachments.get_many([row[0] for row in rows])
         names = [one.original for one in found.values() if not one.deleted]
         if not place.after:
-            portraits = await self._store.profile_images.get(user) or ProfileImages()
-            names = [*portraits.shown, *names]
+            images = await self._repository.profile_images.get(user) or ProfileImages()
+            names = [*images.shown, *names]
         files = [file for name in names if (file := await self._file(name))]
         after = rows[-1][0] if len(rows) == PICTURES_PER_PART else ""
-        further = replace(place, after=after, done=place.done + len(rows), total=head.total)
-        return CollectedFiles(
-            files, further if after else ExportPosition(place.step + 1), pictures=len(files)
-        )
+        following = replace(place, after=after, done=place.done + len(rows), total=head.total)
+        next_place = following if after else ExportPosition(place.step + 1)
+        return CollectedFiles(files, next_place, pictures=len(files))
 
     async def _file(self, name: str) -> ExportFile | None:
         try:
-            return ExportFile(
-                f"pictures/{name}", await self._sidecar.get_blob(name), compress=False
-            )
+            data = await self._sidecar.get_blob(name)
         except NotFound:  # its post was deleted a moment ago
             return None
-
-    # ── other services ──────────────────────────────────────────────────────────────────────
+        return ExportFile(f"pictures/{name}", data, compress=False)
 
     async def _add_usernames(self, records: list[dict[str, Any]]) -> None:
-        """Say who is meant, and where a post is to be seen: ids alone tell people nothing."""
+        """Add usernames and the addresses of posts, because ids alone tell a user nothing."""
         ids = [one["account"] for one in records if one.get("account")]
         known = await self._users.accounts(ids)
         for record in records:
@@ -266,11 +196,11 @@ class ExportCollector:
                     record["url"] = f"{self._public_url}/@{quote(name)}/{post}"
 
 
-def _described(attachment: AttachmentRecord) -> dict[str, Any]:
-    shown = asdict(attachment)
-    kept = ("id", "mime", "original", "original_size", "description", "focus", "blurhash")
+def _picture_record(attachment: AttachmentRecord) -> dict[str, Any]:
+    fields = asdict(attachment)
+    exported = ("id", "mime", "original", "original_size", "description", "focus", "blurhash")
     return {
-        **{name: shown[name] for name in kept},
+        **{name: fields[name] for name in exported},
         "post": attachment.claimed_by or None,
         "created_at": timestamp(id_time(attachment.id)),
     }

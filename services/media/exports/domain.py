@@ -1,8 +1,8 @@
-"""What is known of somebody's archive, and how it goes on.
+"""The archive of a user, and how its creation proceeds.
 
-One document per person, and a replica that works on it holds a lease. Every piece is made under a
-number of its own (`tries`), taken before anything is written: so all that was ever written is found
-by counting, and no attempt overwrites another's.
+There is one document for each user. A replica that works on it holds a lease. Every part is made
+under a number of its own (`tries`), which is taken before anything is written. So counting finds
+everything that was ever written, and no attempt overwrites another one.
 """
 
 from __future__ import annotations
@@ -13,24 +13,26 @@ from typing import Any
 from services.chassis.errors import RateLimited
 
 ARCHIVE_TTL = 7 * 24 * 3600
-"""For how many seconds a finished archive is kept."""
+"""Seconds for which a finished archive is kept."""
 
 REQUEST_INTERVAL = 24 * 3600
-"""After how many seconds somebody may ask for another one."""
+"""Seconds after which a user may request another archive."""
 
 RETRY_TIMEOUT = 24 * 3600
-"""For how many seconds it is tried to make one."""
+"""Seconds after which an archive that cannot be made fails."""
 
 LEASE_TTL = 90.0
-"""For how many seconds a replica has the work to itself; a piece takes less."""
+"""Seconds for which a replica holds the lease. A part takes less."""
 
 _MAX_RETRY_DELAY = 300.0
 _WRITING_PERCENT = 50
 
+FINAL_STATES = ("ready", "failed", "expired", "gone")
+
 
 @dataclass(frozen=True, slots=True)
 class ExportPosition:
-    """Where in the work it goes on: a step, a cursor, the number of the file; how much is done."""
+    """Where the work continues: a step, a cursor, the number of the file; how much is done."""
 
     step: int = 0
     after: str = ""
@@ -41,11 +43,11 @@ class ExportPosition:
 
 @dataclass(frozen=True, slots=True)
 class ExportRecord:
-    """The document `export:USER`. Times in seconds since 1970.
+    """The stored document. Times are in seconds since 1970.
 
-    `state` is running, ready, ending (what was made is being removed; then it is `ending`), failed,
-    expired or gone. `parts` are the numbers of the pieces in order; what was made under numbers up
-    to `swept` is removed already, and those up to `stale` are of an earlier archive.
+    `state` is running, ready, ending (its parts are being removed; then it becomes `ending`),
+    failed, expired or gone. `parts` are the numbers of the parts in order. Parts with numbers up to
+    `swept` are removed already, those up to `stale` are of an earlier archive.
     """
 
     id: str
@@ -70,11 +72,11 @@ class ExportRecord:
         return self.finished + ARCHIVE_TTL
 
     def is_held(self, now: float) -> bool:
-        """Whether some replica has it, or its next try waits."""
+        """Whether a replica holds the lease, or the next attempt waits."""
         return now < self.held_until
 
     def progress(self, steps: int) -> int:
-        """Percent: half for what is written, half for pictures, which are the last step."""
+        """Return the progress in percent: half for records, half for pictures, the last step."""
         if self.state == "ready":
             return 100
         part = min(1.0, self.place.done / self.place.total) if self.place.total else 0.0
@@ -85,7 +87,7 @@ class ExportRecord:
 
 @dataclass(frozen=True, slots=True)
 class ExportPart:
-    """What an attempt has made: how many bytes, and where the work goes on after it."""
+    """The result of an attempt: its size in bytes, and where the work continues."""
 
     number: int
     size: int
@@ -96,7 +98,7 @@ class ExportPart:
 
 
 def request(kept: ExportRecord | None, id: str, now: float) -> ExportRecord:
-    """Ask for an archive: the one being made, if there is one. Raises `RateLimited`."""
+    """Request an archive: returns the one that is being made, if any. Raises `RateLimited`."""
     if kept is None:
         return ExportRecord(id, "running", now)
     if kept.state == "running":
@@ -104,8 +106,8 @@ def request(kept: ExportRecord | None, id: str, now: float) -> ExportRecord:
     was_made = kept.state == "ready" or kept.ending == "expired"
     if was_made and now < kept.requested + REQUEST_INTERVAL:
         hours = int((kept.requested + REQUEST_INTERVAL - now) / 3600) + 1
-        raise RateLimited(f"There was one today already. Ask again in {hours} hours.")
-    number = kept.tries + 1  # so that no piece of the earlier one fits
+        raise RateLimited(f"You already requested an archive. Try again in {hours} hours.")
+    number = kept.tries + 1  # no part of the earlier archive has this number
     return ExportRecord(
         id, "running", now, tries=number, stale=number, swept=kept.swept,
         holder=kept.holder, held_until=kept.held_until,
@@ -113,74 +115,74 @@ def request(kept: ExportRecord | None, id: str, now: float) -> ExportRecord:
 
 
 def upgrade_from_1(data: dict[str, Any]) -> dict[str, Any]:
-    """The shop's kinds came among the steps: one that is being made begins anew."""
+    """Schema 1 had no steps of the shop: an archive that is being made starts again."""
     if data["state"] != "running":
         return data
     number = data["tries"] + 1
-    begin_part = {"id": data["id"], "state": "running", "requested": data["requested"]}
-    return begin_part | {"tries": number, "stale": number, "swept": data["swept"]}
+    restarted = {"id": data["id"], "state": "running", "requested": data["requested"]}
+    return restarted | {"tries": number, "stale": number, "swept": data["swept"]}
 
 
 def lease(kept: ExportRecord, holder: str, now: float) -> ExportRecord:
-    """Take the work, unless somebody else has it."""
+    """Take the lease, unless another replica holds it."""
     if kept.is_held(now) and kept.holder != holder:
         return kept
     return replace(kept, holder=holder, held_until=now + LEASE_TTL)
 
 
 def begin_part(kept: ExportRecord, holder: str, now: float) -> ExportRecord:
-    """Take a number for the next piece; as it is, if the work is somebody else's by now."""
+    """Take the number of the next part, if the replica still holds the lease."""
     if kept.state != "running" or kept.holder != holder or not kept.is_held(now):
         return kept
     return replace(kept, tries=kept.tries + 1, held_until=now + LEASE_TTL)
 
 
-def add_part(kept: ExportRecord, piece: ExportPart, now: float) -> ExportRecord:
-    """With a piece; as it is, if somebody else went on meanwhile, or it is not wanted any more."""
-    if kept.state != "running" or kept.tries != piece.number:
+def add_part(kept: ExportRecord, part: ExportPart, now: float) -> ExportRecord:
+    """Add a part, unless another replica continued meanwhile, or the archive is not wanted."""
+    if kept.state != "running" or kept.tries != part.number:
         return kept
     done = replace(
         kept,
-        place=piece.place,
-        parts=(*kept.parts, piece.number) if piece.size else kept.parts,
-        size=kept.size + piece.size,
-        records=kept.records + piece.records,
-        pictures=kept.pictures + piece.pictures,
+        place=part.place,
+        parts=(*kept.parts, part.number) if part.size else kept.parts,
+        size=kept.size + part.size,
+        records=kept.records + part.records,
+        pictures=kept.pictures + part.pictures,
         troubles=0,
     )
-    return replace(done, state="ready", finished=now) if piece.is_last else done
+    return replace(done, state="ready", finished=now) if part.is_last else done
 
 
 def retry_later(kept: ExportRecord, holder: str, now: float) -> ExportRecord:
-    """A piece could not be made: try again later, and at last give up."""
+    """Record that a part could not be made: retry with backoff, and fail after RETRY_TIMEOUT."""
     if kept.state != "running" or kept.holder != holder:
         return kept
     if now > kept.requested + RETRY_TIMEOUT:
         return end(release(kept, holder), "failed")
-    wait = min(_MAX_RETRY_DELAY, 2.0**kept.troubles)
-    return replace(kept, holder="", held_until=now + wait, troubles=kept.troubles + 1)
+    delay = min(_MAX_RETRY_DELAY, 2.0**kept.troubles)
+    return replace(kept, holder="", held_until=now + delay, troubles=kept.troubles + 1)
 
 
 def release(kept: ExportRecord, holder: str) -> ExportRecord:
-    """Let others have the work."""
+    """Give the lease back."""
     return replace(kept, holder="", held_until=0.0) if kept.holder == holder else kept
 
 
 def expire_if_due(kept: ExportRecord, now: float) -> ExportRecord:
-    """To be removed, if its time is over."""
-    over = kept.state == "ready" and now >= kept.expires()
-    return end(kept, "expired") if over else kept
+    """End a finished archive whose time is over."""
+    is_over = kept.state == "ready" and now >= kept.expires()
+    return end(kept, "expired") if is_over else kept
 
 
 def end(kept: ExportRecord, why: str) -> ExportRecord:
-    """To be removed: because it failed, expired, or its owner is gone."""
+    """Have all parts removed: the archive failed, expired, or its owner is gone."""
     if kept.state == "gone" or kept.ending == "gone":
         return kept
     return replace(kept, state="ending", ending=why)
 
 
 def mark_swept(kept: ExportRecord, upto: int) -> ExportRecord:
-    """With what was made up to a number removed; nothing of one that ends is left then."""
+    """Record that parts up to a number are removed. An archive that ends has ended then."""
     kept = replace(kept, swept=max(upto, kept.swept))
     if kept.state != "ending" or kept.swept < kept.tries:
         return kept
@@ -191,6 +193,6 @@ def mark_swept(kept: ExportRecord, upto: int) -> ExportRecord:
 
 
 def leftover_parts(export: ExportRecord) -> range:
-    """The numbers under which there is something to be removed."""
+    """Return the numbers of parts that must be removed."""
     upto = export.tries if export.state == "ending" else export.stale
     return range(export.swept + 1, upto + 1)

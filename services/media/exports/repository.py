@@ -1,9 +1,9 @@
-"""What media keeps of archives, besides their pieces.
+"""The documents and lists of archives, besides their parts.
 
-export:USER         how far somebody's archive is (`domain.Export`)
-export-piece:USER:N  where the files of a piece are, for the archive's directory
-exporting:all       [id, user], archives on which there is work to do (a segmented list)
-exported:all        [id, user], archives that wait for the end of their time
+export:USER          how far a user's archive is (`domain.ExportRecord`)
+export-piece:USER:N  where the files of a part are, for the directory of the archive
+exporting:all        [id, user], archives on which there is work to do (a segmented list)
+exported:all         [id, user], finished archives, until they expire
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ALL = "all"
 
 @dataclass(frozen=True, slots=True)
 class PartContents:
-    """The files of a piece."""
+    """The files of a part."""
 
     entries: tuple[ZipEntry, ...] = ()
 
@@ -29,6 +29,7 @@ class ExportRepository:
     """The documents and lists of archives."""
 
     def __init__(self, service: Service) -> None:
+        self.state = service.sidecar
         self.exports = service.collection("export", ExportRecord, upgrades={1: upgrade_from_1})
         self.contents = service.collection("export-piece", PartContents)
         self.pending = SegmentedLists(service.sidecar, "exporting")
@@ -36,10 +37,10 @@ class ExportRepository:
 
 
 def part_key(user: str, number: int) -> str:
-    """The id of a piece."""
+    """Return the id of a part's document."""
     return f"{user}:{number}"
 
 
 def blob_name(user: str, number: int) -> str:
-    """Under which name the bytes of a piece are kept. No route gives files of such names."""
+    """Return the name of a part's blob. No route serves files with such names."""
     return f"export-{user}-{number}"

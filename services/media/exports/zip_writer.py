@@ -1,6 +1,6 @@
-"""The bytes of a ZIP archive, piece by piece: nothing needs more than one entry in memory.
+"""Writes a ZIP archive part by part, with one entry in memory at a time.
 
-The format is PKWARE's APPNOTE; beyond 4 GiB or 65,535 files it needs the fields of ZIP64.
+The format is that of PKWARE's APPNOTE. Beyond 4 GiB or 65,535 files it needs the ZIP64 fields.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_MOST_16 = 0xFFFF
-_MOST_32 = 0xFFFFFFFF
+_MAX_16 = 0xFFFF
+_MAX_32 = 0xFFFFFFFF
 _VERSION, _VERSION_64 = 20, 45
 _UNIX = 3
 _READABLE = 0o100644 << 16
@@ -22,7 +22,7 @@ ZipTime = tuple[int, int, int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class ZipEntry:
-    """A file in an archive, as its directory knows it; `offset` is where it begins."""
+    """An entry of the archive's directory. `offset` is where the file begins."""
 
     name: str
     crc: int
@@ -33,11 +33,11 @@ class ZipEntry:
 
 
 def pack(
-    name: str, data: bytes, offset: int, when: ZipTime, *, squeeze: bool
+    name: str, data: bytes, offset: int, when: ZipTime, *, compress: bool
 ) -> tuple[bytes, ZipEntry]:
-    """A file as it stands in an archive. Pictures are stored as they are, texts `squeeze`d."""
-    method = zipfile.ZIP_DEFLATED if squeeze else zipfile.ZIP_STORED
-    body = _deflated(data) if squeeze else data
+    """Return a file as it stands in the archive, deflated if it shall `compress`, and its entry."""
+    method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
+    body = _deflated(data) if compress else data
     info = _info(name, when)
     info.compress_type, info.CRC = method, zlib.crc32(data)
     info.file_size, info.compress_size = len(data), len(body)
@@ -46,16 +46,16 @@ def pack(
 
 
 def directory(entries: Sequence[ZipEntry], offset: int, when: ZipTime) -> bytes:
-    """What an archive ends with: where all its files are. About 100 bytes for each."""
+    """Return the directory that ends an archive: about 100 bytes for each file."""
     listed = b"".join(_line(entry, when) for entry in entries)
     count, size = len(entries), len(listed)
-    is_large = count >= _MOST_16 or size + offset >= _MOST_32
+    is_large = count >= _MAX_16 or size + offset >= _MAX_32
     return listed + (_end_64(count, size, offset) if is_large else b"") + _end(count, size, offset)
 
 
 def _deflated(data: bytes) -> bytes:
-    squeezer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    return squeezer.compress(data) + squeezer.flush()
+    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return compressor.compress(data) + compressor.flush()
 
 
 def _info(name: str, when: ZipTime) -> zipfile.ZipInfo:
@@ -65,7 +65,7 @@ def _info(name: str, when: ZipTime) -> zipfile.ZipInfo:
 def _line(entry: ZipEntry, when: ZipTime) -> bytes:
     year, month, day, hour, minute, second = when
     name = entry.name.encode("ascii")
-    is_far = entry.offset >= _MOST_32
+    is_far = entry.offset >= _MAX_32
     extra = struct.pack("<HHQ", 1, 8, entry.offset) if is_far else b""
     return (
         struct.pack(
@@ -88,7 +88,7 @@ def _line(entry: ZipEntry, when: ZipTime) -> bytes:
             0,
             0,
             _READABLE,
-            _MOST_32 if is_far else entry.offset,
+            _MAX_32 if is_far else entry.offset,
         )
         + name
         + extra
@@ -104,8 +104,8 @@ def _end_64(count: int, size: int, offset: int) -> bytes:
 
 
 def _end(count: int, size: int, offset: int) -> bytes:
-    count = min(count, _MOST_16)
+    count = min(count, _MAX_16)
     return struct.pack(
         "<4s4H2LH",
-        b"PK\x05\x06", 0, 0, count, count, min(size, _MOST_32), min(offset, _MOST_32), 0,
+        b"PK\x05\x06", 0, 0, count, count, min(size, _MAX_32), min(offset, _MAX_32), 0,
     )  # fmt: skip

@@ -197,7 +197,7 @@ async def test_one_a_day_and_one_download_at_a_time_also_with_the_api(
     await browser.ask("POST", "/request")
     await browser.shows("Download")
     refused = await browser.ask("POST", "/request")
-    assert (refused.status, "one today already" in refused.text) == (429, True)
+    assert (refused.status, "already requested an archive" in refused.text) == (429, True)
     assert "Download" in refused.text
     reached, goes_on = asyncio.Event(), asyncio.Event()
 

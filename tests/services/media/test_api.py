@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -18,8 +18,12 @@ from services.chassis.settings import Settings
 from services.contracts import events, limits
 from services.contracts.posts import Attachment
 from services.media.app import create_app
-from services.media.application.attachments import HOUR, AttachmentService
-from services.media.domain import content_type, file_name
+from services.media.application.attachments import AttachmentService
+from services.media.application.orphan_sweep import OrphanSweep
+from services.media.application.profile_images import ProfileImageService
+from services.media.application.removal import AttachmentRemoval
+from services.media.application.uploads import HOUR, Uploads
+from services.media.domain.files import content_type, file_name
 from services.media.pictures import (
     MAX_BYTES,
     MAX_PIXELS,
@@ -33,6 +37,9 @@ from services.media.repository import Repository
 from tests.fakes import Response, Running, World
 
 PHOTO = b"\xff\xd8\xff a photo"
+ANN, BOB = "115581273340018689", "115581273340018690"
+EARLIER_POST, POST = "116548273934401535", "116548273934401536"
+NEXT_POST, LATER_POST = "116548273934401537", "116548273934401538"
 
 
 class FakeImageProcessor:
@@ -49,6 +56,26 @@ class FakeImageProcessor:
         return Processed(original, Rendition(b"small", self.mime, 4, 3), f"hash of {kind}", "#fff")
 
 
+class MediaServices:
+    """The use cases of media on a clock of the test, as after a restart."""
+
+    def __init__(self, studio: Studio, now: Callable[[], float]) -> None:
+        uploads = Uploads(
+            Repository(studio.media.service),
+            studio.world.sidecar("media"),
+            studio.images,
+            ids=SnowflakeGenerator().next,
+            now=now,
+        )
+        self.removal = AttachmentRemoval(uploads)
+        self.profile_images = ProfileImageService(uploads)
+        self.attachments = AttachmentService(uploads, self.removal)
+        self._orphans = OrphanSweep(uploads, self.removal, self.profile_images)
+
+    async def sweep(self) -> None:
+        await self._orphans.sweep()
+
+
 class Studio:
     """A running media service, and short ways to ask it."""
 
@@ -56,7 +83,7 @@ class Studio:
         self.world = world
         self.media = media
         self.images = images
-        self.ann, self.bob = world.token("1"), world.token("2")
+        self.ann, self.bob = world.token(ANN), world.token(BOB)
 
     async def upload(self, token: str = "", data: bytes = PHOTO, **params: str) -> Response:
         return await self.media.call(
@@ -92,7 +119,7 @@ async def test_an_upload_is_kept_as_two_files_and_described(studio: Studio) -> N
     answer = await studio.upload(description=" Boats ", focus="0.5,-1")
     view = Attachment.model_validate(answer.json())
     assert answer.json() == view.model_dump(mode="json")
-    assert (view.owner, view.description, view.focus) == ("1", "Boats", (0.5, -1.0))
+    assert (view.owner, view.description, view.focus) == (ANN, "Boats", (0.5, -1.0))
     assert (view.original_size.width, view.small_size.height) == (40, 3)
     assert studio.world.blobs == {view.original: b"original of " + PHOTO, view.small: b"small"}
     again = await studio.media.call("GET", f"/attachments/{view.id}", token=studio.ann)
@@ -199,18 +226,18 @@ async def test_only_the_owner_sees_and_describes_an_attachment(studio: Studio) -
 async def test_a_picture_belongs_to_one_post_and_to_it_again(studio: Studio) -> None:
     ids = [await studio.picture() for _ in range(3)]
     for _ in range(2):
-        answer = await studio.claim("77", ids)
+        answer = await studio.claim(POST, ids)
         assert [row["id"] for row in answer.json()] == ids
-    refused = await studio.claim("78", ids[:1])
+    refused = await studio.claim(NEXT_POST, ids[:1])
     assert (refused.status, "another post" in refused.json()["message"]) == (422, True)
 
 
 async def test_a_claim_takes_all_or_nothing(studio: Studio) -> None:
     free, taken = await studio.picture(), await studio.picture()
-    await studio.claim("77", [taken])
+    await studio.claim(POST, [taken])
     for ids in ([free, taken], [free, "1"]):
-        assert (await studio.claim("78", ids)).status == 422
-    assert (await studio.claim("79", [free])).status == 200
+        assert (await studio.claim(NEXT_POST, ids)).status == 422
+    assert (await studio.claim(LATER_POST, [free])).status == 200
 
 
 async def test_one_of_two_posts_gets_a_picture_both_want(studio: Studio) -> None:
@@ -231,23 +258,23 @@ async def test_a_claim_that_failed_half_way_can_be_made_again(studio: Studio) ->
             "POST",
             "/claims",
             token=studio.ann,
-            json={"post_id": "77", "ids": ids},
+            json={"post_id": POST, "ids": ids},
             deadline=0.2,
         )
     await studio.media.kill()
     studio.media = await studio.world.start(
         lambda settings: create_app(Service(settings), studio.images), "media"
     )
-    assert (await studio.claim("77", ids)).status == 200
+    assert (await studio.claim(POST, ids)).status == 200
 
 
 async def test_somebody_elses_picture_cannot_be_claimed(studio: Studio) -> None:
     id = await studio.picture()
-    assert (await studio.claim("77", [id], studio.bob)).status == 422
-    posting = studio.world.token("1", "write:statuses")
-    assert (await studio.claim("77", [id], posting)).status == 200
-    reading = studio.world.token("1", "read")
-    assert (await studio.claim("77", [id], reading)).status == 403
+    assert (await studio.claim(POST, [id], studio.bob)).status == 422
+    posting = studio.world.token(ANN, "write:statuses")
+    assert (await studio.claim(POST, [id], posting)).status == 200
+    reading = studio.world.token(ANN, "read")
+    assert (await studio.claim(POST, [id], reading)).status == 403
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────
@@ -311,7 +338,13 @@ async def deleted(studio: Studio, post: str, version: int = 2, *, kept: bool = F
         "stream": "s",
         "sequence": version,
         "entityversion": version,
-        "data": {"deleted": True, "pictures_kept": kept},
+        "data": {
+            "id": post,
+            "author": ANN,
+            "created_at": "",
+            "deleted": True,
+            "pictures_kept": kept,
+        },
     }
     await studio.world.broker.publish("posts", [event])
     await studio.world.broker.idle()
@@ -319,13 +352,13 @@ async def deleted(studio: Studio, post: str, version: int = 2, *, kept: bool = F
 
 async def test_pictures_go_with_their_post(studio: Studio) -> None:
     gone, kept = await studio.picture(), await studio.picture()
-    await studio.claim("77", [gone])
-    await studio.claim("78", [kept])
+    await studio.claim(POST, [gone])
+    await studio.claim(NEXT_POST, [kept])
     for _ in range(2):
-        await deleted(studio, "77")
+        await deleted(studio, POST)
     assert len(studio.world.blobs) == 2
     assert all(name.startswith(kept) for name in studio.world.blobs)
-    assert (await studio.claim("77", [gone])).status == 422
+    assert (await studio.claim(POST, [gone])).status == 422
 
 
 async def release(studio: Studio, post: str, caller: str = "posts") -> Response:
@@ -347,92 +380,86 @@ async def test_pictures_of_who_deletes_to_redraft_wait_unseen_for_another_post(
     studio: Studio, told: str
 ) -> None:
     picture = (await studio.upload()).json()
-    await studio.claim("77", [picture["id"]])
+    await studio.claim(POST, [picture["id"]])
     assert await answers(studio, picture) == [200, 304, 200, 304]
     if told != "by the news":
-        assert (await release(studio, "77")).status == 200
+        assert (await release(studio, POST)).status == 200
     else:
-        await deleted(studio, "77", kept=True)
+        await deleted(studio, POST, kept=True)
     assert len(studio.world.blobs) == 2
     assert await answers(studio, picture) == [404] * 4
-    assert (await studio.claim("77", [picture["id"]])).status == 422
-    assert (await studio.claim("78", [picture["id"]], studio.bob)).status == 422
-    taken = await studio.claim("78", [picture["id"]])
+    assert (await studio.claim(POST, [picture["id"]])).status == 422
+    assert (await studio.claim(NEXT_POST, [picture["id"]], studio.bob)).status == 422
+    taken = await studio.claim(NEXT_POST, [picture["id"]])
     assert (taken.status, taken.json()) == (200, [picture])
     if told.startswith("by both"):
         for version in (2, 3):
-            await deleted(studio, "77", version, kept=True)
+            await deleted(studio, POST, version, kept=True)
     assert await answers(studio, picture) == [200, 304, 200, 304]
-    await deleted(studio, "78", 4)
+    await deleted(studio, NEXT_POST, 4)
     assert studio.world.blobs == {}
 
 
 async def test_only_posts_says_that_pictures_are_released(studio: Studio) -> None:
     picture = await studio.picture()
-    await studio.claim("77", [picture])
-    assert (await release(studio, "77", caller="gateway")).status == 403
+    await studio.claim(POST, [picture])
+    assert (await release(studio, POST, caller="gateway")).status == 403
     assert (await release(studio, "never")).status == 404
-    assert (await release(studio, "76")).status == 200
-    assert (await studio.claim("78", [picture])).status == 422
+    assert (await release(studio, EARLIER_POST)).status == 200
+    assert (await studio.claim(NEXT_POST, [picture])).status == 422
 
 
 async def test_pictures_that_waited_go_at_once_if_their_author_wants_that_after_all(
     studio: Studio,
 ) -> None:
     again, gone = await studio.picture(), await studio.picture()
-    await studio.claim("77", [again, gone])
-    await deleted(studio, "77", kept=True)
-    await studio.claim("78", [again])
-    await deleted(studio, "77", 3)
+    await studio.claim(POST, [again, gone])
+    await deleted(studio, POST, kept=True)
+    await studio.claim(NEXT_POST, [again])
+    await deleted(studio, POST, 3)
     assert {name[:18] for name in studio.world.blobs} == {again[:18]}
-    await deleted(studio, "77", 4, kept=True)  # late, and old
-    assert (await studio.claim("79", [gone])).status == 422
+    await deleted(studio, POST, 4, kept=True)  # late, and old
+    assert (await studio.claim(LATER_POST, [gone])).status == 422
 
 
 class Days:
-    """The pool of a studio, with a clock that is turned by hand."""
+    """The services of a studio, with a clock that is turned by hand."""
 
     def __init__(self, studio: Studio) -> None:
         self.now = 1_000_000.0 * HOUR
-        self.pool = self.anew(studio)
+        self.services = self.anew(studio)
 
-    def anew(self, studio: Studio) -> AttachmentService:
-        """The pool after a restart."""
-        service = studio.media.service
-        return AttachmentService(
-            Repository(service),
-            studio.world.sidecar("media"),
-            studio.images,
-            ids=SnowflakeGenerator().next,
-            now=lambda: self.now,
-        )
+    def anew(self, studio: Studio) -> MediaServices:
+        """The services after a restart."""
+        return MediaServices(studio, lambda: self.now)
 
 
 async def test_a_picture_waits_a_whole_day_after_its_post_and_then_goes(studio: Studio) -> None:
     days = Days(studio)
-    pool, caller = days.pool, await studio.media.service.token_verifier.verify(studio.ann)
-    await pool.sweep()
+    services, caller = days.services, await studio.media.service.token_verifier.verify(studio.ann)
+    await services.sweep()
     early, late, used = [
-        await pool.upload(PHOTO, caller, description="", focus=(0.0, 0.0)) for _ in range(3)
+        await services.attachments.upload(PHOTO, caller, description="", focus=(0.0, 0.0))
+        for _ in range(3)
     ]
-    await pool.claim("77", [early.id, late.id, used.id], caller)
+    await services.attachments.claim(POST, [early.id, late.id, used.id], caller)
     days.now += 20 * HOUR
-    await pool.release("77")
+    await services.removal.release(POST)
     days.now += 12 * HOUR  # more than a day after the upload
-    await pool.sweep()
+    await services.sweep()
     assert len(studio.world.blobs) == 6
-    await pool.claim("78", [late.id, used.id], caller)
-    await pool.release("78")
-    await pool.claim("79", [used.id], caller)
-    pool = days.anew(studio)
+    await services.attachments.claim(NEXT_POST, [late.id, used.id], caller)
+    await services.removal.release(NEXT_POST)
+    await services.attachments.claim(LATER_POST, [used.id], caller)
+    services = days.anew(studio)
     days.now += 13 * HOUR
-    await pool.sweep()
+    await services.sweep()
     assert set(studio.world.blobs) == {*late.files, *used.files}
     days.now += 24 * HOUR
-    await pool.sweep()
+    await services.sweep()
     assert set(studio.world.blobs) == set(used.files)
     with pytest.raises(Invalid):
-        await pool.claim("80", [early.id], caller)
+        await services.attachments.claim("80", [early.id], caller)
 
 
 @pytest.mark.parametrize("head_start", range(8))
@@ -440,55 +467,70 @@ async def test_who_redrafts_while_pictures_are_removed_gets_them_or_is_told(
     studio: Studio, head_start: int
 ) -> None:
     days = Days(studio)
-    pool, caller = days.pool, await studio.media.service.token_verifier.verify(studio.ann)
-    await pool.sweep()
-    picture = await pool.upload(PHOTO, caller, description="", focus=(0.0, 0.0))
-    await pool.claim("77", [picture.id], caller)
-    await pool.release("77")
+    services, caller = days.services, await studio.media.service.token_verifier.verify(studio.ann)
+    await services.sweep()
+    picture = await services.attachments.upload(PHOTO, caller, description="", focus=(0.0, 0.0))
+    await services.attachments.claim(POST, [picture.id], caller)
+    await services.removal.release(POST)
     days.now += 26 * HOUR
-    sweeping = asyncio.create_task(pool.sweep())
+    sweeping = asyncio.create_task(services.sweep())
     for _ in range(head_start * 3):
         await asyncio.sleep(0)
     (claimed,) = await asyncio.gather(
-        pool.claim("78", [picture.id], caller), return_exceptions=True
+        services.attachments.claim(NEXT_POST, [picture.id], caller), return_exceptions=True
     )
     await sweeping
-    await pool.sweep()
+    await services.sweep()
     if isinstance(claimed, BaseException):
         assert isinstance(claimed, Invalid)
         assert studio.world.blobs == {}
     else:
         assert set(studio.world.blobs) == set(picture.files)
-        await pool.check_visible(picture.original)
+        await services.attachments.check_visible(picture.original)
+
+
+async def test_one_damaged_picture_does_not_stop_the_sweep(studio: Studio) -> None:
+    clock = [1_000_000.0 * HOUR]
+    services = MediaServices(studio, lambda: clock[0])
+    caller = await studio.media.service.token_verifier.verify(studio.ann)
+    await services.sweep()
+    damaged, unwanted = [
+        await services.attachments.upload(PHOTO, caller, description="", focus=(0.0, 0.0))
+        for _ in range(2)
+    ]
+    key = f"attachment:{damaged.id}"
+    await studio.world.state("media").set(key, {"schema": 1, "version": 1, "data": {"id": "x"}})
+    clock[0] += 25 * HOUR
+    await services.sweep()
+    assert set(studio.world.blobs) == set(damaged.files)
+    with pytest.raises(NotFound):
+        await services.attachments.get(unwanted.id, caller)
 
 
 async def test_what_no_post_wants_for_a_day_goes(studio: Studio) -> None:
     clock = [1_000_000.0 * HOUR]
-    sidecar = studio.world.sidecar("media")
     service = studio.media.service
-    pool = AttachmentService(
-        Repository(service),
-        sidecar,
-        studio.images,
-        ids=SnowflakeGenerator().next,
-        now=lambda: clock[0],
-    )
+    services = MediaServices(studio, lambda: clock[0])
     caller = await service.token_verifier.verify(studio.ann)
-    await pool.sweep()
+    await services.sweep()
     wanted, unwanted = [
-        await pool.upload(PHOTO, caller, description="", focus=(0.0, 0.0)) for _ in range(2)
+        await services.attachments.upload(PHOTO, caller, description="", focus=(0.0, 0.0))
+        for _ in range(2)
     ]
-    await pool.claim("77", [wanted.id], caller)
+    await services.attachments.claim(POST, [wanted.id], caller)
     clock[0] += 24 * HOUR
-    await pool.sweep()
+    await services.sweep()
     assert len(studio.world.blobs) == 4
     clock[0] += HOUR
-    await pool.sweep()
+    await services.sweep()
     assert set(studio.world.blobs) == set(wanted.files)
-    assert await pool.sweep() == 0
+    state = studio.world.state("media")
+    progress = state.peek("swept:all")
+    await services.sweep()
+    assert state.peek("swept:all") == progress
     with pytest.raises(NotFound):
-        await pool.get(unwanted.id, caller)
-    assert (await pool.get(wanted.id, caller)).id == wanted.id
+        await services.attachments.get(unwanted.id, caller)
+    assert (await services.attachments.get(wanted.id, caller)).id == wanted.id
 
 
 # ── portraits, and people who leave ─────────────────────────────────────────────────────────
@@ -509,11 +551,11 @@ async def shows(studio: Studio, version: int, *, deleted: bool = False, **names:
         "id": f"user:1@{version}",
         "source": "users",
         "type": events.ACCOUNT_CHANGED.name,
-        "subject": "1",
+        "subject": ANN,
         "stream": "s",
         "sequence": version,
         "entityversion": version,
-        "data": {"id": "1", "username": "", "created_at": "", "deleted": deleted, **names},
+        "data": {"id": ANN, "username": "", "created_at": "", "deleted": deleted, **names},
     }
     await studio.world.broker.publish("accounts", [event])
     for _ in range(4):
@@ -533,22 +575,15 @@ async def test_a_portrait_goes_when_another_takes_its_place(studio: Studio) -> N
 
 async def test_a_portrait_that_no_profile_shows_is_swept_after_a_day(studio: Studio) -> None:
     clock = [1_800_000_000.0]
-    store = Repository(studio.media.service)
-    pool = AttachmentService(
-        store,
-        studio.media.sidecar,
-        studio.images,
-        ids=SnowflakeGenerator().next,
-        now=lambda: clock[0],
-    )
+    services = MediaServices(studio, lambda: clock[0])
     caller = await studio.media.service.token_verifier.verify(studio.ann)
-    await pool.sweep()
-    shown = await pool.upload_profile_image(PHOTO, "avatar", caller)
-    forgotten = await pool.upload_profile_image(PHOTO, "avatar", caller)
-    await pool.on_profile_changed("1", (shown,), 2, gone=False)
+    await services.sweep()
+    shown = await services.profile_images.upload(PHOTO, "avatar", caller)
+    forgotten = await services.profile_images.upload(PHOTO, "avatar", caller)
+    await services.profile_images.on_profile_changed(ANN, (shown,), 2, deleted=False)
     assert set(studio.world.blobs) == {shown, forgotten}
     clock[0] += 25 * HOUR
-    await pool.sweep()
+    await services.sweep()
     assert set(studio.world.blobs) == {shown}
 
 
@@ -556,10 +591,10 @@ async def test_all_pictures_of_who_is_gone_go(studio: Studio) -> None:
     claimed, _ = await studio.picture("at sea"), await portrait(studio)
     for _ in range(25):
         await studio.picture("at sea")
-    await studio.claim("77", [claimed])
+    await studio.claim(POST, [claimed])
     waiting = await studio.picture("at sea")
-    await studio.claim("76", [waiting])
-    await release(studio, "76")
+    await studio.claim(EARLIER_POST, [waiting])
+    await release(studio, EARLIER_POST)
     bobs = (await studio.upload(studio.bob)).json()["original"]
     await shows(studio, 5, deleted=True)
     for _ in range(4):

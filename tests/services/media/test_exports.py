@@ -1,4 +1,4 @@
-"""Archives that are asked for while something else becomes of them."""
+"""Concurrent requests for archives, and damaged documents."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from services.chassis.settings import Settings
 from services.media.exports.domain import ExportRecord
 from services.media.exports.repository import ALL, ExportRepository
 from services.media.exports.service import ExportService
+from services.media.exports.worker import ExportWorker
 from tests.fakes import Call, FakeSidecar
 
 
@@ -18,10 +19,32 @@ async def not_gone() -> bool:
     return False
 
 
-async def test_an_archive_that_is_asked_for_while_the_last_one_fails_stands_in_the_list() -> None:
-    sidecar = FakeSidecar("media")
+def export_repository(sidecar: FakeSidecar) -> ExportRepository:
     with mock.patch("services.chassis.service.DaprClient", return_value=sidecar):
-        store = ExportRepository(Service(Settings(app_id="media", app_port=1, app_api_token="-")))
+        return ExportRepository(Service(Settings(app_id="media", app_port=1, app_api_token="-")))
+
+
+async def test_one_damaged_export_does_not_stop_the_others() -> None:
+    sidecar = FakeSidecar("media")
+    repository = export_repository(sidecar)
+    worker = ExportWorker(repository, mock.Mock(), sidecar)
+    exports = ExportService(repository, worker, sidecar, ids=SnowflakeGenerator().next)
+    await exports.request("1", not_gone)
+    await exports.delete("1")
+    damaged = SnowflakeGenerator().next()
+    await sidecar.set("export:2", {"schema": 2, "version": 1, "data": {"id": damaged}})
+    await repository.pending.insert(ALL, [[damaged, "2"]])
+    await worker.process_pending()
+    ended = await repository.exports.get("1")
+    assert ended is not None
+    assert ended.state == "gone"
+    await worker.process_pending()
+    assert await repository.pending.all(ALL) == [[damaged, "2"]]
+
+
+async def test_an_archive_requested_while_the_last_one_fails_is_pending() -> None:
+    sidecar = FakeSidecar("media")
+    store = export_repository(sidecar)
     office = ExportService(store, mock.Mock(), sidecar, ids=SnowflakeGenerator().next)
     first = await office.request("1", not_gone)
 

@@ -201,5 +201,5 @@ def alive(pid: int) -> bool:
 
 
 async def test_a_worker_that_cannot_start_is_told_at_the_start() -> None:
-    with pytest.raises(OSError, match="ended before it could work"):
+    with pytest.raises(OSError, match="ended before it was ready"):
         await ImageWorkerPool(workers=1, command=(sys.executable, "-c", "")).start()

@@ -18,21 +18,21 @@ WHEN = (2026, 11, 21, 9, 30, 58)
 NOW = 1_800_000_000.0
 
 
-def archive(files: dict[str, bytes], *, squeeze: bool) -> bytes:
+def archive(files: dict[str, bytes], *, compress: bool) -> bytes:
     data, entries = b"", []
     for name, body in files.items():
-        packed, entry = zip_writer.pack(name, body, len(data), WHEN, squeeze=squeeze)
+        packed, entry = zip_writer.pack(name, body, len(data), WHEN, compress=compress)
         data += packed
         entries.append(entry)
     return data + zip_writer.directory(entries, len(data), WHEN)
 
 
-@pytest.mark.parametrize("squeeze", [True, False])
+@pytest.mark.parametrize("compress", [True, False])
 @pytest.mark.parametrize(
     "files", [{}, {"a.json": b""}, {"a.json": b"[1]" * 999, "pictures/b.jpg": bytes(range(256))}]
 )
-def test_an_archive_opens(files: dict[str, bytes], squeeze: bool) -> None:
-    with zipfile.ZipFile(io.BytesIO(archive(files, squeeze=squeeze))) as opened:
+def test_an_archive_opens(files: dict[str, bytes], compress: bool) -> None:
+    with zipfile.ZipFile(io.BytesIO(archive(files, compress=compress))) as opened:
         assert opened.testzip() is None
         assert {name: opened.read(name) for name in opened.namelist()} == files
         assert all(info.date_time == WHEN for info in opened.infolist())
@@ -41,9 +41,9 @@ def test_an_archive_opens(files: dict[str, bytes], squeeze: bool) -> None:
 def test_an_archive_beyond_the_old_bounds_opens(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if four bytes could count to 100 only: offsets go where ZIP64 has them."""
     files = {f"{n}.json": b"x" * 50 for n in range(9)}
-    plain = archive(files, squeeze=False)
-    monkeypatch.setattr(zip_writer, "_MOST_32", 100)
-    far = archive(files, squeeze=False)
+    plain = archive(files, compress=False)
+    monkeypatch.setattr(zip_writer, "_MAX_32", 100)
+    far = archive(files, compress=False)
     assert b"PK\x06\x06" in far
     assert b"PK\x06\x06" not in plain
     monkeypatch.undo()
