@@ -138,7 +138,7 @@ async def test_poison_ends_among_the_dead_letters_and_holds_nobody_up(
         assert letter["event"]["sequence"] == poison["sequence"]
 
 
-async def test_what_is_no_event_of_ours_is_a_dead_letter(
+async def test_an_invalid_event_is_a_dead_letter(
     system: SystemUnderTest, sidecar: DaprClient
 ) -> None:
     strange = {"hello": secrets.token_hex(4)}
@@ -149,7 +149,7 @@ async def test_what_is_no_event_of_ours_is_a_dead_letter(
         return [letter for letter in found if letter["event"].get("hello") == strange["hello"]]
 
     (letter,) = await await_value(letters, bool)
-    assert letter["why"].startswith("This is not an event of ours")
+    assert letter["why"].startswith("The event is invalid: ")
 
 
 async def test_a_large_event_arrives_whole(stream: Stream) -> None:

@@ -1,4 +1,4 @@
-"""The race for the last pieces, on every store: four replicas of catalog's warehouse on one."""
+"""The race for the last pieces, on every store: four replicas of catalog on one store."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ async def test_a_hundred_buyers_get_ten_pieces_and_no_more(system: SystemUnderTe
         stores = [
             Repository(
                 Service(
-                    Settings(app_id="alpha", app_port=1),
+                    Settings(app_id="catalog", app_port=1),
                     await stack.enter_async_context(system.sidecar("alpha")),
                 )
             )
             for _ in range(REPLICAS)
         ]
-        warehouses = [Inventory(store, now=time.time) for store in stores]
-        await warehouses[0].create_stock(variant, PIECES)
+        inventories = [Inventory(store, now=time.time) for store in stores]
+        await inventories[0].create_stock(variant, PIECES)
 
         async def buy(number: int, order: str) -> str:
-            warehouse = warehouses[number % REPLICAS]
+            inventory = inventories[number % REPLICAS]
             try:
-                await warehouse.reserve(order, ((variant, 1),), 600)
-                await warehouse.confirm(order)
+                await inventory.reserve(order, ((variant, 1),), 600)
+                await inventory.confirm(order)
             except Conflict as refused:
                 return refused.code
             return "sold"
@@ -50,6 +50,6 @@ async def test_a_hundred_buyers_get_ten_pieces_and_no_more(system: SystemUnderTe
         assert (stock.on_hand, stock.held) == (0, 0)
         sold = [o for o, outcome in zip(orders, outcomes, strict=True) if outcome == "sold"]
         await asyncio.gather(
-            *(warehouses[n % REPLICAS].restock(order) for n, order in enumerate(sold * 2))
+            *(inventories[n % REPLICAS].restock(order) for n, order in enumerate(sold * 2))
         )
         assert (await stores[1].stocks.get(variant) or StockRecord()).on_hand == PIECES
