@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Microgram with one command: makes .venv from requirements.lock where that is not done yet,
-# and hands over to tools/runner. `./tye-like-run.sh --help` says what it can do.
+# Microgram with one command: creates .venv from requirements.lock if needed, and starts
+# tools/runner. See `./tye-like-run.sh --help`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -13,15 +13,15 @@ find_python() {
             return
         fi
     done
-    echo "Microgram needs Python 3.11 or newer with its venv module; there is none on PATH." >&2
+    echo "Microgram needs Python 3.11 or newer with its venv module, but PATH has none." >&2
     exit 1
 }
 
-checksum() { # of a file, with what every system has
+checksum() { # of a file, with a tool that the system has
     if command -v sha256sum >/dev/null 2>&1; then sha256sum <"$1"; else shasum -a 256 <"$1"; fi
 }
 
-how_far() { # of an installation, by what pip has written so far
+progress() { # of an installation, from the output of pip
     local all
     all=$(grep -c == requirements.lock)
     if grep -q '^Installing collected' "$1" 2>/dev/null; then
@@ -31,28 +31,28 @@ how_far() { # of an installation, by what pip has written so far
     fi
 }
 
-tell() { # every 15 s how far it is; ends with this script, whatever ends that
+report() { # the progress every 15 s; ends with this script
     local began=$SECONDS
     while sleep 15 </dev/null >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
-        echo "setting up .venv: $(how_far "$1"), $((SECONDS - began)) s so far" >&2
+        echo "setting up .venv: $(progress "$1"), $((SECONDS - began)) s so far" >&2
     done
 }
 
-set_up() { # the stamp is written last: an interrupted set-up is simply done again
+set_up() { # writes the stamp last, so that an interrupted set-up is repeated
     local began=$SECONDS python log
     python=$(find_python)
     log=$(mktemp)
     if [ -n "${PIP_FIND_LINKS:-}" ] && [ ! -e "$PIP_FIND_LINKS" ]; then unset PIP_FIND_LINKS; fi
     echo "Setting up .venv with $("$python" --version) (once; a minute or two) …" >&2
-    tell "$log" &
-    # shellcheck disable=SC2064 # this process and this file
+    report "$log" &
+    # shellcheck disable=SC2064 # expand now
     trap "kill $! 2>/dev/null || true; rm -f '$log'" EXIT
     if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then "$python" -m venv --clear .venv; fi
     if ! PYTHONUNBUFFERED=1 .venv/bin/python -m pip install --disable-pip-version-check \
         --progress-bar off --require-hashes -r requirements.lock >"$log" 2>&1; then
         tail -n 20 "$log" >&2
-        echo "The packages could not be installed (above: why). Is there a network?" \
-            "What is done is kept: run the same command again." >&2
+        echo "The packages could not be installed (see above). Check the network." \
+            "Finished steps are kept: run the same command again." >&2
         exit 1
     fi
     kill $! 2>/dev/null || true

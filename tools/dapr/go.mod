@@ -1,4 +1,4 @@
-// The Dapr runtime and the NATS server, pinned: built by `./tye-like-run.sh` (tools/runner/toolchain.py).
+// The Dapr runtime and the NATS server, pinned: built by `./tye-like-run.sh` (tools/runner/infra/toolchain.py).
 module microgram/tools/dapr
 
 go 1.26.5
