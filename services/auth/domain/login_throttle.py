@@ -1,4 +1,4 @@
-"""Limits password guesses without letting anybody lock out somebody else for long.
+"""Limits password guesses. No one can lock another user out for long.
 
 `MAX_FREE_ATTEMPTS` guesses are allowed for each login as typed. After that the delay doubles with
 every guess, up to `MAX_DELAY`: some 20 guesses in the first hour, and 12 in each later hour. The

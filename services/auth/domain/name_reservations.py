@@ -6,7 +6,7 @@ document exists. A crash before that leaves reservations for a user who does not
 
 - a retry with the same username and address adopts the reservation and its user id. It continues at
   once, and two concurrent retries create at most one user;
-- anybody else can take over such a reservation after `RESERVATION_TTL`. By then its owner has given
+- another user can take over such a reservation after `RESERVATION_TTL`. By then its owner has given
   up: no user is created later than `REGISTRATION_TIMEOUT` after the first reservation, a commit is
   retried for at most 8 s, and a commit with an unknown outcome has settled 8 s later.
 """

@@ -20,7 +20,7 @@ from services.users.domain.profiles import (
 from services.users.repository import Repository
 
 _USERNAME_LOOKUP_TIMEOUT = 2.0
-"""Seconds. Most names after an @ in a text are nobody's username."""
+"""Seconds. Most names after an @ in a text are not usernames."""
 
 
 class ProfileBootstrap:

@@ -20,8 +20,8 @@ async def test_the_secret_of_an_app_is_returned_once_and_not_stored(auth: Auth) 
     assert known.json() == {**app, "client_secret": ""}
     kept = auth.world.state("auth").peek(f"app:{app['client_id']}")
     assert app["client_secret"] not in str(kept)
-    for nobody in ("x" * 43, "a||b", "short", "x" * 101):
-        assert (await auth.running.call("GET", f"/apps/{nobody}")).status in (404, 422)
+    for unknown in ("x" * 43, "a||b", "short", "x" * 101):
+        assert (await auth.running.call("GET", f"/apps/{unknown}")).status in (404, 422)
 
 
 async def test_an_invalid_app_is_rejected_field_by_field(auth: Auth) -> None:
@@ -69,8 +69,8 @@ async def test_an_unknown_user_and_a_wrong_password_get_the_same_response(auth: 
     wrong = await auth.authorize(app, "ada", password="analytical engines")
     assert (wrong.status, wrong.json()["code"]) == (401, "wrong_login")
     for login in ("bob", "b@c.de", "a||b", "ada/../ada", "", "x" * 320, "-"):
-        nobody = await auth.authorize(app, login)
-        assert (nobody.status, nobody.json()) == (401, wrong.json())
+        unknown = await auth.authorize(app, login)
+        assert (unknown.status, unknown.json()) == (401, wrong.json())
 
 
 MAY_NOT_ASK: list[tuple[dict[str, str], int, str]] = [

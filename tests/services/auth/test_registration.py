@@ -24,9 +24,9 @@ async def test_a_registration_is_published_without_secrets(auth: Auth) -> None:
     assert event["subject"] == made.json()["user_id"]
     public = {"user_id", "username", "created_at", "deleted", "role", "suspended", "locale"}
     assert event["data"].keys() == public
-    person = auth.world.state("auth").peek(f"person:{event['subject']}")["data"]
-    assert person["password_hash"].startswith("$argon2id$")
-    assert PASSWORD not in str(person)
+    user = auth.world.state("auth").peek(f"person:{event['subject']}")["data"]
+    assert user["password_hash"].startswith("$argon2id$")
+    assert PASSWORD not in str(user)
 
 
 async def test_a_repeated_registration_reports_each_taken_field(auth: Auth) -> None:

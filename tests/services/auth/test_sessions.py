@@ -42,8 +42,8 @@ async def test_a_session_needs_the_password_of_an_active_user(auth: Auth) -> Non
     id = (await auth.register("ada")).json()["user_id"]
     wrong = await auth.ask("/sessions", login="ada", password="wrong")
     assert (wrong.status, wrong.json()["code"]) == (401, "wrong_login")
-    nobody = await auth.ask("/sessions", login="nobody", password=PASSWORD)
-    assert nobody.json() == wrong.json()
+    unknown = await auth.ask("/sessions", login="nobody", password=PASSWORD)
+    assert unknown.json() == wrong.json()
     assert (await auth.ask(f"/people/{id}/suspend", await admin_token(auth))).status == 200
     suspended = await auth.ask("/sessions", login="ada", password=PASSWORD)
     assert (suspended.status, suspended.json()["code"]) == (403, "suspended")

@@ -1,4 +1,4 @@
-"""Any two commands of one person at once give what one after the other would have given."""
+"""Any two concurrent commands of one user have the result of some serial order."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _names = count(1)
 
 
 @dataclass
-class Ann:
-    """Somebody whom Ben asks to let him follow, and whom Carl follows."""
+class LockedUser:
+    """A user with a follow request of Ben and a follow of Carl."""
 
     world: World
     me: UserSession
@@ -38,7 +38,7 @@ class Ann:
     carl: UserSession
 
     @classmethod
-    async def comes(cls, world: World, users: Running) -> Ann:
+    async def create(cls, world: World, users: Running) -> LockedUser:
         names = (f"{name}{next(_names)}" for name in ("ann", "ben", "carl"))
         ann, ben, carl = [await UserSession.registered(world, users, name) for name in names]
         await carl.act("follow", ann)
@@ -48,12 +48,12 @@ class Ann:
         return cls(world, ann, ben, carl)
 
     async def end(self, _: list[Said]) -> Any:
-        """How the three stand to one another, and what lists and profile say."""
+        """Return the relationships of the three users, the lists and the profile."""
         await self.world.settle()
         ids = ",".join((self.ben.id, self.carl.id))
         profile = (await self.me.get("/accounts/me"))["profile"]
         return {
-            "stances": [_plain(one) for one in await self.me.get("/relationships", ids=ids)],
+            "relationships": [_plain(one) for one in await self.me.get("/relationships", ids=ids)],
             "lists": [
                 [name.rstrip("0123456789") for name in await self.me.listed(path)]
                 for path in (
@@ -71,15 +71,15 @@ def _plain(relationship: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in relationship.items() if key != "id"}
 
 
-def asks(method: str, path: str, json: Any = None) -> Command[Ann]:
-    async def ask(ann: Ann, replica: Running) -> Said:
+def asks(method: str, path: str, json: Any = None) -> Command[LockedUser]:
+    async def ask(ann: LockedUser, replica: Running) -> Said:
         here = path.format(ben=ann.ben.id, carl=ann.carl.id)
         return refusal(await replica.call(method, here, token=ann.me.token, json=json))
 
     return ask
 
 
-COMMANDS: dict[str, Command[Ann]] = {
+COMMANDS: dict[str, Command[LockedUser]] = {
     "follows Ben": asks("POST", "/accounts/{ben}/follow"),
     "follows Ben without boosts": asks("POST", "/accounts/{ben}/follow", {"reblogs": False}),
     "unfollows Ben": asks("POST", "/accounts/{ben}/unfollow"),
@@ -87,40 +87,40 @@ COMMANDS: dict[str, Command[Ann]] = {
     "unblocks Ben": asks("POST", "/accounts/{ben}/unblock"),
     "mutes Ben": asks("POST", "/accounts/{ben}/mute", {"notifications": False}),
     "unmutes Ben": asks("POST", "/accounts/{ben}/unmute"),
-    "makes a note of Ben": asks("POST", "/accounts/{ben}/note", {"comment": "tall"}),
-    "lets Ben follow": asks("POST", "/follow_requests/{ben}/authorize"),
-    "turns Ben down": asks("POST", "/follow_requests/{ben}/reject"),
+    "annotates Ben": asks("POST", "/accounts/{ben}/note", {"comment": "tall"}),
+    "accepts Ben's request": asks("POST", "/follow_requests/{ben}/authorize"),
+    "rejects Ben's request": asks("POST", "/follow_requests/{ben}/reject"),
     "blocks Carl": asks("POST", "/accounts/{carl}/block"),
     "follows Carl": asks("POST", "/accounts/{carl}/follow"),
-    "has Carl not follow": asks("POST", "/accounts/{carl}/remove_from_followers"),
-    "calls themselves Ann": asks("PATCH", "/accounts/me", {"display_name": "Ann"}),
-    "calls themselves Anna": asks("PATCH", "/accounts/me", {"display_name": "Anna"}),
-    "says what they do": asks("PATCH", "/accounts/me", {"note": "I paint."}),
-    "lets everybody follow": asks("PATCH", "/accounts/me", {"locked": False}),
+    "removes Carl as a follower": asks("POST", "/accounts/{carl}/remove_from_followers"),
+    "sets the name Ann": asks("PATCH", "/accounts/me", {"display_name": "Ann"}),
+    "sets the name Anna": asks("PATCH", "/accounts/me", {"display_name": "Anna"}),
+    "sets a bio": asks("PATCH", "/accounts/me", {"note": "I paint."}),
+    "unlocks the account": asks("PATCH", "/accounts/me", {"locked": False}),
     "follows a hashtag": asks("POST", "/tags/sea/follow"),
     "follows another hashtag": asks("POST", "/tags/sun/follow"),
     "unfollows a hashtag": asks("POST", "/tags/sea/unfollow"),
 }
 
 
-async def open_users(world: World) -> Opened[Ann]:
+async def open_users(world: World) -> Opened[LockedUser]:
     users, other = await start(world), await start(world)
 
-    async def come() -> Ann:
-        return await Ann.comes(world, users)
+    async def create() -> LockedUser:
+        return await LockedUser.create(world, users)
 
-    return (users, other), come
+    return (users, other), create
 
 
 @pytest.fixture
-def users() -> Iterator[AtOnce[Ann]]:
+def users() -> Iterator[AtOnce[LockedUser]]:
     with running(open_users) as (runner, opened):
-        yield AtOnce(runner, opened, COMMANDS, Ann.end)
+        yield AtOnce(runner, opened, COMMANDS, LockedUser.end)
 
 
 @given(pairs(COMMANDS), CHOICES, APART)
 @examples(100)
 def test_two_concurrent_commands_are_serializable(
-    users: AtOnce[Ann], pair: tuple[str, str], choices: list[int], apart: int
+    users: AtOnce[LockedUser], pair: tuple[str, str], choices: list[int], apart: int
 ) -> None:
     users.check(pair, choices, apart)

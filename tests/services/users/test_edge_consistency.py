@@ -1,4 +1,4 @@
-"""Whatever people do to one another, and however the news of it comes, lists end equal to edges."""
+"""Lists converge to edges after any commands, and any order, loss or repetition of events."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.services.users.world import UserSession, start
 VERBS = ("follow", "follow", "follow", "unfollow", "unfollow", "block", "unblock", "mute", "unmute")
 ANSWERS = ("lock", "open", "authorize", "reject", "wait", "wait", "wait")
 KINDS = ("followers", "following", "requests", "blocks", "mutes")
-PEOPLE = 3
+USERS = 3
 
 Action = tuple[str, int, int]
 actions = st.lists(
     st.tuples(
         st.sampled_from((*VERBS, *ANSWERS)),
-        st.integers(0, PEOPLE - 1),
-        st.integers(1, PEOPLE - 1),  # how much further on the other sits: never oneself
+        st.integers(0, USERS - 1),
+        st.integers(1, USERS - 1),  # the offset of the other user, so never the user itself
     ),
     min_size=30,
     max_size=60,
@@ -34,7 +34,7 @@ actions = st.lists(
 
 @dataclass(frozen=True)
 class Disturbance:
-    """How the news comes."""
+    """How events arrive."""
 
     copies: int = 1
     held: bool = False
@@ -65,22 +65,22 @@ def test_lists_converge_to_the_edges(script: list[Action], disturbance: Disturba
 async def play(script: list[Action], disturbance: Disturbance) -> None:
     async with World() as world:
         replicas = [await start(world), await start(world)]
-        people = [
-            await UserSession.registered(world, replicas[n % 2], f"p{n}") for n in range(PEOPLE)
+        sessions = [
+            await UserSession.registered(world, replicas[n % 2], f"p{n}") for n in range(USERS)
         ]
         await world.settle()
         make(disturbance, world, replicas)
-        await act(script, world, people)
+        await act(script, world, sessions)
         world.broker.release(seed=disturbance.seed)
         await world.settle(rounds=3)
         for replica in replicas:
             replica.sidecar.state.faults.before.clear()
         await world.settle(rounds=4)
-        await check(world, people, replicas[0])
+        await check(world, sessions, replicas[0])
 
 
 def make(disturbance: Disturbance, world: World, replicas: list[Running]) -> None:
-    """Let things go wrong, the same way for the same seed."""
+    """Disturb the delivery of events, in the same way for the same seed."""
     dice = random.Random(disturbance.seed)  # noqa: S311
     world.broker.copies = disturbance.copies
     world.broker.loses = lambda _: dice.random() < disturbance.lost
@@ -96,20 +96,20 @@ def make(disturbance: Disturbance, world: World, replicas: list[Running]) -> Non
         replica.sidecar.state.faults.before.append(perhaps_break)
 
 
-async def act(script: list[Action], world: World, people: list[UserSession]) -> None:
-    """Everybody does what the script says, all at once between two waits."""
+async def act(script: list[Action], world: World, sessions: list[UserSession]) -> None:
+    """Run the script: all actions between two waits concurrently."""
     group: list[asyncio.Task[None]] = []
     for action in [*script, ("wait", 0, 0)]:
         if action[0] != "wait":
-            group.append(asyncio.create_task(one(action, people)))
+            group.append(asyncio.create_task(one(action, sessions)))
             continue
         await asyncio.gather(*group)
         group.clear()
 
 
-async def one(action: Action, people: list[UserSession]) -> None:
-    verb, who, whom = action
-    me, other = people[who], people[(who + whom) % PEOPLE]
+async def one(action: Action, sessions: list[UserSession]) -> None:
+    verb, actor, offset = action
+    me, other = sessions[actor], sessions[(actor + offset) % USERS]
     if verb in ("lock", "open"):
         await me.ask("PATCH", "/accounts/me", json={"locked": verb == "lock"})
     elif verb in ("authorize", "reject"):
@@ -118,10 +118,10 @@ async def one(action: Action, people: list[UserSession]) -> None:
         await me.ask("POST", f"/accounts/{other.id}/{verb}")
 
 
-async def check(world: World, people: list[UserSession], users: Running) -> None:
+async def check(world: World, sessions: list[UserSession], users: Running) -> None:
     state = world.state("users")
     edges = [state.peek(key)["data"] for key in state.keys("edge:")]
-    locked = {p.id: state.peek(f"user:{p.id}")["data"]["locked"] for p in people}
+    locked = {p.id: state.peek(f"user:{p.id}")["data"]["locked"] for p in sessions}
     expected: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for edge in edges:
         source, target = edge["source"], edge["target"]
@@ -136,11 +136,11 @@ async def check(world: World, people: list[UserSession], users: Running) -> None
                 expected.setdefault((kind, owner), set()).add((edge[place]["id"], other))
     for kind in KINDS:
         lists = SegmentedLists(users.sidecar, kind)
-        for person in people:
-            rows = await lists.all(person.id)
-            head = await lists.head(person.id)
-            wanted = expected.get((kind, person.id), set())
-            assert {(row[0], row[1]) for row in rows} == wanted, (kind, person.username)
+        for session in sessions:
+            rows = await lists.all(session.id)
+            head = await lists.head(session.id)
+            wanted = expected.get((kind, session.id), set())
+            assert {(row[0], row[1]) for row in rows} == wanted, (kind, session.username)
             assert head.total == len(rows) == len(wanted)
     blocked = {(e["source"], e["target"]) for e in edges if e["block"]["taken"]}
     for edge in edges:
@@ -167,9 +167,8 @@ async def test_a_crash_at_any_point_is_completed_by_the_next_replica(
         await replica.sidecar.state.faults.dead.wait()
         await replica.kill()
         asking.cancel()
-        await (
-            world.broker.abort()
-        )  # what was being delivered is lost: the successor has to ask for it
+        # Events in delivery are lost. The successor must fetch them.
+        await world.broker.abort()
         anna.replica = ben.replica = successor = await start(world)
         await anna.act("follow", ben)
         await world.settle(rounds=3)
@@ -198,10 +197,10 @@ async def test_a_list_written_from_a_stale_edge_is_corrected() -> None:
             replica.sidecar.state.faults.before.append(stall_the_first)
             replica.sidecar.state.faults.after.append(notice_the_second)
         await anna.act("follow", ben)
-        await reached.wait()  # one replica is about to write what the edge said
+        await reached.wait()  # one replica is about to write from the old edge
         await anna.act("unfollow", ben)
         async with asyncio.timeout(30):
-            await taken_out.wait()  # the other replica saw that there is nothing to take out
+            await taken_out.wait()  # the other replica found nothing to remove
         gate.set()
         await world.settle()
         await check(world, [anna, ben], replicas[0])

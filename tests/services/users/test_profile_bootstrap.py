@@ -16,8 +16,8 @@ async def test_unknown_users_are_fetched_from_auth_with_their_status(
     late = [UserSession(world, users, name) for name in ("bob", "eve", "zoe")]
     bob, eve, zoe = late
     world.auth.logins = {
-        person.id: {**login_of(person), "version": 7, **more}
-        for person, more in ((bob, {"suspended": True}), (eve, {"deleted": True}))
+        user.id: {**login_of(user), "version": 7, **more}
+        for user, more in ((bob, {"suspended": True}), (eve, {"deleted": True}))
     }
     found = await ann.get("/accounts", ids=",".join(each.id for each in (ann, *late)))
     assert found.keys() == {ann.id, bob.id}
@@ -50,7 +50,7 @@ async def test_unknown_usernames_are_fetched_from_auth_in_one_request(
     users = await start(world)
     ann = await UserSession.registered(world, users, "ann")
     bob, eve = UserSession(world, users, "Bob"), UserSession(world, users, "eve")
-    world.auth.logins = {person.id: {**login_of(person), "version": 1} for person in (bob, eve)}
+    world.auth.logins = {user.id: {**login_of(user), "version": 1} for user in (bob, eve)}
     before = asked_of_auth(users)
     asked = ["ann", "@BOB", "Eve", "nobody", "nobody_else", "a:b", "x" * 31]
     found = await ann.post("/lookups", {"usernames": asked})

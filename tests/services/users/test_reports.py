@@ -13,8 +13,8 @@ from tests.fakes.interleaving import Interleaving
 from tests.services.users.world import UserSession, start
 
 
-async def report(users: Running, person: UserSession, target: UserSession) -> Any:
-    return await person.post("/reports", {"target": target.id, "comment": " Look. "})
+async def report(users: Running, user: UserSession, target: UserSession) -> Any:
+    return await user.post("/reports", {"target": target.id, "comment": " Look. "})
 
 
 async def listed(users: Running, admin: UserSession, **asked: str) -> list[str]:

@@ -18,7 +18,7 @@ async def test_accounts_are_found_by_username_and_by_name(users: UsersDeployment
     assert await search(anna, "an") == ["anna", "annabel", "ben"]
     assert await search(anna, "an", limit="1", offset="1") == ["annabel"]
     await ben.ask("PATCH", "/accounts/me", json={"display_name": "Carl"})
-    assert await search(anna, "and") == []  # also before the index heard of it
+    assert await search(anna, "and") == []  # even before the index is updated
     await users.world.settle()
     assert await search(anna, "carl") == ["ben"]
     assert users.world.state("users").peek("bucket:an")["data"]["entries"] == [

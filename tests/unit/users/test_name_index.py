@@ -22,19 +22,19 @@ from services.users.domain.name_index import (
 from services.users.domain.profiles import UserProfile, new_profile, tombstone
 
 
-def person(id: str, username: str, display_name: str = "") -> UserProfile:
+def profile(id: str, username: str, display_name: str = "") -> UserProfile:
     return replace(new_profile(id, username), display_name=display_name)
 
 
-def found(text: str, *people: UserProfile) -> list[str]:
+def found(text: str, *profiles: UserProfile) -> list[str]:
     buckets: dict[str, NameBucket] = {}
-    for one in people:
+    for one in profiles:
         for entry in index_entries(one):
             first = bucket_keys(entry.term)[0]
             buckets[first] = buckets.get(first, NameBucket()).with_entry(entry)
     query = NameQuery.parse(text)
-    exact = [one.id for one in people if one.username.lower() == query.handle]
-    by_id = {one.id: one for one in people}
+    exact = [one.id for one in profiles if one.username.lower() == query.handle]
+    by_id = {one.id: one for one in profiles}
     ids = rank_matches(query, buckets, exact[0] if exact else "")
     assert all(matches_query(query, by_id[id]) for id in ids)
     return [by_id[id].username for id in ids]
@@ -42,11 +42,11 @@ def found(text: str, *people: UserProfile) -> list[str]:
 
 def test_the_exact_username_comes_first_then_usernames_then_names() -> None:
     crowd = [
-        person("1", "zoe", "Anna Zoe"),
-        person("2", "annabel"),
-        person("3", "Anna"),
-        person("4", "annalisa", "Anna"),
-        person("5", "ben", "Ben"),
+        profile("1", "zoe", "Anna Zoe"),
+        profile("2", "annabel"),
+        profile("3", "Anna"),
+        profile("4", "annalisa", "Anna"),
+        profile("5", "ben", "Ben"),
     ]
     assert found("anna", *crowd) == ["Anna", "annabel", "annalisa", "zoe"]
     assert found("@ANNA", *crowd) == ["Anna", "annabel", "annalisa", "zoe"]
@@ -59,20 +59,20 @@ def test_the_exact_username_comes_first_then_usernames_then_names() -> None:
 
 
 def test_accents_and_case_are_ignored() -> None:
-    assert found("bergstrom", person("1", "ab", "Anna Bergström")) == ["ab"]
-    assert found("BERGSTRÖM", person("1", "ab", "Anna bergstrom")) == ["ab"]
-    assert found("山田", person("1", "yamada", "山田太郎")) == ["yamada"]
+    assert found("bergstrom", profile("1", "ab", "Anna Bergström")) == ["ab"]
+    assert found("BERGSTRÖM", profile("1", "ab", "Anna bergstrom")) == ["ab"]
+    assert found("山田", profile("1", "yamada", "山田太郎")) == ["yamada"]
 
 
 def test_parts_of_names_match_in_scripts_without_spaces() -> None:
-    yamada, other = person("1", "yamada", "山田太郎 Taro"), person("2", "anna", "Annabel")
+    yamada, other = profile("1", "yamada", "山田太郎 Taro"), profile("2", "anna", "Annabel")
     for part in ("山田", "太郎", "田", "郎", "山田太郎", "太郎 ta"):
         assert found(part, yamada, other) == ["yamada"], part
     assert found("郎太", yamada, other) == found("bel", yamada, other) == []
 
 
 def test_hidden_accounts_match_their_exact_username_only() -> None:
-    shy = replace(person("1", "anna", "Anna"), discoverable=False)
+    shy = replace(profile("1", "anna", "Anna"), discoverable=False)
     assert found("ann", shy) == []
     assert found("anna", shy) == ["anna"]
     assert index_entries(tombstone("1")) == ()
