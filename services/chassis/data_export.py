@@ -1,8 +1,8 @@
-"""How a service gives what it keeps of somebody to the one that makes an archive of it for them.
+"""Data export: a service hands a user's data to the service that makes the user's archive.
 
-    router = belongings({"favourites": favourites})     # async def favourites(user, after)
+    router = create_export_router({"favourites": read})     # async def read(user, after)
 
-A kind of belongings is read page by page, newest first, each page as cheap as any other.
+Each kind of data is read page by page, newest first, and every page costs the same.
 """
 
 from __future__ import annotations
@@ -21,63 +21,63 @@ from services.chassis.storage.window import Row, Window
 from services.contracts.data_export import ExportPage
 
 EXPORT_SERVICE = "media"
-"""The service that makes archives: the only one that may ask."""
+"""The service that makes archives: only it may call the route."""
 
 PAGE_SIZE = 40
-"""How many records there are in a portion, at most."""
+"""The most records in a page."""
 
 MAX_PAGE_BYTES = 4 << 20
-"""Bytes of records after which a portion ends: histories of posts may be long."""
+"""Bytes of records after which a page ends: histories of posts may be long."""
 
 ExportReader = Callable[[str, str], Awaitable[dict[str, Any]]]
 RowMapper = Callable[[list[Row]], Awaitable[list[dict[str, Any] | None]]]
-"""A record for each row, or `None` where there is nothing to say."""
+"""A record for each row, or `None` for a row to leave out."""
 
 ListNames = Callable[[str], Awaitable[Sequence[str]]]
-"""Which lists are somebody's."""
+"""The ids of a user's lists."""
 
 
 def create_export_router(kinds: Mapping[str, ExportReader]) -> APIRouter:
-    """The route by which the archivist asks, for each kind of which there is something."""
+    """The route that exports a user's data, with a reader for each kind."""
     router = APIRouter(tags=["belongings"], dependencies=[Depends(require_service(EXPORT_SERVICE))])
 
     @router.get("/belongings/{user}/{kind}", response_model=ExportPage)
-    async def some(
+    async def export(
         user: Annotated[str, Path(pattern=r"^[0-9]{1,20}$", examples=["115581273340018689"])],
         kind: Annotated[str, Path(max_length=40, examples=["profile"])],
         after: Annotated[str, Query(pattern=r"^[0-9]{0,20}$")] = "",
     ) -> OrjsonResponse:
-        """A portion of what somebody has."""
+        """A page of a user's data of one kind."""
         if kind not in kinds:
-            raise NotFound(f"There is nothing of the kind «{kind}» here.")
+            raise NotFound(f'This service exports no data of the kind "{kind}".')
         return OrjsonResponse(await kinds[kind](user, after))
 
     return router
 
 
 def single_page(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """All there is, where that is little."""
+    """All records in one page, for kinds with few records."""
     return {"records": records, "next": "", "total": len(records)}
 
 
 def list_reader(lists: SegmentedLists, describe: RowMapper) -> ExportReader:
-    """What is in a list. Two state calls, and those of `describe`."""
+    """A reader of a list. Two state calls, and those of `describe`."""
 
-    async def give(user: str, after: str) -> dict[str, Any]:
+    async def read(user: str, after: str) -> dict[str, Any]:
         head = await lists.head(user)
         rows = await lists.read(head, Window(PAGE_SIZE, max_id=after))
-        return _some(rows, await describe(rows) if rows else [], head.total)
+        return _page(rows, await describe(rows) if rows else [], head.total)
 
-    return give
+    return read
 
 
 def merged_reader(lists: SegmentedLists, names: ListNames, describe: RowMapper) -> ExportReader:
-    """What is in a few lists, as one; to each row the name of its list is added.
+    """A reader of a few lists, merged. The name of its list is appended to each row.
 
-    One state call, another for each list that is long, and those of `names` and `describe`.
+    One state call, one more for each long list, and those of `names` and `describe`.
     """
 
-    async def give(user: str, after: str) -> dict[str, Any]:
+    async def read(user: str, after: str) -> dict[str, Any]:
         heads = await lists.heads.get_many(await names(user))
         window = Window(PAGE_SIZE, max_id=after)
         found = [
@@ -85,14 +85,14 @@ def merged_reader(lists: SegmentedLists, names: ListNames, describe: RowMapper) 
         ]
         rows = window.select(found)
         total = sum(head.total for head in heads.values())
-        return _some(rows, await describe(rows) if rows else [], total)
+        return _page(rows, await describe(rows) if rows else [], total)
 
-    return give
+    return read
 
 
-def _some(rows: list[Row], described: list[dict[str, Any] | None], total: int) -> dict[str, Any]:
-    """As many records of a page as come into a portion."""
-    count = _fitting(described)
+def _page(rows: list[Row], described: list[dict[str, Any] | None], total: int) -> dict[str, Any]:
+    """A page of as many records as fit."""
+    count = _page_length(described)
     is_all = count == len(rows) < PAGE_SIZE
     return {
         "records": [record for record in described[:count] if record is not None],
@@ -101,8 +101,8 @@ def _some(rows: list[Row], described: list[dict[str, Any] | None], total: int) -
     }
 
 
-def _fitting(described: list[dict[str, Any] | None]) -> int:
-    """How many of some records come into a portion: at least one."""
+def _page_length(described: list[dict[str, Any] | None]) -> int:
+    """How many records fit in a page: at least one."""
     size = 0
     for count, record in enumerate(described, 1):
         size += len(orjson.dumps(record))

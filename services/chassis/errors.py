@@ -1,18 +1,18 @@
-"""Failures that carry their HTTP status and code; one renderer per edge gives them their shape.
+"""Errors with an HTTP status and a code. Each public API renders them in its own shape.
 
 ServiceError
 ├── Invalid (422)          the input breaks a rule
-├── Unauthenticated (401)  no token, or one that is not valid
-├── Forbidden (403)        known, but not allowed
-├── NotFound (404)         not there, or not visible to the caller
-├── Gone (410)
-├── Duplicate (409)        it exists already, or was changed by somebody else
-├── PreconditionFailed (412)    it is not any more what the caller has read
+├── Unauthenticated (401)  no token, or an invalid one
+├── Forbidden (403)        the caller is known, but not allowed to do this
+├── NotFound (404)         it does not exist, or the caller may not see it
+├── Gone (410)             it was deleted
+├── Conflict (409)         it exists already, or conflicts with the current state
+├── PreconditionFailed (412)    it changed since the caller read it
 ├── TooLarge (413)
-├── PreconditionRequired (428)  the caller must say what they have read
-├── TooMany (429)          slow down
-├── Unavailable (503)      a part we need did not take the request: nothing happened
-└── OutcomeUnknown (504)   a part we need did not answer: it may or may not have happened
+├── PreconditionRequired (428)  the caller must send the version that they read
+├── RateLimited (429)      too many requests
+├── Unavailable (503)      a dependency did not accept the request: nothing happened
+└── OutcomeUnknown (504)   a dependency did not answer: it may or may not have happened
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 
 class ServiceError(Exception):
-    """A failure a caller should see: a sentence for people, a code for programs, a status."""
+    """An error for the caller: a sentence for people, a code for programs, a status."""
 
     status = 500
     code = "internal"
@@ -33,7 +33,7 @@ class ServiceError(Exception):
         self.details = details
 
     def body(self) -> dict[str, Any]:
-        """The shape in which services tell one another of a failure."""
+        """The JSON shape of the error between services."""
         return {"code": self.code, "message": self.message, **self.details}
 
 
@@ -96,7 +96,7 @@ _BY_STATUS: dict[int, type[ServiceError]] = {
 
 
 def from_status(status: int, message: str, code: str | None = None, **details: Any) -> ServiceError:
-    """The failure that another service answered with; an unknown 4xx keeps its status."""
+    """The error for another service's answer; an unknown 4xx keeps its status."""
     kind = _BY_STATUS.get(status)
     if kind is None:
         failure = ServiceError(message, code=code or "refused", **details)

@@ -1,4 +1,4 @@
-"""Idempotency keys: what a request makes is decided once, however often it is sent."""
+"""Idempotency keys: a repeated request creates the same thing as the first one."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ T = TypeVar("T")
 
 
 async def first_intent(intents: Collection[T], user: str, key: str, intent: T) -> T:
-    """What a request with a key is to make: for the same user and key always the first intent.
+    """The intent of the first request with this user and key; `intent` if this is the first.
 
-    Without a key it is this one. One state call, and where somebody was faster two.
+    An empty key always gives `intent`. One state call, or two for a repeated request.
     """
     if not key:
         return intent
     kept = await intents.update(
-        f"{user}:{digest(key)}", lambda there: there or intent, expect_absent=True
+        f"{user}:{digest(key)}", lambda stored: stored or intent, expect_absent=True
     )
     return kept or intent
 
 
 def digest(key: str) -> str:
-    """A key of any length and characters as part of a document's key."""
+    """A hash of an idempotency key, for use in a document's id."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def fingerprint(request: BaseModel) -> str:
-    """Tells a repeated request from another one that uses the same key."""
+    """A hash of a request, to tell a repeat from another request with the same key."""
     body = orjson.dumps(
         request.model_dump(exclude={"idempotency_key"}), option=orjson.OPT_SORT_KEYS
     )

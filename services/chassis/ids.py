@@ -16,9 +16,9 @@ _SHIFT = _NODE_BITS + _SEQUENCE_BITS
 class SnowflakeGenerator:
     """Ids of 48 bits of milliseconds, 10 of a random node and 6 of a sequence.
 
-    At most 64 ids a millisecond and process: beyond that the clock is run ahead. Two processes
-    collide only if they drew the same node (1 in 1,024) and ask in the same millisecond; creation
-    is a compare-and-swap, so that a collision is an error and never an overwrite.
+    A process makes at most 64 ids in a millisecond; beyond that it uses the next millisecond. Ids
+    of two processes collide only if both drew the same node (1 in 1,024) and make an id in the same
+    millisecond. Creation is a compare-and-swap, so a collision is an error and never an overwrite.
     """
 
     def __init__(self) -> None:
@@ -29,9 +29,8 @@ class SnowflakeGenerator:
     def next(self) -> str:
         """A new id, greater than every earlier one of this process.
 
-        Ids are decimal strings on every wire, because 64 bits do not survive JSON numbers in
-        JavaScript or in a broker's envelope. All ids from 2018 to 2453 have 18 digits, so they
-        sort as strings too.
+        Ids are decimal strings on every wire, because JavaScript and brokers lose bits of 64-bit
+        JSON numbers. All ids from 2018 to 2453 have 18 digits, so they also sort as strings.
         """
         now = max(time.time_ns() // 1_000_000, self._last)
         self._sequence = self._sequence + 1 if now == self._last else 0
@@ -62,7 +61,7 @@ def utc_now() -> datetime:
 
 
 def timestamp(moment: datetime | None = None) -> str:
-    """A moment (now, if none is given) as RFC 3339 in UTC with milliseconds and `Z`."""
+    """A moment (by default now) as RFC 3339 in UTC with milliseconds and `Z`."""
     moment = moment or utc_now()
     return (
         moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

@@ -1,4 +1,4 @@
-"""What the environment tells a service, typed, in one place."""
+"""The settings of a service, from environment variables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Read once at start. `dapr run` and the runner set the first group; the second has defaults.
 
-    Empty tokens switch the check of `dapr-api-token` off, as plain `dapr run` sets none.
+    An empty token disables the check of `dapr-api-token`, because plain `dapr run` sets none.
     """
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
@@ -26,10 +26,10 @@ class Settings(BaseSettings):
 
     @property
     def public_url(self) -> str:
-        """The gateway's address as clients see it, without a slash at the end."""
+        """The public URL of the gateway, without a trailing slash."""
         return str(self.microgram_public_url).rstrip("/")
 
     @property
     def public_host(self) -> str:
-        """The host in it, with its port: what stands after a name in a full handle."""
+        """The host of the public URL, with its port: the part after the name in a full handle."""
         return self.public_url.partition("://")[2].partition("/")[0]

@@ -1,7 +1,7 @@
-"""Trace context that crosses every hop, and logs as one JSON object a line.
+"""Trace context across all hops, and logs as one JSON object per line.
 
-Dapr does not carry a trace from an inbound call to an outbound one by itself, so the current
-`traceparent` lives in a context variable that the sidecar client and the relay read.
+Dapr does not forward the trace of an inbound call to outbound ones by itself, so the current
+`traceparent` is in a context variable that `DaprClient` and the outbox read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 @dataclass(slots=True)
 class Trace:
-    """What one unit of work carries along: W3C trace context, request id, who it is done for."""
+    """The context of one unit of work: W3C trace context, request id, and the user it is for."""
 
     traceparent: str
     tracestate: str = ""
@@ -39,7 +39,7 @@ _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 
 def current() -> Trace:
-    """The trace of the work at hand; work that nobody asked for starts its own."""
+    """The current trace; a new one for work that no request started."""
     trace = _current.get()
     if trace is None:
         trace = start_trace({})
@@ -47,17 +47,17 @@ def current() -> Trace:
 
 
 def capture() -> Trace | None:
-    """The trace of the work at hand, if there is one: for `resume` in another task."""
+    """The current trace, if there is one: for `resume` in another task."""
     return _current.get()
 
 
 def resume(trace: Trace | None) -> None:
-    """Go on with work that began elsewhere."""
+    """Continue a captured trace in this task."""
     _current.set(trace)
 
 
 def start_trace(headers: Mapping[str, str]) -> Trace:
-    """Continue the caller's trace, or start one where its headers carry none that is valid."""
+    """Continue the trace of these headers, or start a new one if they have no valid one."""
     traceparent = headers.get("traceparent", "")
     if not _TRACEPARENT.fullmatch(traceparent):
         traceparent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
@@ -70,7 +70,7 @@ def start_trace(headers: Mapping[str, str]) -> Trace:
 
 
 def outgoing_headers() -> dict[str, str]:
-    """The headers that hand the current trace on."""
+    """The headers that forward the current trace."""
     trace = _current.get()
     if trace is None:
         return {}
@@ -81,9 +81,9 @@ def outgoing_headers() -> dict[str, str]:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, service, message, trace, user, and any `extra`."""
+    """One JSON object per line: time, level, service, message, trace, user, and any `extra`."""
 
-    _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+    _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -103,14 +103,14 @@ class JsonFormatter(logging.Formatter):
             line |= {"trace_id": trace.trace_id, "request_id": trace.request_id}
             if trace.user_id:
                 line["user_id"] = trace.user_id
-        line |= {key: value for key, value in vars(record).items() if key not in self._OWN}
+        line |= {key: value for key, value in vars(record).items() if key not in self._STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return orjson.dumps(line, default=str).decode()
 
 
 def configure_logging(service: str, level: str) -> None:
-    """Send every logger of this process to standard output as JSON lines."""
+    """Write the logs of this process to standard output as JSON lines."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter(service))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)

@@ -98,7 +98,7 @@ class FakeState:
 
     def _save(self, key: str, raw: bytes, etag: str) -> None:
         if not self._holds(key, etag):
-            raise VersionConflict(f"{key} was changed by somebody else.")
+            raise VersionConflict(f"{key} changed since it was read.")
         self._rows[key] = _Row(raw, str(next(self._etags)), first_write=True)
 
     def _put(self, key: str, raw: bytes) -> None:
@@ -111,7 +111,7 @@ class FakeState:
             if write.key not in stale and (self._redis or not stale):
                 self._put(write.key, raw)
         if stale:
-            raise VersionConflict("Some keys of a transaction were changed.")
+            raise VersionConflict("A key of the transaction was changed.")
 
     def _delete(self, key: str) -> None:
         self._rows.pop(key, None)

@@ -1,4 +1,4 @@
-"""Events that cannot be handled: kept with the reason, listed, and replayed when that is mended."""
+"""Dead letters: events that cannot be handled are kept with the reason, listed and replayed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from services.chassis.ids import timestamp
 from services.chassis.storage.collection import Collection
 
 MAX_DEAD_LETTERS = 1_000
-"""How many letters a service keeps: beyond that the oldest go."""
+"""How many dead letters a service keeps; beyond that it drops the oldest."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A poisonous event, as it came."""
+    """An event that could not be handled, as it was received. A stored document."""
 
     id: str
     topic: str
@@ -30,45 +30,48 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterIndex:
-    """The ids of all letters, oldest first."""
+    """The ids of all dead letters, oldest first. A stored document."""
 
     ids: list[str] = field(default_factory=list)
 
 
 class DeadLetters:
-    """A service's dead letters. The same event is kept once, however often it came."""
+    """The dead letters of a service. A repeated event is kept once."""
 
     def __init__(self, state: StateStore) -> None:
         self._letters = Collection(state, "dead-letter", DeadLetter)
-        self._shelves = Collection(state, "dead-letters", DeadLetterIndex)
+        self._indexes = Collection(state, "dead-letters", DeadLetterIndex)
 
     async def add(self, topic: str, event: Any, why: str) -> None:
-        """Keep an event that cannot be handled."""
+        """Keep an event that could not be handled, with the reason."""
         id = hashlib.sha256(orjson.dumps([topic, event])).hexdigest()[:16]
         letter = DeadLetter(id, topic, why, timestamp(), event)
         await self._letters.update(id, lambda kept: kept or letter, expect_absent=True)
         dropped: list[str] = []
 
-        def shelve(shelf: DeadLetterIndex | None) -> DeadLetterIndex:
-            ids = [*_without(shelf, id), id]
+        def append(index: DeadLetterIndex | None) -> DeadLetterIndex:
+            ids = [*_without(index, id), id]
             dropped[:] = ids[:-MAX_DEAD_LETTERS]
             return DeadLetterIndex(ids[-MAX_DEAD_LETTERS:])
 
-        await self._shelves.update("all", shelve)
+        await self._indexes.update("all", append)
         for old in dropped:
             await self._letters.delete(old)
 
     async def all(self) -> list[DeadLetter]:
-        """Every letter, oldest first. Two state calls."""
-        shelf = await self._shelves.get("all")
-        ids = shelf.ids if shelf else []
+        """Every dead letter, oldest first. Two state calls."""
+        index = await self._indexes.get("all")
+        ids = index.ids if index else []
         letters = await self._letters.get_many(ids)
         return [letters[id] for id in ids if id in letters]
 
     async def replay(
         self, handle: Callable[[str, Any], Awaitable[None]]
     ) -> tuple[int, dict[str, str]]:
-        """Handle every letter again; returns how many went well, and why the others did not."""
+        """Handle every dead letter again.
+
+        Returns how many succeeded, and the errors of the others by id. Those are kept.
+        """
         failed: dict[str, str] = {}
         letters = await self.all()
         for letter in letters:
@@ -77,13 +80,13 @@ class DeadLetters:
             except Exception as error:
                 failed[letter.id] = str(error)
                 continue
-            await self._forget(letter.id)
+            await self._remove(letter.id)
         return len(letters) - len(failed), failed
 
-    async def _forget(self, id: str) -> None:
-        await self._shelves.update("all", lambda shelf: DeadLetterIndex(_without(shelf, id)))
+    async def _remove(self, id: str) -> None:
+        await self._indexes.update("all", lambda index: DeadLetterIndex(_without(index, id)))
         await self._letters.delete(id)
 
 
-def _without(shelf: DeadLetterIndex | None, id: str) -> list[str]:
-    return [kept for kept in shelf.ids if kept != id] if shelf else []
+def _without(index: DeadLetterIndex | None, id: str) -> list[str]:
+    return [kept for kept in index.ids if kept != id] if index else []

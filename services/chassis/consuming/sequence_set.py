@@ -1,4 +1,4 @@
-"""Which numbers of a stream have been seen: all up to a mark, and some ranges above it."""
+"""The sequence numbers received of a stream: all up to one, and some ranges above it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class SequenceSet:
-    """An immutable set of positive numbers, small while they come nearly in order."""
+    """An immutable set of positive numbers. It is small if they arrive nearly in order.
+
+    `done`: all numbers up to it are in the set. Part of a stored document.
+    """
 
     done: int = 0
     above: tuple[Range, ...] = field(default=())
@@ -21,15 +24,15 @@ class SequenceSet:
         return self.above[-1][1] if self.above else self.done
 
     def add(self, numbers: Iterable[int]) -> SequenceSet:
-        """With some more numbers."""
+        """The set with more numbers."""
         return self.merge(SequenceSet(0, tuple((n, n) for n in numbers)))
 
     def upto(self, number: int) -> SequenceSet:
-        """With all numbers up to one."""
+        """The set with all numbers up to one."""
         return self.merge(SequenceSet(number))
 
     def merge(self, other: SequenceSet) -> SequenceSet:
-        """The union of both."""
+        """The union of two sets."""
         done = max(self.done, other.done)
         joined: list[Range] = []
         for low, high in sorted(self.above + other.above):

@@ -1,4 +1,4 @@
-"""The port behind which the broker lies."""
+"""The port of the message broker."""
 
 from __future__ import annotations
 

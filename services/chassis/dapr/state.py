@@ -1,4 +1,4 @@
-"""The port behind which all state lies, and what passes through it."""
+"""The port of the state store, and its values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class VersionConflict(ServiceError):
 
 @dataclass(frozen=True, slots=True)
 class StateEntry:
-    """A value in the state store, parsed, with its ETag; `None` and empty if there is none."""
+    """A parsed value with its ETag; see `ABSENT` for a key that does not exist."""
 
     value: Any
     etag: str
@@ -28,7 +28,7 @@ ABSENT = StateEntry(None, "")
 
 @dataclass(frozen=True, slots=True)
 class StateUpsert:
-    """One write of a transaction. Without an ETag it overwrites the present value."""
+    """One write of a transaction. Without an ETag it overwrites any value."""
 
     key: str
     value: Any

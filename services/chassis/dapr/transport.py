@@ -1,4 +1,4 @@
-"""One call to the sidecar: the HTTP session, deadlines, and what an error means."""
+"""HTTP calls to the sidecar: the session, deadlines, and the meaning of errors."""
 
 from __future__ import annotations
 
@@ -20,17 +20,22 @@ from services.chassis.errors import (
     from_status,
 )
 
-_LARGE = 2**18
-"""Bytes beyond which a body is sent in pieces, so that it does not block the event loop."""
+JSON_BODY = {"content-type": "application/json"}
+
+_MIN_STREAMED_BYTES = 2**18
+"""Larger bodies are sent in chunks, so that they do not block the event loop."""
 
 _NOT_SENT = ("no host found", "couldn't find service", "connection refused", "failed to resolve")
-_BROKEN = ("timeout", "eof", "connection", "broken pipe", "dial tcp", "loading", "readonly")
+_CONNECTION_ERRORS = (
+    *("timeout", "eof", "connection", "broken pipe", "dial tcp"),
+    *("loading", "readonly"),
+)
 _NO_COMPONENT = ("_NOT_FOUND", "_NOT_CONFIGURED")
 
 
 @dataclass(frozen=True, slots=True)
 class InvocationResponse:
-    """A response with a status below 400; an error is raised instead."""
+    """A response with a status below 400. Any other is raised as an error."""
 
     status: int
     body: bytes
@@ -42,7 +47,7 @@ class InvocationResponse:
 
 
 class Transport:
-    """The HTTP session to this service's own sidecar."""
+    """The HTTP session with this service's own sidecar."""
 
     def __init__(self, port: int, token: str = "") -> None:
         self._base = f"http://127.0.0.1:{port}/v1.0"
@@ -84,7 +89,7 @@ class Transport:
             async with self._session.request(
                 method,
                 self._base + path,
-                data=io.BytesIO(data) if data and len(data) > _LARGE else data,
+                data=io.BytesIO(data) if data and len(data) > _MIN_STREAMED_BYTES else data,
                 params=params,
                 headers={**telemetry.outgoing_headers(), **(headers or {})},
                 timeout=aiohttp.ClientTimeout(total=deadline),
@@ -103,23 +108,23 @@ class Transport:
 
 
 def is_version_conflict(failure: ServiceError) -> bool:
-    """Whether a store says that an ETag is stale, or a key there that should not be.
+    """Whether a store reports a stale ETag, or a key that exists although it should not.
 
-    SQLite says 409, or 500 in a transaction, both with «etag mismatch». Redis says 409 for a stale
-    ETag, 500 for a key that is there and in a transaction, always with its script's refusal; and
-    «etag mismatch» with another reason for a broken connection.
+    SQLite answers 409, or 500 in a transaction, both with "etag mismatch". Redis answers 409 for a
+    stale ETag, and 500 for an existing key or in a transaction, always with the name of its script.
+    For a broken connection it also says "etag mismatch", with another reason.
     """
     lowered = failure.message.lower()
     if "user_script" in lowered:
         return True
     reason = lowered.partition("error from state store")[2]
-    return "etag" in lowered and not any(words in reason for words in _BROKEN)
+    return "etag" in lowered and not any(text in reason for text in _CONNECTION_ERRORS)
 
 
 def service_error(status: int, body: bytes, call: str) -> ServiceError:
-    """The error that a response of the sidecar, or of a service behind it, means."""
+    """The error for a response of the sidecar, or of a service behind it."""
     if status == 401 and body.strip() == b"invalid api token":
-        return Unavailable("The sidecar does not know this service's DAPR_API_TOKEN.")
+        return Unavailable("The sidecar refused the DAPR_API_TOKEN of this service.")
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -127,16 +132,16 @@ def service_error(status: int, body: bytes, call: str) -> ServiceError:
     if not isinstance(answer, dict):
         answer = {}
     message = str(answer.get("message") or f"{call} answered {status}.")
-    if "errorCode" not in answer:  # the callee's own words, not the sidecar's
+    if "errorCode" not in answer:  # from the callee, not the sidecar
         details = {key: value for key, value in answer.items() if key not in ("code", "message")}
         return from_status(status, message, answer.get("code"), **details)
     lowered = message.lower()
     if "too large" in lowered or "larger than max" in lowered:
         return TooLarge("The request is larger than the sidecar accepts.")
     missing = str(answer["errorCode"]).endswith(_NO_COMPONENT)
-    # Of a store or a broker even «connection refused» proves nothing: their clients try again, and
-    # tell of the last try only.
-    not_sent = " /invoke/" in call and any(words in lowered for words in _NOT_SENT)
+    # For a store or a broker even "connection refused" proves nothing: their clients retry, and
+    # report the last attempt only.
+    not_sent = " /invoke/" in call and any(text in lowered for text in _NOT_SENT)
     if missing or not_sent:
         return Unavailable(message)
     if status >= 500:

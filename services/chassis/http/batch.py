@@ -1,7 +1,7 @@
-"""Several questions in one invocation: each is answered as if it had been asked alone.
+"""Batches: several requests in one invocation, each handled as if it had come alone.
 
-A caller that needs ten pages of ten lists pays for one hop, and the routes, their guards and their
-rules are the same ones.
+A caller that needs ten pages of ten lists pays for one hop. The requests pass the same routes,
+guards and rules.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from starlette.types import ASGIApp, Message, Scope
 PATH = "/bundles"
 
 MAX_ITEMS = 100
-"""How many questions one bundle may have."""
+"""How many requests one batch may have."""
 
-_OWN = (b"content-length", b"content-type")
+_BODY_HEADERS = (b"content-length", b"content-type")
 
 
 class BatchItem(BaseModel):
-    """One question. `anonymous`: asked without the token that the bundle came with."""
+    """One request. `anonymous`: without the token of the batch."""
 
     method: Literal["GET", "POST"] = "GET"
     path: str = Field(max_length=1_000)
@@ -35,50 +35,50 @@ class BatchItem(BaseModel):
 
 
 class BatchRequest(BaseModel):
-    """Questions that change nothing."""
+    """A batch of requests that change nothing."""
 
     questions: list[BatchItem] = Field(max_length=MAX_ITEMS)
 
 
 def create_router(guard: Any) -> APIRouter:
-    """The route."""
+    """The route for batches."""
     router = APIRouter(tags=["bundles"], dependencies=[guard])
 
-    @router.post(PATH, summary="Several questions in one; {status, body} for each, in their order.")
-    async def bundle(request: Request, asked: BatchRequest) -> Response:
-        answers = await asyncio.gather(*(_answer(request, each) for each in asked.questions))
+    @router.post(PATH, summary="Several requests in one; {status, body} for each, in their order.")
+    async def batch(request: Request, items: BatchRequest) -> Response:
+        answers = await asyncio.gather(*(_handle(request, item) for item in items.questions))
         return Response(b"[%b]" % b",".join(answers), media_type="application/json")
 
     return router
 
 
-async def _answer(request: Request, question: BatchItem) -> bytes:
-    asking = _ask(request.app, *_as_request(request.scope, question))
-    status, body = await asyncio.get_running_loop().create_task(asking, context=Context())
+async def _handle(request: Request, item: BatchItem) -> bytes:
+    call = _call(request.app, *_as_request(request.scope, item))
+    status, body = await asyncio.get_running_loop().create_task(call, context=Context())
     return b'{"status":%d,"body":%b}' % (status, body or b"null")
 
 
-def _as_request(scope: Scope, question: BatchItem) -> tuple[Scope, bytes]:
-    """A scope, as if this question alone had come, and its body."""
-    body = b"" if question.body is None else orjson.dumps(question.body)
-    dropped = (*_OWN, *([b"authorization"] if question.anonymous else []))
+def _as_request(scope: Scope, item: BatchItem) -> tuple[Scope, bytes]:
+    """The ASGI scope and the body of one request of a batch."""
+    body = b"" if item.body is None else orjson.dumps(item.body)
+    dropped = (*_BODY_HEADERS, *([b"authorization"] if item.anonymous else []))
     headers = [(name, value) for name, value in scope["headers"] if name not in dropped]
     headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    path = "/" + question.path.lstrip("/")
+    path = "/" + item.path.lstrip("/")
     return {
         **{name: scope[name] for name in ("type", "asgi", "http_version", "scheme", "server")},
-        "method": question.method,
+        "method": item.method,
         "path": unquote(path),
         "raw_path": path.encode(),
         "root_path": "",
-        "query_string": urlencode(question.params).encode(),
+        "query_string": urlencode(item.params).encode(),
         "headers": headers,
         "client": scope.get("client"),
         "state": {},
     }, body
 
 
-async def _ask(app: ASGIApp, scope: Scope, body: bytes) -> tuple[int, bytes]:
+async def _call(app: ASGIApp, scope: Scope, body: bytes) -> tuple[int, bytes]:
     status, parts = 500, []
     unread = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -93,6 +93,6 @@ async def _ask(app: ASGIApp, scope: Scope, body: bytes) -> tuple[int, bytes]:
             parts.append(message.get("body", b""))
 
     if scope["path"].startswith(PATH):
-        return 404, b'{"code":"not_found","message":"Bundles hold no bundles."}'
+        return 404, b'{"code":"not_found","message":"A batch cannot contain a batch."}'
     await app(scope, receive, send)
     return status, b"".join(parts)

@@ -1,1 +1,1 @@
-"""Who is calling: access tokens and the guards of routes."""
+"""Authentication and authorization: access tokens, and the guards of routes."""

@@ -1,4 +1,4 @@
-"""Who calls: what an access token says of its holder."""
+"""The caller of a route, according to the access token."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody whose token is good. `user_id` is empty for an app that acts for nobody."""
+    """The holder of a valid token. `user_id` is empty for an app that acts for no user."""
 
     user_id: str
     client_id: str
@@ -17,7 +17,10 @@ class Caller:
     username: str = ""
 
     def may(self, scope: str) -> bool:
-        """Whether a scope is covered: `read` covers `read:statuses`; `follow` its old three."""
+        """Whether the token covers a scope.
+
+        `read` covers `read:statuses`; the old scope `follow` covers follows, blocks and mutes.
+        """
         return bool(self.scopes & _covering(scope))
 
 

@@ -1,4 +1,4 @@
-"""The guards of routes: dependencies of FastAPI that let callers in or refuse them."""
+"""Guards of routes: FastAPI dependencies that admit callers or refuse them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OptionalUserGuard = Callable[[HTTPConnection], Awaitable[Caller | None]]
 
 
 def bearer_token(request: HTTPConnection) -> str:
-    """The token a request carries, or nothing."""
+    """The bearer token of a request, or an empty string."""
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if kind.lower() == "bearer" else ""
 
@@ -32,7 +32,7 @@ async def _identify(request: HTTPConnection) -> Caller | None:
 
 
 def require_token(*scopes: str) -> UserGuard:
-    """Lets in any good token with one of the scopes, also of an app that acts for nobody."""
+    """Require a token with one of the scopes; it may belong to an app without a user."""
 
     async def guard(request: HTTPConnection) -> Caller:
         return check_scopes(await _identify(request), *scopes)
@@ -41,30 +41,27 @@ def require_token(*scopes: str) -> UserGuard:
 
 
 def require_user(*scopes: str, also_for: Collection[str] = ()) -> UserGuard:
-    """Lets in people whose token covers one of the scopes.
+    """Require a user whose token covers one of the scopes.
 
-    Where one of the services `also_for` asks for them, whatever their token covers will do.
+    The services in `also_for` may call the route for a user with any token.
     """
     check = require_token(*scopes)
 
     async def guard(request: HTTPConnection) -> Caller:
-        known = request.headers.get("dapr-caller-app-id") in also_for
-        caller = await _identify(request) if known else None
+        is_exempt = request.headers.get("dapr-caller-app-id") in also_for
+        caller = await _identify(request) if is_exempt else None
         return check_user(caller or await check(request))
 
     return guard
 
 
 async def require_user_of_any_scope(request: HTTPConnection) -> Caller:
-    """A guard: lets in people with any good token. For what is asked for piece by piece later."""
+    """A guard: require a user with any valid token. The route checks the scopes itself."""
     return check_user(await _identify(request))
 
 
 async def optional_user_of_any_scope(request: HTTPConnection) -> Caller | None:
-    """A guard: lets everybody in; a token, where there is one, must be good.
-
-    For what is asked for piece by piece later.
-    """
+    """A guard: admit everybody, but refuse an invalid token. The route checks the scopes itself."""
     return await _identify(request)
 
 
@@ -81,16 +78,16 @@ def check_scopes(caller: Caller | None, *scopes: str) -> Caller:
 
 
 def check_user(caller: Caller | None) -> Caller:
-    """The caller, if they are a person and not an app alone. Raises `Unauthenticated`."""
+    """The caller, if they are a user and not only an app. Raises `Unauthenticated`."""
     if caller is None:
         raise Unauthenticated("This needs an access token.")
     if not caller.user_id:
-        raise Unauthenticated("This needs the access token of a person.", code="no_user")
+        raise Unauthenticated("This needs the access token of a user.", code="no_user")
     return caller
 
 
 def optional_user(scope: str) -> OptionalUserGuard:
-    """Lets everybody in; a token, where there is one, must be good and cover the scope."""
+    """Admit everybody; a token, if there is one, must be valid and cover the scope."""
     check = require_token(scope)
 
     async def guard(request: HTTPConnection) -> Caller | None:
@@ -100,24 +97,24 @@ def optional_user(scope: str) -> OptionalUserGuard:
 
 
 def require_service(*apps: str) -> Callable[[HTTPConnection], Awaitable[None]]:
-    """Lets in other services by their app-id, which the sidecar vouches for."""
+    """Require one of these services as the caller; the sidecar proves its app id."""
 
     async def guard(request: HTTPConnection) -> None:
         caller = request.headers.get("dapr-caller-app-id", "")
         if caller not in apps:
-            raise Forbidden(f"This route is for {', '.join(apps)}, not for «{caller}».")
+            raise Forbidden(f'This route is for {", ".join(apps)}, not for "{caller}".')
 
     return guard
 
 
 async def require_any_service(request: HTTPConnection) -> None:
-    """Lets in every service, by the app-id that its sidecar vouches for."""
+    """A guard: require any service as the caller; its sidecar proves its app id."""
     if not request.headers.get("dapr-caller-app-id"):
         raise Forbidden("This route is for other services. Call it through a sidecar.")
 
 
 async def require_own_sidecar(request: HTTPConnection) -> None:
-    """Lets in the operator alone, who calls through the service's own sidecar."""
+    """A guard: require the operator, who calls through the service's own sidecar."""
     service: str = request.app.state.service.name
     if request.headers.get("dapr-caller-app-id") != service:
         raise Forbidden(

@@ -1,10 +1,10 @@
-"""Who is calling: access tokens are verified here, in every service, against auth's public keys.
+"""Verifies access tokens in every service, with the public keys of auth.
 
-A token is a JWT signed with Ed25519. Its verification is cached by the token's hash; keys are
-fetched when an unknown one signs, and refreshed; the list of revoked tokens is followed every
-`REVOCATION_INTERVAL` seconds, so that a revoked token stops working everywhere within 5 s. When
-auth cannot be asked, what is known stays in force for `MAX_REVOCATION_AGE` seconds: nobody can
-revoke while auth is down, and an outage of auth should not be one of everything.
+A token is a JWT signed with Ed25519. Verified tokens are cached by hash. The keys are fetched when
+a token names an unknown one, and refreshed. Every `REVOCATION_INTERVAL` seconds the verifier reads
+what was revoked, so a revoked token stops working everywhere within 5 s. If auth is not reachable,
+the last known revocations hold for `MAX_REVOCATION_AGE` seconds: nobody can revoke a token while
+auth is down, and an outage of auth must not stop all other services.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from services.chassis.security.caller import Caller
 ISSUER = "microgram"
 REVOCATION_INTERVAL = 1.5
 KEYS_INTERVAL = 30.0
-"""For how many seconds a key that auth has withdrawn may still be trusted."""
+"""Seconds for which a key may be trusted after auth has withdrawn it."""
 
 CLOCK_LEEWAY = 5.0
 MAX_REVOCATION_AGE = 120.0
@@ -37,12 +37,12 @@ log = logging.getLogger(__name__)
 
 
 def user_revocation(user_id: str, tokens_from: int) -> str:
-    """The entry of the list of the revoked for all that somebody got before a second."""
+    """The revocation entry for all tokens of a user that were issued before a second."""
     return f"user:{user_id}:{tokens_from}"
 
 
 class TokenVerifier:
-    """Verifies tokens without asking anybody, and keeps what that needs fresh."""
+    """Verifies tokens locally, and keeps the keys and revocations up to date."""
 
     def __init__(self, sidecar: DaprClient, auth_app: str = "auth") -> None:
         self._sidecar = sidecar
@@ -50,23 +50,23 @@ class TokenVerifier:
         self._keys: dict[str, jwt.PyJWK] = {}
         self._revoked: set[str] = set()
         self._tokens_from: dict[str, int] = {}
-        self._revocations = 0
-        self._followed_at = -math.inf
-        self._looked_for_keys_at = -math.inf
-        self._looking: asyncio.Task[None] | None = None
-        self._good: OrderedDict[bytes, tuple[Caller, float, float]] = OrderedDict()
+        self._revocation_cursor = 0
+        self._revocations_read_at = -math.inf
+        self._keys_read_at = -math.inf
+        self._key_fetch: asyncio.Task[None] | None = None
+        self._verified: OrderedDict[bytes, tuple[Caller, float, float]] = OrderedDict()
 
     async def verify(self, token: str) -> Caller:
-        """Whose token this is. Raises `Unauthenticated`, or `Unavailable` without auth for long."""
-        if time.monotonic() - self._followed_at > MAX_REVOCATION_AGE:
-            await self._follow()
+        """The caller with this token. Raises `Unauthenticated`, or `Unavailable` without auth."""
+        if time.monotonic() - self._revocations_read_at > MAX_REVOCATION_AGE:
+            await self._read_revocations()
         digest = hashlib.sha256(token.encode()).digest()
-        known = self._good.get(digest)
+        known = self._verified.get(digest)
         if known is None:
             known = await self._verify(token)
-            self._good[digest] = known
-            if len(self._good) > _MAX_CACHED_TOKENS:
-                self._good.popitem(last=False)
+            self._verified[digest] = known
+            if len(self._verified) > _MAX_CACHED_TOKENS:
+                self._verified.popitem(last=False)
         caller, issued, expires = known
         if (
             caller.token_id in self._revoked
@@ -77,25 +77,28 @@ class TokenVerifier:
         return caller
 
     async def refresh(self) -> None:
-        """Read what was revoked since the last call, and now and then the keys."""
-        await self._follow()
-        if time.monotonic() - self._looked_for_keys_at > KEYS_INTERVAL:
+        """Read the new revocations, and every `KEYS_INTERVAL` the keys."""
+        await self._read_revocations()
+        if time.monotonic() - self._keys_read_at > KEYS_INTERVAL:
             await self._fetch_keys()
 
-    async def _follow(self) -> None:
+    async def _read_revocations(self) -> None:
         while True:
             reply = await self._sidecar.invoke(
-                self._auth, "revocations", params={"after": str(self._revocations)}, deadline=2.0
+                self._auth,
+                "revocations",
+                params={"after": str(self._revocation_cursor)},
+                deadline=2.0,
             )
             answer = reply.json()
-            self._note(answer["revoked"])
-            self._revocations = answer["next"]
-            self._followed_at = time.monotonic()
+            self._add_revocations(answer["revoked"])
+            self._revocation_cursor = answer["next"]
+            self._revocations_read_at = time.monotonic()
             if not answer["revoked"]:
                 return
 
-    def _note(self, revoked: Iterable[str]) -> None:
-        """Take in some entries: ids of tokens, or `everything_of` somebody."""
+    def _add_revocations(self, revoked: Iterable[str]) -> None:
+        """Add revocations: entries are ids of tokens, or `user_revocation` entries."""
         for entry in revoked:
             kind, _, rest = entry.partition(":")
             user, _, since = rest.partition(":")
@@ -121,25 +124,25 @@ class TokenVerifier:
         return _caller(claims, token), claims["iat"], claims["exp"]
 
     async def _key(self, kid: str) -> jwt.PyJWK:
-        if kid not in self._keys and self._may_look():
-            if self._looking is None or self._looking.done():
-                self._looking = asyncio.create_task(self._fetch_keys())
-            await asyncio.shield(self._looking)  # whoever comes meanwhile waits, and is not refused
+        if kid not in self._keys and self._may_fetch_keys():
+            if self._key_fetch is None or self._key_fetch.done():
+                self._key_fetch = asyncio.create_task(self._fetch_keys())
+            await asyncio.shield(self._key_fetch)  # callers during a fetch wait for it
         if kid not in self._keys:
             raise Unauthenticated("The access token is signed with an unknown key.")
         return self._keys[kid]
 
-    def _may_look(self) -> bool:
-        """Whether it is long enough ago: anybody can make up an unknown key."""
-        return not self._keys or time.monotonic() - self._looked_for_keys_at > REVOCATION_INTERVAL
+    def _may_fetch_keys(self) -> bool:
+        """Limits the fetches, because anybody can send a token with an unknown key."""
+        return not self._keys or time.monotonic() - self._keys_read_at > REVOCATION_INTERVAL
 
     async def _fetch_keys(self) -> None:
         reply = await self._sidecar.invoke(self._auth, "jwks", deadline=2.0)
         keys = {key["kid"]: jwt.PyJWK(key) for key in reply.json()["keys"]}
-        if self._keys.keys() - keys.keys():  # what a withdrawn key signed is good no more
-            self._good.clear()
+        if self._keys.keys() - keys.keys():  # withdrawn keys make their tokens invalid
+            self._verified.clear()
         self._keys = keys
-        self._looked_for_keys_at = time.monotonic()
+        self._keys_read_at = time.monotonic()
 
 
 def _caller(claims: dict[str, Any], token: str) -> Caller:

@@ -72,7 +72,7 @@ async def test_removing_a_role_revokes_all_tokens(auth: Auth) -> None:
     identity = TokenVerifier(auth.world.sidecar("posts"))
     assert (await identity.verify(token)).may("admin:write:reports")
     await give_role(auth, "judge", "")
-    await identity._follow()
+    await identity._read_revocations()
     with pytest.raises(Unauthenticated):
         await identity.verify(token)
 
@@ -95,7 +95,7 @@ async def test_a_suspended_user_has_no_access_until_unsuspended(auth: Auth) -> N
         await identity.verify(before)
     assert (await auth.ask(f"/people/{ada}/unsuspend", token)).json()["suspended"] is False
     after = await auth.token(app)
-    await identity._follow()
+    await identity._read_revocations()
     assert (await identity.verify(after)).user_id == ada
     with pytest.raises(Unauthenticated):
         await identity.verify(before)

@@ -149,7 +149,7 @@ async def test_reuse_of_a_code_revokes_its_token(auth: Auth) -> None:
     again = await auth.redeem(app, code)
     assert (again.status, again.json()["code"]) == (400, "invalid_grant")
     identity = TokenVerifier(auth.world.sidecar("posts"))
-    await identity._follow()
+    await identity._read_revocations()
     with pytest.raises(Unauthenticated):
         await identity.verify(token)
 

@@ -62,7 +62,7 @@ async def test_an_ended_session_is_revoked(auth: Auth) -> None:
     token, other = await session(auth), await session(auth)
     assert (await auth.ask("/sessions/end", token)).status == 200
     identity = TokenVerifier(auth.world.sidecar("media"))
-    await identity._follow()
+    await identity._read_revocations()
     with pytest.raises(Unauthenticated):
         await identity.verify(token)
     assert (await identity.verify(other)).username == "ada"

@@ -100,7 +100,7 @@ async def test_a_login_that_was_deleted_says_so_and_the_name_stays_taken(
     assert (await ada.ask("GET", "/api/v1/accounts/verify_credentials")).status == 200
     await leave(ada)
     for running in place.cluster.running:
-        await running.service.token_verifier._follow()
+        await running.service.token_verifier._read_revocations()
     assert (await ada.ask("GET", "/api/v1/accounts/verify_credentials")).status == 401
     form = {
         "client_id": app["client_id"],

@@ -257,7 +257,7 @@ async def test_who_leaves_is_out(place: GatewayDeployment) -> None:
 
 
 async def _is_out(browser: Browser) -> bool:
-    await browser.place.gateway.service.token_verifier._follow()
+    await browser.place.gateway.service.token_verifier._read_revocations()
     return 'type="password"' in (await browser.ask("GET")).text
 
 
