@@ -1,1 +1,1 @@
-"""Timelines: a read model built only from events (CQRS)."""
+"""The feed service: timelines, a read model built from events only (CQRS)."""

@@ -1,10 +1,11 @@
-"""Starts the feed: `python -m services.feed`."""
+"""Starts the feed service: `python -m services.feed`."""
 
 from __future__ import annotations
 
 from services.chassis.service import Service
-from services.feed.app import FeedSettings, create_app
+from services.feed.app import create_app
 from services.feed.application.fanout import FanOutLimits
+from services.feed.settings import FeedSettings
 
 
 def main() -> None:

@@ -1,46 +1,45 @@
-"""How the feed is put together."""
+"""Assembles the feed service."""
 
 from __future__ import annotations
 
 from fastapi import FastAPI
 
 from services.chassis.service import Service
-from services.chassis.settings import Settings
-from services.feed.api import conversations, create_router, data_export, discovery
-from services.feed.application import audiences
+from services.feed import api
+from services.feed.application.audiences import AudienceQueries
+from services.feed.application.conversation_queries import ConversationQueries
 from services.feed.application.conversations import ConversationService
 from services.feed.application.fanout import FanOut, FanOutLimits
+from services.feed.application.follows import EdgeProjector
+from services.feed.application.hashtag_index import HashtagIndex
 from services.feed.application.hashtags import HashtagQueries
+from services.feed.application.post_loader import PostLoader
+from services.feed.application.post_projection import PostProjector
 from services.feed.application.post_search import PostSearch
 from services.feed.application.timeline_queries import TimelineQueries
-from services.feed.application.trends import TrendTracker
-from services.feed.consumers import subscribe
+from services.feed.application.trends import FLUSH_INTERVAL, TrendTracker
+from services.feed.consumers import FeedConsumers
 from services.feed.repository import Repository
 
 
-class FeedSettings(Settings):
-    """When a fan-out is shared among replicas, and when there is none, in followers."""
-
-    microgram_feed_chunk: int = FanOutLimits().chunk
-    microgram_feed_large: int = FanOutLimits().large
-
-
 def create_app(service: Service, limits: FanOutLimits | None = None) -> FastAPI:
-    """The feed on its sidecar."""
+    """Return the feed service on its sidecar."""
     repository = Repository(service)
+    loader = PostLoader(repository)
     trends = TrendTracker(repository)
-    hashtags = HashtagQueries(repository, trends)
-    timelines = TimelineQueries(repository)
-    conversation_service = ConversationService(repository, timelines)
+    service.every(FLUSH_INTERVAL, trends.flush)
+    service.manage(trends.flush_at_shutdown())
+    index = HashtagIndex(repository)
+    hashtags = HashtagQueries(repository, index, trends)
+    conversations = ConversationService(repository)
     fanout = FanOut(repository, limits or FanOutLimits())
-    subscribe(service, repository, fanout, hashtags, trends, conversation_service)
-    service.background(trends.run)
-    app = service.create_app(
-        create_router(timelines),
-        audiences.create_router(audiences.AudienceQueries(repository)),
-        discovery.create_router(hashtags, PostSearch(repository, timelines, trends)),
-        conversations.create_router(conversation_service),
-        data_export.create_router(repository),
+    posts = PostProjector(repository, fanout, index, trends, conversations)
+    edges = EdgeProjector(repository, fanout)
+    FeedConsumers(repository, posts, edges, fanout, trends).subscribe(service)
+    return service.create_app(
+        api.timelines.create_router(TimelineQueries(repository, loader)),
+        api.streaming.create_router(AudienceQueries(repository)),
+        api.discovery.create_router(hashtags, PostSearch(repository, loader, trends)),
+        api.conversations.create_router(conversations, ConversationQueries(repository, loader)),
+        api.data_export.create_router(repository),
     )
-    app.state.trends = trends
-    return app

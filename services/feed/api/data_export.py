@@ -1,4 +1,4 @@
-"""What the feed keeps of somebody that is not kept elsewhere, for the archive they may ask for."""
+"""What only the feed stores about a user, for their data export."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from services.feed.repository import Repository
 
 
 def create_router(repository: Repository) -> APIRouter:
-    """With whom they write, and how far they have read."""
+    """Return the route for the conversations of a user."""
     return create_export_router({"conversations": _conversations(repository)})
 
 
 def _conversations(repository: Repository) -> ExportReader:
-    async def give(user: str, after: str) -> dict[str, Any]:
+    async def read(user: str, after: str) -> dict[str, Any]:
         async def describe(rows: list[Row]) -> list[dict[str, Any] | None]:
-            known = await repository.conversations.get_many([f"{user}:{row[1]}" for row in rows])
+            known = await repository.conversations.get_many([f"{user}:{id}" for _, id in rows])
             return [
                 {
-                    "id": row[1],
+                    "id": id,
                     "with": one.others(user),
                     "account": one.posts[one.last_post],
                     "post": one.last_post,
                     "unread": one.is_unread(user, one.last_post),
                 }
-                if (one := known.get(f"{user}:{row[1]}")) and one.last_post == row[0]
+                if (one := known.get(f"{user}:{id}")) and one.last_post == post
                 else None
-                for row in rows
+                for post, id in rows
             ]
 
         return await list_reader(repository.conversation_lists, describe)(user, after)
 
-    return give
+    return read

@@ -1,11 +1,12 @@
-"""Routes on what there is to find: hashtags by use and by name, and what trends."""
+"""Routes of hashtags, trends and search."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Query
 
+from services.chassis.http.openapi import responses
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import optional_user, require_service, require_user
@@ -17,13 +18,14 @@ from services.feed.application.post_search import PostSearch
 
 Limit = Annotated[int, Query(ge=1, le=40)]
 Offset = Annotated[int, Query(ge=0, le=1_000)]
-
-
 SearchText = Annotated[str, Query(min_length=1, max_length=500, examples=["low tide"])]
+TagPrefix = Annotated[str, Query(min_length=1, max_length=HASHTAG_CHARACTERS, examples=["se"])]
+OptionalReader = Annotated[Caller | None, Depends(optional_user("read:statuses"))]
+Reader = Annotated[Caller, Depends(require_user("read:statuses"))]
 
 
 def create_router(hashtags: HashtagQueries, posts: PostSearch) -> APIRouter:
-    """All of them."""
+    """Return the routes."""
     router = APIRouter()
     router.routes.extend(_hashtag_routes(hashtags).routes)
     router.routes.extend(_post_routes(posts).routes)
@@ -32,59 +34,44 @@ def create_router(hashtags: HashtagQueries, posts: PostSearch) -> APIRouter:
 
 def _post_routes(posts: PostSearch) -> APIRouter:
     router = APIRouter(tags=["discovery"])
-    page: dict[int | str, dict[str, Any]] = {
-        200: {"model": Page, "description": "Posts, what fits best first."}
-    }
+    page = responses(Page, "Posts, best match first.")
 
     @router.get("/trends/posts", responses=page)
     async def trending(
-        caller: Annotated[Caller | None, Depends(optional_user("read:statuses"))],
-        limit: Limit = 20,
-        offset: Offset = 0,
+        caller: OptionalReader, limit: Limit = 20, offset: Offset = 0
     ) -> OrjsonResponse:
-        """Posts that trend, most first. Two state calls."""
+        """Return trending posts, strongest first. Two state calls."""
         viewer = caller.user_id if caller else ""
         return OrjsonResponse(await posts.trending(viewer, limit, offset))
 
     @router.get("/own", responses=page)
     async def own(
-        q: SearchText,
-        caller: Annotated[Caller, Depends(require_user("read:statuses"))],
-        limit: Limit = 20,
-        offset: Offset = 0,
+        q: SearchText, caller: Reader, limit: Limit = 20, offset: Offset = 0
     ) -> OrjsonResponse:
-        """The caller's own posts with some words, among the newest. Four state calls."""
+        """Return the caller's own newest posts that contain some words. Four state calls."""
         return OrjsonResponse(await posts.own(caller.user_id, q, limit, offset))
 
     return router
 
 
 def _hashtag_routes(hashtags: HashtagQueries) -> APIRouter:
-    """What these give is the same for everybody."""
+    """Return the routes whose responses are the same for everybody."""
     router = APIRouter(tags=["discovery"], dependencies=[Depends(require_service("gateway"))])
-    many: dict[int | str, dict[str, Any]] = {
-        200: {"model": list[TagUse], "description": "Hashtags with their use."}
-    }
+    many = responses(list[TagUse], "Hashtags with their use.")
 
     @router.post("/hashtags", responses=many)
-    async def uses(
-        asked: Annotated[TagNames, Body(examples=[{"names": ["sea"]}])],
-    ) -> OrjsonResponse:
-        """The use of some hashtags, also of those nobody used. One state call for all."""
+    async def uses(asked: Annotated[TagNames, Body()]) -> OrjsonResponse:
+        """Return the use of some hashtags, including unused ones. One state call for all."""
         return OrjsonResponse(await hashtags.uses(asked.names))
 
     @router.get("/hashtags", responses=many)
-    async def find(
-        q: Annotated[str, Query(min_length=1, max_length=HASHTAG_CHARACTERS, examples=["se"])],
-        limit: Limit = 20,
-        offset: Offset = 0,
-    ) -> OrjsonResponse:
-        """Those in use that begin so. Two state calls, and one more for a busy one."""
+    async def find(q: TagPrefix, limit: Limit = 20, offset: Offset = 0) -> OrjsonResponse:
+        """Return hashtags in use with a prefix. Two state calls, one more for a busy hashtag."""
         return OrjsonResponse(await hashtags.find(q, limit, offset))
 
     @router.get("/trends/hashtags", responses=many)
     async def trending(limit: Limit = 10, offset: Offset = 0) -> OrjsonResponse:
-        """Those that trend, most first. No state call in most seconds."""
+        """Return trending hashtags, strongest first. Mostly no state call."""
         return OrjsonResponse(await hashtags.trending(limit, offset))
 
     return router

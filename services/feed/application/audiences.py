@@ -1,10 +1,9 @@
-"""For which of the people who are connected right now a post is.
+"""Which of the currently connected users a post is for.
 
-State calls: one for the post, its author and, where many are asked for, the author's followers
-among them; one for how those who are left stand to the author. Where many are asked for a post
-with hashtags, at most one more, for who of them follows any: of that something small is read of
-each, and kept for a moment. The same however many followers there are; what is read grows with the
-people asked for.
+State calls: one for the post, its author and, for many users, the author's followers among them;
+one for the relations of the remaining users to the author. For many users and a post with hashtags,
+at most one more, which reads a small cached document of each user. The number of calls does not
+depend on the number of followers; the amount read grows with the users asked for.
 """
 
 from __future__ import annotations
@@ -13,73 +12,71 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import APIRouter, Depends
-
 from services.chassis.dapr.state import ABSENT
 from services.chassis.ids import id_time
-from services.chassis.security.guards import require_service
 from services.contracts.accounts import Account, AccountCounts, Profile
 from services.contracts.audiences import Audience, AudienceQuestion
 from services.contracts.posts import Post, PostCounts, PostView
-from services.feed.domain import (
-    FROM_TAG,
-    AccountProjection,
-    PostProjection,
-    Reader,
-    ReaderRelations,
-    Row,
-    follower_shard,
-    home_owners,
-    row_of,
-    timelines_of,
-)
 from services.feed.domain.conversations import conversation_id, memberships
+from services.feed.domain.projections import AccountProjection, PostProjection
+from services.feed.domain.reader import Reader
+from services.feed.domain.relations import ReaderRelations, follower_shard
+from services.feed.domain.rows import FROM_TAG, Row, home_owners, row_of, timelines_of, with_flag
 from services.feed.repository import Repository
 
 _MAX_SINGLE_LOOKUPS = 50
-"""Up to so many people it is cheaper to ask each how they stand than who follows the author."""
+"""Up to this number of users it is cheaper to read each one's relations than the followers."""
+
+
+@dataclass(frozen=True, slots=True)
+class _PostContext:
+    """What is known about a post. `boosted` is empty except for a boost."""
+
+    post: PostProjection
+    boosted: PostProjection
+    accounts: dict[str, AccountProjection]
+    followers: list[str] | None
 
 
 class AudienceQueries:
-    """Answers for streaming."""
+    """Finds the audience of a post among connected users, for streaming."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
 
     async def find(self, asked: AudienceQuestion) -> Audience:
-        """The audience of a post, by the newest that is known of it.
+        """Return the audience of the newest known version of a post.
 
-        What is known here may be older than what is asked about, or newer.
+        The stored version may be older than the one asked about, or newer.
         """
         author = asked.post.author
-        known = await self._load(asked)
-        card = known.card.apply(asked.post.model_dump(mode="json"), asked.version)
-        followers = known.followers
-        tags = _hashtags_of(card.post, asked.post)
+        context = await self._load(asked)
+        known = context.post.apply(asked.post.model_dump(mode="json"), asked.version)
+        tags = _hashtags_of(known.post, asked.post)
         near = asked.users
-        if followers is not None:
-            has_it = {
-                *home_owners(card.post, followers),
-                *await self._home_tag_followers(asked.users, tags),
-            }
-            near = [user for user in asked.users if user in has_it]
-        people = {*near, *asked.viewers}
+        if context.followers is not None:
+            owners = home_owners(known.post, context.followers)
+            candidates = {*owners, *await self._home_tag_followers(asked.users, tags)}
+            near = [user for user in asked.users if user in candidates]
         authors = {author, asked.post.reblog_of_account_id or author}
-        heard = await self._repository.relations.get_many(people)
-        stances = await self._repository.with_block_states(heard, authors)
-        readers = {id: Reader(id, stances.get(id, ReaderRelations())) for id in people}
-        sees = {id for id, reader in readers.items() if _can_see(reader, card.post, known.shown)}
-        row = row_of(card.post)
+        readers = await self._readers({*near, *asked.viewers}, authors)
+        sees = {id for id, one in readers.items() if _can_see(one, known.post, context.boosted)}
+        row = row_of(known.post)
         return Audience(
             home=[id for id in near if id in sees and _belongs_at_home(row, tags, readers[id])],
             hidden=[id for id in asked.viewers if id not in sees],
-            view=_post_view(card, known.shown),
-            authors={id: _account_view(person) for id, person in known.people.items()},
-            conversation=conversation_id(card.post) if memberships(card.post) else "",
+            view=_post_view(known, context.boosted),
+            authors={id: _account_view(one) for id, one in context.accounts.items()},
+            conversation=conversation_id(known.post) if memberships(known.post) else "",
         )
 
+    async def _readers(self, users: set[str], authors: set[str]) -> dict[str, Reader]:
+        stored = await self._repository.relations.get_many(users)
+        relations = await self._repository.with_block_states(stored, authors)
+        return {id: Reader(id, relations.get(id, ReaderRelations())) for id in users}
+
     async def _home_tag_followers(self, users: Iterable[str], tags: set[str]) -> list[str]:
-        """Who of some people has what is under any of some hashtags at home."""
+        """Return which of some users have any of some hashtags in their home."""
         if not tags:
             return []
         keys = {self._repository.home_tags.key(user): user for user in users}
@@ -87,100 +84,81 @@ class AudienceQueries:
         return [keys[key] for key, doc in docs.items() if not tags.isdisjoint(doc["data"]["tags"])]
 
     async def _load(self, asked: AudienceQuestion) -> _PostContext:
-        """A post, what it shows, who made both, and where that helps its author's followers.
+        """Return a post, the post it boosts, their authors and perhaps the followers.
 
         One state call.
         """
         repository, post, author = self._repository, asked.post, asked.post.author
-        shown = post.reblog_of_id or ""
+        boosted = post.reblog_of_id or ""
         named = [mention.id for mention in post.mentions if post.visibility == "direct"]
         concerned = {author, post.reblog_of_account_id, *named}
-        people = {id: repository.accounts.key(id) for id in concerned if id}
-        cards = [repository.posts.key(id) for id in (post.id, shown) if id]
+        accounts = {id: repository.accounts.key(id) for id in concerned if id}
+        posts = [repository.posts.key(id) for id in (post.id, boosted) if id]
         shards = [
             repository.follower_shards.key(f"{author}:{shard}")
             for shard in sorted({follower_shard(user) for user in asked.users})
             if len(asked.users) > _MAX_SINGLE_LOOKUPS
         ]
-        rows = await repository.state.get_many([*cards, *people.values(), *shards])
-        found = [repository.posts.decode(rows.get(card, ABSENT)) for card in cards]
-        there = {
-            id: repository.accounts.decode(rows.get(key, ABSENT)) for id, key in people.items()
+        rows = await repository.state.get_many([*posts, *accounts.values(), *shards])
+        found = [repository.posts.decode(rows.get(key, ABSENT)) for key in posts]
+        known = {
+            id: repository.accounts.decode(rows.get(key, ABSENT)) for id, key in accounts.items()
         }
-        opened = [repository.follower_shards.decode(rows.get(shard, ABSENT)) for shard in shards]
-        followers = [person for doc in opened if doc for person in doc.value.followers]
+        decoded = [repository.follower_shards.decode(rows.get(key, ABSENT)) for key in shards]
+        followers = [follower for doc in decoded if doc for follower in doc.value.followers]
         return _PostContext(
             found[0].value if found[0] else PostProjection(),
-            found[-1].value if shown and found[-1] else PostProjection(),
-            {id: doc.value for id, doc in there.items() if doc and doc.value.is_visible},
+            found[-1].value if boosted and found[-1] else PostProjection(),
+            {id: doc.value for id, doc in known.items() if doc and doc.value.is_visible},
             followers if shards else None,
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _PostContext:
-    """What is known of a post; `shown` is empty but for a boost."""
-
-    card: PostProjection
-    shown: PostProjection
-    people: dict[str, AccountProjection]
-    followers: list[str] | None
-
-
-def _can_see(reader: Reader, post: dict[str, Any], shown: PostProjection) -> bool:
-    """Whether a post is visible to somebody, and what it shows if it is a boost."""
+def _can_see(reader: Reader, post: dict[str, Any], boosted: PostProjection) -> bool:
+    """Return whether a post is visible to a reader, and the boosted post if it is a boost."""
     author = post.get("reblog_of_account_id")
     if not reader.can_see(post) or (author and not reader.relations.can_see(author)):
         return False
-    return not shown.post or (shown.exists and reader.can_see(shown.post))
+    return not boosted.post or (boosted.exists and reader.can_see(boosted.post))
 
 
 def _hashtags_of(post: dict[str, Any], asked: Post) -> set[str]:
-    """The hashtags under which a post is found.
+    """Return the hashtags in whose timelines a post is.
 
-    A tombstone has none: whoever asks about one says under which the post was.
+    A tombstone has none, so the question about a deleted post names those it had.
     """
     return timelines_of({**post, "tags": asked.tags} if asked.deleted else post)["tag"]
 
 
 def _belongs_at_home(row: Row, tags: set[str], reader: Reader) -> bool:
-    """Whether a post belongs into somebody's home, by its author or by one of its hashtags."""
+    """Return whether a post belongs into a reader's home, by its author or by a hashtag."""
     if tags.isdisjoint(reader.relations.home_tags):
         return reader.belongs_at_home(row)
-    return reader.belongs_at_home([*row[:2], row[2] | FROM_TAG, *row[3:]])
+    return reader.belongs_at_home(with_flag(row, FROM_TAG))
 
 
-def _post_view(card: PostProjection, shown: PostProjection) -> PostView:
-    reblog = _post_view(shown, PostProjection()) if shown.exists else None
+def _post_view(projection: PostProjection, boosted: PostProjection) -> PostView:
+    reblog = _post_view(boosted, PostProjection()) if boosted.exists else None
     own = PostCounts(
-        favourites=card.favourites.total, reblogs=card.reblogs.total, replies=card.replies.total
+        favourites=projection.favourites.total,
+        reblogs=projection.reblogs.total,
+        replies=projection.replies.total,
     )
     return PostView(
-        post=Post.model_validate(card.post),
-        version=card.version,
+        post=Post.model_validate(projection.post),
+        version=projection.version,
         counts=reblog.counts if reblog else own,
         reblog=reblog,
     )
 
 
-def _account_view(person: AccountProjection) -> Account:
+def _account_view(account: AccountProjection) -> Account:
+    last_post = account.last_post
     counts = AccountCounts(
-        followers=person.followers.total,
-        following=person.following.total,
-        statuses=person.statuses.total,
-        last_status_at=id_time(person.last_post).date().isoformat() if person.last_post else None,
+        followers=account.followers.total,
+        following=account.following.total,
+        statuses=account.statuses.total,
+        last_status_at=id_time(last_post).date().isoformat() if last_post else None,
     )
-    profile = Profile.model_validate(person.profile)
-    return Account(profile=profile, counts=counts, version=person.version)
-
-
-def create_router(audiences: AudienceQueries) -> APIRouter:
-    """The route, for the gateway."""
-    router = APIRouter(tags=["streaming"], dependencies=[Depends(require_service("gateway"))])
-
-    @router.post("/audiences", response_model=Audience)
-    async def audience_of(asked: AudienceQuestion) -> Audience:
-        """For which of those who are connected a post is, and what they are to be shown."""
-        return await audiences.find(asked)
-
-    return router
+    profile = Profile.model_validate(account.profile)
+    return Account(profile=profile, counts=counts, version=account.version)

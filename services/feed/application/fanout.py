@@ -1,8 +1,8 @@
-"""How a post comes into homes, and how a home is made from scratch.
+"""How a post gets into homes, and how a home is rebuilt.
 
-Cost: a post of somebody with F followers is one read of their shards, then one read and one write
-for every fifty homes; above `chunk` followers the shards become chunks that all replicas share;
-above `large` followers nothing is written, and the author is merged in when their followers read.
+Cost: a post of an author with F followers takes one read of the follower shards, then one read and
+one write for every fifty homes. Above `chunk` followers the shards become chunks that all replicas
+share. Above `large` followers nothing is written, and the author is merged in on reading.
 """
 
 from __future__ import annotations
@@ -16,101 +16,94 @@ from typing import Any
 from services.chassis.dapr.state import VersionConflict
 from services.chassis.storage.bulk_insert import insert_everywhere, insert_together
 from services.chassis.storage.window import Window, newest_first
-from services.feed.domain import (
-    MAX_HOME_ROWS,
-    LargeAuthors,
-    Reader,
-    ReaderRelations,
-    Row,
-    home_owners,
-    row_of,
-)
+from services.feed.domain.reader import Reader
+from services.feed.domain.relations import LargeAuthors, ReaderRelations
+from services.feed.domain.rows import AUTHOR_ID, MAX_HOME_ROWS, POST_ID, Row, home_owners, row_of
 from services.feed.repository import FanOutChunk, Repository
+
+_MAX_REBUILD_ATTEMPTS = 8
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class FanOutLimits:
-    """From how many followers on a fan-out is shared, and from how many there is none."""
+    """From how many followers a fan-out is shared among replicas, and from how many omitted."""
 
     chunk: int = 500
     large: int = 2_000
 
 
 class FanOut:
-    """Puts rows into homes."""
+    """Inserts rows into homes."""
 
     def __init__(self, repository: Repository, limits: FanOutLimits) -> None:
         self._repository = repository
         self._limits = limits
 
-    async def insert_into_timelines(self, places: Iterable[tuple[str, str]], row: Row) -> None:
-        """Put the row of a new post into shared timelines, given as kinds and ids."""
-        lists = [(self._repository.timelines(kind), id) for kind, id in sorted(places)]
+    async def insert_into_timelines(self, ids: Iterable[tuple[str, str]], row: Row) -> None:
+        """Insert the row of a new post into shared timelines, given as kinds and ids."""
+        lists = [(self._repository.timelines(kind), id) for kind, id in sorted(ids)]
         for kind, id in await insert_together(self._repository.state, lists, [row]):
             await kind.insert(id, [row])
 
     async def deliver(self, post: Mapping[str, Any]) -> None:
-        """Put a new post into the homes it belongs into. Safe to repeat."""
+        """Insert a new post into the homes to which it belongs. May be repeated."""
         shards = await self._repository.followers(post["author"])
-        followers = [person for shard in shards for person in shard]
+        followers = [account for shard in shards for account in shard]
         if len(followers) > self._limits.large and post["visibility"] != "direct":
             await self._mark_large(post["author"])
             followers = []
         elif len(followers) > self._limits.chunk and post["visibility"] != "direct":
             await self._enqueue_chunks(post, len(shards))
             followers = []
-        await insert_everywhere(
-            self._repository.homes, home_owners(post, followers), [row_of(post)]
-        )
+        owners = home_owners(post, followers)
+        await insert_everywhere(self._repository.homes, owners, [row_of(post)])
 
     async def _enqueue_chunks(self, post: Mapping[str, Any], shards: int) -> None:
         for shard in range(shards):
             chunk = FanOutChunk(row_of(post), shard)
-            await self._repository.chunks.update(
-                f"{post['id']}:{shard}", partial(_keep_existing, chunk)
-            )
+            id = f"{post['id']}:{shard}"
+            await self._repository.chunks.update(id, partial(_keep_existing, chunk))
 
     async def deliver_chunk(self, chunk: FanOutChunk) -> None:
-        """Put a row into the homes of one shard of its author's followers."""
-        author = chunk.row[1]
+        """Insert a row into the homes of one shard of its author's followers."""
+        author = chunk.row[AUTHOR_ID]
         shard = await self._repository.follower_shards.get(f"{author}:{chunk.shard}")
         if shard is not None:
             await insert_everywhere(self._repository.homes, shard.followers, [chunk.row])
 
     async def backfill_home(self, reader: str, author: str) -> None:
-        """Put somebody's newest posts into the home of a new follower, as many as it can hold.
+        """Insert an author's newest posts, as many as fit, into the home of a new follower.
 
-        So a home to which people came one by one is the same as one that is rebuilt.
+        So a home that grew by one follow after the other equals a rebuilt one.
         """
         rows = await self._repository.authors.page(author, Window(MAX_HOME_ROWS))
         if rows:
             await self._repository.homes.insert(reader, rows)
 
     async def rebuild_home(self, reader: str) -> None:
-        """Make a home anew from the timelines of all whom its owner follows.
+        """Rebuild a home from the timelines of all accounts that its owner follows.
 
-        State calls: four, and one more for everybody whose posts among the newest `MAX_HOME_ROWS`
-        reach beyond the head of their timeline.
+        State calls: four, and one more for each account whose posts among the newest
+        `MAX_HOME_ROWS` reach beyond the head of its timeline.
         """
-        for _ in range(8):
-            stance = await self._repository.relations.get(reader) or ReaderRelations()
-            rows = await self._merged([reader, *stance.follows])
-            wanted = [row for row in rows if Reader(reader, stance).belongs_at_home(row)]
+        for _ in range(_MAX_REBUILD_ATTEMPTS):
+            relations = await self._repository.relations.get(reader) or ReaderRelations()
+            rows = await self._merged([reader, *relations.follows])
+            wanted = [row for row in rows if Reader(reader, relations).belongs_at_home(row)]
             try:
                 await self._repository.homes.replace(reader, wanted[:MAX_HOME_ROWS])
             except VersionConflict:
                 continue
             return
-        log.warning("a home kept changing while it was rebuilt", extra={"reader": reader})
+        log.warning("a home kept changing during its rebuild", extra={"reader": reader})
 
     async def _merged(self, authors: list[str]) -> list[Row]:
         heads = await self._repository.authors.heads.get_many(authors)
         rows = newest_first([row for head in heads.values() for row in head.recent])
-        older = Window(
-            MAX_HOME_ROWS, since_id=rows[MAX_HOME_ROWS][0] if len(rows) > MAX_HOME_ROWS else ""
-        )
+        is_full = len(rows) > MAX_HOME_ROWS
+        older = Window(MAX_HOME_ROWS, since_id=rows[MAX_HOME_ROWS][POST_ID] if is_full else "")
         for head in heads.values():
             rows += await self._repository.authors.read(head, older)
         return newest_first(rows)

@@ -1,18 +1,20 @@
-"""Trends: gathered in memory, written every few seconds, ranked at most once in as many.
+"""Trends: collected in memory, written every few seconds, and ranked at most as often.
 
 A replica writes at most `2 * BUCKET_SHARDS` documents in `FLUSH_INTERVAL` seconds, however much is
-posted and liked, and reads those of two hours to rank; older ones do not change, and are read once.
-A crash loses what was gathered since the last write: some seconds of what trends, nothing else.
+posted and favourited. To rank it reads the documents of two hours; older ones do not change and are
+read once. A crash loses the uses since the last write, some seconds of trends and nothing else.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Literal
+
+from cachetools import TTLCache
 
 from services.chassis.errors import ServiceError
 from services.chassis.ids import id_time
@@ -21,42 +23,41 @@ from services.feed.domain.trending import (
     WINDOW_HOURS,
     Fingerprints,
     TrendBucket,
+    bucket_id,
     bucket_shard,
+    can_trend,
     fingerprint,
+    hour_of,
     rank,
 )
 from services.feed.repository import Repository
-
-log = logging.getLogger(__name__)
 
 FLUSH_INTERVAL = 3.0
 """Seconds between writes."""
 
 _RANKING_TTL = 3.0
-"""For how many seconds a ranking is good."""
-
 _MAX_PENDING = 5_000
 _MAX_RANKED = 100
 
 TrendKind = Literal["tags", "posts"]
 PendingUses = dict[tuple[int, str], set[str]]
-"""Who used what in which hour, by account."""
+"""The accounts that used something, by hour and name."""
+
+log = logging.getLogger(__name__)
 
 
 class TrendTracker:
-    """What is used much at present."""
+    """Records uses and ranks trends."""
 
     def __init__(self, repository: Repository, clock: Callable[[], float] = time.time) -> None:
         self._repository = repository
         self._clock = clock
         self._pending: dict[TrendKind, PendingUses] = {"tags": {}, "posts": {}}
         self._hours: dict[TrendKind, dict[int, Mapping[str, list[int]]]] = {"tags": {}, "posts": {}}
-        self._ranked: dict[TrendKind, tuple[float, list[str]]] = {}
-
-    # ── what is heard ───────────────────────────────────────────────────────────────────────
+        self._ranked: TTLCache[TrendKind, list[str]] = TTLCache(2, _RANKING_TTL)
 
     def record_post(self, post: Mapping[str, Any]) -> None:
-        """A public post counts for its hashtags, a reply or a boost for the post it is about."""
+        """Count a public post for its hashtags, and a reply or boost for its post."""
         if post["deleted"] or post["visibility"] not in ("public", "unlisted"):
             return
         if post["visibility"] == "public":
@@ -67,49 +68,43 @@ class TrendTracker:
             self._record("posts", about, post["author"], post["id"])
 
     def record_favourite(self, post: str, account: str, favourite: str) -> None:
-        """A favourite counts for its post."""
+        """Count a favourite for its post."""
         self._record("posts", post, account, favourite)
 
-    def _record(self, kind: TrendKind, name: str, account: str, when: str) -> None:
-        if not when.isdigit():
+    def _record(self, kind: TrendKind, name: str, account: str, use: str) -> None:
+        """Record a use by an account at the time of an id."""
+        if not use.isdigit():
             return
-        hour = hour_of(id_time(when).timestamp())
-        gathered = self._pending[kind]
-        if hour <= self._current_hour() - WINDOW_HOURS or len(gathered) >= _MAX_PENDING:
+        hour = hour_of(id_time(use).timestamp())
+        pending = self._pending[kind]
+        if hour <= self._current_hour() - WINDOW_HOURS or len(pending) >= _MAX_PENDING:
             return
-        gathered.setdefault((hour, name), set()).add(account)
+        pending.setdefault((hour, name), set()).add(account)
 
-    # ── what is kept ────────────────────────────────────────────────────────────────────────
-
-    async def run(self) -> None:
-        """Write what was gathered, again and again, and once more at the end."""
+    @asynccontextmanager
+    async def flush_at_shutdown(self) -> AsyncIterator[None]:
+        """Write the pending uses once more when the service stops."""
         try:
-            while True:
-                await asyncio.sleep(FLUSH_INTERVAL)
-                await self._try_flush()
-        except asyncio.CancelledError:
-            await asyncio.shield(self._try_flush())
-            raise
-
-    async def _try_flush(self) -> None:
-        try:
-            await self.flush()
-        except ServiceError as failure:
-            log.warning("could not write what trends", extra={"why": failure.message})
+            yield
+        finally:
+            try:
+                await self.flush()
+            except ServiceError as error:
+                log.warning("cannot write trends", extra={"why": error.message})
 
     async def flush(self) -> None:
-        """Write what was gathered; what could not be written stays gathered."""
+        """Write the pending uses. Those that cannot be written stay pending."""
         for kind in ("tags", "posts"):
-            gathered, self._pending[kind] = self._pending[kind], {}
+            pending, self._pending[kind] = self._pending[kind], {}
             try:
-                await self._write(kind, gathered)
+                await self._write(kind, pending)
             except ServiceError:
-                for key, accounts in gathered.items():
+                for key, accounts in pending.items():
                     self._pending[kind].setdefault(key, set()).update(accounts)
                 raise
 
-    async def _write(self, kind: TrendKind, gathered: PendingUses) -> None:
-        uses = await self._public_post_uses(gathered) if kind == "posts" else gathered
+    async def _write(self, kind: TrendKind, pending: PendingUses) -> None:
+        uses = await self._public_post_uses(pending) if kind == "posts" else pending
         buckets: dict[str, dict[str, Fingerprints]] = {}
         for (hour, name), accounts in uses.items():
             bucket = buckets.setdefault(bucket_id(kind, hour, bucket_shard(name)), {})
@@ -117,37 +112,38 @@ class TrendTracker:
         for id, bucket in buckets.items():
             await self._repository.trend_buckets.update(id, partial(_with_uses, bucket))
 
-    async def _public_post_uses(self, gathered: PendingUses) -> PendingUses:
-        """Those that may trend, named with their author; what authors do themselves is left out."""
-        cards = await self._repository.posts.get_many({post for _, post in gathered})
+    async def _public_post_uses(self, pending: PendingUses) -> PendingUses:
+        """Return the uses of posts that can trend, named with their authors.
+
+        What authors do with their own posts is left out.
+        """
+        known = await self._repository.posts.get_many({post for _, post in pending})
         uses: PendingUses = {}
-        for (hour, id), accounts in gathered.items():
-            post = cards[id].post if id in cards else {}
+        for (hour, id), accounts in pending.items():
+            post = known[id].post if id in known else {}
             if post and can_trend(post):
                 uses[hour, f"{id}:{post['author']}"] = accounts - {post["author"]}
         return uses
 
-    # ── what is asked ───────────────────────────────────────────────────────────────────────
-
     async def tags(self) -> list[str]:
-        """Hashtags that trend, most first."""
+        """Return trending hashtags, strongest first."""
         return await self._rank("tags")
 
     async def posts(self) -> list[tuple[str, str]]:
-        """Posts that trend with their authors, most first. Who reads them checks them again."""
+        """Return trending posts with their authors, strongest first. Readers check them again."""
         named = [name.partition(":") for name in await self._rank("posts")]
         return [(post, author) for post, _, author in named]
 
     async def _rank(self, kind: TrendKind) -> list[str]:
-        until, names = self._ranked.get(kind, (0.0, []))
-        if time.monotonic() > until:
+        names = self._ranked.get(kind)
+        if names is None:
             await self._read(kind)
             names = rank(self._hours[kind], self._current_hour())[:_MAX_RANKED]
-            self._ranked[kind] = time.monotonic() + _RANKING_TTL, names
+            self._ranked[kind] = names
         return names
 
     async def _read(self, kind: TrendKind) -> None:
-        """Bring what is known of the hours up to date. One state call."""
+        """Update the known hours. One state call."""
         now, known = self._current_hour(), self._hours[kind]
         wanted = [
             hour
@@ -166,28 +162,6 @@ class TrendTracker:
 
     def _current_hour(self) -> int:
         return hour_of(self._clock())
-
-
-def hour_of(moment: float) -> int:
-    """The number of an hour, from seconds since 1970."""
-    return int(moment // 3600)
-
-
-def bucket_id(kind: str, hour: int, shard: int) -> str:
-    """The id of a bucket."""
-    return f"{kind}:{hour}:{shard}"
-
-
-def can_trend(post: Mapping[str, Any]) -> bool:
-    """Whether a post may be shown to everybody unasked."""
-    return (
-        not post["deleted"]
-        and post["visibility"] == "public"
-        and not post["in_reply_to_id"]
-        and not post.get("reblog_of_id")
-        and not post["sensitive"]
-        and not post["spoiler_text"]
-    )
 
 
 def _with_uses(uses: Mapping[str, Fingerprints], bucket: TrendBucket | None) -> TrendBucket:

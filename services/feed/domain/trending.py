@@ -1,8 +1,8 @@
-"""What trends: how many different accounts use a hashtag or react to a post, the latest most.
+"""Trends: how many different accounts use a hashtag or react to a post, weighted by recency.
 
 Every hour has a few buckets. An entry of a bucket is a hashtag or a post with the smallest
-`MAX_FINGERPRINTS` of the fingerprints of the accounts that used it: a set, so that what is heard
-twice counts once, and enough to estimate how many there were. What it costs: docs/decisions/0007.
+`MAX_FINGERPRINTS` fingerprints of the accounts that used it. They are a set, so a repeated event
+counts once, and sufficient to estimate the number of accounts. Costs: docs/decisions/0007.
 """
 
 from __future__ import annotations
@@ -10,24 +10,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import Any
 
 Fingerprints = set[int]
 
 MAX_FINGERPRINTS = 32
-"""Fingerprints kept of an entry: exact up to so many accounts, and within a sixth beyond."""
+"""Fingerprints of an entry. Up to as many accounts the count is exact, beyond within a sixth."""
 
 MAX_ENTRIES = 100
-"""Entries of a bucket: of what does not fit, that which fewest used is forgotten."""
+"""Entries of a bucket. The entries with the fewest accounts are dropped."""
 
 BUCKET_SHARDS = 4
 WINDOW_HOURS = 24
-"""For how long a use counts at all."""
+"""How many hours a use counts."""
 
 HALF_LIFE_HOURS = 6
 """After how many hours a use counts half."""
 
 MIN_ACCOUNTS = 2
-"""How many accounts it takes: nobody makes a trend alone."""
+"""How many accounts a trend needs at least."""
 
 _HASH_SPACE = 1 << 32
 
@@ -39,7 +40,7 @@ class TrendBucket:
     entries: dict[str, list[int]] = field(default_factory=dict)
 
     def with_uses(self, uses: Mapping[str, Fingerprints]) -> TrendBucket:
-        """With more uses; of entries that as many used, those of now stay."""
+        """Return the bucket with more uses. Of equally used entries the newest are kept."""
         entries = dict(self.entries)
         for name, prints in uses.items():
             entries[name] = smallest_fingerprints([*entries.pop(name, ()), *prints])
@@ -52,22 +53,22 @@ class TrendBucket:
 
 
 def fingerprint(account: str) -> int:
-    """A number for an account, as if drawn at random."""
+    """Return a pseudorandom number for an account."""
     return int.from_bytes(blake2b(account.encode(), digest_size=4).digest(), "big")
 
 
 def smallest_fingerprints(prints: Iterable[int]) -> list[int]:
-    """The fingerprints that are kept of many."""
+    """Return the fingerprints that an entry keeps."""
     return sorted(set(prints))[:MAX_FINGERPRINTS]
 
 
 def bucket_shard(name: str) -> int:
-    """In which bucket of an hour an entry is."""
+    """Return in which bucket of an hour an entry is."""
     return fingerprint(name) % BUCKET_SHARDS
 
 
 def estimate(kept: list[int]) -> float:
-    """How many different accounts there were, from the fingerprints that were kept."""
+    """Estimate the number of different accounts from the kept fingerprints."""
     return (
         len(kept)
         if len(kept) < MAX_FINGERPRINTS
@@ -76,7 +77,10 @@ def estimate(kept: list[int]) -> float:
 
 
 def rank(hours: Mapping[int, Mapping[str, list[int]]], now: int) -> list[str]:
-    """What trends in the hour `now`, most first. Each account counts once, when it was last."""
+    """Return the trends of the hour `now`, strongest first.
+
+    Each account counts once, at its latest use.
+    """
     latest: dict[str, dict[int, int]] = {}
     for hour in sorted(hour for hour in hours if now - WINDOW_HOURS < hour <= now + 1):
         for name, prints in hours[hour].items():
@@ -93,3 +97,25 @@ def _score(accounts: Mapping[int, int], now: int) -> float:
     kept = smallest_fingerprints(accounts)
     weight: float = sum(0.5 ** ((now - accounts[one]) / HALF_LIFE_HOURS) for one in kept)
     return weight * estimate(kept) / len(kept)
+
+
+def hour_of(moment: float) -> int:
+    """Return the number of an hour, from seconds since 1970."""
+    return int(moment // 3600)
+
+
+def bucket_id(kind: str, hour: int, shard: int) -> str:
+    """Return the id of a bucket."""
+    return f"{kind}:{hour}:{shard}"
+
+
+def can_trend(post: Mapping[str, Any]) -> bool:
+    """Return whether a post may be shown to everybody as a trend."""
+    return (
+        not post["deleted"]
+        and post["visibility"] == "public"
+        and not post["in_reply_to_id"]
+        and not post.get("reblog_of_id")
+        and not post["sensitive"]
+        and not post["spoiler_text"]
+    )

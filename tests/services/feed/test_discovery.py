@@ -11,6 +11,7 @@ import pytest
 from services.chassis.errors import ServiceError
 from services.feed.app import create_app as feed_app
 from services.feed.application.trends import TrendTracker
+from services.feed.repository import Repository
 from services.posts.app import create_app as posts_app
 from services.users.app import create_app as users_app
 from tests.fakes import World
@@ -21,10 +22,11 @@ from tests.services.feed.test_timelines import FeedHarness, start
 class Place(FeedHarness):
     """A town whose feed is asked for hashtags and trends."""
 
+    trends: TrendTracker
+
     async def written(self) -> None:
         await self.world.settle()
-        trends: TrendTracker = self.feed.app.state.trends
-        await trends.flush()
+        await self.trends.flush()
 
     async def hashtags(self, q: str, **params: str) -> list[str]:
         return [use["name"] for use in await self.ask("GET", "/hashtags", q=q, **params)]
@@ -64,14 +66,23 @@ def reads(faults: Faults) -> list[Call]:
 @pytest.fixture
 async def place(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
     """Nothing is written by itself."""
-    monkeypatch.setattr("services.feed.application.trends.FLUSH_INTERVAL", 3_600)
+    trackers: list[TrendTracker] = []
+
+    def create_tracker(repository: Repository) -> TrendTracker:
+        trackers.append(TrendTracker(repository))
+        return trackers[-1]
+
+    monkeypatch.setattr("services.feed.app.FLUSH_INTERVAL", 3_600)
+    monkeypatch.setattr("services.feed.app.TrendTracker", create_tracker)
     async with World() as world:
-        yield Place(
+        place = Place(
             world,
             await start(world, "users", users_app),
             await start(world, "posts", posts_app),
             await start(world, "feed", feed_app),
         )
+        (place.trends,) = trackers
+        yield place
 
 
 async def test_a_hashtags_week_is_counted_by_use_and_by_account(place: Place) -> None:
@@ -165,7 +176,7 @@ async def test_what_could_not_be_written_is_written_later(place: Place) -> None:
     await place.post(ben, "#sea")
     await place.world.settle()
     faults = place.feed.sidecar.state.faults
-    trends: TrendTracker = place.feed.app.state.trends
+    trends = place.trends
     faults.fail("get", about="trend:", error=ServiceError("no"))
     with pytest.raises(ServiceError):
         await trends.flush()

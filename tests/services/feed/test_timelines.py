@@ -12,9 +12,9 @@ from fastapi import FastAPI
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.comments.app import create_app as comments_app
-from services.feed import domain
 from services.feed.app import create_app as feed_app
 from services.feed.application.fanout import FanOutLimits
+from services.feed.domain import interactions
 from services.posts.app import create_app as posts_app
 from services.shared import block_list
 from services.users.app import create_app as users_app
@@ -356,8 +356,8 @@ async def test_a_page_that_is_still_the_same_is_spared(town: FeedHarness) -> Non
 async def test_marks_on_old_posts_are_known_too(
     town: FeedHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(domain, "MAX_RECENT_INTERACTIONS", 4)
-    monkeypatch.setattr(domain, "_EVICTION_BATCH_SIZE", 2)
+    monkeypatch.setattr(interactions, "MAX_RECENT_INTERACTIONS", 4)
+    monkeypatch.setattr(interactions, "_EVICTION_BATCH_SIZE", 2)
     ann = await town.person()
     posts = [await town.post(ann, f"number {n}") for n in range(12)]
     liked = [3, 1, 4, 0, 5, 9, 2, 6, 11, 8]

@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
-from services.feed import domain
 from services.feed.application import audiences
+from services.feed.domain import relations
 from services.gateway.streaming.hub import HEARTBEAT_INTERVAL
 from tests.fakes import until
 from tests.fakes.streams import FakeStream, stream
@@ -316,7 +316,7 @@ async def test_a_hashtag_brings_no_more_than_it_brings_home(place: GatewayDeploy
 async def test_only_the_hashtags_that_are_merged_into_a_home_are_heard(
     place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(domain, "MAX_HOME_TAGS", 2)
+    monkeypatch.setattr(relations, "MAX_HOME_TAGS", 2)
     anna, ben = await place.register("anna"), await place.register("ben")
     for tag in ("sea", "sun", "sand"):
         await ben.post(f"tags/{tag}/follow")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.feed.app import FeedSettings
+from services.feed.settings import FeedSettings
 from services.gateway.settings import GatewaySettings
 from services.notifications.settings import NotificationsSettings
 

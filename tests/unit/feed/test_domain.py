@@ -8,18 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.feed.domain import (
+from services.feed.domain.interactions import PINNED
+from services.feed.domain.projections import PostProjection, VersionedCount
+from services.feed.domain.reader import Reader
+from services.feed.domain.relations import FollowerShard, ReaderRelations
+from services.feed.domain.rows import (
     LISTED,
     MEDIA,
-    PINNED,
     PRIVATE,
     REBLOG,
     REPLY,
-    FollowerShard,
-    PostProjection,
-    Reader,
-    ReaderRelations,
-    VersionedCount,
     home_owners,
     row_of,
     timelines_of,

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from services.feed.document_cache import DocumentCache
+from services.chassis.cache import DocumentCache
 from tests.fakes import FakeState
 
 
@@ -38,7 +38,7 @@ async def test_what_is_not_there_is_remembered_where_that_is_wanted() -> None:
 
 async def test_nothing_is_believed_for_longer_than_it_is_fresh() -> None:
     state = await _with("a")
-    memory = DocumentCache(state, fresh=0)
+    memory = DocumentCache(state, ttl=0)
     await memory.read(["a"])
     await memory.read(["a"])
     assert state.faults.count() == 2
@@ -46,7 +46,7 @@ async def test_nothing_is_believed_for_longer_than_it_is_fresh() -> None:
 
 async def test_what_was_read_longest_ago_leaves() -> None:
     state = await _with("a", "b", "c")
-    memory = DocumentCache(state, most=2)
+    memory = DocumentCache(state, max_documents=2)
     for key in "abc":
         await memory.read([key])
     state.faults.calls.clear()

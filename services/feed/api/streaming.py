@@ -1,0 +1,21 @@
+"""The route that the gateway calls before it streams a post to connected users."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends
+
+from services.chassis.security.guards import require_service
+from services.contracts.audiences import Audience, AudienceQuestion
+from services.feed.application.audiences import AudienceQueries
+
+
+def create_router(audiences: AudienceQueries) -> APIRouter:
+    """Return the route."""
+    router = APIRouter(tags=["streaming"], dependencies=[Depends(require_service("gateway"))])
+
+    @router.post("/audiences", response_model=Audience)
+    async def audience_of(asked: AudienceQuestion) -> Audience:
+        """Return which of the connected users a post is for, and what they are shown."""
+        return await audiences.find(asked)
+
+    return router

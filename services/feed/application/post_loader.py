@@ -1,0 +1,122 @@
+"""Loads the posts of timeline rows as one reader may see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from services.chassis.dapr.state import ABSENT, StateEntry
+from services.chassis.storage.list_head import ListHead
+from services.chassis.storage.segmented_list import SegmentedLists
+from services.feed.application.timeline_page import TimelineItem
+from services.feed.domain.filters import NO_FILTER, TimelineFilter
+from services.feed.domain.interactions import RecentInteractions
+from services.feed.domain.projections import is_visible_account
+from services.feed.domain.reader import Reader
+from services.feed.domain.relations import ReaderRelations
+from services.feed.domain.rows import (
+    AUTHOR_ID,
+    BOOSTED_AUTHOR_ID,
+    BOOSTED_ID,
+    FLAGS,
+    POST_ID,
+    REBLOG,
+    Row,
+)
+from services.feed.repository import Repository
+
+
+class PostLoader:
+    """Reads readers, posts and authors."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+
+    async def load_reader(
+        self, lists: SegmentedLists, id: str, user: str, also: Sequence[str] = ()
+    ) -> tuple[ListHead, Reader, dict[str, StateEntry]]:
+        """Return a list's head, its reader, and the entries under the keys `also`.
+
+        One state call.
+        """
+        repository = self._repository
+        keys = [lists.heads.key(id)]
+        if user:
+            keys += [repository.relations.key(user), repository.recent_interactions.key(user)]
+        rows = await repository.state.get_many([*keys, *also])
+        head = lists.heads.decode(rows.get(keys[0], ABSENT))
+        relations = repository.relations.decode(rows.get(repository.relations.key(user), ABSENT))
+        recent = repository.recent_interactions.decode(
+            rows.get(repository.recent_interactions.key(user), ABSENT)
+        )
+        reader = Reader(
+            user,
+            relations.value if relations else ReaderRelations(),
+            recent.value if recent else RecentInteractions(),
+        )
+        return head.value if head else ListHead(), reader, rows
+
+    async def with_block_states(self, reader: Reader, authors: Iterable[str]) -> Reader:
+        """Return a reader who knows which of some authors block them."""
+        if not reader.relations.shunned:
+            return reader
+        known = await self._repository.with_block_states({reader.id: reader.relations}, authors)
+        return replace(reader, relations=known[reader.id])
+
+    async def get_posts(self, rows: Sequence[Row], user: str) -> list[TimelineItem]:
+        """Return the visible posts of some rows, in their order. Two state calls."""
+        _, reader, _ = await self.load_reader(self._repository.public, "all", user)
+        wanted = [row for row in rows if reader.relations.can_see(row[AUTHOR_ID])]
+        items = await self.load_visible(wanted, reader)
+        return [items[row[POST_ID]] for row in wanted if row[POST_ID] in items]
+
+    async def load_visible(
+        self, rows: Sequence[Row], reader: Reader, wanted: TimelineFilter = NO_FILTER
+    ) -> dict[str, TimelineItem]:
+        """Return the visible posts of rows with their authors. At most one state call.
+
+        One more for a reader whom more users block than their relations can hold.
+        """
+        if not rows:
+            return {}
+        pairs = [pair for row in rows for pair in (row[:FLAGS], row[BOOSTED_ID:]) if pair]
+        reader = await self.with_block_states(reader, [author for _, author in pairs])
+        repository = self._repository
+        posts = {post: repository.posts.key(post) for post, _ in pairs}
+        accounts = {author: repository.accounts.key(author) for _, author in pairs}
+        older = {
+            id: repository.older_interactions.key(f"{reader.id}:{id}")
+            for id in posts
+            if id <= reader.interactions.floor
+        }
+        docs = await repository.cache.read([*posts.values(), *accounts.values()], older.values())
+
+        def item(id: str, author: str, wanted: TimelineFilter) -> TimelineItem | None:
+            projection, account = docs.get(posts[id]), docs.get(accounts[author])
+            if projection is None or account is None:
+                return None
+            post = projection["data"]["post"]
+            if not is_visible_account(account["data"]["profile"]):
+                return None
+            if not _is_visible(post, reader, wanted):
+                return None
+            stored = docs.get(older.get(id, ""))
+            flags = stored["data"]["flags"] if stored else reader.interactions.flags_for(id)
+            return TimelineItem(projection, account, reader.interaction_flags(post, flags))
+
+        found: dict[str, TimelineItem] = {}
+        for row in rows:
+            shown = item(row[POST_ID], row[AUTHOR_ID], wanted)
+            if shown is not None and row[FLAGS] & REBLOG:
+                reblog = item(row[BOOSTED_ID], row[BOOSTED_AUTHOR_ID], NO_FILTER)
+                shown = replace(shown, flags=reblog.flags, reblog=reblog) if reblog else None
+            if shown is not None:
+                found[row[POST_ID]] = shown
+        return found
+
+
+def _is_visible(post: dict[str, Any], reader: Reader, wanted: TimelineFilter) -> bool:
+    if not post or post["deleted"] or not reader.can_see(post):
+        return False
+    return wanted.matches_post(post)
