@@ -5,12 +5,13 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from services.chassis.errors import NotFound
+from services.chassis.ids import is_id
 from services.chassis.storage.window import normalize_id
 
 
 def numeric_id(id: str) -> str:
     """The normalized form of a numeric id. Raises `NotFound` for anything else."""
-    if not (id.isascii() and id.isdigit() and len(id) <= 20):
+    if not is_id(id):
         raise NotFound("Record not found")
     return normalize_id(id)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from fastapi import FastAPI
 
-from services.chassis.ids import SnowflakeGenerator, timestamp
+from services.chassis.ids import SnowflakeGenerator, timestamp, utc_now
 from services.chassis.service import Service
 from services.chassis.workflows.workflows import Workflows
 from services.orders.adapters.shop_services import ShopServices
@@ -33,7 +31,7 @@ def create_app(service: Service, workflows: Workflows | None = None) -> FastAPI:
             workflows.register_activity(name, activity)
     workflows.register_workflow("checkout", saga.checkout)
     workflows.register_workflow("refund", saga.refund)
-    watchdog = SagaWatchdog(repository, workflows, now=lambda: datetime.now(UTC))
+    watchdog = SagaWatchdog(repository, workflows, now=utc_now)
     service.every(CHECK_INTERVAL, watchdog.check, max_backoff=CHECK_INTERVAL)
     queries = OrderQueries(repository, watchdog)
     commands = OrderCommands(repository, queries, watchdog, now=timestamp)

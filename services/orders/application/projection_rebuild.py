@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
 from functools import partial
 
+from services.chassis.ids import utc_now
 from services.chassis.storage.bulk_insert import ListRef
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.chassis.storage.window import Window
@@ -98,7 +98,7 @@ def _corrected(model: OrderReadModel, now: OrderReadModel | None) -> OrderReadMo
 
 def months() -> Iterator[str]:
     """Return the names of all registers that can exist."""
-    today = datetime.now(UTC)
+    today = utc_now()
     for year in range(FIRST_YEAR, today.year + 1):
         for month in range(1, 13):
             if (year, month) <= (today.year, today.month):

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from services.chassis.converge import converge
 from services.chassis.dapr.state import StateEntry
-from services.users.domain import edges
-from services.users.domain.edges import RelationshipEdge
+from services.users.domain.edge_reconciliation import reconcile_edge
+from services.users.domain.edges import RelationshipEdge, edge_id
 from services.users.domain.relationship_lists import ListUpdate, list_updates
 from services.users.repository import Repository
 
@@ -72,15 +72,15 @@ class EdgeReconciler:
         profile = repository.decode_profile(rows, target)
         locked = profile is None or profile.locked
         deleted = repository.is_deleted(rows, source) or repository.is_deleted(rows, target)
-        forth = edges.reconcile(edge, reverse, locked=locked, deleted=deleted, id=self._new_id())
-        back = edges.reconcile(reverse, edge, locked=True, deleted=deleted, id="")
+        forth = reconcile_edge(edge, reverse, locked=locked, deleted=deleted, id=self._new_id())
+        back = reconcile_edge(reverse, edge, locked=True, deleted=deleted, id="")
         for before, after in ((edge, forth), (reverse, back)):
             if before != after:
                 await self._replace(before, after)
         return (edge, reverse) != (forth, back)
 
     async def _replace(self, before: RelationshipEdge, after: RelationshipEdge) -> None:
-        id = edges.edge_id(before.source, before.target)
+        id = edge_id(before.source, before.target)
         await self._repository.edges.update(id, lambda kept: after if kept == before else kept)
 
     async def _update_list(self, update: ListUpdate) -> None:

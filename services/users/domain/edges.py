@@ -141,7 +141,7 @@ def reject(edge: RelationshipEdge | None) -> RelationshipEdge:
 
 
 def block(edge: RelationshipEdge, id: str, blocked: int) -> RelationshipEdge:
-    """Block the target. The follow of the target ends by its own edge (`reconcile`).
+    """Block the target. The follow of the target ends by its own edge (`edge_reconciliation`).
 
     Raises `Invalid` if the source blocks too many accounts.
     """
@@ -188,31 +188,3 @@ def annotate(edge: RelationshipEdge, note: str, id: str) -> RelationshipEdge:
             f"The note has {characters} characters; at most {MAX_NOTE_CHARACTERS} are allowed."
         )
     return replace(edge, note=note, noted=edge.noted.join(id) if note else edge.noted.leave())
-
-
-def without_relations(edge: RelationshipEdge) -> RelationshipEdge:
-    """Return what remains of an edge with a deleted account: its former list ids."""
-    return unmute(annotate(unblock(unfollow(edge)), "", ""))
-
-
-def reconcile(
-    edge: RelationshipEdge,
-    reverse: RelationshipEdge,
-    *,
-    locked: bool,
-    id: str,
-    deleted: bool = False,
-) -> RelationshipEdge:
-    """Return an edge in line with its reverse edge and with both accounts.
-
-    One compare-and-swap cannot cover two documents: a block may be committed while the other side
-    follows, a target may be unlocked while a request arrives, an account may be deleted. This
-    resolves such conflicts afterwards.
-    """
-    if deleted:
-        return without_relations(edge)
-    if (edge.following or edge.requested) and (edge.blocking or reverse.blocking):
-        return unfollow(edge)
-    if edge.requested and not locked:
-        return accept(edge, id)
-    return edge

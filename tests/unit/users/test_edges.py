@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from services.chassis.errors import Forbidden, Invalid, NotFound
 from services.users.domain import edges
+from services.users.domain.edge_reconciliation import reconcile_edge
 from services.users.domain.edges import FollowConditions, FollowOptions, RelationshipEdge
 from services.users.domain.list_membership import MAX_FORMER_IDS, ListMembership
 from services.users.domain.relationship_view import relationship_view
@@ -120,11 +121,11 @@ def test_reconciliation_applies_blocks_and_accepts_requests_of_unlocked_accounts
     asks = edges.follow(BLANK, FollowConditions(locked=True), FollowOptions(), "10")
     blocks = edges.block(RelationshipEdge("2", "1"), "11", 0)
     reverse = RelationshipEdge("2", "1")
-    assert not edges.reconcile(follows, blocks, locked=False, id="12").following
-    assert not edges.reconcile(asks, blocks, locked=True, id="12").requested
-    assert edges.reconcile(asks, reverse, locked=False, id="12").following
-    assert edges.reconcile(asks, reverse, locked=True, id="12") == asks
-    assert edges.reconcile(follows, reverse, locked=True, id="12") == follows
+    assert not reconcile_edge(follows, blocks, locked=False, id="12").following
+    assert not reconcile_edge(asks, blocks, locked=True, id="12").requested
+    assert reconcile_edge(asks, reverse, locked=False, id="12").following
+    assert reconcile_edge(asks, reverse, locked=True, id="12") == asks
+    assert reconcile_edge(follows, reverse, locked=True, id="12") == follows
 
 
 def test_a_relationship_shows_a_block_at_once() -> None:
