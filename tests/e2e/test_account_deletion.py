@@ -1,4 +1,4 @@
-"""Somebody deletes their account, and everything they made goes with it."""
+"""Deleting an account deletes everything that it created."""
 
 from __future__ import annotations
 

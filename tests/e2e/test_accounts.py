@@ -1,4 +1,4 @@
-"""Profiles, and how people stand to one another: follow, block, mute, ask to follow."""
+"""Profiles and relationships: follow, block, mute, follow requests."""
 
 from __future__ import annotations
 

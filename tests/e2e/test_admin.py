@@ -1,4 +1,4 @@
-"""An admin, made by the operator, puts somebody out, and lets them in again."""
+"""An admin suspends an account, and lifts the suspension."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OVERSIGHT = [*SCOPES, "admin:read", "admin:write"]
 
 @pytest.fixture
 def judge(system: System) -> Mastodon:
-    """Somebody whom the operator made an admin."""
+    """An account that the operator made an admin."""
     person = system.register("judge")
     assert person.name in system.command("admin", person.name)
     app = ClientApplication.register(system.base, "moderation", OVERSIGHT)
@@ -27,7 +27,7 @@ def judge(system: System) -> Mastodon:
 
 
 def gone(client: Mastodon, post: str) -> bool:
-    """Whether a post is out of somebody's sight."""
+    """Return whether a post is invisible to a user."""
     try:
         client.status(post)
     except MastodonError:

@@ -1,4 +1,4 @@
-"""Albums: ten pictures with what they show, and all that can be said of a post and changed."""
+"""Albums: posts with up to ten pictures with descriptions, and edits of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.system import LoggedInUser, System
 
 @pytest.fixture
 def album(anna: LoggedInUser, picture: Path) -> Callable[[int], list[str]]:
-    """Uploads some pictures of Anna's."""
+    """Uploads pictures for Anna."""
 
     def upload(many: int) -> list[str]:
         return [str(anna.upload(picture, description=f"number {n}").id) for n in range(many)]

@@ -1,4 +1,4 @@
-"""Bad requests are refused with a clear 4xx that clients can show, and change nothing."""
+"""Invalid requests are refused with a clear 4xx, and change nothing."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ MIB = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Bad:
-    """One bad request, and the statuses that would be clear answers to it."""
+class InvalidRequest:
+    """One invalid request, and its acceptable statuses."""
 
     method: str
     path: str
@@ -35,7 +35,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 MALFORMED = [
-    Bad("POST", POSTS, {"data": body, "headers": JSON}, (400, 422))
+    InvalidRequest("POST", POSTS, {"data": body, "headers": JSON}, (400, 422))
     for body in (
         b"",
         b"{",
@@ -48,7 +48,7 @@ MALFORMED = [
     )
 ]
 WRONG_TYPES = [
-    Bad("POST", POSTS, {"json": {"status": "x", **body}})
+    InvalidRequest("POST", POSTS, {"json": {"status": "x", **body}})
     for body in (
         {"status": {"a": 1}},
         {"status": ["x", "y"]},
@@ -59,36 +59,42 @@ WRONG_TYPES = [
         {"in_reply_to_id": {"x": 1}},
     )
 ] + [
-    Bad("PATCH", ME, {"json": {"fields_attributes": "x"}}),
-    Bad("PATCH", ME, {"json": {"source": {"privacy": "everyone"}}}),
-    Bad("GET", f"{HOME}?max_id=abc", {}, (400, 422)),
-    Bad("GET", f"{HOME}?min_id=-1", {}, (400, 422)),
-    Bad("GET", f"{HOME}?limit=many", {}, (400, 422)),
-    Bad("GET", f"{HOME}?since_id={'9' * 400}", {}, (400, 422)),
+    InvalidRequest("PATCH", ME, {"json": {"fields_attributes": "x"}}),
+    InvalidRequest("PATCH", ME, {"json": {"source": {"privacy": "everyone"}}}),
+    InvalidRequest("GET", f"{HOME}?max_id=abc", {}, (400, 422)),
+    InvalidRequest("GET", f"{HOME}?min_id=-1", {}, (400, 422)),
+    InvalidRequest("GET", f"{HOME}?limit=many", {}, (400, 422)),
+    InvalidRequest("GET", f"{HOME}?since_id={'9' * 400}", {}, (400, 422)),
 ]
 TOO_LONG = [
-    Bad("POST", POSTS, {"json": {"status": "x" * 2_201}}),
-    Bad("POST", POSTS, {"json": {"status": "😀" * 2_201}}),
-    Bad("POST", POSTS, {"json": {"status": "x" * 50_000}}),
-    Bad("POST", POSTS, {"json": {"status": "x" * (2 * MIB)}}, (413, 422)),
-    Bad("POST", POSTS, {"json": {"status": "x", "spoiler_text": "y" * 2_201}}),
-    Bad("POST", POSTS, {"json": {"status": "x", "media_ids": ["1"] * 1_000}}),
-    Bad("POST", POSTS, {"json": {"status": "x", "media_ids": [str(n) for n in range(1, 12)]}}),
-    Bad("PATCH", ME, {"json": {"display_name": "x" * 31}}),
-    Bad("PATCH", ME, {"json": {"note": "x" * 501}}),
-    Bad("PATCH", ME, {"json": {"fields_attributes": [{"name": "a", "value": "b"}] * 5}}),
-    Bad("PATCH", ME, {"json": {"fields_attributes": [{"name": "x" * 256, "value": "b"}]}}),
-    Bad("GET", "/api/v1/accounts/relationships", {"params": {"id[]": list(range(1, 500))}}),
+    InvalidRequest("POST", POSTS, {"json": {"status": "x" * 2_201}}),
+    InvalidRequest("POST", POSTS, {"json": {"status": "😀" * 2_201}}),
+    InvalidRequest("POST", POSTS, {"json": {"status": "x" * 50_000}}),
+    InvalidRequest("POST", POSTS, {"json": {"status": "x" * (2 * MIB)}}, (413, 422)),
+    InvalidRequest("POST", POSTS, {"json": {"status": "x", "spoiler_text": "y" * 2_201}}),
+    InvalidRequest("POST", POSTS, {"json": {"status": "x", "media_ids": ["1"] * 1_000}}),
+    InvalidRequest(
+        "POST", POSTS, {"json": {"status": "x", "media_ids": [str(n) for n in range(1, 12)]}}
+    ),
+    InvalidRequest("PATCH", ME, {"json": {"display_name": "x" * 31}}),
+    InvalidRequest("PATCH", ME, {"json": {"note": "x" * 501}}),
+    InvalidRequest("PATCH", ME, {"json": {"fields_attributes": [{"name": "a", "value": "b"}] * 5}}),
+    InvalidRequest(
+        "PATCH", ME, {"json": {"fields_attributes": [{"name": "x" * 256, "value": "b"}]}}
+    ),
+    InvalidRequest(
+        "GET", "/api/v1/accounts/relationships", {"params": {"id[]": list(range(1, 500))}}
+    ),
 ]
 EMPTY = [
-    Bad("POST", POSTS, {"json": {}}),
-    Bad("POST", POSTS, {"json": {"status": "  \n\t "}}),
-    Bad("POST", POSTS, {"data": {"status": ""}}),
-    Bad("POST", "/api/v2/media", {"data": {"description": "no file"}}),
-    Bad("POST", "/api/v2/media", {"files": {"file": ("a.jpg", b"", "image/jpeg")}}),
+    InvalidRequest("POST", POSTS, {"json": {}}),
+    InvalidRequest("POST", POSTS, {"json": {"status": "  \n\t "}}),
+    InvalidRequest("POST", POSTS, {"data": {"status": ""}}),
+    InvalidRequest("POST", "/api/v2/media", {"data": {"description": "no file"}}),
+    InvalidRequest("POST", "/api/v2/media", {"files": {"file": ("a.jpg", b"", "image/jpeg")}}),
 ]
 UNKNOWN = [
-    Bad(method, path.format(id=id), {}, (404, 405))
+    InvalidRequest(method, path.format(id=id), {}, (404, 405))
     for id in (NOWHERE, "0", "x", "1" * 40, "%00", "..%2f1", "1%2F..%2Fchanges", "-1", "1.5")
     for method, path in (
         ("GET", POSTS + "/{id}"),
@@ -102,21 +108,21 @@ UNKNOWN = [
         ("GET", "/api/v1/media/{id}"),
     )
 ] + [
-    Bad("PUT", f"{POSTS}/{NOWHERE}", {"json": {"status": "x"}}, (404,)),
-    Bad("PUT", f"/api/v1/media/{NOWHERE}", {"json": {"description": "x"}}, (404,)),
-    Bad("POST", POSTS, {"json": {"status": "x", "in_reply_to_id": NOWHERE}}, (404, 422)),
-    Bad("POST", POSTS, {"json": {"status": "x", "media_ids": [NOWHERE]}}, (404, 422)),
-    Bad("POST", POSTS, {"json": {"status": "x", "media_ids": ["one"]}}, (404, 422)),
-    Bad("GET", "/api/v1/accounts/lookup?acct=nobody_here", {}, (404,)),
-    Bad("GET", "/api/v1/accounts/lookup", {}, (404, 422)),
-    Bad("GET", "/api/v1/no/such/route", {}, (404,)),
-    Bad("PUT", "/api/v1/timelines/home", {}, (404, 405)),
+    InvalidRequest("PUT", f"{POSTS}/{NOWHERE}", {"json": {"status": "x"}}, (404,)),
+    InvalidRequest("PUT", f"/api/v1/media/{NOWHERE}", {"json": {"description": "x"}}, (404,)),
+    InvalidRequest("POST", POSTS, {"json": {"status": "x", "in_reply_to_id": NOWHERE}}, (404, 422)),
+    InvalidRequest("POST", POSTS, {"json": {"status": "x", "media_ids": [NOWHERE]}}, (404, 422)),
+    InvalidRequest("POST", POSTS, {"json": {"status": "x", "media_ids": ["one"]}}, (404, 422)),
+    InvalidRequest("GET", "/api/v1/accounts/lookup?acct=nobody_here", {}, (404,)),
+    InvalidRequest("GET", "/api/v1/accounts/lookup", {}, (404, 422)),
+    InvalidRequest("GET", "/api/v1/no/such/route", {}, (404,)),
+    InvalidRequest("PUT", "/api/v1/timelines/home", {}, (404, 405)),
 ]
 
 
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize("bad", [*MALFORMED, *WRONG_TYPES, *TOO_LONG, *EMPTY, *UNKNOWN], ids=str)
-def test_it_is_refused_and_changes_nothing(victim: LoggedInUser, bad: Bad) -> None:
+def test_it_is_refused_and_changes_nothing(victim: LoggedInUser, bad: InvalidRequest) -> None:
     answer = victim.call(bad.method, bad.path, **bad.given)
     assert answer.status_code in bad.clear, answer.text[:300]
 

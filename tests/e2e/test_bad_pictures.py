@@ -1,4 +1,4 @@
-"""Uploads that are not what they say, too large, or badly named."""
+"""Uploads that are mislabelled, too large, or badly named."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_an_upload_of_a_hundred_megabytes_is_cut_short(
 
 
 def pour(system: System, person: LoggedInUser, size: int, *, told: bool) -> tuple[int, bytes, int]:
-    """Upload until it is answered: the status, the answer, and how much had to be sent."""
+    """Upload until a response arrives; return status, response, and the bytes sent."""
     url = urlsplit(system.base)
     head = (
         b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n'

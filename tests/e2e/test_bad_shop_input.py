@@ -1,4 +1,4 @@
-"""Bad requests to the shop get a problem's details that say what is wrong, and change nothing."""
+"""Invalid requests to the shop are answered with problem details, and change nothing."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ JSON = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True)
-class Bad:
-    """A bad request, and the statuses that would be clear answers to it.
+class InvalidShopRequest:
+    """An invalid request, and its acceptable statuses.
 
     `{product}` and its like in path and body stand for what there is; `who` sends it.
     """
@@ -67,15 +67,20 @@ NUMBERS = (-1, 0, limits.PIECES + 1, HUGE, 1.5, "2", "many", None, True, [1])
 """None of which is a quantity."""
 
 QUANTITIES = [
-    *(Bad("POST /cart/items", item(number)) for number in NUMBERS),
-    *(Bad("PUT /cart", {"items": [item(number)]}) for number in (-1, 0, HUGE)),
-    *(Bad("PATCH /cart/items/{variant}", {"quantity": number}) for number in NUMBERS),
-    *(Bad("POST /quotes", {"items": [item(number)]}) for number in (-1, 0, HUGE)),
-    Bad("POST /cart/items", item(limits.PIECES)),  # with the one that is there, too many
+    *(InvalidShopRequest("POST /cart/items", item(number)) for number in NUMBERS),
+    *(InvalidShopRequest("PUT /cart", {"items": [item(number)]}) for number in (-1, 0, HUGE)),
+    *(
+        InvalidShopRequest("PATCH /cart/items/{variant}", {"quantity": number})
+        for number in NUMBERS
+    ),
+    *(InvalidShopRequest("POST /quotes", {"items": [item(number)]}) for number in (-1, 0, HUGE)),
+    InvalidShopRequest(
+        "POST /cart/items", item(limits.PIECES)
+    ),  # with the one that is there, too many
 ]
 UNKNOWN = [
     *(
-        Bad("POST /cart/items", one, (404, 422))
+        InvalidShopRequest("POST /cart/items", one, (404, 422))
         for one in (
             item(product=NOWHERE),
             item(variant=NOWHERE),
@@ -88,43 +93,72 @@ UNKNOWN = [
             item(product=None),
         )
     ),
-    Bad("POST /quotes", {"items": [item(product="{archived}")]}, (404,)),
-    Bad("POST /quotes", {"items": []}),
-    Bad("PATCH /cart/items/" + NOWHERE, {"quantity": 1}, (404,)),
-    Bad("PATCH /cart/items/x..y", {"quantity": 1}, (404,)),
-    *(Bad(f"GET /{kind}/{NOWHERE}", clear=(404,)) for kind in ("products", "shops", "orders")),
-    *(Bad(f"GET /orders/{id}", clear=(404, 422)) for id in ("x", "-1", "9" * 30, "9" * 50)),
-    *(Bad(f"POST /orders/{NOWHERE}/{verb}", clear=(404,)) for verb in ("cancel", "refund")),
-    Bad("GET /orders?cursor=x"),
-    Bad("GET /orders?limit=0"),
-    Bad("GET /orders?limit=1000"),
-    Bad("GET /orders?role=owner"),
-    Bad("GET /products?cursor=-1"),
+    InvalidShopRequest("POST /quotes", {"items": [item(product="{archived}")]}, (404,)),
+    InvalidShopRequest("POST /quotes", {"items": []}),
+    InvalidShopRequest("PATCH /cart/items/" + NOWHERE, {"quantity": 1}, (404,)),
+    InvalidShopRequest("PATCH /cart/items/x..y", {"quantity": 1}, (404,)),
+    *(
+        InvalidShopRequest(f"GET /{kind}/{NOWHERE}", clear=(404,))
+        for kind in ("products", "shops", "orders")
+    ),
+    *(
+        InvalidShopRequest(f"GET /orders/{id}", clear=(404, 422))
+        for id in ("x", "-1", "9" * 30, "9" * 50)
+    ),
+    *(
+        InvalidShopRequest(f"POST /orders/{NOWHERE}/{verb}", clear=(404,))
+        for verb in ("cancel", "refund")
+    ),
+    InvalidShopRequest("GET /orders?cursor=x"),
+    InvalidShopRequest("GET /orders?limit=0"),
+    InvalidShopRequest("GET /orders?limit=1000"),
+    InvalidShopRequest("GET /orders?role=owner"),
+    InvalidShopRequest("GET /products?cursor=-1"),
 ]
 CARTS = [
-    Bad("POST /cart/items", item(product="{dear}", variant="{dear_variant}"), (409,)),
-    Bad("PUT /cart", {"items": [item(), item(1, "{dear}", "{dear_variant}")]}, (409,)),
-    Bad("PUT /cart", {"items": [item(product=str(n), variant=str(n)) for n in range(1, 60)]}),
-    Bad("PUT /cart", {"items": [item(600), item(600)]}),
-    Bad("PUT /cart", {"items": "all"}),
-    Bad("PUT /cart", {}),
-    Bad("PUT /cart", {"items": []}, (412,), headers={"If-Match": '"999"'}),
-    Bad("PUT /cart", {"items": []}, (412,), headers={"If-Match": "rubbish"}),
-    Bad("POST /cart/items", item(), (422,), who="seller"),
+    InvalidShopRequest(
+        "POST /cart/items", item(product="{dear}", variant="{dear_variant}"), (409,)
+    ),
+    InvalidShopRequest(
+        "PUT /cart", {"items": [item(), item(1, "{dear}", "{dear_variant}")]}, (409,)
+    ),
+    InvalidShopRequest(
+        "PUT /cart", {"items": [item(product=str(n), variant=str(n)) for n in range(1, 60)]}
+    ),
+    InvalidShopRequest("PUT /cart", {"items": [item(600), item(600)]}),
+    InvalidShopRequest("PUT /cart", {"items": "all"}),
+    InvalidShopRequest("PUT /cart", {}),
+    InvalidShopRequest("PUT /cart", {"items": []}, (412,), headers={"If-Match": '"999"'}),
+    InvalidShopRequest("PUT /cart", {"items": []}, (412,), headers={"If-Match": "rubbish"}),
+    InvalidShopRequest("POST /cart/items", item(), (422,), who="seller"),
 ]
 CHECKOUTS = [
-    *(Bad("POST /checkouts", order_of(card=card)) for card in ("", "4111 1111", "x" * 300, 7)),
     *(
-        Bad("POST /checkouts", order_of(expected_total=total))
+        InvalidShopRequest("POST /checkouts", order_of(card=card))
+        for card in ("", "4111 1111", "x" * 300, 7)
+    ),
+    *(
+        InvalidShopRequest("POST /checkouts", order_of(expected_total=total))
         for total in (-1, HUGE, "2400", 24.0, None, True)
     ),
-    *(Bad("POST /checkouts", order_of(currency=one)) for one in ("XXX", "eur", "", 7, None)),
-    Bad("POST /checkouts", order_of(idempotency_key="")),
-    Bad("POST /checkouts", order_of(idempotency_key="x" * 201)),
-    Bad("POST /checkouts", order_of(idempotency_key=""), headers={"Idempotency-Key": "x" * 201}),
-    Bad("POST /checkouts", {}),
-    *(Bad("POST /checkouts", order_of(expected_total=n), (409,)) for n in (0, 2399, 2401)),
-    *(Bad("POST /checkouts", order_of(currency=one), (409,)) for one in ("USD", "JPY")),
+    *(
+        InvalidShopRequest("POST /checkouts", order_of(currency=one))
+        for one in ("XXX", "eur", "", 7, None)
+    ),
+    InvalidShopRequest("POST /checkouts", order_of(idempotency_key="")),
+    InvalidShopRequest("POST /checkouts", order_of(idempotency_key="x" * 201)),
+    InvalidShopRequest(
+        "POST /checkouts", order_of(idempotency_key=""), headers={"Idempotency-Key": "x" * 201}
+    ),
+    InvalidShopRequest("POST /checkouts", {}),
+    *(
+        InvalidShopRequest("POST /checkouts", order_of(expected_total=n), (409,))
+        for n in (0, 2399, 2401)
+    ),
+    *(
+        InvalidShopRequest("POST /checkouts", order_of(currency=one), (409,))
+        for one in ("USD", "JPY")
+    ),
 ]
 UNSOLD: list[dict[str, Any]] = [
     {"title": "x" * 101},
@@ -145,15 +179,17 @@ UNSOLD: list[dict[str, Any]] = [
 """What no product can be."""
 
 SELLING = [
-    *(Bad("POST /products", product_of(**more), who="seller") for more in UNSOLD),
-    Bad("POST /products", product_of(shop=NOWHERE), (404,), who="seller"),
-    Bad("POST /products", product_of(media_ids=[NOWHERE]), (404, 422), who="seller"),
-    Bad("POST /shops", {"name": "x", "currency": "BTC"}),
-    Bad("POST /shops", {"name": "x" * 101, "currency": "EUR"}),
-    Bad("POST /shops", {"name": "", "currency": "EUR"}),
-    Bad("POST /shops", {"name": "x"}),
+    *(InvalidShopRequest("POST /products", product_of(**more), who="seller") for more in UNSOLD),
+    InvalidShopRequest("POST /products", product_of(shop=NOWHERE), (404,), who="seller"),
+    InvalidShopRequest("POST /products", product_of(media_ids=[NOWHERE]), (404, 422), who="seller"),
+    InvalidShopRequest("POST /shops", {"name": "x", "currency": "BTC"}),
+    InvalidShopRequest("POST /shops", {"name": "x" * 101, "currency": "EUR"}),
+    InvalidShopRequest("POST /shops", {"name": "", "currency": "EUR"}),
+    InvalidShopRequest("POST /shops", {"name": "x"}),
     *(
-        Bad(f"PATCH /{path}", {"description": "y"}, clear, who="seller", headers=headers)
+        InvalidShopRequest(
+            f"PATCH /{path}", {"description": "y"}, clear, who="seller", headers=headers
+        )
         for path in ("products/{product}", "shops/{shop}")
         for headers, clear in (
             ({}, (428,)),
@@ -162,10 +198,14 @@ SELLING = [
             ({"If-Match": "x" * 1_000}, (412, 422)),
         )
     ),
-    Bad("DELETE /products/{product}", None, (428,), who="seller"),
-    Bad("DELETE /products/{product}", None, (412,), who="seller", headers={"If-Match": '"9"'}),
+    InvalidShopRequest("DELETE /products/{product}", None, (428,), who="seller"),
+    InvalidShopRequest(
+        "DELETE /products/{product}", None, (412,), who="seller", headers={"If-Match": '"9"'}
+    ),
     *(
-        Bad("PUT /products/{product}/variants/{variant}/stock", body, clear, "seller", headers)
+        InvalidShopRequest(
+            "PUT /products/{product}/variants/{variant}/stock", body, clear, "seller", headers
+        )
         for body, clear, headers in (
             ({"on_hand": 5}, (428,), {}),
             ({"on_hand": 5}, (412,), {"If-Match": '"999"'}),
@@ -175,7 +215,7 @@ SELLING = [
         )
     ),
     *(
-        Bad(
+        InvalidShopRequest(
             f"POST /products/{{product}}/variants/{variant}/stock/adjustments",
             body,
             clear,
@@ -191,7 +231,7 @@ SELLING = [
     ),
 ]
 MALFORMED = [
-    Bad(row, body, (400, 413, 422), headers=JSON)
+    InvalidShopRequest(row, body, (400, 413, 422), headers=JSON)
     for row in ("PUT /cart", "POST /checkouts", "POST /quotes")
     for body in (
         b"",
@@ -208,16 +248,16 @@ ALL = QUANTITIES + UNKNOWN + CARTS + CHECKOUTS + SELLING + MALFORMED
 
 
 @dataclass
-class Market:
-    """A seller with things to sell, and a buyer with one of them in the cart."""
+class ShopUnderTest:
+    """A seller with products, and a buyer with one of them in the cart."""
 
     buyer: LoggedInUser
     seller: LoggedInUser
     things: dict[str, str]
     before: list[Any] = field(default_factory=list)
-    """The last snapshot."""
+    """The last snapshot of all data."""
 
-    def send(self, bad: Bad) -> requests.Response:
+    def send(self, bad: InvalidShopRequest) -> requests.Response:
         person = self.buyer if bad.who == "buyer" else self.seller
         method, path = bad.row.split(" ")
         given: dict[str, Any] = {"headers": bad.headers}
@@ -248,7 +288,7 @@ class Market:
 
 
 @pytest.fixture(scope="module")
-def market(system: System) -> Market:
+def market(system: System) -> ShopUnderTest:
     seller, buyer = system.register("seller"), system.register("buyer")
     product, dear, archived = (
         create_product(seller),
@@ -272,13 +312,13 @@ def market(system: System) -> Market:
         return all(found) and len(mine) == 3
 
     wait_until(listed)
-    market = Market(buyer, seller, things)
+    market = ShopUnderTest(buyer, seller, things)
     market.before = market.snapshot()
     return market
 
 
 @pytest.fixture
-def unchanged(market: Market) -> Iterator[None]:
+def unchanged(market: ShopUnderTest) -> Iterator[None]:
     yield
     before, market.before = market.before, market.snapshot()
     assert market.before == before
@@ -286,7 +326,9 @@ def unchanged(market: Market) -> Iterator[None]:
 
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize("bad", ALL, ids=str)
-def test_it_is_refused_clearly_and_changes_nothing(market: Market, bad: Bad) -> None:
+def test_it_is_refused_clearly_and_changes_nothing(
+    market: ShopUnderTest, bad: InvalidShopRequest
+) -> None:
     assert_clear(market.send(bad), bad.clear)
 
 

@@ -1,4 +1,4 @@
-"""Boosts and pins: made, seen, counted, taken back, by toot, Mastodon.py and plain HTTP."""
+"""Boosts and pins: created, shown, counted, removed, with toot, Mastodon.py and plain HTTP."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Make = Callable[[str], LoggedInUser]
 
 
 def boosted(reader: LoggedInUser, id: str) -> list[str]:
-    """What the boosts in somebody's home show, of one post."""
+    """Return the boosts of a post in a home timeline."""
     return [
         str(s.reblog.id) for s in reader.client.timeline_home() if s.reblog if s.reblog.id == id
     ]

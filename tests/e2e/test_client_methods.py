@@ -1,4 +1,4 @@
-"""Methods of Mastodon.py and commands of `toot` that no other test has a use for.
+"""Methods of Mastodon.py and commands of `toot` that no other test uses.
 
 tests/unit/test_clients_covered.py sees to it that none is left out.
 """

@@ -1,4 +1,4 @@
-"""Comments: read in order, counted, removed, and gone with the post that they are under."""
+"""Comments: read in order, counted, removed, and deleted with their post."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def answered(person: LoggedInUser, post: Any, text: str = "re", **more: Any) -> 
 def await_thread(
     person: LoggedInUser, post: Any, below: Sequence[Any], above: Sequence[Any] = ()
 ) -> None:
-    """Wait until a thread is exactly so for somebody."""
+    """Wait until a user sees exactly a given thread."""
 
     def same() -> bool:
         context = person.client.status_context(post["id"])
@@ -33,7 +33,7 @@ def await_thread(
 
 
 def await_count(person: LoggedInUser, post: Any, count: int) -> None:
-    """Wait until somebody reads a number under a post, also where it is in a timeline."""
+    """Wait until a user sees a reply count, also in a timeline."""
 
     def same() -> bool:
         pages = person.client.account_statuses(post["account"]["id"])
@@ -45,7 +45,7 @@ def await_count(person: LoggedInUser, post: Any, count: int) -> None:
 
 
 def await_gone(person: LoggedInUser, posts: Sequence[Any]) -> None:
-    """Wait until somebody finds none of some posts."""
+    """Wait until a user sees none of some posts."""
 
     def found() -> list[int]:
         paths = [f"/api/v1/statuses/{post['id']}" for post in posts]

@@ -1,4 +1,4 @@
-"""Conversations, with Mastodon.py: found, read, told of, and gone with what they are made of."""
+"""Conversations with Mastodon.py: listed, read, streamed, and deleted with their posts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PATH = "/api/v1/conversations"
 
 
 def await_last(person: LoggedInUser, posts: list[Any]) -> list[Any]:
-    """Wait until these are the last posts of somebody's conversations."""
+    """Wait until these are the last posts of a user's conversations."""
 
     found: list[Any] = []
 

@@ -1,4 +1,4 @@
-"""The demo, on a real system: a living place, and the same one however often it is asked for."""
+"""The demo on a real system creates its data once, however often it runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PEOPLE = 4
 
 
 def seen(system: System) -> Counter[str]:
-    """What everybody sees of the demo's people, by what it is."""
+    """Return the number of visible items of the demo, by kind."""
     counted: Counter[str] = Counter()
     for person in DemoDataset(PEOPLE).people:
         path = f"/api/v1/accounts/lookup?acct={person.username}"

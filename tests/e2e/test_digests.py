@@ -23,8 +23,8 @@ HOURS = 0.002
 
 
 @dataclass
-class Mailbox:
-    """What a mail server was given, and what it thinks of whom."""
+class FakeMailServer:
+    """A mail server that records mails and can refuse recipients."""
 
     got: list[EmailMessage] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
@@ -51,17 +51,17 @@ class Mailbox:
 
 
 @dataclass
-class Office:
-    """A system whose operator has digests sent, and its mail server, which is not up yet."""
+class DigestSystem:
+    """A system with digests switched on, and its mail server, which is not running yet."""
 
     system: System
-    mailbox: Mailbox
+    mailbox: FakeMailServer
     server: Controller
 
 
 @pytest.fixture(params=SETS)
-def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
-    mailbox, port = Mailbox(), next(free_ports())
+def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DigestSystem]:
+    mailbox, port = FakeMailServer(), next(free_ports())
     server = Controller(mailbox, hostname="127.0.0.1", port=port)
     env = {"MICROGRAM_DIGEST_HOURS": str(HOURS)}
     with start_system(
@@ -77,7 +77,7 @@ def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
             system.restart(name)
         system.await_ready()
         try:
-            yield Office(system, mailbox, server)
+            yield DigestSystem(system, mailbox, server)
         finally:
             server.stop(no_assert=True)
 
@@ -96,7 +96,7 @@ def _wants(person: LoggedInUser) -> None:
     assert answer.json() == {"enabled": True, "available": True, "interval_hours": HOURS}
 
 
-def test_people_who_want_it_get_what_is_new_by_mail(office: Office) -> None:
+def test_people_who_want_it_get_what_is_new_by_mail(office: DigestSystem) -> None:
     anna, ben, cleo = [office.system.register(name) for name in ("anna", "ben", "cleo")]
     ben.client.account_update_credentials(display_name="Ben «B» Ö <b>")
     for person in (anna, cleo):
@@ -141,7 +141,7 @@ def test_people_who_want_it_get_what_is_new_by_mail(office: Office) -> None:
 
 
 def _log(system: System) -> str:
-    """What all replicas and their sidecars have written."""
+    """Return the logs of all replicas and sidecars."""
     return "".join(
         path.read_text(errors="replace")
         for path in (system.run_dir / "logs").glob("notifications*.log")

@@ -1,4 +1,4 @@
-"""What there is to find: hashtags, followed and trending; posts that trend; search; numbers."""
+"""Discovery: followed and trending hashtags, trending posts, search, statistics."""
 
 from __future__ import annotations
 

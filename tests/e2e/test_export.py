@@ -1,4 +1,4 @@
-"""Somebody asks for all that they have: waits for it, downloads it, unpacks it."""
+"""A user requests an archive, waits for it, downloads it, and unpacks it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.system.users import PASSWORD
 
 
 def _ready(person: LoggedInUser) -> dict[str, Any]:
-    """The archive once it is ready; also where `media` may just be away."""
+    """Return the archive once it is ready; `media` may be unavailable meanwhile."""
     answer = person.call("GET", "/api/v1/export")
     export: dict[str, Any] = answer.json() if answer.ok else {}
     return export if export.get("state") == "ready" else {}
@@ -68,7 +68,7 @@ def test_somebody_downloads_all_that_they_have(
 
 
 def _files(person: LoggedInUser) -> dict[str, bytes]:
-    """Somebody's archive, unpacked."""
+    """Return a user's archive, unpacked."""
     assert person.call("POST", "/api/v1/export").ok
     export = wait_until(lambda: _ready(person))
     answer = person.http.get(export["url"], timeout=60)
@@ -148,13 +148,13 @@ def _form(page: BrowserPage, action: str) -> HtmlForm:
 
 
 def _with_file(browser: WebBrowser) -> BrowserPage | None:
-    """The page once the archive can be downloaded there."""
+    """Return the page once it offers the download."""
     page = browser.open("/auth/archive")
     return page if "/auth/archive/file" in page.html else None
 
 
 def _is_booked(system: System, person: LoggedInUser, role: str) -> bool:
-    """Whether an order is in somebody's list, and its money in their account."""
+    """Return whether an order is in a user's list, and its money in their account."""
     headers = {
         "dapr-api-token": system.tokens("payments").app,
         "dapr-caller-app-id": "gateway",

@@ -1,4 +1,4 @@
-"""GraphQL on the running system: the tour of docs/graphql.md, sockets, and doors."""
+"""GraphQL on the running system: the tour of docs/graphql.md, sockets, and authorization."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HOST = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
 def steps() -> Iterator[tuple[str, str, Any]]:
-    """The tour: who asks, what, and what comes."""
+    """Yield the steps of the tour: caller, query, and response."""
     tour = PAGE.read_text().partition("<!-- tour -->")[2].partition("\n## ")[0]
     for who, query, answer in _STEP.findall(tour):
         yield who, query, json.loads(plain(answer))
@@ -71,7 +71,7 @@ def _comes(people: dict[str, LoggedInUser], who: str, query: str, expected: Any)
 
 
 def _id_in(found: Any) -> str:
-    """The id that a step gives, for the next ones."""
+    """Return the id in a response, for later steps."""
     told: Any = next(iter(found.values()))
     return str(told.get("id", ""))
 
@@ -99,8 +99,8 @@ def test_it_is_refused_clearly(system: System, anna: LoggedInUser) -> None:
     assert requests.post(f"{system.base}/bundles", json={}, timeout=60).status_code in (401, 404)
 
 
-class Wire:
-    """A socket that speaks `graphql-transport-ws`."""
+class GraphQLSocket:
+    """A WebSocket client of `graphql-transport-ws`."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
@@ -132,7 +132,7 @@ def test_news_reach_subscribers(anna: LoggedInUser, someone: Make, way: str) -> 
     wait_until(lambda: first.id in [post.id for post in fan.client.timeline_home()])
     payload = {"Authorization": f"Bearer {fan.token}"} if way == "message" else {}
     with wire(anna.base, fan.token if way == "header" else "") as connection:
-        socket = Wire(connection)
+        socket = GraphQLSocket(connection)
         socket.say(type="connection_init", payload=payload)
         assert socket.next() == {"type": "connection_ack"}
         query = "subscription { home { event id post { text author { username } } } }"
@@ -160,7 +160,7 @@ def test_news_reach_subscribers(anna: LoggedInUser, someone: Make, way: str) -> 
 
 def test_who_does_not_say_who_they_are_hears_nothing(system: System) -> None:
     with wire(system.base) as connection:
-        socket = Wire(connection)
+        socket = GraphQLSocket(connection)
         socket.say(type="connection_init")
         with pytest.raises(ConnectionClosed) as closed:
             socket.next()

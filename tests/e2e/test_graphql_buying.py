@@ -1,4 +1,4 @@
-"""Buying by GraphQL on the running system, and who sees what of it."""
+"""Buying with GraphQL on the running system, and the visibility of orders."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ query ($id: ID!) {
 
 
 def sold(seller: LoggedInUser) -> tuple[str, dict[str, str]]:
-    """A shop, and a product in it as an item of a cart."""
+    """Create a shop with a product; return it as an item of a cart."""
     shop = ask(seller, 'mutation{createShop(shop:{name:"Prints",currency:"EUR"}){id}}')
     sell = """
     mutation ($shop: ID!) {
@@ -43,7 +43,7 @@ def sold(seller: LoggedInUser) -> tuple[str, dict[str, str]]:
 
 
 def bought(buyer: LoggedInUser, item: dict[str, str], card: str = "tok_ok", key: str = "1") -> str:
-    """An order of two pieces."""
+    """Place an order for two items."""
     add = """
     mutation ($item: CartItem!) {
       addToCart(item: $item) { total { amount } lines { title available } shop { name } }
@@ -60,7 +60,7 @@ def bought(buyer: LoggedInUser, item: dict[str, str], card: str = "tok_ok", key:
 
 
 def at_rest(person: LoggedInUser, order: str) -> Any:
-    """An order, when it has come to rest."""
+    """Wait for the final state of an order."""
 
     def resting() -> Any:
         shown = ask(person, ORDER, id=order)["order"]
@@ -231,7 +231,7 @@ def test_nobody_sees_or_changes_what_others_sell_and_buy(
 
 
 def overseer(system: System) -> LoggedInUser:
-    """Somebody whom the operator made an admin, with a token that says so."""
+    """An admin with an admin token."""
     person = system.register("overseer")
     assert person.name in system.command("admin", person.name)
     app = ClientApplication.register(

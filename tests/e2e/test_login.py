@@ -1,4 +1,4 @@
-"""Logging in by authorization code, and what is refused on the way to a token."""
+"""Login by authorization code, and refused token requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures: upright, bare of all metadata, bounded, described."""
+"""Pictures: upright, without metadata, bounded, described."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random people do random things to the running system, and at rest all is as the model says.
+"""Random actions on the running system lead to the state of the model.
 
 What is drawn is the same on every run. `MICROGRAM_MODEL_RUNS=100` runs more of it.
 """
@@ -27,7 +27,7 @@ some_post = st.integers(0, 99)
 
 @pytest.mark.timeout(1200)
 def test_at_rest_all_is_as_the_model_says(system: System) -> None:
-    class LifeHere(Life):
+    class LifeHere(SystemAndModel):
         def __init__(self) -> None:
             super().__init__([system.register("life") for _ in range(_PEOPLE)])
 
@@ -44,8 +44,8 @@ def test_at_rest_all_is_as_the_model_says(system: System) -> None:
     )
 
 
-class Life(RuleBasedStateMachine):
-    """Does everything twice: to the system, and to the model of it."""
+class SystemAndModel(RuleBasedStateMachine):
+    """Performs every action on the system and on its model."""
 
     def __init__(self, persons: list[LoggedInUser]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Notifications as people get them: with toot, with Mastodon.py, and over plain HTTP."""
+"""Notifications with toot, with Mastodon.py, and over plain HTTP."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.system import LoggedInUser, wait_until
 
 
 def await_types(person: LoggedInUser, expected: list[str], **wanted: Any) -> list[Any]:
-    """Wait until somebody was told of these kinds of things, whatever the order."""
+    """Wait until a user has notifications of these types, in any order."""
     found: list[Any] = []
 
     def told() -> bool:
@@ -27,7 +27,7 @@ def await_types(person: LoggedInUser, expected: list[str], **wanted: Any) -> lis
 
 @pytest.fixture
 def told(anna: LoggedInUser, ben: LoggedInUser) -> tuple[Any, Any]:
-    """A post of Anna's that Ben liked, and his comment; he follows her, too."""
+    """A post by Anna that Ben liked and commented on; he follows her, too."""
     post = anna.client.status_post("look")
     ben.client.status_favourite(post.id)
     ben.client.account_follow(anna.id)

@@ -1,4 +1,4 @@
-"""Whatever the OpenAPI lets one send, and what it does not: no answer is a 5xx, all are documented.
+"""Random valid and invalid requests of the OpenAPI document: all responses are documented.
 
 Schemathesis makes up the requests, the same at every run. Each goes out three times: signed in, as
 nobody, and signed in about something that is there.
@@ -43,7 +43,7 @@ _MADE_UP = settings(
 
 @dataclass
 class RandomClient:
-    """Somebody who sends what is made up, and sees to it that some of it is about real things."""
+    """Sends generated requests, some of them with ids of existing objects."""
 
     base: str
     person: LoggedInUser
@@ -121,6 +121,6 @@ def test_nothing_made_up_is_answered_wrongly(guest: RandomClient, label: str) ->
 
 
 def _modes(operation: Operation) -> list[GenerationMode]:
-    """Requests as they are documented; and, where there is much to get wrong, others."""
+    """Return the modes of generation: valid requests, and invalid ones for complex operations."""
     has_more = bool(operation.body or operation.query)
     return [GenerationMode.POSITIVE, *([GenerationMode.NEGATIVE] if has_more else [])]

@@ -1,4 +1,4 @@
-"""Buying and selling as people do it: carts, checkouts, and what becomes of orders."""
+"""Buying and selling: carts, checkouts, and the states of orders."""
 
 from __future__ import annotations
 

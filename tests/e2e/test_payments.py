@@ -1,4 +1,4 @@
-"""Payments beside real sidecars: money moves once, webhooks arrive, the ledger adds up."""
+"""Payments with real sidecars: money moves once, webhooks arrive, the ledger adds up."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ids = SnowflakeGenerator()
 
 @pytest.fixture
 def ask(system: System) -> Callable[..., Any]:
-    """Asks payments as orders does: past its sidecar, with the token that sidecars show."""
+    """Calls payments like orders: directly, with the token of its sidecar."""
     address = system.ps()["payments"].address
     headers = {
         "dapr-api-token": system.tokens("payments").app,

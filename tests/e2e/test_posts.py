@@ -1,4 +1,4 @@
-"""Posts: made, read, edited, liked, kept, answered, deleted; each exactly once."""
+"""Posts: created, read, edited, liked, bookmarked, answered, deleted; each exactly once."""
 
 from __future__ import annotations
 

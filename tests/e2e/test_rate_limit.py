@@ -1,4 +1,4 @@
-"""Who asks too often is told so, and when to come back."""
+"""Rate limits: too many requests are refused with a time to retry."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.system.system import REPO
 
 @contextmanager
 def a_gateway(system: System, *, beside: str = "gateway", **limits: str) -> Iterator[str]:
-    """The address of another gateway, with limits that are soon met.
+    """Start another gateway with low limits; yield its address.
 
     It shares the sidecar of the one `beside` it.
     """
@@ -65,13 +65,13 @@ def a_gateway(system: System, *, beside: str = "gateway", **limits: str) -> Iter
 
 @pytest.fixture(scope="module")
 def strict(system: System) -> Iterator[str]:
-    """One such gateway."""
+    """A gateway with low limits."""
     with a_gateway(system) as address:
         yield address
 
 
 def used(address: str, person: LoggedInUser) -> int:
-    """How many requests of somebody a gateway has counted, this one included."""
+    """Return the number of requests of a user that a gateway has counted, including this one."""
     answer = person.http.get(f"{address}/api/v1/custom_emojis", timeout=60)
     return int(answer.headers["X-RateLimit-Limit"]) - int(answer.headers["X-RateLimit-Remaining"])
 

@@ -1,4 +1,4 @@
-"""The README's tour, typed as it stands there."""
+"""The tour of README.md, typed as it is written."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _VARYING = [
 
 
 def steps() -> Iterator[tuple[str, str]]:
-    """The tour's commands, each with what it prints."""
+    """Yield the commands of the tour with their output."""
     tour = README.read_text().partition("<!-- tour -->")[2]
     block = tour.partition("```console\n")[2].partition("```")[0]
     for step in block.split("$ ")[1:]:

@@ -1,4 +1,4 @@
-"""Registering, by API and on the web page."""
+"""Registration, by API and on the web page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shop as people use it: opened, filled, found and bought out; over HTTP as anybody would."""
+"""The shop: opened, filled, found and sold out, over plain HTTP."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def found(session: CheckedSession, system: System, **params: str) -> list[str]:
 
 @pytest.fixture
 def word(anna: LoggedInUser) -> str:
-    """A word that no other test's product has."""
+    """A word that is in no product of another test."""
     return f"mug{anna.id}"
 
 

@@ -1,4 +1,4 @@
-"""What is left after a busy day in the shop: every piece and every cent is somewhere, once.
+"""After concurrent trade in the shop, every item and every cent is accounted for once.
 
 Buyers order, cancel and pay with all sorts of cards, all at once and at random (but the same at
 every run), while the seller changes stock and prices and gives money back. When all orders have
@@ -47,16 +47,16 @@ PAID_AS = {
 
 @dataclass
 class RandomTrade:
-    """One seller, their products, and all that was done."""
+    """One seller with products, and a record of all actions."""
 
     system: System
     seller: LoggedInUser
     products: list[dict[str, Any]]
     put_in: Counter[str] = field(default_factory=Counter)
     placed: list[tuple[LoggedInUser, str, int]] = field(default_factory=list)
-    """By whom, which order, and the total that they agreed to."""
+    """Buyer, order, and the accepted total."""
     lost: list[str] = field(default_factory=list)
-    """Answers that nobody should get."""
+    """Responses that must not occur."""
 
     def buy(self, buyer: LoggedInUser, chance: random.Random) -> None:
         """A buyer's day."""
@@ -164,7 +164,7 @@ def test_after_a_busy_day_every_piece_and_every_cent_is_somewhere_once(system: S
 
 
 def check_stock(trade: RandomTrade, ends: dict[str, Any]) -> None:
-    """On hand and sold is what was put in; nothing is held."""
+    """Check that stock on hand plus sold is the initial stock, and nothing is reserved."""
     gone = Counter[str]()
     for end in ends.values():
         if end["state"] == "completed":
@@ -177,7 +177,7 @@ def check_stock(trade: RandomTrade, ends: dict[str, Any]) -> None:
 
 
 def check_money(trade: RandomTrade, ends: dict[str, Any]) -> None:
-    """Each payment agrees with its order, each buyer has spent just that, and all is zero."""
+    """Check payments against orders, accounts against payments, and that the ledger is zero."""
     spent = Counter[str]()
     for buyer, id, total in trade.placed:
         state, kept = trade.paid(id)
@@ -191,11 +191,11 @@ def check_money(trade: RandomTrade, ends: dict[str, Any]) -> None:
 
 
 def has_left(trade: RandomTrade, product: dict[str, Any], pieces: int) -> bool:
-    """Whether there are so many pieces of a product, all of them for anybody."""
+    """Return whether a product has so many items, all available."""
     return stock_of(trade.seller, product) == (pieces, pieces)
 
 
 def has_spent(trade: RandomTrade, buyer: LoggedInUser, amount: int) -> bool:
-    """Whether somebody has spent so much, as the ledger keeps it."""
+    """Return whether the ledger has this amount for a buyer."""
     rows = trade.ask("balances", buyer.token).json()
     return bool(sum(abs(row["balance"]) for row in rows if row["account"] == "buyer") == amount)

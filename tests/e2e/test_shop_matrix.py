@@ -1,4 +1,4 @@
-"""Actor by route of the shop: whose carts, orders, shops and products are for whom, and no others'.
+"""Every actor on every route of the shop: who may see and change which objects.
 
 `RULES` is the whole rule. `tests/unit/gateway/test_shop_matrix.py` fails for a route of the shop
 that is in it nowhere.
@@ -73,21 +73,21 @@ UNTAGGED = ("POST", "GET")
 
 
 def route_of(row: str) -> str:
-    """A row's route as the gateway's OpenAPI document has it."""
+    """Return the route of a row, as in the gateway's OpenAPI document."""
     method, path = row.split(" ")
     template = re.sub(r"\{(shop|closed|product|archived|spare|order)\}", "{id}", path)
     return f"{method} {SHOP}{template.partition('?')[0]}"
 
 
 @dataclass
-class Street:
-    """Who is there, with what."""
+class ShopActors:
+    """All actors with their objects."""
 
     people: dict[str, LoggedInUser]
     sessions: dict[str, requests.Session]
     things: dict[str, str]
     secret_words: dict[str, tuple[str, ...]]
-    """What only some may be told of."""
+    """Texts that only some actors may see."""
 
     @property
     def base(self) -> str:
@@ -160,7 +160,7 @@ class Street:
 
 
 @pytest.fixture(scope="module")
-def street(system: System) -> Street:
+def street(system: System) -> ShopActors:
     with ThreadPoolExecutor(4) as pool:
         roles = (BUYER, SELLER, STRANGER, ADMIN)
         people = dict(zip(roles, pool.map(system.register, roles), strict=True))
@@ -194,7 +194,7 @@ def street(system: System) -> Street:
         "order": order["id"],
     }
     told = {word: (SELLER,), archived["id"]: (SELLER,), order["id"]: (BUYER, SELLER)}
-    return Street(people, sessions, things, told)
+    return ShopActors(people, sessions, things, told)
 
 
 def _session(token: str) -> requests.Session:
@@ -204,7 +204,7 @@ def _session(token: str) -> requests.Session:
 
 
 def _ruling(system: System, admin: LoggedInUser) -> str:
-    """The token of an admin for all that they may."""
+    """Return the token of an admin with all scopes."""
     system.command("admin", admin.name)
     app = ClientApplication.register(system.base, "ruling", [*SCOPES, "admin:read", "admin:write"])
     token = admin.token_for(app)
@@ -220,7 +220,7 @@ def _change(seller: LoggedInUser, kind: str, id: str, body: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize("row", RULES)
-def test_everybody_gets_what_is_theirs_and_nothing_else(street: Street, row: str) -> None:
+def test_everybody_gets_what_is_theirs_and_nothing_else(street: ShopActors, row: str) -> None:
     wanted = dict(zip(COLUMNS, RULES[row], strict=True))
     wanted |= dict.fromkeys(SCOPELESS, wanted.pop("scopeless"))
     if row == "POST /checkouts":  # nothing is bought here

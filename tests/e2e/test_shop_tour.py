@@ -1,4 +1,4 @@
-"""The tour of docs/shop.md, typed into a shell as it stands there."""
+"""The tour of docs/shop.md, typed into a shell as it is written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GIVEN = re.compile(r"(?:^|; )([A-Z]+)=")
 
 
 def steps() -> Iterator[tuple[str, str]]:
-    """The tour's commands, each with what it prints."""
+    """Yield the commands of the tour with their output."""
     tour = PAGE.read_text().partition("<!-- tour -->\n```console\n")[2].partition("```")[0]
     for step in tour.removeprefix("$ ").split("\n$ "):
         command, _, output = step.partition("\n")
@@ -36,7 +36,7 @@ def test_the_tour_is_as_the_page_tells_it(system: System, tmp_path: Path) -> Non
 
 
 def _prints(folder: Path, before: list[str], command: str, expected: str) -> bool:
-    """Whether a command prints what is expected; the variables it sets are kept for the next."""
+    """Return whether a command prints the expected text; keep its variables for the next."""
     script = "\n".join(
         ["set -euo pipefail", *before, command, "declare -p | grep -E '^declare -- [A-Z]+=' >&2"]
     )

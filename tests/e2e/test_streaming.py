@@ -1,4 +1,4 @@
-"""What reaches those who listen, over server-sent events and WebSockets."""
+"""Streams over server-sent events and WebSockets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WAYS = ("header", "query", "protocol")
 
 
 def follow(follower: LoggedInUser, author: LoggedInUser) -> None:
-    """Follow somebody, and wait until the feed knows."""
+    """Follow a user, and wait until feed has the relation."""
     follower.client.account_follow(author.id)
     first = author.client.status_post("the first")
     wait_until(lambda: first.id in [post.id for post in follower.client.timeline_home()])
@@ -274,7 +274,7 @@ def test_the_streams_of_a_revoked_token_end_within_five_seconds(anna: LoggedInUs
 
 @pytest.fixture
 def second(system: System) -> str:
-    """The address of the other gateway."""
+    """Return the address of the other gateway."""
     row = system.ps().get("gateway.2")
     if row is None:
         pytest.skip("this system has one gateway")

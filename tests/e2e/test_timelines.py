@@ -1,4 +1,4 @@
-"""Timelines: who sees what, in which order, page by page in both directions."""
+"""Timelines: visibility, order, and pages in both directions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAGE = 5
 
 @pytest.fixture
 def posts(anna: LoggedInUser, ben: LoggedInUser) -> list[str]:
-    """The ids of twelve posts of anna's, oldest first, that have reached ben's home."""
+    """The ids of twelve posts by Anna, oldest first, in Ben's home timeline."""
     ben.client.account_follow(anna.id)
     made = [str(anna.client.status_post(f"post {n}").id) for n in range(12)]
     await_page(lambda: ben.client.timeline_home(limit=40), made[::-1])

@@ -1,4 +1,4 @@
-"""Nothing but the gateway is open: services and sidecars ask everybody for their token."""
+"""Only the gateway is public: services and sidecars require a token."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_the_gateway_shows_nobody_what_is_for_sidecars(
 def test_routes_for_the_gateway_are_for_no_other_service(
     system: System, rows: dict[str, ProcessRow], plain: requests.Session
 ) -> None:
-    """What somebody who has broken into one service gets from the others."""
+    """An attacker in one service cannot call the others."""
     sidecar = f"http://127.0.0.1:{rows['feed'].sidecar_port}/v1.0/invoke"
     headers = {"dapr-api-token": system.tokens("feed").sidecar}
     for method, path in [

@@ -1,4 +1,4 @@
-"""What a token is good for, and when it is not."""
+"""Scopes and validity of tokens."""
 
 from __future__ import annotations
 

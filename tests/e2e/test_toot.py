@@ -1,4 +1,4 @@
-"""Every command of `toot` that this server has something behind, as a person types it."""
+"""Every command of `toot` that this server supports."""
 
 from __future__ import annotations
 

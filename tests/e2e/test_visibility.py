@@ -1,4 +1,4 @@
-"""Who may see a post decides its author: by its id, in timelines, under hashtags, in threads."""
+"""The author decides who sees a post: by id, in timelines, under hashtags, in threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Actor by visibility by route: nobody is told of a post that is not for them, by any route.
+"""Every actor, visibility and route: no route reveals a post to a user who may not see it.
 
 `matrix.py` has the people, the posts and the rule. Each route of the gateway that may tell of posts
 is in one of the tables here; `tests/unit/gateway/test_visibility_matrix.py` fails for one that is
@@ -54,43 +54,43 @@ def town(system: System) -> VisibilityMatrix:
 
 
 def shown(actor: str, post: MatrixPost) -> int:
-    """Whoever sees a post gets it."""
+    """Users who see a post get it."""
     return 200
 
 
 def liked(actor: str, post: MatrixPost) -> int:
-    """Nobody likes what is by somebody whom they block."""
+    """Users cannot like posts of users they block."""
     return 403 if actor == "blocker" and post.shown.author == "author" else 200
 
 
 def boosted(actor: str, post: MatrixPost) -> int:
-    """Followers-only posts are passed on by their authors alone, direct ones by nobody."""
+    """Only the author can boost a followers-only post; no one can boost a direct one."""
     own = post.shown.author == actor
     barred = post.visibility == "direct" or (post.visibility == "private" and not own)
     return 403 if barred else liked(actor, post)
 
 
 def pinned(actor: str, post: MatrixPost) -> int:
-    """One's own posts but direct ones and boosts."""
+    """Own posts except direct ones and boosts."""
     own = post.author == actor and post.kind != "boost" and post.visibility != "direct"
     return 200 if own else 422
 
 
 def edited(actor: str, post: MatrixPost) -> int:
-    """One's own posts but boosts."""
+    """Own posts except boosts."""
     if post.author != actor:
         return 403
     return 422 if post.kind == "boost" else 200
 
 
 def kept(actor: str, post: MatrixPost) -> int:
-    """To delete: at the end the author does."""
+    """Deletion; the author does it at the end."""
     may = actor == post.author or (post.kind == "comment" and actor == "author")
     return 200 if may else 403
 
 
 def never(actor: str, post: MatrixPost) -> int:
-    """What is not offered is refused to all alike."""
+    """Unsupported operations are refused for everyone."""
     return 422
 
 
@@ -126,7 +126,7 @@ FOR_ALL = ("", "/context", "/history", "/card", "/favourited_by", "/reblogged_by
 
 
 def expected(row: str, actor: str, post: MatrixPost) -> int:
-    """The status of the answer."""
+    """Return the expected status."""
     expect, _ = BY_ID[row]
     if actor in REFUSED:
         return REFUSED[actor]
@@ -138,7 +138,7 @@ def expected(row: str, actor: str, post: MatrixPost) -> int:
 
 
 def spared(row: str, actor: str, post: MatrixPost) -> bool:
-    """Cells that would undo the matrix itself: its boosts, and at the end its posts."""
+    """Return whether a cell would change the matrix itself."""
     if row.endswith("/unreblog") and post.kind != "comment":
         return actor == ("author" if post.visibility == "private" else "booster")
     return row.startswith("DELETE") and kept(actor, post) == 200
@@ -173,7 +173,7 @@ def test_a_route_to_one_post(town: VisibilityMatrix, row: str) -> None:
 
 
 def ids_in(found: Any) -> set[str]:
-    """The ids of all statuses in an answer that is a list of them, or of what they are in."""
+    """Return the ids of all statuses in a response, also nested ones."""
     if isinstance(found, dict):
         found = found.get("statuses", [])
     inner = [each.get("status", each.get("last_status", each)) for each in found]
@@ -189,7 +189,7 @@ def holds(
     public: bool = True,
     among: Callable[[MatrixPost], bool] = lambda post: True,
 ) -> Iterator[str]:
-    """What is wrong with a list, once it has had the time to become right."""
+    """Return the faults of a list after waiting for events."""
     if actor in REFUSED or (actor == "anonymous" and not public):
         answer = town.ask(actor, "GET", path)
         right = REFUSED.get(actor, 401)
@@ -255,7 +255,7 @@ def test_some_by_their_ids(town: VisibilityMatrix) -> None:
 
 
 def test_search(town: VisibilityMatrix) -> None:
-    """By id, by address, and by what is said in it: so one finds one's own."""
+    """Search by id, by address, and by text (own posts)."""
 
     def probe(actor: str) -> Iterator[str]:
         for post in town.posts:
@@ -272,7 +272,7 @@ def test_search(town: VisibilityMatrix) -> None:
 
 
 def test_what_trends(town: VisibilityMatrix) -> None:
-    """Nothing need trend, but what does is for those who find it in public."""
+    """Trending posts are visible to those who find them in public."""
     path = "/api/v1/trends/statuses?limit=40"
 
     def probe(actor: str) -> Iterator[str]:
@@ -285,7 +285,7 @@ def test_what_trends(town: VisibilityMatrix) -> None:
 
 
 def test_notifications(town: VisibilityMatrix) -> None:
-    """As they are told, one by one and in groups; and each one by itself."""
+    """Notifications one by one, in groups, and by id."""
 
     def probe(actor: str) -> Iterator[str]:
         for version in ("v1", "v2"):
@@ -313,7 +313,7 @@ def test_notifications(town: VisibilityMatrix) -> None:
     ("verb", "listed"), [("favourite", "favourites"), ("bookmark", "bookmarks")]
 )
 def test_what_one_marked(town: VisibilityMatrix, verb: str, listed: str) -> None:
-    """All that one may mark, and nothing of what one marked before one was blocked."""
+    """Lists of marks contain visible posts only, also after a block."""
     likes = liked if verb == "favourite" else shown
 
     def who(post: MatrixPost) -> frozenset[str]:
@@ -329,7 +329,7 @@ def test_what_one_marked(town: VisibilityMatrix, verb: str, listed: str) -> None
 
 
 def test_archives(town: VisibilityMatrix) -> None:
-    """Of all that one has: nothing of what one may not see."""
+    """The archive contains no invisible post."""
     path = "/api/v1/export"
 
     def probe(actor: str) -> Iterator[str]:
@@ -349,7 +349,7 @@ def test_archives(town: VisibilityMatrix) -> None:
 
 
 def test_threads(town: VisibilityMatrix) -> None:
-    """What is above and below: what one sees, without those one blocks."""
+    """Threads contain visible posts only, without blocked authors."""
 
     def probe(actor: str) -> Iterator[str]:
         if actor not in EVERYBODY:
@@ -372,7 +372,7 @@ def test_threads(town: VisibilityMatrix) -> None:
 
 
 def test_pictures_are_their_owners_to_describe(town: VisibilityMatrix) -> None:
-    """By id. That no address of one leaks is held against every answer above."""
+    """Pictures by id; addresses are searched in every response above."""
     first = town.ask("author", "GET", f"/api/v1/statuses/{town.posts[0].id}").json()
     id = first["media_attachments"][0]["id"]
 
@@ -388,7 +388,7 @@ def test_pictures_are_their_owners_to_describe(town: VisibilityMatrix) -> None:
 
 
 def test_an_address_of_a_picture_cannot_be_made_up(town: VisibilityMatrix) -> None:
-    """Whoever knows an address was shown the picture: nothing else in it can be left out."""
+    """An address is the key of a picture; no part of it can be left out."""
     name = town.post("post", "private").pictures[0]
     id, secret, part = name.split("-")
     assert len(secret) == 16
@@ -438,7 +438,7 @@ def test_reports_are_for_admins(town: VisibilityMatrix) -> None:
 
 @pytest.mark.parametrize("actor", STREAMING)
 def test_streams(town: VisibilityMatrix, actor: str) -> None:
-    """What came over a WebSocket with all streams, while the posts were made."""
+    """Events over a WebSocket with all streams."""
     come: dict[str, set[str]] = {stream: set() for stream in STREAMS}
     told: set[str] = set()
     for frame in town.frames[actor]:
@@ -490,7 +490,7 @@ def test_conversations(town: VisibilityMatrix) -> None:
 
 @pytest.mark.parametrize("actor", STREAMING)
 def test_server_sent_events(town: VisibilityMatrix, actor: str) -> None:
-    """What came meanwhile from the address of each stream."""
+    """Events from the address of each stream."""
     for stream, holds_it in STREAMS.items():
         events = town.events[actor, stream]
         for name, payload in events:
@@ -566,7 +566,7 @@ def lacks(town: VisibilityMatrix, actor: str, path: str) -> bool:
 
 
 def is_gone(town: VisibilityMatrix, actor: str) -> Iterator[str]:
-    """What is left of the posts for somebody."""
+    """Yield what remains of deleted posts for an actor."""
     for post in town.posts:
         wait_until(partial(lacks, town, actor, f"/api/v1/statuses/{post.id}"))
     yield from holds(town, actor, "/api/v1/timelines/home", nowhere, public=False)
