@@ -14,7 +14,7 @@ from services.feed.application.follows import EdgeProjector
 from services.feed.application.hashtag_index import HashtagIndex
 from services.feed.application.hashtags import HashtagQueries
 from services.feed.application.post_loader import PostLoader
-from services.feed.application.post_projection import PostProjector
+from services.feed.application.post_projection import TimelineProjector
 from services.feed.application.post_search import PostSearch
 from services.feed.application.timeline_queries import TimelineQueries
 from services.feed.application.trends import FLUSH_INTERVAL, TrendTracker
@@ -33,7 +33,7 @@ def create_app(service: Service, limits: FanOutLimits | None = None) -> FastAPI:
     hashtags = HashtagQueries(repository, index, trends)
     conversations = ConversationService(repository)
     fanout = FanOut(repository, limits or FanOutLimits())
-    posts = PostProjector(repository, fanout, index, trends, conversations)
+    posts = TimelineProjector(repository, fanout, index, trends, conversations)
     edges = EdgeProjector(repository, fanout)
     FeedConsumers(repository, posts, edges, fanout, trends).subscribe(service)
     return service.create_app(

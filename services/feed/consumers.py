@@ -13,7 +13,7 @@ from services.contracts.discovery import FollowedTags
 from services.contracts.posts import AuthoredCount, Mark, Pins, Post, PostCount
 from services.feed.application.fanout import FanOut
 from services.feed.application.follows import EdgeProjector
-from services.feed.application.post_projection import PostProjector
+from services.feed.application.post_projection import TimelineProjector
 from services.feed.application.trends import TrendTracker
 from services.feed.domain.interactions import BOOKMARKED, FAVOURITED, REBLOGGED
 from services.feed.domain.projections import AccountProjection
@@ -27,7 +27,7 @@ class FeedConsumers:
     def __init__(
         self,
         repository: Repository,
-        posts: PostProjector,
+        posts: TimelineProjector,
         edges: EdgeProjector,
         fanout: FanOut,
         trends: TrendTracker,

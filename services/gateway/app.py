@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from fastapi import FastAPI
 
 from services.chassis.service import Service
+from services.clients.base import Invoker
 from services.contracts import events
 from services.gateway.application.archive_download import ArchiveDownloads
 from services.gateway.container import Gateway
 from services.gateway.graphql import router as graphql
 from services.gateway.http.errors import error_response
-from services.gateway.invocation import Invoker
 from services.gateway.middleware.cors import CorsMiddleware
 from services.gateway.middleware.normalization import NormalizationMiddleware
 from services.gateway.middleware.rate_limit import RateLimitMiddleware

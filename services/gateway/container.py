@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.clients.base import Invoker
 from services.gateway.application.client_apps import ClientApps
 from services.gateway.application.hashtags import HashtagPresenter
 from services.gateway.application.media import MediaUploads
@@ -9,7 +10,7 @@ from services.gateway.application.notifications import NotificationPresenter
 from services.gateway.application.people import AccountLookup
 from services.gateway.application.posts import PostPresenter
 from services.gateway.application.timeline_pages import TimelinePages
-from services.gateway.invocation import Invoker, ServiceInvoker
+from services.gateway.invocation import ServiceInvoker
 from services.gateway.presentation.html import HtmlWriter
 from services.gateway.presentation.renderer import EntityRenderer
 from services.gateway.presentation.urls import PublicUrls

@@ -11,27 +11,8 @@ from typing import Any, Protocol
 
 import orjson
 
-from services.chassis.dapr.client import INVOKE_TIMEOUT
-from services.chassis.dapr.transport import InvocationResponse
 from services.chassis.security.caller import Caller
-
-
-class Invoker(Protocol):
-    """The port to the other services: the sidecar, or a fake."""
-
-    async def invoke(
-        self,
-        app: str,
-        path: str,
-        *,
-        method: str = "GET",
-        token: str = "",
-        json: Any = None,
-        data: bytes | None = None,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        deadline: float = INVOKE_TIMEOUT,
-    ) -> InvocationResponse: ...
+from services.clients.base import Invoker
 
 
 class Asker(Protocol):

@@ -12,7 +12,7 @@ from services.clients.users import UsersClient
 from services.posts import api
 from services.posts.application.account_erasure import AuthorErasure
 from services.posts.application.boosts import BoostService
-from services.posts.application.list_projection import PostProjector
+from services.posts.application.list_projection import PostListProjector
 from services.posts.application.pinning import PinService
 from services.posts.application.post_deletion import PostDeletion
 from services.posts.application.post_service import PostService
@@ -42,7 +42,7 @@ def create_app(service: Service) -> FastAPI:
         time_of_id=lambda id: timestamp(id_time(id)),
         now=timestamp,
     )
-    projector = PostProjector(repository)
+    projector = PostListProjector(repository)
     erasure = AuthorErasure(repository, projector, JobQueue(service))
     PostsConsumers(repository, projector, suspended_accounts, erasure).subscribe(service)
     return service.create_app(

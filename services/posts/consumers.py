@@ -20,7 +20,7 @@ from services.contracts.events import (
 )
 from services.contracts.posts import Mark, Post
 from services.posts.application.account_erasure import AuthorErasure
-from services.posts.application.list_projection import PostProjector
+from services.posts.application.list_projection import PostListProjector
 from services.posts.application.suspended_accounts import SuspendedAccounts
 from services.posts.domain.changes import tombstone
 from services.posts.domain.posts import PostRecord
@@ -35,7 +35,7 @@ class PostsConsumers:
     def __init__(
         self,
         repository: Repository,
-        projector: PostProjector,
+        projector: PostListProjector,
         suspended_accounts: SuspendedAccounts,
         erasure: AuthorErasure,
     ) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class PictureSize:
     """Pixels."""
 
     width: int
@@ -22,8 +22,8 @@ class Picture:
     mime: str
     original: str
     small: str
-    original_size: Size
-    small_size: Size
+    original_size: PictureSize
+    small_size: PictureSize
     blurhash: str
     description: str = ""
     focus: tuple[float, float] = (0.0, 0.0)

@@ -14,7 +14,7 @@ from services.feed.domain.rows import row_of, timeline_ids
 from services.feed.repository import Repository
 
 
-class PostProjector:
+class TimelineProjector:
     """Keeps all that is derived from posts up to date."""
 
     def __init__(

@@ -16,7 +16,7 @@ from services.gateway.presentation.renderer import EntityRenderer, product_ids_o
 _TAG_LENGTH = 24  # characters in the tag of a page
 
 
-class TimelinePage(NamedTuple):
+class RenderedTimelinePage(NamedTuple):
     """A list of Status as JSON, and the newest and oldest id that the page covers."""
 
     body: bytes
@@ -45,7 +45,7 @@ class TimelinePages:
 
     async def get(
         self, path: str, caller: Caller | None, window: Window, **filters: str
-    ) -> TimelinePage:
+    ) -> RenderedTimelinePage:
         """A page of a timeline as the caller sees it."""
         params = window.params() | filters
         key = (caller.user_id if caller else "", path, *params.items())
@@ -58,9 +58,9 @@ class TimelinePages:
         )
         page = orjson.loads(reply.body)
         if page["same"]:
-            return TimelinePage(cached[_TAG_LENGTH:], page["first"], page["last"])
+            return RenderedTimelinePage(cached[_TAG_LENGTH:], page["first"], page["last"])
         cards = await self._posts.product_cards(page["views"])
         body = self._renderer.statuses(page["views"], page["accounts"], cards)
         if not product_ids_of(page["views"]):
             self._cache.put(key, page["tag"].encode() + body)
-        return TimelinePage(body, page["first"], page["last"])
+        return RenderedTimelinePage(body, page["first"], page["last"])

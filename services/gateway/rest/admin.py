@@ -75,7 +75,7 @@ def _account_routes(gateway: Gateway) -> APIRouter:
         """Suspend somebody (`type=suspend`), or just close a report on them (`none`)."""
         body = await read_params(request)
         if body.string("type") not in ("none", "suspend"):
-            raise Invalid("The type of an action is «suspend» or «none».")
+            raise Invalid('The type of an action is "suspend" or "none".')
         report = numeric_id(body.string("report_id")) if body.string("report_id") else ""
         if report and not caller.may("admin:write:reports"):
             raise Forbidden("The access token does not cover the scope admin:write:reports.")

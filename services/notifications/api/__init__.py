@@ -34,7 +34,7 @@ from services.notifications.domain.notifications import (
     POST,
     SHOP_TYPES,
     TYPE,
-    NotificationFilter,
+    NotificationCriteria,
     subject_fields,
 )
 from services.notifications.repository import Repository, notification_view, outcome_of
@@ -54,7 +54,7 @@ def query_filter(
     types: TypeNames | None = None,
     exclude_types: TypeNames = "",
     account_id: Annotated[str, Query(max_length=20, pattern=r"^\d*$")] = "",
-) -> NotificationFilter:
+) -> NotificationCriteria:
     """The filter that the query parameters ask for; names are separated by commas.
 
     An empty list of types asks for none. What Mastodon does not have is only given to who asks for
@@ -62,8 +62,8 @@ def query_filter(
     """
     account = normalize_id(account_id) if account_id else ""
     if types is None:
-        return NotificationFilter(None, _split_names(exclude_types) | SHOP_TYPES, account)
-    return NotificationFilter(_split_names(types), _split_names(exclude_types), account)
+        return NotificationCriteria(None, _split_names(exclude_types) | SHOP_TYPES, account)
+    return NotificationCriteria(_split_names(types), _split_names(exclude_types), account)
 
 
 def grouped_types(grouped_types: TypeNames | None = None) -> frozenset[str]:
@@ -81,7 +81,7 @@ def notification_id(
 
 
 PageWindow = Annotated[Window, Depends(window(40))]
-QueryFilter = Annotated[NotificationFilter, Depends(query_filter)]
+QueryFilter = Annotated[NotificationCriteria, Depends(query_filter)]
 GroupedTypes = Annotated[frozenset[str], Depends(grouped_types)]
 PathId = Annotated[str, Depends(notification_id)]
 CountLimit = Annotated[int, Query(ge=1, le=MAX_COUNTED)]

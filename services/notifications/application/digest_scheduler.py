@@ -28,7 +28,7 @@ from services.notifications.adapters.digest_email import DigestEmail, EmailPerso
 from services.notifications.application.queries import NotificationPage, NotificationQueries
 from services.notifications.domain import digests as rules
 from services.notifications.domain.digests import DigestRecord
-from services.notifications.domain.notifications import ACCOUNT, ID, NotificationFilter, Row
+from services.notifications.domain.notifications import ACCOUNT, ID, NotificationCriteria, Row
 from services.notifications.repository import Repository
 from services.notifications.settings import NotificationsSettings
 
@@ -181,7 +181,7 @@ class DigestScheduler:
         markers = await self._repository.markers.get(owner)
         since = kept.since(markers.last_read("notifications") if markers else "")
         found = await self._queries.page(
-            owner, Window(MAX_NOTIFICATIONS, since_id=since), NotificationFilter()
+            owner, Window(MAX_NOTIFICATIONS, since_id=since), NotificationCriteria()
         )
         if not found.rows or not kept.has_news(found.rows[0][ID]):
             return ""

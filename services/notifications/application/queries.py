@@ -26,7 +26,7 @@ from services.notifications.domain.notifications import (
     POST,
     SHOP_TYPES,
     TYPE,
-    NotificationFilter,
+    NotificationCriteria,
     Row,
 )
 from services.notifications.domain.owner_relations import OwnerRelations
@@ -56,7 +56,7 @@ class NotificationQueries:
         self._now = now
 
     async def page(
-        self, owner: str, window: Window, wanted: NotificationFilter
+        self, owner: str, window: Window, wanted: NotificationCriteria
     ) -> NotificationPage:
         """A page of notifications."""
         desk = await self._repository.owner_state(owner)
@@ -68,7 +68,7 @@ class NotificationQueries:
         self,
         owner: str,
         window: Window,
-        wanted: NotificationFilter,
+        wanted: NotificationCriteria,
         types: frozenset[str] = GROUPED_TYPES,
     ) -> tuple[list[RowGroup], NotificationPage]:
         """A page of groups; of each, those members that lie within the page."""
@@ -86,7 +86,7 @@ class NotificationQueries:
     async def count_unread(
         self,
         owner: str,
-        wanted: NotificationFilter,
+        wanted: NotificationCriteria,
         limit: int,
         types: frozenset[str] = frozenset(),
     ) -> int:
@@ -113,7 +113,9 @@ class NotificationQueries:
         desk = await self._repository.owner_state(owner)
         window = Window(MAX_KEPT, max_id=where.below, since_id=where.above)
         found = [
-            row async for _, rows in self._scan(desk, window, NotificationFilter()) for row in rows
+            row
+            async for _, rows in self._scan(desk, window, NotificationCriteria())
+            for row in rows
         ]
         members = [row for row in found if where.contains(row)]
         if not members:
@@ -126,7 +128,7 @@ class NotificationQueries:
         self,
         desk: OwnerState,
         window: Window,
-        wanted: NotificationFilter,
+        wanted: NotificationCriteria,
         over: Callable[[list[Row]], int],
         key: Callable[[Row], str],
     ) -> NotificationPage:
@@ -146,7 +148,7 @@ class NotificationQueries:
         return NotificationPage(sorted(kept, reverse=True), first, last)
 
     async def _scan(
-        self, desk: OwnerState, window: Window, wanted: NotificationFilter
+        self, desk: OwnerState, window: Window, wanted: NotificationCriteria
     ) -> AsyncIterator[tuple[list[Row], list[Row]]]:
         """What was looked at, and what of it is shown, in the direction of the window."""
         now = self._now()

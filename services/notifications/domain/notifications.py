@@ -120,7 +120,7 @@ def dismiss(known: NotificationRecord | None, id: str) -> NotificationRecord | N
 
 
 @dataclass(frozen=True, slots=True)
-class NotificationFilter:
+class NotificationCriteria:
     """Which notifications are wanted: of some types (`None` is all), not of others, by somebody."""
 
     types: frozenset[str] | None = None

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from services.chassis.jobs import JobQueue
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.chassis.storage.window import Row, Window
-from services.posts.application.list_projection import PostProjector
+from services.posts.application.list_projection import PostListProjector
 from services.posts.domain.changes import tombstone
 from services.posts.domain.interactions import without_reactions
 from services.posts.domain.pins import PinnedPosts
@@ -26,7 +26,9 @@ BATCH_SIZE = 25
 class AuthorErasure:
     """Deletes everything that an account created, in bounded steps."""
 
-    def __init__(self, repository: Repository, projector: PostProjector, jobs: JobQueue) -> None:
+    def __init__(
+        self, repository: Repository, projector: PostListProjector, jobs: JobQueue
+    ) -> None:
         self._repository = repository
         self._projector = projector
         self._jobs = jobs

@@ -16,7 +16,7 @@ from services.posts.domain.posts import PostRecord
 from services.posts.repository import Repository
 
 
-class PostProjector:
+class PostListProjector:
     """Derives lists from posts and interactions."""
 
     def __init__(self, repository: Repository) -> None:

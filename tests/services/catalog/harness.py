@@ -19,7 +19,7 @@ from tests.services.posts.harness import FakeNeighbours
 _ids = SnowflakeGenerator()
 
 
-class Clock:
+class CatalogClock:
     """Time as catalog reads it: the true one, and what a test adds to it."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class CatalogHarness:
     def __init__(self, world: World, others: FakeNeighbours) -> None:
         self.world = world
         self.others = others
-        self.clock = Clock()
+        self.clock = CatalogClock()
         self.replicas: list[Running] = []
 
     @classmethod

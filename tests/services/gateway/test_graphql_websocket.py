@@ -34,11 +34,13 @@ async def socket_of(person: SignedInUser) -> AsyncIterator[FakeStream]:
     """A socket on which somebody has begun."""
     async with opened(person.place) as socket:
         socket.frame(type="connection_init", payload={"Authorization": f"Bearer {person.token}"})
-        await heard(socket, "connection_ack")
+        await await_message(socket, "connection_ack")
         yield socket
 
 
-async def heard(socket: FakeStream, kind: str, id: str | None = None, count: int = 1) -> Any:
+async def await_message(
+    socket: FakeStream, kind: str, id: str | None = None, count: int = 1
+) -> Any:
     """The newest message of a kind, once so many are there."""
 
     def found() -> list[Any]:
@@ -73,18 +75,18 @@ async def test_a_follower_hears_of_a_post_an_edit_and_the_end(place: GatewayDepl
     async with socket_of(ben) as socket:
         await subscribed(place, socket, "1", HOME)
         post = await anna.post("statuses", {"status": "hello"})
-        told = (await heard(socket, "next", "1"))["payload"]["data"]["home"]
+        told = (await await_message(socket, "next", "1"))["payload"]["data"]["home"]
         assert told == {
             "event": "NEW",
             "id": post["id"],
             "post": {"html": post["content"], "author": {"username": "anna"}},
         }
         await anna.ask("PUT", f"/api/v1/statuses/{post['id']}", json={"status": "hi"})
-        told = (await heard(socket, "next", "1", 2))["payload"]["data"]["home"]
+        told = (await await_message(socket, "next", "1", 2))["payload"]["data"]["home"]
         assert told["event"] == "EDITED"
         assert "hi" in told["post"]["html"]
         await anna.ask("DELETE", f"/api/v1/statuses/{post['id']}")
-        told = (await heard(socket, "next", "1", 3))["payload"]["data"]["home"]
+        told = (await await_message(socket, "next", "1", 3))["payload"]["data"]["home"]
         assert told == {"event": "DELETED", "id": post["id"], "post": None}
 
 
@@ -100,18 +102,18 @@ async def test_one_socket_has_several_subscriptions_and_ends_some(place: Gateway
         )
         post = await anna.post("statuses", {"status": "look #cats"})
         for id, name in (("public", "publicPosts"), ("tagged", "taggedPosts")):
-            told = (await heard(socket, "next", id))["payload"]["data"][name]
+            told = (await await_message(socket, "next", id))["payload"]["data"][name]
             assert told == {"id": post["id"]}
         await anna.post(f"accounts/{ben.id}/follow")
         await place.cluster.settle()
-        told = (await heard(socket, "next", "told"))["payload"]["data"]["notifications"]
+        told = (await await_message(socket, "next", "told"))["payload"]["data"]["notifications"]
         assert told == {"type": "follow", "person": {"username": "anna"}}
         socket.frame(type="complete", id="public")
         socket.frame(type="ping")
-        await heard(socket, "pong")
+        await await_message(socket, "pong")
         await until(lambda: not place.hub.has_listeners(("public", "")))
         await anna.post("statuses", {"status": "more #cats"})
-        await heard(socket, "next", "tagged", 2)
+        await await_message(socket, "next", "tagged", 2)
         assert sum(f.get("id") == "public" and f["type"] == "next" for f in socket.frames) == 1
     await until(lambda: not len(place.hub))
 
@@ -125,7 +127,7 @@ async def test_what_is_not_for_somebody_does_not_reach_them(place: GatewayDeploy
             await anna.post("statuses", {"status": "not this", "visibility": visibility})
         seen = await anna.post("statuses", {"status": "but this"})
         await place.cluster.settle()
-        told = await heard(socket, "next")
+        told = await await_message(socket, "next")
         assert told["payload"]["data"] == {"publicPosts": {"id": seen["id"]}}
         assert sum(frame["type"] == "next" for frame in socket.frames) == 1
 
@@ -147,13 +149,13 @@ async def test_what_cannot_be_listened_to_is_an_error_of_that_operation(
     async with socket_of(SignedInUser(place, anna.id, "anna", reader)) as socket:
         for turn, (query, code) in enumerate(wrong.items()):
             socket.frame(type="subscribe", id=f"{turn}", payload={"query": query})
-            (error, *_) = (await heard(socket, "error", f"{turn}"))["payload"]
+            (error, *_) = (await await_message(socket, "error", f"{turn}"))["payload"]
             assert error["extensions"]["code"] == code
         socket.frame(type="subscribe", id="x", payload=[])
-        await heard(socket, "error", "x")
+        await await_message(socket, "error", "x")
         for turn in range(websocket.MAX_SUBSCRIPTIONS + 1):
             socket.frame(type="subscribe", id=f"many {turn}", payload={"query": HOME})
-        refused = await heard(socket, "error", f"many {websocket.MAX_SUBSCRIPTIONS}")
+        refused = await await_message(socket, "error", f"many {websocket.MAX_SUBSCRIPTIONS}")
         assert refused["payload"][0]["extensions"]["code"] == "TOO_COMPLEX"
 
 
@@ -217,7 +219,7 @@ async def test_a_socket_ends_with_its_token(place: GatewayDeployment) -> None:
     anna = await place.register("anna")
     async with opened(place, anna.token) as socket:
         socket.frame(type="connection_init")
-        await heard(socket, "connection_ack")
+        await await_message(socket, "connection_ack")
         place.hub.close_user(anna.id)
         assert await closed(socket) == 1001
 
@@ -235,7 +237,7 @@ async def test_the_operator_may_listen_and_is_not_counted() -> None:
         )
         async with asking as socket:
             socket.frame(type="connection_init")
-            await heard(socket, "connection_ack")
+            await await_message(socket, "connection_ack")
             await subscribed(place, socket, "1", HOME)
             await subscribed(place, socket, "2", "subscription { publicPosts { id } }")
 

@@ -12,7 +12,7 @@ from services.gateway.streaming import dispatcher, interactions
 from services.gateway.streaming.events import StreamEvent
 from tests.services.gateway.deployment import GatewayDeployment, SignedInUser
 from tests.services.gateway.graphql_client import invocations
-from tests.services.gateway.test_graphql_websocket import heard, subscribed
+from tests.services.gateway.test_graphql_websocket import await_message, subscribed
 from tests.services.gateway.test_graphql_websocket import socket_of as graph_of
 from tests.services.gateway.test_streaming import a_pair, home_of, socket_of
 
@@ -230,6 +230,6 @@ async def test_subscriptions_carry_what_the_caller_did(place: GatewayDeployment)
         await edit(anna, post)
         mine = await read(ben, post["id"])
         for name in ("home", "publicPosts"):
-            told = (await heard(socket, "next", name))["payload"]["data"][name]
+            told = (await await_message(socket, "next", name))["payload"]["data"][name]
             assert told["event"] == "EDITED"
             assert told["post"] == {flag: mine[flag] for flag in OF_GRAPH}

@@ -52,11 +52,11 @@ async def test_the_built_in_provider_comes_through_the_door(place: GatewayDeploy
     body = TERMS | {"card": "tok_duplicate_callback"}
     await payments.call("POST", "/payments/11/authorize", caller="orders", json=body)
 
-    def heard() -> int:
+    def received() -> int:
         calls = [call.about for call in place.gateway.sidecar.faults.calls]
         return calls.count(("payments", "payments/webhooks/provider"))
 
-    await until(lambda: heard() == 2)
+    await until(lambda: received() == 2)
 
 
 async def test_webhooks_have_a_limit_of_their_own() -> None:

@@ -32,7 +32,7 @@ def payments_app(settings: Settings) -> FastAPI:
     return create_app(Service(settings))
 
 
-class Clock:
+class PaymentsClock:
     """The provider's time."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class PaymentsHarness:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.clock = Clock()
+        self.clock = PaymentsClock()
         self.webhooks: list[bytes] = []
         sidecar = world.sidecar("payments")
         service = Service(Settings(app_id="payments", app_port=1), sidecar)

@@ -18,7 +18,7 @@ from services.payments.provider.charges import Charge
 from services.payments.provider.port import Provider, ProviderCallback, ProviderOperation
 from services.payments.provider.sandbox import SandboxProvider
 from tests.fakes import FakeState, until
-from tests.services.payments.harness import Clock
+from tests.services.payments.harness import PaymentsClock
 
 DONE = ProviderResult("done")
 ORDER = "116548273934401537"
@@ -28,7 +28,7 @@ class Office:
     """A provider with its post room, whose clock we hold."""
 
     def __init__(self, like: str) -> None:
-        self.clock = Clock()
+        self.clock = PaymentsClock()
         self.sent: list[bytes] = []
         self.refuses = 0
         self.state = FakeState(like)

@@ -18,7 +18,7 @@ from services.chassis.ids import SnowflakeGenerator
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.chassis.storage.segmented_list import SegmentedLists
-from services.posts.application.list_projection import PostProjector
+from services.posts.application.list_projection import PostListProjector
 from services.posts.domain.interactions import Interaction
 from services.posts.repository import Repository
 from tests.fakes import Call, FakeSidecar, FakeState, World
@@ -44,7 +44,7 @@ def test_lists_equal_marks_however_handlers_run_into_one_another(
 
 async def test_a_handler_that_is_overtaken_mends_what_it_wrote() -> None:
     sidecar, store = _store()
-    handlers, go_on, held = PostProjector(store), asyncio.Event(), asyncio.Event()
+    handlers, go_on, held = PostListProjector(store), asyncio.Event(), asyncio.Event()
 
     async def hold_first(call: Call) -> None:
         if call.name == "get" and call.about[0].startswith("favouriters:") and not held.is_set():
@@ -57,7 +57,7 @@ async def test_a_handler_that_is_overtaken_mends_what_it_wrote() -> None:
     await held.wait()
     await store.interactions.update("1:2", functools.partial(_changed, "1:2", "unfavourite", "6"))
     # As if in another replica: in this one, changes of the same list would wait for one another.
-    await PostProjector(_store(sidecar.state)[1]).project_interaction("1:2")
+    await PostListProjector(_store(sidecar.state)[1]).project_interaction("1:2")
     go_on.set()
     await slow
     await _check_marks(sidecar.state)
@@ -71,7 +71,7 @@ def _store(state: FakeState | None = None) -> tuple[FakeSidecar, Repository]:
 
 async def _handlers(actions: list[tuple[int, int, str]], chance: random.Random) -> None:
     sidecar, store = _store()
-    handlers, ids, tasks = PostProjector(store), SnowflakeGenerator(), []
+    handlers, ids, tasks = PostListProjector(store), SnowflakeGenerator(), []
 
     async def dawdle(_: Call) -> None:
         for _turn in range(chance.choice((0, 0, 1, 2, 40))):

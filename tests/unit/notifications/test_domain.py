@@ -14,7 +14,7 @@ from services.notifications.domain.markers import ReadMarkers
 from services.notifications.domain.notifications import (
     MAX_PAST_IDS,
     Cause,
-    NotificationFilter,
+    NotificationCriteria,
     NotificationRecord,
     apply_cause,
     dismiss,
@@ -103,15 +103,15 @@ def test_one_reason_of_two_is_enough_and_both_are_one() -> None:
 @pytest.mark.parametrize(
     ("wanted", "kept"),
     [
-        (NotificationFilter(), True),
-        (NotificationFilter(types=frozenset({"favourite", "follow"})), True),
-        (NotificationFilter(types=frozenset({"follow"})), False),
-        (NotificationFilter(without=frozenset({"favourite"})), False),
-        (NotificationFilter(account="2"), True),
-        (NotificationFilter(account="3"), False),
+        (NotificationCriteria(), True),
+        (NotificationCriteria(types=frozenset({"favourite", "follow"})), True),
+        (NotificationCriteria(types=frozenset({"follow"})), False),
+        (NotificationCriteria(without=frozenset({"favourite"})), False),
+        (NotificationCriteria(account="2"), True),
+        (NotificationCriteria(account="3"), False),
     ],
 )
-def test_a_filter_keeps_what_is_wanted(wanted: NotificationFilter, kept: bool) -> None:
+def test_a_filter_keeps_what_is_wanted(wanted: NotificationCriteria, kept: bool) -> None:
     assert wanted.matches(["100", "favourite", "2", "9", LIKE.key]) is kept
 
 

@@ -28,7 +28,7 @@ from services.posts.domain.history import MAX_VERSIONS, PostHistory
 from services.posts.domain.interactions import MAX_PAST_IDS, Interaction, Reaction, count_for_viewer
 from services.posts.domain.posts import PUBLIC_FIELDS, PostMention, PostRecord, PostRevision
 from services.posts.domain.visibility import Access, AuthorRelationship, check_access, is_visible_to
-from services.shared.pictures import Picture, Size
+from services.shared.pictures import Picture, PictureSize
 
 NOW = "2026-05-10T05:12:31.402Z"
 LATER = "2026-05-10T06:00:00.000Z"
@@ -39,7 +39,7 @@ def a_post(id: str = "100000000000000001", **changes: Any) -> PostRecord:
 
 
 def a_picture(id: str) -> Picture:
-    size = Size(4, 3)
+    size = PictureSize(4, 3)
     return Picture(id, "1", "image/jpeg", f"{id}-o.jpg", f"{id}-s.jpg", size, size, "L")
 
 
