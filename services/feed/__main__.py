@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.chassis.service import Service
 from services.feed.app import create_app
-from services.feed.application.fanout import FanOutLimits
+from services.feed.domain.relations import FanOutLimits
 from services.feed.settings import FeedSettings
 
 

@@ -9,7 +9,7 @@ from services.feed import api
 from services.feed.application.audiences import AudienceQueries
 from services.feed.application.conversation_queries import ConversationQueries
 from services.feed.application.conversations import ConversationService
-from services.feed.application.fanout import FanOut, FanOutLimits
+from services.feed.application.fanout import FanOut
 from services.feed.application.follows import EdgeProjector
 from services.feed.application.hashtag_index import HashtagIndex
 from services.feed.application.hashtags import HashtagQueries
@@ -19,6 +19,7 @@ from services.feed.application.post_search import PostSearch
 from services.feed.application.timeline_queries import TimelineQueries
 from services.feed.application.trends import FLUSH_INTERVAL, TrendTracker
 from services.feed.consumers import FeedConsumers
+from services.feed.domain.relations import FanOutLimits
 from services.feed.repository import Repository
 
 

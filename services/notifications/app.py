@@ -1,4 +1,4 @@
-"""How the notifications service is put together."""
+"""Assembles the notifications service."""
 
 from __future__ import annotations
 
@@ -7,27 +7,30 @@ from fastapi import FastAPI
 from services.chassis.ids import SnowflakeGenerator, timestamp
 from services.chassis.service import Service
 from services.notifications.api import create_router, data_export, digests
-from services.notifications.application.digest_scheduler import DigestScheduler
+from services.notifications.application.digest_scheduler import CHECK_INTERVAL, DigestScheduler
+from services.notifications.application.digest_settings import DigestSettings
 from services.notifications.application.notifier import Notifier
 from services.notifications.application.queries import NotificationQueries
-from services.notifications.consumers import subscribe
+from services.notifications.consumers import NotificationsConsumers
 from services.notifications.repository import Repository
 from services.notifications.settings import NotificationsSettings
 
 
 def create_app(service: Service) -> FastAPI:
-    """The notifications service on its sidecar."""
+    """Return the notifications service on its sidecar."""
     settings = service.settings
     if not isinstance(settings, NotificationsSettings):
         raise TypeError("Notifications need NotificationsSettings.")
     repository = Repository(service)
-    bell = Notifier(repository, ids=SnowflakeGenerator().next, now=timestamp)
-    subscribe(service, repository, bell)
-    reading = NotificationQueries(repository, now=timestamp)
-    scheduler = DigestScheduler(repository, reading, service.sidecar, settings)
-    service.background(scheduler.run)
+    notifier = Notifier(repository, ids=SnowflakeGenerator().next, now=timestamp)
+    NotificationsConsumers(repository, notifier).subscribe(service)
+    queries = NotificationQueries(repository, now=timestamp)
+    if settings.microgram_digest_hours:
+        scheduler = DigestScheduler(repository, queries, service.sidecar, settings)
+        interval = min(CHECK_INTERVAL, settings.microgram_digest_hours * 3600)
+        service.every(interval, scheduler.send_due)
     return service.create_app(
-        create_router(repository, bell, reading),
-        digests.create_router(scheduler),
+        create_router(repository, notifier, queries),
+        digests.create_router(DigestSettings(repository, settings)),
         data_export.create_router(repository),
     )

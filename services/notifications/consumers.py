@@ -1,18 +1,12 @@
-"""What the notifications service hears. Every handler may run twice, late, or out of order."""
+"""The events of which people are notified. Every handler may run twice, late or out of order."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
-from pydantic import ValidationError
-
-from services.chassis.consuming.events import CloudEvent, PoisonMessage
+from services.chassis.consuming.events import Event
 from services.chassis.service import Service
 from services.contracts import events
-from services.contracts.accounts import Edge, Model, Profile
+from services.contracts.accounts import Edge, Profile
 from services.contracts.comments import Comment
-from services.contracts.events import EventType
 from services.contracts.notifications import Notification
 from services.contracts.orders import Order
 from services.contracts.payments import Payment
@@ -25,57 +19,38 @@ from services.notifications.domain.subscribers import PostSubscribers
 from services.notifications.repository import DeletionState, Repository
 
 _ORDER_OUTCOMES = ("completed", "cancelled", "declined", "failed")
-"""What may become of an order, as its history calls it."""
-
-M = TypeVar("M", bound=Model)
-Handler = Callable[[M, CloudEvent], Awaitable[None]]
-
-
-def subscribe(service: Service, repository: Repository, bell: Notifier) -> None:
-    """Hear of all that people are told of."""
-    handlers = NotificationsConsumers(repository, bell)
-    _subscribe(service, events.EDGE_CHANGED, Edge, handlers.on_edge_changed)
-    _subscribe(service, events.MARK_CHANGED, Mark, handlers.on_mark_changed)
-    _subscribe(service, events.POST_CHANGED, Post, handlers.on_post_changed)
-    _subscribe(service, events.COMMENT_CHANGED, Comment, handlers.on_comment_changed)
-    _subscribe(service, events.ACCOUNT_CHANGED, Profile, handlers.on_account_changed)
-    _subscribe(service, events.ORDER_CHANGED, Order, handlers.on_order_changed)
-    _subscribe(service, events.PAYMENT_CHANGED, Payment, handlers.on_payment_changed)
-    _subscribe(service, events.NOTIFICATION_CHANGED, Notification, handlers.on_notification_changed)
-
-
-def _subscribe(service: Service, type: EventType[M], model: type[M], handler: Handler[M]) -> None:
-    async def handle(event: CloudEvent) -> None:
-        if event.type == type.name:  # another is not for us, perhaps a newer one
-            await handler(_validate(model, event), event)
-
-    service.on_topic(type.topic, type.producer, handle)
-
-
-def _validate(model: type[M], event: CloudEvent) -> M:
-    try:
-        return model.model_validate(event.data)
-    except ValidationError as error:
-        raise PoisonMessage(f"{event.type} {event.subject}: {error.errors()[0]['msg']}") from error
+"""The outcomes of an order, as its history names them."""
 
 
 class NotificationsConsumers:
     """One method for each type of event."""
 
-    def __init__(self, repository: Repository, bell: Notifier) -> None:
+    def __init__(self, repository: Repository, notifier: Notifier) -> None:
         self._repository = repository
-        self._notifier = bell
+        self._notifier = notifier
 
-    async def on_edge_changed(self, edge: Edge, event: CloudEvent) -> None:
-        """Somebody follows somebody, asks to, or does so no more; blocks or mutes them."""
-        version = event.entityversion
+    def subscribe(self, service: Service) -> None:
+        """Subscribe to all events."""
+        service.on(events.EDGE_CHANGED, self.on_edge_changed)
+        service.on(events.MARK_CHANGED, self.on_mark_changed)
+        service.on(events.POST_CHANGED, self.on_post_changed)
+        service.on(events.COMMENT_CHANGED, self.on_comment_changed)
+        service.on(events.ACCOUNT_CHANGED, self.on_account_changed)
+        service.on(events.ORDER_CHANGED, self.on_order_changed)
+        service.on(events.PAYMENT_CHANGED, self.on_payment_changed)
+        service.on(events.NOTIFICATION_CHANGED, self.on_notification_changed)
+
+    async def on_edge_changed(self, event: Event[Edge]) -> None:
+        """Notify of a follow or a follow request, and apply blocks and mutes."""
+        edge = event.data
+        version = event.version
         hidden = HiddenEdge(
             version,
             edge.blocking or (edge.muting and edge.muting_notifications),
             None if edge.blocking else edge.muted_until,
         )
         await self._repository.relations.update(
-            edge.source, lambda stance: (stance or OwnerRelations()).apply_edge(edge.target, hidden)
+            edge.source, lambda kept: (kept or OwnerRelations()).apply_edge(edge.target, hidden)
         )
         await self._repository.apply_block(edge.target, edge.source, version, blocks=edge.blocking)
         await self._repository.subscribers.update(
@@ -96,8 +71,9 @@ class NotificationsConsumers:
         )
         await self._notifier.notify([cause])
 
-    async def on_mark_changed(self, mark: Mark, event: CloudEvent) -> None:
-        """Somebody likes or boosts a post, or no longer does."""
+    async def on_mark_changed(self, event: Event[Mark]) -> None:
+        """Notify the author of a favourite or a boost, or withdraw it."""
+        mark = event.data
         if not mark.author:
             return
         reactions = (
@@ -112,19 +88,20 @@ class NotificationsConsumers:
                 account=mark.user,
                 post=mark.post,
                 source="marks",
-                version=event.entityversion,
+                version=event.version,
                 making=making,
                 on=on,
             )
             for type, on, making in reactions
         )
 
-    async def on_post_changed(self, post: Post, event: CloudEvent) -> None:
-        """Somebody is mentioned, or somebody posted whose every post others want to hear of.
+    async def on_post_changed(self, event: Event[Post]) -> None:
+        """Notify mentioned users, and the subscribers of the author.
 
-        What is told of a post that is deleted is told no more. A mention is one, whatever later
-        edits make of the post: so Mastodon has it, too.
+        The notifications of a deleted post are hidden. As in Mastodon, a mention remains one
+        whatever later edits do.
         """
+        post = event.data
         if post.deleted:
             await self._mark_post_deleted(post.id, event)
             return
@@ -142,11 +119,12 @@ class NotificationsConsumers:
             if owner not in mentioned
         )
 
-    async def on_comment_changed(self, comment: Comment, event: CloudEvent) -> None:
-        """Somebody said something in a thread. Clients know that as a mention.
+    async def on_comment_changed(self, event: Event[Comment]) -> None:
+        """Notify the participants of a thread of a comment. Clients know that as a mention.
 
-        Of a followers-only comment only those are told who follow, or are mentioned.
+        Of a followers-only comment only followers and mentioned users are notified.
         """
+        comment = event.data
         if comment.deleted:
             await self._mark_post_deleted(comment.id, event)
             return
@@ -157,12 +135,13 @@ class NotificationsConsumers:
             _post_cause(comment, owner, "mention", "comments") for owner in audience
         )
 
-    async def on_order_changed(self, order: Order, event: CloudEvent) -> None:
-        """An order has come to something: its history says to what, also where news was missed.
+    async def on_order_changed(self, event: Event[Order]) -> None:
+        """Notify the buyer of every outcome of an order, and the seller of a sale.
 
-        The seller is told of what was sold, the buyer of whatever became of it; that money came
-        back is told of the payment.
+        The history names the outcomes, so missed events do no harm. Refunds are notified by the
+        payment.
         """
+        order = event.data
         happened = {entry.what for entry in order.history}
         ends = [what for what in _ORDER_OUTCOMES if what in happened]
         told = [(order.buyer, order.seller, what) for what in ends]
@@ -170,23 +149,25 @@ class NotificationsConsumers:
             told.append((order.seller, order.buyer, "completed"))
         await self._notifier.notify(_shop_cause("order", order.id, *each) for each in told)
 
-    async def on_payment_changed(self, payment: Payment, event: CloudEvent) -> None:
-        """Money has come to a seller, or back to a buyer: each time is a cause of its own.
+    async def on_payment_changed(self, event: Event[Payment]) -> None:
+        """Notify the seller of a capture, and the buyer of every refund.
 
-        That it was held, or could not be, is told of the order.
+        Authorizations and declines are notified by the order.
         """
+        payment = event.data
         paid = [(payment.seller, payment.buyer, "captured")] if payment.captured else []
         back = [(payment.buyer, payment.seller, f"{key}:refunded") for key in payment.refunds]
         await self._notifier.notify(
             _shop_cause("payment", payment.order, *told) for told in [*paid, *back]
         )
 
-    async def on_account_changed(self, profile: Profile, event: CloudEvent) -> None:
-        """Nobody is told of those who are deleted, nor of the suspended while they are so.
+    async def on_account_changed(self, event: Event[Profile]) -> None:
+        """Hide the notifications about deleted and suspended accounts.
 
-        Of the deleted nothing is kept but which document told of whom.
+        Of a deleted account everything is deleted except the notifications of others about it.
         """
-        gone = DeletionState(event.entityversion, profile.deleted or profile.suspended)
+        profile = event.data
+        gone = DeletionState(event.version, profile.deleted or profile.suspended)
         await self._repository.deletions.update(
             f"account:{profile.id}",
             lambda known: (
@@ -205,13 +186,14 @@ class NotificationsConsumers:
             ):
                 await kind.delete(profile.id)
 
-    async def on_notification_changed(self, notification: Notification, event: CloudEvent) -> None:
-        """Somebody put one away: their list follows, also where we died in between."""
+    async def on_notification_changed(self, event: Event[Notification]) -> None:
+        """Make the owner's list agree with a dismissed notification, also after a crash."""
+        notification = event.data
         if notification.dismissed:
             await self._notifier.reconcile(event.subject)
 
-    async def _mark_post_deleted(self, post: str, event: CloudEvent) -> None:
-        gone = DeletionState(event.entityversion)
+    async def _mark_post_deleted(self, post: str, event: Event[Post] | Event[Comment]) -> None:
+        gone = DeletionState(event.version)
         await self._repository.deletions.update(
             f"post:{post}", lambda known: known or gone, expect_absent=True
         )
@@ -222,7 +204,7 @@ def _newer_deletion(known: DeletionState | None, heard: DeletionState) -> Deleti
 
 
 def _shop_cause(type: str, order: str, owner: str, account: str, what: str) -> Cause:
-    """What became of an order never becomes undone, so there is nothing to compare versions of."""
+    """Return the cause for an outcome of an order. It is final, so versions do not matter."""
     return Cause(
         key=f"{owner}:{type}:{order}:{what}",
         owner=owner,
@@ -235,7 +217,7 @@ def _shop_cause(type: str, order: str, owner: str, account: str, what: str) -> C
 
 
 def _post_cause(post: Post | Comment, owner: str, type: str, source: str) -> Cause:
-    """Of one post somebody is told once, for whichever reason comes first."""
+    """Return the cause for a post. An owner is notified of a post once, for the first reason."""
     return Cause(
         key=f"{owner}:post:{post.id}",
         owner=owner,

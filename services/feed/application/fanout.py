@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,21 +16,13 @@ from services.chassis.dapr.state import VersionConflict
 from services.chassis.storage.bulk_insert import insert_everywhere, insert_together
 from services.chassis.storage.window import Window, newest_first
 from services.feed.domain.reader import Reader
-from services.feed.domain.relations import LargeAuthors, ReaderRelations
+from services.feed.domain.relations import FanOutLimits, LargeAuthors, ReaderRelations
 from services.feed.domain.rows import AUTHOR_ID, MAX_HOME_ROWS, POST_ID, Row, home_owners, row_of
 from services.feed.repository import FanOutChunk, Repository
 
 _MAX_REBUILD_ATTEMPTS = 8
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class FanOutLimits:
-    """From how many followers a fan-out is shared among replicas, and from how many omitted."""
-
-    chunk: int = 500
-    large: int = 2_000
 
 
 class FanOut:

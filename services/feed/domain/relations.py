@@ -122,6 +122,14 @@ class LargeAuthors:
         return LargeAuthors([kept for kept in self.ids if kept != id])
 
 
+@dataclass(frozen=True, slots=True)
+class FanOutLimits:
+    """From how many followers a fan-out is shared among replicas, and from how many omitted."""
+
+    chunk: int = 500
+    large: int = 2_000
+
+
 def follower_shard(account: str) -> int:
     """Return in which shard of any follower list an account is. The low bits of ids are random."""
     return (int(account) >> 6) % FOLLOWER_SHARDS if account.isdigit() else 0

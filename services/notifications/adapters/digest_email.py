@@ -1,21 +1,22 @@
-"""What a digest looks like: plain HTML, which reads well in every program.
+"""Renders a digest as an e-mail: simple HTML that every program displays well.
 
-The binding sends HTML alone, so there is no text beside it; it is simple enough that programs which
-show texts make a good one of it. Who did what is told, and never what a post says: mail is read by
-more eyes than ours.
+The binding sends HTML only. The mail tells who did what and never what a post says, because mail
+may be read by others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from pathlib import Path
 from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.notifications.domain.notifications import ACCOUNT, POST, TYPE, Row
 
 MAX_LISTED = 20
-"""How many notifications are told one by one."""
+"""How many notifications a digest lists one by one."""
 
 _PHRASES = {
     "follow": "follows you",
@@ -26,10 +27,21 @@ _PHRASES = {
     "status": "posted something new",
 }
 
+_OWN_POST_TYPES = ("favourite", "reblog")
+"""Types about a post of the reader, whose address contains the reader's name."""
+
+_TEMPLATE = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    trim_blocks=True,
+    keep_trailing_newline=True,
+    undefined=StrictUndefined,
+).get_template("digest_email.html")
+
 
 @dataclass(frozen=True, slots=True)
 class DigestEmail:
-    """A mail that is ready."""
+    """A rendered mail."""
 
     subject: str
     html: str
@@ -37,10 +49,18 @@ class DigestEmail:
 
 @dataclass(frozen=True, slots=True)
 class EmailPerson:
-    """Somebody who did something."""
+    """The account that caused a notification."""
 
     username: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    phrase: str
+    name: str = ""
+    profile: str = ""
+    target: str = ""
 
 
 def render_digest(
@@ -53,56 +73,30 @@ def render_digest(
     public_url: str,
     stop: str,
 ) -> DigestEmail:
-    """A digest of some notifications for `owner`, by their username, newest first.
+    """Render some notifications, newest first, for the user with the username `owner`.
 
-    `more`: there are some beyond them.
+    `more` says that there are further ones. `stop` is the link that disables digests.
     """
-    count = f"{len(rows)}{'+' if more else ''}"
+    plus = "+" if more else ""
     what = "new notification" if len(rows) == 1 and not more else "new notifications"
-    lines = [_line(row, people.get(row[ACCOUNT]), owner, public_url) for row in rows[:MAX_LISTED]]
-    rest = len(rows) - MAX_LISTED
-    if rest > 0:
-        lines.append(f"<li>… and {rest}{'+' if more else ''} more</li>")
-    subject = f"{count} {what} at {title}"
-    return DigestEmail(_one_line(subject), _PAGE.format(
-        subject=escape(subject),
-        lines="\n".join(lines),
-        url=escape(public_url),
-        title=escape(title),
-        stop=escape(stop),
-    ))  # fmt: skip
+    subject = f"{len(rows)}{plus} {what} at {title}"
+    listed, rest = rows[:MAX_LISTED], len(rows) - MAX_LISTED
+    html = _TEMPLATE.render(
+        subject=subject,
+        lines=[_line(row, people.get(row[ACCOUNT]), owner, public_url) for row in listed],
+        rest=f"{rest}{plus}" if rest > 0 else "",
+        public_url=public_url,
+        title=title,
+        stop=stop,
+    )
+    return DigestEmail(" ".join(subject.split()), html)
 
 
-def _line(row: Row, person: EmailPerson | None, owner: str, public_url: str) -> str:
-    said = _PHRASES.get(row[TYPE], "did something that concerns you")
+def _line(row: Row, person: EmailPerson | None, owner: str, public_url: str) -> _Line:
+    phrase = _PHRASES.get(row[TYPE], "did something that concerns you")
     if person is None:
-        return f"<li>Somebody {said}</li>"
+        return _Line(phrase)
     profile = f"{public_url}/@{quote(person.username)}"
-    who = f'<a href="{escape(profile)}">{escape(person.name or person.username)}</a>'
-    if not row[POST]:
-        return f"<li>{who} {said}</li>"
     author = profile if row[TYPE] not in _OWN_POST_TYPES else f"{public_url}/@{quote(owner)}"
-    target = f"{author}/{row[POST]}"
-    return f'<li>{who} <a href="{escape(target)}">{said}</a></li>'
-
-
-_OWN_POST_TYPES = ("favourite", "reblog")
-"""What is about a post of the reader's own, whose address has another name in it."""
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{subject}</title></head>
-<body style="font:16px/1.5 sans-serif;color:#222;max-width:36em;margin:0 auto;padding:1em">
-<h1 style="font-size:20px">{subject}</h1>
-<ul style="padding-left:1.2em">
-{lines}
-</ul>
-<p><a href="{url}">Open {title}</a></p>
-<p style="color:#666;font-size:13px">You get this because you switched digests on.
-<a href="{stop}" style="color:#666">Send me no more of them</a></p>
-</body></html>
-"""
+    target = f"{author}/{row[POST]}" if row[POST] else ""
+    return _Line(phrase, person.name or person.username, profile, target)

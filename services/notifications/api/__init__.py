@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Path, Query
 
-from services.chassis.http.dependencies import window
+from services.chassis.http.dependencies import path_id, window
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.ids import id_time, timestamp
 from services.chassis.security.caller import Caller
@@ -50,7 +50,7 @@ TypeNames = Annotated[str, Query(max_length=2_000)]
 GroupKey = Annotated[str, Path(max_length=100, examples=["favourite-116548273934401537-20552"])]
 
 
-def query_filter(
+async def query_filter(
     types: TypeNames | None = None,
     exclude_types: TypeNames = "",
     account_id: Annotated[str, Query(max_length=20, pattern=r"^\d*$")] = "",
@@ -66,24 +66,15 @@ def query_filter(
     return NotificationCriteria(_split_names(types), _split_names(exclude_types), account)
 
 
-def grouped_types(grouped_types: TypeNames | None = None) -> frozenset[str]:
+async def grouped_types(grouped_types: TypeNames | None = None) -> frozenset[str]:
     """Which types are to be grouped: all that can be, if nothing is said."""
     return GROUPED_TYPES if grouped_types is None else _split_names(grouped_types)
-
-
-def notification_id(
-    id: Annotated[str, Path(max_length=20, examples=["116548273934401537"])],
-) -> str:
-    """The id in a path; what is no id is nothing's."""
-    if not (id.isascii() and id.isdigit()):
-        raise notification_not_found()
-    return normalize_id(id)
 
 
 PageWindow = Annotated[Window, Depends(window(40))]
 QueryFilter = Annotated[NotificationCriteria, Depends(query_filter)]
 GroupedTypes = Annotated[frozenset[str], Depends(grouped_types)]
-PathId = Annotated[str, Depends(notification_id)]
+PathId = Annotated[str, Depends(path_id(notification_not_found, max_length=20))]
 CountLimit = Annotated[int, Query(ge=1, le=MAX_COUNTED)]
 
 

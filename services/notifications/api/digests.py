@@ -10,20 +10,20 @@ from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_service, require_user
 from services.contracts.notifications import DigestSetting, DigestStop, NewDigestSetting
-from services.notifications.application.digest_scheduler import DigestScheduler
+from services.notifications.application.digest_settings import DigestSettings
 
 Reader = Annotated[Caller, Depends(require_user("read:notifications"))]
 Writer = Annotated[Caller, Depends(require_user("write:notifications"))]
 
 
-def create_router(digests: DigestScheduler) -> APIRouter:
+def create_router(digests: DigestSettings) -> APIRouter:
     """All of them."""
     router = APIRouter(prefix="/digest", tags=["digests"])
 
     @router.get("", response_model=DigestSetting)
     async def get(caller: Reader) -> OrjsonResponse:
         """Whether the caller wants digests, and whether there are any."""
-        return OrjsonResponse(await digests.setting(caller.user_id))
+        return OrjsonResponse(await digests.get(caller.user_id))
 
     @router.put("", response_model=DigestSetting)
     async def put(

@@ -1,4 +1,4 @@
-"""Telling people: the document of a cause is decided, and the owner's list follows it."""
+"""Creates and dismisses notifications: the document is written, and the owner's list follows."""
 
 from __future__ import annotations
 
@@ -8,30 +8,27 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from weakref import WeakValueDictionary
 
+from services.chassis.converge import converge
 from services.chassis.dapr.state import ABSENT, StateEntry
-from services.chassis.errors import Unavailable
 from services.chassis.storage.bulk_insert import ListRef, insert_read
 from services.notifications.domain import notifications as rules
 from services.notifications.domain.notifications import ID, KEY, Cause, NotificationRecord, Row
 from services.notifications.repository import ClearedUpTo, Repository
 
-MAX_ATTEMPTS = 8
-"""How often a document may change under a handler before it asks to be called again later."""
-
 _CONCURRENCY = 16
 _BATCH_SIZE = 20
-"""Causes that are told of together."""
+"""Causes that are handled together."""
 
 
 class OwnerLocks:
-    """One at a time for each list in this process, as two would get into each other's way."""
+    """One lock for each list, because concurrent changes of a list in one process conflict."""
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
     async def hold(self, owners: Iterable[str]) -> AsyncIterator[None]:
-        """Wait until all lists of some people are free; always in the same order of them."""
+        """Hold the locks of some owners, acquired in a fixed order."""
         async with AsyncExitStack() as held:
             for owner in sorted(owners):
                 await held.enter_async_context(self._locks.setdefault(owner, asyncio.Lock()))
@@ -39,7 +36,7 @@ class OwnerLocks:
 
 
 class Notifier:
-    """Makes and puts away notifications. `ids` makes their places in lists, `now` is the clock."""
+    """Creates and dismisses notifications. `ids` generates their positions in lists."""
 
     def __init__(
         self, repository: Repository, *, ids: Callable[[], str], now: Callable[[], str]
@@ -50,11 +47,10 @@ class Notifier:
         self._locks = OwnerLocks()
 
     async def notify(self, causes: Iterable[Cause]) -> None:
-        """Tell people of something, or no longer.
+        """Notify people of some causes, or withdraw their notifications. May be repeated.
 
-        For all together one read, one write for their lists, and mostly one more read; for each
-        cause a swap, and a write where the list is new. May be repeated at will: the document knows
-        what it has heard, and the list follows it.
+        For all causes one read, one write of the lists, and mostly one more read; for each cause
+        one compare-and-set, and one write if the list is new.
         """
         told = [cause for cause in causes if cause.owner != cause.account]
         for start in range(0, len(told), _BATCH_SIZE):
@@ -63,7 +59,7 @@ class Notifier:
                 await self._notify_batch(part)
 
     async def _notify_batch(self, causes: Sequence[Cause]) -> None:
-        """Where the list holds what it may not, or may have changed meanwhile, `agree` decides."""
+        """Update documents and lists. `reconcile` handles lists that may be wrong."""
         repository = self._repository
         found = await repository.load_causes(causes)
         heard = await asyncio.gather(*(self._apply(cause, found) for cause in causes))
@@ -90,10 +86,10 @@ class Notifier:
     def _is_list_current(
         self, key: str, told: NotificationRecord, found: Mapping[str, StateEntry]
     ) -> bool:
-        """Whether a list that has not changed since it was read says what the document does.
+        """Return whether a list that was just written surely agrees with the document.
 
-        What becomes of an order is never undone, and only put away by who has seen it in the list;
-        where it was made just now, nobody has.
+        Outcomes of orders are final, and a notification that was created just now cannot have been
+        dismissed, because nobody has seen it.
         """
         return (
             told.type in rules.SHOP_TYPES and self._repository.notifications.key(key) not in found
@@ -113,20 +109,20 @@ class Notifier:
         )
 
     async def dismiss(self, rows: Sequence[Row]) -> None:
-        """Put some away."""
+        """Dismiss some notifications."""
         slots = asyncio.Semaphore(_CONCURRENCY)
 
-        async def put_away(row: Row) -> None:
+        async def dismiss_row(row: Row) -> None:
             async with slots:
                 await self._repository.notifications.update(
                     row[KEY], lambda known: rules.dismiss(known, row[ID])
                 )
                 await self.reconcile(row[KEY])
 
-        await asyncio.gather(*map(put_away, rows))
+        await asyncio.gather(*map(dismiss_row, rows))
 
     async def clear(self, owner: str) -> None:
-        """Put all of somebody's away that there are now. Four state calls.
+        """Dismiss all notifications of an owner. Four state calls.
 
         The first write alone hides them, so a crash in between does no harm.
         """
@@ -137,17 +133,16 @@ class Notifier:
         await self._repository.lists.clear(owner, upto)
 
     async def reconcile(self, key: str) -> None:
-        """Make the owner's list say what a document says, and see that it still says so."""
-        seen = await self._repository.notifications.get(key)
-        for _ in range(MAX_ATTEMPTS):
-            if seen is None:
-                return
-            await self._update_list(seen, key)
-            now = await self._repository.notifications.get(key)
-            if now == seen:
-                return
-            seen = now
-        raise Unavailable(f"The notification {key} keeps changing.")
+        """Make the owner's list agree with a notification's document."""
+
+        async def apply(notification: NotificationRecord) -> None:
+            await self._update_list(notification, key)
+
+        await converge(
+            lambda: self._repository.notifications.get(key),
+            apply,
+            what=f"The notification {key}",
+        )
 
     async def _update_list(self, notification: NotificationRecord, key: str) -> None:
         lists, owner = self._repository.lists, notification.owner

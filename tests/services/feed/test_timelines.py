@@ -13,8 +13,8 @@ from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.comments.app import create_app as comments_app
 from services.feed.app import create_app as feed_app
-from services.feed.application.fanout import FanOutLimits
 from services.feed.domain import interactions
+from services.feed.domain.relations import FanOutLimits
 from services.posts.app import create_app as posts_app
 from services.shared import block_list
 from services.users.app import create_app as users_app

@@ -14,6 +14,7 @@ from services.chassis.ids import timestamp
 from services.chassis.service import Service
 from services.notifications.application import digest_scheduler as sending
 from services.notifications.application.digest_scheduler import DigestScheduler
+from services.notifications.application.digest_settings import DigestSettings
 from services.notifications.application.queries import NotificationQueries
 from services.notifications.domain import digests as rules
 from services.notifications.repository import Repository
@@ -35,6 +36,17 @@ class Clock:
 
 
 @dataclass
+class Replica:
+    """The use cases of one replica."""
+
+    settings: DigestSettings
+    scheduler: DigestScheduler
+
+    async def send_due(self) -> None:
+        await self.scheduler.send_due()
+
+
+@dataclass
 class Post:
     """Replicas that send digests, and what came of it."""
 
@@ -45,7 +57,7 @@ class Post:
     def mails(self) -> list[SentMail]:
         return self.town.world.mails
 
-    def replica(self, hours: float = 24) -> tuple[DigestScheduler, FakeSidecar]:
+    def replica(self, hours: float = 24) -> tuple[Replica, FakeSidecar]:
         settings = NotificationsSettings(
             app_id="notifications", app_port=1, microgram_digest_hours=hours
         )
@@ -53,9 +65,10 @@ class Post:
         service = Service(settings, sidecar)
         store = Repository(service)
         reading = NotificationQueries(store, now=timestamp)
-        return DigestScheduler(store, reading, sidecar, settings, now=self.clock), sidecar
+        scheduler = DigestScheduler(store, reading, sidecar, settings, now=self.clock)
+        return Replica(DigestSettings(store, settings, now=self.clock), scheduler), sidecar
 
-    async def day(self, *replicas: DigestScheduler) -> list[SentMail]:
+    async def day(self, *replicas: Replica) -> list[SentMail]:
         """What is sent in the next day, minute by minute where something failed."""
         before = len(self.mails)
         self.clock.now += DAY
@@ -85,7 +98,7 @@ def lines(mail: SentMail) -> list[str]:
 async def test_what_is_unread_is_told_once(town: NotificationsHarness, post: Post) -> None:
     ada, bob, cyd = await town.add_users(3)
     one, _ = post.replica()
-    await one.set_enabled(ada.id, on=True)
+    await one.settings.set_enabled(ada.id, on=True)
     await liked(town, bob, ada)
     await cyd.set_relationship(ada, "follow")
     await town.world.settle()
@@ -105,7 +118,7 @@ async def test_what_was_read_or_put_away_is_not_told(
 ) -> None:
     ada, bob = await town.add_users(2)
     one, _ = post.replica()
-    await one.set_enabled(ada.id, on=True)
+    await one.settings.set_enabled(ada.id, on=True)
     await liked(town, bob, ada, 2)
     marker = {"notifications": {"last_read_id": (await ada.ids())[0]}}
     await ada.request_ok(town.notifications, "POST", "/markers", json=marker)
@@ -122,9 +135,9 @@ async def test_only_who_wants_it_gets_mail(town: NotificationsHarness, post: Pos
     one, _ = post.replica()
     for person in (ada, bob):
         await liked(town, cyd, person)
-        await one.set_enabled(person.id, on=True)
+        await one.settings.set_enabled(person.id, on=True)
     await liked(town, ada, cyd)
-    await one.set_enabled(bob.id, on=False)
+    await one.settings.set_enabled(bob.id, on=False)
     assert [mail.to for mail in await post.day(one)] == [f"{ada.name}@example.org"]
 
 
@@ -133,7 +146,7 @@ async def test_a_digest_is_bounded(
 ) -> None:
     ada, bob = await town.add_users(2)
     one, _ = post.replica()
-    await one.set_enabled(ada.id, on=True)
+    await one.settings.set_enabled(ada.id, on=True)
     monkeypatch.setattr("services.notifications.adapters.digest_email.MAX_LISTED", 2)
     monkeypatch.setattr(sending, "MAX_NOTIFICATIONS", 4)
     await liked(town, bob, ada, 6)
@@ -147,7 +160,7 @@ async def test_of_several_replicas_one_sends(town: NotificationsHarness, post: P
     *people, bob = await town.add_users(5)
     replicas = [post.replica()[0] for _ in range(3)]
     for person in people:
-        await replicas[0].set_enabled(person.id, on=True)
+        await replicas[0].settings.set_enabled(person.id, on=True)
         await liked(town, bob, person)
     mails = await post.day(*replicas)
     assert sorted(mail.to for mail in mails) == sorted(f"{p.name}@example.org" for p in people)
@@ -158,7 +171,7 @@ async def test_a_server_that_is_away_is_tried_again_later_and_later(
 ) -> None:
     ada, bob = await town.add_users(2)
     one, sidecar = post.replica()
-    await one.set_enabled(ada.id, on=True)
+    await one.settings.set_enabled(ada.id, on=True)
     await liked(town, bob, ada)
     sidecar.faults.fail("send_mail", error=Unavailable("dial tcp: refused"), times=4)
     post.clock.now += DAY + 1
@@ -181,7 +194,7 @@ async def test_a_server_that_is_away_keeps_nobody_waiting_longer(
     *people, bob = await town.add_users(4)
     one, sidecar = post.replica()
     for person in people:
-        await one.set_enabled(person.id, on=True)
+        await one.settings.set_enabled(person.id, on=True)
         await liked(town, bob, person)
     sidecar.faults.fail("send_mail", error=Unavailable("dial tcp: refused"), times=1)
     post.clock.now += DAY + 1
@@ -201,7 +214,7 @@ async def test_what_is_in_doubt_is_not_sent_again_and_not_lost(
     """The connection broke: perhaps the server has the mail, perhaps not."""
     ada, bob, cyd = await town.add_users(3)
     one, sidecar = post.replica()
-    await one.set_enabled(ada.id, on=True)
+    await one.settings.set_enabled(ada.id, on=True)
     await liked(town, bob, ada)
     sidecar.faults.fail("send_mail", error=OutcomeUnknown("EOF"), after=after)
     assert len(await post.day(one)) == after
@@ -233,7 +246,7 @@ async def test_after_a_crash_no_digest_is_sent_twice(
 ) -> None:
     ada, bob, cyd = await town.add_users(3)
     one, sidecar = post.replica()
-    await one.set_enabled(ada.id, on=True)
+    await one.settings.set_enabled(ada.id, on=True)
     await liked(town, bob, ada)
     faults = sidecar.faults if call == "send_mail" else sidecar.state.faults
     faults.crash(call, about=about, nth=nth, after=after)
@@ -263,17 +276,17 @@ async def test_it_is_switched_off_by_the_link_of_a_mail(
 ) -> None:
     ada, bob = await town.add_users(2)
     one, _ = post.replica()
-    await one.set_enabled(ada.id, on=True)
+    await one.settings.set_enabled(ada.id, on=True)
     await liked(town, bob, ada)
     (mail,) = await post.day(one)
     found = re.search(r"/digests/stop\?of=(\d+)&amp;key=([\w-]+)", mail.html)
     assert found
     with pytest.raises(NotFound):
-        await one.disable_by_link(found[1], "x" * len(found[2]))
-    await one.disable_by_link(found[1], found[2])
-    assert (await one.setting(ada.id))["enabled"] is False
+        await one.settings.disable_by_link(found[1], "x" * len(found[2]))
+    await one.settings.disable_by_link(found[1], found[2])
+    assert (await one.settings.get(ada.id))["enabled"] is False
     with pytest.raises(NotFound):
-        await one.disable_by_link(found[1], found[2])
+        await one.settings.disable_by_link(found[1], found[2])
     await liked(town, bob, ada)
     assert await post.day(one) == []
 
@@ -281,9 +294,9 @@ async def test_it_is_switched_off_by_the_link_of_a_mail(
 async def test_who_is_gone_gets_none(town: NotificationsHarness, post: Post) -> None:
     ada, bob = await town.add_users(2)
     one, sidecar = post.replica()
-    await one.set_enabled(ada.id, on=True)
+    await one.settings.set_enabled(ada.id, on=True)
     await liked(town, bob, ada)
-    await one.delete(ada.id)
+    await one.settings.delete(ada.id)
     assert await post.day(one) == []
     assert sidecar.state.peek(f"digest:{ada.id}")["data"]["key"] == ""
 
@@ -294,8 +307,9 @@ async def test_where_the_operator_wants_none_there_are_none(
     (ada,) = await town.add_users(1)
     none, _ = post.replica(hours=0)
     with pytest.raises(Invalid, match="sends no e-mail"):
-        await none.set_enabled(ada.id, on=True)
-    await none.run()
+        await none.settings.set_enabled(ada.id, on=True)
+    await none.send_due()
+    assert post.mails == []
     answer = await ada.request(town.notifications, "PUT", "/digest", json={"enabled": True})
     assert answer.status == 422
     assert (await ada.page("digest")) == {
@@ -310,11 +324,11 @@ async def test_names_cannot_write_html(town: NotificationsHarness, post: Post) -
     change = {"display_name": '<img src="x">&'}
     await bob.request_ok(town.users, "PATCH", "/accounts/me", json=change)
     one, _ = post.replica()
-    await one.set_enabled(ada.id, on=True)
+    await one.settings.set_enabled(ada.id, on=True)
     await liked(town, bob, ada)
     (mail,) = await post.day(one)
     assert "<img" not in mail.html
-    assert "&lt;img src=&quot;x&quot;&gt;&amp;" in mail.html
+    assert "&lt;img src=&#34;x&#34;&gt;&amp;" in mail.html
 
 
 async def test_a_running_service_sends_by_itself() -> None:
