@@ -16,7 +16,7 @@ from services.clients.json_types.notifications import (
     UnreadCountJson,
 )
 from services.clients.paths import numeric_id, path_segment
-from services.contracts.notifications import DigestStop, NewMarkers
+from services.contracts.notifications import DigestStop, NewDigestSetting, NewMarkers
 
 
 class NotificationFilter(TypedDict, total=False):
@@ -106,10 +106,9 @@ class NotificationsClient(ExportingClient):
         """Whether the caller gets digests by mail."""
         return await self._get(DigestSettingJson, "digest", caller)
 
-    async def set_digest(self, caller: Caller, *, enabled: bool) -> DigestSettingJson:
+    async def set_digest(self, new: NewDigestSetting, caller: Caller) -> DigestSettingJson:
         """Switch digests on or off."""
-        body = {"enabled": enabled}
-        return await self._send(DigestSettingJson, "PUT", "digest", caller, json=body)
+        return await self._send(DigestSettingJson, "PUT", "digest", caller, json=new)
 
     async def stop_digest(self, link: DigestStop) -> None:
         """Switch digests off by the link in one."""

@@ -1,4 +1,4 @@
-"""The clients of all services whose responses are JSON, on one port."""
+"""The clients of the services that the gateway works with, on one port."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     gateway = Gateway(settings, services or service.sidecar)
     hub = _stream(service, settings, gateway)
     paper = PageRenderer(settings.microgram_title, settings.public_url)
-    downloads = ArchiveDownloads(gateway)
+    downloads = ArchiveDownloads(gateway.media)
     app = service.create_app(
         timelines.create_router(gateway),
         instance.create_router(gateway),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from services.clients.base import Invoker
+from services.clients.media import MediaClient
+from services.clients.payments import PaymentWebhookClient
+from services.clients.services import ServiceClients
 from services.gateway.application.client_apps import ClientApps
 from services.gateway.application.hashtags import HashtagPresenter
 from services.gateway.application.media import MediaUploads
@@ -10,7 +13,6 @@ from services.gateway.application.notifications import NotificationPresenter
 from services.gateway.application.people import AccountLookup
 from services.gateway.application.posts import PostPresenter
 from services.gateway.application.timeline_pages import TimelinePages
-from services.gateway.invocation import ServiceInvoker
 from services.gateway.presentation.html import HtmlWriter
 from services.gateway.presentation.renderer import EntityRenderer
 from services.gateway.presentation.urls import PublicUrls
@@ -22,17 +24,20 @@ class Gateway:
 
     def __init__(self, settings: GatewaySettings, invoker: Invoker) -> None:
         self.settings = settings
-        self.services = ServiceInvoker(invoker)
+        self.invoker = invoker
+        self.services = ServiceClients(invoker)
         self.urls = PublicUrls(settings.public_url)
         self.html = HtmlWriter(self.urls)
         self.renderer = EntityRenderer(self.urls, self.html, settings.microgram_rendered_mib << 20)
-        self.people = AccountLookup(self.services, self.urls.host)
+        self.people = AccountLookup(self.services.users, self.urls.host)
         self.posts = PostPresenter(self.services, self.people, self.renderer, self.urls)
         self.notifications = NotificationPresenter(
-            self.services, self.people, self.posts, self.renderer
+            self.services.posts, self.people, self.posts, self.renderer
         )
         pages_bytes = settings.microgram_pages_mib << 20
-        self.timelines = TimelinePages(self.services, self.posts, self.renderer, pages_bytes)
-        self.media = MediaUploads(self.services)
+        self.timelines = TimelinePages(self.services.feed, self.posts, self.renderer, pages_bytes)
+        self.media = MediaClient(invoker)
+        self.uploads = MediaUploads(self.media)
+        self.payment_webhooks = PaymentWebhookClient(invoker)
         self.hashtags = HashtagPresenter(self.services, self.urls)
-        self.client_apps = ClientApps(self.services)
+        self.client_apps = ClientApps(self.services.auth)

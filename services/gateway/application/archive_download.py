@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from services.chassis.errors import NotFound, RateLimited
 from services.chassis.security.caller import Caller
-from services.gateway.container import Gateway
+from services.clients.media import MediaClient
+from services.contracts.data_export import Export
 
 CONCURRENCY = 16
 """How many archives are downloaded from one replica at a time; of each, one piece is in memory."""
@@ -20,16 +20,16 @@ CONCURRENCY = 16
 class ArchiveDownloads:
     """Bounds what downloads hold in memory: one at a time for each person, `CONCURRENCY` in all."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+    def __init__(self, media: MediaClient) -> None:
+        self._media = media
         self._running: set[str] = set()
 
     async def open(self, caller: Caller) -> ArchiveResponse:
         """Somebody's archive. Raises `NotFound`."""
-        row = await self._gateway.services.ask("media", "exports", caller)
-        if row["state"] != "ready":
+        export = await self._media.export(caller)
+        if export.state != "ready":
             raise NotFound("Your archive is not there (yet): its state says why.")
-        return ArchiveResponse(self, row, caller)
+        return ArchiveResponse(self, export, caller)
 
     @contextmanager
     def slot(self, user: str) -> Iterator[None]:
@@ -42,12 +42,10 @@ class ArchiveDownloads:
         finally:
             self._running.discard(user)
 
-    async def chunks(self, row: dict[str, Any], caller: Caller) -> AsyncIterator[bytes]:
+    async def chunks(self, export: Export, caller: Caller) -> AsyncIterator[bytes]:
         """The pieces of an archive."""
-        for index in range(row["parts"]):
-            path = f"exports/{row['id']}/parts/{index}"
-            reply = await self._gateway.services.sidecar.invoke("media", path, token=caller.token)
-            yield reply.body
+        for index in range(export.parts):
+            yield await self._media.export_part(export.id, index, caller)
 
 
 class ArchiveResponse(StreamingResponse):
@@ -55,13 +53,13 @@ class ArchiveResponse(StreamingResponse):
 
     media_type = "application/zip"
 
-    def __init__(self, downloads: ArchiveDownloads, row: dict[str, Any], caller: Caller) -> None:
+    def __init__(self, downloads: ArchiveDownloads, export: Export, caller: Caller) -> None:
         headers = {
-            "content-length": str(row["size"]),
-            "content-disposition": f'attachment; filename="microgram-{row["id"]}.zip"',
+            "content-length": str(export.size),
+            "content-disposition": f'attachment; filename="microgram-{export.id}.zip"',
             "cache-control": "private, no-store",
         }
-        super().__init__(downloads.chunks(row, caller), headers=headers)
+        super().__init__(downloads.chunks(export, caller), headers=headers)
         self._slot = downloads.slot(caller.user_id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

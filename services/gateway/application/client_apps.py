@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from services.chassis.errors import NotFound
 from services.chassis.security.caller import Caller
-from services.contracts.logins import App
-from services.gateway.application.identifiers import path_segment
-from services.gateway.invocation import Asker
+from services.clients.auth import AuthClient
 
 _MAX_APPS = 1000
 
@@ -14,8 +12,8 @@ _MAX_APPS = 1000
 class ClientApps:
     """Caches the name and website of apps, which never change."""
 
-    def __init__(self, services: Asker) -> None:
-        self._services = services
+    def __init__(self, auth: AuthClient) -> None:
+        self._auth = auth
         self._apps: dict[str, dict[str, str]] = {}
 
     async def of(self, caller: Caller) -> dict[str, str]:
@@ -24,14 +22,13 @@ class ClientApps:
             return {}
         if caller.client_id not in self._apps:
             try:
-                app = await self._services.ask("auth", f"apps/{path_segment(caller.client_id)}")
+                app = await self._auth.app(caller.client_id)
             except NotFound:
                 return {}
             if len(self._apps) >= _MAX_APPS:
                 self._apps.clear()
-            known = App.model_validate(app)
             self._apps[caller.client_id] = {
-                "application": known.name,
-                "application_website": known.website,
+                "application": app.name,
+                "application_website": app.website,
             }
         return self._apps[caller.client_id]

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.chassis.security.caller import Caller
+from services.chassis.storage.window import Window
+from services.clients.json_types.posts import TagUseJson
+from services.clients.services import ServiceClients
 from services.contracts.discovery import TagUse
-from services.gateway.invocation import Asker
 from services.gateway.presentation.entities import posts
 from services.gateway.presentation.urls import PublicUrls
 
@@ -17,26 +19,24 @@ _MAX_FOLLOWED = 200
 class HashtagPresenter:
     """Renders hashtags, and whether the caller follows them."""
 
-    def __init__(self, services: Asker, urls: PublicUrls) -> None:
+    def __init__(self, services: ServiceClients, urls: PublicUrls) -> None:
         self._services = services
         self._urls = urls
 
-    async def uses(self, names: Sequence[str]) -> list[Any]:
+    async def uses(self, names: Sequence[str]) -> list[TagUseJson]:
         """The `TagUse` of some hashtags, also of unused ones."""
-        found: list[Any] = await self._services.ask(
-            "feed", "hashtags", method="POST", json={"names": list(names)}
-        )
-        return found
+        return await self._services.feed.hashtags(names)
 
-    async def render(self, uses: Sequence[Any], caller: Caller | None) -> list[dict[str, Any]]:
+    async def render(
+        self, uses: Sequence[TagUseJson], caller: Caller | None
+    ) -> list[dict[str, Any]]:
         """The entities Tag. `following` is false where the token does not cover `read:follows`."""
         followed: set[str] = set()
         if uses and caller is not None and caller.user_id and caller.may("read:follows"):
-            params = {"limit": str(_MAX_FOLLOWED)}
-            page = await self._services.ask("users", "tags", caller, params=params)
+            page = await self._services.users.followed_tags(caller, Window(_MAX_FOLLOWED))
             followed = set(page["tags"])
         return [self.entity(use, following=use["name"] in followed) for use in uses]
 
-    def entity(self, use: Any, *, following: bool) -> dict[str, Any]:
+    def entity(self, use: TagUseJson, *, following: bool) -> dict[str, Any]:
         """The entity Tag of a `TagUse`."""
         return posts.tag(TagUse.model_validate(use), self._urls, following=following)

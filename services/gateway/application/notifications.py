@@ -10,11 +10,12 @@ import orjson
 
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
+from services.clients.base import gather_all
+from services.clients.json_types.posts import PostViewJson
+from services.clients.posts import PostsClient
 from services.contracts.notifications import Notification, NotificationGroup
-from services.gateway.application.concurrency import gather_all
 from services.gateway.application.people import AccountLookup
 from services.gateway.application.posts import PostPresenter
-from services.gateway.invocation import Asker
 from services.gateway.presentation.entities import notifications as entities
 from services.gateway.presentation.renderer import EntityRenderer, Row
 
@@ -22,7 +23,7 @@ MAX_PAGES = 3
 """How many pages are searched for one with something that the caller may see."""
 
 Shown = TypeVar("Shown")
-AccountsByIds = Callable[[Sequence[str]], Awaitable[dict[str, Row]]]
+AccountsByIds = Callable[[Sequence[str]], Awaitable[Mapping[str, Row]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def next_window(window: Window, found: Mapping[str, Any]) -> Window:
 
 
 async def people_and_posts(
-    services: Asker,
+    posts: PostsClient,
     accounts_by_ids: AccountsByIds,
     caller: Caller,
     account_ids: Iterable[str],
@@ -75,17 +76,13 @@ async def people_and_posts(
     """
     wanted = list(dict.fromkeys(id for id in post_ids if id))
     people = list(dict.fromkeys([*account_ids, *([caller.user_id] if wanted else [])]))
-    rows, views = await gather_all(accounts_by_ids(people), _views(services, caller, wanted))
+    rows, views = await gather_all(accounts_by_ids(people), _views(posts, caller, wanted))
     found = {id: row for id, row in rows.items() if not row["profile"]["suspended"]}
     return found, {view["post"]["id"]: view for view in views if view["post"]["author"] in found}
 
 
-async def _views(services: Asker, caller: Caller, ids: Sequence[str]) -> list[Row]:
-    if not ids:
-        return []
-    params = {"ids": ",".join(ids)}
-    views: list[Row] = await services.ask("posts", "notified", caller, params=params)
-    return views
+async def _views(posts: PostsClient, caller: Caller, ids: Sequence[str]) -> list[PostViewJson]:
+    return await posts.notified(ids, caller) if ids else []
 
 
 class NotificationPresenter:
@@ -93,12 +90,12 @@ class NotificationPresenter:
 
     def __init__(
         self,
-        services: Asker,
+        client: PostsClient,
         people: AccountLookup,
         posts: PostPresenter,
         renderer: EntityRenderer,
     ) -> None:
-        self._services = services
+        self._client = client
         self._people = people
         self._posts = posts
         self._renderer = renderer
@@ -153,4 +150,4 @@ class NotificationPresenter:
         self, caller: Caller, account_ids: Iterable[str], post_ids: Iterable[str | None]
     ) -> tuple[dict[str, Row], dict[str, Row]]:
         lookup = self._people.by_ids
-        return await people_and_posts(self._services, lookup, caller, account_ids, post_ids)
+        return await people_and_posts(self._client, lookup, caller, account_ids, post_ids)

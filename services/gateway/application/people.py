@@ -4,61 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.chassis.errors import NotFound
 from services.chassis.security.caller import Caller
-from services.gateway.application.concurrency import gather_all
-from services.gateway.application.identifiers import numeric_id
-from services.gateway.invocation import Asker
-from services.gateway.presentation.renderer import Row
-
-_BATCH_SIZE = 80  # ids in one path: the sidecar reads 4 KiB of request line and headers
+from services.clients.base import BATCH_SIZE
+from services.clients.json_types.accounts import AccountJson
+from services.clients.users import UsersClient
 
 
 class AccountLookup:
     """Reads accounts from the users service, without the caller's token."""
 
-    def __init__(self, services: Asker, host: str) -> None:
-        self._services = services
+    def __init__(self, users: UsersClient, host: str) -> None:
+        self._users = users
         self._host = host
 
-    async def by_ids(self, ids: Sequence[str]) -> dict[str, Row]:
+    async def by_ids(self, ids: Sequence[str]) -> dict[str, AccountJson]:
         """Accounts by id, without those that do not exist."""
-        wanted = list(dict.fromkeys(ids))
-        batches = [wanted[at : at + _BATCH_SIZE] for at in range(0, len(wanted), _BATCH_SIZE)]
-        requests = [
-            self._services.ask("users", "accounts", params={"ids": ",".join(batch)})
-            for batch in batches
-        ]
-        found: dict[str, Row] = {}
-        for accounts in await gather_all(*requests):
-            found |= accounts
-        return found
+        return await self._users.accounts(ids)
 
-    async def by_id(self, id: str) -> Row:
+    async def by_id(self, id: str) -> AccountJson:
         """One account. Raises `NotFound`."""
-        row: Row = await self._services.ask("users", f"accounts/{numeric_id(id)}")
-        return row
+        return await self._users.account(id)
 
-    async def by_usernames(self, usernames: Sequence[str]) -> dict[str, Row]:
+    async def by_usernames(self, usernames: Sequence[str]) -> dict[str, AccountJson]:
         """Accounts by username, without those that do not exist."""
-        if not usernames:
-            return {}
-        found: dict[str, Row] = await self._services.ask(
-            "users", "lookups", method="POST", json={"usernames": list(usernames)}
-        )
-        return found
+        return await self._users.accounts_named(usernames) if usernames else {}
 
-    async def by_username(self, username: str) -> Row:
+    async def by_username(self, username: str) -> AccountJson:
         """One account by its username in any case. Raises `NotFound`."""
-        found = await self.by_usernames([username])
-        for row in found.values():
-            if row["profile"]["username"].lower() == username.lower():
-                return row
-        raise NotFound("There is no account with this username.")
+        return await self._users.account_named(username)
 
     async def search(
         self, typed: str, caller: Caller | None, limit: int, offset: int = 0
-    ) -> list[Row]:
+    ) -> list[AccountJson]:
         """Accounts whose name begins with what was typed, an exact match first.
 
         Without a signed-in user only exact usernames are found.
@@ -70,20 +47,19 @@ class AccountLookup:
             return [row for row in exact.values() if not row["profile"]["suspended"]]
         if not typed:
             return []
-        params = {
-            "q": (name or typed)[:100],
-            "limit": str(max(1, min(limit, _BATCH_SIZE))),
-            "offset": str(max(0, min(offset, 1000))),
-        }
-        rows: list[Row] = await self._services.ask("users", "search", caller, params=params)
-        return rows
+        return await self._users.search(
+            (name or typed)[:100],
+            caller,
+            limit=max(1, min(limit, BATCH_SIZE)),
+            offset=max(0, min(offset, 1000)),
+        )
 
-    async def only_followed(self, rows: Sequence[Row], caller: Caller) -> list[Row]:
+    async def only_followed(self, rows: Sequence[AccountJson], caller: Caller) -> list[AccountJson]:
         """Those accounts that the caller follows."""
         if not rows:
             return []
-        ids = ",".join(row["profile"]["id"] for row in rows)
-        found = await self._services.ask("users", "relationships", caller, params={"ids": ids})
+        ids = [row["profile"]["id"] for row in rows]
+        found = await self._users.relationships(ids, caller)
         followed = {relationship["id"] for relationship in found if relationship["following"]}
         return [row for row in rows if row["profile"]["id"] in followed]
 

@@ -8,12 +8,12 @@ import orjson
 
 from services.chassis.errors import NotFound, ServiceError
 from services.chassis.security.caller import Caller
+from services.clients.json_types.accounts import AccountJson
+from services.clients.json_types.posts import PostViewJson
+from services.clients.services import ServiceClients
 from services.contracts import limits
-from services.contracts.catalog import Product
 from services.gateway.application.failures import log_failure
-from services.gateway.application.identifiers import numeric_id
 from services.gateway.application.people import AccountLookup
-from services.gateway.invocation import Asker
 from services.gateway.presentation.entities import shop
 from services.gateway.presentation.renderer import (
     EntityRenderer,
@@ -29,17 +29,20 @@ class PostPresenter:
     """Loads what a post shows and renders it as an entity Status."""
 
     def __init__(
-        self, services: Asker, people: AccountLookup, renderer: EntityRenderer, urls: PublicUrls
+        self,
+        services: ServiceClients,
+        people: AccountLookup,
+        renderer: EntityRenderer,
+        urls: PublicUrls,
     ) -> None:
         self._services = services
         self._people = people
         self._renderer = renderer
         self._urls = urls
 
-    async def get(self, id: str, caller: Caller | None) -> Row:
+    async def get(self, id: str, caller: Caller | None) -> PostViewJson:
         """One post as the caller may see it. Raises `NotFound`."""
-        view: Row = await self._services.ask("posts", f"posts/{numeric_id(id)}", caller)
-        return view
+        return await self._services.posts.post(id, caller)
 
     async def render(self, view: Row) -> bytes:
         """The entity Status of a post. Raises `NotFound` if its author is gone."""
@@ -52,7 +55,7 @@ class PostPresenter:
         authors = await self._people.by_ids(ids) if ids else {}
         return self._renderer.statuses(views, authors, await self.product_cards(views))
 
-    async def authors(self, view: Row) -> dict[str, Row]:
+    async def authors(self, view: Row) -> dict[str, AccountJson]:
         """The authors of a post and of the post it boosts. Raises `NotFound`."""
         ids = author_ids_of(view)
         found = await self._people.by_ids(ids)
@@ -60,7 +63,7 @@ class PostPresenter:
             raise NotFound("The author of this post no longer exists.")
         return found
 
-    async def author(self, view: Row) -> Row:
+    async def author(self, view: Row) -> AccountJson:
         """The author of a post. Raises `NotFound`."""
         return (await self.authors(view))[view["post"]["author"]]
 
@@ -73,11 +76,8 @@ class PostPresenter:
         if not ids:
             return {}
         try:
-            rows = await self._services.ask(
-                "catalog", "cards", method="POST", json={"ids": ids[: limits.CARDS]}
-            )
+            products = await self._services.catalog.cards(ids[: limits.CARDS])
         except ServiceError as failure:
             log_failure(failure)
             return {}
-        cards = {row["id"]: shop.card(Product.model_validate(row), self._urls) for row in rows}
-        return {id: orjson.dumps(card) for id, card in cards.items()}
+        return {product.id: orjson.dumps(shop.card(product, self._urls)) for product in products}

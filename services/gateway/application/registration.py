@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from services.chassis.errors import Invalid, ServiceError
+from services.contracts.logins import Registration
 from services.gateway.http.params import RequestParams
 
 _ERROR_CODES = (
@@ -17,15 +16,15 @@ _ERROR_CODES = (
 )
 
 
-def new_registration(form: RequestParams) -> dict[str, Any]:
-    """The fields of a `Registration`, truncated to its bounds. The auth service validates them."""
-    return {
-        "username": form.string("username").strip()[:100],
-        "email": form.string("email").strip()[:320],
-        "password": form.string("password")[:1000],
-        "agreement": bool(form.boolean("agreement")),
-        "locale": form.language("locale") or "en",
-    }
+def new_registration(form: RequestParams) -> Registration:
+    """A `Registration`, truncated to its bounds. The auth service validates it."""
+    return Registration(
+        username=form.string("username").strip()[:100],
+        email=form.string("email").strip()[:320],
+        password=form.string("password")[:1000],
+        agreement=bool(form.boolean("agreement")),
+        locale=form.language("locale") or "en",
+    )
 
 
 def field_errors(failure: ServiceError) -> dict[str, list[str]]:

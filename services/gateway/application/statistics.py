@@ -24,9 +24,7 @@ class StatisticsCache:
         if time.monotonic() > self._until:
             self._until = time.monotonic() + _TTL
             try:
-                self._known = Statistics.model_validate(
-                    await self._gateway.services.ask("users", "statistics")
-                )
+                self._known = await self._gateway.services.users.statistics()
             except ServiceError:
                 return self._known
         return self._known

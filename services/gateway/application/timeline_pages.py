@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import orjson
-
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
+from services.clients.feed import FeedClient, Timeline
 from services.gateway.application.posts import PostPresenter
-from services.gateway.invocation import ServiceInvoker
 from services.gateway.presentation.cache import LruByteCache
 from services.gateway.presentation.renderer import EntityRenderer, product_ids_of
 
@@ -33,30 +31,24 @@ class TimelinePages:
 
     def __init__(
         self,
-        services: ServiceInvoker,
+        feed: FeedClient,
         posts: PostPresenter,
         renderer: EntityRenderer,
         max_bytes: int,
     ) -> None:
-        self._services = services
+        self._feed = feed
         self._posts = posts
         self._renderer = renderer
         self._cache = LruByteCache(max_bytes)
 
     async def get(
-        self, path: str, caller: Caller | None, window: Window, **filters: str
+        self, timeline: Timeline, caller: Caller | None, window: Window
     ) -> RenderedTimelinePage:
         """A page of a timeline as the caller sees it."""
-        params = window.params() | filters
-        key = (caller.user_id if caller else "", path, *params.items())
+        key = (caller.user_id if caller else "", timeline, window)
         cached = self._cache.get(key) or b""
-        reply = await self._services.sidecar.invoke(
-            "feed",
-            path,
-            token=caller.token if caller else "",
-            params={**params, "known": cached[:_TAG_LENGTH].decode()} if cached else params,
-        )
-        page = orjson.loads(reply.body)
+        tag = cached[:_TAG_LENGTH].decode()
+        page = await self._feed.timeline(timeline, caller, window, known=tag)
         if page["same"]:
             return RenderedTimelinePage(cached[_TAG_LENGTH:], page["first"], page["last"])
         cards = await self._posts.product_cards(page["views"])

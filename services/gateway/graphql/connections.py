@@ -16,7 +16,7 @@ import strawberry
 
 from services.chassis.errors import Invalid
 from services.chassis.storage.window import Window, normalize_id
-from services.gateway.application.identifiers import numeric_id
+from services.clients.paths import numeric_id
 from services.gateway.graphql.cost import DEFAULT_PAGE_SIZE
 
 Node = TypeVar("Node")

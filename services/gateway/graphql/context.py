@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import strawberry
 
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import check_user
+from services.clients.services import ServiceClients
 from services.gateway.container import Gateway
-from services.gateway.graphql.dataloaders import DataLoaders
+from services.gateway.graphql.dataloaders import ChangeInvoker, DataLoaders
 from services.gateway.streaming.channels import Channel
 from services.gateway.streaming.events import StreamEvent
 
@@ -31,6 +32,14 @@ class Context:
     loaders: DataLoaders
     listener: ChannelListener | None = None
     resolvers: Resolvers = field(init=False)
+    reads: ServiceClients = field(init=False)
+    """Requests that change nothing. Those of one level are sent together, and remembered."""
+    changes: ServiceClients = field(init=False)
+    """Requests that change something; what was read before is not relied on any more."""
+
+    def __post_init__(self) -> None:
+        self.reads = ServiceClients(self.loaders)
+        self.changes = ServiceClients(ChangeInvoker(self.gateway.invoker, self.loaders))
 
     def listen(self, channel: Channel) -> AsyncGenerator[StreamEvent, None]:
         """The events of a channel from now on, for a subscription."""
@@ -42,27 +51,6 @@ class Context:
     def me(self) -> Caller:
         """The signed-in user. Raises `Unauthenticated`."""
         return check_user(self.caller)
-
-    async def mutate(
-        self,
-        app: str,
-        path: str,
-        *,
-        method: str = "POST",
-        json: Any = None,
-        params: Mapping[str, str] | None = None,
-        version: int | None = None,
-    ) -> Any:
-        """Ask a service for a change; what was read before is not relied on any more.
-
-        `version` is what the caller has seen of what is to change.
-        """
-        headers = None if version is None else {"if-match": f'"{version}"'}
-        answer = await self.gateway.services.ask(
-            app, path, self.caller, method=method, json=json, params=params, headers=headers
-        )
-        self.loaders.clear()
-        return answer
 
 
 Info = strawberry.Info[Context, None]

@@ -8,20 +8,23 @@ and stances by id in one question each, everything else as it is, several questi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from strawberry.dataloader import DataLoader
 
+from services.chassis.dapr.client import INVOKE_TIMEOUT
 from services.chassis.errors import ServiceError, from_status
 from services.chassis.http import batch
 from services.chassis.security.caller import Caller
-from services.gateway.container import Gateway
+from services.clients.base import BATCH_SIZE, JsonInvoker, JsonRequest, JsonResponse
+from services.clients.catalog import products_request
+from services.clients.posts import views_request
+from services.clients.users import accounts_request, relationships_request
+from services.contracts.catalog import ProductView
 from services.gateway.presentation.renderer import Row
-
-_BATCH_SIZE = 80  # ids in one address
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,13 @@ class ReadRequest:
     method: str = "GET"
     body: bytes = b""
     anonymous: bool = False
+
+    @classmethod
+    def of(cls, request: JsonRequest, *, anonymous: bool) -> ReadRequest:
+        """A client's request, so that equal ones are found to be equal."""
+        body = b"" if request.json is None else orjson.dumps(request.json)
+        params = tuple(request.params.items())
+        return cls(request.path, params, request.method, body, anonymous)
 
     def as_batch_item(self) -> dict[str, Any]:
         """As a part of a bundle."""
@@ -59,8 +69,8 @@ Key = ReadRequest | EntityKey
 class DataLoaders:
     """What one operation asks, as one caller."""
 
-    def __init__(self, gateway: Gateway, caller: Caller | None) -> None:
-        self._gateway = gateway
+    def __init__(self, invoker: JsonInvoker, caller: Caller | None) -> None:
+        self._invoker = invoker
         self._caller = caller
         self._loaders: dict[str, DataLoader[Key, Any]] = {}
 
@@ -68,25 +78,25 @@ class DataLoaders:
         """Ask everything anew from here on: something was changed."""
         self._loaders = {}
 
-    async def ask(
+    async def invoke(
         self,
         app: str,
         path: str,
-        caller: Caller | None = None,
         *,
         method: str = "GET",
+        token: str = "",
         json: Any = None,
         params: Mapping[str, str] | None = None,
-    ) -> Any:
-        """As `Gateway.ask`, for what changes nothing. `caller` is this one or nobody."""
-        body = b"" if json is None else orjson.dumps(json)
-        question = ReadRequest(
-            path, tuple((params or {}).items()), method, body, anonymous=caller is None
-        )
-        return await self._loader(app).load(question)
+        headers: Mapping[str, str] | None = None,
+        deadline: float = INVOKE_TIMEOUT,
+    ) -> JsonResponse:
+        """As the sidecar's, for requests that change nothing: of the caller, or anonymous."""
+        request = JsonRequest(path, params or {}, method, json)
+        key = ReadRequest.of(request, anonymous=not token)
+        return ParsedResponse(await self._loader(app).load(key))
 
     async def people(self, ids: Sequence[str]) -> dict[str, Row]:
-        """As `Gateway.people`."""
+        """Accounts by id, without those that do not exist."""
         return await self._load_many("users", "person", ids)
 
     async def relationships(self, ids: Sequence[str]) -> dict[str, Row]:
@@ -97,9 +107,10 @@ class DataLoaders:
         """Those of some posts that the caller may see."""
         return await self._load_many("posts", "post", ids)
 
-    async def products(self, ids: Sequence[str]) -> dict[str, Row]:
+    async def products(self, ids: Sequence[str]) -> dict[str, ProductView]:
         """Those of some products that the caller may see."""
-        return await self._load_many("catalog", "product", ids)
+        found = await self._load_many("catalog", "product", ids)
+        return {id: ProductView.model_validate(row) for id, row in found.items()}
 
     def prime(self, people: Mapping[str, Row]) -> None:
         """Remember people who came with something else."""
@@ -139,9 +150,9 @@ class DataLoaders:
     async def _invoke(self, app: str, questions: Sequence[ReadRequest]) -> dict[ReadRequest, Any]:
         if len(questions) == 1:
             return {questions[0]: await self._invoke_one(app, questions[0])}
-        body = {"questions": [question.as_batch_item() for question in questions]}
-        answers = await self._gateway.services.ask(
-            app, batch.PATH[1:], self._caller, method="POST", json=body
+        items = [question.as_batch_item() for question in questions]
+        answers = await self._send(
+            app, JsonRequest(batch.PATH[1:], {}, "POST", {"questions": items})
         )
         return {
             question: _result_of(answer)
@@ -149,18 +160,47 @@ class DataLoaders:
         }
 
     async def _invoke_one(self, app: str, question: ReadRequest) -> Any:
-        asking: Awaitable[Any] = self._gateway.services.ask(
-            app,
-            question.path,
-            None if question.anonymous else self._caller,
-            method=question.method,
-            json=orjson.loads(question.body) if question.body else None,
-            params=dict(question.params),
-        )
+        body = orjson.loads(question.body) if question.body else None
+        request = JsonRequest(question.path, dict(question.params), question.method, body)
         try:
-            return await asking
+            return await self._send(app, request, anonymous=question.anonymous)
         except ServiceError as failure:
             return failure
+
+    async def _send(self, app: str, request: JsonRequest, *, anonymous: bool = False) -> Any:
+        response = await self._invoker.invoke(
+            app,
+            request.path,
+            method=request.method,
+            token="" if anonymous or not self._caller else self._caller.token,
+            json=request.json,
+            params=request.params,
+        )
+        return response.json()
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedResponse:
+    """A response that was part of a batch, or was remembered."""
+
+    parsed: Any
+
+    def json(self) -> Any:
+        return self.parsed
+
+
+class ChangeInvoker:
+    """Sends requests that change something, and forgets what was read before."""
+
+    def __init__(self, invoker: JsonInvoker, loaders: DataLoaders) -> None:
+        self._invoker = invoker
+        self._loaders = loaders
+
+    async def invoke(self, app: str, path: str, **request: Any) -> JsonResponse:
+        """As the sidecar's."""
+        response = await self._invoker.invoke(app, path, **request)
+        self._loaders.clear()
+        return response
 
 
 def _plan(keys: Sequence[Key]) -> dict[Key, ReadRequest]:
@@ -171,20 +211,22 @@ def _plan(keys: Sequence[Key]) -> dict[Key, ReadRequest]:
         if isinstance(key, EntityKey):
             kinds.setdefault(key.kind, []).append(key)
     for kind, wanted in kinds.items():
-        for start in range(0, len(wanted), _BATCH_SIZE):
-            part = wanted[start : start + _BATCH_SIZE]
+        for start in range(0, len(wanted), BATCH_SIZE):
+            part = wanted[start : start + BATCH_SIZE]
             plan |= dict.fromkeys(part, _request_for(kind, [key.id for key in part]))
     return plan
 
 
+_REQUESTS: Mapping[str, Callable[[Sequence[str]], JsonRequest]] = {
+    "person": accounts_request,
+    "stance": relationships_request,
+    "post": views_request,
+    "product": products_request,
+}
+
+
 def _request_for(kind: str, ids: Sequence[str]) -> ReadRequest:
-    if kind == "post":
-        return ReadRequest("posts/views", method="POST", body=orjson.dumps({"ids": ids}))
-    if kind == "product":
-        return ReadRequest("products", (("ids", ",".join(ids)),))
-    if kind == "stance":
-        return ReadRequest("relationships", (("ids", ",".join(ids)),))
-    return ReadRequest("accounts", (("ids", ",".join(ids)),), anonymous=True)
+    return ReadRequest.of(_REQUESTS[kind](ids), anonymous=kind == "person")
 
 
 def _result_of(answer: dict[str, Any]) -> Any:

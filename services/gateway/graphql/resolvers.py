@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
+from services.clients.feed import Timeline
 from services.gateway.container import Gateway
 from services.gateway.graphql.connections import Connection
 from services.gateway.graphql.context import ChannelListener, Context
@@ -24,11 +25,9 @@ class Resolvers:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def account_timeline(
-        self, account_id: str, wanted: Window, **filters: str
-    ) -> Connection[Post]:
-        """A page of the posts of an account."""
-        return await timeline(self._context, f"timelines/accounts/{account_id}", wanted, **filters)
+    async def timeline(self, which: Timeline, wanted: Window) -> Connection[Post]:
+        """A page of a timeline."""
+        return await timeline(self._context, which, wanted)
 
     async def pinned_posts(self, account_id: str) -> list[Post]:
         """The posts that an account pinned."""
@@ -50,6 +49,6 @@ def create_context(
     gateway: Gateway, caller: Caller | None, listener: ChannelListener | None = None
 ) -> Context:
     """The context of an operation, with its data loaders and resolvers."""
-    context = Context(gateway, caller, DataLoaders(gateway, caller), listener)
+    context = Context(gateway, caller, DataLoaders(gateway.invoker, caller), listener)
     context.resolvers = Resolvers(context)
     return context

@@ -8,7 +8,7 @@ from fastapi import Request
 from pydantic import BeforeValidator
 
 from services.chassis.errors import Invalid
-from services.gateway.application.identifiers import numeric_id
+from services.clients.paths import numeric_id
 from services.gateway.http.params import RequestParams
 
 

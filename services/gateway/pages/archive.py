@@ -18,6 +18,8 @@ from services.chassis.errors import Forbidden, NotFound, ServiceError, Unauthent
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import check_scopes, check_user
 from services.chassis.security.token_verifier import TokenVerifier
+from services.contracts.data_export import Export
+from services.contracts.logins import NewSession
 from services.gateway.application.archive_download import ArchiveDownloads
 from services.gateway.container import Gateway
 from services.gateway.http.reading import read_params
@@ -63,13 +65,13 @@ class _ArchivePage:
         _check_origin(request)
         who = login_credentials(await read_params(request))
         try:
-            session = await self._gateway.services.ask("auth", "sessions", method="POST", json=who)
+            session = await self._gateway.services.auth.open_session(NewSession(**who))
         except ServiceError as failure:
             page = retry_form(failure, partial(self._form, login=who["login"]))
             if page is None:
                 raise
             return page
-        return self._start_session(session["token"])
+        return self._start_session(session.token)
 
     async def request(self, request: Request) -> Response:
         """Somebody asks for an archive."""
@@ -78,7 +80,7 @@ class _ArchivePage:
         if caller is None:
             return _redirect()
         try:
-            await self._gateway.services.ask("media", "exports", caller, method="POST")
+            await self._gateway.media.request_export(caller)
         except ServiceError as failure:
             if failure.status != 429:
                 raise
@@ -94,7 +96,7 @@ class _ArchivePage:
         """The session's token is good no more, and forgotten."""
         _check_origin(request)
         if caller := await _session_user(request):
-            await self._gateway.services.ask("auth", "sessions/end", caller, method="POST")
+            await self._gateway.services.auth.end_session(caller)
         back = _redirect()
         back.delete_cookie(_COOKIE, _PAGE)
         return back
@@ -104,7 +106,7 @@ class _ArchivePage:
 
     async def _page(self, caller: Caller, *, error: str = "", status: int = 200) -> Response:
         try:
-            export = await self._gateway.services.ask("media", "exports", caller)
+            export: Export | None = await self._gateway.media.export(caller)
         except NotFound:
             export = None
         return self._paper.render(

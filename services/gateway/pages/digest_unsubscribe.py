@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from services.chassis.errors import NotFound
-from services.gateway.application.identifiers import numeric_id
+from services.clients.paths import numeric_id
+from services.contracts.notifications import DigestStop
 from services.gateway.container import Gateway
 from services.gateway.http.params import RequestParams
 from services.gateway.http.reading import read_params
@@ -36,5 +37,5 @@ async def _stop(gateway: Gateway, body: RequestParams) -> None:
     owner, key = body.string("of")[:20], body.string("key")[:100]
     if not key:
         raise NotFound("This link is not good any more.")
-    link = {"owner": numeric_id(owner), "key": key}
-    await gateway.services.ask("notifications", "digest/stop", method="POST", json=link)
+    link = DigestStop.model_construct(owner=numeric_id(owner), key=key)
+    await gateway.services.notifications.stop_digest(link)

@@ -10,8 +10,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
 from services.chassis.errors import NotFound, ServiceError, from_status
-from services.contracts.logins import App
-from services.gateway.application.identifiers import path_segment
+from services.contracts.logins import App, Authorization
 from services.gateway.application.registration import field_errors, new_registration
 from services.gateway.container import Gateway
 from services.gateway.http.params import RequestParams
@@ -110,9 +109,7 @@ class _AuthorizePage:
         if asked.response_type != "code":
             return self._error(asked, "unsupported_response_type", "Only codes are given.")
         try:
-            await self._gateway.services.ask(
-                "auth", f"apps/{path_segment(asked.client_id)}/grant", params={"scope": asked.scope}
-            )
+            await self._gateway.services.auth.grantable(asked.client_id, asked.scope)
         except ServiceError as failure:
             return self._failure(asked, app, "", failure)
         return self._form(asked, app)
@@ -192,7 +189,7 @@ class _SignUpPage:
         body = await read_params(request)
         new = new_registration(body)
         try:
-            await self._gateway.services.ask("auth", "registrations", method="POST", json=new)
+            await self._gateway.services.auth.register(new)
         except ServiceError as failure:
             if failure.status not in (409, 422, 429):
                 raise
@@ -201,20 +198,19 @@ class _SignUpPage:
                 "register",
                 status=failure.status if failure.status == 429 else 422,
                 next=_next_url(body),
-                given={name: new[name] for name in ("username", "email")},
+                given={"username": new.username, "email": new.email},
                 faults=by_field,
                 error="" if by_field else failure.message,
             )
-        return self._paper.render("registered", username=new["username"], next=_next_url(body))
+        return self._paper.render("registered", username=new.username, next=_next_url(body))
 
 
 async def _app(gateway: Gateway, asked: AuthorizationRequest) -> App:
     """The app that asks. Nobody is ever sent to an address that is not the app's own."""
     try:
-        known = await gateway.services.ask("auth", f"apps/{path_segment(asked.client_id)}")
+        app = await gateway.services.auth.app(asked.client_id)
     except NotFound as failure:
         raise from_status(400, "No app is known under this client id.") from failure
-    app = App.model_validate(known)
     if asked.redirect_uri not in app.redirect_uris:
         raise from_status(400, "The redirect URI is not one that the app registered.")
     return app
@@ -223,21 +219,16 @@ async def _app(gateway: Gateway, asked: AuthorizationRequest) -> App:
 async def _authorize(
     gateway: Gateway, asked: AuthorizationRequest, login: str, password: str
 ) -> str:
-    made = await gateway.services.ask(
-        "auth",
-        "authorizations",
-        method="POST",
-        json={
-            "client_id": asked.client_id,
-            "redirect_uri": asked.redirect_uri,
-            "scope": asked.scope,
-            "code_challenge": asked.code_challenge,
-            "code_challenge_method": asked.code_challenge_method,
-            "login": login,
-            "password": password[:257],
-        },
+    authorization = Authorization.model_construct(
+        client_id=asked.client_id,
+        redirect_uri=asked.redirect_uri,
+        scope=asked.scope,
+        code_challenge=asked.code_challenge,
+        code_challenge_method=asked.code_challenge_method,
+        login=login,
+        password=password[:257],
     )
-    return str(made["code"])
+    return (await gateway.services.auth.authorize(authorization)).code
 
 
 def _next_url(form: RequestParams) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 from markupsafe import Markup
 from starlette.responses import RedirectResponse
 
 from services.chassis.errors import NotFound, ServiceError
+from services.chassis.storage.window import Window
+from services.clients.feed import Timeline, account_timeline, public_timeline, tag_timeline
+from services.clients.paths import numeric_id
 from services.contracts.accounts import Account
 from services.contracts.posts import PostView
-from services.gateway.application.identifiers import numeric_id
 from services.gateway.container import Gateway
 from services.gateway.pages.default_images import default_image
 from services.gateway.pages.previews import Previews, preview_text
@@ -24,7 +25,7 @@ from services.shared.hashtags import normal_tag
 
 _STYLE = (Path(__file__).parent / "style.css").read_bytes()
 _CACHE_FOR_A_DAY = {"cache-control": "public, max-age=86400"}
-_FRONT_PAGE_SIZE, _PROFILE_PAGE_SIZE = "12", "30"
+_FRONT_PAGE_SIZE, _PROFILE_PAGE_SIZE = 12, 30
 
 MaxId = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
 
@@ -39,7 +40,7 @@ def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
     async def front() -> Response:
         """A welcome, with the newest pictures; without them where the feed does not answer."""
         try:
-            tiles, _ = await shows.grid("timelines/public", _FRONT_PAGE_SIZE, only_media="true")
+            tiles, _ = await shows.grid(public_timeline(only_media=True), _FRONT_PAGE_SIZE)
         except ServiceError:
             tiles = []
         rules = [{"text": text, "hint": hint} for text, hint in instances.RULES]
@@ -54,10 +55,8 @@ def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
         """Somebody's posts, and what they boosted."""
         row = await gateway.people.by_username(username[:40])
         account = Account.model_validate(row)
-        path = f"timelines/accounts/{account.profile.id}"
-        tiles, older = await shows.grid(
-            path, _PROFILE_PAGE_SIZE, max_id=max_id, exclude_replies="true"
-        )
+        timeline = account_timeline(account.profile.id, exclude_replies=True)
+        tiles, older = await shows.grid(timeline, _PROFILE_PAGE_SIZE, max_id)
         preview, shown = (
             previews.person(people.public_profile(account.profile)),
             shows.person(account),
@@ -92,9 +91,7 @@ def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
         name = normal_tag(tag)
         if not name:
             raise NotFound("This is not a hashtag.")
-        tiles, older = await shows.grid(
-            f"timelines/tags/{quote(name)}", _PROFILE_PAGE_SIZE, max_id=max_id
-        )
+        tiles, older = await shows.grid(tag_timeline(name), _PROFILE_PAGE_SIZE, max_id)
         preview = previews.tag(name)
         return paper.render("tag", store=True, preview=preview, tag=name, tiles=tiles, older=older)
 
@@ -138,20 +135,20 @@ class _PageModels:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    async def grid(self, path: str, limit: str, **asked: str) -> tuple[list[Any], str]:
+    async def grid(self, timeline: Timeline, limit: int, max_id: str = "") -> tuple[list[Any], str]:
         """Tiles of a timeline as strangers see it, and where older ones begin.
 
         A boost is what it shows, by its author; none where that may not be seen.
         """
-        params = {"limit": limit} | {name: value for name, value in asked.items() if value}
-        page = await self._gateway.services.ask("feed", path, params=params)
+        window = Window(limit, max_id)
+        page = await self._gateway.services.feed.timeline(timeline, None, window)
         tiles = [
             self._tile(view["reblog"] or view, author, boosted=bool(view["reblog"]))
             for view in page["views"]
             if (author := page["accounts"].get((view["reblog"] or view)["post"]["author"]))
             and (view["reblog"] or not view["post"]["reblog_of_id"])
         ]
-        return tiles, page["last"] if len(page["views"]) == int(limit) else ""
+        return tiles, page["last"] if len(page["views"]) == limit else ""
 
     def _tile(self, view: Row, author: Row, boosted: bool) -> dict[str, Any]:
         account = Account.model_validate(author)

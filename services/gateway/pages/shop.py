@@ -6,10 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from services.clients.base import gather_all
 from services.contracts.accounts import Account, Profile
-from services.contracts.catalog import Product, ProductView, ShopView
-from services.gateway.application.concurrency import gather_all
-from services.gateway.application.identifiers import numeric_id
+from services.contracts.catalog import Product, ShopView
 from services.gateway.container import Gateway
 from services.gateway.pages.previews import Previews
 from services.gateway.pages.renderer import PageRenderer
@@ -17,7 +16,7 @@ from services.gateway.presentation.entities import people
 from services.gateway.presentation.entities import shop as entities
 from services.gateway.presentation.entities.posts import Entity
 
-_PAGE_SIZE = "30"
+_PAGE_SIZE = 30
 
 MaxId = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
 
@@ -30,17 +29,14 @@ def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
     @router.get("/shops/{id}")
     async def shop(id: str, max_id: MaxId = "") -> Response:
         """A shop and what is sold in it, newest first."""
-        found = ShopView.model_validate(
-            await gateway.services.ask("catalog", f"shops/{numeric_id(id)}")
-        ).shop
-        asked = {"shop": found.id, "limit": _PAGE_SIZE, "stock": "false"}
+        found = (await gateway.services.catalog.shop(id)).shop
         owner, page = await gather_all(
             _profile(gateway, found.owner),
-            gateway.services.ask(
-                "catalog", "products", params=asked | ({"max_id": max_id} if max_id else {})
+            gateway.services.catalog.products(
+                None, limit=_PAGE_SIZE, max_id=max_id, shop=found.id, stock=False
             ),
         )
-        products = [ProductView.model_validate(view).product for view in page["products"]]
+        products = [view.product for view in page.products]
         return paper.render(
             "shop",
             store=True,
@@ -48,17 +44,16 @@ def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
             shop=entities.shop(ShopView(shop=found), gateway.urls),
             owner=_seller(gateway, owner),
             tiles=[_tile(gateway, product) for product in products],
-            older=page["last"],
+            older=page.last,
         )
 
     @router.get("/products/{id}")
     async def product(id: str) -> Response:
         """A product with its prices, and whether there is any left."""
-        path = f"products/{numeric_id(id)}"
-        view = ProductView.model_validate(await gateway.services.ask("catalog", path))
+        view = await gateway.services.catalog.product(id)
         found = view.product
         seller, shop = await gather_all(
-            _profile(gateway, found.seller), gateway.services.ask("catalog", f"shops/{found.shop}")
+            _profile(gateway, found.seller), gateway.services.catalog.shop(found.shop)
         )
         available = any((view.available or {}).values())
         return paper.render(
@@ -66,7 +61,7 @@ def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
             store=True,
             preview=previews.product(found, seller, available=available),
             product=entities.product(view, gateway.urls),
-            shop=entities.shop(ShopView.model_validate(shop), gateway.urls),
+            shop=entities.shop(shop, gateway.urls),
             seller=_seller(gateway, seller),
         )
 

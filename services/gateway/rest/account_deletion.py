@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 
 from services.chassis.errors import Forbidden, Unauthenticated
 from services.chassis.http.responses import OrjsonResponse
+from services.contracts.logins import Deletion
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import request_body, responses
 from services.gateway.http.reading import read_params
@@ -31,9 +32,9 @@ def create_router(gateway: Gateway) -> APIRouter:
         stays taken.
         """
         password = (await read_params(request)).string("password")
-        form = {"login": caller.username, "password": password[:256]}
+        who = Deletion.model_construct(login=caller.username, password=password[:256])
         try:
-            await gateway.services.ask("auth", "deletions", caller, method="POST", json=form)
+            await gateway.services.auth.delete_account(who, caller)
         except Unauthenticated as failure:
             if failure.code == "wrong_login":
                 raise Forbidden("This is not the password of the account.") from failure

@@ -9,13 +9,14 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.chassis.errors import NotFound
 from services.chassis.http.responses import OrjsonResponse
+from services.clients.feed import account_timeline
+from services.clients.paths import numeric_id
 from services.contracts.accounts import Relationship
-from services.gateway.application.identifiers import numeric_id
 from services.gateway.application.people import local_username
 from services.gateway.container import Gateway
 from services.gateway.http import paging
 from services.gateway.http.openapi import responses
-from services.gateway.http.query import MAX_IDS, QueryFlag, query_flag, query_flags, requested_ids
+from services.gateway.http.query import MAX_IDS, QueryFlag, query_flag, requested_ids
 from services.gateway.http.reading import read_params
 from services.gateway.http.responses import json_response
 from services.gateway.presentation.entities import people
@@ -73,9 +74,7 @@ def _lookup_routes(gateway: Gateway) -> APIRouter:
         ids = requested_ids(request)
         if not ids:
             return OrjsonResponse([])
-        rows = await gateway.services.ask(
-            "users", "relationships", caller, params={"ids": ",".join(ids)}
-        )
+        rows = await gateway.services.users.relationships(ids, caller)
         return OrjsonResponse(
             [people.relationship(Relationship.model_validate(row)) for row in rows]
         )
@@ -87,9 +86,7 @@ def _lookup_routes(gateway: Gateway) -> APIRouter:
         ids = [numeric_id(id) for id in given[:MAX_IDS]]
         if not ids:
             return OrjsonResponse([])
-        rows = await gateway.services.ask(
-            "users", "familiar_followers", caller, params={"ids": ",".join(ids)}
-        )
+        rows = await gateway.services.users.familiar_followers(ids, caller)
         return OrjsonResponse(
             [
                 {
@@ -137,13 +134,16 @@ def _account_routes(gateway: Gateway) -> APIRouter:
     ) -> Response:
         """Somebody's posts, as far as the caller may see them."""
         if query_flag(request, "pinned"):
-            views = await gateway.services.ask("posts", f"accounts/{numeric_id(id)}/pins", caller)
+            views = await gateway.services.posts.pins(id, caller)
             return json_response(await gateway.posts.render_list(views))
-        path = f"timelines/accounts/{numeric_id(id)}"
-        wanted = query_flags(request, "only_media", "exclude_replies", "exclude_reblogs")
-        if tagged:
-            wanted["tagged"] = normal_tag(tagged.removeprefix("#")) or tagged
-        page = await timeline_response(gateway, request, path, caller, window, **wanted)
+        timeline = account_timeline(
+            id,
+            only_media=query_flag(request, "only_media"),
+            exclude_replies=query_flag(request, "exclude_replies"),
+            exclude_reblogs=query_flag(request, "exclude_reblogs"),
+            tagged=normal_tag(tagged.removeprefix("#")) or tagged,
+        )
+        page = await timeline_response(gateway, request, timeline, caller, window)
         if page.body == b"[]":
             await gateway.people.by_id(id)  # nobody's posts are not none, but not found
         return page
@@ -153,18 +153,16 @@ def _account_routes(gateway: Gateway) -> APIRouter:
         request: Request, id: Id, caller: OptionalAccountReader, window: paging.AccountWindow
     ) -> Response:
         """Who follows somebody, the newest first."""
-        return await account_page(
-            gateway, request, f"accounts/{numeric_id(id)}/followers", caller, window
-        )
+        page = await gateway.services.users.followers(id, caller, window)
+        return account_page(gateway, request, page)
 
     @router.get("/following", responses=ACCOUNT_PAGE, openapi_extra=paging.page_parameters())
     async def following(
         request: Request, id: Id, caller: OptionalAccountReader, window: paging.AccountWindow
     ) -> Response:
         """Whom somebody follows, the newest first."""
-        return await account_page(
-            gateway, request, f"accounts/{numeric_id(id)}/following", caller, window
-        )
+        page = await gateway.services.users.following(id, caller, window)
+        return account_page(gateway, request, page)
 
     return router
 

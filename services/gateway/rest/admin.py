@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -13,20 +13,22 @@ from services.chassis.http.responses import OrjsonResponse
 from services.chassis.ids import id_time, timestamp
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user
+from services.clients.base import batches, gather_all
+from services.clients.json_types.accounts import ReportJson
+from services.clients.json_types.posts import PostViewJson
+from services.clients.paths import numeric_id
+from services.clients.users import ReportAction
 from services.contracts.accounts import Account, Profile
 from services.contracts.logins import LoginDetails
 from services.contracts.moderation import Report
-from services.gateway.application.concurrency import gather_all
-from services.gateway.application.identifiers import numeric_id
 from services.gateway.container import Gateway
 from services.gateway.http import paging
 from services.gateway.http.openapi import request_body, responses
-from services.gateway.http.query import query_flags
+from services.gateway.http.query import query_flag
 from services.gateway.http.reading import read_params
 from services.gateway.http.responses import json_response
 from services.gateway.presentation.entities import moderation
 from services.gateway.presentation.entities.instances import InstanceEntities
-from services.gateway.presentation.renderer import Row
 from services.gateway.rest.dependencies import Id
 
 AccountAdminReader = Annotated[Caller, Depends(require_user("admin:read:accounts"))]
@@ -35,8 +37,7 @@ AccountAdmin = Annotated[Caller, Depends(require_user("admin:write:accounts"))]
 ReportAdminReader = Annotated[Caller, Depends(require_user("admin:read:reports"))]
 ReportAdmin = Annotated[Caller, Depends(require_user("admin:write:reports"))]
 AccountIdFilter = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
-_BATCH_SIZE = 80
-_REPORT_ACTIONS = {
+_REPORT_ACTIONS: Mapping[str, ReportAction] = {
     "resolve": "resolve",
     "reopen": "reopen",
     "assign_to_self": "assign",
@@ -61,7 +62,7 @@ def _account_routes(gateway: Gateway) -> APIRouter:
     async def account(id: Id, caller: AccountAdminReader) -> OrjsonResponse:
         """Somebody, with what only admins see."""
         id = numeric_id(id)
-        logins = await gateway.services.ask("auth", "people", caller, params={"ids": id})
+        logins = await gateway.services.auth.login_details([id], caller)
         if id not in logins:
             raise NotFound("Record not found")
         return await _account_response(gateway, logins[id])
@@ -80,19 +81,15 @@ def _account_routes(gateway: Gateway) -> APIRouter:
         if report and not caller.may("admin:write:reports"):
             raise Forbidden("The access token does not cover the scope admin:write:reports.")
         if body.string("type") == "suspend":
-            await gateway.services.ask(
-                "auth", f"people/{numeric_id(id)}/suspend", caller, method="POST"
-            )
+            await gateway.services.auth.set_suspension(id, "suspend", caller)
         if report:
-            await gateway.services.ask("users", f"reports/{report}/resolve", caller, method="POST")
+            await gateway.services.users.change_report(report, "resolve", caller)
         return OrjsonResponse({})
 
     @router.post("/unsuspend", responses=_ACCOUNT)
     async def unsuspend(id: Id, caller: AccountAdmin) -> OrjsonResponse:
         """Let somebody in again, with all that was theirs."""
-        login = await gateway.services.ask(
-            "auth", f"people/{numeric_id(id)}/unsuspend", caller, method="POST"
-        )
+        login = await gateway.services.auth.set_suspension(id, "unsuspend", caller)
         return await _account_response(gateway, login)
 
     return router
@@ -114,10 +111,13 @@ def _report_routes(gateway: Gateway) -> APIRouter:
         target_account_id: AccountIdFilter = "",
     ) -> Response:
         """The open reports, or the resolved ones; perhaps by, or on, somebody."""
-        asked = {"account": account_id, "target": target_account_id}
-        params = window.params() | {name: id for name, id in asked.items() if id}
-        params |= query_flags(request, "resolved")
-        page = await gateway.services.ask("users", "reports", caller, params=params)
+        page = await gateway.services.users.reports(
+            caller,
+            window,
+            resolved=query_flag(request, "resolved"),
+            account=account_id,
+            target=target_account_id,
+        )
         body = orjson.dumps(await _report_entities(gateway, page["reports"], caller))
         return json_response(
             body, paging.link_header_of(gateway.urls.public_url, request, page["ids"])
@@ -126,7 +126,7 @@ def _report_routes(gateway: Gateway) -> APIRouter:
     @router.get("/{id}", responses=_REPORT)
     async def report(id: Id, caller: ReportAdminReader) -> OrjsonResponse:
         """One report."""
-        row = await gateway.services.ask("users", f"reports/{numeric_id(id)}", caller)
+        row = await gateway.services.users.report_by_id(id, caller)
         return OrjsonResponse((await _report_entities(gateway, [row], caller))[0])
 
     for verb, act in _REPORT_ACTIONS.items():
@@ -134,12 +134,10 @@ def _report_routes(gateway: Gateway) -> APIRouter:
     return router
 
 
-def _add_report_action(router: APIRouter, gateway: Gateway, verb: str, act: str) -> None:
+def _add_report_action(router: APIRouter, gateway: Gateway, verb: str, act: ReportAction) -> None:
     async def route(id: Id, caller: ReportAdmin) -> OrjsonResponse:
         """Deal with a report, or not after all; take it on, or leave it to others."""
-        row = await gateway.services.ask(
-            "users", f"reports/{numeric_id(id)}/{act}", caller, method="POST"
-        )
+        row = await gateway.services.users.change_report(id, act, caller)
         return OrjsonResponse((await _report_entities(gateway, [row], caller))[0])
 
     router.add_api_route(
@@ -152,7 +150,9 @@ def _add_report_action(router: APIRouter, gateway: Gateway, verb: str, act: str)
     )
 
 
-async def _report_entities(gateway: Gateway, rows: Sequence[Row], caller: Caller) -> list[Any]:
+async def _report_entities(
+    gateway: Gateway, rows: Sequence[ReportJson], caller: Caller
+) -> list[Any]:
     """Reports with all that is shown in them: three services asked, however many there are.
 
     What the token does not cover is as if it were not there: accounts are shown without what only
@@ -170,7 +170,7 @@ async def _report_entities(gateway: Gateway, rows: Sequence[Row], caller: Caller
     people = {
         id: moderation.admin_account(
             Account.model_validate(accounts[id]) if id in accounts else _deleted_account(id),
-            LoginDetails.model_validate(logins[id]) if id in logins else _missing_login(id),
+            logins.get(id) or _missing_login(id),
             gateway.urls,
             gateway.html,
         )
@@ -183,29 +183,25 @@ async def _report_entities(gateway: Gateway, rows: Sequence[Row], caller: Caller
     return [moderation.admin_report(report, people, statuses, rules) for report in reports]
 
 
-async def _logins(gateway: Gateway, ids: Sequence[str], caller: Caller) -> dict[str, Row]:
+async def _logins(gateway: Gateway, ids: Sequence[str], caller: Caller) -> dict[str, LoginDetails]:
     if not caller.may("admin:read:accounts"):
         return {}
-    found: dict[str, Row] = {}
-    for some in _batches(ids):
-        found |= await gateway.services.ask("auth", "people", caller, params={"ids": some})
+    found: dict[str, LoginDetails] = {}
+    for part in batches(ids):
+        found |= await gateway.services.auth.login_details(part, caller)
     return found
 
 
-async def _reported_posts(gateway: Gateway, reports: Sequence[Report], caller: Caller) -> list[Row]:
+async def _reported_posts(
+    gateway: Gateway, reports: Sequence[Report], caller: Caller
+) -> list[PostViewJson]:
     if not caller.may("admin:read:reports"):
         return []
     ids = dict.fromkeys(id for report in reports for id in report.statuses)
-    views: list[Row] = []
-    for some in _batches(list(ids)):
-        views += await gateway.services.ask("posts", "reported", caller, params={"ids": some})
+    views: list[PostViewJson] = []
+    for part in batches(list(ids)):
+        views += await gateway.services.posts.reported(part, caller)
     return views
-
-
-def _batches(ids: Sequence[str]) -> Iterator[str]:
-    """Ids as they fit into an address."""
-    for start in range(0, len(ids), _BATCH_SIZE):
-        yield ",".join(ids[start : start + _BATCH_SIZE])
 
 
 def _deleted_account(id: str) -> Account:
@@ -222,8 +218,7 @@ def _created_at(id: str) -> str:
     return timestamp(id_time(id))
 
 
-async def _account_response(gateway: Gateway, login: Any) -> OrjsonResponse:
-    row = await gateway.people.by_id(login["user_id"])
-    details = LoginDetails.model_validate(login)
+async def _account_response(gateway: Gateway, login: LoginDetails) -> OrjsonResponse:
+    row = await gateway.people.by_id(login.user_id)
     shown = Account.model_validate(row)
-    return OrjsonResponse(moderation.admin_account(shown, details, gateway.urls, gateway.html))
+    return OrjsonResponse(moderation.admin_account(shown, login, gateway.urls, gateway.html))

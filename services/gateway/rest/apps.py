@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
@@ -11,8 +11,7 @@ from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import bearer_token
 from services.chassis.security.token_verifier import TokenVerifier
-from services.contracts.logins import App
-from services.gateway.application.identifiers import path_segment
+from services.contracts.logins import NewApp
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import array_of, request_body, responses
 from services.gateway.http.params import RequestParams
@@ -67,24 +66,24 @@ def create_router(gateway: Gateway) -> APIRouter:
     async def register_app(request: Request) -> OrjsonResponse:
         """Make an app known, and get its secret. Open to everybody."""
         new = _new_app(await read_params(request))
-        made = await gateway.services.ask("auth", "apps", method="POST", json=new)
-        return OrjsonResponse(apps.credential_application(App.model_validate(made)))
+        made = await gateway.services.auth.register_app(new)
+        return OrjsonResponse(apps.credential_application(made))
 
     @router.get("/verify_credentials", responses=responses())
     async def verify_app(caller: Annotated[Caller, Depends(any_token)]) -> OrjsonResponse:
         """Which app a token belongs to."""
-        found = await gateway.services.ask("auth", f"apps/{path_segment(caller.client_id)}")
-        return OrjsonResponse(apps.application(App.model_validate(found)))
+        found = await gateway.services.auth.app(caller.client_id)
+        return OrjsonResponse(apps.application(found))
 
     return router
 
 
-def _new_app(body: RequestParams) -> dict[str, Any]:
+def _new_app(body: RequestParams) -> NewApp:
     """A `NewApp`; redirect URIs come as a list, or as one text with a line for each."""
     uris = [uri for text in body.strings("redirect_uris") or [] for uri in text.split()]
-    return {
-        "client_name": body.string("client_name"),
-        "redirect_uris": uris,
-        "scopes": " ".join(body.strings("scopes") or []) or "read",
-        "website": body.string("website"),
-    }
+    return NewApp.model_construct(
+        client_name=body.string("client_name"),
+        redirect_uris=uris,
+        scopes=" ".join(body.strings("scopes") or []) or "read",
+        website=body.string("website"),
+    )

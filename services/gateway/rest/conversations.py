@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Request, Response
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user
-from services.gateway.application.identifiers import numeric_id
 from services.gateway.container import Gateway
 from services.gateway.http import paging
 from services.gateway.http.openapi import responses
@@ -32,7 +31,7 @@ def create_router(gateway: Gateway) -> APIRouter:
     )
     async def page(request: Request, caller: StatusReader, window: paging.PostWindow) -> Response:
         """The caller's, the one with the newest post first; pages go by the ids of last posts."""
-        found = await gateway.services.ask("feed", "conversations", caller, params=window.params())
+        found = await gateway.services.feed.conversations(caller, window)
         links = paging.link_header(gateway.urls.public_url, request, found["first"], found["last"])
         return json_response(b"[%b]" % b",".join(await _entities(gateway, found)), links)
 
@@ -49,15 +48,14 @@ def create_router(gateway: Gateway) -> APIRouter:
     @router.delete("/{id}", responses=responses({}))
     async def remove(id: Id, caller: ConversationWriter) -> OrjsonResponse:
         """Put one away for the caller alone, until something more is written in it."""
-        path = f"conversations/{numeric_id(id)}"
-        return OrjsonResponse(await gateway.services.ask("feed", path, caller, method="DELETE"))
+        await gateway.services.feed.remove_conversation(id, caller)
+        return OrjsonResponse({})
 
     return router
 
 
 async def _mark_read(gateway: Gateway, id: str, caller: Caller, *, read: bool) -> Response:
-    path = f"conversations/{numeric_id(id)}/mark"
-    found = await gateway.services.ask("feed", path, caller, method="POST", json={"read": read})
+    found = await gateway.services.feed.mark_conversation(id, caller, read=read)
     return json_response((await _entities(gateway, found))[0])
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 
 from services.chassis.errors import Invalid
 from services.chassis.http.responses import OrjsonResponse
+from services.contracts.notifications import NewDigestSetting
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import request_body, responses
 from services.gateway.http.reading import read_params
@@ -27,7 +30,7 @@ def create_router(gateway: Gateway) -> APIRouter:
         caller: NotificationReader,
     ) -> OrjsonResponse:
         """Whether one gets digests of unread notifications by mail."""
-        return OrjsonResponse(await gateway.services.ask("notifications", "digest", caller))
+        return OrjsonResponse(await gateway.services.notifications.digest(caller))
 
     @router.put(
         _DIGEST,
@@ -42,9 +45,8 @@ def create_router(gateway: Gateway) -> APIRouter:
         body = await read_params(request)
         if body.get("enabled") is None:
             raise Invalid("Validation failed: enabled can't be blank")
-        wanted = {"enabled": body.strict_boolean("enabled")}
-        return OrjsonResponse(
-            await gateway.services.ask("notifications", "digest", caller, method="PUT", json=wanted)
-        )
+        wanted: dict[str, Any] = {"enabled": body.strict_boolean("enabled")}
+        new = NewDigestSetting.model_construct(None, **wanted)
+        return OrjsonResponse(await gateway.services.notifications.set_digest(new, caller))
 
     return router

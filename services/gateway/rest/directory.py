@@ -29,12 +29,12 @@ def create_router(gateway: Gateway) -> APIRouter:
 
         `local` makes no difference: everybody is from here. It ends after a thousand.
         """
-        params = {
-            "order": "new" if order == "new" else "active",
-            "limit": str(max(1, min(limit, _MAX_ACCOUNTS))),
-            "offset": str(max(0, min(offset, 10_000))),
-        }
-        rows = await gateway.services.ask("users", "directory", caller, params=params)
+        rows = await gateway.services.users.directory(
+            caller,
+            order="new" if order == "new" else "active",
+            limit=max(1, min(limit, _MAX_ACCOUNTS)),
+            offset=max(0, min(offset, 10_000)),
+        )
         return json_response(gateway.renderer.accounts(rows))
 
     return router

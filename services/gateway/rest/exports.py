@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user
+from services.contracts.data_export import Export
 from services.gateway.application.archive_download import ArchiveDownloads, ArchiveResponse
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import responses
@@ -27,18 +28,12 @@ def create_router(gateway: Gateway, downloads: ArchiveDownloads) -> APIRouter:
     @router.post(_EXPORT, responses=export)
     async def request(caller: ArchiveOwner) -> OrjsonResponse:
         """Have an archive made of all that one has. One a day; asked again, how far it is."""
-        return OrjsonResponse(
-            _export_entity(
-                gateway, await gateway.services.ask("media", "exports", caller, method="POST")
-            )
-        )
+        return OrjsonResponse(_export_entity(gateway, await gateway.media.request_export(caller)))
 
     @router.get(_EXPORT, responses=export)
     async def one(caller: ArchiveOwner) -> OrjsonResponse:
         """How far one's archive is."""
-        return OrjsonResponse(
-            _export_entity(gateway, await gateway.services.ask("media", "exports", caller))
-        )
+        return OrjsonResponse(_export_entity(gateway, await gateway.media.export(caller)))
 
     @router.get(_ARCHIVE, responses=responses(description="The archive.", media="application/zip"))
     async def archive(caller: ArchiveOwner) -> ArchiveResponse:
@@ -48,8 +43,7 @@ def create_router(gateway: Gateway, downloads: ArchiveDownloads) -> APIRouter:
     return router
 
 
-def _export_entity(gateway: Gateway, row: dict[str, Any]) -> dict[str, Any]:
+def _export_entity(gateway: Gateway, export: Export) -> dict[str, Any]:
     """How far it is, as a client sees it."""
-    url = f"{gateway.urls.public_url}{_ARCHIVE}" if row["state"] == "ready" else None
-    shown = {name: value for name, value in row.items() if name != "parts"}
-    return shown | {"url": url}
+    url = f"{gateway.urls.public_url}{_ARCHIVE}" if export.state == "ready" else None
+    return export.model_dump(exclude={"parts"}) | {"url": url}

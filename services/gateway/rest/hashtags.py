@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-from urllib.parse import quote
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
@@ -66,7 +65,7 @@ def _followed_routes(gateway: Gateway) -> APIRouter:
         window: paging.TagWindow,
     ) -> OrjsonResponse:
         """The hashtags that the caller follows, the newest first."""
-        page = await gateway.services.ask("users", "tags", caller, params=window.params())
+        page = await gateway.services.users.followed_tags(caller, window)
         uses = await gateway.hashtags.uses(page["tags"]) if page["tags"] else []
         shown = [gateway.hashtags.entity(use, following=True) for use in uses]
         return OrjsonResponse(
@@ -83,13 +82,10 @@ def _trend_routes(gateway: Gateway) -> APIRouter:
     @router.get("/trends/tags", responses=_TAGS)
     async def trending(caller: OptionalReader, limit: int = 10, offset: int = 0) -> OrjsonResponse:
         """The hashtags that most people use at present."""
-        params = {"limit": str(max(1, min(limit, 20))), "offset": str(max(0, min(offset, 1_000)))}
-        return OrjsonResponse(
-            await gateway.hashtags.render(
-                await gateway.services.ask("feed", "trends/hashtags", params=params),
-                caller,
-            )
+        uses = await gateway.services.feed.trending_hashtags(
+            limit=max(1, min(limit, 20)), offset=max(0, min(offset, 1_000))
         )
+        return OrjsonResponse(await gateway.hashtags.render(uses, caller))
 
     @router.get("/trends/statuses", responses=responses([], "A list of Status."))
     async def trending_posts(
@@ -98,17 +94,20 @@ def _trend_routes(gateway: Gateway) -> APIRouter:
         offset: int = 0,
     ) -> Response:
         """The posts that most people favourite, boost and answer at present."""
-        params = {"limit": str(max(1, min(limit, 40))), "offset": str(max(0, min(offset, 1_000)))}
-        page = await gateway.services.ask("feed", "trends/posts", caller, params=params)
+        page = await gateway.services.feed.trending_posts(
+            caller, limit=max(1, min(limit, 40)), offset=max(0, min(offset, 1_000))
+        )
         cards = await gateway.posts.product_cards(page["views"])
         return json_response(gateway.renderer.statuses(page["views"], page["accounts"], cards))
 
     return router
 
 
-async def _change_follow(gateway: Gateway, name: str, verb: str, caller: Caller) -> OrjsonResponse:
+async def _change_follow(
+    gateway: Gateway, name: str, action: Literal["follow", "unfollow"], caller: Caller
+) -> OrjsonResponse:
     normal = _normalized(name)
-    now = await gateway.services.ask("users", f"tags/{quote(normal)}/{verb}", caller, method="POST")
+    now = await gateway.services.users.set_tag_follow(normal, action, caller)
     use = (await gateway.hashtags.uses([normal]))[0]
     return OrjsonResponse(gateway.hashtags.entity(use, following=now["following"]))
 

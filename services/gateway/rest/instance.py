@@ -94,7 +94,7 @@ def _probe_routes(
 
         What it costs is the floor under every request that needs one other service.
         """
-        await gateway.services.sidecar.invoke("feed", "healthz", deadline=2.0)
+        await gateway.services.feed.ping()
         return OrjsonResponse({})
 
     return router

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Request
 
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.storage.window import normalize_id
-from services.contracts.notifications import Marker
+from services.clients.json_types.notifications import MarkerJson
+from services.contracts.notifications import Marker, NewMarkers, Read
 from services.gateway.container import Gateway
 from services.gateway.http.form_fields import params_of
 from services.gateway.http.openapi import request_body, responses
 from services.gateway.http.reading import read_params
 from services.gateway.presentation.entities import notifications as entities
-from services.gateway.presentation.renderer import Row
 from services.gateway.rest.dependencies import StatusReader, StatusWriter
 
 TIMELINES = ("home", "notifications")
@@ -34,7 +34,7 @@ def create_router(gateway: Gateway) -> APIRouter:
     async def get(request: Request, caller: StatusReader) -> OrjsonResponse:
         """How far the caller has read: `timeline[]`, `home` if nothing is said."""
         asked = params_of(request.query_params.multi_items()).strings("timeline") or ["home"]
-        known = await gateway.services.ask("notifications", "markers", caller)
+        known = await gateway.services.notifications.markers(caller)
         return OrjsonResponse(
             {name: _marker_entity(known[name]) for name in known if name in asked}
         )
@@ -46,14 +46,17 @@ def create_router(gateway: Gateway) -> APIRouter:
         """Say how far the caller has read: `home[last_read_id]`, `notifications[last_read_id]`."""
         body = await read_params(request)
         read = {name: body.nested(name).optional_string("last_read_id") for name in TIMELINES}
-        moved = {name: {"last_read_id": normalize_id(id)} for name, id in read.items() if id}
-        known = await gateway.services.ask(
-            "notifications", "markers", caller, method="POST", json=moved
-        )
+        moved = {
+            name: Read.model_construct(last_read_id=normalize_id(id))
+            for name, id in read.items()
+            if id
+        }
+        new = NewMarkers.model_construct(None, **moved)
+        known = await gateway.services.notifications.move_markers(new, caller)
         return OrjsonResponse({name: _marker_entity(row) for name, row in known.items()})
 
     return router
 
 
-def _marker_entity(row: Row) -> dict[str, Any]:
+def _marker_entity(row: MarkerJson) -> dict[str, Any]:
     return entities.marker(Marker.model_validate(row))

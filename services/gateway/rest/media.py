@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Annotated
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -12,8 +11,6 @@ from services.chassis.errors import Invalid, NotFound
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user
-from services.contracts.posts import Attachment
-from services.gateway.application.identifiers import numeric_id
 from services.gateway.application.media import parse_focus
 from services.gateway.container import Gateway
 from services.gateway.http.conditional import conditional_response, entity_tags
@@ -31,7 +28,7 @@ _IMMUTABLE = "public, max-age=31536000, immutable"
 def create_router(gateway: Gateway) -> APIRouter:
     """Routes about pictures."""
     router = APIRouter(tags=["media"])
-    picture = responses(description="A MediaAttachment; it is ready at once.")
+    media_attachment = responses(description="A MediaAttachment; it is ready at once.")
     form = request_body(
         "multipart/form-data",
         file=FILE_SCHEMA,
@@ -39,36 +36,36 @@ def create_router(gateway: Gateway) -> APIRouter:
         focus={"type": "string", "example": "0.0,-0.5"},
     )
 
-    @router.post("/api/v1/media", openapi_extra=form, responses=picture)
-    @router.post("/api/v2/media", openapi_extra=form, responses=picture)
+    @router.post("/api/v1/media", openapi_extra=form, responses=media_attachment)
+    @router.post("/api/v2/media", openapi_extra=form, responses=media_attachment)
     async def upload(request: Request, caller: MediaWriter) -> OrjsonResponse:
         """Upload a picture of at most 16 MiB: JPEG, PNG, GIF, WebP or HEIC."""
         async with params_with_files(request, files=1) as body:
             file = body.file("file")
             if file is None:
                 raise Invalid("Validation failed: File can't be blank")
-            row = await gateway.media.upload_attachment(
+            picture = await gateway.uploads.upload_attachment(
                 caller, file, body.string("description"), parse_focus(body.get("focus"))
             )
-        return OrjsonResponse(posts.attachment(Attachment.model_validate(row), gateway.urls))
+        return OrjsonResponse(posts.attachment(picture, gateway.urls))
 
-    @router.get("/api/v1/media/{id}", responses=picture)
+    @router.get("/api/v1/media/{id}", responses=media_attachment)
     async def attachment(id: Id, caller: MediaWriter) -> OrjsonResponse:
         """A picture of one's own."""
-        row = await gateway.services.ask("media", f"attachments/{numeric_id(id)}", caller)
-        return OrjsonResponse(posts.attachment(Attachment.model_validate(row), gateway.urls))
+        picture = await gateway.media.attachment(id, caller)
+        return OrjsonResponse(posts.attachment(picture, gateway.urls))
 
     described = request_body(description="string", focus="string")
 
-    @router.put("/api/v1/media/{id}", openapi_extra=described, responses=picture)
-    @router.patch("/api/v1/media/{id}", openapi_extra=described, responses=picture)
+    @router.put("/api/v1/media/{id}", openapi_extra=described, responses=media_attachment)
+    @router.patch("/api/v1/media/{id}", openapi_extra=described, responses=media_attachment)
     async def describe(request: Request, id: Id, caller: MediaWriter) -> OrjsonResponse:
         """Say what a picture shows, and where its middle is."""
         async with params_with_files(request, files=1) as body:
-            row = await gateway.media.describe(
+            picture = await gateway.uploads.describe(
                 caller, id, body.optional_string("description"), parse_focus(body.get("focus"))
             )
-        return OrjsonResponse(posts.attachment(Attachment.model_validate(row), gateway.urls))
+        return OrjsonResponse(posts.attachment(picture, gateway.urls))
 
     @router.get("/media/{name}", responses=responses(description="The picture.", media="image/*"))
     async def file(request: Request, name: str) -> Response:
@@ -76,10 +73,7 @@ def create_router(gateway: Gateway) -> APIRouter:
         if not _NAME.fullmatch(name):
             raise NotFound("There is no such picture.")
         headers = {"cache-control": _IMMUTABLE, "etag": f'"{name}"'}
-        known = {"if-none-match": headers["etag"]} if _is_cached_by_client(request, name) else None
-        reply = await gateway.services.sidecar.invoke(
-            "media", f"files/{quote(name)}", headers=known
-        )
+        reply = await gateway.media.file(name, known=_is_cached_by_client(request, name))
         if reply.status == 304:  # only media knows whether it is still shown
             return Response(status_code=304, headers=headers)
         kind = reply.headers.get("content-type", "")

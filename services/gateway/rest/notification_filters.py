@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 from fastapi import Request
 
+from services.clients.notifications import GroupFilter, NotificationFilter
+from services.clients.paths import numeric_id
 from services.contracts.notifications import TYPES
-from services.gateway.application.identifiers import numeric_id
 from services.gateway.http.form_fields import params_of
 
 _NAME = re.compile(r"[^\s,;'\"\[\](){}]+")
 
 
-def notification_filter(request: Request) -> dict[str, str]:
+def notification_filter(request: Request) -> NotificationFilter:
     """What of the address chooses among notifications, for the service's address.
 
     Who wants nothing but types that are not known here gets nothing.
     """
     query = params_of(request.query_params.multi_items())
     account = query.string("account_id")
-    named = {name: _names(query.get(name)) for name in ("types", "exclude_types")}
-    chosen = {name: _known_types(names) for name, names in named.items() if names}
-    return chosen | ({"account_id": numeric_id(account)} if account else {})
+    types, excluded = _names(query.get("types")), _names(query.get("exclude_types"))
+    chosen: NotificationFilter = {}
+    if types:
+        chosen["types"] = _known_types(types)
+    if excluded:
+        chosen["exclude_types"] = _known_types(excluded)
+    if account:
+        chosen["account_id"] = numeric_id(account)
+    return chosen
 
 
 def _names(value: Any) -> set[str]:
@@ -40,9 +47,10 @@ def _known_types(names: set[str]) -> str:
     return ",".join(sorted(TYPES & names))
 
 
-def group_filter(request: Request) -> dict[str, str]:
-    """Which types are to be grouped: all where nothing is said, none with an empty list."""
+def group_filter(request: Request) -> GroupFilter:
+    """The same, and which types are grouped: all by default, none with an empty list."""
     query = params_of(request.query_params.multi_items())
-    if "grouped_types" not in query:
-        return {}
-    return {"grouped_types": _known_types(_names(query["grouped_types"]))}
+    chosen = cast(GroupFilter, notification_filter(request))
+    if "grouped_types" in query:
+        chosen["grouped_types"] = _known_types(_names(query["grouped_types"]))
+    return chosen

@@ -10,7 +10,6 @@ from services.chassis.errors import NotFound
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
-from services.gateway.application.identifiers import path_segment
 from services.gateway.application.notifications import first_visible_page
 from services.gateway.container import Gateway
 from services.gateway.http import paging
@@ -19,7 +18,7 @@ from services.gateway.http.paging import page_parameters
 from services.gateway.http.responses import json_response
 from services.gateway.presentation.renderer import Row
 from services.gateway.rest.dependencies import NotificationReader, NotificationWriter
-from services.gateway.rest.notification_filters import group_filter, notification_filter
+from services.gateway.rest.notification_filters import group_filter
 from services.gateway.rest.responses import DONE, UNREAD_COUNT
 
 Key = Annotated[str, Path(examples=["favourite-114000000000000000-20552"])]
@@ -38,11 +37,10 @@ def create_router(gateway: Gateway) -> APIRouter:
         request: Request, caller: NotificationReader, window: paging.AccountWindow
     ) -> Response:
         """What the caller was told of, alike ones of a day together."""
-        filters = notification_filter(request) | group_filter(request)
+        filters = group_filter(request)
 
         async def fetch(part: Window) -> Any:
-            params = part.params() | filters
-            return await gateway.services.ask("notifications", "groups", caller, params=params)
+            return await gateway.services.notifications.groups(caller, part, filters)
 
         async def show(found: Any) -> tuple[bytes, bool]:
             shown, count = await _render_groups(gateway, request, caller, found)
@@ -57,17 +55,15 @@ def create_router(gateway: Gateway) -> APIRouter:
         request: Request, caller: NotificationReader, window: paging.CountWindow
     ) -> OrjsonResponse:
         """In how many groups there is something that the caller has not read."""
-        asked = {"limit": str(window.limit)} | notification_filter(request) | group_filter(request)
+        filters = group_filter(request)
         return OrjsonResponse(
-            await gateway.services.ask("notifications", "groups/unread", caller, params=asked)
+            await gateway.services.notifications.unread_groups(caller, window.limit, filters)
         )
 
     @router.get("/{group_key}", responses=_GROUPS)
     async def one(request: Request, group_key: Key, caller: NotificationReader) -> Response:
         """One group, whole."""
-        found = await gateway.services.ask(
-            "notifications", f"groups/{path_segment(group_key)}", caller
-        )
+        found = await gateway.services.notifications.group(group_key, caller)
         shown, count = await _render_groups(gateway, request, caller, found)
         if not count:
             raise NotFound("Record not found")
@@ -76,18 +72,15 @@ def create_router(gateway: Gateway) -> APIRouter:
     @router.get("/{group_key}/accounts", responses=responses([], "A list of Account."))
     async def accounts(group_key: Key, caller: NotificationReader) -> Response:
         """Who is in a group, the newest first."""
-        path = f"groups/{path_segment(group_key)}/accounts"
-        ids: list[str] = await gateway.services.ask("notifications", path, caller)
+        ids = await gateway.services.notifications.group_accounts(group_key, caller)
         people = await gateway.people.by_ids(ids)
         return json_response(gateway.renderer.accounts(people[id] for id in ids if id in people))
 
     @router.post("/{group_key}/dismiss", responses=DONE)
     async def dismiss(group_key: Key, caller: NotificationWriter) -> OrjsonResponse:
         """Put a whole group away."""
-        path = f"groups/{path_segment(group_key)}/dismiss"
-        return OrjsonResponse(
-            await gateway.services.ask("notifications", path, caller, method="POST")
-        )
+        await gateway.services.notifications.dismiss_group(group_key, caller)
+        return OrjsonResponse({})
 
     return router
 

@@ -10,7 +10,6 @@ from services.chassis.errors import NotFound
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
-from services.gateway.application.identifiers import numeric_id
 from services.gateway.application.notifications import first_visible_page
 from services.gateway.container import Gateway
 from services.gateway.http import paging
@@ -37,10 +36,7 @@ def create_router(gateway: Gateway) -> APIRouter:
         filters = notification_filter(request)
 
         async def fetch(part: Window) -> Any:
-            params = part.params() | filters
-            return await gateway.services.ask(
-                "notifications", "notifications", caller, params=params
-            )
+            return await gateway.services.notifications.notifications(caller, part, filters)
 
         async def show(found: Any) -> tuple[list[bytes], bool]:
             shown = await gateway.notifications.render(caller, found["notifications"])
@@ -55,21 +51,17 @@ def create_router(gateway: Gateway) -> APIRouter:
         request: Request, caller: NotificationReader, window: paging.CountWindow
     ) -> OrjsonResponse:
         """How many the caller has not read."""
-        asked = {"limit": str(window.limit)} | notification_filter(request)
         return OrjsonResponse(
-            await gateway.services.ask(
-                "notifications", "notifications/unread", caller, params=asked
+            await gateway.services.notifications.unread_count(
+                caller, window.limit, notification_filter(request)
             )
         )
 
     @router.post("/clear", responses=DONE)
     async def clear(caller: NotificationWriter) -> OrjsonResponse:
         """Put all away."""
-        return OrjsonResponse(
-            await gateway.services.ask(
-                "notifications", "notifications/clear", caller, method="POST"
-            )
-        )
+        await gateway.services.notifications.clear(caller)
+        return OrjsonResponse({})
 
     @router.post("/dismiss", responses=DONE, openapi_extra=request_body(id="string"))
     async def dismiss_named(request: Request, caller: NotificationWriter) -> OrjsonResponse:
@@ -79,9 +71,7 @@ def create_router(gateway: Gateway) -> APIRouter:
     @router.get("/{id}", responses=responses(description="The Notification."))
     async def one(id: Id, caller: NotificationReader) -> Response:
         """One of the caller's notifications."""
-        found = await gateway.services.ask(
-            "notifications", f"notifications/{numeric_id(id)}", caller
-        )
+        found = await gateway.services.notifications.notification(id, caller)
         shown = await gateway.notifications.render(caller, [found])
         if not shown:
             raise NotFound("Record not found")
@@ -99,5 +89,5 @@ def create_router(gateway: Gateway) -> APIRouter:
 
 
 async def _dismiss(gateway: Gateway, caller: Caller, id: str) -> OrjsonResponse:
-    path = f"notifications/{numeric_id(id)}/dismiss"
-    return OrjsonResponse(await gateway.services.ask("notifications", path, caller, method="POST"))
+    await gateway.services.notifications.dismiss(id, caller)
+    return OrjsonResponse({})

@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 
 from services.chassis.errors import ServiceError
 from services.chassis.http.responses import OrjsonResponse
-from services.contracts.logins import Token
+from services.contracts.logins import TokenRequest
 from services.gateway.application.failures import log_failure
 from services.gateway.container import Gateway
 from services.gateway.http.errors import oauth_error
@@ -81,10 +81,10 @@ def create_router(gateway: Gateway) -> APIRouter:
         """Exchange a code, or an app's own secret, for an access token."""
         body = _with_basic_credentials(request, await read_params(request))
         asked = {name: body.string(name) for name in _TOKEN_FIELDS}
-        made = await gateway.services.ask(
-            "auth", "tokens", method="POST", json={"grant_type": body.string("grant_type"), **asked}
+        made = await gateway.services.auth.issue_token(
+            TokenRequest.model_construct(None, grant_type=body.string("grant_type"), **asked)
         )
-        return OrjsonResponse(apps.token(Token.model_validate(made)), headers=_NO_STORE)
+        return OrjsonResponse(apps.token(made), headers=_NO_STORE)
 
     @router.post(
         "/oauth/revoke",
@@ -98,9 +98,10 @@ def create_router(gateway: Gateway) -> APIRouter:
     async def revoke(request: Request) -> OrjsonResponse:
         """Have a token stop working, everywhere within seconds."""
         body = _with_basic_credentials(request, await read_params(request))
-        names = ("client_id", "client_secret", "token")
-        await gateway.services.ask(
-            "auth", "tokens/revoke", method="POST", json={name: body.string(name) for name in names}
+        await gateway.services.auth.revoke_token(
+            client_id=body.string("client_id"),
+            client_secret=body.string("client_secret"),
+            token=body.string("token"),
         )
         return OrjsonResponse({}, headers=_NO_STORE)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Request
 
@@ -10,8 +10,8 @@ from services.chassis.errors import NotFound, ServiceError
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_token, require_user
+from services.clients.json_types.accounts import OwnAccountJson, ProfileChangesJson
 from services.contracts.accounts import Account, OwnAccount
-from services.contracts.logins import Token
 from services.gateway.application.registration import new_registration, validation_error
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import FILE_SCHEMA, array_of, request_body, responses
@@ -49,12 +49,12 @@ def create_router(gateway: Gateway) -> APIRouter:
         """Register somebody, and get a token for them. Needs the token of an app."""
         form = new_registration(await read_params(request))
         try:
-            made = await gateway.services.ask(
-                "auth", "registrations", caller, method="POST", json=form
-            )
+            made = await gateway.services.auth.register(form, caller)
         except ServiceError as failure:
             raise validation_error(failure) from failure
-        return OrjsonResponse(apps.token(Token.model_validate(made["token"])))
+        if made.token is None:
+            raise TypeError("Auth registered somebody for an app, and gave no token.")
+        return OrjsonResponse(apps.token(made.token))
 
     @router.get(
         "/accounts/verify_credentials", responses=responses(description="A CredentialAccount.")
@@ -64,7 +64,7 @@ def create_router(gateway: Gateway) -> APIRouter:
     ) -> OrjsonResponse:
         """Whose token this is: the only thing that the scope `profile` is good for."""
         return OrjsonResponse(
-            _credential_account(gateway, await gateway.services.ask("users", "accounts/me", caller))
+            _credential_account(gateway, await gateway.services.users.own_account(caller))
         )
 
     @router.patch(
@@ -103,13 +103,13 @@ def create_router(gateway: Gateway) -> APIRouter:
     @router.get("/preferences", responses=responses(description="Preferences."))
     async def preferences(caller: AccountReader) -> OrjsonResponse:
         """What somebody prefers, as their profile says."""
-        row = await gateway.services.ask("users", "accounts/me", caller)
+        row = await gateway.services.users.own_account(caller)
         return OrjsonResponse(people.preferences(Account.model_validate(row)))
 
     return router
 
 
-def _credential_account(gateway: Gateway, row: Any) -> dict[str, Any]:
+def _credential_account(gateway: Gateway, row: OwnAccountJson) -> dict[str, Any]:
     return people.credential_account(OwnAccount.model_validate(row), gateway.urls, gateway.html)
 
 
@@ -118,8 +118,8 @@ async def _update_profile(
 ) -> OrjsonResponse:
     for kind in ("avatar", "header"):
         if changes.get(kind):
-            changes[kind] = await gateway.media.upload_profile_image(caller, kind, changes[kind])
-    row = await gateway.services.ask("users", "accounts/me", caller, method="PATCH", json=changes)
+            changes[kind] = await gateway.uploads.upload_profile_image(caller, kind, changes[kind])
+    row = await gateway.services.users.update_profile(cast(ProfileChangesJson, changes), caller)
     return OrjsonResponse(_credential_account(gateway, row))
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user
+from services.clients.json_types.accounts import RelationshipJson
 from services.contracts.accounts import Relationship
-from services.gateway.application.identifiers import numeric_id
 from services.gateway.container import Gateway
 from services.gateway.http import paging
 from services.gateway.http.openapi import responses
@@ -41,30 +41,31 @@ def _relationship_routes(gateway: Gateway) -> APIRouter:
     async def follow(request: Request, id: Id, caller: FollowWriter) -> OrjsonResponse:
         """Follow somebody, or ask to, where they are locked."""
         body = await read_params(request)
-        how = {"reblogs": body.boolean("reblogs"), "notify": body.boolean("notify")}
-        return await _change_relationship(gateway, f"accounts/{numeric_id(id)}/follow", caller, how)
+        return _entity(
+            await gateway.services.users.follow(
+                id, caller, reblogs=body.boolean("reblogs"), notify=body.boolean("notify")
+            )
+        )
 
     @router.post("/accounts/{id}/unfollow", responses=_RELATIONSHIP)
     async def unfollow(id: Id, caller: FollowWriter) -> OrjsonResponse:
         """Follow somebody no more."""
-        return await _change_relationship(gateway, f"accounts/{numeric_id(id)}/unfollow", caller)
+        return _entity(await gateway.services.users.unfollow(id, caller))
 
     @router.post("/accounts/{id}/remove_from_followers", responses=_RELATIONSHIP)
     async def remove_from_followers(id: Id, caller: FollowWriter) -> OrjsonResponse:
         """Have somebody follow one no more."""
-        return await _change_relationship(
-            gateway, f"accounts/{numeric_id(id)}/remove_from_followers", caller
-        )
+        return _entity(await gateway.services.users.remove_from_followers(id, caller))
 
     @router.post("/accounts/{id}/block", responses=_RELATIONSHIP)
     async def block(id: Id, caller: BlockWriter) -> OrjsonResponse:
         """Part from somebody: neither sees the other any more."""
-        return await _change_relationship(gateway, f"accounts/{numeric_id(id)}/block", caller)
+        return _entity(await gateway.services.users.block(id, caller))
 
     @router.post("/accounts/{id}/unblock", responses=_RELATIONSHIP)
     async def unblock(id: Id, caller: BlockWriter) -> OrjsonResponse:
         """End a block."""
-        return await _change_relationship(gateway, f"accounts/{numeric_id(id)}/unblock", caller)
+        return _entity(await gateway.services.users.unblock(id, caller))
 
     @router.post("/accounts/{id}/mute", responses=_RELATIONSHIP)
     async def mute(
@@ -72,27 +73,26 @@ def _relationship_routes(gateway: Gateway) -> APIRouter:
     ) -> OrjsonResponse:
         """Not see somebody, without their noticing."""
         body = await read_params(request)
-        notifications = body.boolean("notifications")
-        how = {
-            "notifications": notifications is not False,
-            "duration": max(0, body.integer("duration") or 0),
-        }
-        return await _change_relationship(gateway, f"accounts/{numeric_id(id)}/mute", caller, how)
+        relationship = await gateway.services.users.mute(
+            id,
+            caller,
+            notifications=body.boolean("notifications") is not False,
+            seconds=max(0, body.integer("duration") or 0),
+        )
+        return _entity(relationship)
 
     @router.post("/accounts/{id}/unmute", responses=_RELATIONSHIP)
     async def unmute(
         id: Id, caller: Annotated[Caller, Depends(require_user("write:mutes"))]
     ) -> OrjsonResponse:
         """See somebody again."""
-        return await _change_relationship(gateway, f"accounts/{numeric_id(id)}/unmute", caller)
+        return _entity(await gateway.services.users.unmute(id, caller))
 
     @router.post("/accounts/{id}/note", responses=_RELATIONSHIP)
     async def note(request: Request, id: Id, caller: AccountWriter) -> OrjsonResponse:
         """Keep a private note on somebody."""
         comment = (await read_params(request)).string("comment")
-        return await _change_relationship(
-            gateway, f"accounts/{numeric_id(id)}/note", caller, {"comment": comment}
-        )
+        return _entity(await gateway.services.users.set_note(id, comment, caller))
 
     return router
 
@@ -103,16 +103,12 @@ def _follow_request_routes(gateway: Gateway) -> APIRouter:
     @router.post("/follow_requests/{id}/authorize", responses=_RELATIONSHIP)
     async def authorize(id: Id, caller: FollowWriter) -> OrjsonResponse:
         """Let somebody follow who asked to."""
-        return await _change_relationship(
-            gateway, f"follow_requests/{numeric_id(id)}/authorize", caller
-        )
+        return _entity(await gateway.services.users.answer_follow_request(id, "authorize", caller))
 
     @router.post("/follow_requests/{id}/reject", responses=_RELATIONSHIP)
     async def reject(id: Id, caller: FollowWriter) -> OrjsonResponse:
         """Turn somebody down who asked to follow."""
-        return await _change_relationship(
-            gateway, f"follow_requests/{numeric_id(id)}/reject", caller
-        )
+        return _entity(await gateway.services.users.answer_follow_request(id, "reject", caller))
 
     return router
 
@@ -127,7 +123,8 @@ def _list_routes(gateway: Gateway) -> APIRouter:
         window: paging.AccountWindow,
     ) -> Response:
         """Whom one blocks."""
-        return await account_page(gateway, request, "blocks", caller, window)
+        page = await gateway.services.users.blocks(caller, window)
+        return account_page(gateway, request, page)
 
     @router.get("/mutes", responses=ACCOUNT_PAGE, openapi_extra=paging.page_parameters())
     async def mutes(
@@ -136,7 +133,7 @@ def _list_routes(gateway: Gateway) -> APIRouter:
         window: paging.AccountWindow,
     ) -> Response:
         """Whom one mutes, each with `mute_expires_at`."""
-        page = await gateway.services.ask("users", "mutes", caller, params=window.params())
+        page = await gateway.services.users.mutes(caller, window)
         return json_response(
             gateway.renderer.muted(zip(page["accounts"], page["until"], strict=True)),
             paging.link_header_of(gateway.urls.public_url, request, page["ids"]),
@@ -149,13 +146,11 @@ def _list_routes(gateway: Gateway) -> APIRouter:
         window: paging.AccountWindow,
     ) -> Response:
         """Who asks to follow."""
-        return await account_page(gateway, request, "follow_requests", caller, window)
+        page = await gateway.services.users.follow_requests(caller, window)
+        return account_page(gateway, request, page)
 
     return router
 
 
-async def _change_relationship(
-    gateway: Gateway, path: str, caller: Caller, body: dict[str, Any] | None = None
-) -> OrjsonResponse:
-    row = await gateway.services.ask("users", path, caller, method="POST", json=body or {})
-    return OrjsonResponse(people.relationship(Relationship.model_validate(row)))
+def _entity(relationship: RelationshipJson) -> OrjsonResponse:
+    return OrjsonResponse(people.relationship(Relationship.model_validate(relationship)))

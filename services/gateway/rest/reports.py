@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, cast
 
 import orjson
 from fastapi import APIRouter, Depends, Request
@@ -11,8 +11,8 @@ from services.chassis.errors import Invalid, NotFound
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user
-from services.contracts.moderation import Report
-from services.gateway.application.identifiers import numeric_id
+from services.clients.paths import numeric_id
+from services.contracts.moderation import Category, NewReport, Report
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import array_of, request_body, responses
 from services.gateway.http.params import RequestParams
@@ -46,16 +46,16 @@ def create_router(gateway: Gateway) -> APIRouter:
     async def report(request: Request, caller: ReportWriter) -> OrjsonResponse:
         """Report somebody, with posts of theirs and the rules that they broke, where there are."""
         new = _new_report(await read_params(request))
-        row = await gateway.people.by_id(new["target"])
+        row = await gateway.people.by_id(new.target)
         await _check_posts(gateway, caller, new)
-        made = await gateway.services.ask("users", "reports", caller, method="POST", json=new)
+        made = await gateway.services.users.report(new, caller)
         target = orjson.loads(gateway.renderer.account(row))
         return OrjsonResponse(moderation.report(Report.model_validate(made), target))
 
     return router
 
 
-def _new_report(body: RequestParams) -> dict[str, Any]:
+def _new_report(body: RequestParams) -> NewReport:
     """A `NewReport`. Raises `Invalid`."""
     target = body.string("account_id")
     rules = list(dict.fromkeys(body.strings("rule_ids") or []))
@@ -74,27 +74,26 @@ def _new_report(body: RequestParams) -> dict[str, Any]:
         )
     if len(statuses) > MAX_STATUSES:
         raise Invalid(f"Validation failed: at most {MAX_STATUSES} posts can be reported at once.")
-    return {
-        "target": numeric_id(target),
-        "statuses": statuses,
-        "comment": comment,
-        "category": category,
-        "rules": rules,
-    }
+    return NewReport.model_construct(
+        target=numeric_id(target),
+        statuses=statuses,
+        comment=comment,
+        category=cast(Category, category),
+        rules=rules,
+    )
 
 
 def _rule_ids() -> set[str]:
     return {str(number) for number in range(1, len(RULES) + 1)}
 
 
-async def _check_posts(gateway: Gateway, caller: Caller, new: dict[str, Any]) -> None:
+async def _check_posts(gateway: Gateway, caller: Caller, new: NewReport) -> None:
     """Raise `NotFound` for posts that the caller does not see, `Invalid` for somebody else's."""
-    if not new["statuses"]:
+    if not new.statuses:
         return
     reader = caller if caller.may("read:statuses") else None
-    params = {"ids": ",".join(new["statuses"])}
-    views = await gateway.services.ask("posts", "posts", reader, params=params)
-    if len(views) < len(new["statuses"]):
+    views = await gateway.services.posts.posts(new.statuses, reader)
+    if len(views) < len(new.statuses):
         raise NotFound("Record not found")
-    if any(view["post"]["author"] != new["target"] for view in views):
+    if any(view["post"]["author"] != new.target for view in views):
         raise Invalid("Validation failed: the posts must be of who is reported.")

@@ -6,6 +6,8 @@ from fastapi import Request, Response
 
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
+from services.clients.feed import Timeline
+from services.clients.json_types.accounts import AccountListJson
 from services.gateway.container import Gateway
 from services.gateway.http import paging
 from services.gateway.http.openapi import responses
@@ -19,22 +21,18 @@ ACCOUNT_PAGE = responses([], "A page of Account; `Link` leads to the next.")
 async def timeline_response(
     gateway: Gateway,
     request: Request,
-    path: str,
+    timeline: Timeline,
     caller: Caller | None,
     window: Window,
-    **filters: str,
 ) -> Response:
     """A page of a timeline with its `Link` header."""
-    page = await gateway.timelines.get(path, caller, window, **filters)
+    page = await gateway.timelines.get(timeline, caller, window)
     links = paging.link_header(gateway.urls.public_url, request, page.first, page.last)
     return json_response(page.body, links)
 
 
-async def account_page(
-    gateway: Gateway, request: Request, path: str, caller: Caller | None, window: Window
-) -> Response:
+def account_page(gateway: Gateway, request: Request, page: AccountListJson) -> Response:
     """A page of accounts that the users service lists, with its `Link` header."""
-    page = await gateway.services.ask("users", path, caller, params=window.params())
     return json_response(
         gateway.renderer.accounts(page["accounts"]),
         paging.link_header_of(gateway.urls.public_url, request, page["ids"]),

@@ -110,8 +110,7 @@ async def _find_statuses(
     if not id:
         if caller is None or not caller.user_id or _local_path(gateway, typed):
             return b"[]"
-        params = {"q": typed, "limit": str(limit), "offset": str(offset)}
-        page = await gateway.services.ask("feed", "own", caller, params=params)
+        page = await gateway.services.feed.own_posts(typed, caller, limit=limit, offset=offset)
         cards = await gateway.posts.product_cards(page["views"])
         return gateway.renderer.statuses(page["views"], page["accounts"], cards)
     if offset:
@@ -129,6 +128,5 @@ async def _find_tags(
     name = normal_tag(typed.removeprefix("#"))
     if not name:
         return []
-    params = {"q": name, "limit": str(limit), "offset": str(offset)}
-    uses = await gateway.services.ask("feed", "hashtags", params=params)
+    uses = await gateway.services.feed.find_hashtags(name, limit=limit, offset=offset)
     return await gateway.hashtags.render(uses, caller)

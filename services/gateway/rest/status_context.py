@@ -6,7 +6,7 @@ import orjson
 from fastapi import APIRouter
 
 from services.chassis.http.responses import OrjsonResponse
-from services.gateway.application.identifiers import numeric_id
+from services.clients.paths import numeric_id
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import responses
 from services.gateway.rest.dependencies import Id, OptionalStatusReader
@@ -30,11 +30,9 @@ def create_router(gateway: Gateway) -> APIRouter:
         who they are.
         """
         id = numeric_id(id)
-        thread = await gateway.services.ask("comments", f"threads/{id}", caller)
-        asked = {"ids": [*thread["ancestors"], id, *thread["descendants"]], "around": id}
-        views = await gateway.services.ask(
-            "posts", "posts/views", caller, method="POST", json=asked
-        )
+        thread = await gateway.services.comments.thread(id, caller)
+        around = [*thread["ancestors"], id, *thread["descendants"]]
+        views = await gateway.services.posts.views(around, caller, around=id)
         people = await gateway.people.by_ids([view["post"]["author"] for view in views])
         cards = await gateway.posts.product_cards(views)
         at = next(n for n, view in enumerate(views) if view["post"]["id"] == id)

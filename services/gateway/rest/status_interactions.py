@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from services.chassis.errors import Invalid, NotFound
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user
-from services.chassis.storage.window import Window
-from services.gateway.application.identifiers import numeric_id
+from services.clients.json_types.posts import ReactorsJson
+from services.clients.posts import Interaction
 from services.gateway.container import Gateway
 from services.gateway.http import paging
 from services.gateway.http.openapi import request_body, responses
@@ -31,13 +31,11 @@ def create_router(gateway: Gateway) -> APIRouter:
 def _interaction_routes(gateway: Gateway) -> APIRouter:
     router = APIRouter(prefix=STATUS_PREFIX, tags=["statuses"])
 
-    async def mark(id: str, verb: str, caller: Caller) -> Response:
-        view = await gateway.services.ask(
-            "posts", f"posts/{numeric_id(id)}/{verb}", caller, method="POST"
-        )
+    async def mark(id: str, verb: Interaction, caller: Caller) -> Response:
+        view = await gateway.services.posts.interact(id, verb, caller)
         return json_response(await gateway.posts.render(view))
 
-    for verb, noun in (
+    interactions: tuple[tuple[Interaction, str], ...] = (
         ("favourite", "favourites"),
         ("unfavourite", "favourites"),
         ("bookmark", "bookmarks"),
@@ -45,7 +43,8 @@ def _interaction_routes(gateway: Gateway) -> APIRouter:
         ("unreblog", "statuses"),
         ("pin", "accounts"),
         ("unpin", "accounts"),
-    ):
+    )
+    for verb, noun in interactions:
         _add_interaction_route(router, verb, noun, mark)
 
     @router.get(
@@ -57,9 +56,8 @@ def _interaction_routes(gateway: Gateway) -> APIRouter:
         request: Request, id: Id, caller: OptionalStatusReader, window: paging.AccountWindow
     ) -> Response:
         """Who likes a post."""
-        return await _interacting_accounts(
-            gateway, request, f"posts/{numeric_id(id)}/favourited_by", caller, window
-        )
+        page = await gateway.services.posts.favourited_by(id, caller, window)
+        return await _interacting_accounts(gateway, request, page)
 
     return router
 
@@ -77,9 +75,8 @@ def _boost_routes(gateway: Gateway) -> APIRouter:
     )
     async def reblog(request: Request, id: Id, caller: StatusWriter) -> Response:
         """Boost a post. A repeat gives the same boost."""
-        how = {"visibility": (await read_params(request)).optional_string("visibility") or None}
-        path = f"posts/{numeric_id(id)}/reblog"
-        view = await gateway.services.ask("posts", path, caller, method="POST", json=how)
+        visibility = (await read_params(request)).optional_string("visibility") or None
+        view = await gateway.services.posts.boost(id, visibility, caller)
         return json_response(await gateway.posts.render(view))
 
     @router.get(
@@ -91,14 +88,13 @@ def _boost_routes(gateway: Gateway) -> APIRouter:
         request: Request, id: Id, caller: OptionalStatusReader, window: paging.AccountWindow
     ) -> Response:
         """Who boosts a post."""
-        return await _interacting_accounts(
-            gateway, request, f"posts/{numeric_id(id)}/reblogged_by", caller, window
-        )
+        page = await gateway.services.posts.reblogged_by(id, caller, window)
+        return await _interacting_accounts(gateway, request, page)
 
     return router
 
 
-def _add_interaction_route(router: APIRouter, verb: str, noun: str, mark: Any) -> None:
+def _add_interaction_route(router: APIRouter, verb: Interaction, noun: str, mark: Any) -> None:
     guard = require_user(f"write:{noun}")
 
     @router.post(f"/{{id}}/{verb}", responses=STATUS, summary=verb.capitalize(), name=verb)
@@ -126,11 +122,8 @@ def _unsupported_routes(gateway: Gateway) -> APIRouter:
     return router
 
 
-async def _interacting_accounts(
-    gateway: Gateway, request: Request, path: str, caller: Caller | None, window: Window
-) -> Response:
+async def _interacting_accounts(gateway: Gateway, request: Request, page: ReactorsJson) -> Response:
     """A page of people who did something with a post."""
-    page = await gateway.services.ask("posts", path, caller, params=window.params())
     people = await gateway.people.by_ids(page["accounts"])
     rows = [people[id] for id in page["accounts"] if id in people]
     links = paging.link_header_of(gateway.urls.public_url, request, page["ids"])

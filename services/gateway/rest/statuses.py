@@ -12,15 +12,15 @@ from services.chassis.errors import Invalid
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user
+from services.clients.base import gather_all
+from services.clients.paths import numeric_id
 from services.contracts import limits
-from services.contracts.posts import Post, PostVersion, PostView
-from services.gateway.application.concurrency import gather_all
-from services.gateway.application.identifiers import numeric_id
+from services.contracts.posts import EditedPost, NewPost, Post, PostVersion, PostView
 from services.gateway.application.media import parse_focus
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import array_of, request_body, responses
 from services.gateway.http.params import RequestParams
-from services.gateway.http.query import query_flags, requested_ids
+from services.gateway.http.query import query_flag, requested_ids
 from services.gateway.http.reading import read_params
 from services.gateway.http.responses import json_response
 from services.gateway.presentation.entities import posts
@@ -65,8 +65,8 @@ def _write_routes(gateway: Gateway) -> APIRouter:
         )
         author: Row | None = me.get(caller.user_id)
         key = request.headers.get("idempotency-key", "")[:200]
-        new = {**new_post(body, author), **app, "idempotency_key": key}
-        view = await gateway.services.ask("posts", "posts", caller, method="POST", json=new)
+        new = NewPost.model_construct(None, **new_post(body, author), **app, idempotency_key=key)
+        view = await gateway.services.posts.create(new, caller)
         if author is None:
             return json_response(await gateway.posts.render(view))
         cards = await gateway.posts.product_cards([view])
@@ -86,7 +86,7 @@ def _write_routes(gateway: Gateway) -> APIRouter:
         if len(described) > limits.PICTURES:
             raise Invalid(f"A post can have at most {limits.PICTURES} pictures.")
         for picture in described:
-            await gateway.media.describe(
+            await gateway.uploads.describe(
                 caller,
                 picture.string("id"),
                 picture.optional_string("description"),
@@ -95,17 +95,15 @@ def _write_routes(gateway: Gateway) -> APIRouter:
         if described and pictures is None:
             post = (await gateway.posts.get(id, caller))["post"]
             pictures = [shown["id"] for shown in post["attachments"]]
-        wanted = {
-            "text": body.optional_string("status"),
-            "media_ids": None if pictures is None else [numeric_id(id) for id in pictures],
-            "product_ids": None if products is None else [numeric_id(id) for id in products],
-            "sensitive": body.boolean("sensitive"),
-            "spoiler_text": body.optional_string("spoiler_text"),
-            "language": body.language("language"),
-        }
-        view = await gateway.services.ask(
-            "posts", f"posts/{numeric_id(id)}", caller, method="PUT", json=wanted
+        wanted = EditedPost.model_construct(
+            text=body.optional_string("status"),
+            media_ids=None if pictures is None else [numeric_id(id) for id in pictures],
+            product_ids=None if products is None else [numeric_id(id) for id in products],
+            sensitive=body.boolean("sensitive"),
+            spoiler_text=body.optional_string("spoiler_text"),
+            language=body.language("language"),
         )
+        view = await gateway.services.posts.edit(id, wanted, caller)
         return json_response(await gateway.posts.render(view))
 
     @router.delete(
@@ -117,21 +115,20 @@ def _write_routes(gateway: Gateway) -> APIRouter:
         Gives what it was, with its `text`, to be drafted anew. One's own pictures of it can be
         posted again for a day, unless `delete_media` is given; meanwhile nobody sees them.
         """
-        how = await _delete_options(request)
-        path = f"posts/{numeric_id(id)}"
-        view = await gateway.services.ask("posts", path, caller, method="DELETE", params=how)
+        delete_media = await _deletes_media(request)
+        view = await gateway.services.posts.delete(id, caller, delete_media=delete_media)
         status = orjson.loads(await gateway.posts.render(view))
         return OrjsonResponse(status | {"text": view["post"]["text"]})
 
     return router
 
 
-async def _delete_options(request: Request) -> dict[str, str]:
+async def _deletes_media(request: Request) -> bool:
     """`delete_media`, from the address or from a body, which few clients send with a DELETE."""
     headers = request.headers
     if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
-        return query_flags(request, "delete_media")
-    return {"delete_media": "true"} if (await read_params(request)).boolean("delete_media") else {}
+        return query_flag(request, "delete_media")
+    return bool((await read_params(request)).boolean("delete_media"))
 
 
 def new_post(body: RequestParams, author: Row | None) -> dict[str, Any]:
@@ -165,7 +162,7 @@ def _read_routes(gateway: Gateway) -> APIRouter:
         ids = requested_ids(request)
         if not ids:
             return json_response(b"[]")
-        views = await gateway.services.ask("posts", "posts", caller, params={"ids": ",".join(ids)})
+        views = await gateway.services.posts.posts(ids, caller)
         return json_response(await gateway.posts.render_list(views))
 
     @router.get("/{id}", responses=STATUS)
@@ -182,9 +179,8 @@ def _read_routes(gateway: Gateway) -> APIRouter:
     @router.get("/{id}/history", responses=responses([], "Every StatusEdit, the oldest first."))
     async def history(id: Id, caller: OptionalStatusReader) -> OrjsonResponse:
         """What a post was, and is."""
-        path = f"posts/{numeric_id(id)}/history"
         view, versions = await gather_all(
-            gateway.posts.get(id, caller), gateway.services.ask("posts", path, caller)
+            gateway.posts.get(id, caller), gateway.services.posts.history(id, caller)
         )
         return OrjsonResponse(await _history(gateway, view, versions))
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 from fastapi import APIRouter, Response
 
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
-from services.gateway.application.identifiers import numeric_id
+from services.clients.json_types.accounts import SuggestionJson
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import responses
 from services.gateway.http.responses import json_response
@@ -53,15 +51,12 @@ def create_router(gateway: Gateway) -> APIRouter:
         caller: AccountWriter,
     ) -> OrjsonResponse:
         """Not to be suggested somebody any more."""
-        await gateway.services.ask(
-            "users", f"suggestions/{numeric_id(id)}", caller, method="DELETE"
-        )
+        await gateway.services.users.dismiss_suggestion(id, caller)
         return OrjsonResponse({})
 
     return router
 
 
-async def _rows(gateway: Gateway, caller: Caller, limit: int) -> list[Any]:
-    params = {"limit": str(max(1, min(limit, _MAX_SUGGESTIONS)))}
-    rows: list[Any] = await gateway.services.ask("users", "suggestions", caller, params=params)
-    return rows
+async def _rows(gateway: Gateway, caller: Caller, limit: int) -> list[SuggestionJson]:
+    limit = max(1, min(limit, _MAX_SUGGESTIONS))
+    return await gateway.services.users.suggestions(caller, limit=limit)

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from services.chassis.errors import Invalid
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user
-from services.chassis.storage.window import Window
+from services.clients.feed import HOME, public_timeline, tag_timeline
+from services.clients.json_types.posts import PostListJson
 from services.gateway.container import Gateway
 from services.gateway.http import paging
 from services.gateway.http.openapi import responses
 from services.gateway.http.paging import page_parameters
-from services.gateway.http.query import query_flag, query_flags
+from services.gateway.http.query import query_flag
 from services.gateway.http.responses import json_response
 from services.gateway.rest.dependencies import OptionalStatusReader, StatusReader
 from services.gateway.rest.responses import timeline_response
@@ -38,7 +39,7 @@ def create_router(gateway: Gateway) -> APIRouter:
         window: paging.PostWindow,
     ) -> Response:
         """The newest posts of everybody the caller follows, and their own."""
-        return await timeline_response(gateway, request, "timelines/home", caller, window)
+        return await timeline_response(gateway, request, HOME, caller, window)
 
     @router.get("/timelines/public", responses=_PAGE, openapi_extra=page_parameters(**_FLAGS))
     async def public(
@@ -49,14 +50,8 @@ def create_router(gateway: Gateway) -> APIRouter:
         """Everybody's public posts. All are local: a wish for remote ones alone gives none."""
         if query_flag(request, "remote"):
             return json_response(b"[]")
-        return await timeline_response(
-            gateway,
-            request,
-            "timelines/public",
-            caller,
-            window,
-            **query_flags(request, "only_media"),
-        )
+        timeline = public_timeline(only_media=query_flag(request, "only_media"))
+        return await timeline_response(gateway, request, timeline, caller, window)
 
     @router.get("/timelines/tag/{tag}", responses=_PAGE, openapi_extra=page_parameters(**_FLAGS))
     async def tagged(
@@ -72,10 +67,10 @@ def create_router(gateway: Gateway) -> APIRouter:
         name = normal_tag(tag)
         if query_flag(request, "remote") or not name:
             return json_response(b"[]")
-        wanted = query_flags(request, "only_media") | _tag_filters(request)
-        return await timeline_response(
-            gateway, request, f"timelines/tags/{quote(name)}", caller, window, **wanted
+        timeline = tag_timeline(
+            name, only_media=query_flag(request, "only_media"), **_tag_filters(request)
         )
+        return await timeline_response(gateway, request, timeline, caller, window)
 
     @router.get("/bookmarks", responses=_PAGE, openapi_extra=page_parameters())
     async def bookmarks(
@@ -84,7 +79,8 @@ def create_router(gateway: Gateway) -> APIRouter:
         window: paging.PostWindow,
     ) -> Response:
         """What the caller bookmarked, the newest bookmark first."""
-        return await _interaction_page(gateway, request, "bookmarks", caller, window)
+        page = await gateway.services.posts.bookmarks(caller, window)
+        return await _interaction_page(gateway, request, page)
 
     @router.get("/favourites", responses=_PAGE, openapi_extra=page_parameters())
     async def favourites(
@@ -93,29 +89,27 @@ def create_router(gateway: Gateway) -> APIRouter:
         window: paging.PostWindow,
     ) -> Response:
         """What the caller favourited, the newest favourite first."""
-        return await _interaction_page(gateway, request, "favourites", caller, window)
+        page = await gateway.services.posts.favourites(caller, window)
+        return await _interaction_page(gateway, request, page)
 
     return router
 
 
-def _tag_filters(request: Request) -> dict[str, str]:
+def _tag_filters(request: Request) -> dict[str, list[str]]:
     """The other hashtags that a timeline is asked for. Raises `Invalid` for far too long ones."""
     query = request.query_params
-    wanted: dict[str, str] = {}
+    wanted: dict[str, list[str]] = {}
     for asked, name in (("any", "or_with"), ("all", "with_all"), ("none", "with_none")):
         given = [*query.getlist(f"{asked}[]"), *query.getlist(asked)]
         tags = dict.fromkeys(tag for tag in map(normal_tag, given) if tag)
         if tags:
-            wanted[name] = ",".join(list(tags)[:_MAX_TAGS])
-    if len(quote("".join(wanted.values()))) > _MAX_QUERY_LENGTH:
+            wanted[name] = list(tags)[:_MAX_TAGS]
+    if len(quote("".join(",".join(tags) for tags in wanted.values()))) > _MAX_QUERY_LENGTH:
         raise Invalid("These hashtags are too long to ask for at once.")
     return wanted
 
 
-async def _interaction_page(
-    gateway: Gateway, request: Request, path: str, caller: Caller, window: Window
-) -> Response:
-    page = await gateway.services.ask("posts", path, caller, params=window.params())
+async def _interaction_page(gateway: Gateway, request: Request, page: PostListJson) -> Response:
     return json_response(
         await gateway.posts.render_list(page["views"]),
         paging.link_header_of(gateway.urls.public_url, request, page["ids"]),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from services.chassis.http.responses import OrjsonResponse
+from services.clients.payments import SIGNATURE_HEADER
 from services.gateway.container import Gateway
 from services.gateway.http.body import read_body
 from services.gateway.http.openapi import request_body, responses
 
 MAX_BYTES = 65_536
-SIGNATURE_HEADER = "provider-signature"
 
 
 def create_router(gateway: Gateway) -> APIRouter:
@@ -39,13 +39,8 @@ def create_router(gateway: Gateway) -> APIRouter:
         minutes.
         """
         body = await read_body(request, MAX_BYTES)
-        headers = {
-            "content-type": "application/json",
-            SIGNATURE_HEADER: request.headers.get(SIGNATURE_HEADER, "")[:200],
-        }
-        await gateway.services.sidecar.invoke(
-            "payments", "webhooks/provider", method="POST", data=body, headers=headers
-        )
+        signature = request.headers.get(SIGNATURE_HEADER, "")[:200]
+        await gateway.payment_webhooks.send_to_payments(body, signature)
         return OrjsonResponse({})
 
     return router

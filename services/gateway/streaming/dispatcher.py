@@ -13,13 +13,12 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from services.chassis.consuming.events import Event
 from services.chassis.errors import ServiceError
 from services.chassis.ids import id_time
 from services.contracts.accounts import Profile
-from services.contracts.audiences import PEOPLE
+from services.contracts.audiences import PEOPLE, AudienceQuestion
 from services.contracts.notifications import Notification
 from services.contracts.posts import Post
 from services.gateway.container import Gateway
@@ -157,14 +156,8 @@ class StreamDispatcher:
         listening = [user for user in people if self._hub.has_listeners((DIRECT, user))]
         if not listening:
             return
-        question = {
-            "post": post.model_dump(mode="json"),
-            "version": told.version,
-            "viewers": listening,
-        }
-        audience = await self._gateway.services.ask(
-            "feed", "audiences", method="POST", json=question
-        )
+        question = AudienceQuestion(post=post, version=told.version, viewers=listening)
+        audience = await self._gateway.services.feed.audience(question)
         if not audience["conversation"]:  # it is deleted by now
             return
         view, authors = audience["view"], audience["authors"]
@@ -178,7 +171,7 @@ class StreamDispatcher:
                 "id": audience["conversation"],
                 "unread": user != post.author,
                 "people": [person for person in people if person != user] or [user],
-                "last": view_with(view, marks.get(user, {})),
+                "last": view_with(view, marks.get(user) or {}),
             }
             entity = self._gateway.renderer.conversation(row, authors, cards)
             self._hub.publish((DIRECT, user), StreamEvent("conversation", entity, (row, authors)))
@@ -212,15 +205,13 @@ class StreamDispatcher:
         hidden: set[str] = set()
         shown: tuple[Row, Mapping[str, Row]] | None = None
         for start in range(0, max(len(users), len(viewers)), PEOPLE):
-            question: dict[str, Any] = {
-                "post": told.post.model_dump(mode="json"),
-                "version": told.version,
-                "users": users[start : start + PEOPLE],
-                "viewers": viewers[start : start + PEOPLE],
-            }
-            audience = await self._gateway.services.ask(
-                "feed", "audiences", method="POST", json=question
+            question = AudienceQuestion(
+                post=told.post,
+                version=told.version,
+                users=users[start : start + PEOPLE],
+                viewers=viewers[start : start + PEOPLE],
             )
+            audience = await self._gateway.services.feed.audience(question)
             homes += audience["home"]
             hidden |= {*audience["hidden"]}
             shown = audience["view"], audience["authors"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.chassis.errors import ServiceError
+from services.clients.json_types.posts import PostMarksJson
 from services.contracts.audiences import PEOPLE
 from services.gateway.container import Gateway
 from services.gateway.presentation.renderer import Row
@@ -17,7 +18,7 @@ LOOKUP_TIMEOUT = 2.0
 
 log = logging.getLogger(__name__)
 
-InteractionsByUser = dict[str, dict[str, bool]]
+InteractionsByUser = dict[str, PostMarksJson]
 
 
 async def interactions_of(gateway: Gateway, view: Row, people: Sequence[str]) -> InteractionsByUser:
@@ -35,7 +36,7 @@ async def interactions_of(gateway: Gateway, view: Row, people: Sequence[str]) ->
     return found
 
 
-def view_with(view: Row, marks: dict[str, bool]) -> Row:
+def view_with(view: Row, marks: Mapping[str, object]) -> Row:
     """A view as it looks to somebody with such marks. A boost has those of what it shows."""
     if not view["reblog"]:
         return {**view, **marks}
@@ -45,13 +46,9 @@ def view_with(view: Row, marks: dict[str, bool]) -> Row:
 async def _request(
     gateway: Gateway, post: dict[str, Any], people: Sequence[str]
 ) -> InteractionsByUser:
-    question = {"post": post["id"], "author": post["author"], "users": list(people)}
     try:
         async with asyncio.timeout(LOOKUP_TIMEOUT):
-            marks: InteractionsByUser = await gateway.services.ask(
-                "posts", "marks", method="POST", json=question
-            )
-            return marks
+            return await gateway.services.posts.marks(post["id"], post["author"], people)
     except (ServiceError, TimeoutError) as error:
         why = error.message if isinstance(error, ServiceError) else "posts took too long"
         log.warning("streams tell of a post without marks", extra={"why": why})

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
+from services.clients.notifications import NotificationFilter
 from services.contracts.notifications import TYPES
 from services.gateway.rest.notification_filters import notification_filter
 
@@ -30,7 +31,7 @@ words = st.text("abcdefmnoit:._-/2", min_size=1, max_size=60).filter(lambda w: w
 lists = st.lists(st.one_of(st.sampled_from(sorted(TYPES)), words), min_size=1, max_size=60)
 
 
-def chosen(pairs: Pairs) -> dict[str, str]:
+def chosen(pairs: Pairs) -> NotificationFilter:
     """What is asked of notifications for an address with these parameters."""
     query = urlencode(pairs).encode()
     return notification_filter(Request({"type": "http", "query_string": query, "headers": []}))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal, cast
 
 import strawberry
 
-from services.gateway.application.identifiers import numeric_id
+from services.clients.json_types.accounts import ProfileChangesJson
 from services.gateway.graphql.context import Context, Info
 from services.gateway.graphql.permissions import mutation, require_user
 from services.gateway.graphql.schema.account_queries import Viewer, viewer_of
@@ -44,32 +44,38 @@ class AccountMutations:
         reblogs: bool | None = None,
         notify: bool | None = None,
     ) -> Relationship | None:
-        how = {"reblogs": reblogs, "notify": notify}
-        return await _change_relationship(info.context, id, "follow", how)
+        row = await info.context.changes.users.follow(
+            id, info.context.me, reblogs=reblogs, notify=notify
+        )
+        return Relationship.of(row, info.context)
 
     @mutation("Follow somebody no more.", require_user("write:follows"))
     async def unfollow(self, info: Info, id: strawberry.ID) -> Relationship | None:
-        return await _change_relationship(info.context, id, "unfollow")
+        row = await info.context.changes.users.unfollow(id, info.context.me)
+        return Relationship.of(row, info.context)
 
     @mutation("Have somebody follow one no more.", require_user("write:follows"))
     async def remove_follower(self, info: Info, id: strawberry.ID) -> Relationship | None:
-        return await _change_relationship(info.context, id, "remove_from_followers")
+        row = await info.context.changes.users.remove_from_followers(id, info.context.me)
+        return Relationship.of(row, info.context)
 
     @mutation("Let somebody follow who asked to.", require_user("write:follows"))
     async def accept_follow_request(self, info: Info, id: strawberry.ID) -> Relationship | None:
-        return await _relationship(info.context, f"follow_requests/{numeric_id(id)}/authorize")
+        return await _answer(info.context, id, "authorize")
 
     @mutation("Turn somebody down who asked to follow.", require_user("write:follows"))
     async def reject_follow_request(self, info: Info, id: strawberry.ID) -> Relationship | None:
-        return await _relationship(info.context, f"follow_requests/{numeric_id(id)}/reject")
+        return await _answer(info.context, id, "reject")
 
     @mutation("Part from somebody: neither sees the other any more.", require_user("write:blocks"))
     async def block(self, info: Info, id: strawberry.ID) -> Relationship | None:
-        return await _change_relationship(info.context, id, "block")
+        row = await info.context.changes.users.block(id, info.context.me)
+        return Relationship.of(row, info.context)
 
     @mutation("End a block.", require_user("write:blocks"))
     async def unblock(self, info: Info, id: strawberry.ID) -> Relationship | None:
-        return await _change_relationship(info.context, id, "unblock")
+        row = await info.context.changes.users.unblock(id, info.context.me)
+        return Relationship.of(row, info.context)
 
     @mutation(
         "Not see somebody, without their noticing; for some seconds, or for good.",
@@ -78,27 +84,29 @@ class AccountMutations:
     async def mute(
         self, info: Info, id: strawberry.ID, notifications: bool = True, seconds: int = 0
     ) -> Relationship | None:
-        how = {"notifications": notifications, "duration": max(0, seconds)}
-        return await _change_relationship(info.context, id, "mute", how)
+        row = await info.context.changes.users.mute(
+            id, info.context.me, notifications=notifications, seconds=max(0, seconds)
+        )
+        return Relationship.of(row, info.context)
 
     @mutation("See somebody again.", require_user("write:mutes"))
     async def unmute(self, info: Info, id: strawberry.ID) -> Relationship | None:
-        return await _change_relationship(info.context, id, "unmute")
+        row = await info.context.changes.users.unmute(id, info.context.me)
+        return Relationship.of(row, info.context)
 
     @mutation("Keep a private note on somebody.", require_user("write:accounts"))
     async def annotate(self, info: Info, id: strawberry.ID, note: str) -> Relationship | None:
-        return await _change_relationship(info.context, id, "note", {"comment": note})
+        row = await info.context.changes.users.set_note(id, note, info.context.me)
+        return Relationship.of(row, info.context)
 
     @mutation("Change parts of one's own profile.", require_user("write:accounts"))
     async def update_profile(self, info: Info, changes: ProfileChanges) -> Viewer | None:
         context = info.context
-        row = await context.mutate(
-            "users", "accounts/me", method="PATCH", json=_profile_changes(changes)
-        )
+        row = await context.changes.users.update_profile(_profile_changes(changes), context.me)
         return viewer_of(row, context)
 
 
-def _profile_changes(asked: ProfileChanges) -> dict[str, Any]:
+def _profile_changes(asked: ProfileChanges) -> ProfileChangesJson:
     lines = asked.fields
     wanted = {
         "display_name": asked.display_name,
@@ -113,16 +121,12 @@ def _profile_changes(asked: ProfileChanges) -> dict[str, Any]:
         else language_code(asked.default_language),
         "fields": None if lines is None else [{"name": x.name, "value": x.value} for x in lines],
     }
-    return {name: value for name, value in wanted.items() if value is not None}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    return cast(ProfileChangesJson, given)
 
 
-async def _change_relationship(
-    context: Context, id: str, verb: str, body: dict[str, Any] | None = None
+async def _answer(
+    context: Context, id: str, answer: Literal["authorize", "reject"]
 ) -> Relationship:
-    return await _relationship(context, f"accounts/{numeric_id(id)}/{verb}", body or {})
-
-
-async def _relationship(
-    context: Context, path: str, body: dict[str, Any] | None = None
-) -> Relationship:
-    return Relationship.of(await context.mutate("users", path, json=body or {}), context)
+    row = await context.changes.users.answer_follow_request(id, answer, context.me)
+    return Relationship.of(row, context)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import strawberry
 
 from services.chassis.errors import Invalid, NotFound
+from services.clients.paths import numeric_id
 from services.contracts.accounts import OwnAccount
-from services.gateway.application.identifiers import numeric_id
 from services.gateway.application.people import local_username
 from services.gateway.graphql.connections import (
     MAX_ACCOUNTS,
@@ -18,11 +18,12 @@ from services.gateway.graphql.connections import (
     checked_ids,
     connection,
     offset,
+    probe,
     window,
 )
 from services.gateway.graphql.context import Context, Info
 from services.gateway.graphql.permissions import field, optional_user, require_user
-from services.gateway.graphql.schema.people import Person, people_page
+from services.gateway.graphql.schema.people import Person, people_of
 from services.gateway.graphql.schema.scalars import Visibility
 from services.gateway.presentation.renderer import Row
 
@@ -42,7 +43,7 @@ class AccountQueries:
     @field("Whose token this is.", require_user("read:accounts"))
     async def viewer(self, info: Info) -> Viewer | None:
         context = info.context
-        return viewer_of(await context.loaders.ask("users", "accounts/me", context.me), context)
+        return viewer_of(await context.reads.users.own_account(context.me), context)
 
     @field("Somebody, by id or by username.", optional_user("read:accounts"))
     async def person(
@@ -86,24 +87,25 @@ class AccountQueries:
     async def blocks(
         self, info: Info, first: First = None, after: After = None
     ) -> Connection[Person] | None:
-        return await people_page(
-            info.context, "blocks", window(first, after, None, None, MAX_ACCOUNTS)
-        )
+        context, rows = info.context, window(first, after, None, None, MAX_ACCOUNTS)
+        found = await context.reads.users.blocks(context.me, probe(rows))
+        return people_of(found, rows, context)
 
     @field("Whom the caller mutes.", require_user("read:mutes"))
     async def mutes(
         self, info: Info, first: First = None, after: After = None
     ) -> Connection[Person] | None:
-        return await people_page(
-            info.context, "mutes", window(first, after, None, None, MAX_ACCOUNTS)
-        )
+        context, rows = info.context, window(first, after, None, None, MAX_ACCOUNTS)
+        found = await context.reads.users.mutes(context.me, probe(rows))
+        return people_of(found, rows, context)
 
     @field("Who asks to follow the caller.", require_user("read:follows"))
     async def follow_requests(
         self, info: Info, first: First = None, after: After = None
     ) -> Connection[Person] | None:
         rows = window(first, after, None, None, MAX_ACCOUNTS)
-        return await people_page(info.context, "follow_requests", rows)
+        found = await info.context.reads.users.follow_requests(info.context.me, probe(rows))
+        return people_of(found, rows, info.context)
 
 
 def viewer_of(row: Row, context: Context) -> Viewer:
@@ -124,10 +126,7 @@ async def _id_of(context: Context, username: str) -> str:
     name = local_username(username[:200], context.gateway.urls.host)
     if not name:
         raise NotFound("There is nobody of that name here.")
-    found = await context.loaders.ask("users", "lookups", method="POST", json={"usernames": [name]})
-    for row in found.values():
-        if row["profile"]["username"].lower() == name.lower():
-            id: str = row["profile"]["id"]
-            context.loaders.prime({id: row})
-            return id
-    raise NotFound("There is nobody of that name here.")
+    account = await context.reads.users.account_named(name)
+    id = account["profile"]["id"]
+    context.loaders.prime({id: account})
+    return id

@@ -5,7 +5,6 @@ from __future__ import annotations
 import strawberry
 
 from services.chassis.errors import NotFound
-from services.chassis.storage.window import Window
 from services.contracts import catalog as contracts
 from services.gateway.graphql.connections import (
     MAX_POSTS,
@@ -20,7 +19,6 @@ from services.gateway.graphql.context import Context
 from services.gateway.graphql.permissions import field, optional_user, require_user
 from services.gateway.graphql.schema.people import Person, person_of
 from services.gateway.graphql.schema.scalars import Minor, Picture, Time
-from services.gateway.presentation.renderer import Row
 
 _READING = "read:shop"
 
@@ -57,9 +55,8 @@ class Stock:
     revision: int = strawberry.field(description="For the next change.")
 
     @classmethod
-    def of(cls, row: Row) -> Stock:
+    def of(cls, source: contracts.Stock) -> Stock:
         """From what the catalog says."""
-        source = contracts.Stock.model_validate(row)
         return cls(
             variant_id=strawberry.ID(source.variant),
             on_hand=source.on_hand,
@@ -84,9 +81,8 @@ class Shop:
     version: int = strawberry.field(description="For the next change.")
 
     @classmethod
-    def of(cls, row: Row, context: Context) -> Shop:
+    def of(cls, view: contracts.ShopView, context: Context) -> Shop:
         """From what the catalog says."""
-        view = contracts.ShopView.model_validate(row)
         shop = view.shop
         return cls(
             source=shop,
@@ -110,8 +106,7 @@ class Shop:
     async def products(
         self, first: First = None, after: After = None, archived: bool = False
     ) -> Connection[Product] | None:
-        wanted = {"shop": self.id, "archived": "true" if archived else "false"}
-        return await products(self.context, first, after, **wanted)
+        return await products(self.context, first, after, shop=self.id, archived=archived)
 
 
 @strawberry.type(description="What somebody sells.")
@@ -129,9 +124,8 @@ class Product:
     version: int = strawberry.field(description="For the next change.")
 
     @classmethod
-    def of(cls, row: Row, context: Context) -> Product:
+    def of(cls, view: contracts.ProductView, context: Context) -> Product:
         """From what the catalog says."""
-        view = contracts.ProductView.model_validate(row)
         product, left = view.product, view.available or {}
         return cls(
             source=product,
@@ -169,9 +163,8 @@ class Product:
 
     @field("How much there is of each variant, for its seller.", require_user(_READING))
     async def stock(self) -> list[Stock] | None:
-        path = f"products/{self.id}/stock"
-        rows = await self.context.loaders.ask("catalog", path, self.context.caller)
-        return [Stock.of(row) for row in rows]
+        stocks = await self.context.reads.catalog.stock(self.id, self.context.me)
+        return [Stock.of(stock) for stock in stocks]
 
 
 # ── how they are found ──────────────────────────────────────────────────────────────────────────
@@ -180,33 +173,39 @@ class Product:
 async def shop_of(context: Context, id: str) -> Shop | None:
     """A shop, if the caller may see it."""
     try:
-        row = await context.loaders.ask("catalog", f"shops/{id}", context.caller)
+        view = await context.reads.catalog.shop(id, context.caller)
     except NotFound:
         return None
-    return Shop.of(row, context)
+    return Shop.of(view, context)
 
 
 async def shops(
-    context: Context, first: int | None, after: str | None, **wanted: str
+    context: Context, first: int | None, after: str | None, owner: str = ""
 ) -> Connection[Shop]:
     """A page of shops, newest first."""
     rows = window(first, after, None, None, MAX_POSTS)
-    found = await _page(context, "shops", rows, wanted)
-    nodes = [Shop.of(row, context) for row in found["shops"]]
-    return page([(str(node.id), node) for node in nodes], rows, found["last"])
+    asked = probe(rows)
+    found = await context.reads.catalog.shops(
+        context.caller, limit=asked.limit, max_id=asked.max_id, owner=owner
+    )
+    nodes = [Shop.of(view, context) for view in found.shops]
+    return page([(str(node.id), node) for node in nodes], rows, found.last)
 
 
 async def products(
-    context: Context, first: int | None, after: str | None, **wanted: str
+    context: Context,
+    first: int | None,
+    after: str | None,
+    *,
+    q: str = "",
+    shop: str = "",
+    archived: bool = False,
 ) -> Connection[Product]:
     """A page of products, newest first."""
     rows = window(first, after, None, None, MAX_POSTS)
-    found = await _page(context, "products", rows, wanted)
-    nodes = [Product.of(row, context) for row in found["products"]]
-    return page([(str(node.id), node) for node in nodes], rows, found["last"])
-
-
-async def _page(context: Context, path: str, rows: Window, wanted: dict[str, str]) -> Row:
-    asked = probe(rows).params() | {name: value for name, value in wanted.items() if value}
-    found: Row = await context.loaders.ask("catalog", path, context.caller, params=asked)
-    return found
+    asked = probe(rows)
+    found = await context.reads.catalog.products(
+        context.caller, limit=asked.limit, max_id=asked.max_id, q=q, shop=shop, archived=archived
+    )
+    nodes = [Product.of(view, context) for view in found.products]
+    return page([(str(node.id), node) for node in nodes], rows, found.last)

@@ -6,7 +6,9 @@ from typing import Any
 
 import strawberry
 
-from services.gateway.application.identifiers import numeric_id
+from services.clients.base import if_match
+from services.clients.paths import numeric_id
+from services.contracts import catalog as contracts
 from services.gateway.graphql.context import Info
 from services.gateway.graphql.permissions import mutation, require_user
 from services.gateway.graphql.schema.catalog import Product, Shop, Stock
@@ -70,27 +72,25 @@ class CatalogMutations:
     async def create_shop(
         self, info: Info, shop: NewShop, idempotency_key: str | None = None
     ) -> Shop | None:
-        wanted = {
+        new: dict[str, Any] = {
             "name": shop.name,
             "description": shop.description,
             "currency": shop.currency,
             "idempotency_key": (idempotency_key or "")[:200],
         }
-        context = info.context
-        return Shop.of(await context.mutate("catalog", "shops", json=wanted), context)
+        context, wanted = info.context, contracts.NewShop.model_construct(None, **new)
+        return Shop.of(await context.changes.catalog.create_shop(wanted, context.me), context)
 
     @mutation("Change one's own shop, close it or open it again.", require_user(_SELLING))
     async def edit_shop(
         self, info: Info, id: strawberry.ID, version: int, changes: EditedShop
     ) -> Shop | None:
-        wanted = {
-            "name": changes.name,
-            "description": changes.description,
-            "archived": changes.archived,
-        }
-        context, path = info.context, f"shops/{numeric_id(id)}"
-        row = await context.mutate("catalog", path, method="PATCH", json=wanted, version=version)
-        return Shop.of(row, context)
+        wanted = contracts.EditedShop.model_construct(
+            name=changes.name, description=changes.description, archived=changes.archived
+        )
+        context = info.context
+        view = await context.changes.catalog.edit_shop(id, wanted, context.me, if_match(version))
+        return Shop.of(view, context)
 
     @mutation(
         "Sell something. The same `idempotencyKey` gives the same product for an hour.",
@@ -99,7 +99,7 @@ class CatalogMutations:
     async def create_product(
         self, info: Info, product: NewProduct, idempotency_key: str | None = None
     ) -> Product | None:
-        wanted = {
+        new: dict[str, Any] = {
             "shop": numeric_id(product.shop_id),
             "title": product.title,
             "description": product.description,
@@ -110,24 +110,24 @@ class CatalogMutations:
             ],
             "idempotency_key": (idempotency_key or "")[:200],
         }
-        context = info.context
-        return Product.of(await context.mutate("catalog", "products", json=wanted), context)
+        context, wanted = info.context, contracts.NewProduct.model_construct(None, **new)
+        return Product.of(await context.changes.catalog.create_product(wanted, context.me), context)
 
     @mutation("Change one's own product, archive it or bring it back.", require_user(_SELLING))
     async def edit_product(
         self, info: Info, id: strawberry.ID, version: int, changes: EditedProduct
     ) -> Product | None:
         pictures, variants = changes.picture_ids, changes.variants
-        wanted = {
+        edit: dict[str, Any] = {
             "title": changes.title,
             "description": changes.description,
             "archived": changes.archived,
             "media_ids": None if pictures is None else [numeric_id(one) for one in pictures],
             "variants": None if variants is None else [_variant(one) for one in variants],
         }
-        context, path = info.context, f"products/{numeric_id(id)}"
-        row = await context.mutate("catalog", path, method="PATCH", json=wanted, version=version)
-        return Product.of(row, context)
+        context, wanted = info.context, contracts.EditedProduct.model_construct(None, **edit)
+        view = await context.changes.catalog.edit_product(id, wanted, context.me, if_match(version))
+        return Product.of(view, context)
 
     @mutation(
         "Say how many pieces there are (`onHand`, with the `revision` that one has seen), or how "
@@ -144,14 +144,14 @@ class CatalogMutations:
         revision: int | None = None,
         idempotency_key: str | None = None,
     ) -> Stock | None:
-        wanted = {
-            "on_hand": on_hand,
-            "delta": delta,
-            "revision": revision,
-            "idempotency_key": (idempotency_key or "")[:200],
-        }
-        path = f"products/{numeric_id(product_id)}/variants/{numeric_id(variant_id)}/stock"
-        return Stock.of(await info.context.mutate("catalog", path, json=wanted))
+        change = contracts.StockChange.model_construct(
+            on_hand=on_hand,
+            delta=delta,
+            revision=revision,
+            idempotency_key=(idempotency_key or "")[:200],
+        )
+        catalog, me = info.context.changes.catalog, info.context.me
+        return Stock.of(await catalog.change_stock(product_id, variant_id, change, me, {}))
 
 
 def _variant(one: EditedVariant) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from services.chassis.errors import NotFound
-from services.gateway.application.identifiers import numeric_id
+from services.clients.paths import numeric_id
 from services.gateway.graphql.connections import (
     After,
     Connection,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import strawberry
 
 from services.chassis.storage.window import Window
-from services.gateway.application.identifiers import numeric_id
 from services.gateway.graphql.connections import Connection, page, probe
 from services.gateway.graphql.context import Context
 from services.gateway.graphql.schema.people import Person
@@ -38,8 +37,7 @@ def conversation(view: Row, accounts: Row, context: Context) -> Conversation:
 
 async def conversations(context: Context, wanted: Window) -> Connection[Conversation]:
     """A page of the caller's."""
-    asked = probe(wanted).params()
-    found = await context.loaders.ask("feed", "conversations", context.me, params=asked)
+    found = await context.reads.feed.conversations(context.me, probe(wanted))
     rows = [
         (view["place"], conversation(view, found["accounts"], context))
         for view in found["conversations"]
@@ -49,6 +47,5 @@ async def conversations(context: Context, wanted: Window) -> Connection[Conversa
 
 async def mark_conversation(context: Context, id: str, *, read: bool) -> Conversation:
     """Say that one has been read, or not."""
-    path = f"conversations/{numeric_id(id)}/mark"
-    found = await context.mutate("feed", path, json={"read": read})
+    found = await context.changes.feed.mark_conversation(id, context.me, read=read)
     return conversation(found["conversations"][0], found["accounts"], context)

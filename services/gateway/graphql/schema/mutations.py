@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import strawberry
 
-from services.gateway.application.identifiers import numeric_id
+from services.clients.paths import numeric_id
+from services.contracts.notifications import NewMarkers, Read
 from services.gateway.graphql.context import Info
 from services.gateway.graphql.permissions import mutation, require_user
 from services.gateway.graphql.schema.account_mutations import AccountMutations
@@ -33,25 +34,26 @@ class Mutation(CatalogMutations, OrderMutations, AccountMutations, PostMutations
         require_user("write:conversations"),
     )
     async def remove_conversation(self, info: Info, id: strawberry.ID) -> strawberry.ID | None:
-        await info.context.mutate("feed", f"conversations/{numeric_id(id)}", method="DELETE")
+        await info.context.changes.feed.remove_conversation(id, info.context.me)
         return id
 
     # ── notifications ───────────────────────────────────────────────────────────────────────
 
     @mutation("Put a notification away.", require_user("write:notifications"))
     async def dismiss_notification(self, info: Info, id: strawberry.ID) -> strawberry.ID | None:
-        await info.context.mutate("notifications", f"notifications/{numeric_id(id)}/dismiss")
+        await info.context.changes.notifications.dismiss(id, info.context.me)
         return id
 
     @mutation("Put all notifications away.", require_user("write:notifications"))
     async def clear_notifications(self, info: Info) -> bool | None:
-        await info.context.mutate("notifications", "notifications/clear")
+        await info.context.changes.notifications.clear(info.context.me)
         return True
 
     @mutation("Say which notification is the newest that one has read.", require_user(_POSTING))
     async def read_notifications(
         self, info: Info, last_read_id: strawberry.ID
     ) -> strawberry.ID | None:
-        moved = {"notifications": {"last_read_id": numeric_id(last_read_id)}}
-        await info.context.mutate("notifications", "markers", json=moved)
+        read = Read.model_construct(last_read_id=numeric_id(last_read_id))
+        new = NewMarkers.model_construct(notifications=read)
+        await info.context.changes.notifications.move_markers(new, info.context.me)
         return last_read_id

@@ -8,6 +8,7 @@ from enum import Enum
 import strawberry
 
 from services.chassis.storage.window import Window
+from services.clients.notifications import NotificationFilter
 from services.contracts import notifications as contracts
 from services.gateway.application.notifications import first_visible_page, people_and_posts
 from services.gateway.graphql.connections import Connection, page, probe
@@ -46,7 +47,7 @@ class Notification:
 async def visible_notifications(context: Context, rows: Sequence[Row]) -> list[Notification]:
     """Notifications; without those whose post or person the caller cannot see."""
     people, views = await people_and_posts(
-        context.loaders,
+        context.reads.posts,
         context.loaders.people,
         context.me,
         [row["account"] for row in rows],
@@ -74,16 +75,12 @@ async def visible_notifications(context: Context, rows: Sequence[Row]) -> list[N
 
 
 async def notifications(
-    context: Context, wanted: Window, filters: dict[str, str]
+    context: Context, wanted: Window, filters: NotificationFilter
 ) -> Connection[Notification]:
     """A page of notifications. Pages with nothing to show are skipped, as REST does."""
 
     async def fetch(part: Window) -> Row:
-        params = part.params() | filters
-        found: Row = await context.loaders.ask(
-            "notifications", "notifications", context.me, params=params
-        )
-        return found
+        return await context.reads.notifications.notifications(context.me, part, filters)
 
     async def show(found: Row) -> tuple[list[Notification], bool]:
         nodes = await visible_notifications(context, found["notifications"])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import strawberry
 
-from services.gateway.application.identifiers import numeric_id
+from services.clients.base import if_match
+from services.clients.paths import numeric_id
+from services.contracts import orders as contracts
+from services.contracts.catalog import QuoteItem
 from services.gateway.graphql.context import Context, Info
 from services.gateway.graphql.permissions import mutation, require_user
 from services.gateway.graphql.schema.orders import Cart, Order
@@ -33,8 +36,10 @@ class OrderMutations:
     async def set_cart(
         self, info: Info, items: list[CartItem], revision: Revision = None
     ) -> Cart | None:
-        wanted = {"items": [_item(item) for item in items]}
-        return await _cart(info.context, "PUT", "cart", wanted, revision)
+        context = info.context
+        wanted = contracts.NewCart.model_construct(items=[_item(item) for item in items])
+        cart = await context.changes.orders.set_cart(wanted, context.me, if_match(revision))
+        return Cart.of(cart, context)
 
     @mutation(
         "Some more of something. All that is in a cart is of one shop.", require_user(_BUYING)
@@ -42,16 +47,20 @@ class OrderMutations:
     async def add_to_cart(
         self, info: Info, item: CartItem, revision: Revision = None
     ) -> Cart | None:
-        return await _cart(info.context, "POST", "cart/items", _item(item), revision)
+        context, wanted = info.context, _item(item)
+        cart = await context.changes.orders.add_to_cart(wanted, context.me, if_match(revision))
+        return Cart.of(cart, context)
 
     @mutation("So many of something that is in the cart; none take it out.", require_user(_BUYING))
     async def set_cart_quantity(
         self, info: Info, variant_id: strawberry.ID, quantity: int, revision: Revision = None
     ) -> Cart | None:
-        path = f"cart/items/{numeric_id(variant_id)}"
+        context, seen = info.context, if_match(revision)
+        orders, me = context.changes.orders, context.me
         if quantity == 0:
-            return await _cart(info.context, "DELETE", path, None, revision)
-        return await _cart(info.context, "PATCH", path, {"quantity": quantity}, revision)
+            return Cart.of(await orders.remove_from_cart(variant_id, me, seen), context)
+        wanted = contracts.CartQuantity.model_construct(quantity=quantity)
+        return Cart.of(await orders.set_quantity(variant_id, wanted, me, seen), context)
 
     @mutation(
         "Order what is in the cart. `expectedTotal` is what one was shown: if it costs something "
@@ -62,37 +71,31 @@ class OrderMutations:
     async def checkout(
         self, info: Info, idempotency_key: str, card: str, expected_total: Minor, currency: str
     ) -> Order | None:
-        wanted = {
+        new: dict[str, Any] = {
             "idempotency_key": idempotency_key,
             "card": card,
             "expected_total": expected_total,
             "currency": currency,
         }
-        return await _order(info.context, "checkouts", wanted)
+        context, wanted = info.context, contracts.NewCheckout.model_construct(None, **new)
+        return Order.of(await context.changes.orders.checkout(wanted, context.me), context)
 
     @mutation("End an order that is not paid yet, as its buyer.", require_user(_BUYING))
     async def cancel_order(self, info: Info, id: strawberry.ID) -> Order | None:
-        return await _order(info.context, f"orders/{numeric_id(id)}/cancel")
+        return await _end_order(info.context, id, "cancel")
 
     @mutation("Give all that was paid back, as the seller.", require_user(_BUYING))
     async def refund_order(self, info: Info, id: strawberry.ID) -> Order | None:
-        return await _order(info.context, f"orders/{numeric_id(id)}/refund")
+        return await _end_order(info.context, id, "refund")
 
 
-def _item(item: CartItem) -> dict[str, Any]:
-    return {
-        "product": numeric_id(item.product_id),
-        "variant": numeric_id(item.variant_id),
-        "quantity": item.quantity,
-    }
+def _item(item: CartItem) -> QuoteItem:
+    return QuoteItem.model_construct(
+        product=numeric_id(item.product_id),
+        variant=numeric_id(item.variant_id),
+        quantity=item.quantity,
+    )
 
 
-async def _cart(
-    context: Context, method: str, path: str, wanted: Any, revision: int | None
-) -> Cart:
-    row = await context.mutate("orders", path, method=method, json=wanted, version=revision)
-    return Cart.of(row, context)
-
-
-async def _order(context: Context, path: str, wanted: Any = None) -> Order:
-    return Order.of(await context.mutate("orders", path, json=wanted), context)
+async def _end_order(context: Context, id: str, action: Literal["cancel", "refund"]) -> Order:
+    return Order.of(await context.changes.orders.end_order(id, action, context.me), context)

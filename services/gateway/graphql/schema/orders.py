@@ -6,9 +6,9 @@ from enum import Enum
 
 import strawberry
 
+from services.clients.paths import numeric_id
 from services.contracts import catalog as sold
 from services.contracts import orders as contracts
-from services.gateway.application.identifiers import numeric_id
 from services.gateway.graphql.connections import (
     MAX_POSTS,
     After,
@@ -25,7 +25,6 @@ from services.gateway.graphql.permissions import field, require_user
 from services.gateway.graphql.schema.catalog import Money, Product, Shop, shop_of
 from services.gateway.graphql.schema.people import Person, person_of
 from services.gateway.graphql.schema.scalars import Picture, Time
-from services.gateway.presentation.renderer import Row
 
 _READING = "read:shop"
 
@@ -96,9 +95,8 @@ class Cart:
     revision: int
 
     @classmethod
-    def of(cls, row: Row, context: Context) -> Cart:
+    def of(cls, cart: contracts.Cart, context: Context) -> Cart:
         """From what orders says."""
-        cart = contracts.Cart.model_validate(row)
         return cls(
             source=cart,
             context=context,
@@ -149,9 +147,8 @@ class Order:
     created_at: Time
 
     @classmethod
-    def of(cls, row: Row, context: Context) -> Order:
+    def of(cls, order: contracts.Order, context: Context) -> Order:
         """From what orders says."""
-        order = contracts.Order.model_validate(row)
         return cls(
             source=order,
             context=context,
@@ -186,13 +183,12 @@ class OrderQueries:
     @field("What the caller is about to buy.", require_user(_READING))
     async def cart(self, info: Info) -> Cart | None:
         context = info.context
-        return Cart.of(await context.loaders.ask("orders", "cart", context.me), context)
+        return Cart.of(await context.reads.orders.cart(context.me), context)
 
     @field("An order of the caller's, bought or sold.", require_user(_READING))
     async def order(self, info: Info, id: strawberry.ID) -> Order | None:
         context = info.context
-        row = await context.loaders.ask("orders", f"orders/{numeric_id(id)}", context.me)
-        return Order.of(row, context)
+        return Order.of(await context.reads.orders.order(id, context.me), context)
 
     @field("What the caller bought or sold, perhaps in one shop.", require_user(_READING))
     async def orders(
@@ -206,9 +202,9 @@ class OrderQueries:
         before: Before = None,
     ) -> Connection[Order] | None:
         context, rows = info.context, window(first, after, last, before, MAX_POSTS)
-        asked = probe(rows).params() | {"role": role.value}
-        if shop_id is not None:
-            asked["shop"] = numeric_id(shop_id)
-        found = await context.loaders.ask("orders", "orders", context.me, params=asked)
-        orders = [Order.of(row, context) for row in found["orders"]]
-        return page([(str(order.id), order) for order in orders], rows, found["last"])
+        shop = numeric_id(shop_id) if shop_id is not None else ""
+        found = await context.reads.orders.orders(
+            context.me, probe(rows), role=role.value, shop=shop
+        )
+        orders = [Order.of(row, context) for row in found.orders]
+        return page([(str(order.id), order) for order in orders], rows, found.last)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from services.chassis.storage.window import Window
+from services.clients.feed import account_timeline
+from services.clients.json_types.accounts import AccountListJson
 from services.contracts import accounts
 from services.gateway.graphql.connections import (
     MAX_ACCOUNTS,
@@ -162,17 +164,17 @@ class Person:
     ) -> (
         Connection[Annotated[Post, strawberry.lazy("services.gateway.graphql.schema.posts")]] | None
     ):
-        flags = {
-            "only_media": only_media,
-            "exclude_replies": exclude_replies,
-            "exclude_reblogs": exclude_reblogs,
-        }
-        wanted = {name: "true" for name, on in flags.items() if on}
         if tagged:
-            tagged = tagged[:100]
-            wanted["tagged"] = normal_tag(tagged.removeprefix("#")) or tagged
+            tagged = normal_tag(tagged[:100].removeprefix("#")) or tagged[:100]
+        timeline = account_timeline(
+            self.id,
+            only_media=only_media,
+            exclude_replies=exclude_replies,
+            exclude_reblogs=exclude_reblogs,
+            tagged=tagged or "",
+        )
         rows = window(first, after, last, before, MAX_POSTS)
-        return await self.context.resolvers.account_timeline(self.id, rows, **wanted)
+        return await self.context.resolvers.timeline(timeline, rows)
 
     @field("What they pinned, the newest pin first.", optional_user(_READING_POSTS))
     async def pinned_posts(
@@ -198,7 +200,9 @@ class Person:
         before: Before = None,
     ) -> Connection[Person] | None:
         rows = window(first, after, last, before, MAX_ACCOUNTS)
-        return await people_page(self.context, f"accounts/{self.id}/followers", rows)
+        context = self.context
+        found = await context.reads.users.followers(self.id, context.caller, probe(rows))
+        return people_of(found, rows, context)
 
     @field("Whom they follow.", optional_user("read:accounts"))
     async def following(
@@ -209,7 +213,9 @@ class Person:
         before: Before = None,
     ) -> Connection[Person] | None:
         rows = window(first, after, last, before, MAX_ACCOUNTS)
-        return await people_page(self.context, f"accounts/{self.id}/following", rows)
+        context = self.context
+        found = await context.reads.users.following(self.id, context.caller, probe(rows))
+        return people_of(found, rows, context)
 
 
 async def person_of(context: Context, id: str) -> Person | None:
@@ -218,9 +224,7 @@ async def person_of(context: Context, id: str) -> Person | None:
     return Person.of(found[id], context) if id in found else None
 
 
-async def people_page(context: Context, path: str, wanted: Window) -> Connection[Person]:
+def people_of(found: AccountListJson, wanted: Window, context: Context) -> Connection[Person]:
     """A page of people whom users lists."""
-    asked = probe(wanted).params()
-    found = await context.loaders.ask("users", path, context.caller, params=asked)
     nodes = [Person.of(row, context) for row in found["accounts"]]
     return page(list(zip(found["ids"], nodes, strict=True)), wanted, found["more"])

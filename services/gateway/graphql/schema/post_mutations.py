@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import strawberry
 
-from services.gateway.application.concurrency import gather_all
-from services.gateway.application.identifiers import numeric_id
+from services.clients.base import gather_all
+from services.clients.paths import numeric_id
+from services.clients.posts import Interaction
+from services.contracts import posts as contracts
 from services.gateway.graphql.context import Context, Info
 from services.gateway.graphql.permissions import mutation, require_user
 from services.gateway.graphql.schema.posts import Post
 from services.gateway.graphql.schema.scalars import Visibility
 from services.gateway.http.params import RequestParams
-from services.gateway.presentation.renderer import Row
 from services.gateway.rest.statuses import new_post
 from services.shared.languages import language_code
 
@@ -63,21 +62,22 @@ class PostMutations:
         )
         wanted = new_post(_post_params(post), people.get(me.user_id))
         key = (idempotency_key or "")[:200]
-        new = {**wanted, **app, "idempotency_key": key}
-        return Post.of(await context.mutate("posts", "posts", json=new), context)
+        new = contracts.NewPost.model_construct(None, **wanted, **app, idempotency_key=key)
+        return Post.of(await context.changes.posts.create(new, me), context)
 
     @mutation("Change one's own post.", require_user(_POSTING))
     async def edit_post(self, info: Info, id: strawberry.ID, changes: EditedPost) -> Post | None:
         pictures, products = changes.picture_ids, changes.product_ids
-        wanted = {
-            "text": changes.text,
-            "media_ids": None if pictures is None else [numeric_id(one) for one in pictures],
-            "sensitive": changes.sensitive,
-            "spoiler_text": changes.spoiler_text,
-            "language": language_code(changes.language),
-            "product_ids": None if products is None else [numeric_id(one) for one in products],
-        }
-        return await _post(info.context, f"posts/{numeric_id(id)}", method="PUT", json=wanted)
+        wanted = contracts.EditedPost.model_construct(
+            text=changes.text,
+            media_ids=None if pictures is None else [numeric_id(one) for one in pictures],
+            sensitive=changes.sensitive,
+            spoiler_text=changes.spoiler_text,
+            language=language_code(changes.language),
+            product_ids=None if products is None else [numeric_id(one) for one in products],
+        )
+        context = info.context
+        return Post.of(await context.changes.posts.edit(id, wanted, context.me), context)
 
     @mutation(
         "Delete one's own post with all comments, a comment below it with its answers, one's own "
@@ -88,45 +88,44 @@ class PostMutations:
     async def delete_post(
         self, info: Info, id: strawberry.ID, delete_media: bool = False
     ) -> Post | None:
-        how = {"delete_media": "true"} if delete_media else {}
-        path = f"posts/{numeric_id(id)}"
-        view = await info.context.mutate("posts", path, method="DELETE", params=how)
-        return Post.of(view, info.context)
+        context = info.context
+        view = await context.changes.posts.delete(id, context.me, delete_media=delete_media)
+        return Post.of(view, context)
 
     @mutation("Like a post.", require_user("write:favourites"))
     async def favourite(self, info: Info, id: strawberry.ID) -> Post | None:
-        return await _post(info.context, f"posts/{numeric_id(id)}/favourite")
+        return await _interact(info.context, id, "favourite")
 
     @mutation("Take a like back.", require_user("write:favourites"))
     async def unfavourite(self, info: Info, id: strawberry.ID) -> Post | None:
-        return await _post(info.context, f"posts/{numeric_id(id)}/unfavourite")
+        return await _interact(info.context, id, "unfavourite")
 
     @mutation("Keep a post for oneself.", require_user("write:bookmarks"))
     async def bookmark(self, info: Info, id: strawberry.ID) -> Post | None:
-        return await _post(info.context, f"posts/{numeric_id(id)}/bookmark")
+        return await _interact(info.context, id, "bookmark")
 
     @mutation("Keep it no longer.", require_user("write:bookmarks"))
     async def unbookmark(self, info: Info, id: strawberry.ID) -> Post | None:
-        return await _post(info.context, f"posts/{numeric_id(id)}/unbookmark")
+        return await _interact(info.context, id, "unbookmark")
 
     @mutation("Boost a post; gives the boost.", require_user(_POSTING))
     async def reblog(
         self, info: Info, id: strawberry.ID, visibility: Visibility | None = None
     ) -> Post | None:
-        how = {"visibility": visibility.value if visibility else None}
-        return await _post(info.context, f"posts/{numeric_id(id)}/reblog", json=how)
+        context, chosen = info.context, visibility.value if visibility else None
+        return Post.of(await context.changes.posts.boost(id, chosen, context.me), context)
 
     @mutation("Take a boost back; gives what was boosted.", require_user(_POSTING))
     async def unreblog(self, info: Info, id: strawberry.ID) -> Post | None:
-        return await _post(info.context, f"posts/{numeric_id(id)}/unreblog")
+        return await _interact(info.context, id, "unreblog")
 
     @mutation("Pin one's own post to one's profile.", require_user("write:accounts"))
     async def pin(self, info: Info, id: strawberry.ID) -> Post | None:
-        return await _post(info.context, f"posts/{numeric_id(id)}/pin")
+        return await _interact(info.context, id, "pin")
 
     @mutation("Unpin it.", require_user("write:accounts"))
     async def unpin(self, info: Info, id: strawberry.ID) -> Post | None:
-        return await _post(info.context, f"posts/{numeric_id(id)}/unpin")
+        return await _interact(info.context, id, "unpin")
 
 
 def _post_params(post: NewPost) -> RequestParams:
@@ -143,6 +142,5 @@ def _post_params(post: NewPost) -> RequestParams:
     )
 
 
-async def _post(context: Context, path: str, *, method: str = "POST", json: Any = None) -> Post:
-    view: Row = await context.mutate("posts", path, method=method, json=json)
-    return Post.of(view, context)
+async def _interact(context: Context, id: str, action: Interaction) -> Post:
+    return Post.of(await context.changes.posts.interact(id, action, context.me), context)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 import strawberry
 
 from services.chassis.errors import NotFound
-from services.gateway.application.identifiers import numeric_id
+from services.clients.feed import HOME, public_timeline, tag_timeline
+from services.clients.paths import numeric_id
 from services.gateway.graphql.connections import (
     MAX_POSTS,
     After,
@@ -18,11 +17,12 @@ from services.gateway.graphql.connections import (
     Last,
     checked_ids,
     page,
+    probe,
     window,
 )
 from services.gateway.graphql.context import Info
 from services.gateway.graphql.permissions import field, optional_user, require_user
-from services.gateway.graphql.schema.posts import Post, interaction_page, timeline
+from services.gateway.graphql.schema.posts import Post, posts_of, timeline
 from services.shared.hashtags import normal_tag
 
 
@@ -54,7 +54,7 @@ class TimelineQueries:
         before: Before = None,
     ) -> Connection[Post] | None:
         rows = window(first, after, last, before, MAX_POSTS)
-        return await timeline(info.context, "timelines/home", rows)
+        return await timeline(info.context, HOME, rows)
 
     @field("Everybody's public posts.", optional_user("read:statuses"))
     async def public_posts(
@@ -67,7 +67,7 @@ class TimelineQueries:
         only_media: bool = False,
     ) -> Connection[Post] | None:
         rows = window(first, after, last, before, MAX_POSTS)
-        return await timeline(info.context, "timelines/public", rows, **_media(only_media))
+        return await timeline(info.context, public_timeline(only_media=only_media), rows)
 
     @field("Public posts with a hashtag.", optional_user("read:statuses"))
     async def tagged_posts(
@@ -84,25 +84,20 @@ class TimelineQueries:
         name = normal_tag(tag[:200].removeprefix("#"))
         if not name:
             return page([], rows, "")
-        path = f"timelines/tags/{quote(name)}"
-        return await timeline(info.context, path, rows, **_media(only_media))
+        return await timeline(info.context, tag_timeline(name, only_media=only_media), rows)
 
     @field("What the caller likes, the newest like first.", require_user("read:favourites"))
     async def favourites(
         self, info: Info, first: First = None, after: After = None
     ) -> Connection[Post] | None:
-        return await interaction_page(
-            info.context, "favourites", window(first, after, None, None, MAX_POSTS)
-        )
+        context, rows = info.context, window(first, after, None, None, MAX_POSTS)
+        found = await context.reads.posts.favourites(context.me, probe(rows))
+        return posts_of(found, rows, context)
 
     @field("What the caller keeps, the newest first.", require_user("read:bookmarks"))
     async def bookmarks(
         self, info: Info, first: First = None, after: After = None
     ) -> Connection[Post] | None:
-        return await interaction_page(
-            info.context, "bookmarks", window(first, after, None, None, MAX_POSTS)
-        )
-
-
-def _media(only: bool) -> dict[str, str]:
-    return {"only_media": "true"} if only else {}
+        context, rows = info.context, window(first, after, None, None, MAX_POSTS)
+        found = await context.reads.posts.bookmarks(context.me, probe(rows))
+        return posts_of(found, rows, context)

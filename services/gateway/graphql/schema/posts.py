@@ -9,8 +9,10 @@ import strawberry
 
 from services.chassis.errors import Invalid
 from services.chassis.storage.window import Window
+from services.clients.feed import Timeline
+from services.clients.json_types.posts import PostListJson, ReactorsJson, ThreadJson
+from services.clients.paths import numeric_id
 from services.contracts import posts as contracts
-from services.gateway.application.identifiers import numeric_id
 from services.gateway.graphql.connections import (
     MAX_ACCOUNTS,
     MAX_POSTS,
@@ -168,7 +170,7 @@ class Post:
         size = window(first, None, None, None, MAX_POSTS).limit
         start = numeric_id(after) if after else ""
         thread = await _thread(self.context, self.shown_id, _MAX_THREAD if start else size + 1)
-        below: list[str] = thread["descendants"]
+        below = thread["descendants"]
         if start and start not in below:
             raise Invalid("There is no comment of this cursor any more.")
         rest = below[below.index(start) + 1 :] if start else below
@@ -189,19 +191,23 @@ class Post:
         self, first: First = None, after: After = None
     ) -> Connection[Person] | None:
         rows = window(first, after, None, None, MAX_ACCOUNTS)
-        return await _interacting_people(self.context, f"posts/{self.id}/favourited_by", rows)
+        context = self.context
+        found = await context.reads.posts.favourited_by(self.id, context.caller, probe(rows))
+        return await _interacting_people(context, found, rows)
 
     @field("Who boosts it.", optional_user(_READING_POSTS))
     async def reblogged_by(
         self, first: First = None, after: After = None
     ) -> Connection[Person] | None:
         rows = window(first, after, None, None, MAX_ACCOUNTS)
-        return await _interacting_people(self.context, f"posts/{self.id}/reblogged_by", rows)
+        context = self.context
+        found = await context.reads.posts.reblogged_by(self.id, context.caller, probe(rows))
+        return await _interacting_people(context, found, rows)
 
     @field("All it was, the oldest first.", optional_user(_READING_POSTS))
     async def history(self) -> list[Version] | None:
         context = self.context
-        rows = await context.loaders.ask("posts", f"posts/{self.id}/history", context.caller)
+        rows = await context.reads.posts.history(self.id, context.caller)
         return [self._version(contracts.PostVersion.model_validate(row)) for row in rows]
 
     def _version(self, source: contracts.PostVersion) -> Version:
@@ -215,10 +221,9 @@ class Post:
         )
 
 
-async def timeline(context: Context, path: str, wanted: Window, **params: str) -> Connection[Post]:
+async def timeline(context: Context, which: Timeline, wanted: Window) -> Connection[Post]:
     """A page of the feed, with the people on it."""
-    asked = probe(wanted).params() | params
-    found = await context.loaders.ask("feed", path, context.caller, params=asked)
+    found = await context.reads.feed.timeline(which, context.caller, probe(wanted))
     context.loaders.prime(found["accounts"])
     rows = [(view["post"]["id"], Post.of(view, context)) for view in found["views"]]
     return page(rows, wanted, found["more"], first=found["first"], last=found["last"])
@@ -226,21 +231,19 @@ async def timeline(context: Context, path: str, wanted: Window, **params: str) -
 
 async def pinned_posts(context: Context, account_id: str) -> list[Post]:
     """The posts that an account pinned, the newest pin first."""
-    views = await context.loaders.ask("posts", f"accounts/{account_id}/pins", context.caller)
+    views = await context.reads.posts.pins(account_id, context.caller)
     return [Post.of(view, context) for view in views]
 
 
-async def interaction_page(context: Context, path: str, wanted: Window) -> Connection[Post]:
+def posts_of(found: PostListJson, wanted: Window, context: Context) -> Connection[Post]:
     """A page of what the caller marked."""
-    asked = probe(wanted).params()
-    found = await context.loaders.ask("posts", path, context.caller, params=asked)
     nodes = [Post.of(view, context) for view in found["views"]]
     return page(list(zip(found["ids"], nodes, strict=True)), wanted, found["more"])
 
 
-async def _interacting_people(context: Context, path: str, wanted: Window) -> Connection[Person]:
-    asked = probe(wanted).params()
-    found = await context.loaders.ask("posts", path, context.caller, params=asked)
+async def _interacting_people(
+    context: Context, found: ReactorsJson, wanted: Window
+) -> Connection[Person]:
     who = await context.loaders.people(found["accounts"])
     rows = [
         (id, Person.of(who[account], context))
@@ -250,20 +253,13 @@ async def _interacting_people(context: Context, path: str, wanted: Window) -> Co
     return page(rows, wanted, found["more"])
 
 
-async def _thread(context: Context, id: str, descendants: int) -> Row:
-    params = {"descendants": str(descendants)}
-    thread: Row = await context.loaders.ask(
-        "comments", f"threads/{id}", context.caller, params=params
-    )
-    return thread
+async def _thread(context: Context, id: str, descendants: int) -> ThreadJson:
+    return await context.reads.comments.thread(id, context.caller, descendants=descendants)
 
 
 async def _thread_posts(context: Context, id: str, ids: Sequence[str]) -> list[Post]:
     """Those of some posts of a thread that the caller is shown."""
     if not ids:
         return []
-    asked = {"ids": ids, "around": id}
-    views = await context.loaders.ask(
-        "posts", "posts/views", context.caller, method="POST", json=asked
-    )
+    views = await context.reads.posts.views(ids, context.caller, around=id)
     return [Post.of(view, context) for view in views]

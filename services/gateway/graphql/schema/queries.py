@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from services.clients.notifications import NotificationFilter
 from services.gateway.graphql.connections import (
     MAX_ACCOUNTS,
     MAX_POSTS,
@@ -71,15 +72,17 @@ class Query(OrderQueries, AccountQueries, TimelineQueries, CatalogQueries):
         exclude_types: list[NotificationType] | None = None,
     ) -> int | None:
         context = info.context
-        asked = {"limit": str(_MAX_COUNT)} | _type_filter(types, exclude_types)
-        found = await context.loaders.ask(
-            "notifications", "notifications/unread", context.me, params=asked
-        )
-        return int(found["count"])
+        filters = _type_filter(types, exclude_types)
+        found = await context.reads.notifications.unread_count(context.me, _MAX_COUNT, filters)
+        return found["count"]
 
 
 def _type_filter(
     types: list[NotificationType] | None, excluded: list[NotificationType] | None
-) -> dict[str, str]:
-    named = {"types": types, "exclude_types": excluded}
-    return {name: ",".join(kind.value for kind in kinds) for name, kinds in named.items() if kinds}
+) -> NotificationFilter:
+    chosen: NotificationFilter = {}
+    if types:
+        chosen["types"] = ",".join(kind.value for kind in types)
+    if excluded:
+        chosen["exclude_types"] = ",".join(kind.value for kind in excluded)
+    return chosen

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from services.contracts.catalog import EXPONENTS, Product, ProductView, QuoteLine, ShopView
+from services.contracts.catalog import EXPONENTS, Product, ProductView, QuoteLine, ShopView, Stock
 from services.gateway.presentation.entities.posts import Entity, attachment
 from services.gateway.presentation.urls import PublicUrls
 
@@ -95,6 +93,6 @@ def quote_line(source: QuoteLine, at: PublicUrls) -> Entity:
     }
 
 
-def stock(row: dict[str, Any]) -> Entity:
+def stock(source: Stock) -> Entity:
     """The stock of a variant; `revision` is its version for `If-Match`."""
-    return {"variant_id": row["variant"], **{k: v for k, v in row.items() if k != "variant"}}
+    return {"variant_id": source.variant, **source.model_dump(exclude={"variant"})}

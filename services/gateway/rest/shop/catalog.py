@@ -7,7 +7,7 @@ paged by a `cursor`, which is handed on as it came. Each route costs one call of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from pydantic import Field
@@ -23,11 +23,10 @@ from services.contracts.catalog import (
     NewProduct,
     NewShop,
     ProductView,
-    QuoteLine,
     QuoteRequest,
     ShopView,
+    StockChange,
 )
-from services.gateway.application.identifiers import numeric_id
 from services.gateway.container import Gateway
 from services.gateway.presentation.entities import shop as entities
 from services.gateway.rest.shop import examples
@@ -43,10 +42,8 @@ from services.gateway.rest.shop.responses import (
     ShopRoute,
     ShopWriter,
     entity_response,
-    page_query,
     page_response,
     problem_responses,
-    send_change,
 )
 
 OptionalReader = Annotated[Caller | None, Depends(optional_user("read:shop"))]
@@ -76,8 +73,7 @@ def _shop_routes(gateway: Gateway) -> APIRouter:
     router = APIRouter(prefix=f"{PREFIX}/shops", tags=["shops"], route_class=ShopRoute)
     one_shop = problem_responses(examples.SHOP, "The shop; its version is the `ETag`.")
 
-    def shown(view: Any, status: int = 200) -> Response:
-        found = ShopView.model_validate(view)
+    def shown(found: ShopView, status: int = 200) -> Response:
         return entity_response(entities.shop(found, gateway.urls), found.version, status)
 
     @router.get("", responses=problem_responses(examples.SHOPS, "A page, newest first."))
@@ -89,12 +85,11 @@ def _shop_routes(gateway: Gateway) -> APIRouter:
         cursor: Cursor = "",
     ) -> Response:
         """Everybody's shops, or one person's."""
-        params = page_query(limit, cursor, owner=owner)
-        found = await gateway.services.ask("catalog", "shops", caller, params=params)
-        rows = [
-            entities.shop(ShopView.model_validate(view), gateway.urls) for view in found["shops"]
-        ]
-        return page_response(gateway, request, rows, found["last"])
+        found = await gateway.services.catalog.shops(
+            caller, limit=limit, max_id=cursor, owner=owner
+        )
+        rows = [entities.shop(view, gateway.urls) for view in found.shops]
+        return page_response(gateway, request, rows, found.last)
 
     @router.post("", status_code=201, responses=problem_responses(examples.SHOP, "The shop.", 201))
     async def create(
@@ -103,13 +98,13 @@ def _shop_routes(gateway: Gateway) -> APIRouter:
         key: IdempotencyKey = "",
     ) -> Response:
         """Open a shop. The same `Idempotency-Key` gives the same shop for an hour."""
-        wanted = new.model_dump() | ({"idempotency_key": key} if key else {})
-        return shown(await send_change(gateway, "catalog", "POST", "shops", caller, wanted), 201)
+        wanted = new.model_copy(update={"idempotency_key": key}) if key else new
+        return shown(await gateway.services.catalog.create_shop(wanted, caller), 201)
 
     @router.get("/{id}", responses=one_shop)
     async def one(id: Id, caller: OptionalReader) -> Response:
         """One shop."""
-        return shown(await gateway.services.ask("catalog", f"shops/{numeric_id(id)}", caller))
+        return shown(await gateway.services.catalog.shop(id, caller))
 
     @router.patch("/{id}", responses=one_shop)
     async def edit(
@@ -119,8 +114,8 @@ def _shop_routes(gateway: Gateway) -> APIRouter:
         conditions: Conditions,
     ) -> Response:
         """Edit one's own shop, close it or open it again."""
-        path, body = f"shops/{numeric_id(id)}", wanted.model_dump()
-        return shown(await send_change(gateway, "catalog", "PATCH", path, caller, body, conditions))
+        view = await gateway.services.catalog.edit_shop(id, wanted, caller, conditions)
+        return shown(view)
 
     return router
 
@@ -129,8 +124,7 @@ def _product_routes(gateway: Gateway) -> APIRouter:
     router = APIRouter(prefix=PREFIX, tags=["products"], route_class=ShopRoute)
     one_product = problem_responses(examples.PRODUCT, "The product; its version is the `ETag`.")
 
-    def shown(view: Any, status: int = 200) -> Response:
-        found = ProductView.model_validate(view)
+    def shown(found: ProductView, status: int = 200) -> Response:
         return entity_response(entities.product(found, gateway.urls), found.version, status)
 
     @router.get(
@@ -149,13 +143,11 @@ def _product_routes(gateway: Gateway) -> APIRouter:
 
         A page of a search may have fewer products than were asked for, before the end too.
         """
-        params = page_query(limit, cursor, q=q, shop=shop, archived="true" if archived else "")
-        found = await gateway.services.ask("catalog", "products", caller, params=params)
-        rows = [
-            entities.product(ProductView.model_validate(view), gateway.urls)
-            for view in found["products"]
-        ]
-        return page_response(gateway, request, rows, found["last"])
+        found = await gateway.services.catalog.products(
+            caller, limit=limit, max_id=cursor, q=q, shop=shop, archived=archived
+        )
+        rows = [entities.product(view, gateway.urls) for view in found.products]
+        return page_response(gateway, request, rows, found.last)
 
     @router.post(
         "/products", status_code=201, responses=problem_responses(examples.PRODUCT, "It.", 201)
@@ -169,13 +161,13 @@ def _product_routes(gateway: Gateway) -> APIRouter:
 
         The same `Idempotency-Key` gives the same product for an hour.
         """
-        wanted = new.model_dump() | ({"idempotency_key": key} if key else {})
-        return shown(await send_change(gateway, "catalog", "POST", "products", caller, wanted), 201)
+        wanted = new.model_copy(update={"idempotency_key": key}) if key else new
+        return shown(await gateway.services.catalog.create_product(wanted, caller), 201)
 
     @router.get("/products/{id}", responses=one_product)
     async def one(id: Id, caller: OptionalReader) -> Response:
         """One product."""
-        return shown(await gateway.services.ask("catalog", f"products/{numeric_id(id)}", caller))
+        return shown(await gateway.services.catalog.product(id, caller))
 
     @router.patch("/products/{id}", responses=one_product)
     async def edit(
@@ -185,14 +177,15 @@ def _product_routes(gateway: Gateway) -> APIRouter:
         conditions: Conditions,
     ) -> Response:
         """Edit, archive or bring back one's own product."""
-        path, body = f"products/{numeric_id(id)}", wanted.model_dump()
-        return shown(await send_change(gateway, "catalog", "PATCH", path, caller, body, conditions))
+        view = await gateway.services.catalog.edit_product(id, wanted, caller, conditions)
+        return shown(view)
 
     @router.delete("/products/{id}", responses=one_product)
     async def archive(id: Id, caller: ShopWriter, conditions: Conditions) -> Response:
         """Archive one's own product: it can be brought back, and orders keep what they say."""
-        path, body = f"products/{numeric_id(id)}", {"archived": True}
-        return shown(await send_change(gateway, "catalog", "PATCH", path, caller, body, conditions))
+        edit = EditedProduct(archived=True)
+        view = await gateway.services.catalog.edit_product(id, edit, caller, conditions)
+        return shown(view)
 
     @router.post(
         "/quotes", responses=problem_responses(examples.QUOTE, "What each of it costs now.")
@@ -202,10 +195,7 @@ def _product_routes(gateway: Gateway) -> APIRouter:
         caller: OptionalReader,
     ) -> Response:
         """What some pieces cost now, and how many are left; nothing is held by it."""
-        found = await gateway.services.ask(
-            "catalog", "quotes", caller, method="POST", json=wanted.model_dump()
-        )
-        lines = [QuoteLine.model_validate(line) for line in found["lines"]]
+        lines = (await gateway.services.catalog.quote(wanted, caller)).lines
         return OrjsonResponse(
             {"items": [entities.quote_line(line, gateway.urls) for line in lines]}
         )
@@ -223,19 +213,20 @@ def _stock_routes(gateway: Gateway) -> APIRouter:
         id: str,
         variant: str,
         caller: Caller,
-        change: Mapping[str, Any],
+        change: StockChange,
         conditions: Mapping[str, str] | None = None,
     ) -> Response:
-        path = f"products/{numeric_id(id)}/variants/{numeric_id(variant)}/stock"
-        row = await send_change(gateway, "catalog", "POST", path, caller, change, conditions)
-        return entity_response(entities.stock(row), row["revision"])
+        stock = await gateway.services.catalog.change_stock(
+            id, variant, change, caller, conditions or {}
+        )
+        return entity_response(entities.stock(stock), stock.revision)
 
     @router.get(
         "/stock", responses=problem_responses({"items": [examples.STOCK]}, "Of each variant.")
     )
     async def stocks(id: Id, caller: ShopReader) -> Response:
         """How much there is of one's own product, and how much of it is held for orders."""
-        rows = await gateway.services.ask("catalog", f"products/{numeric_id(id)}/stock", caller)
+        rows = await gateway.services.catalog.stock(id, caller)
         return OrjsonResponse({"items": [entities.stock(row) for row in rows]})
 
     @router.put("/variants/{variant}/stock", responses=as_it_is)
@@ -243,14 +234,14 @@ def _stock_routes(gateway: Gateway) -> APIRouter:
         id: Id, variant: Id, wanted: StockCount, caller: ShopWriter, conditions: Conditions
     ) -> Response:
         """Say how many pieces there are. `If-Match` is the revision that one has seen, quoted."""
-        return await count(id, variant, caller, {"on_hand": wanted.on_hand}, conditions)
+        return await count(id, variant, caller, StockChange(on_hand=wanted.on_hand), conditions)
 
     @router.post("/variants/{variant}/stock/adjustments", responses=as_it_is)
     async def adjust(
         id: Id, variant: Id, wanted: StockDelta, caller: ShopWriter, key: IdempotencyKey = ""
     ) -> Response:
         """Say how many pieces there are more, or fewer; with an `Idempotency-Key` once."""
-        change = {"delta": wanted.delta, "idempotency_key": key}
+        change = StockChange(delta=wanted.delta, idempotency_key=key)
         return await count(id, variant, caller, change)
 
     return router

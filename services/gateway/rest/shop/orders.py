@@ -6,19 +6,17 @@ costs one call of `orders`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Request, Response
 from pydantic import Field
 
 from services.chassis.errors import Invalid, ServiceError
-from services.chassis.security.caller import Caller
+from services.chassis.storage.window import Window
 from services.contracts import limits
 from services.contracts.accounts import Model
 from services.contracts.catalog import Currency, QuoteItem, QuoteLine
-from services.contracts.orders import Cart, CartQuantity, NewCart, Order
-from services.gateway.application.identifiers import numeric_id
+from services.contracts.orders import Cart, CartQuantity, NewCart, NewCheckout, Order
 from services.gateway.container import Gateway
 from services.gateway.presentation.entities import orders as entities
 from services.gateway.presentation.entities import shop
@@ -35,10 +33,8 @@ from services.gateway.rest.shop.responses import (
     ShopRoute,
     ShopWriter,
     entity_response,
-    page_query,
     page_response,
     problem_responses,
-    send_change,
 )
 
 
@@ -63,22 +59,13 @@ def _cart_routes(gateway: Gateway) -> APIRouter:
     router = APIRouter(prefix=f"{PREFIX}/cart", tags=["cart"], route_class=ShopRoute)
     a_cart = problem_responses(examples.CART, "The cart as it is then; its revision is the `ETag`.")
 
-    async def shown(
-        method: str,
-        path: str,
-        caller: Caller,
-        body: Any = None,
-        conditions: Mapping[str, str] | None = None,
-    ) -> Response:
-        cart = Cart.model_validate(
-            await send_change(gateway, "orders", method, path, caller, body, conditions)
-        )
+    def shown(cart: Cart) -> Response:
         return entity_response(entities.cart(cart, gateway.urls), cart.revision)
 
     @router.get("", responses=a_cart)
     async def show(caller: ShopReader) -> Response:
         """What is in one's cart, with what it costs now. All of it is of one shop."""
-        return await shown("GET", "cart", caller)
+        return shown(await gateway.services.orders.cart(caller))
 
     @router.put("", responses=a_cart)
     async def put(
@@ -87,7 +74,7 @@ def _cart_routes(gateway: Gateway) -> APIRouter:
         conditions: Conditions,
     ) -> Response:
         """Have one's cart hold these things, and no others."""
-        return await shown("PUT", "cart", caller, wanted.model_dump(), conditions)
+        return shown(await gateway.services.orders.set_cart(wanted, caller, conditions))
 
     @router.post("/items", responses=a_cart)
     async def add(
@@ -96,7 +83,7 @@ def _cart_routes(gateway: Gateway) -> APIRouter:
         conditions: Conditions,
     ) -> Response:
         """Put some more of something into one's cart."""
-        return await shown("POST", "cart/items", caller, wanted.model_dump(), conditions)
+        return shown(await gateway.services.orders.add_to_cart(wanted, caller, conditions))
 
     @router.patch("/items/{variant}", responses=a_cart)
     async def change(
@@ -106,13 +93,13 @@ def _cart_routes(gateway: Gateway) -> APIRouter:
         conditions: Conditions,
     ) -> Response:
         """Have so many of something in one's cart."""
-        path = f"cart/items/{numeric_id(variant)}"
-        return await shown("PATCH", path, caller, wanted.model_dump(), conditions)
+        orders = gateway.services.orders
+        return shown(await orders.set_quantity(variant, wanted, caller, conditions))
 
     @router.delete("/items/{variant}", responses=a_cart)
     async def remove(variant: Id, caller: ShopWriter, conditions: Conditions) -> Response:
         """Take something out of one's cart; it need not be there."""
-        return await shown("DELETE", f"cart/items/{numeric_id(variant)}", caller, None, conditions)
+        return shown(await gateway.services.orders.remove_from_cart(variant, caller, conditions))
 
     return router
 
@@ -121,8 +108,7 @@ def _order_routes(gateway: Gateway) -> APIRouter:
     router = APIRouter(prefix=PREFIX, tags=["orders"], route_class=ShopRoute)
     an_order = problem_responses(examples.ORDER, "The order; its version is the `ETag`.")
 
-    def shown(row: Any, status: int = 200) -> Response:
-        order = Order.model_validate(row)
+    def shown(order: Order, status: int = 200) -> Response:
         return entity_response(entities.order(order, gateway.urls), order.version, status)
 
     @router.post(
@@ -145,13 +131,12 @@ def _order_routes(gateway: Gateway) -> APIRouter:
         body = wanted.model_dump() | ({"idempotency_key": key} if key else {})
         if not body["idempotency_key"]:
             raise Invalid("A checkout needs an Idempotency-Key.", code="key_missing")
+        new = NewCheckout.model_construct(None, **body)
         try:
-            row = await gateway.services.ask(
-                "orders", "checkouts", caller, method="POST", json=body
-            )
+            order = await gateway.services.orders.checkout(new, caller)
         except ServiceError as failure:
             raise _price_changed(failure, gateway) from failure
-        return shown(row, 201)
+        return shown(order, 201)
 
     @router.get("/orders", responses=problem_responses(examples.ORDERS, "A page, newest first."))
     async def some(
@@ -163,27 +148,26 @@ def _order_routes(gateway: Gateway) -> APIRouter:
         cursor: Cursor = "",
     ) -> Response:
         """What one bought, or sold, perhaps in one of one's shops."""
-        params = page_query(limit, cursor, role=role, shop=shop)
-        found = await gateway.services.ask("orders", "orders", caller, params=params)
-        rows = [entities.order(Order.model_validate(row), gateway.urls) for row in found["orders"]]
-        return page_response(gateway, request, rows, found["last"])
+        found = await gateway.services.orders.orders(
+            caller, Window(limit, cursor), role=role, shop=shop
+        )
+        rows = [entities.order(order, gateway.urls) for order in found.orders]
+        return page_response(gateway, request, rows, found.last)
 
     @router.get("/orders/{id}", responses=an_order)
     async def one(id: Id, caller: ShopReader) -> Response:
         """One order, for its buyer and its seller, with all that happened to it."""
-        return shown(await gateway.services.ask("orders", f"orders/{numeric_id(id)}", caller))
+        return shown(await gateway.services.orders.order(id, caller))
 
     @router.post("/orders/{id}/cancel", responses=an_order)
     async def cancel(id: Id, caller: ShopWriter) -> Response:
         """End an order that one has made, while it is not paid."""
-        path = f"orders/{numeric_id(id)}/cancel"
-        return shown(await gateway.services.ask("orders", path, caller, method="POST"))
+        return shown(await gateway.services.orders.end_order(id, "cancel", caller))
 
     @router.post("/orders/{id}/refund", responses=an_order)
     async def refund(id: Id, caller: ShopWriter) -> Response:
         """Give back all that was paid to one for an order."""
-        path = f"orders/{numeric_id(id)}/refund"
-        return shown(await gateway.services.ask("orders", path, caller, method="POST"))
+        return shown(await gateway.services.orders.end_order(id, "refund", caller))
 
     return router
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -75,30 +75,9 @@ class ShopRoute(BoundedRoute):
         return handler
 
 
-async def send_change(
-    gateway: Gateway,
-    app: str,
-    method: str,
-    path: str,
-    caller: Caller,
-    body: Mapping[str, Any] | None = None,
-    conditions: Mapping[str, str] | None = None,
-) -> Any:
-    """What a service answers to a change, if what is changed is as the conditions say."""
-    return await gateway.services.ask(
-        app, path, caller, method=method, json=body, headers=conditions
-    )
-
-
 def entity_response(entity: Entity, version: int, status: int = 200) -> Response:
     """An entity with its version as `ETag`."""
     return OrjsonResponse(entity, status, headers={"etag": f'"{version}"'})
-
-
-def page_query(limit: int, cursor: str, **asked: str) -> dict[str, str]:
-    """The query of a service's list: a page of it, and what else is asked for that is not empty."""
-    wanted = {"max_id": cursor, **asked}
-    return {"limit": str(limit)} | {name: value for name, value in wanted.items() if value}
 
 
 def page_response(gateway: Gateway, request: Request, rows: list[Entity], last: str) -> Response:
