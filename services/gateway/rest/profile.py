@@ -10,7 +10,7 @@ from services.chassis.errors import NotFound, ServiceError
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_token, require_user
-from services.clients.json_types.accounts import OwnAccountJson, ProfileChangesJson
+from services.clients.json_types.accounts import EditedProfileJson, OwnAccountJson
 from services.contracts.accounts import Account, OwnAccount
 from services.gateway.application.registration import new_registration, validation_error
 from services.gateway.container import Gateway
@@ -119,7 +119,7 @@ async def _update_profile(
     for kind in ("avatar", "header"):
         if changes.get(kind):
             changes[kind] = await gateway.uploads.upload_profile_image(caller, kind, changes[kind])
-    row = await gateway.services.users.update_profile(cast(ProfileChangesJson, changes), caller)
+    row = await gateway.services.users.update_profile(cast(EditedProfileJson, changes), caller)
     return OrjsonResponse(_credential_account(gateway, row))
 
 

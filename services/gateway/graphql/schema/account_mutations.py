@@ -6,7 +6,7 @@ from typing import Literal, cast
 
 import strawberry
 
-from services.clients.json_types.accounts import ProfileChangesJson
+from services.clients.json_types.accounts import EditedProfileJson
 from services.gateway.graphql.context import Context, Info
 from services.gateway.graphql.permissions import mutation, require_user
 from services.gateway.graphql.schema.account_queries import Viewer, viewer_of
@@ -106,7 +106,7 @@ class AccountMutations:
         return viewer_of(row, context)
 
 
-def _profile_changes(asked: ProfileChanges) -> ProfileChangesJson:
+def _profile_changes(asked: ProfileChanges) -> EditedProfileJson:
     lines = asked.fields
     wanted = {
         "display_name": asked.display_name,
@@ -122,7 +122,7 @@ def _profile_changes(asked: ProfileChanges) -> ProfileChangesJson:
         "fields": None if lines is None else [{"name": x.name, "value": x.value} for x in lines],
     }
     given = {name: value for name, value in wanted.items() if value is not None}
-    return cast(ProfileChangesJson, given)
+    return cast(EditedProfileJson, given)
 
 
 async def _answer(
