@@ -19,6 +19,7 @@ from services.catalog.consumers import subscribe
 from services.catalog.repository import Repository
 from services.chassis.ids import SnowflakeGenerator, timestamp
 from services.chassis.service import Service
+from services.clients.media import MediaClient
 
 
 def create_app(service: Service, now: Callable[[], float] = time.time) -> FastAPI:
@@ -29,7 +30,7 @@ def create_app(service: Service, now: Callable[[], float] = time.time) -> FastAP
     queries = CatalogQueries(repository, now=now)
     inventory = Inventory(repository, now=now)
     product_service = ProductService(
-        repository, queries, inventory, service.sidecar, ids=ids, now=timestamp
+        repository, queries, inventory, MediaClient(service.sidecar), ids=ids, now=timestamp
     )
     return service.create_app(
         shops.create_router(queries, ShopService(repository, ids=ids, now=timestamp)),

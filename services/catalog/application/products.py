@@ -24,14 +24,13 @@ from services.catalog.domain.products import (
 )
 from services.catalog.domain.shops import NO_SUCH_SHOP
 from services.catalog.repository import CreationIntent, Repository
-from services.chassis.claims import claim
-from services.chassis.dapr.client import DaprClient
 from services.chassis.errors import Invalid
 from services.chassis.http.preconditions import Condition
 from services.chassis.idempotency import fingerprint, first_intent
 from services.chassis.ids import id_time, timestamp
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import normalize_or_missing
+from services.clients.media import MediaClient
 from services.contracts.catalog import EditedProduct, EditedVariant, NewProduct
 
 
@@ -43,7 +42,7 @@ class ProductService:
         repository: Repository,
         queries: CatalogQueries,
         inventory: Inventory,
-        sidecar: DaprClient,
+        media: MediaClient,
         *,
         ids: Callable[[], str],
         now: Callable[[], str],
@@ -51,7 +50,7 @@ class ProductService:
         self._repository = repository
         self._queries = queries
         self._inventory = inventory
-        self._sidecar = sidecar
+        self._media = media
         self._ids = ids
         self._now = now
 
@@ -74,7 +73,7 @@ class ProductService:
             shop,
             id=intent.id,
             now=timestamp(id_time(intent.id)),
-            pictures=await claim(self._sidecar, intent.id, draft.pictures, caller),
+            pictures=await self._media.claim(intent.id, draft.pictures, caller),
             fingerprint=fingerprint(new) if new.idempotency_key else "",
         )
         for variant, wanted in zip(intent.variants, new.variants, strict=True):
@@ -98,7 +97,7 @@ class ProductService:
         draft = self._edited_draft(product, wanted)
         pictures = product.pictures
         if wanted.media_ids is not None:
-            pictures = await claim(self._sidecar, id, draft.pictures, caller)
+            pictures = await self._media.claim(id, draft.pictures, caller)
         archived = product.archived if wanted.archived is None else wanted.archived
         await self._repository.products.update(
             id,
