@@ -90,7 +90,9 @@ class FeedClient(ExportingClient):
         self, timeline: Timeline, caller: Caller | None, window: Window, *, known: str = ""
     ) -> PageJson:
         """A page of a timeline; `known` is the tag of a page that the reader has already."""
-        params = {**window.params(), **dict(timeline.filters), **given(known=known)}
+        params = {**window.params(), **dict(timeline.filters)}
+        if known:
+            params["known"] = known
         return await self._get(PageJson, timeline.path, caller, params)
 
     async def own_posts(self, q: str, caller: Caller, *, limit: int, offset: int) -> PageJson:
