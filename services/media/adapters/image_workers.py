@@ -31,8 +31,8 @@ _OUT_OF_MEMORY = 71  # as in pictures/__main__.py, which is not imported because
 class ImageWorkerPool:
     """Processes pictures in limited child processes: at most `workers` at once, `queue` waiting.
 
-    `seconds` bounds the time of one picture, on the clock and on the CPU alike; `memory_bytes`
-    its address space. Use it as `async with Workshop() as workshop`.
+    `seconds` limits the wall-clock and the CPU time of one picture, `memory_bytes` the address
+    space of its process. An async context manager.
     """
 
     def __init__(

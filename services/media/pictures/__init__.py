@@ -1,7 +1,7 @@
-"""Pictures as people send them, made safe and small.
+"""Processes uploaded pictures: makes them safe and small.
 
-This package's front holds only values and errors, so that the service which asks for pictures
-never loads a decoder; `develop` loads Pillow, and runs in the workshop's child processes.
+The package itself exports values and errors only, so that the media service never loads a decoder.
+`processing` loads Pillow, and runs in the child processes of the image workers.
 """
 
 from services.media.pictures.model import (

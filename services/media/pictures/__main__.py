@@ -1,8 +1,8 @@
-"""A workshop's worker: `python -m services.media.pictures`, jobs on stdin, answers on stdout.
+"""An image worker: `python -m services.media.pictures`, jobs on stdin, answers on stdout.
 
-It keeps Pillow loaded and forks one child for each picture, which the kernel itself limits in
-time and memory. So a picture that hangs or breaks a decoder ends that child alone, and a decoder
-that has been taken over never sees anybody else's picture.
+It keeps Pillow loaded and forks one child for each picture. The kernel limits the child's time and
+memory. So a picture that hangs or crashes a decoder ends that child alone, and a compromised
+decoder never sees another user's picture.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ from PIL import Image
 from services.media.pictures import protocol
 from services.media.pictures.model import Kind, PictureError, Processed
 
-OUT_OF_MEMORY = 71  # our own exit code: nothing can be said any more when memory is gone
+OUT_OF_MEMORY = 71  # our own exit code: a child without memory cannot write an answer
 MAX_ANSWER = 64 * 1024 * 1024
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -36,11 +36,11 @@ def serve(processes: Mapping[Kind, Process]) -> None:
     """Answer jobs, one at a time, until stdin ends.
 
     A job is a line of JSON (kind, size, seconds, memory) and `size` bytes; an answer is a line
-    of JSON (exit, size) and `size` bytes as `wire` writes them.
+    of JSON (exit, size) and `size` bytes in the format of `protocol`.
     """
     _die_with(os.getppid())
     Image.init()
-    gc.freeze()  # or every child would copy the pages that the collector touches
+    gc.freeze()  # otherwise every child copies the pages that the collector touches
     jobs, answers = sys.stdin.buffer, sys.stdout.buffer
     _enlarge_pipe(jobs)
     _send(answers, {"ready": True})
@@ -53,7 +53,7 @@ def serve(processes: Mapping[Kind, Process]) -> None:
 
 def _enlarge_pipe(pipe: BinaryIO) -> None:
     if sys.platform == "linux":
-        with suppress(OSError):  # uvloop gives a socket, which is wide already
+        with suppress(OSError):  # uvloop uses a socket, whose buffer is large already
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 1 << 20)
 
 
@@ -81,7 +81,7 @@ def _run_in_child(process: Process, data: bytes, job: Mapping[str, float]) -> tu
 
 @contextmanager
 def _exit_after() -> Iterator[None]:
-    """End this process with the block, whatever happens in it."""
+    """Exit the process at the end of the block, also after an exception."""
     status = 1
     try:
         yield
@@ -102,7 +102,7 @@ def _result(process: Process, data: bytes) -> Processed | PictureError:
 
 
 def _set_limits(seconds: float, memory: int) -> None:
-    """Let the kernel end this process by SIGALRM, SIGXCPU or a failed allocation."""
+    """Let the kernel limit this process by SIGALRM, SIGXCPU or failed allocations."""
     cpu = math.ceil(seconds)
     for what, limit in (
         (resource.RLIMIT_CPU, cpu),
@@ -115,7 +115,7 @@ def _set_limits(seconds: float, memory: int) -> None:
 
 
 def _die_with(parent: int) -> None:
-    """Be killed when the parent is; without Linux's prctl, the end of stdin and the limits do."""
+    """Die with the parent. Where prctl is missing, the end of stdin and the limits do it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
@@ -123,7 +123,7 @@ def _die_with(parent: int) -> None:
 
 
 def main() -> None:
-    """Serve the real thing."""
+    """Serve the functions that process pictures."""
     from services.media.pictures.processing import PROCESSES
 
     serve(PROCESSES)

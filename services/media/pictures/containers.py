@@ -1,8 +1,8 @@
-"""Files as the decoders are to see them: what is not shown is left out, what is missing filled in.
+"""Prepares files for the decoders: removes metadata, and fills in missing ends.
 
-A decoder refuses a whole picture for a text that is damaged or very long, which nobody would see.
-So only what a browser paints with is handed on. Nothing here raises for bad bytes: what makes no
-sense is handed on as it is, and the decoder says so.
+A decoder refuses a whole picture because of a damaged or very long text that nobody would see. So
+only what a browser uses to paint is passed on. Nothing here raises for invalid bytes: they are
+passed on, and the decoder reports them.
 """
 
 import struct
@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from services.media.pictures.model import Format
 
 FILLINGS = (0, 1)
-"""Two ways to fill in what is missing: what both show alike does not hang on it."""
+"""Two ways to fill in missing data. Pixels that are the same with both do not depend on it."""
 
-PROFILE_BYTES = 8_000_000  # libpng's own bound on what one chunk may unpack to
+PROFILE_BYTES = 8_000_000  # libpng's limit on the uncompressed size of a chunk
 _FILLED = 2048  # bytes; the last block of a scan has far fewer
 _RESTARTS = b"".join(b"\x55" * 120 + bytes((0xFF, 0xD0 + number % 8)) for number in range(16))
 _SHOWN_BY_WEBP = frozenset({b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF"})
@@ -22,14 +22,14 @@ _PIXELS_OF_WEBP = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ANMF"})
 
 
 def without_metadata(kind: Format, data: bytes) -> bytes:
-    """Give a file without what no browser paints with, as far as its format lets one see that."""
+    """Return the file without metadata that no browser paints, as far as the format shows it."""
     if kind == "PNG":
         return _png(data)
     return _jpeg(data) if kind == "JPEG" else data
 
 
 def filled(kind: Format, data: bytes, filling: int) -> bytes:
-    """Give a file that ends too early with something in the place of what is missing."""
+    """Return a truncated file with filler in the place of the missing data."""
     if kind == "JPEG":
         rest = _RESTARTS if filling else bytes(_FILLED)
         return data.rstrip(b"\xff") + rest + b"\xff\xd9"
@@ -42,9 +42,9 @@ def filled(kind: Format, data: bytes, filling: int) -> bytes:
 
 
 def _png(data: bytes) -> bytes:
-    """Give size, palette, transparency, profile, orientation and pixels; the end, if it is missing.
+    """Keep size, palette, transparency, profile, orientation and pixels, and add a missing end.
 
-    So an animation is the picture that stands for it where animations are not shown.
+    An animation becomes its default image.
     """
     kept, pixels, colour = [data[:8]], [], -1
     for name, body, is_sound in _png_chunks(data):
@@ -60,7 +60,7 @@ def _png(data: bytes) -> bytes:
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
-    """Every chunk before the end: name, body as far as it is there, and if its checksum holds."""
+    """Yield each chunk before the end: name, body, and whether its checksum is correct."""
     at = 8
     while at + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, at)
@@ -77,7 +77,7 @@ def _png_chunk(name: bytes, body: bytes, *, is_sound: bool = True) -> bytes:
 
 
 def _helps(name: bytes, body: bytes, colour: int) -> bool:
-    """Whether a chunk that need not be there is one that libpng would use."""
+    """Whether libpng would use an optional chunk."""
     if name == b"tRNS":
         return len(body) == {0: 2, 2: 6}.get(colour) or (colour == 3 and 0 < len(body) <= 256)
     if name != b"iCCP":
@@ -95,13 +95,13 @@ def _helps(name: bytes, body: bytes, colour: int) -> bool:
 
 
 def _jpeg(data: bytes) -> bytes:
-    """Give all but comments and the segments of applications that say nothing about pixels.
+    """Remove comments, and application segments that do not concern pixels.
 
-    Of several pictures in one file (MPO) the first is left as the only one.
+    Of several pictures in one file (MPO) only the first remains.
     """
     kept, at = [data[:2]], 2
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
-        if data[at + 1] == 0xFF:  # as many as one likes may stand before a marker
+        if data[at + 1] == 0xFF:  # any number of fill bytes may precede a marker
             at += 1
             continue
         marker, length = struct.unpack_from(">BH", data, at + 1)
@@ -130,7 +130,7 @@ def _paints(marker: int, body: bytes) -> bool:
 
 
 def _webp(data: bytes, filling: int) -> bytes:
-    """Give the same file if all that it announces is there, else one whose last chunk is whole."""
+    """Return a complete file as it is, and a truncated one with its last chunk filled."""
     if 8 + int.from_bytes(data[4:8], "little") <= len(data):
         return data
     chunks: list[bytes] = []
@@ -142,7 +142,7 @@ def _webp(data: bytes, filling: int) -> bytes:
         missing = size - len(body)
         if missing and (name not in _PIXELS_OF_WEBP or (name == b"ANMF" and _has_frame(chunks))):
             break
-        if missing > _FILLED:  # so much must show, and the size may be a lie
+        if missing > _FILLED:  # this much is visible, and the announced size may be wrong
             return data
         if name in _SHOWN_BY_WEBP:
             body += bytes((0x55 * filling,)) * missing

@@ -1,4 +1,4 @@
-"""Opening what a stranger sent: limits first, pixels after."""
+"""Opens untrusted files: checks the limits before it decodes pixels."""
 
 import warnings
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from services.media.pictures.containers import FILLINGS, PROFILE_BYTES, filled, 
 from services.media.pictures.model import MAX_PIXELS, Format, PictureError, sniff
 
 PngImagePlugin.MAX_TEXT_CHUNK = PROFILE_BYTES
-"""Of all that this bounds, only the colour profile is handed to Pillow."""
+"""Of the chunks that this limits, only the colour profile is passed to Pillow."""
 
 _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "F")
 _PLAIN = ("L", "RGB", "RGBA", "CMYK")
@@ -22,7 +22,7 @@ _PLAIN = ("L", "RGB", "RGBA", "CMYK")
 
 @dataclass(frozen=True, slots=True)
 class OpenedPicture:
-    """A picture of which only the header is read, in `image`."""
+    """A picture whose header is read. `image` has no pixels yet."""
 
     kind: Format
     data: bytes
@@ -31,8 +31,8 @@ class OpenedPicture:
     def decode(self, size: tuple[int, int]) -> Image.Image:
         """Decode the first frame, at `size` or above, into L, RGB, RGBA or CMYK.
 
-        Where the file ends too early, what is missing is filled in, in two ways: if both show the
-        same, nothing of the picture is missing. Raises PictureError `broken` or `out_of_memory`.
+        A truncated file is filled in two ways. If both decode to the same pixels, no pixel is
+        missing. Raises PictureError `broken` or `out_of_memory`.
         """
         with _translate_errors():
             try:
@@ -50,7 +50,7 @@ class OpenedPicture:
 
 
 def open_picture(data: bytes) -> OpenedPicture:
-    """Read the header only, and refuse what is too large before a pixel is decoded.
+    """Read the header, and refuse what is too large before a pixel is decoded.
 
     Raises PictureError `too_large`, `too_many_pixels`, `unsupported` or `broken`.
     """
@@ -58,7 +58,7 @@ def open_picture(data: bytes) -> OpenedPicture:
     _register_heif()
     with _translate_errors():
         bare = without_metadata(kind, data)
-        # Pillow reads nothing of a WebP that is not whole.
+        # Pillow cannot read a truncated WebP at all.
         image = _image(kind, filled(kind, bare, 0) if kind == "WEBP" else bare)
         if image.width * image.height > MAX_PIXELS:
             raise _too_many_pixels(f"is {image.width}x{image.height} pixels")
@@ -72,7 +72,7 @@ def _image(kind: Format, data: bytes) -> Image.Image:
 def _decoded(kind: Format, data: bytes, size: tuple[int, int]) -> Image.Image:
     image = _image(kind, data)
     if kind == "JPEG":
-        image.draft(None, size)  # libjpeg decodes at 1/2, 1/4 or 1/8 for a fraction of the cost
+        image.draft(None, size)  # libjpeg decodes at 1/2, 1/4 or 1/8 at a fraction of the cost
     image.load()
     return _plain(image)
 
@@ -89,7 +89,7 @@ def _plain(image: Image.Image) -> Image.Image:
 
 @cache
 def _register_heif() -> None:
-    # One thread: the workshop spreads pictures over cores, and thread stacks eat into RLIMIT_AS.
+    # One thread: workers use the cores already, and thread stacks count towards RLIMIT_AS.
     pillow_heif.register_heif_opener(
         decode_threads=1, thumbnails=False, depth_images=False, aux_images=False
     )
@@ -99,7 +99,7 @@ def _register_heif() -> None:
 def _translate_errors() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # remarks on bad metadata, which we drop anyway
+            warnings.simplefilter("ignore")  # about bad metadata, which is removed anyway
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
     except PictureError:
@@ -108,7 +108,7 @@ def _translate_errors() -> Iterator[None]:
         raise _too_many_pixels("is far too large") from error
     except MemoryError as error:
         raise _out_of_memory() from error
-    except Exception as error:  # decoders raise whatever they like on bad bytes
+    except Exception as error:  # decoders raise anything for invalid bytes
         if "memory" in str(error).lower():
             raise _out_of_memory() from error
         raise _broken() from error
@@ -117,7 +117,7 @@ def _translate_errors() -> Iterator[None]:
 def _broken() -> PictureError:
     return PictureError(
         "broken",
-        "The picture is damaged, or was cut off on its way. Send the original file again.",
+        "The picture is damaged or incomplete. Send the original file again.",
     )
 
 

@@ -1,10 +1,10 @@
-"""What goes in, what comes out, and what can be wrong with it."""
+"""The inputs, results and errors of picture processing."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-MAX_BYTES = 16 * 1024 * 1024  # Mastodon's own limit for pictures
-MAX_PIXELS = 50_000_000  # a 48 megapixel phone camera, with a little room
+MAX_BYTES = 16 * 1024 * 1024  # Mastodon's limit for pictures
+MAX_PIXELS = 50_000_000  # a phone camera has 48 megapixels
 
 Kind = Literal["photo", "avatar", "header"]
 Code = Literal[
@@ -25,9 +25,9 @@ _HEIF_BRANDS = frozenset(
 
 
 class PictureError(Exception):
-    """A picture that cannot be taken; the message tells its sender what to do.
+    """A picture that is refused. The message tells the user what to do.
 
-    `busy` means that the same picture may well be taken later; every other code, that it will not.
+    After `busy` the same picture may be accepted later; after every other code it will not.
     """
 
     def __init__(self, code: Code, message: str) -> None:
@@ -37,7 +37,7 @@ class PictureError(Exception):
 
     @property
     def status(self) -> int:
-        """The HTTP status that fits."""
+        """The HTTP status of the code."""
         return _STATUS.get(self.code, 422)
 
 
@@ -53,9 +53,9 @@ class Rendition:
 
 @dataclass(frozen=True, slots=True)
 class Processed:
-    """A picture fit to be kept: upright, sRGB, with nothing but pixels in it.
+    """A processed picture: upright, sRGB, without metadata.
 
-    `small` is `original` itself when that is small already. `colour` is the average, `#rrggbb`.
+    `small` is `original` itself if that is small already. `colour` is the average, `#rrggbb`.
     """
 
     original: Rendition
@@ -65,7 +65,7 @@ class Processed:
 
 
 def sniff(data: bytes) -> Format:
-    """Tell the format from the first bytes alone; names and content types may lie.
+    """Return the format by the first bytes: names and content types may be wrong.
 
     Raises PictureError `too_large` or `unsupported`.
     """
@@ -79,7 +79,7 @@ def sniff(data: bytes) -> Format:
     if found is None:
         raise PictureError(
             "unsupported",
-            "The file is not a picture of a kind that is accepted."
+            "The file is not a picture in an accepted format."
             " Send a JPEG, PNG, WebP, GIF or HEIC file.",
         )
     return found

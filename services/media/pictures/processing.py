@@ -1,9 +1,9 @@
-"""From a stranger's file to pictures that are safe to show: `process` and its two siblings.
+"""Turns untrusted files into pictures that are safe to show.
 
-Everything is encoded anew from pixels, so that no metadata (EXIF, GPS, XMP, IPTC, comments,
-profiles) can survive. Opaque pictures become baseline JPEG: progressive saves 5 % of the bytes
-for six times the encoding time. Transparent ones become lossy WebP: a tenth of PNG's
-bytes and a fifth of its time at 2048 px, and every browser since 2020 shows it.
+Everything is encoded again from pixels, so no metadata (EXIF, GPS, XMP, IPTC, comments, profiles)
+remains. Opaque pictures become baseline JPEG: progressive saves 5 % of the bytes for six times the
+encoding time. Transparent pictures become lossy WebP: a tenth of PNG's bytes and a fifth of its
+time at 2048 px. Every browser since 2020 shows it.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,7 +37,7 @@ _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
 def process(data: bytes) -> Processed:
-    """Make a post's picture: at most 2048 px on its longest side, and a preview of 640 px.
+    """Process a post's picture: at most 2048 px on its longest side, and a preview of 640 px.
 
     Raises PictureError with any code but `timed_out` and `busy`.
     """
@@ -46,14 +46,14 @@ def process(data: bytes) -> Processed:
 
 
 def process_avatar(data: bytes) -> Processed:
-    """Make an avatar: exactly 400x400 px, cut from the middle. Raises as `process` does."""
+    """Process an avatar: exactly 400x400 px, cropped to the centre. Raises as `process`."""
     return _resize_and_encode(open_picture(data), AVATAR)
 
 
 def process_header(data: bytes) -> Processed:
-    """Make a profile's header: 3:1, cut from the middle, at most 1500x500 px, never enlarged.
+    """Process a header: 3:1, cropped to the centre, at most 1500x500 px, never enlarged.
 
-    Raises as `process` does.
+    Raises as `process`.
     """
     picture = open_picture(data)
     orientation = _orientation(picture.image)
@@ -71,7 +71,7 @@ PROCESSES: Mapping[Kind, Callable[[bytes], Processed]] = {
 
 
 def _resize_and_encode(picture: OpenedPicture, size: Size) -> Processed:
-    """Fill `size`, given as the picture lies in the file: turning is cheaper when small."""
+    """Fill `size`, given in the orientation of the file: rotating is cheaper after resizing."""
     profile, orientation = picture.image.info.get("icc_profile"), _orientation(picture.image)
     pixels = picture.decode(size)
     if pixels.size != size:
@@ -97,7 +97,7 @@ def _render(pixels: Image.Image) -> Processed:
 
 def _encode(pixels: Image.Image) -> Rendition:
     bare = Image.new(pixels.mode, pixels.size)
-    bare.paste(pixels)  # leaves `info` behind, which Pillow's encoders would write
+    bare.paste(pixels)  # does not copy `info`, which Pillow's encoders would write
     body = BytesIO()
     if bare.mode == "RGBA":
         bare.save(body, "WEBP", quality=85, method=1)
@@ -137,16 +137,16 @@ def _srgb(pixels: Image.Image, profile: bytes | None) -> Image.Image:
         mode = "RGBA" if pixels.mode == "RGBA" else "RGB"
         return ImageCms.profileToProfile(pixels, source, _SRGB, outputMode=mode) or plain
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return plain  # a profile that is damaged, or made for another kind of pixels
+        return plain  # the profile is damaged, or made for another mode
 
 
 def _orientation(image: Image.Image) -> int:
-    """How a picture lies, by its EXIF alone: Pillow would ask XMP too, which no browser does."""
+    """Return the orientation in EXIF alone: Pillow would read XMP too, which no browser does."""
     exif = Image.Exif()
     try:
         exif.load(image.info.get("exif", b""))
         return int(exif.get(_ORIENTATION, 1))
-    except Exception:  # damaged EXIF is no reason to refuse the pixels
+    except Exception:  # damaged EXIF does not make the pixels unusable
         return 1
 
 

@@ -1,6 +1,6 @@
-"""How a finished picture crosses the pipe: a line of JSON, then the bodies.
+"""The encoding of results on the pipe from a child: a line of JSON, then the bodies.
 
-The child that writes it has decoded a stranger's bytes, so it is parsed and never unpickled.
+The child has decoded untrusted bytes, so its answer is parsed and never unpickled.
 """
 
 import json
@@ -10,7 +10,7 @@ from services.media.pictures.model import Code, PictureError, Processed, Renditi
 
 
 def encode(result: Processed | PictureError) -> bytes:
-    """Give the bytes of a result."""
+    """Encode a result."""
     if isinstance(result, PictureError):
         return json.dumps({"code": result.code, "message": result.message}).encode() + b"\n"
     alone = result.small is result.original
@@ -24,9 +24,9 @@ def encode(result: Processed | PictureError) -> bytes:
 
 
 def decode(data: bytes) -> Processed:
-    """Give the result again, or raise its PictureError.
+    """Decode a result, or raise its PictureError.
 
-    Raises ValueError, KeyError or TypeError for what `dump` never wrote.
+    Raises ValueError, KeyError or TypeError for what `encode` never writes.
     """
     line, _, bodies = data.partition(b"\n")
     head = json.loads(line)
@@ -37,7 +37,7 @@ def decode(data: bytes) -> Processed:
         renditions.append(Rendition(bodies[:length], str(mime), int(width), int(height)))
         bodies = bodies[length:]
     if not renditions or bodies:
-        raise ValueError("the bodies are not as long as was said")
+        raise ValueError("the bodies do not have the announced lengths")
     return Processed(renditions[0], renditions[-1], str(head["blurhash"]), str(head["colour"]))
 
 

@@ -1,4 +1,4 @@
-"""Catalog, for each test anew."""
+"""A catalog harness for each test."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tests.services.catalog.harness import CatalogHarness
 
 
 @pytest.fixture
-async def market() -> AsyncIterator[CatalogHarness]:
+async def harness() -> AsyncIterator[CatalogHarness]:
     async with World() as world:
         yield await CatalogHarness.start(world)
 
 
 @pytest.fixture
 async def busy() -> AsyncIterator[CatalogHarness]:
-    """With three replicas."""
+    """A harness with three replicas."""
     async with World() as world:
         yield await CatalogHarness.start(world, replicas=3)

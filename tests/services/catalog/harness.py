@@ -1,4 +1,4 @@
-"""Catalog among stand-ins for users and media, and short ways to ask it."""
+"""Catalog with fakes of users and media, and helpers to call it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ids = SnowflakeGenerator()
 
 
 class CatalogClock:
-    """Time as catalog reads it: the true one, and what a test adds to it."""
+    """The clock of catalog: the real time, and what a test adds to it."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
@@ -30,7 +30,7 @@ class CatalogClock:
 
 
 class CatalogHarness:
-    """Running replicas of catalog, and people who ask it."""
+    """Running replicas of catalog, and clients of them."""
 
     def __init__(self, world: World, others: FakeNeighbours) -> None:
         self.world = world
@@ -40,12 +40,12 @@ class CatalogHarness:
 
     @classmethod
     async def start(cls, world: World, replicas: int = 1) -> CatalogHarness:
-        market = cls(world, FakeNeighbours())
-        await world.start(market.others.users_app, "users")
-        await world.start(market.others.media_app, "media")
+        harness = cls(world, FakeNeighbours())
+        await world.start(harness.others.users_app, "users")
+        await world.start(harness.others.media_app, "media")
         for _ in range(replicas):
-            await market.add_replica()
-        return market
+            await harness.add_replica()
+        return harness
 
     async def add_replica(self) -> Running:
         def app(settings: Settings) -> FastAPI:
@@ -62,7 +62,7 @@ class CatalogHarness:
         return SellerClient(self, scopes)
 
     async def read_anonymously(self, path: str, **params: str) -> Any:
-        """As somebody who is not signed in."""
+        """Call as an anonymous user."""
         response = await self.catalog.call("GET", path, params=params)
         assert response.status == 200, response.text
         return response.json()
@@ -70,7 +70,7 @@ class CatalogHarness:
     async def call_as_orders(
         self, method: str, path: str, replica: int = 0, **content: Any
     ) -> Response:
-        """As the orders service."""
+        """Call as the orders service."""
         return await self.replicas[replica].call(method, path, caller="orders", **content)
 
     async def reserve(
@@ -89,7 +89,7 @@ class CatalogHarness:
         return await self.call_as_orders("POST", f"/reservations/{order}/{step}", replica)
 
     def state_call_count(self) -> int:
-        """How many state calls catalog has made, in the background too."""
+        """The number of state calls of catalog, including background work."""
         return len(self.catalog.sidecar.state.faults.calls)
 
     async def list_ids(self, kind: str, id: str) -> list[str]:
@@ -97,18 +97,18 @@ class CatalogHarness:
 
 
 class SellerClient:
-    """Somebody signed in."""
+    """An authenticated user."""
 
-    def __init__(self, market: CatalogHarness, scopes: str) -> None:
+    def __init__(self, harness: CatalogHarness, scopes: str) -> None:
         self.id = _ids.next()
-        self.market = market
-        self.token = market.world.token(self.id, scopes, username=f"u{self.id}")
+        self.harness = harness
+        self.token = harness.world.token(self.id, scopes, username=f"u{self.id}")
 
     async def request(
         self, method: str, path: str, *, version: int = 0, **content: Any
     ) -> Response:
         headers = {"if-match": f'"{version}"'} if version else {}
-        return await self.market.catalog.call(
+        return await self.harness.catalog.call(
             method, path, token=self.token, headers=headers, **content
         )
 
@@ -125,7 +125,7 @@ class SellerClient:
     async def create_product(
         self, title: str = "Mug", *, shop: str = "", stock: int = 10, **more: Any
     ) -> tuple[str, str]:
-        """A product with one variant: the ids of both."""
+        """Create a product with one variant and return the ids of both."""
         body = {
             "shop": shop or await self.create_shop(),
             "title": title,
@@ -136,15 +136,15 @@ class SellerClient:
         return product["id"], product["variants"][0]["id"]
 
     async def set_status(self, **standing: bool) -> None:
-        """Users says so of them."""
+        """Publish a status of the user."""
         profile: dict[str, Any] = {
             "id": self.id,
             "username": "x",
             "created_at": "2026-05-10T05:12:31.402Z",
         }
         profile |= {"suspended": False, "deleted": False, **standing}
-        await self.market.others.profiles.update(self.id, lambda _: profile)
-        await self.market.world.settle()
+        await self.harness.others.profiles.update(self.id, lambda _: profile)
+        await self.harness.world.settle()
 
 
 def codes(responses: list[Response]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Any two commands of one seller at once give what one after the other would have given."""
+"""Two concurrent commands of a seller have the result of one of their orders."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ from tests.services.catalog.harness import CatalogHarness, SellerClient
 
 @dataclass
 class Anna:
-    """Somebody who has a mug to sell, and room for one shop more."""
+    """A seller of a mug, who may open one more shop."""
 
-    market: CatalogHarness
+    harness: CatalogHarness
     me: SellerClient
     shop: str
     product: str
     variant: str
 
     @classmethod
-    async def comes(cls, market: CatalogHarness) -> Anna:
-        me = market.person()
+    async def comes(cls, harness: CatalogHarness) -> Anna:
+        me = harness.person()
         shop, *_ = [await me.create_shop(f"Shop {number}") for number in range(limits.SHOPS - 1)]
         product, variant = await me.create_product(shop=shop)
-        return cls(market, me, shop, product, variant)
+        return cls(harness, me, shop, product, variant)
 
     async def end(self, _: list[Said]) -> Any:
-        """The shops, the product and its stock, as they are at last."""
-        await self.market.world.settle()
+        """The shops, the product and its stock at the end."""
+        await self.harness.world.settle()
         shops = (await self.me.request_ok("GET", f"/shops?owner={self.me.id}&limit=40"))["shops"]
         product = (await self.me.request_ok("GET", f"/products/{self.product}"))["product"]
         (stock,) = await self.me.request_ok("GET", f"/products/{self.product}/stock")
@@ -56,7 +56,7 @@ class Anna:
             "shops": sorted((one["shop"]["name"], one["shop"]["archived"]) for one in shops),
             "product": archived,
             "stock": (stock["on_hand"], stock["revision"]),
-            "offered": self.product in await self.market.list_ids("offered", self.shop),
+            "offered": self.product in await self.harness.list_ids("offered", self.shop),
         }
 
 
@@ -96,29 +96,29 @@ COMMANDS: dict[str, Command[Anna]] = {
 
 
 async def open_market(world: World) -> Opened[Anna]:
-    market = await CatalogHarness.start(world, replicas=2)
+    harness = await CatalogHarness.start(world, replicas=2)
 
     async def come() -> Anna:
-        return await Anna.comes(market)
+        return await Anna.comes(harness)
 
-    return market.replicas, come
+    return harness.replicas, come
 
 
 @pytest.fixture
-def market() -> Iterator[AtOnce[Anna]]:
+def harness() -> Iterator[AtOnce[Anna]]:
     with running(open_market) as (runner, opened):
         yield AtOnce(runner, opened, COMMANDS, Anna.end)
 
 
 @given(pairs(COMMANDS), CHOICES, APART)
 @examples(60)
-def test_two_commands_at_once_are_as_one_after_the_other(
-    market: AtOnce[Anna], pair: tuple[str, str], choices: list[int], apart: int
+def test_two_concurrent_commands_have_the_result_of_one_of_their_orders(
+    harness: AtOnce[Anna], pair: tuple[str, str], choices: list[int], apart: int
 ) -> None:
-    market.check(pair, choices, apart)
+    harness.check(pair, choices, apart)
 
 
-async def test_a_place_that_was_given_to_no_shop_is_given_back() -> None:
+async def test_a_list_entry_without_a_shop_is_removed_when_the_list_is_full() -> None:
     async with World() as world:
         town = await CatalogHarness.start(world)
         anna = town.person()

@@ -13,37 +13,37 @@ from tests.services.catalog.harness import CatalogHarness, SellerClient, codes
 
 
 async def page(
-    market: CatalogHarness, seller: SellerClient | None = None, **params: str
+    harness: CatalogHarness, seller: SellerClient | None = None, **params: str
 ) -> list[str]:
     if seller is None:
-        found = await market.read_anonymously("/products", **params)
+        found = await harness.read_anonymously("/products", **params)
     else:
         found = await seller.request_ok("GET", "/products", params=params)
     return [one["product"]["title"] for one in found["products"]]
 
 
-async def test_what_is_sold_is_there_for_everybody(market: CatalogHarness) -> None:
-    anna = market.person()
+async def test_an_offered_product_is_visible_to_everybody(harness: CatalogHarness) -> None:
+    anna = harness.person()
     shop = await anna.create_shop(description="by hand")
     id, variant = await anna.create_product(
         "Mug", shop=shop, media_ids=["7", "8"], description="300 ml"
     )
-    view = await market.read_anonymously(f"/products/{id}")
+    view = await harness.read_anonymously(f"/products/{id}")
     assert view["available"] == {variant: 10}
     assert view["version"] == 1
     product = view["product"]
     assert (product["title"], product["seller"], product["currency"]) == ("Mug", anna.id, "EUR")
     assert [picture["id"] for picture in product["pictures"]] == ["7", "8"]
     assert product["variants"] == [{"id": variant, "name": "blue", "price": 2400}]
-    assert market.others.claims == {"7": id, "8": id}
-    assert (await market.read_anonymously(f"/shops/{shop}"))["shop"]["description"] == "by hand"
-    await market.world.settle()
-    assert [s["shop"]["id"] for s in (await market.read_anonymously("/shops"))["shops"]] == [shop]
-    assert await page(market) == await page(market, shop=shop) == ["Mug"]
+    assert harness.others.claims == {"7": id, "8": id}
+    assert (await harness.read_anonymously(f"/shops/{shop}"))["shop"]["description"] == "by hand"
+    await harness.world.settle()
+    assert [s["shop"]["id"] for s in (await harness.read_anonymously("/shops"))["shops"]] == [shop]
+    assert await page(harness) == await page(harness, shop=shop) == ["Mug"]
 
 
-async def test_the_same_key_makes_the_same_thing(market: CatalogHarness) -> None:
-    anna = market.person()
+async def test_the_same_idempotency_key_creates_the_same_document(harness: CatalogHarness) -> None:
+    anna = harness.person()
     shops = [await anna.create_shop(idempotency_key="k") for _ in range(2)]
     assert shops[0] == shops[1]
     made = [await anna.create_product(shop=shops[0], idempotency_key="p") for _ in range(2)]
@@ -57,8 +57,8 @@ async def test_the_same_key_makes_the_same_thing(market: CatalogHarness) -> None
     assert (refused.status, refused.json()["code"]) == (422, "key_reused")
 
 
-async def test_an_edit_says_what_it_builds_on(market: CatalogHarness) -> None:
-    anna = market.person()
+async def test_an_edit_requires_the_version_that_was_read(harness: CatalogHarness) -> None:
+    anna = harness.person()
     id, variant = await anna.create_product()
     path = f"/products/{id}"
     assert (await anna.request("PATCH", path, json={"title": "Cup"})).status == 428
@@ -68,10 +68,10 @@ async def test_an_edit_says_what_it_builds_on(market: CatalogHarness) -> None:
     assert sorted(codes(list(answers))) == ["", "changed", "changed", "changed", "changed"]
     won = next(one for one in answers if one.status == 200)
     assert won.headers["etag"] == '"2"'
-    assert (await market.read_anonymously(path))["product"]["title"] == won.json()["product"][
+    assert (await harness.read_anonymously(path))["product"]["title"] == won.json()["product"][
         "title"
     ]
-    weird = await market.catalog.call(
+    weird = await harness.catalog.call(
         "PATCH", path, token=anna.token, json={"title": "x"}, headers={"if-match": "W/*"}
     )
     assert weird.status == 412
@@ -84,39 +84,41 @@ async def test_an_edit_says_what_it_builds_on(market: CatalogHarness) -> None:
     assert (await anna.request("PATCH", path, version=3, json=foreign)).status == 422
 
 
-async def test_what_is_archived_is_shown_to_its_seller_alone(market: CatalogHarness) -> None:
-    anna, ben = market.person(), market.person()
+async def test_an_archived_product_is_visible_to_its_seller_only(harness: CatalogHarness) -> None:
+    anna, ben = harness.person(), harness.person()
     shop = await anna.create_shop()
     id, _ = await anna.create_product(shop=shop)
     await anna.request_ok("PATCH", f"/products/{id}", version=1, json={"archived": True})
-    await market.world.settle()
+    await harness.world.settle()
     assert (await ben.request("GET", f"/products/{id}")).status == 404
     assert (await anna.request_ok("GET", f"/products/{id}"))["product"]["archived"]
-    assert await page(market, shop=shop) == await page(market) == await page(market, q="mug") == []
-    assert await page(market, anna, shop=shop, archived="true") == ["Mug"]
+    assert (
+        await page(harness, shop=shop) == await page(harness) == await page(harness, q="mug") == []
+    )
+    assert await page(harness, anna, shop=shop, archived="true") == ["Mug"]
     params = {"shop": shop, "archived": "true"}
     assert (await ben.request("GET", "/products", params=params)).status == 403
     await anna.request_ok("PATCH", f"/products/{id}", version=2, json={"archived": False})
-    await market.world.settle()
-    assert await page(market, shop=shop) == await page(market, q="mug") == ["Mug"]
+    await harness.world.settle()
+    assert await page(harness, shop=shop) == await page(harness, q="mug") == ["Mug"]
 
 
-async def test_a_closed_shop_hides_what_it_sells(market: CatalogHarness) -> None:
-    anna = market.person()
+async def test_a_closed_shop_hides_its_products(harness: CatalogHarness) -> None:
+    anna = harness.person()
     shop = await anna.create_shop()
     id, variant = await anna.create_product(shop=shop)
     await anna.request_ok("PATCH", f"/shops/{shop}", version=1, json={"archived": True})
-    await market.world.settle()
-    assert (await market.catalog.call("GET", f"/shops/{shop}")).status == 404
-    assert (await market.catalog.call("GET", f"/products/{id}")).status == 404
-    assert await page(market) == await page(market, shop=shop) == []
-    assert (await market.read_anonymously("/shops"))["shops"] == []
+    await harness.world.settle()
+    assert (await harness.catalog.call("GET", f"/shops/{shop}")).status == 404
+    assert (await harness.catalog.call("GET", f"/products/{id}")).status == 404
+    assert await page(harness) == await page(harness, shop=shop) == []
+    assert (await harness.read_anonymously("/shops"))["shops"] == []
     item = {"product": id, "variant": variant, "quantity": 1}
-    assert (await market.catalog.call("POST", "/quotes", json={"items": [item]})).status == 404
+    assert (await harness.catalog.call("POST", "/quotes", json={"items": [item]})).status == 404
 
 
-async def test_only_its_owner_changes_it(market: CatalogHarness) -> None:
-    anna, ben, reader = market.person(), market.person(), market.person("read")
+async def test_only_the_owner_may_edit(harness: CatalogHarness) -> None:
+    anna, ben, reader = harness.person(), harness.person(), harness.person("read")
     shop = await anna.create_shop()
     id, variant = await anna.create_product(shop=shop)
     new = {"shop": shop, "title": "x", "variants": [{"price": 1}]}
@@ -131,8 +133,8 @@ async def test_only_its_owner_changes_it(market: CatalogHarness) -> None:
     assert (
         await reader.request("POST", "/shops", json={"name": "x", "currency": "EUR"})
     ).status == 403
-    assert (await market.catalog.call("POST", "/shops", json={})).status == 401
-    assert (await market.catalog.call("POST", "/reservations", json={})).status == 403
+    assert (await harness.catalog.call("POST", "/shops", json={})).status == 401
+    assert (await harness.catalog.call("POST", "/reservations", json={})).status == 403
 
 
 @pytest.mark.parametrize(
@@ -153,19 +155,19 @@ async def test_only_its_owner_changes_it(market: CatalogHarness) -> None:
     ],
     ids=str,
 )
-async def test_what_breaks_a_rule_is_refused(market: CatalogHarness, wrong: dict[str, Any]) -> None:
-    anna = market.person()
+async def test_invalid_input_is_refused(harness: CatalogHarness, wrong: dict[str, Any]) -> None:
+    anna = harness.person()
     body = {"shop": await anna.create_shop(), "title": "Mug", "variants": [{"price": 1}]}
     refused = await anna.request("POST", "/products", json=body | wrong)
     assert refused.status == 422, refused.text
-    assert await page(market) == []
+    assert await page(harness) == []
 
 
-async def test_nobody_has_too_many_shops(market: CatalogHarness) -> None:
-    anna = market.person()
+async def test_the_number_of_shops_is_limited(harness: CatalogHarness) -> None:
+    anna = harness.person()
     for number in range(limits.SHOPS):
         await anna.create_shop(f"Shop {number}")
-    await market.world.settle()
+    await harness.world.settle()
     refused = await anna.request("POST", "/shops", json={"name": "x", "currency": "EUR"})
     assert (refused.status, refused.json()["code"]) == (409, "too_many_shops")
     assert (
@@ -173,17 +175,17 @@ async def test_nobody_has_too_many_shops(market: CatalogHarness) -> None:
     ).status == 422
 
 
-async def test_pages_follow_one_another(market: CatalogHarness) -> None:
-    anna = market.person()
+async def test_pages_continue_at_the_cursor(harness: CatalogHarness) -> None:
+    anna = harness.person()
     shop = await anna.create_shop()
     for number in range(7):
         await anna.create_product(f"Mug {number}", shop=shop)
-    await market.world.settle()
+    await harness.world.settle()
     found: list[str] = []
     last = ""
     while True:
         params = {"shop": shop, "limit": "3", **({"max_id": last} if last else {})}
-        answer = await market.read_anonymously("/products", **params)
+        answer = await harness.read_anonymously("/products", **params)
         found += [one["product"]["title"] for one in answer["products"]]
         last = answer["last"]
         if not last:
@@ -191,23 +193,23 @@ async def test_pages_follow_one_another(market: CatalogHarness) -> None:
     assert found == [f"Mug {number}" for number in reversed(range(7))]
 
 
-async def test_words_find_what_has_all_of_them(market: CatalogHarness) -> None:
-    anna = market.person()
+async def test_a_search_finds_products_with_all_words(harness: CatalogHarness) -> None:
+    anna = harness.person()
     shop, other = await anna.create_shop(), await anna.create_shop("Other")
     blue, _ = await anna.create_product("Green Mug", shop=shop, description="für Kaffee")
     await anna.create_product("Red mug", shop=other)
-    await market.world.settle()
-    assert await page(market, q="mug") == ["Red mug", "Green Mug"]
-    assert await page(market, q="MUG grEEn") == ["Green Mug"]
-    assert await page(market, q="fur kaffee") == ["Green Mug"]
-    assert await page(market, q="mug", shop=other) == ["Red mug"]
-    assert await page(market, q="mug tea") == await page(market, q="?!") == []
+    await harness.world.settle()
+    assert await page(harness, q="mug") == ["Red mug", "Green Mug"]
+    assert await page(harness, q="MUG grEEn") == ["Green Mug"]
+    assert await page(harness, q="fur kaffee") == ["Green Mug"]
+    assert await page(harness, q="mug", shop=other) == ["Red mug"]
+    assert await page(harness, q="mug tea") == await page(harness, q="?!") == []
     await anna.request_ok("PATCH", f"/products/{blue}", version=1, json={"title": "Bowl"})
-    assert await page(market, q="mug") == ["Red mug"]  # at once, whatever lists say
-    await market.world.settle()
-    assert await page(market, q="bowl") == ["Bowl"]
-    assert await market.list_ids("word", "mug") != []
-    assert blue not in await market.list_ids("word", "mug")
+    assert await page(harness, q="mug") == ["Red mug"]  # at once, whatever lists say
+    await harness.world.settle()
+    assert await page(harness, q="bowl") == ["Bowl"]
+    assert await harness.list_ids("word", "mug") != []
+    assert blue not in await harness.list_ids("word", "mug")
 
 
 @pytest.mark.parametrize(
@@ -223,135 +225,137 @@ async def test_words_find_what_has_all_of_them(market: CatalogHarness) -> None:
         ("iPhoneケース", ["iphone", "ケース", "iPhoneケース"], "iPad"),
     ],
 )
-async def test_a_part_of_a_title_is_found_in_scripts_without_blanks(
-    market: CatalogHarness, title: str, typed: list[str], other: str
+async def test_a_search_finds_parts_of_titles_in_scripts_without_blanks(
+    harness: CatalogHarness, title: str, typed: list[str], other: str
 ) -> None:
-    anna = market.person()
+    anna = harness.person()
     shop = await anna.create_shop()
     await anna.create_product(title, shop=shop)
     await anna.create_product("Mug", shop=shop)
     await anna.create_product(other, shop=shop)
-    await market.world.settle()
+    await harness.world.settle()
     for part in typed:
-        assert title in await page(market, q=part), part
-        assert "Mug" not in await page(market, q=part)
-    assert await page(market, q=typed[0]) == [title]
-    assert await page(market, q="Mu") == []
+        assert title in await page(harness, q=part), part
+        assert "Mug" not in await page(harness, q=part)
+    assert await page(harness, q=typed[0]) == [title]
+    assert await page(harness, q="Mu") == []
 
 
-async def test_what_was_indexed_by_whole_words_is_indexed_anew(market: CatalogHarness) -> None:
-    anna = market.person()
+async def test_products_with_an_old_index_are_reindexed(harness: CatalogHarness) -> None:
+    anna = harness.person()
     product, _ = await anna.create_product("青いマグカップ", shop=await anna.create_shop())
-    await market.world.settle()
-    store = Repository(Service(market.catalog.service.settings, market.catalog.sidecar))
+    await harness.world.settle()
+    store = Repository(Service(harness.catalog.service.settings, harness.catalog.sidecar))
     for term in (await store.indexed_terms.get(product) or IndexedTerms()).words:
         await store.products_by_term.remove(term, [product])
     await store.indexed_terms.update(
         product, lambda _: IndexedTerms(("青いマグカップ",), whole=True)
     )
     await store.index_version.delete("all")
-    assert await page(market, q="マグカップ") == []
+    assert await page(harness, q="マグカップ") == []
     await SearchReindexer(store).reindex()
-    assert await page(market, q="マグカップ") == ["青いマグカップ"]
-    before = len(market.catalog.sidecar.state.faults.calls)
+    assert await page(harness, q="マグカップ") == ["青いマグカップ"]
+    before = len(harness.catalog.sidecar.state.faults.calls)
     await SearchReindexer(store).reindex()
-    assert len(market.catalog.sidecar.state.faults.calls) == before + 1
+    assert len(harness.catalog.sidecar.state.faults.calls) == before + 1
 
 
-async def test_a_page_costs_the_same_however_much_there_is(market: CatalogHarness) -> None:
-    anna = market.person()
+async def test_the_cost_of_a_page_does_not_depend_on_the_number_of_products(
+    harness: CatalogHarness,
+) -> None:
+    anna = harness.person()
     shop = await anna.create_shop()
     costs: list[list[int]] = []
     for total in (5, 25):
         for number in range(total):
             await anna.create_product(f"Mug {number}", shop=shop)
-        await market.world.settle()
+        await harness.world.settle()
         cost = []
         for params in ({"shop": shop}, {"q": "mug"}, {}, {"ids": ",".join("12345")}):
-            before = market.state_call_count()
-            await market.read_anonymously("/products", limit="4", **params)
-            cost.append(market.state_call_count() - before)
+            before = harness.state_call_count()
+            await harness.read_anonymously("/products", limit="4", **params)
+            cost.append(harness.state_call_count() - before)
         costs.append(cost)
     assert costs[0] == costs[1]
     assert max(costs[0]) <= 5
 
 
-async def test_who_is_suspended_sells_nothing_meanwhile(market: CatalogHarness) -> None:
-    anna = market.person()
+async def test_the_products_of_a_suspended_seller_are_hidden(harness: CatalogHarness) -> None:
+    anna = harness.person()
     shop = await anna.create_shop()
     id, _ = await anna.create_product(shop=shop)
     await anna.set_status(suspended=True)
-    assert await page(market) == await page(market, q="mug") == await page(market, ids=id) == []
-    assert (await market.catalog.call("GET", f"/shops/{shop}")).status == 404
+    assert await page(harness) == await page(harness, q="mug") == await page(harness, ids=id) == []
+    assert (await harness.catalog.call("GET", f"/shops/{shop}")).status == 404
     await anna.set_status()
-    assert await page(market) == ["Mug"]
+    assert await page(harness) == ["Mug"]
 
 
-async def test_nothing_is_left_of_who_is_gone(market: CatalogHarness) -> None:
-    anna = market.person()
+async def test_the_shops_and_products_of_a_deleted_user_are_erased(harness: CatalogHarness) -> None:
+    anna = harness.person()
     shops = [await anna.create_shop(name) for name in ("One", "Two")]
     made = [await anna.create_product(f"Mug {n}", shop=shops[n % 2]) for n in range(30)]
     late = asyncio.create_task(anna.create_product("Late", shop=shops[0]))
     await anna.set_status(deleted=True)
     made.append(await late)
-    await market.world.settle()
-    state = market.world.state("catalog")
+    await harness.world.settle()
+    state = harness.world.state("catalog")
     for id, _ in made:
         data = state.peek(f"product:{id}")["data"]
         assert data["deleted"]
         assert (data["title"], data["variants"]) == ("", [])
     for shop in shops:
         assert state.peek(f"shop:{shop}")["data"]["deleted"]
-        assert await market.list_ids("made", shop) == await market.list_ids("offered", shop) == []
-    for kind, id in (("market", "all"), ("word", "mug"), ("owned", anna.id), ("shops", "all")):
-        assert await market.list_ids(kind, id) == []
-    assert market.world.broker.events("products")[-1]["data"]["deleted"]
+        assert await harness.list_ids("made", shop) == await harness.list_ids("offered", shop) == []
+    for kind, id in (("harness", "all"), ("word", "mug"), ("owned", anna.id), ("shops", "all")):
+        assert await harness.list_ids(kind, id) == []
+    assert harness.world.broker.events("products")[-1]["data"]["deleted"]
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_lists_end_as_the_products_are_however_the_news_comes(
-    market: CatalogHarness, seed: int
+async def test_lists_match_the_products_whatever_the_order_of_events(
+    harness: CatalogHarness, seed: int
 ) -> None:
-    anna = market.person()
+    anna = harness.person()
     shop = await anna.create_shop()
-    market.world.broker.copies = 2
-    market.world.broker.hold()
+    harness.world.broker.copies = 2
+    harness.world.broker.hold()
     id, _ = await anna.create_product("first", shop=shop)
     for version, title in enumerate(("second", "first", "third", "first"), 1):
         await anna.request_ok("PATCH", f"/products/{id}", version=version, json={"title": title})
-    market.world.broker.release(seed=seed)
-    await market.world.settle()
-    assert await page(market, q="first") == ["first"]
-    assert await market.list_ids("word", "first") == [id]
-    assert await market.list_ids("word", "second") == await market.list_ids("word", "third") == []
+    harness.world.broker.release(seed=seed)
+    await harness.world.settle()
+    assert await page(harness, q="first") == ["first"]
+    assert await harness.list_ids("word", "first") == [id]
+    assert await harness.list_ids("word", "second") == await harness.list_ids("word", "third") == []
 
 
-async def test_a_quote_says_what_it_costs_now(market: CatalogHarness) -> None:
-    anna = market.person()
+async def test_a_quote_has_the_current_prices(harness: CatalogHarness) -> None:
+    anna = harness.person()
     id, variant = await anna.create_product(media_ids=["7"])
     item = {"product": id, "variant": variant, "quantity": 3}
-    answer = await market.catalog.call("POST", "/quotes", json={"items": [item]})
+    answer = await harness.catalog.call("POST", "/quotes", json={"items": [item]})
     line = answer.json()["lines"][0]
     assert (line["price"], line["quantity"], line["available"]) == (2400, 3, 10)
     assert (line["currency"], line["seller"], line["picture"]["id"]) == ("EUR", anna.id, "7")
     unknown = [item, {"product": id, "variant": "5"}, {"product": "6", "variant": "6"}]
-    refused = await market.catalog.call("POST", "/quotes", json={"items": unknown})
+    refused = await harness.catalog.call("POST", "/quotes", json={"items": unknown})
     assert (refused.status, refused.json()["code"]) == (404, "not_sold")
     assert refused.json()["variants"] == ["5", "6"]
     for quantity in (0, -1, limits.PIECES + 1, 1.5):
         wrong = {"items": [item | {"quantity": quantity}]}
-        assert (await market.catalog.call("POST", "/quotes", json=wrong)).status == 422
+        assert (await harness.catalog.call("POST", "/quotes", json=wrong)).status == 422
 
 
-async def test_a_price_that_was_seen_before_costs_one_read_and_is_todays(
-    market: CatalogHarness,
+async def test_a_repeated_quote_costs_one_read_and_is_current(
+    harness: CatalogHarness,
 ) -> None:
-    """What lies around a product is read with it, and what has come to it since, too."""
-    anna = market.person()
+    """Related documents are read with a product, also those that were added since."""
+    anna = harness.person()
     shop = await anna.create_shop()
     id, variant = await anna.create_product(shop=shop)
-    await market.add_replica()
-    quoting, editing = market.replicas[-1], market.replicas[0]
+    await harness.add_replica()
+    quoting, editing = harness.replicas[-1], harness.replicas[0]
     state = quoting.sidecar.state.faults
 
     async def asks(wanted: str = variant) -> Any:

@@ -1,4 +1,4 @@
-"""Whatever is asked of stock, in whatever order, however often and whatever breaks: it adds up."""
+"""Stock adds up after any sequence of requests, repeats and faults."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ steps = st.sampled_from(("reserve", "confirm", "release", "restock"))
 
 
 class Stock(RuleBasedStateMachine):
-    """Two replicas on one store; the answers of some calls to the store are lost on the way."""
+    """Two replicas on one store, of which some answers are lost."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,8 +54,8 @@ class Stock(RuleBasedStateMachine):
 
     async def open(self) -> None:
         await self.world.__aenter__()
-        self.market = await CatalogHarness.start(self.world, replicas=2)
-        self.anna: SellerClient = self.market.person()
+        self.harness = await CatalogHarness.start(self.world, replicas=2)
+        self.anna: SellerClient = self.harness.person()
         shop = await self.anna.create_shop()
         self.products, self.variants = zip(
             *[
@@ -64,7 +64,7 @@ class Stock(RuleBasedStateMachine):
             ],
             strict=True,
         )
-        for replica in self.market.replicas:
+        for replica in self.harness.replicas:
             replica.sidecar.state.faults.before.append(self.before)
             replica.sidecar.state.faults.after.append(self.after)
 
@@ -96,10 +96,10 @@ class Stock(RuleBasedStateMachine):
 
     async def act(self, replica: int, verb: str, order: str, pieces: list[int]) -> Response:
         if verb != "reserve":
-            return await self.market.change_reservation(order, verb, replica)
+            return await self.harness.change_reservation(order, verb, replica)
         wanted = self.wanted.setdefault(order, pieces)
         items = [(v, n) for v, n in zip(self.variants, wanted, strict=True) if n]
-        return await self.market.reserve(order, *items, seconds=60, replica=replica)
+        return await self.harness.reserve(order, *items, seconds=60, replica=replica)
 
     @rule(delta=st.integers(-2, 3), which=st.integers(0, VARIANTS - 1))
     def the_seller_counts(self, delta: int, which: int) -> None:
@@ -110,7 +110,7 @@ class Stock(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from((20, 61)))
     def time_passes(self, seconds: int) -> None:
-        self.market.clock.ahead += seconds
+        self.harness.clock.ahead += seconds
 
     @invariant()
     def nothing_is_negative(self) -> None:
@@ -124,14 +124,14 @@ class Stock(RuleBasedStateMachine):
         return data["on_hand"], held
 
     async def finish(self) -> None:
-        """Every order comes to an end, and then every piece is sold, or there to be bought."""
+        """End every order: then every piece is sold or available."""
         for order in self.orders:
-            await self.market.change_reservation(order, "confirm")
-            await self.market.change_reservation(order, "release")
+            await self.harness.change_reservation(order, "confirm")
+            await self.harness.change_reservation(order, "release")
         kept = self.world.state("catalog")
         for order in self.orders:
             if kept.peek(f"reservation:{order}")["data"]["state"] == "restocking":
-                await self.market.change_reservation(order, "restock")
+                await self.harness.change_reservation(order, "restock")
         ends = {o: kept.peek(f"reservation:{o}")["data"] for o in self.orders}
         assert {end["state"] for end in ends.values()} <= {*FINAL}
         for n, variant in enumerate(self.variants):
@@ -144,8 +144,8 @@ class Stock(RuleBasedStateMachine):
             left = self.added[n] - sold
             assert self.stock(variant)[0] == left
             if left:
-                assert (await self.market.reserve(_ids.next(), (variant, left))).status == 200
-            assert (await self.market.reserve(_ids.next(), (variant, 1))).status == 409
+                assert (await self.harness.reserve(_ids.next(), (variant, left))).status == 200
+            assert (await self.harness.reserve(_ids.next(), (variant, 1))).status == 409
 
 
 TestStock = Stock.TestCase

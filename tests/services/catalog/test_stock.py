@@ -15,12 +15,12 @@ from tests.services.catalog.harness import CatalogHarness, SellerClient, codes
 _ids = SnowflakeGenerator()
 
 
-def stock(market: CatalogHarness, variant: str) -> Any:
-    return market.world.state("catalog").peek(f"stock:{variant}")["data"]
+def stock(harness: CatalogHarness, variant: str) -> Any:
+    return harness.world.state("catalog").peek(f"stock:{variant}")["data"]
 
 
-async def available(market: CatalogHarness, product: str) -> int:
-    view = await market.read_anonymously(f"/products/{product}")
+async def available(harness: CatalogHarness, product: str) -> int:
+    view = await harness.read_anonymously(f"/products/{product}")
     pieces: int = next(iter(view["available"].values()))
     return pieces
 
@@ -29,158 +29,160 @@ def code(response: Response) -> str:
     return codes([response])[0]
 
 
-async def test_an_order_goes_its_way_and_every_step_can_be_repeated(market: CatalogHarness) -> None:
-    anna, order = market.person(), _ids.next()
+async def test_every_step_of_a_reservation_can_be_repeated(harness: CatalogHarness) -> None:
+    anna, order = harness.person(), _ids.next()
     product, variant = await anna.create_product()
     for _ in range(2):
-        held = await market.reserve(order, (variant, 3))
+        held = await harness.reserve(order, (variant, 3))
         assert held.json()["state"] == "reserved"
         assert held.json()["items"] == [{"variant": variant, "quantity": 3}]
-        assert await available(market, product) == 7
-        assert stock(market, variant)["on_hand"] == 10
+        assert await available(harness, product) == 7
+        assert stock(harness, variant)["on_hand"] == 10
     for _ in range(2):
-        assert (await market.change_reservation(order, "confirm")).json()["state"] == "confirmed"
-        assert stock(market, variant)["on_hand"] == await available(market, product) == 7
-    assert code(await market.change_reservation(order, "release")) == "already_confirmed"
+        assert (await harness.change_reservation(order, "confirm")).json()["state"] == "confirmed"
+        assert stock(harness, variant)["on_hand"] == await available(harness, product) == 7
+    assert code(await harness.change_reservation(order, "release")) == "already_confirmed"
     for _ in range(2):
-        assert (await market.change_reservation(order, "restock")).json()["state"] == "restocked"
-        assert stock(market, variant)["on_hand"] == await available(market, product) == 10
-    assert (await market.change_reservation(order, "confirm")).json()["state"] == "restocked"
-    assert (await market.reserve(order, (variant, 3))).json()["state"] == "restocked"
-    assert stock(market, variant)["on_hand"] == await available(market, product) == 10
+        assert (await harness.change_reservation(order, "restock")).json()["state"] == "restocked"
+        assert stock(harness, variant)["on_hand"] == await available(harness, product) == 10
+    assert (await harness.change_reservation(order, "confirm")).json()["state"] == "restocked"
+    assert (await harness.reserve(order, (variant, 3))).json()["state"] == "restocked"
+    assert stock(harness, variant)["on_hand"] == await available(harness, product) == 10
 
 
-async def test_what_is_released_is_free_and_stays_so(market: CatalogHarness) -> None:
-    anna, order, late = market.person(), _ids.next(), _ids.next()
+async def test_a_released_reservation_stays_released(harness: CatalogHarness) -> None:
+    anna, order, late = harness.person(), _ids.next(), _ids.next()
     product, variant = await anna.create_product()
-    await market.reserve(order, (variant, 3))
+    await harness.reserve(order, (variant, 3))
     for _ in range(2):
-        assert (await market.change_reservation(order, "release")).json()["state"] == "released"
-        assert await available(market, product) == 10
-    assert code(await market.reserve(order, (variant, 3))) == "released"
-    assert code(await market.change_reservation(order, "confirm")) == "released"
-    assert code(await market.change_reservation(order, "restock")) == "not_confirmed"
-    assert (await market.change_reservation(late, "release")).json()["state"] == "released"
-    assert code(await market.reserve(late, (variant, 1))) == "released"
-    assert code(await market.change_reservation(late, "confirm")) == "released"
-    assert await available(market, product) == 10
+        assert (await harness.change_reservation(order, "release")).json()["state"] == "released"
+        assert await available(harness, product) == 10
+    assert code(await harness.reserve(order, (variant, 3))) == "released"
+    assert code(await harness.change_reservation(order, "confirm")) == "released"
+    assert code(await harness.change_reservation(order, "restock")) == "not_confirmed"
+    assert (await harness.change_reservation(late, "release")).json()["state"] == "released"
+    assert code(await harness.reserve(late, (variant, 1))) == "released"
+    assert code(await harness.change_reservation(late, "confirm")) == "released"
+    assert await available(harness, product) == 10
 
 
-async def test_steps_of_an_order_nobody_knows_of_are_refused(market: CatalogHarness) -> None:
+async def test_steps_of_an_unknown_order_are_refused(harness: CatalogHarness) -> None:
     for step in ("confirm", "restock"):
-        assert (await market.change_reservation(_ids.next(), step)).status == 404
-    assert (await market.call_as_orders("GET", f"/reservations/{_ids.next()}")).status == 404
-    assert (await market.change_reservation("1:2", "confirm")).status == 422
+        assert (await harness.change_reservation(_ids.next(), step)).status == 404
+    assert (await harness.call_as_orders("GET", f"/reservations/{_ids.next()}")).status == 404
+    assert (await harness.change_reservation("1:2", "confirm")).status == 422
 
 
-async def test_it_is_all_or_nothing(market: CatalogHarness) -> None:
-    anna, order = market.person(), _ids.next()
+async def test_a_reservation_holds_all_items_or_nothing(harness: CatalogHarness) -> None:
+    anna, order = harness.person(), _ids.next()
     shop = await anna.create_shop()
     first, many = await anna.create_product(shop=shop, stock=5)
     second, few = await anna.create_product("Bowl", shop=shop, stock=1)
     for _ in range(2):
-        refused = await market.reserve(order, (many, 2), (few, 2))
+        refused = await harness.reserve(order, (many, 2), (few, 2))
         assert code(refused) == "out_of_stock"
         assert refused.json()["variants"] == [few]
-        assert (await available(market, first), await available(market, second)) == (5, 1)
-    assert code(await market.change_reservation(order, "confirm")) == "out_of_stock"
-    unknown = await market.reserve(_ids.next(), (many, 1), ("77", 1))
+        assert (await available(harness, first), await available(harness, second)) == (5, 1)
+    assert code(await harness.change_reservation(order, "confirm")) == "out_of_stock"
+    unknown = await harness.reserve(_ids.next(), (many, 1), ("77", 1))
     assert unknown.json()["variants"] == ["77".rjust(18, "0")]
-    split = await market.reserve(_ids.next(), (many, 3), (many, 3))
+    split = await harness.reserve(_ids.next(), (many, 3), (many, 3))
     assert code(split) == "out_of_stock"
 
 
-async def test_another_body_for_the_same_order_is_refused(market: CatalogHarness) -> None:
-    anna, order = market.person(), _ids.next()
-    _, variant = await anna.create_product()
-    await market.reserve(order, (variant, 1))
-    assert code(await market.reserve(order, (variant, 2))) == "order_differs"
-    assert code(await market.reserve(order, (variant, 1), seconds=5)) == "order_differs"
-    assert (await market.reserve(order, (variant, 1))).status == 200
-
-
-async def test_a_reservation_ends_with_its_time(market: CatalogHarness) -> None:
-    anna, order = market.person(), _ids.next()
-    product, variant = await anna.create_product()
-    await market.reserve(order, (variant, 10), seconds=60)
-    market.clock.ahead = 59
-    assert code(await market.reserve(_ids.next(), (variant, 1))) == "out_of_stock"
-    market.clock.ahead = 61
-    assert await available(market, product) == 10
-    shown = await market.call_as_orders("GET", f"/reservations/{order}")
-    assert shown.json()["state"] == "expired"
-    assert (await market.reserve(_ids.next(), (variant, 9))).status == 200
-    assert code(await market.change_reservation(order, "confirm")) == "reservation_expired"
-    assert code(await market.reserve(order, (variant, 10), seconds=60)) == "reservation_expired"
-    assert await available(market, product) == 1
-
-
-async def test_what_was_confirmed_in_time_is_sold_however_late_stocks_hear_of_it(
-    market: CatalogHarness,
+async def test_a_different_reservation_for_the_same_order_is_refused(
+    harness: CatalogHarness,
 ) -> None:
-    anna, order = market.person(), _ids.next()
+    anna, order = harness.person(), _ids.next()
+    _, variant = await anna.create_product()
+    await harness.reserve(order, (variant, 1))
+    assert code(await harness.reserve(order, (variant, 2))) == "order_differs"
+    assert code(await harness.reserve(order, (variant, 1), seconds=5)) == "order_differs"
+    assert (await harness.reserve(order, (variant, 1))).status == 200
+
+
+async def test_a_reservation_expires(harness: CatalogHarness) -> None:
+    anna, order = harness.person(), _ids.next()
+    product, variant = await anna.create_product()
+    await harness.reserve(order, (variant, 10), seconds=60)
+    harness.clock.ahead = 59
+    assert code(await harness.reserve(_ids.next(), (variant, 1))) == "out_of_stock"
+    harness.clock.ahead = 61
+    assert await available(harness, product) == 10
+    shown = await harness.call_as_orders("GET", f"/reservations/{order}")
+    assert shown.json()["state"] == "expired"
+    assert (await harness.reserve(_ids.next(), (variant, 9))).status == 200
+    assert code(await harness.change_reservation(order, "confirm")) == "reservation_expired"
+    assert code(await harness.reserve(order, (variant, 10), seconds=60)) == "reservation_expired"
+    assert await available(harness, product) == 1
+
+
+async def test_a_reservation_confirmed_in_time_is_sold_even_if_its_stocks_are_updated_late(
+    harness: CatalogHarness,
+) -> None:
+    anna, order = harness.person(), _ids.next()
     _, variant = await anna.create_product(stock=2)
-    await market.reserve(order, (variant, 1), seconds=60)
-    state = market.catalog.sidecar.state
+    await harness.reserve(order, (variant, 1), seconds=60)
+    state = harness.catalog.sidecar.state
     state.faults.fail("compare_and_set", about="stock:", times=100)
-    before = asyncio.create_task(market.change_reservation(order, "confirm"))
-    kept = market.world.state("catalog")
+    before = asyncio.create_task(harness.change_reservation(order, "confirm"))
+    kept = harness.world.state("catalog")
     await until(lambda: kept.peek(f"reservation:{order}")["data"]["state"] == "confirmed")
-    await market.catalog.kill()
+    await harness.catalog.kill()
     before.cancel()
-    market.replicas = []
-    await market.add_replica()
-    market.clock.ahead = 1_000
-    assert stock(market, variant)["on_hand"] == 2
-    assert code(await market.reserve(_ids.next(), (variant, 2))) == "out_of_stock"
-    assert stock(market, variant)["on_hand"] == 1
-    assert (await market.change_reservation(order, "confirm")).json()["state"] == "confirmed"
-    assert (await market.reserve(_ids.next(), (variant, 1))).status == 200
+    harness.replicas = []
+    await harness.add_replica()
+    harness.clock.ahead = 1_000
+    assert stock(harness, variant)["on_hand"] == 2
+    assert code(await harness.reserve(_ids.next(), (variant, 2))) == "out_of_stock"
+    assert stock(harness, variant)["on_hand"] == 1
+    assert (await harness.change_reservation(order, "confirm")).json()["state"] == "confirmed"
+    assert (await harness.reserve(_ids.next(), (variant, 1))).status == 200
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize(("step", "nth"), [("confirm", 1), ("confirm", 2), ("restock", 1)])
-async def test_what_dies_between_a_reservation_and_its_stocks_is_put_back_once(
-    market: CatalogHarness, moment: str, step: str, nth: int
+async def test_a_crash_between_a_reservation_and_its_stocks_puts_pieces_back_once(
+    harness: CatalogHarness, moment: str, step: str, nth: int
 ) -> None:
-    """Of two variants one stock may have heard of the sale, and the other not."""
-    anna, order = market.person(), _ids.next()
+    """One of two stocks may have been updated, and the other not."""
+    anna, order = harness.person(), _ids.next()
     shop = await anna.create_shop()
     variants = [(await anna.create_product(title, shop=shop))[1] for title in ("Mug", "Bowl")]
-    await market.reserve(order, *((variant, 3) for variant in variants))
+    await harness.reserve(order, *((variant, 3) for variant in variants))
     if step == "restock":
-        await market.change_reservation(order, "confirm")
-    faults = market.catalog.sidecar.state.faults
+        await harness.change_reservation(order, "confirm")
+    faults = harness.catalog.sidecar.state.faults
     faults.crash("compare_and_set", about="stock:", nth=nth, after=moment == "after")
-    dying = asyncio.create_task(market.change_reservation(order, step))
+    dying = asyncio.create_task(harness.change_reservation(order, step))
     await asyncio.wait_for(faults.dead.wait(), 20)
-    await market.catalog.kill()
+    await harness.catalog.kill()
     dying.cancel()
-    market.replicas = []
-    await market.add_replica()
-    assert code(await market.change_reservation(order, "release")) == "already_confirmed"
+    harness.replicas = []
+    await harness.add_replica()
+    assert code(await harness.change_reservation(order, "release")) == "already_confirmed"
     for _ in range(2):
-        assert (await market.change_reservation(order, "restock")).json()["state"] == "restocked"
-        assert (await market.change_reservation(order, "confirm")).json()["state"] == "restocked"
+        assert (await harness.change_reservation(order, "restock")).json()["state"] == "restocked"
+        assert (await harness.change_reservation(order, "confirm")).json()["state"] == "restocked"
     for variant in variants:
-        assert stock(market, variant)["on_hand"] == 10
-        assert (await market.reserve(_ids.next(), (variant, 10))).status == 200
+        assert stock(harness, variant)["on_hand"] == 10
+        assert (await harness.reserve(_ids.next(), (variant, 10))).status == 200
 
 
-async def test_a_reservation_of_an_older_release_is_read_as_what_it_was(
-    market: CatalogHarness,
+async def test_a_reservation_with_an_older_schema_is_upgraded(
+    harness: CatalogHarness,
 ) -> None:
-    anna, order = market.person(), _ids.next()
+    anna, order = harness.person(), _ids.next()
     _, variant = await anna.create_product()
-    await market.reserve(order, (variant, 3))
-    state = market.world.state("catalog")
+    await harness.reserve(order, (variant, 3))
+    state = harness.world.state("catalog")
     old = state.peek(f"reservation:{order}")
     old["schema"], old["data"]["state"] = 1, "confirming"
     await state.set(f"reservation:{order}", old)
-    assert (await market.change_reservation(order, "confirm")).json()["state"] == "confirmed"
-    assert stock(market, variant)["on_hand"] == 7
-    assert (await market.change_reservation(order, "restock")).json()["state"] == "restocked"
-    assert stock(market, variant)["on_hand"] == 10
+    assert (await harness.change_reservation(order, "confirm")).json()["state"] == "confirmed"
+    assert stock(harness, variant)["on_hand"] == 7
+    assert (await harness.change_reservation(order, "restock")).json()["state"] == "restocked"
+    assert stock(harness, variant)["on_hand"] == 10
 
 
 async def test_a_hundred_buyers_get_ten_pieces(busy: CatalogHarness) -> None:
@@ -202,7 +204,7 @@ async def test_a_hundred_buyers_get_ten_pieces(busy: CatalogHarness) -> None:
     assert stock(busy, variant)["on_hand"] == 0
 
 
-async def test_of_orders_that_want_the_same_things_one_gets_them(busy: CatalogHarness) -> None:
+async def test_one_of_several_orders_for_the_same_pieces_gets_them(busy: CatalogHarness) -> None:
     anna = busy.person()
     shop = await anna.create_shop()
     variants = [(await anna.create_product(f"Mug {n}", shop=shop, stock=1))[1] for n in range(4)]
@@ -215,9 +217,9 @@ async def test_of_orders_that_want_the_same_things_one_gets_them(busy: CatalogHa
     assert sorted(codes(list(answers))) == [""] + ["out_of_stock"] * 11
 
 
-async def test_a_step_that_took_too_long_changes_nothing(market: CatalogHarness) -> None:
-    """Or a stock that has forgotten what became of an order would take it for a new one."""
-    anna, order = market.person(), _ids.next()
+async def test_a_step_that_exceeds_its_deadline_changes_nothing(harness: CatalogHarness) -> None:
+    """A stock that forgot the allocation would treat the order as a new one."""
+    anna, order = harness.person(), _ids.next()
     _, variant = await anna.create_product()
     slow = asyncio.Event()
 
@@ -225,34 +227,34 @@ async def test_a_step_that_took_too_long_changes_nothing(market: CatalogHarness)
         if call.name == "get" and f"stock:{variant}" in call.about:
             await slow.wait()
 
-    market.catalog.sidecar.state.faults.before.append(wait)
-    answer = asyncio.create_task(market.reserve(order, (variant, 3)))
+    harness.catalog.sidecar.state.faults.before.append(wait)
+    answer = asyncio.create_task(harness.reserve(order, (variant, 3)))
     await asyncio.sleep(0.01)
-    market.clock.ahead = STEP_TIMEOUT + 1
+    harness.clock.ahead = STEP_TIMEOUT + 1
     slow.set()
     assert (await answer).status == 503
-    assert stock(market, variant)["parts"] == {}
+    assert stock(harness, variant)["parts"] == {}
 
 
-async def test_a_stock_forgets_what_is_long_over(market: CatalogHarness) -> None:
-    anna = market.person()
+async def test_a_stock_forgets_old_allocations(harness: CatalogHarness) -> None:
+    anna = harness.person()
     product, variant = await anna.create_product(stock=1_000)
     orders = [_ids.next() for _ in range(3 * TIDY_THRESHOLD)]
     for number, order in enumerate(orders):
-        await market.reserve(order, (variant, 1))
+        await harness.reserve(order, (variant, 1))
         if number % 3:
-            await market.change_reservation(order, ("confirm", "release")[number % 2])
+            await harness.change_reservation(order, ("confirm", "release")[number % 2])
     sold = sum(number % 3 > 0 and number % 2 == 0 for number in range(len(orders)))
-    market.clock.ahead = ALLOCATION_TTL + 100
+    harness.clock.ahead = ALLOCATION_TTL + 100
     for _ in range(4):
-        assert (await market.reserve(_ids.next(), (variant, 1))).status == 200
-    assert len(stock(market, variant)["parts"]) < len(orders)
-    assert stock(market, variant)["on_hand"] == 1_000 - sold
-    assert await available(market, product) == 1_000 - sold - 4
+        assert (await harness.reserve(_ids.next(), (variant, 1))).status == 200
+    assert len(stock(harness, variant)["parts"]) < len(orders)
+    assert stock(harness, variant)["on_hand"] == 1_000 - sold
+    assert await available(harness, product) == 1_000 - sold - 4
     for number, order in enumerate(orders):
         if number % 3 and number % 2 == 0:
-            await asyncio.gather(*(market.change_reservation(order, "restock") for _ in range(2)))
-    assert stock(market, variant)["on_hand"] == 1_000
+            await asyncio.gather(*(harness.change_reservation(order, "restock") for _ in range(2)))
+    assert stock(harness, variant)["on_hand"] == 1_000
 
 
 # ── sellers ─────────────────────────────────────────────────────────────────────────────────────
@@ -263,8 +265,8 @@ async def count(anna: SellerClient, product: str, variant: str, **change: Any) -
     return await anna.request("POST", path, json=change)
 
 
-async def test_a_seller_counts(market: CatalogHarness) -> None:
-    anna = market.person()
+async def test_a_seller_adjusts_stock(harness: CatalogHarness) -> None:
+    anna = harness.person()
     product, variant = await anna.create_product()
     assert (await count(anna, product, variant, on_hand=20)).status == 428
     counted = await count(anna, product, variant, on_hand=20, revision=1)
@@ -291,19 +293,19 @@ async def test_a_seller_counts(market: CatalogHarness) -> None:
     assert (await count(anna, product, "5", delta=1)).status == 404
 
 
-async def test_what_is_held_cannot_be_counted_away(market: CatalogHarness) -> None:
-    anna, order = market.person(), _ids.next()
+async def test_stock_cannot_be_set_below_what_is_held(harness: CatalogHarness) -> None:
+    anna, order = harness.person(), _ids.next()
     product, variant = await anna.create_product()
-    await market.reserve(order, (variant, 4))
+    await harness.reserve(order, (variant, 4))
     assert code(await count(anna, product, variant, delta=-7)) == "stock_held"
     assert code(await count(anna, product, variant, on_hand=3, revision=1)) == "stock_held"
     assert (await count(anna, product, variant, delta=-6)).json()["available"] == 0
-    assert (await market.change_reservation(order, "confirm")).status == 200
-    assert stock(market, variant)["on_hand"] == 0
+    assert (await harness.change_reservation(order, "confirm")).status == 200
+    assert stock(harness, variant)["on_hand"] == 0
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_counts_and_sales_at_once_add_up(busy: CatalogHarness, seed: int) -> None:
+async def test_concurrent_adjustments_and_sales_add_up(busy: CatalogHarness, seed: int) -> None:
     anna, dice = busy.person(), random.Random(seed)  # noqa: S311
     product, variant = await anna.create_product(stock=50)
     orders = [_ids.next() for _ in range(30)]
@@ -327,28 +329,28 @@ async def test_counts_and_sales_at_once_add_up(busy: CatalogHarness, seed: int) 
 # ── prices that were agreed on ──────────────────────────────────────────────────────────────────
 
 
-async def test_nothing_is_held_at_another_price_than_was_agreed_on(market: CatalogHarness) -> None:
-    anna = market.person()
+async def test_a_reservation_at_an_outdated_price_is_refused(harness: CatalogHarness) -> None:
+    anna = harness.person()
     product, variant = await anna.create_product()
     agreed = {"product": product, "variant": variant, "price": 2400, "currency": "EUR"}
 
     async def holds(order: str, **other: Any) -> str:
-        return code(await market.reserve(order, (variant, 3), agreed=[agreed | other]))
+        return code(await harness.reserve(order, (variant, 3), agreed=[agreed | other]))
 
     assert await holds(_ids.next(), price=2399) == "price_changed"
     assert await holds(_ids.next(), currency="USD") == "price_changed"
     assert await holds(_ids.next(), product="77") == "not_sold"
-    assert await available(market, product) == 10
+    assert await available(harness, product) == 10
     order = _ids.next()
     assert await holds(order) == await holds(order) == ""
-    assert await available(market, product) == 7
+    assert await available(harness, product) == 7
     archived = await anna.request(
         "PATCH", f"/products/{product}", version=1, json={"archived": True}
     )
     assert archived.status == 200
     assert await holds(_ids.next()) == "not_sold"
-    assert stock(market, variant)["parts"].keys() == {order}
-    assert (await market.change_reservation(order, "confirm")).status == 200, (
+    assert stock(harness, variant)["parts"].keys() == {order}
+    assert (await harness.change_reservation(order, "confirm")).status == 200, (
         "what is held can still be sold"
     )
 
@@ -356,7 +358,9 @@ async def test_nothing_is_held_at_another_price_than_was_agreed_on(market: Catal
 @pytest.mark.parametrize(
     "wrong", [{"price": -1}, {"price": 1.5}, {"currency": "XXX"}, {"product": "x"}, {"variant": ""}]
 )
-async def test_nonsense_is_not_agreed_on(market: CatalogHarness, wrong: dict[str, Any]) -> None:
+async def test_invalid_agreed_prices_are_refused(
+    harness: CatalogHarness, wrong: dict[str, Any]
+) -> None:
     agreed = {"product": "1", "variant": "2", "price": 1, "currency": "EUR"}
-    answer = await market.reserve(_ids.next(), ("2", 1), agreed=[agreed | wrong])
+    answer = await harness.reserve(_ids.next(), ("2", 1), agreed=[agreed | wrong])
     assert answer.status == 422

@@ -1,4 +1,4 @@
-"""A worker like the real one, whose pictures do what the worst pictures do."""
+"""An image worker whose pictures behave like the worst pictures."""
 
 import os
 import signal

@@ -45,7 +45,7 @@ def descendants(pid: int) -> list[psutil.Process]:
     return psutil.Process(pid).children(recursive=True)
 
 
-async def test_pictures_come_back_as_if_made_here() -> None:
+async def test_workers_return_what_processing_returns() -> None:
     async with ImageWorkerPool(workers=1) as pool:
         assert await pool.process(jpeg()) == process(jpeg())
         sizes: dict[Kind, tuple[int, int]] = {"avatar": (400, 400), "header": (600, 200)}
@@ -54,13 +54,13 @@ async def test_pictures_come_back_as_if_made_here() -> None:
             assert (made.width, made.height) == size
 
 
-async def test_what_is_wrong_with_a_picture_comes_back() -> None:
+async def test_workers_return_the_errors_of_processing() -> None:
     async with ImageWorkerPool(workers=1) as pool:
         assert (await refusal(pool.process(b"<html>"))).code == "unsupported"
         assert (await refusal(pool.process(jpeg()[:-200]))).code == "broken"
 
 
-async def test_a_picture_beyond_the_memory_limit_is_refused_and_the_next_one_taken() -> None:
+async def test_a_picture_beyond_the_memory_limit_is_refused_and_the_next_one_is_processed() -> None:
     async with ImageWorkerPool(workers=1, memory_bytes=160 << 20) as pool:
         error = await refusal(pool.process(large_png()))
         assert error.code == "out_of_memory"
@@ -102,7 +102,9 @@ async def test_a_child_that_ignores_its_limits_is_ended_with_its_worker(
         assert await pool.process(job("fine"))
 
 
-async def test_no_more_pictures_are_worked_on_than_there_are_workers(tmp_path: Path) -> None:
+async def test_no_more_pictures_are_processed_at_once_than_there_are_workers(
+    tmp_path: Path,
+) -> None:
     log = tmp_path / "log"
     async with ImageWorkerPool(workers=2, queue=4, command=FAULTY_WORKER) as pool:
         work = [asyncio.create_task(pool.process(job("nap", log))) for _ in range(6)]
@@ -129,7 +131,7 @@ async def test_beyond_the_queue_pictures_are_refused_at_once() -> None:
         assert await pool.process(job("fine"))
 
 
-async def test_the_event_loop_stays_free_while_a_picture_is_made() -> None:
+async def test_the_event_loop_is_not_blocked_by_a_picture() -> None:
     async with ImageWorkerPool(workers=1) as pool:
         work = asyncio.create_task(pool.process(jpeg(4000, 3000)))
         longest = 0.0
@@ -141,7 +143,7 @@ async def test_the_event_loop_stays_free_while_a_picture_is_made() -> None:
         assert longest < 0.05
 
 
-async def test_a_cancelled_picture_is_not_worked_on_any_longer(tmp_path: Path) -> None:
+async def test_the_processing_of_a_cancelled_picture_stops(tmp_path: Path) -> None:
     log = tmp_path / "log"
     async with ImageWorkerPool(workers=1, command=FAULTY_WORKER) as pool:
         work = asyncio.create_task(pool.process(job("sleep", log)))
@@ -200,6 +202,6 @@ def alive(pid: int) -> bool:
         return False
 
 
-async def test_a_worker_that_cannot_start_is_told_at_the_start() -> None:
+async def test_a_worker_that_cannot_start_raises() -> None:
     with pytest.raises(OSError, match="ended before it was ready"):
         await ImageWorkerPool(workers=1, command=(sys.executable, "-c", "")).start()

@@ -1,4 +1,4 @@
-"""Orders and its neighbours, for each test anew."""
+"""An orders harness for each test."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from tests.services.orders.harness import OrdersHarness
 
 
 @pytest.fixture
-async def town() -> AsyncIterator[OrdersHarness]:
+async def harness() -> AsyncIterator[OrdersHarness]:
     async with World() as world:
         yield await OrdersHarness.start(world)

@@ -1,4 +1,4 @@
-"""Orders among stand-ins for catalog and payments, which can misbehave at every step."""
+"""Orders with fakes of catalog and payments, which can fail at every step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import itertools
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
 
@@ -15,7 +14,7 @@ from fastapi import APIRouter, FastAPI, Request
 
 from services.chassis.errors import Conflict, NotFound, OutcomeUnknown, Unavailable
 from services.chassis.http.responses import OrjsonResponse
-from services.chassis.ids import SnowflakeGenerator
+from services.chassis.ids import SnowflakeGenerator, utc_now
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.chassis.storage.segmented_list import SegmentedLists
@@ -29,7 +28,7 @@ from tests.fakes import Response, Running, World
 _ids = SnowflakeGenerator()
 
 DEADLINE = 20.0
-"""Seconds of real time in which an order must come to rest; workflows' own pauses take none."""
+"""Seconds of real time in which an order must become final. Pauses of workflows take none."""
 
 PRICE = 1_250
 
@@ -39,12 +38,12 @@ def orders_app(settings: Settings) -> FastAPI:
 
 
 Fault = Callable[[Callable[[], Any]], Awaitable[Any]]
-"""What a step does instead of its effect, which it is given."""
+"""What a step does instead of its effect, which is its argument."""
 
 
 @dataclass
 class FakeShopServices:
-    """What catalog and payments keep and say. `misdeeds` are done by the next calls of a step."""
+    """The state and answers of catalog and payments. `faults` apply to the next calls of a step."""
 
     prices: dict[str, int] = field(default_factory=dict)
     stock: dict[str, int] = field(default_factory=dict)
@@ -54,7 +53,7 @@ class FakeShopServices:
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     pending: int = 0
-    """How often a payment by `tok_pending` says that it is."""
+    """How often a payment with `tok_pending` is pending."""
 
     async def step(self, name: str, effect: Callable[[], Any]) -> OrjsonResponse:
         self.calls.append(name)
@@ -253,34 +252,34 @@ SHOP, SELLER, BUYER = _ids.next(), _ids.next(), _ids.next()
 
 
 async def eventually(look: Callable[[], Awaitable[bool]]) -> None:
-    """Return once a look shows that it is so; fails where it is not in time."""
+    """Wait until a condition holds. Fails after the deadline."""
     give_up_at = time.monotonic() + DEADLINE
     while not await look():
         assert time.monotonic() < give_up_at, f"not so within {DEADLINE} s"
         await asyncio.sleep(0.001)
 
 
-# ── misdeeds ────────────────────────────────────────────────────────────────────────────────────
+# ── faults ──────────────────────────────────────────────────────────────────────────────────────
 
 
 async def fails_before(_: Callable[[], Any]) -> Any:
-    """Nothing happens, and it says so."""
+    """Fail before the effect."""
     raise Unavailable("not now")
 
 
 async def is_lost(_: Callable[[], Any]) -> Any:
-    """Nothing happens, and nobody knows."""
+    """Lose the request: no effect, no answer."""
     raise OutcomeUnknown("no answer")
 
 
 async def times_out_after(effect: Callable[[], Any]) -> Any:
-    """It happens, and nobody knows."""
+    """Lose the answer after the effect."""
     effect()
     raise OutcomeUnknown("no answer")
 
 
 async def happens_twice(effect: Callable[[], Any]) -> Any:
-    """It happens twice, as where a lost request comes after all."""
+    """Have the effect twice, as when a delayed request arrives."""
     first = effect()
     try:
         effect()
@@ -290,7 +289,7 @@ async def happens_twice(effect: Callable[[], Any]) -> Any:
 
 
 class OrdersHarness:
-    """Running orders with its neighbours, a buyer and a seller."""
+    """A running orders service with fakes, a buyer and a seller."""
 
     orders: Running
     workflows: Workflows
@@ -333,7 +332,7 @@ class OrdersHarness:
         return answer.json()
 
     async def fill_cart(self, variant: str = "", quantity: int = 2) -> dict[str, Any]:
-        """Put something into the buyer's cart, and nothing else."""
+        """Replace the buyer's cart by one item."""
         item = {"product": variant or (variant := self.variant()), "variant": variant}
         items = [item | {"quantity": quantity}]
         cart: dict[str, Any] = await self.request_ok("PUT", "/cart", json={"items": items})
@@ -356,14 +355,14 @@ class OrdersHarness:
     async def request_until_answered(
         self, method: str, path: str, token: str = "", **given: Any
     ) -> str:
-        """Ask until there is an answer, also of a process that dies; returns the order's id."""
+        """Request until there is an answer, also if the process dies. Returns the order's id."""
         while (found := await self.survive(self.request_ok(method, path, token, **given))) is None:
             pass
         id: str = found["id"]
         return id
 
     async def survive(self, doing: Coroutine[Any, Any, Any]) -> Any:
-        """What something comes to; None where the process died in it, which is then revived."""
+        """Return a result, or None if the process died meanwhile; it is restarted then."""
         dead = asyncio.ensure_future(self.orders.sidecar.faults.dead.wait())
         done = asyncio.ensure_future(doing)
         await asyncio.wait({done, dead}, return_when=asyncio.FIRST_COMPLETED)
@@ -379,7 +378,7 @@ class OrdersHarness:
         return found
 
     async def wait_until_final(self, id: str) -> dict[str, Any]:
-        """The order when it has come to rest, whoever died."""
+        """Return the order when it is final, also after crashes."""
 
         async def looks() -> bool:
             await self.check_open_orders()
@@ -398,7 +397,7 @@ class OrdersHarness:
     def watchdog(self) -> SagaWatchdog:
         """Return another watchdog of the running replica."""
         repository = Repository(self.orders.service)
-        return SagaWatchdog(repository, self.workflows, now=lambda: datetime.now(UTC))
+        return SagaWatchdog(repository, self.workflows, now=utc_now)
 
     async def check_open_orders(self) -> None:
         """Have the watchdog check all open orders, however lately they have changed."""
@@ -407,7 +406,7 @@ class OrdersHarness:
             await self.watchdog().check()
 
     async def crash(self, effect: Callable[[], Any]) -> Any:
-        """A misdeed: it happens, and orders dies before it hears of it."""
+        """A fault: the effect happens, and orders dies before it gets the answer."""
         effect()
         self.orders.sidecar.kill()
         self.orders.sidecar.state.faults.kill()
@@ -415,7 +414,7 @@ class OrdersHarness:
         await asyncio.get_running_loop().create_future()
 
     async def check_consistency(self) -> None:
-        """Money, stock and what is shown agree with the end of every order."""
+        """Check that money, stock and lists match the outcome of every order."""
         await self.check_open_orders()
         await self.world.settle()
         state = self.world.state("orders")

@@ -1,4 +1,4 @@
-"""Carts, checkouts and orders as the gateway asks for them."""
+"""The routes of carts, checkouts and orders."""
 
 from __future__ import annotations
 
@@ -11,61 +11,61 @@ from services.orders.repository import Repository
 from tests.services.orders.harness import BUYER, PRICE, SELLER, OrdersHarness
 
 
-async def test_a_cart_shows_what_it_costs_now(town: OrdersHarness) -> None:
-    first, second = town.variant(), town.variant(price=99)
+async def test_a_cart_has_the_current_prices(harness: OrdersHarness) -> None:
+    first, second = harness.variant(), harness.variant(price=99)
     for variant, quantity in ((first, 2), (second, 1), (first, 1)):
         item = {"product": variant, "variant": variant, "quantity": quantity}
-        cart = await town.request_ok("POST", "/cart/items", json=item)
+        cart = await harness.request_ok("POST", "/cart/items", json=item)
     assert cart["total"] == 3 * PRICE + 99
-    town.shop_services.prices[second] = 100
-    assert (await town.request_ok("GET", "/cart"))["total"] == 3 * PRICE + 100
-    changed = await town.request_ok("PATCH", f"/cart/items/{first}", json={"quantity": 1})
+    harness.shop_services.prices[second] = 100
+    assert (await harness.request_ok("GET", "/cart"))["total"] == 3 * PRICE + 100
+    changed = await harness.request_ok("PATCH", f"/cart/items/{first}", json={"quantity": 1})
     assert changed["total"] == PRICE + 100
-    emptied = await town.request_ok("DELETE", f"/cart/items/{first}")
+    emptied = await harness.request_ok("DELETE", f"/cart/items/{first}")
     assert [line["variant"] for line in emptied["lines"]] == [second]
 
 
-async def test_what_is_not_sold_any_more_counts_for_nothing(town: OrdersHarness) -> None:
-    first, second = town.variant(), town.variant()
+async def test_items_that_are_not_sold_any_more_are_not_counted(harness: OrdersHarness) -> None:
+    first, second = harness.variant(), harness.variant()
     items = [{"product": v, "variant": v, "quantity": 1} for v in (first, second)]
-    await town.request_ok("PUT", "/cart", json={"items": items})
-    town.shop_services.gone.add(first)
-    cart = await town.request_ok("GET", "/cart")
+    await harness.request_ok("PUT", "/cart", json={"items": items})
+    harness.shop_services.gone.add(first)
+    cart = await harness.request_ok("GET", "/cart")
     assert [item["variant"] for item in cart["gone"]] == [first]
     assert cart["total"] == PRICE
-    refused = await town.request("POST", "/checkouts", json=town.checkout(cart))
+    refused = await harness.request("POST", "/checkouts", json=harness.checkout(cart))
     assert (refused.status, refused.json()["code"]) == (409, "not_available")
-    town.shop_services.gone.add(second)
-    assert (await town.request_ok("GET", "/cart"))["lines"] == []
+    harness.shop_services.gone.add(second)
+    assert (await harness.request_ok("GET", "/cart"))["lines"] == []
 
 
-async def test_a_cart_that_was_changed_is_not_overwritten(town: OrdersHarness) -> None:
-    cart = await town.fill_cart()
+async def test_a_changed_cart_is_not_overwritten(harness: OrdersHarness) -> None:
+    cart = await harness.fill_cart()
     variant = cart["lines"][0]["variant"]
     headers = {"if-match": f'"{cart["revision"]}"'}
     path = f"/cart/items/{variant}"
-    await town.request_ok("PATCH", path, json={"quantity": 3}, headers=headers)
-    late = await town.request("PATCH", path, json={"quantity": 4}, headers=headers)
+    await harness.request_ok("PATCH", path, json={"quantity": 3}, headers=headers)
+    late = await harness.request("PATCH", path, json={"quantity": 4}, headers=headers)
     assert late.status == 412
     for other in ("3", '"x"', 'W/"2"', '"1", "3"', "", "rubbish"):
-        answer = await town.request("DELETE", path, headers={"if-match": other})
+        answer = await harness.request("DELETE", path, headers={"if-match": other})
         assert answer.status == 412, other
     for known in ("*", '"2"'):
-        answer = await town.request("DELETE", path, headers={"if-none-match": known})
+        answer = await harness.request("DELETE", path, headers={"if-none-match": known})
         assert answer.status == 412, known
     for number, seen in enumerate(('"1", "2"', "*", "4"), 5):
         wanted, headers = {"quantity": number}, {"if-match": seen}
-        changed = await town.request_ok("PATCH", path, json=wanted, headers=headers)
+        changed = await harness.request_ok("PATCH", path, json=wanted, headers=headers)
         assert changed["revision"] == number - 2
 
 
-async def test_nobody_buys_from_themselves_or_from_two_shops_at_once(town: OrdersHarness) -> None:
-    variant, other = town.variant(), town.variant()
+async def test_own_products_and_items_of_two_shops_are_refused(harness: OrdersHarness) -> None:
+    variant, other = harness.variant(), harness.variant()
     item = {"product": variant, "variant": variant, "quantity": 1}
-    own = await town.request("POST", "/cart/items", town.seller, json=item)
+    own = await harness.request("POST", "/cart/items", harness.seller, json=item)
     assert (own.status, own.json()["code"]) == (422, "own_product")
     elsewhere = {"product": f"9{other[1:]}", "variant": other, "quantity": 1}
-    both = await town.request("PUT", "/cart", json={"items": [item, elsewhere]})
+    both = await harness.request("PUT", "/cart", json={"items": [item, elsewhere]})
     assert (both.status, both.json()["code"]) == (409, "other_shop")
 
 
@@ -85,79 +85,83 @@ async def test_nobody_buys_from_themselves_or_from_two_shops_at_once(town: Order
         ("/checkouts", {"card": "tok_ok", "expected_total": 1, "currency": "XXX"}),
     ],
 )
-async def test_what_breaks_a_bound_is_refused(town: OrdersHarness, path: str, body: Any) -> None:
+async def test_input_beyond_a_limit_is_refused(
+    harness: OrdersHarness, path: str, body: Any
+) -> None:
     if path == "/checkouts" and body:
         body = {"idempotency_key": "k", **body}
-    assert (await town.request("POST", path, json=body)).status == 422
+    assert (await harness.request("POST", path, json=body)).status == 422
 
 
-async def test_an_empty_cart_and_unknown_things_are_refused(town: OrdersHarness) -> None:
+async def test_an_empty_cart_and_unknown_items_are_refused(harness: OrdersHarness) -> None:
     cart = {"total": 0, "currency": "EUR"}
-    empty = await town.request("POST", "/checkouts", json=town.checkout(cart))
+    empty = await harness.request("POST", "/checkouts", json=harness.checkout(cart))
     assert (empty.status, empty.json()["code"]) == (422, "cart_empty")
     item = {"product": "123456789012345678", "variant": "123456789012345678", "quantity": 1}
-    assert (await town.request("POST", "/cart/items", json=item)).status == 404
+    assert (await harness.request("POST", "/cart/items", json=item)).status == 404
 
 
 @pytest.mark.parametrize("said", [{"expected_total": 1}, {"currency": "JPY"}])
-async def test_a_stale_price_is_asked_about_and_never_charged(
-    town: OrdersHarness, said: dict[str, Any]
+async def test_an_outdated_price_is_refused_and_never_charged(
+    harness: OrdersHarness, said: dict[str, Any]
 ) -> None:
-    cart = await town.fill_cart()
-    refused = await town.request("POST", "/checkouts", json=town.checkout(cart) | said)
+    cart = await harness.fill_cart()
+    refused = await harness.request("POST", "/checkouts", json=harness.checkout(cart) | said)
     body = refused.json()
     assert (refused.status, body["code"]) == (409, "price_changed")
     assert (body["total"], body["currency"]) == (cart["total"], "EUR")
     assert body["lines"][0]["price"] == PRICE
-    assert town.shop_services.payments == {}
-    assert (await town.request_ok("GET", "/orders"))["orders"] == []
+    assert harness.shop_services.payments == {}
+    assert (await harness.request_ok("GET", "/orders"))["orders"] == []
 
 
-async def test_a_price_that_changes_after_the_checkout_ends_the_order_uncharged(
-    town: OrdersHarness,
+async def test_a_price_change_after_the_checkout_ends_the_order_uncharged(
+    harness: OrdersHarness,
 ) -> None:
-    cart = await town.fill_cart()
+    cart = await harness.fill_cart()
     variant = cart["lines"][0]["variant"]
-    town.orders.sidecar.faults.fail("start")
-    order = await town.request_ok("POST", "/checkouts", json=town.checkout(cart))
-    town.shop_services.prices[variant] += 1
-    found = await town.wait_until_final(order["id"])
+    harness.orders.sidecar.faults.fail("start")
+    order = await harness.request_ok("POST", "/checkouts", json=harness.checkout(cart))
+    harness.shop_services.prices[variant] += 1
+    found = await harness.wait_until_final(order["id"])
     assert (found["state"], found["history"][1]["what"]) == ("failed", "price_changed")
-    await town.check_consistency()
+    await harness.check_consistency()
 
 
-async def test_what_is_short_is_refused_before_and_after_the_checkout(town: OrdersHarness) -> None:
-    variant = town.variant(stock=1)
-    cart = await town.fill_cart(variant, 2)
-    refused = await town.request("POST", "/checkouts", json=town.checkout(cart))
+async def test_insufficient_stock_is_refused_before_and_after_the_checkout(
+    harness: OrdersHarness,
+) -> None:
+    variant = harness.variant(stock=1)
+    cart = await harness.fill_cart(variant, 2)
+    refused = await harness.request("POST", "/checkouts", json=harness.checkout(cart))
     assert (refused.status, refused.json()["code"]) == (409, "out_of_stock")
-    cart = await town.fill_cart(variant, 1)
-    town.orders.sidecar.faults.fail("start")
-    order = await town.request_ok("POST", "/checkouts", json=town.checkout(cart))
-    town.shop_services.stock[variant] = 0
-    assert (await town.wait_until_final(order["id"]))["state"] == "failed"
-    await town.check_consistency()
+    cart = await harness.fill_cart(variant, 1)
+    harness.orders.sidecar.faults.fail("start")
+    order = await harness.request_ok("POST", "/checkouts", json=harness.checkout(cart))
+    harness.shop_services.stock[variant] = 0
+    assert (await harness.wait_until_final(order["id"]))["state"] == "failed"
+    await harness.check_consistency()
 
 
-async def test_the_same_key_makes_the_same_order(town: OrdersHarness) -> None:
-    cart = await town.fill_cart()
-    body = town.checkout(cart)
+async def test_the_same_idempotency_key_creates_the_same_order(harness: OrdersHarness) -> None:
+    cart = await harness.fill_cart()
+    body = harness.checkout(cart)
     answers = await asyncio.gather(
-        *(town.request("POST", "/checkouts", json=body) for _ in range(5))
+        *(harness.request("POST", "/checkouts", json=body) for _ in range(5))
     )
     assert [answer.status for answer in answers] == [200] * 5
     ids = {answer.json()["id"] for answer in answers}
     assert len(ids) == 1
-    assert (await town.request_ok("POST", "/checkouts", json=body))["id"] in ids
-    await town.wait_until_final(ids.pop())
-    await town.check_consistency()
-    assert len(town.shop_services.payments) == 1
+    assert (await harness.request_ok("POST", "/checkouts", json=body))["id"] in ids
+    await harness.wait_until_final(ids.pop())
+    await harness.check_consistency()
+    assert len(harness.shop_services.payments) == 1
 
 
-async def test_a_repeat_gets_the_order_with_which_the_first_request_emptied_the_cart(
-    town: OrdersHarness, monkeypatch: pytest.MonkeyPatch
+async def test_a_concurrent_repeat_returns_the_order_of_the_first_request(
+    harness: OrdersHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = town.checkout(await town.fill_cart())
+    body = harness.checkout(await harness.fill_cart())
     first: list[Any] = []
     look = Repository.intent_and_cart
 
@@ -166,153 +170,153 @@ async def test_a_repeat_gets_the_order_with_which_the_first_request_emptied_the_
             return await look(self, key, user)
         intent, _ = await look(self, key, user)
         first.append("on its way")
-        first.append(await town.request_ok("POST", "/checkouts", json=body))
+        first.append(await harness.request_ok("POST", "/checkouts", json=body))
         return intent, (await look(self, key, user))[1]
 
     monkeypatch.setattr(Repository, "intent_and_cart", looks_too_early)
-    assert (await town.request_ok("POST", "/checkouts", json=body))["id"] == first[1]["id"]
+    assert (await harness.request_ok("POST", "/checkouts", json=body))["id"] == first[1]["id"]
 
 
 @pytest.mark.parametrize("other", [{"card": "tok_x"}, {"expected_total": 1}, {"currency": "USD"}])
-async def test_the_same_key_with_another_body_is_refused(
-    town: OrdersHarness, other: dict[str, Any]
+async def test_the_same_idempotency_key_with_another_body_is_refused(
+    harness: OrdersHarness, other: dict[str, Any]
 ) -> None:
-    body = town.checkout(await town.fill_cart())
-    await town.request_ok("POST", "/checkouts", json=body)
-    refused = await town.request("POST", "/checkouts", json=body | other)
+    body = harness.checkout(await harness.fill_cart())
+    await harness.request_ok("POST", "/checkouts", json=body)
+    refused = await harness.request("POST", "/checkouts", json=body | other)
     assert (refused.status, refused.json()["code"]) == (422, "key_reused")
 
 
-async def test_keys_are_everybodys_own(town: OrdersHarness) -> None:
-    body = town.checkout(await town.fill_cart())
-    await town.request_ok("POST", "/checkouts", json=body)
-    stranger = town.world.token("100000000000000001", "read:shop write:shop")
-    assert (await town.request("POST", "/checkouts", stranger, json=body)).json()[
+async def test_idempotency_keys_belong_to_a_user(harness: OrdersHarness) -> None:
+    body = harness.checkout(await harness.fill_cart())
+    await harness.request_ok("POST", "/checkouts", json=body)
+    stranger = harness.world.token("100000000000000001", "read:shop write:shop")
+    assert (await harness.request("POST", "/checkouts", stranger, json=body)).json()[
         "code"
     ] == "cart_empty"
 
 
-async def test_a_cart_is_emptied_by_its_checkout_and_not_later(town: OrdersHarness) -> None:
-    body = town.checkout(await town.fill_cart())
-    await town.request_ok("POST", "/checkouts", json=body)
-    assert (await town.request_ok("GET", "/cart"))["lines"] == []
-    await town.fill_cart()
-    await town.request_ok("POST", "/checkouts", json=body)
-    assert len((await town.request_ok("GET", "/cart"))["lines"]) == 1
+async def test_a_cart_is_emptied_by_its_checkout_and_not_later(harness: OrdersHarness) -> None:
+    body = harness.checkout(await harness.fill_cart())
+    await harness.request_ok("POST", "/checkouts", json=body)
+    assert (await harness.request_ok("GET", "/cart"))["lines"] == []
+    await harness.fill_cart()
+    await harness.request_ok("POST", "/checkouts", json=body)
+    assert len((await harness.request_ok("GET", "/cart"))["lines"]) == 1
 
 
-async def test_an_order_is_seen_by_its_two_sides_alone(town: OrdersHarness) -> None:
-    id = await town.place()
-    await town.wait_until_final(id)
-    await town.world.settle()
-    stranger = town.world.token("100000000000000001", "read:shop write:shop")
-    assert (await town.request("GET", f"/orders/{id}", stranger)).status == 404
+async def test_an_order_is_visible_to_its_buyer_and_seller_only(harness: OrdersHarness) -> None:
+    id = await harness.place()
+    await harness.wait_until_final(id)
+    await harness.world.settle()
+    stranger = harness.world.token("100000000000000001", "read:shop write:shop")
+    assert (await harness.request("GET", f"/orders/{id}", stranger)).status == 404
     for verb in ("cancel", "refund"):
-        assert (await town.request("POST", f"/orders/{id}/{verb}", stranger)).status == 404
-    assert (await town.request("POST", f"/orders/{id}/cancel", town.seller)).status == 403
-    assert (await town.request("POST", f"/orders/{id}/refund")).status == 403
+        assert (await harness.request("POST", f"/orders/{id}/{verb}", stranger)).status == 404
+    assert (await harness.request("POST", f"/orders/{id}/cancel", harness.seller)).status == 403
+    assert (await harness.request("POST", f"/orders/{id}/refund")).status == 403
     for role, token, mine in (
-        ("buyer", town.buyer, [id]),
-        ("seller", town.seller, [id]),
-        ("seller", town.buyer, []),
+        ("buyer", harness.buyer, [id]),
+        ("seller", harness.seller, [id]),
+        ("seller", harness.buyer, []),
         ("buyer", stranger, []),
     ):
-        page = await town.request_ok("GET", f"/orders?role={role}", token)
+        page = await harness.request_ok("GET", f"/orders?role={role}", token)
         assert [order["id"] for order in page["orders"]] == mine
-    shop = (await town.order(id))["shop"]
-    for token, mine in ((town.seller, [id]), (town.buyer, []), (stranger, [])):
-        page = await town.request_ok("GET", f"/orders?role=seller&shop={shop}&limit=1", token)
+    shop = (await harness.order(id))["shop"]
+    for token, mine in ((harness.seller, [id]), (harness.buyer, []), (stranger, [])):
+        page = await harness.request_ok("GET", f"/orders?role=seller&shop={shop}&limit=1", token)
         assert [order["id"] for order in page["orders"]] == mine
         assert page["last"] == "".join(mine)
 
 
-async def test_scopes_and_tokens_are_asked_for(town: OrdersHarness) -> None:
-    reader = town.world.token(BUYER, "read:shop")
-    assert (await town.request("GET", "/cart", reader)).status == 200
-    assert (await town.request("PUT", "/cart", reader, json={"items": []})).status == 403
-    assert (await town.orders.call("GET", "/cart")).status == 401
-    assert (await town.orders.call("POST", "/rebuilds", caller="gateway")).status == 403
+async def test_tokens_and_scopes_are_required(harness: OrdersHarness) -> None:
+    reader = harness.world.token(BUYER, "read:shop")
+    assert (await harness.request("GET", "/cart", reader)).status == 200
+    assert (await harness.request("PUT", "/cart", reader, json={"items": []})).status == 403
+    assert (await harness.orders.call("GET", "/cart")).status == 401
+    assert (await harness.orders.call("POST", "/rebuilds", caller="gateway")).status == 403
 
 
-async def test_orders_are_paged_by_id(town: OrdersHarness) -> None:
-    ids = [await town.place() for _ in range(5)]
-    await town.world.settle()
-    first = await town.request_ok("GET", "/orders?limit=2")
+async def test_orders_are_paged_by_id(harness: OrdersHarness) -> None:
+    ids = [await harness.place() for _ in range(5)]
+    await harness.world.settle()
+    first = await harness.request_ok("GET", "/orders?limit=2")
     assert [order["id"] for order in first["orders"]] == ids[:2:-1]
-    rest = await town.request_ok("GET", f"/orders?limit=20&max_id={first['last']}")
+    rest = await harness.request_ok("GET", f"/orders?limit=20&max_id={first['last']}")
     assert [order["id"] for order in rest["orders"]] == ids[2::-1]
     assert rest["last"] == ""
 
 
-async def test_a_completed_order_is_refunded_by_its_seller_and_cancelled_by_nobody(
-    town: OrdersHarness,
+async def test_a_completed_order_can_be_refunded_by_its_seller_and_not_cancelled(
+    harness: OrdersHarness,
 ) -> None:
-    id = await town.place()
-    order = await town.wait_until_final(id)
+    id = await harness.place()
+    order = await harness.wait_until_final(id)
     assert [entry["what"] for entry in order["history"]] == [
         *("placed", "reserved", "authorized", "confirmed", "capturing", "completed"),
     ]
     times = [entry["at"] for entry in order["history"]]
     assert times == sorted(times)
-    late = await town.request("POST", f"/orders/{id}/cancel")
+    late = await harness.request("POST", f"/orders/{id}/cancel")
     assert (late.status, late.json()["code"]) == (409, "too_late")
-    await town.request_ok("POST", f"/orders/{id}/refund", town.seller)
-    assert (await town.wait_until_final(id))["state"] == "refunded"
-    assert (await town.request_ok("POST", f"/orders/{id}/refund", town.seller))[
+    await harness.request_ok("POST", f"/orders/{id}/refund", harness.seller)
+    assert (await harness.wait_until_final(id))["state"] == "refunded"
+    assert (await harness.request_ok("POST", f"/orders/{id}/refund", harness.seller))[
         "state"
     ] == "refunded"
-    await town.check_consistency()
+    await harness.check_consistency()
 
 
-async def test_what_was_not_paid_cannot_be_refunded(town: OrdersHarness) -> None:
-    id = await town.place("tok_declined")
-    await town.wait_until_final(id)
-    refused = await town.request("POST", f"/orders/{id}/refund", town.seller)
+async def test_an_unpaid_order_cannot_be_refunded(harness: OrdersHarness) -> None:
+    id = await harness.place("tok_declined")
+    await harness.wait_until_final(id)
+    refused = await harness.request("POST", f"/orders/{id}/refund", harness.seller)
     assert (refused.status, refused.json()["code"]) == (409, "not_completed")
 
 
-async def test_what_costs_nothing_is_not_paid(town: OrdersHarness) -> None:
-    id = await town.place(variant=town.variant(price=0))
-    assert (await town.wait_until_final(id))["state"] == "completed"
-    assert town.shop_services.payments == {}
-    await town.request_ok("POST", f"/orders/{id}/refund", town.seller)
-    assert (await town.wait_until_final(id))["state"] == "refunded"
-    await town.check_consistency()
+async def test_a_free_order_needs_no_payment(harness: OrdersHarness) -> None:
+    id = await harness.place(variant=harness.variant(price=0))
+    assert (await harness.wait_until_final(id))["state"] == "completed"
+    assert harness.shop_services.payments == {}
+    await harness.request_ok("POST", f"/orders/{id}/refund", harness.seller)
+    assert (await harness.wait_until_final(id))["state"] == "refunded"
+    await harness.check_consistency()
 
 
-async def test_what_lists_show_can_be_made_anew(town: OrdersHarness) -> None:
-    ids = [await town.place(card) for card in ("tok_ok", "tok_declined", "tok_ok")]
+async def test_projections_can_be_rebuilt(harness: OrdersHarness) -> None:
+    ids = [await harness.place(card) for card in ("tok_ok", "tok_declined", "tok_ok")]
     for id in ids:
-        await town.wait_until_final(id)
-    await town.check_consistency()
-    state = town.world.state("orders")
+        await harness.wait_until_final(id)
+    await harness.check_consistency()
+    state = harness.world.state("orders")
     live = {kind: state.peek(f"{kind}")["data"] for kind in (f"buyer:{BUYER}", f"seller:{SELLER}")}
     for key in [*state.keys("page:"), *live]:
         await state.delete(key)
-    assert (await town.request_ok("GET", "/orders"))["orders"] == []
-    rebuilt = await town.orders.call("POST", "/rebuilds", caller="orders")
+    assert (await harness.request_ok("GET", "/orders"))["orders"] == []
+    rebuilt = await harness.orders.call("POST", "/rebuilds", caller="orders")
     assert rebuilt.json() == {"orders": 3, "mended": 9}
     assert {key: state.peek(key)["data"] for key in live} == live
-    await town.check_consistency()
+    await harness.check_consistency()
 
 
-async def test_what_is_told_names_both_sides_and_no_card(town: OrdersHarness) -> None:
-    id = await town.place()
-    await town.wait_until_final(id)
-    await town.world.settle()
-    events = [event for event in town.world.broker.events("orders") if event["subject"] == id]
+async def test_order_events_name_both_parties_and_no_card(harness: OrdersHarness) -> None:
+    id = await harness.place()
+    await harness.wait_until_final(id)
+    await harness.world.settle()
+    events = [event for event in harness.world.broker.events("orders") if event["subject"] == id]
     last = max(events, key=lambda event: int(event["entityversion"]))["data"]
     assert (last["buyer"], last["seller"], last["state"]) == (BUYER, SELLER, "completed")
     assert "tok_ok" not in str(events)
 
 
-async def test_a_cart_goes_with_its_owner(town: OrdersHarness) -> None:
-    await town.fill_cart()
+async def test_the_cart_of_a_deleted_user_is_deleted(harness: OrdersHarness) -> None:
+    await harness.fill_cart()
     profile = {"id": BUYER, "username": "", "created_at": "", "deleted": True}
     event = {
         "id": "users:user@9", "type": "account.changed", "source": "users", "subject": BUYER,
         "stream": "s", "sequence": 1, "entityversion": 9, "data": profile,
     }  # fmt: skip
-    answer = await town.orders.call("POST", "/events/accounts", caller="", json=event)
+    answer = await harness.orders.call("POST", "/events/accounts", caller="", json=event)
     assert answer.json()["status"] == "SUCCESS"
-    assert (await town.request_ok("GET", "/cart"))["lines"] == []
+    assert (await harness.request_ok("GET", "/cart"))["lines"] == []

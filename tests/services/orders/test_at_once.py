@@ -1,4 +1,4 @@
-"""Any two commands of one person at once give what one after the other would have given."""
+"""Two concurrent commands of a buyer have the result of one of their orders."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ Outcome = dict[str, Any]
 
 
 @dataclass
-class Shopper:
-    """Somebody with a cart of two mugs, and what they may buy besides."""
+class BuyerClient:
+    """A buyer with a cart of two mugs, and another product."""
 
-    town: OrdersHarness
+    harness: OrdersHarness
     token: str
     mug: str
     cup: str
     revision: int = 0
     order: str = ""
-    """What was ordered before, if anything."""
+    """The order that was placed before, if any."""
 
     @classmethod
-    async def comes(cls, town: OrdersHarness) -> Shopper:
-        token = town.world.token(_ids.next(), "read:shop write:shop")
-        shopper = cls(town, token, town.variant(), town.variant(price=1))
-        await town.request_ok("PUT", "/cart", token, json={"items": [shopper.item(shopper.mug, 2)]})
-        shopper.revision = (await town.request_ok("GET", "/cart", token))["revision"]
-        return shopper
+    async def comes(cls, harness: OrdersHarness) -> BuyerClient:
+        token = harness.world.token(_ids.next(), "read:shop write:shop")
+        buyer = cls(harness, token, harness.variant(), harness.variant(price=1))
+        await harness.request_ok("PUT", "/cart", token, json={"items": [buyer.item(buyer.mug, 2)]})
+        buyer.revision = (await harness.request_ok("GET", "/cart", token))["revision"]
+        return buyer
 
     def item(self, variant: str, quantity: int) -> dict[str, Any]:
         return {"product": variant, "variant": variant, "quantity": quantity}
@@ -69,7 +69,7 @@ class Shopper:
         return {names[line["variant"]]: line["quantity"] for line in shown["lines"]}
 
     async def found(self) -> dict[str, Any]:
-        shown: dict[str, Any] = await self.town.request_ok(
+        shown: dict[str, Any] = await self.harness.request_ok(
             "GET", f"/orders/{self.order}", self.token
         )
         return shown
@@ -78,46 +78,46 @@ class Shopper:
         return str((await self.found())["state"])
 
     async def end(self) -> Outcome:
-        """What is there at last: the cart, the orders, the money and the stock."""
-        await self.town.world.settle()
-        found = await self.town.request_ok("GET", "/orders", self.token)
+        """The cart, the orders, the money and the stock at the end."""
+        await self.harness.world.settle()
+        found = await self.harness.request_ok("GET", "/orders", self.token)
         return {
-            "cart": await self.says(self.town.orders, "GET", "/cart"),
+            "cart": await self.says(self.harness.orders, "GET", "/cart"),
             "orders": sorted([str(self.lines(order)) for order in found["orders"]]),
             "ids": [order["id"] for order in found["orders"]],
         }
 
 
 def asks(
-    method: str, path: str, json: Callable[[Shopper], Any] = lambda _: None
-) -> Command[Shopper]:
-    async def ask(shopper: Shopper, replica: Running) -> Outcome:
-        here = path.format(mug=shopper.mug, cup=shopper.cup)
-        body = json(shopper)
-        return await shopper.says(replica, method, here, json=body)
+    method: str, path: str, json: Callable[[BuyerClient], Any] = lambda _: None
+) -> Command[BuyerClient]:
+    async def ask(buyer: BuyerClient, replica: Running) -> Outcome:
+        here = path.format(mug=buyer.mug, cup=buyer.cup)
+        body = json(buyer)
+        return await buyer.says(replica, method, here, json=body)
 
     return ask
 
 
-def checks_out(key: str, card: str = "tok_ok", total: int = 2 * PRICE) -> Command[Shopper]:
+def checks_out(key: str, card: str = "tok_ok", total: int = 2 * PRICE) -> Command[BuyerClient]:
     body = {"idempotency_key": key, "card": card, "expected_total": total, "currency": "EUR"}
     return asks("POST", "/checkouts", lambda _: body)
 
 
-def sees_and_changes(quantity: int) -> Command[Shopper]:
-    async def change(shopper: Shopper, replica: Running) -> Outcome:
-        return await shopper.says(
+def sees_and_changes(quantity: int) -> Command[BuyerClient]:
+    async def change(buyer: BuyerClient, replica: Running) -> Outcome:
+        return await buyer.says(
             replica,
             "PATCH",
-            f"/cart/items/{shopper.mug}",
+            f"/cart/items/{buyer.mug}",
             json={"quantity": quantity},
-            headers={"if-match": f'"{shopper.revision}"'},
+            headers={"if-match": f'"{buyer.revision}"'},
         )
 
     return change
 
 
-COMMANDS: dict[str, Command[Shopper]] = {
+COMMANDS: dict[str, Command[BuyerClient]] = {
     "checks out": checks_out("a"),
     "checks out again": checks_out("a"),
     "checks out by the key of another card": checks_out("a", "tok_other"),
@@ -135,46 +135,46 @@ COMMANDS: dict[str, Command[Shopper]] = {
 }
 
 
-async def open_town(world: World) -> Opened[Shopper]:
-    town = await OrdersHarness.start(world)
-    replicas = (town.orders, await world.start(orders_app, "orders"))
-    return replicas, partial(Shopper.comes, town)
+async def open_town(world: World) -> Opened[BuyerClient]:
+    harness = await OrdersHarness.start(world)
+    replicas = (harness.orders, await world.start(orders_app, "orders"))
+    return replicas, partial(BuyerClient.comes, harness)
 
 
-async def end(shopper: Shopper, said: list[Outcome]) -> Outcome:
-    """The cart and the orders at last, and how many the answers spoke of."""
-    there = await shopper.end()
+async def end(buyer: BuyerClient, said: list[Outcome]) -> Outcome:
+    """The cart and the orders at the end, and how many orders the answers named."""
+    there = await buyer.end()
     ids = [one.pop("id") for one in said if "id" in one]
     assert set(ids) <= set(there.pop("ids"))
     return there | {"named": len(set(ids))}
 
 
 @pytest.fixture
-def town() -> Iterator[AtOnce[Shopper]]:
+def harness() -> Iterator[AtOnce[BuyerClient]]:
     with running(open_town) as (runner, opened):
         yield AtOnce(runner, opened, COMMANDS, end)
 
 
 @given(pairs(COMMANDS), CHOICES, APART)
 @examples(150)
-def test_two_commands_at_once_are_as_one_after_the_other(
-    town: AtOnce[Shopper], pair: tuple[str, str], choices: list[int], apart: int
+def test_two_concurrent_commands_have_the_result_of_one_of_their_orders(
+    harness: AtOnce[BuyerClient], pair: tuple[str, str], choices: list[int], apart: int
 ) -> None:
-    town.check(pair, choices, apart)
+    harness.check(pair, choices, apart)
 
 
-# ── orders that are there already ───────────────────────────────────────────────────────────────
+# ── existing orders ───────────────────────────────────────────────────────────────────────────
 
 
-def acts(verb: str, *, as_seller: bool = False) -> Command[Shopper]:
-    async def act(shopper: Shopper, replica: Running) -> Outcome:
-        token = shopper.town.seller if as_seller else shopper.token
-        return await shopper.says(replica, "POST", f"/orders/{shopper.order}/{verb}", token=token)
+def acts(verb: str, *, as_seller: bool = False) -> Command[BuyerClient]:
+    async def act(buyer: BuyerClient, replica: Running) -> Outcome:
+        token = buyer.harness.seller if as_seller else buyer.token
+        return await buyer.says(replica, "POST", f"/orders/{buyer.order}/{verb}", token=token)
 
     return act
 
 
-LATER: dict[str, Command[Shopper]] = {
+LATER: dict[str, Command[BuyerClient]] = {
     "cancels": acts("cancel"),
     "cancels again": acts("cancel"),
     "refunds": acts("refund", as_seller=True),
@@ -185,44 +185,44 @@ LATER: dict[str, Command[Shopper]] = {
 ASKED = (CANCEL_REQUESTED, REFUND_REQUESTED)
 
 
-async def open_orders(world: World, *, paid: bool) -> Opened[Shopper]:
+async def open_orders(world: World, *, paid: bool) -> Opened[BuyerClient]:
     replicas, come = await open_town(world)
 
-    async def orders() -> Shopper:
-        shopper = await come()
-        if not paid:  # a workflow that is not begun yet
+    async def orders() -> BuyerClient:
+        buyer = await come()
+        if not paid:  # a workflow that has not started
             replicas[0].sidecar.faults.fail("start")
-        shopper.order = (await COMMANDS["checks out"](shopper, replicas[0]))["id"]
-        while paid and await shopper.state() != "completed":
-            await shopper.town.world.settle()
-        return shopper
+        buyer.order = (await COMMANDS["checks out"](buyer, replicas[0]))["id"]
+        while paid and await buyer.state() != "completed":
+            await buyer.harness.world.settle()
+        return buyer
 
     return replicas, orders
 
 
-async def rest(shopper: Shopper, said: list[Outcome]) -> Outcome:
-    """What became of the order, of the money and of the stock."""
+async def rest(buyer: BuyerClient, said: list[Outcome]) -> Outcome:
+    """The order, the money and the stock at the end."""
     for one in said:
         one.pop("id", None)
-    while await shopper.state() not in FINAL_STATES:
-        await shopper.town.check_open_orders()
-    others = shopper.town.shop_services
-    found = await shopper.found()
-    payment = others.payments.get(shopper.order, {})
+    while await buyer.state() not in FINAL_STATES:
+        await buyer.harness.check_open_orders()
+    others = buyer.harness.shop_services
+    found = await buyer.found()
+    payment = others.payments.get(buyer.order, {})
     return {
         "state": found["state"],
         "asked for": [entry["what"] for entry in found["history"] if entry["what"] in ASKED],
         "refunded": payment.get("refunded", 0),
-        "stock": others.stock[shopper.mug],
+        "stock": others.stock[buyer.mug],
     }
 
 
 @pytest.fixture(params=[True, False], ids=["paid", "placed"])
-def orders(request: pytest.FixtureRequest) -> Iterator[AtOnce[Shopper]]:
+def orders(request: pytest.FixtureRequest) -> Iterator[AtOnce[BuyerClient]]:
     with (
         mock.patch(
             "services.orders.application.saga_watchdog.IDLE_TIMEOUT", 3600.0
-        ),  # nothing begins by itself
+        ),  # no workflow starts by itself
         running(partial(open_orders, paid=request.param)) as (runner, opened),
     ):
         yield AtOnce(runner, opened, LATER, rest)
@@ -230,7 +230,7 @@ def orders(request: pytest.FixtureRequest) -> Iterator[AtOnce[Shopper]]:
 
 @given(pairs(LATER), CHOICES, APART)
 @examples(25)
-def test_an_order_is_ended_once_whoever_ends_it_at_once(
-    orders: AtOnce[Shopper], pair: tuple[str, str], choices: list[int], apart: int
+def test_concurrent_ends_of_an_order_end_it_once(
+    orders: AtOnce[BuyerClient], pair: tuple[str, str], choices: list[int], apart: int
 ) -> None:
     orders.check(pair, choices, apart)

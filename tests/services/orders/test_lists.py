@@ -1,4 +1,4 @@
-"""What lists show of orders: made of the news of them, whatever becomes of that, at little cost."""
+"""The lists of orders: projected from events, also after crashes, at low cost."""
 
 from __future__ import annotations
 
@@ -16,87 +16,89 @@ from tests.services.orders.test_saga import MANY
 KINDS = ("page:", "buyer:", "seller:", "shop:", "register:", "open:")
 
 
-def calls_about(town: OrdersHarness, *kinds: str) -> list[str]:
-    calls = town.orders.sidecar.state.faults.calls
+def calls_about(harness: OrdersHarness, *kinds: str) -> list[str]:
+    calls = harness.orders.sidecar.state.faults.calls
     return [call.name for call in calls if any(key.startswith(kinds) for key in call.about)]
 
 
-async def told(town: OrdersHarness, id: str) -> list[dict[str, Any]]:
-    """The news of an order so far, in the order of its versions."""
-    events = [event for event in town.world.broker.events("orders") if event["subject"] == id]
+async def told(harness: OrdersHarness, id: str) -> list[dict[str, Any]]:
+    """The events of an order so far, by version."""
+    events = [event for event in harness.world.broker.events("orders") if event["subject"] == id]
     return sorted(events, key=lambda event: int(event["entityversion"]))
 
 
-async def hears(town: OrdersHarness, event: dict[str, Any]) -> list[str]:
-    """What calls about lists it takes to hear some news."""
-    town.orders.sidecar.state.faults.calls.clear()
-    answer = await town.orders.call("POST", "/events/orders", caller="", json=event)
+async def hears(harness: OrdersHarness, event: dict[str, Any]) -> list[str]:
+    """The state calls about lists that an event costs."""
+    harness.orders.sidecar.state.faults.calls.clear()
+    answer = await harness.orders.call("POST", "/events/orders", caller="", json=event)
     assert answer.json()["status"] == "SUCCESS"
-    return calls_about(town, *KINDS, "order:")
+    return calls_about(harness, *KINDS, "order:")
 
 
-async def opened(town: OrdersHarness) -> list[str]:
-    rows = await SegmentedLists(town.world.state("orders"), "open").all(OPEN_LIST)
+async def opened(harness: OrdersHarness) -> list[str]:
+    rows = await SegmentedLists(harness.world.state("orders"), "open").all(OPEN_LIST)
     return [row[0] for row in rows]
 
 
-async def waiting(town: OrdersHarness) -> str:
-    town.shop_services.pending = MANY
-    id = await town.place("tok_pending")
+async def waiting(harness: OrdersHarness) -> str:
+    harness.shop_services.pending = MANY
+    id = await harness.place("tok_pending")
 
     async def waits() -> bool:
-        return bool((await town.order(id))["state"] == "waiting")
+        return bool((await harness.order(id))["state"] == "waiting")
 
     await eventually(waits)
     return id
 
 
-async def test_an_order_is_listed_with_one_write_and_gets_one_page(town: OrdersHarness) -> None:
-    await town.wait_until_final(await town.place())
-    await town.check_consistency()
-    town.world.broker.hold()
-    id = await town.place()
+async def test_an_order_is_listed_with_one_write_and_gets_one_read_model(
+    harness: OrdersHarness,
+) -> None:
+    await harness.wait_until_final(await harness.place())
+    await harness.check_consistency()
+    harness.world.broker.hold()
+    id = await harness.place()
 
     async def completed() -> bool:
-        return bool((await town.order(id))["state"] == "completed")
+        return bool((await harness.order(id))["state"] == "completed")
 
     await eventually(completed)
 
     async def published() -> bool:
-        return len(await told(town, id)) == 3
+        return len(await told(harness, id)) == 3
 
     await eventually(published)
-    placed, paying, done = await told(town, id)
-    assert await hears(town, placed) == ["get_many", "transact"]
-    assert await hears(town, paying) == []
-    assert await hears(town, done) == ["compare_and_set"]
-    assert await hears(town, placed) == []
-    town.world.broker.release()
-    await town.check_consistency()
+    placed, paying, done = await told(harness, id)
+    assert await hears(harness, placed) == ["get_many", "transact"]
+    assert await hears(harness, paying) == []
+    assert await hears(harness, done) == ["compare_and_set"]
+    assert await hears(harness, placed) == []
+    harness.world.broker.release()
+    await harness.check_consistency()
 
 
-async def test_another_process_only_sees_that_an_order_is_listed(town: OrdersHarness) -> None:
-    id = await town.place()
-    await town.wait_until_final(id)
-    await town.check_consistency()
-    await town.restart()
-    _, paying, done = await told(town, id)
-    assert await hears(town, paying) == ["get_many", "transact"], "it may be open again"
-    await town.check_open_orders()
-    assert await opened(town) == []
-    await town.restart()
-    assert await hears(town, done) == ["get_many", "compare_and_set", "get"]
-    await town.check_consistency()
+async def test_another_process_only_reads_that_an_order_is_listed(harness: OrdersHarness) -> None:
+    id = await harness.place()
+    await harness.wait_until_final(id)
+    await harness.check_consistency()
+    await harness.restart()
+    _, paying, done = await told(harness, id)
+    assert await hears(harness, paying) == ["get_many", "transact"], "it may be open again"
+    await harness.check_open_orders()
+    assert await opened(harness) == []
+    await harness.restart()
+    assert await hears(harness, done) == ["get_many", "compare_and_set", "get"]
+    await harness.check_consistency()
 
 
 async def test_a_checkout_writes_intent_and_order_once_and_the_cart_twice(
-    town: OrdersHarness,
+    harness: OrdersHarness,
 ) -> None:
-    body = town.checkout(await town.fill_cart())
-    town.orders.sidecar.faults.fail("start")
-    town.orders.sidecar.state.faults.calls.clear()
-    await town.request_ok("POST", "/checkouts", json=body)
-    assert calls_about(town, "intent:", "cart:", "order:") == [
+    body = harness.checkout(await harness.fill_cart())
+    harness.orders.sidecar.faults.fail("start")
+    harness.orders.sidecar.state.faults.calls.clear()
+    await harness.request_ok("POST", "/checkouts", json=body)
+    assert calls_about(harness, "intent:", "cart:", "order:") == [
         *(
             "get_many",
             "compare_and_set",
@@ -108,16 +110,16 @@ async def test_a_checkout_writes_intent_and_order_once_and_the_cart_twice(
     ]
 
 
-async def test_what_was_never_at_rest_is_shown_as_its_log_says(town: OrdersHarness) -> None:
-    id = await waiting(town)
-    await town.world.settle()
-    assert town.world.state("orders").peek(f"page:{id}") is None
-    page = await town.request_ok("GET", "/orders")
-    assert page["orders"] == [await town.order(id)]
-    town.shop_services.pending = 0
-    await town.wait_until_final(id)
-    await town.check_consistency()
-    assert (await town.request_ok("GET", "/orders"))["orders"] == [await town.order(id)]
+async def test_an_unfinished_order_is_listed_from_its_log(harness: OrdersHarness) -> None:
+    id = await waiting(harness)
+    await harness.world.settle()
+    assert harness.world.state("orders").peek(f"page:{id}") is None
+    page = await harness.request_ok("GET", "/orders")
+    assert page["orders"] == [await harness.order(id)]
+    harness.shop_services.pending = 0
+    await harness.wait_until_final(id)
+    await harness.check_consistency()
+    assert (await harness.request_ok("GET", "/orders"))["orders"] == [await harness.order(id)]
 
 
 @pytest.mark.parametrize(
@@ -132,85 +134,85 @@ async def test_what_was_never_at_rest_is_shown_as_its_log_says(town: OrdersHarne
         ("compare_and_set", "page:", True),
     ],
 )
-async def test_a_crash_while_an_order_is_listed_leaves_nothing_out(
-    town: OrdersHarness, call: str, about: str, after: bool
+async def test_a_crash_while_an_order_is_listed_loses_nothing(
+    harness: OrdersHarness, call: str, about: str, after: bool
 ) -> None:
-    earlier = await town.place()
-    await town.wait_until_final(earlier)
-    await town.check_consistency()
+    earlier = await harness.place()
+    await harness.wait_until_final(earlier)
+    await harness.check_consistency()
     is_first = (call, about) == ("compare_and_set", "buyer:")
     if is_first:
-        await town.world.state("orders").delete(f"buyer:{BUYER}")
-    sidecar = town.orders.sidecar
+        await harness.world.state("orders").delete(f"buyer:{BUYER}")
+    sidecar = harness.orders.sidecar
     sidecar.state.faults.dead = sidecar.faults.dead
     sidecar.state.faults.crash(call, about=about, after=after)
-    id = await town.place()
-    await town.wait_until_final(id)
+    id = await harness.place()
+    await harness.wait_until_final(id)
 
     async def died() -> bool:
         return sidecar.faults.dead.is_set()
 
     await eventually(died)
-    if town.orders.sidecar is sidecar:
-        await town.restart()
-    await town.world.settle()
+    if harness.orders.sidecar is sidecar:
+        await harness.restart()
+    await harness.world.settle()
     if is_first:
-        await SegmentedLists(town.world.state("orders"), "buyer").insert(BUYER, [[earlier]])
-    await town.check_consistency()
+        await SegmentedLists(harness.world.state("orders"), "buyer").insert(BUYER, [[earlier]])
+    await harness.check_consistency()
 
 
-async def test_news_in_any_order_twice_and_to_two_replicas_make_the_same_lists(
-    town: OrdersHarness,
+async def test_events_in_any_order_repeated_and_on_two_replicas_make_the_same_lists(
+    harness: OrdersHarness,
 ) -> None:
-    await town.world.start(orders_app, "orders")
-    town.world.broker.copies = 2
-    town.world.broker.hold()
-    ids = [await town.place(card) for card in ("tok_ok", "tok_declined", "tok_ok", "tok_ok")]
+    await harness.world.start(orders_app, "orders")
+    harness.world.broker.copies = 2
+    harness.world.broker.hold()
+    ids = [await harness.place(card) for card in ("tok_ok", "tok_declined", "tok_ok", "tok_ok")]
 
     async def ended() -> bool:
-        states = [(await town.order(id))["state"] for id in ids]
+        states = [(await harness.order(id))["state"] for id in ids]
         return all(state in ("completed", "declined") for state in states)
 
     await eventually(ended)
-    await town.request_ok("POST", f"/orders/{ids[0]}/refund", town.seller)
+    await harness.request_ok("POST", f"/orders/{ids[0]}/refund", harness.seller)
 
     async def refunded() -> bool:
-        return bool((await town.order(ids[0]))["state"] == "refunded")
+        return bool((await harness.order(ids[0]))["state"] == "refunded")
 
     await eventually(refunded)
-    town.world.broker.release(seed=5)
-    await town.world.settle()
-    await town.check_consistency()
+    harness.world.broker.release(seed=5)
+    await harness.world.settle()
+    await harness.check_consistency()
 
 
-async def test_an_order_that_is_refunded_while_it_is_taken_from_the_open_ones_stays_there(
-    town: OrdersHarness,
+async def test_an_order_that_is_refunded_while_it_is_removed_from_the_open_list_stays_in_it(
+    harness: OrdersHarness,
 ) -> None:
-    id = await town.place()
+    id = await harness.place()
 
     async def completed() -> bool:
-        return bool((await town.order(id))["state"] == "completed")
+        return bool((await harness.order(id))["state"] == "completed")
 
     await eventually(completed)
-    await town.world.settle(1)
-    if id not in await opened(town):
-        await SegmentedLists(town.world.state("orders"), "open").insert(OPEN_LIST, [[id]])
-    town.shop_services.faults["refund"] = [_never] * 50
-    faults = town.orders.sidecar.state.faults
+    await harness.world.settle(1)
+    if id not in await opened(harness):
+        await SegmentedLists(harness.world.state("orders"), "open").insert(OPEN_LIST, [[id]])
+    harness.shop_services.faults["refund"] = [_never] * 50
+    faults = harness.orders.sidecar.state.faults
 
     async def meanwhile(call: Call) -> None:
         if call.name == "compare_and_set" and call.about[0].startswith("open:"):
             faults.before.clear()
-            await town.request_ok("POST", f"/orders/{id}/refund", town.seller)
+            await harness.request_ok("POST", f"/orders/{id}/refund", harness.seller)
 
     faults.before.append(meanwhile)
-    await town.watchdog().check()
-    assert not faults.before, "the watch has taken nothing away"
-    assert await opened(town) == [id]
-    town.shop_services.faults.clear()
-    await town.restart()
-    assert (await town.wait_until_final(id))["state"] == "refunded"
-    await town.check_consistency()
+    await harness.watchdog().check()
+    assert not faults.before, "the watchdog has removed nothing"
+    assert await opened(harness) == [id]
+    harness.shop_services.faults.clear()
+    await harness.restart()
+    assert (await harness.wait_until_final(id))["state"] == "refunded"
+    await harness.check_consistency()
 
 
 async def _never(_: Any) -> Any:

@@ -1,4 +1,4 @@
-"""An order says why it waits while no workflow can be run, and goes on when it can."""
+"""An order says why it waits while no workflow can run, and continues later."""
 
 from __future__ import annotations
 
@@ -17,24 +17,27 @@ def _patience() -> Any:
         yield
 
 
-async def listed(town: OrdersHarness, token: str, role: str) -> dict[str, Any]:
-    (order,) = (await town.request_ok("GET", f"/orders?role={role}", token))["orders"]
+async def listed(harness: OrdersHarness, token: str, role: str) -> dict[str, Any]:
+    (order,) = (await harness.request_ok("GET", f"/orders?role={role}", token))["orders"]
     found: dict[str, Any] = order
     return found
 
 
 @pytest.mark.parametrize("lacks", [PLACEMENT, SCHEDULER])
-async def test_who_reads_an_order_that_waits_is_told_why_and_that_nothing_is_lost(
-    town: OrdersHarness, caplog: pytest.LogCaptureFixture, lacks: str
+async def test_a_waiting_order_says_why_it_waits_and_that_nothing_is_lost(
+    harness: OrdersHarness, caplog: pytest.LogCaptureFixture, lacks: str
 ) -> None:
-    history = town.world.history("orders")
+    history = harness.world.history("orders")
     history.missing_service = lacks
-    cart = await town.fill_cart()
-    body = town.checkout(cart)
-    placed = await town.request_ok("POST", "/checkouts", json=body)
-    again = await town.request_ok("POST", "/checkouts", json=body)
-    shown = await town.request_ok("GET", f"/orders/{placed['id']}", town.seller)
-    rows = [await listed(town, town.buyer, "buyer"), await listed(town, town.seller, "seller")]
+    cart = await harness.fill_cart()
+    body = harness.checkout(cart)
+    placed = await harness.request_ok("POST", "/checkouts", json=body)
+    again = await harness.request_ok("POST", "/checkouts", json=body)
+    shown = await harness.request_ok("GET", f"/orders/{placed['id']}", harness.seller)
+    rows = [
+        await listed(harness, harness.buyer, "buyer"),
+        await listed(harness, harness.seller, "seller"),
+    ]
     for order in (placed, again, shown, *rows):
         assert order["state"] == "placed"
         assert unreachable(lacks) in order["reason"]
@@ -42,54 +45,54 @@ async def test_who_reads_an_order_that_waits_is_told_why_and_that_nothing_is_los
     (said,) = (r for r in caplog.records if r.message == "a workflow is started later")
     assert said.__dict__["why"] == unreachable(lacks)
     history.missing_service = ""
-    done = await town.wait_until_final(placed["id"])
+    done = await harness.wait_until_final(placed["id"])
     assert (done["state"], done["reason"]) == ("completed", "")
-    await town.check_consistency()
+    await harness.check_consistency()
 
 
-async def test_an_order_that_is_cancelled_meanwhile_says_both(town: OrdersHarness) -> None:
-    town.world.history("orders").missing_service = PLACEMENT
-    id = await town.place()
-    cancelled = await town.request_ok("POST", f"/orders/{id}/cancel")
+async def test_an_order_that_is_cancelled_while_it_waits_says_both(harness: OrdersHarness) -> None:
+    harness.world.history("orders").missing_service = PLACEMENT
+    id = await harness.place()
+    cancelled = await harness.request_ok("POST", f"/orders/{id}/cancel")
     assert cancelled["state"] == "ending"
     assert cancelled["reason"].startswith("cancel_requested. This order waits.")
-    town.world.history("orders").missing_service = ""
-    assert (await town.wait_until_final(id))["reason"] == "cancel_requested"
-    await town.check_consistency()
+    harness.world.history("orders").missing_service = ""
+    assert (await harness.wait_until_final(id))["reason"] == "cancel_requested"
+    await harness.check_consistency()
 
 
-async def test_a_refund_that_waits_says_so_and_what_is_at_rest_does_not(
-    town: OrdersHarness,
+async def test_a_waiting_refund_says_why_and_a_final_order_does_not(
+    harness: OrdersHarness,
 ) -> None:
-    id = await town.place()
-    await town.wait_until_final(id)
-    town.world.history("orders").missing_service = SCHEDULER
-    assert (await town.order(id))["reason"] == ""
-    refunding = await town.request_ok("POST", f"/orders/{id}/refund", town.seller)
+    id = await harness.place()
+    await harness.wait_until_final(id)
+    harness.world.history("orders").missing_service = SCHEDULER
+    assert (await harness.order(id))["reason"] == ""
+    refunding = await harness.request_ok("POST", f"/orders/{id}/refund", harness.seller)
     assert refunding["state"] == "refunding"
     assert unreachable(SCHEDULER) in refunding["reason"]
-    town.world.history("orders").missing_service = ""
-    assert (await town.wait_until_final(id))["state"] == "refunded"
-    await town.check_consistency()
+    harness.world.history("orders").missing_service = ""
+    assert (await harness.wait_until_final(id))["state"] == "refunded"
+    await harness.check_consistency()
 
 
-async def test_an_engine_that_only_does_not_answer_is_a_reason_until_it_does(
-    town: OrdersHarness,
+async def test_an_engine_without_an_answer_is_a_reason_until_it_answers(
+    harness: OrdersHarness,
 ) -> None:
-    town.orders.sidecar.faults.fail("start")
-    waiting = await town.request_ok(
-        "POST", "/checkouts", json=town.checkout(await town.fill_cart())
+    harness.orders.sidecar.faults.fail("start")
+    waiting = await harness.request_ok(
+        "POST", "/checkouts", json=harness.checkout(await harness.fill_cart())
     )
     assert NO_ANSWER in waiting["reason"]
-    await town.wait_until_final(waiting["id"])
-    assert town.workflows.problem == ""
+    await harness.wait_until_final(waiting["id"])
+    assert harness.workflows.problem == ""
 
 
-async def test_what_others_hear_of_an_order_that_waits_has_no_reason(town: OrdersHarness) -> None:
-    town.world.history("orders").missing_service = PLACEMENT
-    id = await town.place()
-    await town.world.settle()
-    (told,) = (e for e in town.world.broker.events("orders") if e["subject"] == id)
+async def test_the_event_of_a_waiting_order_has_no_reason(harness: OrdersHarness) -> None:
+    harness.world.history("orders").missing_service = PLACEMENT
+    id = await harness.place()
+    await harness.world.settle()
+    (told,) = (e for e in harness.world.broker.events("orders") if e["subject"] == id)
     assert told["data"]["reason"] == ""
-    town.world.history("orders").missing_service = ""
-    await town.wait_until_final(id)
+    harness.world.history("orders").missing_service = ""
+    await harness.wait_until_final(id)

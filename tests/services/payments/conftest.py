@@ -1,4 +1,4 @@
-"""Payments, for each test anew."""
+"""A payments harness for each test."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from tests.services.payments.harness import PaymentsHarness
 
 
 @pytest.fixture
-async def bank() -> AsyncIterator[PaymentsHarness]:
+async def harness() -> AsyncIterator[PaymentsHarness]:
     async with World() as world:
         yield await PaymentsHarness.create(world)

@@ -1,4 +1,4 @@
-"""Payments on fakes, and short ways to ask it."""
+"""Payments with fakes, and helpers to call it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def payments_app(settings: Settings) -> FastAPI:
 
 
 class PaymentsClock:
-    """The provider's time."""
+    """The clock of the provider."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -44,7 +44,7 @@ class PaymentsClock:
 
 @dataclass
 class FaultyProvider:
-    """The line to the provider: what is sent may be lost, or its answer."""
+    """A provider whose requests or answers may be lost."""
 
     provider: Provider
     down: bool = False
@@ -70,7 +70,7 @@ class FaultyProvider:
 
 
 class PaymentsHarness:
-    """A running payments service, of which replicas come and go, and the provider beside it."""
+    """A running payments service and its provider."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -89,9 +89,9 @@ class PaymentsHarness:
     @classmethod
     async def create(cls, world: World) -> PaymentsHarness:
         world.secrets[SECRET_NAME] = WEBHOOK_SECRET
-        bank = cls(world)
-        await bank.start()
-        return bank
+        harness = cls(world)
+        await harness.start()
+        return harness
 
     async def start(self) -> Running:
         def create(settings: Settings) -> FastAPI:
@@ -101,7 +101,7 @@ class PaymentsHarness:
         return self.payments
 
     async def restart(self) -> None:
-        """As when the process has died."""
+        """Restart after a crash."""
         await self.payments.kill()
         await self.world.broker.abort()
         await self.start()
@@ -129,7 +129,7 @@ class PaymentsHarness:
         return answer.json()
 
     async def pay(self, order: str = "", **terms: Any) -> str:
-        """An order that is paid."""
+        """Pay an order."""
         order = order or self.new_order()
         assert (await self.authorize(order, **terms)).json()["state"] == "authorized"
         assert (await self.step(order, "capture"))["state"] == "captured"
@@ -147,19 +147,19 @@ class PaymentsHarness:
     # ── looking ─────────────────────────────────────────────────────────────────────────────
 
     async def reconcile(self) -> None:
-        """One look for what is open, at once and for all of it."""
+        """Reconcile all open payments once."""
         till = PaymentService(self.store, self.faulty_provider, ids=_ids.next)
         await PaymentReconciler(self.store, till).reconcile_due()
 
     async def settle(self) -> None:
-        """Everything that can be settled is settled, and everybody has heard of it."""
+        """Settle and project everything."""
         await self.world.settle()
         for _ in range(3):
             await self.reconcile()
             await self.world.settle()
 
     async def pages(self) -> list[dict[str, Any]]:
-        """The whole ledger, added up by parts."""
+        """The whole ledger, page by page."""
         found, after = [], ""
         while True:
             page = await self.audit.page(after)
@@ -169,7 +169,7 @@ class PaymentsHarness:
                 return found
 
     async def check_ledger(self) -> None:
-        """At rest nothing is open, all of it is zero, and accounts hold what was booked."""
+        """Check that nothing is open, all sums are zero, and accounts match the entries."""
         accounts: dict[str, int] = {}
         for page in await self.pages():
             assert page["faults"] == []
@@ -186,7 +186,7 @@ class PaymentsHarness:
 
 
 def webhook_sender(world: World, app_id: str = "provider") -> WebhookSender:
-    """Brings webhooks to the gateway as the provider does."""
+    """Send webhooks to the gateway as the provider does."""
     sidecar = world.sidecar(app_id)
     return WebhookSender(
         PaymentWebhookClient(sidecar), WebhookSecret(lambda: sidecar.secret(SECRET_NAME))

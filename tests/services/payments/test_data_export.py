@@ -1,4 +1,4 @@
-"""What people get of their accounts for their archives."""
+"""The data export of accounts."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ def told(records: list[dict[str, Any]]) -> list[tuple[str, str, int, str]]:
     return [(one["order"], one["step"], one["amount"], one["currency"]) for one in records]
 
 
-async def test_both_sides_get_what_changed_their_accounts(
-    bank: PaymentsHarness, monkeypatch: pytest.MonkeyPatch
+async def test_both_parties_export_the_changes_of_their_accounts(
+    harness: PaymentsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = await bank.pay()
-    other = await bank.pay(currency="JPY", amount=700)
-    await bank.step(first, "refund", amount=4_000)
-    await bank.authorize(bank.new_order(), "tok_declined")
-    voided = bank.new_order()
-    await bank.authorize(voided, amount=50)
-    await bank.step(voided, "void")
-    await bank.settle()
+    first = await harness.pay()
+    other = await harness.pay(currency="JPY", amount=700)
+    await harness.step(first, "refund", amount=4_000)
+    await harness.authorize(harness.new_order(), "tok_declined")
+    voided = harness.new_order()
+    await harness.authorize(voided, amount=50)
+    await harness.step(voided, "void")
+    await harness.settle()
     for page in (1, 3, 40):
         monkeypatch.setattr(data_export, "PAGE_SIZE", page)
-        paid = await belongings(bank.payments, BUYER, "paid")
+        paid = await belongings(harness.payments, BUYER, "paid")
         assert told(paid) == [
             (voided, "void", 50, "EUR"),
             (voided, "authorize", -50, "EUR"),
@@ -36,7 +36,7 @@ async def test_both_sides_get_what_changed_their_accounts(
             (other, "authorize", -700, "JPY"),
             (first, "authorize", -10_000, "EUR"),
         ]
-        earned = await belongings(bank.payments, SELLER, "earned")
+        earned = await belongings(harness.payments, SELLER, "earned")
         assert told(earned) == [
             (first, "refund:all", -3_880, "EUR"),
             (other, "capture", 679, "JPY"),
@@ -46,11 +46,13 @@ async def test_both_sides_get_what_changed_their_accounts(
     assert {one["account"] for one in earned} == {BUYER}
     assert paid[-1]["created_at"] <= paid[0]["created_at"]
     assert "tok_" not in str([paid, earned])
-    assert await belongings(bank.payments, SELLER, "paid") == []
-    assert await belongings(bank.payments, BUYER, "earned") == []
+    assert await belongings(harness.payments, SELLER, "paid") == []
+    assert await belongings(harness.payments, BUYER, "earned") == []
 
 
 @pytest.mark.parametrize("kind", ["paid", "earned"])
-async def test_it_is_for_the_archivist_alone(bank: PaymentsHarness, kind: str) -> None:
-    token = bank.world.token(BUYER, "read write")
-    assert await is_for_the_archivist_alone(bank.payments, BUYER, kind, token)
+async def test_only_the_export_service_may_read_exports(
+    harness: PaymentsHarness, kind: str
+) -> None:
+    token = harness.world.token(BUYER, "read write")
+    assert await is_for_the_archivist_alone(harness.payments, BUYER, kind, token)

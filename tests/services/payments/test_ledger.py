@@ -1,4 +1,4 @@
-"""Whatever is asked, fails, dies or comes twice: the ledger is zero, and the provider agrees."""
+"""After any requests, faults and repeats the ledger balances and matches the provider."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ NOBODY_KNOWS = (503, 504)
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """Orders pay and are paid back, while the provider, the broker and we have troubles."""
+    """Orders are paid and refunded while the provider, the broker and the service fail."""
 
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.world = World()
-        self.bank: PaymentsHarness
+        self.harness: PaymentsHarness
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
@@ -48,62 +48,62 @@ class LedgerMachine(RuleBasedStateMachine):
     @initialize(copies=st.integers(1, 2), loses=st.booleans())
     def begin(self, copies: int, loses: bool) -> None:
         self.run(self.world.__aenter__())
-        self.bank = self.run(PaymentsHarness.create(self.world))
+        self.harness = self.run(PaymentsHarness.create(self.world))
         self.world.broker.copies = copies
         if loses:
             self.world.broker.loses = lambda event: event["sequence"] % 3 == 0
 
-    # ── what may happen ─────────────────────────────────────────────────────────────────────
+    # ── rules ───────────────────────────────────────────────────────────────────────────────
 
     @rule(order=ORDERS, card=st.sampled_from(CARDS))
     def authorize(self, order: str, card: str) -> None:
-        self._answers(self.run(self.bank.authorize(order, card)).status, 200, 409)
+        self._answers(self.run(self.harness.authorize(order, card)).status, 200, 409)
 
     @rule(order=ORDERS)
     def capture(self, order: str) -> None:
-        self._answers(self.run(self.bank.request_step(order, "capture")).status, 200, 404, 409)
+        self._answers(self.run(self.harness.request_step(order, "capture")).status, 200, 404, 409)
 
     @rule(order=ORDERS)
     def void(self, order: str) -> None:
-        self._answers(self.run(self.bank.request_step(order, "void")).status, 200, 409)
+        self._answers(self.run(self.harness.request_step(order, "void")).status, 200, 409)
 
     @rule(order=ORDERS, amount=PARTS, key=st.sampled_from(("a", "b", "c")))
     def refund(self, order: str, amount: int | None, key: str) -> None:
-        asked = self.bank.request_step(order, "refund", amount=amount, key=key)
+        asked = self.harness.request_step(order, "refund", amount=amount, key=key)
         self._answers(self.run(asked).status, 200, 404, 409)
 
     @rule()
     def the_provider_is_down(self) -> None:
-        self.bank.faulty_provider.down = True
+        self.harness.faulty_provider.down = True
 
     @rule()
     def the_provider_is_back(self) -> None:
-        self.bank.faulty_provider.down = False
+        self.harness.faulty_provider.down = False
 
     @rule(times=st.integers(1, 2))
     def answers_are_lost(self, times: int) -> None:
-        self.bank.faulty_provider.loses_answers = times
+        self.harness.faulty_provider.loses_answers = times
 
     @rule()
     def time_passes(self) -> None:
-        self.bank.clock.now += 100.0
+        self.harness.clock.now += 100.0
 
     @rule(nth=st.integers(1, 3))
     def a_write_fails(self, nth: int) -> None:
-        self.bank.payments.sidecar.state.faults.fail(
+        self.harness.payments.sidecar.state.faults.fail(
             "compare_and_set", about="payment:", nth=nth, after=True
         )
 
     @rule()
     def we_die(self) -> None:
-        self.run(self.bank.restart())
+        self.run(self.harness.restart())
 
     @rule()
     def open_steps_are_asked_for(self) -> None:
         self.run(self.world.settle())
-        self.run(self.bank.reconcile())
+        self.run(self.harness.reconcile())
 
-    # ── what must hold ──────────────────────────────────────────────────────────────────────
+    # ── invariants ──────────────────────────────────────────────────────────────────────────
 
     def _answers(self, status: int, *good: int) -> None:
         assert status in (*good, *NOBODY_KNOWS)
@@ -118,26 +118,26 @@ class LedgerMachine(RuleBasedStateMachine):
             assert 0 <= payment.refunded <= payment.captured
 
     def teardown(self) -> None:
-        if hasattr(self, "bank"):
+        if hasattr(self, "harness"):
             self.run(self._rest())
             self.run(self.world.__aexit__(None, None, None))
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
 
     async def _rest(self) -> None:
-        """Troubles end: then nothing is open, and the provider's books say what ours do."""
-        self.bank.faulty_provider.down, self.bank.faulty_provider.loses_answers = False, 0
-        self.bank.clock.now += 100.0
+        """After the faults nothing is open, and the provider's record matches the ledger."""
+        self.harness.faulty_provider.down, self.harness.faulty_provider.loses_answers = False, 0
+        self.harness.clock.now += 100.0
         self.world.broker.loses = lambda _: False
-        await self.bank.restart()
-        await self.bank.settle()
-        self.bank.clock.now += 100.0  # for what arrived only now, and was pending
-        await self.bank.settle()
-        await self.bank.check_ledger()
-        now = self.bank.clock.now
+        await self.harness.restart()
+        await self.harness.settle()
+        self.harness.clock.now += 100.0  # for operations that arrived only now, and were pending
+        await self.harness.settle()
+        await self.harness.check_ledger()
+        now = self.harness.clock.now
         for payment in self._payments():
             assert payment.next_open_step is None
-            charge = await self.bank.store.charges.get(payment.order)
+            charge = await self.harness.store.charges.get(payment.order)
             if charge is None:
                 assert payment.terms is None
                 continue
@@ -148,7 +148,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert bool(is_held) == (payment.state == "authorized")
 
     def _payments(self) -> list[PaymentRecord]:
-        state, payments = self.world.state("payments"), self.bank.store.payments
+        state, payments = self.world.state("payments"), self.harness.store.payments
         entries = [StateEntry(state.peek(key), "") for key in state.keys("payment:")]
         return [doc.value for doc in map(payments.decode, entries) if doc is not None]
 

@@ -1,4 +1,4 @@
-"""What every provider of payments must do: the suite runs on each that there is.
+"""What every payment provider must do. The suite runs on every provider.
 
 A new one joins by a fixture parameter of its own.
 """
@@ -24,8 +24,8 @@ DONE = ProviderResult("done")
 ORDER = "116548273934401537"
 
 
-class Office:
-    """A provider with its post room, whose clock we hold."""
+class ProviderHarness:
+    """A provider, its webhooks, and a clock that the test sets."""
 
     def __init__(self, like: str) -> None:
         self.clock = PaymentsClock()
@@ -35,7 +35,7 @@ class Office:
         self.provider = self.another()
 
     def another(self) -> SandboxProvider:
-        """A second process of it: what it knows is in its books alone."""
+        """A second process of it, which knows only the stored record."""
         charges = Collection(self.state, "charge", Charge)
         return SandboxProvider(charges, self.send, now=self.clock, pending=0.05, slow=0.05)
 
@@ -47,13 +47,13 @@ class Office:
 
 
 @pytest.fixture(params=["sqlite", "redis"])
-def office(request: pytest.FixtureRequest) -> Office:
-    return Office(request.param)
+def provider_harness(request: pytest.FixtureRequest) -> ProviderHarness:
+    return ProviderHarness(request.param)
 
 
 @pytest.fixture
-def provider(office: Office) -> Provider:
-    return office.provider
+def provider(provider_harness: ProviderHarness) -> Provider:
+    return provider_harness.provider
 
 
 def operation(
@@ -67,7 +67,7 @@ def authorize(card: str = "tok_ok", amount: int = 1_000) -> ProviderOperation:
     return operation("authorize", amount, card=card)
 
 
-# ── what every provider does ────────────────────────────────────────────────────────────────────
+# ── every provider ─────────────────────────────────────────────────────────────────────────────
 
 
 async def test_a_charge_is_authorised_captured_and_refunded(provider: Provider) -> None:
@@ -77,7 +77,7 @@ async def test_a_charge_is_authorised_captured_and_refunded(provider: Provider) 
     assert await provider.submit(operation("refund", 600, key="refund:b")) == DONE
 
 
-async def test_the_same_key_does_it_once_and_says_the_same(provider: Provider) -> None:
+async def test_the_same_key_performs_once_and_returns_the_same_result(provider: Provider) -> None:
     for _ in range(3):
         assert await provider.submit(authorize()) == DONE
     answers = await asyncio.gather(*(provider.submit(operation("capture")) for _ in range(5)))
@@ -86,7 +86,7 @@ async def test_the_same_key_does_it_once_and_says_the_same(provider: Provider) -
     assert again == ProviderResult("refused", "not_authorized")
 
 
-async def test_a_key_is_for_one_thing(provider: Provider) -> None:
+async def test_a_key_is_for_one_operation(provider: Provider) -> None:
     await provider.submit(authorize())
     with pytest.raises(Conflict):
         await provider.submit(authorize(amount=2_000))
@@ -94,7 +94,7 @@ async def test_a_key_is_for_one_thing(provider: Provider) -> None:
         await provider.submit(replace(operation("capture"), key=f"{ORDER}:authorize"))
 
 
-async def test_what_became_of_a_key_can_be_asked(provider: Provider) -> None:
+async def test_the_result_of_a_key_can_be_read(provider: Provider) -> None:
     assert await provider.find(ORDER, f"{ORDER}:authorize") is None
     await provider.submit(authorize())
     assert await provider.find(ORDER, f"{ORDER}:authorize") == DONE
@@ -112,7 +112,7 @@ async def test_a_bad_card_is_refused(provider: Provider) -> None:
     )
 
 
-async def test_nothing_is_captured_after_a_void_nor_voided_after_a_capture(
+async def test_capture_and_void_exclude_each_other(
     provider: Provider,
 ) -> None:
     await provider.submit(authorize())
@@ -127,12 +127,12 @@ async def test_nothing_is_captured_after_a_void_nor_voided_after_a_capture(
     assert voided == ProviderResult("refused", "captured")
 
 
-async def test_a_void_prevents_what_comes_later(provider: Provider) -> None:
+async def test_a_void_prevents_later_operations(provider: Provider) -> None:
     assert await provider.submit(operation("void")) == DONE
     assert await provider.submit(authorize()) == ProviderResult("refused", "voided")
 
 
-async def test_no_more_is_refunded_than_was_captured(provider: Provider) -> None:
+async def test_refunds_are_limited_to_the_captured_amount(provider: Provider) -> None:
     await provider.submit(authorize())
     assert (await provider.submit(operation("refund", 1, key="refund:a"))).outcome == "refused"
     await provider.submit(operation("capture"))
@@ -143,67 +143,71 @@ async def test_no_more_is_refunded_than_was_captured(provider: Provider) -> None
     assert (await provider.submit(foreign)).outcome == "refused"
 
 
-# ── what the built-in one does on purpose ───────────────────────────────────────────────────────
+# ── the sandbox provider ────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_late_answer_is_of_something_that_was_done(office: Office) -> None:
+async def test_an_operation_with_a_late_answer_was_performed(
+    provider_harness: ProviderHarness,
+) -> None:
     late = authorize("tok_timeout_after_success")
     with pytest.raises(OutcomeUnknown):
-        await office.provider.submit(late)
-    assert await office.provider.find(ORDER, late.key) == DONE
-    assert await office.another().submit(late) == DONE
+        await provider_harness.provider.submit(late)
+    assert await provider_harness.provider.find(ORDER, late.key) == DONE
+    assert await provider_harness.another().submit(late) == DONE
     with pytest.raises(OutcomeUnknown):
-        await office.provider.submit(operation("capture"))
-    assert await office.provider.submit(operation("capture")) == DONE
+        await provider_harness.provider.submit(operation("capture"))
+    assert await provider_harness.provider.submit(operation("capture")) == DONE
 
 
 @pytest.mark.parametrize(
     ("card", "final"),
     [("tok_pending", DONE), ("tok_pending_declined", ProviderResult("refused", "declined"))],
 )
-async def test_a_pending_card_is_decided_later_and_called_back_once(
-    office: Office, card: str, final: ProviderResult
+async def test_a_pending_card_is_decided_later_with_one_callback(
+    provider_harness: ProviderHarness, card: str, final: ProviderResult
 ) -> None:
-    async with office.provider as provider:
+    async with provider_harness.provider as provider:
         assert await provider.submit(authorize(card)) == ProviderResult("pending")
         assert await provider.submit(operation("capture")) == ProviderResult(
             "refused", "not_authorized"
         )
         assert await provider.find(ORDER, f"{ORDER}:authorize") == ProviderResult("pending")
-        await until(lambda: bool(office.sent))
-        callback = ProviderCallback.model_validate_json(office.sent[0])
+        await until(lambda: bool(provider_harness.sent))
+        callback = ProviderCallback.model_validate_json(provider_harness.sent[0])
         assert (callback.outcome, callback.reason) == (final.outcome, final.reason)
-        office.clock.now += 1.0
+        provider_harness.clock.now += 1.0
         assert await provider.find(ORDER, f"{ORDER}:authorize") == final
-    assert len(office.sent) == 1
+    assert len(provider_harness.sent) == 1
 
 
-async def test_a_pending_charge_that_is_voided_never_comes_true(office: Office) -> None:
-    await office.provider.submit(authorize("tok_pending"))
-    assert await office.provider.submit(operation("void")) == DONE
-    office.clock.now += 1.0
-    known = await office.provider.find(ORDER, f"{ORDER}:authorize")
+async def test_a_voided_pending_charge_is_never_authorized(
+    provider_harness: ProviderHarness,
+) -> None:
+    await provider_harness.provider.submit(authorize("tok_pending"))
+    assert await provider_harness.provider.submit(operation("void")) == DONE
+    provider_harness.clock.now += 1.0
+    known = await provider_harness.provider.find(ORDER, f"{ORDER}:authorize")
     assert known == ProviderResult("refused", "voided")
 
 
-async def test_one_card_is_called_back_for_twice_the_same(office: Office) -> None:
-    async with office.provider as provider:
+async def test_one_card_sends_the_same_callback_twice(provider_harness: ProviderHarness) -> None:
+    async with provider_harness.provider as provider:
         await provider.submit(authorize("tok_duplicate_callback"))
         await provider.submit(operation("capture"))
-        await until(lambda: len(office.sent) == 4)
-    keys = [orjson.loads(body)["id"] for body in office.sent]
+        await until(lambda: len(provider_harness.sent) == 4)
+    keys = [orjson.loads(body)["id"] for body in provider_harness.sent]
     assert sorted(keys) == sorted([f"{ORDER}:authorize:done", f"{ORDER}:capture:done"] * 2)
 
 
-async def test_who_is_not_there_is_called_again(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+async def test_a_refused_callback_is_retried(
+    provider_harness: ProviderHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.payments.provider.sandbox._RETRY_INTERVAL", 0.01)
-    office.refuses = 2
-    async with office.provider as provider:
+    provider_harness.refuses = 2
+    async with provider_harness.provider as provider:
         await provider.submit(authorize("tok_pending"))
-        await until(lambda: bool(office.sent))
+        await until(lambda: bool(provider_harness.sent))
 
 
-async def test_a_slow_card_is_answered_for_in_the_end(office: Office) -> None:
-    assert await office.provider.submit(authorize("tok_slow")) == DONE
+async def test_a_slow_card_is_answered_later(provider_harness: ProviderHarness) -> None:
+    assert await provider_harness.provider.submit(authorize("tok_slow")) == DONE

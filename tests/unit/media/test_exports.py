@@ -1,4 +1,4 @@
-"""The rules of archives, and their bytes."""
+"""The rules of archives, and the ZIP format."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def archive(files: dict[str, bytes], *, compress: bool) -> bytes:
 @pytest.mark.parametrize(
     "files", [{}, {"a.json": b""}, {"a.json": b"[1]" * 999, "pictures/b.jpg": bytes(range(256))}]
 )
-def test_an_archive_opens(files: dict[str, bytes], compress: bool) -> None:
+def test_an_archive_is_a_valid_zip(files: dict[str, bytes], compress: bool) -> None:
     with zipfile.ZipFile(io.BytesIO(archive(files, compress=compress))) as opened:
         assert opened.testzip() is None
         assert {name: opened.read(name) for name in opened.namelist()} == files
         assert all(info.date_time == WHEN for info in opened.infolist())
 
 
-def test_an_archive_beyond_the_old_bounds_opens(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if four bytes could count to 100 only: offsets go where ZIP64 has them."""
+def test_a_large_archive_is_a_valid_zip64(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a 32-bit limit of 100, offsets move to the ZIP64 fields."""
     files = {f"{n}.json": b"x" * 50 for n in range(9)}
     plain = archive(files, compress=False)
     monkeypatch.setattr(zip_writer, "_MAX_32", 100)
@@ -57,7 +57,7 @@ def test_an_archive_beyond_the_old_bounds_opens(monkeypatch: pytest.MonkeyPatch)
 
 
 class _Sparse(io.RawIOBase):
-    """A file that is empty up to its last bytes."""
+    """A file that is empty except for its last bytes."""
 
     def __init__(self, hole: int, tail: bytes) -> None:
         self._hole, self._tail, self._at = hole, tail, 0
@@ -87,7 +87,7 @@ def running(**more: Any) -> ExportRecord:
     return replace(ExportRecord("1", "running", NOW, holder="a", held_until=NOW + 60), **more)
 
 
-def test_one_at_a_time_and_one_a_day() -> None:
+def test_a_user_has_one_archive_at_a_time_and_one_a_day() -> None:
     first = domain.request(None, "1", NOW)
     assert domain.request(first, "2", NOW + 5) is first
     ready = replace(first, state="ready", finished=NOW + 9)
@@ -97,13 +97,13 @@ def test_one_at_a_time_and_one_a_day() -> None:
     assert (again.id, again.state) == ("2", "running")
 
 
-def test_one_that_failed_may_be_asked_for_again_at_once() -> None:
+def test_a_failed_archive_may_be_requested_again_at_once() -> None:
     failed = domain.mark_swept(domain.end(running(tries=3), "failed"), 3)
     assert failed.state == "failed"
     assert domain.request(failed, "2", NOW + 1).state == "running"
 
 
-def test_only_one_replica_has_the_work() -> None:
+def test_only_one_replica_holds_the_lease() -> None:
     mine = domain.lease(running(holder="", held_until=0.0), "a", NOW)
     assert domain.lease(mine, "b", NOW + domain.LEASE_TTL - 1) is mine
     theirs = domain.lease(mine, "b", NOW + domain.LEASE_TTL)
@@ -111,7 +111,7 @@ def test_only_one_replica_has_the_work() -> None:
     assert domain.begin_part(theirs, "a", NOW + domain.LEASE_TTL) is theirs
 
 
-def test_a_piece_counts_once_and_only_for_its_own_archive() -> None:
+def test_a_part_is_added_once_and_only_to_its_own_archive() -> None:
     begun = domain.begin_part(running(), "a", NOW)
     piece = ExportPart(begun.tries, 10, ExportPosition(1), records=2)
     done = domain.add_part(begun, piece, NOW)
@@ -124,7 +124,7 @@ def test_a_piece_counts_once_and_only_for_its_own_archive() -> None:
     assert domain.add_part(anew, ExportPart(later.tries, 10, ExportPosition(2)), NOW) is anew
 
 
-def test_what_was_made_before_is_removed_and_nothing_of_now() -> None:
+def test_only_parts_of_earlier_archives_are_removed() -> None:
     ready = running(state="ready", tries=4, parts=(1, 2, 4), finished=NOW)
     anew = domain.request(ready, "2", NOW + domain.REQUEST_INTERVAL)
     begun = domain.begin_part(domain.lease(anew, "a", NOW * 2), "a", NOW * 2)
@@ -137,7 +137,7 @@ def test_what_was_made_before_is_removed_and_nothing_of_now() -> None:
     assert (rest.state, rest.parts, list(domain.leftover_parts(rest))) == ("gone", (), [])
 
 
-def test_trouble_is_waited_out_and_at_last_given_up() -> None:
+def test_failures_are_retried_with_backoff_until_the_archive_fails() -> None:
     once = domain.retry_later(running(), "a", NOW)
     twice = domain.retry_later(replace(once, holder="a"), "a", NOW)
     assert (once.held_until, twice.held_until) == (NOW + 1, NOW + 2)
@@ -145,7 +145,7 @@ def test_trouble_is_waited_out_and_at_last_given_up() -> None:
     assert (late.state, late.ending) == ("ending", "failed")
 
 
-def test_one_that_was_being_made_before_there_was_a_shop_in_it_begins_anew() -> None:
+def test_an_unfinished_archive_with_an_older_schema_starts_again() -> None:
     place = ExportPosition(14, after="9", page=2)
     old = running(tries=7, swept=2, stale=2, parts=(3, 4, 7), size=99, records=5, place=place)
     adapter = TypeAdapter(ExportRecord)

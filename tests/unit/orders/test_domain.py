@@ -41,12 +41,12 @@ def new() -> OrderRecord:
 # ── carts ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_is_added_twice_is_one_line() -> None:
+def test_an_item_added_twice_is_one_line() -> None:
     cart = carts.add(carts.add(None, CartItem("1", "2", 3), "7"), CartItem("1", "2", 4), "7")
     assert cart == CartRecord((CartItem("1", "2", 7),), "7", 2)
 
 
-def test_a_cart_is_of_one_shop_until_it_is_empty() -> None:
+def test_a_cart_has_items_of_one_shop_until_it_is_empty() -> None:
     cart = carts.add(None, CartItem("1", "2", 1), "7")
     with pytest.raises(Conflict):
         carts.add(cart, CartItem("3", "4", 1), "8")
@@ -54,7 +54,7 @@ def test_a_cart_is_of_one_shop_until_it_is_empty() -> None:
     assert carts.add(empty, CartItem("3", "4", 1), "8").shop == "8"
 
 
-def test_a_cart_has_bounds() -> None:
+def test_a_cart_has_limits() -> None:
     with pytest.raises(Invalid):
         carts.replace_items(None, [CartItem("1", str(n), 1) for n in range(LINES + 1)], "7")
     with pytest.raises(Invalid):
@@ -63,7 +63,7 @@ def test_a_cart_has_bounds() -> None:
         carts.set_quantity(None, "2", 1)
 
 
-def test_a_cart_is_taken_by_one_order_and_only_as_it_was_agreed_on() -> None:
+def test_a_cart_is_claimed_by_one_order_and_only_at_its_revision() -> None:
     cart, order = carts.add(None, CartItem("1", "2", 1), "7"), new()
     taken = carts.claim(cart, order)
     assert taken == CartRecord((), "", 2, order)
@@ -82,13 +82,13 @@ def test_a_cart_is_taken_by_one_order_and_only_as_it_was_agreed_on() -> None:
 # ── orders ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_new_order_is_placed_and_costs_what_its_lines_cost() -> None:
+def test_a_new_order_costs_what_its_lines_cost() -> None:
     told = Told.model_validate(order_view(new()))
     assert (told.state, told.total, told.paid) == ("placed", 301, False)
     assert [entry.what for entry in told.history] == ["placed"]
 
 
-def test_who_is_neither_buyer_nor_seller_knows_of_no_order() -> None:
+def test_only_buyer_and_seller_may_read_an_order() -> None:
     for order, viewer in ((new(), "4"), (None, "1")):
         with pytest.raises(NotFound):
             orders.require_party(order, viewer)
@@ -101,7 +101,7 @@ def test_only_the_buyer_cancels_and_only_the_seller_refunds() -> None:
         transitions.request_refund(transitions.complete(new(), NOW), "1", NOW)
 
 
-def test_after_the_point_of_no_return_nothing_turns_back_but_the_provider() -> None:
+def test_after_the_point_of_no_return_only_the_provider_reverses() -> None:
     order = transitions.begin_capture(new(), [], NOW)
     assert order.state == "paying"
     with pytest.raises(Conflict):
@@ -110,7 +110,7 @@ def test_after_the_point_of_no_return_nothing_turns_back_but_the_provider() -> N
     assert transitions.reverse_refused_capture(order, "no", NOW).state == "ending"
 
 
-def test_after_a_cancellation_there_is_no_way_forward() -> None:
+def test_a_cancelled_order_cannot_be_completed() -> None:
     order = transitions.cancel(new(), "1", NOW)
     assert order.state == "ending"
     assert transitions.begin_capture(order, [], NOW) == order
@@ -124,7 +124,7 @@ def test_the_card_is_forgotten_at_the_end() -> None:
     assert transitions.close(transitions.cancel(new(), "1", NOW), [], NOW).card == ""
 
 
-def test_refunds_that_are_refused_have_a_bound() -> None:
+def test_the_number_of_refused_refunds_is_limited() -> None:
     order = transitions.complete(new(), NOW)
     for number in range(1, orders.MAX_REFUND_REQUESTS + 1):
         order = transitions.request_refund(order, "2", NOW)
@@ -177,11 +177,11 @@ NAMES = st.sampled_from(
 
 
 @given(st.lists(NAMES, max_size=40))
-def test_whatever_happens_in_whatever_order_the_log_stays_sound(names: list[str]) -> None:
+def test_the_log_stays_valid_after_any_sequence_of_transitions(names: list[str]) -> None:
     order = new()
     for name in names:
         before, order = order, deeds(order, name)
-        assert order.log[: len(before.log)] == before.log  # it is only ever added to
+        assert order.log[: len(before.log)] == before.log  # events are only appended
         if before.is_final and before.state != "completed":
             assert order == before
         assert deeds(order, name) == order or name in ("refund", "refund refused")
@@ -193,7 +193,7 @@ def test_whatever_happens_in_whatever_order_the_log_stays_sound(names: list[str]
     Told.model_validate(order_view(order))
 
 
-def test_entries_are_noted_once() -> None:
+def test_events_are_recorded_once() -> None:
     order = transitions.record(
         new(), [OrderEvent(orders.RESERVED, NOW), OrderEvent(orders.RESERVED, "later")]
     )
@@ -206,7 +206,7 @@ def test_entries_are_noted_once() -> None:
 
 
 def played(plan: Plan, answers: dict[str, Any]) -> tuple[list[str], Any]:
-    """The activities that a plan has done, and what it comes to; an answer may be an error."""
+    """The activities of a plan and its result. An answer may be an error."""
     done: list[str] = []
     step = next(plan)
     while True:
@@ -226,29 +226,29 @@ FORWARD, BACK = ["reserve", "authorise", "confirm", "capture"], ["void", "releas
 FAILED = StepFailed("x", "OutcomeUnknown", "no answer")
 
 
-def test_forward_while_all_goes_well() -> None:
+def test_the_saga_goes_forward_while_steps_succeed() -> None:
     assert played(saga.checkout("9"), {}) == (FORWARD, "ok")
 
 
 @pytest.mark.parametrize("number", range(4))
-def test_back_from_wherever_it_is_turned(number: int) -> None:
+def test_the_saga_compensates_from_every_step(number: int) -> None:
     done, word = played(saga.checkout("9"), {FORWARD[number]: {"word": "back"}})
     assert (done, word) == ([*FORWARD[: number + 1], *BACK], "back")
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_what_is_not_answered_is_given_up(number: int) -> None:
+def test_an_unanswered_step_is_given_up(number: int) -> None:
     answers = {FORWARD[number]: FAILED, "give_up": {"word": "back"}}
     assert played(saga.checkout("9"), answers)[0] == [*FORWARD[: number + 1], "give_up", *BACK]
 
 
-def test_what_cannot_be_given_up_any_more_goes_forward() -> None:
+def test_a_checkout_that_cannot_be_given_up_goes_forward() -> None:
     done, word = played(saga.checkout("9"), {"confirm": FAILED, "give_up": {"word": "ok"}})
     assert (done, word) == ([*FORWARD[:3], "give_up", "capture"], "ok")
 
 
 @pytest.mark.parametrize("step", ["capture", *BACK, "give_up"])
-def test_what_must_be_gone_through_is_begun_anew(step: str) -> None:
+def test_a_step_that_must_succeed_starts_the_plan_again(step: str) -> None:
     answers: dict[str, Any] = {step: FAILED}
     if step in BACK:
         answers["reserve"] = {"word": "back"}
@@ -257,11 +257,11 @@ def test_what_must_be_gone_through_is_begun_anew(step: str) -> None:
     assert played(saga.checkout("9"), answers)[1] == ContinueAsNew("9")
 
 
-def test_nothing_is_done_for_what_is_over() -> None:
+def test_a_finished_order_needs_no_step() -> None:
     assert played(saga.checkout("9"), {"reserve": {"word": "over"}}) == (["reserve"], "over")
 
 
-def test_a_pending_payment_is_waited_for_within_bounds() -> None:
+def test_the_wait_for_a_pending_payment_is_limited() -> None:
     waits = [{"word": "wait"}] * 3 + [{"word": "ok"}]
     done, _ = played(saga.checkout("9"), {"authorise": waits})
     assert done == ["reserve", *["authorise"] * 4, "confirm", "capture"]

@@ -28,9 +28,7 @@ def paid(amount: int = 10_000) -> PaymentRecord:
 
 
 @given(amounts, st.lists(amounts, max_size=5))
-def test_however_much_is_given_back_every_entry_balances_and_fees_follow(
-    amount: int, parts: list[int]
-) -> None:
+def test_every_refund_balances_and_reduces_the_fee(amount: int, parts: list[int]) -> None:
     payment = paid(amount)
     for n, part in enumerate(parts):
         if part <= payment.refundable:
@@ -47,7 +45,7 @@ def test_however_much_is_given_back_every_entry_balances_and_fees_follow(
 
 
 @given(amounts)
-def test_a_fee_is_never_more_than_is_kept(amount: int) -> None:
+def test_a_fee_never_exceeds_the_amount(amount: int) -> None:
     assert 0 <= ledger.fee(amount) <= amount
     assert ledger.fee(amount - 1) <= ledger.fee(amount)
 
@@ -55,7 +53,7 @@ def test_a_fee_is_never_more_than_is_kept(amount: int) -> None:
 @pytest.mark.parametrize(
     "lines", [(), (LedgerLine("a", 1),), (LedgerLine("a", 1), LedgerLine("b", -2))]
 )
-def test_an_entry_that_does_not_balance_cannot_be_made(lines: tuple[LedgerLine, ...]) -> None:
+def test_an_entry_must_balance(lines: tuple[LedgerLine, ...]) -> None:
     with pytest.raises(ValueError, match="does not balance"):
         LedgerEntry("1", "capture", lines)
 
@@ -67,7 +65,7 @@ def test_an_outcome_is_final() -> None:
     assert steps.settle(held, "capture", DONE, "12") is held
 
 
-def test_a_void_that_overtakes_books_nothing() -> None:
+def test_a_void_before_the_authorization_books_nothing() -> None:
     asked = steps.void(steps.authorize(None, "3", TERMS), "3")
     assert asked.next_open_step is not None
     assert asked.next_open_step.name == "void"
@@ -79,7 +77,7 @@ def test_a_void_that_overtakes_books_nothing() -> None:
     assert ledger.totals(voided.entries) == {"buyer:1": 0, "holds": 0}
 
 
-def test_a_fault_is_seen() -> None:
+def test_faults_are_found() -> None:
     payment = paid()
     broken = PaymentRecord(payment.order, payment.terms, payment.steps, payment.entries[:1])
     assert find_faults(payment) == []
@@ -90,7 +88,7 @@ def test_a_fault_is_seen() -> None:
     )
 
 
-def test_others_hear_of_all_the_fields_of_the_contract_and_no_other() -> None:
+def test_the_public_view_has_exactly_the_fields_of_the_contract() -> None:
     for payment in (paid(), steps.void(None, "3"), steps.authorize(None, "3", TERMS)):
         told = rules.to_public(payment)
         assert set(told) == set(PaymentContract.model_fields)
@@ -98,7 +96,7 @@ def test_others_hear_of_all_the_fields_of_the_contract_and_no_other() -> None:
 
 
 @given(st.binary(max_size=100), st.integers(2_000, 10**11), st.integers(-1_000, 1_000))
-def test_a_signature_holds_for_its_body_its_secret_and_its_time(
+def test_a_signature_is_valid_for_its_body_secret_and_time_only(
     body: bytes, at: int, age: int
 ) -> None:
     header = signatures.sign("secret", body, at)
@@ -112,7 +110,7 @@ def test_a_signature_holds_for_its_body_its_secret_and_its_time(
             signatures.verify(secret, changed, header, at)
 
 
-async def test_with_an_empty_secret_nobody_signs() -> None:
+async def test_an_empty_secret_is_refused() -> None:
     async def nothing() -> str:
         return ""
 
