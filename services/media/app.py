@@ -37,7 +37,7 @@ def create_app(service: Service, images: ImageProcessor | None = None) -> FastAP
     worker = ExportWorker(export_repository, collector, service.sidecar)
     service.background(worker.run)
     export_service = ExportService(export_repository, worker, service.sidecar, ids=ids)
-    subscribe(service, removal, profile_images, export_service)
+    subscribe(service, removal, profile_images, export_service.delete)
     return service.create_app(
         attachments.create_router(attachment_service, removal),
         files.create_router(attachment_service, profile_images),

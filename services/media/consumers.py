@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from services.chassis.consuming.events import Event
 from services.chassis.jobs import JobQueue
 from services.chassis.service import Service
@@ -10,7 +12,6 @@ from services.contracts.events import ACCOUNT_CHANGED, POST_CHANGED
 from services.contracts.posts import Post
 from services.media.application.profile_images import ProfileImageService
 from services.media.application.removal import AttachmentRemoval
-from services.media.exports.service import ExportService
 
 ERASURE_JOB = "erasure"
 
@@ -19,7 +20,7 @@ def subscribe(
     service: Service,
     removal: AttachmentRemoval,
     profile_images: ProfileImageService,
-    exports: ExportService,
+    delete_export: Callable[[str], Awaitable[None]],
 ) -> None:
     """Subscribe the removal of pictures, profile images and archives."""
     jobs = JobQueue(service)
@@ -34,7 +35,7 @@ def subscribe(
         shown = tuple(name for name in (profile.avatar, profile.header) if name)
         await profile_images.on_profile_changed(user, shown, event.version, deleted=profile.deleted)
         if profile.deleted:
-            await exports.delete(user)
+            await delete_export(user)
             await jobs.enqueue(ERASURE_JOB, user)
 
     service.on(POST_CHANGED, on_post_changed)
