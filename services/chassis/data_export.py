@@ -18,6 +18,7 @@ from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.guards import require_service
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.chassis.storage.window import Row, Window
+from services.contracts.accounts import ID_PATTERN
 from services.contracts.data_export import ExportPage
 
 EXPORT_SERVICE = "media"
@@ -43,7 +44,7 @@ def create_export_router(kinds: Mapping[str, ExportReader]) -> APIRouter:
 
     @router.get("/belongings/{user}/{kind}", response_model=ExportPage)
     async def export(
-        user: Annotated[str, Path(pattern=r"^[0-9]{1,20}$", examples=["115581273340018689"])],
+        user: Annotated[str, Path(pattern=ID_PATTERN, examples=["115581273340018689"])],
         kind: Annotated[str, Path(max_length=40, examples=["profile"])],
         after: Annotated[str, Query(pattern=r"^[0-9]{0,20}$")] = "",
     ) -> OrjsonResponse:

@@ -54,7 +54,7 @@ def documents() -> dict[str, str]:
 def openapi(name: str) -> dict[str, Any]:
     """The routes of one service."""
     module = importlib.import_module(f"services.{name}.app")
-    made: dict[str, Any] = module.create_app(Service(_settings(module, name))).openapi()
+    made: dict[str, Any] = module.create_app(Service(settings_of(module, name))).openapi()
     return made
 
 
@@ -119,7 +119,8 @@ def _ref(model: type[BaseModel]) -> str:
     return _REF.format(model=model.__name__)
 
 
-def _settings(module: Any, name: str) -> Settings:
+def settings_of(module: Any, name: str) -> Settings:
+    """Settings with which a service can be created outside of a running system."""
     own = [
         kind
         for kind in vars(module).values()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.chassis.dapr.state import ABSENT
-from services.chassis.ids import id_time
+from services.chassis.ids import id_date
 from services.contracts.accounts import Account, AccountCounts, Profile
 from services.contracts.audiences import Audience, AudienceQuestion
 from services.contracts.posts import Post, PostCounts, PostView
@@ -158,7 +158,7 @@ def _account_view(account: AccountProjection) -> Account:
         followers=account.followers.total,
         following=account.following.total,
         statuses=account.statuses.total,
-        last_status_at=id_time(last_post).date().isoformat() if last_post else None,
+        last_status_at=id_date(last_post) if last_post else None,
     )
     profile = Profile.model_validate(account.profile)
     return Account(profile=profile, counts=counts, version=account.version)

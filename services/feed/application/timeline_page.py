@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from services.chassis.ids import id_time
+from services.chassis.ids import id_date
 from services.chassis.storage.window import Window
 from services.feed.domain.interactions import BOOKMARKED, FAVOURITED, PINNED, REBLOGGED
 
@@ -142,4 +142,4 @@ def _counts(projection: dict[str, Any]) -> dict[str, int]:
 @lru_cache(maxsize=4096)
 def _date_of_id(post: str) -> str:
     """Return the date on which a post was created."""
-    return id_time(post).date().isoformat()
+    return id_date(post)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from services.chassis.ids import first_id_at, id_time
+from services.chassis.ids import first_id_at, id_time, is_id
 from services.notifications.domain.notifications import ACCOUNT, ID, POST, TYPE, Row
 
 GROUPED_TYPES = frozenset({"favourite", "reblog", "follow"})
@@ -46,7 +46,7 @@ def parse_group_key(key: str) -> GroupBounds | None:
     """Where to look for the members of a group; None for what is no key."""
     if key.startswith("ungrouped-"):
         id = key.removeprefix("ungrouped-")
-        if not (id.isascii() and id.isdigit() and len(id) <= 18):
+        if not is_id(id):
             return None
         return GroupBounds(_plus(id, -1), _plus(id, 1))
     match = _KEY.fullmatch(key)
