@@ -11,7 +11,7 @@ from services.catalog.api import data_export, products, reservations, shops, sto
 from services.catalog.application.inventory import Inventory
 from services.catalog.application.product_lists import ProductLists
 from services.catalog.application.products import ProductService
-from services.catalog.application.queries import CatalogQueries
+from services.catalog.application.queries import CatalogReader
 from services.catalog.application.search_reindex import SearchReindexer
 from services.catalog.application.shops import ShopService
 from services.catalog.application.stock import StockService
@@ -27,7 +27,7 @@ def create_app(service: Service, now: Callable[[], float] = time.time) -> FastAP
     repository, ids = Repository(service), SnowflakeGenerator().next
     subscribe(service, repository)
     service.background(SearchReindexer(repository).reindex)
-    queries = CatalogQueries(repository, now=now)
+    queries = CatalogReader(repository, now=now)
     inventory = Inventory(repository, now=now)
     product_service = ProductService(
         repository, queries, inventory, MediaClient(service.sidecar), ids=ids, now=timestamp

@@ -13,7 +13,7 @@ from services.orders.application.carts import CartService
 from services.orders.application.checkout import CheckoutService
 from services.orders.application.checkout_activities import CheckoutActivities
 from services.orders.application.order_commands import OrderCommands
-from services.orders.application.order_queries import OrderQueries
+from services.orders.application.order_queries import OrderReader
 from services.orders.application.projection_rebuild import ProjectionRebuild
 from services.orders.application.refund_activities import RefundActivities
 from services.orders.application.saga_watchdog import CHECK_INTERVAL, SagaWatchdog
@@ -33,7 +33,7 @@ def create_app(service: Service, workflows: Workflows | None = None) -> FastAPI:
     workflows.register_workflow("refund", saga.refund)
     watchdog = SagaWatchdog(repository, workflows, now=utc_now)
     service.every(CHECK_INTERVAL, watchdog.check, max_backoff=CHECK_INTERVAL)
-    queries = OrderQueries(repository, watchdog)
+    queries = OrderReader(repository, watchdog)
     commands = OrderCommands(repository, queries, watchdog, now=timestamp)
     checkout = CheckoutService(
         repository,

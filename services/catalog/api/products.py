@@ -16,7 +16,7 @@ from services.catalog.api.parameters import (
 )
 from services.catalog.application.product_lists import ProductLists
 from services.catalog.application.products import ProductService
-from services.catalog.application.queries import CatalogQueries
+from services.catalog.application.queries import CatalogReader
 from services.catalog.application.quotes import QuoteService
 from services.chassis.errors import Invalid
 from services.chassis.http.dependencies import IfMatchVersion
@@ -45,7 +45,7 @@ _QUOTE = responses(Quote, "The current prices.", 401, 403, 404, 422)
 
 
 def create_router(
-    queries: CatalogQueries, lists: ProductLists, products: ProductService
+    queries: CatalogReader, lists: ProductLists, products: ProductService
 ) -> APIRouter:
     """Return the routes of products and quotes."""
     router, quotes = APIRouter(tags=["products"]), QuoteService(queries)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path
 
 from services.catalog.application.inventory import Inventory
-from services.catalog.application.queries import CatalogQueries
+from services.catalog.application.queries import CatalogReader
 from services.catalog.application.quotes import QuoteService
 from services.catalog.domain import reservations
 from services.catalog.domain.reservations import ReservationRecord
@@ -24,7 +24,7 @@ OrderId = Annotated[str, Path(max_length=20, pattern=r"^\d+$", examples=["116548
 _RESERVATION = responses(Reservation, "The reservation.", 403, 404, 409, 422, 503)
 
 
-def create_router(queries: CatalogQueries, inventory: Inventory) -> APIRouter:
+def create_router(queries: CatalogReader, inventory: Inventory) -> APIRouter:
     """Return the routes of reservations. Each may be repeated."""
     router = APIRouter(tags=["reservations"], dependencies=[Depends(require_service("orders"))])
     quotes = QuoteService(queries)

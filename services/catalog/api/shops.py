@@ -14,7 +14,7 @@ from services.catalog.api.parameters import (
     viewer_id,
     with_etag,
 )
-from services.catalog.application.queries import CatalogQueries
+from services.catalog.application.queries import CatalogReader
 from services.catalog.application.shops import ShopService
 from services.catalog.application.views import shop_view
 from services.chassis.http.dependencies import IfMatchVersion
@@ -27,7 +27,7 @@ _EDITED = responses(ShopView, "The edited shop.", 401, 403, 404, 412, 422, 428)
 _LIST = responses(ShopList, "A page of shops.", 401, 403, 422)
 
 
-def create_router(queries: CatalogQueries, shops: ShopService) -> APIRouter:
+def create_router(queries: CatalogReader, shops: ShopService) -> APIRouter:
     """Return the routes of shops."""
     router = APIRouter(tags=["shops"])
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from services.catalog.application.queries import CatalogQueries
+from services.catalog.application.queries import CatalogReader
 from services.catalog.domain.products import ProductRecord
 from services.catalog.repository import ALL, Repository
 from services.chassis.errors import Forbidden
@@ -24,7 +24,7 @@ MAX_PAGES_SCANNED = 5
 class ProductLists:
     """Lists and searches the products that a viewer may see."""
 
-    def __init__(self, repository: Repository, queries: CatalogQueries) -> None:
+    def __init__(self, repository: Repository, queries: CatalogReader) -> None:
         self._repository = repository
         self._queries = queries
 

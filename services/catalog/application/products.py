@@ -13,7 +13,7 @@ from typing import Any
 
 from services.catalog.application.access import require_condition
 from services.catalog.application.inventory import Inventory
-from services.catalog.application.queries import CatalogQueries
+from services.catalog.application.queries import CatalogReader
 from services.catalog.domain import products as rules
 from services.catalog.domain import shops as shop_rules
 from services.catalog.domain.products import (
@@ -40,7 +40,7 @@ class ProductService:
     def __init__(
         self,
         repository: Repository,
-        queries: CatalogQueries,
+        queries: CatalogReader,
         inventory: Inventory,
         media: MediaClient,
         *,

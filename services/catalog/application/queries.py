@@ -28,7 +28,7 @@ class RelatedKeys:
         return (*self.visibility, *self.stocks) if stock else self.visibility
 
 
-class CatalogQueries:
+class CatalogReader:
     """Reads shops and products that a viewer may see. `now` returns seconds since 1970."""
 
     def __init__(self, repository: Repository, *, now: Callable[[], float]) -> None:

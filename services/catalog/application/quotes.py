@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from services.catalog.application.queries import CatalogQueries
+from services.catalog.application.queries import CatalogReader
 from services.catalog.application.views import ProductOffer
 from services.chassis.errors import Conflict, NotFound
 from services.chassis.storage.window import normalize_id
@@ -15,11 +15,11 @@ from services.contracts.catalog import AgreedPrice, QuoteItem
 class QuoteService:
     """Quotes current prices."""
 
-    def __init__(self, queries: CatalogQueries) -> None:
+    def __init__(self, queries: CatalogReader) -> None:
         self._queries = queries
 
     async def quote(self, items: Sequence[QuoteItem], viewer: str) -> dict[str, Any]:
-        """Return what the items cost now, as a `Quote`. Costs as `CatalogQueries.products`.
+        """Return what the items cost now, as a `Quote`. Costs as `CatalogReader.products`.
 
         Raises `NotFound` (`not_sold`) with the variants that are not sold, or not any more.
         """

@@ -17,7 +17,7 @@ from services.contracts.catalog import (
     ReservedItem,
 )
 from services.contracts.payments import NewPayment, NewRefund, Payment
-from services.orders.domain.carts import CartItem
+from services.orders.domain.carts import CartEntry
 from services.orders.domain.orders import OrderRecord
 
 REQUEST_TIMEOUT = 5.0
@@ -34,7 +34,7 @@ class ShopServices:
         self._catalog = CatalogClient(invoker, REQUEST_TIMEOUT)
         self._payments = PaymentsClient(invoker, REQUEST_TIMEOUT)
 
-    async def quote(self, items: Sequence[CartItem]) -> list[QuoteLine]:
+    async def quote(self, items: Sequence[CartEntry]) -> list[QuoteLine]:
         """Return what items cost now.
 
         Raises `NotFound` (`not_sold`) with the variants that are not sold.

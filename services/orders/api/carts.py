@@ -14,7 +14,7 @@ from services.contracts.catalog import QuoteItem
 from services.contracts.orders import Cart, CartQuantity, NewCart
 from services.orders.api.parameters import Reader, Writer
 from services.orders.application.carts import CartService
-from services.orders.domain.carts import CartItem
+from services.orders.domain.carts import CartEntry
 
 VariantId = Annotated[str, Path(max_length=20, pattern=r"^\d+$", examples=["116548273934401601"])]
 
@@ -60,5 +60,5 @@ def create_router(carts: CartService) -> APIRouter:
     return router
 
 
-def _item(item: QuoteItem) -> CartItem:
-    return CartItem(normalize_id(item.product), normalize_id(item.variant), item.quantity)
+def _item(item: QuoteItem) -> CartEntry:
+    return CartEntry(normalize_id(item.product), normalize_id(item.variant), item.quantity)

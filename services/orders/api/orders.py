@@ -15,7 +15,7 @@ from services.contracts.orders import NewCheckout, Order, OrderList, Rebuilt
 from services.orders.api.parameters import Reader, Writer
 from services.orders.application.checkout import CheckoutService
 from services.orders.application.order_commands import OrderCommands
-from services.orders.application.order_queries import OrderQueries
+from services.orders.application.order_queries import OrderReader
 from services.orders.application.projection_rebuild import ProjectionRebuild
 
 OrderId = Annotated[str, Path(max_length=40, examples=["116548290000001537"])]
@@ -27,7 +27,7 @@ _REBUILT = responses(Rebuilt, "How much was repaired.", 403)
 
 
 def create_router(
-    checkout: CheckoutService, queries: OrderQueries, commands: OrderCommands
+    checkout: CheckoutService, queries: OrderReader, commands: OrderCommands
 ) -> APIRouter:
     """Return the routes of checkouts and orders."""
     router = APIRouter(tags=["orders"])

@@ -10,7 +10,7 @@ from services.chassis.http.preconditions import Condition
 from services.contracts.catalog import QuoteLine
 from services.orders.adapters.shop_services import ShopServices
 from services.orders.domain import carts as rules
-from services.orders.domain.carts import CartItem, CartRecord
+from services.orders.domain.carts import CartEntry, CartRecord
 from services.orders.repository import Repository
 
 
@@ -26,7 +26,7 @@ class CartService:
         return await self._view(await self._repository.carts.get(user))
 
     async def replace(
-        self, user: str, items: Sequence[CartItem], seen: Condition | None
+        self, user: str, items: Sequence[CartEntry], seen: Condition | None
     ) -> dict[str, Any]:
         """Replace all items of a cart. Two state calls, two invocations."""
         shop = await self._common_shop(items, user) if items else ""
@@ -35,7 +35,7 @@ class CartService:
         )
         return await self._view(cart)
 
-    async def add(self, user: str, item: CartItem, seen: Condition | None) -> dict[str, Any]:
+    async def add(self, user: str, item: CartEntry, seen: Condition | None) -> dict[str, Any]:
         """Add an item, or increase its quantity. Two state calls, two invocations."""
         shop = await self._common_shop([item], user)
         cart = await self._repository.carts.update(
@@ -76,7 +76,7 @@ class CartService:
             "revision": cart.revision,
         }
 
-    async def _common_shop(self, items: Sequence[CartItem], user: str) -> str:
+    async def _common_shop(self, items: Sequence[CartEntry], user: str) -> str:
         """Return the one shop of all items. Raises if they cannot be bought together."""
         lines = await self._shop_services.quote(items)
         if any(line.seller == user for line in lines):
@@ -86,9 +86,9 @@ class CartService:
             raise Conflict("All items of a cart must be of one shop.", code="other_shop")
         return shops.pop()
 
-    async def _priced(self, items: Sequence[CartItem]) -> tuple[list[QuoteLine], list[CartItem]]:
+    async def _priced(self, items: Sequence[CartEntry]) -> tuple[list[QuoteLine], list[CartEntry]]:
         """Return the current prices of items, and the items that are not sold any more."""
-        gone: list[CartItem] = []
+        gone: list[CartEntry] = []
         kept = list(items)
         for _ in range(2):
             if not kept:

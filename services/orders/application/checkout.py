@@ -14,7 +14,7 @@ from services.contracts.limits import PAYMENT
 from services.contracts.orders import NewCheckout
 from services.orders.adapters.shop_services import ShopServices
 from services.orders.application.carts import total_price
-from services.orders.application.order_queries import OrderQueries
+from services.orders.application.order_queries import OrderReader
 from services.orders.application.saga_watchdog import SagaWatchdog
 from services.orders.domain import carts
 from services.orders.domain import orders as rules
@@ -34,7 +34,7 @@ class CheckoutService:
         repository: Repository,
         shop_services: ShopServices,
         watchdog: SagaWatchdog,
-        queries: OrderQueries,
+        queries: OrderReader,
         *,
         ids: Callable[[], str],
         now: Callable[[], str],

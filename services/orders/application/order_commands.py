@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.orders.application.order_queries import OrderQueries, order_id
+from services.orders.application.order_queries import OrderReader, order_id
 from services.orders.application.saga_watchdog import SagaWatchdog
 from services.orders.domain import transitions
 from services.orders.repository import Repository
@@ -17,7 +17,7 @@ class OrderCommands:
     def __init__(
         self,
         repository: Repository,
-        queries: OrderQueries,
+        queries: OrderReader,
         watchdog: SagaWatchdog,
         *,
         now: Callable[[], str],

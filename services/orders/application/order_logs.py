@@ -13,7 +13,7 @@ from services.chassis.errors import NotFound
 from services.chassis.storage.documents import Document
 from services.orders.domain import orders as rules
 from services.orders.domain import transitions
-from services.orders.domain.orders import OrderEvent, OrderRecord
+from services.orders.domain.orders import OrderLogEntry, OrderRecord
 from services.orders.repository import Repository
 
 StepResult = dict[str, Any]
@@ -48,16 +48,16 @@ class OrderLogs:
 
     async def reverse(self, given: StepInput, what: str, why: str) -> StepResult:
         """Reverse the checkout, unless it is too late. Two state calls."""
-        events, reversal = carried_events(given), OrderEvent(what, self.now(), why)
+        events, reversal = carried_events(given), OrderLogEntry(what, self.now(), why)
         kept = await self._repository.orders.update(
             given["order"],
             lambda order: transitions.reverse(order, events, reversal) if order else None,
         )
         return (finished_result(kept) if kept else None) or {"word": BACK}
 
-    def event(self, what: str) -> OrderEvent:
+    def event(self, what: str) -> OrderLogEntry:
         """Return an event that happens now."""
-        return OrderEvent(what, self.now())
+        return OrderLogEntry(what, self.now())
 
     def ok(self, what: str) -> StepResult:
         """Return the result of a step whose event the next step that writes takes along."""
@@ -73,6 +73,6 @@ def finished_result(order: OrderRecord) -> StepResult | None:
     return {"word": OK} if order.has(rules.CAPTURING) else None
 
 
-def carried_events(given: StepInput) -> Sequence[OrderEvent]:
+def carried_events(given: StepInput) -> Sequence[OrderLogEntry]:
     """Return the events of earlier steps that are not written yet."""
-    return [OrderEvent(what, at) for what, at in given.get("marks", [])]
+    return [OrderLogEntry(what, at) for what, at in given.get("marks", [])]

@@ -13,7 +13,7 @@ from services.orders.domain.views import order_view, with_outage
 from services.orders.repository import OrderReadModel, Repository
 
 
-class OrderQueries:
+class OrderReader:
     """Shows orders to their buyers and sellers."""
 
     def __init__(self, repository: Repository, watchdog: SagaWatchdog) -> None:

@@ -11,7 +11,7 @@ from services.orders.domain.orders import OrderRecord
 
 
 @dataclass(frozen=True, slots=True)
-class CartItem:
+class CartEntry:
     """A quantity of a variant."""
 
     product: str
@@ -26,12 +26,12 @@ class CartRecord:
     `order` has claimed the items, and may not be written yet. Nothing is reserved or paid before.
     """
 
-    items: tuple[CartItem, ...] = ()
+    items: tuple[CartEntry, ...] = ()
     shop: str = ""
     revision: int = 0
     order: OrderRecord | None = None
 
-    def item(self, variant: str) -> CartItem:
+    def item(self, variant: str) -> CartEntry:
         """Return the item of a variant. Raises `NotFound`."""
         for item in self.items:
             if item.variant == variant:
@@ -39,7 +39,7 @@ class CartRecord:
         raise NotFound("This item is not in the cart.")
 
 
-def add(cart: CartRecord | None, item: CartItem, shop: str) -> CartRecord:
+def add(cart: CartRecord | None, item: CartEntry, shop: str) -> CartRecord:
     """Add an item, or increase its quantity.
 
     Raises `Conflict` (`other_shop`) if the cart has items of another shop, `Invalid` beyond the
@@ -56,10 +56,10 @@ def add(cart: CartRecord | None, item: CartItem, shop: str) -> CartRecord:
     return _with_items(cart, [*others, replace(item, quantity=there + item.quantity)], shop)
 
 
-def replace_items(cart: CartRecord | None, items: Sequence[CartItem], shop: str) -> CartRecord:
+def replace_items(cart: CartRecord | None, items: Sequence[CartEntry], shop: str) -> CartRecord:
     """Replace all items. The quantities of items with the same variant are added."""
     cart = cart or CartRecord()
-    sums: dict[str, CartItem] = {}
+    sums: dict[str, CartEntry] = {}
     for item in items:
         there = sums[item.variant].quantity if item.variant in sums else 0
         sums[item.variant] = replace(item, quantity=there + item.quantity)
@@ -100,7 +100,7 @@ def clear_claim(cart: CartRecord | None, order: str) -> CartRecord | None:
     return replace(cart, order=None)
 
 
-def _with_items(cart: CartRecord, items: list[CartItem], shop: str) -> CartRecord:
+def _with_items(cart: CartRecord, items: list[CartEntry], shop: str) -> CartRecord:
     if len(items) > LINES:
         raise Invalid(f"A cart can have at most {LINES} different items.")
     if any(item.quantity > PIECES for item in items):

@@ -73,7 +73,7 @@ class OrderTerms:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderEvent:
+class OrderLogEntry:
     """One event in the life of an order."""
 
     what: str
@@ -87,7 +87,7 @@ class OrderRecord:
 
     id: str
     terms: OrderTerms
-    log: tuple[OrderEvent, ...]
+    log: tuple[OrderLogEntry, ...]
     card: str = ""
     cart_revision: int = 0
 
@@ -95,7 +95,7 @@ class OrderRecord:
         return any(event.what == what for event in self.log)
 
     @property
-    def reversal(self) -> OrderEvent | None:
+    def reversal(self) -> OrderLogEntry | None:
         """The event that reversed the checkout, if any."""
         return next((event for event in self.log if event.what in REVERSALS), None)
 
@@ -139,7 +139,7 @@ class OrderRecord:
 
 def place(order: str, terms: OrderTerms, *, card: str, cart_revision: int, now: str) -> OrderRecord:
     """Return a new order."""
-    return OrderRecord(order, terms, (OrderEvent(PLACED, now),), card, cart_revision)
+    return OrderRecord(order, terms, (OrderLogEntry(PLACED, now),), card, cart_revision)
 
 
 def require_party(order: OrderRecord | None, viewer: str) -> OrderRecord:

@@ -18,13 +18,13 @@ from services.orders.domain.orders import (
     REFUND_REQUESTED,
     REFUNDED,
     REVERSALS,
-    OrderEvent,
+    OrderLogEntry,
     OrderRecord,
     require_party,
 )
 
 
-def record(order: OrderRecord, events: Iterable[OrderEvent]) -> OrderRecord:
+def record(order: OrderRecord, events: Iterable[OrderLogEntry]) -> OrderRecord:
     """Append the events that the log does not have. Returns the same order if it has them all."""
     for event in events:
         if not order.has(event.what):
@@ -32,14 +32,16 @@ def record(order: OrderRecord, events: Iterable[OrderEvent]) -> OrderRecord:
     return order
 
 
-def begin_capture(order: OrderRecord, events: Iterable[OrderEvent], now: str) -> OrderRecord:
+def begin_capture(order: OrderRecord, events: Iterable[OrderLogEntry], now: str) -> OrderRecord:
     """Pass the point after which the order cannot be cancelled, unless it was reversed."""
     if order.reversal or order.checkout_outcome:
         return order
-    return record(order, [*events, OrderEvent(CAPTURING, now)])
+    return record(order, [*events, OrderLogEntry(CAPTURING, now)])
 
 
-def reverse(order: OrderRecord, events: Iterable[OrderEvent], reversal: OrderEvent) -> OrderRecord:
+def reverse(
+    order: OrderRecord, events: Iterable[OrderLogEntry], reversal: OrderLogEntry
+) -> OrderRecord:
     """Reverse the checkout, unless it was reversed before or its payment is being captured."""
     if order.reversal or order.checkout_outcome or order.has(CAPTURING):
         return order
@@ -50,23 +52,23 @@ def reverse_refused_capture(order: OrderRecord, why: str, now: str) -> OrderReco
     """Reverse the checkout because the provider refused to capture the payment."""
     if order.reversal or order.checkout_outcome:
         return order
-    return record(order, [OrderEvent(GAVE_UP, now, why)])
+    return record(order, [OrderLogEntry(GAVE_UP, now, why)])
 
 
 def complete(order: OrderRecord, now: str) -> OrderRecord:
     """Complete the checkout: the order is paid."""
     if order.checkout_outcome or order.reversal:
         return order
-    return replace(record(order, [OrderEvent(COMPLETED, now)]), card="")
+    return replace(record(order, [OrderLogEntry(COMPLETED, now)]), card="")
 
 
-def close(order: OrderRecord, events: Iterable[OrderEvent], now: str) -> OrderRecord:
+def close(order: OrderRecord, events: Iterable[OrderLogEntry], now: str) -> OrderRecord:
     """End a reversed checkout, after everything was given back."""
     reversal = order.reversal
     if order.checkout_outcome or reversal is None:
         return order
     what = CANCELLED if REVERSALS[reversal.what] == CANCELLED else FAILED
-    return replace(record(order, [*events, OrderEvent(what, now)]), card="")
+    return replace(record(order, [*events, OrderLogEntry(what, now)]), card="")
 
 
 def cancel(order: OrderRecord | None, buyer: str, now: str) -> OrderRecord:
@@ -78,7 +80,7 @@ def cancel(order: OrderRecord | None, buyer: str, now: str) -> OrderRecord:
         return order
     if order.reversal or order.checkout_outcome or order.has(CAPTURING):
         raise Conflict("It is too late to cancel this order.", code="too_late")
-    return record(order, [OrderEvent(CANCEL_REQUESTED, now)])
+    return record(order, [OrderLogEntry(CANCEL_REQUESTED, now)])
 
 
 def request_refund(order: OrderRecord | None, seller: str, now: str) -> OrderRecord:
@@ -95,18 +97,18 @@ def request_refund(order: OrderRecord | None, seller: str, now: str) -> OrderRec
         raise Conflict("Only a paid order can be refunded.", code="not_completed")
     if order.refund_requests >= MAX_REFUND_REQUESTS:
         raise Conflict("The provider has refused this refund too often.", code="refund_refused")
-    return replace(order, log=(*order.log, OrderEvent(REFUND_REQUESTED, now)))
+    return replace(order, log=(*order.log, OrderLogEntry(REFUND_REQUESTED, now)))
 
 
 def refuse_refund(order: OrderRecord, number: int, why: str, now: str) -> OrderRecord:
     """Record that the provider refused the refund with this number."""
     if not order.is_refunding or order.refund_requests != number:
         return order
-    return replace(order, log=(*order.log, OrderEvent(REFUND_REFUSED, now, why)))
+    return replace(order, log=(*order.log, OrderLogEntry(REFUND_REFUSED, now, why)))
 
 
-def finish_refund(order: OrderRecord, events: Iterable[OrderEvent], now: str) -> OrderRecord:
+def finish_refund(order: OrderRecord, events: Iterable[OrderLogEntry], now: str) -> OrderRecord:
     """Record that money and goods were given back."""
     if not order.is_refunding:
         return order
-    return record(order, [*events, OrderEvent(REFUNDED, now)])
+    return record(order, [*events, OrderLogEntry(REFUNDED, now)])

@@ -14,11 +14,11 @@ from services.chassis.workflows.plan import CallActivity, ContinueAsNew, Plan, S
 from services.contracts.limits import LINES, PIECES
 from services.contracts.orders import Order as Told
 from services.orders.domain import carts, orders, saga, transitions
-from services.orders.domain.carts import CartItem, CartRecord
+from services.orders.domain.carts import CartEntry, CartRecord
 from services.orders.domain.orders import (
     FINAL_STATES,
-    OrderEvent,
     OrderItem,
+    OrderLogEntry,
     OrderRecord,
     OrderTerms,
 )
@@ -42,34 +42,34 @@ def new() -> OrderRecord:
 
 
 def test_an_item_added_twice_is_one_line() -> None:
-    cart = carts.add(carts.add(None, CartItem("1", "2", 3), "7"), CartItem("1", "2", 4), "7")
-    assert cart == CartRecord((CartItem("1", "2", 7),), "7", 2)
+    cart = carts.add(carts.add(None, CartEntry("1", "2", 3), "7"), CartEntry("1", "2", 4), "7")
+    assert cart == CartRecord((CartEntry("1", "2", 7),), "7", 2)
 
 
 def test_a_cart_has_items_of_one_shop_until_it_is_empty() -> None:
-    cart = carts.add(None, CartItem("1", "2", 1), "7")
+    cart = carts.add(None, CartEntry("1", "2", 1), "7")
     with pytest.raises(Conflict):
-        carts.add(cart, CartItem("3", "4", 1), "8")
+        carts.add(cart, CartEntry("3", "4", 1), "8")
     empty = carts.remove(cart, "2")
-    assert carts.add(empty, CartItem("3", "4", 1), "8").shop == "8"
+    assert carts.add(empty, CartEntry("3", "4", 1), "8").shop == "8"
 
 
 def test_a_cart_has_limits() -> None:
     with pytest.raises(Invalid):
-        carts.replace_items(None, [CartItem("1", str(n), 1) for n in range(LINES + 1)], "7")
+        carts.replace_items(None, [CartEntry("1", str(n), 1) for n in range(LINES + 1)], "7")
     with pytest.raises(Invalid):
-        carts.replace_items(None, [CartItem("1", "2", PIECES), CartItem("1", "2", 1)], "7")
+        carts.replace_items(None, [CartEntry("1", "2", PIECES), CartEntry("1", "2", 1)], "7")
     with pytest.raises(NotFound):
         carts.set_quantity(None, "2", 1)
 
 
 def test_a_cart_is_claimed_by_one_order_and_only_at_its_revision() -> None:
-    cart, order = carts.add(None, CartItem("1", "2", 1), "7"), new()
+    cart, order = carts.add(None, CartEntry("1", "2", 1), "7"), new()
     taken = carts.claim(cart, order)
     assert taken == CartRecord((), "", 2, order)
-    later = carts.add(cart, CartItem("1", "3", 1), "7")
+    later = carts.add(cart, CartEntry("1", "3", 1), "7")
     assert carts.claim(later, order) == later
-    refilled = carts.add(taken, CartItem("1", "2", 1), "7")
+    refilled = carts.add(taken, CartEntry("1", "2", 1), "7")
     assert (refilled.order, len(refilled.items)) == (order, 1)
     another = replace(order, id="10", cart_revision=refilled.revision)
     assert carts.claim(refilled, another) == refilled
@@ -106,7 +106,7 @@ def test_after_the_point_of_no_return_only_the_provider_reverses() -> None:
     assert order.state == "paying"
     with pytest.raises(Conflict):
         transitions.cancel(order, "1", NOW)
-    assert transitions.reverse(order, [], OrderEvent(orders.GAVE_UP, NOW)) == order
+    assert transitions.reverse(order, [], OrderLogEntry(orders.GAVE_UP, NOW)) == order
     assert transitions.reverse_refused_capture(order, "no", NOW).state == "ending"
 
 
@@ -137,14 +137,14 @@ def test_the_number_of_refused_refunds_is_limited() -> None:
 
 
 def deeds(order: OrderRecord, name: str) -> OrderRecord:
-    marks = [OrderEvent(orders.RESERVED, NOW)]
+    marks = [OrderLogEntry(orders.RESERVED, NOW)]
     changed = {
         "paying": lambda: transitions.begin_capture(order, marks, NOW),
         "completed": lambda: transitions.complete(order, NOW),
         "gave up": lambda: transitions.reverse(
-            order, marks, OrderEvent(orders.GAVE_UP, NOW, "why")
+            order, marks, OrderLogEntry(orders.GAVE_UP, NOW, "why")
         ),
-        "declined": lambda: transitions.reverse(order, marks, OrderEvent(orders.DECLINED, NOW)),
+        "declined": lambda: transitions.reverse(order, marks, OrderLogEntry(orders.DECLINED, NOW)),
         "refused": lambda: transitions.reverse_refused_capture(order, "no", NOW),
         "closed": lambda: transitions.close(order, marks, NOW),
         "cancel": lambda: transitions.cancel(order, "1", NOW),
@@ -195,10 +195,10 @@ def test_the_log_stays_valid_after_any_sequence_of_transitions(names: list[str])
 
 def test_events_are_recorded_once() -> None:
     order = transitions.record(
-        new(), [OrderEvent(orders.RESERVED, NOW), OrderEvent(orders.RESERVED, "later")]
+        new(), [OrderLogEntry(orders.RESERVED, NOW), OrderLogEntry(orders.RESERVED, "later")]
     )
     assert [entry.at for entry in order.log] == [NOW, NOW]
-    assert transitions.record(order, [OrderEvent(orders.RESERVED, "later")]) is order
+    assert transitions.record(order, [OrderLogEntry(orders.RESERVED, "later")]) is order
     assert replace(order) == order
 
 
