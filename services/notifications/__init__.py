@@ -1,1 +1,1 @@
-"""What people are told of: one notification for each cause, made from events."""
+"""The notifications service: notifications, markers and digests by mail."""

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from services.chassis.ids import SnowflakeGenerator, timestamp
 from services.chassis.service import Service
-from services.notifications.api import create_router, data_export, digests
+from services.notifications import api
 from services.notifications.application.digest_scheduler import CHECK_INTERVAL, DigestScheduler
 from services.notifications.application.digest_settings import DigestSettings
 from services.notifications.application.notifier import Notifier
@@ -30,7 +30,9 @@ def create_app(service: Service) -> FastAPI:
         interval = min(CHECK_INTERVAL, settings.microgram_digest_hours * 3600)
         service.every(interval, scheduler.send_due)
     return service.create_app(
-        create_router(repository, notifier, queries),
-        digests.create_router(DigestSettings(repository, settings)),
-        data_export.create_router(repository),
+        api.notifications.create_router(notifier, queries),
+        api.groups.create_router(notifier, queries),
+        api.markers.create_router(repository),
+        api.digests.create_router(DigestSettings(repository, settings)),
+        api.data_export.create_router(repository),
     )

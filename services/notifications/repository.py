@@ -1,21 +1,22 @@
-"""What notifications keeps.
+"""The documents and lists of notifications.
 
-notification:OWNER:…     one for each cause; others hear of it on `notifications`
-notifications:OWNER      its row, while it is shown (a segmented list of the newest
-`MAX_DEAD_LETTERS`) cleared:OWNER            up to which id somebody has cleared their list
-stance:OWNER             whom they do not want to be told of, and who blocks them
-blocked:OWNER:PERSON     whether somebody blocks an owner whom very many block markers:OWNER
-how far they have read their timelines subscribers:AUTHOR       who wants to hear of every post of
-somebody digest:OWNER             whether they want digests by mail, and what the last one told
-digests-due:all          [time, owner], when the next of each is due gone:post:ID, gone:account:ID
-what was deleted (or is suspended), which nobody is told of
+notification:OWNER:…     one for each cause; its event is `notification.changed`
+notifications:OWNER      the rows of shown notifications, the newest `MAX_KEPT` (a segmented list)
+cleared:OWNER            up to which id an owner dismissed all notifications
+stance:OWNER             whom an owner hides, and who blocks them
+blocked:OWNER:ACCOUNT    whether an account blocks an owner who is blocked by very many
+markers:OWNER            how far an owner has read their timelines
+subscribers:AUTHOR       who is notified of every post of an author
+digest:OWNER             whether an owner wants digests by mail, and what the last one told
+digests-due:all          [time, owner], when the next digest of each is due
+gone:post:ID, gone:account:ID    deleted posts, deleted or suspended accounts
 
-    OWNER:favourite:POST:ACTOR   somebody likes a post of theirs
-    OWNER:follow:ACTOR           somebody follows them, or asks to
-    OWNER:reblog:POST:ACTOR      somebody boosts it
-    OWNER:order:ORDER:WHAT, OWNER:payment:ORDER:…:WHAT    what became of an order, and its money
-    OWNER:post:POST              a post that mentions them, is said in a thread of theirs, or is
-                                 by somebody whose every post they want to hear of
+    OWNER:favourite:POST:ACTOR   a favourite of the owner's post
+    OWNER:follow:ACTOR           a follow or a follow request
+    OWNER:reblog:POST:ACTOR      a boost of the owner's post
+    OWNER:order:ORDER:WHAT, OWNER:payment:ORDER:…:WHAT    an outcome of an order, or its money
+    OWNER:post:POST              a post that mentions the owner, is in a thread of theirs, or is by
+                                 an author to whose posts they subscribe
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from services.chassis.ids import id_time, timestamp
 from services.chassis.service import Service
 from services.chassis.storage.collection import Collection
 from services.chassis.storage.list_head import ListHead
-from services.chassis.storage.segmented_list import SegmentedLists
 from services.contracts import events
 from services.notifications.domain import notifications as rules
 from services.notifications.domain.digests import DigestRecord
@@ -41,12 +41,12 @@ from services.notifications.domain.subscribers import PostSubscribers
 from services.shared.block_list import BlockState
 
 MAX_KEPT = 4_000
-"""How many notifications of one person are kept."""
+"""How many notifications of one owner are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeletionState:
-    """Something that was deleted, or is suspended, as of a version of its own document."""
+    """Whether something is deleted or suspended, at a version of its own document."""
 
     version: int
     gone: bool = True
@@ -54,14 +54,14 @@ class DeletionState:
 
 @dataclass(frozen=True, slots=True)
 class ClearedUpTo:
-    """A list that was cleared."""
+    """Up to which id a list was cleared."""
 
     upto: str
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerState:
-    """What somebody's pages are made from."""
+    """Everything that the pages of an owner are derived from."""
 
     owner: str
     head: ListHead
@@ -71,7 +71,7 @@ class OwnerState:
 
 
 class Repository:
-    """The service's documents and lists."""
+    """Stores notifications, relations, markers and digests."""
 
     def __init__(self, service: Service) -> None:
         self.state = service.sidecar
@@ -83,7 +83,7 @@ class Repository:
                 "notification", events.NOTIFICATION_CHANGED.name, _notification_event
             ),
         )
-        self.lists = SegmentedLists(self.state, "notifications", max_rows=MAX_KEPT)
+        self.lists = service.lists("notifications", max_rows=MAX_KEPT)
         self.cleared = service.collection("cleared", ClearedUpTo)
         self.relations = service.collection("stance", OwnerRelations)
         self.block_states = service.collection("blocked", BlockState)
@@ -91,10 +91,10 @@ class Repository:
         self.deletions = service.collection("gone", DeletionState)
         self.subscribers = service.collection("subscribers", PostSubscribers)
         self.digests = service.collection("digest", DigestRecord)
-        self.due_digests = SegmentedLists(self.state, "digests-due")
+        self.due_digests = service.lists("digests-due")
 
     async def owner_state(self, owner: str) -> OwnerState:
-        """What somebody's pages are made from. One state call."""
+        """Return everything that the pages of an owner are derived from. One state call."""
         heads = self.lists.heads
         parts: tuple[Collection[Any], ...] = (heads, self.relations, self.cleared, self.markers)
         rows = await self.state.get_many([part.key(owner) for part in parts])
@@ -108,14 +108,14 @@ class Repository:
         )
 
     async def apply_block(self, owner: str, person: str, version: int, *, blocks: bool) -> None:
-        """Remember whether somebody blocks an owner. Two state calls, four for the shunned."""
-        stance = await self.relations.update(
+        """Store whether an account blocks an owner. Two state calls, four if very many do."""
+        relations = await self.relations.update(
             owner,
-            lambda stance: (stance or OwnerRelations()).apply_block(person, version, blocks=blocks),
+            lambda kept: (kept or OwnerRelations()).apply_block(person, version, blocks=blocks),
         )
         if (
-            stance is None
-            or not stance.is_stored_separately(person)
+            relations is None
+            or not relations.is_stored_separately(person)
             or (version == 1 and not blocks)
         ):
             return
@@ -124,33 +124,35 @@ class Repository:
             lambda known: (known or BlockState()).apply(version, blocks=blocks),
         )
 
-    async def relations_with(self, desk: OwnerState, rows: Iterable[Row]) -> OwnerRelations:
-        """The owner's stance that knows all of the people of some rows.
+    async def relations_with(self, owner: OwnerState, rows: Iterable[Row]) -> OwnerRelations:
+        """Return the owner's relations, which know the accounts of some rows.
 
-        A state call only for who is shunned.
+        At most one state call, only for an owner whom very many users block.
         """
         people = {row[ACCOUNT] for row in rows}
         apart = {
-            f"{desk.owner}:{id}": id for id in people if desk.relations.is_stored_separately(id)
+            f"{owner.owner}:{id}": id for id in people if owner.relations.is_stored_separately(id)
         }
         known = await self.block_states.get_many(apart) if apart else {}
-        return desk.relations.with_separate({apart[key]: blocked for key, blocked in known.items()})
+        return owner.relations.with_separate(
+            {apart[key]: blocked for key, blocked in known.items()}
+        )
 
     async def not_deleted(self, rows: Iterable[Row]) -> list[Row]:
-        """Those rows of which nothing was deleted. One state call."""
+        """Return the rows whose account and post are not deleted. One state call."""
         needs = {row[KEY]: _deletion_ids(row[ACCOUNT], row[POST]) for row in rows}
         known = await self.deletions.get_many(sorted({id for ids in needs.values() for id in ids}))
         gone = {id for id, each in known.items() if each.gone}
         return [row for row in rows if gone.isdisjoint(needs[row[KEY]])]
 
     async def followers_among(self, people: Iterable[str], author: str) -> set[str]:
-        """Those of some people who follow somebody, as far as that was told. One state call."""
+        """Return which of some users follow an author, by their notifications. One state call."""
         keys = {f"{author}:follow:{person}": person for person in people}
         known = await self.notifications.get_many(keys)
         return {keys[key] for key, each in known.items() if each.on and each.type == "follow"}
 
     async def load_causes(self, causes: Iterable[rules.Cause]) -> dict[str, StateEntry]:
-        """All that decides what is told of some causes, by key. One state call."""
+        """Return all entries that decide on some causes, by key. One state call."""
         keys: list[str] = []
         for cause in causes:
             keys += [
@@ -165,19 +167,19 @@ class Repository:
     def may_be_listed(
         self, owner: str, places: Iterable[str], found: Mapping[str, StateEntry]
     ) -> bool:
-        """Whether somebody's list may hold one of some places, by what was read."""
+        """Return whether an owner's list may contain one of some positions."""
         head: ListHead = _decode(found, self.lists.heads, owner) or ListHead()
         return any(head.may_hold(place) for place in places)
 
     def is_suppressed(self, cause: rules.Cause, found: Mapping[str, StateEntry], now: str) -> bool:
-        """Whether somebody is not to be told of something, by what was read."""
+        """Return whether an owner is not to be notified of a cause."""
         known = [_decode(found, self.deletions, id) for id in _subjects_of(cause)]
         if any(each and each.gone for each in known):
             return True
-        stance = _decode(found, self.relations, cause.owner) or OwnerRelations()
+        relations = _decode(found, self.relations, cause.owner) or OwnerRelations()
         blocked = _decode(found, self.block_states, _block_state_id(cause))
-        stance = stance.with_separate({cause.account: blocked} if blocked else {})
-        return cause.type not in rules.SHOP_TYPES and not stance.admits(cause.account, now)
+        relations = relations.with_separate({cause.account: blocked} if blocked else {})
+        return cause.type not in rules.SHOP_TYPES and not relations.admits(cause.account, now)
 
 
 def _subjects_of(cause: rules.Cause) -> list[str]:
@@ -189,12 +191,12 @@ def _block_state_id(cause: rules.Cause) -> str:
 
 
 def _deletion_ids(account: str, post: str) -> list[str]:
-    """Without what a notification is nothing: its person, and its post."""
+    """Return the deletion states on which a notification depends: its account and its post."""
     return [f"account:{account}", *([f"post:{post}"] if post else [])]
 
 
 def notification_view(row: Row, owner: str) -> dict[str, Any]:
-    """A `contracts.notifications.Notification`, from a row."""
+    """Return a `contracts.notifications.Notification` from a row."""
     return _with_time_and_group(
         {
             "id": row[ID],
@@ -208,7 +210,7 @@ def notification_view(row: Row, owner: str) -> dict[str, Any]:
 
 
 def outcome_of(row: Row) -> str:
-    """What became of the order that a row is about."""
+    """Return the outcome of the order that a row is about."""
     return row[KEY].rpartition(":")[2]
 
 

@@ -1,4 +1,4 @@
-"""What the environment tells the notifications service."""
+"""The settings of the notifications service."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from services.chassis.settings import Settings
 
 
 class NotificationsSettings(Settings):
-    """The chassis' settings, and those of digests: 0 hours between two is none at all."""
+    """The settings of the chassis and of digests. 0 hours between digests disables them."""
 
     microgram_title: str = "Microgram"
     microgram_digest_hours: float = Field(default=0.0, ge=0, le=24 * 31)

@@ -1,4 +1,4 @@
-"""What notifications keeps of somebody, for the archive that they may ask for."""
+"""What notifications stores about a user, for their data export."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.notifications.repository import Repository, notification_view
 
 
 def create_router(repository: Repository) -> APIRouter:
-    """What they were told."""
+    """Return the route for the notifications of a user."""
     return create_export_router({"notifications": _notifications(repository)})
 
 

@@ -1,4 +1,4 @@
-"""The routes of digests by mail."""
+"""Routes of digests by mail."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Writer = Annotated[Caller, Depends(require_user("write:notifications"))]
 
 
 def create_router(digests: DigestSettings) -> APIRouter:
-    """All of them."""
+    """Return the routes."""
     router = APIRouter(prefix="/digest", tags=["digests"])
 
     @router.get("", response_model=DigestSetting)
     async def get(caller: Reader) -> OrjsonResponse:
-        """Whether the caller wants digests, and whether there are any."""
+        """Return whether the caller wants digests, and whether they are available."""
         return OrjsonResponse(await digests.get(caller.user_id))
 
     @router.put("", response_model=DigestSetting)
     async def put(
         wanted: Annotated[NewDigestSetting, Body(examples=[{"enabled": True}])], caller: Writer
     ) -> OrjsonResponse:
-        """Switch them on or off. A repeat changes nothing."""
+        """Enable or disable digests. A repetition changes nothing."""
         return OrjsonResponse(await digests.set_enabled(caller.user_id, on=wanted.enabled))
 
     @router.post("/stop", dependencies=[Depends(require_service("gateway"))])
@@ -38,7 +38,7 @@ def create_router(digests: DigestSettings) -> APIRouter:
             DigestStop, Body(examples=[{"owner": "115581273340018689", "key": "pZ1cQ0wJx8nq7b"}])
         ],
     ) -> OrjsonResponse:
-        """Switch them off by the link in a mail: who has it needs no login."""
+        """Disable digests by the link in a mail, without a login."""
         await digests.disable_by_link(link.owner, link.key)
         return OrjsonResponse({})
 

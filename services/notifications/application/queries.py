@@ -1,9 +1,8 @@
-"""Reading notifications.
+"""Queries of notifications.
 
-State calls: two for a newest page (the list with the owner's stance; what was deleted), three for
-any other; one more for somebody whom more people block than their stance has room for. A page on
-which much is left out may take more, until all that is kept has been looked at: so a page is never
-empty while there is more to show.
+State calls: two for a newest page (the list with the owner's relations; the deletions), three for
+any other; one more for an owner whom very many users block. A page of which much is filtered out
+may take more, up to the end of the list, so a page is empty only at the end.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from services.notifications.domain.owner_relations import OwnerRelations
 from services.notifications.repository import MAX_KEPT, OwnerState, Repository
 
 _SCAN_LIMIT = 1_000
-"""Rows that are read at once where the first page of them was not enough."""
+"""Rows that are read at once if the first page of them was not sufficient."""
 
 _MAX_PAGES_SCANNED = 6
 _BATCH_SIZE = 100
@@ -41,7 +40,7 @@ _BATCH_SIZE = 100
 
 @dataclass(frozen=True, slots=True)
 class NotificationPage:
-    """Rows that are shown, newest first, and the ids of the newest and oldest looked at."""
+    """Visible rows, newest first, and the ids of the newest and oldest scanned rows."""
 
     rows: list[Row]
     first: str = ""
@@ -49,7 +48,7 @@ class NotificationPage:
 
 
 class NotificationQueries:
-    """The pages that somebody reads."""
+    """Reads the notifications of one owner."""
 
     def __init__(self, repository: Repository, *, now: Callable[[], str]) -> None:
         self._repository = repository
@@ -58,10 +57,10 @@ class NotificationQueries:
     async def page(
         self, owner: str, window: Window, wanted: NotificationCriteria
     ) -> NotificationPage:
-        """A page of notifications."""
-        desk = await self._repository.owner_state(owner)
+        """Return a page of notifications."""
+        state = await self._repository.owner_state(owner)
         return await self._read_page(
-            desk, window, wanted, lambda rows: len(rows) - window.limit, _row_id
+            state, window, wanted, lambda rows: len(rows) - window.limit, _row_id
         )
 
     async def group_page(
@@ -71,8 +70,8 @@ class NotificationQueries:
         wanted: NotificationCriteria,
         types: frozenset[str] = GROUPED_TYPES,
     ) -> tuple[list[RowGroup], NotificationPage]:
-        """A page of groups; of each, those members that lie within the page."""
-        desk = await self._repository.owner_state(owner)
+        """Return a page of groups with those of their members that are within the page."""
+        state = await self._repository.owner_state(owner)
 
         def key(row: Row) -> str:
             return group_key(row[ID], row[TYPE], row[POST], types)
@@ -80,7 +79,7 @@ class NotificationQueries:
         def over(rows: list[Row]) -> int:
             return len({key(row) for row in rows}) - window.limit
 
-        found = await self._read_page(desk, window, wanted, over, key)
+        found = await self._read_page(state, window, wanted, over, key)
         return group_rows(found.rows, types), found
 
     async def count_unread(
@@ -90,31 +89,31 @@ class NotificationQueries:
         limit: int,
         types: frozenset[str] = frozenset(),
     ) -> int:
-        """How many (groups of `types`) are newer than the marker, `limit` at most."""
-        desk = await self._repository.owner_state(owner)
-        window = Window(limit, since_id=desk.markers.last_read("notifications"))
+        """Count the notifications, or groups, newer than the marker, up to `limit`."""
+        state = await self._repository.owner_state(owner)
+        window = Window(limit, since_id=state.markers.last_read("notifications"))
         counted: set[str] = set()
-        async for _, shown in self._scan(desk, window, wanted):
+        async for _, shown in self._scan(state, window, wanted):
             counted |= {group_key(row[ID], row[TYPE], row[POST], types) for row in shown}
             if len(counted) >= limit:
                 break
         return min(limit, len(counted))
 
     async def get(self, owner: str, id: str) -> Row:
-        """One notification. Raises `NotFound`."""
+        """Return one notification. Raises `NotFound`."""
         group = await self.get_group(owner, f"ungrouped-{id}")
         return group.rows[0]
 
     async def get_group(self, owner: str, key: str) -> RowGroup:
-        """All that there is of a group. Raises `NotFound`."""
+        """Return a complete group. Raises `NotFound`."""
         where = parse_group_key(key)
         if where is None:
             raise notification_not_found()
-        desk = await self._repository.owner_state(owner)
+        state = await self._repository.owner_state(owner)
         window = Window(MAX_KEPT, max_id=where.below, since_id=where.above)
         found = [
             row
-            async for _, rows in self._scan(desk, window, NotificationCriteria())
+            async for _, rows in self._scan(state, window, NotificationCriteria())
             for row in rows
         ]
         members = [row for row in found if where.contains(row)]
@@ -122,20 +121,18 @@ class NotificationQueries:
             raise notification_not_found()
         return RowGroup(key, members)
 
-    # ── parts ───────────────────────────────────────────────────────────────────────────────
-
     async def _read_page(
         self,
-        desk: OwnerState,
+        state: OwnerState,
         window: Window,
         wanted: NotificationCriteria,
         over: Callable[[list[Row]], int],
         key: Callable[[Row], str],
     ) -> NotificationPage:
-        """Read until a page is full, and leave what is over to the next one."""
+        """Read until a page is full, and leave the rest to the next page."""
         rows: list[Row] = []
         reached: list[str] = []
-        async for looked_at, shown in self._scan(desk, window, wanted):
+        async for looked_at, shown in self._scan(state, window, wanted):
             reached += [looked_at[0][ID], looked_at[-1][ID]]
             rows += shown
             if over(rows) >= 0:
@@ -148,23 +145,23 @@ class NotificationQueries:
         return NotificationPage(sorted(kept, reverse=True), first, last)
 
     async def _scan(
-        self, desk: OwnerState, window: Window, wanted: NotificationCriteria
+        self, state: OwnerState, window: Window, wanted: NotificationCriteria
     ) -> AsyncIterator[tuple[list[Row], list[Row]]]:
-        """What was looked at, and what of it is shown, in the direction of the window."""
+        """Yield scanned rows with the visible ones of them, in the direction of the window."""
         now = self._now()
 
         def keeps(row: Row) -> bool:
-            return row[ID] > desk.cleared and wanted.matches(row)
+            return row[ID] > state.cleared and wanted.matches(row)
 
-        def admits(stance: OwnerRelations, row: Row) -> bool:
-            return row[TYPE] in SHOP_TYPES or stance.admits(row[ACCOUNT], now)
+        def admits(relations: OwnerRelations, row: Row) -> bool:
+            return row[TYPE] in SHOP_TYPES or relations.admits(row[ACCOUNT], now)
 
         for _ in range(_MAX_PAGES_SCANNED):
-            rows = await self._repository.lists.read(desk.head, window)
+            rows = await self._repository.lists.read(state.head, window)
             for part in _batches(rows, upwards=window.ascending):
                 kept = [row for row in part if keeps(row)]
-                stance = await self._repository.relations_with(desk, kept)
-                kept = [row for row in kept if admits(stance, row)]
+                relations = await self._repository.relations_with(state, kept)
+                kept = [row for row in kept if admits(relations, row)]
                 yield part, await self._repository.not_deleted(kept) if kept else []
             if len(rows) < window.limit:
                 return
@@ -172,7 +169,7 @@ class NotificationQueries:
 
 
 def notification_not_found() -> NotFound:
-    """Not there, and somebody else's, are told apart by nobody."""
+    """Return the error for a notification that does not exist or belongs to another user."""
     return NotFound("There is no such notification.")
 
 
@@ -181,7 +178,7 @@ def _row_id(row: Row) -> str:
 
 
 def _first_groups(rows: list[Row], limit: int, key: Callable[[Row], str]) -> list[Row]:
-    """Rows up to the one that would begin the key after the last that is wanted."""
+    """Return the rows of the first `limit` keys."""
     keys: set[str] = set()
     for count, row in enumerate(rows):
         keys.add(key(row))
@@ -191,7 +188,7 @@ def _first_groups(rows: list[Row], limit: int, key: Callable[[Row], str]) -> lis
 
 
 def _batches(rows: list[Row], *, upwards: bool) -> list[list[Row]]:
-    """Rows in parts that are looked up together; the lowest first, where the window goes up."""
+    """Split rows into batches, the lowest first if the window is ascending."""
     parts = [rows[start : start + _BATCH_SIZE] for start in range(0, len(rows), _BATCH_SIZE)]
     return parts[::-1] if upwards else parts
 

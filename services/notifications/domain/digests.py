@@ -1,9 +1,9 @@
-"""E-mail digests: who wants them, when the next is due, and what the last one told.
+"""E-mail digests: who wants them, when the next one is due, and what the last one told.
 
-One document per person. `told` is the newest notification that a digest surely told; `tried` the
-newest of one whose outcome nobody knows, because the process died or the mail server did not
-answer. Such a digest is never sent again as it was: what it told comes once more with something
-newer, if it is unread then. `place` is the row in the list of what is due, and says when that is.
+`told` is the newest notification that a digest certainly told. `tried` is the newest one of a
+digest with an unknown outcome, because the process crashed or the mail server did not answer. Such
+a digest is never sent again: its notifications are told again together with a newer one, if they
+are still unread. `place` is the row in the list of due digests, which determines the time.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 LEASE_TTL = 120.0
-"""For how many seconds a replica has one digest to itself; sending one takes far less."""
+"""Seconds for which a replica has the lease of a digest. Sending takes far less."""
 
 _FIRST_RETRY_DELAY = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class DigestRecord:
-    """The document `digest:OWNER`. `key` stands in the link by which it is switched off."""
+    """The document `digest:OWNER`. `key` is part of the link that disables digests."""
 
     on: bool = False
     key: str = ""
@@ -31,35 +31,35 @@ class DigestRecord:
     troubles: int = 0
 
     def since(self, read: str) -> str:
-        """Only what is newer is told, with what somebody has read."""
+        """Return the id after which notifications are told, given the newest read one."""
         return max(self.told, read)
 
     def has_news(self, newest: str) -> bool:
-        """Whether there is something that no digest has tried to tell."""
+        """Return whether there is a notification that no digest has tried to tell."""
         return newest > max(self.told, self.tried)
 
 
 def enable(kept: DigestRecord | None, place: str, key: str) -> DigestRecord:
-    """Wanted from now on; as it is, if it was before."""
+    """Return an enabled digest. An enabled one stays unchanged."""
     if kept is not None and kept.on:
         return kept
     return replace(kept or DigestRecord(), on=True, place=place, key=key, troubles=0)
 
 
 def disable(kept: DigestRecord | None) -> DigestRecord | None:
-    """Wanted no more."""
+    """Return a disabled digest."""
     return replace(kept, on=False, key="", place="") if kept else None
 
 
 def acquire_lease(kept: DigestRecord, place: str, holder: str, now: float) -> DigestRecord:
-    """Take the work on it, unless somebody has it, or it is due at another time by now."""
+    """Return the digest with a lease, unless another replica has one or the due time changed."""
     if not kept.on or kept.place != place or now < kept.held_until:
         return kept
     return replace(kept, holder=holder, held_until=now + LEASE_TTL)
 
 
 def begin_sending(kept: DigestRecord, holder: str, newest: str, now: float) -> DigestRecord:
-    """About to be sent, so that nobody sends it again; as it is, if that is not ours to do."""
+    """Record the intent to send, so that no replica sends it again. Requires the lease."""
     if not kept.on or kept.holder != holder or now >= kept.held_until - LEASE_TTL / 2:
         return kept
     return replace(kept, tried=newest, before=kept.tried)
@@ -68,7 +68,7 @@ def begin_sending(kept: DigestRecord, holder: str, newest: str, now: float) -> D
 def reschedule(
     kept: DigestRecord, holder: str, place: str, *, told: str = "", failed: bool = False
 ) -> DigestRecord:
-    """Due again at `place`: it was sent, there was no news, or it failed for certain."""
+    """Return the digest due at `place` after it was sent, had no news, or certainly failed."""
     if kept.holder != holder:
         return kept
     done = replace(kept, place=place if kept.on else "", holder="", held_until=0.0)
@@ -78,5 +78,5 @@ def reschedule(
 
 
 def retry_delay(troubles: int, interval: float) -> float:
-    """After how many seconds a digest that failed is tried again: one minute, two, four."""
+    """Return the seconds until a failed digest is retried: 60, 120, 240 and so on."""
     return min(interval, _FIRST_RETRY_DELAY * 2.0 ** min(troubles, 20))

@@ -1,4 +1,4 @@
-"""What clients show as one: the likes of a post, its boosts, new followers, each of one UTC day."""
+"""Groups of notifications of one UTC day: favourites of a post, its boosts, new followers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.notifications.domain.notifications import ACCOUNT, ID, POST, TYPE,
 GROUPED_TYPES = frozenset({"favourite", "reblog", "follow"})
 
 MAX_SAMPLE = 8
-"""How many accounts a group shows: Mastodon's number."""
+"""How many accounts a group shows, as in Mastodon."""
 
 _KEY = re.compile(r"(?:(favourite|reblog)-(\d{1,20})|(follow))-(\d{1,5})", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,7 +21,7 @@ _DAY = timedelta(days=1)
 
 
 def group_key(id: str, type: str, post: str, group_rows: Collection[str] = GROUPED_TYPES) -> str:
-    """The key of the group that a notification is in; alone in one, where its type is not."""
+    """Return the key of a notification's group. A type that is not grouped has groups of one."""
     if type not in GROUPED_TYPES or type not in group_rows:
         return f"ungrouped-{id}"
     day = (id_time(id) - _EPOCH) // _DAY
@@ -30,7 +30,7 @@ def group_key(id: str, type: str, post: str, group_rows: Collection[str] = GROUP
 
 @dataclass(frozen=True, slots=True)
 class GroupBounds:
-    """Between which ids, both left out, and of which type and post the members of a group are."""
+    """The exclusive bounds of the ids of a group's members, and their type and post."""
 
     above: str
     below: str
@@ -38,12 +38,12 @@ class GroupBounds:
     post: str = ""
 
     def contains(self, row: Row) -> bool:
-        """Whether a row between the ids is a member."""
+        """Return whether a row within the bounds is a member."""
         return not self.type or (row[TYPE] == self.type and self.post in ("", row[POST]))
 
 
 def parse_group_key(key: str) -> GroupBounds | None:
-    """Where to look for the members of a group; None for what is no key."""
+    """Return the bounds of a group, or None for an invalid key."""
     if key.startswith("ungrouped-"):
         id = key.removeprefix("ungrouped-")
         if not is_id(id):
@@ -64,23 +64,24 @@ def _plus(id: str, step: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """Some notifications of one key, newest first."""
+    """The rows of one group, newest first."""
 
     key: str
     rows: list[Row]
 
     @property
     def newest(self) -> Row:
+        """The newest row."""
         return self.rows[0]
 
     @property
     def sample(self) -> list[str]:
-        """Who did it last."""
+        """The accounts of the newest rows."""
         return list(dict.fromkeys(row[ACCOUNT] for row in self.rows))[:MAX_SAMPLE]
 
 
 def group_rows(rows: Iterable[Row], types: Collection[str] = GROUPED_TYPES) -> list[RowGroup]:
-    """Rows, newest first, as groups in the order of their newest."""
+    """Return rows, newest first, as groups in the order of their newest rows."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(group_key(row[ID], row[TYPE], row[POST], types), []).append(row)

@@ -1,4 +1,4 @@
-"""How far somebody has read their timelines."""
+"""Markers: how far a user has read their timelines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class MarkerRecord:
-    """The newest id that was read of a timeline; `version` counts the changes."""
+    """The newest read id of a timeline. `version` counts the changes."""
 
     last_read_id: str
     version: int
@@ -17,12 +17,12 @@ class MarkerRecord:
 
 @dataclass(frozen=True, slots=True)
 class ReadMarkers:
-    """Of each timeline."""
+    """The document `markers:USER`: the markers by timeline."""
 
     timelines: dict[str, MarkerRecord] = field(default_factory=dict)
 
     def apply(self, read: Mapping[str, str], now: str) -> ReadMarkers:
-        """With what was read now; the same id again changes nothing."""
+        """Return the markers with new read ids. The same id changes nothing."""
         timelines = dict(self.timelines)
         for timeline, id in read.items():
             known = timelines.get(timeline)
@@ -31,5 +31,5 @@ class ReadMarkers:
         return ReadMarkers(timelines)
 
     def last_read(self, timeline: str) -> str:
-        """The newest id that was read, or nothing."""
+        """Return the newest read id, or empty."""
         return self.timelines[timeline].last_read_id if timeline in self.timelines else ""

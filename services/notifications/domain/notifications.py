@@ -1,8 +1,8 @@
-"""A notification: one for each cause, however often and in whatever order the news of it comes.
+"""Notifications: one for each cause, however often and in whatever order its events come.
 
-The document's id is derived from the cause, its place in lists is decided once and remembered. What
-is taken back and made again (a like, a follow) is told of again, at a new place; from the
-`MAX_PAST_IDS`-th time on it only comes back where it was.
+The document's id is derived from the cause; its position in lists is chosen once. A cause that is
+withdrawn and repeated (a favourite, a follow) is notified again at a new position; after
+`MAX_PAST_IDS` repetitions the notification returns to its last position.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ Row = list[str]
 """`[id, type, account, post or "", the document's id]`"""
 
 SHOP_TYPES = frozenset({"order", "payment"})
-"""Types that Mastodon does not have. Their rows have an order in the place of a post, and what
-became of it at the end of the document's id."""
+"""Types that Mastodon does not have. Their rows have an order instead of a post, and its outcome
+at the end of the document's id."""
 
 MAX_PAST_IDS = 8
-"""How many places a notification may have had before."""
+"""How many former positions a notification keeps."""
 
 ID, TYPE, ACCOUNT, POST, KEY = range(5)
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What somebody may have to be told of, as one source says.
+    """A reason to notify an owner, from one source.
 
-    `version` is that of the source's document, `making` tells one like of a post from a later one.
+    `version` is the version of the source's document. `making` distinguishes a favourite of a post
+    from a later one.
     """
 
     key: str
@@ -44,7 +45,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class CauseState:
-    """What a source said last."""
+    """The last known state of one source."""
 
     version: int
     on: bool
@@ -52,7 +53,7 @@ class CauseState:
 
 @dataclass(frozen=True, slots=True)
 class NotificationRecord:
-    """The document `notification:KEY`. `id` is its place in lists, empty while it was never on."""
+    """The document `notification:KEY`. `id` is its position in lists, empty if it was never on."""
 
     owner: str
     type: str
@@ -66,31 +67,30 @@ class NotificationRecord:
 
     @property
     def on(self) -> bool:
-        """Whether there still is a reason for it."""
+        """Whether any source still gives a reason for it."""
         return any(reason.on for reason in self.reasons.values())
 
     @property
     def position(self) -> str:
-        """Its place in the list while it is shown, else nothing."""
+        """The position in the list while it is shown, otherwise empty."""
         return self.id if self.on and not self.dismissed else ""
 
     @property
     def removed_ids(self) -> tuple[str, ...]:
-        """The places that the list may not hold."""
+        """The positions that the list may not contain."""
         return self.past if self.position or not self.id else (*self.past, self.id)
 
     def row(self, key: str) -> Row:
-        """Its row in the list."""
+        """Return the row in the list."""
         return [self.id, self.type, self.account, self.post, key]
 
 
 def apply_cause(
     known: NotificationRecord | None, cause: Cause, id: str, *, quiet: bool
 ) -> NotificationRecord | None:
-    """What there is to tell after a source has spoken.
+    """Return the notification after an event of a source, or None if there is none.
 
-    `id` is a new place; `quiet`: the owner is not to be told of what is made now. None where
-    nothing was, and nothing is.
+    `id` is a new position. `quiet` suppresses a notification that is created now.
     """
     if known is None:
         if not cause.on and cause.version == 1:
@@ -115,36 +115,36 @@ def apply_cause(
 
 
 def dismiss(known: NotificationRecord | None, id: str) -> NotificationRecord | None:
-    """Put away, unless it has been made anew since."""
+    """Return a dismissed notification, unless it was renewed since."""
     return replace(known, dismissed=True) if known and known.id == id else known
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationCriteria:
-    """Which notifications are wanted: of some types (`None` is all), not of others, by somebody."""
+    """Which notifications are wanted: included types (`None` is all), excluded types, account."""
 
     types: frozenset[str] | None = None
     without: frozenset[str] = frozenset()
     account: str = ""
 
     def matches(self, row: Row) -> bool:
-        """Whether a row is wanted."""
+        """Return whether a row is wanted."""
         if self.types is not None and row[TYPE] not in self.types:
             return False
         return row[TYPE] not in self.without and self.account in ("", row[ACCOUNT])
 
 
 def subject_fields(type: str, subject: str, what: str) -> dict[str, str | None]:
-    """The fields that say what a notification is about, a post or an order."""
+    """Return the fields for the subject of a notification, a post or an order."""
     if type in SHOP_TYPES:
         return {"post": None, "order": subject, "what": what}
     return {"post": subject or None, "order": None, "what": ""}
 
 
 def to_public(data: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What others hear of a document as JSON, but for what follows from its id; None for nothing.
+    """Return the event data of a notification from its JSON document, without derived fields.
 
-    Nobody hears of what was never on.
+    None for a notification that was never on.
     """
     if not data["id"]:
         return None

@@ -1,4 +1,4 @@
-"""Whom somebody does not want to be told of, and who does not want to be told to them."""
+"""Whose actions an owner is not notified of."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ from dataclasses import dataclass, field, replace
 from services.shared.block_list import BlockList
 
 _MAX_LIFTED = 500
-"""How many of those who are hidden no more are remembered, so that late news is known to be old."""
+"""How many lifted edges are kept to detect late events."""
 
 
 @dataclass(frozen=True, slots=True)
 class HiddenEdge:
-    """What an edge said at a version: whether its target is hidden, perhaps until a time."""
+    """Whether an edge hides its target at a version, perhaps until a time."""
 
     version: int
     hides: bool = True
     until: str | None = None
 
     def hides_at(self, now: str) -> bool:
+        """Return whether the target is hidden at a time."""
         return self.hides and (self.until is None or now < self.until)
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerRelations(BlockList):
-    """Who is `hidden` by the owner's edges, and who blocks them."""
+    """The document `stance:OWNER`: whom the owner's edges hide, and who blocks the owner."""
 
     hidden: dict[str, HiddenEdge] = field(default_factory=dict)
 
     def apply_edge(self, person: str, edge: HiddenEdge) -> OwnerRelations:
-        """With the owner's own edge to somebody."""
+        """Return the relations with the owner's own edge to an account."""
         known = self.hidden.get(person)
         if edge.version <= (known.version if known else 0):
             return self
@@ -42,6 +43,6 @@ class OwnerRelations(BlockList):
         return replace(self, hidden=edges)
 
     def admits(self, person: str, now: str) -> bool:
-        """Whether the owner is told of what somebody does."""
+        """Return whether the owner is notified of the actions of an account."""
         hidden = self.hidden.get(person)
         return not (hidden and hidden.hides_at(now)) and self.blocked_by.get(person, 0) <= 0

@@ -1,18 +1,18 @@
-"""Who wants to hear of every post of somebody: a follow can ask for that."""
+"""Subscribers to every post of an author. A follow can include such a subscription."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
 MAX_SUBSCRIBERS = 500
-"""How many can ask for that of one person: all of them are told of each post, one by one."""
+"""How many subscribers an author can have. Each is notified of each post individually."""
 
 _MAX_UNSUBSCRIBED = 100
 
 
 @dataclass(frozen=True, slots=True)
 class PostSubscription:
-    """What an edge said at a version: since when, or empty: no more."""
+    """A subscription at a version of the edge: since when, or empty if there is none."""
 
     version: int
     since: str
@@ -20,12 +20,12 @@ class PostSubscription:
 
 @dataclass(frozen=True, slots=True)
 class PostSubscribers:
-    """By person. Some who left are remembered, so that late news is known to be old."""
+    """The document `subscribers:AUTHOR`. Some ended subscriptions detect late events."""
 
     people: dict[str, PostSubscription] = field(default_factory=dict)
 
     def apply(self, person: str, version: int, since: str) -> PostSubscribers:
-        """With what an edge says; who has asked already has asked since then."""
+        """Return the subscribers after an edge event. An existing one keeps its start time."""
         known = self.people.get(person)
         if version <= (known.version if known else 0):
             return self
@@ -42,5 +42,5 @@ class PostSubscribers:
         return replace(self, people=people)
 
     def subscribed_at(self, moment: str) -> list[str]:
-        """Who had asked at a moment."""
+        """Return who was subscribed at a moment."""
         return [id for id, each in self.people.items() if each.since and each.since <= moment]
