@@ -1,4 +1,4 @@
-"""Comments beside posts, for each test anew."""
+"""A new harness for each test."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from tests.services.comments.harness import CommentsHarness
 
 
 @pytest.fixture
-async def town() -> AsyncIterator[CommentsHarness]:
+async def harness() -> AsyncIterator[CommentsHarness]:
     async with World() as world:
         yield await CommentsHarness.start(world)

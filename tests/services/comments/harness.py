@@ -1,4 +1,4 @@
-"""Comments beside posts, and short ways to ask them."""
+"""The comments service with posts, and shortcuts for requests."""
 
 from __future__ import annotations
 
@@ -30,8 +30,10 @@ class CommentsHarness(PostsTown):
 
     @classmethod
     async def start(cls, world: World) -> CommentsHarness:
-        town = await PostsTown.start(world)
-        return cls(world, town.posts, town.neighbours, await world.start(comments_app, "comments"))
+        harness = await PostsTown.start(world)
+        return cls(
+            world, harness.posts, harness.neighbours, await world.start(comments_app, "comments")
+        )
 
     async def thread(self, id: str, person: PostsUser | None = None, **params: str) -> Any:
         token = person.token if person else ""
@@ -45,12 +47,12 @@ class CommentsHarness(PostsTown):
         return found
 
     def stored_post(self, id: str) -> dict[str, Any]:
-        """A post's document."""
+        """Return the stored document of a post."""
         data: dict[str, Any] = self.world.state("posts").peek(f"post:{id}")["data"]
         return data
 
     async def check_consistency(self) -> None:
-        """At rest lists, counts and tombstones are what the posts that are there say."""
+        """Check that lists, counts and tombstones agree with the existing posts."""
         posts, comments = self.world.state("posts"), self.world.state("comments")
         docs = {key[5:]: posts.peek(key)["data"] for key in posts.keys("post:")}
         there = {id: doc for id, doc in docs.items() if not doc["deleted"]}
@@ -82,7 +84,7 @@ class CommentsHarness(PostsTown):
 
 
 def nearest(doc: dict[str, Any], docs: dict[str, dict[str, Any]]) -> str:
-    """The nearest post above one that is left; nothing where one took all below it along."""
+    """Return the nearest remaining post above, or empty if one was deleted with its replies."""
     for id, _ in reversed(doc["path"]):
         above = docs[id]
         if not above["deleted"]:
@@ -93,13 +95,13 @@ def nearest(doc: dict[str, Any], docs: dict[str, dict[str, Any]]) -> str:
 
 
 def may_stay(doc: dict[str, Any], docs: dict[str, dict[str, Any]], above: str) -> bool:
-    """Whether a post may name what it answered, though it is deleted: what is above is secret."""
+    """Return whether a reply may keep a deleted parent, because the post above is not public."""
     seen = [docs[id]["visibility"] for id in (doc["in_reply_to_id"], above)]
     return docs[doc["in_reply_to_id"]]["deleted"] and not {"public", "unlisted"} & {*seen}
 
 
 async def rows(state: FakeState, kind: str, id: str) -> set[str]:
-    """The ids in a list, whose total agrees with them."""
+    """Return the ids of a list, and check its total."""
     lists = SegmentedLists(state, kind)
     found = await lists.all(id)
     assert (await lists.head(id)).total == len(found)

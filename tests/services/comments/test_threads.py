@@ -1,4 +1,4 @@
-"""Threads as they are read."""
+"""Queries of threads."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.services.comments.harness import CommentsHarness
 NOTHING: dict[str, list[str]] = {"ancestors": [], "descendants": []}
 
 
-async def test_a_thread_is_above_and_below_in_reading_order(town: CommentsHarness) -> None:
-    ann, bob = town.add_user("ann"), town.add_user("bob")
+async def test_a_thread_is_above_and_below_in_reading_order(harness: CommentsHarness) -> None:
+    ann, bob = harness.add_user("ann"), harness.add_user("bob")
     root = await ann.create_post("root")
     a = await bob.create_post("a", in_reply_to_id=root)
     b = await ann.create_post("b", in_reply_to_id=root)
@@ -20,90 +20,93 @@ async def test_a_thread_is_above_and_below_in_reading_order(town: CommentsHarnes
     aaa = await bob.create_post("aaa", in_reply_to_id=aa)
     bb = await bob.create_post("bb", in_reply_to_id=b)
     ab = await bob.create_post("ab", in_reply_to_id=a, visibility="direct")
-    await town.world.settle()
-    assert await town.thread(aa, ann) == {"ancestors": [root, a], "descendants": [aaa]}
-    assert await town.thread(root, ann) == {"ancestors": [], "descendants": [a, aa, aaa, ab, b, bb]}
-    assert (await town.thread(root, ann, descendants="2"))["descendants"] == [a, aa]
-    assert (await town.thread(aa, ann, descendants="0"))["ancestors"] == [root, a]
-    await town.check_consistency()
+    await harness.world.settle()
+    assert await harness.thread(aa, ann) == {"ancestors": [root, a], "descendants": [aaa]}
+    assert await harness.thread(root, ann) == {
+        "ancestors": [],
+        "descendants": [a, aa, aaa, ab, b, bb],
+    }
+    assert (await harness.thread(root, ann, descendants="2"))["descendants"] == [a, aa]
+    assert (await harness.thread(aa, ann, descendants="0"))["ancestors"] == [root, a]
+    await harness.check_consistency()
 
 
 async def test_a_deep_thread_is_whole_for_people_and_bounded_for_strangers(
-    town: CommentsHarness,
+    harness: CommentsHarness,
 ) -> None:
-    ann = town.add_user("ann")
+    ann = harness.add_user("ann")
     ids = [await ann.create_post("0")]
     for n in range(1, 3 * PATH):
         ids.append(await ann.create_post(str(n), in_reply_to_id=ids[-1]))
-    await town.world.settle()
+    await harness.world.settle()
     middle = 2 * PATH
-    assert await town.thread(ids[middle], ann) == {
+    assert await harness.thread(ids[middle], ann) == {
         "ancestors": ids[:middle],
         "descendants": ids[middle + 1 :],
     }
-    assert await town.thread(ids[middle]) == {
+    assert await harness.thread(ids[middle]) == {
         "ancestors": [ids[0], *ids[middle - 39 : middle]],
         "descendants": ids[middle + 1 : middle + 21],
     }
 
 
 async def test_a_thread_of_500_costs_as_many_state_calls_as_one_of_five(
-    town: CommentsHarness,
+    harness: CommentsHarness,
 ) -> None:
-    ann = town.add_user("ann")
+    ann = harness.add_user("ann")
     costs = []
     for size in (5, 500):
         ids = [await ann.create_post("0")]
         for n in range(size):
             ids.append(await ann.create_post(str(n), in_reply_to_id=ids[n // 2]))
-        await town.world.settle()
+        await harness.world.settle()
         for id in (ids[0], ids[1]):
-            before = town.comments.sidecar.state.faults.count()
-            thread = await town.thread(id, ann)
-            costs.append((town.comments.sidecar.state.faults.count() - before, len(thread)))
-        assert sorted(await town.descendants(ids[0], ann)) == ids[1:]
+            before = harness.comments.sidecar.state.faults.count()
+            thread = await harness.thread(id, ann)
+            costs.append((harness.comments.sidecar.state.faults.count() - before, len(thread)))
+        assert sorted(await harness.descendants(ids[0], ann)) == ids[1:]
     assert max(cost for cost, _ in costs) <= 3
 
 
-async def test_strangers_see_the_first_sixty(town: CommentsHarness) -> None:
-    ann = town.add_user("ann")
+async def test_anonymous_readers_see_the_first_sixty_comments(harness: CommentsHarness) -> None:
+    ann = harness.add_user("ann")
     root = await ann.create_post("root")
     ids = [await ann.create_post(str(n), in_reply_to_id=root) for n in range(70)]
-    await town.world.settle()
-    assert (await town.thread(root))["descendants"] == ids[:60]
-    assert await town.descendants(root, ann) == ids
+    await harness.world.settle()
+    assert (await harness.thread(root))["descendants"] == ids[:60]
+    assert await harness.descendants(root, ann) == ids
 
 
-async def test_what_nobody_commented_on_has_an_empty_thread(town: CommentsHarness) -> None:
-    ann = town.add_user("ann")
+async def test_a_post_without_comments_has_an_empty_thread(harness: CommentsHarness) -> None:
+    ann = harness.add_user("ann")
     post = await ann.create_post("alone")
-    await town.world.settle()
-    assert await town.thread(post, ann) == await town.thread("1", ann) == NOTHING
+    await harness.world.settle()
+    assert await harness.thread(post, ann) == await harness.thread("1", ann) == NOTHING
 
 
 @pytest.mark.parametrize("id", ["x", "-1", "9" * 21, "1%2F2"])
-async def test_ids_that_are_none_are_not_found(town: CommentsHarness, id: str) -> None:
-    assert (await town.comments.call("GET", f"/threads/{id}")).status == 404
+async def test_invalid_ids_are_not_found(harness: CommentsHarness, id: str) -> None:
+    assert (await harness.comments.call("GET", f"/threads/{id}")).status == 404
 
 
 @pytest.mark.parametrize("most", ["-1", "1025", "x"])
-async def test_no_more_is_asked_for_than_is_given(town: CommentsHarness, most: str) -> None:
-    answer = await town.comments.call("GET", "/threads/1", params={"descendants": most})
+async def test_no_more_is_asked_for_than_is_given(harness: CommentsHarness, most: str) -> None:
+    answer = await harness.comments.call("GET", "/threads/1", params={"descendants": most})
     assert answer.status == 422
 
 
-async def test_others_hear_of_comments_and_of_how_many(town: CommentsHarness) -> None:
-    ann, bob = town.add_user("ann"), town.add_user("bob")
+async def test_comments_and_their_counts_are_published(harness: CommentsHarness) -> None:
+    ann, bob = harness.add_user("ann"), harness.add_user("bob")
     root = await ann.create_post("root")
     comment = await bob.create_post("a", in_reply_to_id=root)
     await ann.create_post("only you, @bob", in_reply_to_id=comment, visibility="direct")
-    await town.world.settle()
-    first, second = town.world.broker.events("comments")
+    await harness.world.settle()
+    first, second = harness.world.broker.events("comments")
     heard = Comment.model_validate(first["data"])
     assert (heard.id, heard.root, heard.parent) == (comment, root, root)
     assert (heard.author, heard.audience, heard.deleted) == (bob.id, [ann.id], False)
     assert Comment.model_validate(second["data"]).audience == [bob.id]
-    (count,) = town.world.broker.events("comment-counts")
+    (count,) = harness.world.broker.events("comment-counts")
     assert ReplyCount.model_validate(count["data"]) == ReplyCount(post=root, total=1)
     assert (await bob.request_ok("GET", f"/posts/{root}"))["counts"]["replies"] == 1
     assert (await bob.request_ok("GET", f"/posts/{comment}"))["counts"]["replies"] == 0

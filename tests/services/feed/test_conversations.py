@@ -1,4 +1,4 @@
-"""Conversations, whatever becomes of the events."""
+"""Conversations, whatever happens to the events."""
 
 from __future__ import annotations
 
@@ -20,186 +20,194 @@ from services.posts.app import create_app as posts_app
 from services.users.app import create_app as users_app
 from tests.fakes import Call, World
 from tests.services.belongings import belongings, is_for_the_archivist_alone
-from tests.services.feed.test_timelines import FeedHarness, start, town
+from tests.services.feed.test_timelines import FeedHarness, harness, start
 
-__all__ = ["town"]
+__all__ = ["harness"]
 
 
-async def names(town: FeedHarness, many: int) -> list[tuple[str, str]]:
-    """People: their ids, and how they are named."""
+async def names(harness: FeedHarness, many: int) -> list[tuple[str, str]]:
+    """Return users as pairs of id and username."""
     found = []
     for _ in range(many):
-        id = await town.person()
-        row = await town._ok(town.users, "GET", f"/accounts/{id}", id)
+        id = await harness.person()
+        row = await harness._ok(harness.users, "GET", f"/accounts/{id}", id)
         found.append((id, f"@{row['profile']['username']}"))
     return found
 
 
-async def write(town: FeedHarness, author: str, text: str, above: str | None = None) -> str:
-    return await town.post(author, text, visibility="direct", in_reply_to_id=above)
+async def write(harness: FeedHarness, author: str, text: str, above: str | None = None) -> str:
+    return await harness.post(author, text, visibility="direct", in_reply_to_id=above)
 
 
-async def pages(town: FeedHarness, reader: str, **params: Any) -> list[dict[str, Any]]:
+async def pages(harness: FeedHarness, reader: str, **params: Any) -> list[dict[str, Any]]:
     given = {name: str(value) for name, value in params.items()}
-    page = await town._ok(town.feed, "GET", "/conversations", reader, params=given)
+    page = await harness._ok(harness.feed, "GET", "/conversations", reader, params=given)
     ConversationPage.model_validate(page)
     found: list[dict[str, Any]] = page["conversations"]
     return found
 
 
-async def last(town: FeedHarness, reader: str, **params: Any) -> list[str]:
-    return [view["last"]["post"]["id"] for view in await pages(town, reader, **params)]
+async def last(harness: FeedHarness, reader: str, **params: Any) -> list[str]:
+    return [view["last"]["post"]["id"] for view in await pages(harness, reader, **params)]
 
 
-async def mark(town: FeedHarness, reader: str, id: str, *, read: bool) -> dict[str, Any]:
+async def mark(harness: FeedHarness, reader: str, id: str, *, read: bool) -> dict[str, Any]:
     path = f"/conversations/{id}/mark"
-    page = await town._ok(town.feed, "POST", path, reader, json={"read": read})
+    page = await harness._ok(harness.feed, "POST", path, reader, json={"read": read})
     view: dict[str, Any] = page["conversations"][0]
     return view
 
 
-async def test_what_two_write_to_one_another_is_one_conversation_of_both(town: FeedHarness) -> None:
-    (ann, to_ann), (ben, to_ben), (cid, _) = await names(town, 3)
-    first = await write(town, ann, f"{to_ben} hi")
-    await town.world.settle()
-    (mine,), (theirs,) = await pages(town, ann), await pages(town, ben)
+async def test_what_two_write_to_one_another_is_one_conversation_of_both(
+    harness: FeedHarness,
+) -> None:
+    (ann, to_ann), (ben, to_ben), (cid, _) = await names(harness, 3)
+    first = await write(harness, ann, f"{to_ben} hi")
+    await harness.world.settle()
+    (mine,), (theirs,) = await pages(harness, ann), await pages(harness, ben)
     assert (mine["people"], mine["unread"]) == ([ben], False)
     assert (theirs["people"], theirs["unread"]) == ([ann], True)
     assert mine["id"] == theirs["id"]
-    second = await write(town, ben, f"{to_ann} hi", first)
-    await town.world.settle()
-    (mine,), (theirs,) = await pages(town, ann), await pages(town, ben)
+    second = await write(harness, ben, f"{to_ann} hi", first)
+    await harness.world.settle()
+    (mine,), (theirs,) = await pages(harness, ann), await pages(harness, ben)
     assert [mine["last"]["post"]["id"], theirs["last"]["post"]["id"]] == [second, second]
     assert [mine["unread"], theirs["unread"]] == [True, False]
-    assert await pages(town, cid) == []
-    other = await write(town, ann, f"{to_ben} something else")
-    await town.world.settle()
-    assert await last(town, ben) == [other, second]
+    assert await pages(harness, cid) == []
+    other = await write(harness, ann, f"{to_ben} something else")
+    await harness.world.settle()
+    assert await last(harness, ben) == [other, second]
 
 
-async def test_who_is_named_in_an_answer_too_is_in_another_conversation(town: FeedHarness) -> None:
-    (ann, to_ann), (ben, to_ben), (cid, to_cid) = await names(town, 3)
-    first = await write(town, ann, f"{to_ben} hi")
-    wider = await write(town, ben, f"{to_ann} {to_cid} look", first)
-    await town.world.settle()
-    assert await last(town, ann) == await last(town, ben) == [wider, first]
-    assert await last(town, cid) == [wider]
-    assert {*(await pages(town, cid))[0]["people"]} == {ann, ben}
+async def test_who_is_named_in_an_answer_too_is_in_another_conversation(
+    harness: FeedHarness,
+) -> None:
+    (ann, to_ann), (ben, to_ben), (cid, to_cid) = await names(harness, 3)
+    first = await write(harness, ann, f"{to_ben} hi")
+    wider = await write(harness, ben, f"{to_ann} {to_cid} look", first)
+    await harness.world.settle()
+    assert await last(harness, ann) == await last(harness, ben) == [wider, first]
+    assert await last(harness, cid) == [wider]
+    assert {*(await pages(harness, cid))[0]["people"]} == {ann, ben}
 
 
-async def test_who_writes_to_nobody_has_a_conversation_with_themselves(town: FeedHarness) -> None:
-    ((ann, _),) = await names(town, 1)
-    note = await write(town, ann, "to do")
-    await town.world.settle()
-    (mine,) = await pages(town, ann)
+async def test_who_writes_to_nobody_has_a_conversation_with_themselves(
+    harness: FeedHarness,
+) -> None:
+    ((ann, _),) = await names(harness, 1)
+    note = await write(harness, ann, "to do")
+    await harness.world.settle()
+    (mine,) = await pages(harness, ann)
     assert (mine["people"], mine["unread"], mine["last"]["post"]["id"]) == ([ann], False, note)
 
 
-async def test_the_one_before_is_the_last_when_the_last_is_deleted(town: FeedHarness) -> None:
-    await start(town.world, "comments", comments_app)
-    (ann, to_ann), (ben, to_ben) = await names(town, 2)
-    first = await write(town, ann, f"{to_ben} hi")
-    second = await write(town, ben, f"{to_ann} hi", first)
-    third = await write(town, ann, f"{to_ben} bye", second)
-    await town.world.settle()
-    await town.delete(ann, third)
-    await town.world.settle()
-    assert await last(town, ann) == await last(town, ben) == [second]
-    assert not (await pages(town, ann))[0]["unread"]  # who answered had read it
-    await town.delete(ann, first)
-    await town.world.settle()
-    assert await last(town, ann) == [second]
-    await town.delete(ben, second)
-    await town.world.settle()
-    assert await last(town, ann) == await last(town, ben) == []
+async def test_the_one_before_is_the_last_when_the_last_is_deleted(harness: FeedHarness) -> None:
+    await start(harness.world, "comments", comments_app)
+    (ann, to_ann), (ben, to_ben) = await names(harness, 2)
+    first = await write(harness, ann, f"{to_ben} hi")
+    second = await write(harness, ben, f"{to_ann} hi", first)
+    third = await write(harness, ann, f"{to_ben} bye", second)
+    await harness.world.settle()
+    await harness.delete(ann, third)
+    await harness.world.settle()
+    assert await last(harness, ann) == await last(harness, ben) == [second]
+    assert not (await pages(harness, ann))[0]["unread"]  # who answered had read it
+    await harness.delete(ann, first)
+    await harness.world.settle()
+    assert await last(harness, ann) == [second]
+    await harness.delete(ben, second)
+    await harness.world.settle()
+    assert await last(harness, ann) == await last(harness, ben) == []
 
 
-async def test_an_edit_takes_out_who_is_named_no_more_and_lets_in_who_is(town: FeedHarness) -> None:
-    (ann, _), (ben, to_ben), (cid, to_cid) = await names(town, 3)
-    post = await write(town, ann, f"{to_ben} hi")
-    await town.world.settle()
-    await town._ok(town.posts, "PUT", f"/posts/{post}", ann, json={"text": f"{to_cid} hi"})
-    await town.world.settle()
-    assert await last(town, ben) == []
-    assert await last(town, cid) == await last(town, ann) == [post]
-    assert (await pages(town, ann))[0]["last"]["post"]["text"] == f"{to_cid} hi"
+async def test_an_edit_takes_out_who_is_named_no_more_and_lets_in_who_is(
+    harness: FeedHarness,
+) -> None:
+    (ann, _), (ben, to_ben), (cid, to_cid) = await names(harness, 3)
+    post = await write(harness, ann, f"{to_ben} hi")
+    await harness.world.settle()
+    await harness._ok(harness.posts, "PUT", f"/posts/{post}", ann, json={"text": f"{to_cid} hi"})
+    await harness.world.settle()
+    assert await last(harness, ben) == []
+    assert await last(harness, cid) == await last(harness, ann) == [post]
+    assert (await pages(harness, ann))[0]["last"]["post"]["text"] == f"{to_cid} hi"
 
 
-async def test_read_unread_and_put_away_are_for_one_alone(town: FeedHarness) -> None:
-    (ann, _), (ben, to_ben), (cid, _) = await names(town, 3)
-    first = await write(town, ann, f"{to_ben} hi")
-    await town.world.settle()
-    (id,) = [view["id"] for view in await pages(town, ben)]
-    assert not (await mark(town, ben, id, read=True))["unread"]
-    assert not (await pages(town, ben))[0]["unread"]
-    assert (await mark(town, ben, id, read=False))["unread"]
-    assert (await pages(town, ben))[0]["unread"]
-    assert not (await pages(town, ann))[0]["unread"]
-    token = town.world.token(cid, "read write")
+async def test_read_unread_and_removed_are_per_participant(harness: FeedHarness) -> None:
+    (ann, _), (ben, to_ben), (cid, _) = await names(harness, 3)
+    first = await write(harness, ann, f"{to_ben} hi")
+    await harness.world.settle()
+    (id,) = [view["id"] for view in await pages(harness, ben)]
+    assert not (await mark(harness, ben, id, read=True))["unread"]
+    assert not (await pages(harness, ben))[0]["unread"]
+    assert (await mark(harness, ben, id, read=False))["unread"]
+    assert (await pages(harness, ben))[0]["unread"]
+    assert not (await pages(harness, ann))[0]["unread"]
+    token = harness.world.token(cid, "read write")
     for method, path in (("POST", f"/{id}/mark"), ("DELETE", f"/{id}"), ("DELETE", "/x")):
-        answer = await town.feed.call(
+        answer = await harness.feed.call(
             method, f"/conversations{path}", token=token, json={"read": True}
         )
         assert answer.status == 404
-    await town._ok(town.feed, "DELETE", f"/conversations/{id}", ben)
-    assert await last(town, ben) == []
-    assert await last(town, ann) == [first]
-    second = await write(town, ann, f"{to_ben} again", first)
-    await town.world.settle()
-    assert await last(town, ben) == [second]
-    assert (await pages(town, ben))[0]["unread"]
+    await harness._ok(harness.feed, "DELETE", f"/conversations/{id}", ben)
+    assert await last(harness, ben) == []
+    assert await last(harness, ann) == [first]
+    second = await write(harness, ann, f"{to_ben} again", first)
+    await harness.world.settle()
+    assert await last(harness, ben) == [second]
+    assert (await pages(harness, ben))[0]["unread"]
 
 
-async def test_whom_one_does_not_see_one_does_not_talk_to(town: FeedHarness) -> None:
-    (ann, to_ann), (ben, to_ben), (cid, to_cid) = await names(town, 3)
-    two = await write(town, ben, f"{to_ann} hi")
-    mine = await write(town, ann, f"{to_ben} hi", two)
-    three = await write(town, cid, f"{to_ann} {to_ben} hi")
-    later = await write(town, ben, f"{to_ann} {to_cid} hi", three)
-    await town.world.settle()
-    assert await last(town, ann) == [later, mine]
+async def test_conversations_with_hidden_users_only_are_hidden(harness: FeedHarness) -> None:
+    (ann, to_ann), (ben, to_ben), (cid, to_cid) = await names(harness, 3)
+    two = await write(harness, ben, f"{to_ann} hi")
+    mine = await write(harness, ann, f"{to_ben} hi", two)
+    three = await write(harness, cid, f"{to_ann} {to_ben} hi")
+    later = await write(harness, ben, f"{to_ann} {to_cid} hi", three)
+    await harness.world.settle()
+    assert await last(harness, ann) == [later, mine]
     for what, back, who, whom in (
         ("mute", "unmute", ann, ben),
         ("block", "unblock", ann, ben),
         ("block", "unblock", ben, ann),
     ):
-        await town.follow(who, whom, what)
-        await town.world.settle()
-        assert await last(town, ann) == [three], what
-        await town.follow(who, whom, back)
-        await town.world.settle()
-        assert await last(town, ann) == [later, mine]
+        await harness.follow(who, whom, what)
+        await harness.world.settle()
+        assert await last(harness, ann) == [three], what
+        await harness.follow(who, whom, back)
+        await harness.world.settle()
+        assert await last(harness, ann) == [later, mine]
 
 
-async def test_the_archive_has_them(town: FeedHarness) -> None:
-    (ann, _), (ben, to_ben) = await names(town, 2)
-    post = await write(town, ann, f"{to_ben} hi")
-    await town.world.settle()
-    (one,) = await belongings(town.feed, ben, "conversations")
+async def test_the_data_export_has_conversations(harness: FeedHarness) -> None:
+    (ann, _), (ben, to_ben) = await names(harness, 2)
+    post = await write(harness, ann, f"{to_ben} hi")
+    await harness.world.settle()
+    (one,) = await belongings(harness.feed, ben, "conversations")
     assert (one["with"], one["account"], one["post"], one["unread"]) == ([ann], ann, post, True)
-    token = town.world.token(ben, "read write")
-    assert await is_for_the_archivist_alone(town.feed, ben, "conversations", token)
+    token = harness.world.token(ben, "read write")
+    assert await is_for_the_archivist_alone(harness.feed, ben, "conversations", token)
 
 
-async def test_pages_go_through_all_conversations_at_the_same_price(town: FeedHarness) -> None:
-    (ann, to_ann), *others = await names(town, 4)
-    made = [await write(town, others[n % 3][0], f"{to_ann} {n}") for n in range(30)]
+async def test_pages_go_through_all_conversations_at_the_same_price(harness: FeedHarness) -> None:
+    (ann, to_ann), *others = await names(harness, 4)
+    made = [await write(harness, others[n % 3][0], f"{to_ann} {n}") for n in range(30)]
     for n in range(10):
-        made.append(await write(town, ann, f"{others[n % 3][1]} re", made[n]))
-    await town.world.settle()
+        made.append(await write(harness, ann, f"{others[n % 3][1]} re", made[n]))
+    await harness.world.settle()
     right = sorted([*made[10:30], *made[30:]], reverse=True)
     found: list[str] = []
     costs = []
     while True:
-        before = town.feed.sidecar.state.faults.count()
-        page = await last(town, ann, limit=7, **({"max_id": found[-1]} if found else {}))
-        costs.append(town.feed.sidecar.state.faults.count() - before)
+        before = harness.feed.sidecar.state.faults.count()
+        page = await last(harness, ann, limit=7, **({"max_id": found[-1]} if found else {}))
+        costs.append(harness.feed.sidecar.state.faults.count() - before)
         if not page:
             break
         found += page
     assert found == right
     assert max(costs) <= 6
-    assert await last(town, ann, limit=7, min_id=right[20]) == right[13:20]
+    assert await last(harness, ann, limit=7, min_id=right[20]) == right[13:20]
 
 
 WRITING = st.lists(
@@ -218,13 +226,13 @@ def test_conversations_agree_with_posts_under_loss_repeats_and_any_order(
 
 async def _actions(actions: list[tuple[str, int]], seed: int, copies: int, lost: set[int]) -> None:
     async with World() as world:
-        town = FeedHarness(
+        harness = FeedHarness(
             world,
             await start(world, "users", users_app),
             await start(world, "posts", posts_app),
             await start(world, "feed", feed_app),
         )
-        people = await names(town, 3)
+        people = await names(harness, 3)
         await world.settle()
         numbers, dice = iter(range(10_000)), random.Random(seed)  # noqa: S311
         world.broker.loses = lambda _: next(numbers) in lost
@@ -235,34 +243,34 @@ async def _actions(actions: list[tuple[str, int]], seed: int, copies: int, lost:
             if dice.random() < 0.03:
                 raise Unavailable("a bad moment")
 
-        town.feed.sidecar.state.faults.before.append(flicker)
+        harness.feed.sidecar.state.faults.before.append(flicker)
         alive: list[tuple[str, str]] = []
         threads: dict[str, list[tuple[str, set[str]]]] = {}
         for verb, which in actions:
             if verb == "delete" and alive:
                 author, id = alive.pop(which % len(alive))
-                await town.delete(author, id)
+                await harness.delete(author, id)
                 threads = {root: [p for p in of if p[0] != id] for root, of in threads.items()}
                 continue
             (author, _), (other, name) = dice.sample(people, 2)
             seen = [root for root, of in threads.items() if of and {author, other} <= of[-1][1]]
             root = dice.choice(seen) if verb == "answer" and seen else ""
             above = threads[root][-1][0] if root else None
-            id = await write(town, author, f"{name} {which}", above)
+            id = await write(harness, author, f"{name} {which}", above)
             alive.append((author, id))
             threads.setdefault(root or id, []).append((id, {author, other}))
         world.broker.release(seed=seed)
         await world.settle(12)
-        town.feed.sidecar.state.faults.before.clear()
+        harness.feed.sidecar.state.faults.before.clear()
         for person, _ in people:
             right = [of[-1][0] for of in threads.values() if of and person in of[-1][1]]
-            assert await last(town, person, limit=40) == sorted(right, reverse=True)
-            rows = await _rows(town, person)
+            assert await last(harness, person, limit=40) == sorted(right, reverse=True)
+            rows = await _rows(harness, person)
             assert {row[0] for row in rows} >= {*right}
 
 
-async def _rows(town: FeedHarness, person: str) -> list[list[Any]]:
-    return await SegmentedLists(town.world.state("feed"), "conversations").all(person)
+async def _rows(harness: FeedHarness, person: str) -> list[list[Any]]:
+    return await SegmentedLists(harness.world.state("feed"), "conversations").all(person)
 
 
 # ── rules ───────────────────────────────────────────────────────────────────────────────────
@@ -279,7 +287,7 @@ def test_an_id_is_of_the_thread_and_of_all_who_are_in_it() -> None:
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (0, 2, 1)])
-def test_whoever_writes_has_read_what_was_before_in_any_order(order: tuple[int, ...]) -> None:
+def test_an_author_has_read_earlier_posts_in_any_order(order: tuple[int, ...]) -> None:
     posts = [
         {"id": "1", "author": "8", "mentions": [{"id": "9"}]},
         {"id": "2", "author": "9", "mentions": [{"id": "8"}]},
@@ -295,7 +303,7 @@ def test_whoever_writes_has_read_what_was_before_in_any_order(order: tuple[int, 
     assert rules.set_read(rules.set_read(known, read=True), read=False).is_unread("9", "3")
 
 
-def test_of_a_long_conversation_the_newest_are_known() -> None:
+def test_a_long_conversation_keeps_its_newest_posts() -> None:
     known = None
     for n in range(rules.MAX_POSTS + 5):
         post = {"id": f"{n:05}", "author": "8", "mentions": []}

@@ -1,4 +1,4 @@
-"""Hashtags and trends, on fakes: what is found, whatever becomes of the events."""
+"""Hashtags and trends, with fakes, whatever happens to the events."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.services.feed.test_timelines import FeedHarness, start
 
 
 class Place(FeedHarness):
-    """A town whose feed is asked for hashtags and trends."""
+    """A harness with requests for hashtags and trends."""
 
     trends: TrendTracker
 
@@ -57,7 +57,7 @@ class Place(FeedHarness):
 
 
 def reads(faults: Faults) -> list[Call]:
-    """What was read for a request: not what publishing and hearing read meanwhile."""
+    """Return the reads of a request, without those of publishing and consuming."""
     others = ("streams:", "journal:", "recovered:", "inbox:")
     own = [call for call in faults.calls if not call.about[0].startswith(others)]
     return [call for call in own if call.name in ("get", "get_many")]
@@ -65,7 +65,7 @@ def reads(faults: Faults) -> list[Call]:
 
 @pytest.fixture
 async def place(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Place]:
-    """Nothing is written by itself."""
+    """Trends are flushed only by the test."""
     trackers: list[TrendTracker] = []
 
     def create_tracker(repository: Repository) -> TrendTracker:
@@ -149,7 +149,7 @@ async def test_what_most_people_use_trends(place: Place) -> None:
     assert await place.trending(offset="1", limit="5") == ["small"]
 
 
-async def test_a_trend_that_everybody_deleted_is_none(place: Place) -> None:
+async def test_deleted_posts_make_no_trend(place: Place) -> None:
     ann, ben = await place.person(), await place.person()
     made = [(person, await place.post(person, "#oops")) for person in (ann, ben)]
     await place.world.settle()
@@ -159,7 +159,7 @@ async def test_a_trend_that_everybody_deleted_is_none(place: Place) -> None:
     assert await place.trending() == []
 
 
-async def test_repeated_news_makes_no_trend_larger(place: Place) -> None:
+async def test_a_repeated_event_makes_no_trend_larger(place: Place) -> None:
     ann, ben = await place.person(), await place.person()
     place.world.broker.copies = 3
     await place.post(ann, "#once")
@@ -170,7 +170,7 @@ async def test_repeated_news_makes_no_trend_larger(place: Place) -> None:
     assert await place.trending() == ["twice"]
 
 
-async def test_what_could_not_be_written_is_written_later(place: Place) -> None:
+async def test_uses_that_cannot_be_written_are_written_later(place: Place) -> None:
     ann, ben = await place.person(), await place.person()
     await place.post(ann, "#sea")
     await place.post(ben, "#sea")
@@ -244,7 +244,7 @@ async def test_a_post_of_somebody_followed_with_a_followed_hashtag_is_there_once
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_late_and_repeated_news_of_followed_hashtags_end_the_same(
+async def test_late_and_repeated_events_of_followed_hashtags_end_the_same(
     place: Place, seed: int
 ) -> None:
     ann, ben = await place.person(), await place.person()

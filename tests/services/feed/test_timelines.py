@@ -1,4 +1,4 @@
-"""The feed beside users and posts, on fakes: what people see, whatever becomes of the events."""
+"""The feed with users and posts, on fakes: what users see, whatever happens to the events."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def start(world: World, name: str, create: Callable[[Service], FastAPI]) -
 
 
 class FeedHarness:
-    """Three services and some people."""
+    """Three services and some users."""
 
     def __init__(self, world: World, users: Running, posts: Running, feed: Running) -> None:
         self.world, self.users, self.posts, self.feed = world, users, posts, feed
@@ -75,7 +75,7 @@ class FeedHarness:
 
 
 @pytest.fixture
-async def town() -> AsyncIterator[FeedHarness]:
+async def harness() -> AsyncIterator[FeedHarness]:
     async with World() as world:
         yield FeedHarness(
             world,
@@ -85,156 +85,160 @@ async def town() -> AsyncIterator[FeedHarness]:
         )
 
 
-async def test_replies_are_counted_in_timelines(town: FeedHarness) -> None:
-    await start(town.world, "comments", comments_app)
-    ann, ben = await town.person(), await town.person()
-    post = await town.post(ann)
-    reply = await town.post(ben, "re", in_reply_to_id=post)
-    await town.post(ben, "just for you", in_reply_to_id=post, visibility="direct")
-    await town.world.settle()
-    assert (await town.page("home", ann))["views"][-1]["counts"]["replies"] == 1
-    await town.delete(ben, reply)
-    await town.world.settle()
-    assert (await town.page("home", ann))["views"][-1]["counts"]["replies"] == 0
+async def test_replies_are_counted_in_timelines(harness: FeedHarness) -> None:
+    await start(harness.world, "comments", comments_app)
+    ann, ben = await harness.person(), await harness.person()
+    post = await harness.post(ann)
+    reply = await harness.post(ben, "re", in_reply_to_id=post)
+    await harness.post(ben, "just for you", in_reply_to_id=post, visibility="direct")
+    await harness.world.settle()
+    assert (await harness.page("home", ann))["views"][-1]["counts"]["replies"] == 1
+    await harness.delete(ben, reply)
+    await harness.world.settle()
+    assert (await harness.page("home", ann))["views"][-1]["counts"]["replies"] == 0
 
 
 async def test_a_post_reaches_its_author_and_who_follows_them_and_nobody_else(
-    town: FeedHarness,
+    harness: FeedHarness,
 ) -> None:
-    ann, ben, cid = [await town.person() for _ in range(3)]
-    await town.follow(ben, ann)
-    await town.world.settle()
+    ann, ben, cid = [await harness.person() for _ in range(3)]
+    await harness.follow(ben, ann)
+    await harness.world.settle()
 
-    post = await town.post(ann)
-    await town.world.settle()
+    post = await harness.post(ann)
+    await harness.world.settle()
 
-    assert await town.home(ann) == await town.home(ben) == [post]
-    assert await town.home(cid) == []
-    assert await town.timeline("public") == [post]
+    assert await harness.home(ann) == await harness.home(ben) == [post]
+    assert await harness.home(cid) == []
+    assert await harness.timeline("public") == [post]
 
 
 async def test_following_brings_the_newest_posts_and_unfollowing_takes_them_away(
-    town: FeedHarness,
+    harness: FeedHarness,
 ) -> None:
-    ann, ben = await town.person(), await town.person()
-    posts = [await town.post(ann, f"number {n}") for n in range(3)]
-    await town.follow(ben, ann)
-    await town.world.settle()
-    assert await town.home(ben) == posts[::-1]
+    ann, ben = await harness.person(), await harness.person()
+    posts = [await harness.post(ann, f"number {n}") for n in range(3)]
+    await harness.follow(ben, ann)
+    await harness.world.settle()
+    assert await harness.home(ben) == posts[::-1]
 
-    await town.follow(ben, ann, "unfollow")
-    await town.world.settle()
-    assert await town.home(ben) == []
+    await harness.follow(ben, ann, "unfollow")
+    await harness.world.settle()
+    assert await harness.home(ben) == []
 
-    await town.follow(ben, ann)
-    await town.world.settle()
-    assert await town.home(ben) == posts[::-1]
+    await harness.follow(ben, ann)
+    await harness.world.settle()
+    assert await harness.home(ben) == posts[::-1]
 
 
-async def test_a_deleted_post_disappears_from_every_timeline(town: FeedHarness) -> None:
-    ann, ben = await town.person(), await town.person()
-    await town.follow(ben, ann)
-    post = await town.post(ann, "look #sea")
-    await town.world.settle()
+async def test_a_deleted_post_disappears_from_every_timeline(harness: FeedHarness) -> None:
+    ann, ben = await harness.person(), await harness.person()
+    await harness.follow(ben, ann)
+    post = await harness.post(ann, "look #sea")
+    await harness.world.settle()
     paths = ["public", "tags/sea", f"accounts/{ann}"]
-    assert [await town.timeline(path) for path in paths] == [[post]] * 3
+    assert [await harness.timeline(path) for path in paths] == [[post]] * 3
 
-    await town.delete(ann, post)
-    await town.world.settle()
+    await harness.delete(ann, post)
+    await harness.world.settle()
 
-    assert [await town.timeline(path) for path in paths] == [[]] * 3
-    assert await town.home(ben) == await town.home(ann) == []
+    assert [await harness.timeline(path) for path in paths] == [[]] * 3
+    assert await harness.home(ben) == await harness.home(ann) == []
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_late_repeated_and_reordered_news_ends_the_same(town: FeedHarness, seed: int) -> None:
-    people = [await town.person() for _ in range(4)]
-    await town.world.settle()
+async def test_late_repeated_and_reordered_events_end_the_same(
+    harness: FeedHarness, seed: int
+) -> None:
+    people = [await harness.person() for _ in range(4)]
+    await harness.world.settle()
     dice = random.Random(seed)  # noqa: S311
-    town.world.broker.copies = 2
-    town.world.broker.hold()
+    harness.world.broker.copies = 2
+    harness.world.broker.hold()
     follows: set[tuple[str, str]] = set()
     posts: dict[str, str] = {}
     for _ in range(40):
         who, whom = dice.sample(people, 2)
         match dice.choice(["post", "post", "follow", "unfollow", "delete"]):
             case "post":
-                posts[await town.post(who)] = who
+                posts[await harness.post(who)] = who
             case "follow":
-                await town.follow(who, whom)
+                await harness.follow(who, whom)
                 follows.add((who, whom))
             case "unfollow":
-                await town.follow(who, whom, "unfollow")
+                await harness.follow(who, whom, "unfollow")
                 follows.discard((who, whom))
             case "delete" if posts:
                 post = dice.choice(sorted(posts))
-                await town.delete(posts.pop(post), post)
-    town.world.broker.release(seed=seed)
-    await town.world.settle()
+                await harness.delete(posts.pop(post), post)
+    harness.world.broker.release(seed=seed)
+    await harness.world.settle()
 
     for reader in people:
         authors = {reader} | {whom for who, whom in follows if who == reader}
         expected = sorted((p for p, author in posts.items() if author in authors), reverse=True)
-        assert await town.home(reader, limit=80) == expected
+        assert await harness.home(reader, limit=80) == expected
 
 
-async def test_what_the_broker_loses_is_fetched(town: FeedHarness) -> None:
-    ann, ben = await town.person(), await town.person()
-    town.world.broker.loses = lambda event: True
-    await town.follow(ben, ann)
-    posts = [await town.post(ann) for _ in range(3)]
-    await town.world.settle()
-    assert await town.home(ben) == posts[::-1]
+async def test_events_lost_by_the_broker_are_fetched(harness: FeedHarness) -> None:
+    ann, ben = await harness.person(), await harness.person()
+    harness.world.broker.loses = lambda event: True
+    await harness.follow(ben, ann)
+    posts = [await harness.post(ann) for _ in range(3)]
+    await harness.world.settle()
+    assert await harness.home(ben) == posts[::-1]
 
 
-async def test_a_post_whose_author_is_not_known_yet_comes_when_they_are(town: FeedHarness) -> None:
-    town.world.broker.loses = lambda event: bool(event["type"] == "account.changed")
-    ann = await town.person()
-    post = await town.post(ann)
-    await town.world.settle(rounds=0)
-    assert town.world.state("feed").peek(f"person:{ann}")["data"]["statuses"]["total"] == 1
+async def test_a_post_whose_author_is_not_known_yet_comes_when_they_are(
+    harness: FeedHarness,
+) -> None:
+    harness.world.broker.loses = lambda event: bool(event["type"] == "account.changed")
+    ann = await harness.person()
+    post = await harness.post(ann)
+    await harness.world.settle(rounds=0)
+    assert harness.world.state("feed").peek(f"person:{ann}")["data"]["statuses"]["total"] == 1
     for path in ("home", "public", f"accounts/{ann}"):
-        assert await town.timeline(path, ann) == []
-    await town.world.settle()
+        assert await harness.timeline(path, ann) == []
+    await harness.world.settle()
     for path in ("home", "public", f"accounts/{ann}"):
-        assert await town.timeline(path, ann) == [post]
+        assert await harness.timeline(path, ann) == [post]
 
 
-async def test_pages_in_both_directions_meet(town: FeedHarness) -> None:
-    ann = await town.person()
-    posts = [await town.post(ann, f"number {n}") for n in range(150)][::-1]
-    await town.world.settle()
+async def test_pages_in_both_directions_meet(harness: FeedHarness) -> None:
+    ann = await harness.person()
+    posts = [await harness.post(ann, f"number {n}") for n in range(150)][::-1]
+    await harness.world.settle()
 
     down: list[str] = []
-    while page := await town.home(ann, limit=40, **({"max_id": down[-1]} if down else {})):
+    while page := await harness.home(ann, limit=40, **({"max_id": down[-1]} if down else {})):
         down += page
-    up = await town.home(ann, limit=40, min_id=posts[-1])
+    up = await harness.home(ann, limit=40, min_id=posts[-1])
 
     assert down == posts
     assert up == posts[-41:-1]
-    assert await town.home(ann, limit=5, since_id=posts[3]) == posts[:3]
+    assert await harness.home(ann, limit=5, since_id=posts[3]) == posts[:3]
 
 
 async def test_no_post_is_lost_between_pages_on_which_others_are_left_out(
-    town: FeedHarness,
+    harness: FeedHarness,
 ) -> None:
-    ann, ben = await town.person(), await town.person()
+    ann, ben = await harness.person(), await harness.person()
     posts = []
     for n in range(30):
-        posts.append(await town.post(ann, f"number {n}"))
+        posts.append(await harness.post(ann, f"number {n}"))
         if n % 3:
-            await town.post(ben, f"number {n}")
-    await town.follow(ann, ben, "mute")
-    await town.world.settle()
+            await harness.post(ben, f"number {n}")
+    await harness.follow(ann, ben, "mute")
+    await harness.world.settle()
 
     down: list[str] = []
     last = ""
-    while (page := await town.page("public", ann, limit=7, max_id=last))["last"]:
+    while (page := await harness.page("public", ann, limit=7, max_id=last))["last"]:
         down += [view["post"]["id"] for view in page["views"]]
         last = page["last"]
     up: list[str] = []
     first = posts[0]
-    while (page := await town.page("public", ann, limit=7, min_id=first))["first"]:
+    while (page := await harness.page("public", ann, limit=7, min_id=first))["first"]:
         up = [view["post"]["id"] for view in page["views"]] + up
         first = page["first"]
 
@@ -243,21 +247,21 @@ async def test_no_post_is_lost_between_pages_on_which_others_are_left_out(
 
 
 async def test_a_newest_page_costs_two_state_calls_and_an_older_one_three(
-    town: FeedHarness,
+    harness: FeedHarness,
 ) -> None:
-    ann = await town.person()
+    ann = await harness.person()
     for n in range(150):
-        await town.post(ann, f"number {n}")
-    others = [await town.person() for _ in range(20)]
+        await harness.post(ann, f"number {n}")
+    others = [await harness.person() for _ in range(20)]
     for other in others:
-        await town.follow(ann, other)
-    await town.world.settle()
-    calls = town.feed.sidecar.state.faults
+        await harness.follow(ann, other)
+    await harness.world.settle()
+    calls = harness.feed.sidecar.state.faults
 
     before = calls.count("get_many") + calls.count("get")
-    page = await town.home(ann)
+    page = await harness.home(ann)
     newest = calls.count("get_many") + calls.count("get") - before
-    await town.home(ann, max_id=page[-1], limit=80)
+    await harness.home(ann, max_id=page[-1], limit=80)
     older = calls.count("get_many") + calls.count("get") - before - newest
 
     assert newest == 2
@@ -272,75 +276,75 @@ async def test_shared_and_large_fan_outs_show_the_same_homes(limits: FanOutLimit
         users = await start(world, "users", users_app)
         posts = await start(world, "posts", posts_app)
         feed = await start(world, "feed", lambda service: feed_app(service, limits))
-        town = FeedHarness(world, users, posts, feed)
-        ann = await town.person()
-        fans = [await town.person() for _ in range(6)]
+        harness = FeedHarness(world, users, posts, feed)
+        ann = await harness.person()
+        fans = [await harness.person() for _ in range(6)]
         for fan in fans:
-            await town.follow(fan, ann)
+            await harness.follow(fan, ann)
         await world.settle()
-        made = [await town.post(ann, f"number {n}") for n in range(3)]
+        made = [await harness.post(ann, f"number {n}") for n in range(3)]
         await world.settle()
         for fan in fans:
-            assert await town.home(fan) == made[::-1]
+            assert await harness.home(fan) == made[::-1]
 
 
 async def test_a_private_post_is_seen_by_followers_and_the_mentioned_only(
-    town: FeedHarness,
+    harness: FeedHarness,
 ) -> None:
-    ann, ben, cid = [await town.person() for _ in range(3)]
-    await town.follow(ben, ann)
-    post = await town.post(ann, "for friends #sea", visibility="private")
-    await town.world.settle()
-    assert await town.timeline(f"accounts/{ann}", ben) == [post]
-    assert await town.timeline(f"accounts/{ann}", cid) == []
-    assert await town.timeline(f"accounts/{ann}") == []
-    assert await town.timeline("public", ben) == []
-    assert await town.timeline("tags/sea", ben) == []
+    ann, ben, cid = [await harness.person() for _ in range(3)]
+    await harness.follow(ben, ann)
+    post = await harness.post(ann, "for friends #sea", visibility="private")
+    await harness.world.settle()
+    assert await harness.timeline(f"accounts/{ann}", ben) == [post]
+    assert await harness.timeline(f"accounts/{ann}", cid) == []
+    assert await harness.timeline(f"accounts/{ann}") == []
+    assert await harness.timeline("public", ben) == []
+    assert await harness.timeline("tags/sea", ben) == []
 
 
-async def test_a_block_hides_in_both_directions(town: FeedHarness) -> None:
-    ann, ben = await town.person(), await town.person()
-    await town.follow(ben, ann)
-    post, other = await town.post(ann), await town.post(ben)
-    await town.follow(ann, ben, "block")
-    await town.world.settle()
-    assert await town.home(ben) == [other]
-    assert await town.timeline("public", ben) == [other]
-    assert await town.timeline("public", ann) == [post]
-    assert await town.timeline(f"accounts/{ann}", ben) == []
+async def test_a_block_hides_in_both_directions(harness: FeedHarness) -> None:
+    ann, ben = await harness.person(), await harness.person()
+    await harness.follow(ben, ann)
+    post, other = await harness.post(ann), await harness.post(ben)
+    await harness.follow(ann, ben, "block")
+    await harness.world.settle()
+    assert await harness.home(ben) == [other]
+    assert await harness.timeline("public", ben) == [other]
+    assert await harness.timeline("public", ann) == [post]
+    assert await harness.timeline(f"accounts/{ann}", ben) == []
 
 
-async def test_counts_and_marks_are_on_the_page(town: FeedHarness) -> None:
-    ann, ben = await town.person(), await town.person()
-    post = await town.post(ann)
-    await town._ok(town.posts, "POST", f"/posts/{post}/favourite", ben)
-    await town.follow(ben, ann)
-    await town.world.settle()
-    page = await town.page("home", ben)
+async def test_counts_and_marks_are_on_the_page(harness: FeedHarness) -> None:
+    ann, ben = await harness.person(), await harness.person()
+    post = await harness.post(ann)
+    await harness._ok(harness.posts, "POST", f"/posts/{post}/favourite", ben)
+    await harness.follow(ben, ann)
+    await harness.world.settle()
+    page = await harness.page("home", ben)
     assert page["views"][0]["favourited"] is True
     assert page["views"][0]["counts"]["favourites"] == 1
     assert page["accounts"][ann]["counts"]["followers"] == 1
     assert page["accounts"][ann]["counts"]["statuses"] == 1
 
 
-async def test_a_page_that_is_still_the_same_is_spared(town: FeedHarness) -> None:
-    ann, ben = await town.person(), await town.person()
-    await town.follow(ben, ann)
-    post = await town.post(ann)
-    await town.world.settle()
-    page = await town.page("home", ben)
+async def test_a_page_that_is_still_the_same_is_spared(harness: FeedHarness) -> None:
+    ann, ben = await harness.person(), await harness.person()
+    await harness.follow(ben, ann)
+    post = await harness.post(ann)
+    await harness.world.settle()
+    page = await harness.page("home", ben)
     assert (len(page["views"]), page["same"]) == (1, False)
 
-    again = await town.page("home", ben, known=page["tag"])
+    again = await harness.page("home", ben, known=page["tag"])
     assert (again["views"], again["accounts"], again["same"]) == ([], {}, True)
     assert (again["first"], again["last"], again["tag"]) == (post, post, page["tag"])
-    assert not (await town.page("home", ann, known="nonsense"))["same"]
+    assert not (await harness.page("home", ann, known="nonsense"))["same"]
 
     async def changes(method: str, path: str, who: str, **more: Any) -> None:
         nonlocal page
-        await town._ok(town.posts, method, path, who, **more)
-        await town.world.settle()
-        now = await town.page("home", ben, known=page["tag"])
+        await harness._ok(harness.posts, method, path, who, **more)
+        await harness.world.settle()
+        now = await harness.page("home", ben, known=page["tag"])
         assert not now["same"]
         assert len(now["views"]) == 1
         page = now
@@ -348,50 +352,50 @@ async def test_a_page_that_is_still_the_same_is_spared(town: FeedHarness) -> Non
     await changes("POST", f"/posts/{post}/favourite", ann)  # a count
     await changes("POST", f"/posts/{post}/bookmark", ben)  # a mark
     await changes("PUT", f"/posts/{post}", ann, json={"text": "an edit"})
-    await town._ok(town.users, "PATCH", "/accounts/me", ann, json={"display_name": "Ann"})
-    await town.world.settle()
-    assert not (await town.page("home", ben, known=page["tag"]))["same"]
+    await harness._ok(harness.users, "PATCH", "/accounts/me", ann, json={"display_name": "Ann"})
+    await harness.world.settle()
+    assert not (await harness.page("home", ben, known=page["tag"]))["same"]
 
 
 async def test_marks_on_old_posts_are_known_too(
-    town: FeedHarness, monkeypatch: pytest.MonkeyPatch
+    harness: FeedHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(interactions, "MAX_RECENT_INTERACTIONS", 4)
     monkeypatch.setattr(interactions, "_EVICTION_BATCH_SIZE", 2)
-    ann = await town.person()
-    posts = [await town.post(ann, f"number {n}") for n in range(12)]
+    ann = await harness.person()
+    posts = [await harness.post(ann, f"number {n}") for n in range(12)]
     liked = [3, 1, 4, 0, 5, 9, 2, 6, 11, 8]
     for n in liked:
-        await town._ok(town.posts, "POST", f"/posts/{posts[n]}/favourite", ann)
-        await town.world.settle()
+        await harness._ok(harness.posts, "POST", f"/posts/{posts[n]}/favourite", ann)
+        await harness.world.settle()
     for n in (0, 9, 4):
-        await town._ok(town.posts, "POST", f"/posts/{posts[n]}/unfavourite", ann)
-    town.world.broker.copies = 2
-    await town._ok(town.posts, "POST", f"/posts/{posts[1]}/bookmark", ann)
-    await town.world.settle()
-    views = (await town.page("home", ann))["views"]
+        await harness._ok(harness.posts, "POST", f"/posts/{posts[n]}/unfavourite", ann)
+    harness.world.broker.copies = 2
+    await harness._ok(harness.posts, "POST", f"/posts/{posts[1]}/bookmark", ann)
+    await harness.world.settle()
+    views = (await harness.page("home", ann))["views"]
     shown = {posts.index(v["post"]["id"]) for v in views if v["favourited"]}
     assert shown == set(liked) - {0, 9, 4}
     assert [posts.index(v["post"]["id"]) for v in views if v["bookmarked"]] == [1]
 
 
 async def test_who_is_blocked_by_very_many_is_shown_nothing_of_any_of_them(
-    town: FeedHarness, monkeypatch: pytest.MonkeyPatch
+    harness: FeedHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(block_list, "BLOCKERS", 2)
-    reader, friend, *blockers = [await town.person() for _ in range(6)]
-    await town.follow(reader, friend)
+    reader, friend, *blockers = [await harness.person() for _ in range(6)]
+    await harness.follow(reader, friend)
     for author in blockers:
-        await town.follow(author, reader, "block")
-    await town.world.settle()
-    own = [await town.post(author) for author in blockers]
-    shown = await town.post(friend)
-    await town.world.settle()
-    assert await town.timeline("public", reader) == [shown]
-    assert await town.timeline("public") == [shown, *own[::-1]]
+        await harness.follow(author, reader, "block")
+    await harness.world.settle()
+    own = [await harness.post(author) for author in blockers]
+    shown = await harness.post(friend)
+    await harness.world.settle()
+    assert await harness.timeline("public", reader) == [shown]
+    assert await harness.timeline("public") == [shown, *own[::-1]]
     for author in blockers:
-        assert await town.timeline(f"accounts/{author}", reader) == []
+        assert await harness.timeline(f"accounts/{author}", reader) == []
     for author in blockers:
-        await town.follow(author, reader, "unblock")
-    await town.world.settle()
-    assert await town.timeline("public", reader) == [shown, *own[::-1]]
+        await harness.follow(author, reader, "unblock")
+    await harness.world.settle()
+    assert await harness.timeline("public", reader) == [shown, *own[::-1]]

@@ -9,6 +9,6 @@ from tests.services.notifications.harness import NotificationsHarness
 
 
 @pytest.fixture
-async def town() -> AsyncIterator[NotificationsHarness]:
+async def harness() -> AsyncIterator[NotificationsHarness]:
     async with World() as world:
         yield await NotificationsHarness.start(world)

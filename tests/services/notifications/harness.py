@@ -1,4 +1,4 @@
-"""Notifications beside users, posts and comments, on fakes."""
+"""The notifications service with users, posts and comments, on fakes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def start(
 
 
 class NotificationsHarness:
-    """Four services, and short ways to ask them."""
+    """Four services, and shortcuts for requests."""
 
     def __init__(
         self, world: World, users: Running, posts: Running, comments: Running, notes: Running
@@ -58,21 +58,21 @@ class NotificationsHarness:
         return people
 
     async def restart(self) -> None:
-        """As when the process has died: what was being delivered then has to be asked for."""
+        """Kill the replica and start another one. Events in delivery have to be fetched."""
         await self.notifications.kill()
         await self.world.broker.abort()
         await self.add_replica()
 
     async def add_replica(self) -> None:
-        """One replica more, which is asked from now on."""
+        """Start another replica, which receives the next requests."""
         self.notifications = await start(self.world, "notifications", notifications_app)
 
 
 class NotificationsUser:
-    """Somebody signed in."""
+    """A signed-in user."""
 
-    def __init__(self, town: NotificationsHarness, id: str) -> None:
-        self.harness, self.id = town, id
+    def __init__(self, harness: NotificationsHarness, id: str) -> None:
+        self.harness, self.id = harness, id
 
     @property
     def name(self) -> str:
@@ -106,7 +106,7 @@ class NotificationsUser:
         return await self.request_ok(self.harness.notifications, "GET", f"/{path}", params=given)
 
     async def notified(self, **params: Any) -> list[tuple[str, str, str | None]]:
-        """What they were told of: type, by whom, about which post; newest first."""
+        """Return the notifications as type, account and post, newest first."""
         found = (await self.page(**params))["notifications"]
         return [(each["type"], each["account"], each["post"]) for each in found]
 

@@ -1,4 +1,4 @@
-"""Digests by mail: exactly what is unread, once, by one of all replicas, whatever dies."""
+"""Digests tell exactly the unread notifications, once, whichever replica fails."""
 
 from __future__ import annotations
 
@@ -48,20 +48,20 @@ class Replica:
 
 @dataclass
 class Post:
-    """Replicas that send digests, and what came of it."""
+    """Replicas that send digests, and the sent mails."""
 
-    town: NotificationsHarness
+    harness: NotificationsHarness
     clock: Clock
 
     @property
     def mails(self) -> list[SentMail]:
-        return self.town.world.mails
+        return self.harness.world.mails
 
     def replica(self, hours: float = 24) -> tuple[Replica, FakeSidecar]:
         settings = NotificationsSettings(
             app_id="notifications", app_port=1, microgram_digest_hours=hours
         )
-        sidecar = self.town.world.sidecar("notifications")
+        sidecar = self.harness.world.sidecar("notifications")
         service = Service(settings, sidecar)
         store = Repository(service)
         reading = NotificationQueries(store, now=timestamp)
@@ -69,7 +69,7 @@ class Post:
         return Replica(DigestSettings(store, settings, now=self.clock), scheduler), sidecar
 
     async def day(self, *replicas: Replica) -> list[SentMail]:
-        """What is sent in the next day, minute by minute where something failed."""
+        """Return what is sent within the next day, with retries."""
         before = len(self.mails)
         self.clock.now += DAY
         for _ in range(3):
@@ -79,100 +79,102 @@ class Post:
 
 
 @pytest.fixture
-async def post(town: NotificationsHarness) -> Post:
-    return Post(town, Clock())
+async def post(harness: NotificationsHarness) -> Post:
+    return Post(harness, Clock())
 
 
 async def liked(
-    town: NotificationsHarness, by: NotificationsUser, author: NotificationsUser, count: int = 1
+    harness: NotificationsHarness, by: NotificationsUser, author: NotificationsUser, count: int = 1
 ) -> None:
     for _ in range(count):
         await by.react(await author.create_post())
-    await town.world.settle()
+    await harness.world.settle()
 
 
 def lines(mail: SentMail) -> list[str]:
     return [re.sub("<[^>]+>", "", line) for line in re.findall("<li>(.*)</li>", mail.html)]
 
 
-async def test_what_is_unread_is_told_once(town: NotificationsHarness, post: Post) -> None:
-    ada, bob, cyd = await town.add_users(3)
+async def test_unread_notifications_are_told_once(
+    harness: NotificationsHarness, post: Post
+) -> None:
+    ada, bob, cyd = await harness.add_users(3)
     one, _ = post.replica()
     await one.settings.set_enabled(ada.id, on=True)
-    await liked(town, bob, ada)
+    await liked(harness, bob, ada)
     await cyd.set_relationship(ada, "follow")
-    await town.world.settle()
+    await harness.world.settle()
     (mail,) = await post.day(one)
     assert mail.to == f"{ada.name}@example.org"
     assert mail.subject == "2 new notifications at Microgram"
     assert lines(mail) == [f"{cyd.name} follows you", f"{bob.name} likes your post"]
     assert await post.day(one) == []
-    await liked(town, cyd, ada)
+    await liked(harness, cyd, ada)
     (mail,) = await post.day(one)
     assert lines(mail) == [f"{cyd.name} likes your post"]
     assert mail.subject == "1 new notification at Microgram"
 
 
-async def test_what_was_read_or_put_away_is_not_told(
-    town: NotificationsHarness, post: Post
+async def test_read_and_dismissed_notifications_are_not_in_a_digest(
+    harness: NotificationsHarness, post: Post
 ) -> None:
-    ada, bob = await town.add_users(2)
+    ada, bob = await harness.add_users(2)
     one, _ = post.replica()
     await one.settings.set_enabled(ada.id, on=True)
-    await liked(town, bob, ada, 2)
+    await liked(harness, bob, ada, 2)
     marker = {"notifications": {"last_read_id": (await ada.ids())[0]}}
-    await ada.request_ok(town.notifications, "POST", "/markers", json=marker)
+    await ada.request_ok(harness.notifications, "POST", "/markers", json=marker)
     assert await post.day(one) == []
-    await liked(town, bob, ada, 2)
+    await liked(harness, bob, ada, 2)
     await ada.dismiss(f"notifications/{(await ada.ids())[0]}/dismiss")
-    await town.world.settle()
+    await harness.world.settle()
     (mail,) = await post.day(one)
     assert len(lines(mail)) == 1
 
 
-async def test_only_who_wants_it_gets_mail(town: NotificationsHarness, post: Post) -> None:
-    ada, bob, cyd = await town.add_users(3)
+async def test_only_who_wants_it_gets_mail(harness: NotificationsHarness, post: Post) -> None:
+    ada, bob, cyd = await harness.add_users(3)
     one, _ = post.replica()
     for person in (ada, bob):
-        await liked(town, cyd, person)
+        await liked(harness, cyd, person)
         await one.settings.set_enabled(person.id, on=True)
-    await liked(town, ada, cyd)
+    await liked(harness, ada, cyd)
     await one.settings.set_enabled(bob.id, on=False)
     assert [mail.to for mail in await post.day(one)] == [f"{ada.name}@example.org"]
 
 
 async def test_a_digest_is_bounded(
-    town: NotificationsHarness, post: Post, monkeypatch: pytest.MonkeyPatch
+    harness: NotificationsHarness, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ada, bob = await town.add_users(2)
+    ada, bob = await harness.add_users(2)
     one, _ = post.replica()
     await one.settings.set_enabled(ada.id, on=True)
     monkeypatch.setattr("services.notifications.adapters.digest_email.MAX_LISTED", 2)
     monkeypatch.setattr(sending, "MAX_NOTIFICATIONS", 4)
-    await liked(town, bob, ada, 6)
+    await liked(harness, bob, ada, 6)
     (mail,) = await post.day(one)
     assert mail.subject == "4+ new notifications at Microgram"
     assert lines(mail)[2:] == ["… and 2+ more"]
     assert await post.day(one) == []
 
 
-async def test_of_several_replicas_one_sends(town: NotificationsHarness, post: Post) -> None:
-    *people, bob = await town.add_users(5)
+async def test_of_several_replicas_one_sends(harness: NotificationsHarness, post: Post) -> None:
+    *people, bob = await harness.add_users(5)
     replicas = [post.replica()[0] for _ in range(3)]
     for person in people:
         await replicas[0].settings.set_enabled(person.id, on=True)
-        await liked(town, bob, person)
+        await liked(harness, bob, person)
     mails = await post.day(*replicas)
     assert sorted(mail.to for mail in mails) == sorted(f"{p.name}@example.org" for p in people)
 
 
 async def test_a_server_that_is_away_is_tried_again_later_and_later(
-    town: NotificationsHarness, post: Post
+    harness: NotificationsHarness, post: Post
 ) -> None:
-    ada, bob = await town.add_users(2)
+    ada, bob = await harness.add_users(2)
     one, sidecar = post.replica()
     await one.settings.set_enabled(ada.id, on=True)
-    await liked(town, bob, ada)
+    await liked(harness, bob, ada)
     sidecar.faults.fail("send_mail", error=Unavailable("dial tcp: refused"), times=4)
     post.clock.now += DAY + 1
     waits = []
@@ -189,13 +191,13 @@ async def test_a_server_that_is_away_is_tried_again_later_and_later(
 
 
 async def test_a_server_that_is_away_keeps_nobody_waiting_longer(
-    town: NotificationsHarness, post: Post
+    harness: NotificationsHarness, post: Post
 ) -> None:
-    *people, bob = await town.add_users(4)
+    *people, bob = await harness.add_users(4)
     one, sidecar = post.replica()
     for person in people:
         await one.settings.set_enabled(person.id, on=True)
-        await liked(town, bob, person)
+        await liked(harness, bob, person)
     sidecar.faults.fail("send_mail", error=Unavailable("dial tcp: refused"), times=1)
     post.clock.now += DAY + 1
     await one.send_due()
@@ -209,17 +211,17 @@ async def test_a_server_that_is_away_keeps_nobody_waiting_longer(
 
 @pytest.mark.parametrize("after", [False, True])
 async def test_what_is_in_doubt_is_not_sent_again_and_not_lost(
-    town: NotificationsHarness, post: Post, after: bool
+    harness: NotificationsHarness, post: Post, after: bool
 ) -> None:
-    """The connection broke: perhaps the server has the mail, perhaps not."""
-    ada, bob, cyd = await town.add_users(3)
+    """The connection broke, so the outcome is unknown."""
+    ada, bob, cyd = await harness.add_users(3)
     one, sidecar = post.replica()
     await one.settings.set_enabled(ada.id, on=True)
-    await liked(town, bob, ada)
+    await liked(harness, bob, ada)
     sidecar.faults.fail("send_mail", error=OutcomeUnknown("EOF"), after=after)
     assert len(await post.day(one)) == after
     assert await post.day(one) == []
-    await liked(town, cyd, ada)
+    await liked(harness, cyd, ada)
     sidecar.faults.fail("send_mail", error=Unavailable("550 no"))
     (mail,) = await post.day(one)
     assert lines(mail) == [f"{cyd.name} likes your post", f"{bob.name} likes your post"]
@@ -242,12 +244,12 @@ async def test_what_is_in_doubt_is_not_sent_again_and_not_lost(
     ],
 )
 async def test_after_a_crash_no_digest_is_sent_twice(
-    town: NotificationsHarness, post: Post, call: str, about: str, nth: int, after: bool
+    harness: NotificationsHarness, post: Post, call: str, about: str, nth: int, after: bool
 ) -> None:
-    ada, bob, cyd = await town.add_users(3)
+    ada, bob, cyd = await harness.add_users(3)
     one, sidecar = post.replica()
     await one.settings.set_enabled(ada.id, on=True)
-    await liked(town, bob, ada)
+    await liked(harness, bob, ada)
     faults = sidecar.faults if call == "send_mail" else sidecar.state.faults
     faults.crash(call, about=about, nth=nth, after=after)
     post.clock.now += DAY
@@ -263,7 +265,7 @@ async def test_after_a_crash_no_digest_is_sent_twice(
     await post.day(other)
     assert len(post.mails) <= 1
     assert first <= 1
-    await liked(town, cyd, ada)
+    await liked(harness, cyd, ada)
     (mail,) = await post.day(other)
     told = [line for sent in post.mails for line in lines(sent)]
     assert {f"{bob.name} likes your post", f"{cyd.name} likes your post"} == set(told)
@@ -272,12 +274,12 @@ async def test_after_a_crash_no_digest_is_sent_twice(
 
 
 async def test_it_is_switched_off_by_the_link_of_a_mail(
-    town: NotificationsHarness, post: Post
+    harness: NotificationsHarness, post: Post
 ) -> None:
-    ada, bob = await town.add_users(2)
+    ada, bob = await harness.add_users(2)
     one, _ = post.replica()
     await one.settings.set_enabled(ada.id, on=True)
-    await liked(town, bob, ada)
+    await liked(harness, bob, ada)
     (mail,) = await post.day(one)
     found = re.search(r"/digests/stop\?of=(\d+)&amp;key=([\w-]+)", mail.html)
     assert found
@@ -287,30 +289,30 @@ async def test_it_is_switched_off_by_the_link_of_a_mail(
     assert (await one.settings.get(ada.id))["enabled"] is False
     with pytest.raises(NotFound):
         await one.settings.disable_by_link(found[1], found[2])
-    await liked(town, bob, ada)
+    await liked(harness, bob, ada)
     assert await post.day(one) == []
 
 
-async def test_who_is_gone_gets_none(town: NotificationsHarness, post: Post) -> None:
-    ada, bob = await town.add_users(2)
+async def test_a_deleted_account_gets_no_digest(harness: NotificationsHarness, post: Post) -> None:
+    ada, bob = await harness.add_users(2)
     one, sidecar = post.replica()
     await one.settings.set_enabled(ada.id, on=True)
-    await liked(town, bob, ada)
+    await liked(harness, bob, ada)
     await one.settings.delete(ada.id)
     assert await post.day(one) == []
     assert sidecar.state.peek(f"digest:{ada.id}")["data"]["key"] == ""
 
 
-async def test_where_the_operator_wants_none_there_are_none(
-    town: NotificationsHarness, post: Post
+async def test_digests_are_unavailable_without_an_interval(
+    harness: NotificationsHarness, post: Post
 ) -> None:
-    (ada,) = await town.add_users(1)
+    (ada,) = await harness.add_users(1)
     none, _ = post.replica(hours=0)
     with pytest.raises(Invalid, match="sends no e-mail"):
         await none.settings.set_enabled(ada.id, on=True)
     await none.send_due()
     assert post.mails == []
-    answer = await ada.request(town.notifications, "PUT", "/digest", json={"enabled": True})
+    answer = await ada.request(harness.notifications, "PUT", "/digest", json={"enabled": True})
     assert answer.status == 422
     assert (await ada.page("digest")) == {
         "enabled": False,
@@ -319,13 +321,13 @@ async def test_where_the_operator_wants_none_there_are_none(
     }
 
 
-async def test_names_cannot_write_html(town: NotificationsHarness, post: Post) -> None:
-    ada, bob = await town.add_users(2)
+async def test_names_cannot_write_html(harness: NotificationsHarness, post: Post) -> None:
+    ada, bob = await harness.add_users(2)
     change = {"display_name": '<img src="x">&'}
-    await bob.request_ok(town.users, "PATCH", "/accounts/me", json=change)
+    await bob.request_ok(harness.users, "PATCH", "/accounts/me", json=change)
     one, _ = post.replica()
     await one.settings.set_enabled(ada.id, on=True)
-    await liked(town, bob, ada)
+    await liked(harness, bob, ada)
     (mail,) = await post.day(one)
     assert "<img" not in mail.html
     assert "&lt;img src=&#34;x&#34;&gt;&amp;" in mail.html
@@ -333,9 +335,9 @@ async def test_names_cannot_write_html(town: NotificationsHarness, post: Post) -
 
 async def test_a_running_service_sends_by_itself() -> None:
     async with World() as world:
-        town = await NotificationsHarness.start(world, microgram_digest_hours=0.0001)
-        ada, bob = await town.add_users(2)
-        await ada.request_ok(town.notifications, "PUT", "/digest", json={"enabled": True})
-        await liked(town, bob, ada)
+        harness = await NotificationsHarness.start(world, microgram_digest_hours=0.0001)
+        ada, bob = await harness.add_users(2)
+        await ada.request_ok(harness.notifications, "PUT", "/digest", json={"enabled": True})
+        await liked(harness, bob, ada)
         await until(lambda: world.mails)
         assert lines(world.mails[0]) == [f"{bob.name} likes your post"]

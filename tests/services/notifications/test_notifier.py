@@ -1,4 +1,4 @@
-"""Who is told of what: once for each cause, whatever becomes of the news."""
+"""Notifications: one for each cause, whatever happens to the events."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from services.shared import block_list
 from tests.services.notifications.harness import NotificationsHarness, NotificationsUser
 
 
-async def test_a_like_a_follow_and_a_mention_are_told_of(town: NotificationsHarness) -> None:
-    ann, ben = await town.add_users(2)
+async def test_a_favourite_a_follow_and_a_mention_are_notified(
+    harness: NotificationsHarness,
+) -> None:
+    ann, ben = await harness.add_users(2)
     post = await ann.create_post()
     await ben.react(post)
-    await town.world.settle()
+    await harness.world.settle()
     await ben.set_relationship(ann, "follow")
-    await town.world.settle()
+    await harness.world.settle()
     naming = await ben.create_post(f"hello @{ann.name}")
-    await town.world.settle()
+    await harness.world.settle()
     assert await ann.notified() == [
         ("mention", ben.id, naming),
         ("follow", ben.id, None),
@@ -28,39 +30,39 @@ async def test_a_like_a_follow_and_a_mention_are_told_of(town: NotificationsHarn
     assert await ben.notified() == []
 
 
-async def test_nobody_is_told_of_what_they_do_themselves(town: NotificationsHarness) -> None:
-    (ann,) = await town.add_users(1)
+async def test_nobody_is_notified_of_their_own_actions(harness: NotificationsHarness) -> None:
+    (ann,) = await harness.add_users(1)
     post = await ann.create_post(f"me, @{ann.name}")
     await ann.react(post)
-    await town.world.settle()
+    await harness.world.settle()
     assert await ann.notified() == []
 
 
-async def test_a_bookmark_is_nobody_elses_matter(town: NotificationsHarness) -> None:
-    ann, ben = await town.add_users(2)
+async def test_a_bookmark_causes_no_notification(harness: NotificationsHarness) -> None:
+    ann, ben = await harness.add_users(2)
     post = await ann.create_post()
     await ben.react(post, "bookmark")
     await ben.react(post, "unbookmark")
-    await town.world.settle()
+    await harness.world.settle()
     assert await ann.notified() == []
 
 
-async def test_what_is_taken_back_is_told_no_more_and_what_is_made_again_is_told_anew(
-    town: NotificationsHarness,
+async def test_a_withdrawn_cause_is_hidden_and_a_repeated_one_is_notified_again(
+    harness: NotificationsHarness,
 ) -> None:
-    ann, ben = await town.add_users(2)
+    ann, ben = await harness.add_users(2)
     post = await ann.create_post()
     await ben.react(post)
     await ben.set_relationship(ann, "follow")
-    await town.world.settle()
+    await harness.world.settle()
     before = await ann.ids()
     await ben.react(post, "unfavourite")
     await ben.set_relationship(ann, "unfollow")
-    await town.world.settle()
+    await harness.world.settle()
     assert await ann.notified() == []
     await ben.react(post)
     await ben.set_relationship(ann, "follow")
-    await town.world.settle()
+    await harness.world.settle()
     assert sorted(await ann.notified()) == [
         ("favourite", ben.id, post),
         ("follow", ben.id, None),
@@ -69,254 +71,256 @@ async def test_what_is_taken_back_is_told_no_more_and_what_is_made_again_is_told
 
 
 async def test_a_like_that_comes_and_goes_all_day_stays_one_and_does_not_flood(
-    town: NotificationsHarness,
+    harness: NotificationsHarness,
 ) -> None:
-    ann, ben = await town.add_users(2)
+    ann, ben = await harness.add_users(2)
     post = await ann.create_post()
     for _ in range(15):
         await ben.react(post)
-        await town.world.settle()
+        await harness.world.settle()
         await ben.react(post, "unfavourite")
-        await town.world.settle()
+        await harness.world.settle()
     assert await ann.notified() == []
     await ben.react(post)
-    await town.world.settle()
+    await harness.world.settle()
     assert await ann.notified() == [("favourite", ben.id, post)]
-    told = {event["data"]["id"] for event in town.world.broker.events("notifications")}
+    told = {event["data"]["id"] for event in harness.world.broker.events("notifications")}
     assert len(told) <= 9
 
 
-async def test_a_request_to_follow_becomes_a_follow(town: NotificationsHarness) -> None:
-    ann, ben = await town.add_users(2)
-    await ann.request_ok(town.users, "PATCH", "/accounts/me", json={"locked": True})
+async def test_a_request_to_follow_becomes_a_follow(harness: NotificationsHarness) -> None:
+    ann, ben = await harness.add_users(2)
+    await ann.request_ok(harness.users, "PATCH", "/accounts/me", json={"locked": True})
     await ben.set_relationship(ann, "follow")
-    await town.world.settle()
+    await harness.world.settle()
     assert await ann.notified() == [("follow_request", ben.id, None)]
-    await ann.request_ok(town.users, "POST", f"/follow_requests/{ben.id}/authorize")
-    await town.world.settle()
+    await ann.request_ok(harness.users, "POST", f"/follow_requests/{ben.id}/authorize")
+    await harness.world.settle()
     assert await ann.notified() == [("follow", ben.id, None)]
 
 
-async def test_a_deleted_post_takes_all_that_was_told_of_it_away(
-    town: NotificationsHarness,
+async def test_a_deleted_post_hides_its_notifications(
+    harness: NotificationsHarness,
 ) -> None:
-    ann, ben = await town.add_users(2)
+    ann, ben = await harness.add_users(2)
     post = await ann.create_post()
     naming = await ben.create_post(f"@{ann.name}")
     await ben.react(post)
-    await town.world.settle()
+    await harness.world.settle()
     assert len(await ann.notified()) == await ann.unread() == 2
     await ann.delete_post(post)
     await ben.delete_post(naming)
-    await town.world.settle()
+    await harness.world.settle()
     assert await ann.notified() == []
     assert await ann.unread() == 0
 
 
 @pytest.mark.parametrize("what", ["mute", "block"])
-async def test_who_is_muted_or_blocked_is_not_told_of_and_their_earlier_doings_are_hidden(
-    town: NotificationsHarness, what: str
+async def test_muted_and_blocked_accounts_cause_no_notification_and_earlier_ones_are_hidden(
+    harness: NotificationsHarness, what: str
 ) -> None:
-    ann, ben, cid = await town.add_users(3)
+    ann, ben, cid = await harness.add_users(3)
     old, new = await ann.create_post(), await ann.create_post()
     await ben.react(old)
     await cid.react(old)
-    await town.world.settle()
+    await harness.world.settle()
     await ann.set_relationship(ben, what)
-    await town.world.settle()
+    await harness.world.settle()
     assert await ann.notified() == [("favourite", cid.id, old)]
-    await ben.request(town.posts, "POST", f"/posts/{new}/favourite")
+    await ben.request(harness.posts, "POST", f"/posts/{new}/favourite")
     await ben.create_post(f"@{ann.name}")
-    await town.world.settle()
+    await harness.world.settle()
     assert await ann.notified() == [("favourite", cid.id, old)]
     await ann.set_relationship(ben, f"un{what}")
-    await town.world.settle()
+    await harness.world.settle()
     assert await ann.notified() == [("favourite", cid.id, old), ("favourite", ben.id, old)]
 
 
 async def test_a_mute_that_leaves_notifications_alone_leaves_them_alone(
-    town: NotificationsHarness,
+    harness: NotificationsHarness,
 ) -> None:
-    ann, ben = await town.add_users(2)
+    ann, ben = await harness.add_users(2)
     await ann.set_relationship(ben, "mute", notifications=False)
-    await town.world.settle()
+    await harness.world.settle()
     post = await ann.create_post()
     await ben.react(post)
-    await town.world.settle()
+    await harness.world.settle()
     assert await ann.notified() == [("favourite", ben.id, post)]
 
 
-async def test_whoever_of_very_many_blocks_somebody_is_not_told_of(
-    town: NotificationsHarness, monkeypatch: pytest.MonkeyPatch
+async def test_any_of_very_many_blockers_causes_no_notification(
+    harness: NotificationsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(block_list, "BLOCKERS", 2)
-    ann, friend, *blockers = await town.add_users(6)
+    ann, friend, *blockers = await harness.add_users(6)
     post = await ann.create_post("liked by all, once")
     for liker in (friend, *blockers):
         await liker.react(post)
     for blocker in blockers:
         await blocker.set_relationship(ann, "block")
-        await town.world.settle()
+        await harness.world.settle()
     assert {told[1] for told in await ann.notified()} == {friend.id}
     for blocker in blockers:
         await blocker.set_relationship(ann, "unblock")
-    await town.world.settle()
+    await harness.world.settle()
     assert {told[1] for told in await ann.notified()} == {
         friend.id,
         *(each.id for each in blockers),
     }
     for blocker in blockers:
         await blocker.set_relationship(ann, "block")
-    await town.world.settle()
+    await harness.world.settle()
     for caller in (friend, *blockers):
         await caller.create_post(f"@{ann.name}")
-    await town.world.settle()
+    await harness.world.settle()
     for blocker in blockers:
         await blocker.set_relationship(ann, "unblock")
-    await town.world.settle()
+    await harness.world.settle()
     assert [told[1] for told in await ann.notified(types="mention")] == [friend.id]
 
 
-async def test_who_blocks_somebody_vanishes_from_their_list(town: NotificationsHarness) -> None:
-    ann, ben = await town.add_users(2)
+async def test_who_blocks_somebody_vanishes_from_their_list(harness: NotificationsHarness) -> None:
+    ann, ben = await harness.add_users(2)
     post = await ann.create_post()
     await ben.react(post)
-    await town.world.settle()
+    await harness.world.settle()
     await ben.set_relationship(ann, "block")
-    await town.world.settle()
+    await harness.world.settle()
     assert await ann.notified() == []
 
 
 async def test_a_mention_is_one_however_often_the_post_is_edited(
-    town: NotificationsHarness,
+    harness: NotificationsHarness,
 ) -> None:
-    ann, ben, cid = await town.add_users(3)
+    ann, ben, cid = await harness.add_users(3)
     post = await ben.create_post(f"hello @{ann.name}")
-    await town.world.settle()
+    await harness.world.settle()
     for text in (f"hello again @{ann.name}", f"hello @{ann.name} and @{cid.name}"):
-        await ben.request_ok(town.posts, "PUT", f"/posts/{post}", json={"text": text})
-        await town.world.settle()
+        await ben.request_ok(harness.posts, "PUT", f"/posts/{post}", json={"text": text})
+        await harness.world.settle()
     assert await ann.notified() == await cid.notified() == [("mention", ben.id, post)]
-    assert len(town.world.broker.events("notifications")) == 2
+    assert len(harness.world.broker.events("notifications")) == 2
 
 
 # ── threads ─────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_those_in_a_thread_are_told_of_a_comment_once(town: NotificationsHarness) -> None:
-    ann, ben, cid = await town.add_users(3)
+async def test_participants_of_a_thread_are_notified_of_a_comment_once(
+    harness: NotificationsHarness,
+) -> None:
+    ann, ben, cid = await harness.add_users(3)
     root = await ann.create_post()
     first = await ben.create_post("first", in_reply_to_id=root)
-    await town.world.settle()
+    await harness.world.settle()
     second = await cid.create_post(f"@{ann.name} second", in_reply_to_id=first)
-    await town.world.settle()
+    await harness.world.settle()
     third = await ann.create_post("third", in_reply_to_id=second)
-    await town.world.settle()
+    await harness.world.settle()
     assert await ann.notified() == [("mention", cid.id, second), ("mention", ben.id, first)]
     assert await ben.notified() == [("mention", ann.id, third), ("mention", cid.id, second)]
     assert await cid.notified() == [("mention", ann.id, third)]
     await cid.delete_post(second)
-    await town.world.settle()
+    await harness.world.settle()
     assert await ann.notified() == [("mention", ben.id, first)]
 
 
-async def test_a_comment_that_may_not_be_seen_is_not_told_of(town: NotificationsHarness) -> None:
-    ann, ben, cid = await town.add_users(3)
+async def test_an_invisible_comment_is_not_notified(harness: NotificationsHarness) -> None:
+    ann, ben, cid = await harness.add_users(3)
     await ann.set_relationship(cid, "follow")
-    await town.world.settle()
+    await harness.world.settle()
     root = await ann.create_post()
     first = await ben.create_post("first", in_reply_to_id=root)
     hidden = await cid.create_post("for followers", in_reply_to_id=first, visibility="private")
     await cid.create_post(f"for @{ann.name}", in_reply_to_id=first, visibility="direct")
-    await town.world.settle()
+    await harness.world.settle()
     assert await ben.notified() == []
     assert len(await ann.notified()) == 3
     assert ("mention", cid.id, hidden) in await ann.notified()
 
 
-async def test_who_asked_for_it_is_told_of_every_post(town: NotificationsHarness) -> None:
-    ann, ben = await town.add_users(2)
+async def test_subscribers_are_notified_of_every_post(harness: NotificationsHarness) -> None:
+    ann, ben = await harness.add_users(2)
     await ann.create_post("before")
-    await town.world.settle()
+    await harness.world.settle()
     await ben.set_relationship(ann, "follow", notify=True)
-    await town.world.settle()
+    await harness.world.settle()
     post = await ann.create_post()
     naming = await ann.create_post(f"@{ben.name}")
     await ann.create_post("to myself", in_reply_to_id=post)
-    await town.world.settle()
+    await harness.world.settle()
     told = await ben.notified()
     assert [type for type, _, _ in told] == ["status", "mention", "status"]
     assert told[1:] == [("mention", ann.id, naming), ("status", ann.id, post)]
     other = await ben.create_post()
     await ann.create_post("to others", in_reply_to_id=other)
-    await ann.request_ok(town.posts, "PUT", f"/posts/{post}", json={"text": "edited"})
-    await town.world.settle()
+    await ann.request_ok(harness.posts, "PUT", f"/posts/{post}", json={"text": "edited"})
+    await harness.world.settle()
     assert [type for type, _, _ in await ben.notified()] == ["mention", *(each[0] for each in told)]
     await ben.set_relationship(ann, "follow", notify=False)
-    await town.world.settle()
+    await harness.world.settle()
     await ann.create_post()
-    await town.world.settle()
+    await harness.world.settle()
     assert len(await ben.notified()) == 4
 
 
-async def test_a_boost_is_told_of_until_it_is_taken_back(town: NotificationsHarness) -> None:
-    ann, ben, cid = await town.add_users(3)
+async def test_a_boost_is_notified_until_it_is_removed(harness: NotificationsHarness) -> None:
+    ann, ben, cid = await harness.add_users(3)
     await cid.set_relationship(ben, "follow", notify=True)
-    await town.world.settle()
+    await harness.world.settle()
     post = await ann.create_post()
     await ben.react(post, "reblog")
     await ben.react(post)
-    await town.world.settle()
+    await harness.world.settle()
     assert sorted(await ann.notified()) == [("favourite", ben.id, post), ("reblog", ben.id, post)]
     assert await cid.notified() == []
     await ben.react(post, "unreblog")
-    await town.world.settle()
+    await harness.world.settle()
     assert await ann.notified() == [("favourite", ben.id, post)]
     await ben.react(post, "reblog")
-    await town.world.settle()
+    await harness.world.settle()
     assert await ann.notified() == [("reblog", ben.id, post), ("favourite", ben.id, post)]
     (boost,) = (await ann.page("groups", types="reblog"))["groups"]
     assert boost["post"] == post
 
 
-async def test_a_deleted_account_is_told_of_nowhere_and_nothing_of_it_is_kept(
-    town: NotificationsHarness,
+async def test_a_deleted_account_is_hidden_and_its_data_is_deleted(
+    harness: NotificationsHarness,
 ) -> None:
-    ann, ben = await town.add_users(2)
+    ann, ben = await harness.add_users(2)
     post = await ann.create_post()
     await ben.react(post)
     await ann.set_relationship(ben, "follow")
     await ann.request_ok(
-        town.notifications, "POST", "/markers", json={"home": {"last_read_id": "5"}}
+        harness.notifications, "POST", "/markers", json={"home": {"last_read_id": "5"}}
     )
-    await town.world.settle()
+    await harness.world.settle()
     assert len(await ann.notified()) == len(await ben.notified()) == 1
     gone = {"id": ann.id, "username": "", "created_at": "", "deleted": True}
-    await town.world.broker.publish("accounts", [_event("account.changed", ann.id, 99, gone)])
-    await town.world.settle()
+    await harness.world.broker.publish("accounts", [_event("account.changed", ann.id, 99, gone)])
+    await harness.world.settle()
     assert await ben.notified() == await ann.notified() == []
-    state = town.world.state("notifications")
+    state = harness.world.state("notifications")
     assert not [key for key in state.keys("") if key in (f"markers:{ann.id}", f"stance:{ann.id}")]
 
 
-async def test_of_the_suspended_nobody_is_told_while_they_are_so(
-    town: NotificationsHarness,
+async def test_a_suspension_hides_notifications_until_it_is_lifted(
+    harness: NotificationsHarness,
 ) -> None:
-    ann, ben = await town.add_users(2)
+    ann, ben = await harness.add_users(2)
     post = await ann.create_post()
     await ben.react(post)
-    await town.world.settle()
+    await harness.world.settle()
     profile: dict[str, object] = {"id": ben.id, "username": "ben", "created_at": ""}
     for version, suspended in ((98, True), (97, False)):
         told = _event("account.changed", ben.id, version, {**profile, "suspended": suspended})
-        await town.world.broker.publish("accounts", [told])
-        await town.world.settle()
+        await harness.world.broker.publish("accounts", [told])
+        await harness.world.settle()
     assert await ann.notified() == []
     assert await ann.unread() == 0
     for version, suspended in ((100, False), (99, True)):
         told = _event("account.changed", ben.id, version, {**profile, "suspended": suspended})
-        await town.world.broker.publish("accounts", [told])
-        await town.world.settle()
+        await harness.world.broker.publish("accounts", [told])
+        await harness.world.settle()
     assert await ann.notified() == [("favourite", ben.id, post)]
 
 
@@ -338,13 +342,13 @@ def _event(type: str, subject: str, version: int, data: dict[str, object]) -> di
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_late_repeated_and_reordered_news_ends_the_same(
-    town: NotificationsHarness, seed: int
+async def test_late_repeated_and_reordered_events_end_the_same(
+    harness: NotificationsHarness, seed: int
 ) -> None:
-    people = await town.add_users(4)
+    people = await harness.add_users(4)
     dice = random.Random(seed)  # noqa: S311
-    town.world.broker.copies = 2
-    town.world.broker.hold()
+    harness.world.broker.copies = 2
+    harness.world.broker.hold()
     posts: dict[str, NotificationsUser] = {}
     expected: set[tuple[str, str, str, str | None]] = set()
     for _ in range(60):
@@ -374,34 +378,34 @@ async def test_late_repeated_and_reordered_news_ends_the_same(
                 await whom.delete_post(post)
                 del posts[post]
                 expected = {each for each in expected if each[3] != post}
-    town.world.broker.release(seed=seed)
-    await town.world.settle()
+    harness.world.broker.release(seed=seed)
+    await harness.world.settle()
     for person in people:
         wanted = sorted(each[1:] for each in expected if each[0] == person.id)
         assert sorted(await person.notified(limit=80), key=str) == sorted(wanted, key=str)
 
 
-async def test_what_the_broker_loses_is_told_of(town: NotificationsHarness) -> None:
-    ann, ben = await town.add_users(2)
-    town.world.broker.loses = lambda event: True
+async def test_events_lost_by_the_broker_are_notified(harness: NotificationsHarness) -> None:
+    ann, ben = await harness.add_users(2)
+    harness.world.broker.loses = lambda event: True
     post = await ann.create_post()
     await ben.react(post)
     await ben.set_relationship(ann, "follow")
-    await town.world.settle()
+    await harness.world.settle()
     assert sorted(await ann.notified()) == [("favourite", ben.id, post), ("follow", ben.id, None)]
 
 
-async def test_two_replicas_that_hear_the_same_at_once_tell_once(
-    town: NotificationsHarness,
+async def test_two_replicas_with_the_same_event_notify_once(
+    harness: NotificationsHarness,
 ) -> None:
-    await town.add_replica()
-    town.world.broker.copies = 4
-    ann, *others = await town.add_users(6)
+    await harness.add_replica()
+    harness.world.broker.copies = 4
+    ann, *others = await harness.add_users(6)
     post = await ann.create_post()
     for other in others:
         await other.react(post)
         await other.set_relationship(ann, "follow")
-    await town.world.settle()
+    await harness.world.settle()
     told = await ann.notified()
     assert len(told) == len(set(told)) == 10
 
@@ -409,49 +413,49 @@ async def test_two_replicas_that_hear_the_same_at_once_tell_once(
 @pytest.mark.parametrize("about", ["journal:", "notification:", "notifications:", "stance:"])
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("nth", [1, 2])
-async def test_whenever_it_dies_everything_is_told_once(
-    town: NotificationsHarness, about: str, after: bool, nth: int
+async def test_whenever_it_crashes_every_cause_is_notified_once(
+    harness: NotificationsHarness, about: str, after: bool, nth: int
 ) -> None:
-    ann, ben = await town.add_users(2)
+    ann, ben = await harness.add_users(2)
     post = await ann.create_post()
-    await town.world.settle()
-    doomed = town.notifications.sidecar.state.faults
+    await harness.world.settle()
+    doomed = harness.notifications.sidecar.state.faults
     doomed.crash("*", about=about, nth=nth, after=after)
     await ben.react(post)
     await ben.set_relationship(ann, "follow")
     await ben.create_post(f"@{ann.name}")
     await doomed.dead.wait()
-    await town.restart()
-    await town.world.settle(rounds=3)
+    await harness.restart()
+    await harness.world.settle(rounds=3)
     told = await ann.notified()
     assert sorted(type for type, _, _ in told) == ["favourite", "follow", "mention"]
-    said = {event["data"]["id"] for event in town.world.broker.events("notifications")}
+    said = {event["data"]["id"] for event in harness.world.broker.events("notifications")}
     assert said <= set(await ann.ids())
 
 
-async def test_a_death_before_the_news_is_out_keeps_no_news_back(
-    town: NotificationsHarness,
+async def test_a_crash_before_publishing_loses_no_event(
+    harness: NotificationsHarness,
 ) -> None:
-    ann, ben = await town.add_users(2)
+    ann, ben = await harness.add_users(2)
     post = await ann.create_post()
-    await town.world.settle()
-    doomed = town.notifications.sidecar.broker.faults
+    await harness.world.settle()
+    doomed = harness.notifications.sidecar.broker.faults
     doomed.crash("publish")
     await ben.react(post)
     await doomed.dead.wait()
-    await town.restart()
-    await town.world.settle(rounds=3)
+    await harness.restart()
+    await harness.world.settle(rounds=3)
     assert await ann.notified() == [("favourite", ben.id, post)]
 
 
-async def test_trouble_with_the_store_is_tried_again(town: NotificationsHarness) -> None:
-    ann, ben = await town.add_users(2)
+async def test_failures_of_the_store_are_retried(harness: NotificationsHarness) -> None:
+    ann, ben = await harness.add_users(2)
     post = await ann.create_post()
-    await town.world.settle()
-    faults = town.notifications.sidecar.state.faults
+    await harness.world.settle()
+    faults = harness.notifications.sidecar.state.faults
     faults.fail(
         "compare_and_set", about="notification", error=Unavailable("The store is away."), times=3
     )
     await ben.react(post)
-    await town.world.settle()
+    await harness.world.settle()
     assert await ann.notified() == [("favourite", ben.id, post)]

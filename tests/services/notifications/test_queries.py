@@ -1,4 +1,4 @@
-"""What people read of their notifications, and put away."""
+"""Queries and dismissal of notifications."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tests.services.notifications.harness import NotificationsHarness, Notificat
 
 
 async def liked(
-    town: NotificationsHarness, count: int
+    harness: NotificationsHarness, count: int
 ) -> tuple[NotificationsUser, NotificationsUser, list[str]]:
-    """Somebody, who likes all of their posts, and the notifications of that, newest first."""
-    ann, ben = await town.add_users(2)
+    """Return an owner, a user who favourites their posts, and the notifications, newest first."""
+    ann, ben = await harness.add_users(2)
     for n in range(count):
         await ben.react(await ann.create_post(f"number {n}"))
-    await town.world.settle()
+    await harness.world.settle()
     ids: list[str] = []
     while page := await ann.ids(limit=80, **({"max_id": ids[-1]} if ids else {})):
         ids += page
@@ -24,8 +24,8 @@ async def liked(
     return ann, ben, ids
 
 
-async def test_pages_in_both_directions_meet(town: NotificationsHarness) -> None:
-    ann, _, ids = await liked(town, 130)
+async def test_pages_in_both_directions_meet(harness: NotificationsHarness) -> None:
+    ann, _, ids = await liked(harness, 130)
     assert ids == sorted(ids, reverse=True)
     assert await ann.ids() == ids[:40]
     assert await ann.ids(limit=5, since_id=ids[20]) == ids[:5]
@@ -39,15 +39,15 @@ async def test_pages_in_both_directions_meet(town: NotificationsHarness) -> None
 
 
 async def test_no_page_is_empty_while_there_is_more_of_what_is_wanted(
-    town: NotificationsHarness,
+    harness: NotificationsHarness,
 ) -> None:
-    ann, ben = await town.add_users(2)
+    ann, ben = await harness.add_users(2)
     await ben.set_relationship(ann, "follow")
     naming = await ben.create_post(f"@{ann.name}")
-    await town.world.settle()
+    await harness.world.settle()
     for n in range(150):
         await ben.react(await ann.create_post(f"number {n}"))
-    await town.world.settle()
+    await harness.world.settle()
     assert sorted(await ann.notified(limit=2, exclude_types="favourite,poll")) == [
         ("follow", ben.id, None),
         ("mention", ben.id, naming),
@@ -60,15 +60,15 @@ async def test_no_page_is_empty_while_there_is_more_of_what_is_wanted(
 
 
 async def test_a_filter_that_leaves_out_most_loses_nothing_between_pages(
-    town: NotificationsHarness,
+    harness: NotificationsHarness,
 ) -> None:
-    ann, ben, cid = await town.add_users(3)
+    ann, ben, cid = await harness.add_users(3)
     for n in range(60):
         post = await ann.create_post(f"number {n}")
         await ben.react(post)
         if n % 7 == 0:
             await cid.react(post)
-    await town.world.settle()
+    await harness.world.settle()
     wanted = await ann.ids(account_id=cid.id, limit=80)
     assert len(wanted) == 9
     down: list[str] = []
@@ -80,10 +80,10 @@ async def test_a_filter_that_leaves_out_most_loses_nothing_between_pages(
 
 
 async def test_a_newest_page_costs_two_state_calls_and_an_older_one_three(
-    town: NotificationsHarness,
+    harness: NotificationsHarness,
 ) -> None:
-    ann, _, ids = await liked(town, 150)
-    faults = town.notifications.sidecar.state.faults
+    ann, _, ids = await liked(harness, 150)
+    faults = harness.notifications.sidecar.state.faults
 
     def calls() -> int:
         return faults.count("get_many") + faults.count("get")
@@ -96,38 +96,44 @@ async def test_a_newest_page_costs_two_state_calls_and_an_older_one_three(
     assert calls() - before - newest <= 3
 
 
-async def test_one_is_read_and_put_away_and_does_not_come_back(town: NotificationsHarness) -> None:
-    ann, ben, ids = await liked(town, 3)
+async def test_a_dismissed_notification_does_not_come_back(
+    harness: NotificationsHarness,
+) -> None:
+    ann, ben, ids = await liked(harness, 3)
     one = await ann.page(f"notifications/{ids[1]}")
     assert (one["id"], one["account"], one["type"]) == (ids[1], ben.id, "favourite")
-    assert (await ben.request(town.notifications, "GET", f"/notifications/{ids[1]}")).status == 404
     assert (
-        await ben.request(town.notifications, "POST", f"/notifications/{ids[1]}/dismiss")
+        await ben.request(harness.notifications, "GET", f"/notifications/{ids[1]}")
+    ).status == 404
+    assert (
+        await ben.request(harness.notifications, "POST", f"/notifications/{ids[1]}/dismiss")
     ).status == 404
     await ann.dismiss(f"notifications/{ids[1]}/dismiss")
     assert await ann.ids() == [ids[0], ids[2]]
-    assert (await ann.request(town.notifications, "GET", f"/notifications/{ids[1]}")).status == 404
+    assert (
+        await ann.request(harness.notifications, "GET", f"/notifications/{ids[1]}")
+    ).status == 404
     for topic in ("marks", "notifications"):
-        events = town.world.broker.events(topic)
-        await town.world.broker.publish(topic, [{**event} for event in events])
-    await town.world.settle()
+        events = harness.world.broker.events(topic)
+        await harness.world.broker.publish(topic, [{**event} for event in events])
+    await harness.world.settle()
     assert await ann.ids() == [ids[0], ids[2]]
 
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("about", ["journal:", "notification:", "notifications:"])
-async def test_what_was_put_away_when_it_died_is_away_or_can_be_put_away(
-    town: NotificationsHarness, about: str, after: bool
+async def test_a_dismissal_during_a_crash_is_done_or_can_be_repeated(
+    harness: NotificationsHarness, about: str, after: bool
 ) -> None:
-    ann, _, ids = await liked(town, 2)
-    faults = town.notifications.sidecar.state.faults
+    ann, _, ids = await liked(harness, 2)
+    faults = harness.notifications.sidecar.state.faults
     faults.crash("compare_and_set" if about != "journal:" else "*", about=about, after=after)
     path = f"/notifications/{ids[0]}/dismiss"
-    asking = asyncio.create_task(ann.request(town.notifications, "POST", path))
+    asking = asyncio.create_task(ann.request(harness.notifications, "POST", path))
     await faults.dead.wait()
     asking.cancel()
-    await town.restart()
-    await town.world.settle(rounds=3)
+    await harness.restart()
+    await harness.world.settle(rounds=3)
     was_committed = about == "notifications:" or (about == "notification:" and after)
     assert await ann.ids() == ([ids[1]] if was_committed else ids)
     for id in await ann.ids():
@@ -135,35 +141,37 @@ async def test_what_was_put_away_when_it_died_is_away_or_can_be_put_away(
     assert await ann.ids() == []
 
 
-async def test_cleared_means_all_there_are_and_none_that_come(town: NotificationsHarness) -> None:
-    ann, ben, _ = await liked(town, 130)
+async def test_clearing_dismisses_all_present_notifications_and_no_later_ones(
+    harness: NotificationsHarness,
+) -> None:
+    ann, ben, _ = await liked(harness, 130)
     await ann.dismiss("notifications/clear")
     assert await ann.ids() == []
     assert await ann.unread() == 0
-    events = town.world.broker.events("marks")
-    await town.world.broker.publish("marks", [{**event} for event in events])
+    events = harness.world.broker.events("marks")
+    await harness.world.broker.publish("marks", [{**event} for event in events])
     await ben.set_relationship(ann, "follow")
-    await town.world.settle()
+    await harness.world.settle()
     assert await ann.notified() == [("follow", ben.id, None)]
 
 
 # ── markers ─────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_markers_count_what_is_unread(town: NotificationsHarness) -> None:
-    ann, _, ids = await liked(town, 5)
+async def test_markers_count_what_is_unread(harness: NotificationsHarness) -> None:
+    ann, _, ids = await liked(harness, 5)
     assert await ann.page("markers") == {}
     assert await ann.unread() == 5
     assert await ann.unread(limit=2) == 2
     read = {"notifications": {"last_read_id": ids[2]}}
-    moved = await ann.request_ok(town.notifications, "POST", "/markers", json=read)
+    moved = await ann.request_ok(harness.notifications, "POST", "/markers", json=read)
     assert moved["notifications"]["last_read_id"] == ids[2]
     assert moved["notifications"]["version"] == 0
     assert await ann.unread() == 2
-    again = await ann.request_ok(town.notifications, "POST", "/markers", json=read)
+    again = await ann.request_ok(harness.notifications, "POST", "/markers", json=read)
     assert again == moved
     both = {"notifications": {"last_read_id": ids[0]}, "home": {"last_read_id": "7"}}
-    await ann.request_ok(town.notifications, "POST", "/markers", json=both)
+    await ann.request_ok(harness.notifications, "POST", "/markers", json=both)
     markers = await ann.page("markers")
     assert markers["notifications"]["version"] == 1
     assert markers["home"]["last_read_id"] == "7".rjust(18, "0")
@@ -173,15 +181,15 @@ async def test_markers_count_what_is_unread(town: NotificationsHarness) -> None:
 # ── groups ──────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_likes_of_a_post_and_follows_are_groups(town: NotificationsHarness) -> None:
-    ann, *others = await town.add_users(12)
+async def test_likes_of_a_post_and_follows_are_groups(harness: NotificationsHarness) -> None:
+    ann, *others = await harness.add_users(12)
     post, other = await ann.create_post(), await ann.create_post()
     for person in others:
         await person.react(post)
         await person.set_relationship(ann, "follow")
     await others[0].react(other)
     await others[0].create_post(f"@{ann.name}")
-    await town.world.settle()
+    await harness.world.settle()
     groups = (await ann.page("groups"))["groups"]
     by_type = {(group["type"], group["post"]): group for group in groups}
     assert len(groups) == len(by_type) == 4
@@ -204,18 +212,20 @@ async def test_likes_of_a_post_and_follows_are_groups(town: NotificationsHarness
     left = (await ann.page("groups"))["groups"]
     assert key not in {group["group_key"] for group in left}
     assert len(left) == 3
-    assert (await ann.request(town.notifications, "GET", f"/groups/{key}")).status == 404
+    assert (await ann.request(harness.notifications, "GET", f"/groups/{key}")).status == 404
     for nonsense in ("favourite", "ungrouped-x", "follow-1-2-3", "favourite-1-99999"):
-        assert (await ann.request(town.notifications, "GET", f"/groups/{nonsense}")).status == 404
+        assert (
+            await ann.request(harness.notifications, "GET", f"/groups/{nonsense}")
+        ).status == 404
 
 
-async def test_pages_of_groups_hold_every_notification_once(town: NotificationsHarness) -> None:
-    ann, *others = await town.add_users(5)
+async def test_pages_of_groups_hold_every_notification_once(harness: NotificationsHarness) -> None:
+    ann, *others = await harness.add_users(5)
     for n in range(12):
         post = await ann.create_post(f"number {n}")
         for person in others:
             await person.react(post)
-    await town.world.settle()
+    await harness.world.settle()
     seen, last = 0, ""
     while (page := await ann.page("groups", limit=5, max_id=last))["last"]:
         assert 0 < len(page["groups"]) <= 5

@@ -1,4 +1,4 @@
-"""What becomes of orders and their money is told once, to whom it concerns, who asks for it."""
+"""Notifications of orders and payments: once, for the parties, and only if requested."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SALE = ("placed", "reserved", "authorized", "confirmed", "capturing", "completed
 
 
 @pytest.fixture
-async def till(town: NotificationsHarness) -> Running:
-    town.world.secrets[SECRET_NAME] = WEBHOOK_SECRET
-    return await town.world.start(payments_app, "payments")
+async def till(harness: NotificationsHarness) -> Running:
+    harness.world.secrets[SECRET_NAME] = WEBHOOK_SECRET
+    return await harness.world.start(payments_app, "payments")
 
 
 async def step(till: Running, order: str, name: str, **body: Any) -> None:
@@ -39,66 +39,66 @@ async def pays(till: Running, buyer: NotificationsUser, seller: NotificationsUse
 
 
 async def of_orders(person: NotificationsUser, **params: str) -> list[tuple[str, str, str, str]]:
-    """What somebody was told of orders: type, by whom, of which, and what became of it."""
+    """Return the notifications of orders as type, account, order and outcome."""
     found = (await person.page(**{"types": SHOP, **params}))["notifications"]
     assert all(each["post"] is None for each in found)
     return [(each["type"], each["account"], each["order"], each["what"]) for each in found]
 
 
-async def test_a_seller_is_told_of_money_and_a_buyer_of_every_part_that_comes_back(
-    town: NotificationsHarness, till: Running
+async def test_a_seller_is_notified_of_a_capture_and_a_buyer_of_every_refund(
+    harness: NotificationsHarness, till: Running
 ) -> None:
-    ann, ben = await town.add_users(2)
+    ann, ben = await harness.add_users(2)
     order = await pays(till, ben, ann)
-    await town.world.settle()
+    await harness.world.settle()
     assert await of_orders(ann) == [("payment", ben.id, order, "captured")]
     assert await of_orders(ben) == []
     await step(till, order, "refund", amount=100, key="a")
     await step(till, order, "refund", amount=200, key="b")
-    await town.world.settle()
+    await harness.world.settle()
     assert await of_orders(ben) == [("payment", ann.id, order, "refunded")] * 2
     assert len(await of_orders(ann)) == 1
 
 
-async def test_each_cause_is_told_once_however_the_news_comes(
-    town: NotificationsHarness, till: Running
+async def test_each_cause_is_notified_once_in_any_order_of_events(
+    harness: NotificationsHarness, till: Running
 ) -> None:
-    ann, ben = await town.add_users(2)
-    town.world.broker.hold()
-    town.world.broker.copies = 3
+    ann, ben = await harness.add_users(2)
+    harness.world.broker.hold()
+    harness.world.broker.copies = 3
     orders = [await pays(till, ben, ann) for _ in range(3)]
     for order in orders:
         await step(till, order, "refund", key="all")
-    town.world.broker.release(seed=3)
-    await town.world.settle()
-    await town.restart()
-    await town.world.settle()
+    harness.world.broker.release(seed=3)
+    await harness.world.settle()
+    await harness.restart()
+    await harness.world.settle()
     assert sorted(told[2] for told in await of_orders(ann)) == sorted(orders)
     assert sorted(told[2] for told in await of_orders(ben)) == sorted(orders)
-    events = town.world.broker.events("notifications")
+    events = harness.world.broker.events("notifications")
     told = {(event["subject"], event["data"]["id"]) for event in events}
     assert len(told) == 2 * len(orders)
 
 
 async def test_a_card_that_is_declined_moves_no_money_and_tells_of_none(
-    town: NotificationsHarness, till: Running
+    harness: NotificationsHarness, till: Running
 ) -> None:
-    ann, ben = await town.add_users(2)
+    ann, ben = await harness.add_users(2)
     terms: dict[str, Any] = {"buyer": ben.id, "seller": ann.id, "card": "tok_declined"}
     await step(till, _ids.next(), "authorize", amount=900, currency="EUR", **terms)
     await step(till, _ids.next(), "void")
-    await town.world.settle()
+    await harness.world.settle()
     assert await of_orders(ann) == await of_orders(ben) == []
 
 
 async def test_lists_hold_what_mastodon_does_not_have_only_where_it_is_asked_for(
-    town: NotificationsHarness, till: Running
+    harness: NotificationsHarness, till: Running
 ) -> None:
-    ann, ben = await town.add_users(2)
+    ann, ben = await harness.add_users(2)
     post = await ann.create_post()
     await ben.react(post)
     order = await pays(till, ben, ann)
-    await town.world.settle()
+    await harness.world.settle()
     assert await ann.notified() == [("favourite", ben.id, post)]
     assert await ann.notified(exclude_types="mention") == [("favourite", ben.id, post)]
     assert await ann.unread() == 1
@@ -116,15 +116,15 @@ async def test_lists_hold_what_mastodon_does_not_have_only_where_it_is_asked_for
     assert await of_orders(ann) == []
 
 
-async def test_of_ones_money_one_is_told_also_by_who_is_muted_or_blocked(
-    town: NotificationsHarness, till: Running
+async def test_payments_of_muted_and_blocked_accounts_are_notified(
+    harness: NotificationsHarness, till: Running
 ) -> None:
-    ann, ben = await town.add_users(2)
+    ann, ben = await harness.add_users(2)
     await ann.set_relationship(ben, "mute")
     await ann.set_relationship(ben, "block")
-    await town.world.settle()
+    await harness.world.settle()
     order = await pays(till, ben, ann)
-    await town.world.settle()
+    await harness.world.settle()
     assert await of_orders(ann) == [("payment", ben.id, order, "captured")]
 
 
@@ -132,20 +132,20 @@ async def test_of_ones_money_one_is_told_also_by_who_is_muted_or_blocked(
 
 
 async def say(
-    town: NotificationsHarness,
+    harness: NotificationsHarness,
     order: str,
     buyer: NotificationsUser,
     seller: NotificationsUser,
     *happened: str,
 ) -> None:
-    """Say what orders would."""
-    await town.world.broker.publish("orders", [news(order, buyer, seller, *happened)])
+    """Publish an event as orders does."""
+    await harness.world.broker.publish("orders", [news(order, buyer, seller, *happened)])
 
 
 def news(
     order: str, buyer: NotificationsUser, seller: NotificationsUser, *happened: str
 ) -> dict[str, Any]:
-    """What orders would say of an order to which this has happened."""
+    """Return the event data of an order with this history."""
     at = "2026-05-10T05:12:31.402Z"
     data = {
         "id": order,
@@ -172,50 +172,52 @@ def news(
     }
 
 
-async def test_buyer_and_seller_are_told_of_a_sale_once(town: NotificationsHarness) -> None:
-    ann, ben = await town.add_users(2)
+async def test_buyer_and_seller_are_notified_of_a_sale_once(harness: NotificationsHarness) -> None:
+    ann, ben = await harness.add_users(2)
     order = _ids.next()
     for count in (1, 2, 6, 5, 6, 3):
-        await say(town, order, ben, ann, *SALE[:count])
-    await say(town, order, ben, ann, *SALE, "refund_requested", "restocked", "refunded")
-    await town.world.settle()
+        await say(harness, order, ben, ann, *SALE[:count])
+    await say(harness, order, ben, ann, *SALE, "refund_requested", "restocked", "refunded")
+    await harness.world.settle()
     assert await of_orders(ann) == [("order", ben.id, order, "completed")]
     assert await of_orders(ben) == [("order", ann.id, order, "completed")]
 
 
-async def test_both_sides_are_told_of_a_sale_with_one_read_and_a_write_for_each(
-    town: NotificationsHarness,
+async def test_a_sale_is_notified_with_one_read_and_one_write_for_each_party(
+    harness: NotificationsHarness,
 ) -> None:
-    ann, ben = await town.add_users(2)
+    ann, ben = await harness.add_users(2)
     for _ in range(2):
         order = _ids.next()
-        calls = town.notifications.sidecar.state.faults.calls
+        calls = harness.notifications.sidecar.state.faults.calls
         calls.clear()
-        await say(town, order, ben, ann, *SALE)
-        await town.world.broker.idle()
+        await say(harness, order, ben, ann, *SALE)
+        await harness.world.broker.idle()
         used = [
             call.name
             for call in calls
             if any(key.startswith(("notification:", "notifications:")) for key in call.about)
         ]
-        await town.world.settle()
+        await harness.world.settle()
     assert sorted(used) == ["compare_and_set", "compare_and_set", "get_many", "transact"]
     calls.clear()
-    await say(town, order, ben, ann, *SALE[:5])
-    await town.world.broker.idle()
+    await say(harness, order, ben, ann, *SALE[:5])
+    await harness.world.broker.idle()
     assert not [call for call in calls if call.about[0].startswith("notification")]
 
 
-async def test_what_comes_at_once_does_not_get_into_its_own_way(town: NotificationsHarness) -> None:
-    ann, ben = await town.add_users(2)
-    await say(town, _ids.next(), ben, ann, *SALE)
-    await town.world.settle()
-    calls = town.notifications.sidecar.state.faults.calls
+async def test_concurrent_events_do_not_conflict(
+    harness: NotificationsHarness,
+) -> None:
+    ann, ben = await harness.add_users(2)
+    await say(harness, _ids.next(), ben, ann, *SALE)
+    await harness.world.settle()
+    calls = harness.notifications.sidecar.state.faults.calls
     calls.clear()
     orders = sorted(_ids.next() for _ in range(8))
     for order in orders:
-        await say(town, order, ben, ann, *SALE)
-    await town.world.broker.idle()
+        await say(harness, order, ben, ann, *SALE)
+    await harness.world.broker.idle()
     used = [call.name for call in calls if call.about[0].startswith("notifications:")]
     assert used == ["transact"] * 8
     for person in (ann, ben):
@@ -235,35 +237,35 @@ async def test_what_comes_at_once_does_not_get_into_its_own_way(town: Notificati
     ],
 )
 @pytest.mark.parametrize("like", ["sqlite", "redis"])
-async def test_a_crash_while_both_sides_are_told_tells_both_once(
+async def test_a_crash_during_a_sale_notifies_both_parties_once(
     like: str, call: str, about: str, nth: int, after: bool
 ) -> None:
     async with World(like=like) as world:
-        town = await NotificationsHarness.start(world)
-        ann, ben, cid = await town.add_users(3)
-        await say(town, _ids.next(), ben, ann, *SALE)
-        await town.world.settle()
+        harness = await NotificationsHarness.start(world)
+        ann, ben, cid = await harness.add_users(3)
+        await say(harness, _ids.next(), ben, ann, *SALE)
+        await harness.world.settle()
         order, buyer = _ids.next(), cid if call == "compare_and_set" else ben
-        sidecar = town.notifications.sidecar
+        sidecar = harness.notifications.sidecar
         sidecar.state.faults.dead = sidecar.faults.dead
         sidecar.state.faults.crash(call, about=about, nth=nth, after=after)
-        await say(town, order, buyer, ann, *SALE)
+        await say(harness, order, buyer, ann, *SALE)
         await asyncio.wait_for(sidecar.faults.dead.wait(), 20)
-        await town.restart()
-        await say(town, order, buyer, ann, *SALE)
-        await town.world.settle()
+        await harness.restart()
+        await say(harness, order, buyer, ann, *SALE)
+        await harness.world.settle()
         assert (await of_orders(ann))[0] == ("order", buyer.id, order, "completed")
         assert (await of_orders(buyer))[0] == ("order", ann.id, order, "completed")
         assert len(await of_orders(ann)) == 2
 
 
-async def test_what_was_put_away_while_it_is_told_again_stays_so(
-    town: NotificationsHarness,
+async def test_a_notification_dismissed_during_a_repeated_event_stays_dismissed(
+    harness: NotificationsHarness,
 ) -> None:
-    """The news comes twice: the second reads before the first has told of it, and lists after."""
-    ann, ben = await town.add_users(2)
-    order, first = _ids.next(), town.notifications
-    await town.add_replica()
+    """The event comes twice: the second run reads before the first has written, and lists after."""
+    ann, ben = await harness.add_users(2)
+    order, first = _ids.next(), harness.notifications
+    await harness.add_replica()
     held = asyncio.Event()
 
     async def waits(call: Call) -> None:
@@ -280,24 +282,24 @@ async def test_what_was_put_away_while_it_is_told_again_stays_so(
         first.call("POST", "/events/orders", caller="", json=event, deadline=60.0)
     )
     await until(lambda: not first.sidecar.state.faults.before)
-    await town.notifications.call("POST", "/events/orders", caller="", json=event)
+    await harness.notifications.call("POST", "/events/orders", caller="", json=event)
     (id,) = await ann.ids(types="order")
     await ann.dismiss(f"notifications/{id}/dismiss")
     held.set()
     assert (await late).json()["status"] == "SUCCESS"
-    await town.world.settle()
+    await harness.world.settle()
     assert await of_orders(ann) == []
     assert await of_orders(ben) == [("order", ann.id, order, "completed")]
 
 
 @pytest.mark.parametrize("end", ["cancelled", "declined", "failed"])
-async def test_what_comes_to_nothing_is_told_to_its_buyer_alone(
-    town: NotificationsHarness, end: str
+async def test_a_failed_order_is_notified_to_its_buyer_only(
+    harness: NotificationsHarness, end: str
 ) -> None:
-    ann, ben = await town.add_users(2)
+    ann, ben = await harness.add_users(2)
     order = _ids.next()
     for _ in range(2):
-        await say(town, order, ben, ann, "placed", "voided", "released", end)
-    await town.world.settle()
+        await say(harness, order, ben, ann, "placed", "voided", "released", end)
+    await harness.world.settle()
     assert await of_orders(ben) == [("order", ann.id, order, end)]
     assert await of_orders(ann) == []

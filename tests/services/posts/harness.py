@@ -1,4 +1,4 @@
-"""Posts among stand-ins for users and media, and short ways to ask it."""
+"""The posts service with fakes of users and media, and shortcuts for requests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def posts_app(settings: Settings) -> FastAPI:
 
 
 class FakeNeighbours:
-    """What users and media say: who is who, who follows and blocks whom, which pictures are."""
+    """Fakes of users and media: usernames, relationships, claimed pictures and profiles."""
 
     def __init__(self) -> None:
         self.names: dict[str, str] = {}
@@ -96,7 +96,7 @@ def _picture(id: str, owner: str) -> dict[str, Any]:
 
 
 class PostsHarness:
-    """A running posts service, and people who ask it."""
+    """A running posts service and its users."""
 
     def __init__(self, world: World, posts: Running, others: FakeNeighbours) -> None:
         self.world = world
@@ -116,21 +116,21 @@ class PostsHarness:
         return person
 
     def state_call_count(self) -> int:
-        """How many state calls posts has made, in the background too.
+        """Return the number of state calls of posts, including background work.
 
-        But for the list of the suspended, which is read once in two seconds.
+        The list of suspended accounts, which is read once in two seconds, does not count.
         """
         calls = self.posts.sidecar.state.faults.calls
         return sum(call.about != ("suspended:all",) for call in calls)
 
 
 class PostsUser:
-    """Somebody signed in."""
+    """A signed-in user."""
 
-    def __init__(self, town: PostsHarness, username: str, scopes: str) -> None:
+    def __init__(self, harness: PostsHarness, username: str, scopes: str) -> None:
         self.id = _ids.next()
-        self.harness = town
-        self.token = town.world.token(self.id, scopes, username=username)
+        self.harness = harness
+        self.token = harness.world.token(self.id, scopes, username=username)
 
     async def request(self, method: str, path: str, **content: Any) -> Response:
         return await self.harness.posts.call(method, path, token=self.token, **content)
@@ -146,7 +146,7 @@ class PostsUser:
         return id
 
     async def set_suspended(self, *, suspended: bool = True) -> None:
-        """Users says so of them."""
+        """Publish the profile with or without a suspension."""
         profile = Profile(id=self.id, username="x", created_at="", suspended=suspended)
         await self.harness.neighbours.profiles.update(self.id, lambda _: profile.model_dump())
         await self.harness.world.settle()

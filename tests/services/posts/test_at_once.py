@@ -1,4 +1,4 @@
-"""Any two commands of one person at once give what one after the other would have given."""
+"""Two concurrent commands of one user have the result of a sequential execution."""
 
 from __future__ import annotations
 
@@ -31,34 +31,34 @@ _names = count(1)
 
 @dataclass
 class Ann:
-    """Somebody with two posts, room for one pin more, and a post of Ben's to react to."""
+    """A user with two posts and room for one more pin, and a post of Ben's to react to."""
 
-    town: PostsHarness
+    harness: PostsHarness
     me: PostsUser
     posts: dict[str, str]
 
     @classmethod
-    async def comes(cls, town: PostsHarness) -> Ann:
-        ann, ben = town.add_user(f"ann{next(_names)}"), town.add_user(f"ben{next(_names)}")
+    async def comes(cls, harness: PostsHarness) -> Ann:
+        ann, ben = harness.add_user(f"ann{next(_names)}"), harness.add_user(f"ben{next(_names)}")
         posts = {"one": await ann.create_post("one"), "two": await ann.create_post("two")}
         for number in range(limits.PINS - 1):
             pinned = await ann.create_post(f"pinned {number}")
             await ann.request_ok("POST", f"/posts/{pinned}/pin")
             posts[f"pinned {number}"] = pinned
         posts["bens"] = await ben.create_post("of Ben's")
-        await town.world.settle()
-        return cls(town, ann, posts)
+        await harness.world.settle()
+        return cls(harness, ann, posts)
 
     async def end(self, _: list[Said]) -> Any:
-        """The posts as they are shown to her at last, and her lists."""
-        await self.town.world.settle()
+        """Return the posts as she finally sees them, and her lists."""
+        await self.harness.world.settle()
         names = {id: name for name, id in self.posts.items()}
 
         def named(views: list[dict[str, Any]]) -> list[str]:
             return [names.get(view["post"]["id"], view["post"]["text"]) for view in views]
 
         pins = await self.me.request_ok("GET", f"/accounts/{self.me.id}/pins")
-        state = self.town.world.state("posts")
+        state = self.harness.world.state("posts")
         mine = [key for key in state.keys("post:") if self._is_mine(state.peek(key)["data"])]
         return {
             "shown": [await self.sees(id) for id in self.posts.values()],
@@ -116,12 +116,12 @@ COMMANDS: dict[str, Command[Ann]] = {
 
 
 async def open_posts(world: World) -> Opened[Ann]:
-    town = await PostsHarness.start(world)
+    harness = await PostsHarness.start(world)
 
     async def come() -> Ann:
-        return await Ann.comes(town)
+        return await Ann.comes(harness)
 
-    return (town.posts, await world.start(posts_app, "posts")), come
+    return (harness.posts, await world.start(posts_app, "posts")), come
 
 
 @pytest.fixture

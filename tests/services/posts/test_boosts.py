@@ -1,4 +1,4 @@
-"""Boosts and pins, on fakes: whatever fails halfway, one boost or none is left."""
+"""Boosts and pins, with fakes: whatever fails halfway, one boost or none remains."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.services.posts.test_convergence import _rows
 
 
 @pytest.fixture
-async def town() -> AsyncIterator[PostsHarness]:
+async def harness() -> AsyncIterator[PostsHarness]:
     async with World() as world:
         yield await PostsHarness.start(world)
 
@@ -29,8 +29,8 @@ async def boosts(person: PostsUser, id: str, **how: Any) -> PostView:
     return PostView.model_validate(await person.request_ok("POST", f"/posts/{id}/reblog", json=how))
 
 
-async def test_a_boost_shows_the_post_and_is_made_once(town: PostsHarness) -> None:
-    ann, bob = town.add_user("ann"), town.add_user("bob")
+async def test_a_boost_shows_the_post_and_is_made_once(harness: PostsHarness) -> None:
+    ann, bob = harness.add_user("ann"), harness.add_user("bob")
     id = await ann.create_post("look", media_ids=["5"])
     made = await boosts(bob, id)
     assert made.reblog is not None
@@ -41,19 +41,19 @@ async def test_a_boost_shows_the_post_and_is_made_once(town: PostsHarness) -> No
         assert (view.reblogged, view.counts.reblogs) == (True, 1)
     again = await asyncio.gather(*(boosts(bob, which) for which in (id, made.post.id, id)))
     assert {view.post.id for view in again} == {made.post.id}
-    await town.world.settle()
+    await harness.world.settle()
     seen = PostView.model_validate(await ann.request_ok("GET", f"/posts/{made.post.id}"))
     assert seen.reblog is not None
     assert (seen.post, seen.reblogged, seen.reblog.counts.reblogs) == (made.post, False, 1)
     who = await ann.request_ok("GET", f"/posts/{id}/reblogged_by")
     assert (who["ids"], who["accounts"]) == ([made.post.id], [bob.id])
-    assert town.world.broker.events("post-counts")[-1]["type"] == "reblogs.counted"
-    assert town.world.broker.events("post-counts")[-1]["data"] == {"post": id, "total": 1}
-    assert town.world.broker.events("author-counts")[-1]["data"]["account"] == bob.id
+    assert harness.world.broker.events("post-counts")[-1]["type"] == "reblogs.counted"
+    assert harness.world.broker.events("post-counts")[-1]["data"] == {"post": id, "total": 1}
+    assert harness.world.broker.events("author-counts")[-1]["data"]["account"] == bob.id
 
 
-async def test_what_is_done_to_a_boost_is_done_to_what_it_shows(town: PostsHarness) -> None:
-    ann, bob, cid = (town.add_user(name) for name in ("ann", "bob", "cid"))
+async def test_what_is_done_to_a_boost_is_done_to_what_it_shows(harness: PostsHarness) -> None:
+    ann, bob, cid = (harness.add_user(name) for name in ("ann", "bob", "cid"))
     id = await ann.create_post("look")
     boost = (await boosts(bob, id)).post.id
     for verb, name in (("favourite", "favourited"), ("bookmark", "bookmarked")):
@@ -62,7 +62,7 @@ async def test_what_is_done_to_a_boost_is_done_to_what_it_shows(town: PostsHarne
     reply = await cid.request_ok("POST", "/posts", json={"text": "so", "in_reply_to_id": boost})
     assert reply["post"]["in_reply_to_id"] == id
     assert (await boosts(cid, boost)).post.reblog_of_id == id
-    await town.world.settle()
+    await harness.world.settle()
     assert (await ann.request_ok("GET", f"/posts/{boost}/favourited_by"))["accounts"] == [cid.id]
     assert (await ann.request_ok("GET", f"/posts/{boost}/reblogged_by"))["accounts"] == [
         cid.id,
@@ -73,11 +73,11 @@ async def test_what_is_done_to_a_boost_is_done_to_what_it_shows(town: PostsHarne
 
 
 @pytest.mark.parametrize("by", ["unreblog", "unreblog the boost", "delete"])
-async def test_a_boost_is_taken_back(town: PostsHarness, by: str) -> None:
-    ann, bob = town.add_user("ann"), town.add_user("bob")
+async def test_a_boost_is_taken_back(harness: PostsHarness, by: str) -> None:
+    ann, bob = harness.add_user("ann"), harness.add_user("bob")
     id = await ann.create_post()
     boost = (await boosts(bob, id)).post.id
-    await town.world.settle()
+    await harness.world.settle()
     for _ in range(2):
         if by == "delete":
             gone = await bob.request_ok("DELETE", f"/posts/{boost}")
@@ -89,29 +89,29 @@ async def test_a_boost_is_taken_back(town: PostsHarness, by: str) -> None:
             assert (view["post"]["id"], view["reblogged"]) == (id, False)
             assert view["counts"]["reblogs"] == 0
             boost = id  # of which a repeat is asked
-    await town.world.settle()
+    await harness.world.settle()
     assert (await ann.request_ok("GET", f"/posts/{id}"))["counts"]["reblogs"] == 0
     assert (await ann.request_ok("GET", f"/posts/{id}/reblogged_by"))["ids"] == []
     anew = await boosts(bob, id)
     assert anew.post.id != boost
     assert await ann.get_status(anew.post.id) == 200
-    await town.world.settle()
-    await check(town.world.state("posts"))
+    await harness.world.settle()
+    await check(harness.world.state("posts"))
 
 
-async def test_a_boost_is_seen_only_by_who_sees_it_and_what_it_shows(town: PostsHarness) -> None:
-    ann, bob, cid, dan = (town.add_user(name) for name in ("ann", "bob", "cid", "dan"))
-    town.neighbours.follows.add((cid.id, bob.id))
+async def test_a_boost_is_seen_only_by_who_sees_it_and_what_it_shows(harness: PostsHarness) -> None:
+    ann, bob, cid, dan = (harness.add_user(name) for name in ("ann", "bob", "cid", "dan"))
+    harness.neighbours.follows.add((cid.id, bob.id))
     id = await ann.create_post()
     closed = (await boosts(bob, id, visibility="private")).post.id
     assert [await p.get_status(closed) for p in (bob, cid, dan)] == [200, 200, 404]
-    await town.world.settle()
+    await harness.world.settle()
     assert (await dan.request_ok("GET", f"/posts/{id}/reblogged_by"))["accounts"] == []
     assert (await bob.request_ok("GET", f"/posts/{id}/reblogged_by"))["accounts"] == [bob.id]
     own = await ann.create_post(visibility="private")
     own_boost = await boosts(ann, own, visibility="public")
     assert own_boost.post.visibility == "private"
-    town.neighbours.follows.add((dan.id, ann.id))
+    harness.neighbours.follows.add((dan.id, ann.id))
     assert await dan.get_status(own_boost.post.id) == 200
     assert (await dan.request("POST", f"/posts/{own}/reblog")).status == 403
     assert (await cid.request("POST", f"/posts/{own}/reblog")).status == 404
@@ -120,43 +120,43 @@ async def test_a_boost_is_seen_only_by_who_sees_it_and_what_it_shows(town: Posts
     assert (
         await bob.request("POST", f"/posts/{id}/reblog", json={"visibility": "direct"})
     ).status == (422)
-    town.neighbours.blocks.add((ann.id, cid.id))
+    harness.neighbours.blocks.add((ann.id, cid.id))
     assert await cid.get_status(closed) == 404
 
 
 async def test_who_cannot_see_what_they_boosted_any_more_can_still_delete_their_boost(
-    town: PostsHarness,
+    harness: PostsHarness,
 ) -> None:
-    ann, bob = town.add_user("ann"), town.add_user("bob")
+    ann, bob = harness.add_user("ann"), harness.add_user("bob")
     boost = (await boosts(bob, await ann.create_post())).post.id
-    town.neighbours.blocks.add((ann.id, bob.id))
+    harness.neighbours.blocks.add((ann.id, bob.id))
     assert await bob.get_status(boost) == 404
     assert (await bob.request_ok("DELETE", f"/posts/{boost}"))["post"]["id"] == boost
-    await town.world.settle()
-    await check(town.world.state("posts"))
-    assert town.world.state("posts").peek(f"post:{boost}")["data"]["deleted"]
+    await harness.world.settle()
+    await check(harness.world.state("posts"))
+    assert harness.world.state("posts").peek(f"post:{boost}")["data"]["deleted"]
 
 
 async def test_deleting_a_post_buries_its_boosts_and_unmarks_who_made_them(
-    town: PostsHarness,
+    harness: PostsHarness,
 ) -> None:
-    ann = town.add_user("ann")
-    people = [town.add_user(f"p{n}") for n in range(15)]
+    ann = harness.add_user("ann")
+    people = [harness.add_user(f"p{n}") for n in range(15)]
     id = await ann.create_post()
     made = [(await boosts(person, id)).post.id for person in people]
-    await town.world.settle()
+    await harness.world.settle()
     await ann.request_ok("DELETE", f"/posts/{id}")
     assert await people[0].get_status(made[0]) == 404
-    await town.world.settle()
-    state = town.world.state("posts")
+    await harness.world.settle()
+    state = harness.world.state("posts")
     assert all(state.peek(f"post:{boost}")["data"]["deleted"] for boost in made)
     await check(state)
-    last = {e["subject"]: e["data"]["total"] for e in town.world.broker.events("author-counts")}
+    last = {e["subject"]: e["data"]["total"] for e in harness.world.broker.events("author-counts")}
     assert {last[person.id] for person in people} == {0}
 
 
-async def test_a_post_deleted_while_it_is_boosted_leaves_no_boost(town: PostsHarness) -> None:
-    ann, bob = town.add_user("ann"), town.add_user("bob")
+async def test_a_post_deleted_while_it_is_boosted_leaves_no_boost(harness: PostsHarness) -> None:
+    ann, bob = harness.add_user("ann"), harness.add_user("bob")
     id = await ann.create_post()
     held, go_on = asyncio.Event(), asyncio.Event()
 
@@ -165,15 +165,15 @@ async def test_a_post_deleted_while_it_is_boosted_leaves_no_boost(town: PostsHar
             held.set()
             await go_on.wait()
 
-    town.posts.sidecar.state.faults.before.append(hold)
+    harness.posts.sidecar.state.faults.before.append(hold)
     boosting = asyncio.create_task(boosts(bob, id))
     await held.wait()
     await ann.request_ok("DELETE", f"/posts/{id}")
-    await town.world.settle()
+    await harness.world.settle()
     go_on.set()
     await boosting
-    await town.world.settle()
-    await check(town.world.state("posts"))
+    await harness.world.settle()
+    await check(harness.world.state("posts"))
     assert (await bob.request("GET", f"/posts/{(await boosting).post.id}")).status == 404
 
 
@@ -187,29 +187,29 @@ async def test_a_post_deleted_while_it_is_boosted_leaves_no_boost(town: PostsHar
     + [("unreblog", "post:", 3)],
 )
 async def test_a_crash_anywhere_in_boosting_leaves_one_boost_or_none(
-    town: PostsHarness, verb: str, about: str, nth: int
+    harness: PostsHarness, verb: str, about: str, nth: int
 ) -> None:
-    ann, bob = town.add_user("ann"), town.add_user("bob")
+    ann, bob = harness.add_user("ann"), harness.add_user("bob")
     id = await ann.create_post()
     if verb == "unreblog":
         await boosts(bob, id)
-    await town.world.settle()
-    state = town.world.state("posts")
+    await harness.world.settle()
+    state = harness.world.state("posts")
     for after in (False, True):
-        town.world.broker.hold()
-        town.posts.sidecar.state.faults.crash(about=about, nth=nth, after=after)
+        harness.world.broker.hold()
+        harness.posts.sidecar.state.faults.crash(about=about, nth=nth, after=after)
         with pytest.raises(TimeoutError):
             await bob.request("POST", f"/posts/{id}/{verb}", deadline=0.2)
-        await town.posts.kill()
-        town.posts = await town.world.start(posts_app, "posts")
-        town.world.broker.release()
-        await town.world.settle(3)
+        await harness.posts.kill()
+        harness.posts = await harness.world.start(posts_app, "posts")
+        harness.world.broker.release()
+        await harness.world.settle(3)
         await check(state)
         if verb == "unreblog":
             await boosts(bob, id)
         else:
             await bob.request_ok("POST", f"/posts/{id}/unreblog")
-        await town.world.settle()
+        await harness.world.settle()
         await check(state)
 
 
@@ -239,20 +239,20 @@ async def _storm(
             await asyncio.sleep(0)
 
     async with World() as world:
-        town = await PostsHarness.start(world)
+        harness = await PostsHarness.start(world)
         other = await world.start(posts_app, "posts")
-        for replica in (town.posts, other):
+        for replica in (harness.posts, other):
             replica.sidecar.state.faults.before.append(dawdle)
-        people = [town.add_user(name) for name in ("ann", "bob", "cid")]
+        people = [harness.add_user(name) for name in ("ann", "bob", "cid")]
         posts = [await people[0].create_post(str(n)) for n in range(2)]
         numbers = iter(range(10_000))
         world.broker.loses = lambda _: next(numbers) in lost
         world.broker.copies = 2
 
         async def act(person: PostsUser, path: str) -> None:
-            town.posts, replica = other, town.posts  # both replicas are asked
+            harness.posts, replica = other, harness.posts  # both replicas are asked
             answer = await replica.call("POST", path, token=person.token)
-            town.posts = replica
+            harness.posts = replica
             assert answer.status in (200, 404, 503), answer.text
 
         tasks = [
@@ -275,7 +275,7 @@ async def _storm(
 
 
 async def check(state: FakeState) -> None:
-    """Every mark and every list says of boosts what the posts say."""
+    """Check that interactions and lists agree with the boost posts."""
     posts = [state.peek(key)["data"] for key in state.keys("post:")]
     gone = {post["id"] for post in posts if post["deleted"]}
     alive = [post for post in posts if not post["deleted"]]
@@ -299,23 +299,23 @@ async def check(state: FakeState) -> None:
 
 
 async def test_boosting_costs_the_same_number_of_calls_at_any_number_of_boosts(
-    town: PostsHarness,
+    harness: PostsHarness,
 ) -> None:
-    ann = town.add_user("ann")
+    ann = harness.add_user("ann")
     id = await ann.create_post()
     costs = set()
     for n in range(150):
-        person = town.add_user(f"p{n}")
+        person = harness.add_user(f"p{n}")
         is_measured = n in (1, 149)
         if is_measured:
-            await town.world.settle()
-            town.world.broker.hold()
-        calls = town.state_call_count()
+            await harness.world.settle()
+            harness.world.broker.hold()
+        calls = harness.state_call_count()
         await boosts(person, id)
         if is_measured:
-            costs.add(town.state_call_count() - calls)
-            town.world.broker.release()
-    await town.world.settle()
+            costs.add(harness.state_call_count() - calls)
+            harness.world.broker.release()
+    await harness.world.settle()
     assert costs == {5}
     assert (await ann.request_ok("GET", f"/posts/{id}"))["counts"]["reblogs"] == 150
     first = await ann.request_ok("GET", f"/posts/{id}/reblogged_by", params={"limit": "80"})
@@ -327,8 +327,8 @@ async def test_boosting_costs_the_same_number_of_calls_at_any_number_of_boosts(
 # ── pins ────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_pins_are_ones_own_few_and_newest_first(town: PostsHarness) -> None:
-    ann, bob = town.add_user("ann"), town.add_user("bob")
+async def test_pins_are_ones_own_few_and_newest_first(harness: PostsHarness) -> None:
+    ann, bob = harness.add_user("ann"), harness.add_user("bob")
     ids = [await ann.create_post(str(n)) for n in range(limits.PINS + 1)]
     views = await asyncio.gather(*(ann.request("POST", f"/posts/{id}/pin") for id in ids))
     assert sorted(view.status for view in views) == [200] * limits.PINS + [422]
@@ -346,13 +346,13 @@ async def test_pins_are_ones_own_few_and_newest_first(town: PostsHarness) -> Non
     for _ in range(2):
         assert (await ann.request_ok("POST", f"/posts/{left}/unpin"))["pinned"] is False
     assert not (await ann.request_ok("GET", f"/posts/{left}"))["pinned"]
-    await town.world.settle()
-    told = town.world.broker.events("pins")[-1]
+    await harness.world.settle()
+    told = harness.world.broker.events("pins")[-1]
     assert (told["subject"], told["data"]) == (ann.id, {"account": ann.id, "posts": pinned[1:]})
 
 
-async def test_pinned_posts_are_shown_to_who_may_see_them(town: PostsHarness) -> None:
-    ann, bob = town.add_user("ann"), town.add_user("bob")
+async def test_pinned_posts_are_shown_to_who_may_see_them(harness: PostsHarness) -> None:
+    ann, bob = harness.add_user("ann"), harness.add_user("bob")
     open_, closed = await ann.create_post(), await ann.create_post(visibility="private")
     for id in (open_, closed):
         await ann.request_ok("POST", f"/posts/{id}/pin")
@@ -364,5 +364,5 @@ async def test_pinned_posts_are_shown_to_who_may_see_them(town: PostsHarness) ->
     for person, id in ((ann, direct), (ann, boost), (bob, open_)):
         assert (await person.request("POST", f"/posts/{id}/pin")).status == 422
     assert (await bob.request("POST", f"/posts/{closed}/pin")).status == 404
-    town.neighbours.blocks.add((ann.id, bob.id))
+    harness.neighbours.blocks.add((ann.id, bob.id))
     assert await bob.request_ok("GET", f"/accounts/{ann.id}/pins") == []

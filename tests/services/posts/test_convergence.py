@@ -1,4 +1,4 @@
-"""At rest every list equals what the marks and posts say, whatever happened to the news."""
+"""Once settled, every list agrees with interactions and posts, whatever happened to the events."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ ACTIONS = st.lists(
 
 @settings(max_examples=60)
 @given(ACTIONS, st.integers(0, 10_000))
-def test_lists_equal_marks_however_handlers_run_into_one_another(
+def test_lists_equal_interactions_whatever_handlers_run_concurrently(
     actions: list[tuple[int, int, str]], seed: int
 ) -> None:
     asyncio.run(_handlers(actions, random.Random(seed)))  # noqa: S311
 
 
-async def test_a_handler_that_is_overtaken_mends_what_it_wrote() -> None:
+async def test_an_overtaken_handler_corrects_its_writes() -> None:
     sidecar, store = _store()
     handlers, go_on, held = PostListProjector(store), asyncio.Event(), asyncio.Event()
 
@@ -106,7 +106,7 @@ def _changed(key: str, verb: str, id: str, mark: Interaction | None) -> Interact
 
 @settings(max_examples=3)
 @given(ACTIONS, st.integers(0, 1000), st.integers(1, 3), st.sets(st.integers(0, 40)))
-def test_lists_equal_marks_under_loss_repeats_and_any_order(
+def test_lists_equal_interactions_under_loss_repeats_and_any_order(
     actions: list[tuple[int, int, str]], seed: int, copies: int, lost: set[int]
 ) -> None:
     asyncio.run(_marks(actions, seed, copies, lost))
@@ -116,9 +116,9 @@ async def _marks(
     actions: list[tuple[int, int, str]], seed: int, copies: int, lost: set[int]
 ) -> None:
     async with World() as world:
-        town = await PostsHarness.start(world)
+        harness = await PostsHarness.start(world)
         await world.start(posts_app, "posts")  # a second replica hears too
-        people = [town.add_user(name) for name in ("ann", "bob", "cid")]
+        people = [harness.add_user(name) for name in ("ann", "bob", "cid")]
         posts = [await people[0].create_post(str(n)) for n in range(2)]
         await world.settle()
         numbers = iter(range(10_000))
@@ -172,8 +172,8 @@ def test_author_counts_equal_posts(
 
 async def _posts(actions: list[tuple[str, int]], seed: int, lost: set[int]) -> None:
     async with World() as world:
-        town = await PostsHarness.start(world)
-        ann = town.add_user("ann")
+        harness = await PostsHarness.start(world)
+        ann = harness.add_user("ann")
         numbers = iter(range(10_000))
         world.broker.loses = lambda _: next(numbers) in lost
         world.broker.copies = 2

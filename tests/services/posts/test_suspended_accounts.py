@@ -1,4 +1,4 @@
-"""Who is suspended is out of sight, and comes back whole; admins delete what others posted."""
+"""Suspension hides posts until it is lifted; administrators can delete any post."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.services.posts.harness import PostsHarness, PostsUser
 
 
 @pytest.fixture
-async def town() -> AsyncIterator[PostsHarness]:
+async def harness() -> AsyncIterator[PostsHarness]:
     async with World() as world:
         yield await PostsHarness.start(world)
 
@@ -31,14 +31,16 @@ async def seen_by(reader: PostsUser, posts: Sequence[str]) -> set[int]:
     return answers
 
 
-async def test_posts_are_gone_everywhere_and_all_come_back(town: PostsHarness) -> None:
-    ann, bob = town.add_user("ann"), town.add_user("bob")
+async def test_a_suspension_hides_posts_everywhere_until_it_is_lifted(
+    harness: PostsHarness,
+) -> None:
+    ann, bob = harness.add_user("ann"), harness.add_user("bob")
     root = await bob.create_post("root")
     reply = await ann.create_post("a reply", in_reply_to_id=root)
     plain = await ann.create_post("plain")
     await bob.request_ok("POST", f"/posts/{plain}/favourite")
     await bob.request_ok("POST", f"/posts/{plain}/bookmark")
-    await town.world.settle()
+    await harness.world.settle()
 
     async def lengths() -> list[int]:
         liked = await bob.request_ok("GET", "/favourites")
@@ -57,48 +59,48 @@ async def test_posts_are_gone_everywhere_and_all_come_back(town: PostsHarness) -
     assert await lengths() == [1, 1]
 
 
-async def test_news_in_any_order_and_twice_end_the_same(town: PostsHarness) -> None:
-    ann, bob = town.add_user("ann"), town.add_user("bob")
+async def test_events_in_any_order_and_repeated_end_the_same(harness: PostsHarness) -> None:
+    ann, bob = harness.add_user("ann"), harness.add_user("bob")
     post = await ann.create_post()
     for order in itertools.permutations(range(3)):
-        town.world.broker.hold()
+        harness.world.broker.hold()
         await ann.set_suspended()
         await ann.set_suspended(suspended=False)
         await ann.set_suspended()
-        town.world.broker.release(seed=sum(n * 7**i for i, n in enumerate(order)))
-        await town.world.settle()
+        harness.world.broker.release(seed=sum(n * 7**i for i, n in enumerate(order)))
+        await harness.world.settle()
         assert await bob.get_status(post) == 404
         await ann.set_suspended(suspended=False)
         assert await bob.get_status(post) == 200
 
 
-async def test_the_list_is_read_at_most_once_in_a_while(
-    town: PostsHarness, monkeypatch: pytest.MonkeyPatch
+async def test_the_list_of_suspensions_is_cached(
+    harness: PostsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ann = town.add_user("ann")
+    ann = harness.add_user("ann")
     post = await ann.create_post()
     monkeypatch.setattr(suspended_accounts, "LIST_TTL", 3600.0)
     await ann.get_status(post)
-    calls = town.posts.sidecar.state.faults.calls
+    calls = harness.posts.sidecar.state.faults.calls
     before = len(calls)
     for _ in range(10):
         await ann.get_status(post)
     assert not [call for call in calls[before:] if call.about == ("suspended:all",)]
 
 
-async def test_without_the_list_what_is_known_stays(town: PostsHarness) -> None:
-    ann, bob = town.add_user("ann"), town.add_user("bob")
+async def test_the_known_suspensions_stay_while_the_store_fails(harness: PostsHarness) -> None:
+    ann, bob = harness.add_user("ann"), harness.add_user("bob")
     post, other = await ann.create_post(), await bob.create_post()
     await ann.set_suspended()
     assert await bob.get_status(post) == 404
-    town.posts.sidecar.state.faults.fail("get", about="suspended:", times=4)
+    harness.posts.sidecar.state.faults.fail("get", about="suspended:", times=4)
     assert await bob.get_status(post) == 404
     assert await bob.get_status(other) == 200
 
 
-async def test_admins_delete_any_post_and_others_only_their_own(town: PostsHarness) -> None:
-    ann, bob = town.add_user("ann"), town.add_user("bob")
-    judge = town.add_user("judge", "admin:write")
+async def test_admins_delete_any_post_and_others_only_their_own(harness: PostsHarness) -> None:
+    ann, bob = harness.add_user("ann"), harness.add_user("bob")
+    judge = harness.add_user("judge", "admin:write")
     for more in ({}, {"visibility": "private"}, {"visibility": "direct"}):
         post = await ann.create_post("bad", **more)
         assert (await bob.request("DELETE", f"/posts/{post}")).status in (403, 404)
@@ -107,11 +109,11 @@ async def test_admins_delete_any_post_and_others_only_their_own(town: PostsHarne
         assert (await judge.request("DELETE", f"/posts/{post}")).status == 200  # a repeat
     assert (await judge.request("DELETE", "/posts/77")).status == 404
     assert (await judge.request("PUT", f"/posts/{await ann.create_post()}", json={})).status == 403
-    reader = town.add_user("reader", "admin:read")
+    reader = harness.add_user("reader", "admin:read")
     assert (await reader.request("DELETE", f"/posts/{await ann.create_post()}")).status == 403
 
 
-def test_of_two_the_newer_counts() -> None:
+def test_the_newer_suspension_state_is_kept() -> None:
     old, new = SuspensionState(1, suspended=True), SuspensionState(2, suspended=False)
     assert old.newer_of(new) == new.newer_of(old) == new
     both = SuspensionList(("1", "2"))

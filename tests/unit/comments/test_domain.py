@@ -75,7 +75,7 @@ def test_only_what_everybody_may_see_is_counted() -> None:
 
 
 def chain(length: int) -> tuple[list[str], list[list[str]]]:
-    """The ids of a chain of posts, and the rows of its comments."""
+    """Return the ids of a chain of posts and the rows of its comments."""
     ids = [f"{n:04}" for n in range(length)]
     return ids, [[low, high, "9"] for high, low in itertools.pairwise(ids)]
 

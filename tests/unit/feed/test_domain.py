@@ -1,4 +1,4 @@
-"""Who sees what: stances, shards and cards, whatever order the news comes in."""
+"""Relations, follower shards and projections, in any order of events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What trends: sets that count once, in buckets that stay small, and weigh less by the hour."""
+"""Trends: sets of accounts in bounded buckets, weighted by recency."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def prints(*accounts: object) -> set[int]:
 
 
 def hours(**uses: dict[str, set[int]]) -> dict[int, dict[str, list[int]]]:
-    """Uses by how many hours ago they were: `ago3={...}`."""
+    """Return uses by their age in hours: `ago3={...}`."""
     return {
         NOW - int(ago.removeprefix("ago")): dict(TrendBucket().with_uses(names).entries)
         for ago, names in uses.items()

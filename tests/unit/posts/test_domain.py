@@ -1,4 +1,4 @@
-"""The rules of posts and marks."""
+"""The rules of posts and interactions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a post takes of its text: its hashtags and its mentions."""
+"""Hashtags and mentions in the text of a post."""
 
 from __future__ import annotations
 
