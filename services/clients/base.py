@@ -77,6 +77,11 @@ class JsonRequest:
     json: Any = None
 
 
+def batch_request(items: Sequence[Mapping[str, Any]]) -> JsonRequest:
+    """Several requests in one. The response is `{status, body}` for each, in their order."""
+    return JsonRequest(batch.PATH[1:], method="POST", json={"questions": items})
+
+
 class ServiceClient:
     """The routes of one service as methods.
 
@@ -90,10 +95,6 @@ class ServiceClient:
     def __init__(self, invoker: JsonInvoker, timeout: float = INVOKE_TIMEOUT) -> None:
         self._invoker = invoker
         self._timeout = timeout
-
-    async def batch(self, requests: Sequence[Mapping[str, Any]], caller: Caller | None) -> Any:
-        """Several requests in one: `{status, body}` for each, in their order."""
-        return await self._post(list[Any], batch.PATH[1:], caller, json={"questions": requests})
 
     async def _get(
         self,

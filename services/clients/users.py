@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from services.chassis.errors import NotFound
 from services.chassis.security.caller import Caller
@@ -230,8 +230,8 @@ class UsersClient(ExportingClient):
         self, caller: Caller, window: Window, *, resolved: bool, account: str, target: str
     ) -> ReportListJson:
         """Open or resolved reports, optionally by or on an account."""
-        chosen: dict[str, Any] = {"resolved": resolved, "account": account, "target": target}
-        return await self._get(ReportListJson, "reports", caller, window.params() | given(**chosen))
+        params = window.params() | given(resolved=resolved, account=account, target=target)
+        return await self._get(ReportListJson, "reports", caller, params)
 
     async def report_by_id(self, id: str, caller: Caller) -> ReportJson:
         """One report."""

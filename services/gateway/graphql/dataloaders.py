@@ -19,7 +19,7 @@ from services.chassis.dapr.client import INVOKE_TIMEOUT
 from services.chassis.errors import ServiceError, from_status
 from services.chassis.http import batch
 from services.chassis.security.caller import Caller
-from services.clients.base import BATCH_SIZE, JsonInvoker, JsonRequest, JsonResponse
+from services.clients.base import BATCH_SIZE, JsonInvoker, JsonRequest, JsonResponse, batch_request
 from services.clients.catalog import products_request
 from services.clients.posts import views_request
 from services.clients.users import accounts_request, relationships_request
@@ -151,9 +151,7 @@ class DataLoaders:
         if len(questions) == 1:
             return {questions[0]: await self._invoke_one(app, questions[0])}
         items = [question.as_batch_item() for question in questions]
-        answers = await self._send(
-            app, JsonRequest(batch.PATH[1:], {}, "POST", {"questions": items})
-        )
+        answers = await self._send(app, batch_request(items))
         return {
             question: _result_of(answer)
             for question, answer in zip(questions, answers, strict=True)

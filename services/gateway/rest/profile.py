@@ -53,7 +53,7 @@ def create_router(gateway: Gateway) -> APIRouter:
         except ServiceError as failure:
             raise validation_error(failure) from failure
         if made.token is None:
-            raise TypeError("Auth registered somebody for an app, and gave no token.")
+            raise TypeError("The auth service returned no token for a registration by an app.")
         return OrjsonResponse(apps.token(made.token))
 
     @router.get(

@@ -11,8 +11,9 @@ import pytest
 from pydantic import BaseModel
 
 from services import contracts
+from services.chassis.http import batch
 from services.clients.auth import AuthClient
-from services.clients.base import given
+from services.clients.base import batch_request, given
 from services.clients.catalog import CatalogClient
 from services.clients.comments import CommentsClient
 from services.clients.feed import FeedClient
@@ -49,7 +50,15 @@ CLIENTS = (
 )
 SENT = [sent for client in CLIENTS for sent in requests_of(client)]
 
-OF_THE_CHASSIS = ("/changes", "/dapr/", "/deadletters", "/events", "/healthz", "/readyz")
+OF_THE_CHASSIS = (
+    batch.PATH,
+    "/changes",
+    "/dapr/",
+    "/deadletters",
+    "/events",
+    "/healthz",
+    "/readyz",
+)
 """What the chassis asks of itself, and what the sidecar and the runner ask of every service."""
 
 WITHOUT_A_METHOD = {
@@ -106,11 +115,7 @@ def _check_body(sent: Sent, expected: Any) -> None:
 @pytest.mark.parametrize("sent", SENT, ids=lambda sent: f"{sent.name} {sent.method} {sent.path}")
 def test_a_method_returns_what_the_route_does(sent: Sent) -> None:
     returned = get_type_hints(sent.function)["return"]
-    if (
-        returned is NoneType
-        or sent.name in SHAPED_BY_THE_CLIENT
-        or sent.function.__name__ == "batch"
-    ):
+    if returned is NoneType or sent.name in SHAPED_BY_THE_CLIENT:
         return
     content = operation_of(sent)["responses"]["200"]["content"]["application/json"]
     assert shape_of_type(returned) == shape_of_schema(content["schema"])
@@ -140,6 +145,14 @@ def test_a_json_type_has_the_fields_of_its_contract(module: ModuleType) -> None:
 def test_an_edited_profile_has_the_fields_of_its_contract() -> None:
     schema = document_of("users")["components"]["schemas"]["EditedProfile"]
     assert get_type_hints(accounts.EditedProfileJson).keys() == schema["properties"].keys()
+
+
+@pytest.mark.parametrize("app", sorted({sent.app for sent in SENT} - {"gateway"}))
+def test_a_service_takes_several_requests_in_one(app: str) -> None:
+    request = batch_request([])
+    assert (request.method.lower(), f"/{request.path}") in routes_of(app)
+    fields = document_of(app)["components"]["schemas"]["BatchRequest"]["properties"]
+    assert request.json.keys() == fields.keys()
 
 
 def test_empty_query_parameters_are_left_out() -> None:
