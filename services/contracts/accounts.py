@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Id = str
 ID_PATTERN = r"^[0-9]{1,20}$"
-"""Of ids in requests. Own ids have 18 digits; clients send wider ones as bounds of a page."""
+"""Matches ids in requests. Our ids have 18 digits; clients send longer ones as page bounds."""
 
 
 class Model(BaseModel):

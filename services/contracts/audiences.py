@@ -1,6 +1,6 @@
-"""Which of those who are connected a post is for, and what they did with it.
+"""The connected users who receive a post, and their interactions with it.
 
-What the gateway asks the feed, and posts.
+The gateway requests the audience from feed, and the interactions from posts.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from services.contracts.accounts import Account, Id, Model
 from services.contracts.posts import Post, PostView
 
 PEOPLE = 2_000
-"""How many people may be asked for at once."""
+"""Users in one request."""
 
 
 class AudienceQuestion(Model):
-    """A post as it was just heard of, which may be before the feed hears of it.
+    """A post from an event that the feed may not have received yet.
 
-    `users` listen to their homes, `viewers` to channels that all share. Of a post that is deleted
-    the tags are those it had.
+    `users` stream their home timelines, `viewers` stream public channels. A deleted post has the
+    tags that it had before.
     """
 
     post: Post
@@ -28,11 +28,12 @@ class AudienceQuestion(Model):
 
 
 class Audience(Model):
-    """Into whose home the post belongs, from which viewers it is to be hidden, and the post.
+    """The users whose home timeline gets the post, the viewers who must not see it, and the post.
 
-    The view is nobody's in particular. Of `authors` (of the post, and of what it shows if it is a
-    boost; of a direct one all who are named too), and of what a boost shows, those are missing that
-    the feed has not heard of yet. `conversation` is the one that a direct post is in.
+    `view` has no interactions of a viewer. `authors` are the authors of the post and of the post
+    that it boosts; for a direct post also the users whom it mentions. Accounts and boosted posts
+    that the feed does not know yet are missing. `conversation` is the conversation of a direct
+    post.
     """
 
     home: list[Id]
@@ -43,7 +44,7 @@ class Audience(Model):
 
 
 class MarksQuestion(Model):
-    """A post with its author, and people who are about to be told of it."""
+    """A post with its author, and the users who are about to receive it."""
 
     post: Id
     author: Id
@@ -51,7 +52,7 @@ class MarksQuestion(Model):
 
 
 class PostMarks(Model):
-    """What somebody did with a post, as in their `PostView` of it."""
+    """The interactions of a user with a post, as in their `PostView` of it."""
 
     favourited: bool = False
     bookmarked: bool = False

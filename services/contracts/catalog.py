@@ -1,6 +1,6 @@
-"""The shop: what people sell, and how much of it is left.
+"""Shops, products, stock, quotes and reservations.
 
-Money is a whole number of a currency's minor units, such as cents: never a fraction.
+Money is an integer number of a currency's minor units, such as cents.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ Currency = Literal[
 """ISO 4217."""
 
 EXPONENTS: Mapping[str, int] = {**dict.fromkeys(get_args(Currency), 2), "JPY": 0, "KWD": 3}
-"""How many decimal places a currency's minor unit stands for (ISO 4217)."""
+"""Decimal places of a currency's minor unit (ISO 4217)."""
 
 Price = Annotated[int, Field(ge=0, le=limits.PRICE, strict=True)]
 Pieces = Annotated[int, Field(ge=1, le=limits.PIECES, strict=True)]
-"""How many of something are wanted."""
-
+"""A number of pieces to buy."""
 
 SHOP: dict[str, Any] = {
     "id": "116548273934401537",
@@ -72,10 +71,10 @@ _RESERVED_ITEM = {"variant": "116548274934401538", "quantity": 2}
 
 
 class Shop(Model):
-    """A shop as its owner made it. Event `shop.changed` on `shops`.
+    """A shop. Event `shop.changed` on `shops`.
 
-    `archived`: its owner closed it, and may open it again. `deleted` is the tombstone: name and
-    description are blank then.
+    `archived`: its owner closed it, and may open it again. `deleted` marks a tombstone, whose name
+    and description are blank.
     """
 
     model_config = examples(SHOP)
@@ -92,7 +91,7 @@ class Shop(Model):
 
 
 class Variant(Model):
-    """One way in which a product is sold; its price is in the product's currency."""
+    """A variant of a product. Its price is in the product's currency."""
 
     id: Id
     name: str = ""
@@ -100,10 +99,10 @@ class Variant(Model):
 
 
 class Product(Model):
-    """What somebody sells. Event `product.changed` on `products`.
+    """A product. Event `product.changed` on `products`.
 
-    `seller` owns the shop. `archived`: it cannot be bought and is shown to its seller alone, who
-    may bring it back. `deleted` is the tombstone: texts, pictures and variants are blank then.
+    `seller` is the owner of the shop. `archived`: it cannot be bought, and only its seller sees it
+    and may restore it. `deleted` marks a tombstone, whose texts, pictures and variants are blank.
     """
 
     model_config = examples(PRODUCT)
@@ -123,7 +122,7 @@ class Product(Model):
 
 
 class ShopView(Model):
-    """A shop. `version` grows with every change; who changes it says which they have seen."""
+    """A shop. `version` grows with every change; a change names the version it is based on."""
 
     model_config = examples(_SHOP_VIEW)
 
@@ -132,9 +131,9 @@ class ShopView(Model):
 
 
 class ProductView(Model):
-    """A product. `version` as a shop's; `available` are the pieces left of each variant.
+    """A product. `version` as in `ShopView`.
 
-    `available` is `None` where it was not asked for.
+    `available` is how many pieces of each variant are left; `None` if it was not requested.
     """
 
     model_config = examples(_PRODUCT_VIEW)
@@ -145,7 +144,7 @@ class ProductView(Model):
 
 
 class ShopList(Model):
-    """A page of shops, newest first. `last` is the id it reaches to; empty at the end."""
+    """A page of shops, newest first. `last` is the cursor of the next page; empty at the end."""
 
     model_config = examples({"shops": [_SHOP_VIEW], "last": ""})
 
@@ -154,9 +153,9 @@ class ShopList(Model):
 
 
 class ProductList(Model):
-    """A page of products, newest first. `last` is the id it reaches to; empty at the end.
+    """A page of products, newest first. `last` is the cursor of the next page; empty at the end.
 
-    Of a search it may have fewer products than were asked for, also none, before the end.
+    A page of search results may have fewer products than the limit, or none, before the end.
     """
 
     model_config = examples({"products": [_PRODUCT_VIEW], "last": PRODUCT["id"]})
@@ -166,7 +165,7 @@ class ProductList(Model):
 
 
 class CardsAsked(Model):
-    """The products that some posts show."""
+    """The products of some posts."""
 
     model_config = examples({"ids": [PRODUCT["id"]]})
 
@@ -174,7 +173,7 @@ class CardsAsked(Model):
 
 
 class NewShop(Model):
-    """A shop that somebody wants to open."""
+    """A shop to open."""
 
     model_config = examples(
         {
@@ -192,7 +191,7 @@ class NewShop(Model):
 
 
 class EditedShop(Model):
-    """What somebody wants a shop to be; `None` leaves a part as it is."""
+    """Changes of a shop. `None` keeps the current value."""
 
     model_config = examples({"name": "Anna & Ben"}, {"archived": True})
 
@@ -202,7 +201,7 @@ class EditedShop(Model):
 
 
 class NewVariant(Model):
-    """A variant of a new product, and how many pieces of it there are."""
+    """A variant of a new product, with its initial stock."""
 
     name: str = Field(default="", max_length=1_000)
     price: Price
@@ -210,7 +209,7 @@ class NewVariant(Model):
 
 
 class EditedVariant(Model):
-    """A variant of an edited product: with its id one that is there, without a new one."""
+    """A variant of an edited product: an existing one with its `id`, a new one without."""
 
     id: Id | None = Field(default=None, max_length=20)
     name: str = Field(default="", max_length=1_000)
@@ -218,7 +217,7 @@ class EditedVariant(Model):
 
 
 class NewProduct(Model):
-    """What somebody wants to sell; its currency is the shop's."""
+    """A new product. Its currency is that of the shop."""
 
     model_config = examples(
         {
@@ -242,7 +241,7 @@ class NewProduct(Model):
 
 
 class EditedProduct(Model):
-    """What somebody wants a product to be; `None` leaves a part as it is."""
+    """Changes of a product. `None` keeps the current value."""
 
     model_config = examples(
         {"title": "Large mug"},
@@ -258,7 +257,7 @@ class EditedProduct(Model):
 
 
 class Stock(Model):
-    """How much there is of a variant: `on_hand` pieces, some of which are `held` for orders.
+    """The stock of a variant: `on_hand` pieces, some of which are `held` for orders.
 
     `revision` grows whenever `on_hand` changes.
     """
@@ -281,10 +280,10 @@ class Stock(Model):
 
 
 class StockChange(Model):
-    """Either how many pieces there are (`on_hand`), or how many more or fewer (`delta`).
+    """A change of stock: the new number of pieces (`on_hand`), or the difference (`delta`).
 
-    `revision` is the one on which it builds; without it, and without `If-Match`, `on_hand` is
-    refused. The same `idempotency_key` changes the same stock once.
+    `revision` is the revision that the change is based on. `on_hand` requires it, or `If-Match`. A
+    repeated `idempotency_key` changes the stock once.
     """
 
     model_config = examples(
@@ -298,7 +297,7 @@ class StockChange(Model):
 
 
 class QuoteItem(Model):
-    """What somebody would like to buy."""
+    """A variant to buy, and how many pieces."""
 
     model_config = examples(ITEM)
 
@@ -308,7 +307,7 @@ class QuoteItem(Model):
 
 
 class QuoteRequest(Model):
-    """What somebody would like to buy together."""
+    """The items to buy together."""
 
     model_config = examples({"items": [ITEM]})
 
@@ -316,7 +315,7 @@ class QuoteRequest(Model):
 
 
 class QuoteLine(Model):
-    """What one of them costs now. `price` is of one piece; `available` says how many are left."""
+    """The current price of an item. `price` is for one piece; `available` pieces are left."""
 
     product: Id
     variant: Id
@@ -332,7 +331,7 @@ class QuoteLine(Model):
 
 
 class Quote(Model):
-    """What it all costs now, in the order in which it was asked for."""
+    """The current prices of the items, in the order of the request."""
 
     model_config = examples({"lines": [QUOTE_LINE]})
 
@@ -347,7 +346,7 @@ class ReservedItem(Model):
 
 
 class AgreedPrice(Model):
-    """What a buyer was shown that one piece costs."""
+    """The price of one piece that the buyer was shown."""
 
     product: Id = Field(min_length=1, max_length=20, pattern=r"^\d+$")
     variant: Id = Field(min_length=1, max_length=20, pattern=r"^\d+$")
@@ -356,9 +355,9 @@ class AgreedPrice(Model):
 
 
 class NewReservation(Model):
-    """What is to be held for an order, all of it or nothing, and for how long.
+    """The items to hold for an order, all or none, and for how long.
 
-    Nothing is held where one of the `agreed` prices is another by now, or its product not sold.
+    Nothing is held if one of the `agreed` prices has changed, or its product is no longer sold.
     """
 
     model_config = examples(
@@ -396,7 +395,7 @@ ReservationState = Literal[
 
 
 class Reservation(Model):
-    """What is held for an order, or was; `missing` are the variants that were out of stock."""
+    """The items held for an order, now or before. `missing` are the variants out of stock."""
 
     model_config = examples(
         {

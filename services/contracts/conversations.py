@@ -1,4 +1,4 @@
-"""Conversations: what some people wrote to one another, and to nobody else, in one thread."""
+"""Conversations: threads of direct posts."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from services.contracts.posts import PostView
 
 
 class ConversationView(Model):
-    """A conversation as somebody sees it who is in it.
+    """A conversation as one of its participants sees it.
 
-    `people` are the others, or themselves where nobody else is there (any more). `last` is the
-    newest post of it that they may see, `place` what the list is sorted and paged by. The id is
-    the same for all who are in it.
+    `people` are the other participants, or the viewer if there is no other (any more). `last` is
+    the newest post that the viewer may see. `place` is the sort key and cursor. The id is the same
+    for all participants.
     """
 
     id: Id
@@ -24,10 +24,10 @@ class ConversationView(Model):
 
 
 class ConversationPage(Model):
-    """A page, the one with the newest post first, and everybody in it.
+    """A page of conversations, the one with the newest post first, and their participants.
 
-    `first` and `last` are the places that the page reaches to; empty on an empty page. `more` is
-    where the list goes on; empty at its end.
+    `first` and `last` are the cursors that bound the page; both are empty on an empty page. `more`
+    is the cursor of the next page, empty at the end.
     """
 
     conversations: list[ConversationView]
@@ -38,6 +38,6 @@ class ConversationPage(Model):
 
 
 class ConversationMark(Model):
-    """Whether somebody has read a conversation."""
+    """Whether the caller has read a conversation."""
 
     read: bool = Field(examples=[True])

@@ -1,4 +1,4 @@
-"""What belongs to somebody, given to the service that puts it into an archive for them."""
+"""Data export: pages of a user's data, and the state of the user's archive."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from services.contracts.accounts import Id, Model, examples
 
 
 class ExportPage(Model):
-    """Some of what a service keeps of somebody's, newest first.
+    """A page of a user's data in one service, newest first.
 
-    `next` is the cursor to go on with (`?after=`), empty where nothing is left; `total` how many
-    there are about. `account` in a record is somebody's id.
+    `next` is the cursor of the next page (`?after=`), empty on the last page. `total` is about how
+    many records there are. `account` in a record is the id of a user.
     """
 
     records: list[dict[str, Any]]
@@ -20,9 +20,9 @@ class ExportPage(Model):
 
 
 class Export(Model):
-    """How far an archive of all that somebody has is. Times as everywhere; `progress` in percent.
+    """The state of a user's archive. `progress` is in percent.
 
-    `parts` and `size`, in bytes, are those of the whole archive, once it is `ready`.
+    `parts` and `size` (in bytes) describe the whole archive, once it is `ready`.
     """
 
     model_config = examples(

@@ -55,7 +55,10 @@ class Statistics(Model):
 
 
 class DayOfTag(Model):
-    """How often, and by how many, a hashtag was used on a day, which began at `day` (seconds)."""
+    """How often a hashtag was used on a day, and by how many accounts.
+
+    `day` is when the day began, in seconds since 1970.
+    """
 
     day: int
     uses: int
@@ -63,13 +66,13 @@ class DayOfTag(Model):
 
 
 class TagUse(Model):
-    """A hashtag, and its use on each of the past seven days, today first."""
+    """A hashtag, and its use on each of the last seven days, today first."""
 
     name: str
     history: list[DayOfTag]
 
 
 class TagNames(Model):
-    """Hashtags to tell of, without their #."""
+    """Hashtags to look up, without the #."""
 
     names: list[Annotated[str, Field(max_length=HASHTAG_CHARACTERS)]] = Field(max_length=200)

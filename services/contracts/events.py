@@ -1,7 +1,7 @@
 """All events between services: their topics, producers, types and data.
 
-Every event carries the newest state of one document and its version. Consumers keep the version
-that they have seen, ignore what is not newer, and need no order.
+Every event carries the newest state of one document and its version. Consumers store the version
+that they applied last and ignore events that are not newer, so the order does not matter.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ M = TypeVar("M")
 
 @dataclass(frozen=True, slots=True)
 class EventType(Generic[M]):
-    """One type of event: the CloudEvents attribute `type` is its name here.
+    """One type of event. `name` is the CloudEvents attribute `type`.
 
-    `model` is what its data is validated as. A service defines the types that only it consumes
-    itself, with its own models.
+    The data is validated with `model`. Event types that only their own service consumes are defined
+    there, with its own models.
     """
 
     name: str

@@ -1,89 +1,89 @@
-"""The limits that the owning services enforce, and that the instance announces to clients."""
+"""Limits that the owning services enforce, and that the instance announces to clients."""
 
 from __future__ import annotations
 
 TYPED = 25_000
-"""Of any text, in code points: a bound on what is looked at before the rules are.
+"""Code points of any text in a request, checked before the rules of the text.
 
-As many characters as a post may have fit into it, if each is a pair of people of ten code points.
+A post of the longest permitted length fits, even if each character has ten code points.
 """
 
 CHARACTERS = 2_200
-"""Of a post's text and spoiler text together: what Instagram allows a caption.
+"""Characters of a post's text and spoiler text together; Instagram's limit of a caption.
 
-Characters are counted as people see them, here and below: by graphemes.
+Here and below, a character is a grapheme.
 """
 
 LINK_CHARACTERS = 23
-"""What a link in a text counts as, however long it is: Mastodon's own number."""
+"""Characters that a link in a text counts as, whatever its length; the same as in Mastodon."""
 
 PICTURES = 10
 """In one post."""
 
 HASHTAGS = 30
-"""In one post: also what Instagram allows."""
+"""In one post; the same as Instagram."""
 
 HASHTAG_CHARACTERS = 100
 
 PATH = 40
-"""Posts above it that a reply names: the topmost, and the nearest of the others."""
+"""Posts in the path of a reply: the topmost, and the nearest of the others."""
 
 MENTIONS = 50
 """In one post."""
 
 PINS = 5
-"""Of one person's own posts: Mastodon's own number."""
+"""Pinned posts of one user; the same as in Mastodon."""
 
 DESCRIPTION_CHARACTERS = 1_500
-"""Of a picture's alt text: Mastodon's own limit."""
+"""Characters of a picture's alt text; the same as in Mastodon."""
 
 PICTURE_BYTES = 16 * 1024 * 1024
-"""Of an uploaded picture, as `pictures.MAX_BYTES` in media."""
+"""Bytes of an uploaded picture."""
 
 PICTURE_PIXELS = 50_000_000
-"""Of an uploaded picture, as `pictures.MAX_PIXELS` in media."""
+"""Pixels of an uploaded picture."""
 
 DISPLAY_NAME_CHARACTERS = 30
-"""Of a profile: Mastodon's own limit, as the next three."""
+"""Characters of a profile's name. This and the next three limits are the same as in Mastodon."""
 
 NOTE_CHARACTERS = 500
 
 PROFILE_FIELDS = 4
 
 PROFILE_FIELD_CHARACTERS = 255
-"""Of a field's name, and of its value."""
+"""Characters of a field's name, and of its value."""
 
 SHOPS = 10
-"""Of one person."""
+"""Shops of one user."""
 
 TITLE_CHARACTERS = 100
-"""Of a product's title, a variant's name and a shop's."""
+"""Characters of a product's title, of a variant's name and of a shop's name."""
 
 VARIANTS = 20
-"""Of one product."""
+"""Variants of one product."""
 
 PRODUCT_TAGS = 5
-"""Products that one post shows."""
+"""Products in one post."""
 
 CARDS = 400
-"""Products of which can be asked at once: as many as two full pages of posts show."""
+"""Products in one request: as many as two full pages of posts can show."""
 
 PRICE = 100_000_000_000
-"""Of one piece, in minor units."""
+"""Price of one piece, in minor units."""
 
 STOCK = 1_000_000_000
 """Pieces of one variant."""
 
 PIECES = 1_000
-"""Of one variant in one order."""
+"""Pieces of one variant in one order."""
 
 LINES = 50
-"""Of one order."""
+"""Lines of one order."""
 
 RESERVED_SECONDS = 86_400
 
 PAYMENT = 100_000_000_000
-"""Of one order's total, in minor units."""
+"""Total of one order, in minor units."""
 
 REFUNDS = 20
-"""Of one order."""
+"""Refunds of one order."""

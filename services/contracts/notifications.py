@@ -1,4 +1,4 @@
-"""What people are told of, and how far they have read."""
+"""Notifications, timeline markers and e-mail digests."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ TYPES = frozenset(
         *("order", "payment"),
     }
 )
-"""The types of notifications that there are here: six of Mastodon's, and two of the shop's."""
+"""The types of notifications: six of Mastodon's, and two of the shop."""
 
 
 class Notification(Model):
-    """Somebody is told of something. Event `notification.changed` on `notifications`.
+    """A notification of its owner. Event `notification.changed` on `notifications`.
 
-    `type` is one of Mastodon's: `follow`, `follow_request`, `favourite`, `reblog`, `mention`,
-    `status`. `account` did it, `post` is what it is about. `dismissed`: the owner has put it away,
-    or its cause is no more. The same id may be told of again; what is made anew has a new one.
-    `group_key` is shared by what clients show as one.
+    `type` is one of `TYPES`. `account` caused it, `post` is the post that it is about. `dismissed`:
+    the owner has dismissed it, or its cause no longer exists. An event may repeat an id; a new
+    notification has a new id. Clients show notifications with the same `group_key` as one.
 
-    Ours are `order` and `payment`, about `order`: `what` became of it (`completed`, `declined`, …;
-    `captured`, `refunded`). Lists hold them only where their types are asked for.
+    `order` and `payment` notifications are about `order`; `what` is its new state (`completed`,
+    `declined`, …; `captured`, `refunded`). Lists contain them only if the request names the types.
     """
 
     id: Id
@@ -40,7 +39,7 @@ class Notification(Model):
 
 
 class NotificationList(Model):
-    """A page, newest first. `first` and `last` are the ids it reaches to; empty where it is."""
+    """A page, newest first. `first` and `last` are its bounding ids; empty on an empty page."""
 
     notifications: list[Notification]
     first: Id = ""
@@ -48,7 +47,7 @@ class NotificationList(Model):
 
 
 class NotificationGroup(Model):
-    """What a page has of one group: how many, the newest and oldest, and who did the newest."""
+    """The notifications of one group on a page: how many, the bounds, and the newest accounts."""
 
     group_key: str
     type: str
@@ -63,7 +62,7 @@ class NotificationGroup(Model):
 
 
 class GroupList(Model):
-    """A page of groups, newest first, as `NotificationList`."""
+    """A page of groups, newest first. `first` and `last` as in `NotificationList`."""
 
     groups: list[NotificationGroup]
     first: Id = ""
@@ -71,7 +70,7 @@ class GroupList(Model):
 
 
 class Marker(Model):
-    """How far somebody has read a timeline."""
+    """How far a user has read a timeline."""
 
     last_read_id: str
     version: int
@@ -79,28 +78,28 @@ class Marker(Model):
 
 
 class Read(Model):
-    """The newest that somebody has read of a timeline."""
+    """The newest item that the caller has read of a timeline."""
 
     last_read_id: str = Field(min_length=1, max_length=20, pattern=r"^\d+$")
 
 
 class NewMarkers(Model):
-    """How far somebody has read now; `None` leaves a marker as it is."""
+    """New markers of the caller. `None` keeps a marker."""
 
     home: Read | None = None
     notifications: Read | None = None
 
 
 class UnreadCount(Model):
-    """How many are newer than the marker, as far as was asked for."""
+    """How many notifications are newer than the marker, up to the requested limit."""
 
     count: int
 
 
 class DigestSetting(Model):
-    """Whether somebody wants digests by mail, and how often the operator has them sent, if at all.
+    """Whether the caller gets digests by e-mail, and how often the instance sends them.
 
-    `interval_hours` is 0 where they are not `available`.
+    `interval_hours` is 0 if digests are not `available`.
     """
 
     enabled: bool
@@ -109,13 +108,13 @@ class DigestSetting(Model):
 
 
 class NewDigestSetting(Model):
-    """Whether somebody wants digests."""
+    """Whether the caller wants digests."""
 
     enabled: bool
 
 
 class DigestStop(Model):
-    """What stands in the link by which digests are switched off."""
+    """The contents of the link that unsubscribes from digests."""
 
     owner: Id = Field(max_length=20, pattern=r"^\d+$")
     key: str = Field(max_length=100)

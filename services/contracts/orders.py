@@ -1,4 +1,4 @@
-"""Carts and orders. Money is a whole number of minor units; see `contracts.shop`."""
+"""Carts and orders. Money is an integer number of minor units; see `contracts.catalog`."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ OrderState = Literal[
     "failed",
     "refunded",
 ]
-"""`placed`: its pieces are being reserved; `waiting`: for the card's provider; `paying`: it can be
-cancelled no more; `ending`: what was reserved and held is given back; the others speak for
-themselves. The last five are where an order comes to rest."""
+"""`placed`: its pieces are being reserved. `waiting`: for the payment provider. `paying`: it can no
+longer be cancelled. `ending`: the reservation and the authorization are being undone. The last five
+states are final, except that a completed order can be refunded."""
 
 OrderStep = Literal[
     "placed",
@@ -84,10 +84,9 @@ _ORDER: dict[str, Any] = {
 
 
 class Cart(Model):
-    """What somebody is about to buy, all of one shop, with what it costs now.
+    """The cart of the caller with current prices. All items are from one shop.
 
-    `gone` are those that are not sold any more; they count for nothing. `revision` grows with
-    every change.
+    `gone` are items that are no longer sold; they do not count. `revision` grows with every change.
     """
 
     model_config = examples(
@@ -112,7 +111,7 @@ class Cart(Model):
 
 
 class NewCart(Model):
-    """All that is to be in a cart."""
+    """The new contents of a cart."""
 
     model_config = examples({"items": [ITEM]}, {"items": []})
 
@@ -120,7 +119,7 @@ class NewCart(Model):
 
 
 class CartQuantity(Model):
-    """How many there are to be of something in a cart."""
+    """The new quantity of an item in a cart."""
 
     model_config = examples({"quantity": 3})
 
@@ -128,10 +127,10 @@ class CartQuantity(Model):
 
 
 class NewCheckout(Model):
-    """Somebody orders what is in their cart.
+    """An order of what is in the caller's cart.
 
-    `expected_total` and `currency` are what they were shown: never is anything else charged. The
-    same `idempotency_key` makes the same order. `card` is the provider's token.
+    `expected_total` and `currency` are what the buyer was shown; no other amount is charged. A
+    repeated `idempotency_key` gives the same order. `card` is the provider's token.
     """
 
     model_config = examples(
@@ -150,7 +149,7 @@ class NewCheckout(Model):
 
 
 class OrderLine(Model):
-    """What was bought, as it was called and what one piece cost then."""
+    """An ordered item, with its names and its price for one piece at that time."""
 
     product: Id
     variant: Id
@@ -162,7 +161,7 @@ class OrderLine(Model):
 
 
 class OrderEntry(Model):
-    """One thing that happened to an order; `why` is for people, where there is more to say."""
+    """A step in the history of an order. `why` is an explanation for people, or empty."""
 
     what: OrderStep
     at: str
@@ -172,9 +171,8 @@ class OrderEntry(Model):
 class Order(Model):
     """An order, for its buyer and its seller. Event `order.changed` on `orders`.
 
-    `history` is all that happened to it, oldest first; `reason` why it came to nothing, or why it
-    waits while it cannot be worked on. `paid` says whether the buyer's money was taken, also where
-    it was given back later.
+    `history` are all its steps, oldest first. `reason` says why it failed, or why it cannot go on
+    now. `paid`: the buyer's money was taken, even if it was returned later.
     """
 
     model_config = examples(_ORDER)
@@ -195,7 +193,7 @@ class Order(Model):
 
 
 class OrderList(Model):
-    """A page of orders, newest first. `last` is the id it reaches to; empty at the end."""
+    """A page of orders, newest first. `last` is the cursor of the next page; empty at the end."""
 
     model_config = examples({"orders": [_ORDER], "last": ""})
 
@@ -204,7 +202,7 @@ class OrderList(Model):
 
 
 class Rebuilt(Model):
-    """What a rebuild of the read models found and mended; `next` leads to what is left."""
+    """The result of rebuilding a part of the read models. `next` is the cursor of the next part."""
 
     model_config = examples({"orders": 1200, "mended": 0})
 

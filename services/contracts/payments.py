@@ -15,15 +15,14 @@ PaymentState = Literal["pending", "authorized", "declined", "captured", "refunde
 
 
 class Payment(Model):
-    """What was paid for an order. Event `payment.changed` on `payments`.
+    """The payment of an order. Event `payment.changed` on `payments`.
 
-    `pending`: nobody knows yet whether the card is good. `captured` is what was taken from the
-    buyer, `refunded` how much of it was given back, `refunds` in which parts, by their keys;
-    `refunded` is also the state when that is all of it. `fee` is what the seller pays of what
-    remains. `waiting` is the step whose outcome is not known yet (`authorize`, `capture`, `void`,
-    `refund:…`), empty where there is none; it is asked for again by itself. `reason` says why the
-    last step that was refused was so. Of an order that was voided before it was authorised, nothing
-    but that is known.
+    `pending`: the outcome of the authorization is not known yet. `captured` is the amount taken
+    from the buyer, `refunded` the amount returned, `refunds` its parts by key. The state `refunded`
+    means that all of it was returned. `fee` is the seller's fee for the rest. `waiting` is the step
+    with a still unknown outcome (`authorize`, `capture`, `void`, `refund:…`) or empty; the service
+    repeats that step by itself. `reason` says why the last refused step was refused. A payment that
+    was voided before its authorization has only its state.
     """
 
     model_config = examples(
@@ -58,7 +57,7 @@ class Payment(Model):
 
 
 class NewPayment(Model):
-    """What an order costs whom, and the card that is to pay it, as the provider's token."""
+    """The amount of an order, its buyer and seller, and the card as the provider's token."""
 
     model_config = examples(
         {
@@ -78,9 +77,9 @@ class NewPayment(Model):
 
 
 class NewRefund(Model):
-    """How much to give back: all that is left, if nothing is said.
+    """The amount to refund; without it, all that remains.
 
-    Each `key` is one refund, however often it is asked for.
+    Each `key` is one refund, however often it is requested.
     """
 
     model_config = examples({}, {"amount": 1_000, "currency": "EUR", "key": "damaged"})
@@ -91,7 +90,7 @@ class NewRefund(Model):
 
 
 class Balance(Model):
-    """What somebody has, as a buyer or as a seller, in a currency. A buyer's is what they spent."""
+    """The balance of a user in a currency: as a seller, or as a buyer the amount spent."""
 
     model_config = examples({"account": "seller", "currency": "EUR", "balance": 4_753})
 
@@ -101,7 +100,7 @@ class Balance(Model):
 
 
 class StatementLine(Model):
-    """One change of a balance: for which order, by which step."""
+    """One change of a balance, with its order and step."""
 
     id: Id
     order: Id
@@ -111,7 +110,7 @@ class StatementLine(Model):
 
 
 class Statement(Model):
-    """A page of an account, newest first."""
+    """A page of the statement of an account, newest first."""
 
     model_config = examples(
         {
@@ -133,9 +132,9 @@ class Statement(Model):
 
 
 class LedgerPage(Model):
-    """A part of the ledger, added up. `sums` are zero, and `faults` empty, or something is wrong.
+    """The totals of a part of the ledger. In a correct ledger `sums` are 0 and `faults` is empty.
 
-    `accounts` is what this part changes of each account. `next` leads to the next part.
+    `accounts` is the change of each account by this part. `next` is the cursor of the next part.
     """
 
     model_config = examples(

@@ -1,4 +1,4 @@
-"""What an access token may be good for."""
+"""The scopes of access tokens."""
 
 SCOPES = (
     "profile",
@@ -36,7 +36,7 @@ SCOPES = (
     "admin:write:accounts",
     "admin:write:reports",
 )
-"""The scopes that are good for something here, as OAuth's metadata lists them.
+"""The scopes that give access to something, as the OAuth metadata lists them.
 
-<https://docs.joinmastodon.org/api/oauth-scopes/>, and `shop` for what people sell and buy.
+See <https://docs.joinmastodon.org/api/oauth-scopes/>; `shop` is ours, for selling and buying.
 """

@@ -1,4 +1,4 @@
 """Plain Python that several domains use: text, hashtags and languages.
 
-It imports no framework, no service and nothing of the chassis; of the contracts, the limits alone.
+It imports no framework, no service, nothing of the chassis, and only the limits of the contracts.
 """

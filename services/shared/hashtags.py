@@ -1,9 +1,9 @@
-"""The grammar of hashtags: Mastodon's, with the names normalised as Unicode says (NFKC).
+"""The grammar of hashtags: Mastodon's, with names normalized to Unicode NFKC.
 
-A hashtag begins with a letter, a digit or an underscore. Inside it may stand, besides those, marks
-(no Hindi word is whole without them) and separators. It ends in no separator, and it is not a
-number. The source is `HASHTAG_RE` in Mastodon 4.3's `app/models/tag.rb`; the zero-width joiner is
-added, because some words of Sinhala and Malayalam are spelled with it.
+A hashtag begins with a letter, a digit or an underscore. It may also contain marks (Hindi words
+need them) and separators, but not end with a separator. It is not a number. The source is
+`HASHTAG_RE` in `app/models/tag.rb` of Mastodon 4.3. The zero-width joiner is added, because some
+words of Sinhala and Malayalam contain it.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from unicodedata import category, normalize
 from services.contracts import limits
 
 SEPARATORS = "\u00b7\u30fb\u200c\u200d"
-"""What may stand inside a hashtag only: two middle dots, and the zero-width (non-)joiner."""
+"""Permitted only inside a hashtag: two middle dots, and the zero-width (non-)joiner."""
 
 _RAW_CHARACTERS = 4 * limits.HASHTAG_CHARACTERS
-"""No more become one when they are composed; what is longer is not normalised, which takes time."""
+"""Longer text is not normalized, which would be slow: at most four characters compose to one."""
 
 
 def normal_tag(raw: str) -> str:
-    """The one spelling of a hashtag (NFKC, lower case), or nothing if it is none."""
+    """The normal form of a hashtag (NFKC, lower case); empty if the text is no hashtag."""
     if len(raw) > _RAW_CHARACTERS:
         return ""
     tag = normalize("NFKC", normalize("NFKC", raw).lower()).rstrip(SEPARATORS)
     if not 1 <= len(tag) <= limits.HASHTAG_CHARACTERS or not all(map(_in_tag, tag)):
         return ""
-    return tag if _is_begun(tag) and _is_a_word(tag) else ""
+    return tag if _starts_correctly(tag) and _is_not_a_number(tag) else ""
 
 
 def end_of_tag(text: str, start: int, end: int) -> int:
-    """Where the hashtag ends whose first character after the # is at `start`, before `end`."""
+    """The end of a hashtag, whose name starts at `start`, at most `end`."""
     last = start
     while last < end and _in_tag(text[last]):
         last += 1
@@ -46,11 +46,11 @@ def _in_tag(character: str) -> bool:
     )
 
 
-def _is_begun(tag: str) -> bool:
+def _starts_correctly(tag: str) -> bool:
     return tag[0].isalnum() or tag[0] == "_"
 
 
-def _is_a_word(tag: str) -> bool:
-    """Whether there is a letter in it, or something between two digits: no number is a hashtag."""
+def _is_not_a_number(tag: str) -> bool:
+    """Whether it has a letter, or a separator or underscore between digits."""
     between = tag.strip("_" + SEPARATORS)
-    return any(map(str.isalpha, tag)) or any(one in "_" + SEPARATORS for one in between)
+    return any(map(str.isalpha, tag)) or any(character in "_" + SEPARATORS for character in between)

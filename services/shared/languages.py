@@ -1,4 +1,4 @@
-"""Languages as clients name them."""
+"""Normalizes the language tags of clients."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ _CODES = {
     "y": "io",
     "z": "ahu",
 }
-"""Second letters by the first: ISO 639-1 with four names of before, which Java still writes.
+"""Second letters by the first: ISO 639-1, with four former codes that Java still writes.
 
-Of three letters (ISO 639-3) there are thousands, so all are taken but those that say none.
+There are thousands of codes with three letters (ISO 639-3); all but `_NONE` are accepted.
 """
 
 _NONE = frozenset({"mis", "mul", "und", "zxx"})  # ISO 639-3: uncoded, many, undetermined, none
 
 
-def language_code(written: str | None) -> str | None:
-    """A language tag (BCP 47) in its usual spelling; `None` for what names no language.
+def language_code(tag: str | None) -> str | None:
+    """A language tag (BCP 47) in its usual spelling, or `None` if it names no language.
 
-    What is more than a language, script and region, such as the settings of a device
+    A tag with more than language, script and region, such as a device setting
     (`en-US-u-mu-celsius`, `pt_BR.UTF-8`), is reduced to the language, as Mastodon does.
     """
-    text = (written or "").strip()[:100]
+    text = (tag or "").strip()[:100]
     match = _TAG.fullmatch(text.replace("_", "-")) or _FIRST.match(text)
     if match is None:
         return None

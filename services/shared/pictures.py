@@ -1,4 +1,4 @@
-"""Pictures as media describes them to who claims them; what has them keeps them so."""
+"""Pictures as media describes them on a claim; posts and products store them in this form."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Finds the links, mentions and hashtags of a plain text, and counts its characters.
 
-Links are found first; mentions and hashtags only in what is left. Who is told, what is stored,
-what is linked and what is counted all follow from the same spans. Every pattern is linear in the
-length of the text.
+Links are found first, then mentions and hashtags in the rest. Notifications, stored tags, links in
+HTML and character counts all use the same entities. Every pattern takes linear time.
 """
 
 from __future__ import annotations
@@ -19,17 +18,17 @@ from services.contracts import limits
 from services.shared.hashtags import end_of_tag, normal_tag
 
 _NEVER = r"\s\x00-\x20\x7f-\xa0\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff"
-"""What ends a link in any case: blanks, control characters, and what cannot be seen."""
+"""Characters that always end a link: blanks, control characters and invisible ones."""
 
 _TAIL = rf"[^{_NEVER}\"<>\\`]"
 _LABEL = (
     rf"[^{_NEVER}\x21-\x2c./\x3a-\x40\x5b-\x5e`\x7b-\x7e"
     r"\u2000-\u206f\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]"
 )
-"""Of a label of a host name: also of an internationalised one, but no punctuation."""
+"""A character of a label of a host name, also an international one; no punctuation."""
 
 _HOST = rf"(?:\[[0-9a-f:.]{{2,45}}\]|(?:{_LABEL}+\.)*(?:[a-z0-9_-]+|{_LABEL}+))"
-"""RFC 3986. After an ASCII top-level domain, text of another script may follow without a blank."""
+"""RFC 3986. Text of another script may follow an ASCII top-level domain without a blank."""
 
 _LINK = re.compile(
     r"(?<![a-z0-9])(?:"
@@ -37,19 +36,19 @@ _LINK = re.compile(
     rf"|[a-z][a-z0-9]*://{_TAIL}*)",
     re.IGNORECASE,
 )
-"""A link to the web; or anything else that begins as an address, which is left alone."""
+"""A web link, or a URL of another scheme, which is skipped."""
 
 _ACCENTED = r"\u00c0-\u02af\u0300-\u036f\u1e00-\u1eff"
-_NAMED = re.compile(
+_NAME = re.compile(
     r"(?<![\w/&#=)])(?P<hash>[#\uff03])(?=\w)"
     r"|(?<![\w/@=])@(?P<name>[A-Za-z0-9_]++)"
     r"(?:(?P<more>(?:[.-][A-Za-z0-9_]+)*+)@(?P<host>"
     r"(?:\[[0-9A-Fa-f:.]{2,45}\]|(?:\w+[.-]+)*(?:[A-Za-z0-9_]+|\w+))(?::\d{1,5}(?!\d))?))?+"
     rf"(?![@{_ACCENTED}]|://)",
 )
-"""A hashtag's sign, or a mention as Mastodon 4.3 knows it (`Account::MENTION_RE`).
+"""The sign of a hashtag, or a mention as in Mastodon 4.3 (`Account::MENTION_RE`).
 
-The one difference: a name here has no dots, so in "@ann.Really" the name is "ann".
+One difference: a name has no dots here, so the name in "@ann.Really" is "ann".
 """
 
 _PAIRS = dict(
@@ -61,7 +60,7 @@ _ENDS_A_SENTENCE = ".,;:!?'*~([{"
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A whole address on the web."""
+    """A web link."""
 
     start: int
     end: int
@@ -70,21 +69,21 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class MentionSpan:
-    """Somebody's name after an @; `host` is empty unless it is a full handle."""
+    """A mention; `host` is empty unless it is a full handle."""
 
     start: int
     end: int
     name: str
     host: str
 
-    def is_of(self, host: str) -> bool:
-        """Whether it names somebody at a host (with its port, if it has one) who is there."""
+    def is_at(self, host: str) -> bool:
+        """Whether the mentioned user is at this host (with its port, if it has one)."""
         return self.host.lower() in ("", host.lower())
 
 
 @dataclass(frozen=True, slots=True)
 class Hashtag:
-    """A hashtag; `name` is its one spelling, without the #."""
+    """A hashtag; `name` is its normal form, without the #."""
 
     start: int
     end: int
@@ -99,50 +98,50 @@ def entities(text: str) -> tuple[Entity, ...]:
     found: list[Entity] = []
     done = 0
     while match := _LINK.search(text, done):
-        found += _named(text, done, match.start())
+        found += _names(text, done, match.start())
         done = match.end()
         if match["web"]:
             done = _end_of_link(text, match.start(), done)
             if done > match.start("host"):
                 found.append(Link(match.start(), done, text[match.start() : done]))
-    return (*found, *_named(text, done, len(text)))
+    return (*found, *_names(text, done, len(text)))
 
 
 def names_in(found: Iterable[Entity], host: str) -> tuple[str, ...]:
-    """The names at a host that are mentioned, lower-cased, each once, in order."""
-    mentions = (one for one in found if isinstance(one, MentionSpan) and one.is_of(host))
-    return tuple(dict.fromkeys(one.name.lower() for one in mentions))
+    """The mentioned names at a host in lower case, each once, in order."""
+    mentions = (e for e in found if isinstance(e, MentionSpan) and e.is_at(host))
+    return tuple(dict.fromkeys(mention.name.lower() for mention in mentions))
 
 
 def tags_in(found: Iterable[Entity]) -> tuple[str, ...]:
     """The names of the hashtags, each once, in order."""
-    return tuple(dict.fromkeys(one.name for one in found if isinstance(one, Hashtag)))
+    return tuple(dict.fromkeys(entity.name for entity in found if isinstance(entity, Hashtag)))
 
 
 def count(text: str, found: Iterable[Entity] | None = None) -> int:
-    """How many characters a text counts as: as Mastodon's `StatusLengthValidator` says.
+    """The length of a text for limits, as in Mastodon's `StatusLengthValidator`.
 
-    Graphemes; a link is as long as a short one, and a full handle is counted without its host.
+    It counts graphemes. A link counts as `LINK_CHARACTERS`, and a full handle without its host.
     """
     pieces: list[str] = []
     done = 0
-    for one in entities(text) if found is None else found:
-        if isinstance(one, Hashtag):
+    for entity in entities(text) if found is None else found:
+        if isinstance(entity, Hashtag):
             continue
-        short = "x" * limits.LINK_CHARACTERS if isinstance(one, Link) else f"@{one.name}"
-        pieces += [text[done : one.start], short]
-        done = one.end
+        short = "x" * limits.LINK_CHARACTERS if isinstance(entity, Link) else f"@{entity.name}"
+        pieces += [text[done : entity.start], short]
+        done = entity.end
     return graphemes("".join((*pieces, text[done:])))
 
 
 def graphemes(text: str) -> int:
-    """How many characters people see in a text: extended grapheme clusters (UAX #29)."""
+    """The number of visible characters: extended grapheme clusters (UAX #29)."""
     return sum(1 for _ in iter_graphemes(text))
 
 
-def _named(text: str, start: int, end: int) -> Iterator[Hashtag | MentionSpan]:
+def _names(text: str, start: int, end: int) -> Iterator[Hashtag | MentionSpan]:
     done = start
-    while match := _NAMED.search(text, done, end):
+    while match := _NAME.search(text, done, end):
         done = match.end()
         if match["hash"]:
             done = end_of_tag(text, done, end)
@@ -154,7 +153,7 @@ def _named(text: str, start: int, end: int) -> Iterator[Hashtag | MentionSpan]:
 
 
 def _end_of_link(text: str, start: int, end: int) -> int:
-    """Without the punctuation that ends the sentence, or the bracket that was open before."""
+    """The end of a link without punctuation after it, or a bracket that opened before it."""
     opened: Counter[str] = Counter()
     for match in _BRACKETS.finditer(text, start, end):
         if match[0] not in _PAIRS:

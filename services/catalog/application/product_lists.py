@@ -12,7 +12,7 @@ from services.catalog.repository import ALL, Repository
 from services.chassis.errors import Forbidden
 from services.chassis.storage.segmented_list import SegmentedLists
 from services.chassis.storage.window import Window, normalize_id
-from services.shared.words import sought, words
+from services.shared.words import query_terms, words
 
 MAX_SEARCH_WORDS = 5
 """Further words of a search are ignored."""
@@ -58,7 +58,7 @@ class ProductLists:
         Scans the list of the rarest term. One state call more than `by_shop`.
         """
         wanted_words = words(text)[:MAX_SEARCH_WORDS]
-        terms = [term for word in wanted_words for term in sought(word)]
+        terms = [term for word in wanted_words for term in query_terms(word)]
         lists = self._repository.products_by_term
         heads = await lists.heads.get_many(terms)
         if not terms or any(term not in heads for term in terms):

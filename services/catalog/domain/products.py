@@ -11,7 +11,7 @@ from services.catalog.domain.texts import normalize_description, normalize_name,
 from services.chassis.errors import Forbidden, Invalid, NotFound
 from services.contracts import limits
 from services.shared.pictures import Picture
-from services.shared.words import has_no_blanks, terms, words
+from services.shared.words import has_no_blanks, index_terms, words
 
 MAX_TERMS = 30
 """Search terms of one product. A title with more terms keeps them all, up to MAX_TITLE_TERMS."""
@@ -212,4 +212,4 @@ def product_not_found() -> NotFound:
 
 
 def _terms(text: str) -> list[str]:
-    return list(dict.fromkeys(term for word in words(text) for term in terms(word)))
+    return list(dict.fromkeys(term for word in words(text) for term in index_terms(word)))

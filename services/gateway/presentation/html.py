@@ -49,7 +49,7 @@ class HtmlWriter:
             return _link(one.url)
         if isinstance(one, Hashtag):
             return self._tag(one.name, typed)
-        name = mentions.get(one.name.lower()) if one.is_of(self._at.host) else None
+        name = mentions.get(one.name.lower()) if one.is_at(self._at.host) else None
         return self._mention(name) if name else escape(typed)
 
     def _tag(self, name: str, typed: str) -> str:

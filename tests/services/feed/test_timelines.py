@@ -382,7 +382,7 @@ async def test_marks_on_old_posts_are_known_too(
 async def test_who_is_blocked_by_very_many_is_shown_nothing_of_any_of_them(
     harness: FeedHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(block_list, "BLOCKERS", 2)
+    monkeypatch.setattr(block_list, "MAX_BLOCKERS", 2)
     reader, friend, *blockers = [await harness.person() for _ in range(6)]
     await harness.follow(reader, friend)
     for author in blockers:

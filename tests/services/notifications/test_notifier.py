@@ -151,7 +151,7 @@ async def test_a_mute_that_leaves_notifications_alone_leaves_them_alone(
 async def test_any_of_very_many_blockers_causes_no_notification(
     harness: NotificationsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(block_list, "BLOCKERS", 2)
+    monkeypatch.setattr(block_list, "MAX_BLOCKERS", 2)
     ann, friend, *blockers = await harness.add_users(6)
     post = await ann.create_post("liked by all, once")
     for liker in (friend, *blockers):

@@ -24,7 +24,7 @@ from services.feed.domain.rows import (
     without_repeated_boosts,
 )
 from services.feed.settings import FeedSettings
-from services.shared.block_list import BLOCKERS, BlockState
+from services.shared.block_list import MAX_BLOCKERS, BlockState
 
 
 def a_post(**changes: Any) -> dict[str, Any]:
@@ -199,7 +199,7 @@ def test_pins_are_the_newest_that_were_told() -> None:
 
 def test_who_is_blocked_by_very_many_knows_that_there_are_more() -> None:
     stance = ReaderRelations()
-    for number in range(BLOCKERS):
+    for number in range(MAX_BLOCKERS):
         stance = stance.apply_block(str(number), blocks=True, version=1)
     assert not stance.shunned
     full = stance.apply_block("a", blocks=True, version=1)

@@ -21,7 +21,7 @@ from services.notifications.domain.notifications import (
 )
 from services.notifications.domain.owner_relations import HiddenEdge, OwnerRelations
 from services.notifications.domain.subscribers import MAX_SUBSCRIBERS, PostSubscribers
-from services.shared.block_list import BLOCKERS, BlockState
+from services.shared.block_list import MAX_BLOCKERS, BlockState
 
 LIKE = Cause("1:favourite:9:2", "1", "favourite", "2", "marks", "9", making="a")
 
@@ -147,7 +147,7 @@ def test_stances_forget_the_oldest_that_are_over_and_nobody_that_is_hidden() -> 
 
 def test_who_is_blocked_by_very_many_knows_that_there_are_more() -> None:
     stance = OwnerRelations()
-    for number in range(BLOCKERS):
+    for number in range(MAX_BLOCKERS):
         stance = stance.apply_block(str(number), 1, blocks=True)
     assert not stance.shunned
     full = stance.apply_block("a", 1, blocks=True)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.contracts import limits
-from services.shared.words import folded, has_no_blanks, sought, terms, words
+from services.shared.words import folded, has_no_blanks, index_terms, query_terms, words
 
 JAPANESE = st.text("青いマグカップ日本語のー々", min_size=1, max_size=20)
 
@@ -38,7 +38,7 @@ def test_every_part_of_a_run_without_blanks_is_under_its_terms(
     start = data.draw(st.integers(0, len(whole) - 1))
     part = whole[start : data.draw(st.integers(start + 1, len(whole)))]
     assert has_no_blanks(part)
-    assert set(sought(part)) <= set(terms(whole))
+    assert set(query_terms(part)) <= set(index_terms(whole))
 
 
 @given(st.text(max_size=60))
@@ -47,7 +47,7 @@ def test_words_of_any_text_are_in_it_and_folded_once(text: str) -> None:
     for word in words(text):
         assert word in plain
         assert words(word) == [word]
-        assert set(sought(word)) <= set(terms(word))
+        assert set(query_terms(word)) <= set(index_terms(word))
 
 
 @pytest.mark.parametrize(
