@@ -51,7 +51,7 @@ async def bundle(running: Running, *questions: Any, token: str = "", caller: str
     return (await running.call("POST", "/bundles", json=body, token=token, caller=caller)).json()
 
 
-async def test_each_question_is_answered_as_if_it_were_alone(
+async def test_each_request_of_a_batch_is_handled_as_if_it_came_alone(
     things: tuple[World, Running],
 ) -> None:
     world, running = things
@@ -73,7 +73,7 @@ async def test_each_question_is_answered_as_if_it_were_alone(
     assert said[5]["body"] == {"given": {"a": [1]}, "me": "7"}
 
 
-async def test_a_bundle_gives_no_more_rights(things: tuple[World, Running]) -> None:
+async def test_a_batch_gives_no_more_rights(things: tuple[World, Running]) -> None:
     world, running = things
     said = await bundle(
         running,
@@ -87,7 +87,7 @@ async def test_a_bundle_gives_no_more_rights(things: tuple[World, Running]) -> N
     assert (await running.public("POST", "/bundles", json={"questions": []})).status == 401
 
 
-async def test_bundles_are_bounded(things: tuple[World, Running]) -> None:
+async def test_batches_are_limited(things: tuple[World, Running]) -> None:
     _, running = things
     many = [{"path": "things/1"}] * 101
     answered = await running.call("POST", "/bundles", json={"questions": many}, caller="a")

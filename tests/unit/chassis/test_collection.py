@@ -41,7 +41,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commit, "COMMIT_TIMEOUT", 0.05)
 
 
-async def test_a_document_is_made_changed_and_read(
+async def test_a_document_is_created_changed_and_read(
     state: FakeState, tallies: Collection[Tally]
 ) -> None:
     assert await tallies.get("a") is None
@@ -84,7 +84,7 @@ async def test_a_decision_that_changes_nothing_writes_nothing(
     assert [call.name for call in state.faults.calls] == ["get"]
 
 
-async def test_a_lost_swap_is_decided_again_on_what_won(
+async def test_a_lost_swap_is_decided_again_on_the_winning_version(
     state: FakeState, tallies: Collection[Tally]
 ) -> None:
     other = Collection(state.replica(), "tally", Tally)
@@ -98,7 +98,7 @@ async def test_a_lost_swap_is_decided_again_on_what_won(
     assert await tallies.update("a", signed("me")) == Tally(2, ("other", "me"))
 
 
-async def test_fresh_saves_the_read_and_gives_way_to_what_is_there(
+async def test_expect_absent_saves_the_read_and_yields_to_an_existing_document(
     state: FakeState, tallies: Collection[Tally]
 ) -> None:
     await tallies.update("a", signed("x"), expect_absent=True)
@@ -106,7 +106,7 @@ async def test_fresh_saves_the_read_and_gives_way_to_what_is_there(
     assert await tallies.update("a", signed("y"), expect_absent=True) == Tally(2, ("x", "y"))
 
 
-async def test_what_was_seen_saves_the_read_and_gives_way_to_what_has_changed_since(
+async def test_a_known_document_saves_the_read_and_yields_to_a_newer_version(
     state: FakeState, tallies: Collection[Tally]
 ) -> None:
     await tallies.update("a", signed("x"))
@@ -117,7 +117,7 @@ async def test_what_was_seen_saves_the_read_and_gives_way_to_what_has_changed_si
     assert await tallies.update("a", signed("z"), known=seen) == Tally(3, ("x", "y", "z"))
 
 
-async def test_a_process_knows_which_versions_it_has_committed_of_what_others_hear_of(
+async def test_a_process_remembers_its_commits_of_published_documents(
     state: FakeState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(collection, "_MAX_REMEMBERED_COMMITS", 2)
@@ -134,7 +134,7 @@ async def test_a_process_knows_which_versions_it_has_committed_of_what_others_he
     assert not told.has_newer_local_commit("a", 1), "it is only remembered for some time"
 
 
-async def test_a_commit_whose_answer_was_lost_is_recognised_and_not_made_twice(
+async def test_a_commit_with_a_lost_answer_is_recognized_and_not_repeated(
     state: FakeState, tallies: Collection[Tally]
 ) -> None:
     state.faults.fail("compare_and_set", after=True)
@@ -143,7 +143,7 @@ async def test_a_commit_whose_answer_was_lost_is_recognised_and_not_made_twice(
     assert await tallies.get("a") == Tally(1, ("x",))
 
 
-async def test_a_commit_that_hid_behind_a_conflict_is_recognised(
+async def test_a_commit_reported_as_a_conflict_is_recognized(
     state: FakeState, tallies: Collection[Tally]
 ) -> None:
     state.faults.fail(
@@ -152,7 +152,7 @@ async def test_a_commit_that_hid_behind_a_conflict_is_recognised(
     assert await tallies.update("a", signed("x")) == Tally(1, ("x",))
 
 
-async def test_a_save_that_did_nothing_is_tried_again(
+async def test_a_write_without_effect_is_repeated(
     state: FakeState, tallies: Collection[Tally]
 ) -> None:
     state.faults.fail("compare_and_set")
@@ -161,7 +161,7 @@ async def test_a_save_that_did_nothing_is_tried_again(
 
 
 @pytest.mark.parametrize("did_commit", [True, False])
-async def test_what_others_changed_since_a_lost_answer_is_not_decided_twice(
+async def test_a_document_changed_by_others_after_a_lost_answer_is_not_decided_again(
     state: FakeState, tallies: Collection[Tally], did_commit: bool
 ) -> None:
     """The caller learns that nobody can tell; better than an effect that happens twice."""
@@ -186,7 +186,7 @@ async def test_what_others_changed_since_a_lost_answer_is_not_decided_twice(
     assert tally.by.count("me") == (1 if did_commit else 0)
 
 
-async def test_a_lost_answer_and_one_change_by_another_means_that_ours_was_not_made(
+async def test_a_lost_answer_and_one_change_by_another_process_mean_that_ours_failed(
     state: FakeState, tallies: Collection[Tally]
 ) -> None:
     other = Collection(state.replica(), "tally", Tally)
@@ -212,7 +212,7 @@ async def test_an_unknown_outcome_stays_unknown_when_the_store_goes_away(
 
 
 @pytest.mark.usefixtures("hasty")
-async def test_a_store_that_is_away_means_that_nothing_happened(
+async def test_an_unavailable_store_means_that_nothing_happened(
     state: FakeState, tallies: Collection[Tally]
 ) -> None:
     for error in (Unavailable("down"), OutcomeUnknown("no answer to a read")):
@@ -224,7 +224,7 @@ async def test_a_store_that_is_away_means_that_nothing_happened(
 
 
 @pytest.mark.usefixtures("hasty")
-async def test_a_swap_that_is_always_lost_is_given_up_in_time(
+async def test_a_swap_that_is_always_lost_ends_after_the_timeout(
     state: FakeState, tallies: Collection[Tally]
 ) -> None:
     state.faults.fail("compare_and_set", times=1000, error=VersionConflict("lost"))
@@ -233,7 +233,7 @@ async def test_a_swap_that_is_always_lost_is_given_up_in_time(
             await tallies.update("a", signed("x"))
 
 
-async def test_what_one_decision_raises_reaches_its_caller_alone(
+async def test_an_exception_of_one_decision_reaches_only_its_caller(
     tallies: Collection[Tally],
 ) -> None:
     def refuse(_: Tally | None) -> Tally:
@@ -248,7 +248,7 @@ async def test_what_one_decision_raises_reaches_its_caller_alone(
     assert results[2] == Tally(2, ("x", "y"))
 
 
-async def test_a_caller_who_goes_away_takes_nobody_with_him(
+async def test_a_cancelled_caller_does_not_cancel_the_others(
     state: FakeState, tallies: Collection[Tally]
 ) -> None:
     gate = asyncio.Event()
@@ -271,7 +271,7 @@ async def test_a_caller_who_goes_away_takes_nobody_with_him(
     assert await tallies.update("a", signed("later"))
 
 
-async def test_old_documents_are_lifted_step_by_step(state: FakeState) -> None:
+async def test_old_documents_are_upgraded_step_by_step(state: FakeState) -> None:
     await Collection(state, "tally", dict).update("a", lambda _: {"n": 7})
     upgrades = {1: lambda d: {"number": d["n"]}, 2: lambda d: {"count": d["number"], "by": ["old"]}}
     lifted = Collection(state, "tally", Tally, upgrades=upgrades)
@@ -281,7 +281,7 @@ async def test_old_documents_are_lifted_step_by_step(state: FakeState) -> None:
     assert await lifted.get("a") == Tally(8, ("old", "new"))
 
 
-async def test_a_change_keeps_the_trace_of_whoever_asked_for_it(state: FakeState) -> None:
+async def test_a_change_has_the_trace_of_its_caller(state: FakeState) -> None:
     outbox = Outbox("tallies", "me", state, FakeBroker()).publishes("tally", "tally.changed")
     tallies = Collection(state, "tally", Tally, outbox=outbox)
     gate = asyncio.Event()

@@ -36,7 +36,7 @@ async def test_the_newest_state_is_applied_last() -> None:
     assert document.applied == [0, 1, 2, 3]
 
 
-async def test_what_is_not_there_is_not_applied() -> None:
+async def test_a_missing_state_is_not_applied() -> None:
     document = Changing(0, state=None)
     assert await converge(document.read, document.apply, what="it") is None
     assert document.applied == []

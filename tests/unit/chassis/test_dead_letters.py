@@ -10,7 +10,7 @@ from services.chassis.errors import Unavailable
 from tests.fakes import FakeState
 
 
-async def test_letters_are_kept_once_oldest_first() -> None:
+async def test_dead_letters_are_kept_once_oldest_first() -> None:
     letters = DeadLetters(FakeState())
     for n in (1, 2, 3):
         await letters.add("topic", {"n": n}, f"why {n}")
@@ -26,7 +26,7 @@ async def test_letters_are_kept_once_oldest_first() -> None:
     assert kept[2].why == "why 1"
 
 
-async def test_beyond_the_bound_the_oldest_go(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_beyond_the_limit_the_oldest_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_DEAD_LETTERS", 3)
     state = FakeState()
     letters = DeadLetters(state)
@@ -36,7 +36,7 @@ async def test_beyond_the_bound_the_oldest_go(monkeypatch: pytest.MonkeyPatch) -
     assert len(state.keys("dead-letter:")) == 3
 
 
-async def test_a_replay_forgets_what_went_well_and_keeps_the_rest() -> None:
+async def test_a_replay_removes_what_succeeds_and_keeps_the_rest() -> None:
     state = FakeState()
     letters = DeadLetters(state)
     for n in range(4):
@@ -56,7 +56,7 @@ async def test_a_replay_forgets_what_went_well_and_keeps_the_rest() -> None:
     assert len(state.keys("dead-letter:")) == 1
 
 
-async def test_letters_can_be_anything_that_came() -> None:
+async def test_dead_letters_can_hold_any_json() -> None:
     letters = DeadLetters(FakeState())
     came = ["text", None, [1, "ü"], {"raw": "\x00"}]
     for event in came:

@@ -19,7 +19,7 @@ from services.chassis.errors import (
     ("status", "kind"),
     [(404, NotFound), (410, Gone), (429, RateLimited), (503, Unavailable), (504, OutcomeUnknown)],
 )
-def test_a_status_becomes_the_failure_that_has_it(status: int, kind: type[ServiceError]) -> None:
+def test_a_status_becomes_the_error_with_that_status(status: int, kind: type[ServiceError]) -> None:
     failure = from_status(status, "why", "code", limit=3)
     assert type(failure) is kind
     assert failure.body() == {"code": "code", "message": "why", "limit": 3}
@@ -48,7 +48,9 @@ MISMATCH = "failed saving state in state store statestore: possible etag mismatc
         (500, "database is locked", False),
     ],
 )
-def test_a_lost_swap_is_told_from_a_broken_store(status: int, message: str, lost: bool) -> None:
+def test_a_version_conflict_is_distinguished_from_a_broken_store(
+    status: int, message: str, lost: bool
+) -> None:
     assert is_version_conflict(ServiceError(message)) is lost
     assert status in (409, 500)
 
@@ -69,13 +71,11 @@ def test_a_lost_swap_is_told_from_a_broken_store(status: int, message: str, lost
         (502, b"[1]", 502),
     ],
 )
-def test_an_answer_becomes_what_a_caller_can_act_on(
-    status: int, body: bytes, expected: int
-) -> None:
+def test_an_error_response_becomes_a_service_error(status: int, body: bytes, expected: int) -> None:
     assert service_error(status, body, "GET /invoke/app/method/x").status == expected
 
 
-def test_a_refused_connection_proves_nothing_of_a_store_whose_client_tries_again() -> None:
+def test_a_refused_connection_of_a_store_is_an_unknown_outcome() -> None:
     body = b'{"errorCode":"ERR_STATE_SAVE","message":"dial tcp: connection refused"}'
     assert type(service_error(500, body, "POST /state/statestore")) is OutcomeUnknown
 

@@ -72,7 +72,7 @@ async def test_a_failing_handler_has_the_event_delivered_again() -> None:
         await handlers.handle(cloud_event(total=2))
 
 
-async def test_types_of_one_topic_are_told_apart_and_unknown_ones_are_ignored() -> None:
+async def test_types_of_one_topic_are_distinguished_and_unknown_ones_are_ignored() -> None:
     handlers, got = Handlers(), list[str]()
 
     async def on_named(event: Event[dict[str, Any]]) -> None:

@@ -25,7 +25,7 @@ class Thing:
     n: int = 0
 
 
-def maker_app(settings: Settings) -> FastAPI:
+def producer_app(settings: Settings) -> FastAPI:
     """Tells of things and of others; `POST /things/1` makes the next version of one."""
     service = Service(settings)
     router = APIRouter()
@@ -43,11 +43,11 @@ def _route(router: APIRouter, service: Service, kind: str, outbox: Any) -> None:
         return await things.update(id, lambda thing: Thing((thing.n if thing else 0) + 1))
 
 
-class Hearer:
-    """A service that keeps the newest version it has heard of each thing."""
+class RecordingConsumer:
+    """A service that keeps the newest version that it has received of each thing."""
 
     def __init__(self) -> None:
-        self.heard: list[CloudEvent] = []
+        self.received: list[CloudEvent] = []
         self.traces: list[str] = []
         self.poison: set[str] = set()
         self.broken: set[str] = set()
@@ -65,7 +65,7 @@ class Hearer:
             if self.failing[event.subject] > 0:
                 self.failing[event.subject] -= 1
                 raise Unavailable("not now")
-            self.heard.append(event)
+            self.received.append(event)
             self.traces.append(telemetry.current().traceparent)
             await kept.update(
                 f"{event.type}/{event.subject}",
@@ -77,37 +77,37 @@ class Hearer:
             )
 
         for topic in ("things", "others"):
-            service.on_topic(topic, "maker", keep)
+            service.on_topic(topic, "producer", keep)
         return service.create_app()
 
 
 class Pair:
-    """A maker and a hearer, and what each of them knows."""
+    """A producer and a consumer, and what each of them stores."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.hearer = Hearer()
-        self.makers: list[Running] = []
-        self.hearers: list[Running] = []
+        self.consumer = RecordingConsumer()
+        self.producers: list[Running] = []
+        self.consumers: list[Running] = []
 
-    async def start_maker(self) -> Running:
-        self.makers.append(await self.world.start(maker_app, "maker"))
-        return self.makers[-1]
+    async def start_producer(self) -> Running:
+        self.producers.append(await self.world.start(producer_app, "producer"))
+        return self.producers[-1]
 
-    async def start_hearer(self) -> Running:
-        self.hearers.append(await self.world.start(self.hearer.app, "hearer"))
-        return self.hearers[-1]
+    async def start_consumer(self) -> Running:
+        self.consumers.append(await self.world.start(self.consumer.app, "consumer"))
+        return self.consumers[-1]
 
     async def make(self, *ids: str, topic: str = "things") -> None:
         for n, id in enumerate(ids):
-            maker = self.makers[n % len(self.makers)]
-            assert (await maker.call("POST", f"/{topic}/{id}")).status == 200
+            producer = self.producers[n % len(self.producers)]
+            assert (await producer.call("POST", f"/{topic}/{id}")).status == 200
 
     def truth(self) -> dict[str, int]:
-        return self._numbers("maker", "thing:")
+        return self._numbers("producer", "thing:")
 
     def known(self) -> dict[str, int]:
-        return self._numbers("hearer", "kept:thing.changed/")
+        return self._numbers("consumer", "kept:thing.changed/")
 
     def _numbers(self, app: str, prefix: str) -> dict[str, int]:
         state = self.world.state(app)
@@ -119,8 +119,8 @@ class Pair:
 async def pair() -> AsyncIterator[Pair]:
     async with World() as world:
         pair = Pair(world)
-        await pair.start_maker()
-        await pair.start_hearer()
+        await pair.start_producer()
+        await pair.start_consumer()
         yield pair
 
 
@@ -128,22 +128,25 @@ def ids(count: int) -> list[str]:
     return [f"t{n}" for n in range(count)]
 
 
-async def test_what_the_broker_brings_is_handled_with_its_trace(pair: Pair) -> None:
+async def test_delivered_events_are_handled_with_their_trace(pair: Pair) -> None:
     await pair.make("a")
     await pair.world.settle(rounds=0)
     assert pair.known() == pair.truth() == {"a": 1}
-    assert pair.hearer.traces == [pair.hearer.heard[0].traceparent]
-    assert pair.world.state("maker").peek("thing:a")["change"]["traceparent"] in pair.hearer.traces
+    assert pair.consumer.traces == [pair.consumer.received[0].traceparent]
+    assert (
+        pair.world.state("producer").peek("thing:a")["change"]["traceparent"]
+        in pair.consumer.traces
+    )
 
 
-async def test_what_the_broker_brought_is_not_fetched(pair: Pair) -> None:
+async def test_delivered_events_are_not_fetched(pair: Pair) -> None:
     await pair.make(*ids(20))
     await pair.world.settle(rounds=5)
-    assert len(pair.hearer.heard) == 20
+    assert len(pair.consumer.received) == 20
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_events_may_be_lost_doubled_late_and_in_any_order(pair: Pair, seed: int) -> None:
+async def test_events_may_be_lost_duplicated_delayed_and_reordered(pair: Pair, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311
     world = pair.world
     world.broker.copies = 2
@@ -157,7 +160,7 @@ async def test_events_may_be_lost_doubled_late_and_in_any_order(pair: Pair, seed
     assert pair.known() == pair.truth()
 
 
-async def test_what_a_broker_lost_is_there_after_two_polls(pair: Pair) -> None:
+async def test_lost_events_arrive_after_two_polls(pair: Pair) -> None:
     pair.world.broker.loses = lambda _: True
     await pair.make(*ids(200))
     await pair.world.settle(rounds=1)
@@ -165,13 +168,13 @@ async def test_what_a_broker_lost_is_there_after_two_polls(pair: Pair) -> None:
     await pair.world.settle(rounds=1)
     assert pair.known() == pair.truth()
     assert len(pair.known()) == 200
-    calls = pair.hearers[0].sidecar.faults.count("invoke")
+    calls = pair.consumers[0].sidecar.faults.count("invoke")
     await pair.world.settle(rounds=2)
-    assert len(pair.hearer.heard) == 200
-    assert pair.hearers[0].sidecar.faults.count("invoke") == calls + 2
+    assert len(pair.consumer.received) == 200
+    assert pair.consumers[0].sidecar.faults.count("invoke") == calls + 2
 
 
-async def test_a_broker_that_is_started_empty_loses_nothing(pair: Pair) -> None:
+async def test_a_broker_that_starts_empty_loses_nothing(pair: Pair) -> None:
     pair.world.broker.hold()
     await pair.make(*ids(30))
     pair.world.broker.forget()
@@ -179,55 +182,59 @@ async def test_a_broker_that_is_started_empty_loses_nothing(pair: Pair) -> None:
     assert pair.known() == pair.truth()
 
 
-async def test_a_hearer_that_comes_late_catches_up(pair: Pair) -> None:
-    await pair.hearers[0].stop()
+async def test_a_consumer_that_starts_late_catches_up(pair: Pair) -> None:
+    await pair.consumers[0].stop()
     await pair.make(*ids(150), *ids(10))
-    await pair.start_hearer()
+    await pair.start_consumer()
     await pair.world.settle()
     assert pair.known() == pair.truth()
 
 
-async def test_a_hearer_that_starts_again_goes_on_from_its_marks(pair: Pair) -> None:
+async def test_a_restarted_consumer_continues_from_its_positions(pair: Pair) -> None:
     pair.world.broker.loses = lambda _: True
     await pair.make(*ids(40))
     await pair.world.settle(rounds=3)
-    await pair.hearers[0].kill()
+    await pair.consumers[0].kill()
     await pair.make("new")
-    pair.hearer.heard.clear()
-    await pair.start_hearer()
+    pair.consumer.received.clear()
+    await pair.start_consumer()
     await pair.world.settle()
     assert pair.known() == pair.truth()
-    assert [event.subject for event in pair.hearer.heard] == ["new"]
+    assert [event.subject for event in pair.consumer.received] == ["new"]
 
 
-async def test_a_hearer_that_dies_between_effect_and_answer_hears_it_again(pair: Pair) -> None:
+async def test_a_consumer_that_dies_between_effect_and_answer_gets_the_event_again(
+    pair: Pair,
+) -> None:
     pair.world.broker.loses = lambda _: True
-    pair.hearers[0].sidecar.state.faults.crash("compare_and_set", about="kept:", nth=5, after=True)
+    pair.consumers[0].sidecar.state.faults.crash(
+        "compare_and_set", about="kept:", nth=5, after=True
+    )
     await pair.make(*ids(30))
-    await pair.hearers[0].service.inbox.catch_up()
-    dying = asyncio.ensure_future(pair.hearers[0].service.inbox.catch_up())
-    await pair.hearers[0].sidecar.state.faults.dead.wait()
-    await pair.hearers[0].kill()
+    await pair.consumers[0].service.inbox.catch_up()
+    dying = asyncio.ensure_future(pair.consumers[0].service.inbox.catch_up())
+    await pair.consumers[0].sidecar.state.faults.dead.wait()
+    await pair.consumers[0].kill()
     dying.cancel()
-    await pair.start_hearer()
+    await pair.start_consumer()
     await pair.world.settle()
     assert pair.known() == pair.truth()
 
 
-async def test_makers_that_die_and_start_again_are_heard_to_the_end(pair: Pair) -> None:
+async def test_all_events_of_producers_that_die_and_restart_arrive(pair: Pair) -> None:
     pair.world.broker.loses = lambda _: True
     for n in range(3):
         await pair.make(*ids(10 + n))
-        await pair.makers.pop().kill()
-        await pair.start_maker()
+        await pair.producers.pop().kill()
+        await pair.start_producer()
     # Notes of the dead settle with time; their news can be had at once.
     await pair.world.settle()
     assert pair.known() == pair.truth()
 
 
-async def test_two_makers_and_two_hearers_agree(pair: Pair) -> None:
-    await pair.start_maker()
-    await pair.start_hearer()
+async def test_two_producers_and_two_consumers_agree(pair: Pair) -> None:
+    await pair.start_producer()
+    await pair.start_consumer()
     lost = Counter[str]()
 
     def every_third(event: dict[str, Any]) -> bool:
@@ -243,15 +250,15 @@ async def test_two_makers_and_two_hearers_agree(pair: Pair) -> None:
     assert set(pair.truth().values()) == {5}
 
 
-async def test_what_fails_for_a_moment_is_tried_again(pair: Pair) -> None:
-    pair.hearer.failing["a"] = 3
+async def test_a_temporary_failure_is_retried(pair: Pair) -> None:
+    pair.consumer.failing["a"] = 3
     await pair.make("a", "b")
     await pair.world.settle(rounds=0)
     assert pair.known() == pair.truth()
 
 
-async def test_poison_is_buried_whichever_way_it_came_and_holds_up_nothing(pair: Pair) -> None:
-    pair.hearer.poison = {"t3"}
+async def test_poison_messages_become_dead_letters_and_block_nothing(pair: Pair) -> None:
+    pair.consumer.poison = {"t3"}
     pair.world.broker.loses = lambda event: event["subject"] == "t3"
     await pair.make(*ids(20))
     await pair.world.settle()
@@ -260,44 +267,44 @@ async def test_poison_is_buried_whichever_way_it_came_and_holds_up_nothing(pair:
     await pair.world.settle()
     expected = {id: n for id, n in pair.truth().items() if id != "t3"}
     assert pair.known() == expected
-    letters = (await pair.hearers[0].call("GET", "/deadletters", caller="hearer")).json()
+    letters = (await pair.consumers[0].call("GET", "/deadletters", caller="consumer")).json()
     assert [letter["event"]["entityversion"] for letter in letters] == [1, 2]
     assert {letter["why"] for letter in letters} == {"cannot be"}
-    pair.hearer.poison.clear()
-    replay = await pair.hearers[0].call("POST", "/deadletters/replay", caller="hearer")
+    pair.consumer.poison.clear()
+    replay = await pair.consumers[0].call("POST", "/deadletters/replay", caller="consumer")
     assert replay.json() == {"replayed": 2, "failed": {}}
     assert pair.known() == pair.truth()
 
 
-async def test_an_event_that_breaks_its_handler_holds_up_nothing_that_is_fetched(
+async def test_an_event_that_breaks_its_handler_does_not_block_fetched_events(
     pair: Pair,
 ) -> None:
-    pair.hearer.broken = {"t3"}
+    pair.consumer.broken = {"t3"}
     pair.world.broker.loses = lambda _: True
     await pair.make(*ids(150))
     await pair.world.settle(rounds=3)
     assert set(pair.truth()) - set(pair.known()) == {"t3"}
-    letters = (await pair.hearers[0].call("GET", "/deadletters", caller="hearer")).json()
+    letters = (await pair.consumers[0].call("GET", "/deadletters", caller="consumer")).json()
     assert [letter["event"]["subject"] for letter in letters] == ["t3"]
 
 
-async def test_a_topic_that_cannot_be_handled_now_holds_up_no_other(pair: Pair) -> None:
+async def test_a_failing_topic_does_not_block_other_topics(pair: Pair) -> None:
     pair.world.broker.loses = lambda _: True
-    pair.hearer.failing["bad"] = 1000
+    pair.consumer.failing["bad"] = 1000
     await pair.make("bad")
     await pair.make("good", topic="others")
     await pair.world.settle()
-    assert pair.world.state("hearer").peek("kept:other.changed/good") is not None
-    pair.hearer.failing.clear()
+    assert pair.world.state("consumer").peek("kept:other.changed/good") is not None
+    pair.consumer.failing.clear()
     await pair.world.settle()
     assert pair.known() == pair.truth()
 
 
-async def test_a_maker_that_is_away_is_asked_again(pair: Pair) -> None:
+async def test_an_unavailable_producer_is_polled_again(pair: Pair) -> None:
     pair.world.broker.loses = lambda _: True
     await pair.make("a")
-    pair.hearers[0].sidecar.faults.fail("invoke", about="maker", times=3)
-    await pair.hearers[0].service.inbox.catch_up()
+    pair.consumers[0].sidecar.faults.fail("invoke", about="producer", times=3)
+    await pair.consumers[0].service.inbox.catch_up()
     await pair.world.settle()
     assert pair.known() == pair.truth()
 
@@ -322,7 +329,7 @@ GOOD = {
         *({**GOOD, "sequence": 0}, {**GOOD, "data": []}, {**GOOD, "id": "x" * 600}),
     ],
 )
-def test_what_is_no_event_of_ours_is_poison(bad: Any) -> None:
+def test_a_malformed_event_is_poison(bad: Any) -> None:
     with pytest.raises(PoisonMessage, match="The event is invalid"):
         parse_cloud_event(bad)
 
@@ -335,7 +342,7 @@ def test_unknown_attributes_are_ignored_and_the_cause_is_the_trace() -> None:
     assert parse_cloud_event({**GOOD, "traceparent": "theirs"}).traceparent == "theirs"
 
 
-def test_what_the_broker_is_still_bringing_is_late_and_not_lost() -> None:
+def test_events_that_the_broker_still_delivers_are_late_and_not_lost() -> None:
     subscription = Subscription("things", "teller")
     assert (
         subscription.gap_upper_bound("s", 100, SequenceSet(10)) == 100

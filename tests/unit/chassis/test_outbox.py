@@ -23,11 +23,11 @@ class Thing:
 
 
 class Process:
-    """A process that tells of its things, on a line of its own to store and broker."""
+    """A process that publishes its things, with its own connection to store and broker."""
 
     def __init__(self, state: FakeState, broker: FakeBroker) -> None:
         self.state, self.broker = state.replica(), broker.replica()
-        self.outbox = Outbox("things", "maker", self.state, self.broker)
+        self.outbox = Outbox("things", "producer", self.state, self.broker)
         self.outbox.publishes("thing", "thing.changed", lambda id, data: {"id": id, "n": data["n"]})
         self.things = Collection(self.state, "thing", Thing, outbox=self.outbox)
 
@@ -53,12 +53,14 @@ class World:
         self.processes.append(Process(self.state, self.broker))
         return self.processes[-1]
 
-    def told(self) -> dict[str, int]:
-        """The newest that the broker was told of each thing."""
-        told: dict[str, int] = {}
+    def published(self) -> dict[str, int]:
+        """The newest version of each thing that the broker got."""
+        published: dict[str, int] = {}
         for event in self.broker.events("things"):
-            told[event["subject"]] = max(event["data"]["n"], told.get(event["subject"], 0))
-        return told
+            published[event["subject"]] = max(
+                event["data"]["n"], published.get(event["subject"], 0)
+            )
+        return published
 
 
 @pytest.fixture
@@ -97,18 +99,18 @@ async def dies(process: Process, work: Awaitable[Any]) -> None:
     await asyncio.gather(doomed, *waits, return_exceptions=True)
 
 
-async def test_a_commit_is_told_with_all_that_consumers_need(world: World) -> None:
+async def test_the_event_of_a_commit_has_all_that_consumers_need(world: World) -> None:
     trace = telemetry.start_trace({})
     one = world.process()
     await one.make("a")
     await one.make("a")
     await one.published()
     first, second = world.broker.events("things")
-    assert first["id"] == "maker:thing:a@1"
-    assert second["id"] == "maker:thing:a@2"
+    assert first["id"] == "producer:thing:a@1"
+    assert second["id"] == "producer:thing:a@2"
     assert second["data"] == {"id": "a", "n": 2}
     assert second["type"] == "thing.changed"
-    assert second["source"] == "maker"
+    assert second["source"] == "producer"
     assert second["subject"] == "a"
     assert second["stream"] == one.outbox.stream
     assert (first["sequence"], second["sequence"]) == (1, 2)
@@ -117,7 +119,7 @@ async def test_a_commit_is_told_with_all_that_consumers_need(world: World) -> No
     assert second["cause"] == trace.traceparent
 
 
-async def test_notes_of_concurrent_commits_share_their_writes(world: World) -> None:
+async def test_journal_entries_of_concurrent_commits_share_their_writes(world: World) -> None:
     one = world.process()
     await one.make("first")
     await one.published()
@@ -126,11 +128,11 @@ async def test_notes_of_concurrent_commits_share_their_writes(world: World) -> N
     assert one.state.faults.count("compare_and_set") == 50
     assert one.state.faults.count("set") <= 3
     await one.published()
-    assert len(world.told()) == 51
+    assert len(world.published()) == 51
     assert one.broker.faults.count("publish") <= 5
 
 
-async def test_nothing_is_committed_before_its_note_is_written(world: World) -> None:
+async def test_nothing_is_committed_before_its_journal_entry_is_written(world: World) -> None:
     one = world.process()
     seen: list[str] = []
 
@@ -144,7 +146,7 @@ async def test_nothing_is_committed_before_its_note_is_written(world: World) -> 
     assert sorted(seen) == ["thing:a", "thing:b", "thing:c"]
 
 
-async def test_a_note_that_cannot_be_written_is_a_commit_that_does_not_happen(
+async def test_without_its_journal_entry_a_commit_does_not_happen(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.chassis.storage.commit.COMMIT_TIMEOUT", 0.02)
@@ -156,15 +158,15 @@ async def test_a_note_that_cannot_be_written_is_a_commit_that_does_not_happen(
     one.state.faults._faults.clear()
     await one.make("a")
     await one.published()
-    assert world.told() == {"a": 1}
+    assert world.published() == {"a": 1}
 
 
-async def test_what_is_told_of_nothing_is_not_told(world: World) -> None:
+async def test_a_document_without_event_data_is_not_published(world: World) -> None:
     one = world.process()
     one.outbox.publishes("thing", "thing.changed", lambda id, data: data if id == "open" else None)
     await one.make("open", "closed")
     await one.published()
-    assert set(world.told()) == {"open"}
+    assert set(world.published()) == {"open"}
     events, settled = await one.outbox.changes_since(one.outbox.stream, 0, 64)
     assert [event["subject"] for event in events] == ["open"]
     assert settled == 2
@@ -174,14 +176,14 @@ async def test_what_is_told_of_nothing_is_not_told(world: World) -> None:
 
 
 async def caught_up(process: Process, stream: str, after: int = 0) -> tuple[dict[str, int], int]:
-    """What a consumer gets who heard nothing, by asking until nothing more is settled."""
-    told: dict[str, int] = {}
+    """What a new consumer gets by reading until nothing more is settled."""
+    published: dict[str, int] = {}
     while True:
         events, settled = await process.outbox.changes_since(stream, after, 64)
-        told |= {event["subject"]: event["data"]["n"] for event in events}
+        published |= {event["subject"]: event["data"]["n"] for event in events}
         heads = {head.stream: head.last for head in await process.outbox.heads()}
         if settled <= after or settled >= heads[stream]:
-            return told, settled
+            return published, settled
         after = settled
 
 
@@ -193,7 +195,7 @@ async def caught_up(process: Process, stream: str, after: int = 0) -> tuple[dict
         ("compare_and_set", "thing:b", False, False),
         ("compare_and_set", "thing:b", True, True),
     ],
-    ids=["before-note", "after-note", "before-commit", "after-commit"],
+    ids=["before-entry", "after-entry", "before-commit", "after-commit"],
 )
 async def test_a_crash_loses_nothing_that_was_committed(
     world: World,
@@ -211,36 +213,36 @@ async def test_a_crash_loses_nothing_that_was_committed(
     later(20)
     await two.outbox.recover()
     expected = {"a": 1, "b": 1} if committed else {"a": 1}
-    assert world.told() == expected
-    told, _ = await caught_up(two, one.outbox.stream)
-    assert told == expected
+    assert world.published() == expected
+    published, _ = await caught_up(two, one.outbox.stream)
+    assert published == expected
 
 
 @pytest.mark.parametrize("after", [False, True])
-async def test_a_crash_around_the_publish_loses_nothing(
+async def test_a_crash_around_publishing_loses_nothing(
     world: World, later: Callable[[float], None], after: bool
 ) -> None:
     one, two = world.process(), world.process()
     one.broker.faults.crash("publish", after=after)
     await dies(one, one.make("a", "b", "c"))
-    assert world.told() == ({"a": 1, "b": 1, "c": 1} if after else {})
+    assert world.published() == ({"a": 1, "b": 1, "c": 1} if after else {})
     later(20)
     await two.outbox.recover()
-    assert world.told() == {"a": 1, "b": 1, "c": 1}
+    assert world.published() == {"a": 1, "b": 1, "c": 1}
     published = len(world.broker.events("things"))
     await two.outbox.recover()
     assert len(world.broker.events("things")) == published
 
 
-async def test_recovery_leaves_a_process_that_may_be_alive_alone(world: World) -> None:
+async def test_recovery_skips_a_process_that_may_be_alive(world: World) -> None:
     one, two = world.process(), world.process()
     one.broker.faults.crash("publish")
     await dies(one, one.make("a"))
     assert await two.outbox.recover() == 0
-    assert world.told() == {}
+    assert world.published() == {}
 
 
-async def test_a_recovery_that_dies_is_taken_over(
+async def test_a_recovery_that_dies_is_continued_by_another_process(
     world: World, later: Callable[[float], None]
 ) -> None:
     one, two, three = world.process(), world.process(), world.process()
@@ -250,13 +252,13 @@ async def test_a_recovery_that_dies_is_taken_over(
     two.broker.faults.crash("publish", nth=2)
     await dies(two, two.outbox.recover())
     await three.outbox.recover()
-    assert len(world.told()) == 150
+    assert len(world.published()) == 150
 
 
 # ── what consumers ask for ──────────────────────────────────────────────────────────────────────
 
 
-async def test_heads_say_how_far_every_stream_has_come(world: World) -> None:
+async def test_heads_are_the_last_numbers_of_all_streams(world: World) -> None:
     one, two = world.process(), world.process()
     assert await one.outbox.heads() == []
     await one.make("a", "b")
@@ -269,7 +271,7 @@ async def test_heads_say_how_far_every_stream_has_come(world: World) -> None:
 @pytest.mark.parametrize(
     "count", [1, SEGMENT_SIZE - 1, SEGMENT_SIZE, SEGMENT_SIZE + 1, 3 * SEGMENT_SIZE + 7]
 )
-async def test_all_that_was_committed_can_be_asked_for_from_any_number(
+async def test_all_commits_can_be_read_from_any_number(
     world: World, later: Callable[[float], None], count: int
 ) -> None:
     one, two = world.process(), world.process()
@@ -280,12 +282,12 @@ async def test_all_that_was_committed_can_be_asked_for_from_any_number(
         for after in sorted(
             {0, 1, SEGMENT_SIZE - 1, SEGMENT_SIZE, SEGMENT_SIZE + 1, count - 1} & {*range(count)}
         ):
-            told, settled = await caught_up(asked, one.outbox.stream, after)
+            published, settled = await caught_up(asked, one.outbox.stream, after)
             assert settled == count
-            assert len(told) == count - after
+            assert len(published) == count - after
 
 
-async def test_what_is_not_decided_yet_is_not_settled(world: World) -> None:
+async def test_an_undecided_commit_is_not_settled(world: World) -> None:
     one = world.process()
     gate = asyncio.Event()
 
@@ -307,7 +309,7 @@ async def test_what_is_not_decided_yet_is_not_settled(world: World) -> None:
     assert settled == 3
 
 
-async def test_a_note_that_is_not_written_yet_is_not_settled(world: World) -> None:
+async def test_an_unwritten_journal_entry_is_not_settled(world: World) -> None:
     one = world.process()
     await one.make("a")
     gate = asyncio.Event()
@@ -325,7 +327,7 @@ async def test_a_note_that_is_not_written_yet_is_not_settled(world: World) -> No
     await slow
 
 
-async def test_a_commit_that_happens_while_somebody_asks_is_not_settled_unheard(
+async def test_a_commit_during_a_read_is_not_settled_without_its_event(
     world: World,
 ) -> None:
     one = world.process()
@@ -350,7 +352,7 @@ async def test_a_commit_that_happens_while_somebody_asks_is_not_settled_unheard(
     assert settled == 1
 
 
-async def test_a_segment_that_is_filled_while_somebody_asks_is_not_skipped(world: World) -> None:
+async def test_a_segment_that_fills_during_a_read_is_not_skipped(world: World) -> None:
     one, two = world.process(), world.process()
     for n in range(SEGMENT_SIZE - 1):
         await one.make(f"t{n}")
@@ -370,7 +372,7 @@ async def test_a_segment_that_is_filled_while_somebody_asks_is_not_skipped(world
     assert len(events) == SEGMENT_SIZE
 
 
-async def test_notes_of_another_process_settle_with_time(
+async def test_journal_entries_of_another_process_settle_with_time(
     world: World, later: Callable[[float], None]
 ) -> None:
     one, two = world.process(), world.process()
@@ -383,7 +385,7 @@ async def test_notes_of_another_process_settle_with_time(
     assert settled == 1
 
 
-async def test_an_unknown_outcome_is_settled_only_when_it_cannot_happen_any_more(
+async def test_an_unknown_outcome_is_settled_only_when_it_can_no_longer_commit(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.chassis.storage.commit.COMMIT_TIMEOUT", 0.02)
@@ -403,7 +405,7 @@ async def test_an_unknown_outcome_is_settled_only_when_it_cannot_happen_any_more
             _, settled = await one.outbox.changes_since(one.outbox.stream, 0, 64)
 
 
-async def test_what_has_outlived_its_retention_is_passed_over(
+async def test_expired_journal_segments_are_skipped(
     world: World, later: Callable[[float], None]
 ) -> None:
     one, two = world.process(), world.process()
@@ -412,12 +414,12 @@ async def test_what_has_outlived_its_retention_is_passed_over(
     await world.state.delete(f"journal:things:{one.outbox.stream}:0")
     later(20)
     for asked in (one, two):
-        told, settled = await caught_up(asked, one.outbox.stream)
-        assert len(told) == 5
+        published, settled = await caught_up(asked, one.outbox.stream)
+        assert len(published) == 5
         assert settled == SEGMENT_SIZE + 5
 
 
-async def test_a_stream_that_lives_long_stays_in_the_registry(
+async def test_a_long_lived_stream_stays_registered(
     world: World, later: Callable[[float], None]
 ) -> None:
     one = world.process()
@@ -437,7 +439,7 @@ async def test_a_stream_that_lives_long_stays_in_the_registry(
 # ── the broker ──────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_broker_that_is_down_delays_news_and_no_commit(world: World) -> None:
+async def test_an_unavailable_broker_delays_events_but_no_commit(world: World) -> None:
     one = world.process()
     world.broker.down = True
     await one.make(*(f"t{n}" for n in range(30)))
@@ -445,10 +447,10 @@ async def test_a_broker_that_is_down_delays_news_and_no_commit(world: World) -> 
     assert one.outbox.backlog == 31
     world.broker.down = False
     await one.published()
-    assert world.told() == {f"t{n}": 2 if n == 1 else 1 for n in range(30)}
+    assert world.published() == {f"t{n}": 2 if n == 1 else 1 for n in range(30)}
 
 
-async def test_of_a_backlog_without_end_the_oldest_go(
+async def test_a_full_backlog_drops_its_oldest_events(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay, "MAX_BACKLOG", 10)
@@ -458,23 +460,23 @@ async def test_of_a_backlog_without_end_the_oldest_go(
     assert one.outbox.backlog == 10
     world.broker.down = False
     await one.published()
-    told, _ = await caught_up(one, one.outbox.stream)
-    assert len(told) == 30
+    published, _ = await caught_up(one, one.outbox.stream)
+    assert len(published) == 30
 
 
-async def test_a_good_end_publishes_and_writes_what_is_left(
+async def test_closing_publishes_and_writes_what_is_left(
     world: World, later: Callable[[float], None]
 ) -> None:
     one, two = world.process(), world.process()
     await one.make("a", "b", "c")
     await one.outbox.close()
-    assert len(world.told()) == 3
+    assert len(world.published()) == 3
     assert world.state.peek(f"journal:things:{one.outbox.stream}")["published"] == 3
     later(20)
     assert await two.outbox.recover() == 0
 
 
-async def test_replicas_that_start_at_once_all_register(world: World) -> None:
+async def test_replicas_that_start_together_all_register(world: World) -> None:
     processes = [world.process() for _ in range(6)]
     await asyncio.gather(*(process.make(f"t{n}") for n, process in enumerate(processes)))
     registry = world.state.peek("streams:things")

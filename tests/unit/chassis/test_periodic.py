@@ -26,7 +26,7 @@ class Work:
 
 
 @pytest.mark.parametrize("error", [Unavailable("not now"), KeyError("undecodable")])
-async def test_periodic_work_goes_on_after_any_failure(error: Exception) -> None:
+async def test_periodic_work_continues_after_any_failure(error: Exception) -> None:
     work = Work(2, error)
     background = BackgroundWork("work", work, 0.001, 0.001)
     running = asyncio.create_task(background.run())

@@ -23,7 +23,7 @@ def written(tags: list[tuple[str, bool]], blanks: list[str]) -> str:
 @given(st.lists(TAG, min_size=1, max_size=8), st.lists(BLANK, min_size=8, max_size=8))
 @example([("1", False), ("2", True)], [" "] * 8)
 @example([("a,b", False), ("W/", False), ("", True)], [""] * 8)
-def test_each_tag_of_a_list_is_what_was_written(
+def test_each_entity_tag_of_a_list_is_parsed(
     tags: list[tuple[str, bool]], blanks: list[str]
 ) -> None:
     read = EntityTags.of(written(tags, blanks))
@@ -38,7 +38,7 @@ def test_each_tag_of_a_list_is_what_was_written(
 
 
 @pytest.mark.parametrize("text", ["*", " * ", "\t*"])
-def test_a_star_is_whatever_there_is(text: str) -> None:
+def test_a_star_matches_any_version(text: str) -> None:
     read = EntityTags.of(text)
     assert read.has("7")
     assert read.resembles("7")
@@ -60,7 +60,7 @@ def test_a_star_is_whatever_there_is(text: str) -> None:
         ('"*"', {"*"}, set()),
     ],
 )
-def test_what_lacks_its_quotes_counts_and_what_is_no_tag_does_not(
+def test_unquoted_tags_count_and_malformed_ones_do_not(
     text: str, strong: set[str], weak: set[str]
 ) -> None:
     read = EntityTags.of(text)
@@ -68,19 +68,19 @@ def test_what_lacks_its_quotes_counts_and_what_is_no_tag_does_not(
 
 
 @given(st.text(max_size=200))
-def test_whatever_is_sent_is_read(text: str) -> None:
+def test_any_header_can_be_parsed(text: str) -> None:
     read = EntityTags.of(text)
     assert read.any == (text.strip(" \t") == "*")
 
 
 @pytest.mark.parametrize("text", ['"' * 40_000, " ," * 40_000, "a" * 40_000 + '"', 'W/"' * 20_000])
-def test_reading_takes_time_in_proportion(text: str) -> None:
+def test_parsing_takes_linear_time(text: str) -> None:
     began = time.process_time()
     EntityTags.of(text)
     assert time.process_time() - began < 1
 
 
-def test_a_condition_holds_for_some_versions() -> None:
+def test_a_condition_is_satisfied_by_some_versions() -> None:
     def holds(match: str | None, none: str | None) -> bool:
         given = (None if text is None else EntityTags.of(text) for text in (match, none))
         return 3 in Condition(*given)

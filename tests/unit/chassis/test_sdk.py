@@ -30,7 +30,7 @@ def test_the_private_names_exist() -> None:
     assert "__obj" in inspect.getsource(DaprWorkflowClient)
 
 
-def test_no_other_module_touches_what_the_sdk_keeps_private() -> None:
+def test_no_other_module_uses_private_names_of_the_sdk() -> None:
     found = [
         path.name
         for path in SERVICES.rglob("*.py")

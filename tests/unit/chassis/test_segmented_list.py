@@ -50,7 +50,7 @@ window = st.tuples(st.integers(1, 12), bound, bound, bound).map(
 
 @settings(max_examples=100)
 @given(st.lists(step, max_size=25), st.lists(window, min_size=1, max_size=6))
-def test_a_list_is_what_was_put_in_less_what_was_taken_out(
+def test_a_list_has_the_inserted_rows_without_the_removed_ones(
     steps: list[tuple[str, list[int]]], windows: list[Window]
 ) -> None:
     asyncio.run(_compare(steps, windows))
@@ -97,7 +97,7 @@ async def _named(lists: SegmentedLists, id: str) -> set[str]:
 
 @settings(max_examples=30)
 @given(st.lists(st.tuples(st.booleans(), some), min_size=2, max_size=10))
-def test_changes_at_once_lose_nothing(changes: list[tuple[bool, list[int]]]) -> None:
+def test_concurrent_changes_lose_nothing(changes: list[tuple[bool, list[int]]]) -> None:
     # Odd numbers are only put in, even ones are there and only taken out: order cannot matter.
     asyncio.run(_at_once(changes))
 
@@ -122,7 +122,7 @@ async def _at_once(changes: list[tuple[bool, list[int]]]) -> None:
     assert (await replicas[2].head("a")).total == len(expected)
 
 
-async def test_a_bounded_list_drops_its_oldest() -> None:
+async def test_a_limited_list_drops_its_oldest_rows() -> None:
     state = FakeState()
     lists = SegmentedLists(state, "list", max_rows=12)
     for n in range(1, 60):
@@ -135,7 +135,7 @@ async def test_a_bounded_list_drops_its_oldest() -> None:
 
 
 @pytest.mark.parametrize("like", ["sqlite", "redis"])
-async def test_rows_reach_every_list_also_those_that_are_new_or_change_meanwhile(like: str) -> None:
+async def test_a_bulk_insert_reaches_new_lists_and_concurrently_changed_ones(like: str) -> None:
     state = FakeState(like)
     lists, other = SegmentedLists(state, "list"), SegmentedLists(state.replica(), "list")
     ids = [f"l{n}" for n in range(120)]
@@ -156,7 +156,7 @@ async def test_rows_reach_every_list_also_those_that_are_new_or_change_meanwhile
         assert await lists.all(id) == rows_of(*sorted(expected, reverse=True))
 
 
-async def test_many_lists_cost_one_read_and_a_write_for_every_fifty() -> None:
+async def test_a_bulk_insert_costs_one_read_and_one_write_per_fifty_lists() -> None:
     state = FakeState()
     lists = SegmentedLists(state, "list")
     ids = [f"l{n}" for n in range(100)]
@@ -168,7 +168,7 @@ async def test_many_lists_cost_one_read_and_a_write_for_every_fifty() -> None:
 
 
 @pytest.mark.parametrize("like", ["sqlite", "redis"])
-async def test_rows_of_their_own_reach_lists_that_were_read_with_one_write(like: str) -> None:
+async def test_lists_that_were_read_get_their_rows_with_one_write(like: str) -> None:
     state = FakeState(like)
     lists, sums = SegmentedLists(state, "list"), SegmentedLists(state, "sum", sum_column=1)
     other = SegmentedLists(state.replica(), "sum", sum_column=1)
@@ -248,7 +248,7 @@ Change = Callable[[SegmentedLists], Any]
     ],
     ids=["insert", "remove"],
 )
-async def test_a_crash_anywhere_leaves_a_list_that_the_repeat_completes(
+async def test_after_a_crash_anywhere_a_repeat_completes_the_list(
     change: Change, name: str, after: bool
 ) -> None:
     for nth in range(1, 12):
@@ -312,7 +312,7 @@ async def test_a_list_is_cleared_up_to_a_row_in_one_swap(monkeypatch: pytest.Mon
     assert (await lists.clear("nothing", row(1)[0])).total == 0
 
 
-async def test_a_reader_whose_segment_is_rewritten_reads_again() -> None:
+async def test_a_reader_repeats_when_a_segment_was_replaced() -> None:
     state = FakeState()
     lists, other = SegmentedLists(state, "list"), SegmentedLists(state.replica(), "list")
     await lists.insert("a", rows_of(*range(1, 21)))
@@ -337,7 +337,7 @@ async def test_a_reader_whose_segment_is_rewritten_reads_again() -> None:
     assert await lists.all("a") == rows_of(*(n for n in range(20, 0, -1) if n not in (2, 7)))
 
 
-async def test_lists_that_others_hear_of_are_not_changed_in_bulk() -> None:
+async def test_published_lists_are_not_changed_in_bulk() -> None:
     from services.chassis.publishing.outbox import Outbox
     from tests.fakes import FakeBroker
 
@@ -348,7 +348,7 @@ async def test_lists_that_others_hear_of_are_not_changed_in_bulk() -> None:
         await insert_everywhere(lists, ["a"], rows_of(1))
 
 
-async def test_a_store_that_is_down_fails_the_change_and_not_the_next() -> None:
+async def test_an_unavailable_store_fails_one_change_but_not_the_next() -> None:
     state = FakeState()
     lists = SegmentedLists(state, "list")
     state.faults.fail("get", times=1, error=ValueError("broken"))
@@ -359,7 +359,7 @@ async def test_a_store_that_is_down_fails_the_change_and_not_the_next() -> None:
     assert await lists.all("a") == rows_of(1)
 
 
-async def test_a_list_that_is_added_up_knows_its_sum_however_often_rows_come() -> None:
+async def test_a_list_with_a_sum_column_counts_repeated_rows_once() -> None:
     lists = SegmentedLists(FakeState(), "statement", sum_column=1, segment_size=3)
     rows = [[f"{n:03}", n] for n in range(100)]
     for row in [*rows, *reversed(rows), *rows]:

@@ -16,7 +16,7 @@ def members(seen: SequenceSet, last: int = 80) -> set[int]:
 
 
 @given(st.lists(numbers, max_size=5))
-def test_seen_is_the_set_of_what_was_added_in_any_order(batches: list[list[int]]) -> None:
+def test_a_sequence_set_has_what_was_added_in_any_order(batches: list[list[int]]) -> None:
     seen = SequenceSet()
     for batch in batches:
         seen = seen.add(batch)
@@ -30,7 +30,7 @@ def test_a_merge_is_the_union(ours: list[int], theirs: list[int], upto: int) -> 
 
 
 @given(numbers, st.integers(0, 80))
-def test_gaps_are_in_order_apart_and_within_the_bound(added: list[int], last: int) -> None:
+def test_gaps_are_sorted_disjoint_and_within_the_limit(added: list[int], last: int) -> None:
     gaps = SequenceSet().add(added).missing(last)
     assert all(1 <= low <= high <= last for low, high in gaps)
     assert all(a[1] + 1 < b[0] for a, b in pairwise(gaps))
@@ -39,7 +39,7 @@ def test_gaps_are_in_order_apart_and_within_the_bound(added: list[int], last: in
     }
 
 
-def test_what_came_in_order_is_one_number() -> None:
+def test_numbers_in_order_are_stored_as_one_number() -> None:
     seen = SequenceSet()
     for n in range(1, 1000):
         seen = seen.add([n])
@@ -47,7 +47,7 @@ def test_what_came_in_order_is_one_number() -> None:
     assert seen.add([1001]) == SequenceSet(999, ((1001, 1001),))
 
 
-def test_the_top_is_the_highest_number_seen() -> None:
+def test_the_top_is_the_highest_number() -> None:
     assert SequenceSet().top == 0
     assert SequenceSet(3).top == 3
     assert SequenceSet(3, ((5, 6), (9, 9))).top == 9

@@ -102,7 +102,7 @@ async def outside(world: World) -> Running:
 
 
 @pytest.mark.parametrize("token", ["", "wrong", APP_TOKEN + "x", APP_TOKEN.upper(), "\xff"])
-async def test_only_the_sidecar_gets_into_a_private_service(inside: Running, token: str) -> None:
+async def test_only_the_sidecar_may_call_a_private_service(inside: Running, token: str) -> None:
     sent = {"dapr-api-token": token, "dapr-caller-app-id": "gateway"}
     for path in ("/headers", "/for-gateway", "/events/x", "/dapr/subscribe", "/nothing"):
         answer = await call(inside.app, "GET", path, headers=sent)
@@ -120,12 +120,12 @@ async def test_health_is_open(inside: Running) -> None:
     assert (await inside.public("GET", "/readyz")).status == 503
 
 
-async def test_an_empty_token_switches_the_check_off(world: World) -> None:
+async def test_an_empty_token_disables_the_check(world: World) -> None:
     inside = await world.start(private, "things", app_api_token="")
     assert (await call(inside.app, "GET", "/headers")).status == 200
 
 
-async def test_a_public_service_does_not_believe_who_vouches_for_himself(outside: Running) -> None:
+async def test_a_public_service_ignores_an_app_id_that_a_client_sends(outside: Running) -> None:
     forged = {"dapr-caller-app-id": "gateway", "Dapr-Api-Token": "guess", "x-own": "kept"}
     answer = await outside.public("GET", "/headers", headers=forged)
     assert answer.status == 200
@@ -141,13 +141,13 @@ async def test_a_public_service_does_not_believe_who_vouches_for_himself(outside
         *("/changes/x/y?after=0", "/deadletters", "/%64eadletters", "/deadletters/replay"),
     ],
 )
-async def test_a_public_service_hides_what_is_for_sidecars(outside: Running, path: str) -> None:
+async def test_a_public_service_hides_the_routes_for_sidecars(outside: Running, path: str) -> None:
     answer = await outside.public("GET", path)
     assert answer.status == 401
     assert set(answer.json()) == {"error"}
 
 
-async def test_a_caller_with_two_names_is_refused(inside: Running) -> None:
+async def test_a_caller_with_two_app_ids_is_refused(inside: Running) -> None:
     reply = inside.sidecar._call(
         "GET",
         "/invoke/things/method/headers",
@@ -174,14 +174,14 @@ async def test_a_caller_with_two_names_is_refused(inside: Running) -> None:
         ("/open", "7", "write", 403),
     ],
 )
-async def test_guards_let_in_whom_they_name(
+async def test_guards_admit_the_callers_that_they_name(
     world: World, inside: Running, path: str, user: str, scopes: str, status: int
 ) -> None:
     answer = await inside.call("GET", path, token=world.token(user, scopes))
     assert answer.status == status
 
 
-async def test_without_a_token_only_what_is_open_answers(inside: Running) -> None:
+async def test_without_a_token_only_open_routes_answer(inside: Running) -> None:
     assert (await inside.call("GET", "/open")).json() == "nobody"
     for path in ("/mine", "/apps"):
         assert (await inside.call("GET", path)).status == 401
@@ -204,7 +204,7 @@ async def test_dead_letters_are_for_the_operator_and_changes_for_services(inside
 # ── failures ────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_failure_has_one_shape(inside: Running) -> None:
+async def test_errors_have_one_shape(inside: Running) -> None:
     answer = await inside.call("GET", "/fails")
     assert answer.status == 404
     assert answer.json() == {
@@ -214,7 +214,7 @@ async def test_a_failure_has_one_shape(inside: Running) -> None:
     }
 
 
-async def test_so_have_routes_and_methods_that_are_not_there(inside: Running) -> None:
+async def test_errors_of_unknown_routes_and_methods_have_the_same_shape(inside: Running) -> None:
     answer = await inside.call("GET", "/nothing")
     assert (answer.status, answer.json()["code"]) == (404, "not_found")
     answer = await inside.call("DELETE", "/count")
@@ -244,7 +244,7 @@ async def test_bad_input_is_a_422_that_says_where(
     assert answer.json()["message"].startswith(where)
 
 
-async def test_what_breaks_tells_nobody_why_but_has_the_requests_id(
+async def test_an_internal_error_shows_no_details_but_the_request_id(
     inside: Running, outside: Running
 ) -> None:
     answer = await inside.call("GET", "/breaks", headers={"x-request-id": "request-9"})
@@ -256,7 +256,7 @@ async def test_what_breaks_tells_nobody_why_but_has_the_requests_id(
     assert answer.json() == {"error": "Something went wrong on our side."}
 
 
-async def test_a_public_service_renders_failures_its_own_way(outside: Running) -> None:
+async def test_a_public_service_renders_errors_in_its_own_shape(outside: Running) -> None:
     assert (await outside.public("GET", "/fails")).json() == {"error": "There is none."}
     assert set((await outside.public("GET", "/nothing")).json()) == {"error"}
 
@@ -272,7 +272,7 @@ async def test_every_answer_has_the_requests_id_once(inside: Running) -> None:
 # ── life ────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_service_owns_what_it_is_given_and_runs_what_it_is_told(world: World) -> None:
+async def test_a_service_manages_its_resources_and_runs_its_work(world: World) -> None:
     life: list[str] = []
 
     class Resource:

@@ -12,7 +12,7 @@ from services.chassis.telemetry import JsonFormatter
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-async def test_a_callers_trace_is_carried_on() -> None:
+async def test_the_trace_of_a_caller_is_continued() -> None:
     trace = telemetry.start_trace(
         {"traceparent": PARENT, "tracestate": "a=b", "x-request-id": "r-1"}
     )
@@ -26,14 +26,14 @@ async def test_a_callers_trace_is_carried_on() -> None:
 
 
 @pytest.mark.parametrize("bad", ["", "x", PARENT.upper(), PARENT + "\n", PARENT + "x", "00-1-2-3"])
-async def test_a_trace_that_is_none_is_replaced(bad: str) -> None:
+async def test_an_invalid_trace_is_replaced(bad: str) -> None:
     trace = telemetry.start_trace({"traceparent": bad, "x-request-id": "bad id\n"})
     assert trace.traceparent != bad
     assert len(trace.traceparent) == len(PARENT)
     assert trace.request_id == trace.traceparent[3:19]
 
 
-async def test_tasks_carry_the_trace_of_whoever_began_them() -> None:
+async def test_tasks_have_the_trace_of_the_task_that_created_them() -> None:
     async def inner() -> str:
         return telemetry.current().traceparent
 
@@ -55,7 +55,7 @@ async def test_work_can_be_resumed_elsewhere() -> None:
     assert telemetry.current().traceparent == PARENT
 
 
-async def test_a_log_line_is_one_object_that_says_where_it_belongs() -> None:
+async def test_a_log_line_is_one_json_object_with_its_trace() -> None:
     telemetry.start_trace({"traceparent": PARENT, "x-request-id": "r-1"}).user_id = "7"
     error = ValueError("two\nlines")
     why = (type(error), error, None)

@@ -48,7 +48,7 @@ def identity(sidecar: FakeSidecar) -> TokenVerifier:
     return TokenVerifier(sidecar)
 
 
-async def test_a_good_token_says_who_calls(identity: TokenVerifier, auth: FakeAuth) -> None:
+async def test_a_valid_token_identifies_the_caller(identity: TokenVerifier, auth: FakeAuth) -> None:
     token = auth.token("7", "read write:media", client_id="app", username="ada")
     caller = await identity.verify(token)
     assert (caller.user_id, caller.username, caller.client_id) == ("7", "ada", "app")
@@ -59,13 +59,15 @@ async def test_a_good_token_says_who_calls(identity: TokenVerifier, auth: FakeAu
     assert not caller.may("write")
 
 
-async def test_follow_covers_its_old_three(identity: TokenVerifier, auth: FakeAuth) -> None:
+async def test_the_scope_follow_covers_follows_blocks_and_mutes(
+    identity: TokenVerifier, auth: FakeAuth
+) -> None:
     caller = await identity.verify(auth.token("7", "follow"))
     assert all(caller.may(f"write:{what}") for what in ("follows", "blocks", "mutes"))
     assert not caller.may("write:media")
 
 
-async def test_a_token_is_verified_once_and_without_asking_again(
+async def test_a_token_is_verified_once_and_then_cached(
     identity: TokenVerifier, auth: FakeAuth, sidecar: FakeSidecar
 ) -> None:
     token = auth.token("7")
@@ -74,7 +76,7 @@ async def test_a_token_is_verified_once_and_without_asking_again(
     assert sidecar.faults.count("invoke") == 2  # the keys, the revocations
 
 
-async def test_a_token_ends_when_it_expires_also_a_known_one(
+async def test_a_token_expires_also_when_it_is_cached(
     identity: TokenVerifier, auth: FakeAuth, clock: Clock
 ) -> None:
     token = auth.token("7", lasts=100)
@@ -132,7 +134,7 @@ async def test_a_forged_token_is_refused(
         await identity.verify(forge(auth))
 
 
-async def test_a_new_key_is_fetched_and_old_tokens_stay_good(
+async def test_a_new_key_is_fetched_and_old_tokens_stay_valid(
     identity: TokenVerifier, auth: FakeAuth, clock: Clock
 ) -> None:
     old = auth.token("7")
@@ -143,7 +145,7 @@ async def test_a_new_key_is_fetched_and_old_tokens_stay_good(
     assert (await identity.verify(old)).user_id == "7"
 
 
-async def test_who_comes_while_keys_are_fetched_is_not_refused(
+async def test_callers_during_a_key_fetch_wait_for_it(
     identity: TokenVerifier, auth: FakeAuth, clock: Clock, sidecar: FakeSidecar
 ) -> None:
     await identity.verify(auth.token("7"))
@@ -159,7 +161,7 @@ async def watch(verifier: TokenVerifier) -> None:
     await BackgroundWork("watch", verifier.refresh, 0.01, 0.01).run(at_start=True)
 
 
-async def test_made_up_keys_do_not_make_us_ask_each_time(
+async def test_unknown_keys_do_not_cause_a_fetch_each_time(
     identity: TokenVerifier, auth: FakeAuth, sidecar: FakeSidecar
 ) -> None:
     await identity.verify(auth.token("7"))
@@ -170,7 +172,7 @@ async def test_made_up_keys_do_not_make_us_ask_each_time(
     assert sidecar.faults.count("invoke") == 0
 
 
-async def test_a_revoked_token_ends_with_the_next_look_at_the_list(
+async def test_a_revoked_token_is_refused_after_the_next_refresh(
     identity: TokenVerifier, auth: FakeAuth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token, other = auth.token("7"), auth.token("7")
@@ -188,7 +190,7 @@ async def test_a_revoked_token_ends_with_the_next_look_at_the_list(
     watching.cancel()
 
 
-async def test_what_was_revoked_before_we_started_is_refused_at_once(
+async def test_a_token_revoked_before_the_start_is_refused_at_once(
     identity: TokenVerifier, auth: FakeAuth
 ) -> None:
     token = auth.token("7")
@@ -197,11 +199,11 @@ async def test_what_was_revoked_before_we_started_is_refused_at_once(
         await identity.verify(token)
 
 
-def test_a_long_list_is_looked_at_within_the_promised_time() -> None:
+def test_a_long_revocation_list_is_read_within_the_promised_time() -> None:
     assert module.REVOCATION_INTERVAL * 1.2 + 2.0 < 5
 
 
-async def test_without_auth_what_is_known_stays_in_force_for_a_while(
+async def test_without_auth_known_revocations_hold_for_a_while(
     identity: TokenVerifier, auth: FakeAuth, sidecar: FakeSidecar, clock: Clock
 ) -> None:
     token = auth.token("7")
@@ -217,7 +219,7 @@ async def test_without_auth_what_is_known_stays_in_force_for_a_while(
     assert (await identity.verify(token)).user_id == "7"
 
 
-async def test_an_outage_of_auth_does_not_make_good_tokens_bad(
+async def test_an_outage_of_auth_does_not_invalidate_tokens(
     identity: TokenVerifier, auth: FakeAuth, sidecar: FakeSidecar, clock: Clock
 ) -> None:
     await identity.verify(auth.token("7"))
@@ -231,7 +233,7 @@ async def test_an_outage_of_auth_does_not_make_good_tokens_bad(
     assert (await identity.verify(auth.token("8"))).user_id == "8"
 
 
-async def test_a_list_that_makes_no_sense_does_not_end_the_watch(
+async def test_a_malformed_revocation_list_does_not_stop_the_refresh(
     identity: TokenVerifier, auth: FakeAuth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = auth.revocations
@@ -247,7 +249,7 @@ async def test_a_list_that_makes_no_sense_does_not_end_the_watch(
     watching.cancel()
 
 
-async def test_what_a_withdrawn_key_signed_is_soon_refused(
+async def test_tokens_of_a_withdrawn_key_are_soon_refused(
     identity: TokenVerifier, auth: FakeAuth, clock: Clock
 ) -> None:
     old = auth.token("7")

@@ -12,7 +12,7 @@ bounds = st.one_of(st.just(""), ids)
 
 
 @given(st.lists(ids), st.integers(1, 10), bounds, bounds, bounds)
-def test_a_window_cuts_as_mastodon_says(
+def test_a_window_selects_rows_as_mastodon_does(
     present: list[str], limit: int, max_id: str, since_id: str, min_id: str
 ) -> None:
     rows = [[id, "x"] for id in present]
@@ -35,20 +35,20 @@ def test_ids_sort_as_numbers_do() -> None:
 
 
 @pytest.mark.parametrize("bad", ["x", "-1", "1.5", "٣", "1 ", "1" * 21, "²"])
-def test_what_is_no_id_is_refused(bad: str) -> None:
+def test_a_malformed_id_is_refused(bad: str) -> None:
     with pytest.raises(Invalid):
         Window.of(20, bad, None, None)
 
 
-def test_an_empty_bound_is_no_bound() -> None:
+def test_an_empty_bound_is_ignored() -> None:
     assert Window.of(20, "", None, "") == Window(20)
 
 
-def test_a_window_says_of_itself_what_it_was_made_of() -> None:
+def test_a_window_gives_its_own_query_parameters() -> None:
     window = Window.of(7, "12", None, "3")
     sent = window.params()
     assert Window.of(int(sent.pop("limit")), sent.get("max_id"), None, sent.get("min_id")) == window
 
 
-def test_newest_keeps_each_id_once_and_the_last_of_it() -> None:
+def test_newest_first_keeps_the_last_row_of_each_id() -> None:
     assert newest_first([["1", "a"], ["3"], ["1", "b"], ["2"]]) == [["3"], ["2"], ["1", "b"]]

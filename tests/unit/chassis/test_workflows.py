@@ -59,7 +59,7 @@ UNSCHEDULED = ActorStatus(WORKING, has_scheduler=False)
         ([NONE] * 4 + [UNPLACED] + [NONE] * 4, []),
     ],
 )
-async def test_a_sidecar_is_ended_that_has_long_had_no_actors_for_its_worker(
+async def test_a_sidecar_without_actors_for_its_worker_is_restarted(
     looks: list[Any], ended_after: list[int]
 ) -> None:
     sidecar = Hosting(*looks)
@@ -92,7 +92,7 @@ async def watched(sidecar: Any) -> DaprEngine:
         ),
     ],
 )
-async def test_what_an_engine_lacks_is_known_and_said_once(
+async def test_the_problem_of_an_engine_is_known_and_logged_once(
     caplog: pytest.LogCaptureFixture,
     looks: list[Any],
     told: str,

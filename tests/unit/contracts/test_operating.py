@@ -28,12 +28,12 @@ DEFAULTS = {
 }
 
 
-def test_the_page_names_every_setting_and_no_other() -> None:
+def test_the_operating_page_names_every_setting_and_no_other() -> None:
     assert sorted(name for names in ROWS for name in names) == sorted(DEFAULTS)
 
 
 @pytest.mark.parametrize("names", ROWS, ids=lambda names: names[0])
-def test_the_page_says_what_the_default_is(names: tuple[str, ...]) -> None:
+def test_the_operating_page_gives_the_defaults(names: tuple[str, ...]) -> None:
     if set(names) & ELSEWHERE:
         return
     said = ROWS[names].split(", ")

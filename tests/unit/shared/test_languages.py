@@ -30,7 +30,9 @@ from services.shared.languages import language_code
         ("ja-JP-u-ca-japanese-x-" + "y" * 10_000, "ja"),
     ],
 )
-def test_a_language_is_known_or_none(written: str | None, kept: str | None) -> None:
+def test_known_languages_are_normalized_and_others_are_none(
+    written: str | None, kept: str | None
+) -> None:
     assert language_code(written) == kept
 
 
@@ -40,14 +42,14 @@ TAGS = st.from_regex(
 
 
 @given(st.one_of(st.text(), TAGS))
-def test_whatever_is_written_gives_a_tag_or_none(written: str) -> None:
+def test_any_text_gives_a_tag_or_none(written: str) -> None:
     kept = language_code(written)
     assert kept is None or re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", kept)
     assert language_code(kept) == kept
 
 
 @given(TAGS.map(lambda tag: "en" + tag[3:] if tag[2:3].isalpha() else "en" + tag[2:]))
-def test_what_is_said_beside_a_known_language_does_not_hide_it(written: str) -> None:
+def test_text_after_a_known_language_does_not_hide_it(written: str) -> None:
     kept = language_code(written)
     assert kept is not None
     assert kept.partition("-")[0] == "en"

@@ -98,7 +98,7 @@ def test_every_hashtag_between_other_text_is_found_once(words: list[str], betwee
 
 @given(PIECES | st.text(max_size=300))
 @example("#co\u0140")
-def test_hashtags_of_any_text_are_normal(text: str) -> None:
+def test_hashtags_of_any_text_are_in_normal_form(text: str) -> None:
     for tag in tags_in(entities(text)):
         assert 1 <= len(tag) <= limits.HASHTAG_CHARACTERS
         assert normal_tag(tag) == tag
@@ -140,7 +140,7 @@ def test_every_mention_between_other_text_is_found_once(names: list[str], betwee
 @given(
     NAMES, st.from_regex(r"([a-z][a-z0-9-]{0,9}\.){1,3}[a-z]{2,5}(:[1-9]\d{0,3})?", fullmatch=True)
 )
-def test_a_full_handle_is_of_its_own_host_and_of_no_other(name: str, host: str) -> None:
+def test_a_full_handle_belongs_to_its_own_host_only(name: str, host: str) -> None:
     found = entities(f"so @{name}@{host.upper()} it is")
     assert names_in(found, host) == (name,)
     assert names_in(found, HERE) == names_in(found, f"x{host}") == ()
@@ -181,19 +181,19 @@ def test_a_full_handle_is_of_its_own_host_and_of_no_other(name: str, host: str) 
         ("https://a.example/" + "x" * 5_000, "https://a.example/" + "x" * 5_000),
     ],
 )
-def test_a_link_is_the_whole_address(text: str, url: str) -> None:
+def test_a_link_is_the_whole_url(text: str, url: str) -> None:
     assert urls_in(entities(text)) == (url,)
 
 
 @pytest.mark.parametrize(
     "text", ["https://", "https://#tag", "https://...", "xhttps://a.example", "a://b"]
 )
-def test_what_has_no_host_or_is_not_of_the_web_is_no_link(text: str) -> None:
+def test_urls_without_a_host_or_of_another_scheme_are_no_links(text: str) -> None:
     assert entities(text) == ()
 
 
 @given(PATHS)
-def test_any_address_is_found_whole(path: str) -> None:
+def test_any_url_is_found_whole(path: str) -> None:
     url = f"https://example.org/{path}"
     for text in (url, f"see {url}.", f"({url})", f"'{url}'!", f"{url}\n@ben"):
         assert urls_in(entities(text)) == (url,)
@@ -203,7 +203,7 @@ def test_any_address_is_found_whole(path: str) -> None:
 
 
 @given(PIECES)
-def test_spans_are_in_order_and_never_overlap(text: str) -> None:
+def test_entities_are_in_order_and_never_overlap(text: str) -> None:
     done = 0
     for one in entities(text):
         assert done <= one.start < one.end <= len(text)
@@ -211,7 +211,7 @@ def test_spans_are_in_order_and_never_overlap(text: str) -> None:
 
 
 @given(PIECES)
-def test_spans_are_what_they_say(text: str) -> None:
+def test_entities_match_their_text(text: str) -> None:
     for one in entities(text):
         typed = text[one.start : one.end]
         if isinstance(one, Link):

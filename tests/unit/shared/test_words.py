@@ -31,7 +31,7 @@ def test_words_are_without_case_and_accents(text: str, found: list[str]) -> None
 
 
 @given(JAPANESE, st.data())
-def test_every_part_of_a_run_without_blanks_is_under_its_terms(
+def test_every_part_of_a_run_without_blanks_is_found_by_its_terms(
     run: str, data: st.DataObject
 ) -> None:
     (whole,) = words(run)

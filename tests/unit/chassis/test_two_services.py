@@ -1,4 +1,4 @@
-"""The world of fakes: two small services that invoke and hear one another."""
+"""Two small services on fakes: one invokes the other, and consumes its events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Thing:
     likes: int = 0
 
 
-def teller(settings: Settings) -> Service:
+def producer(settings: Settings) -> Service:
     service = Service(settings)
     things = service.collection("thing", Thing, outbox=service.outbox("things"))
     service.outbox("things").publishes("thing", "thing.changed")
@@ -40,12 +40,12 @@ def teller(settings: Settings) -> Service:
     return service
 
 
-def teller_app(settings: Settings) -> object:
-    service = teller(settings)
+def producer_app(settings: Settings) -> object:
+    service = producer(settings)
     return service.create_app(*service.routers)  # type: ignore[attr-defined]
 
 
-def hearer(settings: Settings) -> Service:
+def consumer(settings: Settings) -> Service:
     service = Service(settings)
     copies = service.collection("copy", Thing)
 
@@ -55,16 +55,16 @@ def hearer(settings: Settings) -> Service:
             event.subject, lambda kept: thing if not kept or kept.likes < thing.likes else None
         )
 
-    service.on_topic("things", "teller", keep)
+    service.on_topic("things", "producer", keep)
     return service
 
 
 @pytest.mark.parametrize("like", ["sqlite", "redis"])
-async def test_what_is_told_is_heard_whatever_the_broker_does(like: str) -> None:
+async def test_published_events_arrive_whatever_the_broker_does(like: str) -> None:
     async with World(like=like) as world:
-        one = await world.start(teller_app, "teller")
-        two = await world.start(teller_app, "teller")
-        await world.start(hearer, "hearer")
+        one = await world.start(producer_app, "producer")
+        two = await world.start(producer_app, "producer")
+        await world.start(consumer, "consumer")
         token = world.token("1")
         world.broker.hold()
         for i in range(8):
@@ -75,27 +75,27 @@ async def test_what_is_told_is_heard_whatever_the_broker_does(like: str) -> None
         for i in range(40):
             await one.call("POST", f"/things/{i % 3}", token=token)
         await world.settle()
-        kept = [world.state("hearer").peek(f"copy:{i}")["data"]["likes"] for i in range(3)]
+        kept = [world.state("consumer").peek(f"copy:{i}")["data"]["likes"] for i in range(3)]
         assert kept == [17, 16, 15]
 
 
-async def test_a_killed_service_leaves_what_it_committed() -> None:
+async def test_the_commits_of_a_killed_service_remain() -> None:
     async with World() as world:
-        one = await world.start(teller_app, "teller")
-        await world.start(hearer, "hearer")
+        one = await world.start(producer_app, "producer")
+        await world.start(consumer, "consumer")
         one.sidecar.broker.faults.crash("publish")
         assert (await one.call("POST", "/things/1", token=world.token("1"))).status == 200
         await one.sidecar.broker.faults.dead.wait()
         await one.kill()
-        await world.start(teller_app, "teller")
+        await world.start(producer_app, "producer")
         await world.settle()
         assert world.broker.events("things") == []
-        assert world.state("teller").peek("thing:1")["data"]["likes"] == 1
+        assert world.state("producer").peek("thing:1")["data"]["likes"] == 1
 
 
-async def test_without_a_token_nobody_gets_in() -> None:
+async def test_without_a_token_every_caller_is_refused() -> None:
     async with World() as world:
-        one = await world.start(teller_app, "teller")
+        one = await world.start(producer_app, "producer")
         assert (await one.call("POST", "/things/1")).status == 401
         revoked = world.token("1")
         assert (await one.call("POST", "/things/1", token=revoked)).status == 200
