@@ -1,7 +1,7 @@
-"""The microservice chassis: what every service needs, and no business rule.
+"""The microservice chassis: what every service needs, without any business rule.
 
-Read it in this order: `app` (how a service is put together), `sidecar` (the only way out of the
-process), `documents` (how state is changed), `journal` and `relay` (how a change becomes an event
-that cannot be lost), `inbox` (how events are heard), `identity` (who is calling),
-`plans` and `workflows` (what is gone through to its end, whatever dies).
+Read it in this order: `service` (how a service is assembled), `dapr` (the client of the sidecar),
+`storage` (how documents and lists are changed), `publishing` (how every change becomes an event),
+`consuming` (how every event is handled), `security` (who is calling), `http` (the app and its
+server) and `workflows` (processes that survive crashes).
 """

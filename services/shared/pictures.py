@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PictureSize:
-    """Pixels."""
+    """A size in pixels."""
 
     width: int
     height: int

@@ -1,4 +1,4 @@
-"""The journal: durable notes of which documents are about to change.
+"""The journal: a durable record of which documents are about to change.
 
 Each process writes the journal of its own stream, and reads those of all streams of its topic.
 

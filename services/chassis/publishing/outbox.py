@@ -2,8 +2,8 @@
 
 Before a commit, the intent is recorded in a journal: the document under this key is about to
 change, with a sequence number in this process's stream. After the commit the event goes to the
-broker. So whoever knows a stream's last number can ask for what is missing, and gets it from the
-documents themselves: the broker carries the news, the state store keeps it. A crash before the
+broker. A consumer that knows a stream's last number can request missing events, and gets them from
+the documents themselves: the broker delivers events, the state store keeps them. A crash before the
 commit leaves an entry without a change. A crash after it leaves an entry that `recover` and the
 consumers' inboxes find without scanning the store.
 

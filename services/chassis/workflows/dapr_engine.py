@@ -33,17 +33,13 @@ log = logging.getLogger(__name__)
 ENGINE_TIMEOUT = 10.0
 """Seconds within which the engine must answer."""
 
-
 WORKER_INTERVAL = 0.5
 """Seconds between two checks that the worker is alive."""
-
-
-_STOP_TIMEOUT = 1.5
-
 
 ACTORS_INTERVAL = 2.0
 """Seconds between two checks that the engine has actors."""
 
+_STOP_TIMEOUT = 1.5
 
 _MAX_CHECKS_WITHOUT_ACTORS = 5
 """After so many checks in a row without actors, the sidecar is restarted."""
@@ -104,7 +100,7 @@ class DaprEngine:
         """What the engine has no connection to, and what to do; empty if all is well."""
         return self._problem
 
-    # ── what is asked of the engine ─────────────────────────────────────────────────────────
+    # ── calls of the engine ─────────────────────────────────────────────────────────────────
 
     async def start(self, workflow: str, id: str, input: Json) -> None:
         async with _engine_call():
@@ -135,7 +131,7 @@ class DaprEngine:
             return
         self._ready = False
         if await self._sidecar.is_ready():
-            await self._work()
+            await self._start_worker()
 
     async def check_actors(self) -> None:
         """Keep `problem` current, and restart a sidecar that is stuck.
@@ -173,7 +169,7 @@ class DaprEngine:
         """Whether the engine has no actors, though a worker and all that it needs are there."""
         return not self._problem and not any(type.endswith(".workflow") for type in actors.types)
 
-    async def _work(self) -> None:
+    async def _start_worker(self) -> None:
         from dapr.ext.workflow import WorkflowRuntime
 
         self._runtime = runtime = WorkflowRuntime(
@@ -197,12 +193,12 @@ class DaprEngine:
         if loop is None:
             raise RuntimeError("the engine is not entered")
 
-        async def here(input: Any) -> Any:
+        async def run(input: Any) -> Any:
             telemetry.start_trace({})
             return await activity(input)
 
         async def call(_: Any, input: Any) -> Any:
-            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(here(input), loop))
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(run(input), loop))
 
         return call
 
@@ -236,7 +232,7 @@ async def _engine_call() -> AsyncIterator[None]:
 
 
 def _service_error(code: str, details: str) -> ServiceError | None:
-    """The error that a refusal means; None if it only says that nothing is to be done."""
+    """The error for a refusal; None if the refusal means that nothing needs to be done."""
     lowered = details.lower()
     if code == "ALREADY_EXISTS" or "already exists" in lowered:
         return None

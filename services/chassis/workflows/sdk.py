@@ -1,7 +1,7 @@
-"""What this project uses of the Dapr SDK although the SDK keeps it private.
+"""Uses of private names of the Dapr SDK. All of them are in this file.
 
-All of it stands in this file. `CHECKED_RELEASE` is the release it was checked against;
-tests/unit/chassis/test_sdk.py fails when another one is installed, or a name is gone.
+`CHECKED_RELEASE` is the release that they were checked against. tests/unit/chassis/test_sdk.py
+fails if another one is installed, or a name is missing.
 """
 
 from __future__ import annotations

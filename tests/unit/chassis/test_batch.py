@@ -1,4 +1,4 @@
-"""Several questions in one invocation."""
+"""Batches: several requests in one invocation."""
 
 from __future__ import annotations
 

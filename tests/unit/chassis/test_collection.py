@@ -122,16 +122,16 @@ async def test_a_process_remembers_its_commits_of_published_documents(
 ) -> None:
     monkeypatch.setattr(collection, "_MAX_REMEMBERED_COMMITS", 2)
     outbox = Outbox("tallies", "me", state, FakeBroker()).publishes("tally", "tally.changed")
-    told = Collection(state, "tally", Tally, outbox=outbox)
-    assert not told.has_newer_local_commit("a", 1)
-    await told.update("a", signed("x"))
-    assert not told.has_newer_local_commit("a", 1)
-    await told.update("a", signed("y"))
-    assert told.has_newer_local_commit("a", 1)
-    assert not told.has_newer_local_commit("a", 2)
+    published = Collection(state, "tally", Tally, outbox=outbox)
+    assert not published.has_newer_local_commit("a", 1)
+    await published.update("a", signed("x"))
+    assert not published.has_newer_local_commit("a", 1)
+    await published.update("a", signed("y"))
+    assert published.has_newer_local_commit("a", 1)
+    assert not published.has_newer_local_commit("a", 2)
     for other in ("b", "c"):
-        await told.update(other, signed("z"))
-    assert not told.has_newer_local_commit("a", 1), "it is only remembered for some time"
+        await published.update(other, signed("z"))
+    assert not published.has_newer_local_commit("a", 1), "it is only remembered for some time"
 
 
 async def test_a_commit_with_a_lost_answer_is_recognized_and_not_repeated(
@@ -164,7 +164,7 @@ async def test_a_write_without_effect_is_repeated(
 async def test_a_document_changed_by_others_after_a_lost_answer_is_not_decided_again(
     state: FakeState, tallies: Collection[Tally], did_commit: bool
 ) -> None:
-    """The caller learns that nobody can tell; better than an effect that happens twice."""
+    """The caller gets `OutcomeUnknown`, which is better than an effect that happens twice."""
     other = Collection(state.replica(), "tally", Tally)
     await other.update("a", signed("first"))
 

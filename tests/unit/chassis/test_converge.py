@@ -7,7 +7,7 @@ from services.chassis.errors import Unavailable
 
 
 class Changing:
-    """A document that changes as often while it is applied, and what was applied of it."""
+    """A document that changes some times while it is applied, and the applied states."""
 
     def __init__(self, changes: int, state: int | None = 0) -> None:
         self.state = state

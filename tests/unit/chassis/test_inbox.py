@@ -26,7 +26,7 @@ class Thing:
 
 
 def producer_app(settings: Settings) -> FastAPI:
-    """Tells of things and of others; `POST /things/1` makes the next version of one."""
+    """Publishes things and others; `POST /things/1` makes the next version of one."""
     service = Service(settings)
     router = APIRouter()
     for kind in ("thing", "other"):
@@ -227,7 +227,7 @@ async def test_all_events_of_producers_that_die_and_restart_arrive(pair: Pair) -
         await pair.make(*ids(10 + n))
         await pair.producers.pop().kill()
         await pair.start_producer()
-    # Notes of the dead settle with time; their news can be had at once.
+    # Entries of dead processes settle with time; their events can be fetched at once.
     await pair.world.settle()
     assert pair.known() == pair.truth()
 
@@ -346,10 +346,10 @@ def test_events_that_the_broker_still_delivers_are_late_and_not_lost() -> None:
     subscription = Subscription("things", "teller")
     assert (
         subscription.gap_upper_bound("s", 100, SequenceSet(10)) == 100
-    )  # nothing is known of its pace yet
+    )  # its pace is not known yet
     assert (
         subscription.gap_upper_bound("s", 100, SequenceSet(10, ((15, 20),))) == 20
-    )  # on its way: gaps below alone
+    )  # still arriving: only the gaps below
     assert (
         subscription.gap_upper_bound("s", 100, SequenceSet(20)) == 100
-    )  # no news since the last poll: lost
+    )  # nothing arrived since the last poll: lost

@@ -74,7 +74,7 @@ async def world() -> AsyncIterator[World]:
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Lets the outbox believe that it is later."""
+    """Moves the clock of the outbox forward."""
     ahead = [0.0]
     real = journal.now_ms
     for module in (journal, outbox):
@@ -87,7 +87,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 async def dies(process: Process, work: Awaitable[Any]) -> None:
-    """Have a process do what it will not survive."""
+    """Run something during which the process dies."""
     doomed = asyncio.ensure_future(work)
     dead = (process.state.faults.dead, process.broker.faults.dead)
     waits = [asyncio.ensure_future(event.wait()) for event in dead]
@@ -360,7 +360,7 @@ async def test_a_segment_that_fills_during_a_read_is_not_skipped(world: World) -
     asked = two.state
     real = asked.get_many
 
-    async def torn(keys: Any) -> Any:  # the segment too early and the tail too late, as it may be
+    async def torn(keys: Any) -> Any:  # reads the segment too early and the tail too late
         if len(keys) == 2 and keys[0].endswith(":0"):
             before = await real(keys[:1])
             await one.make("x", "y", "z")

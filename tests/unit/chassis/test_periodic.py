@@ -12,7 +12,7 @@ from tests.fakes.waiting import until
 
 
 class Work:
-    """Fails as often as it is told to, and counts its calls."""
+    """Fails a given number of times, and counts its calls."""
 
     def __init__(self, failures: int, error: Exception) -> None:
         self.calls = 0

@@ -21,7 +21,7 @@ from tests.fakes import Call, FakeState
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Segments of 3 rows or of 2 names, so that a short list is a tree."""
+    """Segments of 3 rows, and indexes of 2 references, so that a short list is a tree."""
     monkeypatch.setattr(segmented_list, "SEGMENT_SIZE", 3)
     monkeypatch.setattr(list_head, "INDEX_SIZE", 2)
 
@@ -79,7 +79,7 @@ async def _compare(steps: list[tuple[str, list[int]]], windows: list[Window]) ->
     assert await lists.all("a") == rows_of(*sorted(model, reverse=True))
     for window in windows:
         assert await lists.page("a", window) == window.select(rows_of(*model))
-    # Nothing is kept that nothing points at.
+    # No unused segment is left.
     named = await _named(lists, "a") | await _named(lists, "b")
     assert set(state.keys("list-segment:")) == {f"list-segment:{name}" for name in named}
 
@@ -98,7 +98,7 @@ async def _named(lists: SegmentedLists, id: str) -> set[str]:
 @settings(max_examples=30)
 @given(st.lists(st.tuples(st.booleans(), some), min_size=2, max_size=10))
 def test_concurrent_changes_lose_nothing(changes: list[tuple[bool, list[int]]]) -> None:
-    # Odd numbers are only put in, even ones are there and only taken out: order cannot matter.
+    # Odd numbers are only inserted, even ones only removed: the order cannot matter.
     asyncio.run(_at_once(changes))
 
 
@@ -188,7 +188,7 @@ async def test_lists_that_were_read_get_their_rows_with_one_write(like: str) -> 
 
     await other.insert("b", rows_of(7))
     wanted[sums, "b"] = rows_of(2, 40, 500, 8)
-    await insert_read(state, wanted, found)  # what was found is no longer so
+    await insert_read(state, wanted, found)  # the heads have changed since they were read
     state.faults.calls.clear()
     await insert_read(state, wanted, await state.get_many(keys))
     assert [call.name for call in state.faults.calls] == ["get_many"]
@@ -225,7 +225,7 @@ async def test_a_list_of_100_000_costs_little_more_than_a_short_one(
     assert await lists.page("a", Window(3)) == rows_of(100_000, 99_999, 99_998)
     assert state.faults.count() == 1
     assert await lists.page("a", Window(2, max_id=row(500)[0])) == rows_of(499, 498)
-    assert state.faults.count() == 4  # the head, names, rows
+    assert state.faults.count() == 4  # the head, indexes, rows
     state.faults.calls.clear()
     await lists.insert("a", rows_of(100_001))
     assert state.faults.count() == 2

@@ -109,7 +109,7 @@ def _symmetric(auth: FakeAuth) -> str:
 
 
 def _stranger(auth: FakeAuth) -> str:
-    """Signed by another key, under the name of the right one."""
+    """A token signed with another key, under the id of the right one."""
     other = FakeAuth()
     other._kid, other._keys = auth._kid, {auth._kid: next(iter(other._keys.values()))}
     return other.token("7")
@@ -226,7 +226,7 @@ async def test_an_outage_of_auth_does_not_invalidate_tokens(
     auth.rotate()
     clock.ahead = 2
     sidecar.network.remove("auth", auth)
-    for _ in range(2):  # the second time too, though we looked a moment ago
+    for _ in range(2):  # the second time, too, right after a read
         with pytest.raises(Unavailable):
             await identity.verify(auth.token("8"))
     sidecar.network.add("auth", auth)

@@ -29,7 +29,7 @@ def test_ids_sort_as_numbers_do() -> None:
     given += ["99999999999999999999"]
     ordered = sorted(given, key=lambda id: min(int(id), 10**18 - 1))
     assert [normalize_id(id) for id in ordered] == sorted(normalize_id(id) for id in given)
-    # A page below any larger number is the newest page: no id of ours has more than 18 digits.
+    # A page below any larger number is the newest page: our ids have at most 18 digits.
     window = Window.of(5, "1000000000000000000", None, None)
     assert window.admits("116123456789012345")
 

@@ -1,4 +1,4 @@
-"""When a sidecar's engine is stuck, or lacks something; the rest is in the contract suite."""
+"""The engine of a sidecar that is stuck or not connected; the rest is in the contract suite."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from services.chassis.workflows.dapr_engine import DaprEngine
 
 
 class Hosting:
-    """A sidecar that says, look by look, which actors it hosts; at the end it is stopped."""
+    """A sidecar whose hosted actors change from check to check."""
 
-    def __init__(self, *looks: list[str] | ActorStatus | None) -> None:
-        self._looks = list(looks)
+    def __init__(self, *checks: list[str] | ActorStatus | None) -> None:
+        self._checks = list(checks)
         self.ended_after: list[int] = []
-        self.looked = 0
+        self.checked = 0
         self.over = asyncio.Event()
 
     async def is_ready(self) -> bool:
         return True
 
     async def actors(self) -> ActorStatus:
-        if self.looked == len(self._looks):
+        if self.checked == len(self._checks):
             self.over.set()
             await asyncio.get_running_loop().create_future()
-        self.looked += 1
-        look = self._looks[self.looked - 1]
+        self.checked += 1
+        look = self._checks[self.checked - 1]
         if look is None:
             raise Unavailable("The sidecar is away.")
         return look if isinstance(look, ActorStatus) else ActorStatus(look)
 
     async def shut_down(self) -> None:
-        self.ended_after.append(self.looked)
+        self.ended_after.append(self.checked)
 
 
 WORKING = ["dapr.internal.default.orders.workflow", "dapr.internal.default.orders.activity"]
@@ -47,7 +47,7 @@ UNSCHEDULED = ActorStatus(WORKING, has_scheduler=False)
 
 
 @pytest.mark.parametrize(
-    ("looks", "ended_after"),
+    ("checks", "ended_after"),
     [
         ([WORKING] * 20, []),
         ([NONE] * 4 + [WORKING] + [NONE] * 4, []),
@@ -60,15 +60,15 @@ UNSCHEDULED = ActorStatus(WORKING, has_scheduler=False)
     ],
 )
 async def test_a_sidecar_without_actors_for_its_worker_is_restarted(
-    looks: list[Any], ended_after: list[int]
+    checks: list[Any], ended_after: list[int]
 ) -> None:
-    sidecar = Hosting(*looks)
+    sidecar = Hosting(*checks)
     await watched(sidecar)
     assert sidecar.ended_after == ended_after
 
 
 async def watched(sidecar: Any) -> DaprEngine:
-    """The engine of a sidecar, after all looks at that."""
+    """The engine of a sidecar, after all checks of it."""
     dapr = DaprEngine(0, "", sidecar, {}, {})
     dapr._ready = True
     checks = BackgroundWork("actors", dapr.check_actors, 0.0, 0.0)
@@ -79,7 +79,7 @@ async def watched(sidecar: Any) -> DaprEngine:
 
 
 @pytest.mark.parametrize(
-    ("looks", "told", "said"),
+    ("checks", "problem", "logged"),
     [
         ([WORKING], "", []),
         ([UNPLACED, UNPLACED], "connection to a placement service", ["no workflow can run"]),
@@ -94,12 +94,12 @@ async def watched(sidecar: Any) -> DaprEngine:
 )
 async def test_the_problem_of_an_engine_is_known_and_logged_once(
     caplog: pytest.LogCaptureFixture,
-    looks: list[Any],
-    told: str,
-    said: list[str],
+    checks: list[Any],
+    problem: str,
+    logged: list[str],
 ) -> None:
     caplog.set_level("INFO", dapr_engine.log.name)
-    dapr = await watched(Hosting(*looks))
-    assert told in dapr.problem
-    assert bool(dapr.problem) == bool(told)
-    assert [record.message for record in caplog.records] == said
+    dapr = await watched(Hosting(*checks))
+    assert problem in dapr.problem
+    assert bool(dapr.problem) == bool(problem)
+    assert [record.message for record in caplog.records] == logged

@@ -1,4 +1,4 @@
-"""What is written down about routes and events is what the code says."""
+"""The generated descriptions of routes and events match the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The examples on the contract models are what the models accept and write."""
+"""The examples of the contract models are valid."""
 
 from __future__ import annotations
 

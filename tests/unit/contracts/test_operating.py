@@ -18,7 +18,7 @@ ROWS = {
     if "MICROGRAM_" in names
 }
 ELSEWHERE = {"MICROGRAM_PUBLIC_URL"}
-"""Whose default depends on the port."""
+"""Settings whose default depends on the port."""
 
 DEFAULTS = {
     name.upper(): field.default

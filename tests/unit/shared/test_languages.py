@@ -1,4 +1,4 @@
-"""Languages as clients name them."""
+"""Language tags of clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is a link, a mention or a hashtag in a text, and how many characters it has."""
+"""The links, mentions and hashtags of a text, and its length."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ PIECES = st.lists(
     | st.text(max_size=5),
     max_size=30,
 ).map("".join)
-PATHS = st.recursive(  # RFC 3986: all that may stand after the host, brackets in pairs; and IRIs
+PATHS = st.recursive(  # RFC 3986: everything permitted after the host, brackets in pairs; and IRIs
     st.text("abcXYZ019-._~!$&'*+,;=:@%日é/?#", max_size=10),
     lambda inner: st.lists(
         inner | inner.map(lambda text: f"({text})") | inner.map(lambda text: f"[{text}]")
@@ -226,7 +226,7 @@ def test_entities_match_their_text(text: str) -> None:
 
 @given(PIECES, PATHS)
 def test_nothing_in_a_link_is_a_mention_or_a_hashtag(text: str, path: str) -> None:
-    """What is in a text with a link is what is in it without, and the link."""
+    """A text with a link has the entities of the text without it, and the link."""
     between = f"\n{text}\n"
     link, *others = entities(f"https://example.org/{path}{between}")
     assert isinstance(link, Link)
@@ -306,7 +306,7 @@ def test_a_count_is_never_more_than_the_characters_and_what_links_add(text: str)
 )
 @pytest.mark.parametrize("start", ["", "#a", "@a@", "https://a/", "https://"])
 def test_no_text_takes_more_than_a_moment(start: str, hostile: str) -> None:
-    """Of the greatest size that is looked at: `limits.TYPED`."""
+    """Texts of the greatest accepted size, `limits.TYPED`."""
     text = (start + hostile * limits.TYPED)[: limits.TYPED]
     took = []
     for _ in range(3):  # the machine may be busy

@@ -1,4 +1,4 @@
-"""By which words and parts of words a text is found."""
+"""The words and parts of words by which a text is found."""
 
 from __future__ import annotations
 
