@@ -144,10 +144,10 @@ class NotificationsConsumers:
         order = event.data
         happened = {entry.what for entry in order.history}
         ends = [what for what in _ORDER_OUTCOMES if what in happened]
-        told = [(order.buyer, order.seller, what) for what in ends]
+        notified = [(order.buyer, order.seller, what) for what in ends]
         if "completed" in happened:
-            told.append((order.seller, order.buyer, "completed"))
-        await self._notifier.notify(_shop_cause("order", order.id, *each) for each in told)
+            notified.append((order.seller, order.buyer, "completed"))
+        await self._notifier.notify(_shop_cause("order", order.id, *each) for each in notified)
 
     async def on_payment_changed(self, event: Event[Payment]) -> None:
         """Notify the seller of a capture, and the buyer of every refund.
@@ -158,7 +158,7 @@ class NotificationsConsumers:
         paid = [(payment.seller, payment.buyer, "captured")] if payment.captured else []
         back = [(payment.buyer, payment.seller, f"{key}:refunded") for key in payment.refunds]
         await self._notifier.notify(
-            _shop_cause("payment", payment.order, *told) for told in [*paid, *back]
+            _shop_cause("payment", payment.order, *outcome) for outcome in [*paid, *back]
         )
 
     async def on_account_changed(self, event: Event[Profile]) -> None:
@@ -199,8 +199,8 @@ class NotificationsConsumers:
         )
 
 
-def _newer_deletion(known: DeletionState | None, heard: DeletionState) -> DeletionState:
-    return heard if known is None or known.version < heard.version else known
+def _newer_deletion(known: DeletionState | None, newer: DeletionState) -> DeletionState:
+    return newer if known is None or known.version < newer.version else known
 
 
 def _shop_cause(type: str, order: str, owner: str, account: str, what: str) -> Cause:

@@ -215,13 +215,13 @@ def outcome_of(row: Row) -> str:
 
 
 def _notification_event(_: str, data: dict[str, Any]) -> dict[str, Any] | None:
-    told = rules.to_public(data)
-    return _with_time_and_group(told) if told else None
+    public = rules.to_public(data)
+    return _with_time_and_group(public) if public else None
 
 
-def _with_time_and_group(told: dict[str, Any]) -> dict[str, Any]:
-    key = group_key(told["id"], told["type"], told["post"] or "")
-    return told | {"created_at": timestamp(id_time(told["id"])), "group_key": key}
+def _with_time_and_group(fields: dict[str, Any]) -> dict[str, Any]:
+    key = group_key(fields["id"], fields["type"], fields["post"] or "")
+    return fields | {"created_at": timestamp(id_time(fields["id"])), "group_key": key}
 
 
 def _decode(rows: Mapping[str, StateEntry], collection: Collection[Any], id: str) -> Any:

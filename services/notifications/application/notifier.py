@@ -52,9 +52,9 @@ class Notifier:
         For all causes one read, one write of the lists, and mostly one more read; for each cause
         one compare-and-set, and one write if the list is new.
         """
-        told = [cause for cause in causes if cause.owner != cause.account]
-        for start in range(0, len(told), _BATCH_SIZE):
-            part = told[start : start + _BATCH_SIZE]
+        wanted = [cause for cause in causes if cause.owner != cause.account]
+        for start in range(0, len(wanted), _BATCH_SIZE):
+            part = wanted[start : start + _BATCH_SIZE]
             async with self._locks.hold({cause.owner for cause in part}):
                 await self._notify_batch(part)
 
@@ -62,21 +62,21 @@ class Notifier:
         """Update documents and lists. `reconcile` handles lists that may be wrong."""
         repository = self._repository
         found = await repository.load_causes(causes)
-        heard = await asyncio.gather(*(self._apply(cause, found) for cause in causes))
-        told = {cause.key: each for cause, each in zip(causes, heard, strict=True) if each}
+        written = await asyncio.gather(*(self._apply(cause, found) for cause in causes))
+        records = {cause.key: each for cause, each in zip(causes, written, strict=True) if each}
         wrong = [
             key
-            for key, each in told.items()
+            for key, each in records.items()
             if repository.may_be_listed(each.owner, each.removed_ids, found)
         ]
         rows: defaultdict[ListRef, list[Row]] = defaultdict(list)
-        for key, each in told.items():
+        for key, each in records.items():
             if each.position and key not in wrong:
                 rows[repository.lists, each.owner].append(each.row(key))
         apart = {owner for _, owner in await insert_read(repository.state, rows, found)}
         unsure = {
             key: each
-            for key, each in told.items()
+            for key, each in records.items()
             if each.owner in apart or not self._is_list_current(key, each, found)
         }
         now = await repository.notifications.get_many(unsure)
@@ -84,7 +84,7 @@ class Notifier:
         await asyncio.gather(*map(self.reconcile, {*wrong, *changed}))
 
     def _is_list_current(
-        self, key: str, told: NotificationRecord, found: Mapping[str, StateEntry]
+        self, key: str, record: NotificationRecord, found: Mapping[str, StateEntry]
     ) -> bool:
         """Return whether a list that was just written surely agrees with the document.
 
@@ -92,7 +92,7 @@ class Notifier:
         dismissed, because nobody has seen it.
         """
         return (
-            told.type in rules.SHOP_TYPES and self._repository.notifications.key(key) not in found
+            record.type in rules.SHOP_TYPES and self._repository.notifications.key(key) not in found
         )
 
     async def _apply(
