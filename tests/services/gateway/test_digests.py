@@ -61,7 +61,7 @@ async def test_somebody_switches_digests_on_and_off_by_their_link(
 async def test_where_no_mail_is_sent_it_cannot_be_switched_on(place: GatewayDeployment) -> None:
     ada = await place.register("ada")
     refused = await ada.ask("PUT", DIGEST, json={"enabled": True})
-    assert (refused.status, refused.json()["error"]) == (422, "This place sends no e-mail.")
+    assert (refused.status, refused.json()["error"]) == (422, "This instance sends no e-mail.")
     assert (await ada.get("notifications/digest"))["available"] is False
 
 
