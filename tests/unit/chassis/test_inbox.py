@@ -116,7 +116,9 @@ class Pair:
 
 
 @pytest.fixture
-async def pair() -> AsyncIterator[Pair]:
+async def pair(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pair]:
+    # Tests poll by themselves, however long they take.
+    monkeypatch.setattr("services.chassis.service.POLL_INTERVAL", 3600.0)
     async with World() as world:
         pair = Pair(world)
         await pair.start_producer()
