@@ -11,6 +11,7 @@ import orjson
 from services.chassis.security.caller import Caller
 from services.chassis.storage.window import Window
 from services.clients.base import gather_all
+from services.clients.json_types.accounts import AccountJson
 from services.clients.json_types.posts import PostViewJson
 from services.clients.posts import PostsClient
 from services.contracts.notifications import Notification, NotificationGroup
@@ -23,7 +24,7 @@ MAX_PAGES = 3
 """How many pages are searched for one with something that the caller may see."""
 
 Shown = TypeVar("Shown")
-AccountsByIds = Callable[[Sequence[str]], Awaitable[Mapping[str, Row]]]
+AccountsByIds = Callable[[Sequence[str]], Awaitable[dict[str, AccountJson]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ async def people_and_posts(
     caller: Caller,
     account_ids: Iterable[str],
     post_ids: Iterable[str | None],
-) -> tuple[dict[str, Row], dict[str, Row]]:
+) -> tuple[dict[str, AccountJson], dict[str, PostViewJson]]:
     """People and posts by id, without suspended people and their posts. Costs two calls at once.
 
     Each post is the caller's own, or of one of the accounts.
@@ -148,6 +149,6 @@ class NotificationPresenter:
 
     async def _about(
         self, caller: Caller, account_ids: Iterable[str], post_ids: Iterable[str | None]
-    ) -> tuple[dict[str, Row], dict[str, Row]]:
+    ) -> tuple[dict[str, AccountJson], dict[str, PostViewJson]]:
         lookup = self._people.by_ids
         return await people_and_posts(self._client, lookup, caller, account_ids, post_ids)

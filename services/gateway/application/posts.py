@@ -18,7 +18,6 @@ from services.gateway.presentation.entities import shop
 from services.gateway.presentation.renderer import (
     EntityRenderer,
     ProductCards,
-    Row,
     author_ids_of,
     product_ids_of,
 )
@@ -44,18 +43,18 @@ class PostPresenter:
         """One post as the caller may see it. Raises `NotFound`."""
         return await self._services.posts.post(id, caller)
 
-    async def render(self, view: Row) -> bytes:
+    async def render(self, view: PostViewJson) -> bytes:
         """The entity Status of a post. Raises `NotFound` if its author is gone."""
         authors = await self.authors(view)
         return self._renderer.status(view, authors, await self.product_cards([view]))
 
-    async def render_list(self, views: Sequence[Row]) -> bytes:
+    async def render_list(self, views: Sequence[PostViewJson]) -> bytes:
         """A list of Status."""
         ids = [id for view in views for id in author_ids_of(view)]
         authors = await self._people.by_ids(ids) if ids else {}
         return self._renderer.statuses(views, authors, await self.product_cards(views))
 
-    async def authors(self, view: Row) -> dict[str, AccountJson]:
+    async def authors(self, view: PostViewJson) -> dict[str, AccountJson]:
         """The authors of a post and of the post it boosts. Raises `NotFound`."""
         ids = author_ids_of(view)
         found = await self._people.by_ids(ids)
@@ -63,11 +62,11 @@ class PostPresenter:
             raise NotFound("The author of this post no longer exists.")
         return found
 
-    async def author(self, view: Row) -> AccountJson:
+    async def author(self, view: PostViewJson) -> AccountJson:
         """The author of a post. Raises `NotFound`."""
         return (await self.authors(view))[view["post"]["author"]]
 
-    async def product_cards(self, views: Sequence[Row]) -> ProductCards:
+    async def product_cards(self, views: Sequence[PostViewJson]) -> ProductCards:
         """The products that posts show, rendered. Costs one call, and none without products.
 
         If the catalog fails, posts are shown without their products.

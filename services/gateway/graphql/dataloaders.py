@@ -21,6 +21,8 @@ from services.chassis.http import batch
 from services.chassis.security.caller import Caller
 from services.clients.base import BATCH_SIZE, JsonInvoker, JsonRequest, JsonResponse, batch_request
 from services.clients.catalog import products_request
+from services.clients.json_types.accounts import AccountJson, RelationshipJson
+from services.clients.json_types.posts import PostViewJson
 from services.clients.posts import views_request
 from services.clients.users import accounts_request, relationships_request
 from services.contracts.catalog import ProductView
@@ -95,15 +97,15 @@ class DataLoaders:
         key = ReadRequest.of(request, anonymous=not token)
         return ParsedResponse(await self._loader(app).load(key))
 
-    async def people(self, ids: Sequence[str]) -> dict[str, Row]:
+    async def people(self, ids: Sequence[str]) -> dict[str, AccountJson]:
         """Accounts by id, without those that do not exist."""
         return await self._load_many("users", "person", ids)
 
-    async def relationships(self, ids: Sequence[str]) -> dict[str, Row]:
+    async def relationships(self, ids: Sequence[str]) -> dict[str, RelationshipJson]:
         """How the caller stands to some people."""
         return await self._load_many("users", "stance", ids)
 
-    async def posts(self, ids: Sequence[str]) -> dict[str, Row]:
+    async def posts(self, ids: Sequence[str]) -> dict[str, PostViewJson]:
         """Those of some posts that the caller may see."""
         return await self._load_many("posts", "post", ids)
 
@@ -117,7 +119,7 @@ class DataLoaders:
         keys: dict[Key, Any] = {EntityKey("person", id): row for id, row in people.items()}
         self._loader("users").prime_many(keys)
 
-    async def _load_many(self, app: str, kind: str, ids: Sequence[str]) -> dict[str, Row]:
+    async def _load_many(self, app: str, kind: str, ids: Sequence[str]) -> dict[str, Any]:
         wanted = list(dict.fromkeys(ids))
         rows = await self._loader(app).load_many([EntityKey(kind, id) for id in wanted])
         return {id: row for id, row in zip(wanted, rows, strict=True) if row is not None}

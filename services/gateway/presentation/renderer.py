@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 
+from services.clients.json_types.accounts import AccountJson
+from services.clients.json_types.posts import ConversationViewJson, PostViewJson
 from services.contracts.accounts import Account
 from services.contracts.posts import PostView
 from services.gateway.presentation.cache import LruByteCache
@@ -37,7 +39,7 @@ class EntityRenderer:
         self._accounts = LruByteCache(bytes_at_most // 4)
         self._posts = LruByteCache(bytes_at_most - bytes_at_most // 4)
 
-    def account(self, row: Row) -> bytes:
+    def account(self, row: AccountJson) -> bytes:
         """The entity Account."""
         counts = row["counts"]
         key = (row["profile"]["id"], row["version"], *counts.values())
@@ -47,7 +49,10 @@ class EntityRenderer:
         )
 
     def status(
-        self, view: Row, authors: Mapping[str, Row], cards: ProductCards = _NO_PRODUCT_CARDS
+        self,
+        view: PostViewJson,
+        authors: Mapping[str, AccountJson],
+        cards: ProductCards = _NO_PRODUCT_CARDS,
     ) -> bytes:
         """The entity Status. Raises `KeyError` if an author is missing."""
         author = authors[view["post"]["author"]]
@@ -67,15 +72,15 @@ class EntityRenderer:
         joined = (body, self.account(author), reblog, products)
         return b'%b,"account":%b,"reblog":%b,"products":[%b]}' % joined
 
-    def _body(self, view: Row, author: Row) -> bytes:
+    def _body(self, view: PostViewJson, author: AccountJson) -> bytes:
         username = author["profile"]["username"]
         entity = posts.status(PostView.model_validate(view), username, self._at, self._writer)
         return orjson.dumps(entity)[:-1]
 
     def statuses(
         self,
-        views: Iterable[Row],
-        authors: Mapping[str, Row],
+        views: Iterable[PostViewJson],
+        authors: Mapping[str, AccountJson],
         cards: ProductCards = _NO_PRODUCT_CARDS,
     ) -> bytes:
         """A list of Status, without posts whose author is missing."""
@@ -87,18 +92,20 @@ class EntityRenderer:
             ]
         )
 
-    def accounts(self, rows: Iterable[Row]) -> bytes:
+    def accounts(self, rows: Iterable[AccountJson]) -> bytes:
         """A list of Account."""
         return b"[%b]" % b",".join([self.account(row) for row in rows])
 
-    def conversation(self, view: Row, accounts: Mapping[str, Row], cards: ProductCards) -> bytes:
+    def conversation(
+        self, view: ConversationViewJson, accounts: Mapping[str, AccountJson], cards: ProductCards
+    ) -> bytes:
         """The entity Conversation. Raises `KeyError` if the last post's author is missing."""
         people = self.accounts(accounts[id] for id in view["people"] if id in accounts)
         body = orjson.dumps({"id": view["id"], "unread": view["unread"]})[:-1]
         status = self.status(view["last"], accounts, cards)
         return b'%b,"accounts":%b,"last_status":%b}' % (body, people, status)
 
-    def muted(self, rows: Iterable[tuple[Row, str | None]]) -> bytes:
+    def muted(self, rows: Iterable[tuple[AccountJson, str | None]]) -> bytes:
         """A list of MutedAccount: each account with the time at which its mute ends."""
         return b"[%b]" % b",".join(
             [
@@ -108,19 +115,18 @@ class EntityRenderer:
         )
 
 
-def author_ids_of(view: Row) -> list[str]:
+def author_ids_of(view: PostViewJson) -> list[str]:
     """The author of a post; for a boost also the author of the boosted post."""
-    author: str = view["post"]["author"]
+    author = view["post"]["author"]
     reblog = view.get("reblog")
     return [author, reblog["post"]["author"]] if reblog else [author]
 
 
-def product_ids_of(views: Iterable[Row]) -> list[str]:
+def product_ids_of(views: Iterable[PostViewJson]) -> list[str]:
     """The products of posts and of the posts that they boost, each once."""
     both = [view.get("reblog") or view for view in views]
     return list(dict.fromkeys([id for view in both for id in _product_ids(view)]))
 
 
-def _product_ids(view: Row) -> Sequence[str]:
-    ids: Sequence[str] = view["post"].get("product_ids", ())
-    return ids
+def _product_ids(view: PostViewJson) -> Sequence[str]:
+    return view["post"].get("product_ids", ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -13,6 +14,8 @@ from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user
 from services.clients.base import gather_all
+from services.clients.json_types.accounts import AccountJson
+from services.clients.json_types.posts import PostVersionJson, PostViewJson
 from services.clients.paths import numeric_id
 from services.contracts import limits
 from services.contracts.posts import EditedPost, NewPost, Post, PostVersion, PostView
@@ -63,7 +66,7 @@ def _write_routes(gateway: Gateway) -> APIRouter:
         me, app = await gather_all(
             gateway.people.by_ids([caller.user_id]), gateway.client_apps.of(caller)
         )
-        author: Row | None = me.get(caller.user_id)
+        author: AccountJson | None = me.get(caller.user_id)
         key = request.headers.get("idempotency-key", "")[:200]
         new = NewPost.model_construct(None, **new_post(body, author), **app, idempotency_key=key)
         view = await gateway.services.posts.create(new, caller)
@@ -193,7 +196,9 @@ def _read_routes(gateway: Gateway) -> APIRouter:
     return router
 
 
-async def _history(gateway: Gateway, view: Row, versions: list[Any]) -> list[dict[str, Any]]:
+async def _history(
+    gateway: Gateway, view: PostViewJson, versions: Sequence[PostVersionJson]
+) -> list[dict[str, Any]]:
     view = view["reblog"] or view
     author = orjson.Fragment(gateway.renderer.account(await gateway.posts.author(view)))
     post = Post.model_validate(view["post"])

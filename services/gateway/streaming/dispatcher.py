@@ -17,12 +17,14 @@ from dataclasses import dataclass, replace
 from services.chassis.consuming.events import Event
 from services.chassis.errors import ServiceError
 from services.chassis.ids import id_time
+from services.clients.json_types.accounts import AccountJson
+from services.clients.json_types.posts import ConversationViewJson, PostViewJson
 from services.contracts.accounts import Profile
 from services.contracts.audiences import PEOPLE, AudienceQuestion
 from services.contracts.notifications import Notification
 from services.contracts.posts import Post
 from services.gateway.container import Gateway
-from services.gateway.presentation.renderer import Row, author_ids_of
+from services.gateway.presentation.renderer import author_ids_of
 from services.gateway.streaming.channels import (
     DIRECT,
     NOTIFICATIONS,
@@ -167,12 +169,13 @@ class StreamDispatcher:
         told_of = [user for user in listening if user not in audience["hidden"]]
         marks = await interactions_of(self._gateway, view, told_of)
         for user in told_of:
-            row = {
-                "id": audience["conversation"],
-                "unread": user != post.author,
-                "people": [person for person in people if person != user] or [user],
-                "last": view_with(view, marks.get(user) or {}),
-            }
+            row = ConversationViewJson(
+                id=audience["conversation"],
+                place=post.id,
+                unread=user != post.author,
+                people=[person for person in people if person != user] or [user],
+                last=view_with(view, marks.get(user) or {}),
+            )
             entity = self._gateway.renderer.conversation(row, authors, cards)
             self._hub.publish((DIRECT, user), StreamEvent("conversation", entity, (row, authors)))
 
@@ -195,7 +198,7 @@ class StreamDispatcher:
 
     async def _audience(
         self, told: PostChange, viewers: list[str]
-    ) -> tuple[list[str], set[str], tuple[Row, Mapping[str, Row]] | None]:
+    ) -> tuple[list[str], set[str], tuple[PostViewJson, Mapping[str, AccountJson]] | None]:
         """Whose homes a post is for, from whom it is hidden; the post as a view, and its authors.
 
         One call for every `MAX_ACCOUNTS` that are connected; none where nobody is who might care.
@@ -203,7 +206,7 @@ class StreamDispatcher:
         users = self._hub.listened_arguments(USER)
         homes: list[str] = []
         hidden: set[str] = set()
-        shown: tuple[Row, Mapping[str, Row]] | None = None
+        shown: tuple[PostViewJson, Mapping[str, AccountJson]] | None = None
         for start in range(0, max(len(users), len(viewers)), PEOPLE):
             question = AudienceQuestion(
                 post=told.post,
@@ -218,7 +221,11 @@ class StreamDispatcher:
         return homes, hidden, shown
 
     async def _post_events(
-        self, event: str, view: Row, authors: Mapping[str, Row], people: Sequence[str]
+        self,
+        event: str,
+        view: PostViewJson,
+        authors: Mapping[str, AccountJson],
+        people: Sequence[str],
     ) -> tuple[StreamEvent, dict[str, StreamEvent]]:
         """A post as it looks to a stranger, and to each of some people who did something with it.
 
@@ -231,7 +238,7 @@ class StreamDispatcher:
             authors = await self._gateway.posts.authors(view)
         cards = await self._gateway.posts.product_cards([view])
 
-        def news(view: Row) -> StreamEvent:
+        def news(view: PostViewJson) -> StreamEvent:
             return StreamEvent(
                 event, self._gateway.renderer.status(view, authors, cards), (view, authors)
             )

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import cast
 
 from services.chassis.errors import ServiceError
-from services.clients.json_types.posts import PostMarksJson
+from services.clients.json_types.posts import PostJson, PostMarksJson, PostViewJson
 from services.contracts.audiences import PEOPLE
 from services.gateway.container import Gateway
-from services.gateway.presentation.renderer import Row
 
 LOOKUP_TIMEOUT = 2.0
 """Seconds after which people are told of a post without it."""
@@ -21,7 +20,9 @@ log = logging.getLogger(__name__)
 InteractionsByUser = dict[str, PostMarksJson]
 
 
-async def interactions_of(gateway: Gateway, view: Row, people: Sequence[str]) -> InteractionsByUser:
+async def interactions_of(
+    gateway: Gateway, view: PostViewJson, people: Sequence[str]
+) -> InteractionsByUser:
     """By person the `PostMarks` of a post, or of what it shows if it is a boost.
 
     Users without an interaction are left out. Costs one call, which costs posts one state call, for
@@ -36,16 +37,15 @@ async def interactions_of(gateway: Gateway, view: Row, people: Sequence[str]) ->
     return found
 
 
-def view_with(view: Row, marks: Mapping[str, object]) -> Row:
+def view_with(view: PostViewJson, marks: Mapping[str, object]) -> PostViewJson:
     """A view as it looks to somebody with such marks. A boost has those of what it shows."""
     if not view["reblog"]:
-        return {**view, **marks}
-    return {**view, **marks, "pinned": False, "reblog": {**view["reblog"], **marks}}
+        return cast(PostViewJson, {**view, **marks})
+    boosted = {**view["reblog"], **marks}
+    return cast(PostViewJson, {**view, **marks, "pinned": False, "reblog": boosted})
 
 
-async def _request(
-    gateway: Gateway, post: dict[str, Any], people: Sequence[str]
-) -> InteractionsByUser:
+async def _request(gateway: Gateway, post: PostJson, people: Sequence[str]) -> InteractionsByUser:
     try:
         async with asyncio.timeout(LOOKUP_TIMEOUT):
             return await gateway.services.posts.marks(post["id"], post["author"], people)

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
+from pydantic import BaseModel
 
 from services.contracts.accounts import (
     Account,
@@ -68,6 +69,11 @@ POST = Post(
 VIEW = PostView(post=POST, counts=PostCounts(favourites=1), favourited=True)
 
 
+def parsed(model: BaseModel) -> Any:
+    """As it comes over the wire."""
+    return model.model_dump()
+
+
 def rendered(room: int = 1 << 20) -> EntityRenderer:
     return EntityRenderer(at, writer, room)
 
@@ -89,8 +95,8 @@ def test_a_default_picture_is_shown_where_there_is_none() -> None:
 
 @pytest.mark.parametrize("view", [VIEW, PostView(post=Post(id="1", author="2", created_at=WHEN))])
 def test_statuses_are_whole(view: PostView) -> None:
-    authors = {ADA.profile.id: ADA.model_dump(), "2": ADA.model_dump()}
-    status = orjson.loads(rendered().status(view.model_dump(), authors))
+    authors = {ADA.profile.id: parsed(ADA), "2": parsed(ADA)}
+    status = orjson.loads(rendered().status(parsed(view), authors))
     check("Status", status)
     assert status["url"] == f"{SITE}/@ada/{view.post.id}"
 
@@ -124,9 +130,9 @@ def test_a_hashtag_is_whole() -> None:
 
 
 def test_what_was_rendered_is_used_again_until_it_changes() -> None:
-    keeper, authors = rendered(), {ADA.profile.id: ADA.model_dump()}
-    first = keeper.status(VIEW.model_dump(), authors)
-    assert keeper.status(VIEW.model_dump(), authors) == first
+    keeper, authors = rendered(), {ADA.profile.id: parsed(ADA)}
+    first = keeper.status(parsed(VIEW), authors)
+    assert keeper.status(parsed(VIEW), authors) == first
     changes: list[tuple[dict[str, Any], str, Any]] = [
         ({"favourited": False}, "favourited", False),
         ({"bookmarked": True}, "bookmarked", True),
@@ -137,23 +143,23 @@ def test_what_was_rendered_is_used_again_until_it_changes() -> None:
         ({"post": POST.model_copy(update={"language": "de"}), "version": 2}, "language", "de"),
     ]
     for change, field, value in changes:
-        view = VIEW.model_copy(update=change).model_dump()
+        view = parsed(VIEW.model_copy(update=change))
         assert orjson.loads(keeper.status(view, authors))[field] == value
 
 
 def test_a_new_follower_shows_beside_posts_that_were_rendered_before() -> None:
     keeper = rendered()
-    keeper.status(VIEW.model_dump(), {ADA.profile.id: ADA.model_dump()})
+    keeper.status(parsed(VIEW), {ADA.profile.id: parsed(ADA)})
     counts = ADA.counts.model_copy(update={"followers": 9})
-    author = ADA.model_copy(update={"counts": counts}).model_dump()
-    shown = orjson.loads(keeper.status(VIEW.model_dump(), {ADA.profile.id: author}))
+    author = parsed(ADA.model_copy(update={"counts": counts}))
+    shown = orjson.loads(keeper.status(parsed(VIEW), {ADA.profile.id: author}))
     assert shown["account"]["followers_count"] == 9
 
 
 def test_a_boost_shows_whole_what_it_boosts_or_is_left_out() -> None:
     boost = Post(id="5", author=BARE.profile.id, reblog_of_id=POST.id, created_at=WHEN)
-    view = PostView(post=boost, reblog=VIEW, counts=VIEW.counts, reblogged=True).model_dump()
-    authors = {row.profile.id: row.model_dump() for row in (ADA, BARE)}
+    view = parsed(PostView(post=boost, reblog=VIEW, counts=VIEW.counts, reblogged=True))
+    authors = {row.profile.id: parsed(row) for row in (ADA, BARE)}
     status = orjson.loads(rendered().status(view, authors))
     check("Status", status)
     assert (status["account"]["username"], status["reblog"]["account"]["username"]) == (
@@ -166,9 +172,9 @@ def test_a_boost_shows_whole_what_it_boosts_or_is_left_out() -> None:
 
 
 def test_posts_of_people_who_are_gone_are_left_out() -> None:
-    views = [VIEW.model_dump(), VIEW.model_dump()]
+    views = [parsed(VIEW), parsed(VIEW)]
     assert orjson.loads(rendered().statuses(views, {})) == []
-    check_all("Status", orjson.loads(rendered().statuses(views, {POST.author: ADA.model_dump()})))
+    check_all("Status", orjson.loads(rendered().statuses(views, {POST.author: parsed(ADA)})))
 
 
 def test_the_shelf_keeps_within_its_bound_and_what_is_asked_for() -> None:
