@@ -1,4 +1,4 @@
-"""What the gateway's tests share."""
+"""Fixtures of the gateway's tests."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from tests.services.gateway.test_shop_orders import with_orders
 
 
 @pytest.fixture
-async def place() -> AsyncIterator[GatewayDeployment]:
+async def deployment() -> AsyncIterator[GatewayDeployment]:
     async with deploy() as made:
         yield made
 
 
 @pytest.fixture
 async def complete() -> AsyncIterator[GatewayDeployment]:
-    """With orders and payments too, as every service has something of somebody."""
+    """All services, also orders and payments."""
     async with deploy() as made:
         await with_orders(made)
         yield made
 
 
 @pytest.fixture
-def quick_clerk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look for work often, wait short for who died; and several files of everything."""
+def fast_exports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Poll often, with short leases and small parts."""
     monkeypatch.setattr(worker, "POLL_INTERVAL", 0.02)
     monkeypatch.setattr(domain, "LEASE_TTL", 1.0)
     monkeypatch.setattr(collector, "PICTURES_PER_PART", 1)

@@ -1,4 +1,4 @@
-"""The gateway in front of all the other services, in one process among fakes."""
+"""The gateway and all other services in one process, on fake infrastructure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PICTURE_BYTES = b"\xff\xd8\xff a picture"
 
 
 class FakeImageWorkers:
-    """Makes of every picture the same one, and refuses what is none."""
+    """Renders every JPEG as the same picture, and rejects anything else."""
 
     async def __aenter__(self) -> FakeImageWorkers:
         return self
@@ -89,7 +89,7 @@ def media_app(settings: Settings) -> FastAPI:
 
 @dataclass
 class GatewayDeployment:
-    """The whole of it, and ways in."""
+    """The running services, and requests to the gateway."""
 
     cluster: World
     gateway: Running
@@ -103,7 +103,7 @@ class GatewayDeployment:
         return hub
 
     async def ask(self, method: str, path: str, token: str = "", **content: Any) -> Response:
-        """One request; every good answer of the API is held to tests/mastodon/routes.py."""
+        """One request. Successful API responses are checked against tests/mastodon/routes.py."""
         answered = await self.gateway.public(method, path, token=token, **content)
         route = path.partition("?")[0]
         watched = route.startswith(("/api/", "/nodeinfo/")) and routes.answers_json(method, route)
@@ -144,7 +144,7 @@ class GatewayDeployment:
         return SignedInUser(self, me["id"], username, token)
 
     async def log_in(self, username: str, scopes: str) -> str:
-        """A token of somebody who is registered, by the login page."""
+        """A token of a registered user, through the login page."""
         app = await self.app(scopes)
         query = {"client_id": app["client_id"], "redirect_uri": OOB, "scope": scopes}
         page = await self.ask("GET", "/oauth/authorize", params={**query, "response_type": "code"})
@@ -165,7 +165,7 @@ class GatewayDeployment:
     async def admin(
         self, username: str, scopes: str = "read write admin:read admin:write"
     ) -> SignedInUser:
-        """Somebody whom the operator made an admin."""
+        """A user with the role admin."""
         person = await self.register(username)
         (desk,) = [running for running in self.cluster.running if running.name == "auth"]
         body = {"username": username, "role": "admin"}
@@ -176,15 +176,15 @@ class GatewayDeployment:
 
 @dataclass
 class SignedInUser:
-    """Somebody signed in."""
+    """A signed-in user."""
 
-    place: GatewayDeployment
+    deployment: GatewayDeployment
     id: str
     username: str
     token: str
 
     async def ask(self, method: str, path: str, **content: Any) -> Response:
-        return await self.place.ask(method, path, self.token, **content)
+        return await self.deployment.ask(method, path, self.token, **content)
 
     async def get(self, path: str, **params: str) -> Any:
         return _good(await self.ask("GET", f"/api/v1/{path}", params=params))
@@ -197,7 +197,7 @@ class SignedInUser:
         return _good(await self.ask("POST", "/api/v2/media", **content))
 
     async def settled(self) -> SignedInUser:
-        await self.place.cluster.settle()
+        await self.deployment.cluster.settle()
         return self
 
 
@@ -226,14 +226,14 @@ def multipart(fields: dict[str, str], files: dict[str, bytes]) -> dict[str, Any]
 
 
 def hidden(html: str) -> dict[str, str]:
-    """What a form carries along."""
+    """The hidden fields of a form."""
     found = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', html)
     return {name: unescape(value) for name, value in found}
 
 
 @asynccontextmanager
 async def deploy(**settings: Any) -> AsyncIterator[GatewayDeployment]:
-    """All services of ours, the gateway with some settings."""
+    """All services, with settings of the gateway."""
     async with World() as world:
         world.secrets[SIGNING_KEYS_SECRET] = auth.signing_keys("a")
         await auth.start(world, auth.SettableClock())

@@ -1,4 +1,4 @@
-"""GraphQL as a client of the gateway among fakes sends it."""
+"""GraphQL requests to the gateway."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ from tests.fakes import Response, World
 from tests.services.gateway.deployment import GatewayDeployment, gateway_app
 
 
-async def send(place: GatewayDeployment, token: str = "", **body: Any) -> Response:
+async def send(deployment: GatewayDeployment, token: str = "", **body: Any) -> Response:
     """One request."""
-    return await place.ask("POST", "/graphql", token, json=body)
+    return await deployment.ask("POST", "/graphql", token, json=body)
 
 
-async def ask(place: GatewayDeployment, query: str, token: str = "", **variables: Any) -> Any:
-    """The data of a query that must go well."""
-    answered = await send(place, token, query=query, variables=variables)
+async def ask(deployment: GatewayDeployment, query: str, token: str = "", **variables: Any) -> Any:
+    """The data of a query that must succeed."""
+    answered = await send(deployment, token, query=query, variables=variables)
     assert answered.status == 200, answered.text
     said = answered.json()
     assert "errors" not in said, said
     return said["data"]
 
 
-async def refused(place: GatewayDeployment, query: str, token: str = "", **variables: Any) -> str:
-    """The code of the one error of a query that must go wrong."""
-    said = (await send(place, token, query=query, variables=variables)).json()
+async def refused(
+    deployment: GatewayDeployment, query: str, token: str = "", **variables: Any
+) -> str:
+    """The code of the only error of a query that must fail."""
+    said = (await send(deployment, token, query=query, variables=variables)).json()
     (error,) = said["errors"]
     code: str = error["extensions"]["code"]
     return code
@@ -35,16 +37,16 @@ async def refused(place: GatewayDeployment, query: str, token: str = "", **varia
 
 @asynccontextmanager
 async def a_gateway(**settings: Any) -> AsyncIterator[GatewayDeployment]:
-    """A gateway with nobody behind it."""
+    """A gateway without other services."""
     async with World() as world:
         yield GatewayDeployment(world, await world.start(gateway_app, "gateway", **settings))
 
 
 @asynccontextmanager
-async def invocations(place: GatewayDeployment) -> AsyncIterator[list[str]]:
-    """The services that the gateway invokes, in their order."""
+async def invocations(deployment: GatewayDeployment) -> AsyncIterator[list[str]]:
+    """The services that the gateway invokes, in order."""
     made: list[str] = []
-    sidecar = place.gateway.sidecar
+    sidecar = deployment.gateway.sidecar
     invoke = sidecar.invoke
 
     async def counting(app: str, path: str, **rest: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Somebody deletes their account, and nothing of theirs is anywhere."""
+"""Deleting an account deletes all of its data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def leave(person: SignedInUser) -> None:
     done = await person.ask("POST", "/api/v1/accounts/delete", json={"password": PASSWORD})
     assert done.status == 200, done.text
     for _ in range(12):  # errands go on by events
-        await person.place.cluster.settle(rounds=1)
+        await person.deployment.cluster.settle(rounds=1)
 
 
 async def picture_of(person: SignedInUser, kind: str) -> str:
@@ -36,10 +36,10 @@ async def picture_of(person: SignedInUser, kind: str) -> str:
 
 
 async def a_life(
-    place: GatewayDeployment,
+    deployment: GatewayDeployment,
 ) -> tuple[SignedInUser, SignedInUser, SignedInUser, dict[str, Any]]:
-    """Ada did all that one can do, with bob and cyd."""
-    ada, bob, cyd = [await place.register(name) for name in ("ada", "bob", "cyd")]
+    """Ada used every feature, together with bob and cyd."""
+    ada, bob, cyd = [await deployment.register(name) for name in ("ada", "bob", "cyd")]
     picture = await ada.upload("boats")
     await ada.upload("never shown")
     await picture_of(ada, "avatar")
@@ -55,15 +55,15 @@ async def a_life(
     await ada.post(f"accounts/{cyd.id}/mute")
     await ada.post(f"accounts/{cyd.id}/note", {"comment": "odd"})
     await cyd.post(f"accounts/{ada.id}/block")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     return ada, bob, cyd, {"made": made, "theirs": theirs}
 
 
-async def test_nothing_of_who_leaves_is_left_anywhere(place: GatewayDeployment) -> None:
-    ada, bob, cyd, life = await a_life(place)
+async def test_deletion_removes_all_data_of_the_account(deployment: GatewayDeployment) -> None:
+    ada, bob, cyd, life = await a_life(deployment)
     assert (await bob.get(f"statuses/{life['theirs']['id']}"))["favourites_count"] == 1
     await leave(ada)
-    assert place.cluster.blobs == {}
+    assert deployment.cluster.blobs == {}
     for post in life["made"]:
         assert (await bob.ask("GET", f"/api/v1/statuses/{post['id']}")).status == 404
     after = await bob.get(f"statuses/{life['theirs']['id']}")
@@ -78,28 +78,28 @@ async def test_nothing_of_who_leaves_is_left_anywhere(place: GatewayDeployment) 
         assert "ada" not in [one["account"]["acct"] for one in await bob.get(path)]
     assert await cyd.get("blocks") == []
     assert await bob.get("accounts/relationships?id[]=" + ada.id) == []
-    assert (await place.ask("GET", f"/api/v1/accounts/{ada.id}/statuses")).status == 404
+    assert (await deployment.ask("GET", f"/api/v1/accounts/{ada.id}/statuses")).status == 404
 
 
-async def test_what_is_kept_of_who_left_says_nothing(place: GatewayDeployment) -> None:
-    ada, *_ = await a_life(place)
+async def test_tombstones_of_a_deleted_account_hold_no_data(deployment: GatewayDeployment) -> None:
+    ada, *_ = await a_life(deployment)
     await leave(ada)
-    for service, state in place.cluster.states.items():
+    for service, state in deployment.cluster.states.items():
         for key in state.keys(""):
             text = str(state.peek(key))
             for word in ("first #sea", "psst", "friends", "boats", "ada@example.org", "odd"):
                 assert word not in text, (service, key)
 
 
-async def test_a_login_that_was_deleted_says_so_and_the_name_stays_taken(
-    place: GatewayDeployment,
+async def test_a_deleted_login_is_reported_and_its_name_stays_reserved(
+    deployment: GatewayDeployment,
 ) -> None:
-    ada, app = await place.register("ada"), await place.app()
+    ada, app = await deployment.register("ada"), await deployment.app()
     wrong = await ada.ask("POST", "/api/v1/accounts/delete", json={"password": "wrong"})
     assert wrong.status == 403
     assert (await ada.ask("GET", "/api/v1/accounts/verify_credentials")).status == 200
     await leave(ada)
-    for running in place.cluster.running:
+    for running in deployment.cluster.running:
         await running.service.token_verifier._read_revocations()
     assert (await ada.ask("GET", "/api/v1/accounts/verify_credentials")).status == 401
     form = {
@@ -108,7 +108,7 @@ async def test_a_login_that_was_deleted_says_so_and_the_name_stays_taken(
         "login": "ada",
         "password": PASSWORD,
     }
-    page = await place.ask("POST", "/oauth/authorize", form=form)
+    page = await deployment.ask("POST", "/oauth/authorize", form=form)
     assert page.status == 422
     assert "This account was deleted." in page.text
     taken = {
@@ -117,49 +117,51 @@ async def test_a_login_that_was_deleted_says_so_and_the_name_stays_taken(
         "password": PASSWORD,
         "agreement": True,
     }
-    token = await place.app_token(app)
-    assert (await place.ask("POST", "/api/v1/accounts", token, json=taken)).status == 422
+    token = await deployment.app_token(app)
+    assert (await deployment.ask("POST", "/api/v1/accounts", token, json=taken)).status == 422
     free = {**taken, "username": "ada2", "email": "ada@example.org"}
-    assert (await place.ask("POST", "/api/v1/accounts", token, json=free)).status == 200
+    assert (await deployment.ask("POST", "/api/v1/accounts", token, json=free)).status == 200
 
 
-async def test_an_account_is_deleted_on_a_page(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
-    assert "Delete permanently" in (await place.ask("GET", "/auth/delete")).text
+async def test_an_account_is_deleted_on_a_page(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
+    assert "Delete permanently" in (await deployment.ask("GET", "/auth/delete")).text
     form = {"login": "ada", "password": PASSWORD}
-    unsure = await place.ask("POST", "/auth/delete", form=form)
+    unsure = await deployment.ask("POST", "/auth/delete", form=form)
     assert (unsure.status, "Tick that you are sure" in unsure.text) == (422, True)
-    wrong = await place.ask("POST", "/auth/delete", form={**form, "password": "x", "sure": "1"})
+    wrong = await deployment.ask(
+        "POST", "/auth/delete", form={**form, "password": "x", "sure": "1"}
+    )
     assert (wrong.status, "do not match" in wrong.text) == (422, True)
     assert (await ada.ask("GET", f"/api/v1/accounts/{ada.id}")).status == 200
-    done = await place.ask("POST", "/auth/delete", form={**form, "sure": "1"})
+    done = await deployment.ask("POST", "/auth/delete", form={**form, "sure": "1"})
     assert (done.status, "is deleted" in done.text) == (200, True)
-    await place.cluster.settle()
-    assert (await place.ask("GET", f"/api/v1/accounts/{ada.id}")).status == 404
+    await deployment.cluster.settle()
+    assert (await deployment.ask("GET", f"/api/v1/accounts/{ada.id}")).status == 404
 
 
-async def test_nobody_deletes_somebody_else(place: GatewayDeployment) -> None:
-    ada, bob = await place.register("ada"), await place.register("bob")
-    auth = next(one for one in place.cluster.running if one.name == "auth")
+async def test_a_user_cannot_delete_another_account(deployment: GatewayDeployment) -> None:
+    ada, bob = await deployment.register("ada"), await deployment.register("bob")
+    auth = next(one for one in deployment.cluster.running if one.name == "auth")
     form = {"login": "bob", "password": PASSWORD}
     refused = await auth.call("POST", "/deletions", json=form, token=ada.token)
     assert refused.status == 401
     assert (await bob.ask("GET", "/api/v1/accounts/verify_credentials")).status == 200
 
 
-async def test_what_is_made_at_that_moment_goes_too(place: GatewayDeployment) -> None:
-    """The token is good for some seconds more where the news has not come yet."""
-    ada, bob = await place.register("ada"), await place.register("bob")
+async def test_data_created_during_the_deletion_is_deleted(deployment: GatewayDeployment) -> None:
+    """The token stays valid for some seconds, until the revocation is known."""
+    ada, bob = await deployment.register("ada"), await deployment.register("bob")
     theirs = await bob.post("statuses", {"status": "mine"})
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     await leave(ada)
     late = await ada.ask("POST", "/api/v1/statuses", json={"status": "one more"})
     await ada.ask("POST", f"/api/v1/statuses/{theirs['id']}/favourite")
     content = multipart({"description": ""}, {"file": b"\xff\xd8\xff a picture"})
     assert (await ada.ask("POST", "/api/v2/media", **content)).status == 401
     for _ in range(4):
-        await place.cluster.settle()
-    assert place.cluster.blobs == {}
+        await deployment.cluster.settle()
+    assert deployment.cluster.blobs == {}
     assert (await bob.get(f"statuses/{theirs['id']}"))["favourites_count"] == 0
     if late.status == 200:
         assert (await bob.ask("GET", f"/api/v1/statuses/{late.json()['id']}")).status == 404
@@ -168,31 +170,31 @@ async def test_what_is_made_at_that_moment_goes_too(place: GatewayDeployment) ->
 
 @pytest.mark.parametrize("service", ["users", "posts", "media"])
 @pytest.mark.parametrize("nth", [1, 4, 9])
-async def test_a_removal_that_is_cut_short_goes_on(
-    place: GatewayDeployment, service: str, nth: int
+async def test_an_interrupted_deletion_is_resumed(
+    deployment: GatewayDeployment, service: str, nth: int
 ) -> None:
-    ada, bob, _, life = await a_life(place)
-    doomed = next(one for one in place.cluster.running if one.name == service)
+    ada, bob, _, life = await a_life(deployment)
+    doomed = next(one for one in deployment.cluster.running if one.name == service)
     about = {"users": "edge:", "posts": "post:", "media": "attachment:"}[service]
     doomed.sidecar.state.faults.crash("compare_and_set", about=about, nth=nth)
     done = await ada.ask("POST", "/api/v1/accounts/delete", json={"password": PASSWORD})
     assert done.status == 200
-    await _until_dead_or_settled(place, doomed)
+    await _until_dead_or_settled(deployment, doomed)
     assert doomed.sidecar.state.faults.dead.is_set() or nth > 1
     await doomed.kill()
     doomed.service.outboxes.clear()
-    await place.cluster.start(_CREATE[service], service)
+    await deployment.cluster.start(_CREATE[service], service)
     for _ in range(12):
-        await place.cluster.settle()
-    assert place.cluster.blobs == {}
+        await deployment.cluster.settle()
+    assert deployment.cluster.blobs == {}
     for post in life["made"]:
         assert (await bob.ask("GET", f"/api/v1/statuses/{post['id']}")).status == 404
     me = await bob.get("accounts/verify_credentials")
     assert (me["followers_count"], me["following_count"]) == (0, 0)
 
 
-async def _until_dead_or_settled(place: GatewayDeployment, doomed: Any) -> None:
-    settled = asyncio.ensure_future(place.cluster.settle(rounds=6))
+async def _until_dead_or_settled(deployment: GatewayDeployment, doomed: Any) -> None:
+    settled = asyncio.ensure_future(deployment.cluster.settle(rounds=6))
     dead = asyncio.ensure_future(doomed.sidecar.state.faults.dead.wait())
     await asyncio.wait({settled, dead}, return_when=asyncio.FIRST_COMPLETED, timeout=20)
     for task in (settled, dead):

@@ -1,4 +1,4 @@
-"""What admins may, and nobody else; what a suspension hides, and gives back."""
+"""The admin API, and what a suspension hides and restores."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def admin_routes() -> list[tuple[str, str]]:
-    """Every route for admins, from the gateway's own description."""
+    """Every admin route, from the gateway's OpenAPI document."""
     app = create_app(create_service(GatewaySettings(app_id="gateway", app_port=1)))
     return [
         (method.upper(), path.replace("{id}", "1"))
@@ -28,27 +28,27 @@ def admin_routes() -> list[tuple[str, str]]:
     ]
 
 
-async def test_every_admin_route_refuses_who_is_none(place: GatewayDeployment) -> None:
+async def test_every_admin_route_rejects_other_users(deployment: GatewayDeployment) -> None:
     routes = admin_routes()
     assert len(routes) >= 3
-    ada = await place.register("ada")
-    hers = await place.log_in("ada", "read write follow push admin:read admin:write")
-    judge = await place.admin("judge")
-    plain = await place.log_in("judge", "read write follow push")
-    reader = await place.log_in("judge", "read admin:read")
-    app = await place.app_token(await place.app("read write admin:read admin:write"))
+    ada = await deployment.register("ada")
+    hers = await deployment.log_in("ada", "read write follow push admin:read admin:write")
+    judge = await deployment.admin("judge")
+    plain = await deployment.log_in("judge", "read write follow push")
+    reader = await deployment.log_in("judge", "read admin:read")
+    app = await deployment.app_token(await deployment.app("read write admin:read admin:write"))
     for method, path in routes:
-        assert (await place.ask(method, path)).status == 401, path
+        assert (await deployment.ask(method, path)).status == 401, path
         for token in (hers, ada.token, plain, app):
-            assert (await place.ask(method, path, token)).status in (401, 403), path
+            assert (await deployment.ask(method, path, token)).status in (401, 403), path
         if method == "POST":
-            assert (await place.ask(method, path, reader)).status == 403, path
+            assert (await deployment.ask(method, path, reader)).status == 403, path
         known = await judge.ask(method, path)
         assert known.status in (200, 404, 422), (path, known.text)
 
 
-async def test_the_role_and_its_permissions_are_shown(place: GatewayDeployment) -> None:
-    ada, judge = await place.register("ada"), await place.admin("judge")
+async def test_role_and_permissions_are_returned(deployment: GatewayDeployment) -> None:
+    ada, judge = await deployment.register("ada"), await deployment.admin("judge")
     for person, name, permissions in ((ada, "", "0"), (judge, "Admin", "1040")):
         role = (await person.get("accounts/verify_credentials"))["role"]
         assert (role["name"], role["permissions"]) == (name, permissions)
@@ -59,15 +59,15 @@ async def test_the_role_and_its_permissions_are_shown(place: GatewayDeployment) 
 
 
 async def seen_of(ada: SignedInUser, ben: SignedInUser, post: str, root: str) -> dict[str, Any]:
-    """Whether something of Ada is there, on every path that leads to her."""
+    """Whether Ada's data is visible, for every path that shows it."""
     await ben.settled()
     context = await ben.get(f"statuses/{root}/context")
     search = await ben.get("accounts/search", q="ada")
     author = await ben.get(f"accounts/{ada.id}")
     return {
         "by id": (await ben.ask("GET", f"/api/v1/statuses/{post}")).status == 200,
-        "to strangers": (await ben.place.ask("GET", f"/api/v1/statuses/{post}")).status == 200,
-        "page": (await ben.place.ask("GET", f"/@ada/{post}")).status == 200,
+        "to strangers": (await ben.deployment.ask("GET", f"/api/v1/statuses/{post}")).status == 200,
+        "page": (await ben.deployment.ask("GET", f"/@ada/{post}")).status == 200,
         "context": bool(context["descendants"]),
         "home": any(s["account"]["id"] == ada.id for s in await ben.get("timelines/home")),
         "public": any(s["account"]["id"] == ada.id for s in await ben.get("timelines/public")),
@@ -83,11 +83,13 @@ async def seen_of(ada: SignedInUser, ben: SignedInUser, post: str, root: str) ->
     }
 
 
-async def test_a_suspension_hides_everything_and_gives_it_back(place: GatewayDeployment) -> None:
+async def test_a_suspension_hides_all_data_and_its_end_restores_it(
+    deployment: GatewayDeployment,
+) -> None:
     ada, ben, judge = (
-        await place.register("ada"),
-        await place.register("ben"),
-        await place.admin("m"),
+        await deployment.register("ada"),
+        await deployment.register("ben"),
+        await deployment.admin("m"),
     )
     await ada.ask(
         "PATCH",
@@ -113,16 +115,16 @@ async def test_a_suspension_hides_everything_and_gives_it_back(place: GatewayDep
     assert not any(hidden.values()), hidden
     assert (await ben.ask("POST", f"/api/v1/accounts/{ada.id}/follow")).status == 404
     with pytest.raises(AssertionError, match="suspended"):
-        await place.log_in("ada", "read")
+        await deployment.log_in("ada", "read")
     again = await judge.post(f"admin/accounts/{ada.id}/unsuspend")
     assert not again["suspended"]
     after = await seen_of(ada, ben, post, root)
     assert after == before
-    assert await place.log_in("ada", "read")
+    assert await deployment.log_in("ada", "read")
 
 
-async def test_an_admin_removes_a_post_for_everybody(place: GatewayDeployment) -> None:
-    ada, judge = await place.register("ada"), await place.admin("judge")
+async def test_an_admin_deletes_a_post(deployment: GatewayDeployment) -> None:
+    ada, judge = await deployment.register("ada"), await deployment.admin("judge")
     for visibility in ("public", "private", "direct"):
         new = {"status": "bad", "visibility": visibility}
         post = (await ada.post("statuses", new))["id"]
@@ -131,16 +133,16 @@ async def test_an_admin_removes_a_post_for_everybody(place: GatewayDeployment) -
         assert (await ada.ask("GET", f"/api/v1/statuses/{post}")).status == 404
 
 
-async def test_a_report_reaches_the_admins_with_all_that_belongs_to_it(
-    place: GatewayDeployment,
+async def test_admins_get_reports_with_accounts_statuses_and_rules(
+    deployment: GatewayDeployment,
 ) -> None:
     ada, ben, judge = (
-        await place.register("ada"),
-        await place.register("ben"),
-        await place.admin("m"),
+        await deployment.register("ada"),
+        await deployment.register("ben"),
+        await deployment.admin("m"),
     )
     await ben.post(f"accounts/{ada.id}/follow")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     post = (await ada.post("statuses", {"status": "bad", "visibility": "private"}))["id"]
     form = {"account_id": ada.id, "status_ids": [post], "comment": "Look.", "rule_ids": ["2"]}
     made = await ben.post("reports", form)
@@ -177,8 +179,8 @@ async def test_a_report_reaches_the_admins_with_all_that_belongs_to_it(
     assert [status["id"] for status in shown["statuses"]] == [post]
 
 
-async def test_what_is_no_report_is_refused(place: GatewayDeployment) -> None:
-    ada, ben = await place.register("ada"), await place.register("ben")
+async def test_invalid_reports_are_rejected(deployment: GatewayDeployment) -> None:
+    ada, ben = await deployment.register("ada"), await deployment.register("ben")
     hers = (await ada.post("statuses", {"status": "x"}))["id"]
     secret = (await ada.post("statuses", {"status": "x", "visibility": "private"}))["id"]
     own = (await ben.post("statuses", {"status": "x"}))["id"]
@@ -200,6 +202,6 @@ async def test_what_is_no_report_is_refused(place: GatewayDeployment) -> None:
         refused = await ben.ask("POST", "/api/v1/reports", json=form)
         assert refused.status == status, (form, refused.text)
     await ben.post("reports", {**good, "status_ids": [hers]})
-    assert (await place.ask("POST", "/api/v1/reports", json=good)).status == 401
-    reader = await place.log_in("ben", "read")
-    assert (await place.ask("POST", "/api/v1/reports", reader, json=good)).status == 403
+    assert (await deployment.ask("POST", "/api/v1/reports", json=good)).status == 401
+    reader = await deployment.log_in("ben", "read")
+    assert (await deployment.ask("POST", "/api/v1/reports", reader, json=good)).status == 403

@@ -1,4 +1,4 @@
-"""Somebody gets their archive in a browser."""
+"""The page on which users download their archive."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from tests.services.orders.harness import eventually
 PAGE = "/auth/archive"
 FORM = {"login": "ada", "password": PASSWORD}
 
-pytestmark = pytest.mark.usefixtures("quick_clerk")
+pytestmark = pytest.mark.usefixtures("fast_exports")
 
 
 @pytest.fixture
-async def place(complete: GatewayDeployment) -> GatewayDeployment:
+async def deployment(complete: GatewayDeployment) -> GatewayDeployment:
     return complete
 
 
 class Browser:
-    """Keeps a cookie, and sends it along as browsers do."""
+    """Keeps the cookie, and sends it like a browser."""
 
-    def __init__(self, place: GatewayDeployment) -> None:
-        self.place = place
+    def __init__(self, deployment: GatewayDeployment) -> None:
+        self.deployment = deployment
         self.cookie: Morsel[str] | None = None
 
     async def ask(self, method: str, path: str = "", **content: Any) -> Response:
         headers = {"accept": "text/html", **content.pop("headers", {})}
         if self.cookie is not None:
             headers["cookie"] = f"archive={self.cookie.value}"
-        answer = await self.place.ask(method, PAGE + path, headers=headers, **content)
+        answer = await self.deployment.ask(method, PAGE + path, headers=headers, **content)
         if "set-cookie" in answer.headers:
             self.cookie = SimpleCookie(answer.headers["set-cookie"])["archive"]
         return answer
@@ -59,11 +59,13 @@ class Browser:
                 await asyncio.sleep(0.05)
 
 
-async def test_somebody_logs_in_asks_waits_and_downloads(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
+async def test_a_user_logs_in_requests_an_archive_and_downloads_it(
+    deployment: GatewayDeployment,
+) -> None:
+    ada = await deployment.register("ada")
     await ada.post("statuses", {"status": "first"})
-    await place.cluster.settle()
-    browser = Browser(place)
+    await deployment.cluster.settle()
+    browser = Browser(deployment)
     form = await browser.ask("GET")
     assert (form.status, 'type="password"' in form.text, browser.cookie) == (200, True, None)
     await browser.log_in()
@@ -83,11 +85,11 @@ async def test_somebody_logs_in_asks_waits_and_downloads(place: GatewayDeploymen
     assert theirs.body == answer.body
 
 
-async def test_the_page_shows_how_far_it_is_without_scripts(place: GatewayDeployment) -> None:
-    await place.register("ada")
-    browser = Browser(place)
+async def test_the_page_shows_progress_without_scripts(deployment: GatewayDeployment) -> None:
+    await deployment.register("ada")
+    browser = Browser(deployment)
     await browser.log_in()
-    media = next(one for one in place.cluster.running if one.name == "media")
+    media = next(one for one in deployment.cluster.running if one.name == "media")
     trouble = Unavailable("not reachable")
     media.sidecar.faults.fail("invoke", about="posts/belongings", error=trouble, times=10_000)
     await browser.ask("POST", "/request")
@@ -100,35 +102,35 @@ async def test_the_page_shows_how_far_it_is_without_scripts(place: GatewayDeploy
     assert again.status == 303
 
 
-async def test_the_cookie_is_for_this_page_alone(place: GatewayDeployment) -> None:
-    await place.register("ada")
-    browser = Browser(place)
+async def test_the_cookie_is_valid_for_this_page_only(deployment: GatewayDeployment) -> None:
+    await deployment.register("ada")
+    browser = Browser(deployment)
     await browser.log_in()
     cookie = browser.cookie
     assert cookie is not None
     assert (cookie["path"], cookie["max-age"], cookie["httponly"]) == (PAGE, "", True)
     assert (cookie["samesite"], cookie["secure"], cookie["domain"]) == ("strict", "", "")
     for path in ("accounts/verify_credentials", "export", "notifications", "timelines/home"):
-        answer = await place.ask("GET", f"/api/v1/{path}", cookie.value)
+        answer = await deployment.ask("GET", f"/api/v1/{path}", cookie.value)
         assert answer.status == 403, path
-    assert (await place.ask("POST", "/api/v1/export", cookie.value)).status == 403
+    assert (await deployment.ask("POST", "/api/v1/export", cookie.value)).status == 403
     gone = {"password": PASSWORD}
-    left = await place.ask("POST", "/api/v1/accounts/delete", cookie.value, json=gone)
+    left = await deployment.ask("POST", "/api/v1/accounts/delete", cookie.value, json=gone)
     assert left.status == 403
 
 
-async def test_over_tls_the_cookie_is_never_sent_without() -> None:
-    async with deploy(microgram_public_url="https://example.org") as place:
-        await place.register("ada")
-        browser = Browser(place)
+async def test_the_cookie_is_secure_over_tls() -> None:
+    async with deploy(microgram_public_url="https://example.org") as deployment:
+        await deployment.register("ada")
+        browser = Browser(deployment)
         await browser.log_in()
         assert browser.cookie is not None
         assert browser.cookie["secure"] is True
 
 
-async def test_a_wrong_password_logs_nobody_in(place: GatewayDeployment) -> None:
-    await place.register("ada")
-    browser = Browser(place)
+async def test_a_wrong_password_is_rejected(deployment: GatewayDeployment) -> None:
+    await deployment.register("ada")
+    browser = Browser(deployment)
     for form in ({}, {"login": "<i>ada"}, FORM | {"password": "wrong"}):
         answer = await browser.ask("POST", form=form)
         assert (answer.status, "do not match" in answer.text) == (422, True)
@@ -138,11 +140,11 @@ async def test_a_wrong_password_logs_nobody_in(place: GatewayDeployment) -> None
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 @pytest.mark.parametrize("path", ["", "/request", "/leave"])
-async def test_forms_of_other_sites_do_nothing(
-    place: GatewayDeployment, path: str, site: str
+async def test_forms_from_other_sites_are_rejected(
+    deployment: GatewayDeployment, path: str, site: str
 ) -> None:
-    await place.register("ada")
-    browser = Browser(place)
+    await deployment.register("ada")
+    browser = Browser(deployment)
     await browser.log_in()
     before = browser.cookie
     headers = {"sec-fetch-site": site}
@@ -156,29 +158,29 @@ async def test_forms_of_other_sites_do_nothing(
 @pytest.mark.parametrize(
     "token", ["", "x", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.", "of an app", "narrow"]
 )
-async def test_without_a_session_there_is_the_form_and_nothing_else(
-    place: GatewayDeployment, token: str
+async def test_without_a_session_only_the_form_is_shown(
+    deployment: GatewayDeployment, token: str
 ) -> None:
-    await place.register("ada")
+    await deployment.register("ada")
     if token == "of an app":
-        token = await place.app_token(await place.app("read:statuses"))
+        token = await deployment.app_token(await deployment.app("read:statuses"))
     if token == "narrow":
-        token = await place.log_in("ada", "read:statuses read:accounts write")
+        token = await deployment.log_in("ada", "read:statuses read:accounts write")
     headers = {"cookie": f"archive={token}"}
-    page = await place.ask("GET", PAGE, headers=headers)
+    page = await deployment.ask("GET", PAGE, headers=headers)
     assert (page.status, 'type="password"' in page.text) == (200, True)
     for method, path in (("POST", "/request"), ("GET", "/file")):
-        answer = await place.ask(method, PAGE + path, headers=headers)
+        answer = await deployment.ask(method, PAGE + path, headers=headers)
         assert (answer.status, answer.headers["location"]) == (303, PAGE)
-    media = next(one for one in place.cluster.running if one.name == "media")
+    media = next(one for one in deployment.cluster.running if one.name == "media")
     assert not media.sidecar.state.keys("export:")
 
 
-async def test_everybody_gets_their_own(place: GatewayDeployment) -> None:
-    ada, bob = await place.register("ada"), Browser(place)
-    await place.register("bob")
+async def test_users_get_their_own_archive(deployment: GatewayDeployment) -> None:
+    ada, bob = await deployment.register("ada"), Browser(deployment)
+    await deployment.register("bob")
     await bob.log_in("bob")
-    mine = Browser(place)
+    mine = Browser(deployment)
     await mine.log_in()
     await mine.ask("POST", "/request")
     await mine.shows("Download")
@@ -188,11 +190,11 @@ async def test_everybody_gets_their_own(place: GatewayDeployment) -> None:
     assert (await ada.get("export"))["state"] == "ready"
 
 
-async def test_one_a_day_and_one_download_at_a_time_also_with_the_api(
-    place: GatewayDeployment,
+async def test_limits_are_shared_with_the_api(
+    deployment: GatewayDeployment,
 ) -> None:
-    ada = await place.register("ada")
-    browser = Browser(place)
+    ada = await deployment.register("ada")
+    browser = Browser(deployment)
     await browser.log_in()
     await browser.ask("POST", "/request")
     await browser.shows("Download")
@@ -206,7 +208,7 @@ async def test_one_a_day_and_one_download_at_a_time_also_with_the_api(
             reached.set()
             await goes_on.wait()
 
-    place.gateway.sidecar.faults.before.append(wait)
+    deployment.gateway.sidecar.faults.before.append(wait)
     first = asyncio.ensure_future(ada.ask("GET", "/api/v1/export/archive"))
     await reached.wait()
     second = await browser.ask("GET", "/file")
@@ -217,11 +219,11 @@ async def test_one_a_day_and_one_download_at_a_time_also_with_the_api(
     assert (await browser.ask("GET", "/file")).status == 200
 
 
-async def test_an_archive_that_expired_or_failed_can_be_asked_for_again(
-    place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
+async def test_an_expired_or_failed_archive_can_be_requested_again(
+    deployment: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await place.register("ada")
-    browser = Browser(place)
+    await deployment.register("ada")
+    browser = Browser(deployment)
     await browser.log_in()
     await browser.ask("POST", "/request")
     await browser.shows("Download")
@@ -229,17 +231,17 @@ async def test_an_archive_that_expired_or_failed_can_be_asked_for_again(
     await browser.shows("has expired")
     monkeypatch.setattr(domain, "REQUEST_INTERVAL", 0)
     monkeypatch.setattr(domain, "RETRY_TIMEOUT", -1)
-    media = next(one for one in place.cluster.running if one.name == "media")
+    media = next(one for one in deployment.cluster.running if one.name == "media")
     media.sidecar.faults.fail("invoke", about="auth/belongings", error=Unavailable("no"), times=3)
     await browser.ask("POST", "/request")
     assert "Request a new one" in await browser.shows("could not be created")
 
 
-async def test_who_logs_out_is_out_also_with_a_cookie_that_was_copied(
-    place: GatewayDeployment,
+async def test_logging_out_revokes_the_session(
+    deployment: GatewayDeployment,
 ) -> None:
-    await place.register("ada")
-    browser, copy = Browser(place), Browser(place)
+    await deployment.register("ada")
+    browser, copy = Browser(deployment), Browser(deployment)
     await browser.log_in()
     copy.cookie = browser.cookie
     assert "@ada" in (await copy.ask("GET")).text
@@ -248,36 +250,36 @@ async def test_who_logs_out_is_out_also_with_a_cookie_that_was_copied(
     await eventually(lambda: _is_out(copy))
 
 
-async def test_who_leaves_is_out(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
-    browser = Browser(place)
+async def test_deleting_the_account_ends_the_session(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
+    browser = Browser(deployment)
     await browser.log_in()
     await leave(ada)
     await eventually(lambda: _is_out(browser))
 
 
 async def _is_out(browser: Browser) -> bool:
-    await browser.place.gateway.service.token_verifier._read_revocations()
+    await browser.deployment.gateway.service.token_verifier._read_revocations()
     return 'type="password"' in (await browser.ask("GET")).text
 
 
-async def test_guesses_here_count_as_logins() -> None:
-    async with deploy(microgram_limit_logins=2) as place:
+async def test_login_attempts_count_against_the_login_limit() -> None:
+    async with deploy(microgram_limit_logins=2) as deployment:
         wrong = FORM | {"password": "wrong"}
-        tried = [(await place.ask("POST", PAGE, form=wrong)).status for _ in range(3)]
+        tried = [(await deployment.ask("POST", PAGE, form=wrong)).status for _ in range(3)]
         assert tried == [422, 422, 429]
-        assert (await place.ask("POST", "/oauth/authorize", form=wrong)).status == 429
-        assert (await place.ask("GET", PAGE)).status == 200
+        assert (await deployment.ask("POST", "/oauth/authorize", form=wrong)).status == 429
+        assert (await deployment.ask("GET", PAGE)).status == 200
 
 
-async def test_guesses_of_one_password_are_slowed_down(place: GatewayDeployment) -> None:
-    await place.register("ada")
+async def test_password_guesses_are_throttled(deployment: GatewayDeployment) -> None:
+    await deployment.register("ada")
     wrong = FORM | {"password": "wrong"}
-    tried = [await place.ask("POST", PAGE, form=wrong) for _ in range(12)]
+    tried = [await deployment.ask("POST", PAGE, form=wrong) for _ in range(12)]
     assert (tried[0].status, tried[-1].status) == (422, 429)
     assert "Too many failed logins" in tried[-1].text
     assert tried[-1].headers["retry-after"] == "1"
 
 
-async def test_who_wants_to_leave_is_told_of_it(place: GatewayDeployment) -> None:
-    assert f'href="{PAGE}"' in (await place.ask("GET", "/auth/delete")).text
+async def test_the_deletion_page_links_to_the_archive(deployment: GatewayDeployment) -> None:
+    assert f'href="{PAGE}"' in (await deployment.ask("GET", "/auth/delete")).text

@@ -1,4 +1,4 @@
-"""Conversations as clients see them, in front of the real services among fakes."""
+"""Conversations in the client API, with the real services."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ PATH = "/api/v1/conversations"
 async def whispers(person: SignedInUser, text: str, above: str | None = None) -> str:
     body = {"status": text, "visibility": "direct", "in_reply_to_id": above}
     made = await person.post("statuses", body)
-    await person.place.cluster.settle()
+    await person.deployment.cluster.settle()
     return str(made["id"])
 
 
-async def a_chat(place: GatewayDeployment) -> tuple[SignedInUser, SignedInUser, str, str]:
-    """Ada and Ben, what she wrote, and what he answered."""
-    ada, ben = await place.register("ada"), await place.register("ben")
+async def a_chat(deployment: GatewayDeployment) -> tuple[SignedInUser, SignedInUser, str, str]:
+    """Ada and Ben, her direct post, and his answer."""
+    ada, ben = await deployment.register("ada"), await deployment.register("ben")
     first = await whispers(ada, "@ben hello")
     return ada, ben, first, await whispers(ben, "@ada hi", first)
 
 
-async def test_conversations_are_listed_marked_and_put_away(place: GatewayDeployment) -> None:
-    ada, ben, _, second = await a_chat(place)
+async def test_conversations_are_listed_marked_and_removed(deployment: GatewayDeployment) -> None:
+    ada, ben, _, second = await a_chat(deployment)
     (mine,) = await ada.get("conversations")
     assert mine["last_status"]["id"] == second
     assert [account["id"] for account in mine["accounts"]] == [ben.id]
@@ -43,10 +43,10 @@ async def test_conversations_are_listed_marked_and_put_away(place: GatewayDeploy
     assert len(await ben.get("conversations")) == 1
 
 
-async def test_pages_of_conversations_are_linked_by_their_last_posts(
-    place: GatewayDeployment,
+async def test_pages_of_conversations_are_linked_by_last_posts(
+    deployment: GatewayDeployment,
 ) -> None:
-    ada, ben, _, second = await a_chat(place)
+    ada, ben, _, second = await a_chat(deployment)
     third = await whispers(ben, "@ada something else")
     answer = await ada.ask("GET", PATH, params={"limit": "1"})
     assert [each["last_status"]["id"] for each in answer.json()] == [third]
@@ -58,25 +58,25 @@ async def test_pages_of_conversations_are_linked_by_their_last_posts(
     assert [each["last_status"]["id"] for each in newer] == [third]
 
 
-async def test_a_token_must_cover_what_is_done(place: GatewayDeployment) -> None:
-    await place.register("ada")
+async def test_conversation_routes_require_their_scopes(deployment: GatewayDeployment) -> None:
+    await deployment.register("ada")
     for scopes, method, path in (
         ("read:accounts", "GET", ""),
         ("read write:statuses", "POST", "/1/read"),
         ("read write:statuses", "POST", "/1/unread"),
         ("read write:statuses", "DELETE", "/1"),
     ):
-        assert (await place.ask(method, f"{PATH}{path}")).status == 401
-        token = await place.log_in("ada", scopes)
-        assert (await place.ask(method, f"{PATH}{path}", token)).status == 403
+        assert (await deployment.ask(method, f"{PATH}{path}")).status == 401
+        token = await deployment.log_in("ada", scopes)
+        assert (await deployment.ask(method, f"{PATH}{path}", token)).status == 403
 
 
-async def test_the_direct_stream_tells_of_what_is_written(place: GatewayDeployment) -> None:
-    ada, ben, first, _ = await a_chat(place)
+async def test_the_direct_stream_publishes_conversations(deployment: GatewayDeployment) -> None:
+    ada, ben, first, _ = await a_chat(deployment)
     address = "/api/v1/streaming/direct"
     async with (
-        stream(place.gateway.app, address, ada.token) as hers,
-        stream(place.gateway.app, address, ben.token) as his,
+        stream(deployment.gateway.app, address, ada.token) as hers,
+        stream(deployment.gateway.app, address, ben.token) as his,
     ):
         third = await whispers(ada, "@ben bye", first)
         for ear, other, unread in ((hers, ben, False), (his, ada, True)):
@@ -88,37 +88,41 @@ async def test_the_direct_stream_tells_of_what_is_written(place: GatewayDeployme
             (listed,) = await other.get("conversations")
             assert told["id"] == listed["id"]
         await ada.post(f"accounts/{ben.id}/block")
-        await place.cluster.settle()
+        await deployment.cluster.settle()
         await whispers(ben, "@ada hello?")
         await until(lambda: len(his.events) == 2)
         assert [kind for kind, _ in hers.events] == ["conversation"]
 
 
-async def test_graphql_has_them_too(place: GatewayDeployment) -> None:
-    ada, _, _, second = await a_chat(place)
+async def test_conversations_in_graphql(deployment: GatewayDeployment) -> None:
+    ada, _, _, second = await a_chat(deployment)
     fields = "id unread people { username } lastPost { id }"
     said: Any = (
-        await send(place, ada.token, query=f"{{ conversations {{ nodes {{ {fields} }} }} }}")
+        await send(deployment, ada.token, query=f"{{ conversations {{ nodes {{ {fields} }} }} }}")
     ).json()
     (mine,) = said["data"]["conversations"]["nodes"]
     assert mine["people"] == [{"username": "ben"}]
     assert (mine["unread"], mine["lastPost"]) == (True, {"id": second})
     query = f'mutation {{ readConversation(id: "{mine["id"]}") {{ {fields} }} }}'
-    said = (await send(place, ada.token, query=query)).json()
+    said = (await send(deployment, ada.token, query=query)).json()
     assert said["data"]["readConversation"] == mine | {"unread": False}
     query = f'mutation {{ removeConversation(id: "{mine["id"]}") }}'
-    said = (await send(place, ada.token, query=query)).json()
+    said = (await send(deployment, ada.token, query=query)).json()
     assert said["data"]["removeConversation"] == mine["id"]
     assert await ada.get("conversations") == []
 
 
-async def test_who_is_gone_leaves_what_others_wrote(place: GatewayDeployment) -> None:
-    ada, ben, _, second = await a_chat(place)
+async def test_a_deleted_participant_leaves_the_posts_of_others(
+    deployment: GatewayDeployment,
+) -> None:
+    ada, ben, _, second = await a_chat(deployment)
     assert (
         await ada.ask("POST", "/api/v1/accounts/delete", json={"password": PASSWORD})
     ).status == 200
-    await place.cluster.settle(4)
+    await deployment.cluster.settle(4)
     (theirs,) = await ben.get("conversations")
     assert theirs["last_status"]["id"] == second
     assert [account["id"] for account in theirs["accounts"]] == [ben.id]
-    assert not [key for key in place.cluster.state("feed").keys("conversation:") if ada.id in key]
+    assert not [
+        key for key in deployment.cluster.state("feed").keys("conversation:") if ada.id in key
+    ]

@@ -1,4 +1,4 @@
-"""Digests by mail, from outside."""
+"""Digests by mail."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ DIGEST = "/api/v1/notifications/digest"
 
 @pytest.fixture
 async def mailing() -> AsyncIterator[GatewayDeployment]:
-    """A place whose operator has digests sent, and often."""
-    async with deploy() as place:
-        (silent,) = [one for one in place.cluster.running if one.name == "notifications"]
+    """A deployment that sends digests often."""
+    async with deploy() as deployment:
+        (silent,) = [one for one in deployment.cluster.running if one.name == "notifications"]
         await silent.stop()
         settings = {"microgram_digest_hours": 0.0001}
-        await place.cluster.start(notifications_app, "notifications", **settings)
-        yield place
+        await deployment.cluster.start(notifications_app, "notifications", **settings)
+        yield deployment
 
 
-async def test_somebody_switches_digests_on_and_off_by_their_link(
+async def test_digests_are_enabled_and_unsubscribed_by_link(
     mailing: GatewayDeployment,
 ) -> None:
     ada, bob = await mailing.register("ada"), await mailing.register("bob")
@@ -58,16 +58,16 @@ async def test_somebody_switches_digests_on_and_off_by_their_link(
     assert (await ada.ask("GET", f"/api/v1/accounts/{ada.id}")).status == 200
 
 
-async def test_where_no_mail_is_sent_it_cannot_be_switched_on(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
+async def test_digests_cannot_be_enabled_without_mail(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
     refused = await ada.ask("PUT", DIGEST, json={"enabled": True})
     assert (refused.status, refused.json()["error"]) == (422, "This instance sends no e-mail.")
     assert (await ada.get("notifications/digest"))["available"] is False
 
 
-async def test_addresses_are_for_who_sends_mail_alone(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
-    (auth,) = [one for one in place.cluster.running if one.name == "auth"]
+async def test_only_the_mail_sender_may_read_addresses(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
+    (auth,) = [one for one in deployment.cluster.running if one.name == "auth"]
     path = f"/addresses/{ada.id}"
     told = await auth.call("GET", path, caller="notifications")
     assert told.json() == {"username": "ada", "email": "ada@example.org"}
@@ -77,5 +77,5 @@ async def test_addresses_are_for_who_sends_mail_alone(place: GatewayDeployment) 
         assert "example.org" not in refused.text
     assert (await auth.call("GET", "/addresses/1", caller="notifications")).status == 404
     assert "example.org" not in str(
-        [state._rows for name, state in place.cluster.states.items() if name != "auth"]
+        [state._rows for name, state in deployment.cluster.states.items() if name != "auth"]
     )

@@ -1,4 +1,4 @@
-"""Somebody asks for all that they have, and gets it, whatever dies meanwhile."""
+"""Data exports, also when processes fail."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from tests.services.gateway.test_shop import sold
 from tests.services.gateway.test_shop_orders import Market
 from tests.services.orders.harness import eventually
 
-pytestmark = pytest.mark.usefixtures("quick_clerk")
+pytestmark = pytest.mark.usefixtures("fast_exports")
 
 
 @pytest.fixture
-async def place(complete: GatewayDeployment) -> GatewayDeployment:
+async def deployment(complete: GatewayDeployment) -> GatewayDeployment:
     return complete
 
 
 async def ready(person: SignedInUser, state: str = "ready") -> dict[str, Any]:
-    """Wait until an archive is in a state; its progress never goes back."""
+    """Wait until an archive is in a state. Its progress never decreases."""
     before = 0
     async with asyncio.timeout(60):
         while True:
@@ -52,27 +52,27 @@ async def download(person: SignedInUser) -> dict[str, bytes]:
 
 
 def opened(files: dict[str, bytes], kind: str) -> list[Any]:
-    """All records of a kind, of as many files as there are."""
+    """All records of a kind, from all of its files."""
     names = [n for n in sorted(files) if n == f"{kind}.json" or n.startswith(f"{kind}-0")]
     return [record for name in names for record in json.loads(files[name])]
 
 
-def media_of(place: GatewayDeployment) -> Running:
-    return next(one for one in place.cluster.running if one.name == "media")
+def media_of(deployment: GatewayDeployment) -> Running:
+    return next(one for one in deployment.cluster.running if one.name == "media")
 
 
-def pieces(place: GatewayDeployment) -> list[str]:
-    return [name for name in place.cluster.blobs if name.startswith("export-")]
+def pieces(deployment: GatewayDeployment) -> list[str]:
+    return [name for name in deployment.cluster.blobs if name.startswith("export-")]
 
 
-async def test_an_archive_holds_all_that_somebody_has(place: GatewayDeployment) -> None:
-    ada, bob, _, life = await a_life(place)
+async def test_an_archive_contains_all_data_of_the_user(deployment: GatewayDeployment) -> None:
+    ada, bob, _, life = await a_life(deployment)
     edited = life["made"][0]["id"]
     await ada.ask("PUT", f"/api/v1/statuses/{edited}", json={"status": "second #sea"})
     await ada.post(f"statuses/{life['theirs']['id']}/reblog")
     await ada.post("tags/sea/follow")
     await bob.post(f"statuses/{edited}/favourite")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     asked = await ada.post("export")
     assert asked["state"] == "running"
     export = await ready(ada)
@@ -103,26 +103,26 @@ async def test_an_archive_holds_all_that_somebody_has(place: GatewayDeployment) 
     assert {one["description"] for one in pictures} == {"boats", "never shown"}
     shown = posts[edited]["attachments"][0]["original"]
     for name in (shown, account["profile"]["avatar"], *(one["original"] for one in pictures)):
-        assert files[f"pictures/{name}"] == place.cluster.blobs[name]
+        assert files[f"pictures/{name}"] == deployment.cluster.blobs[name]
     for word in (b"password", b"argon2", b"mine"):
         assert all(word not in body for name, body in files.items() if name != "README.txt")
 
 
-async def test_an_archive_holds_what_was_sold_and_what_was_bought(place: GatewayDeployment) -> None:
-    ada, bob = await place.register("ada"), await place.register("bob")
+async def test_an_archive_contains_sales_and_purchases(deployment: GatewayDeployment) -> None:
+    ada, bob = await deployment.register("ada"), await deployment.register("bob")
     picture = await ada.upload("glazed")
-    product = await sold(place, ada, media_ids=[picture["id"]])
-    market = Market(place, ada, bob, product)
+    product = await sold(deployment, ada, media_ids=[picture["id"]])
+    market = Market(deployment, ada, bob, product)
     await market.fill()
     id = (await market.checkout()).json()["id"]
 
     async def completed() -> bool:
-        await place.cluster.settle(1)
+        await deployment.cluster.settle(1)
         return bool((await market.order(id))["state"] == "completed")
 
     await eventually(completed)
     await market.ask(bob, "PUT", "/cart", json={"items": [market.item | {"quantity": 1}]})
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     sides = {}
     for person in (ada, bob):
         await person.post("export")
@@ -135,7 +135,7 @@ async def test_an_archive_holds_what_was_sold_and_what_was_bought(place: Gateway
     assert (shop["name"], mug["shop"], mug["title"]) == ("Pottery", shop["id"], "Mug")
     assert (mug["variants"][0]["price"], mug["variants"][0]["on_hand"]) == (2400, 1)
     original = mug["pictures"][0]["original"]
-    assert files[f"pictures/{original}"] == place.cluster.blobs[original]
+    assert files[f"pictures/{original}"] == deployment.cluster.blobs[original]
     (shown,) = opened(files, "pictures")
     assert (shown["original"], shown["post"]) == (original, product["id"])
     (order,) = opened(files, "sold")
@@ -156,14 +156,14 @@ async def test_an_archive_holds_what_was_sold_and_what_was_bought(place: Gateway
     assert all(b"tok_" not in body for files in sides.values() for body in files.values())
 
 
-async def test_long_lists_are_in_several_files(
-    place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
+async def test_long_lists_are_split_into_files(
+    deployment: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.chassis.data_export.PAGE_SIZE", 2)
     monkeypatch.setattr(collector, "MAX_PAGES_PER_FILE", 2)
-    ada = await place.register("ada")
+    ada = await deployment.register("ada")
     made = [(await ada.post("statuses", {"status": f"number {n}"}))["id"] for n in range(9)]
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     await ada.post("export")
     await ready(ada)
     files = await download(ada)
@@ -175,8 +175,8 @@ async def test_long_lists_are_in_several_files(
     assert [one["id"] for one in opened(files, "posts")] == made[::-1]
 
 
-async def test_somebody_who_has_nothing_gets_that(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
+async def test_an_empty_account_gets_an_archive(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
     assert (await ada.ask("GET", "/api/v1/export")).status == 404
     assert (await ada.ask("GET", "/api/v1/export/archive")).status == 404
     await ada.post("export")
@@ -185,42 +185,46 @@ async def test_somebody_who_has_nothing_gets_that(place: GatewayDeployment) -> N
     assert opened(files, "posts") == opened(files, "pictures") == []
 
 
-async def test_an_archive_is_for_its_owner_with_a_token_for_reading(
-    place: GatewayDeployment,
+async def test_an_archive_requires_the_owner_and_the_read_scope(
+    deployment: GatewayDeployment,
 ) -> None:
-    ada, bob = await place.register("ada"), await place.register("bob")
+    ada, bob = await deployment.register("ada"), await deployment.register("bob")
     await ada.post("export")
     export = await ready(ada)
-    narrow = await place.log_in("ada", "read:statuses read:accounts")
+    narrow = await deployment.log_in("ada", "read:statuses read:accounts")
     for method, path in (("POST", ""), ("GET", ""), ("GET", "/archive")):
-        assert (await place.ask(method, f"/api/v1/export{path}")).status == 401
-        assert (await place.ask(method, f"/api/v1/export{path}", narrow)).status == 403
+        assert (await deployment.ask(method, f"/api/v1/export{path}")).status == 401
+        assert (await deployment.ask(method, f"/api/v1/export{path}", narrow)).status == 403
     assert (await bob.ask("GET", "/api/v1/export/archive")).status == 404
-    stolen = await media_of(place).call("GET", f"/exports/{export['id']}/parts/0", token=bob.token)
+    stolen = await media_of(deployment).call(
+        "GET", f"/exports/{export['id']}/parts/0", token=bob.token
+    )
     assert stolen.status == 404
-    for name in pieces(place):
-        assert (await place.ask("GET", f"/media/{name}")).status == 404
+    for name in pieces(deployment):
+        assert (await deployment.ask("GET", f"/media/{name}")).status == 404
 
 
 @pytest.mark.parametrize(
     "service", ["auth", "users", "posts", "notifications", "catalog", "orders", "payments"]
 )
-async def test_what_a_service_keeps_is_for_the_archivist_alone(
-    place: GatewayDeployment, service: str
+async def test_only_the_export_service_may_read_export_pages(
+    deployment: GatewayDeployment, service: str
 ) -> None:
     kinds = {"auth": "login", "users": "profile", "posts": "directs"}
     kinds |= {"catalog": "products", "orders": "bought", "payments": "paid"}
-    ada = await place.register("ada")
+    ada = await deployment.register("ada")
     path = f"/belongings/{ada.id}/{kinds.get(service, 'notifications')}"
-    running = next(one for one in place.cluster.running if one.name == service)
+    running = next(one for one in deployment.cluster.running if one.name == service)
     assert (await running.call("GET", path, caller="media")).status == 200
     for caller in ("gateway", "feed", "comments"):
         assert (await running.call("GET", path, caller=caller, token=ada.token)).status == 403
     assert (await running.call("GET", f"/belongings/{ada.id}/x", caller="media")).status == 404
 
 
-async def test_one_a_day(place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    ada = await place.register("ada")
+async def test_one_archive_per_day(
+    deployment: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await deployment.register("ada")
     first = await ada.post("export")
     assert (await ada.post("export"))["id"] == first["id"]
     await ready(ada)
@@ -229,25 +233,25 @@ async def test_one_a_day(place: GatewayDeployment, monkeypatch: pytest.MonkeyPat
         429,
         True,
     )
-    old = set(pieces(place))
+    old = set(pieces(deployment))
     monkeypatch.setattr(domain, "REQUEST_INTERVAL", 0)
     assert (await ada.post("export"))["id"] != first["id"]
     await ready(ada)
     await download(ada)
-    assert old.isdisjoint(pieces(place))
+    assert old.isdisjoint(pieces(deployment))
 
 
 async def test_an_archive_expires(
-    place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
+    deployment: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ada = await place.register("ada")
+    ada = await deployment.register("ada")
     await ada.post("export")
     assert (await ready(ada))["expires_at"]
     monkeypatch.setattr(domain, "ARCHIVE_TTL", 0)
     assert (await ready(ada, "expired"))["url"] is None
-    await until(lambda: not pieces(place))
+    await until(lambda: not pieces(deployment))
     assert (await ada.ask("GET", "/api/v1/export/archive")).status == 404
-    assert not [key for key in place.cluster.state("media").keys("") if "export-piece" in key]
+    assert not [key for key in deployment.cluster.state("media").keys("") if "export-piece" in key]
 
 
 @pytest.mark.parametrize(
@@ -262,11 +266,11 @@ async def test_an_archive_expires(
         ("put_blob", "export-", 18, True),
     ],
 )
-async def test_it_goes_on_wherever_it_was_cut_short(
-    place: GatewayDeployment, call: str, about: str, nth: int, after: bool
+async def test_an_interrupted_export_is_resumed(
+    deployment: GatewayDeployment, call: str, about: str, nth: int, after: bool
 ) -> None:
-    ada, _, _, life = await a_life(place)
-    doomed = media_of(place)
+    ada, _, _, life = await a_life(deployment)
+    doomed = media_of(deployment)
     faults = doomed.sidecar.faults if call == "put_blob" else doomed.sidecar.state.faults
     faults.crash(call, about=about, nth=nth, after=after)
     asking = asyncio.ensure_future(ada.ask("POST", "/api/v1/export"))
@@ -275,8 +279,8 @@ async def test_it_goes_on_wherever_it_was_cut_short(
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
     await doomed.kill()
-    await place.cluster.start(media_app, "media")
-    await place.cluster.start(media_app, "media")  # two of them, neither in the other's way
+    await deployment.cluster.start(media_app, "media")
+    await deployment.cluster.start(media_app, "media")  # two of them, neither in the other's way
     await ada.ask("POST", "/api/v1/export")
     export = await ready(ada)
     files = await download(ada)
@@ -286,8 +290,8 @@ async def test_it_goes_on_wherever_it_was_cut_short(
     assert export["pictures"] == len([name for name in files if name.startswith("pictures/")]) == 3
 
 
-async def test_a_service_that_is_away_delays_it(place: GatewayDeployment) -> None:
-    ada, media = await place.register("ada"), media_of(place)
+async def test_an_unavailable_service_delays_the_export(deployment: GatewayDeployment) -> None:
+    ada, media = await deployment.register("ada"), media_of(deployment)
     trouble = Unavailable("not reachable")
     media.sidecar.faults.fail("invoke", about="posts/belongings", error=trouble, times=6)
     await ada.post("export")
@@ -295,10 +299,10 @@ async def test_a_service_that_is_away_delays_it(place: GatewayDeployment) -> Non
     assert await download(ada)
 
 
-async def test_what_cannot_be_made_for_a_day_has_failed(
-    place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
+async def test_an_export_fails_after_a_day(
+    deployment: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ada, media = await place.register("ada"), media_of(place)
+    ada, media = await deployment.register("ada"), media_of(deployment)
     media.sidecar.faults.fail("invoke", about="auth/belongings", error=Unavailable("no"), times=3)
     monkeypatch.setattr(domain, "RETRY_TIMEOUT", -1)
     await ada.post("export")
@@ -308,9 +312,11 @@ async def test_what_cannot_be_made_for_a_day_has_failed(
 
 
 @pytest.mark.parametrize("when", ["before", "meanwhile", "at its end", "after"])
-async def test_who_leaves_leaves_no_archive(place: GatewayDeployment, when: str) -> None:
-    ada, *_ = await a_life(place)
-    media = media_of(place)
+async def test_deleting_the_account_deletes_the_archive(
+    deployment: GatewayDeployment, when: str
+) -> None:
+    ada, *_ = await a_life(deployment)
+    media = media_of(deployment)
     reached, goes_on = asyncio.Event(), asyncio.Event()
 
     async def wait(call: Any) -> None:
@@ -319,7 +325,7 @@ async def test_who_leaves_leaves_no_archive(place: GatewayDeployment, when: str)
             await goes_on.wait()
 
     async def wait_at_the_end(call: Any) -> None:
-        export = place.cluster.state("media").peek(f"export:{ada.id}")
+        export = deployment.cluster.state("media").peek(f"export:{ada.id}")
         is_kept = call.name == "compare_and_set" and call.about[0].startswith("exported:")
         if when == "at its end" and is_kept and "'ready'" in str(export):
             media.sidecar.state.faults.before.remove(wait_at_the_end)
@@ -339,23 +345,23 @@ async def test_who_leaves_leaves_no_archive(place: GatewayDeployment, when: str)
     if when == "before":  # with a token that is good for some seconds more
         late = await media.call("POST", "/exports", token=ada.token)
         assert late.status in (401, 404)
-    await until(lambda: not place.cluster.blobs and not _listed(place))
+    await until(lambda: not deployment.cluster.blobs and not _listed(deployment))
     assert (await media.call("GET", "/exports", token=ada.token)).status in (401, 404)
-    assert PASSWORD not in str(place.cluster.state("media").peek(f"export:{ada.id}"))
+    assert PASSWORD not in str(deployment.cluster.state("media").peek(f"export:{ada.id}"))
 
 
-def _listed(place: GatewayDeployment) -> int:
-    """How many archives there is work on."""
-    head = place.cluster.state("media").peek("exporting:all")
+def _listed(deployment: GatewayDeployment) -> int:
+    """The number of open exports."""
+    head = deployment.cluster.state("media").peek("exporting:all")
     return int(head["data"]["total"]) if head else 0
 
 
-async def test_one_download_at_a_time(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
+async def test_one_download_at_a_time(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
     await picture_of(ada, "avatar")
     await ada.post("export")
     await ready(ada)
-    gateway = place.gateway
+    gateway = deployment.gateway
     reached, goes_on = asyncio.Event(), asyncio.Event()
 
     async def wait(call: Any) -> None:

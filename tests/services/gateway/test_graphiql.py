@@ -1,4 +1,4 @@
-"""GraphiQL: for browsers, where the gateway is told to serve it, with a policy of its own."""
+"""GraphiQL: served to browsers if it is enabled, with its own content security policy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
 class Outside(HTMLParser):
-    """What a page loads from elsewhere: its address, and the hash that it must have."""
+    """The external scripts of a page: URLs and hashes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,20 +28,20 @@ class Outside(HTMLParser):
             self.pins[address] = given.get("integrity")
 
 
-async def get(place: GatewayDeployment, headers: dict[str, str]) -> Response:
-    return await place.ask("GET", "/graphql", headers=headers)
+async def get(deployment: GatewayDeployment, headers: dict[str, str]) -> Response:
+    return await deployment.ask("GET", "/graphql", headers=headers)
 
 
 def policy(answered: Response) -> dict[str, list[str]]:
-    """What may come from where, as the answer says."""
+    """The content security policy of a response."""
     parts = [part.split() for part in answered.headers["content-security-policy"].split("; ")]
     return {name: sources for name, *sources in parts}
 
 
-async def test_browsers_get_a_page_that_may_load_what_it_names_and_nothing_else() -> None:
-    async with a_gateway(microgram_graphiql=True) as place:
-        shown = await get(place, BROWSER)
-        again = await get(place, BROWSER)
+async def test_browsers_get_a_page_with_a_strict_policy() -> None:
+    async with a_gateway(microgram_graphiql=True) as deployment:
+        shown = await get(deployment, BROWSER)
+        again = await get(deployment, BROWSER)
     assert shown.status == 200
     assert shown.headers["content-type"].startswith("text/html")
     outside = Outside()
@@ -62,16 +62,16 @@ async def test_browsers_get_a_page_that_may_load_what_it_names_and_nothing_else(
     ("switched_on", "headers"),
     [(True, {}), (True, {"accept": "application/json"}), (False, BROWSER), (False, {})],
 )
-async def test_nobody_else_gets_a_page(switched_on: bool, headers: dict[str, str]) -> None:
-    async with a_gateway(microgram_graphiql=switched_on) as place:
-        answered = await get(place, headers)
+async def test_other_clients_get_no_page(switched_on: bool, headers: dict[str, str]) -> None:
+    async with a_gateway(microgram_graphiql=switched_on) as deployment:
+        answered = await get(deployment, headers)
     assert (answered.status, answered.headers["allow"]) == (405, "POST")
     assert answered.json()["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
     assert "content-security-policy" not in answered.headers
 
 
-async def test_the_page_may_ask_for_the_schema() -> None:
+async def test_graphiql_enables_introspection() -> None:
     everything = get_introspection_query(input_value_deprecation=True)
-    async with a_gateway(microgram_graphiql=True) as place:
-        found = await ask(place, everything)
+    async with a_gateway(microgram_graphiql=True) as deployment:
+        found = await ask(deployment, everything)
     assert {"Query", "Mutation", "Subscription"} <= {t["name"] for t in found["__schema"]["types"]}

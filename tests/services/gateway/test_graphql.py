@@ -1,4 +1,4 @@
-"""Queries in GraphQL, in front of the real services among fakes."""
+"""GraphQL queries, with the real services."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ query ($posts: Int = 5) {
 """
 
 
-async def some_people(place: GatewayDeployment) -> list[SignedInUser]:
-    """Anna follows three others; all have posts, with comments by two more."""
-    people = [await place.register(name) for name in ("anna", "ben", "cleo", "dora")]
-    commenting = [await place.register(name) for name in ("eve", "fay")]
+async def some_people(deployment: GatewayDeployment) -> list[SignedInUser]:
+    """Anna follows three users with posts, on which two others commented."""
+    people = [await deployment.register(name) for name in ("anna", "ben", "cleo", "dora")]
+    commenting = [await deployment.register(name) for name in ("eve", "fay")]
     anna, *others = people
     for other in others:
         await anna.post(f"accounts/{other.id}/follow")
@@ -45,17 +45,17 @@ async def some_people(place: GatewayDeployment) -> list[SignedInUser]:
             for other in commenting:
                 answer = {"status": f"I see, {other.username}", "in_reply_to_id": post["id"]}
                 await other.post("statuses", answer)
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     return people
 
 
-async def test_a_level_is_one_invocation_of_each_service(place: GatewayDeployment) -> None:
-    anna, *_ = await some_people(place)
-    await ask(place, "{ viewer { person { id } } }", anna.token)
-    async with invocations(place) as one:
-        await ask(place, DEEP, anna.token, posts=1)
-    async with invocations(place) as many:
-        found = await ask(place, DEEP, anna.token, posts=20)
+async def test_a_level_is_one_invocation_of_each_service(deployment: GatewayDeployment) -> None:
+    anna, *_ = await some_people(deployment)
+    await ask(deployment, "{ viewer { person { id } } }", anna.token)
+    async with invocations(deployment) as one:
+        await ask(deployment, DEEP, anna.token, posts=1)
+    async with invocations(deployment) as many:
+        found = await ask(deployment, DEEP, anna.token, posts=20)
     authors = [edge["node"]["author"] for edge in found["home"]["edges"]]
     assert len(authors) == 20
     assert {author["username"] for author in authors} == {"anna", "ben", "cleo", "dora"}
@@ -71,12 +71,12 @@ async def test_a_level_is_one_invocation_of_each_service(place: GatewayDeploymen
     assert Counter(one) <= Counter(many)
 
 
-async def test_it_says_what_the_client_api_says(place: GatewayDeployment) -> None:
-    anna, ben, *_ = await some_people(place)
+async def test_graphql_and_rest_return_the_same_data(deployment: GatewayDeployment) -> None:
+    anna, ben, *_ = await some_people(deployment)
     picture = await ben.upload("a bridge")
     made = await ben.post("statuses", {"status": "look #Bridges", "media_ids": [picture["id"]]})
     await anna.post(f"statuses/{made['id']}/favourite")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     query = """
     query ($id: ID!) {
       post(id: $id) {
@@ -87,7 +87,7 @@ async def test_it_says_what_the_client_api_says(place: GatewayDeployment) -> Non
       }
     }
     """
-    post = (await ask(place, query, anna.token, id=made["id"]))["post"]
+    post = (await ask(deployment, query, anna.token, id=made["id"]))["post"]
     status = await anna.get(f"statuses/{made['id']}")
     assert post["html"] == status["content"]
     assert post["text"] == "look #Bridges"
@@ -129,15 +129,15 @@ query ($first: Int, $after: String, $last: Int, $before: String) {
 """
 
 
-async def test_pages_lead_to_the_end_and_back(place: GatewayDeployment) -> None:
-    anna = await place.register("anna")
+async def test_pages_continue_to_the_end_and_back(deployment: GatewayDeployment) -> None:
+    anna = await deployment.register("anna")
     posts = [(await anna.post("statuses", {"status": f"{n}"}))["id"] for n in range(7)]
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     newest_first = posts[::-1]
     seen: list[str] = []
     cursor = None
     while True:
-        page = (await ask(place, PAGE, first=3, after=cursor))["publicPosts"]
+        page = (await ask(deployment, PAGE, first=3, after=cursor))["publicPosts"]
         ids = [edge["node"]["id"] for edge in page["edges"]]
         assert ids == [node["id"] for node in page["nodes"]]
         assert page["pageInfo"]["hasPreviousPage"] == (cursor is not None)
@@ -146,7 +146,7 @@ async def test_pages_lead_to_the_end_and_back(place: GatewayDeployment) -> None:
         if not page["pageInfo"]["hasNextPage"]:
             break
     assert seen == newest_first
-    back = (await ask(place, PAGE, last=2, before=newest_first[4]))["publicPosts"]
+    back = (await ask(deployment, PAGE, last=2, before=newest_first[4]))["publicPosts"]
     assert [edge["node"]["id"] for edge in back["edges"]] == newest_first[2:4]
 
 
@@ -168,12 +168,12 @@ OF_ANNA = (
 OF_BEN = ("blocks(PAGE)", "mutes(PAGE)")
 
 
-async def test_of_every_list_the_last_page_is_known_to_be_the_last(
-    place: GatewayDeployment,
+async def test_the_last_page_of_every_list_has_no_next_page(
+    deployment: GatewayDeployment,
 ) -> None:
-    anna, ben = await place.register("anna"), await place.register("ben")
-    readers = [await place.register(f"reader{n}") for n in range(3)]
-    others = [await place.register(f"other{n}") for n in range(3)]
+    anna, ben = await deployment.register("anna"), await deployment.register("ben")
+    readers = [await deployment.register(f"reader{n}") for n in range(3)]
+    others = [await deployment.register(f"other{n}") for n in range(3)]
     posts = [(await anna.post("statuses", {"status": f"#sea {n}"}))["id"] for n in range(3)]
     for reader, other, post in zip(readers, others, posts, strict=True):
         await reader.post(f"accounts/{anna.id}/follow")
@@ -186,16 +186,16 @@ async def test_of_every_list_the_last_page_is_known_to_be_the_last(
     for reader in readers[1:]:  # with Anna three
         await reader.post(f"statuses/{posts[0]}/favourite")
     lock = "mutation { updateProfile(changes: {locked: true}) { person { locked } } }"
-    await ask(place, lock, anna.token)
-    await place.cluster.settle()
+    await ask(deployment, lock, anna.token)
+    await deployment.cluster.settle()
     for other in others:
         await other.post(f"accounts/{anna.id}/follow")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
 
     async def page(reader: SignedInUser, field: str, first: int) -> tuple[int, bool]:
         shown = f"first: {first}) {{ edges {{ cursor }} pageInfo {{ hasNextPage }} }}"
         query = field.replace("PAGE)", shown).replace("POST", posts[0])
-        found = await ask(place, f"{{ {query} }}", reader.token)
+        found = await ask(deployment, f"{{ {query} }}", reader.token)
         while "edges" not in found:
             (found,) = found.values()
         return len(found["edges"]), found["pageInfo"]["hasNextPage"]
@@ -205,9 +205,11 @@ async def test_of_every_list_the_last_page_is_known_to_be_the_last(
         assert pages == [(2, True), (3, False), (3, False)], field
 
 
-async def test_the_largest_pages_know_it_too(place: GatewayDeployment) -> None:
-    anna = await place.register("anna")
-    await place.cluster.settle()
+async def test_the_last_page_of_the_largest_size_has_no_next_page(
+    deployment: GatewayDeployment,
+) -> None:
+    anna = await deployment.register("anna")
+    await deployment.cluster.settle()
     page = "pageInfo { hasNextPage }"
     query = f"""
     {{
@@ -217,12 +219,12 @@ async def test_the_largest_pages_know_it_too(place: GatewayDeployment) -> None:
       searchPeople(query: "nobody", first: 80) {{ {page} }}
     }}
     """
-    found = await ask(place, query, anna.token)
+    found = await ask(deployment, query, anna.token)
     assert all(not listed["pageInfo"]["hasNextPage"] for listed in found.values())
 
 
-async def test_comments_are_in_reading_order_and_paged(place: GatewayDeployment) -> None:
-    anna, ben = await place.register("anna"), await place.register("ben")
+async def test_comments_are_in_reading_order_and_paged(deployment: GatewayDeployment) -> None:
+    anna, ben = await deployment.register("anna"), await deployment.register("ben")
     top = (await anna.post("statuses", {"status": "top"}))["id"]
     answers = []
     for turn in range(5):
@@ -230,7 +232,7 @@ async def test_comments_are_in_reading_order_and_paged(place: GatewayDeployment)
         answers.append((await ben.post("statuses", body))["id"])
     below = {"status": "below the first", "in_reply_to_id": answers[0]}
     answers.insert(1, (await anna.post("statuses", below))["id"])
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     query = """
     query ($id: ID!, $after: String) {
       post(id: $id) {
@@ -242,27 +244,27 @@ async def test_comments_are_in_reading_order_and_paged(place: GatewayDeployment)
       }
     }
     """
-    post = (await ask(place, query, id=top))["post"]
+    post = (await ask(deployment, query, id=top))["post"]
     assert post["commentsCount"] == 5
     first = post["comments"]
     assert [node["id"] for node in first["nodes"]] == answers[:4]
     assert [node["id"] for node in first["nodes"][1]["ancestors"]] == [top, answers[0]]
     assert first["nodes"][1]["inReplyTo"] == {"id": answers[0], "author": {"username": "ben"}}
     assert first["pageInfo"]["hasNextPage"]
-    rest = (await ask(place, query, id=top, after=first["pageInfo"]["endCursor"]))["post"]
+    rest = (await ask(deployment, query, id=top, after=first["pageInfo"]["endCursor"]))["post"]
     assert [node["id"] for node in rest["comments"]["nodes"]] == answers[4:]
     assert not rest["comments"]["pageInfo"]["hasNextPage"]
-    assert await refused(place, query, id=top, after="1") == "BAD_USER_INPUT"
+    assert await refused(deployment, query, id=top, after="1") == "BAD_USER_INPUT"
 
 
-async def test_lists_of_people_and_marks(place: GatewayDeployment) -> None:
-    anna, ben, *_ = await some_people(place)
+async def test_lists_of_people_and_interactions(deployment: GatewayDeployment) -> None:
+    anna, ben, *_ = await some_people(deployment)
     post = (await ben.get(f"accounts/{ben.id}/statuses", exclude_replies="true"))[0]["id"]
     await anna.post(f"statuses/{post}/favourite")
     await anna.post(f"statuses/{post}/bookmark")
     boost = (await anna.post(f"statuses/{post}/reblog"))["id"]
     await ben.post(f"statuses/{post}/pin")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     query = """
     query ($id: ID!, $ben: String!) {
       favourites { nodes { id favourited } }
@@ -279,7 +281,7 @@ async def test_lists_of_people_and_marks(place: GatewayDeployment) -> None:
       }
     }
     """
-    found = await ask(place, query, anna.token, id=post, ben="ben")
+    found = await ask(deployment, query, anna.token, id=post, ben="ben")
     assert found["favourites"]["nodes"] == [{"id": post, "favourited": True}]
     assert found["bookmarks"]["nodes"] == [{"id": post}]
     assert found["blocks"]["nodes"] == found["mutes"]["nodes"] == []
@@ -291,16 +293,18 @@ async def test_lists_of_people_and_marks(place: GatewayDeployment) -> None:
     assert found["post"]["favouritedBy"]["nodes"] == [{"username": "anna"}]
     assert found["post"]["rebloggedBy"]["nodes"] == [{"username": "anna"}]
     assert len(found["post"]["history"]) == 1
-    shown = await ask(place, "query($i:ID!){post(id:$i){reblogOf{id author{username}}}}", i=boost)
+    shown = await ask(
+        deployment, "query($i:ID!){post(id:$i){reblogOf{id author{username}}}}", i=boost
+    )
     assert shown["post"]["reblogOf"] == {"id": post, "author": {"username": "ben"}}
 
 
-async def test_notifications_with_what_they_are_about(place: GatewayDeployment) -> None:
-    anna, ben = await place.register("anna"), await place.register("ben")
+async def test_notifications_with_people_and_posts(deployment: GatewayDeployment) -> None:
+    anna, ben = await deployment.register("anna"), await deployment.register("ben")
     post = (await anna.post("statuses", {"status": "like me"}))["id"]
     await ben.post(f"statuses/{post}/favourite")
     await ben.post(f"accounts/{anna.id}/follow")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     query = """
     query ($types: [NotificationType!]) {
       unreadNotifications
@@ -309,7 +313,7 @@ async def test_notifications_with_what_they_are_about(place: GatewayDeployment) 
       }
     }
     """
-    found = await ask(place, query, anna.token)
+    found = await ask(deployment, query, anna.token)
     liked = {
         "type": "favourite",
         "person": {"username": "ben"},
@@ -317,11 +321,11 @@ async def test_notifications_with_what_they_are_about(place: GatewayDeployment) 
     }
     assert found["unreadNotifications"] == 2
     assert found["notifications"]["nodes"][1] == liked
-    only = await ask(place, query, anna.token, types=["FAVOURITE"])
+    only = await ask(deployment, query, anna.token, types=["FAVOURITE"])
     assert only["notifications"]["nodes"] == [liked]
     await anna.post(f"accounts/{ben.id}/block")
-    await place.cluster.settle()
-    after = (await ask(place, query, anna.token))["notifications"]["nodes"]
+    await deployment.cluster.settle()
+    after = (await ask(deployment, query, anna.token))["notifications"]["nodes"]
     rest = await anna.get("notifications")
     assert len(after) == len(rest)
 
@@ -329,17 +333,17 @@ async def test_notifications_with_what_they_are_about(place: GatewayDeployment) 
 # ── who sees what ───────────────────────────────────────────────────────────────────────────────
 
 
-async def test_posts_are_seen_as_in_the_client_api(place: GatewayDeployment) -> None:
-    anna, ben, cleo = [await place.register(name) for name in ("anna", "ben", "cleo")]
+async def test_visibility_is_the_same_as_in_rest(deployment: GatewayDeployment) -> None:
+    anna, ben, cleo = [await deployment.register(name) for name in ("anna", "ben", "cleo")]
     await ben.post(f"accounts/{anna.id}/follow")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     made = {}
     for visibility in ("public", "unlisted", "private", "direct"):
         body = {"status": f"{visibility} for @ben", "visibility": visibility}
         made[visibility] = (await anna.post("statuses", body))["id"]
     secret = {"status": "nobody named", "visibility": "direct"}
     made["alone"] = (await anna.post("statuses", secret))["id"]
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     query = """
     query ($ids: [ID!]!, $id: ID!) {
       posts(ids: $ids) { id }
@@ -347,45 +351,45 @@ async def test_posts_are_seen_as_in_the_client_api(place: GatewayDeployment) -> 
     }
     """
     for token in ("", anna.token, ben.token, cleo.token):
-        seen = await ask(place, query, token, ids=list(made.values()), id=anna.id)
+        seen = await ask(deployment, query, token, ids=list(made.values()), id=anna.id)
         listed = {node["id"] for node in seen["posts"]}
         for id in made.values():
-            alone = await place.ask("GET", f"/api/v1/statuses/{id}", token)
+            alone = await deployment.ask("GET", f"/api/v1/statuses/{id}", token)
             assert (alone.status == 200) == (id in listed)
             code = (
                 await send(
-                    place, token, query="query($i:ID!){post(id:$i){id}}", variables={"i": id}
+                    deployment, token, query="query($i:ID!){post(id:$i){id}}", variables={"i": id}
                 )
             ).json()
             assert ("errors" in code) == (id not in listed)
-        page = await place.ask("GET", f"/api/v1/accounts/{anna.id}/statuses", token)
+        page = await deployment.ask("GET", f"/api/v1/accounts/{anna.id}/statuses", token)
         nodes = seen["person"]["posts"]["nodes"]
         assert [node["id"] for node in nodes] == [status["id"] for status in page.json()]
 
 
-async def test_a_token_that_is_not_good_is_refused_as_a_whole(place: GatewayDeployment) -> None:
-    answered = await send(place, "not-a-token", query="{ publicPosts { nodes { id } } }")
+async def test_an_invalid_token_rejects_the_request(deployment: GatewayDeployment) -> None:
+    answered = await send(deployment, "not-a-token", query="{ publicPosts { nodes { id } } }")
     assert answered.status == 401
     assert answered.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
 
 
-async def test_a_field_that_fails_leaves_the_rest(place: GatewayDeployment) -> None:
-    anna = await place.register("anna")
+async def test_a_failed_field_leaves_the_others(deployment: GatewayDeployment) -> None:
+    anna = await deployment.register("anna")
     query = '{ here: person(username: "anna") { username } gone: person(id: "1") { username } }'
-    said = (await send(place, anna.token, query=query)).json()
+    said = (await send(deployment, anna.token, query=query)).json()
     assert said["data"] == {"here": {"username": "anna"}, "gone": None}
     (error,) = said["errors"]
     assert error["path"] == ["gone"]
     assert error["extensions"] == {"code": "NOT_FOUND", "reason": "not_found"}
 
 
-async def test_what_is_down_is_unavailable_and_says_nothing_internal(
-    place: GatewayDeployment,
+async def test_an_unavailable_service_reveals_nothing_internal(
+    deployment: GatewayDeployment,
 ) -> None:
-    anna = await place.register("anna")
-    (users,) = [each for each in place.cluster.running if each.name == "users"]
+    anna = await deployment.register("anna")
+    (users,) = [each for each in deployment.cluster.running if each.name == "users"]
     await users.stop()
-    said: Any = (await send(place, anna.token, query="{ viewer { note } }")).json()
+    said: Any = (await send(deployment, anna.token, query="{ viewer { note } }")).json()
     (error,) = said["errors"]
     assert error["extensions"] == {"code": "UNAVAILABLE"}
     assert "users" not in error["message"]

@@ -1,4 +1,4 @@
-"""What is too much, wrong or hostile in GraphQL: refused clearly, and before it costs anything."""
+"""Too large, invalid and hostile operations are rejected before they cost anything."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def empty() -> AsyncIterator[GatewayDeployment]:
 
 
 def fragments(spread: str, *, ends: bool) -> str:
-    """A chain of fragments, each of which spreads the next one twice: 2^40 in all."""
+    """A chain of fragments that each spread the next one twice: 2^40 in all."""
     chain = [
         f"fragment F{n} on Person {{ {spread.format(n + 1)} {spread.format(n + 1)} }}"
         for n in range(40)
@@ -60,7 +60,7 @@ TOO_MUCH = {
 
 
 @pytest.mark.parametrize("what", TOO_MUCH)
-async def test_too_much_is_refused_before_anybody_is_asked(
+async def test_too_large_operations_are_rejected_without_a_call(
     empty: GatewayDeployment, what: str
 ) -> None:
     async with invocations(empty) as made:
@@ -80,14 +80,14 @@ async def test_too_much_is_refused_before_anybody_is_asked(
         ),
     ],
 )
-async def test_variables_hide_nothing(
+async def test_variables_count_in_the_cost(
     empty: GatewayDeployment, query: str, variables: dict[str, Any]
 ) -> None:
     answered = await send(empty, query=query, variables=variables)
     assert (answered.status, code(answered)) == (400, "TOO_COMPLEX")
 
 
-def test_what_is_remembered_of_queries_is_bounded() -> None:
+def test_the_cache_of_documents_is_bounded() -> None:
     engine = GraphqlEngine(development=False)
     for n in range(300):
         fields = "id " * 300
@@ -120,7 +120,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-async def test_what_does_not_fit_is_refused(empty: GatewayDeployment, what: str) -> None:
+async def test_invalid_documents_are_rejected(empty: GatewayDeployment, what: str) -> None:
     query, expected = WRONG[what]
     answered = await send(empty, query=query)
     assert answered.status == 400
@@ -149,7 +149,7 @@ BAD_INPUT: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("what", BAD_INPUT)
-async def test_bad_input_is_refused(empty: GatewayDeployment, what: str) -> None:
+async def test_invalid_input_is_rejected(empty: GatewayDeployment, what: str) -> None:
     query, variables = BAD_INPUT[what]
     answered = await send(empty, query=query, variables=variables)
     assert answered.status == 200
@@ -175,7 +175,7 @@ async def test_bad_input_is_refused(empty: GatewayDeployment, what: str) -> None
         (b"[" + b",".join([b'{"query": "{ a }"}'] * 6) + b"]", 400, "TOO_COMPLEX"),
     ],
 )
-async def test_a_body_that_is_no_request_is_refused(
+async def test_malformed_bodies_are_rejected(
     empty: GatewayDeployment, body: bytes, status: int, expected: str
 ) -> None:
     headers = {"content-type": "application/json"}
@@ -188,7 +188,7 @@ async def test_a_body_that_is_no_request_is_refused(
 )
 @pytest.mark.parametrize("name", ["operationName", "variables", "extensions"])
 @pytest.mark.parametrize("nothing", ["", None])
-async def test_what_is_said_as_nothing_is_as_if_it_were_not_there(
+async def test_empty_variables_and_operation_names_are_ignored(
     empty: GatewayDeployment, query: str, name: str, nothing: str | None
 ) -> None:
     request = {"query": query, name: nothing}
@@ -197,7 +197,7 @@ async def test_what_is_said_as_nothing_is_as_if_it_were_not_there(
     assert (await empty.ask("POST", "/graphql", json=[request])).json() == [good]
 
 
-async def test_no_operation_is_named_where_there_are_two_is_refused(
+async def test_several_operations_require_an_operation_name(
     empty: GatewayDeployment,
 ) -> None:
     two = "query A { posts(ids: []) { id } } query B { posts(ids: []) { id } }"
@@ -205,7 +205,7 @@ async def test_no_operation_is_named_where_there_are_two_is_refused(
     assert (answered.status, code(answered)) == (400, "BAD_REQUEST")
 
 
-async def test_only_json_is_taken_and_only_by_post(empty: GatewayDeployment) -> None:
+async def test_only_json_by_post_is_accepted(empty: GatewayDeployment) -> None:
     form = await empty.ask("POST", "/graphql", form={"query": "{ viewer { note } }"})
     assert (form.status, code(form)) == (415, "BAD_REQUEST")
     got = await empty.ask("GET", "/graphql?query={viewer{note}}")
@@ -213,7 +213,7 @@ async def test_only_json_is_taken_and_only_by_post(empty: GatewayDeployment) -> 
     assert got.headers["allow"] == "POST"
 
 
-async def test_several_operations_are_answered_in_their_order(empty: GatewayDeployment) -> None:
+async def test_a_batch_is_answered_in_order(empty: GatewayDeployment) -> None:
     operations = [
         {"query": "{ posts(ids: []) { id } }"},
         {"query": "{ nothing }"},
@@ -227,30 +227,30 @@ async def test_several_operations_are_answered_in_their_order(empty: GatewayDepl
     assert third == {"data": {"people": []}}
 
 
-async def test_each_field_at_the_top_counts_as_a_request() -> None:
-    async with a_gateway(microgram_limit_address=10) as place:
+async def test_each_root_field_is_charged_as_a_request() -> None:
+    async with a_gateway(microgram_limit_address=10) as deployment:
         some = "{ a: people(ids: []) { id } b: people(ids: []) { id } c: people(ids: []) { id } }"
-        assert (await ask(place, some))["c"] == []
+        assert (await ask(deployment, some))["c"] == []
         batch = [{"query": some}, {"query": "{ people(ids: []) { id } }"}]
-        assert (await place.ask("POST", "/graphql", json=batch)).status == 200
-        over = await send(place, query="{ " + some[1:-1] + " d: people(ids: []) { id } }")
+        assert (await deployment.ask("POST", "/graphql", json=batch)).status == 200
+        over = await send(deployment, query="{ " + some[1:-1] + " d: people(ids: []) { id } }")
         assert (over.status, code(over)) == (429, "RATE_LIMITED")
         assert int(over.headers["retry-after"]) > 0
-        again = await send(place, query="{ people(ids: []) { id } }")
+        again = await send(deployment, query="{ people(ids: []) { id } }")
         assert (again.status, code(again)) == (429, "RATE_LIMITED")
 
 
-async def test_a_large_query_counts_as_many_requests() -> None:
-    async with a_gateway(microgram_limit_address=10) as place:
+async def test_a_large_query_is_charged_as_many_requests() -> None:
+    async with a_gateway(microgram_limit_address=10) as deployment:
         people = "{ people(ids: []) { id posts(first: %d) { nodes { id html } } } }"
-        assert (await ask(place, people % 15))["people"] == []  # 431, as five
-        over = await send(place, query=people % 25)
+        assert (await ask(deployment, people % 15))["people"] == []  # 431, as five
+        over = await send(deployment, query=people % 25)
         assert (over.status, code(over)) == (429, "RATE_LIMITED")
 
 
-async def test_in_development_the_schema_may_be_asked_for() -> None:
-    async with a_gateway(microgram_development=True) as place:
-        found = await ask(place, "{ __schema { queryType { name } } }")
+async def test_introspection_is_enabled_in_development() -> None:
+    async with a_gateway(microgram_development=True) as deployment:
+        found = await ask(deployment, "{ __schema { queryType { name } } }")
         assert found["__schema"]["queryType"]["name"] == "Query"
 
 

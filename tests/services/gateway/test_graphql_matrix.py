@@ -1,4 +1,4 @@
-"""Who may ask for what in GraphQL, held against the schema: no field without an expectation."""
+"""The scopes of GraphQL fields: every field of the schema has an expectation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.services.gateway.graphql_client import send
 SCHEMA = build_schema()._schema
 
 OPEN = ("", False)
-"""Comes with the object that it is a field of."""
+"""The field is part of its object."""
 
 
 def scope(name: str) -> tuple[str, bool]:
@@ -128,7 +128,7 @@ GUARDED: dict[str, tuple[str, bool]] = {
     "Post.rebloggedBy": POSTS,
     "Post.history": POSTS,
 }
-"""What a token must cover, and whether there must be one: as the routes of the client API."""
+"""The required scope, and whether a token is required, as in the client API."""
 
 BESIDE = {
     "Viewer": "person followRequestsCount defaultVisibility defaultSensitive defaultLanguage note",
@@ -149,17 +149,17 @@ BESIDE = {
     "Product": "id title description variants archived createdAt editedAt version url pictures "
     "seller shop",
 }
-"""What comes with an object that the caller may see: nothing of it is for fewer people."""
+"""Fields that are visible with their object."""
 
 PLAIN = {
     *("PageInfo", "Picture", "ProfileField", "Tag", "Version"),
     *("Money", "Variant", "Stock", "GoneItem", "OrderEvent"),
 }
-"""Types of which everything is part of what they are in; so are connections and edges."""
+"""Types whose fields are all part of their object, like connections and edges."""
 
 
 def fields() -> Iterator[tuple[str, GraphQLField]]:
-    """Every field of the schema that needs an expectation, as `Type.field`."""
+    """Every field that needs an expectation, as `Type.field`."""
     for name, kind in SCHEMA.type_map.items():
         is_part = name in PLAIN or name.endswith(("Connection", "Edge"))
         if isinstance(kind, GraphQLObjectType) and not name.startswith("__") and not is_part:
@@ -193,7 +193,7 @@ VIEW = {"post": POST, "version": 1, "counts": {}}
 
 
 class Services:
-    """Knows one of each, to reach what is below them; finds nothing else."""
+    """Returns one object of each kind, to reach the fields below, and nothing else."""
 
     async def invoke(
         self, app: str, path: str, *, method: str = "GET", **_: Any
@@ -238,7 +238,7 @@ VALUES = {
 
 
 def asking(field: str) -> str:
-    """An operation that asks for one field."""
+    """An operation with one field."""
     kind, _, name = field.partition(".")
     definition = FIELDS[field]
     required = [
@@ -272,13 +272,13 @@ SCOPES = {
     "Product": "read:shop",
     "Relationship": "write:follows",
 }
-"""What it takes to get as far as such a field."""
+"""The query that leads to a field."""
 
 OVER_HTTP = sorted(field for field in GUARDED if not field.startswith("Subscription."))
 
 
 @pytest.mark.parametrize("field", OVER_HTTP)
-async def test_a_field_lets_in_whom_it_should(alone: GatewayDeployment, field: str) -> None:
+async def test_a_field_requires_its_scope(alone: GatewayDeployment, field: str) -> None:
     scope, needs_person = expected(field)
     way = SCOPES.get(field.partition(".")[0], "")
     enough = f"{scope} {way}".strip()
@@ -299,9 +299,9 @@ async def test_a_field_lets_in_whom_it_should(alone: GatewayDeployment, field: s
         assert app not in ("UNAUTHENTICATED", "FORBIDDEN")
 
 
-async def code(place: GatewayDeployment, field: str, token: str) -> str:
-    """With which code a field is refused; empty if it is not."""
-    said = (await send(place, token, query=asking(field))).json()
+async def code(deployment: GatewayDeployment, field: str, token: str) -> str:
+    """The error code of a field; empty without an error."""
+    said = (await send(deployment, token, query=asking(field))).json()
     codes = [error["extensions"]["code"] for error in said.get("errors", [])]
     assert len(codes) < 2, said
     return codes[0] if codes else ""
@@ -326,13 +326,13 @@ WAYS = {
     "Conversation.lastPost": "conversations { nodes { lastPost { id } } }",
     "Notification.post": "notifications(first: 80) { nodes { post { id } } }",
 }
-"""A way to every field that leads to posts."""
+"""A query for every field that leads to posts."""
 
 CHANGES = ("Mutation.", "Subscription.", "PostNews.")
-"""What gives posts back that the caller made or changed; and news, which the newsroom sends out."""
+"""Fields that return the caller's own posts, and events, which the dispatcher sends."""
 
 
-def test_every_field_that_leads_to_posts_has_a_way() -> None:
+def test_every_field_with_posts_has_a_query() -> None:
     leading = {
         field
         for field, definition in FIELDS.items()
@@ -341,17 +341,17 @@ def test_every_field_that_leads_to_posts_has_a_way() -> None:
     assert {field for field in leading if not field.startswith(CHANGES)} == WAYS.keys()
 
 
-async def test_no_way_leads_to_a_post_that_the_client_api_does_not_show(
-    place: GatewayDeployment,
+async def test_no_field_shows_a_post_that_rest_hides(
+    deployment: GatewayDeployment,
 ) -> None:
     names = ("author", "follower", "stranger", "blocked")
-    people = {name: await place.register(name) for name in names}
+    people = {name: await deployment.register(name) for name in names}
     author, follower = people["author"], people["follower"]
     await follower.post(f"accounts/{author.id}/follow")
-    await place.cluster.settle()
-    made = await _posts(place, author, follower)
+    await deployment.cluster.settle()
+    made = await _posts(deployment, author, follower)
     await author.post(f"accounts/{people['blocked'].id}/block")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     given = {
         "ids": [*made.values()],
         "top": made["private"],
@@ -360,19 +360,19 @@ async def test_no_way_leads_to_a_post_that_the_client_api_does_not_show(
     }
     for name in ("", *names):
         token = people[name].token if name else ""
-        found = await _all_ids(place, token, given)
+        found = await _all_ids(deployment, token, given)
         for way, ids in found.items():
             for id in ids:
-                shown = await place.ask("GET", f"/api/v1/statuses/{id}", token)
+                shown = await deployment.ask("GET", f"/api/v1/statuses/{id}", token)
                 assert shown.status == 200, (name, way, id)
-    everything = await _all_ids(place, author.token, given)
+    everything = await _all_ids(deployment, author.token, given)
     assert {id for ids in everything.values() for id in ids} >= {*made.values()}
 
 
 async def _posts(
-    place: GatewayDeployment, author: SignedInUser, follower: SignedInUser
+    deployment: GatewayDeployment, author: SignedInUser, follower: SignedInUser
 ) -> dict[str, str]:
-    """Posts of every visibility, a thread, a boost; all marked by who could see them once."""
+    """Posts of every visibility, a thread and a boost, all with interactions."""
     made: dict[str, str] = {}
     for visibility in ("public", "unlisted", "private", "direct"):
         text = f"#here for @follower and @blocked, {visibility}"
@@ -388,21 +388,21 @@ async def _posts(
     for id in (made["public"], made["private"]):
         await follower.post(f"statuses/{id}/favourite")
         await follower.post(f"statuses/{id}/bookmark")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     return made
 
 
 async def _all_ids(
-    place: GatewayDeployment, token: str, given: dict[str, Any]
+    deployment: GatewayDeployment, token: str, given: dict[str, Any]
 ) -> dict[str, list[str]]:
-    """The ids of all posts that each way leads to."""
+    """The ids of all posts that each query returns."""
     found = {}
     for field, way in WAYS.items():
         names = {name: kind for name, kind in _VARIABLES.items() if f"${name}" in way}
         typed = ", ".join(f"${name}: {kind}" for name, kind in names.items())
         query = f"query ({typed}) {{ {way} }}" if typed else f"{{ {way} }}"
         variables = {name: given[name] for name in names}
-        said = (await send(place, token, query=query, variables=variables)).json()
+        said = (await send(deployment, token, query=query, variables=variables)).json()
         found[field] = [*_ids(said["data"])]
     return found
 

@@ -1,4 +1,4 @@
-"""Mutations in GraphQL, in front of the real services among fakes."""
+"""GraphQL mutations, with the real services."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ mutation ($post: NewPost!, $key: String) {
 """
 
 
-async def test_a_post_is_made_once_for_each_key(place: GatewayDeployment) -> None:
-    anna = await place.register("anna")
+async def test_a_post_is_created_once_per_idempotency_key(deployment: GatewayDeployment) -> None:
+    anna = await deployment.register("anna")
     picture = (await anna.upload("a bridge"))["id"]
     new = {"text": "look #here", "pictureIds": [picture], "visibility": "UNLISTED"}
-    first = (await ask(place, CREATE, anna.token, post=new, key="1"))["createPost"]
+    first = (await ask(deployment, CREATE, anna.token, post=new, key="1"))["createPost"]
     assert first["visibility"] == "UNLISTED"
     assert first["author"] == {"username": "anna"}
     assert first["application"] == "A client"
     assert [one["id"] for one in first["pictures"]] == [picture]
-    again = (await ask(place, CREATE, anna.token, post=new, key="1"))["createPost"]
+    again = (await ask(deployment, CREATE, anna.token, post=new, key="1"))["createPost"]
     assert again["id"] == first["id"]
     another = {"text": "look"}
-    assert await refused(place, CREATE, anna.token, post=another, key="1") == "BAD_USER_INPUT"
-    other = (await ask(place, CREATE, anna.token, post=another, key="2"))["createPost"]
+    assert await refused(deployment, CREATE, anna.token, post=another, key="1") == "BAD_USER_INPUT"
+    other = (await ask(deployment, CREATE, anna.token, post=another, key="2"))["createPost"]
     assert other["id"] != first["id"]
     assert (await anna.get(f"statuses/{first['id']}"))["content"] == first["html"]
 
 
-async def test_a_post_is_as_private_as_its_authors_profile_says(place: GatewayDeployment) -> None:
-    anna = await place.register("anna")
+async def test_a_post_has_the_default_visibility_of_its_author(
+    deployment: GatewayDeployment,
+) -> None:
+    anna = await deployment.register("anna")
     change = """
     mutation ($changes: ProfileChanges!) {
       updateProfile(changes: $changes) {
@@ -49,27 +51,29 @@ async def test_a_post_is_as_private_as_its_authors_profile_says(place: GatewayDe
         "note": "hello",
         "fields": [{"name": "a", "value": "b"}],
     }
-    changed = (await ask(place, change, anna.token, changes=changes))["updateProfile"]
+    changed = (await ask(deployment, change, anna.token, changes=changes))["updateProfile"]
     assert changed == {
         "defaultVisibility": "PRIVATE",
         "note": "hello",
         "person": {"displayName": "Anna", "fields": [{"name": "a"}]},
     }
-    post = (await ask(place, CREATE, anna.token, post={"text": "x"}))["createPost"]
+    post = (await ask(deployment, CREATE, anna.token, post={"text": "x"}))["createPost"]
     assert post["visibility"] == "PRIVATE"
 
 
-async def test_a_post_is_answered_marked_changed_and_deleted(place: GatewayDeployment) -> None:
-    anna, ben = await place.register("anna"), await place.register("ben")
-    post = (await ask(place, CREATE, anna.token, post={"text": "top"}))["createPost"]["id"]
+async def test_a_post_is_answered_favourited_edited_and_deleted(
+    deployment: GatewayDeployment,
+) -> None:
+    anna, ben = await deployment.register("anna"), await deployment.register("ben")
+    post = (await ask(deployment, CREATE, anna.token, post={"text": "top"}))["createPost"]["id"]
     answer = {"text": "I agree", "inReplyToId": post}
-    comment = (await ask(place, CREATE, ben.token, post=answer))["createPost"]
+    comment = (await ask(deployment, CREATE, ben.token, post=answer))["createPost"]
     assert comment["inReplyToId"] == post
 
     async def does(person: SignedInUser, field: str, shown: str = "id", **more: Any) -> Any:
         given = "".join(f", {name}: {value}" for name, value in more.items())
         query = f"mutation ($id: ID!) {{ {field}(id: $id{given}) {{ {shown} }} }}"
-        return (await ask(place, query, person.token, id=post))[field]
+        return (await ask(deployment, query, person.token, id=post))[field]
 
     marks = "favourited bookmarked reblogged favouritesCount"
     assert (await does(ben, "favourite", marks))["favouritesCount"] == 1
@@ -85,25 +89,25 @@ async def test_a_post_is_answered_marked_changed_and_deleted(place: GatewayDeplo
     assert edited["text"] == "changed"
     assert len(edited["history"]) == 2
     delete = "mutation ($id: ID!) { deletePost(id: $id) { text } }"
-    assert await refused(place, delete, ben.token, id=post) == "FORBIDDEN"
-    assert (await ask(place, delete, anna.token, id=post))["deletePost"]["text"] == "changed"
+    assert await refused(deployment, delete, ben.token, id=post) == "FORBIDDEN"
+    assert (await ask(deployment, delete, anna.token, id=post))["deletePost"]["text"] == "changed"
     gone = "query ($id: ID!) { post(id: $id) { id } }"
-    assert await refused(place, gone, anna.token, id=post) == "NOT_FOUND"
+    assert await refused(deployment, gone, anna.token, id=post) == "NOT_FOUND"
 
 
-async def test_how_one_stands_to_others(place: GatewayDeployment) -> None:
-    anna, ben = await place.register("anna"), await place.register("ben")
+async def test_relationships_change(deployment: GatewayDeployment) -> None:
+    anna, ben = await deployment.register("anna"), await deployment.register("ben")
 
     async def does(
         person: SignedInUser, field: str, shown: str, other: SignedInUser, more: str = ""
     ) -> Any:
         query = f"mutation ($id: ID!) {{ {field}(id: $id{more}) {{ {shown} }} }}"
-        return (await ask(place, query, person.token, id=other.id))[field]
+        return (await ask(deployment, query, person.token, id=other.id))[field]
 
     lock = "mutation { updateProfile(changes: {locked: true}) { person { locked } } }"
-    assert (await ask(place, lock, anna.token))["updateProfile"]["person"]["locked"]
+    assert (await ask(deployment, lock, anna.token))["updateProfile"]["person"]["locked"]
     assert (await does(ben, "follow", "requested following", anna))["requested"]
-    asked = await ask(place, "{ followRequests { nodes { id } } }", anna.token)
+    asked = await ask(deployment, "{ followRequests { nodes { id } } }", anna.token)
     assert asked["followRequests"]["nodes"] == [{"id": ben.id}]
     assert not (await does(anna, "rejectFollowRequest", "requestedBy", ben))["requestedBy"]
     await does(ben, "follow", "requested", anna)
@@ -116,49 +120,49 @@ async def test_how_one_stands_to_others(place: GatewayDeployment) -> None:
     noted = await does(anna, "annotate", "note person { username }", ben, ', note: "nice"')
     assert noted == {"note": "nice", "person": {"username": "ben"}}
     assert (await does(anna, "block", "blocking", ben))["blocking"]
-    blocks = await ask(place, "{ blocks { nodes { username } } }", anna.token)
+    blocks = await ask(deployment, "{ blocks { nodes { username } } }", anna.token)
     assert blocks["blocks"]["nodes"] == [{"username": "ben"}]
     assert not (await does(anna, "unblock", "blocking", ben))["blocking"]
 
 
-async def test_notifications_are_read_and_put_away(place: GatewayDeployment) -> None:
-    anna, ben = await place.register("anna"), await place.register("ben")
+async def test_notifications_are_read_and_dismissed(deployment: GatewayDeployment) -> None:
+    anna, ben = await deployment.register("anna"), await deployment.register("ben")
     post = (await anna.post("statuses", {"status": "like me"}))["id"]
     await ben.post(f"statuses/{post}/favourite")
     await ben.post(f"accounts/{anna.id}/follow")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     page = "{ unreadNotifications notifications { nodes { id type } } }"
-    newest, oldest = (await ask(place, page, anna.token))["notifications"]["nodes"]
+    newest, oldest = (await ask(deployment, page, anna.token))["notifications"]["nodes"]
     read = "mutation ($id: ID!) { readNotifications(lastReadId: $id) }"
-    await ask(place, read, anna.token, id=oldest["id"])
-    assert (await ask(place, page, anna.token))["unreadNotifications"] == 1
+    await ask(deployment, read, anna.token, id=oldest["id"])
+    assert (await ask(deployment, page, anna.token))["unreadNotifications"] == 1
     put_away = "mutation ($id: ID!) { dismissNotification(id: $id) }"
-    await ask(place, put_away, anna.token, id=newest["id"])
-    await place.cluster.settle()
-    left = (await ask(place, page, anna.token))["notifications"]["nodes"]
+    await ask(deployment, put_away, anna.token, id=newest["id"])
+    await deployment.cluster.settle()
+    left = (await ask(deployment, page, anna.token))["notifications"]["nodes"]
     assert [node["id"] for node in left] == [oldest["id"]]
-    await ask(place, "mutation { clearNotifications }", anna.token)
-    await place.cluster.settle()
-    assert (await ask(place, page, anna.token))["notifications"]["nodes"] == []
+    await ask(deployment, "mutation { clearNotifications }", anna.token)
+    await deployment.cluster.settle()
+    assert (await ask(deployment, page, anna.token))["notifications"]["nodes"] == []
 
 
-async def test_what_was_changed_is_read_anew_in_the_same_operation(
-    place: GatewayDeployment,
+async def test_a_mutation_clears_the_data_loaders(
+    deployment: GatewayDeployment,
 ) -> None:
-    anna, ben = await place.register("anna"), await place.register("ben")
+    anna, ben = await deployment.register("anna"), await deployment.register("ben")
     query = """
     mutation ($id: ID!) {
       before: unfollow(id: $id) { person { relationship { following } } }
       follow(id: $id) { person { relationship { following } } }
     }
     """
-    done = await ask(place, query, anna.token, id=ben.id)
+    done = await ask(deployment, query, anna.token, id=ben.id)
     assert done["before"]["person"]["relationship"] == {"following": False}
     assert done["follow"]["person"]["relationship"] == {"following": True}
 
 
-async def test_changes_are_refused_as_in_the_client_api(place: GatewayDeployment) -> None:
-    anna = await place.register("anna")
+async def test_mutations_fail_like_rest(deployment: GatewayDeployment) -> None:
+    anna = await deployment.register("anna")
     for post, code in (
         ({"text": ""}, "BAD_USER_INPUT"),
         ({"text": "x" * 3_000}, "BAD_USER_INPUT"),
@@ -169,8 +173,8 @@ async def test_changes_are_refused_as_in_the_client_api(place: GatewayDeployment
         ({"text": "x", "unknown": 1}, "BAD_USER_INPUT"),
         ({}, "BAD_USER_INPUT"),
     ):
-        assert await refused(place, CREATE, anna.token, post=post) in code
-    assert await refused(place, CREATE, post={"text": "x"}) == "UNAUTHENTICATED"
+        assert await refused(deployment, CREATE, anna.token, post=post) in code
+    assert await refused(deployment, CREATE, post={"text": "x"}) == "UNAUTHENTICATED"
     many = "mutation { " + " ".join(f"a{n}: clearNotifications" for n in range(11)) + " }"
-    answered = await send(place, anna.token, query=many)
+    answered = await send(deployment, anna.token, query=many)
     assert answered.json()["errors"][0]["extensions"]["code"] == "TOO_COMPLEX"

@@ -1,4 +1,4 @@
-"""Shops and products in GraphQL, in front of the real services among fakes."""
+"""Shops and products in GraphQL, with the real services."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ mutation ($product: NewProduct!) {
 
 async def a_shop(seller: SignedInUser, name: str = "Prints", currency: str = "EUR") -> str:
     shop = {"name": name, "currency": currency, "description": "of bridges"}
-    made = (await ask(seller.place, OPEN, seller.token, shop=shop))["createShop"]
+    made = (await ask(seller.deployment, OPEN, seller.token, shop=shop))["createShop"]
     return str(made["id"])
 
 
 async def a_product(seller: SignedInUser, shop: str, title: str, **more: Any) -> Any:
     variants = [{"name": "small", "price": 1250, "stock": 3}]
     product = {"shopId": shop, "title": title, "variants": variants, **more}
-    return (await ask(seller.place, SELL, seller.token, product=product))["createProduct"]
+    return (await ask(seller.deployment, SELL, seller.token, product=product))["createProduct"]
 
 
-async def test_somebody_sells_and_everybody_looks(place: GatewayDeployment) -> None:
-    anna = await place.register("anna")
+async def test_a_product_is_created_and_public(deployment: GatewayDeployment) -> None:
+    anna = await deployment.register("anna")
     new = {"name": "Prints", "currency": "JPY"}
-    shop = (await ask(place, OPEN, anna.token, shop=new, key="1"))["createShop"]
+    shop = (await ask(deployment, OPEN, anna.token, shop=new, key="1"))["createShop"]
     assert shop["owner"] == {"username": "anna"}
-    again = (await ask(place, OPEN, anna.token, shop=new, key="1"))["createShop"]
+    again = (await ask(deployment, OPEN, anna.token, shop=new, key="1"))["createShop"]
     assert again["id"] == shop["id"]
     picture = (await anna.upload("a bridge"))["id"]
     large = 99_000_000_000
@@ -52,7 +52,7 @@ async def test_somebody_sells_and_everybody_looks(place: GatewayDeployment) -> N
     (variant,) = made["variants"]
     assert variant["price"] == {"amount": large, "currency": "JPY", "exponent": 0}
     assert variant["available"] == 2
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     query = """
     query ($shop: ID!, $product: ID!) {
       shop(id: $shop) { name products { nodes { id } pageInfo { hasNextPage } } }
@@ -62,7 +62,7 @@ async def test_somebody_sells_and_everybody_looks(place: GatewayDeployment) -> N
       person(username: "anna") { shops { nodes { id products { nodes { title } } } } }
     }
     """
-    found = await ask(place, query, shop=shop["id"], product=made["id"])
+    found = await ask(deployment, query, shop=shop["id"], product=made["id"])
     assert found["shop"]["products"] == {
         "nodes": [{"id": made["id"]}],
         "pageInfo": {"hasNextPage": False},
@@ -74,12 +74,12 @@ async def test_somebody_sells_and_everybody_looks(place: GatewayDeployment) -> N
     assert own == {"id": shop["id"], "products": {"nodes": [{"title": "A bridge"}]}}
 
 
-async def test_the_last_page_is_known_to_be_the_last(place: GatewayDeployment) -> None:
-    anna = await place.register("anna")
+async def test_the_last_page_has_no_next_page(deployment: GatewayDeployment) -> None:
+    anna = await deployment.register("anna")
     shops = [await a_shop(anna, name) for name in ("Prints", "Posters")]
     for title in ("A bridge", "Another bridge"):
         await a_product(anna, shops[0], title)
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     query = """
     query ($shop: ID!, $first: Int!) {
       shops(first: $first) { ...Ends }
@@ -91,14 +91,14 @@ async def test_the_last_page_is_known_to_be_the_last(place: GatewayDeployment) -
     fragment End on ProductConnection { nodes { id } pageInfo { hasNextPage } }
     """
     for first, more in ((1, True), (2, False), (40, False)):
-        found = await ask(place, query, shop=shops[0], first=first)
+        found = await ask(deployment, query, shop=shops[0], first=first)
         for page in (found["shops"], found["products"], found["found"], found["shop"]["products"]):
             assert len(page["nodes"]) == min(first, 2)
             assert page["pageInfo"]["hasNextPage"] == more
 
 
-async def test_changes_say_what_they_have_seen(place: GatewayDeployment) -> None:
-    anna, ben = await place.register("anna"), await place.register("ben")
+async def test_changes_require_the_version(deployment: GatewayDeployment) -> None:
+    anna, ben = await deployment.register("anna"), await deployment.register("ben")
     shop = await a_shop(anna)
     product = await a_product(anna, shop, "A bridge")
     edit = """
@@ -107,30 +107,34 @@ async def test_changes_say_what_they_have_seen(place: GatewayDeployment) -> None
     }
     """
     given = {"id": product["id"], "version": product["version"], "changes": {"title": "Bridges"}}
-    edited = (await ask(place, edit, anna.token, **given))["editProduct"]
+    edited = (await ask(deployment, edit, anna.token, **given))["editProduct"]
     assert edited["title"] == "Bridges"
     assert edited["version"] > product["version"]
-    assert await refused(place, edit, anna.token, **given) == "CONFLICT"
+    assert await refused(deployment, edit, anna.token, **given) == "CONFLICT"
     now = {**given, "version": edited["version"]}
-    assert await refused(place, edit, ben.token, **now) == "FORBIDDEN"
+    assert await refused(deployment, edit, ben.token, **now) == "FORBIDDEN"
     away = {**now, "changes": {"archived": True}}
-    assert (await ask(place, edit, anna.token, **away))["editProduct"]["archived"]
+    assert (await ask(deployment, edit, anna.token, **away))["editProduct"]["archived"]
     one = "query ($id: ID!) { product(id: $id) { title } }"
-    assert await refused(place, one, ben.token, id=product["id"]) == "NOT_FOUND"
-    assert (await ask(place, one, anna.token, id=product["id"]))["product"]["title"] == "Bridges"
+    assert await refused(deployment, one, ben.token, id=product["id"]) == "NOT_FOUND"
+    assert (await ask(deployment, one, anna.token, id=product["id"]))["product"][
+        "title"
+    ] == "Bridges"
     rename = """
     mutation ($id: ID!, $version: Int!) {
       editShop(id: $id, version: $version, changes: {name: "Posters"}) { name version }
     }
     """
-    seen = (await ask(place, "query ($id: ID!) { shop(id: $id) { version } }", id=shop))["shop"]
-    renamed = await ask(place, rename, anna.token, id=shop, **seen)
+    seen = (await ask(deployment, "query ($id: ID!) { shop(id: $id) { version } }", id=shop))[
+        "shop"
+    ]
+    renamed = await ask(deployment, rename, anna.token, id=shop, **seen)
     assert renamed["editShop"]["name"] == "Posters"
-    assert await refused(place, rename, anna.token, id=shop, **seen) == "CONFLICT"
+    assert await refused(deployment, rename, anna.token, id=shop, **seen) == "CONFLICT"
 
 
-async def test_only_the_seller_counts_and_sees_the_stock(place: GatewayDeployment) -> None:
-    anna, ben = await place.register("anna"), await place.register("ben")
+async def test_only_the_seller_sets_and_sees_the_stock(deployment: GatewayDeployment) -> None:
+    anna, ben = await deployment.register("anna"), await deployment.register("ben")
     product = await a_product(anna, await a_shop(anna), "A bridge")
     given = {"product": product["id"], "variant": product["variants"][0]["id"]}
     more = """
@@ -138,20 +142,23 @@ async def test_only_the_seller_counts_and_sees_the_stock(place: GatewayDeploymen
       setStock(productId: $product, variantId: $variant, delta: 4) { onHand held available }
     }
     """
-    assert (await ask(place, more, anna.token, **given))["setStock"] == {
+    assert (await ask(deployment, more, anna.token, **given))["setStock"] == {
         "onHand": 7,
         "held": 0,
         "available": 7,
     }
-    assert await refused(place, more, ben.token, **given) in ("FORBIDDEN", "NOT_FOUND")
+    assert await refused(deployment, more, ben.token, **given) in ("FORBIDDEN", "NOT_FOUND")
     stock = "query ($id: ID!) { product(id: $id) { stock { onHand variantId } } }"
-    seen = await ask(place, stock, anna.token, id=product["id"])
+    seen = await ask(deployment, stock, anna.token, id=product["id"])
     assert seen["product"]["stock"] == [{"onHand": 7, "variantId": given["variant"]}]
-    assert await refused(place, stock, ben.token, id=product["id"]) in ("FORBIDDEN", "NOT_FOUND")
+    assert await refused(deployment, stock, ben.token, id=product["id"]) in (
+        "FORBIDDEN",
+        "NOT_FOUND",
+    )
 
 
-async def test_what_cannot_be_sold_is_refused(place: GatewayDeployment) -> None:
-    anna = await place.register("anna")
+async def test_invalid_products_are_rejected(deployment: GatewayDeployment) -> None:
+    anna = await deployment.register("anna")
     shop = await a_shop(anna)
     product = {"shopId": shop, "title": "A bridge"}
     for variants in (
@@ -164,18 +171,18 @@ async def test_what_cannot_be_sold_is_refused(place: GatewayDeployment) -> None:
         [{"price": "1"}],
     ):
         given = {**product, "variants": variants}
-        assert await refused(place, SELL, anna.token, product=given) == "BAD_USER_INPUT"
+        assert await refused(deployment, SELL, anna.token, product=given) == "BAD_USER_INPUT"
     unknown = {"name": "x", "currency": "XXX"}
-    assert await refused(place, OPEN, anna.token, shop=unknown) == "BAD_USER_INPUT"
+    assert await refused(deployment, OPEN, anna.token, shop=unknown) == "BAD_USER_INPUT"
 
 
-async def test_shops_of_many_people_are_one_invocation(place: GatewayDeployment) -> None:
-    sellers = [await place.register(name) for name in ("anna", "ben")]
+async def test_shops_of_many_people_are_one_invocation(deployment: GatewayDeployment) -> None:
+    sellers = [await deployment.register(name) for name in ("anna", "ben")]
     for seller in sellers:
         for name in ("Prints", "Frames"):
             shop = await a_shop(seller, name)
             await a_product(seller, shop, f"{seller.username}: {name}")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     query = """
     query ($ids: [ID!]!) {
       people(ids: $ids) {
@@ -185,8 +192,8 @@ async def test_shops_of_many_people_are_one_invocation(place: GatewayDeployment)
       }
     }
     """
-    async with invocations(place) as made:
-        found = await ask(place, query, ids=[seller.id for seller in sellers])
+    async with invocations(deployment) as made:
+        found = await ask(deployment, query, ids=[seller.id for seller in sellers])
     shops = [shop for person in found["people"] for shop in person["shops"]["nodes"]]
     products = [product for shop in shops for product in shop["products"]["nodes"]]
     assert len(shops) == len(products) == 4
@@ -194,20 +201,20 @@ async def test_shops_of_many_people_are_one_invocation(place: GatewayDeployment)
     assert Counter(made) == {"users": 1, "catalog": 3}
 
 
-async def test_posts_show_products(place: GatewayDeployment) -> None:
-    anna = await place.register("anna")
+async def test_posts_show_products(deployment: GatewayDeployment) -> None:
+    anna = await deployment.register("anna")
     product = await a_product(anna, await a_shop(anna), "A bridge")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     tell = """
     mutation ($post: NewPost!) { createPost(post: $post) { id products { id title } } }
     """
     new = {"text": "for sale", "productIds": [product["id"]]}
-    post = (await ask(place, tell, anna.token, post=new))["createPost"]
+    post = (await ask(deployment, tell, anna.token, post=new))["createPost"]
     assert post["products"] == [{"id": product["id"], "title": "A bridge"}]
     edit = """
     mutation ($id: ID!) { editPost(id: $id, changes: {productIds: []}) { products { id } } }
     """
     look = "query ($id: ID!) { post(id: $id) { products { variants { price { amount } } } } }"
-    shown = (await ask(place, look, id=post["id"]))["post"]["products"]
+    shown = (await ask(deployment, look, id=post["id"]))["post"]["products"]
     assert shown == [{"variants": [{"price": {"amount": 1250}}]}]
-    assert (await ask(place, edit, anna.token, id=post["id"]))["editPost"]["products"] == []
+    assert (await ask(deployment, edit, anna.token, id=post["id"]))["editPost"]["products"] == []

@@ -1,4 +1,4 @@
-"""Subscriptions in GraphQL, in front of the real services among fakes."""
+"""GraphQL subscriptions, with the real services."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ HOME = "subscription { home { event id post { html author { username } } } }"
 
 
 @asynccontextmanager
-async def opened(place: GatewayDeployment, token: str = "") -> AsyncIterator[FakeStream]:
-    """A socket on which nothing is said yet."""
-    asking = stream(place.gateway.app, "/graphql", token, socket=True, subprotocols=[PROTOCOL])
+async def opened(deployment: GatewayDeployment, token: str = "") -> AsyncIterator[FakeStream]:
+    """A socket before its init message."""
+    asking = stream(deployment.gateway.app, "/graphql", token, socket=True, subprotocols=[PROTOCOL])
     async with asking as socket:
         assert socket.status == 101
         yield socket
@@ -31,8 +31,8 @@ async def opened(place: GatewayDeployment, token: str = "") -> AsyncIterator[Fak
 
 @asynccontextmanager
 async def socket_of(person: SignedInUser) -> AsyncIterator[FakeStream]:
-    """A socket on which somebody has begun."""
-    async with opened(person.place) as socket:
+    """A socket after its init message."""
+    async with opened(person.deployment) as socket:
         socket.frame(type="connection_init", payload={"Authorization": f"Bearer {person.token}"})
         await await_message(socket, "connection_ack")
         yield socket
@@ -51,29 +51,31 @@ async def await_message(
 
 
 async def subscribed(
-    place: GatewayDeployment, socket: FakeStream, id: str, query: str, **more: Any
+    deployment: GatewayDeployment, socket: FakeStream, id: str, query: str, **more: Any
 ) -> None:
-    """Subscribe, and wait until it is so: messages are obeyed in their order."""
-    before = sum(len(ears) for ears in place.hub._listeners.values())
+    """Subscribe, and wait until it is done."""
+    before = sum(len(ears) for ears in deployment.hub._listeners.values())
     payload = {"query": query, "variables": more or "", "operationName": ""}
     socket.frame(type="subscribe", id=id, payload=payload)
     await until(
-        lambda: sum(len(ears) for ears in place.hub._listeners.values()) > before,
+        lambda: sum(len(ears) for ears in deployment.hub._listeners.values()) > before,
     )
 
 
 async def closed(socket: FakeStream) -> int:
-    """With which code the server closes a socket."""
+    """The code with which the server closes a socket."""
     await until(lambda: [m for m in socket.sent if m["type"] == "websocket.close"])
     return int(next(m["code"] for m in socket.sent if m["type"] == "websocket.close"))
 
 
-async def test_a_follower_hears_of_a_post_an_edit_and_the_end(place: GatewayDeployment) -> None:
-    anna, ben = await place.register("anna"), await place.register("ben")
+async def test_a_follower_gets_a_post_an_edit_and_the_deletion(
+    deployment: GatewayDeployment,
+) -> None:
+    anna, ben = await deployment.register("anna"), await deployment.register("ben")
     await ben.post(f"accounts/{anna.id}/follow")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     async with socket_of(ben) as socket:
-        await subscribed(place, socket, "1", HOME)
+        await subscribed(deployment, socket, "1", HOME)
         post = await anna.post("statuses", {"status": "hello"})
         told = (await await_message(socket, "next", "1"))["payload"]["data"]["home"]
         assert told == {
@@ -90,53 +92,58 @@ async def test_a_follower_hears_of_a_post_an_edit_and_the_end(place: GatewayDepl
         assert told == {"event": "DELETED", "id": post["id"], "post": None}
 
 
-async def test_one_socket_has_several_subscriptions_and_ends_some(place: GatewayDeployment) -> None:
-    anna, ben = await place.register("anna"), await place.register("ben")
+async def test_a_socket_completes_one_of_several_subscriptions(
+    deployment: GatewayDeployment,
+) -> None:
+    anna, ben = await deployment.register("anna"), await deployment.register("ben")
     async with socket_of(ben) as socket:
         public = "subscription { publicPosts { id } }"
         tagged = "subscription ($tag: String!) { taggedPosts(tag: $tag) { id } }"
-        await subscribed(place, socket, "public", public)
-        await subscribed(place, socket, "tagged", tagged, tag="#Cats")
+        await subscribed(deployment, socket, "public", public)
+        await subscribed(deployment, socket, "tagged", tagged, tag="#Cats")
         await subscribed(
-            place, socket, "told", "subscription { notifications { type person { username } } }"
+            deployment,
+            socket,
+            "told",
+            "subscription { notifications { type person { username } } }",
         )
         post = await anna.post("statuses", {"status": "look #cats"})
         for id, name in (("public", "publicPosts"), ("tagged", "taggedPosts")):
             told = (await await_message(socket, "next", id))["payload"]["data"][name]
             assert told == {"id": post["id"]}
         await anna.post(f"accounts/{ben.id}/follow")
-        await place.cluster.settle()
+        await deployment.cluster.settle()
         told = (await await_message(socket, "next", "told"))["payload"]["data"]["notifications"]
         assert told == {"type": "follow", "person": {"username": "anna"}}
         socket.frame(type="complete", id="public")
         socket.frame(type="ping")
         await await_message(socket, "pong")
-        await until(lambda: not place.hub.has_listeners(("public", "")))
+        await until(lambda: not deployment.hub.has_listeners(("public", "")))
         await anna.post("statuses", {"status": "more #cats"})
         await await_message(socket, "next", "tagged", 2)
         assert sum(f.get("id") == "public" and f["type"] == "next" for f in socket.frames) == 1
-    await until(lambda: not len(place.hub))
+    await until(lambda: not len(deployment.hub))
 
 
-async def test_what_is_not_for_somebody_does_not_reach_them(place: GatewayDeployment) -> None:
-    anna, ben = await place.register("anna"), await place.register("ben")
+async def test_events_reach_only_their_audience(deployment: GatewayDeployment) -> None:
+    anna, ben = await deployment.register("anna"), await deployment.register("ben")
     async with socket_of(ben) as socket:
-        await subscribed(place, socket, "1", "subscription { publicPosts { id } }")
-        await subscribed(place, socket, "2", HOME)
+        await subscribed(deployment, socket, "1", "subscription { publicPosts { id } }")
+        await subscribed(deployment, socket, "2", HOME)
         for visibility in ("unlisted", "private", "direct"):
             await anna.post("statuses", {"status": "not this", "visibility": visibility})
         seen = await anna.post("statuses", {"status": "but this"})
-        await place.cluster.settle()
+        await deployment.cluster.settle()
         told = await await_message(socket, "next")
         assert told["payload"]["data"] == {"publicPosts": {"id": seen["id"]}}
         assert sum(frame["type"] == "next" for frame in socket.frames) == 1
 
 
-async def test_what_cannot_be_listened_to_is_an_error_of_that_operation(
-    place: GatewayDeployment,
+async def test_an_invalid_subscription_is_an_error_of_that_operation(
+    deployment: GatewayDeployment,
 ) -> None:
-    anna = await place.register("anna")
-    reader = await place.log_in("anna", "read:statuses")
+    anna = await deployment.register("anna")
+    reader = await deployment.log_in("anna", "read:statuses")
     wrong = {
         "subscription { nothing }": "GRAPHQL_VALIDATION_FAILED",
         "{ viewer { note } }": "BAD_REQUEST",
@@ -146,7 +153,7 @@ async def test_what_cannot_be_listened_to_is_an_error_of_that_operation(
         "subscription { notifications { id } }": "FORBIDDEN",
         f"subscription {{ home {{ post {{ {MANY} }} }} }}": "TOO_COMPLEX",
     }
-    async with socket_of(SignedInUser(place, anna.id, "anna", reader)) as socket:
+    async with socket_of(SignedInUser(deployment, anna.id, "anna", reader)) as socket:
         for turn, (query, code) in enumerate(wrong.items()):
             socket.frame(type="subscribe", id=f"{turn}", payload={"query": query})
             (error, *_) = (await await_message(socket, "error", f"{turn}"))["payload"]
@@ -176,7 +183,7 @@ async def alone() -> AsyncIterator[GatewayDeployment]:
         ([[]], 4400),
     ],
 )
-async def test_who_does_not_begin_well_is_turned_away(
+async def test_an_invalid_init_closes_the_socket(
     alone: GatewayDeployment, said: list[Any], code: int
 ) -> None:
     async with opened(alone) as socket:
@@ -187,8 +194,8 @@ async def test_who_does_not_begin_well_is_turned_away(
         assert await closed(socket) == code
 
 
-async def test_who_breaks_the_protocol_is_turned_away(place: GatewayDeployment) -> None:
-    anna = await place.register("anna")
+async def test_a_protocol_violation_closes_the_socket(deployment: GatewayDeployment) -> None:
+    anna = await deployment.register("anna")
     twice = {"type": "subscribe", "id": "1", "payload": {"query": HOME}}
     for said, code in (
         ([{"type": "connection_init"}], 4429),
@@ -201,34 +208,34 @@ async def test_who_breaks_the_protocol_is_turned_away(place: GatewayDeployment) 
             for message in said:
                 socket.frame(**message)
             assert await closed(socket) == code
-    async with stream(place.gateway.app, "/graphql", socket=True) as other:
+    async with stream(deployment.gateway.app, "/graphql", socket=True) as other:
         assert await closed(other) == 4406
-    bad = stream(place.gateway.app, "/graphql", "bad", socket=True, subprotocols=[PROTOCOL])
+    bad = stream(deployment.gateway.app, "/graphql", "bad", socket=True, subprotocols=[PROTOCOL])
     async with bad as refused:
         assert refused.status == 401
-    assert not len(place.hub)
+    assert not len(deployment.hub)
 
 
-async def test_who_does_not_begin_at_all_is_turned_away(alone: GatewayDeployment) -> None:
+async def test_a_missing_init_closes_the_socket(alone: GatewayDeployment) -> None:
     with mock.patch.object(websocket, "INIT_TIMEOUT", 0.01):
         async with opened(alone) as socket:
             assert await closed(socket) == 4408
 
 
-async def test_a_socket_ends_with_its_token(place: GatewayDeployment) -> None:
-    anna = await place.register("anna")
-    async with opened(place, anna.token) as socket:
+async def test_revoking_the_token_closes_the_socket(deployment: GatewayDeployment) -> None:
+    anna = await deployment.register("anna")
+    async with opened(deployment, anna.token) as socket:
         socket.frame(type="connection_init")
         await await_message(socket, "connection_ack")
-        place.hub.close_user(anna.id)
+        deployment.hub.close_user(anna.id)
         assert await closed(socket) == 1001
 
 
-async def test_the_operator_may_listen_and_is_not_counted() -> None:
-    async with deploy(microgram_limit_user=1) as place:
-        anna = await place.register("anna")
+async def test_the_operator_is_not_rate_limited() -> None:
+    async with deploy(microgram_limit_user=1) as deployment:
+        anna = await deployment.register("anna")
         asking = stream(
-            place.gateway.app,
+            deployment.gateway.app,
             "/graphql",
             anna.token,
             socket=True,
@@ -238,14 +245,14 @@ async def test_the_operator_may_listen_and_is_not_counted() -> None:
         async with asking as socket:
             socket.frame(type="connection_init")
             await await_message(socket, "connection_ack")
-            await subscribed(place, socket, "1", HOME)
-            await subscribed(place, socket, "2", "subscription { publicPosts { id } }")
+            await subscribed(deployment, socket, "1", HOME)
+            await subscribed(deployment, socket, "2", "subscription { publicPosts { id } }")
 
 
-async def test_who_does_not_read_is_cut_off(place: GatewayDeployment) -> None:
-    anna = await place.register("anna")
+async def test_a_client_that_does_not_read_is_aborted(deployment: GatewayDeployment) -> None:
+    anna = await deployment.register("anna")
     async with socket_of(anna) as socket:
-        await subscribed(place, socket, "1", HOME)
+        await subscribed(deployment, socket, "1", HOME)
         socket.reads.clear()
         for _ in range(200):
             socket.frame(type="ping")

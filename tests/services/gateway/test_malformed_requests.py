@@ -1,4 +1,4 @@
-"""What strangers send to do harm: refused clearly, and before it costs much."""
+"""Hostile and malformed requests are rejected before they cost much."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def empty() -> AsyncIterator[GatewayDeployment]:
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/quotes"), ("POST", "/products"), ("PUT", "/cart")]
 )
-async def test_a_stranger_cannot_fill_the_memory(
+async def test_large_bodies_are_rejected_without_a_token(
     empty: GatewayDeployment, method: str, path: str
 ) -> None:
     content: dict[str, Any] = {"data": HUGE, "headers": {"content-type": "application/json"}}
@@ -32,8 +32,8 @@ async def test_a_stranger_cannot_fill_the_memory(
     assert (refused.status, refused.json()["code"]) == (413, "too_large")
 
 
-async def test_whatever_the_framework_reads_is_bounded(empty: GatewayDeployment) -> None:
-    """It reads a body that a route declares before any guard is asked, and all of it."""
+async def test_declared_bodies_are_bounded(empty: GatewayDeployment) -> None:
+    """The framework reads a declared body before any guard runs."""
     routes = [r for r in empty.gateway.app.routes if isinstance(r, APIRoute)]
     assert len(routes) > 200
     reading = [r for r in routes if r.body_field]
@@ -41,12 +41,12 @@ async def test_whatever_the_framework_reads_is_bounded(empty: GatewayDeployment)
     assert [r.path for r in reading if not isinstance(r, BoundedRoute)] == []
 
 
-async def test_guesses_by_the_form_that_deletes_accounts_count_as_logins() -> None:
-    async with deploy(microgram_limit_logins=2) as place:
+async def test_attempts_to_delete_an_account_count_as_logins() -> None:
+    async with deploy(microgram_limit_logins=2) as deployment:
         form = {"login": "ada", "password": "wrong wrong", "sure": "1"}
-        tried = [(await place.ask("POST", "/auth/delete", form=form)).status for _ in range(3)]
+        tried = [(await deployment.ask("POST", "/auth/delete", form=form)).status for _ in range(3)]
         assert tried == [422, 422, 429]
-        assert (await place.ask("POST", "/oauth/authorize", form=form)).status == 429
+        assert (await deployment.ask("POST", "/oauth/authorize", form=form)).status == 429
 
 
 @pytest.mark.parametrize(
@@ -56,22 +56,22 @@ async def test_guesses_by_the_form_that_deletes_accounts_count_as_logins() -> No
         ("accounts/update_credentials", {f"fields_attributes[{'1' * 5_000}][name]": "x"}),
     ],
 )
-async def test_odd_numbers_are_names(
-    place: GatewayDeployment, path: str, form: dict[str, str]
+async def test_numbers_of_any_script_are_usernames(
+    deployment: GatewayDeployment, path: str, form: dict[str, str]
 ) -> None:
-    ada = await place.register("ada")
+    ada = await deployment.register("ada")
     assert (await ada.ask("PATCH", f"/api/v1/{path}", form=form)).status == 200
 
 
-async def test_a_mute_for_ages_is_refused(place: GatewayDeployment) -> None:
-    ada, bob = await place.register("ada"), await place.register("bob")
+async def test_too_long_a_mute_is_rejected(deployment: GatewayDeployment) -> None:
+    ada, bob = await deployment.register("ada"), await deployment.register("bob")
     form = {"duration": "9" * 30}
     assert (await ada.ask("POST", f"/api/v1/accounts/{bob.id}/mute", form=form)).status == 422
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "idna", "unicode_escape", "zlib"])
-async def test_odd_charsets_do_no_harm(place: GatewayDeployment, charset: str) -> None:
-    ada = await place.register("ada")
+async def test_unusual_charsets_are_handled(deployment: GatewayDeployment, charset: str) -> None:
+    ada = await deployment.register("ada")
     part = b'--b\r\ncontent-disposition: form-data; name="status"\r\n\r\n'
     answered = await ada.ask(
         "POST",
@@ -82,9 +82,9 @@ async def test_odd_charsets_do_no_harm(place: GatewayDeployment, charset: str) -
     assert answered.status == (200 if charset in ("utf-8", "zlib") else 400), answered.text
 
 
-async def test_over_tls_browsers_are_told_to_stay_there() -> None:
-    async with deploy(microgram_public_url="https://pictures.example") as place:
-        answered = await place.ask("GET", "/api/v1/instance")
+async def test_hsts_is_sent_over_tls() -> None:
+    async with deploy(microgram_public_url="https://pictures.example") as deployment:
+        answered = await deployment.ask("GET", "/api/v1/instance")
         assert answered.headers["strict-transport-security"].startswith("max-age=")
-    async with deploy() as place:
-        assert "strict-transport-security" not in (await place.ask("GET", "/")).headers
+    async with deploy() as deployment:
+        assert "strict-transport-security" not in (await deployment.ask("GET", "/")).headers

@@ -1,4 +1,4 @@
-"""Notifications and markers as clients see them, in front of the real services among fakes."""
+"""Notifications and markers in the client API, with the real services."""
 
 from __future__ import annotations
 
@@ -30,21 +30,25 @@ async def does(person: SignedInUser, method: str, path: str, **content: Any) -> 
     return answer
 
 
-async def a_lively_day(place: GatewayDeployment) -> tuple[SignedInUser, SignedInUser, str, str]:
-    """Ben likes a post of Ada's, follows her, and mentions her."""
-    ada, ben = await place.register("ada"), await place.register("ben")
+async def a_lively_day(
+    deployment: GatewayDeployment,
+) -> tuple[SignedInUser, SignedInUser, str, str]:
+    """Ben favourites a post by Ada, follows her, and mentions her."""
+    ada, ben = await deployment.register("ada"), await deployment.register("ben")
     post = (await ada.post("statuses", {"status": "look"}))["id"]
     await ben.post(f"statuses/{post}/favourite")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     await ben.post(f"accounts/{ada.id}/follow")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     naming = (await ben.post("statuses", {"status": "@ada hello"}))["id"]
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     return ada, ben, post, naming
 
 
-async def test_notifications_are_whole_and_chosen_by_type(place: GatewayDeployment) -> None:
-    ada, ben, post, naming = await a_lively_day(place)
+async def test_notifications_are_complete_and_filtered_by_type(
+    deployment: GatewayDeployment,
+) -> None:
+    ada, ben, post, naming = await a_lively_day(deployment)
     found = await told(ada)
     assert [each["type"] for each in found] == ["mention", "follow", "favourite"]
     assert {each["account"]["id"] for each in found} == {ben.id}
@@ -59,9 +63,9 @@ async def test_notifications_are_whole_and_chosen_by_type(place: GatewayDeployme
 
 
 async def test_pages_of_notifications_have_links_that_keep_the_filter(
-    place: GatewayDeployment,
+    deployment: GatewayDeployment,
 ) -> None:
-    ada, _, _, _ = await a_lively_day(place)
+    ada, _, _, _ = await a_lively_day(deployment)
     params = {"limit": "1", "exclude_types[]": "follow"}
     answer = await ada.ask("GET", V1, params=params)
     assert [each["type"] for each in answer.json()] == ["mention"]
@@ -72,31 +76,33 @@ async def test_pages_of_notifications_have_links_that_keep_the_filter(
     assert [each["type"] for each in older] == ["favourite"]
 
 
-async def test_a_page_asks_each_service_once(place: GatewayDeployment) -> None:
-    ada, _, _, _ = await a_lively_day(place)
-    faults = place.gateway.sidecar.faults
+async def test_a_page_costs_one_call_per_service(deployment: GatewayDeployment) -> None:
+    ada, _, _, _ = await a_lively_day(deployment)
+    faults = deployment.gateway.sidecar.faults
     before = len(faults.calls)
     await told(ada)
     asked = [call.about[0].partition("/")[0] for call in faults.calls[before:]]
     assert sorted(asked) == ["notifications", "posts", "users"]
 
 
-async def test_a_token_for_notifications_alone_shows_their_posts_too(
-    place: GatewayDeployment,
+async def test_the_notifications_scope_covers_their_posts(
+    deployment: GatewayDeployment,
 ) -> None:
-    app = await place.app("read:notifications write:accounts")
+    app = await deployment.app("read:notifications write:accounts")
     form = {"username": "eve", "email": "eve@example.org", "password": PASSWORD, "agreement": True}
-    made = await place.ask("POST", "/api/v1/accounts", await place.app_token(app), json=form)
-    ben = await place.register("ben")
-    await place.cluster.settle()
+    made = await deployment.ask(
+        "POST", "/api/v1/accounts", await deployment.app_token(app), json=form
+    )
+    ben = await deployment.register("ben")
+    await deployment.cluster.settle()
     naming = await ben.post("statuses", {"status": "@eve hello"})
-    await place.cluster.settle()
-    answer = await place.ask("GET", V1, made.json()["access_token"])
+    await deployment.cluster.settle()
+    answer = await deployment.ask("GET", V1, made.json()["access_token"])
     assert [each["status"]["id"] for each in answer.json()] == [naming["id"]]
 
 
-async def test_one_is_dismissed_and_all_are_cleared(place: GatewayDeployment) -> None:
-    ada, ben, _, _ = await a_lively_day(place)
+async def test_notifications_are_dismissed_and_cleared(deployment: GatewayDeployment) -> None:
+    ada, ben, _, _ = await a_lively_day(deployment)
     first, second, third = await told(ada)
     assert (await does(ben, "POST", f"{V1}/{first['id']}/dismiss")).status == 404
     assert (await does(ada, "POST", f"{V1}/{first['id']}/dismiss")).status == 200
@@ -110,17 +116,17 @@ async def test_one_is_dismissed_and_all_are_cleared(place: GatewayDeployment) ->
     assert await told(ada) == []
 
 
-async def test_what_the_caller_may_no_longer_see_is_not_shown(place: GatewayDeployment) -> None:
-    ada, ben = await place.register("ada"), await place.register("ben")
+async def test_hidden_posts_and_people_are_left_out(deployment: GatewayDeployment) -> None:
+    ada, ben = await deployment.register("ada"), await deployment.register("ben")
     post = await ben.post("statuses", {"status": "@ada psst", "visibility": "direct"})
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     assert len(await told(ada)) == 1
     await ben.ask("DELETE", f"/api/v1/statuses/{post['id']}")
     assert await told(ada) == []
 
 
-async def test_markers_move_and_say_so(place: GatewayDeployment) -> None:
-    ada, _, _, _ = await a_lively_day(place)
+async def test_markers_move_forward(deployment: GatewayDeployment) -> None:
+    ada, _, _, _ = await a_lively_day(deployment)
     path = "/api/v1/markers"
     assert await told(ada, path) == {}
     newest, older, _ = await told(ada)
@@ -138,11 +144,11 @@ async def test_markers_move_and_say_so(place: GatewayDeployment) -> None:
     assert bad.status == 422
 
 
-async def test_groups_have_all_that_they_show(place: GatewayDeployment) -> None:
-    ada, ben, post, naming = await a_lively_day(place)
-    cid = await place.register("cid")
+async def test_groups_have_their_accounts_and_statuses(deployment: GatewayDeployment) -> None:
+    ada, ben, post, naming = await a_lively_day(deployment)
+    cid = await deployment.register("cid")
     await cid.post(f"statuses/{post}/favourite")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     found = await told(ada, V2)
     likes, mention, follow = found["notification_groups"]
     assert (likes["type"], likes["notifications_count"], likes["status_id"]) == (
@@ -171,8 +177,8 @@ NEWER = ("pleroma:chat_mention", "poll", "admin.sign_up", "Mention", "", "x" * 3
 
 
 @pytest.mark.parametrize("how", HOW)
-async def test_types_that_are_not_known_do_nothing(place: GatewayDeployment, how: str) -> None:
-    ada, _, _, _ = await a_lively_day(place)
+async def test_unknown_types_are_ignored(deployment: GatewayDeployment, how: str) -> None:
+    ada, _, _, _ = await a_lively_day(deployment)
     write = HOW[how]
 
     async def of(path: str, **lists: list[str]) -> Any:
@@ -197,16 +203,16 @@ async def test_types_that_are_not_known_do_nothing(place: GatewayDeployment, how
     assert alone == {"mention": True, "follow": True, "favourite": False}
 
 
-async def test_words_that_a_policy_does_not_know_do_nothing(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
+async def test_unknown_policy_values_are_ignored(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
     for path in (f"{V1}/policy", f"{V2}/policy"):
         method = "PUT" if path.startswith(V1) else "PATCH"
         for said in ({"for_not_following": "shrug"}, {"for_bots": "drop"}, {"for_new_accounts": 7}):
             assert (await does(ada, method, path, json=said)).status == 200
 
 
-async def test_nothing_is_held_back(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
+async def test_no_notification_is_filtered(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
     assert await told(ada, f"{V1}/policy") == POLICY_V1
     assert await told(ada, f"{V2}/policy") == POLICY
     kept = await does(ada, "PATCH", f"{V2}/policy", json={"for_not_following": "accept"})
@@ -222,5 +228,5 @@ async def test_nothing_is_held_back(place: GatewayDeployment) -> None:
 @pytest.mark.parametrize(
     "path", ["notifications", "notifications/unread_count", "markers", "notifications/policy"]
 )
-async def test_none_of_it_is_for_strangers(place: GatewayDeployment, path: str) -> None:
-    assert (await place.ask("GET", f"/api/v1/{path}")).status == 401
+async def test_notifications_require_a_token(deployment: GatewayDeployment, path: str) -> None:
+    assert (await deployment.ask("GET", f"/api/v1/{path}")).status == 401

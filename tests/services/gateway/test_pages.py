@@ -1,4 +1,4 @@
-"""What people see in a browser."""
+"""The web pages."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ FORM = {"login": "ada", "password": PASSWORD, "decision": "allow"}
 
 
 async def asked(
-    place: GatewayDeployment, uri: str = OOB, **more: str
+    deployment: GatewayDeployment, uri: str = OOB, **more: str
 ) -> tuple[dict[str, str], str]:
-    """An app with a redirect URI, and the address of its login page."""
-    app = await place.app(uri=uri)
+    """An app with a redirect URI, and the URL of its login page."""
+    app = await deployment.app(uri=uri)
     query = {
         "response_type": "code",
         "client_id": app["client_id"],
@@ -33,13 +33,13 @@ async def asked(
     return app, "/oauth/authorize?" + urlencode({**query, **more})
 
 
-async def test_somebody_logs_in_and_reads_the_code(place: GatewayDeployment) -> None:
-    await place.register("ada")
-    app, address = await asked(place)
-    page = await place.ask("GET", address)
+async def test_a_user_logs_in_and_gets_a_code(deployment: GatewayDeployment) -> None:
+    await deployment.register("ada")
+    app, address = await asked(deployment)
+    page = await deployment.ask("GET", address)
     assert "A client" in page.text
     assert "post, change and delete" in page.text
-    shown = await place.ask("POST", "/oauth/authorize", form={**hidden(page.text), **FORM})
+    shown = await deployment.ask("POST", "/oauth/authorize", form={**hidden(page.text), **FORM})
     code = shown.text.split('name="code" value="')[1].split('"')[0]
     grant = {
         "grant_type": "authorization_code",
@@ -48,38 +48,38 @@ async def test_somebody_logs_in_and_reads_the_code(place: GatewayDeployment) -> 
         "code": code,
         "redirect_uri": OOB,
     }
-    check("Token", (await place.ask("POST", "/oauth/token", json=grant)).json())
-    again = await place.ask("POST", "/oauth/token", form=grant)
+    check("Token", (await deployment.ask("POST", "/oauth/token", json=grant)).json())
+    again = await deployment.ask("POST", "/oauth/token", form=grant)
     assert (again.status, again.json()["error"]) == (400, "invalid_grant")
     check("OAuthError", again.json())
 
 
-async def test_more_than_the_app_may_have_is_refused_before_a_password_is_asked_for(
-    place: GatewayDeployment,
+async def test_invalid_scopes_are_rejected_before_the_login(
+    deployment: GatewayDeployment,
 ) -> None:
-    _, address = await asked(place, scope="read push")
-    page = await place.ask("GET", address)
+    _, address = await asked(deployment, scope="read push")
+    page = await deployment.ask("GET", address)
     assert page.status == 400
     assert "password" not in page.text
     assert "push" in page.text
-    _, address = await asked(place, "https://app.example/cb", scope="read sudo", state="s")
-    back = await place.ask("GET", address)
+    _, address = await asked(deployment, "https://app.example/cb", scope="read sudo", state="s")
+    back = await deployment.ask("GET", address)
     assert back.status == 303
     query = parse_qs(urlsplit(back.headers["location"]).query)
     assert (query["error"], query["state"]) == (["invalid_scope"], ["s"])
 
 
 @pytest.mark.parametrize("uri", ["https://app.example/cb?x=1", "myapp://cb"])
-async def test_somebody_is_sent_back_to_the_app_with_code_and_state(
-    place: GatewayDeployment, uri: str
+async def test_the_user_is_redirected_with_code_and_state(
+    deployment: GatewayDeployment, uri: str
 ) -> None:
-    await place.register("ada")
+    await deployment.register("ada")
     pkce = {"code_challenge": CHALLENGE, "code_challenge_method": "S256", "state": 'a&b="<'}
-    app, address = await asked(place, uri, **pkce)
-    page = await place.ask("GET", address)
+    app, address = await asked(deployment, uri, **pkce)
+    page = await deployment.ask("GET", address)
     policy = page.headers["content-security-policy"]
     assert policy.endswith("'self' https://app.example" if "https" in uri else "'self' myapp:")
-    back = await place.ask("POST", "/oauth/authorize", form={**hidden(page.text), **FORM})
+    back = await deployment.ask("POST", "/oauth/authorize", form={**hidden(page.text), **FORM})
     assert back.status == 303
     assert back.headers["location"].startswith(uri)
     query = parse_qs(urlsplit(back.headers["location"]).query)
@@ -91,18 +91,18 @@ async def test_somebody_is_sent_back_to_the_app_with_code_and_state(
         "redirect_uri": uri,
         "code": query["code"][0],
     }
-    wrong = await place.ask("POST", "/oauth/token", form={**grant, "code_verifier": "x" * 43})
+    wrong = await deployment.ask("POST", "/oauth/token", form={**grant, "code_verifier": "x" * 43})
     assert wrong.json()["error"] == "invalid_grant"
-    good = await place.ask("POST", "/oauth/token", form={**grant, "code_verifier": VERIFIER})
+    good = await deployment.ask("POST", "/oauth/token", form={**grant, "code_verifier": VERIFIER})
     assert good.status in (200, 400)  # a wrong verifier may use the code up
 
 
-async def test_a_wrong_password_is_said_beside_the_field(place: GatewayDeployment) -> None:
-    await place.register("ada")
-    _, address = await asked(place)
-    page = await place.ask("GET", address)
+async def test_a_wrong_password_is_shown_at_the_field(deployment: GatewayDeployment) -> None:
+    await deployment.register("ada")
+    _, address = await asked(deployment)
+    page = await deployment.ask("GET", address)
     wrong = {**hidden(page.text), **FORM, "password": "wrong <b>"}
-    again = await place.ask("POST", "/oauth/authorize", form=wrong)
+    again = await deployment.ask("POST", "/oauth/authorize", form=wrong)
     assert again.status == 422
     assert 'aria-describedby="password-error"' in again.text
     assert "do not match" in again.text
@@ -111,10 +111,10 @@ async def test_a_wrong_password_is_said_beside_the_field(place: GatewayDeploymen
     assert hidden(again.text) == hidden(page.text)
 
 
-async def test_saying_no_is_told_to_the_app(place: GatewayDeployment) -> None:
-    _, address = await asked(place, "myapp://cb", state="s")
-    page = await place.ask("GET", address)
-    back = await place.ask(
+async def test_a_denial_redirects_with_an_error(deployment: GatewayDeployment) -> None:
+    _, address = await asked(deployment, "myapp://cb", state="s")
+    page = await deployment.ask("GET", address)
+    back = await deployment.ask(
         "POST", "/oauth/authorize", form={**hidden(page.text), "decision": "deny"}
     )
     query = parse_qs(urlsplit(back.headers["location"]).query)
@@ -122,43 +122,43 @@ async def test_saying_no_is_told_to_the_app(place: GatewayDeployment) -> None:
 
 
 @pytest.mark.parametrize("change", [{"redirect_uri": "https://evil.example"}, {"client_id": "x"}])
-async def test_nobody_is_sent_where_the_app_is_not(
-    place: GatewayDeployment, change: dict[str, str]
+async def test_unregistered_redirect_uris_are_rejected(
+    deployment: GatewayDeployment, change: dict[str, str]
 ) -> None:
-    await place.register("ada")
-    _, address = await asked(place, "myapp://cb")
-    form = {**hidden((await place.ask("GET", address)).text), **FORM, **change}
+    await deployment.register("ada")
+    _, address = await asked(deployment, "myapp://cb")
+    form = {**hidden((await deployment.ask("GET", address)).text), **FORM, **change}
     for refused in (
-        await place.ask("GET", "/oauth/authorize", params=form),
-        await place.ask("POST", "/oauth/authorize", form=form),
+        await deployment.ask("GET", "/oauth/authorize", params=form),
+        await deployment.ask("POST", "/oauth/authorize", form=form),
     ):
         assert refused.status == 400
         assert "location" not in refused.headers
         assert "<h1>" in refused.text
 
 
-async def test_somebody_registers_on_the_page_and_goes_on_to_the_app(
-    place: GatewayDeployment,
+async def test_a_user_registers_and_continues_to_the_app(
+    deployment: GatewayDeployment,
 ) -> None:
-    _, address = await asked(place)
+    _, address = await asked(deployment)
     form = {"username": "ada", "email": "ada@example.org", "password": "short", "next": address}
-    refused = await place.ask("POST", "/auth/sign_up", form=form)
+    refused = await deployment.ask("POST", "/auth/sign_up", form=form)
     assert refused.status == 422
     assert "Password is too short" in refused.text
     assert "They must be accepted" in refused.text
     assert 'value="ada@example.org"' in refused.text
     assert "short&" not in refused.text
     form |= {"password": PASSWORD, "agreement": "1"}
-    welcome = await place.ask("POST", "/auth/sign_up", form=form)
+    welcome = await deployment.ask("POST", "/auth/sign_up", form=form)
     assert "Welcome, @ada" in welcome.text
     assert "Continue to sign in" in welcome.text
     evil = {**form, "username": "bob", "email": "b@example.org", "next": "https://evil.example"}
-    assert "evil" not in (await place.ask("POST", "/auth/sign_up", form=evil)).text
+    assert "evil" not in (await deployment.ask("POST", "/auth/sign_up", form=evil)).text
 
 
-async def test_pages_are_safe(place: GatewayDeployment) -> None:
+async def test_pages_have_security_headers(deployment: GatewayDeployment) -> None:
     for path in ("/", "/auth/sign_up", "/oauth/authorize", "/@nobody"):
-        page = await place.ask("GET", path)
+        page = await deployment.ask("GET", path)
         policy = page.headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
@@ -168,67 +168,67 @@ async def test_pages_are_safe(place: GatewayDeployment) -> None:
         assert "<script" not in page.text
 
 
-async def test_profiles_and_public_posts_have_pages_and_others_have_none(
-    place: GatewayDeployment,
+async def test_only_public_posts_and_profiles_have_pages(
+    deployment: GatewayDeployment,
 ) -> None:
-    ada = await place.register("ada")
+    ada = await deployment.register("ada")
     picture = await ada.upload('A "bridge" <b>')
     body = {"status": "<i>Low</i> #sea", "media_ids": [picture["id"]]}
     public = await ada.post("statuses", body)
     private = await ada.post("statuses", {"status": "secret", "visibility": "private"})
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     here = "http://127.0.0.1:8080"
     for path in ("/@ada", "/@Ada", "/tags/sea", "/", public["url"].removeprefix(here)):
-        page = await place.ask("GET", path)
+        page = await deployment.ask("GET", path)
         assert page.status == 200, path
         assert "A &#34;bridge&#34; &lt;b&gt;" in page.text, path
         assert "secret" not in page.text
-    assert "&lt;i&gt;Low&lt;/i&gt;" in (await place.ask("GET", f"/@ada/{public['id']}")).text
-    assert (await place.ask("GET", f"/@ada/{private['id']}")).status == 404
-    assert (await place.ask("GET", f"/@bob/{public['id']}")).status == 404
-    assert (await place.ask("GET", "/@nobody")).status == 404
-    lasting = await place.ask("GET", public["uri"].removeprefix(here))
+    assert "&lt;i&gt;Low&lt;/i&gt;" in (await deployment.ask("GET", f"/@ada/{public['id']}")).text
+    assert (await deployment.ask("GET", f"/@ada/{private['id']}")).status == 404
+    assert (await deployment.ask("GET", f"/@bob/{public['id']}")).status == 404
+    assert (await deployment.ask("GET", "/@nobody")).status == 404
+    lasting = await deployment.ask("GET", public["uri"].removeprefix(here))
     assert lasting.headers["location"] == public["url"]
 
 
-async def test_a_profile_shows_what_was_boosted_and_no_replies(place: GatewayDeployment) -> None:
-    ada, bob = await place.register("ada"), await place.register("bob")
+async def test_a_profile_shows_boosts_and_no_replies(deployment: GatewayDeployment) -> None:
+    ada, bob = await deployment.register("ada"), await deployment.register("bob")
     post = await ada.post("statuses", {"status": "Low tide"})
     boost = await bob.post(f"statuses/{post['id']}/reblog")
     reply = {"status": "I was there", "in_reply_to_id": post["id"]}
     await bob.post("statuses", reply)
-    await place.cluster.settle()
-    profile = (await place.ask("GET", "/@bob")).text
+    await deployment.cluster.settle()
+    profile = (await deployment.ask("GET", "/@bob")).text
     assert f'href="{post["url"]}"' in profile
     assert "Low tide" in profile
     assert '<span class="by">ada</span>' in profile
     assert "I was there" not in profile
     assert boost["id"] not in profile
-    leads = await place.ask("GET", f"/@bob/{boost['id']}")
+    leads = await deployment.ask("GET", f"/@bob/{boost['id']}")
     assert (leads.status, leads.headers["location"]) == (302, post["url"])
-    assert "0 favourites · 1 reply" in (await place.ask("GET", f"/@ada/{post['id']}")).text
+    assert "0 favourites · 1 reply" in (await deployment.ask("GET", f"/@ada/{post['id']}")).text
     await ada.ask("DELETE", f"/api/v1/statuses/{post['id']}")
-    await place.cluster.settle()
-    assert 'class="tile"' not in (await place.ask("GET", "/@bob")).text
+    await deployment.cluster.settle()
+    assert 'class="tile"' not in (await deployment.ask("GET", "/@bob")).text
 
 
-async def test_only_a_browser_is_shown_a_page_for_what_is_not_there(
-    place: GatewayDeployment,
+async def test_only_browsers_get_error_pages(
+    deployment: GatewayDeployment,
 ) -> None:
     browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-    page = await place.ask("GET", "/nowhere", headers=browser)
+    page = await deployment.ask("GET", "/nowhere", headers=browser)
     assert page.status == 404
     assert "There is no such page." in page.text
     for path, headers in (("/nowhere", {}), ("/api/v1/nowhere", browser)):
-        answer = await place.ask("GET", path, headers=headers)
+        answer = await deployment.ask("GET", path, headers=headers)
         assert (answer.status, answer.json()) == (404, {"error": "Not Found"})
 
 
-async def test_default_pictures_and_the_style_are_served(place: GatewayDeployment) -> None:
+async def test_default_pictures_and_the_style_are_served(deployment: GatewayDeployment) -> None:
     for name in ("avatar.png", "header.png", "thumbnail.png", "icon.png"):
-        shown = await place.ask("GET", f"/static/{name}")
+        shown = await deployment.ask("GET", f"/static/{name}")
         assert shown.headers["content-type"] == "image/png"
         assert shown.body.startswith(b"\x89PNG")
-    assert (await place.ask("GET", "/static/style.css")).status == 200
-    assert (await place.ask("GET", "/favicon.ico")).status == 200
-    assert (await place.ask("GET", "/static/app.py")).status == 404
+    assert (await deployment.ask("GET", "/static/style.css")).status == 200
+    assert (await deployment.ask("GET", "/favicon.ico")).status == 200
+    assert (await deployment.ask("GET", "/static/app.py")).status == 404

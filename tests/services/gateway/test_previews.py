@@ -1,4 +1,4 @@
-"""What others show of a page of ours that is linked to."""
+"""Link previews of pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HERE = "http://127.0.0.1:8080"
 
 
 class Head(HTMLParser):
-    """The meta tags of a page, and its links, title left out."""
+    """The meta tags and links of a page."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -38,10 +38,10 @@ class Head(HTMLParser):
         return content
 
 
-async def head(place: GatewayDeployment, url: str) -> Head:
-    """The head of the page under an address that clients are given."""
+async def head(deployment: GatewayDeployment, url: str) -> Head:
+    """The head of the page at a URL of the API."""
     assert url.startswith(f"{HERE}/")
-    page = await place.ask("GET", url.removeprefix(HERE))
+    page = await deployment.ask("GET", url.removeprefix(HERE))
     assert page.status == 200, url
     found = Head(page.text)
     assert found.one("og:url") == found.canonical
@@ -53,19 +53,19 @@ async def head(place: GatewayDeployment, url: str) -> Head:
 
 async def a_post(person: SignedInUser, text: str, **more: Any) -> Any:
     post = await person.post("statuses", {"status": text, **more})
-    await person.place.cluster.settle()
+    await person.deployment.cluster.settle()
     return post
 
 
-async def test_a_post_is_shown_with_its_picture_its_words_and_its_times(
-    place: GatewayDeployment,
+async def test_a_post_preview_has_picture_text_and_times(
+    deployment: GatewayDeployment,
 ) -> None:
-    ada = await place.register("ada")
+    ada = await deployment.register("ada")
     await ada.ask("PATCH", "/api/v1/accounts/update_credentials", json={"display_name": "A<b>"})
     pictures = [await ada.upload('A "bridge" <b>'), await ada.upload()]
     text = 'Low "tide"\n\n<script>alert(1)</script> #sea'
     post = await a_post(ada, text, media_ids=[one["id"] for one in pictures])
-    found = await head(place, post["url"])
+    found = await head(deployment, post["url"])
     assert found.canonical == post["url"]
     assert found.one("og:type") == "article"
     assert found.one("og:title") == "A<b> (@ada)"
@@ -85,31 +85,33 @@ async def test_a_post_is_shown_with_its_picture_its_words_and_its_times(
     assert found.all("article:tag") == ["sea"]
     assert found.all("robots") == []
     await ada.ask("PUT", f"/api/v1/statuses/{post['id']}", json={"status": "edited"})
-    edited = await head(place, post["url"])
+    edited = await head(deployment, post["url"])
     assert edited.one("article:modified_time") >= post["created_at"]
     assert edited.one("og:description") == "edited"
 
 
 @pytest.mark.parametrize("warning", ["", "Spiders"])
-async def test_what_a_post_veils_is_not_shown(place: GatewayDeployment, warning: str) -> None:
-    ada = await place.register("ada")
+async def test_sensitive_content_is_not_in_the_preview(
+    deployment: GatewayDeployment, warning: str
+) -> None:
+    ada = await deployment.register("ada")
     picture = await ada.upload("a tarantula")
     more = {"sensitive": True, "spoiler_text": warning, "media_ids": [picture["id"]]}
     post = await a_post(ada, "eight legs #spider", **more)
-    page = (await place.ask("GET", post["url"].removeprefix(HERE))).text
+    page = (await deployment.ask("GET", post["url"].removeprefix(HERE))).text
     shown = page.partition("</head>")[0]
     for secret in ("legs", "tarantula", "#spider", picture["url"].rpartition("/")[2]):
         assert secret not in shown
-    found = await head(place, post["url"])
+    found = await head(deployment, post["url"])
     assert found.one("og:description") == (warning or "Sensitive")
     assert found.all("og:image") == []
     assert found.one("twitter:card") == "summary"
 
 
-async def test_a_post_without_pictures_is_shown_with_its_author(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
+async def test_a_post_without_pictures_has_the_avatar(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
     post = await a_post(ada, "words " * 80, visibility="unlisted")
-    found = await head(place, post["url"])
+    found = await head(deployment, post["url"])
     assert found.all("og:image") == [post["account"]["avatar"]]
     assert found.one("twitter:card") == "summary"
     assert len(found.one("og:description")) <= MAX_DESCRIPTION
@@ -117,22 +119,22 @@ async def test_a_post_without_pictures_is_shown_with_its_author(place: GatewayDe
     assert found.one("robots") == "noindex"
 
 
-async def test_texts_are_of_a_bounded_length(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
+async def test_preview_texts_are_bounded(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
     picture = await ada.upload("alt" * 480)
-    found = await head(place, (await a_post(ada, "", media_ids=[picture["id"]]))["url"])
+    found = await head(deployment, (await a_post(ada, "", media_ids=[picture["id"]]))["url"])
     assert found.all("og:description") == found.all("description") == []
     assert len(found.one("og:image:alt")) == MAX_ALT
     assert all(len(content) <= MAX_ALT for _, content in found.tags)
     assert len(found.one("og:title")) <= MAX_TITLE
 
 
-async def test_a_profile_is_shown_with_its_avatar_and_note(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
+async def test_a_profile_preview_has_avatar_and_note(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
     form = {"display_name": "Ada", "note": "Bridges & <tides>\nand @nobody"}
     await ada.ask("PATCH", "/api/v1/accounts/update_credentials", json=form)
     me = await ada.get("accounts/verify_credentials")
-    found = await head(place, me["url"])
+    found = await head(deployment, me["url"])
     assert found.one("og:type") == "profile"
     assert found.one("profile:username") == "ada"
     assert found.one("og:title") == "Ada (@ada)"
@@ -140,40 +142,40 @@ async def test_a_profile_is_shown_with_its_avatar_and_note(place: GatewayDeploym
     assert found.one("og:image") == me["avatar"]
     assert found.one("og:image:type") == "image/png"
     assert found.all("robots") == []
-    other_case = Head((await place.ask("GET", "/@ADA")).text)
+    other_case = Head((await deployment.ask("GET", "/@ADA")).text)
     assert other_case.canonical == me["url"]
 
 
-async def test_who_does_not_want_to_be_found_is_not_indexed(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
+async def test_undiscoverable_profiles_are_not_indexed(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
     await ada.ask("PATCH", "/api/v1/accounts/update_credentials", json={"discoverable": False})
     post = await a_post(ada, "hello")
     for url in (post["account"]["url"], post["url"]):
-        assert (await head(place, url)).one("robots") == "noindex"
+        assert (await head(deployment, url)).one("robots") == "noindex"
 
 
 async def test_the_other_public_pages_have_previews_and_forms_have_none(
-    place: GatewayDeployment,
+    deployment: GatewayDeployment,
 ) -> None:
-    front = await head(place, f"{HERE}/")
+    front = await head(deployment, f"{HERE}/")
     assert front.one("og:type") == "website"
     assert front.one("og:image") == f"{HERE}/static/thumbnail.png"
-    assert (await head(place, f"{HERE}/tags/sea")).one("og:title") == "#sea"
+    assert (await head(deployment, f"{HERE}/tags/sea")).one("og:title") == "#sea"
     for path in ("/auth/sign_up", "/@nobody"):
-        assert "og:" not in (await place.ask("GET", path)).text
+        assert "og:" not in (await deployment.ask("GET", path)).text
 
 
-async def test_a_product_is_shown_with_its_picture_and_lowest_price(
-    place: GatewayDeployment,
+async def test_a_product_preview_has_picture_and_lowest_price(
+    deployment: GatewayDeployment,
 ) -> None:
-    ada = await place.register("ada")
-    shop = await made(place, ada, "/shops", name="Pottery", currency="EUR")
+    ada = await deployment.register("ada")
+    shop = await made(deployment, ada, "/shops", name="Pottery", currency="EUR")
     picture = await ada.upload("a blue mug")
     variants = [{"name": "big", "price": 2400, "stock": 1}, {"name": "small", "price": 1250}]
     wanted = {"shop": shop["id"], "media_ids": [picture["id"]], "variants": variants}
-    product = await made(place, ada, "/products", title="Mug", **wanted)
-    await place.cluster.settle()
-    found = await head(place, product["url"])
+    product = await made(deployment, ada, "/products", title="Mug", **wanted)
+    await deployment.cluster.settle()
+    found = await head(deployment, product["url"])
     assert found.one("og:type") == "product"
     assert found.one("og:title") == product["title"]
     assert found.one("og:image") == product["pictures"][0]["url"]
@@ -182,25 +184,25 @@ async def test_a_product_is_shown_with_its_picture_and_lowest_price(
         assert found.one(f"{kind}:price:amount") == "12.50"
         assert found.one(f"{kind}:price:currency") == product["currency"]
     assert found.one("product:availability") == "in stock"
-    page = (await place.ask("GET", product["url"].removeprefix(HERE))).text
+    page = (await deployment.ask("GET", product["url"].removeprefix(HERE))).text
     assert "24.00" in page
     assert page.count("sold out") == 1
     assert f'href="{shop["url"]}"' in page
-    its_shop = await head(place, shop["url"])
+    its_shop = await head(deployment, shop["url"])
     assert its_shop.one("og:title") == shop["name"]
     assert its_shop.one("og:image") == found.one("og:image")
-    listing = (await place.ask("GET", shop["url"].removeprefix(HERE))).text
+    listing = (await deployment.ask("GET", shop["url"].removeprefix(HERE))).text
     assert f'href="{product["url"]}"' in listing
     assert "from 12.50" in listing
     path, seen = f"/api/shop/v1/products/{product['id']}", {"if-match": '"1"'}
     assert (await ada.ask("DELETE", path, headers=seen)).status == 200
-    await place.cluster.settle()
-    assert (await place.ask("GET", product["url"].removeprefix(HERE))).status == 404
-    assert product["url"] not in (await place.ask("GET", shop["url"].removeprefix(HERE))).text
+    await deployment.cluster.settle()
+    assert (await deployment.ask("GET", product["url"].removeprefix(HERE))).status == 404
+    assert product["url"] not in (await deployment.ask("GET", shop["url"].removeprefix(HERE))).text
 
 
 @pytest.mark.parametrize("path", ["/shops/1", "/products/1", "/products/x", "/shops/%20"])
-async def test_of_what_is_not_sold_there_is_no_page(place: GatewayDeployment, path: str) -> None:
-    page = await place.ask("GET", path)
+async def test_archived_products_have_no_page(deployment: GatewayDeployment, path: str) -> None:
+    page = await deployment.ask("GET", path)
     assert page.status == 404
     assert "<h1>" in page.text

@@ -1,4 +1,4 @@
-"""The client API, in front of the real services among fakes."""
+"""The client API, with the real services."""
 
 from __future__ import annotations
 
@@ -36,33 +36,39 @@ def next_of(response: Response) -> str:
 # ── apps and registration ───────────────────────────────────────────────────────────────────────
 
 
-async def test_an_app_gets_its_secret_once_and_a_token_tells_which_app_it_is(
-    place: GatewayDeployment,
+async def test_an_app_registers_and_a_token_identifies_it(
+    deployment: GatewayDeployment,
 ) -> None:
-    app = await place.app("read")
+    app = await deployment.app("read")
     check("CredentialApplication", app)
-    shown = await place.ask("GET", "/api/v1/apps/verify_credentials", await place.app_token(app))
+    shown = await deployment.ask(
+        "GET", "/api/v1/apps/verify_credentials", await deployment.app_token(app)
+    )
     check("Application", shown.json())
     assert shown.json()["name"] == "A client"
 
 
-async def test_redirect_uris_come_as_a_list_or_as_lines(place: GatewayDeployment) -> None:
+async def test_redirect_uris_are_a_list_or_lines(deployment: GatewayDeployment) -> None:
     for uris in (["a.b:/c", OOB], f"a.b:/c\n{OOB}"):
         form = {"client_name": "x", "redirect_uris": uris}
-        made = await place.ask("POST", "/api/v1/apps", json=form)
+        made = await deployment.ask("POST", "/api/v1/apps", json=form)
         assert made.json()["redirect_uris"] == ["a.b:/c", OOB]
 
 
-async def test_somebody_registers_through_an_app(place: GatewayDeployment) -> None:
-    token = await place.app_token(await place.app())
+async def test_a_user_registers_through_an_app(deployment: GatewayDeployment) -> None:
+    token = await deployment.app_token(await deployment.app())
     form = {"username": "ada", "email": "ada@example.org", "password": PASSWORD}
-    made = await place.ask("POST", "/api/v1/accounts", token, form={**form, "agreement": "true"})
+    made = await deployment.ask(
+        "POST", "/api/v1/accounts", token, form={**form, "agreement": "true"}
+    )
     check("Token", made.json())
-    again = await place.ask("POST", "/api/v1/accounts", token, json={**form, "agreement": True})
+    again = await deployment.ask(
+        "POST", "/api/v1/accounts", token, json={**form, "agreement": True}
+    )
     assert again.status == 422
     check_validation(again.json())
     assert again.json()["details"]["username"][0]["error"] == "ERR_TAKEN"
-    anonymous = await place.ask("POST", "/api/v1/accounts", json=form)
+    anonymous = await deployment.ask("POST", "/api/v1/accounts", json=form)
     assert anonymous.status == 401
     check("Error", anonymous.json())
 
@@ -70,8 +76,8 @@ async def test_somebody_registers_through_an_app(place: GatewayDeployment) -> No
 # ── people ──────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_profile_is_changed_in_parts(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
+async def test_a_profile_is_changed_in_parts(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
     fields = {
         "display_name": "Ada",
         "note": "#sea",
@@ -97,8 +103,8 @@ async def test_a_profile_is_changed_in_parts(place: GatewayDeployment) -> None:
     assert "/static/" in (await ada.get("accounts/verify_credentials"))["avatar"]
 
 
-async def test_people_are_found(place: GatewayDeployment) -> None:
-    ada, bob = await place.register("ada"), await place.register("bob")
+async def test_accounts_are_found(deployment: GatewayDeployment) -> None:
+    ada, bob = await deployment.register("ada"), await deployment.register("bob")
     for path in ("accounts/lookup?acct=bob", "accounts/lookup?acct=@bob@127.0.0.1:8080"):
         found = await ada.get(path)
         check("Account", found)
@@ -117,8 +123,8 @@ async def test_people_are_found(place: GatewayDeployment) -> None:
     assert [one["id"] for one in both] == [ada.id, bob.id]
 
 
-async def test_how_one_stands_to_others(place: GatewayDeployment) -> None:
-    ada, bob = await place.register("ada"), await place.register("bob")
+async def test_relationships_change(deployment: GatewayDeployment) -> None:
+    ada, bob = await deployment.register("ada"), await deployment.register("bob")
     for verb, field, value in (
         ("follow", "following", True),
         ("mute", "muting", True),
@@ -142,11 +148,11 @@ async def test_how_one_stands_to_others(place: GatewayDeployment) -> None:
     assert muted.json()["muting_notifications"] is False
 
 
-async def test_friends_of_friends_are_suggested(place: GatewayDeployment) -> None:
-    ada, bob, cyd = [await place.register(name) for name in ("ada", "bob", "cyd")]
+async def test_friends_of_friends_are_suggested(deployment: GatewayDeployment) -> None:
+    ada, bob, cyd = [await deployment.register(name) for name in ("ada", "bob", "cyd")]
     await ada.post(f"accounts/{bob.id}/follow")
     await bob.post(f"accounts/{cyd.id}/follow")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     rows = (await ada.ask("GET", "/api/v2/suggestions")).json()
     check_all("Suggestion", rows)
     assert [row["account"]["id"] for row in rows] == [cyd.id]
@@ -162,12 +168,12 @@ async def test_friends_of_friends_are_suggested(place: GatewayDeployment) -> Non
     assert standing["followed_by"] is False
 
 
-async def test_lists_of_people_lead_on(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
-    people = [await place.register(name) for name in ("bob", "cyd", "dan")]
+async def test_lists_of_accounts_are_paged(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
+    people = [await deployment.register(name) for name in ("bob", "cyd", "dan")]
     for person in people:
         await person.post(f"accounts/{ada.id}/follow")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     path, seen = f"/api/v1/accounts/{ada.id}/followers?limit=2", []
     for _ in range(2):
         response = await ada.ask("GET", path)
@@ -180,11 +186,11 @@ async def test_lists_of_people_lead_on(place: GatewayDeployment) -> None:
     assert "link" not in end.headers
 
 
-async def test_a_locked_account_answers_requests(place: GatewayDeployment) -> None:
-    ada, bob = await place.register("ada"), await place.register("bob")
+async def test_a_locked_account_answers_requests(deployment: GatewayDeployment) -> None:
+    ada, bob = await deployment.register("ada"), await deployment.register("bob")
     await ada.ask("PATCH", "/api/v1/accounts/update_credentials", form={"locked": "true"})
     assert (await bob.post(f"accounts/{ada.id}/follow"))["requested"] is True
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     assert [one["acct"] for one in await ada.get("follow_requests")] == ["bob"]
     check("Relationship", await ada.post(f"follow_requests/{bob.id}/authorize"))
     assert (await bob.get(f"accounts/relationships?id[]={ada.id}"))[0]["following"] is True
@@ -195,8 +201,8 @@ async def test_a_locked_account_answers_requests(place: GatewayDeployment) -> No
 # ── pictures ────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_picture_is_uploaded_described_and_shown(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
+async def test_a_picture_is_uploaded_described_and_shown(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
     picture = await ada.upload("A bridge. " * 100)
     check("MediaAttachment", picture)
     assert picture["description"].startswith("A bridge")
@@ -206,20 +212,22 @@ async def test_a_picture_is_uploaded_described_and_shown(place: GatewayDeploymen
     assert changed.json()["meta"]["focus"] == {"x": 0.5, "y": -0.25}
     assert (await ada.get(f"media/{picture['id']}"))["description"] == "A bridge"
     path = picture["url"].removeprefix("http://127.0.0.1:8080")
-    shown = await place.ask("GET", path)
+    shown = await deployment.ask("GET", path)
     assert (shown.status, shown.headers["content-type"]) == (200, "image/jpeg")
     assert "immutable" in shown.headers["cache-control"]
     tag = shown.headers["etag"]
     for known in (tag, f"W/{tag}", f'"x", {tag}', "*"):
-        same = await place.ask("GET", path, headers={"if-none-match": known})
+        same = await deployment.ask("GET", path, headers={"if-none-match": known})
         assert (same.status, same.headers["etag"], same.text) == (304, tag, ""), known
         assert "immutable" in same.headers["cache-control"]
     for other in ('"x"', f'"x{tag[1:]}', ""):
-        assert (await place.ask("GET", path, headers={"if-none-match": other})).status == 200
+        assert (await deployment.ask("GET", path, headers={"if-none-match": other})).status == 200
     for wanted, status in (("*", 200), (tag, 200), (f"W/{tag}", 412), ('"x"', 412)):
-        read = await place.ask("GET", path, headers={"if-match": wanted, "if-none-match": '"x"'})
+        read = await deployment.ask(
+            "GET", path, headers={"if-match": wanted, "if-none-match": '"x"'}
+        )
         assert read.status == status, wanted
-    assert (await place.ask("GET", f"{path}x", headers={"if-none-match": "*"})).status == 404
+    assert (await deployment.ask("GET", f"{path}x", headers={"if-none-match": "*"})).status == 404
 
 
 BAD_PICTURES: list[tuple[dict[str, Any], int]] = [
@@ -232,41 +240,41 @@ BAD_PICTURES: list[tuple[dict[str, Any], int]] = [
 ]
 
 
-async def test_what_is_no_good_picture_is_refused(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
+async def test_invalid_pictures_are_rejected(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
     for content, status in BAD_PICTURES:
         refused = await ada.ask("POST", "/api/v2/media", **content)
         assert refused.status == status, refused.text
         check("Error", refused.json())
 
 
-async def test_tricks_in_the_name_of_a_picture_find_nothing(place: GatewayDeployment) -> None:
+async def test_malicious_picture_names_find_nothing(deployment: GatewayDeployment) -> None:
     for name in ("..%2Fx", "%2e%2e", ".env", "a%00b", "a/../b", "x" * 200):
-        assert (await place.ask("GET", f"/media/{name}")).status == 404, name
+        assert (await deployment.ask("GET", f"/media/{name}")).status == 404, name
 
 
 # ── posts ───────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_post_says_with_which_app_it_was_made_and_where_that_is(
-    place: GatewayDeployment,
+async def test_a_post_names_its_app_and_website(
+    deployment: GatewayDeployment,
 ) -> None:
     form = {"client_name": "Lens", "redirect_uris": OOB, "scopes": "read write"}
     site = "https://lens.example"
     for name, website in (("ada", site), ("bob", None)):
-        app = await place.ask("POST", "/api/v1/apps", json={**form, "website": website})
-        person = await place.register(name, app.json())
+        app = await deployment.ask("POST", "/api/v1/apps", json={**form, "website": website})
+        person = await deployment.register(name, app.json())
         made = await person.post("statuses", {"status": "Low tide."})
         assert made["application"] == {"name": "Lens", "website": website}
-        await place.cluster.settle()
+        await deployment.cluster.settle()
         for path in (f"statuses/{made['id']}", "timelines/home"):
             found = await person.get(path)
             shown = found[0] if isinstance(found, list) else found
             assert shown["application"] == {"name": "Lens", "website": website}, path
 
 
-async def test_a_post_is_made_changed_and_deleted(place: GatewayDeployment) -> None:
-    ada, bob = await place.register("ada"), await place.register("bob")
+async def test_a_post_is_created_edited_and_deleted(deployment: GatewayDeployment) -> None:
+    ada, bob = await deployment.register("ada"), await deployment.register("bob")
     picture = await ada.upload("A bridge")
     form = {"status": "Hello @bob #sea", "media_ids[]": picture["id"], "language": "en"}
     status = (await ada.ask("POST", "/api/v1/statuses", form=form)).json()
@@ -307,8 +315,8 @@ ODD: list[dict[str, Any]] = [
 ]
 
 
-async def test_no_post_is_refused_for_what_is_secondary(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
+async def test_no_post_is_rejected_for_optional_fields(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
     made = [await ada.post("statuses", {"status": "x", **odd}) for odd in ODD]
     usual = (await ada.post("statuses", {"status": "x"}))["language"]
     assert [status["language"] for status in made] == ["en", *[usual] * (len(ODD) - 1)]
@@ -321,8 +329,8 @@ async def test_no_post_is_refused_for_what_is_secondary(place: GatewayDeployment
         assert answer.status == 422
 
 
-async def test_no_profile_is_refused_for_what_is_secondary(place: GatewayDeployment) -> None:
-    ada, path = await place.register("ada"), "/api/v1/accounts/update_credentials"
+async def test_no_profile_is_rejected_for_optional_fields(deployment: GatewayDeployment) -> None:
+    ada, path = await deployment.register("ada"), "/api/v1/accounts/update_credentials"
     for said, kept in (("ar-EG-u-nu-latn", "ar"), ("C", "ar"), (["de"], "ar"), ("", None)):
         body = {"source": {"language": said}, "bot": "y", "locked": {}}
         me = (await ada.ask("PATCH", path, json=body)).json()
@@ -333,10 +341,10 @@ async def test_no_profile_is_refused_for_what_is_secondary(place: GatewayDeploym
 PHOTO = b"\xff\xd8\xff"
 
 
-async def test_portraits_come_as_data_urls_and_not_from_empty_inputs(
-    place: GatewayDeployment,
+async def test_profile_images_are_data_urls_and_empty_inputs_are_ignored(
+    deployment: GatewayDeployment,
 ) -> None:
-    ada, path = await place.register("ada"), "/api/v1/accounts/update_credentials"
+    ada, path = await deployment.register("ada"), "/api/v1/accounts/update_credentials"
     url = "data:image/jpeg;base64," + b64encode(PHOTO).decode()
     seen = set()
     for content in (
@@ -357,10 +365,10 @@ async def test_portraits_come_as_data_urls_and_not_from_empty_inputs(
     assert (broken.status, bool(broken.json()["error"])) == (422, True)
 
 
-async def test_an_upload_is_taken_by_any_name_and_whatever_its_focus_is(
-    place: GatewayDeployment,
+async def test_an_upload_accepts_any_filename_and_focus(
+    deployment: GatewayDeployment,
 ) -> None:
-    ada = await place.register("ada")
+    ada = await deployment.register("ada")
     for focus, kept in (("2,0", (1.0, 0.0)), ("middle", (0.0, 0.0)), ("nan,0", (0.0, 0.0))):
         content = multipart({"focus": focus}, {"file": PHOTO})
         content["data"] = content["data"].replace(
@@ -373,38 +381,38 @@ async def test_an_upload_is_taken_by_any_name_and_whatever_its_focus_is(
 
 
 async def test_pictures_can_be_posted_again_after_delete_and_redraft(
-    place: GatewayDeployment,
+    deployment: GatewayDeployment,
 ) -> None:
-    ada, bob = await place.register("ada"), await place.register("bob")
+    ada, bob = await deployment.register("ada"), await deployment.register("bob")
     picture = await ada.upload("A bridge")
     file = picture["url"].removeprefix("http://127.0.0.1:8080")
-    known = {"if-none-match": (await place.ask("GET", file)).headers["etag"]}
+    known = {"if-none-match": (await deployment.ask("GET", file)).headers["etag"]}
     first = await ada.post("statuses", {"status": "brigde", "media_ids": [picture["id"]]})
-    place.cluster.broker.hold()  # no news is needed for any of this
+    deployment.cluster.broker.hold()  # no news is needed for any of this
     deleted = (await ada.ask("DELETE", f"/api/v1/statuses/{first['id']}")).json()
     check("DeletedStatus", deleted)
     assert deleted["text"] == "brigde"
     (kept,) = deleted["media_attachments"]
     assert (kept["id"], kept["description"]) == (picture["id"], "A bridge")
-    assert (await place.ask("GET", file)).status == 404
-    assert (await place.ask("GET", file, headers=known)).status == 404
+    assert (await deployment.ask("GET", file)).status == 404
+    assert (await deployment.ask("GET", file, headers=known)).status == 404
     body = {"status": "bridge", "media_ids": [kept["id"]]}
     assert (await bob.ask("POST", "/api/v1/statuses", json=body)).status == 422
     second = await ada.post("statuses", body)
-    place.cluster.broker.release(1)
+    deployment.cluster.broker.release(1)
     for _ in range(2):
-        await place.cluster.settle()
+        await deployment.cluster.settle()
     (shown,) = (await ada.get(f"statuses/{second['id']}"))["media_attachments"]
     assert shown == kept
-    assert (await place.ask("GET", file)).status == 200
-    assert (await place.ask("GET", file, headers=known)).status == 304
+    assert (await deployment.ask("GET", file)).status == 200
+    assert (await deployment.ask("GET", file, headers=known)).status == 304
 
 
 @pytest.mark.parametrize("how", ["address", "body", "graphql", "afterwards"])
-async def test_pictures_go_at_once_where_their_author_says_so(
-    place: GatewayDeployment, how: str
+async def test_delete_media_removes_pictures_at_once(
+    deployment: GatewayDeployment, how: str
 ) -> None:
-    ada = await place.register("ada")
+    ada = await deployment.register("ada")
     picture = await ada.upload()
     post = await ada.post("statuses", {"status": "x", "media_ids": [picture["id"]]})
     path = f"/api/v1/statuses/{post['id']}"
@@ -420,26 +428,30 @@ async def test_pictures_go_at_once_where_their_author_says_so(
             await ada.ask("DELETE", path)
         await ada.ask("DELETE", f"{path}?delete_media=true")
     for _ in range(2):
-        await place.cluster.settle()
-    assert place.cluster.blobs == {}
+        await deployment.cluster.settle()
+    assert deployment.cluster.blobs == {}
     body = {"status": "x", "media_ids": [picture["id"]]}
     assert (await ada.ask("POST", "/api/v1/statuses", json=body)).status == 422
 
 
-async def test_pictures_go_at_once_where_somebody_else_deletes(place: GatewayDeployment) -> None:
-    ada, bob = await place.register("ada"), await place.register("bob")
+async def test_pictures_are_removed_at_once_if_an_admin_deletes(
+    deployment: GatewayDeployment,
+) -> None:
+    ada, bob = await deployment.register("ada"), await deployment.register("bob")
     root = await ada.post("statuses", {"status": "x"})
     picture = await bob.upload()
     body = {"status": "y", "in_reply_to_id": root["id"], "media_ids": [picture["id"]]}
     reply = await bob.post("statuses", body)
     assert (await ada.ask("DELETE", f"/api/v1/statuses/{reply['id']}")).status == 200
     for _ in range(2):
-        await place.cluster.settle()
-    assert place.cluster.blobs == {}
+        await deployment.cluster.settle()
+    assert deployment.cluster.blobs == {}
 
 
-async def test_the_same_key_gives_the_same_post(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
+async def test_the_same_idempotency_key_returns_the_same_post(
+    deployment: GatewayDeployment,
+) -> None:
+    ada = await deployment.register("ada")
     posts = [
         await ada.ask(
             "POST", "/api/v1/statuses", json={"status": "x"}, headers={"idempotency-key": "k"}
@@ -449,12 +461,12 @@ async def test_the_same_key_gives_the_same_post(place: GatewayDeployment) -> Non
     assert posts[0].json()["id"] == posts[1].json()["id"]
 
 
-async def test_a_reply_stands_in_the_context(place: GatewayDeployment) -> None:
-    ada, bob = await place.register("ada"), await place.register("bob")
+async def test_a_reply_is_in_the_context(deployment: GatewayDeployment) -> None:
+    ada, bob = await deployment.register("ada"), await deployment.register("bob")
     post = await ada.post("statuses", {"status": "x"})
     reply = await bob.post("statuses", {"status": "@ada y", "in_reply_to_id": post["id"]})
     assert reply["in_reply_to_account_id"] == ada.id
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     context = await ada.get(f"statuses/{post['id']}/context")
     check("Context", context)
     assert [one["id"] for one in context["descendants"]] == [reply["id"]]
@@ -463,8 +475,8 @@ async def test_a_reply_stands_in_the_context(place: GatewayDeployment) -> None:
     ] == [post["id"]]
 
 
-async def test_posts_are_marked_and_listed(place: GatewayDeployment) -> None:
-    ada, bob = await place.register("ada"), await place.register("bob")
+async def test_posts_are_favourited_bookmarked_and_listed(deployment: GatewayDeployment) -> None:
+    ada, bob = await deployment.register("ada"), await deployment.register("bob")
     post = await ada.post("statuses", {"status": "x"})
     for verb, field, value in (
         ("favourite", "favourited", True),
@@ -473,7 +485,7 @@ async def test_posts_are_marked_and_listed(place: GatewayDeployment) -> None:
         marked = await bob.post(f"statuses/{post['id']}/{verb}")
         check("Status", marked)
         assert marked[field] is value
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     for noun in ("favourites", "bookmarks"):
         response = await bob.ask("GET", f"/api/v1/{noun}?limit=1")
         check_all("Status", response.json())
@@ -487,8 +499,8 @@ async def test_posts_are_marked_and_listed(place: GatewayDeployment) -> None:
     assert await ada.get(f"statuses/{post['id']}/reblogged_by") == []
 
 
-async def test_boosts(place: GatewayDeployment) -> None:
-    ada, bob = await place.register("ada"), await place.register("bob")
+async def test_boosts(deployment: GatewayDeployment) -> None:
+    ada, bob = await deployment.register("ada"), await deployment.register("bob")
     picture = await ada.upload("the sea")
     post = await ada.post("statuses", {"status": "Low tide", "media_ids": [picture["id"]]})
     boost = await bob.post(f"statuses/{post['id']}/reblog", {"visibility": "unlisted"})
@@ -502,7 +514,7 @@ async def test_boosts(place: GatewayDeployment) -> None:
     assert boost["reblog"]["media_attachments"][0]["description"] == "the sea"
     assert (boost["reblog"]["reblogged"], boost["reblog"]["reblogs_count"]) == (True, 1)
     assert (await bob.post(f"statuses/{boost['id']}/reblog"))["id"] == boost["id"]
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     seen = await ada.get(f"statuses/{boost['id']}")
     assert (seen["reblog"]["reblogged"], seen["reblog"]["reblogs_count"]) == (False, 1)
     response = await ada.ask("GET", f"/api/v1/statuses/{post['id']}/reblogged_by?limit=1")
@@ -515,10 +527,10 @@ async def test_boosts(place: GatewayDeployment) -> None:
     for path in ("source", "history"):
         about = await bob.get(f"statuses/{boost['id']}/{path}")
         assert "Low tide" in str(about)
-    page = await place.ask("GET", f"/@bob/{boost['id']}")
+    page = await deployment.ask("GET", f"/@bob/{boost['id']}")
     assert (page.status, page.headers["location"]) == (302, post["url"])
-    assert (await place.ask("GET", f"/@ada/{boost['id']}")).status == 404
-    page = await place.ask("GET", f"/@ada/{post['id']}")
+    assert (await deployment.ask("GET", f"/@ada/{boost['id']}")).status == 404
+    page = await deployment.ask("GET", f"/@ada/{post['id']}")
     assert (page.status, "Low tide" in page.text) == (200, True)
     undone = await bob.post(f"statuses/{post['id']}/unreblog")
     check("Status", undone)
@@ -530,8 +542,8 @@ async def test_boosts(place: GatewayDeployment) -> None:
     assert (await bob.get(f"statuses/{post['id']}"))["reblogged"] is False
 
 
-async def test_pins(place: GatewayDeployment) -> None:
-    ada, bob = await place.register("ada"), await place.register("bob")
+async def test_pins(deployment: GatewayDeployment) -> None:
+    ada, bob = await deployment.register("ada"), await deployment.register("bob")
     most = (await ada.ask("GET", "/api/v2/instance")).json()["configuration"]["accounts"]
     posts = [
         (await ada.post("statuses", {"status": str(n)}))["id"]
@@ -553,8 +565,8 @@ async def test_pins(place: GatewayDeployment) -> None:
     assert (await bob.ask("POST", f"/api/v1/statuses/{posts[0]}/pin")).status == 422
 
 
-async def test_what_is_not_offered_says_so(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
+async def test_unsupported_features_are_rejected(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
     for verb in ("mute", "translate"):
         refused = await ada.ask("POST", f"/api/v1/statuses/1/{verb}")
         assert refused.status == 422
@@ -565,11 +577,13 @@ async def test_what_is_not_offered_says_so(place: GatewayDeployment) -> None:
 # ── timelines and search ────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_post_reaches_every_timeline_and_leads_on(place: GatewayDeployment) -> None:
-    ada, bob = await place.register("ada"), await place.register("bob")
+async def test_a_post_is_in_every_timeline_and_pages_are_linked(
+    deployment: GatewayDeployment,
+) -> None:
+    ada, bob = await deployment.register("ada"), await deployment.register("bob")
     await bob.post(f"accounts/{ada.id}/follow")
     ids = [(await ada.post("statuses", {"status": f"{n} #sea"}))["id"] for n in range(3)][::-1]
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     for path in (
         "/api/v1/timelines/home",
         "/api/v1/timelines/public",
@@ -588,10 +602,10 @@ async def test_a_post_reaches_every_timeline_and_leads_on(place: GatewayDeployme
     assert (await bob.ask("GET", pictures)).json() == []
 
 
-async def test_what_is_told_and_what_is_linked_follow_from_the_same_text(
-    place: GatewayDeployment,
+async def test_notified_and_linked_mentions_are_the_same(
+    deployment: GatewayDeployment,
 ) -> None:
-    ada, ben, gina = [await place.register(name) for name in ("ada", "Ben", "gina")]
+    ada, ben, gina = [await deployment.register(name) for name in ("ada", "Ben", "gina")]
     text = "@gina between us: https://example.org/search?author=@ben"
     direct = await ada.post("statuses", {"status": text, "visibility": "direct"})
     assert [one["acct"] for one in direct["mentions"]] == ["gina"]
@@ -604,13 +618,13 @@ async def test_what_is_told_and_what_is_linked_follow_from_the_same_text(
     assert [tag["name"] for tag in post["tags"]] == ["東京"]
     assert 'href="http://127.0.0.1:8080/@Ben"' in post["content"]
     assert 'href="https://en.wikipedia.org/wiki/Rubik&#x27;s_Cube#History"' in post["content"]
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     tagged = await ada.get(f"accounts/{ada.id}/statuses?tagged={quote('#東京・')}")
     assert [one["id"] for one in tagged] == [post["id"]]
 
 
-async def test_those_whom_a_profile_names_are_linked_from_it(place: GatewayDeployment) -> None:
-    ada, ben = await place.register("ada"), await place.register("Ben")
+async def test_mentions_in_a_profile_are_linked(deployment: GatewayDeployment) -> None:
+    ada, ben = await deployment.register("ada"), await deployment.register("Ben")
     fields = [{"name": "with", "value": "@ben"}, {"name": "by", "value": "https://x.example/@ben"}]
     said = {"note": "@ben, @nobody and #sea", "fields_attributes": fields}
     changed = await ada.ask("PATCH", "/api/v1/accounts/update_credentials", json=said)
@@ -620,14 +634,14 @@ async def test_those_whom_a_profile_names_are_linked_from_it(place: GatewayDeplo
         assert account["note"].count(link) == 1
         assert "@nobody" in account["note"]
         assert [field["value"].count(link) for field in account["fields"]] == [1, 0]
-    page = await place.ask("GET", "/@ada")
+    page = await deployment.ask("GET", "/@ada")
     assert page.text.count(link) == 2
 
 
-async def test_posts_and_hashtags_are_found(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
+async def test_posts_and_hashtags_are_found(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
     post = await ada.post("statuses", {"status": "x #sea"})
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     for typed in (post["url"], post["uri"], post["id"]):
         response = await ada.ask("GET", "/api/v2/search", params={"q": typed})
         check("Search", response.json())
@@ -643,22 +657,22 @@ async def test_posts_and_hashtags_are_found(place: GatewayDeployment) -> None:
 # ── the rest ────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_instance_is_told_to_everybody(place: GatewayDeployment) -> None:
-    check("InstanceV1", (await place.ask("GET", "/api/v1/instance/")).json())
-    check("Instance", (await place.ask("GET", "/api/v2/instance")).json())
-    check_all("Rule", (await place.ask("GET", "/api/v1/instance/rules")).json())
-    found = (await place.ask("GET", "/.well-known/nodeinfo")).json()["links"][0]["href"]
-    nodeinfo = await place.ask("GET", found.removeprefix("http://127.0.0.1:8080"))
+async def test_the_instance_is_public(deployment: GatewayDeployment) -> None:
+    check("InstanceV1", (await deployment.ask("GET", "/api/v1/instance/")).json())
+    check("Instance", (await deployment.ask("GET", "/api/v2/instance")).json())
+    check_all("Rule", (await deployment.ask("GET", "/api/v1/instance/rules")).json())
+    found = (await deployment.ask("GET", "/.well-known/nodeinfo")).json()["links"][0]["href"]
+    nodeinfo = await deployment.ask("GET", found.removeprefix("http://127.0.0.1:8080"))
     assert nodeinfo.json()["metadata"]["upstream"]["name"] == "mastodon"
-    assert (await place.ask("GET", "/api/v1/streaming/health")).text == "OK"
-    assert (await place.ask("GET", "/ping")).json() == {}
-    activity = (await place.ask("GET", "/api/v1/instance/activity")).json()
+    assert (await deployment.ask("GET", "/api/v1/streaming/health")).text == "OK"
+    assert (await deployment.ask("GET", "/ping")).json() == {}
+    activity = (await deployment.ask("GET", "/api/v1/instance/activity")).json()
     assert len(activity) == 12
 
 
-async def test_what_stands_for_nothing_yet_is_well_formed(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
-    pusher = SignedInUser(place, ada.id, "ada", await place.log_in("ada", "push"))
+async def test_stub_routes_are_well_formed(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
+    pusher = SignedInUser(deployment, ada.id, "ada", await deployment.log_in("ada", "push"))
     for nothing in STUB_ROUTES:
         path = re.sub(r"{\w+}", ada.id, nothing.path)
         for method in nothing.methods.split():
@@ -670,12 +684,12 @@ async def test_what_stands_for_nothing_yet_is_well_formed(place: GatewayDeployme
             else:
                 assert response.json() == nothing.body
             if nothing.scope:
-                assert (await place.ask(method, path)).status == 401, path
+                assert (await deployment.ask(method, path)).status == 401, path
 
 
-async def test_what_is_updated_takes_put_and_patch(place: GatewayDeployment) -> None:
-    """As every `resource` of Mastodon's routes with an `update` does."""
-    ada = await place.register("ada")
+async def test_updates_accept_put_and_patch(deployment: GatewayDeployment) -> None:
+    """Like every `resource` with an `update` in Mastodon's routes."""
+    ada = await deployment.register("ada")
     picture, post = await ada.upload(), await ada.post("statuses", {"status": "Low tide."})
     policy = "notifications/policy"
     for method in ("PUT", "PATCH"):
@@ -696,11 +710,11 @@ async def test_what_is_updated_takes_put_and_patch(place: GatewayDeployment) -> 
     assert (await ada.get(policy))["filter_not_following"] is False
 
 
-async def test_a_post_for_everybody_can_be_shown_elsewhere(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
+async def test_a_public_post_can_be_embedded(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
     post = await ada.post("statuses", {"status": "Low <tide>."})
     for url in (post["url"], post["uri"]):
-        shown = await place.ask("GET", "/api/oembed", params={"url": url})
+        shown = await deployment.ask("GET", "/api/oembed", params={"url": url})
         assert "<p>Low &lt;tide&gt;.</p>" in shown.json()["html"]
         assert f'href="{post["url"]}"' in shown.json()["html"]
     hidden = await ada.post("statuses", {"status": "Sh.", "visibility": "private"})
@@ -708,13 +722,15 @@ async def test_a_post_for_everybody_can_be_shown_elsewhere(place: GatewayDeploym
     for url in (hidden["url"], boost["uri"], "https://elsewhere.example/@ada/1", "x", ""):
         assert (await ada.ask("GET", "/api/oembed", params={"url": url})).status == 404
     warned = await ada.post("statuses", {"status": "Boo.", "spoiler_text": "Ghosts"})
-    html = (await place.ask("GET", "/api/oembed", params={"url": warned["url"]})).json()["html"]
+    html = (await deployment.ask("GET", "/api/oembed", params={"url": warned["url"]})).json()[
+        "html"
+    ]
     assert "Ghosts" in html
     assert "Boo" not in html
 
 
-async def test_a_slash_at_the_end_is_never_a_redirect(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
+async def test_trailing_slashes_do_not_redirect(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
     for path in (
         "/api/v1/accounts/verify_credentials/",
         "/api/v1/timelines/home/",
@@ -723,8 +739,8 @@ async def test_a_slash_at_the_end_is_never_a_redirect(place: GatewayDeployment) 
         assert (await ada.ask("GET", path)).status in (200, 400)
 
 
-async def test_head_answers_as_get(place: GatewayDeployment) -> None:
-    assert (await place.ask("HEAD", "/")).status == 200
+async def test_head_responds_like_get(deployment: GatewayDeployment) -> None:
+    assert (await deployment.ask("HEAD", "/")).status == 200
 
 
 FOR_SCRIPTS = [
@@ -745,28 +761,30 @@ FOR_SCRIPTS = [
 ]
 
 
-async def test_scripts_from_everywhere_may_call_and_read_every_answer(
-    place: GatewayDeployment,
+async def test_cors_allows_every_origin(
+    deployment: GatewayDeployment,
 ) -> None:
-    await place.register("ada")
+    await deployment.register("ada")
     for method, path, status in FOR_SCRIPTS:
-        answered = await place.ask(method, path, headers={"origin": "https://x.example"})
+        answered = await deployment.ask(method, path, headers={"origin": "https://x.example"})
         assert answered.status == status, path
         assert answered.headers["access-control-allow-origin"] == "*", path
         exposed = answered.headers["access-control-expose-headers"].lower()
         for name in ("link", "etag", "retry-after", "x-ratelimit-reset", "x-request-id"):
             assert name in exposed
-    page = await place.ask("GET", "/auth/sign_up")
+    page = await deployment.ask("GET", "/auth/sign_up")
     assert "access-control-allow-origin" not in page.headers
 
 
-async def test_a_preflight_is_answered_on_every_route_of_the_api(place: GatewayDeployment) -> None:
+async def test_a_preflight_is_answered_on_every_route_of_the_api(
+    deployment: GatewayDeployment,
+) -> None:
     asked = "authorization,user-agent,x-requested-with,cache-control,baggage,sentry-trace"
-    told = (await place.ask("GET", "/openapi.json")).json()
+    told = (await deployment.ask("GET", "/openapi.json")).json()
     paths = [path for path in told["paths"] if path.startswith(("/api/", "/oauth/token"))]
     assert len(paths) > 100
     for path in paths:
-        preflight = await place.ask(
+        preflight = await deployment.ask(
             "OPTIONS",
             path.replace("{id}", "1"),
             headers={
@@ -799,21 +817,21 @@ REFUSALS = [
 ]
 
 
-async def test_refusals_have_the_shape_that_clients_show(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
+async def test_errors_have_the_format_of_the_client_api(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
     for method, path, status in REFUSALS:
         refused = await ada.ask(method, path)
         assert refused.status == status, refused.text
         check("Error", refused.json())
 
 
-async def test_a_token_without_the_scope_is_refused_and_one_with_it_is_enough(
-    place: GatewayDeployment,
+async def test_routes_require_exactly_their_scope(
+    deployment: GatewayDeployment,
 ) -> None:
-    ada = await place.register("ada")
-    app = await place.app("write:statuses")
-    app_token = await place.app_token(app)
-    assert (await place.ask("GET", "/api/v1/timelines/home", app_token)).status == 403
+    ada = await deployment.register("ada")
+    app = await deployment.app("write:statuses")
+    app_token = await deployment.app_token(app)
+    assert (await deployment.ask("GET", "/api/v1/timelines/home", app_token)).status == 403
     form = {
         "client_id": app["client_id"],
         "redirect_uri": OOB,
@@ -821,18 +839,18 @@ async def test_a_token_without_the_scope_is_refused_and_one_with_it_is_enough(
         "login": "ada",
         "password": PASSWORD,
     }
-    page = await place.ask("POST", "/oauth/authorize", form=form)
+    page = await deployment.ask("POST", "/oauth/authorize", form=form)
     code = page.text.split('name="code" value="')[1].split('"')[0]
     grant = {**form, "grant_type": "authorization_code", "code": code}
     grant["client_secret"] = app["client_secret"]
-    token = (await place.ask("POST", "/oauth/token", form=grant)).json()["access_token"]
-    made = await SignedInUser(place, ada.id, "ada", token).post("statuses", {"status": "x"})
+    token = (await deployment.ask("POST", "/oauth/token", form=grant)).json()["access_token"]
+    made = await SignedInUser(deployment, ada.id, "ada", token).post("statuses", {"status": "x"})
     check("Status", made)
 
 
-async def test_inner_trouble_is_a_503_that_says_when_to_come_back(place: GatewayDeployment) -> None:
-    ada = await place.register("ada")
-    faults = place.gateway.sidecar.faults
+async def test_internal_failures_are_503_with_retry_after(deployment: GatewayDeployment) -> None:
+    ada = await deployment.register("ada")
+    faults = deployment.gateway.sidecar.faults
     for trouble, times in (
         (Unavailable("The feed at 10.0.0.7 is down"), 3),
         (OutcomeUnknown("?"), 1),
@@ -845,9 +863,9 @@ async def test_inner_trouble_is_a_503_that_says_when_to_come_back(place: Gateway
         assert "10.0.0.7" not in refused.text
 
 
-async def test_too_many_requests_are_refused_with_headers() -> None:
-    async with deploy(microgram_limit_user=4, microgram_limit_media=1) as place:
-        ada = await place.register("ada")
+async def test_rate_limited_requests_have_headers() -> None:
+    async with deploy(microgram_limit_user=4, microgram_limit_media=1) as deployment:
+        ada = await deployment.register("ada")
         statuses = [(await ada.ask("GET", "/api/v1/custom_emojis")) for _ in range(5)]
         assert [one.status for one in statuses][-2:] == [429, 429]
         last = statuses[-1]
@@ -856,17 +874,17 @@ async def test_too_many_requests_are_refused_with_headers() -> None:
         assert last.headers["access-control-allow-origin"] == "*"
         assert int(last.headers["retry-after"]) > 0
         assert last.headers["x-request-id"]
-        assert (await place.ask("GET", "/api/v1/custom_emojis")).status == 200
+        assert (await deployment.ask("GET", "/api/v1/custom_emojis")).status == 200
         content = multipart({}, {"file": b"\xff\xd8\xff"})
         first = await ada.ask("POST", "/api/v2/media/", **content)
         second = await ada.ask("POST", "/api/v1/media", **content)
         assert (first.status, second.status) == (200, 429)
 
 
-async def test_replicas_share_limits_and_a_new_one_knows_them() -> None:
+async def test_replicas_share_rate_limits() -> None:
     limits = {"microgram_limit_user": 500}
-    async with deploy(**limits) as place:
-        ada = await place.register("ada")
+    async with deploy(**limits) as deployment:
+        ada = await deployment.register("ada")
 
         async def used(replica: Running) -> int:
             answer = await replica.public("GET", "/api/v1/custom_emojis", token=ada.token)
@@ -879,30 +897,30 @@ async def test_replicas_share_limits_and_a_new_one_knows_them() -> None:
                     asked += 1
                     await asyncio.sleep(0.05)
 
-        before = max([await used(place.gateway) for _ in range(100)])
-        other = await place.cluster.start(gateway_app, "gateway", **limits)
+        before = max([await used(deployment.gateway) for _ in range(100)])
+        other = await deployment.cluster.start(gateway_app, "gateway", **limits)
         await hears_of(before, other)
         told = await used(other)
         await other.stop()
-        third = await place.cluster.start(gateway_app, "gateway", **limits)
+        third = await deployment.cluster.start(gateway_app, "gateway", **limits)
         await hears_of(told, third)
 
 
-async def test_registrations_logins_and_apps_have_limits_of_their_address() -> None:
-    async with deploy(microgram_limit_apps=2) as place:
-        token = await place.app_token(await place.app())
-        await place.app()
+async def test_registrations_logins_and_apps_are_limited_per_address() -> None:
+    async with deploy(microgram_limit_apps=2) as deployment:
+        token = await deployment.app_token(await deployment.app())
+        await deployment.app()
         form = {"client_name": "A client", "redirect_uris": OOB, "scopes": "read"}
-        refused = await place.ask("POST", "/api/v1/apps", json=form)
+        refused = await deployment.ask("POST", "/api/v1/apps", json=form)
         assert refused.status == 429
         assert int(refused.headers["retry-after"]) > 0
-        named = await place.ask("POST", "/api/v1/apps", token, json=form)
+        named = await deployment.ask("POST", "/api/v1/apps", token, json=form)
         assert named.status == 429  # a token of an app is nobody
-        assert (await place.ask("GET", "/api/v1/instance")).status == 200
+        assert (await deployment.ask("GET", "/api/v1/instance")).status == 200
 
 
-async def test_openapi_knows_every_route_and_invents_no_parameter(place: GatewayDeployment) -> None:
-    told = (await place.ask("GET", "/openapi.json")).json()
+async def test_openapi_has_every_route_and_its_parameters(deployment: GatewayDeployment) -> None:
+    told = (await deployment.ask("GET", "/openapi.json")).json()
     names = {
         parameter["name"]
         for path in told["paths"].values()

@@ -1,4 +1,4 @@
-"""Every scope that the metadata lists does what Mastodon documents, and nothing else.
+"""Every listed scope allows what Mastodon documents, and nothing else.
 
 <https://docs.joinmastodon.org/api/oauth-scopes/>, and what each method's page says under OAuth.
 """
@@ -123,7 +123,7 @@ USES: dict[str, list[Use]] = {
     "admin:write:accounts": _posts("unsuspend", "/api/v1/admin/accounts/{them}"),
     "admin:write:reports": _posts("resolve reopen assign_to_self unassign", f"{_REPORTS}/1"),
 }
-"""What each scope is for. Nothing that stands here must be there: what is not, is not found."""
+"""The routes of each scope. The objects need not exist: then the response is 404."""
 
 COARSE = {
     **{
@@ -137,7 +137,7 @@ COARSE = {
 
 
 def uses_of(scope: str) -> list[Use]:
-    """What a token with one scope may do."""
+    """The routes that a token with one scope may use."""
     return [use for fine in COARSE.get(scope, [scope]) for use in USES[fine]]
 
 
@@ -145,43 +145,45 @@ EVERYTHING = {
     f"{method} {path}": (method, path, more) for s in USES for method, path, more in USES[s]
 }
 ALSO = {"DELETE /api/v1/statuses/1": "admin:write:reports"}
-"""What an admin's scope covers too."""
+"""The scopes that an admin scope includes."""
 
 
 AT_HOME = {"host": "127.0.0.1:8080"}
 
 
-async def test_the_metadata_lists_what_is_good_for_something(place: GatewayDeployment) -> None:
-    told = await place.ask("GET", "/.well-known/oauth-authorization-server", headers=AT_HOME)
+async def test_every_listed_scope_is_used(deployment: GatewayDeployment) -> None:
+    told = await deployment.ask("GET", "/.well-known/oauth-authorization-server", headers=AT_HOME)
     listed = told.json()["scopes_supported"]
     assert sorted(listed) == sorted({*USES, *COARSE})
     assert listed == list(SCOPES)
 
 
-async def test_each_scope_alone_opens_what_it_is_for_and_nothing_else() -> None:
-    async with deploy(microgram_limit_user=100_000, microgram_limit_media=10_000) as place:
-        await _try_each_on_each(place)
+async def test_each_scope_allows_exactly_its_routes() -> None:
+    async with deploy(microgram_limit_user=100_000, microgram_limit_media=10_000) as deployment:
+        await _try_each_on_each(deployment)
 
 
-async def _try_each_on_each(place: GatewayDeployment) -> None:
-    judge, them = await place.admin("judge"), await place.register("them")
+async def _try_each_on_each(deployment: GatewayDeployment) -> None:
+    judge, them = await deployment.admin("judge"), await deployment.register("them")
     post = (await judge.post("statuses", {"status": "Low tide."}))["id"]
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     names = {"{me}": judge.id, "{them}": them.id, "{post}": post}
     for scope in SCOPES:
-        token = await place.log_in("judge", scope)
+        token = await deployment.log_in("judge", scope)
         own = {f"{method} {path}" for method, path, _ in uses_of(scope)}
         covered = {*COARSE.get(scope, []), scope}
         own |= {use for use, also in ALSO.items() if also in covered}
         for use, (method, path, content) in EVERYTHING.items():
-            answered = await place.ask(method, filled(path, names), token, **filled(content, names))
+            answered = await deployment.ask(
+                method, filled(path, names), token, **filled(content, names)
+            )
             told = f"{scope}: {use}: {answered.status} {answered.text[:200]}"
             assert answered.status < 500, told
             assert (answered.status in (401, 403)) == (use not in own), told
 
 
 def filled(what: Any, names: dict[str, str]) -> Any:
-    """With ids in the place of names."""
+    """A path with ids in place of names."""
     if isinstance(what, dict):
         return {key: filled(value, names) for key, value in what.items()}
     for name, id in names.items():

@@ -1,4 +1,4 @@
-"""Orders and payments in notifications and streams, beside what clients know."""
+"""Orders and payments in notifications and streams."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ V1, V2 = "/api/v1/notifications", "/api/v2/notifications"
 ORDER = "116548273934401537"
 
 
-async def test_a_payment_is_streamed_and_listed_for_who_asks(place: GatewayDeployment) -> None:
-    place.cluster.secrets[SECRET_NAME] = WEBHOOK_SECRET
-    payments = await place.cluster.start(payments_app, "payments")
-    ada, ben = await place.register("ada"), await place.register("ben")
-    await place.cluster.settle()
+async def test_a_payment_is_streamed_and_listed_on_request(deployment: GatewayDeployment) -> None:
+    deployment.cluster.secrets[SECRET_NAME] = WEBHOOK_SECRET
+    payments = await deployment.cluster.start(payments_app, "payments")
+    ada, ben = await deployment.register("ada"), await deployment.register("ben")
+    await deployment.cluster.settle()
     terms: dict[str, Any] = {"buyer": ben.id, "seller": ada.id, "amount": 500, "currency": "EUR"}
-    async with stream(place.gateway.app, "/api/v1/streaming/user", ada.token) as opened:
+    async with stream(deployment.gateway.app, "/api/v1/streaming/user", ada.token) as opened:
         for step, body in (("authorize", terms | {"card": "tok_ok"}), ("capture", {})):
             path = f"/payments/{ORDER}/{step}"
             await payments.call("POST", path, caller="orders", json=body)
-        await place.cluster.settle()
+        await deployment.cluster.settle()
         await until(lambda: any(event == "notification" for event, _ in opened.events))
         (streamed,) = [data for event, data in opened.events if event == "notification"]
     about = {"id": ORDER, "event": "captured"}

@@ -1,4 +1,4 @@
-"""Carts, checkouts and orders at the gateway, on the real catalog, payments and saga."""
+"""Carts, checkouts and orders, with the real catalog, payments and saga."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def payments_app(settings: Settings) -> FastAPI:
 
 @dataclass
 class Market:
-    """A place with a seller, a buyer and a product."""
+    """A deployment with a seller, a buyer and a product."""
 
-    place: GatewayDeployment
+    deployment: GatewayDeployment
     ada: SignedInUser
     bob: SignedInUser
     product: dict[str, Any]
 
     async def ask(self, person: SignedInUser, method: str, path: str, **given: Any) -> Response:
-        return await ask(self.place, method, path, person.token, **given)
+        return await ask(self.deployment, method, path, person.token, **given)
 
     @property
     def item(self) -> dict[str, Any]:
@@ -52,22 +52,22 @@ class Market:
         return (await self.ask(self.bob, "GET", f"/orders/{id}")).json()
 
 
-async def with_orders(place: GatewayDeployment) -> None:
-    """Start what can be ordered and paid with."""
-    place.cluster.secrets[SECRET_NAME] = "s" * 32
-    await place.cluster.start(payments_app, "payments")
-    await place.cluster.start(orders_app, "orders")
+async def with_orders(deployment: GatewayDeployment) -> None:
+    """Start orders and payments."""
+    deployment.cluster.secrets[SECRET_NAME] = "s" * 32
+    await deployment.cluster.start(payments_app, "payments")
+    await deployment.cluster.start(orders_app, "orders")
 
 
 @pytest.fixture
 async def market() -> AsyncIterator[Market]:
-    async with deploy() as place:
-        await with_orders(place)
-        ada, bob = await place.register("ada"), await place.register("bob")
-        yield Market(place, ada, bob, await sold(place, ada))
+    async with deploy() as deployment:
+        await with_orders(deployment)
+        ada, bob = await deployment.register("ada"), await deployment.register("bob")
+        yield Market(deployment, ada, bob, await sold(deployment, ada))
 
 
-async def test_a_cart_has_an_etag_and_is_changed_by_who_has_read_it(market: Market) -> None:
+async def test_a_cart_has_an_etag_and_changes_require_it(market: Market) -> None:
     cart = await market.fill()
     assert cart.headers["etag"] == '"1"'
     assert cart.json()["total"] == {"amount": 4800, "currency": "EUR", "decimal": "48.00"}
@@ -87,18 +87,18 @@ async def test_a_cart_has_an_etag_and_is_changed_by_who_has_read_it(market: Mark
     }
 
 
-async def test_what_is_ordered_is_paid_and_shown_to_both(market: Market) -> None:
+async def test_an_order_is_paid_and_shown_to_buyer_and_seller(market: Market) -> None:
     await market.fill()
     made = await market.checkout()
     assert made.status == 201
     id = made.json()["id"]
 
     async def completed() -> bool:
-        await market.place.cluster.settle(1)
+        await market.deployment.cluster.settle(1)
         return bool((await market.order(id))["state"] == "completed")
 
     await eventually(completed)
-    await market.place.cluster.settle()
+    await market.deployment.cluster.settle()
     for person, role in ((market.bob, "buyer"), (market.ada, "seller")):
         page = await market.ask(person, "GET", f"/orders?role={role}")
         assert page.json() == {"items": [await market.order(id)], "next_cursor": None}
@@ -115,7 +115,7 @@ async def test_pages_are_linked_by_cursor(market: Market) -> None:
         body = {"items": [{**market.item, "quantity": 1}]}
         await market.ask(market.bob, "PUT", "/cart", json=body)
         assert (await market.checkout(key, expected_total=2400)).status == 201
-    await market.place.cluster.settle()
+    await market.deployment.cluster.settle()
     first = await market.ask(market.bob, "GET", "/orders?limit=1")
     cursor = first.json()["next_cursor"]
     assert f"{SHOP}/orders?limit=1&cursor={cursor}>" in first.headers["link"]
@@ -125,7 +125,7 @@ async def test_pages_are_linked_by_cursor(market: Market) -> None:
     assert len(set(ids)) == 2
 
 
-async def test_a_stale_price_is_told_with_what_it_costs_now(market: Market) -> None:
+async def test_a_changed_price_is_returned_with_the_new_price(market: Market) -> None:
     await market.fill()
     refused = await market.checkout(expected_total=1)
     problem = refused.json()
@@ -148,14 +148,14 @@ async def test_a_stale_price_is_told_with_what_it_costs_now(market: Market) -> N
         ("PUT", "/cart", 422),
     ],
 )
-async def test_a_refusal_is_a_problem(market: Market, method: str, path: str, status: int) -> None:
+async def test_an_error_is_a_problem(market: Market, method: str, path: str, status: int) -> None:
     assert (await market.ask(market.bob, method, path)).status == status
 
 
-async def test_a_checkout_needs_a_key_and_all_of_it_a_token(market: Market) -> None:
+async def test_a_checkout_requires_a_key_and_a_token(market: Market) -> None:
     await market.fill()
     refused = await market.checkout(key="")
     assert (refused.status, refused.json()["code"]) == (422, "key_missing")
     for method, path in (("GET", "/cart"), ("GET", "/orders"), ("POST", "/checkouts")):
-        assert (await ask(market.place, method, path, json={})).status in (401, 422)
-    assert (await ask(market.place, "GET", "/orders")).status == 401
+        assert (await ask(market.deployment, method, path, json={})).status in (401, 422)
+    assert (await ask(market.deployment, "GET", "/orders")).status == 401

@@ -1,4 +1,4 @@
-"""Streams on the real server, over real sockets: slow clients, and the end."""
+"""Streams on the real server over real sockets: slow clients and shutdown."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ NEWS = StreamEvent("update", b'"%b"' % (b"x" * 8_000))
 
 @asynccontextmanager
 async def served(
-    place: GatewayDeployment, patience: int = 5
+    deployment: GatewayDeployment, patience: int = 5
 ) -> AsyncIterator[tuple[int, Any, Server]]:
-    """The gateway on a port of its own, with its hub."""
-    hub = place.hub
-    app = place.gateway.app
+    """The gateway on its own port, with its hub."""
+    hub = deployment.hub
+    app = deployment.gateway.app
     config = uvicorn.Config(
         app,
         port=0,
@@ -71,10 +71,10 @@ UPGRADE = (
         ),
     ],
 )
-async def test_nobody_fills_the_memory_with_headers(
-    place: GatewayDeployment, begin: bytes, more: bytes
+async def test_headers_are_bounded(
+    deployment: GatewayDeployment, begin: bytes, more: bytes
 ) -> None:
-    async with served(place) as (port, _, _):
+    async with served(deployment) as (port, _, _):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(begin)
         sent = 0
@@ -89,8 +89,8 @@ async def test_nobody_fills_the_memory_with_headers(
 
 
 @pytest.mark.parametrize("said", [b"", b"GET /healthz HTTP/1.1\r\nHost:"])
-async def test_who_says_nothing_is_not_waited_for(place: GatewayDeployment, said: bytes) -> None:
-    async with served(place, patience=1) as (port, _, server):
+async def test_idle_connections_are_closed(deployment: GatewayDeployment, said: bytes) -> None:
+    async with served(deployment, patience=1) as (port, _, server):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(said)
         with contextlib.suppress(ConnectionError):
@@ -99,8 +99,10 @@ async def test_who_says_nothing_is_not_waited_for(place: GatewayDeployment, said
         await until(lambda: not server.server_state.connections)
 
 
-async def test_a_large_body_and_a_long_answer_are_no_heads(place: GatewayDeployment) -> None:
-    async with served(place, patience=1) as (port, _, _):
+async def test_large_bodies_and_responses_are_not_limited_as_headers(
+    deployment: GatewayDeployment,
+) -> None:
+    async with served(deployment, patience=1) as (port, _, _):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         head = b"POST /api/v1/apps HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
         writer.write(head)
@@ -115,11 +117,11 @@ async def test_a_large_body_and_a_long_answer_are_no_heads(place: GatewayDeploym
     ("path", "more"),
     [("/api/v1/streaming/public", ""), ("/api/v1/streaming?stream=public", UPGRADE)],
 )
-async def test_a_client_that_never_reads_is_cut_off_and_what_was_kept_for_it_is_free(
-    place: GatewayDeployment, path: str, more: str
+async def test_a_client_that_never_reads_is_aborted_and_its_queue_freed(
+    deployment: GatewayDeployment, path: str, more: str
 ) -> None:
-    anna = await place.register("anna")
-    async with served(place) as (port, hub, _):
+    anna = await deployment.register("anna")
+    async with served(deployment) as (port, hub, _):
         with socket.socket() as deaf:
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             deaf.setblocking(False)
@@ -136,13 +138,13 @@ async def test_a_client_that_never_reads_is_cut_off_and_what_was_kept_for_it_is_
             assert not hub.channels()
 
 
-async def test_clients_that_read_hear_the_end_at_once_when_the_server_stops(
-    place: GatewayDeployment,
+async def test_stopping_the_server_closes_streams_at_once(
+    deployment: GatewayDeployment,
 ) -> None:
-    anna = await place.register("anna")
+    anna = await deployment.register("anna")
     headers = {"Authorization": f"Bearer {anna.token}"}
     async with (
-        served(place) as (port, hub, server),
+        served(deployment) as (port, hub, server),
         aiohttp.ClientSession(headers=headers) as client,
     ):
         base = f"http://127.0.0.1:{port}/api/v1/streaming"
@@ -155,8 +157,8 @@ async def test_clients_that_read_hear_the_end_at_once_when_the_server_stops(
             assert end.data in (1001, 1012)
 
 
-async def test_a_socket_that_is_refused_gets_an_answer_of_the_api(place: GatewayDeployment) -> None:
-    async with served(place) as (port, _, _), aiohttp.ClientSession() as client:
+async def test_a_rejected_socket_gets_an_api_error(deployment: GatewayDeployment) -> None:
+    async with served(deployment) as (port, _, _), aiohttp.ClientSession() as client:
         url = f"http://127.0.0.1:{port}/api/v1/streaming"
         for token in ("", "?access_token=nonsense"):
             with pytest.raises(aiohttp.WSServerHandshakeError) as refused:

@@ -1,4 +1,4 @@
-"""What is streamed carries what the listener did with it, as reading it would."""
+"""Streamed posts have the listener's interactions, like posts that are read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OF_GRAPH = ("favourited", "reblogged", "bookmarked", "pinned")
 
 
 def flags(status: Any) -> dict[str, Any]:
-    """What a Status says of its reader, and what it boosts."""
+    """The interactions in a Status, and in the post that it boosts."""
     shown = status["reblog"]
     return {name: status[name] for name in FLAGS} | ({"reblog": flags(shown)} if shown else {})
 
@@ -40,15 +40,15 @@ async def does(person: SignedInUser, post: Any, *actions: str) -> None:
         await person.post(f"statuses/{post['id']}/{action}")
 
 
-async def test_an_edit_and_a_boost_come_with_what_each_listener_did(
-    place: GatewayDeployment,
+async def test_events_of_edits_and_boosts_have_the_listeners_interactions(
+    deployment: GatewayDeployment,
 ) -> None:
-    anna, ben = await a_pair(place)
-    cleo, dora = await place.register("cleo"), await place.register("dora")
+    anna, ben = await a_pair(deployment)
+    cleo, dora = await deployment.register("cleo"), await deployment.register("dora")
     for person in (cleo, dora):
         await person.post(f"accounts/{anna.id}/follow")
     post = await anna.post("statuses", {"status": "hello"})
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     await does(anna, post, "pin", "bookmark")
     await does(ben, post, "favourite")
     await does(cleo, post, "bookmark", "reblog", "favourite", "unfavourite")
@@ -71,40 +71,40 @@ async def test_an_edit_and_a_boost_come_with_what_each_listener_did(
         assert flags(b.events[-1][1])["reblog"]["favourited"]
 
 
-async def test_what_was_done_a_moment_ago_is_known_though_the_feed_has_not_heard_of_it(
-    place: GatewayDeployment,
+async def test_recent_interactions_are_known_before_the_feed_applies_them(
+    deployment: GatewayDeployment,
 ) -> None:
-    anna, ben = await a_pair(place)
+    anna, ben = await a_pair(deployment)
     post = await anna.post("statuses", {"status": "hello"})
-    await place.cluster.settle()
-    subscribed = place.cluster.broker._groups["marks"].pop("feed")
+    await deployment.cluster.settle()
+    subscribed = deployment.cluster.broker._groups["marks"].pop("feed")
     async with home_of(ben) as home:
         await does(ben, post, "favourite")
         await edit(anna, post)
         assert (await home.received("status.update"))["favourited"]
-    place.cluster.broker._groups["marks"]["feed"] = subscribed
+    deployment.cluster.broker._groups["marks"]["feed"] = subscribed
 
 
-async def test_a_direct_post_that_is_told_late_comes_with_them_in_its_conversation_too(
-    place: GatewayDeployment,
+async def test_a_late_direct_post_has_interactions_in_its_conversation(
+    deployment: GatewayDeployment,
 ) -> None:
-    anna, ben = await a_pair(place)
+    anna, ben = await a_pair(deployment)
     async with socket_of(ben, "user", "direct") as listener:
-        place.cluster.broker.hold()
+        deployment.cluster.broker.hold()
         post = await anna.post("statuses", {"status": "@ben psst", "visibility": "direct"})
         await does(ben, post, "favourite", "bookmark")
-        place.cluster.broker.release(seed=1)
+        deployment.cluster.broker.release(seed=1)
         told = await listener.received("conversation")
         mine = await read(ben, post["id"])
         assert mine["favourited"]
         assert flags(told["last_status"]) == flags(await listener.received("update")) == mine
 
 
-async def test_shared_streams_carry_them_too(place: GatewayDeployment) -> None:
-    anna, ben = await a_pair(place)
+async def test_shared_streams_have_interactions(deployment: GatewayDeployment) -> None:
+    anna, ben = await a_pair(deployment)
     post = await anna.post("statuses", {"status": "hello #sea"})
     await does(ben, post, "favourite")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     async with socket_of(ben, "public") as likes, socket_of(anna, "public") as author:
         likes.frame(type="subscribe", stream="hashtag", tag="sea")
         likes.frame(type="?", stream="user")
@@ -114,11 +114,11 @@ async def test_shared_streams_carry_them_too(place: GatewayDeployment) -> None:
         assert all(data["favourited"] for _, data in likes.events)
 
 
-async def test_a_notification_comes_with_them(place: GatewayDeployment) -> None:
-    anna, ben = await a_pair(place)
+async def test_a_notification_has_interactions(deployment: GatewayDeployment) -> None:
+    anna, ben = await a_pair(deployment)
     post = await anna.post("statuses", {"status": "hello"})
     await does(anna, post, "favourite", "bookmark", "pin")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     async with socket_of(anna, "user:notification") as owner:
         await does(ben, post, "favourite")
         told = await owner.received("notification", 1)
@@ -127,15 +127,15 @@ async def test_a_notification_comes_with_them(place: GatewayDeployment) -> None:
 
 
 @pytest.mark.parametrize("how", ["refuses", "hangs"])
-async def test_news_comes_without_them_where_posts_does_not_answer(
-    place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch, how: str
+async def test_events_have_no_interactions_if_posts_fails(
+    deployment: GatewayDeployment, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    anna, ben = await a_pair(place)
+    anna, ben = await a_pair(deployment)
     post = await anna.post("statuses", {"status": "hello"})
     await does(ben, post, "favourite")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     monkeypatch.setattr(interactions, "LOOKUP_TIMEOUT", 0.05)
-    sidecar, waiting = place.gateway.sidecar, []
+    sidecar, waiting = deployment.gateway.sidecar, []
     invoke = sidecar.invoke
 
     async def hanging(app: str, path: str, **rest: Any) -> Any:
@@ -156,19 +156,19 @@ async def test_news_comes_without_them_where_posts_does_not_answer(
         assert bool(waiting) == (how == "hangs")
 
 
-async def test_an_event_costs_one_question_of_posts_however_many_listen(
-    place: GatewayDeployment,
+async def test_an_event_costs_one_call_of_posts_for_any_number_of_listeners(
+    deployment: GatewayDeployment,
 ) -> None:
-    """And it is rendered as often as it looks different, not as often as it is told."""
-    anna, ben = await a_pair(place)
+    """It is rendered once per distinct look, not once per listener."""
+    anna, ben = await a_pair(deployment)
     post = await anna.post("statuses", {"status": "hello"})
-    people = [ben, *[await place.register(name) for name in ("cleo", "dora", "emil", "fred")]]
+    people = [ben, *[await deployment.register(name) for name in ("cleo", "dora", "emil", "fred")]]
     for person in people[1:]:
         await person.post(f"accounts/{anna.id}/follow")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     for person in people[:3]:
         await does(person, post, "favourite")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     async with (
         home_of(people[0]) as one,
         home_of(people[1]) as two,
@@ -178,7 +178,7 @@ async def test_an_event_costs_one_question_of_posts_however_many_listen(
     ):
         made = mock.Mock(wraps=StreamEvent)
         with mock.patch.object(dispatcher, "StreamEvent", made):
-            async with invocations(place) as asked:
+            async with invocations(deployment) as asked:
                 await edit(anna, post)
                 told = [
                     await each.received("status.update") for each in (one, two, three, four, five)
@@ -192,14 +192,14 @@ ONE, MANY = ["1"], [str(number) for number in range(2_000)]
 
 
 @pytest.mark.parametrize("people", [ONE, MANY])
-async def test_what_people_did_with_a_post_is_one_state_call(
-    place: GatewayDeployment, people: list[str]
+async def test_interactions_cost_one_state_call(
+    deployment: GatewayDeployment, people: list[str]
 ) -> None:
-    anna = await place.register("anna")
+    anna = await deployment.register("anna")
     post = await anna.post("statuses", {"status": "hello"})
     await does(anna, post, "pin", "favourite")
-    await place.cluster.settle()
-    posts = next(running for running in place.cluster.running if running.name == "posts")
+    await deployment.cluster.settle()
+    posts = next(running for running in deployment.cluster.running if running.name == "posts")
     before = posts.sidecar.state.faults.count("get_many")
     asked = {"post": post["id"], "author": anna.id, "users": [*people[1:], anna.id]}
     answer = await posts.call("POST", "/marks", json=asked)
@@ -209,24 +209,24 @@ async def test_what_people_did_with_a_post_is_one_state_call(
     assert posts.sidecar.state.faults.count("get_many") - before == 1
 
 
-async def test_only_the_gateway_may_ask_what_people_did(place: GatewayDeployment) -> None:
-    posts = next(running for running in place.cluster.running if running.name == "posts")
+async def test_only_the_gateway_may_read_interactions(deployment: GatewayDeployment) -> None:
+    posts = next(running for running in deployment.cluster.running if running.name == "posts")
     asked = {"post": "1", "author": "1", "users": []}
     assert (await posts.call("POST", "/marks", caller="feed", json=asked)).status == 403
     too_many = asked | {"users": [*MANY, "x"]}
     assert (await posts.call("POST", "/marks", json=too_many)).status == 422
 
 
-async def test_subscriptions_carry_what_the_caller_did(place: GatewayDeployment) -> None:
-    anna, ben = await a_pair(place)
+async def test_subscriptions_have_interactions(deployment: GatewayDeployment) -> None:
+    anna, ben = await a_pair(deployment)
     post = await anna.post("statuses", {"status": "hello"})
     await does(ben, post, "favourite", "bookmark")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     fields = " ".join(OF_GRAPH)
     async with graph_of(ben) as socket:
         for name in ("home", "publicPosts"):
             query = f"subscription {{ {name} {{ event post {{ {fields} }} }} }}"
-            await subscribed(place, socket, name, query)
+            await subscribed(deployment, socket, name, query)
         await edit(anna, post)
         mine = await read(ben, post["id"])
         for name in ("home", "publicPosts"):

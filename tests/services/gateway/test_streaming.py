@@ -1,4 +1,4 @@
-"""Who hears what, in front of the real services among fakes."""
+"""The audiences of streams, with the real services."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ STREAMS = "/api/v1/streaming"
 
 @asynccontextmanager
 async def home_of(person: SignedInUser) -> AsyncIterator[FakeStream]:
-    async with stream(person.place.gateway.app, f"{STREAMS}/user", person.token) as opened:
+    async with stream(person.deployment.gateway.app, f"{STREAMS}/user", person.token) as opened:
         assert opened.status == 200
         yield opened
 
 
 @asynccontextmanager
 async def socket_of(person: SignedInUser, *streams: str) -> AsyncIterator[FakeStream]:
-    async with stream(person.place.gateway.app, STREAMS, person.token, socket=True) as opened:
+    async with stream(person.deployment.gateway.app, STREAMS, person.token, socket=True) as opened:
         assert opened.status == 101
         for each in streams:
             opened.frame(type="subscribe", stream=each)
@@ -45,18 +45,18 @@ async def socket_of(person: SignedInUser, *streams: str) -> AsyncIterator[FakeSt
         yield opened
 
 
-async def a_pair(place: GatewayDeployment) -> tuple[SignedInUser, SignedInUser]:
+async def a_pair(deployment: GatewayDeployment) -> tuple[SignedInUser, SignedInUser]:
     """Anna, and Ben who follows her."""
-    anna, ben = await place.register("anna"), await place.register("ben")
+    anna, ben = await deployment.register("anna"), await deployment.register("ben")
     await ben.post(f"accounts/{anna.id}/follow")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     return anna, ben
 
 
 async def sentinel(author: SignedInUser, stream: FakeStream) -> None:
-    """Wait until a post of the listener's own has come: what was said before it has, too."""
+    """Wait for a post by the listener: everything sent before it has arrived too."""
     post = await author.post("statuses", {"status": "my own"})
-    await author.place.cluster.settle()
+    await author.deployment.cluster.settle()
     await until(lambda: any(_id(data) == post["id"] for _, data in stream.events))
 
 
@@ -64,8 +64,10 @@ def _id(data: Any) -> str:
     return str(data["id"] if isinstance(data, dict) else data)
 
 
-async def test_a_follower_hears_of_a_post_an_edit_and_the_end(place: GatewayDeployment) -> None:
-    anna, ben = await a_pair(place)
+async def test_a_follower_gets_a_post_an_edit_and_the_deletion(
+    deployment: GatewayDeployment,
+) -> None:
+    anna, ben = await a_pair(deployment)
     async with home_of(ben) as home:
         post = await anna.post("statuses", {"status": "hello"})
         shown = await home.received("update")
@@ -80,47 +82,49 @@ async def test_a_follower_hears_of_a_post_an_edit_and_the_end(place: GatewayDepl
         assert [kind for kind, _ in home.events] == ["update", "status.update", "delete"]
 
 
-async def test_what_is_said_twice_or_out_of_order_is_told_once(place: GatewayDeployment) -> None:
-    anna, ben = await a_pair(place)
+async def test_repeated_and_reordered_events_are_sent_once(deployment: GatewayDeployment) -> None:
+    anna, ben = await a_pair(deployment)
     async with home_of(ben) as home:
-        place.cluster.broker.copies = 3
-        place.cluster.broker.hold()
+        deployment.cluster.broker.copies = 3
+        deployment.cluster.broker.hold()
         post = await anna.post("statuses", {"status": "hello"})
         await anna.ask("PUT", f"/api/v1/statuses/{post['id']}", json={"status": "hi"})
-        await until(lambda: not any(box.backlog for box in _outboxes(place)))
-        place.cluster.broker.release(seed=3)
-        await place.cluster.settle()
+        await until(lambda: not any(box.backlog for box in _outboxes(deployment)))
+        deployment.cluster.broker.release(seed=3)
+        await deployment.cluster.settle()
         await sentinel(ben, home)
         kinds = [kind for kind, data in home.events if _id(data) == post["id"]]
         assert kinds[0] == "update"
         assert kinds in (["update"], ["update", "status.update"])
 
 
-def _outboxes(place: GatewayDeployment) -> list[Any]:
-    return [box for running in place.cluster.running for box in running.service.outboxes.values()]
+def _outboxes(deployment: GatewayDeployment) -> list[Any]:
+    return [
+        box for running in deployment.cluster.running for box in running.service.outboxes.values()
+    ]
 
 
-async def test_it_reaches_them_also_where_the_feed_has_not_heard_of_it_yet(
-    place: GatewayDeployment,
+async def test_events_are_sent_before_the_feed_applies_them(
+    deployment: GatewayDeployment,
 ) -> None:
-    anna, ben = await a_pair(place)
-    feed = next(running for running in place.cluster.running if running.name == "feed")
+    anna, ben = await a_pair(deployment)
+    feed = next(running for running in deployment.cluster.running if running.name == "feed")
     async with home_of(ben) as home:
-        subscribed = place.cluster.broker._groups["posts"].pop("feed")
+        subscribed = deployment.cluster.broker._groups["posts"].pop("feed")
         post = await anna.post("statuses", {"status": "hello"})
         assert (await home.received("update"))["id"] == post["id"]
         assert await feed.service.collection("card", dict).get(post["id"]) is None
-        place.cluster.broker._groups["posts"]["feed"] = subscribed
+        deployment.cluster.broker._groups["posts"]["feed"] = subscribed
 
 
-async def test_nobody_hears_what_is_not_for_them(place: GatewayDeployment) -> None:
-    anna, ben = await a_pair(place)
-    cleo, dora = await place.register("cleo"), await place.register("dora")
+async def test_events_are_sent_only_to_their_audience(deployment: GatewayDeployment) -> None:
+    anna, ben = await a_pair(deployment)
+    cleo, dora = await deployment.register("cleo"), await deployment.register("dora")
     for person in (cleo, dora):
         await person.post(f"accounts/{anna.id}/follow")
     await cleo.post(f"accounts/{anna.id}/mute")
     await anna.post(f"accounts/{dora.id}/block")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     everywhere = ("user", "public", "public:local")
     async with (
         socket_of(ben, *everywhere) as follower,
@@ -142,13 +146,13 @@ async def test_nobody_hears_what_is_not_for_them(place: GatewayDeployment) -> No
             assert not any("of nobody" in data["content"] for _, data in other.events)
 
 
-async def test_a_direct_post_is_for_who_is_named_and_so_is_its_end(
-    place: GatewayDeployment,
+async def test_a_direct_post_and_its_deletion_are_sent_to_the_mentioned(
+    deployment: GatewayDeployment,
 ) -> None:
-    anna, ben = await a_pair(place)
-    cleo = await place.register("cleo")
+    anna, ben = await a_pair(deployment)
+    cleo = await deployment.register("cleo")
     await cleo.post(f"accounts/{anna.id}/follow")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     async with home_of(ben) as named, home_of(cleo) as other:
         form = {"status": "psst @ben", "visibility": "direct"}
         post = await anna.post("statuses", form)
@@ -159,17 +163,17 @@ async def test_a_direct_post_is_for_who_is_named_and_so_is_its_end(
         assert post["id"] not in other.text
 
 
-async def test_a_boost_comes_with_what_it_shows_but_not_to_who_hides_its_author(
-    place: GatewayDeployment,
+async def test_a_boost_is_sent_with_its_post_except_to_who_hides_the_author(
+    deployment: GatewayDeployment,
 ) -> None:
-    anna, ben = await a_pair(place)
-    cleo = await place.register("cleo")
+    anna, ben = await a_pair(deployment)
+    cleo = await deployment.register("cleo")
     for person in (ben, cleo):
         await person.post(f"accounts/{anna.id}/follow")
-    dora = await place.register("dora")
+    dora = await deployment.register("dora")
     await ben.post(f"accounts/{dora.id}/mute")
     post = await dora.post("statuses", {"status": "by dora"})
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     async with home_of(ben) as mutes, socket_of(cleo, "user", "public") as follower:
         await anna.post(f"statuses/{post['id']}/reblog")
         boost = await follower.received("update")
@@ -186,15 +190,15 @@ async def test_a_boost_comes_with_what_it_shows_but_not_to_who_hides_its_author(
         assert ["public"] not in of_boosts[:1]
 
 
-async def test_who_is_told_of_something_hears_of_it_at_once_and_only_they(
-    place: GatewayDeployment,
+async def test_notifications_are_sent_to_their_owner_only(
+    deployment: GatewayDeployment,
 ) -> None:
-    anna, ben = await a_pair(place)
+    anna, ben = await a_pair(deployment)
     post = await anna.post("statuses", {"status": "hello"})
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     streams = ("user", "user:notification")
     async with socket_of(anna, *streams) as owner, socket_of(ben, *streams) as other:
-        place.cluster.broker.copies = 2
+        deployment.cluster.broker.copies = 2
         await ben.post(f"statuses/{post['id']}/favourite")
         notification = await owner.received("notification", 2)
         check("Notification", notification)
@@ -209,12 +213,12 @@ async def test_who_is_told_of_something_hears_of_it_at_once_and_only_they(
         assert "notification" not in [kind for kind, _ in other.events]
 
 
-async def test_among_many_listeners_the_followers_are_found(
-    place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
+async def test_followers_are_found_among_many_listeners(
+    deployment: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audiences, "_MAX_SINGLE_LOOKUPS", 0)
-    anna, ben = await a_pair(place)
-    cleo = await place.register("cleo")
+    anna, ben = await a_pair(deployment)
+    cleo = await deployment.register("cleo")
     async with home_of(ben) as follower, home_of(anna) as own, home_of(cleo) as stranger:
         post = await anna.post("statuses", {"status": "hello"})
         assert (await follower.received("update"))["id"] == post["id"]
@@ -230,15 +234,15 @@ ONE, MANY = ["1"], [str(number) for number in range(1000)]
     ("text", "costs"),
     [("hello", [(ONE, 2), (MANY, 2)]), ("#sea", [(ONE, 2), (MANY, 3), (MANY, 2)])],
 )
-async def test_what_an_audience_costs_is_the_same_however_many_are_asked_for(
-    place: GatewayDeployment, text: str, costs: list[tuple[list[str], int]]
+async def test_an_audience_has_a_constant_cost(
+    deployment: GatewayDeployment, text: str, costs: list[tuple[list[str], int]]
 ) -> None:
-    """Two state calls, and one more for a hashtag: none while it is known who follows any."""
-    anna, _ = await a_pair(place)
-    feed = next(running for running in place.cluster.running if running.name == "feed")
+    """Two state calls, and one more for a hashtag whose followers are not cached."""
+    anna, _ = await a_pair(deployment)
+    feed = next(running for running in deployment.cluster.running if running.name == "feed")
     post = await anna.post("statuses", {"status": text})
-    await place.cluster.settle()
-    view = (await place.gateway.service.sidecar.invoke("posts", f"posts/{post['id']}")).json()
+    await deployment.cluster.settle()
+    view = (await deployment.gateway.service.sidecar.invoke("posts", f"posts/{post['id']}")).json()
     for users, cost in costs:
         before = len(feed.sidecar.state.faults.calls)
         asked = {"post": view["post"], "version": view["version"], "users": users}
@@ -249,18 +253,18 @@ async def test_what_an_audience_costs_is_the_same_however_many_are_asked_for(
 
 @pytest.fixture(params=["few", "many"])
 def listeners(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether there are so many listeners that not each is asked how they stand."""
+    """With few listeners, and with so many that their relationships are not read one by one."""
     if request.param == "many":
         monkeypatch.setattr(audiences, "_MAX_SINGLE_LOOKUPS", 0)
 
 
 @pytest.mark.usefixtures("listeners")
-async def test_a_post_its_edit_and_its_end_reach_who_follows_its_hashtag(
-    place: GatewayDeployment,
+async def test_followers_of_a_hashtag_get_a_post_its_edit_and_deletion(
+    deployment: GatewayDeployment,
 ) -> None:
-    anna, ben = await place.register("anna"), await place.register("ben")
+    anna, ben = await deployment.register("anna"), await deployment.register("ben")
     await ben.post("tags/Sea/follow")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     async with home_of(ben) as home:
         far = await anna.post("statuses", {"status": "a #mountain"})
         post = await anna.post("statuses", {"status": "the #sea"})
@@ -274,13 +278,13 @@ async def test_a_post_its_edit_and_its_end_reach_who_follows_its_hashtag(
 
 
 @pytest.mark.usefixtures("listeners")
-async def test_who_follows_author_and_hashtags_hears_of_a_post_once(
-    place: GatewayDeployment,
+async def test_followers_of_author_and_hashtag_get_a_post_once(
+    deployment: GatewayDeployment,
 ) -> None:
-    anna, ben = await a_pair(place)
+    anna, ben = await a_pair(deployment)
     for tag in ("sea", "sun"):
         await ben.post(f"tags/{tag}/follow")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     async with home_of(ben) as home:
         post = await anna.post("statuses", {"status": "#sea and #sun"})
         await sentinel(ben, home)
@@ -288,10 +292,10 @@ async def test_who_follows_author_and_hashtags_hears_of_a_post_once(
 
 
 @pytest.mark.usefixtures("listeners")
-async def test_a_hashtag_brings_no_more_than_it_brings_home(place: GatewayDeployment) -> None:
-    anna = await place.register("anna")
+async def test_hashtag_events_are_those_of_the_home_timeline(deployment: GatewayDeployment) -> None:
+    anna = await deployment.register("anna")
     mutes, blocks, blocked, left, plain = [
-        await place.register(name) for name in ("mutes", "blocks", "blocked", "left", "plain")
+        await deployment.register(name) for name in ("mutes", "blocks", "blocked", "left", "plain")
     ]
     readers = [mutes, blocks, blocked, left, plain]
     for reader in readers:
@@ -300,7 +304,7 @@ async def test_a_hashtag_brings_no_more_than_it_brings_home(place: GatewayDeploy
     await blocks.post(f"accounts/{anna.id}/block")
     await anna.post(f"accounts/{blocked.id}/block")
     await left.post("tags/sea/unfollow")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     for visibility in ("direct", "private", "unlisted", "public"):
         async with AsyncExitStack() as stack:
             homes = [await stack.enter_async_context(home_of(reader)) for reader in readers]
@@ -313,14 +317,14 @@ async def test_a_hashtag_brings_no_more_than_it_brings_home(place: GatewayDeploy
                 assert (post["id"] in home.text) is (reader is plain and visibility == "public")
 
 
-async def test_only_the_hashtags_that_are_merged_into_a_home_are_heard(
-    place: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
+async def test_only_hashtags_merged_into_home_are_streamed(
+    deployment: GatewayDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relations, "MAX_HOME_TAGS", 2)
-    anna, ben = await place.register("anna"), await place.register("ben")
+    anna, ben = await deployment.register("anna"), await deployment.register("ben")
     for tag in ("sea", "sun", "sand"):
         await ben.post(f"tags/{tag}/follow")
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     async with home_of(ben) as home:
         posts = [await anna.post("statuses", {"status": f"#{tag}"}) for tag in ("sea", "sun")]
         await sentinel(ben, home)
@@ -329,43 +333,45 @@ async def test_only_the_hashtags_that_are_merged_into_a_home_are_heard(
         assert [post["id"] in at_home for post in posts] == [False, True]
 
 
-async def test_the_hashtags_of_who_is_gone_are_not_kept(place: GatewayDeployment) -> None:
-    ben = await place.register("ben")
+async def test_followed_hashtags_of_deleted_accounts_are_removed(
+    deployment: GatewayDeployment,
+) -> None:
+    ben = await deployment.register("ben")
     await ben.post("tags/sea/follow")
-    await place.cluster.settle()
-    feed = next(running for running in place.cluster.running if running.name == "feed")
+    await deployment.cluster.settle()
+    feed = next(running for running in deployment.cluster.running if running.name == "feed")
     kept = feed.service.collection("hometags", dict)
     assert await kept.get(ben.id)
     form = {"login": "ben", "password": PASSWORD}
-    auth = next(running for running in place.cluster.running if running.name == "auth")
+    auth = next(running for running in deployment.cluster.running if running.name == "auth")
     assert (await auth.call("POST", "/deletions", caller="gateway", json=form)).status == 200
-    await place.cluster.settle()
+    await deployment.cluster.settle()
     assert await kept.get(ben.id) is None
 
 
-async def test_only_the_gateway_may_ask_for_audiences(place: GatewayDeployment) -> None:
-    feed = next(running for running in place.cluster.running if running.name == "feed")
+async def test_only_the_gateway_may_read_audiences(deployment: GatewayDeployment) -> None:
+    feed = next(running for running in deployment.cluster.running if running.name == "feed")
     assert (await feed.call("POST", "/audiences", caller="posts", json={})).status == 403
 
 
-async def test_every_replica_tells_its_own(place: GatewayDeployment) -> None:
-    anna, ben = await a_pair(place)
-    second = await place.cluster.start(gateway_app, "gateway")
+async def test_every_replica_sends_to_its_own_clients(deployment: GatewayDeployment) -> None:
+    anna, ben = await a_pair(deployment)
+    second = await deployment.cluster.start(gateway_app, "gateway")
     async with home_of(ben) as here, stream(second.app, f"{STREAMS}/user", ben.token) as there:
         post = await anna.post("statuses", {"status": "hello"})
         for opened in (here, there):
             assert (await opened.received("update"))["id"] == post["id"]
 
 
-async def test_a_socket_takes_its_token_in_three_ways(place: GatewayDeployment) -> None:
-    anna = await place.register("anna")
+async def test_a_socket_accepts_its_token_in_three_places(deployment: GatewayDeployment) -> None:
+    anna = await deployment.register("anna")
     ways: list[dict[str, Any]] = [
         {"target": STREAMS, "token": anna.token},
         {"target": f"{STREAMS}/?access_token={anna.token}"},
         {"target": STREAMS, "subprotocols": [anna.token]},
     ]
     for way in ways:
-        async with stream(place.gateway.app, socket=True, **way) as opened:
+        async with stream(deployment.gateway.app, socket=True, **way) as opened:
             assert opened.status == 101
             accepted = opened.sent[0]
             assert accepted.get("subprotocol") == (anna.token if "subprotocols" in way else None)
@@ -373,31 +379,29 @@ async def test_a_socket_takes_its_token_in_three_ways(place: GatewayDeployment) 
 
 
 @pytest.mark.parametrize("socket", [False, True])
-async def test_who_has_no_good_token_of_a_person_is_refused(
-    place: GatewayDeployment, socket: bool
-) -> None:
-    app = await place.app_token(await place.app())
+async def test_streams_require_a_user_token(deployment: GatewayDeployment, socket: bool) -> None:
+    app = await deployment.app_token(await deployment.app())
     target = STREAMS if socket else f"{STREAMS}/user"
     for token in ("", "nonsense", app):
-        async with stream(place.gateway.app, target, token, socket=socket) as opened:
+        async with stream(deployment.gateway.app, target, token, socket=socket) as opened:
             assert opened.status == 401
             assert "error" in orjson.loads(opened.text)
 
 
-async def test_connecting_counts_as_a_request() -> None:
-    async with deploy(microgram_limit_user=3) as place:
-        anna = await place.register("anna")
+async def test_connecting_is_charged_as_a_request() -> None:
+    async with deploy(microgram_limit_user=3) as deployment:
+        anna = await deployment.register("anna")
         for turn in range(4):
-            async with stream(place.gateway.app, STREAMS, anna.token, socket=True) as opened:
+            async with stream(deployment.gateway.app, STREAMS, anna.token, socket=True) as opened:
                 assert opened.status == (101 if turn < 2 else 429)
 
 
 @pytest.mark.parametrize("socket", [False, True])
-async def test_too_many_streams_are_refused_in_words(socket: bool) -> None:
+async def test_too_many_streams_are_rejected(socket: bool) -> None:
     target = STREAMS if socket else f"{STREAMS}/user"
-    async with deploy(microgram_streams=3, microgram_streams_user=2) as place:
-        anna, ben, cleo = [await place.register(name) for name in ("anna", "ben", "cleo")]
-        app = place.gateway.app
+    async with deploy(microgram_streams=3, microgram_streams_user=2) as deployment:
+        anna, ben, cleo = [await deployment.register(name) for name in ("anna", "ben", "cleo")]
+        app = deployment.gateway.app
         async with (
             stream(app, target, anna.token, socket=socket),
             stream(app, target, anna.token, socket=socket),
@@ -413,25 +417,25 @@ async def test_too_many_streams_are_refused_in_words(socket: bool) -> None:
             assert again.status == (101 if socket else 200)
 
 
-async def test_the_streams_of_a_revoked_token_end(place: GatewayDeployment) -> None:
-    app = await place.app()
-    anna, ben = await place.register("anna", app), await place.register("ben")
+async def test_revoking_a_token_closes_its_streams(deployment: GatewayDeployment) -> None:
+    app = await deployment.app()
+    anna, ben = await deployment.register("anna", app), await deployment.register("ben")
     async with home_of(anna) as one, socket_of(anna) as two, home_of(ben) as other:
         form = {key: app[key] for key in ("client_id", "client_secret")}
-        gone = await place.ask("POST", "/oauth/revoke", form={**form, "token": anna.token})
+        gone = await deployment.ask("POST", "/oauth/revoke", form={**form, "token": anna.token})
         assert gone.status == 200
         await asyncio.wait_for(asyncio.gather(one.over.wait(), two.over.wait()), 30)
         assert two.sent[-1] == {"type": "websocket.close", "code": 1001, "reason": ""}
         assert not other.over.is_set()
 
 
-async def test_the_streams_of_somebody_who_is_gone_end(place: GatewayDeployment) -> None:
-    anna, ben = await place.register("anna"), await place.register("ben")
+async def test_deleting_an_account_closes_its_streams(deployment: GatewayDeployment) -> None:
+    anna, ben = await deployment.register("anna"), await deployment.register("ben")
     async with home_of(anna) as gone, socket_of(anna) as gone_too, home_of(ben) as other:
-        event = place.cluster.broker.events("accounts")[-1]
+        event = deployment.cluster.broker.events("accounts")[-1]
         data = {**event["data"], "id": anna.id, "deleted": True}
         said = {**event, "subject": anna.id, "entityversion": 99, "data": data}
-        answer = await place.gateway.call(
+        answer = await deployment.gateway.call(
             "POST", "/events-broadcast/accounts", caller="", json=said
         )
         assert answer.json() == {"status": "SUCCESS"}
@@ -439,14 +443,16 @@ async def test_the_streams_of_somebody_who_is_gone_end(place: GatewayDeployment)
         assert not other.over.is_set()
 
 
-async def test_what_cannot_be_understood_is_let_go(place: GatewayDeployment) -> None:
+async def test_invalid_broadcasts_are_ignored(deployment: GatewayDeployment) -> None:
     for said in ({}, {"nonsense": 1}):
-        answer = await place.gateway.call("POST", "/events-broadcast/posts", caller="", json=said)
+        answer = await deployment.gateway.call(
+            "POST", "/events-broadcast/posts", caller="", json=said
+        )
         assert answer.json() == {"status": "SUCCESS"}
 
 
-async def test_a_client_that_does_not_read_is_cut_off(place: GatewayDeployment) -> None:
-    anna, ben = await a_pair(place)
+async def test_a_stream_that_is_not_read_is_aborted(deployment: GatewayDeployment) -> None:
+    anna, ben = await a_pair(deployment)
     async with home_of(ben) as slow, home_of(anna) as quick:
         slow.reads.clear()
         for turn in range(80):
@@ -457,9 +463,9 @@ async def test_a_client_that_does_not_read_is_cut_off(place: GatewayDeployment) 
         await until(lambda: post["id"] in quick.text)
 
 
-async def test_an_idle_stream_gets_heartbeats(place: GatewayDeployment) -> None:
-    anna = await place.register("anna")
+async def test_an_idle_stream_gets_heartbeats(deployment: GatewayDeployment) -> None:
+    anna = await deployment.register("anna")
     async with home_of(anna) as home:
         for _ in range(HEARTBEAT_INTERVAL):
-            await place.hub.maintain()
+            await deployment.hub.maintain()
         await until(lambda: home.text.startswith(":)\n:thump\n"))

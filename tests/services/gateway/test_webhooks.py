@@ -1,4 +1,4 @@
-"""The provider's webhooks pass the public door, by their signature and without a login."""
+"""Webhooks of the payment provider, authenticated by their signature."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def told(order: str) -> bytes:
     return orjson.dumps(said | {"amount": 500, "currency": "EUR"})
 
 
-async def test_a_webhook_is_taken_from_who_signs_as_the_provider_alone(
-    place: GatewayDeployment,
+async def test_a_webhook_requires_the_providers_signature(
+    deployment: GatewayDeployment,
 ) -> None:
-    place.cluster.secrets[SECRET_NAME] = WEBHOOK_SECRET
-    payments = await place.cluster.start(payments_app, "payments")
+    deployment.cluster.secrets[SECRET_NAME] = WEBHOOK_SECRET
+    payments = await deployment.cluster.start(payments_app, "payments")
     order = "116548273934401537"
     path = f"/payments/{order}"
     asked = await payments.call(
@@ -34,39 +34,41 @@ async def test_a_webhook_is_taken_from_who_signs_as_the_provider_alone(
     assert asked.json()["state"] == "pending"
     body = told(order)
     forged = {"provider-signature": sign("guessed", body, int(time.time()))}
-    refused = await place.ask("POST", PATH, data=body, headers=forged)
+    refused = await deployment.ask("POST", PATH, data=body, headers=forged)
     assert (refused.status, "error" in refused.json()) == (403, True)
-    assert (await place.ask("POST", PATH, data=body)).status == 403
-    assert (await place.ask("POST", PATH, data=b"x" * 70_000)).status == 413
+    assert (await deployment.ask("POST", PATH, data=body)).status == 403
+    assert (await deployment.ask("POST", PATH, data=b"x" * 70_000)).status == 413
     good = {"provider-signature": sign(WEBHOOK_SECRET, body, int(time.time()))}
     for _ in range(2):
-        taken = await place.ask("POST", PATH, data=body, headers=good)
+        taken = await deployment.ask("POST", PATH, data=body, headers=good)
         assert (taken.status, taken.json()) == (200, {})
     known = await payments.call("GET", path, caller="orders")
     assert known.json()["state"] == "authorized"
 
 
-async def test_the_built_in_provider_comes_through_the_door(place: GatewayDeployment) -> None:
-    place.cluster.secrets[SECRET_NAME] = WEBHOOK_SECRET
-    payments = await place.cluster.start(payments_app, "payments")
+async def test_the_built_in_provider_sends_webhooks_through_the_gateway(
+    deployment: GatewayDeployment,
+) -> None:
+    deployment.cluster.secrets[SECRET_NAME] = WEBHOOK_SECRET
+    payments = await deployment.cluster.start(payments_app, "payments")
     body = TERMS | {"card": "tok_duplicate_callback"}
     await payments.call("POST", "/payments/11/authorize", caller="orders", json=body)
 
     def received() -> int:
-        calls = [call.about for call in place.gateway.sidecar.faults.calls]
+        calls = [call.about for call in deployment.gateway.sidecar.faults.calls]
         return calls.count(("payments", "payments/webhooks/provider"))
 
     await until(lambda: received() == 2)
 
 
-async def test_webhooks_have_a_limit_of_their_own() -> None:
-    async with deploy(microgram_limit_webhooks=2, microgram_limit_address=500) as place:
+async def test_webhooks_have_their_own_limit() -> None:
+    async with deploy(microgram_limit_webhooks=2, microgram_limit_address=500) as deployment:
         for status in (503, 503, 429):
-            assert (await place.ask("POST", PATH, data=b"{}")).status == status
+            assert (await deployment.ask("POST", PATH, data=b"{}")).status == status
 
 
-async def test_limits_are_not_for_who_shows_the_sidecars_token() -> None:
-    async with deploy(microgram_limit_address=2) as place:
+async def test_requests_with_the_sidecar_token_are_not_limited() -> None:
+    async with deploy(microgram_limit_address=2) as deployment:
         vouched = {"dapr-api-token": APP_TOKEN}
         for headers, statuses in (
             (vouched, [200] * 5),
@@ -75,5 +77,5 @@ async def test_limits_are_not_for_who_shows_the_sidecars_token() -> None:
             (vouched, [200]),
         ):
             for status in statuses:
-                answer = await place.ask("GET", "/api/v2/instance", headers=headers)
+                answer = await deployment.ask("GET", "/api/v2/instance", headers=headers)
                 assert answer.status == status, headers

@@ -1,4 +1,4 @@
-"""What is looked for at fixed addresses."""
+"""Well-known URLs."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ HOST = "127.0.0.1:8080"
 XRD = "{http://docs.oasis-open.org/ns/xri/xrd-1.0}"
 
 
-async def test_oauths_endpoints_are_told_on_ones_own_machine(place: GatewayDeployment) -> None:
+async def test_oauth_metadata_is_served_on_loopback(deployment: GatewayDeployment) -> None:
     for host in (HOST, "localhost:8080", "[::1]:8080", "127.8.0.1"):
-        told = await place.ask("GET", METADATA, headers={"host": host})
+        told = await deployment.ask("GET", METADATA, headers={"host": host})
         assert told.status == 200, host
     assert told.json()["token_endpoint"] == f"http://{HOST}/oauth/token"
     assert told.json()["code_challenge_methods_supported"] == ["S256"]
     for name in ("authorization_endpoint", "token_endpoint", "revocation_endpoint"):
         path = told.json()[name].removeprefix(f"http://{HOST}")
-        assert (await place.ask("POST", path)).status in (400, 401, 422), name
+        assert (await deployment.ask("POST", path)).status in (400, 401, 422), name
 
 
-async def test_without_tls_nobody_else_is_told_nor_mastodon_py_which_would_give_up(
-    place: GatewayDeployment,
+async def test_oauth_metadata_is_hidden_without_tls_and_from_mastodon_py(
+    deployment: GatewayDeployment,
 ) -> None:
     strangers = ("example.org", "10.0.0.7:8080", "127.0.0.1.example.org", "[", "")
     asked = [{"host": host} for host in strangers]
     for headers in (*asked, {"host": HOST, "user-agent": "mastodonpy"}):
-        refused = await place.ask("GET", METADATA, headers=headers)
+        refused = await deployment.ask("GET", METADATA, headers=headers)
         assert refused.status == 404, headers
         check("Error", refused.json())
 
 
-async def test_over_tls_everybody_is_told_and_elsewhere_without_tls_nobody() -> None:
+async def test_oauth_metadata_is_served_over_tls() -> None:
     for url, status in (("https://m.example", 200), ("http://m.example", 404)):
-        async with deploy(microgram_public_url=url) as place:
+        async with deploy(microgram_public_url=url) as deployment:
             for headers in ({"host": "m.example", "user-agent": "mastodonpy"}, {"host": HOST}):
-                told = await place.ask("GET", METADATA, headers=headers)
+                told = await deployment.ask("GET", METADATA, headers=headers)
                 assert told.status == status
                 if status == 200:
                     assert told.json()["issuer"] == f"{url}/"
 
 
-async def test_host_meta_says_where_people_are_looked_up(place: GatewayDeployment) -> None:
+async def test_host_meta_links_to_webfinger(deployment: GatewayDeployment) -> None:
     template = f"http://{HOST}/.well-known/webfinger?resource={{uri}}"
-    told = await place.ask("GET", "/.well-known/host-meta")
+    told = await deployment.ask("GET", "/.well-known/host-meta")
     assert told.headers["content-type"].startswith("application/xrd+xml")
     (link,) = ElementTree.fromstring(told.text)  # noqa: S314 (our own)
     assert (link.tag, link.attrib) == (f"{XRD}Link", {"rel": "lrdd", "template": template})
     for path, accept in (("host-meta.json", "*/*"), ("host-meta", "application/json")):
-        asked = await place.ask("GET", f"/.well-known/{path}", headers={"accept": accept})
+        asked = await deployment.ask("GET", f"/.well-known/{path}", headers={"accept": accept})
         assert asked.json() == {"links": [{"rel": "lrdd", "template": template}]}
         assert asked.headers["content-type"] == "application/jrd+json"
 
@@ -66,11 +66,11 @@ WAYS = [
 NOBODY = [f"acct:eve@{HOST}", "acct:ada@example.org", "ada", "acct:", "x:y", "@"]
 
 
-async def test_webfinger_knows_who_is_here_and_nobody_else(place: GatewayDeployment) -> None:
-    await place.register("ada")
+async def test_webfinger_finds_local_accounts_only(deployment: GatewayDeployment) -> None:
+    await deployment.register("ada")
     path = "/.well-known/webfinger"
     for resource in WAYS:
-        told = await place.ask("GET", path, params={"resource": resource})
+        told = await deployment.ask("GET", path, params={"resource": resource})
         assert told.status == 200, told.text
         assert told.headers["content-type"] == "application/jrd+json"
         assert told.headers["access-control-allow-origin"] == "*"
@@ -78,11 +78,11 @@ async def test_webfinger_knows_who_is_here_and_nobody_else(place: GatewayDeploym
         assert card["subject"] == f"acct:ada@{HOST}"
         assert f"http://{HOST}/@ada" in card["aliases"]
     page = {"resource": WAYS[0], "rel": "http://webfinger.net/rel/profile-page"}
-    (link,) = (await place.ask("GET", path, params=page)).json()["links"]
+    (link,) = (await deployment.ask("GET", path, params=page)).json()["links"]
     assert link["href"] == f"http://{HOST}/@ada"
     for resource in NOBODY:
-        refused = await place.ask("GET", path, params={"resource": resource})
+        refused = await deployment.ask("GET", path, params={"resource": resource})
         assert refused.status == 404, resource
         check("Error", refused.json())
     for nothing in (f"{path}?resource=", path):
-        assert (await place.ask("GET", nothing)).status == 400
+        assert (await deployment.ask("GET", nothing)).status == 400

@@ -28,7 +28,7 @@ UP = Window(2, min_id="1")
         ("", "", UP, "", False, True, None),
     ],
 )
-def test_one_row_more_says_whether_there_is_another_page(
+def test_one_more_row_tells_whether_there_is_another_page(
     ids: str, more: str, window: Window, shown: str, newer: bool, older: bool, onward: str | None
 ) -> None:
     assert probe(window).limit == window.limit + 1
@@ -39,6 +39,6 @@ def test_one_row_more_says_whether_there_is_another_page(
     assert (info.start_cursor if window.ascending else info.end_cursor) == onward
 
 
-def test_a_page_reaches_to_what_was_looked_at() -> None:
+def test_a_page_ends_where_the_service_stopped() -> None:
     made = page([("5", "5")], DOWN, "", first="8", last="3")
     assert (made.page_info.start_cursor, made.page_info.end_cursor) == ("8", "3")

@@ -79,7 +79,7 @@ def rendered(room: int = 1 << 20) -> EntityRenderer:
 
 
 @pytest.mark.parametrize("account", [ADA, BARE])
-def test_accounts_are_whole(account: Account) -> None:
+def test_accounts_are_complete(account: Account) -> None:
     check("Account", people.account(account, at, writer))
     own = OwnAccount(**account.model_dump(), follow_requests=3)
     entity = people.credential_account(own, at, writer)
@@ -88,20 +88,20 @@ def test_accounts_are_whole(account: Account) -> None:
     check("Preferences", people.preferences(account))
 
 
-def test_a_default_picture_is_shown_where_there_is_none() -> None:
+def test_accounts_without_pictures_have_default_images() -> None:
     assert people.account(BARE, at, writer)["avatar"] == f"{SITE}/static/avatar.png"
     assert people.account(ADA, at, writer)["avatar"] == f"{SITE}/media/a.jpg"
 
 
 @pytest.mark.parametrize("view", [VIEW, PostView(post=Post(id="1", author="2", created_at=WHEN))])
-def test_statuses_are_whole(view: PostView) -> None:
+def test_statuses_are_complete(view: PostView) -> None:
     authors = {ADA.profile.id: parsed(ADA), "2": parsed(ADA)}
     status = orjson.loads(rendered().status(parsed(view), authors))
     check("Status", status)
     assert status["url"] == f"{SITE}/@ada/{view.post.id}"
 
 
-def test_other_entities_are_whole() -> None:
+def test_other_entities_are_complete() -> None:
     check("Relationship", people.relationship(Relationship(id="1")))
     check("MediaAttachment", posts.attachment(PICTURE, at))
     check("StatusSource", posts.status_source(VIEW))
@@ -110,7 +110,7 @@ def test_other_entities_are_whole() -> None:
     check("CredentialApplication", apps.credential_application(app))
 
 
-def test_the_instance_is_whole() -> None:
+def test_the_instance_is_complete() -> None:
     settings = GatewaySettings(app_id="gateway", app_port=1)
     instances = InstanceEntities(settings, at, writer)
     numbers = Statistics(users=3, posts=4, active_month=2, active_half_year=3)
@@ -122,14 +122,14 @@ def test_the_instance_is_whole() -> None:
     assert instances.v2(numbers)["usage"]["users"]["active_month"] == 2
 
 
-def test_a_hashtag_is_whole() -> None:
+def test_a_hashtag_is_complete() -> None:
     use = TagUse(name="sea", history=[DayOfTag(day=86_400, uses=3, accounts=2)])
     tag = posts.tag(use, at, following=True)
     check("Tag", tag)
     assert tag["history"] == [{"day": "86400", "uses": "3", "accounts": "2"}]
 
 
-def test_what_was_rendered_is_used_again_until_it_changes() -> None:
+def test_rendered_entities_are_cached_until_they_change() -> None:
     keeper, authors = rendered(), {ADA.profile.id: parsed(ADA)}
     first = keeper.status(parsed(VIEW), authors)
     assert keeper.status(parsed(VIEW), authors) == first
@@ -147,7 +147,7 @@ def test_what_was_rendered_is_used_again_until_it_changes() -> None:
         assert orjson.loads(keeper.status(view, authors))[field] == value
 
 
-def test_a_new_follower_shows_beside_posts_that_were_rendered_before() -> None:
+def test_a_new_follower_count_appears_in_cached_posts() -> None:
     keeper = rendered()
     keeper.status(parsed(VIEW), {ADA.profile.id: parsed(ADA)})
     counts = ADA.counts.model_copy(update={"followers": 9})
@@ -156,7 +156,7 @@ def test_a_new_follower_shows_beside_posts_that_were_rendered_before() -> None:
     assert shown["account"]["followers_count"] == 9
 
 
-def test_a_boost_shows_whole_what_it_boosts_or_is_left_out() -> None:
+def test_a_boost_shows_its_post_or_is_left_out() -> None:
     boost = Post(id="5", author=BARE.profile.id, reblog_of_id=POST.id, created_at=WHEN)
     view = parsed(PostView(post=boost, reblog=VIEW, counts=VIEW.counts, reblogged=True))
     authors = {row.profile.id: parsed(row) for row in (ADA, BARE)}
@@ -171,13 +171,13 @@ def test_a_boost_shows_whole_what_it_boosts_or_is_left_out() -> None:
     assert orjson.loads(rendered().statuses([view], authors)) == []
 
 
-def test_posts_of_people_who_are_gone_are_left_out() -> None:
+def test_posts_of_missing_authors_are_left_out() -> None:
     views = [parsed(VIEW), parsed(VIEW)]
     assert orjson.loads(rendered().statuses(views, {})) == []
     check_all("Status", orjson.loads(rendered().statuses(views, {POST.author: parsed(ADA)})))
 
 
-def test_the_shelf_keeps_within_its_bound_and_what_is_asked_for() -> None:
+def test_the_byte_cache_is_bounded_and_evicts_the_least_recently_used() -> None:
     shelf = LruByteCache(10_000)
     for n in range(100):
         shelf.put(n, b"x" * 600)
@@ -187,7 +187,7 @@ def test_the_shelf_keeps_within_its_bound_and_what_is_asked_for() -> None:
     assert shelf.get(1) is None
 
 
-def test_of_who_is_suspended_only_the_name_is_shown() -> None:
+def test_suspended_accounts_show_only_their_username() -> None:
     suspended = ADA.model_copy(
         update={"profile": ADA.profile.model_copy(update={"suspended": True})}
     )

@@ -38,14 +38,14 @@ def test_the_limit_holds_until_the_window_ends() -> None:
     assert not limiter.hit("a").is_exceeded
 
 
-def test_everybody_is_counted_alone() -> None:
+def test_keys_are_counted_separately() -> None:
     limiter = RateLimiter("x", 1, 60, clock=Clock())
     assert not limiter.hit("a").is_exceeded
     assert not limiter.hit("b").is_exceeded
     assert limiter.hit("a").is_exceeded
 
 
-def test_memory_is_bounded_and_the_ended_are_forgotten() -> None:
+def test_the_number_of_keys_is_bounded_and_old_windows_are_dropped() -> None:
     clock = Clock()
     limiter = RateLimiter("x", 1, 60, max_keys=100, clock=clock)
     for n in range(1000):
@@ -56,7 +56,7 @@ def test_memory_is_bounded_and_the_ended_are_forgotten() -> None:
     assert len(limiter) == 0
 
 
-def test_headers_say_limit_what_is_left_and_when_it_ends() -> None:
+def test_headers_have_limit_remaining_and_reset() -> None:
     limiter = RateLimiter("x", 2, 60, clock=Clock())
     said = [dict(limiter.hit("a").headers()) for _ in range(3)]
     assert [headers[b"x-ratelimit-remaining"] for headers in said] == [b"1", b"0", b"0"]
@@ -83,7 +83,7 @@ def replica(state: FakeState, clock: Clock, name: str) -> Replica:
     return Replica(limiter, line, RateLimitSync(line, [limiter]))
 
 
-async def test_replicas_learn_what_the_others_counted() -> None:
+async def test_replicas_merge_the_counts_of_others() -> None:
     state, clock = FakeState(), Clock()
     one, two = replica(state, clock, "one"), replica(state, clock, "two")
     for _ in range(6):
@@ -112,7 +112,7 @@ async def test_a_restart_does_not_lift_a_limit() -> None:
     assert after.hit().used == 1
 
 
-async def test_requests_cost_no_state_calls_and_peace_costs_none() -> None:
+async def test_requests_cost_no_state_calls_and_idle_replicas_write_nothing() -> None:
     one = replica(FakeState(), Clock(), "one")
     for n in range(5000):
         one.hit(str(n % 7))
@@ -123,7 +123,7 @@ async def test_requests_cost_no_state_calls_and_peace_costs_none() -> None:
     assert [call.name for call in one.state.faults.calls] == ["get_many", "transact", "get_many"]
 
 
-async def test_without_the_store_a_replica_counts_alone() -> None:
+async def test_without_the_state_store_a_replica_counts_alone() -> None:
     one = replica(FakeState(), Clock(), "one")
     one.state.faults.fail("get_many", times=1000)
     for _ in range(10):
@@ -132,7 +132,7 @@ async def test_without_the_store_a_replica_counts_alone() -> None:
     assert one.hit().is_exceeded
 
 
-def test_beyond_the_limit_there_is_nothing_more_to_tell() -> None:
+def test_requests_above_the_limit_are_not_synchronized() -> None:
     limiter = RateLimiter("x", 3, 60, clock=Clock())
     for _ in range(4):
         limiter.hit("a")
@@ -154,7 +154,7 @@ def test_beyond_the_limit_there_is_nothing_more_to_tell() -> None:
         max_size=8,
     )
 )
-def test_whatever_becomes_of_writes_all_counts_are_known_at_rest(
+def test_counts_converge_whatever_happens_to_writes(
     like: str, steps: list[tuple[int, str, str]]
 ) -> None:
     state, clock = FakeState(like), Clock()

@@ -27,14 +27,14 @@ def test_next_comes_first_and_both_are_absolute() -> None:
     ]
 
 
-def test_what_else_was_asked_is_kept() -> None:
+def test_other_query_parameters_are_repeated() -> None:
     request = asked("/x", "types[]=a&types[]=b&since_id=1&min_id=2&q=%3E%22")
     header = link_header(SITE, request, "8", "7")["link"]
     assert "?types%5B%5D=a&types%5B%5D=b&q=%3E%22&max_id=7>" in header
     assert "since_id" not in header
 
 
-def test_an_empty_page_leads_nowhere() -> None:
+def test_an_empty_page_has_no_links() -> None:
     assert link_header(SITE, asked("/x", ""), "", "") == {}
     assert link_header_of(SITE, asked("/x", ""), []) == {}
     assert "max_id=1>" in link_header_of(SITE, asked("/x", ""), ["3", "2", "1"])["link"]

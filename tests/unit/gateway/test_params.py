@@ -77,7 +77,7 @@ def parts() -> dict[str, Any]:
     ],
     ids=["urlencoded", "json", "query", "multipart"],
 )
-async def test_all_ways_of_writing_say_the_same(content: dict[str, Any]) -> None:
+async def test_all_formats_give_the_same_parameters(content: dict[str, Any]) -> None:
     body = await read(**content)
     assert body.optional_string("status") == "hi"
     assert body.strings("media_ids") == ["1", "2"]
@@ -91,12 +91,12 @@ async def test_all_ways_of_writing_say_the_same(content: dict[str, Any]) -> None
     ]
 
 
-def test_a_list_of_objects_may_leave_its_numbers_out() -> None:
+def test_indices_of_object_lists_are_optional() -> None:
     body = params_of([("x[][name]", "a"), ("x[][value]", "b"), ("x[][name]", "c")])
     assert body["x"] == [{"name": "a", "value": "b"}, {"name": "c"}]
 
 
-def test_a_single_value_is_a_list_of_one_and_numbers_are_texts() -> None:
+def test_a_single_value_is_a_list_and_numbers_are_strings() -> None:
     assert RequestParams(media_ids=1).strings("media_ids") == ["1"]
     assert RequestParams().strings("media_ids") is None
     assert RequestParams(media_ids=[]).strings("media_ids") == []
@@ -110,7 +110,7 @@ def test_a_single_value_is_a_list_of_one_and_numbers_are_texts() -> None:
         *((nothing, None) for nothing in (None, "", {}, [], {"a": 1}, ["true"])),
     ],
 )
-def test_flags_are_understood_however_they_are_written(written: Any, meant: bool | None) -> None:
+def test_booleans_are_parsed_in_every_spelling(written: Any, meant: bool | None) -> None:
     assert RequestParams(x=written).boolean("x") is meant
 
 
@@ -130,7 +130,7 @@ def test_flags_are_understood_however_they_are_written(written: Any, meant: bool
         lambda: params_of([(str(n), "") for n in range(201)]),
     ],
 )
-def test_what_is_of_another_type_is_refused(wrong: Any) -> None:
+def test_values_of_another_type_are_rejected(wrong: Any) -> None:
     with pytest.raises(Invalid):
         wrong()
 
@@ -147,25 +147,25 @@ def test_what_is_of_another_type_is_refused(wrong: Any) -> None:
         (b"x", "text/csv", 415),
     ],
 )
-async def test_what_cannot_be_read_is_refused(data: bytes, kind: str, status: int) -> None:
+async def test_malformed_bodies_are_rejected(data: bytes, kind: str, status: int) -> None:
     with pytest.raises(ServiceError) as refused:
         await read(data, kind)
     assert refused.value.status == status
 
 
-async def test_an_empty_body_says_nothing() -> None:
+async def test_an_empty_body_has_no_parameters() -> None:
     assert await read(b"", "application/json") == {}
     assert await read(b" {} ", "application/json") == {}
 
 
-async def test_too_much_is_refused_before_it_is_read() -> None:
+async def test_too_large_bodies_are_rejected_by_content_length() -> None:
     with pytest.raises(TooLarge):
         await read(b"", "application/json", length=MAX_BODY_BYTES + 1)
     with pytest.raises(TooLarge):
         await read(b"", "multipart/form-data; boundary=b", files=1, length=100_000_000)
 
 
-async def test_too_much_is_refused_where_nothing_was_declared() -> None:
+async def test_too_large_bodies_are_rejected_without_content_length() -> None:
     with pytest.raises(TooLarge):
         await read(b" " * (MAX_BODY_BYTES + 1), "application/json")
     content = multipart({}, {"file": b"x" * 17 * 1024 * 1024})
@@ -173,7 +173,7 @@ async def test_too_much_is_refused_where_nothing_was_declared() -> None:
         await read(content["data"], content["headers"]["content-type"], files=1)
 
 
-async def test_a_file_where_none_is_taken_is_refused() -> None:
+async def test_unexpected_files_are_rejected() -> None:
     content = multipart({}, {"file": b"x"})
     with pytest.raises(ServiceError) as refused:
         await read(content["data"], content["headers"]["content-type"])
@@ -205,7 +205,7 @@ NAMES = st.text(
 
 
 @given(name=NAMES, how=st.sampled_from(["plain", "extended", "continued", "both"]))
-async def test_a_file_is_taken_however_it_is_named(name: str, how: str) -> None:
+async def test_files_are_recognized_by_any_filename(name: str, how: str) -> None:
     escaped = quote(name, safe="")
     named = {
         "plain": f'filename="{name}"',
@@ -216,20 +216,20 @@ async def test_a_file_is_taken_however_it_is_named(name: str, how: str) -> None:
     assert await sent(one_file(f'name="file"; {named}', b"bytes")) == b"bytes"
 
 
-async def test_a_picture_without_any_name_is_a_file_and_a_text_is_not() -> None:
+async def test_images_without_filename_are_files_and_text_is_not() -> None:
     assert await sent(one_file('name="file"', b"bytes", "image/png")) == b"bytes"
     body = await read(one_file('name="status"', b"hi", "text/plain"), FORM, files=1)
     assert body.optional_string("status") == "hi"
 
 
 @pytest.mark.parametrize("files", [0, 1])
-async def test_a_file_input_left_empty_is_not_there(files: int) -> None:
+async def test_empty_file_inputs_are_ignored(files: int) -> None:
     body = await read(one_file('name="avatar"; filename=""', b""), FORM, files=files)
     assert "avatar" not in body
     assert body.file("avatar") is None
 
 
-async def test_an_empty_file_that_somebody_chose_is_one() -> None:
+async def test_a_chosen_empty_file_is_a_file() -> None:
     assert await sent(one_file('name="file"; filename="a.jpg"', b"")) == b""
 
 
@@ -242,7 +242,7 @@ async def test_many_empty_inputs_and_nameless_files_are_bounded() -> None:
 
 
 @given(data=st.binary(max_size=300), way=st.sampled_from(["json", "form", "multipart", "raw form"]))
-async def test_a_data_url_is_a_file_in_every_way_of_writing(data: bytes, way: str) -> None:
+async def test_a_data_url_is_a_file_in_every_format(data: bytes, way: str) -> None:
     url = "data:image/png;base64," + b64encode(data).decode()
     content: dict[str, Any] = {
         "json": {"data": orjson.dumps({"avatar": url}), "kind": "application/json"},
@@ -260,13 +260,13 @@ URLENCODED = "application/x-www-form-urlencoded"
     "url",
     ["data:,a%20b", "DATA:;charset=x;BASE64,YSBi", "data:;base64,YS\r\nBi", "data:;base64,YSBi=="],
 )
-def test_all_spellings_of_a_data_url_are_read(url: str) -> None:
+def test_all_spellings_of_a_data_url_are_parsed(url: str) -> None:
     file = RequestParams(x=url).file("x")
     assert file is not None
     assert file.file.read() == b"a b"
 
 
-async def test_a_data_url_may_hold_as_much_as_a_file_may_and_no_more() -> None:
+async def test_data_urls_have_the_size_limit_of_files() -> None:
     whole = orjson.dumps({"avatar": "data:;base64," + b64encode(bytes(16 << 20)).decode()})
     file = (await read(whole, "application/json", files=1)).file("avatar")
     assert file is not None

@@ -72,12 +72,12 @@ def test_a_request_finds_its_row(path: str, row: str) -> None:
         ("GET", "/api/v9/nothing", {}),
     ],
 )
-def test_an_answer_that_is_not_as_promised_is_a_fault(method: str, path: str, body: object) -> None:
+def test_an_unexpected_response_is_reported(method: str, path: str, body: object) -> None:
     with pytest.raises(AssertionError):
         routes.check(method, path, body)
 
 
-def test_an_answer_as_promised_is_none() -> None:
+def test_an_expected_response_is_accepted() -> None:
     routes.check("GET", "/api/v1/lists", [])
     routes.check("GET", "/api/v1/markers", {})
     routes.check("GET", "/api/v1/notifications/unread_count", {"count": 3})

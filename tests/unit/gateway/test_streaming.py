@@ -47,7 +47,7 @@ def _ago(seconds: float) -> datetime:
 # ── what is news ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_post_is_new_once_edited_once_and_gone_once() -> None:
+def test_a_post_has_one_event_per_creation_edit_and_deletion() -> None:
     memory = PostDeduplicator()
     states = [
         (post(9), 1),
@@ -59,13 +59,13 @@ def test_a_post_is_new_once_edited_once_and_gone_once() -> None:
     assert said == ["update", "", "status.update", "", "status.update", "", "delete", ""]
 
 
-def test_an_older_state_that_comes_late_is_no_news() -> None:
+def test_an_older_version_has_no_event() -> None:
     memory = PostDeduplicator()
     assert memory.event_for(post(9, edited=1), 2, NOW) == "update"  # nobody saw it before
     assert memory.event_for(post(9), 1, NOW) == ""
 
 
-def test_an_old_post_that_changes_for_a_reason_nobody_sees_is_no_news() -> None:
+def test_invisible_changes_of_old_posts_have_no_event() -> None:
     memory = PostDeduplicator()
     assert memory.event_for(post(MAX_EVENT_AGE + 1), 2, NOW) == ""
     assert memory.event_for(post(2 * MAX_EVENT_AGE, edited=MAX_EVENT_AGE + 1), 3, NOW) == ""
@@ -73,14 +73,14 @@ def test_an_old_post_that_changes_for_a_reason_nobody_sees_is_no_news() -> None:
     assert memory.event_for(post(1), 2, NOW) == ""
 
 
-def test_the_edit_of_an_old_post_and_its_end_are_news() -> None:
+def test_edits_and_deletions_of_old_posts_have_events() -> None:
     assert (
         PostDeduplicator().event_for(post(2 * MAX_EVENT_AGE, edited=1), 2, NOW) == "status.update"
     )
     assert PostDeduplicator().event_for(post(2 * MAX_EVENT_AGE, deleted=True), 2, NOW) == "delete"
 
 
-def test_what_is_remembered_is_bounded_and_the_newest() -> None:
+def test_the_number_of_remembered_posts_is_bounded() -> None:
     memory = PostDeduplicator(max_posts=2)
     for age in (3, 2, 1):
         memory.event_for(post(age), 1, NOW)
@@ -93,7 +93,7 @@ def test_what_is_remembered_is_bounded_and_the_newest() -> None:
 # ── channels ────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_channels_are_ones_own_shared_or_of_a_tag() -> None:
+def test_channels_are_personal_shared_or_of_a_hashtag() -> None:
     assert channel_of("user", "", "1") == ("user", "1")
     assert channel_of("public:local:media", "", "1") == ("public:local:media", "")
     assert channel_of("hashtag", "#Cats", "1") == ("hashtag", "cats")
@@ -106,7 +106,7 @@ def test_channels_are_ones_own_shared_or_of_a_tag() -> None:
             channel_of("hashtag:local", tag, "1")
 
 
-def test_only_public_posts_are_shared_and_replies_by_their_tags_alone() -> None:
+def test_shared_channels_have_public_posts_and_hashtagged_replies() -> None:
     public = {("public", ""), ("public:local", "")}
     assert {*shared_channels(post())} == public
     assert {*shared_channels(post(tags=["a"]))} == public | {
@@ -129,7 +129,7 @@ def connected() -> tuple[FakeStream, StreamConnection]:
     return stream, StreamConnection(ANNA, SseTransport(stream.send), stream.transport)  # type: ignore[arg-type]
 
 
-async def test_what_waits_is_bounded_in_number_and_who_does_not_read_is_cut_off() -> None:
+async def test_the_queue_is_bounded_in_messages() -> None:
     stream, connection = connected()
     stream.reads.clear()
     connection.enqueue(b"in the writer's hand")
@@ -142,7 +142,7 @@ async def test_what_waits_is_bounded_in_number_and_who_does_not_read_is_cut_off(
     assert not connection._queue
 
 
-async def test_what_waits_is_bounded_in_bytes_though_one_message_always_may() -> None:
+async def test_the_queue_is_bounded_in_bytes() -> None:
     stream, connection = connected()
     stream.reads.clear()
     connection.enqueue(b"in the writer's hand")
@@ -153,7 +153,7 @@ async def test_what_waits_is_bounded_in_bytes_though_one_message_always_may() ->
     assert stream.transport.aborted.is_set()
 
 
-async def test_nothing_is_said_after_the_end() -> None:
+async def test_nothing_is_sent_after_the_end() -> None:
     stream, connection = connected()
     connection.enqueue(b"one")
     connection.close()
@@ -164,7 +164,7 @@ async def test_nothing_is_said_after_the_end() -> None:
     assert stream.sent == [{"type": "http.response.body", "body": b"", "more_body": False}]
 
 
-def test_an_event_is_made_once_for_all_who_get_it() -> None:
+def test_an_event_is_encoded_once() -> None:
     news = StreamEvent("delete", b"12")
     assert news.sse == b"event: delete\ndata: 12\n\n"
     assert news.frame(("user",)) == '{"stream":["user"],"event":"delete","payload":"12"}'
@@ -175,7 +175,7 @@ def test_an_event_is_made_once_for_all_who_get_it() -> None:
 # ── tokens ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_token_is_taken_from_where_it_stands_and_the_header_wins() -> None:
+def test_the_authorization_header_takes_precedence() -> None:
     def token(**scope: object) -> bytes:
         whole = {"headers": [], "query_string": b"", **scope}
         found: dict[bytes, bytes] = dict(with_authorization(whole)["headers"])

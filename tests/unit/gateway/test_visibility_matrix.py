@@ -8,7 +8,7 @@ from tests.e2e.test_visibility_matrix import BY_FIELD, COVERED, OWN_PICTURES
 from tests.e2e.visibility_matrix import is_about_posts
 
 
-def test_every_route_that_may_tell_of_posts_is_in_the_matrix() -> None:
+def test_every_route_with_posts_is_in_the_matrix() -> None:
     app = create_app(create_service(GatewaySettings(app_id="gateway", app_port=1)))
     offered = {
         f"{method.upper()} {path}"
