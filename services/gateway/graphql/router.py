@@ -14,13 +14,12 @@ from services.chassis.security.caller import Caller
 from services.chassis.security.guards import optional_user_of_any_scope
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import request_body, responses
+from services.gateway.http.paths import GRAPHQL
 
 if TYPE_CHECKING:
     from services.gateway.graphql.handler import GraphqlHandler
     from services.gateway.graphql.websocket import WebSocketHandler
     from services.gateway.streaming.hub import StreamHub
-
-PATH = "/graphql"
 
 
 _REQUEST_BODY = request_body(
@@ -73,17 +72,17 @@ def create_router(graph: GraphqlEndpoint) -> APIRouter:
     """The routes of `/graphql`."""
     router = APIRouter(tags=["graphql"])
 
-    @router.post(PATH, openapi_extra=_REQUEST_BODY, responses=_RESPONSES)
+    @router.post(GRAPHQL, openapi_extra=_REQUEST_BODY, responses=_RESPONSES)
     async def operations(request: Request) -> Response:
         """GraphQL operations. A token, if there is one, must be valid; fields require scopes."""
         return await (await graph.handler()).handle(request)
 
-    @router.get(PATH, include_in_schema=False)
+    @router.get(GRAPHQL, include_in_schema=False)
     async def page(request: Request) -> Response:
         """GraphiQL, if it is enabled."""
         return (await graph.handler()).page(request)
 
-    @router.websocket(PATH)
+    @router.websocket(GRAPHQL)
     async def subscriptions(
         socket: WebSocket, caller: Annotated[Caller | None, Depends(optional_user_of_any_scope)]
     ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.gateway.graphql.router import PATH as GRAPHQL
+from services.gateway.http.paths import GRAPHQL
 from services.gateway.middleware.messages import Headers, send_response, with_headers
 
 _CORS_PATHS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.http.errors import public_status
-from services.gateway.streaming.tokens import PATH as STREAMING
+from services.gateway.http.paths import STREAMING
 from services.gateway.streaming.tokens import with_authorization
 
 _RETRY_AFTER = (b"retry-after", b"2")

@@ -16,8 +16,8 @@ from services.chassis.errors import RateLimited, ServiceError
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.token_verifier import TokenVerifier
-from services.gateway.graphql.router import PATH as GRAPHQL
 from services.gateway.http.errors import error_response
+from services.gateway.http.paths import GRAPHQL
 from services.gateway.middleware.messages import as_websocket_denial, send_response, with_headers
 from services.gateway.ratelimit.charge import CHARGE_KEY, charger
 from services.gateway.ratelimit.limiter import RateLimiter, RateLimitStatus

@@ -12,6 +12,7 @@ from services.chassis.errors import Forbidden, ServiceError
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user_of_any_scope
 from services.gateway.http.openapi import responses
+from services.gateway.http.paths import STREAMING
 from services.gateway.http.query import query_flag
 from services.gateway.streaming.channels import Channel, channel_of, frame_names, scope_of
 from services.gateway.streaming.connections import (
@@ -23,7 +24,6 @@ from services.gateway.streaming.connections import (
 )
 from services.gateway.streaming.events import HELLO, error_frame
 from services.gateway.streaming.hub import StreamHub
-from services.gateway.streaming.tokens import PATH
 
 _MAX_CHANNELS = 50
 """How many channels one WebSocket may listen to."""
@@ -39,7 +39,7 @@ _EVENTS = responses(
 
 def create_router(hub: StreamHub) -> APIRouter:
     """Routes to what happens."""
-    router = APIRouter(prefix=PATH, tags=["streaming"])
+    router = APIRouter(prefix=STREAMING, tags=["streaming"])
 
     @router.get("/health", responses=responses("OK", media="text/plain"))
     async def health() -> Response:
@@ -61,7 +61,7 @@ def create_router(hub: StreamHub) -> APIRouter:
     @router.get("/public/remote", responses=_EVENTS)
     async def public(request: Request, caller: StreamUser) -> Response:
         """Everybody's public posts; with `only_media` those with pictures."""
-        stream = request.url.path.removeprefix(f"{PATH}/").replace("/", ":")
+        stream = request.url.path.removeprefix(f"{STREAMING}/").replace("/", ":")
         media = ":media" if query_flag(request, "only_media") else ""
         return EventStreamResponse(hub, request, caller, stream + media)
 

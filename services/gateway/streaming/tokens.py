@@ -6,8 +6,6 @@ from urllib.parse import parse_qs
 
 from starlette.types import Scope
 
-PATH = "/api/v1/streaming"
-
 
 def with_authorization(scope: Scope) -> Scope:
     """A scope with the token in `Authorization`.
