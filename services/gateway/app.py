@@ -9,7 +9,6 @@ from fastapi import FastAPI
 from services.chassis.service import Service
 from services.clients.base import Invoker
 from services.contracts import events
-from services.gateway.application.archive_download import ArchiveDownloads
 from services.gateway.container import Gateway
 from services.gateway.graphql import router as graphql
 from services.gateway.http.errors import error_response
@@ -17,49 +16,12 @@ from services.gateway.middleware.cors import CorsMiddleware
 from services.gateway.middleware.normalization import NormalizationMiddleware
 from services.gateway.middleware.rate_limit import RateLimitMiddleware
 from services.gateway.middleware.security_headers import SecurityHeadersMiddleware
-from services.gateway.pages import account_deletion as goodbye
-from services.gateway.pages import archive, public
-from services.gateway.pages import digest_unsubscribe as unsubscribing
-from services.gateway.pages import oauth as forms
-from services.gateway.pages import shop as shop_pages
 from services.gateway.pages.renderer import PageRenderer
+from services.gateway.pages.routers import create_routers as page_routers
 from services.gateway.ratelimit.limiter import RateLimiter
 from services.gateway.ratelimit.limiters import create_limiters
 from services.gateway.ratelimit.sync import MAX_BACKOFF, SYNC_INTERVAL, RateLimitSync
-from services.gateway.rest import (
-    account_deletion,
-    accounts,
-    admin,
-    apps,
-    conversations,
-    digests,
-    directory,
-    exports,
-    hashtags,
-    instance,
-    markers,
-    media,
-    notification_groups,
-    notification_policy,
-    notifications,
-    oauth,
-    oembed,
-    profile,
-    relationships,
-    reports,
-    search,
-    status_context,
-    status_interactions,
-    statuses,
-    streaming,
-    stubs,
-    suggestions,
-    timelines,
-    webhooks,
-    wellknown,
-)
-from services.gateway.rest.shop import catalog as shop_catalog
-from services.gateway.rest.shop import orders as shop_orders
+from services.gateway.rest.routers import create_routers as rest_routers
 from services.gateway.settings import VERSION, GatewaySettings
 from services.gateway.streaming.dispatcher import StreamDispatcher
 from services.gateway.streaming.hub import TOKEN_CHECK_INTERVAL, StreamHub
@@ -71,10 +33,7 @@ def create_service(settings: GatewaySettings) -> Service:
 
 
 def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
-    """The gateway's app on its sidecar, or on a fake of the other services.
-
-    Timelines come first, since routes are matched in order.
-    """
+    """The gateway's app on its sidecar, or on a fake of the other services."""
     settings = service.settings
     if not isinstance(settings, GatewaySettings):
         raise TypeError("The gateway needs GatewaySettings.")
@@ -84,49 +43,12 @@ def create_app(service: Service, services: Invoker | None = None) -> FastAPI:
     service.every(SYNC_INTERVAL, sync.run, at_start=True, max_backoff=MAX_BACKOFF)
     gateway = Gateway(settings, services or service.sidecar)
     hub = _stream(service, settings, gateway)
-    paper = PageRenderer(settings.microgram_title, settings.public_url)
-    downloads = ArchiveDownloads(gateway.media)
+    pages = PageRenderer(settings.microgram_title, settings.public_url)
     app = service.create_app(
-        timelines.create_router(gateway),
-        instance.create_router(gateway),
-        account_deletion.create_router(gateway),
-        exports.create_router(gateway, downloads),
-        profile.create_router(gateway),
-        accounts.create_router(gateway),
-        relationships.create_router(gateway),
-        status_context.create_router(gateway),
-        statuses.create_router(gateway),
-        status_interactions.create_router(gateway),
-        oembed.create_router(gateway),
-        media.create_router(gateway),
-        digests.create_router(gateway),
-        notification_policy.create_router(gateway),
-        notifications.create_router(gateway),
-        notification_groups.create_router(gateway),
-        markers.create_router(gateway),
-        conversations.create_router(gateway),
-        apps.create_router(gateway),
-        oauth.create_router(gateway),
-        wellknown.create_router(gateway),
-        search.create_router(gateway),
-        admin.create_router(gateway),
-        streaming.create_router(hub),
-        hashtags.create_router(gateway),
-        directory.create_router(gateway),
-        reports.create_router(gateway),
-        suggestions.create_router(gateway),
+        *rest_routers(gateway, hub),
         graphql.create_router(graphql.GraphqlEndpoint(gateway, hub)),
-        shop_catalog.create_router(gateway),
-        shop_orders.create_router(gateway),
-        webhooks.create_router(gateway),
-        stubs.create_router(),
-        forms.create_router(gateway, paper),
-        goodbye.create_router(gateway, paper),
-        archive.create_router(gateway, paper, downloads),
-        unsubscribing.create_router(gateway, paper),
-        shop_pages.create_router(gateway, paper),
-        public.create_router(gateway, paper),
-        render=paper.html_errors(error_response),
+        *page_routers(gateway, pages),
+        render=pages.html_errors(error_response),
         title=f"{settings.microgram_title} gateway",
         public=True,
     )

@@ -6,12 +6,15 @@ from services.clients.base import Invoker
 from services.clients.media import MediaClient
 from services.clients.payments import PaymentWebhookClient
 from services.clients.services import ServiceClients
+from services.gateway.application.account_search import AccountSearch
+from services.gateway.application.archive_download import ArchiveDownloads
 from services.gateway.application.client_apps import ClientApps
 from services.gateway.application.hashtags import HashtagPresenter
 from services.gateway.application.media import MediaUploads
 from services.gateway.application.notifications import NotificationPresenter
-from services.gateway.application.people import AccountLookup
+from services.gateway.application.post_inputs import PostInputs
 from services.gateway.application.posts import PostPresenter
+from services.gateway.application.statistics import StatisticsCache
 from services.gateway.application.timeline_pages import TimelinePages
 from services.gateway.presentation.html import HtmlWriter
 from services.gateway.presentation.renderer import EntityRenderer
@@ -29,11 +32,9 @@ class Gateway:
         self.urls = PublicUrls(settings.public_url)
         self.html = HtmlWriter(self.urls)
         self.renderer = EntityRenderer(self.urls, self.html, settings.microgram_rendered_mib << 20)
-        self.people = AccountLookup(self.services.users, self.urls.host)
-        self.posts = PostPresenter(self.services, self.people, self.renderer, self.urls)
-        self.notifications = NotificationPresenter(
-            self.services.posts, self.people, self.posts, self.renderer
-        )
+        self.account_search = AccountSearch(self.services.users, self.urls.host)
+        self.posts = PostPresenter(self.services, self.renderer, self.urls)
+        self.notifications = NotificationPresenter(self.services, self.posts, self.renderer)
         pages_bytes = settings.microgram_pages_mib << 20
         self.timelines = TimelinePages(self.services.feed, self.posts, self.renderer, pages_bytes)
         self.media = MediaClient(invoker)
@@ -41,3 +42,6 @@ class Gateway:
         self.payment_webhooks = PaymentWebhookClient(invoker)
         self.hashtags = HashtagPresenter(self.services, self.urls)
         self.client_apps = ClientApps(self.services.auth)
+        self.post_inputs = PostInputs(self.services.users, self.client_apps)
+        self.statistics = StatisticsCache(self.services.users)
+        self.archives = ArchiveDownloads(self.media)

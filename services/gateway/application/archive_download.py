@@ -1,4 +1,4 @@
-"""Archives on their way to those whose they are, by the API and by the page for it."""
+"""Downloads of archives, for the API and the page."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from services.clients.media import MediaClient
 from services.contracts.data_export import Export
 
 CONCURRENCY = 16
-"""How many archives are downloaded from one replica at a time; of each, one piece is in memory."""
+"""Downloads at a time per replica. Of each, one chunk is in memory."""
 
 
 class ArchiveDownloads:
-    """Bounds what downloads hold in memory: one at a time for each person, `CONCURRENCY` in all."""
+    """Bounds the memory of downloads: one at a time per user, `CONCURRENCY` in all."""
 
     def __init__(self, media: MediaClient) -> None:
         self._media = media
         self._running: set[str] = set()
 
     async def open(self, caller: Caller) -> ArchiveResponse:
-        """Somebody's archive. Raises `NotFound`."""
+        """The download of the caller's archive. Raises `NotFound`."""
         export = await self._media.export(caller)
         if export.state != "ready":
-            raise NotFound("Your archive is not there (yet): its state says why.")
+            raise NotFound("Your archive is not ready. Its state says why.")
         return ArchiveResponse(self, export, caller)
 
     @contextmanager
     def slot(self, user: str) -> Iterator[None]:
-        """Room for one. Raises `RateLimited`."""
+        """A slot for one download. Raises `RateLimited`."""
         if user in self._running or len(self._running) >= CONCURRENCY:
-            raise RateLimited("There is a download already. Wait for its end.")
+            raise RateLimited("Another download is running. Wait until it ends.")
         self._running.add(user)
         try:
             yield
@@ -43,13 +43,13 @@ class ArchiveDownloads:
             self._running.discard(user)
 
     async def chunks(self, export: Export, caller: Caller) -> AsyncIterator[bytes]:
-        """The pieces of an archive."""
+        """The chunks of an archive."""
         for index in range(export.parts):
             yield await self._media.export_part(export.id, index, caller)
 
 
 class ArchiveResponse(StreamingResponse):
-    """An archive, where there is room for it: else it raises before it begins."""
+    """The response with an archive. Without a free slot it raises before it begins."""
 
     media_type = "application/zip"
 

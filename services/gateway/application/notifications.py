@@ -14,8 +14,8 @@ from services.clients.base import gather_all
 from services.clients.json_types.accounts import AccountJson
 from services.clients.json_types.posts import PostViewJson
 from services.clients.posts import PostsClient
+from services.clients.services import ServiceClients
 from services.contracts.notifications import Notification, NotificationGroup
-from services.gateway.application.people import AccountLookup
 from services.gateway.application.posts import PostPresenter
 from services.gateway.presentation.entities import notifications as entities
 from services.gateway.presentation.renderer import EntityRenderer, Row
@@ -91,13 +91,11 @@ class NotificationPresenter:
 
     def __init__(
         self,
-        client: PostsClient,
-        people: AccountLookup,
+        services: ServiceClients,
         posts: PostPresenter,
         renderer: EntityRenderer,
     ) -> None:
-        self._client = client
-        self._people = people
+        self._services = services
         self._posts = posts
         self._renderer = renderer
 
@@ -150,5 +148,5 @@ class NotificationPresenter:
     async def _about(
         self, caller: Caller, account_ids: Iterable[str], post_ids: Iterable[str | None]
     ) -> tuple[dict[str, AccountJson], dict[str, PostViewJson]]:
-        lookup = self._people.by_ids
-        return await people_and_posts(self._client, lookup, caller, account_ids, post_ids)
+        lookup = self._services.users.accounts
+        return await people_and_posts(self._services.posts, lookup, caller, account_ids, post_ids)

@@ -13,7 +13,6 @@ from services.clients.json_types.posts import PostViewJson
 from services.clients.services import ServiceClients
 from services.contracts import limits
 from services.gateway.application.failures import log_failure
-from services.gateway.application.people import AccountLookup
 from services.gateway.presentation.entities import shop
 from services.gateway.presentation.renderer import (
     EntityRenderer,
@@ -30,12 +29,10 @@ class PostPresenter:
     def __init__(
         self,
         services: ServiceClients,
-        people: AccountLookup,
         renderer: EntityRenderer,
         urls: PublicUrls,
     ) -> None:
         self._services = services
-        self._people = people
         self._renderer = renderer
         self._urls = urls
 
@@ -51,13 +48,13 @@ class PostPresenter:
     async def render_list(self, views: Sequence[PostViewJson]) -> bytes:
         """A list of Status."""
         ids = [id for view in views for id in author_ids_of(view)]
-        authors = await self._people.by_ids(ids) if ids else {}
+        authors = await self._services.users.accounts(ids) if ids else {}
         return self._renderer.statuses(views, authors, await self.product_cards(views))
 
     async def authors(self, view: PostViewJson) -> dict[str, AccountJson]:
         """The authors of a post and of the post it boosts. Raises `NotFound`."""
         ids = author_ids_of(view)
-        found = await self._people.by_ids(ids)
+        found = await self._services.users.accounts(ids)
         if not all(id in found for id in ids):
             raise NotFound("The author of this post no longer exists.")
         return found

@@ -33,9 +33,9 @@ class Context:
     listener: ChannelListener | None = None
     resolvers: Resolvers = field(init=False)
     reads: ServiceClients = field(init=False)
-    """Requests that change nothing. Those of one level are sent together, and remembered."""
+    """Clients for reads. Requests of one level are batched, and responses cached."""
     changes: ServiceClients = field(init=False)
-    """Requests that change something; what was read before is not relied on any more."""
+    """Clients for changes, which clear the cached responses."""
 
     def __post_init__(self) -> None:
         self.reads = ServiceClients(self.loaders)

@@ -1,8 +1,8 @@
-"""How fields ask the other services: together, one invocation for each service and level.
+"""Data loaders: the requests of fields are sent together, one invocation per service and level.
 
-Whatever is asked of one service before the event loop comes round is one invocation: people by id
-and stances by id in one question each, everything else as it is, several questions in one bundle
-(`chassis/bundles`). What was asked is remembered for as long as the operation lasts.
+All requests to one service in one tick of the event loop are one invocation: ids of one kind in one
+request, and several requests in one batch (`chassis/http/batch`). Responses are cached for the
+duration of the operation.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from services.gateway.presentation.renderer import Row
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
-    """What is asked of a service; `body` is JSON, empty for none."""
+    """A request to a service; `body` is JSON, or empty."""
 
     path: str
     params: tuple[tuple[str, str], ...] = ()
@@ -47,7 +47,7 @@ class ReadRequest:
         return cls(request.path, params, request.method, body, anonymous)
 
     def as_batch_item(self) -> dict[str, Any]:
-        """As a part of a bundle."""
+        """The request as an item of a batch."""
         return {
             "method": self.method,
             "path": self.path,
@@ -59,7 +59,7 @@ class ReadRequest:
 
 @dataclass(frozen=True, slots=True)
 class EntityKey:
-    """A document that is asked for with others of its kind: person, stance, post or product."""
+    """The key of a row that is requested with others of its kind."""
 
     kind: str
     id: str
@@ -69,7 +69,7 @@ Key = ReadRequest | EntityKey
 
 
 class DataLoaders:
-    """What one operation asks, as one caller."""
+    """The requests of one operation, as one caller."""
 
     def __init__(self, invoker: JsonInvoker, caller: Caller | None) -> None:
         self._invoker = invoker
@@ -77,7 +77,7 @@ class DataLoaders:
         self._loaders: dict[str, DataLoader[Key, Any]] = {}
 
     def clear(self) -> None:
-        """Ask everything anew from here on: something was changed."""
+        """Forget all responses, after a change."""
         self._loaders = {}
 
     async def invoke(
@@ -102,20 +102,20 @@ class DataLoaders:
         return await self._load_many("users", "person", ids)
 
     async def relationships(self, ids: Sequence[str]) -> dict[str, RelationshipJson]:
-        """How the caller stands to some people."""
+        """The caller's relationships to some people."""
         return await self._load_many("users", "stance", ids)
 
     async def posts(self, ids: Sequence[str]) -> dict[str, PostViewJson]:
-        """Those of some posts that the caller may see."""
+        """The posts that the caller may see, of some ids."""
         return await self._load_many("posts", "post", ids)
 
     async def products(self, ids: Sequence[str]) -> dict[str, ProductView]:
-        """Those of some products that the caller may see."""
+        """The products that the caller may see, of some ids."""
         found = await self._load_many("catalog", "product", ids)
         return {id: ProductView.model_validate(row) for id, row in found.items()}
 
     def prime(self, people: Mapping[str, Row]) -> None:
-        """Remember people who came with something else."""
+        """Cache people that came with another response."""
         keys: dict[Key, Any] = {EntityKey("person", id): row for id, row in people.items()}
         self._loader("users").prime_many(keys)
 
@@ -134,14 +134,14 @@ class DataLoaders:
         return self._loaders[app]
 
     async def _load(self, app: str, keys: list[Key]) -> list[Any]:
-        """What a service says to some questions, a `ServiceError` where it refuses one."""
+        """The responses of a service; a `ServiceError` for a failed request."""
         plan = _plan(keys)
         questions = list(dict.fromkeys(plan.values()))
         parts = [
             questions[at : at + batch.MAX_ITEMS] for at in range(0, len(questions), batch.MAX_ITEMS)
         ]
-        answered = await asyncio.gather(*(self._invoke(app, part) for part in parts))
-        answers = {question: answer for part in answered for question, answer in part.items()}
+        batches = await asyncio.gather(*(self._invoke(app, part) for part in parts))
+        answers = {question: answer for part in batches for question, answer in part.items()}
         rows: dict[ReadRequest, Any] = {}
         for key in keys:
             question = plan[key]
@@ -204,7 +204,7 @@ class ChangeInvoker:
 
 
 def _plan(keys: Sequence[Key]) -> dict[Key, ReadRequest]:
-    """The question that each key belongs to: ids of one kind go together."""
+    """The request of each key: ids of one kind share requests."""
     plan: dict[Key, ReadRequest] = {key: key for key in keys if isinstance(key, ReadRequest)}
     kinds: dict[str, list[EntityKey]] = {}
     for key in keys:
@@ -230,18 +230,18 @@ def _request_for(kind: str, ids: Sequence[str]) -> ReadRequest:
 
 
 def _result_of(answer: dict[str, Any]) -> Any:
-    """What a part of a bundle says, or the `ServiceError` that it is."""
+    """The result of a batch item, or its `ServiceError`."""
     body = answer["body"]
     if answer["status"] < 400:
         return body
-    said = body if isinstance(body, dict) else {}
-    details = {name: value for name, value in said.items() if name not in ("code", "message")}
-    message = str(said.get("message", "Record not found"))
-    return from_status(answer["status"], message, said.get("code"), **details)
+    error = body if isinstance(body, dict) else {}
+    details = {name: value for name, value in error.items() if name not in ("code", "message")}
+    message = str(error.get("message", "Record not found"))
+    return from_status(answer["status"], message, error.get("code"), **details)
 
 
 def _rows_by_id(kind: str, answer: Any) -> Any:
-    """The rows of an answer by their ids; a `ServiceError` as it is."""
+    """The rows of a response by id; a `ServiceError` as it is."""
     if isinstance(answer, ServiceError) or kind == "person":
         return answer
     if kind == "product":

@@ -57,15 +57,15 @@ class GraphqlRequest:
     operation: str | None
 
     @classmethod
-    def of(cls, said: Any) -> GraphqlRequest:
+    def of(cls, payload: Any) -> GraphqlRequest:
         """From the JSON that a client sends. Raises `RequestRejected`.
 
         An empty string means no variables or operation, like null: some clients always send it.
         """
-        if not isinstance(said, dict):
+        if not isinstance(payload, dict):
             raise RequestRejected("The request must be an object with a query.", BAD_REQUEST)
-        query, variables = said.get("query"), said.get("variables")
-        operation = said.get("operationName")
+        query, variables = payload.get("query"), payload.get("variables")
+        operation = payload.get("operationName")
         if not isinstance(query, str) or not query.strip():
             raise RequestRejected("query must be a string.", BAD_REQUEST)
         if not isinstance(variables, dict | None) and variables != "":
@@ -189,7 +189,7 @@ class ValidationFailed(RequestRejected):
 
 def result_entity(result: ExecutionResult) -> Entity:
     """The JSON of a result."""
-    said: Entity = {"data": result.data}
+    payload: Entity = {"data": result.data}
     if result.errors:
-        said["errors"] = [error_entity(error) for error in result.errors]
-    return said
+        payload["errors"] = [error_entity(error) for error in result.errors]
+    return payload

@@ -53,8 +53,8 @@ class GraphqlHandler:
         )
         try:
             caller = await optional_user_of_any_scope(request)
-            said = await _read_json(request)
-            body = await self._run_all(said, caller, charge_of(request))
+            payload = await _read_json(request)
+            body = await self._run_all(payload, caller, charge_of(request))
             return Response(orjson.dumps(body), media_type=media)
         except ServiceError as failure:
             return error_response(failure, media)
@@ -68,10 +68,10 @@ class GraphqlHandler:
         answer.headers["allow"] = "POST"
         return answer
 
-    async def _run_all(self, said: Any, caller: Caller | None, count: Charge) -> Any:
-        if not isinstance(said, list):
-            return await self._run(said, caller, count, counted=1)
-        if not 1 <= len(said) <= limits.MAX_BATCH:
+    async def _run_all(self, payload: Any, caller: Caller | None, charge_one: Charge) -> Any:
+        if not isinstance(payload, list):
+            return await self._run(payload, caller, charge_one, already_charged=1)
+        if not 1 <= len(payload) <= limits.MAX_BATCH:
             raise RequestRejected(
                 f"A list must have between 1 and {limits.MAX_BATCH} operations.",
                 TOO_COMPLEX,
@@ -79,18 +79,22 @@ class GraphqlHandler:
                 most=limits.MAX_BATCH,
             )
         answers = []
-        for turn, each in enumerate(said):
+        for turn, each in enumerate(payload):
             try:
-                answers.append(await self._run(each, caller, count, counted=0 if turn else 1))
+                answers.append(
+                    await self._run(each, caller, charge_one, already_charged=0 if turn else 1)
+                )
             except ServiceError as failure:
                 answers.append({"errors": errors_of(failure)})
         return answers
 
-    async def _run(self, said: Any, caller: Caller | None, count: Charge, counted: int) -> Entity:
-        prepared = self.engine.prepare(engine.GraphqlRequest.of(said))
+    async def _run(
+        self, payload: Any, caller: Caller | None, charge_one: Charge, already_charged: int
+    ) -> Entity:
+        prepared = self.engine.prepare(engine.GraphqlRequest.of(payload))
         if prepared.kind == "subscription":
             raise RequestRejected("Send subscriptions over a WebSocket.", BAD_REQUEST)
-        charge(count, prepared.charge - counted)
+        charge(charge_one, prepared.charge - already_charged)
         context = create_context(self._gateway, caller)
         if prepared.kind == "mutation":
             return await self.engine.run(prepared, context)
@@ -101,10 +105,10 @@ class GraphqlHandler:
             raise Unavailable("A query took too long.") from error
 
 
-def charge(count: Charge, times: int) -> None:
+def charge(charge_one: Charge, times: int) -> None:
     """Charge further requests. Raises `RequestRejected` if that exceeds the limit."""
     for _ in range(times):
-        wait = count()
+        wait = charge_one()
         if wait is not None:
             raise RequestRejected(
                 "Too many requests", RATE_LIMITED, 429, retry_after=max(1, round(wait))

@@ -21,8 +21,6 @@ from services.gateway.streaming.events import Names, StreamEvent
 from services.gateway.streaming.hub import StreamHub
 
 BAD_MESSAGE, UNAUTHORIZED, FORBIDDEN, UNSUPPORTED_PROTOCOL = 4400, 4401, 4403, 4406
-
-
 INIT_TIMED_OUT, DUPLICATE_SUBSCRIBER, TOO_MANY_INIT = 4408, 4409, 4429
 """The close codes of the protocol."""
 
@@ -45,31 +43,31 @@ class SubscriptionSocket(StreamConnection):
         self._queues: dict[Names, set[asyncio.Queue[StreamEvent]]] = {}
         self.operations: dict[str, asyncio.Task[None]] = {}
 
-    def deliver(self, news: StreamEvent, names: Names) -> None:
+    def deliver(self, event: StreamEvent, names: Names) -> None:
         """Queue an event for the subscriptions on a channel. A full queue aborts the socket."""
-        for ear in self._queues.get(names, ()):
-            if ear.full():
+        for queue in self._queues.get(names, ()):
+            if queue.full():
                 self.abort()
             else:
-                ear.put_nowait(news)
+                queue.put_nowait(event)
 
     async def listen(self, channel: Channel) -> AsyncGenerator[StreamEvent, None]:
         """Yield the events of a channel from now on."""
-        ear: asyncio.Queue[StreamEvent] = asyncio.Queue(MAX_QUEUED_MESSAGES)
-        ears = self._queues.setdefault(channel, set())
-        ears.add(ear)
+        queue: asyncio.Queue[StreamEvent] = asyncio.Queue(MAX_QUEUED_MESSAGES)
+        queues = self._queues.setdefault(channel, set())
+        queues.add(queue)
         self._hub.subscribe(self, channel, channel)
         try:
             while True:
-                yield await ear.get()
+                yield await queue.get()
         finally:
-            ears.remove(ear)
-            if not ears:
+            queues.remove(queue)
+            if not queues:
                 self._hub.unsubscribe(self, channel)
 
-    def send(self, kind: str, **said: Any) -> None:
+    def send(self, kind: str, **message: Any) -> None:
         """Send a protocol message."""
-        self.enqueue(orjson.dumps({"type": kind, **said}).decode())
+        self.enqueue(orjson.dumps({"type": kind, **message}).decode())
 
     async def leave(self) -> None:
         """End all subscriptions."""
@@ -85,17 +83,17 @@ async def next_message(socket: WebSocket) -> dict[str, Any] | None:
     if received["type"] != "websocket.receive":
         return None
     try:
-        said = orjson.loads(received.get("text") or received.get("bytes") or "")
+        message = orjson.loads(received.get("text") or received.get("bytes") or "")
     except orjson.JSONDecodeError as error:
         raise ProtocolError(BAD_MESSAGE, "The message is not JSON") from error
-    if not isinstance(said, dict) or not isinstance(said.get("type"), str):
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise ProtocolError(BAD_MESSAGE, "A message needs a type")
-    return said
+    return message
 
 
-def message_id(said: dict[str, Any]) -> str:
+def message_id(message: dict[str, Any]) -> str:
     """The id of the subscription that a message is about."""
-    id = said.get("id")
+    id = message.get("id")
     if not isinstance(id, str) or not 1 <= len(id) <= 100:
         raise ProtocolError(BAD_MESSAGE, "This message needs an id")
     return id
@@ -103,7 +101,7 @@ def message_id(said: dict[str, Any]) -> str:
 
 def init_token(payload: Any) -> str:
     """The token of a `connection_init`: `{"Authorization": "Bearer …"}`, in any case."""
-    said = payload if isinstance(payload, dict) else {}
-    given = next((value for name, value in said.items() if name.lower() == "authorization"), "")
+    message = payload if isinstance(payload, dict) else {}
+    given = next((value for name, value in message.items() if name.lower() == "authorization"), "")
     kind, _, token = str(given).partition(" ")
     return token.strip() if kind.lower() == "bearer" else ""

@@ -62,7 +62,7 @@ class WebSocketHandler:
         self._engine = engine
         self._hub = hub
 
-    async def handle(self, socket: WebSocket, known: Caller | None) -> None:
+    async def handle(self, socket: WebSocket, header_caller: Caller | None) -> None:
         """Serve one WebSocket until one side closes it."""
         if PROTOCOL not in socket.scope["subprotocols"]:
             await socket.accept()
@@ -70,27 +70,27 @@ class WebSocketHandler:
             return
         await socket.accept(PROTOCOL)
         try:
-            caller = await self._init(socket, known)
+            caller = await self._init(socket, header_caller)
             if caller is not None:
                 await self._serve(socket, caller)
         except ProtocolError as broken:
             await socket.close(broken.code, broken.reason)
 
-    async def _init(self, socket: WebSocket, known: Caller | None) -> Caller | None:
+    async def _init(self, socket: WebSocket, header_caller: Caller | None) -> Caller | None:
         """The caller, by the token in a header or in `connection_init`. None if the client left."""
         try:
             async with asyncio.timeout(INIT_TIMEOUT):
-                said = await next_message(socket)
+                received = await next_message(socket)
         except TimeoutError as error:
             raise ProtocolError(INIT_TIMED_OUT, "Connection initialisation timeout") from error
-        if said is None:
+        if received is None:
             return None
-        if said["type"] != "connection_init":
+        if received["type"] != "connection_init":
             raise ProtocolError(UNAUTHORIZED, "Unauthorized")
         identity: TokenVerifier = socket.app.state.token_verifier
-        token = init_token(said.get("payload"))
+        token = init_token(received.get("payload"))
         try:
-            caller = check_user(await identity.verify(token) if token else known)
+            caller = check_user(await identity.verify(token) if token else header_caller)
             self._hub.check_capacity(caller.user_id)
         except ServiceError as failure:
             code = TOO_MANY_INIT if failure.status == 429 else FORBIDDEN
@@ -98,79 +98,79 @@ class WebSocketHandler:
         return caller
 
     async def _serve(self, socket: WebSocket, caller: Caller) -> None:
-        conversation = SubscriptionSocket(self._hub, caller, socket)
-        self._hub.add(conversation)
-        conversation.send("connection_ack")
-        count = charge_of(socket)
+        connection = SubscriptionSocket(self._hub, caller, socket)
+        self._hub.add(connection)
+        connection.send("connection_ack")
+        charge_one = charge_of(socket)
         try:
-            while (said := await next_message(socket)) is not None:
-                self._handle_message(conversation, said, count)
+            while (received := await next_message(socket)) is not None:
+                self._handle_message(connection, received, charge_one)
         finally:
-            await conversation.leave()
+            await connection.leave()
 
     def _handle_message(
-        self, conversation: SubscriptionSocket, said: dict[str, Any], count: Charge
+        self, connection: SubscriptionSocket, received: dict[str, Any], charge_one: Charge
     ) -> None:
-        match said["type"]:
+        match received["type"]:
             case "ping":
-                conversation.send("pong")
+                connection.send("pong")
             case "pong":
                 pass
             case "complete":
-                task = conversation.operations.get(message_id(said))
+                task = connection.operations.get(message_id(received))
                 if task is not None:
                     task.cancel()
             case "subscribe":
-                self._subscribe(conversation, said, count)
+                self._subscribe(connection, received, charge_one)
             case "connection_init":
                 raise ProtocolError(TOO_MANY_INIT, "Too many initialisation requests")
             case _:
                 raise ProtocolError(BAD_MESSAGE, "Unknown type of message")
 
     def _subscribe(
-        self, conversation: SubscriptionSocket, said: dict[str, Any], count: Charge
+        self, connection: SubscriptionSocket, received: dict[str, Any], charge_one: Charge
     ) -> None:
-        id = message_id(said)
-        if id in conversation.operations:
+        id = message_id(received)
+        if id in connection.operations:
             raise ProtocolError(DUPLICATE_SUBSCRIBER, f"Subscriber for {id} already exists")
         try:
-            prepared = self._prepare(conversation, said.get("payload"), count)
+            prepared = self._prepare(connection, received.get("payload"), charge_one)
         except ServiceError as failure:
-            conversation.send("error", id=id, payload=errors_of(failure))
+            connection.send("error", id=id, payload=errors_of(failure))
             return
-        task = asyncio.create_task(self._run(conversation, id, prepared))
-        conversation.operations[id] = task
-        task.add_done_callback(lambda _: conversation.operations.pop(id, None))
+        task = asyncio.create_task(self._run(connection, id, prepared))
+        connection.operations[id] = task
+        task.add_done_callback(lambda _: connection.operations.pop(id, None))
 
     def _prepare(
-        self, conversation: SubscriptionSocket, said: Any, count: Charge
+        self, connection: SubscriptionSocket, received: Any, charge_one: Charge
     ) -> PreparedOperation:
-        charge(count, 1)
-        if len(conversation.operations) >= MAX_SUBSCRIPTIONS:
+        charge(charge_one, 1)
+        if len(connection.operations) >= MAX_SUBSCRIPTIONS:
             message = f"A socket can have at most {MAX_SUBSCRIPTIONS} subscriptions."
             raise RequestRejected(
                 message, TOO_COMPLEX, limit="subscriptions", most=MAX_SUBSCRIPTIONS
             )
-        prepared = self._engine.prepare(engine.GraphqlRequest.of(said))
+        prepared = self._engine.prepare(engine.GraphqlRequest.of(received))
         if prepared.kind != "subscription":
             raise RequestRejected("Send queries and mutations by POST.", BAD_REQUEST)
         return prepared
 
     async def _run(
-        self, conversation: SubscriptionSocket, id: str, prepared: PreparedOperation
+        self, connection: SubscriptionSocket, id: str, prepared: PreparedOperation
     ) -> None:
-        caller = conversation.caller
-        context = create_context(self._gateway, caller, conversation.listen)
+        caller = connection.caller
+        context = create_context(self._gateway, caller, connection.listen)
         try:
             async for answer in self._engine.subscribe(prepared, context):
                 if "data" not in answer:
-                    conversation.send("error", id=id, payload=answer["errors"])
+                    connection.send("error", id=id, payload=answer["errors"])
                     return
-                conversation.send("next", id=id, payload=answer)
+                connection.send("next", id=id, payload=answer)
         except ServiceError as failure:
-            conversation.send("error", id=id, payload=errors_of(failure))
+            connection.send("error", id=id, payload=errors_of(failure))
         except Exception:
             log.exception("a subscription failed")
-            conversation.send("error", id=id, payload=errors_of(ServiceError(INTERNAL_ERROR)))
+            connection.send("error", id=id, payload=errors_of(ServiceError(INTERNAL_ERROR)))
         else:
-            conversation.send("complete", id=id)
+            connection.send("complete", id=id)

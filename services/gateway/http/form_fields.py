@@ -10,23 +10,15 @@ from services.chassis.errors import Invalid
 from services.gateway.http.params import RequestParams
 
 _KEY = re.compile(r"^([^\[\]]+)((?:\[[^\[\]]*\])*)$")
-
-
 _INNER = re.compile(r"\[([^\[\]]*)\]")
-
-
 _INDEX = re.compile(r"[0-9]{1,9}")
-
-
 MAX_FIELDS = 200
-
-
 _MAX_DEPTH = 4
 
 
 def params_of(pairs: Iterable[tuple[str, Any]]) -> RequestParams:
     """The parameters of name-value pairs, nested by the brackets in their names."""
-    spoken = RequestParams()
+    params = RequestParams()
     for count, (name, value) in enumerate(pairs):
         if count >= MAX_FIELDS:
             raise Invalid(f"A request can have at most {MAX_FIELDS} fields.")
@@ -36,8 +28,8 @@ def params_of(pairs: Iterable[tuple[str, Any]]) -> RequestParams:
         path = [match[1], *_INNER.findall(match[2])]
         if len(path) > _MAX_DEPTH:
             raise Invalid(f"{name[:100]} is nested too deeply.")
-        _place(spoken, path, value)
-    return RequestParams({name: _lists_in(value) for name, value in spoken.items()})
+        _place(params, path, value)
+    return RequestParams({name: _lists_in(value) for name, value in params.items()})
 
 
 def _place(where: dict[str, Any], path: list[str], value: Any) -> None:

@@ -16,8 +16,6 @@ from services.gateway.http.body import MAX_BODY_BYTES, bounded_chunks, too_large
 from services.gateway.http.form_fields import MAX_FIELDS
 
 MAX_DATA_URL_BYTES = limits.PICTURE_BYTES * 3 // 2  # a picture in base64, partly percent-encoded
-
-
 _EXTENDED_FILENAME = re.compile(rb";\s*filename\*", re.IGNORECASE)
 
 

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.gateway.http.errors import PROBLEM_JSON
+
 MEDIA_TYPES = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
 
 Schema = dict[str, Any]
+
+_PROBLEM = {
+    "type": "urn:microgram:problem:changed",
+    "title": "Precondition Failed",
+    "status": 412,
+    "detail": "It was changed since you read it. Read it again.",
+    "instance": "/api/shop/v1/products/114000000000000000",
+    "code": "changed",
+}
 
 
 def request_body(*forms: str, example: Any = None, **properties: Schema | str) -> dict[str, Any]:
@@ -41,4 +52,17 @@ def responses(
     return {
         200: {"description": description, "content": {media: content}},
         "4XX": {"description": "The request is rejected; `error` says why.", "content": wrong},
+    }
+
+
+def problem_responses(
+    example: Any, description: str, status: int = 200
+) -> dict[int | str, dict[str, Any]]:
+    """The successful response and the format of every error, for OpenAPI."""
+    return {
+        status: {"description": description, "content": {"application/json": {"example": example}}},
+        "4XX": {
+            "description": "The request is rejected.",
+            "content": {PROBLEM_JSON: {"example": _PROBLEM}},
+        },
     }

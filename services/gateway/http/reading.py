@@ -12,18 +12,12 @@ import orjson
 from fastapi import Request
 
 from services.chassis.errors import from_status
-from services.gateway.http.body import (
-    MAX_BODY_BYTES,
-    check_content_length,
-    read_body,
-)
+from services.gateway.http.body import MAX_BODY_BYTES, check_content_length, read_body
 from services.gateway.http.form_fields import MAX_FIELDS, params_of
 from services.gateway.http.multipart import MAX_DATA_URL_BYTES, parse_multipart
 from services.gateway.http.params import RequestParams
 
 _MULTIPART_OVERHEAD = 128 * 1024  # bytes of a multipart form beside its files
-
-
 _THREAD_THRESHOLD = 256 * 1024  # larger bodies are parsed in a thread
 
 
@@ -48,20 +42,20 @@ async def read_params(request: Request, files: int = 0) -> RequestParams:
     """
     bound = files * MAX_DATA_URL_BYTES + _MULTIPART_OVERHEAD if files else MAX_BODY_BYTES
     check_content_length(request, bound)
-    spoken = params_of(request.query_params.multi_items())
+    params = params_of(request.query_params.multi_items())
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        spoken.form = await parse_multipart(request, bound, files)
-        spoken.update(params_of(spoken.form.multi_items()))
-        return spoken
+        params.form = await parse_multipart(request, bound, files)
+        params.update(params_of(params.form.multi_items()))
+        return params
     body = await read_body(request, bound)
     if not body.strip():
-        return spoken
+        return params
     if len(body) > _THREAD_THRESHOLD:
-        spoken.update(await asyncio.to_thread(_parse, kind, body))
+        params.update(await asyncio.to_thread(_parse, kind, body))
     else:
-        spoken.update(_parse(kind, body))
-    return spoken
+        params.update(_parse(kind, body))
+    return params
 
 
 def _parse(kind: str, body: bytes) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The form by which somebody deletes their account."""
+"""The form that deletes an account."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from services.gateway.pages.renderer import PageRenderer
 _PATH = "/auth/delete"
 
 
-def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
-    """The form, and what it does."""
-    router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
+def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
+    """The form and its submission."""
+    router = APIRouter(tags=["pages"], route_class=pages.route_class(), include_in_schema=False)
 
     def form(*, login: str = "", error: str = "", status: int = 200) -> Response:
-        return paper.render("delete", status=status, login=login, error=error)
+        return pages.render("delete", status=status, login=login, error=error)
 
     @router.get(_PATH)
     async def ask() -> Response:
-        """Show the form."""
+        """The form."""
         return form()
 
     @router.post(_PATH)
     async def delete(request: Request) -> Response:
-        """Somebody filled it in."""
+        """Delete the account."""
         body = await read_params(request)
         who = login_credentials(body)
         login = who["login"]
         if not body.strict_boolean("sure"):
-            return form(login=login, error="Tick that you are sure.", status=422)
+            return form(login=login, error="Confirm that you are sure.", status=422)
         try:
             await gateway.services.auth.delete_account(Deletion(**who))
         except ServiceError as failure:
@@ -41,6 +41,6 @@ def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
                 status = 429 if failure.status == 429 else 422
                 return form(login=login, error=failure.message, status=status)
             raise
-        return paper.render("deleted")
+        return pages.render("deleted")
 
     return router

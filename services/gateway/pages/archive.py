@@ -1,9 +1,8 @@
-"""The page on which somebody gets an archive of all that they have, without an app.
+"""The page on which users download an archive of their data, without an app.
 
-Who logs in here has a session: a token that is good for their archive alone, for six hours, in a
-cookie that only this page gets (`HttpOnly`, `SameSite=Strict`) and that goes with the browser.
-Forms that a browser says come from elsewhere are refused: other sites of the same domain could send
-the cookie along.
+A login creates a session: a token for the archive only, valid for six hours, in a session cookie of
+this page (`HttpOnly`, `SameSite=Strict`). Cross-origin forms are rejected, since other sites of the
+same domain could send the cookie.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from services.chassis.security.guards import check_scopes, check_user
 from services.chassis.security.token_verifier import TokenVerifier
 from services.contracts.data_export import Export
 from services.contracts.logins import NewSession
-from services.gateway.application.archive_download import ArchiveDownloads
 from services.gateway.container import Gateway
 from services.gateway.http.reading import read_params
 from services.gateway.pages.login_form import login_credentials, retry_form
@@ -32,36 +30,35 @@ _SCOPE = "read:exports"
 _SAME_ORIGIN = ("", "same-origin", "none")
 
 
-def create_router(gateway: Gateway, paper: PageRenderer, downloads: ArchiveDownloads) -> APIRouter:
-    """The page, its forms, and the archive itself."""
-    router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
-    counter = _ArchivePage(gateway, paper, downloads)
+def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
+    """The page, its forms, and the download."""
+    router = APIRouter(tags=["pages"], route_class=pages.route_class(), include_in_schema=False)
+    page = _ArchivePage(gateway, pages)
     for method, path, handler in (
-        ("GET", _PAGE, counter.get),
-        ("POST", _PAGE, counter.log_in),
-        ("POST", f"{_PAGE}/request", counter.request),
-        ("GET", f"{_PAGE}/file", counter.download),
-        ("POST", f"{_PAGE}/leave", counter.log_out),
+        ("GET", _PAGE, page.get),
+        ("POST", _PAGE, page.log_in),
+        ("POST", f"{_PAGE}/request", page.request),
+        ("GET", f"{_PAGE}/file", page.download),
+        ("POST", f"{_PAGE}/leave", page.log_out),
     ):
         router.add_api_route(path, handler, methods=[method], response_model=None)
     return router
 
 
 class _ArchivePage:
-    """Where somebody asks for their archive, and gets it."""
+    """The handlers of the page."""
 
-    def __init__(self, gateway: Gateway, paper: PageRenderer, downloads: ArchiveDownloads) -> None:
+    def __init__(self, gateway: Gateway, pages: PageRenderer) -> None:
         self._gateway = gateway
-        self._paper = paper
-        self._downloads = downloads
+        self._pages = pages
 
     async def get(self, request: Request) -> Response:
-        """How far it is; for who is not logged in, the form to do so."""
+        """The state of the archive, or the login form."""
         caller = await _session_user(request)
         return await self._page(caller) if caller else self._form()
 
     async def log_in(self, request: Request) -> Response:
-        """Somebody says who they are."""
+        """Log in."""
         _check_origin(request)
         who = login_credentials(await read_params(request))
         try:
@@ -74,7 +71,7 @@ class _ArchivePage:
         return self._start_session(session.token)
 
     async def request(self, request: Request) -> Response:
-        """Somebody asks for an archive."""
+        """Request an archive."""
         _check_origin(request)
         caller = await _session_user(request)
         if caller is None:
@@ -88,12 +85,12 @@ class _ArchivePage:
         return _redirect()
 
     async def download(self, request: Request) -> Response:
-        """The archive, once it is there."""
+        """Download the archive."""
         caller = await _session_user(request)
-        return await self._downloads.open(caller) if caller else _redirect()
+        return await self._gateway.archives.open(caller) if caller else _redirect()
 
     async def log_out(self, request: Request) -> Response:
-        """The session's token is good no more, and forgotten."""
+        """Log out: revoke the token, and delete the cookie."""
         _check_origin(request)
         if caller := await _session_user(request):
             await self._gateway.services.auth.end_session(caller)
@@ -102,19 +99,19 @@ class _ArchivePage:
         return back
 
     def _form(self, *, login: str = "", error: str = "", status: int = 200) -> Response:
-        return self._paper.render("archive_login", status=status, login=login, error=error)
+        return self._pages.render("archive_login", status=status, login=login, error=error)
 
     async def _page(self, caller: Caller, *, error: str = "", status: int = 200) -> Response:
         try:
             export: Export | None = await self._gateway.media.export(caller)
         except NotFound:
             export = None
-        return self._paper.render(
+        return self._pages.render(
             "archive", status=status, username=caller.username, export=export, error=error
         )
 
     def _start_session(self, token: str) -> Response:
-        """To the page, with a session."""
+        """Redirect to the page with a session."""
         back = _redirect()
         back.set_cookie(
             _COOKIE,
@@ -128,7 +125,7 @@ class _ArchivePage:
 
 
 async def _session_user(request: Request) -> Caller | None:
-    """Who is logged in."""
+    """The user of the session, if there is one."""
     token = request.cookies.get(_COOKIE)
     if not token:
         return None
@@ -142,9 +139,9 @@ async def _session_user(request: Request) -> Caller | None:
 
 
 def _check_origin(request: Request) -> None:
-    """Raises `Forbidden` for a form of another site, as far as the browser says so."""
+    """Raise `Forbidden` for a cross-origin form, as far as the browser reports it."""
     if request.headers.get("sec-fetch-site", "") not in _SAME_ORIGIN:
-        raise Forbidden("This form was not sent from here.")
+        raise Forbidden("This form was sent from another site.")
 
 
 def _redirect() -> Response:

@@ -1,4 +1,4 @@
-"""The page behind the link at the end of a digest, which needs no login."""
+"""The unsubscribe page of digests, which needs no login."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from services.gateway.pages.renderer import PageRenderer
 _PATH = "/digests/stop"
 
 
-def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
-    """A form, since programs that read mail follow links on their own; and what it does."""
-    router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
+def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
+    """A form, since mail programs follow links on their own."""
+    router = APIRouter(tags=["pages"], route_class=pages.route_class(), include_in_schema=False)
 
     @router.get(_PATH)
     async def ask(of: str = "", key: str = "") -> Response:
-        """Show the button."""
-        return paper.render("digest", of=of[:20], key=key[:100], done=False)
+        """The form."""
+        return pages.render("digest", of=of[:20], key=key[:100], done=False)
 
     @router.post(_PATH)
     async def stop(request: Request) -> Response:
-        """Somebody pressed it. A repeat is fine."""
+        """Unsubscribe. A repeat changes nothing."""
         await _stop(gateway, await read_params(request))
-        return paper.render("digest", of="", key="", done=True)
+        return pages.render("digest", of="", key="", done=True)
 
     return router
 
@@ -36,6 +36,6 @@ def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
 async def _stop(gateway: Gateway, body: RequestParams) -> None:
     owner, key = body.string("of")[:20], body.string("key")[:100]
     if not key:
-        raise NotFound("This link is not good any more.")
+        raise NotFound("This link is no longer valid.")
     link = DigestStop.model_construct(owner=numeric_id(owner), key=key)
     await gateway.services.notifications.stop_digest(link)

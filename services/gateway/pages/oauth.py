@@ -1,4 +1,4 @@
-"""Logging in to an app, and registering: the two forms that people fill in."""
+"""The OAuth authorization page, and the registration page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SCOPE_DESCRIPTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """What an app asks for, carried through the form."""
+    """The parameters of an authorization request, which the form carries along."""
 
     client_id: str
     redirect_uri: str
@@ -44,7 +44,7 @@ class AuthorizationRequest:
 
     @classmethod
     def of(cls, form: RequestParams) -> AuthorizationRequest:
-        """From the address, or from the form's hidden fields."""
+        """From the query string, or from the hidden fields of the form."""
         return cls(
             client_id=form.string("client_id"),
             redirect_uri=form.string("redirect_uri"),
@@ -57,17 +57,17 @@ class AuthorizationRequest:
 
     @property
     def is_out_of_band(self) -> bool:
-        """Whether the person carries the code to the app by hand."""
+        """Whether the user copies the code to the app."""
         return self.redirect_uri == OUT_OF_BAND
 
     @property
     def fields(self) -> dict[str, str]:
-        """What the form must carry along."""
+        """The hidden fields of the form."""
         return {name: value for name, value in asdict(self).items() if value}
 
     @property
     def form_target(self) -> str:
-        """Where the form leads to in the end, as a source of a content security policy."""
+        """The final redirect target, as a source of a content security policy."""
         parts = urlsplit(self.redirect_uri)
         if self.is_out_of_band:
             return ""
@@ -76,38 +76,40 @@ class AuthorizationRequest:
         return f"{parts.scheme}:"
 
     def redirect(self, **answer: str) -> Response:
-        """Back to the app, with an answer."""
-        told = {**answer, **({"state": self.state} if self.state else {})}
+        """Redirect to the app with a result."""
+        params = {**answer, **({"state": self.state} if self.state else {})}
         joint = "&" if "?" in self.redirect_uri else "?"
-        address = f"{self.redirect_uri}{joint}{urlencode(told)}"
+        address = f"{self.redirect_uri}{joint}{urlencode(params)}"
         return RedirectResponse(address, 303, headers={"cache-control": "no-store"})
 
 
-def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
-    """The two forms."""
-    router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
-    door = _AuthorizePage(gateway, paper)
+def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
+    """The routes of both pages."""
+    router = APIRouter(tags=["pages"], route_class=pages.route_class(), include_in_schema=False)
+    door = _AuthorizePage(gateway, pages)
     router.add_api_route(_AUTHORIZE, door.get, methods=["GET"], response_model=None)
     router.add_api_route(_AUTHORIZE, door.post, methods=["POST"], response_model=None)
-    registry = _SignUpPage(gateway, paper)
+    registry = _SignUpPage(gateway, pages)
     router.add_api_route(_SIGN_UP, registry.get, methods=["GET"], response_model=None)
     router.add_api_route(_SIGN_UP, registry.post, methods=["POST"], response_model=None)
     return router
 
 
 class _AuthorizePage:
-    """The form by which somebody lets an app in."""
+    """The page on which users authorize an app."""
 
-    def __init__(self, gateway: Gateway, paper: PageRenderer) -> None:
+    def __init__(self, gateway: Gateway, pages: PageRenderer) -> None:
         self._gateway = gateway
-        self._paper = paper
+        self._pages = pages
 
     async def get(self, request: Request) -> Response:
-        """Show the form."""
+        """The form."""
         asked = AuthorizationRequest.of(await read_params(request))
         app = await _app(self._gateway, asked)
         if asked.response_type != "code":
-            return self._error(asked, "unsupported_response_type", "Only codes are given.")
+            return self._error(
+                asked, "unsupported_response_type", "Only the response type code is supported."
+            )
         try:
             await self._gateway.services.auth.grantable(asked.client_id, asked.scope)
         except ServiceError as failure:
@@ -115,19 +117,19 @@ class _AuthorizePage:
         return self._form(asked, app)
 
     async def post(self, request: Request) -> Response:
-        """Somebody let the app in, or did not."""
+        """Authorize or deny the app."""
         body = await read_params(request)
         asked = AuthorizationRequest.of(body)
         app = await _app(self._gateway, asked)
         if body.string("decision") == "deny":
-            return self._error(asked, "access_denied", "You did not let the app in.")
+            return self._error(asked, "access_denied", "You denied the request.")
         login = body.string("login").strip()[:320]
         try:
             code = await _authorize(self._gateway, asked, login, body.string("password"))
         except ServiceError as failure:
             return self._failure(asked, app, login, failure)
         if asked.is_out_of_band:
-            return self._paper.render("code", code=code, app=app)
+            return self._pages.render("code", code=code, app=app)
         return asked.redirect(code=code)
 
     def _form(
@@ -140,7 +142,7 @@ class _AuthorizePage:
         status: int = 200,
     ) -> Response:
         address = f"{_AUTHORIZE}?{urlencode(asked.fields)}"
-        return self._paper.render(
+        return self._pages.render(
             "authorize",
             status=status,
             form_targets=[asked.form_target] if asked.form_target else [],
@@ -157,7 +159,7 @@ class _AuthorizePage:
     def _failure(
         self, asked: AuthorizationRequest, app: App, login: str, failure: ServiceError
     ) -> Response:
-        """What auth refuses is the person's to mend, or the app's."""
+        """Show the error of a login to the user, and any other error to the app."""
         page = retry_form(failure, partial(self._form, asked, app, login=login))
         if page is not None:
             return page
@@ -166,26 +168,26 @@ class _AuthorizePage:
         raise failure
 
     def _error(self, asked: AuthorizationRequest, code: str, message: str) -> Response:
-        """Tell the app, or where it cannot be told, the person (RFC 6749, 4.1.2.1)."""
+        """Redirect the error to the app, or show it (RFC 6749, 4.1.2.1)."""
         if asked.is_out_of_band:
-            return self._paper.error_page(from_status(400, message))
+            return self._pages.error_page(from_status(400, message))
         return asked.redirect(error=code, error_description=message)
 
 
 class _SignUpPage:
-    """The form by which somebody registers."""
+    """The registration page."""
 
-    def __init__(self, gateway: Gateway, paper: PageRenderer) -> None:
+    def __init__(self, gateway: Gateway, pages: PageRenderer) -> None:
         self._gateway = gateway
-        self._paper = paper
+        self._pages = pages
 
     async def get(self, request: Request) -> Response:
-        """Show the form."""
+        """The form."""
         query = await read_params(request)
-        return self._paper.render("register", next=_next_url(query), given={}, faults={}, error="")
+        return self._pages.render("register", next=_next_url(query), given={}, faults={}, error="")
 
     async def post(self, request: Request) -> Response:
-        """Somebody filled it in."""
+        """Register an account."""
         body = await read_params(request)
         new = new_registration(body)
         try:
@@ -194,7 +196,7 @@ class _SignUpPage:
             if failure.status not in (409, 422, 429):
                 raise
             by_field = field_errors(failure)
-            return self._paper.render(
+            return self._pages.render(
                 "register",
                 status=failure.status if failure.status == 429 else 422,
                 next=_next_url(body),
@@ -202,17 +204,17 @@ class _SignUpPage:
                 faults=by_field,
                 error="" if by_field else failure.message,
             )
-        return self._paper.render("registered", username=new.username, next=_next_url(body))
+        return self._pages.render("registered", username=new.username, next=_next_url(body))
 
 
 async def _app(gateway: Gateway, asked: AuthorizationRequest) -> App:
-    """The app that asks. Nobody is ever sent to an address that is not the app's own."""
+    """The requesting app. Users are redirected only to the app's registered URIs."""
     try:
         app = await gateway.services.auth.app(asked.client_id)
     except NotFound as failure:
-        raise from_status(400, "No app is known under this client id.") from failure
+        raise from_status(400, "There is no app with this client id.") from failure
     if asked.redirect_uri not in app.redirect_uris:
-        raise from_status(400, "The redirect URI is not one that the app registered.")
+        raise from_status(400, "The app did not register this redirect URI.")
     return app
 
 
@@ -232,7 +234,7 @@ async def _authorize(
 
 
 def _next_url(form: RequestParams) -> str:
-    """Where to go on after registering: only ever back to the form of the app."""
+    """The target after the registration: only the authorization page is allowed."""
     address = form.string("next")
     return address if address.startswith(f"{_AUTHORIZE}?") else ""
 

@@ -1,4 +1,4 @@
-"""The front page, profiles and posts for everybody, and what pages are made of."""
+"""The public pages: front page, profiles, posts, hashtags; and their assets."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ _FRONT_PAGE_SIZE, _PROFILE_PAGE_SIZE = 12, 30
 MaxId = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
 
 
-def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
-    """Pages that need no login."""
-    router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
-    router.routes.extend(_asset_routes(gateway, paper).routes)
+def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
+    """Public pages."""
+    router = APIRouter(tags=["pages"], route_class=pages.route_class(), include_in_schema=False)
+    router.routes.extend(_asset_routes(gateway, pages).routes)
     shows, previews = _PageModels(gateway), Previews(gateway.urls)
 
     @router.get("/")
     async def front() -> Response:
-        """A welcome, with the newest pictures; without them where the feed does not answer."""
+        """The front page with the newest pictures, or without them if the feed fails."""
         try:
             tiles, _ = await shows.grid(public_timeline(only_media=True), _FRONT_PAGE_SIZE)
         except ServiceError:
@@ -46,14 +46,14 @@ def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
         rules = [{"text": text, "hint": hint} for text, hint in instances.RULES]
         preview = previews.site(gateway.settings.microgram_title, instances.LONG_DESCRIPTION)
         about = instances.LONG_DESCRIPTION
-        return paper.render(
+        return pages.render(
             "front", store=True, preview=preview, tiles=tiles, rules=rules, about=about
         )
 
     @router.get("/@{username}")
     async def profile(username: str, max_id: MaxId = "") -> Response:
-        """Somebody's posts, and what they boosted."""
-        row = await gateway.people.by_username(username[:40])
+        """A profile with its posts and boosts."""
+        row = await gateway.services.users.account_named(username[:40])
         account = Account.model_validate(row)
         timeline = account_timeline(account.profile.id, exclude_replies=True)
         tiles, older = await shows.grid(timeline, _PROFILE_PAGE_SIZE, max_id)
@@ -61,13 +61,13 @@ def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
             previews.person(people.public_profile(account.profile)),
             shows.person(account),
         )
-        return paper.render(
+        return pages.render(
             "profile", store=True, preview=preview, account=shown, tiles=tiles, older=older
         )
 
     @router.get("/@{username}/{id}")
     async def post(username: str, id: str) -> Response:
-        """One post, if everybody may see it; a boost leads to what it shows."""
+        """A public post. A boost redirects to the boosted post."""
         row = await gateway.posts.get(id, None)
         authors = await gateway.posts.authors(row)
         author = Account.model_validate(authors[row["post"]["author"]])
@@ -77,7 +77,7 @@ def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
             name = authors[boosted["post"]["author"]]["profile"]["username"]
             return RedirectResponse(gateway.urls.post(name, boosted["post"]["id"]), 302)
         view = PostView.model_validate(row)
-        return paper.render(
+        return pages.render(
             "post",
             store=True,
             preview=previews.post(view.post, people.public_profile(author.profile)),
@@ -93,27 +93,27 @@ def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
             raise NotFound("This is not a hashtag.")
         tiles, older = await shows.grid(tag_timeline(name), _PROFILE_PAGE_SIZE, max_id)
         preview = previews.tag(name)
-        return paper.render("tag", store=True, preview=preview, tag=name, tiles=tiles, older=older)
+        return pages.render("tag", store=True, preview=preview, tag=name, tiles=tiles, older=older)
 
     return router
 
 
-def _asset_routes(gateway: Gateway, paper: PageRenderer) -> APIRouter:
-    router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
+def _asset_routes(gateway: Gateway, pages: PageRenderer) -> APIRouter:
+    router = APIRouter(tags=["pages"], route_class=pages.route_class(), include_in_schema=False)
 
     @router.get("/users/{username}")
     async def actor(username: str) -> Response:
-        """The lasting address of a person leads to their page."""
+        """The permanent URL of a profile."""
         return RedirectResponse(gateway.urls.account(username), 302)
 
     @router.get("/users/{username}/statuses/{id}")
     async def note(username: str, id: str) -> Response:
-        """The lasting address of a post leads to its page."""
+        """The permanent URL of a post."""
         return RedirectResponse(gateway.urls.post(username, numeric_id(id)), 302)
 
     @router.get("/static/{name}")
     async def static(name: str) -> Response:
-        """What pages are made of, and the default pictures."""
+        """The style sheet and the default images."""
         if name == "style.css":
             return Response(_STYLE, media_type="text/css", headers=_CACHE_FOR_A_DAY)
         drawn = default_image(name)
@@ -123,22 +123,22 @@ def _asset_routes(gateway: Gateway, paper: PageRenderer) -> APIRouter:
 
     @router.get("/favicon.ico")
     async def icon(_: Request) -> Response:
-        """A camera."""
+        """The icon."""
         return Response(default_image("icon.png"), media_type="image/png", headers=_CACHE_FOR_A_DAY)
 
     return router
 
 
 class _PageModels:
-    """What the templates show, from the contracts' models."""
+    """Template data from contract models."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
     async def grid(self, timeline: Timeline, limit: int, max_id: str = "") -> tuple[list[Any], str]:
-        """Tiles of a timeline as strangers see it, and where older ones begin.
+        """The tiles of a timeline for anonymous visitors, and the cursor of older ones.
 
-        A boost is what it shows, by its author; none where that may not be seen.
+        A boost shows the boosted post, and is left out if that is not visible.
         """
         window = Window(limit, max_id)
         page = await self._gateway.services.feed.timeline(timeline, None, window)
@@ -157,9 +157,9 @@ class _PageModels:
 
     def person(self, account: Account) -> dict[str, Any]:
         entity = people.account(account, self._gateway.urls, self._gateway.html)
-        fields = [field | {"value": Markup(field["value"])} for field in entity["fields"]]  # noqa: S704 (escaped by Writer)
+        fields = [field | {"value": Markup(field["value"])} for field in entity["fields"]]  # noqa: S704 (escaped by HtmlWriter)
         return entity | {
-            "note": Markup(entity["note"]),  # noqa: S704 (escaped by Writer)
+            "note": Markup(entity["note"]),  # noqa: S704 (escaped by HtmlWriter)
             "name": entity["display_name"] or entity["username"],
             "fields": fields,
         }
@@ -174,7 +174,7 @@ class _PageModels:
         return (
             entity
             | {
-                "content": Markup(entity["content"]),  # noqa: S704 (escaped by Writer)
+                "content": Markup(entity["content"]),  # noqa: S704 (escaped by HtmlWriter)
                 "text": view.post.text,
                 "words": preview_text(view.post),
                 "day": view.post.created_at[:10],

@@ -79,7 +79,7 @@ class PageRenderer:
 
     def route_class(self) -> type[APIRoute]:
         """A route class whose errors are pages."""
-        paper = self
+        renderer = self
 
         class PageRoute(APIRoute):
             def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -90,11 +90,11 @@ class PageRenderer:
                         return await handle(request)
                     except ServiceError as failure:
                         log_failure(failure)
-                        return paper.error_page(failure)
+                        return renderer.error_page(failure)
                     except RequestValidationError:
                         wrong = ServiceError("A parameter in the URL is missing or invalid.")
                         wrong.status = 400
-                        return paper.error_page(wrong)
+                        return renderer.error_page(wrong)
 
                 return handler
 

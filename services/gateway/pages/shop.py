@@ -1,4 +1,4 @@
-"""Shops and what is sold in them, for everybody: to be linked to, and bought with an app."""
+"""The public pages of shops and products."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _PAGE_SIZE = 30
 MaxId = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
 
 
-def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
-    """Pages that need no login."""
-    router = APIRouter(tags=["pages"], route_class=paper.route_class(), include_in_schema=False)
+def create_router(gateway: Gateway, pages: PageRenderer) -> APIRouter:
+    """Public pages of shops and products."""
+    router = APIRouter(tags=["pages"], route_class=pages.route_class(), include_in_schema=False)
     previews = Previews(gateway.urls)
 
     @router.get("/shops/{id}")
     async def shop(id: str, max_id: MaxId = "") -> Response:
-        """A shop and what is sold in it, newest first."""
+        """A shop with its products, newest first."""
         found = (await gateway.services.catalog.shop(id)).shop
         owner, page = await gather_all(
             _profile(gateway, found.owner),
@@ -37,7 +37,7 @@ def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
             ),
         )
         products = [view.product for view in page.products]
-        return paper.render(
+        return pages.render(
             "shop",
             store=True,
             preview=previews.shop(found, owner, products),
@@ -49,14 +49,14 @@ def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
 
     @router.get("/products/{id}")
     async def product(id: str) -> Response:
-        """A product with its prices, and whether there is any left."""
+        """A product with its prices and availability."""
         view = await gateway.services.catalog.product(id)
         found = view.product
         seller, shop = await gather_all(
             _profile(gateway, found.seller), gateway.services.catalog.shop(found.shop)
         )
         available = any((view.available or {}).values())
-        return paper.render(
+        return pages.render(
             "product",
             store=True,
             preview=previews.product(found, seller, available=available),
@@ -69,8 +69,10 @@ def create_router(gateway: Gateway, paper: PageRenderer) -> APIRouter:
 
 
 async def _profile(gateway: Gateway, id: str) -> Profile:
-    """Whose it is; raises `NotFound`."""
-    return people.public_profile(Account.model_validate(await gateway.people.by_id(id)).profile)
+    """The profile of an owner. Raises `NotFound`."""
+    return people.public_profile(
+        Account.model_validate(await gateway.services.users.account(id)).profile
+    )
 
 
 def _seller(gateway: Gateway, profile: Profile) -> Entity:
@@ -83,6 +85,6 @@ def _seller(gateway: Gateway, profile: Profile) -> Entity:
 
 
 def _tile(gateway: Gateway, product: Product) -> dict[str, Any]:
-    """What a shop's page shows of a product."""
+    """The tile of a product."""
     several = len({variant.price for variant in product.variants}) > 1
     return entities.card(product, gateway.urls) | {"several": several}

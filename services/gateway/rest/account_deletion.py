@@ -1,4 +1,4 @@
-"""Deleting one's account: a route of ours, which Mastodon's API has not."""
+"""Deletion of the caller's account: our own route, which Mastodon's API does not have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.gateway.rest.dependencies import AccountWriter
 
 
 def create_router(gateway: Gateway) -> APIRouter:
-    """The route."""
+    """The route that deletes the caller's account."""
     router = APIRouter(prefix="/api/v1/accounts", tags=["accounts"])
 
     @router.post(
@@ -26,10 +26,10 @@ def create_router(gateway: Gateway) -> APIRouter:
         responses=responses({}),
     )
     async def delete(request: Request, caller: AccountWriter) -> OrjsonResponse:
-        """Delete one's own account for ever, with all that one made. Needs the password.
+        """Delete the caller's account permanently, with all of its data. Requires the password.
 
-        All tokens of the account end within 5 s; the rest is removed in the background. The name
-        stays taken.
+        All tokens of the account are revoked within 5 s. The data is deleted in the background. The
+        username stays reserved.
         """
         password = (await read_params(request)).string("password")
         who = Deletion.model_construct(login=caller.username, password=password[:256])
@@ -37,7 +37,7 @@ def create_router(gateway: Gateway) -> APIRouter:
             await gateway.services.auth.delete_account(who, caller)
         except Unauthenticated as failure:
             if failure.code == "wrong_login":
-                raise Forbidden("This is not the password of the account.") from failure
+                raise Forbidden("The password is wrong.") from failure
             raise
         return OrjsonResponse({})
 

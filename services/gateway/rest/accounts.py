@@ -1,4 +1,4 @@
-"""People: oneself, others, how one stands to them."""
+"""Accounts: lookup, search, statuses, followers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.chassis.http.responses import OrjsonResponse
 from services.clients.feed import account_timeline
 from services.clients.paths import numeric_id
 from services.contracts.accounts import Relationship
-from services.gateway.application.people import local_username
+from services.gateway.application.account_search import local_username
 from services.gateway.container import Gateway
 from services.gateway.http import paging
 from services.gateway.http.openapi import responses
@@ -32,7 +32,7 @@ from services.shared.hashtags import normal_tag
 
 
 def create_router(gateway: Gateway) -> APIRouter:
-    """Routes about people. Those with a fixed name come before those with an id."""
+    """Routes about accounts. Fixed paths come before paths with an id."""
     router = APIRouter()
     for part in (_lookup_routes, _account_routes):
         router.routes.extend(part(gateway).routes)
@@ -46,11 +46,13 @@ def _lookup_routes(gateway: Gateway) -> APIRouter:
     async def lookup(
         acct: Annotated[str, Query(max_length=200)], _: OptionalAccountReader
     ) -> Response:
-        """An account by its name."""
+        """An account by its username."""
         name = local_username(acct, gateway.urls.host)
         if not name:
             raise NotFound("Record not found")
-        return json_response(gateway.renderer.account(await gateway.people.by_username(name)))
+        return json_response(
+            gateway.renderer.account(await gateway.services.users.account_named(name))
+        )
 
     @router.get("/accounts/search", responses=ACCOUNT_PAGE)
     async def search(
@@ -63,14 +65,14 @@ def _lookup_routes(gateway: Gateway) -> APIRouter:
         following: QueryFlag = False,
     ) -> Response:
         """Accounts by the beginning of a name."""
-        rows = await gateway.people.search(q, caller, limit, offset)
+        rows = await gateway.account_search.search(q, caller, limit, offset)
         if following:
-            rows = await gateway.people.only_followed(rows, caller)
+            rows = await gateway.account_search.only_followed(rows, caller)
         return json_response(gateway.renderer.accounts(rows))
 
     @router.get("/accounts/relationships", responses=responses([], "A Relationship for each id."))
     async def relationships(request: Request, caller: FollowReader) -> OrjsonResponse:
-        """How one stands to some others: `id[]`."""
+        """The caller's relationships to some accounts: `id[]`."""
         ids = requested_ids(request)
         if not ids:
             return OrjsonResponse([])
@@ -81,7 +83,7 @@ def _lookup_routes(gateway: Gateway) -> APIRouter:
 
     @router.get("/accounts/familiar_followers", responses=responses([]))
     async def familiar_followers(request: Request, caller: FollowReader) -> OrjsonResponse:
-        """Of those whom one follows, who follows each of some people: `id[]`, at most ten."""
+        """The accounts followed by the caller that follow each of some accounts: `id[]`."""
         given = (await read_params(request)).strings("id") or []
         ids = [numeric_id(id) for id in given[:MAX_IDS]]
         if not ids:
@@ -101,7 +103,7 @@ def _lookup_routes(gateway: Gateway) -> APIRouter:
     async def some(request: Request, _: OptionalAccountReader) -> Response:
         """Some accounts by id: `id[]`."""
         ids = requested_ids(request)
-        found = await gateway.people.by_ids(ids) if ids else {}
+        found = await gateway.services.users.accounts(ids) if ids else {}
         return json_response(gateway.renderer.accounts([found[id] for id in ids if id in found]))
 
     return router
@@ -113,7 +115,7 @@ def _account_routes(gateway: Gateway) -> APIRouter:
     @router.get("", responses=responses(description="An Account."))
     async def account(id: Id, _: OptionalAccountReader) -> Response:
         """One account."""
-        return json_response(gateway.renderer.account(await gateway.people.by_id(id)))
+        return json_response(gateway.renderer.account(await gateway.services.users.account(id)))
 
     @router.get(
         "/statuses",
@@ -132,7 +134,7 @@ def _account_routes(gateway: Gateway) -> APIRouter:
         window: paging.PostWindow,
         tagged: Annotated[str, Query(max_length=100)] = "",
     ) -> Response:
-        """Somebody's posts, as far as the caller may see them."""
+        """The posts of an account that the caller may see."""
         if query_flag(request, "pinned"):
             views = await gateway.services.posts.pins(id, caller)
             return json_response(await gateway.posts.render_list(views))
@@ -145,14 +147,14 @@ def _account_routes(gateway: Gateway) -> APIRouter:
         )
         page = await timeline_response(gateway, request, timeline, caller, window)
         if page.body == b"[]":
-            await gateway.people.by_id(id)  # nobody's posts are not none, but not found
+            await gateway.services.users.account(id)  # an unknown account is 404, not an empty page
         return page
 
     @router.get("/followers", responses=ACCOUNT_PAGE, openapi_extra=paging.page_parameters())
     async def followers(
         request: Request, id: Id, caller: OptionalAccountReader, window: paging.AccountWindow
     ) -> Response:
-        """Who follows somebody, the newest first."""
+        """The followers of an account, the newest first."""
         page = await gateway.services.users.followers(id, caller, window)
         return account_page(gateway, request, page)
 
@@ -160,7 +162,7 @@ def _account_routes(gateway: Gateway) -> APIRouter:
     async def following(
         request: Request, id: Id, caller: OptionalAccountReader, window: paging.AccountWindow
     ) -> Response:
-        """Whom somebody follows, the newest first."""
+        """The accounts that an account follows, the newest first."""
         page = await gateway.services.users.following(id, caller, window)
         return account_page(gateway, request, page)
 

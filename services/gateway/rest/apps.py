@@ -1,4 +1,4 @@
-"""Clients make themselves known."""
+"""Registration of apps."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _EXAMPLE = {
 
 
 async def any_token(request: Request) -> Caller:
-    """Lets in any good token, whatever it covers: an app may always ask who it is."""
+    """Accept any valid token, whatever its scopes."""
     token = bearer_token(request)
     if not token:
-        raise Unauthenticated("This needs an access token.")
+        raise Unauthenticated("This request requires an access token.")
     identity: TokenVerifier = request.app.state.token_verifier
     return await identity.verify(token)
 
@@ -64,14 +64,14 @@ def create_router(gateway: Gateway) -> APIRouter:
         ),
     )
     async def register_app(request: Request) -> OrjsonResponse:
-        """Make an app known, and get its secret. Open to everybody."""
+        """Register an app, and get its secret. Public."""
         new = _new_app(await read_params(request))
         made = await gateway.services.auth.register_app(new)
         return OrjsonResponse(apps.credential_application(made))
 
     @router.get("/verify_credentials", responses=responses())
     async def verify_app(caller: Annotated[Caller, Depends(any_token)]) -> OrjsonResponse:
-        """Which app a token belongs to."""
+        """The app of a token."""
         found = await gateway.services.auth.app(caller.client_id)
         return OrjsonResponse(apps.application(found))
 
@@ -79,7 +79,7 @@ def create_router(gateway: Gateway) -> APIRouter:
 
 
 def _new_app(body: RequestParams) -> NewApp:
-    """A `NewApp`; redirect URIs come as a list, or as one text with a line for each."""
+    """The `NewApp` of a request; redirect URIs are a list, or lines of one string."""
     uris = [uri for text in body.strings("redirect_uris") or [] for uri in text.split()]
     return NewApp.model_construct(
         client_name=body.string("client_name"),

@@ -1,4 +1,4 @@
-"""Conversations: what people write to one another, and to nobody else."""
+"""Conversations: direct posts between the same people."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CONVERSATION = responses(description="The Conversation.")
 
 
 def create_router(gateway: Gateway) -> APIRouter:
-    """All routes."""
+    """Routes about conversations."""
     router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
 
     @router.get(
@@ -30,24 +30,24 @@ def create_router(gateway: Gateway) -> APIRouter:
         openapi_extra=paging.page_parameters(),
     )
     async def page(request: Request, caller: StatusReader, window: paging.PostWindow) -> Response:
-        """The caller's, the one with the newest post first; pages go by the ids of last posts."""
+        """The caller's conversations, the newest first. Pages go by the ids of last posts."""
         found = await gateway.services.feed.conversations(caller, window)
         links = paging.link_header(gateway.urls.public_url, request, found["first"], found["last"])
         return json_response(b"[%b]" % b",".join(await _entities(gateway, found)), links)
 
     @router.post("/{id}/read", responses=_CONVERSATION)
     async def read(id: Id, caller: ConversationWriter) -> Response:
-        """Say that one has been read."""
+        """Mark a conversation as read."""
         return await _mark_read(gateway, id, caller, read=True)
 
     @router.post("/{id}/unread", responses=_CONVERSATION)
     async def unread(id: Id, caller: ConversationWriter) -> Response:
-        """Say that it has not."""
+        """Mark a conversation as unread."""
         return await _mark_read(gateway, id, caller, read=False)
 
     @router.delete("/{id}", responses=responses({}))
     async def remove(id: Id, caller: ConversationWriter) -> OrjsonResponse:
-        """Put one away for the caller alone, until something more is written in it."""
+        """Remove a conversation for the caller, until another post is written in it."""
         await gateway.services.feed.remove_conversation(id, caller)
         return OrjsonResponse({})
 

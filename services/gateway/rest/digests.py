@@ -1,4 +1,4 @@
-"""Digests by mail: whether one wants them. Routes of ours, which Mastodon's API has not."""
+"""The setting for digests by mail: our own routes, which Mastodon's API does not have."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from services.gateway.rest.dependencies import NotificationReader, NotificationW
 _DIGEST = "/api/v1/notifications/digest"
 _SETTING = responses(
     {"enabled": True, "available": True, "interval_hours": 24.0},
-    "Whether digests are sent; `available` is false where the place sends none.",
+    "Whether digests are sent. `available` is false if this server sends none.",
 )
 
 
 def create_router(gateway: Gateway) -> APIRouter:
-    """Both routes."""
+    """Routes about the digest setting."""
     router = APIRouter(tags=["notifications"])
 
     @router.get(_DIGEST, responses=_SETTING)
     async def get(
         caller: NotificationReader,
     ) -> OrjsonResponse:
-        """Whether one gets digests of unread notifications by mail."""
+        """Whether the caller gets digests of unread notifications by mail."""
         return OrjsonResponse(await gateway.services.notifications.digest(caller))
 
     @router.put(
@@ -41,7 +41,7 @@ def create_router(gateway: Gateway) -> APIRouter:
         request: Request,
         caller: NotificationWriter,
     ) -> OrjsonResponse:
-        """Switch them on or off. They are off until one switches them on."""
+        """Enable or disable digests. They are disabled by default."""
         body = await read_params(request)
         if body.get("enabled") is None:
             raise Invalid("Validation failed: enabled can't be blank")

@@ -1,4 +1,4 @@
-"""The directory: who wants to be found."""
+"""The profile directory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_ACCOUNTS = 80
 
 
 def create_router(gateway: Gateway) -> APIRouter:
-    """One route."""
+    """The route of the directory."""
     router = APIRouter(prefix="/api/v1", tags=["directory"])
 
     @router.get("/directory", responses=responses([], "A list of Account."))
@@ -25,9 +25,9 @@ def create_router(gateway: Gateway) -> APIRouter:
         offset: int = 0,
         local: QueryFlag = False,
     ) -> Response:
-        """Those who want to be found: who posted last comes first, or (`order=new`) who came last.
+        """Discoverable accounts, by their last post or (`order=new`) by their registration.
 
-        `local` makes no difference: everybody is from here. It ends after a thousand.
+        `local` makes no difference, since all accounts are local. The list has at most 1,000.
         """
         rows = await gateway.services.users.directory(
             caller,

@@ -1,4 +1,4 @@
-"""An archive of all that somebody has: asked for, waited for, downloaded."""
+"""Data exports: requested, watched, downloaded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user
 from services.contracts.data_export import Export
-from services.gateway.application.archive_download import ArchiveDownloads, ArchiveResponse
+from services.gateway.application.archive_download import ArchiveResponse
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import responses
 
@@ -20,30 +20,32 @@ _ARCHIVE = f"{_EXPORT}/archive"
 ArchiveOwner = Annotated[Caller, Depends(require_user("read"))]
 
 
-def create_router(gateway: Gateway, downloads: ArchiveDownloads) -> APIRouter:
-    """All three need the whole scope `read`: an archive holds what is most private."""
+def create_router(gateway: Gateway) -> APIRouter:
+    """Routes about data exports. They require the whole scope `read`."""
     router = APIRouter(tags=["exports"])
-    export = responses(description="How far it is; `url` once it is ready, and until it expires.")
+    export = responses(
+        description="The state of the export; `url` once the archive is ready, until it expires."
+    )
 
     @router.post(_EXPORT, responses=export)
     async def request(caller: ArchiveOwner) -> OrjsonResponse:
-        """Have an archive made of all that one has. One a day; asked again, how far it is."""
+        """Request an archive of the caller's data. One per day."""
         return OrjsonResponse(_export_entity(gateway, await gateway.media.request_export(caller)))
 
     @router.get(_EXPORT, responses=export)
     async def one(caller: ArchiveOwner) -> OrjsonResponse:
-        """How far one's archive is."""
+        """The state of the caller's export."""
         return OrjsonResponse(_export_entity(gateway, await gateway.media.export(caller)))
 
     @router.get(_ARCHIVE, responses=responses(description="The archive.", media="application/zip"))
     async def archive(caller: ArchiveOwner) -> ArchiveResponse:
-        """Download it: a ZIP of JSON and pictures, in pieces as it is kept."""
-        return await downloads.open(caller)
+        """Download the archive: a ZIP file of JSON and pictures."""
+        return await gateway.archives.open(caller)
 
     return router
 
 
 def _export_entity(gateway: Gateway, export: Export) -> dict[str, Any]:
-    """How far it is, as a client sees it."""
+    """The entity of an export."""
     url = f"{gateway.urls.public_url}{_ARCHIVE}" if export.state == "ready" else None
     return export.model_dump(exclude={"parts"}) | {"url": url}

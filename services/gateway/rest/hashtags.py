@@ -1,4 +1,4 @@
-"""Hashtags: one, those one follows, and those that trend."""
+"""Hashtags: single, followed and trending ones."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def _tag_routes(gateway: Gateway) -> APIRouter:
 
     @router.get("", responses=_TAG)
     async def tag(name: Name, caller: OptionalReader) -> OrjsonResponse:
-        """A hashtag, also one that nobody used yet."""
+        """A hashtag, also an unused one."""
         uses = await gateway.hashtags.uses([_normalized(name)])
         return OrjsonResponse((await gateway.hashtags.render(uses, caller))[0])
 
     @router.post("/follow", responses=_TAG)
     async def follow(name: Name, caller: FollowWriter) -> OrjsonResponse:
-        """Have posts with a hashtag at home."""
+        """Follow a hashtag: its posts appear in the home timeline."""
         return await _change_follow(gateway, name, "follow", caller)
 
     @router.post("/unfollow", responses=_TAG)
     async def unfollow(name: Name, caller: FollowWriter) -> OrjsonResponse:
-        """Have them there no more."""
+        """Unfollow a hashtag."""
         return await _change_follow(gateway, name, "unfollow", caller)
 
     return router
@@ -81,7 +81,7 @@ def _trend_routes(gateway: Gateway) -> APIRouter:
     @router.get("/trends", responses=_TAGS)
     @router.get("/trends/tags", responses=_TAGS)
     async def trending(caller: OptionalReader, limit: int = 10, offset: int = 0) -> OrjsonResponse:
-        """The hashtags that most people use at present."""
+        """The trending hashtags."""
         uses = await gateway.services.feed.trending_hashtags(
             limit=max(1, min(limit, 20)), offset=max(0, min(offset, 1_000))
         )
@@ -93,7 +93,7 @@ def _trend_routes(gateway: Gateway) -> APIRouter:
         limit: int = 20,
         offset: int = 0,
     ) -> Response:
-        """The posts that most people favourite, boost and answer at present."""
+        """The trending posts."""
         page = await gateway.services.feed.trending_posts(
             caller, limit=max(1, min(limit, 40)), offset=max(0, min(offset, 1_000))
         )

@@ -1,4 +1,4 @@
-"""What the place says about itself."""
+"""The instance: what it is, its rules and limits."""
 
 from __future__ import annotations
 
@@ -17,71 +17,68 @@ _NODEINFO = "http://nodeinfo.diaspora.software/ns/schema/2.0"
 
 
 def create_router(gateway: Gateway) -> APIRouter:
-    """Routes about the instance: open to everybody."""
+    """Routes about the instance. Public."""
     router = APIRouter()
     instances = InstanceEntities(gateway.settings, gateway.urls, gateway.html)
-    numbers = StatisticsCache(gateway)
-    router.routes.extend(_about_routes(instances, numbers).routes)
-    router.routes.extend(_probe_routes(gateway, instances, numbers).routes)
+    router.routes.extend(_about_routes(instances, gateway.statistics).routes)
+    router.routes.extend(_probe_routes(gateway, instances).routes)
     return router
 
 
-def _about_routes(instances: InstanceEntities, numbers: StatisticsCache) -> APIRouter:
+def _about_routes(instances: InstanceEntities, statistics: StatisticsCache) -> APIRouter:
     router = APIRouter(tags=["instance"])
 
     @router.get("/api/v1/instance", responses=responses(instances.v1(Statistics())))
     async def instance_v1() -> OrjsonResponse:
-        """The instance, as clients of before Mastodon 4 ask for it."""
-        return OrjsonResponse(instances.v1(await numbers.current()))
+        """The instance, for clients older than Mastodon 4."""
+        return OrjsonResponse(instances.v1(await statistics.current()))
 
     @router.get("/api/v2/instance", responses=responses(instances.v2(Statistics())))
     async def instance_v2() -> OrjsonResponse:
         """The instance, with the limits that are enforced."""
-        return OrjsonResponse(instances.v2(await numbers.current()))
+        return OrjsonResponse(instances.v2(await statistics.current()))
 
     @router.get("/api/v1/instance/rules", responses=responses(instances.rules()))
     async def rules() -> OrjsonResponse:
-        """The rules of the place."""
+        """The rules of the instance."""
         return OrjsonResponse(instances.rules())
 
     @router.get("/api/v1/instance/extended_description", responses=responses())
     async def extended_description() -> OrjsonResponse:
-        """More about the place."""
+        """The extended description."""
         return OrjsonResponse(instances.extended_description())
 
     @router.get("/api/v1/instance/privacy_policy", responses=responses())
     async def privacy_policy() -> OrjsonResponse:
-        """None is written yet: the same as the extended description."""
+        """The privacy policy: the extended description."""
         return OrjsonResponse(instances.extended_description())
 
     @router.get("/api/v1/instance/activity", responses=responses())
     async def activity() -> OrjsonResponse:
-        """How many registered in the past twelve weeks; nobody counts the rest by the week."""
-        return OrjsonResponse([_week(week) for week in (await numbers.current()).weeks])
+        """Registrations of the past twelve weeks. The other activity is not counted."""
+        return OrjsonResponse([_week(week) for week in (await statistics.current()).weeks])
 
     @router.get("/api/v1/instance/languages", responses=responses())
     async def languages() -> OrjsonResponse:
-        """The languages of the pages."""
+        """The languages of the web pages."""
         return OrjsonResponse([{"code": "en", "name": "English"}])
 
     return router
 
 
-def _probe_routes(
-    gateway: Gateway, instances: InstanceEntities, numbers: StatisticsCache
-) -> APIRouter:
+def _probe_routes(gateway: Gateway, instances: InstanceEntities) -> APIRouter:
     router = APIRouter(tags=["instance"])
 
     @router.get("/.well-known/nodeinfo", responses=responses())
     async def where_nodeinfo() -> OrjsonResponse:
-        """Where nodeinfo is."""
+        """The link to the nodeinfo document."""
         href = f"{gateway.urls.public_url}/nodeinfo/2.0"
         return OrjsonResponse({"links": [{"rel": _NODEINFO, "href": href}]})
 
     @router.get("/nodeinfo/2.0", responses=responses(instances.nodeinfo(Statistics())))
     async def nodeinfo() -> OrjsonResponse:
-        """What crawlers ask."""
-        return OrjsonResponse(instances.nodeinfo(await numbers.current()))
+        """The nodeinfo document."""
+        return OrjsonResponse(instances.nodeinfo(await gateway.statistics.current()))
 
     @router.get("/health", responses=responses("OK", media="text/plain"))
     async def health() -> Response:
@@ -90,9 +87,9 @@ def _probe_routes(
 
     @router.get("/ping", responses=responses({}, "The path through both sidecars works."))
     async def ping() -> OrjsonResponse:
-        """Ask another service whether it lives, through both sidecars: a probe of the path.
+        """Invoke another service through both sidecars.
 
-        What it costs is the floor under every request that needs one other service.
+        Its latency is the minimum of every request that needs one other service.
         """
         await gateway.services.feed.ping()
         return OrjsonResponse({})

@@ -18,8 +18,6 @@ from services.gateway.presentation.entities import notifications as entities
 from services.gateway.rest.dependencies import StatusReader, StatusWriter
 
 TIMELINES = ("home", "notifications")
-
-
 _MARKERS = responses(
     {"home": {"last_read_id": "114000000000000000", "version": 3, "updated_at": "…"}},
     "The entity Marker by timeline.",
@@ -32,7 +30,7 @@ def create_router(gateway: Gateway) -> APIRouter:
 
     @router.get("", responses=_MARKERS)
     async def get(request: Request, caller: StatusReader) -> OrjsonResponse:
-        """How far the caller has read: `timeline[]`, `home` if nothing is said."""
+        """The caller's markers: `timeline[]`, by default `home`."""
         asked = params_of(request.query_params.multi_items()).strings("timeline") or ["home"]
         known = await gateway.services.notifications.markers(caller)
         return OrjsonResponse(
@@ -43,7 +41,7 @@ def create_router(gateway: Gateway) -> APIRouter:
         "", responses=_MARKERS, openapi_extra=request_body(**dict.fromkeys(TIMELINES, "object"))
     )
     async def move(request: Request, caller: StatusWriter) -> OrjsonResponse:
-        """Say how far the caller has read: `home[last_read_id]`, `notifications[last_read_id]`."""
+        """Move markers: `home[last_read_id]`, `notifications[last_read_id]`."""
         body = await read_params(request)
         read = {name: body.nested(name).optional_string("last_read_id") for name in TIMELINES}
         moved = {

@@ -1,4 +1,4 @@
-"""Pictures: uploaded, described, shown."""
+"""Pictures: upload, description, download."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _IMMUTABLE = "public, max-age=31536000, immutable"
 def create_router(gateway: Gateway) -> APIRouter:
     """Routes about pictures."""
     router = APIRouter(tags=["media"])
-    media_attachment = responses(description="A MediaAttachment; it is ready at once.")
+    media_attachment = responses(description="A MediaAttachment, which is ready at once.")
     form = request_body(
         "multipart/form-data",
         file=FILE_SCHEMA,
@@ -51,7 +51,7 @@ def create_router(gateway: Gateway) -> APIRouter:
 
     @router.get("/api/v1/media/{id}", responses=media_attachment)
     async def attachment(id: Id, caller: MediaWriter) -> OrjsonResponse:
-        """A picture of one's own."""
+        """A picture of the caller."""
         picture = await gateway.media.attachment(id, caller)
         return OrjsonResponse(posts.attachment(picture, gateway.urls))
 
@@ -60,7 +60,7 @@ def create_router(gateway: Gateway) -> APIRouter:
     @router.put("/api/v1/media/{id}", openapi_extra=described, responses=media_attachment)
     @router.patch("/api/v1/media/{id}", openapi_extra=described, responses=media_attachment)
     async def describe(request: Request, id: Id, caller: MediaWriter) -> OrjsonResponse:
-        """Say what a picture shows, and where its middle is."""
+        """Change the description and the focal point of a picture."""
         async with params_with_files(request, files=1) as body:
             picture = await gateway.uploads.describe(
                 caller, id, body.optional_string("description"), parse_focus(body.get("focus"))
@@ -69,12 +69,12 @@ def create_router(gateway: Gateway) -> APIRouter:
 
     @router.get("/media/{name}", responses=responses(description="The picture.", media="image/*"))
     async def file(request: Request, name: str) -> Response:
-        """The bytes of a picture. A name never means another picture, so it is kept for ever."""
+        """The bytes of a picture. A name never changes its content, so it is cached forever."""
         if not _NAME.fullmatch(name):
             raise NotFound("There is no such picture.")
         headers = {"cache-control": _IMMUTABLE, "etag": f'"{name}"'}
         reply = await gateway.media.file(name, known=_is_cached_by_client(request, name))
-        if reply.status == 304:  # only media knows whether it is still shown
+        if reply.status == 304:  # the media service knows whether it still exists
             return Response(status_code=304, headers=headers)
         kind = reply.headers.get("content-type", "")
         if not kind.startswith("image/") or "svg" in kind:
@@ -85,7 +85,7 @@ def create_router(gateway: Gateway) -> APIRouter:
 
 
 def _is_cached_by_client(request: Request, name: str) -> bool:
-    """Whether a reader has a picture already, whose bytes nobody needs to send again."""
+    """Whether the client has the picture already."""
     known = entity_tags(request, "if-none-match")
     named = known is not None and not known.any and known.resembles(name)
     return named and entity_tags(request, "if-match") is None

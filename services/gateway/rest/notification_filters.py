@@ -16,9 +16,9 @@ _NAME = re.compile(r"[^\s,;'\"\[\](){}]+")
 
 
 def notification_filter(request: Request) -> NotificationFilter:
-    """What of the address chooses among notifications, for the service's address.
+    """The filter in the query string.
 
-    Who wants nothing but types that are not known here gets nothing.
+    A filter of unknown types only selects nothing.
     """
     query = params_of(request.query_params.multi_items())
     account = query.string("account_id")
@@ -34,15 +34,15 @@ def notification_filter(request: Request) -> NotificationFilter:
 
 
 def _names(value: Any) -> set[str]:
-    """The names in a list, or in texts that hold lists: as JSON, or separated by commas."""
+    """The names in a list, or in strings with lists: JSON, or separated by commas."""
     items = value if isinstance(value, list) else [value]
     return {name for item in items if isinstance(item, str) for name in _NAME.findall(item)}
 
 
 def _known_types(names: set[str]) -> str:
-    """Those of some types that there are here, for the service's address.
+    """The known ones of some types.
 
-    Others do nothing, as in Mastodon: clients name all types that any server has.
+    Unknown types are ignored, as in Mastodon: clients send all types of any server.
     """
     return ",".join(sorted(TYPES & names))
 

@@ -36,7 +36,7 @@ def create_router(gateway: Gateway) -> APIRouter:
     async def page(
         request: Request, caller: NotificationReader, window: paging.AccountWindow
     ) -> Response:
-        """What the caller was told of, alike ones of a day together."""
+        """The caller's notifications in groups."""
         filters = group_filter(request)
 
         async def fetch(part: Window) -> Any:
@@ -54,7 +54,7 @@ def create_router(gateway: Gateway) -> APIRouter:
     async def unread(
         request: Request, caller: NotificationReader, window: paging.CountWindow
     ) -> OrjsonResponse:
-        """In how many groups there is something that the caller has not read."""
+        """The number of groups with unread notifications."""
         filters = group_filter(request)
         return OrjsonResponse(
             await gateway.services.notifications.unread_groups(caller, window.limit, filters)
@@ -62,7 +62,7 @@ def create_router(gateway: Gateway) -> APIRouter:
 
     @router.get("/{group_key}", responses=_GROUPS)
     async def one(request: Request, group_key: Key, caller: NotificationReader) -> Response:
-        """One group, whole."""
+        """One group."""
         found = await gateway.services.notifications.group(group_key, caller)
         shown, count = await _render_groups(gateway, request, caller, found)
         if not count:
@@ -71,14 +71,14 @@ def create_router(gateway: Gateway) -> APIRouter:
 
     @router.get("/{group_key}/accounts", responses=responses([], "A list of Account."))
     async def accounts(group_key: Key, caller: NotificationReader) -> Response:
-        """Who is in a group, the newest first."""
+        """The accounts of a group, the newest first."""
         ids = await gateway.services.notifications.group_accounts(group_key, caller)
-        people = await gateway.people.by_ids(ids)
+        people = await gateway.services.users.accounts(ids)
         return json_response(gateway.renderer.accounts(people[id] for id in ids if id in people))
 
     @router.post("/{group_key}/dismiss", responses=DONE)
     async def dismiss(group_key: Key, caller: NotificationWriter) -> OrjsonResponse:
-        """Put a whole group away."""
+        """Dismiss a group."""
         await gateway.services.notifications.dismiss_group(group_key, caller)
         return OrjsonResponse({})
 

@@ -1,4 +1,4 @@
-"""Notification policies and requests. Nothing is ever held back."""
+"""Notification policies and requests. No notification is ever filtered."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def create_router(gateway: Gateway) -> APIRouter:
 
 
 def _policy_routes(_: Gateway) -> APIRouter:
-    """Nothing is held back for the caller to allow, and nothing can be."""
+    """The policy accepts everything, and cannot be changed."""
     router = APIRouter(tags=["notifications"])
     _add_policy_routes(
         router, _V1, entities.POLICY_V1, "boolean", lambda asked, rule: asked.boolean(rule)
@@ -52,16 +52,16 @@ def _add_policy_routes(
     kind: str,
     holds_back: Callable[[RequestParams, str], bool | None],
 ) -> None:
-    """The policy in the shape of one version of the API; `kind` is the type of each rule."""
+    """The policy in the format of one API version; `kind` is the type of each rule."""
     rules = [name for name in policy if name != "summary"]
     body, gives_it = (
         request_body(**dict.fromkeys(rules, kind)),
-        responses(policy, "Nothing is held back."),
+        responses(policy, "No notification is filtered."),
     )
 
     @router.get(f"{version}/policy", responses=gives_it, dependencies=_REQUIRE_READ)
     async def show() -> OrjsonResponse:
-        """What is held back: nothing."""
+        """The policy: no notification is filtered."""
         return OrjsonResponse(policy)
 
     @router.put(
@@ -71,31 +71,31 @@ def _add_policy_routes(
         f"{version}/policy", responses=gives_it, dependencies=_REQUIRE_WRITE, openapi_extra=body
     )
     async def change(request: Request) -> OrjsonResponse:
-        """Only what is so already can be asked for. Words that are not Mastodon's do nothing."""
+        """Accept the current policy, and reject any other. Unknown values are ignored."""
         asked = await read_params(request)
         if any(holds_back(asked, rule) for rule in rules):
-            raise Invalid("Holding notifications back is not offered.")
+            raise Invalid("Filtering notifications is not supported.")
         return OrjsonResponse(policy)
 
 
 def _request_routes(_: Gateway) -> APIRouter:
-    """What waits for the caller to allow it: nothing."""
+    """Notification requests: there are none."""
     router = APIRouter(tags=["notifications"])
 
     @router.get(f"{_V1}/requests", responses=responses([]), dependencies=_REQUIRE_READ)
     async def requests() -> OrjsonResponse:
-        """Whose notifications are held back: nobody's."""
+        """The notification requests: none."""
         return OrjsonResponse([])
 
     @router.get(f"{_V1}/requests/merged", responses=responses({}), dependencies=_REQUIRE_READ)
     async def merged() -> OrjsonResponse:
-        """Whether those that were let in are in the list: there are none that are not."""
+        """Whether accepted requests are merged: there are none."""
         return OrjsonResponse({"merged": True})
 
     @router.post(f"{_V1}/requests/accept", responses=DONE, dependencies=_REQUIRE_WRITE)
     @router.post(f"{_V1}/requests/dismiss", responses=DONE, dependencies=_REQUIRE_WRITE)
     async def answer_many(request: Request) -> OrjsonResponse:
-        """Answer some: there are none."""
+        """Accept or dismiss requests: there are none."""
         if (await read_params(request)).strings("id"):
             raise NotFound("Record not found")
         return OrjsonResponse({})
@@ -104,13 +104,11 @@ def _request_routes(_: Gateway) -> APIRouter:
     @router.post(f"{_V1}/requests/{{id}}/accept", responses=DONE, dependencies=_REQUIRE_WRITE)
     @router.post(f"{_V1}/requests/{{id}}/dismiss", responses=DONE, dependencies=_REQUIRE_WRITE)
     async def one(id: Id) -> OrjsonResponse:
-        """One of none."""
+        """One request: there is none."""
         raise NotFound("Record not found")
 
     return router
 
 
 _REQUIRE_READ = [Depends(require_user("read:notifications"))]
-
-
 _REQUIRE_WRITE = [Depends(require_user("write:notifications"))]

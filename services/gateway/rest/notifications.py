@@ -1,4 +1,4 @@
-"""What people are told of, singly and in groups, and how far they have read."""
+"""Single notifications."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _PAGE = responses([], "A page of Notification, newest first; `Link` leads to the
 
 
 def create_router(gateway: Gateway) -> APIRouter:
-    """Routes about single notifications. Those with fixed names come first."""
+    """Routes about single notifications. Fixed paths come first."""
     router = APIRouter(prefix="/api/v1/notifications", tags=["notifications"])
 
     @router.get("", responses=_PAGE, openapi_extra=page_parameters())
     async def page(
         request: Request, caller: NotificationReader, window: paging.AccountWindow
     ) -> Response:
-        """What the caller was told of: `types[]`, `exclude_types[]`, `account_id`."""
+        """The caller's notifications: `types[]`, `exclude_types[]`, `account_id`."""
         filters = notification_filter(request)
 
         async def fetch(part: Window) -> Any:
@@ -50,7 +50,7 @@ def create_router(gateway: Gateway) -> APIRouter:
     async def unread(
         request: Request, caller: NotificationReader, window: paging.CountWindow
     ) -> OrjsonResponse:
-        """How many the caller has not read."""
+        """The number of unread notifications."""
         return OrjsonResponse(
             await gateway.services.notifications.unread_count(
                 caller, window.limit, notification_filter(request)
@@ -59,13 +59,13 @@ def create_router(gateway: Gateway) -> APIRouter:
 
     @router.post("/clear", responses=DONE)
     async def clear(caller: NotificationWriter) -> OrjsonResponse:
-        """Put all away."""
+        """Dismiss all notifications."""
         await gateway.services.notifications.clear(caller)
         return OrjsonResponse({})
 
     @router.post("/dismiss", responses=DONE, openapi_extra=request_body(id="string"))
     async def dismiss_named(request: Request, caller: NotificationWriter) -> OrjsonResponse:
-        """Put one away that is named in the body, as old clients do."""
+        """Dismiss the notification named in the body, for old clients."""
         return await _dismiss(gateway, caller, (await read_params(request)).string("id"))
 
     @router.get("/{id}", responses=responses(description="The Notification."))
@@ -79,7 +79,7 @@ def create_router(gateway: Gateway) -> APIRouter:
 
     @router.post("/{id}/dismiss", responses=DONE)
     async def dismiss(id: Id, caller: NotificationWriter) -> OrjsonResponse:
-        """Put one away."""
+        """Dismiss a notification."""
         return await _dismiss(gateway, caller, id)
 
     return router

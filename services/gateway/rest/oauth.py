@@ -1,4 +1,4 @@
-"""OAuth 2 for programs: tokens. What people see of it is in `pages/oauth.py`."""
+"""The OAuth 2 endpoints for clients. The pages for users are in `pages/oauth.py`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TOKEN_FIELDS = ("client_id", "client_secret", "code", "redirect_uri", "code_ver
 
 
 class OAuthRoute(APIRoute):
-    """A route whose failures are in OAuth's shape."""
+    """A route whose errors have OAuth's format."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -40,7 +40,10 @@ class OAuthRoute(APIRoute):
                 log_failure(failure)
                 status, body = oauth_error(failure)
             except RequestValidationError:
-                status, body = 400, {"error": "invalid_request", "error_description": "Not clear."}
+                status, body = (
+                    400,
+                    {"error": "invalid_request", "error_description": "The request is invalid."},
+                )
             return OrjsonResponse(body, status, headers=_NO_STORE)
 
         return handler
@@ -78,7 +81,7 @@ def create_router(gateway: Gateway) -> APIRouter:
         ),
     )
     async def token(request: Request) -> OrjsonResponse:
-        """Exchange a code, or an app's own secret, for an access token."""
+        """Exchange a code, or an app's credentials, for an access token."""
         body = _with_basic_credentials(request, await read_params(request))
         asked = {name: body.string(name) for name in _TOKEN_FIELDS}
         made = await gateway.services.auth.issue_token(
@@ -96,7 +99,7 @@ def create_router(gateway: Gateway) -> APIRouter:
         responses=responses({}),
     )
     async def revoke(request: Request) -> OrjsonResponse:
-        """Have a token stop working, everywhere within seconds."""
+        """Revoke a token. It stops working within seconds."""
         body = _with_basic_credentials(request, await read_params(request))
         await gateway.services.auth.revoke_token(
             client_id=body.string("client_id"),
@@ -109,7 +112,7 @@ def create_router(gateway: Gateway) -> APIRouter:
 
 
 def _with_basic_credentials(request: Request, body: RequestParams) -> RequestParams:
-    """With the client's credentials from the `Authorization` header, where they are there."""
+    """The parameters with the client's credentials from the `Authorization` header, if any."""
     kind, _, encoded = request.headers.get("authorization", "").partition(" ")
     if kind.lower() != "basic" or body.get("client_secret"):
         return body

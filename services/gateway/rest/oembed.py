@@ -1,4 +1,4 @@
-"""Posts as other sites show them: oEmbed (<https://oembed.com/>), as Mastodon's entity OEmbed."""
+"""Embedded posts: oEmbed (<https://oembed.com/>), as Mastodon's entity OEmbed."""
 
 from __future__ import annotations
 
@@ -22,17 +22,15 @@ _MAX_WIDTH = 400
 
 
 def create_router(gateway: Gateway) -> APIRouter:
-    """The route."""
+    """The route of oEmbed."""
     router = APIRouter(tags=["statuses"])
 
-    @router.get(
-        "/api/oembed", responses=responses(description="An OEmbed, of a post for everybody.")
-    )
+    @router.get("/api/oembed", responses=responses(description="The OEmbed of a public post."))
     async def oembed(
         url: Annotated[str, Query(max_length=500)] = "",
         maxwidth: Annotated[int, Query(ge=1, le=10_000)] = _MAX_WIDTH,
     ) -> OrjsonResponse:
-        """How to show a post on a page elsewhere: its text, and a link to it."""
+        """The HTML that embeds a post: its text, and a link to it."""
         match = _POST.fullmatch(url.removeprefix(gateway.urls.public_url))
         if match is None or not url.startswith(gateway.urls.public_url):
             raise NotFound("Record not found")

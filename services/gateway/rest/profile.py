@@ -12,6 +12,7 @@ from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_token, require_user
 from services.clients.json_types.accounts import EditedProfileJson, OwnAccountJson
 from services.contracts.accounts import Account, OwnAccount
+from services.gateway.application.profile_changes import profile_changes
 from services.gateway.application.registration import new_registration, validation_error
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import FILE_SCHEMA, array_of, request_body, responses
@@ -46,7 +47,7 @@ def create_router(gateway: Gateway) -> APIRouter:
     async def register(
         request: Request, caller: Annotated[Caller, Depends(require_token("write:accounts"))]
     ) -> OrjsonResponse:
-        """Register somebody, and get a token for them. Needs the token of an app."""
+        """Register an account, and get its token. Requires the token of an app."""
         form = new_registration(await read_params(request))
         try:
             made = await gateway.services.auth.register(form, caller)
@@ -62,7 +63,7 @@ def create_router(gateway: Gateway) -> APIRouter:
     async def verify_credentials(
         caller: Annotated[Caller, Depends(require_user("read:accounts", "profile"))],
     ) -> OrjsonResponse:
-        """Whose token this is: the only thing that the scope `profile` is good for."""
+        """The account of the token. The scope `profile` covers only this route."""
         return OrjsonResponse(
             _credential_account(gateway, await gateway.services.users.own_account(caller))
         )
@@ -84,25 +85,29 @@ def create_router(gateway: Gateway) -> APIRouter:
         responses=responses(description="A CredentialAccount."),
     )
     async def update_credentials(request: Request, caller: AccountWriter) -> OrjsonResponse:
-        """Change parts of one's own profile."""
+        """Change parts of the caller's profile."""
         async with params_with_files(request, files=2) as body:
-            return await _update_profile(gateway, caller, _profile_changes(body))
+            changes = await _profile_changes(gateway, caller, body)
+            return await _update_profile(gateway, caller, changes)
 
     @router.delete("/profile/{kind}", responses=responses(description="A CredentialAccount."))
     async def remove_portrait(kind: str, caller: AccountWriter) -> OrjsonResponse:
-        """Go back to the default picture: `kind` is `avatar` or `header`."""
+        """Remove the avatar or the header: `kind` is `avatar` or `header`."""
         if kind not in ("avatar", "header"):
             raise NotFound("Record not found")
-        return await _update_profile(gateway, caller, {kind: ""})
+        return await _update_profile(gateway, caller, cast(EditedProfileJson, {kind: ""}))
 
-    @router.get("/emails/check_confirmation", responses=responses(True, "Addresses need no proof."))
+    @router.get(
+        "/emails/check_confirmation",
+        responses=responses(True, "E-mail addresses need no confirmation."),
+    )
     async def check_confirmation(_: AccountReader) -> OrjsonResponse:
-        """Whether one's address is confirmed, which clients wait for after a registration."""
+        """Whether the e-mail address is confirmed, which clients poll after a registration."""
         return OrjsonResponse(True)
 
     @router.get("/preferences", responses=responses(description="Preferences."))
     async def preferences(caller: AccountReader) -> OrjsonResponse:
-        """What somebody prefers, as their profile says."""
+        """The caller's preferences."""
         row = await gateway.services.users.own_account(caller)
         return OrjsonResponse(people.preferences(Account.model_validate(row)))
 
@@ -114,32 +119,33 @@ def _credential_account(gateway: Gateway, row: OwnAccountJson) -> dict[str, Any]
 
 
 async def _update_profile(
-    gateway: Gateway, caller: Caller, changes: dict[str, Any]
+    gateway: Gateway, caller: Caller, changes: EditedProfileJson
 ) -> OrjsonResponse:
-    for kind in ("avatar", "header"):
-        if changes.get(kind):
-            changes[kind] = await gateway.uploads.upload_profile_image(caller, kind, changes[kind])
-    row = await gateway.services.users.update_profile(cast(EditedProfileJson, changes), caller)
+    row = await gateway.services.users.update_profile(changes, caller)
     return OrjsonResponse(_credential_account(gateway, row))
 
 
-def _profile_changes(body: RequestParams) -> dict[str, Any]:
-    """What of a profile is to change. Pictures are uploads still."""
-    source = body.nested("source")
-    fields = body.objects("fields_attributes")
-    wanted: dict[str, Any] = {
-        "display_name": body.optional_string("display_name"),
-        "note": body.optional_string("note"),
-        "locked": body.boolean("locked"),
-        "bot": body.boolean("bot"),
-        "discoverable": body.boolean("discoverable"),
-        "default_visibility": source.optional_string("privacy"),
-        "default_sensitive": source.boolean("sensitive"),
-        "default_language": "" if source.get("language") == "" else source.language("language"),
-        "fields": None
+async def _profile_changes(
+    gateway: Gateway, caller: Caller, body: RequestParams
+) -> EditedProfileJson:
+    """The changes of a request. Its pictures are uploaded."""
+    source, fields = body.nested("source"), body.objects("fields_attributes")
+    changes = profile_changes(
+        display_name=body.optional_string("display_name"),
+        note=body.optional_string("note"),
+        locked=body.boolean("locked"),
+        bot=body.boolean("bot"),
+        discoverable=body.boolean("discoverable"),
+        default_visibility=source.optional_string("privacy"),
+        default_sensitive=source.boolean("sensitive"),
+        default_language=source.get("language"),
+        fields=None
         if fields is None
-        else [{"name": field.string("name"), "value": field.string("value")} for field in fields],
-        "avatar": body.file("avatar"),
-        "header": body.file("header"),
-    }
-    return {name: value for name, value in wanted.items() if value is not None}
+        else [(field.string("name"), field.string("value")) for field in fields],
+    )
+    avatar, header = body.file("avatar"), body.file("header")
+    if avatar:
+        changes["avatar"] = await gateway.uploads.upload_profile_image(caller, "avatar", avatar)
+    if header:
+        changes["header"] = await gateway.uploads.upload_profile_image(caller, "header", header)
+    return changes

@@ -21,8 +21,6 @@ from services.gateway.rest.dependencies import AccountWriter, FollowReader, Foll
 from services.gateway.rest.responses import ACCOUNT_PAGE, account_page
 
 BlockWriter = Annotated[Caller, Depends(require_user("write:blocks"))]
-
-
 _RELATIONSHIP = responses(description="The Relationship as it is now.")
 
 
@@ -39,7 +37,7 @@ def _relationship_routes(gateway: Gateway) -> APIRouter:
 
     @router.post("/accounts/{id}/follow", responses=_RELATIONSHIP)
     async def follow(request: Request, id: Id, caller: FollowWriter) -> OrjsonResponse:
-        """Follow somebody, or ask to, where they are locked."""
+        """Follow an account, or request to follow a locked one."""
         body = await read_params(request)
         return _entity(
             await gateway.services.users.follow(
@@ -49,29 +47,29 @@ def _relationship_routes(gateway: Gateway) -> APIRouter:
 
     @router.post("/accounts/{id}/unfollow", responses=_RELATIONSHIP)
     async def unfollow(id: Id, caller: FollowWriter) -> OrjsonResponse:
-        """Follow somebody no more."""
+        """Unfollow an account."""
         return _entity(await gateway.services.users.unfollow(id, caller))
 
     @router.post("/accounts/{id}/remove_from_followers", responses=_RELATIONSHIP)
     async def remove_from_followers(id: Id, caller: FollowWriter) -> OrjsonResponse:
-        """Have somebody follow one no more."""
+        """Remove a follower."""
         return _entity(await gateway.services.users.remove_from_followers(id, caller))
 
     @router.post("/accounts/{id}/block", responses=_RELATIONSHIP)
     async def block(id: Id, caller: BlockWriter) -> OrjsonResponse:
-        """Part from somebody: neither sees the other any more."""
+        """Block an account: neither sees the other."""
         return _entity(await gateway.services.users.block(id, caller))
 
     @router.post("/accounts/{id}/unblock", responses=_RELATIONSHIP)
     async def unblock(id: Id, caller: BlockWriter) -> OrjsonResponse:
-        """End a block."""
+        """Unblock an account."""
         return _entity(await gateway.services.users.unblock(id, caller))
 
     @router.post("/accounts/{id}/mute", responses=_RELATIONSHIP)
     async def mute(
         request: Request, id: Id, caller: Annotated[Caller, Depends(require_user("write:mutes"))]
     ) -> OrjsonResponse:
-        """Not see somebody, without their noticing."""
+        """Mute an account. They are not notified."""
         body = await read_params(request)
         relationship = await gateway.services.users.mute(
             id,
@@ -85,12 +83,12 @@ def _relationship_routes(gateway: Gateway) -> APIRouter:
     async def unmute(
         id: Id, caller: Annotated[Caller, Depends(require_user("write:mutes"))]
     ) -> OrjsonResponse:
-        """See somebody again."""
+        """Unmute an account."""
         return _entity(await gateway.services.users.unmute(id, caller))
 
     @router.post("/accounts/{id}/note", responses=_RELATIONSHIP)
     async def note(request: Request, id: Id, caller: AccountWriter) -> OrjsonResponse:
-        """Keep a private note on somebody."""
+        """Set the caller's private note on an account."""
         comment = (await read_params(request)).string("comment")
         return _entity(await gateway.services.users.set_note(id, comment, caller))
 
@@ -102,12 +100,12 @@ def _follow_request_routes(gateway: Gateway) -> APIRouter:
 
     @router.post("/follow_requests/{id}/authorize", responses=_RELATIONSHIP)
     async def authorize(id: Id, caller: FollowWriter) -> OrjsonResponse:
-        """Let somebody follow who asked to."""
+        """Accept a follow request."""
         return _entity(await gateway.services.users.answer_follow_request(id, "authorize", caller))
 
     @router.post("/follow_requests/{id}/reject", responses=_RELATIONSHIP)
     async def reject(id: Id, caller: FollowWriter) -> OrjsonResponse:
-        """Turn somebody down who asked to follow."""
+        """Reject a follow request."""
         return _entity(await gateway.services.users.answer_follow_request(id, "reject", caller))
 
     return router
@@ -122,7 +120,7 @@ def _list_routes(gateway: Gateway) -> APIRouter:
         caller: Annotated[Caller, Depends(require_user("read:blocks"))],
         window: paging.AccountWindow,
     ) -> Response:
-        """Whom one blocks."""
+        """The accounts that the caller blocks."""
         page = await gateway.services.users.blocks(caller, window)
         return account_page(gateway, request, page)
 
@@ -132,7 +130,7 @@ def _list_routes(gateway: Gateway) -> APIRouter:
         caller: Annotated[Caller, Depends(require_user("read:mutes"))],
         window: paging.AccountWindow,
     ) -> Response:
-        """Whom one mutes, each with `mute_expires_at`."""
+        """The accounts that the caller mutes, with `mute_expires_at`."""
         page = await gateway.services.users.mutes(caller, window)
         return json_response(
             gateway.renderer.muted(zip(page["accounts"], page["until"], strict=True)),
@@ -145,7 +143,7 @@ def _list_routes(gateway: Gateway) -> APIRouter:
         caller: FollowReader,
         window: paging.AccountWindow,
     ) -> Response:
-        """Who asks to follow."""
+        """The accounts that request to follow the caller."""
         page = await gateway.services.users.follow_requests(caller, window)
         return account_page(gateway, request, page)
 

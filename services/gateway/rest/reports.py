@@ -1,4 +1,4 @@
-"""Somebody reports somebody to the admins."""
+"""Reports to the admins."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_COMMENT_LENGTH = 1_000
 
 
 def create_router(gateway: Gateway) -> APIRouter:
-    """The one route."""
+    """The route that creates reports."""
     router = APIRouter(prefix="/api/v1", tags=["reports"])
 
     @router.post(
@@ -44,9 +44,9 @@ def create_router(gateway: Gateway) -> APIRouter:
         responses=responses(description="A Report."),
     )
     async def report(request: Request, caller: ReportWriter) -> OrjsonResponse:
-        """Report somebody, with posts of theirs and the rules that they broke, where there are."""
+        """Report an account, optionally with posts and violated rules."""
         new = _new_report(await read_params(request))
-        row = await gateway.people.by_id(new.target)
+        row = await gateway.services.users.account(new.target)
         await _check_posts(gateway, caller, new)
         made = await gateway.services.users.report(new, caller)
         target = orjson.loads(gateway.renderer.account(row))
@@ -67,7 +67,9 @@ def _new_report(body: RequestParams) -> NewReport:
     if category not in CATEGORIES:
         raise Invalid(f"Validation failed: category must be one of {', '.join(CATEGORIES)}.")
     if not all(id in _rule_ids() for id in rules) or (rules and category != "violation"):
-        raise Invalid("Validation failed: rule_ids must be rules of this place, of a violation.")
+        raise Invalid(
+            "Validation failed: rule_ids must be rules of this server, with category violation."
+        )
     if len(comment) > MAX_COMMENT_LENGTH:
         raise Invalid(
             f"Validation failed: the comment is longer than {MAX_COMMENT_LENGTH} characters."
@@ -88,7 +90,7 @@ def _rule_ids() -> set[str]:
 
 
 async def _check_posts(gateway: Gateway, caller: Caller, new: NewReport) -> None:
-    """Raise `NotFound` for posts that the caller does not see, `Invalid` for somebody else's."""
+    """Raise `NotFound` for posts that the caller may not see, `Invalid` for other authors."""
     if not new.statuses:
         return
     reader = caller if caller.may("read:statuses") else None
@@ -96,4 +98,4 @@ async def _check_posts(gateway: Gateway, caller: Caller, new: NewReport) -> None
     if len(views) < len(new.statuses):
         raise NotFound("Record not found")
     if any(view["post"]["author"] != new.target for view in views):
-        raise Invalid("Validation failed: the posts must be of who is reported.")
+        raise Invalid("Validation failed: the posts must be by the reported account.")

@@ -40,6 +40,4 @@ def account_page(gateway: Gateway, request: Request, page: AccountListJson) -> R
 
 
 UNREAD_COUNT = responses({"count": 3}, "How many are newer than the marker, `limit` at most.")
-
-
 DONE = responses({}, "Done.")

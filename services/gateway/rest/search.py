@@ -1,4 +1,4 @@
-"""One box for everything: people, posts by address or id, hashtags."""
+"""Search for accounts, posts and hashtags."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ID = re.compile(r"\d{15,20}")
 
 
 def create_router(gateway: Gateway) -> APIRouter:
-    """Routes that find."""
+    """The route of the search."""
     router = APIRouter(prefix="/api", tags=["search"])
 
     @router.get("/v2/search", responses=responses({"accounts": [], "statuses": [], "hashtags": []}))
@@ -38,11 +38,10 @@ def create_router(gateway: Gateway) -> APIRouter:
         following: QueryFlag = False,
         exclude_unreviewed: QueryFlag = False,
     ) -> OrjsonResponse:
-        """Find people by name, hashtags by how they begin, and one's own posts by their words.
+        """Find accounts by name, hashtags by prefix, and the caller's own posts by words.
 
-        A post is also found by its address or id, and a profile by its address. Of a `type` that
-        there is not here nothing is found. `resolve` makes no difference (nothing has to be fetched
-        from elsewhere), nor does `exclude_unreviewed`.
+        A post is also found by its URL or id, and an account by its URL. An unknown `type` finds
+        nothing. `resolve` and `exclude_unreviewed` make no difference: everything is local.
         """
         most = max(1, min(limit, _MAX_RESULTS))
         typed = q.strip()[:500]
@@ -72,7 +71,7 @@ def create_router(gateway: Gateway) -> APIRouter:
 
 
 def _local_path(gateway: Gateway, typed: str) -> str:
-    """The path of an address here; empty for anything else."""
+    """The path of a URL of this server; empty for anything else."""
     path = typed.removeprefix(gateway.urls.public_url)
     return path if path != typed else ""
 
@@ -87,17 +86,17 @@ async def _find_accounts(
         match = _ACCOUNT.fullmatch(path)
         if match is None or offset:
             return []
-        rows = await gateway.people.search(f"@{match[1]}", caller, limit)
+        rows = await gateway.account_search.search(f"@{match[1]}", caller, limit)
         return [row for row in rows if row["profile"]["username"].lower() == match[1].lower()]
     if typed.startswith(("#", "http://", "https://")):
         return []
-    return await gateway.people.search(typed, caller, limit, offset)
+    return await gateway.account_search.search(typed, caller, limit, offset)
 
 
 async def _only_followed(gateway: Gateway, caller: Caller | None, rows: list[Any]) -> list[Any]:
     if caller is None or not caller.user_id or not caller.may("read:follows"):
         return []
-    return await gateway.people.only_followed(rows, caller)
+    return await gateway.account_search.only_followed(rows, caller)
 
 
 async def _find_statuses(
@@ -124,7 +123,7 @@ async def _find_statuses(
 async def _find_tags(
     gateway: Gateway, caller: Caller | None, typed: str, limit: int, offset: int
 ) -> list[dict[str, Any]]:
-    """Hashtags in use that begin so."""
+    """The hashtags in use with a prefix."""
     name = normal_tag(typed.removeprefix("#"))
     if not name:
         return []

@@ -1,4 +1,4 @@
-"""What is around a post."""
+"""The thread of a post."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.gateway.rest.dependencies import Id, OptionalStatusReader
 
 
 def create_router(gateway: Gateway) -> APIRouter:
-    """The route."""
+    """The route of the context."""
     router = APIRouter(tags=["statuses"])
 
     @router.get(
@@ -23,17 +23,17 @@ def create_router(gateway: Gateway) -> APIRouter:
         id: Id,
         caller: OptionalStatusReader,
     ) -> OrjsonResponse:
-        """The posts that a post answers, and those that answer it, each followed by its own.
+        """The ancestors and the descendants of a post, each followed by its own replies.
 
-        At most 1,024 each; for strangers 40 above, and 60 below, 20 levels deep. Three invocations
-        one after the other: `comments` knows the thread, `posts` what of it is visible, `users`
-        who they are.
+        At most 1,024 each; without a user 40 ancestors and 60 descendants in 20 levels. Costs three
+        calls in sequence: `comments` for the thread, `posts` for its visible posts, `users` for the
+        authors.
         """
         id = numeric_id(id)
         thread = await gateway.services.comments.thread(id, caller)
         around = [*thread["ancestors"], id, *thread["descendants"]]
         views = await gateway.services.posts.views(around, caller, around=id)
-        people = await gateway.people.by_ids([view["post"]["author"] for view in views])
+        people = await gateway.services.users.accounts([view["post"]["author"] for view in views])
         cards = await gateway.posts.product_cards(views)
         at = next(n for n, view in enumerate(views) if view["post"]["id"] == id)
         return OrjsonResponse(

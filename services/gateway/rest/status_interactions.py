@@ -55,7 +55,7 @@ def _interaction_routes(gateway: Gateway) -> APIRouter:
     async def favourited_by(
         request: Request, id: Id, caller: OptionalStatusReader, window: paging.AccountWindow
     ) -> Response:
-        """Who likes a post."""
+        """The accounts that favourited a post."""
         page = await gateway.services.posts.favourited_by(id, caller, window)
         return await _interacting_accounts(gateway, request, page)
 
@@ -87,7 +87,7 @@ def _boost_routes(gateway: Gateway) -> APIRouter:
     async def reblogged_by(
         request: Request, id: Id, caller: OptionalStatusReader, window: paging.AccountWindow
     ) -> Response:
-        """Who boosts a post."""
+        """The accounts that boosted a post."""
         page = await gateway.services.posts.reblogged_by(id, caller, window)
         return await _interacting_accounts(gateway, request, page)
 
@@ -100,8 +100,8 @@ def _add_interaction_route(router: APIRouter, verb: Interaction, noun: str, mark
     @router.post(f"/{{id}}/{verb}", responses=STATUS, summary=verb.capitalize(), name=verb)
     async def route(id: Id, caller: Caller = Depends(guard)) -> Response:  # noqa: B008 (FastAPI)
         """A repeat changes nothing."""
-        answered: Response = await mark(id, verb, caller)
-        return answered
+        response: Response = await mark(id, verb, caller)
+        return response
 
 
 def _unsupported_routes(gateway: Gateway) -> APIRouter:
@@ -114,17 +114,17 @@ def _unsupported_routes(gateway: Gateway) -> APIRouter:
 
     @router.post("/{id}/{verb}", responses=responses(description="Never."))
     async def not_offered(id: Id, verb: str, caller: StatusWriter) -> Response:
-        """What the client API has and this place has not yet."""
+        """Features of the client API that are not supported."""
         if verb not in nouns:
             raise NotFound("Record not found")
-        raise Invalid(f"{nouns[verb]} is not offered yet.")
+        raise Invalid(f"{nouns[verb]} is not supported.")
 
     return router
 
 
 async def _interacting_accounts(gateway: Gateway, request: Request, page: ReactorsJson) -> Response:
-    """A page of people who did something with a post."""
-    people = await gateway.people.by_ids(page["accounts"])
+    """A page of the accounts that interacted with a post."""
+    people = await gateway.services.users.accounts(page["accounts"])
     rows = [people[id] for id in page["accounts"] if id in people]
     links = paging.link_header_of(gateway.urls.public_url, request, page["ids"])
     return json_response(gateway.renderer.accounts(rows), links)

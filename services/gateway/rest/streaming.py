@@ -1,4 +1,4 @@
-"""Streams: server-sent events by address, or many channels over one WebSocket."""
+"""Streams: server-sent events, or several channels over one WebSocket."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from services.gateway.streaming.events import HELLO, error_frame
 from services.gateway.streaming.hub import StreamHub
 
 _MAX_CHANNELS = 50
-"""How many channels one WebSocket may listen to."""
+"""Channels per WebSocket."""
 
 StreamUser = Annotated[Caller, Depends(require_user_of_any_scope)]
 _EVENTS = responses(
     "event: update\ndata: {…}\n\n",
-    "Events, for as long as the client listens: `update` and `status.update` (Status), `delete` "
+    "Events, until the client disconnects: `update` and `status.update` (Status), `delete` "
     "(an id), `notification` (Notification), `conversation` (Conversation).",
     media="text/event-stream",
 )
 
 
 def create_router(hub: StreamHub) -> APIRouter:
-    """Routes to what happens."""
+    """Routes of streams."""
     router = APIRouter(prefix=STREAMING, tags=["streaming"])
 
     @router.get("/health", responses=responses("OK", media="text/plain"))
@@ -60,7 +60,7 @@ def create_router(hub: StreamHub) -> APIRouter:
     @router.get("/public/local", responses=_EVENTS)
     @router.get("/public/remote", responses=_EVENTS)
     async def public(request: Request, caller: StreamUser) -> Response:
-        """Everybody's public posts; with `only_media` those with pictures."""
+        """All public posts; with `only_media` those with pictures."""
         stream = request.url.path.removeprefix(f"{STREAMING}/").replace("/", ":")
         media = ":media" if query_flag(request, "only_media") else ""
         return EventStreamResponse(hub, request, caller, stream + media)
@@ -75,12 +75,12 @@ def create_router(hub: StreamHub) -> APIRouter:
 
     @router.get("/direct", responses=_EVENTS)
     async def direct(request: Request, caller: StreamUser) -> Response:
-        """The caller's conversations: the event is `conversation`."""
+        """The caller's conversations, as the event `conversation`."""
         return EventStreamResponse(hub, request, caller, "direct")
 
     @router.websocket("")
     async def everything(socket: WebSocket, caller: StreamUser) -> None:
-        """Any channels, by frames that subscribe; the first may stand in the address."""
+        """Several channels, by frames that subscribe. The query string may name the first one."""
         hub.check_capacity(caller.user_id)
         offered = socket.scope["subprotocols"]
         await socket.accept(offered[0] if offered else None)
@@ -89,9 +89,9 @@ def create_router(hub: StreamHub) -> APIRouter:
         try:
             if "stream" in socket.query_params:
                 _handle_frame(hub, connection, {"type": "subscribe", **socket.query_params})
-            while (said := await socket.receive())["type"] == "websocket.receive":
+            while (frame := await socket.receive())["type"] == "websocket.receive":
                 _handle_frame(
-                    hub, connection, _parse_frame(said.get("text") or said.get("bytes") or "")
+                    hub, connection, _parse_frame(frame.get("text") or frame.get("bytes") or "")
                 )
         finally:
             hub.remove(connection)
@@ -100,7 +100,7 @@ def create_router(hub: StreamHub) -> APIRouter:
 
 
 class EventStreamResponse(Response):
-    """An answer that goes on until one side ends it. Raises where the caller may not have it."""
+    """A response that lasts until one side ends it. Raises `Forbidden` without the scope."""
 
     media_type = "text/event-stream"
 
@@ -144,10 +144,10 @@ def _parse_frame(text: str | bytes) -> Any:
         return None
 
 
-def _handle_frame(hub: StreamHub, connection: StreamConnection, said: Any) -> None:
-    """Do what a client's frame says, or say what is wrong with it."""
-    said = said if isinstance(said, dict) else {}
-    stream, tag = said.get("stream"), said.get("tag", "")
+def _handle_frame(hub: StreamHub, connection: StreamConnection, frame: Any) -> None:
+    """Handle a frame of a client, or report its error."""
+    frame = frame if isinstance(frame, dict) else {}
+    stream, tag = frame.get("stream"), frame.get("tag", "")
     if not isinstance(stream, str) or not isinstance(tag, str) or len(stream) + len(tag) > 300:
         connection.enqueue(error_frame("A frame needs a type and a stream.", 400))
         return
@@ -156,13 +156,15 @@ def _handle_frame(hub: StreamHub, connection: StreamConnection, said: Any) -> No
     except ServiceError as failure:
         connection.enqueue(error_frame(failure.message, failure.status))
         return
-    if said.get("type") == "unsubscribe":
+    if frame.get("type") == "unsubscribe":
         hub.unsubscribe(connection, found)
-    elif said.get("type") != "subscribe":
-        connection.enqueue(error_frame("The type of a frame is subscribe or unsubscribe.", 400))
+    elif frame.get("type") != "subscribe":
+        connection.enqueue(
+            error_frame("The type of a frame must be subscribe or unsubscribe.", 400)
+        )
     elif len(connection.channels) >= _MAX_CHANNELS and found not in connection.channels:
         connection.enqueue(
-            error_frame(f"One socket listens to {_MAX_CHANNELS} channels at most.", 429)
+            error_frame(f"A socket can listen to at most {_MAX_CHANNELS} channels.", 429)
         )
     else:
         hub.subscribe(connection, found, frame_names(stream, tag))

@@ -1,8 +1,7 @@
-"""What clients ask for and nothing stands behind yet: empty, and well-formed.
+"""Routes of Mastodon's API without a feature behind them: empty, well-formed responses.
 
-Rows of `StubRoute` are answered as they are; a `None` body is a 404, and a text in `_NOT_OFFERED` a
-422. The routes, and the scopes they need, are Mastodon's (its `config/routes/api.rb`); a resource
-that is updated there takes `PUT` and `PATCH`.
+A `StubRoute` returns its body; a `None` body is a 404, and a route in `_UNSUPPORTED` a 422. Routes
+and scopes are Mastodon's (its `config/routes/api.rb`); updates accept `PUT` and `PATCH`.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from services.gateway.http.openapi import responses
 
 @dataclass(frozen=True, slots=True)
 class StubRoute:
-    """A route with a constant answer; without a scope it is open to everybody."""
+    """A route with a constant response; public without a scope."""
 
     methods: str
     path: str
@@ -99,7 +98,7 @@ _UNSUPPORTED = {
 
 
 def create_router() -> APIRouter:
-    """All of them."""
+    """All stub routes."""
     router = APIRouter(tags=["empty for now"])
     for nothing in STUB_ROUTES:
         for method in nothing.methods.split():
@@ -113,7 +112,7 @@ def _add_stub(router: APIRouter, method: str, nothing: StubRoute) -> None:
     guards = [Depends(require_user(nothing.scope))] if nothing.scope else []
 
     async def route(request: Request) -> OrjsonResponse:
-        """Nothing stands behind this yet."""
+        """Not supported: the response is empty."""
         if nothing.body is None:
             raise NotFound("Record not found")
         return OrjsonResponse(nothing.body)
@@ -132,8 +131,8 @@ def _add_stub(router: APIRouter, method: str, nothing: StubRoute) -> None:
 
 def _add_unsupported(router: APIRouter, path: str, scope: str, what: str) -> None:
     async def route(request: Request) -> OrjsonResponse:
-        """Not offered yet."""
-        raise Invalid(f"{what} not offered yet.")
+        """Not supported."""
+        raise Invalid(f"{what} not supported.")
 
     router.add_api_route(
         path,

@@ -1,4 +1,4 @@
-"""Whom one might want to follow."""
+"""Suggested accounts."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from services.gateway.rest.dependencies import AccountReader, AccountWriter, Id
 _MAX_SUGGESTIONS = 80
 
 _LEGACY_SOURCE_BY_REASON = {"friends_of_friends": "past_interactions", "new": "global"}
-"""What Mastodon said of a suggestion before it had `sources`."""
+"""The `source` of older Mastodon versions."""
 
 _SOURCE_BY_REASON = {"friends_of_friends": "friends_of_friends", "new": "most_followed"}
 
 
 def create_router(gateway: Gateway) -> APIRouter:
-    """Both versions of the list, and how to be rid of somebody in it."""
+    """Routes about suggestions."""
     router = APIRouter(prefix="/api", tags=["suggestions"])
 
     @router.get("/v2/suggestions", responses=responses([], "A list of Suggestion."))
     async def suggestions(caller: AccountReader, limit: int = 40) -> OrjsonResponse:
-        """People followed by those one follows, then the newest."""
+        """Accounts followed by those that the caller follows, then the newest ones."""
         return OrjsonResponse(
             [
                 {
@@ -41,7 +41,7 @@ def create_router(gateway: Gateway) -> APIRouter:
 
     @router.get("/v1/suggestions", responses=responses([], "A list of Account."))
     async def suggested(caller: AccountReader, limit: int = 40) -> Response:
-        """The same people, without saying why."""
+        """The same accounts, without the reasons."""
         rows = await _rows(gateway, caller, limit)
         return json_response(gateway.renderer.accounts([row["account"] for row in rows]))
 
@@ -50,7 +50,7 @@ def create_router(gateway: Gateway) -> APIRouter:
         id: Id,
         caller: AccountWriter,
     ) -> OrjsonResponse:
-        """Not to be suggested somebody any more."""
+        """Stop suggesting an account."""
         await gateway.services.users.dismiss_suggestion(id, caller)
         return OrjsonResponse({})
 

@@ -1,4 +1,4 @@
-"""Pages of posts: home, public, by hashtag; one's bookmarks and favourites."""
+"""Timelines: home, public, hashtags, bookmarks and favourites."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from services.gateway.rest.dependencies import OptionalStatusReader, StatusReade
 from services.gateway.rest.responses import timeline_response
 from services.shared.hashtags import normal_tag
 
-_FLAGS = {"only_media": "Only posts with pictures.", "remote": "Only posts from elsewhere: none."}
+_FLAGS = {"only_media": "Only posts with pictures.", "remote": "Only remote posts: there are none."}
 _MAX_TAGS = 4
 _MAX_QUERY_LENGTH = 2_000  # the sidecar reads 4 KiB of request line and headers
 _PAGE = responses([], "A page of Status, newest first; `Link` leads to the next.")
 
 
 def create_router(gateway: Gateway) -> APIRouter:
-    """Routes to pages of posts."""
+    """Routes of timelines."""
     router = APIRouter(prefix="/api/v1", tags=["timelines"])
 
     @router.get("/timelines/home", responses=_PAGE, openapi_extra=page_parameters())
@@ -38,7 +38,7 @@ def create_router(gateway: Gateway) -> APIRouter:
         caller: StatusReader,
         window: paging.PostWindow,
     ) -> Response:
-        """The newest posts of everybody the caller follows, and their own."""
+        """The newest posts of the caller and of the accounts that they follow."""
         return await timeline_response(gateway, request, HOME, caller, window)
 
     @router.get("/timelines/public", responses=_PAGE, openapi_extra=page_parameters(**_FLAGS))
@@ -47,7 +47,7 @@ def create_router(gateway: Gateway) -> APIRouter:
         caller: OptionalStatusReader,
         window: paging.PostWindow,
     ) -> Response:
-        """Everybody's public posts. All are local: a wish for remote ones alone gives none."""
+        """All public posts. They are all local, so `remote` returns none."""
         if query_flag(request, "remote"):
             return json_response(b"[]")
         timeline = public_timeline(only_media=query_flag(request, "only_media"))
@@ -60,9 +60,9 @@ def create_router(gateway: Gateway) -> APIRouter:
         caller: OptionalStatusReader,
         window: paging.PostWindow,
     ) -> Response:
-        """Public posts with a hashtag, given without its #.
+        """Public posts with a hashtag, without the #.
 
-        Or with one of `any[]`; and of these those that have `all[]` and `none[]`: four of each.
+        `any[]` adds posts with other hashtags; `all[]` and `none[]` filter them: four of each.
         """
         name = normal_tag(tag)
         if query_flag(request, "remote") or not name:
@@ -96,7 +96,7 @@ def create_router(gateway: Gateway) -> APIRouter:
 
 
 def _tag_filters(request: Request) -> dict[str, list[str]]:
-    """The other hashtags that a timeline is asked for. Raises `Invalid` for far too long ones."""
+    """The hashtags in `any[]`, `all[]` and `none[]`. Raises `Invalid` if they are too long."""
     query = request.query_params
     wanted: dict[str, list[str]] = {}
     for asked, name in (("any", "or_with"), ("all", "with_all"), ("none", "with_none")):
@@ -105,7 +105,7 @@ def _tag_filters(request: Request) -> dict[str, list[str]]:
         if tags:
             wanted[name] = list(tags)[:_MAX_TAGS]
     if len(quote("".join(",".join(tags) for tags in wanted.values()))) > _MAX_QUERY_LENGTH:
-        raise Invalid("These hashtags are too long to ask for at once.")
+        raise Invalid("These hashtags are too long together. Request fewer.")
     return wanted
 
 

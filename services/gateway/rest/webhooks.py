@@ -1,4 +1,4 @@
-"""What the payment provider tells of its own accord: open to whoever signs as the provider."""
+"""Webhooks of the payment provider, authenticated by their signature."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_BYTES = 65_536
 
 
 def create_router(gateway: Gateway) -> APIRouter:
-    """The route."""
+    """The route of webhooks."""
     router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 
     @router.post(
@@ -32,11 +32,10 @@ def create_router(gateway: Gateway) -> APIRouter:
         responses=responses({}),
     )
     async def payments(request: Request) -> OrjsonResponse:
-        """What became of something that the provider was asked for. One invoke.
+        """The result of a charge. Costs one invocation.
 
-        The header `provider-signature` is `t=TIME,v1=HEX`: an HMAC-SHA256 with the secret that the
-        provider shares with us, over the time in seconds, a dot, and the body. It holds for five
-        minutes.
+        The header `provider-signature` is `t=TIME,v1=HEX`: an HMAC-SHA256 with the shared secret of
+        the provider, over the time in seconds, a dot, and the body. It is valid for five minutes.
         """
         body = await read_body(request, MAX_BYTES)
         signature = request.headers.get(SIGNATURE_HEADER, "")[:200]

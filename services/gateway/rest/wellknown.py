@@ -1,7 +1,7 @@
-"""What is looked for at fixed addresses: where OAuth's endpoints are, and who somebody is.
+"""Well-known URLs: OAuth metadata, host-meta and WebFinger.
 
-There is no page on which a password is changed, so `/.well-known/change-password` is not there,
-as browsers expect of a place without one.
+There is no page to change a password, so `/.well-known/change-password` is a 404, as browsers
+expect.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from services.chassis.errors import NotFound, from_status
 from services.chassis.http.responses import OrjsonResponse
 from services.contracts.accounts import Account
 from services.contracts.scopes import SCOPES
-from services.gateway.application.people import local_username
+from services.gateway.application.account_search import local_username
 from services.gateway.container import Gateway
 from services.gateway.http.openapi import responses
 from services.gateway.presentation.entities import people
@@ -31,10 +31,8 @@ _XRD = """<?xml version="1.0" encoding="UTF-8"?>
 </XRD>
 """
 _TLS_ONLY_CLIENT = "mastodonpy"
-"""Mastodon.py, which follows whatever endpoints it is told of but refuses to log in over http then.
-
-Without the document it takes the addresses that every place has, over http too
-(docs/decisions/0022)."""
+"""The user agent of Mastodon.py. With this document it refuses to log in over http; without it, it
+uses the default endpoints, over http too (docs/decisions/0022)."""
 
 
 def create_router(gateway: Gateway) -> APIRouter:
@@ -44,16 +42,16 @@ def create_router(gateway: Gateway) -> APIRouter:
 
     @router.get("/oauth-authorization-server", responses=responses(_metadata(at.public_url)))
     async def metadata(request: Request) -> OrjsonResponse:
-        """Where OAuth's endpoints are (RFC 8414): over TLS, or on a machine's own loopback."""
+        """The OAuth metadata (RFC 8414), over TLS or on loopback."""
         if not (at.public_url.startswith("https://") or _may_use_http(request, at.host)):
-            raise NotFound("This is only told over TLS.")
+            raise NotFound("This document is available over TLS only.")
         return OrjsonResponse(_metadata(at.public_url))
 
     @router.get(
         "/host-meta", responses=responses(description="An XRD.", media="application/xrd+xml")
     )
     async def host_meta(request: Request) -> Response:
-        """Where people are looked up (RFC 6415); as JSON for who asks for that."""
+        """The host-meta document (RFC 6415), as XML or JSON."""
         if "json" in request.headers.get("accept", ""):
             return OrjsonResponse(_host_meta(at), media_type=JRD)
         return Response(
@@ -62,7 +60,7 @@ def create_router(gateway: Gateway) -> APIRouter:
 
     @router.get("/host-meta.json", responses=responses(_host_meta(at), media=JRD))
     async def host_meta_json() -> OrjsonResponse:
-        """The same as JSON."""
+        """The host-meta document as JSON."""
         return OrjsonResponse(_host_meta(at), media_type=JRD)
 
     @router.get("/webfinger", responses=responses(description="A JRD.", media=JRD))
@@ -70,20 +68,20 @@ def create_router(gateway: Gateway) -> APIRouter:
         resource: Annotated[str, Query(max_length=500)] = "",
         rel: Annotated[list[str] | None, Query(max_length=20)] = None,
     ) -> OrjsonResponse:
-        """Who somebody is (RFC 7033): `acct:name@host`, or the address of a profile."""
+        """WebFinger (RFC 7033): `acct:name@host`, or the URL of a profile."""
         if not resource:
-            raise from_status(400, "Say whom you look for: `resource`.")
+            raise from_status(400, "The parameter `resource` is missing.")
         name = _username_of(resource, at)
         if not name:
-            raise NotFound("There is nobody of that name here.")
-        account = Account.model_validate(await gateway.people.by_username(name))
+            raise NotFound("There is no account with this username.")
+        account = Account.model_validate(await gateway.services.users.account_named(name))
         return OrjsonResponse(_webfinger(account, at, rel), media_type=JRD)
 
     return router
 
 
 def _may_use_http(request: Request, host: str) -> bool:
-    """Whether endpoints without TLS may be told: within one machine, to who does not mind."""
+    """Whether endpoints without TLS may be published: on loopback, except to Mastodon.py."""
     asked = request.headers.get("host", "")
     minds = request.headers.get("user-agent", "").startswith(_TLS_ONLY_CLIENT)
     return _is_loopback(host) and _is_loopback(asked) and not minds
@@ -124,7 +122,7 @@ def _host_meta(at: PublicUrls) -> dict[str, Any]:
 
 
 def _username_of(resource: str, at: PublicUrls) -> str:
-    """The username that a resource means; empty for what is nobody here."""
+    """The username of a resource; empty if it is not a local account."""
     for start in (f"{at.public_url}/@", f"{at.public_url}/users/"):
         if resource.startswith(start):
             return local_username(resource.removeprefix(start), at.host)
@@ -134,7 +132,7 @@ def _username_of(resource: str, at: PublicUrls) -> str:
 
 
 def _webfinger(account: Account, at: PublicUrls, rel: list[str] | None) -> dict[str, Any]:
-    """The JRD of somebody; with `rel` only links of those relations (RFC 7033, 4.3)."""
+    """The JRD of an account; with `rel` only links of these relations (RFC 7033, 4.3)."""
     profile = people.public_profile(account.profile)
     page = at.account(profile.username)
     links = [

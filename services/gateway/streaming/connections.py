@@ -27,7 +27,7 @@ Frame = bytes | str
 class StreamTransport(Protocol):
     """How events are encoded and sent to a client."""
 
-    def encode(self, news: StreamEvent, names: Names) -> Frame: ...
+    def encode(self, event: StreamEvent, names: Names) -> Frame: ...
 
     def heartbeat(self) -> Frame: ...
 
@@ -66,9 +66,9 @@ class StreamConnection:
         if connected is not None:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
 
-    def deliver(self, news: StreamEvent, names: Names) -> None:
+    def deliver(self, event: StreamEvent, names: Names) -> None:
         """Send an event."""
-        self.enqueue(self._stream.encode(news, names))
+        self.enqueue(self._stream.encode(event, names))
 
     def heartbeat(self) -> None:
         """Send a heartbeat, unless the transport sends its own."""
@@ -132,8 +132,8 @@ class SseTransport:
     def __init__(self, send: Send) -> None:
         self._send = send
 
-    def encode(self, news: StreamEvent, names: Names) -> Frame:
-        return news.sse
+    def encode(self, event: StreamEvent, names: Names) -> Frame:
+        return event.sse
 
     def heartbeat(self) -> Frame:
         return HEARTBEAT
@@ -151,8 +151,8 @@ class WebSocketTransport:
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
 
-    def encode(self, news: StreamEvent, names: Names) -> Frame:
-        return news.frame(names)
+    def encode(self, event: StreamEvent, names: Names) -> Frame:
+        return event.frame(names)
 
     def heartbeat(self) -> Frame:
         return ""

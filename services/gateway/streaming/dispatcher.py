@@ -1,9 +1,8 @@
-"""What is said elsewhere, and who gets to hear it.
+"""Dispatches broadcast events to the channels of connected clients.
 
-A post costs one call of the feed, which knows for whom of those connected it is, and one of posts,
-which knows what they did with it (`marks`). It is rendered once for each of the few ways in which
-it looks to anybody. Nothing waits in the sidecar: what was heard goes into one of a few lanes, by
-post, so that what is said of one post stays in order.
+A post costs one call of the feed, for its audience among the connected users, and one of posts, for
+their interactions. It is rendered once per distinct look. Events go into a few queues by post, so
+that the sidecar does not wait and the events of one post stay in order.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PostChange:
-    """A state of a post that is news: `event` is the name of the event."""
+    """A state of a post, and the name of its event."""
 
     event: str
     post: Post
@@ -55,7 +54,7 @@ class PostChange:
 
 
 class StreamDispatcher:
-    """Hears what is broadcast, and has the hub tell it."""
+    """Consumes broadcasts, and publishes events to the hub."""
 
     def __init__(self, hub: StreamHub, gateway: Gateway) -> None:
         self._hub = hub
@@ -67,7 +66,7 @@ class StreamDispatcher:
         ]
 
     async def post_changed(self, event: Event[Post]) -> None:
-        """A post is new, edited or deleted."""
+        """Handle a new, edited or deleted post."""
         post = event.data
         kind = self._posts.event_for(post, event.version, time.time())
         if not kind or not len(self._hub):
@@ -75,7 +74,7 @@ class StreamDispatcher:
         self._enqueue(post.id, PostChange(kind, post, event.version))
 
     async def notification_changed(self, event: Event[Notification]) -> None:
-        """Somebody is told of something."""
+        """Handle a notification."""
         notification = event.data
         if notification.dismissed or not self._is_fresh(notification.id):
             return
@@ -92,20 +91,20 @@ class StreamDispatcher:
         try:
             self._queues[int(id) % _WORKERS].put_nowait(what)
         except asyncio.QueueFull:
-            log.warning("too much news: streams miss some", extra={"about": id})
+            log.warning("the queue of stream events is full", extra={"about": id})
 
     async def account_changed(self, event: Event[Profile]) -> None:
-        """Whoever is gone, or may not be here any more, listens no more."""
+        """Close the streams of deleted and suspended users."""
         if event.data.deleted or event.data.suspended:
             self._hub.close_user(event.data.id)
 
     async def run(self) -> None:
-        """Tell what was heard, for ever."""
-        await asyncio.gather(*(self._run_queue(lane) for lane in self._queues))
+        """Work through the queues until cancelled."""
+        await asyncio.gather(*(self._run_queue(queue) for queue in self._queues))
 
-    async def _run_queue(self, lane: asyncio.Queue[PostChange | Notification]) -> None:
+    async def _run_queue(self, queue: asyncio.Queue[PostChange | Notification]) -> None:
         while True:
-            what = await lane.get()
+            what = await queue.get()
             try:
                 if isinstance(what, PostChange):
                     await self._publish_post(what)
@@ -113,58 +112,58 @@ class StreamDispatcher:
                 else:
                     await self._publish_notification(what)
             except ServiceError as failure:
-                log.warning("streams miss something", extra={"why": failure.message})
+                log.warning("a stream event is lost", extra={"why": failure.message})
             except Exception:
-                log.exception("streams miss something")
+                log.exception("a stream event is lost")
 
     async def _publish_notification(self, notification: Notification) -> None:
-        """Tell the owner, as `GET /api/v1/notifications/{id}` would: two calls."""
+        """Send a notification to its owner. Costs two calls."""
         caller = self._hub.listening_caller(
             _notification_channels(notification), scope_of(NOTIFICATIONS)
         )
-        if caller is None:  # who has left meanwhile
+        if caller is None:  # disconnected meanwhile
             return
         row = notification.model_dump()
         for entity in await self._gateway.notifications.render(caller, [row]):
             for channel in _notification_channels(notification):
-                news = StreamEvent("notification", entity, row)
-                self._hub.publish(channel, news, scope=scope_of(NOTIFICATIONS))
+                sent = StreamEvent("notification", entity, row)
+                self._hub.publish(channel, sent, scope=scope_of(NOTIFICATIONS))
 
-    async def _publish_post(self, told: PostChange) -> None:
-        if told.event == "delete":
-            await self._publish_deletion(told)
+    async def _publish_post(self, change: PostChange) -> None:
+        if change.event == "delete":
+            await self._publish_deletion(change)
             return
         shared = [
-            channel for channel in shared_channels(told.post) if self._hub.has_listeners(channel)
+            channel for channel in shared_channels(change.post) if self._hub.has_listeners(channel)
         ]
-        homes, hidden, shown = await self._audience(told, list(self._hub.listening_users(shared)))
+        homes, hidden, shown = await self._audience(change, list(self._hub.listening_users(shared)))
         if shown is None or not (homes or shared):
             return
         people = {*homes, *self._hub.listening_users(shared)} - hidden
-        news, own = await self._post_events(told.event, *shown, sorted(people))
-        if told.post.visibility == "direct":
-            self._posts.record_recipients(told.post.id, homes)
+        sent, own = await self._post_events(change.event, *shown, sorted(people))
+        if change.post.visibility == "direct":
+            self._posts.record_recipients(change.post.id, homes)
         for user in homes:
-            self._hub.publish((USER, user), own.get(user, news))
+            self._hub.publish((USER, user), own.get(user, sent))
         for channel in shared:
-            self._hub.publish(channel, news, but=hidden, own=own)
+            self._hub.publish(channel, sent, but=hidden, own=own)
 
-    async def _publish_conversation(self, told: PostChange) -> None:
-        """Tell those who are in it that something was written in a conversation: two calls."""
-        post = told.post
-        if told.event != "update" or post.visibility != "direct":
+    async def _publish_conversation(self, change: PostChange) -> None:
+        """Send the conversation of a direct post to its participants. Costs two calls."""
+        post = change.post
+        if change.event != "update" or post.visibility != "direct":
             return
         people = sorted({post.author, *(mention.id for mention in post.mentions)})
         listening = [user for user in people if self._hub.has_listeners((DIRECT, user))]
         if not listening:
             return
-        question = AudienceQuestion(post=post, version=told.version, viewers=listening)
+        question = AudienceQuestion(post=post, version=change.version, viewers=listening)
         audience = await self._gateway.services.feed.audience(question)
-        if not audience["conversation"]:  # it is deleted by now
+        if not audience["conversation"]:  # deleted meanwhile
             return
         view, authors = audience["view"], audience["authors"]
-        if not authors.keys() >= {*people}:  # the feed has not heard of all yet
-            authors |= await self._gateway.people.by_ids(people)
+        if not authors.keys() >= {*people}:  # the feed does not know all of them yet
+            authors |= await self._gateway.services.users.accounts(people)
         cards = await self._gateway.posts.product_cards([view])
         told_of = [user for user in listening if user not in audience["hidden"]]
         marks = await interactions_of(self._gateway, view, told_of)
@@ -179,29 +178,31 @@ class StreamDispatcher:
             entity = self._gateway.renderer.conversation(row, authors, cards)
             self._hub.publish((DIRECT, user), StreamEvent("conversation", entity, (row, authors)))
 
-    async def _publish_deletion(self, told: PostChange) -> None:
-        """Tell that a post is gone: an id, to those who may have been shown it.
+    async def _publish_deletion(self, change: PostChange) -> None:
+        """Send the id of a deleted post to those who may have received it.
 
-        A tombstone does not say who was named in it, nor its hashtags: those are remembered.
+        A tombstone has neither mentions nor hashtags: those are remembered.
         """
-        post, news = told.post, StreamEvent("delete", told.post.id.encode())
+        post, sent = change.post, StreamEvent("delete", change.post.id.encode())
         if post.visibility == "direct":
             homes = [*self._posts.recipients(post.id)]
         else:
             tags = {"tags": [*self._posts.tags(post.id)]}
-            homes, _, _ = await self._audience(replace(told, post=post.model_copy(update=tags)), [])
+            homes, _, _ = await self._audience(
+                replace(change, post=post.model_copy(update=tags)), []
+            )
         for user in homes:
-            self._hub.publish((USER, user), news)
+            self._hub.publish((USER, user), sent)
         for channel in self._hub.channels() if post.visibility == "public" else ():
             if is_shared(channel):
-                self._hub.publish(channel, news)
+                self._hub.publish(channel, sent)
 
     async def _audience(
-        self, told: PostChange, viewers: list[str]
+        self, change: PostChange, viewers: list[str]
     ) -> tuple[list[str], set[str], tuple[PostViewJson, Mapping[str, AccountJson]] | None]:
-        """Whose homes a post is for, from whom it is hidden; the post as a view, and its authors.
+        """The home timelines of a post, users from whom it is hidden, its view and its authors.
 
-        One call for every `MAX_ACCOUNTS` that are connected; none where nobody is who might care.
+        Costs one call for every `PEOPLE` connected users, and none without listeners.
         """
         users = self._hub.listened_arguments(USER)
         homes: list[str] = []
@@ -209,8 +210,8 @@ class StreamDispatcher:
         shown: tuple[PostViewJson, Mapping[str, AccountJson]] | None = None
         for start in range(0, max(len(users), len(viewers)), PEOPLE):
             question = AudienceQuestion(
-                post=told.post,
-                version=told.version,
+                post=change.post,
+                version=change.version,
                 users=users[start : start + PEOPLE],
                 viewers=viewers[start : start + PEOPLE],
             )
@@ -227,10 +228,9 @@ class StreamDispatcher:
         authors: Mapping[str, AccountJson],
         people: Sequence[str],
     ) -> tuple[StreamEvent, dict[str, StreamEvent]]:
-        """A post as it looks to a stranger, and to each of some people who did something with it.
+        """The event of a post for strangers, and for each user who interacted with it.
 
-        Asks for those marks; else nobody where the feed knows all, and for what it has not heard of
-        once or twice.
+        Costs one call for the interactions, and one or two more for what the feed does not know.
         """
         if view["post"]["reblog_of_id"] and not view["reblog"]:
             view = await self._gateway.posts.get(view["post"]["id"], None)
@@ -238,15 +238,15 @@ class StreamDispatcher:
             authors = await self._gateway.posts.authors(view)
         cards = await self._gateway.posts.product_cards([view])
 
-        def news(view: PostViewJson) -> StreamEvent:
+        def sent(view: PostViewJson) -> StreamEvent:
             return StreamEvent(
                 event, self._gateway.renderer.status(view, authors, cards), (view, authors)
             )
 
         marks = await interactions_of(self._gateway, view, people)
         kinds = {tuple(each.values()): each for each in marks.values()}
-        looks = {kind: news(view_with(view, each)) for kind, each in kinds.items()}
-        return news(view), {user: looks[tuple(each.values())] for user, each in marks.items()}
+        looks = {kind: sent(view_with(view, each)) for kind, each in kinds.items()}
+        return sent(view), {user: looks[tuple(each.values())] for user, each in marks.items()}
 
 
 def _notification_channels(notification: Notification) -> list[Channel]:

@@ -31,8 +31,8 @@ class StreamEvent:
         """The text of a WebSocket frame for one stream of the client."""
         found = self._frames.get(names)
         if found is None:
-            said = {"stream": names, "event": self.event, "payload": self.payload.decode()}
-            found = self._frames[names] = orjson.dumps(said).decode()
+            message = {"stream": names, "event": self.event, "payload": self.payload.decode()}
+            found = self._frames[names] = orjson.dumps(message).decode()
         return found
 
 

@@ -104,7 +104,7 @@ class StreamHub:
     def publish(
         self,
         channel: Channel,
-        news: StreamEvent,
+        event: StreamEvent,
         *,
         but: Collection[str] = (),
         scope: str = "",
@@ -117,7 +117,7 @@ class StreamHub:
         for connection, names in list(self._listeners.get(channel, {}).items()):
             caller = connection.caller
             if caller.user_id not in but and (not scope or caller.may(scope)):
-                connection.deliver(own.get(caller.user_id, news), names)
+                connection.deliver(own.get(caller.user_id, event), names)
 
     def channels(self) -> list[Channel]:
         """All channels with listeners."""

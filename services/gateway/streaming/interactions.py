@@ -1,4 +1,4 @@
-"""What those who are told of a post did with it: whether they like, keep, boost or pin it."""
+"""The interactions of recipients with a post: favourites, bookmarks, boosts, pins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.contracts.audiences import PEOPLE
 from services.gateway.container import Gateway
 
 LOOKUP_TIMEOUT = 2.0
-"""Seconds after which people are told of a post without it."""
+"""Seconds after which an event is sent without interactions."""
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ InteractionsByUser = dict[str, PostMarksJson]
 async def interactions_of(
     gateway: Gateway, view: PostViewJson, people: Sequence[str]
 ) -> InteractionsByUser:
-    """By person the `PostMarks` of a post, or of what it shows if it is a boost.
+    """By user the `PostMarks` of a post, or of the boosted post.
 
     Users without an interaction are left out. Costs one call, which costs posts one state call, for
     every `PEOPLE` users, however many connections they have. If the call fails, no interactions are
@@ -38,7 +38,7 @@ async def interactions_of(
 
 
 def view_with(view: PostViewJson, marks: Mapping[str, object]) -> PostViewJson:
-    """A view as it looks to somebody with such marks. A boost has those of what it shows."""
+    """A view with the interactions of a user. A boost has those of the boosted post."""
     if not view["reblog"]:
         return cast(PostViewJson, {**view, **marks})
     boosted = {**view["reblog"], **marks}
@@ -51,5 +51,5 @@ async def _request(gateway: Gateway, post: PostJson, people: Sequence[str]) -> I
             return await gateway.services.posts.marks(post["id"], post["author"], people)
     except (ServiceError, TimeoutError) as error:
         why = error.message if isinstance(error, ServiceError) else "posts took too long"
-        log.warning("streams tell of a post without marks", extra={"why": why})
+        log.warning("a post is streamed without interactions", extra={"why": why})
         return {}

@@ -128,7 +128,7 @@ async def test_an_account_is_deleted_on_a_page(deployment: GatewayDeployment) ->
     assert "Delete permanently" in (await deployment.ask("GET", "/auth/delete")).text
     form = {"login": "ada", "password": PASSWORD}
     unsure = await deployment.ask("POST", "/auth/delete", form=form)
-    assert (unsure.status, "Tick that you are sure" in unsure.text) == (422, True)
+    assert (unsure.status, "Confirm that you are sure" in unsure.text) == (422, True)
     wrong = await deployment.ask(
         "POST", "/auth/delete", form={**form, "password": "x", "sure": "1"}
     )

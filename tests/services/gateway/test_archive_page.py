@@ -213,7 +213,7 @@ async def test_limits_are_shared_with_the_api(
     await reached.wait()
     second = await browser.ask("GET", "/file")
     assert (second.status, second.headers["content-type"]) == (429, "text/html; charset=utf-8")
-    assert "There is a download already" in second.text
+    assert "Another download is running" in second.text
     goes_on.set()
     assert (await first).status == 200
     assert (await browser.ask("GET", "/file")).status == 200

@@ -571,7 +571,7 @@ async def test_unsupported_features_are_rejected(deployment: GatewayDeployment) 
         refused = await ada.ask("POST", f"/api/v1/statuses/1/{verb}")
         assert refused.status == 422
         check("Error", refused.json())
-        assert "not offered yet" in refused.json()["error"]
+        assert "not supported" in refused.json()["error"]
 
 
 # ── timelines and search ────────────────────────────────────────────────────────────────────────

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import Literal
 
 import strawberry
 
 from services.clients.json_types.accounts import EditedProfileJson
+from services.gateway.application.profile_changes import profile_changes
 from services.gateway.graphql.context import Context, Info
 from services.gateway.graphql.permissions import mutation, require_user
 from services.gateway.graphql.schema.account_queries import Viewer, viewer_of
 from services.gateway.graphql.schema.people import Relationship
 from services.gateway.graphql.schema.scalars import Visibility
-from services.shared.languages import language_code
 
 
-@strawberry.input(description="A line of the table under a profile.")
+@strawberry.input(description="A field of a profile.")
 class NewProfileField:
     name: str
     value: str
 
 
-@strawberry.input(description="What a profile is to be. What is left out stays as it is.")
+@strawberry.input(description="Changes of a profile. Omitted fields stay as they are.")
 class ProfileChanges:
     display_name: str | None = None
     note: str | None = None
@@ -36,7 +36,9 @@ class ProfileChanges:
 
 @strawberry.type
 class AccountMutations:
-    @mutation("Follow somebody, or ask to, where they are locked.", require_user("write:follows"))
+    @mutation(
+        "Follow an account, or request to follow a locked one.", require_user("write:follows")
+    )
     async def follow(
         self,
         info: Info,
@@ -49,36 +51,36 @@ class AccountMutations:
         )
         return Relationship.of(row, info.context)
 
-    @mutation("Follow somebody no more.", require_user("write:follows"))
+    @mutation("Unfollow an account.", require_user("write:follows"))
     async def unfollow(self, info: Info, id: strawberry.ID) -> Relationship | None:
         row = await info.context.changes.users.unfollow(id, info.context.me)
         return Relationship.of(row, info.context)
 
-    @mutation("Have somebody follow one no more.", require_user("write:follows"))
+    @mutation("Remove a follower.", require_user("write:follows"))
     async def remove_follower(self, info: Info, id: strawberry.ID) -> Relationship | None:
         row = await info.context.changes.users.remove_from_followers(id, info.context.me)
         return Relationship.of(row, info.context)
 
-    @mutation("Let somebody follow who asked to.", require_user("write:follows"))
+    @mutation("Accept a follow request.", require_user("write:follows"))
     async def accept_follow_request(self, info: Info, id: strawberry.ID) -> Relationship | None:
         return await _answer(info.context, id, "authorize")
 
-    @mutation("Turn somebody down who asked to follow.", require_user("write:follows"))
+    @mutation("Reject a follow request.", require_user("write:follows"))
     async def reject_follow_request(self, info: Info, id: strawberry.ID) -> Relationship | None:
         return await _answer(info.context, id, "reject")
 
-    @mutation("Part from somebody: neither sees the other any more.", require_user("write:blocks"))
+    @mutation("Block an account: neither sees the other.", require_user("write:blocks"))
     async def block(self, info: Info, id: strawberry.ID) -> Relationship | None:
         row = await info.context.changes.users.block(id, info.context.me)
         return Relationship.of(row, info.context)
 
-    @mutation("End a block.", require_user("write:blocks"))
+    @mutation("Unblock an account.", require_user("write:blocks"))
     async def unblock(self, info: Info, id: strawberry.ID) -> Relationship | None:
         row = await info.context.changes.users.unblock(id, info.context.me)
         return Relationship.of(row, info.context)
 
     @mutation(
-        "Not see somebody, without their noticing; for some seconds, or for good.",
+        "Mute an account for N seconds, or indefinitely. They are not notified.",
         require_user("write:mutes"),
     )
     async def mute(
@@ -89,40 +91,36 @@ class AccountMutations:
         )
         return Relationship.of(row, info.context)
 
-    @mutation("See somebody again.", require_user("write:mutes"))
+    @mutation("Unmute an account.", require_user("write:mutes"))
     async def unmute(self, info: Info, id: strawberry.ID) -> Relationship | None:
         row = await info.context.changes.users.unmute(id, info.context.me)
         return Relationship.of(row, info.context)
 
-    @mutation("Keep a private note on somebody.", require_user("write:accounts"))
+    @mutation("Set a private note on an account.", require_user("write:accounts"))
     async def annotate(self, info: Info, id: strawberry.ID, note: str) -> Relationship | None:
         row = await info.context.changes.users.set_note(id, note, info.context.me)
         return Relationship.of(row, info.context)
 
-    @mutation("Change parts of one's own profile.", require_user("write:accounts"))
+    @mutation("Change parts of the caller's profile.", require_user("write:accounts"))
     async def update_profile(self, info: Info, changes: ProfileChanges) -> Viewer | None:
         context = info.context
         row = await context.changes.users.update_profile(_profile_changes(changes), context.me)
         return viewer_of(row, context)
 
 
-def _profile_changes(asked: ProfileChanges) -> EditedProfileJson:
-    lines = asked.fields
-    wanted = {
-        "display_name": asked.display_name,
-        "note": asked.note,
-        "locked": asked.locked,
-        "bot": asked.bot,
-        "discoverable": asked.discoverable,
-        "default_visibility": asked.default_visibility.value if asked.default_visibility else None,
-        "default_sensitive": asked.default_sensitive,
-        "default_language": ""
-        if asked.default_language == ""
-        else language_code(asked.default_language),
-        "fields": None if lines is None else [{"name": x.name, "value": x.value} for x in lines],
-    }
-    given = {name: value for name, value in wanted.items() if value is not None}
-    return cast(EditedProfileJson, given)
+def _profile_changes(changes: ProfileChanges) -> EditedProfileJson:
+    visibility, fields = changes.default_visibility, changes.fields
+    return profile_changes(
+        display_name=changes.display_name,
+        note=changes.note,
+        locked=changes.locked,
+        bot=changes.bot,
+        discoverable=changes.discoverable,
+        default_visibility=visibility.value if visibility else None,
+        default_sensitive=changes.default_sensitive,
+        default_language=changes.default_language,
+        fields=None if fields is None else [(line.name, line.value) for line in fields],
+    )
 
 
 async def _answer(

@@ -7,7 +7,7 @@ import strawberry
 from services.chassis.errors import Invalid, NotFound
 from services.clients.paths import numeric_id
 from services.contracts.accounts import OwnAccount
-from services.gateway.application.people import local_username
+from services.gateway.application.account_search import local_username
 from services.gateway.graphql.connections import (
     MAX_ACCOUNTS,
     After,
@@ -28,62 +28,65 @@ from services.gateway.graphql.schema.scalars import Visibility
 from services.gateway.presentation.renderer import Row
 
 
-@strawberry.type(description="The caller, with what is for them alone.")
+@strawberry.type(description="The caller, with private fields.")
 class Viewer:
     person: Person
     follow_requests_count: int
     default_visibility: Visibility
     default_sensitive: bool
     default_language: str | None
-    note: str = strawberry.field(description="What they say of themselves, as it was typed.")
+    note: str = strawberry.field(description="The note of the profile as plain text.")
 
 
 @strawberry.type
 class AccountQueries:
-    @field("Whose token this is.", require_user("read:accounts"))
+    @field("The user of the token.", require_user("read:accounts"))
     async def viewer(self, info: Info) -> Viewer | None:
         context = info.context
         return viewer_of(await context.reads.users.own_account(context.me), context)
 
-    @field("Somebody, by id or by username.", optional_user("read:accounts"))
+    @field("A person, by id or by username.", optional_user("read:accounts"))
     async def person(
         self, info: Info, id: strawberry.ID | None = None, username: str | None = None
     ) -> Person | None:
         context = info.context
         if (id is None) == (username is None):
-            raise Invalid("A person is asked for by id or by username.")
+            raise Invalid("Pass either id or username.")
         wanted = numeric_id(id) if id is not None else await _id_of(context, username or "")
         found = await context.loaders.people([wanted])
         if wanted not in found:
             raise NotFound("There is no such person.")
         return Person.of(found[wanted], context)
 
-    @field("Those of some people that exist.", optional_user("read:accounts"))
+    @field("The existing ones of some people.", optional_user("read:accounts"))
     async def people(self, info: Info, ids: Ids) -> list[Person] | None:
         wanted = checked_ids(ids)
         found = await info.context.loaders.people(wanted)
         return [Person.of(found[id], info.context) for id in wanted if id in found]
 
-    @field("People by the beginning of a name.", require_user("read:accounts"))
+    @field("People whose name begins with the query.", require_user("read:accounts"))
     async def search_people(
         self, info: Info, query: str, first: First = None, after: After = None
     ) -> Connection[Person] | None:
         context = info.context
         size, skipped = offset(first, after, MAX_ACCOUNTS)
-        rows = await context.gateway.people.search(query[:200], context.me, size + 1, skipped)
+        rows = await context.gateway.account_search.search(
+            query[:200], context.me, size + 1, skipped
+        )
         people = [Person.of(row, context) for row in rows[:size]]
         cursors = [str(skipped + n + 1) for n in range(len(people))]
         return connection(
             list(zip(cursors, people, strict=True)),
             PageInfo(
-                has_next_page=len(rows) >= min(size + 1, MAX_ACCOUNTS),  # no more are given at once
+                has_next_page=len(rows)
+                >= min(size + 1, MAX_ACCOUNTS),  # the service returns no more at once
                 has_previous_page=skipped > 0,
                 start_cursor=cursors[0] if cursors else None,
                 end_cursor=cursors[-1] if cursors else None,
             ),
         )
 
-    @field("Whom the caller blocks.", require_user("read:blocks"))
+    @field("The people that the caller blocks.", require_user("read:blocks"))
     async def blocks(
         self, info: Info, first: First = None, after: After = None
     ) -> Connection[Person] | None:
@@ -91,7 +94,7 @@ class AccountQueries:
         found = await context.reads.users.blocks(context.me, probe(rows))
         return people_of(found, rows, context)
 
-    @field("Whom the caller mutes.", require_user("read:mutes"))
+    @field("The people that the caller mutes.", require_user("read:mutes"))
     async def mutes(
         self, info: Info, first: First = None, after: After = None
     ) -> Connection[Person] | None:
@@ -99,7 +102,7 @@ class AccountQueries:
         found = await context.reads.users.mutes(context.me, probe(rows))
         return people_of(found, rows, context)
 
-    @field("Who asks to follow the caller.", require_user("read:follows"))
+    @field("The people that request to follow the caller.", require_user("read:follows"))
     async def follow_requests(
         self, info: Info, first: First = None, after: After = None
     ) -> Connection[Person] | None:
@@ -109,7 +112,7 @@ class AccountQueries:
 
 
 def viewer_of(row: Row, context: Context) -> Viewer:
-    """Somebody's own account, for them alone."""
+    """The caller's own account."""
     own = OwnAccount.model_validate(row)
     profile = own.profile
     return Viewer(
@@ -125,7 +128,7 @@ def viewer_of(row: Row, context: Context) -> Viewer:
 async def _id_of(context: Context, username: str) -> str:
     name = local_username(username[:200], context.gateway.urls.host)
     if not name:
-        raise NotFound("There is nobody of that name here.")
+        raise NotFound("There is no account with this username.")
     account = await context.reads.users.account_named(name)
     id = account["profile"]["id"]
     context.loaders.prime({id: account})

@@ -1,4 +1,4 @@
-"""What people sell: shops and products, as the catalog shows them to the caller."""
+"""Shops and products."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _READING = "read:shop"
 
 
 @strawberry.type(
-    description="An amount in minor units of an ISO 4217 currency: 10^`exponent` are one."
+    description="An amount in minor units of an ISO 4217 currency: 10^`exponent` per unit."
 )
 class Money:
     amount: Minor
@@ -38,25 +38,25 @@ class Money:
         return cls(amount=Minor(amount), currency=currency, exponent=exponent)
 
 
-@strawberry.type(description="One way in which a product is sold.")
+@strawberry.type(description="A variant of a product.")
 class Variant:
     id: strawberry.ID
     name: str
     price: Money
-    available: int | None = strawberry.field(description="Pieces that are left.")
+    available: int | None = strawberry.field(description="The available quantity.")
 
 
-@strawberry.type(description="How much there is of a variant, for its seller.")
+@strawberry.type(description="The stock of a variant, for its seller.")
 class Stock:
     variant_id: strawberry.ID
     on_hand: int
     held: int
     available: int
-    revision: int = strawberry.field(description="For the next change.")
+    revision: int = strawberry.field(description="Required by the next change.")
 
     @classmethod
     def of(cls, source: contracts.Stock) -> Stock:
-        """From what the catalog says."""
+        """From a row of the catalog service."""
         return cls(
             variant_id=strawberry.ID(source.variant),
             on_hand=source.on_hand,
@@ -66,7 +66,7 @@ class Stock:
         )
 
 
-@strawberry.type(description="Where somebody sells.")
+@strawberry.type(description="A shop.")
 class Shop:
     source: strawberry.Private[contracts.Shop]
     context: strawberry.Private[Context]
@@ -78,11 +78,11 @@ class Shop:
     archived: bool
     created_at: Time
     edited_at: Time | None
-    version: int = strawberry.field(description="For the next change.")
+    version: int = strawberry.field(description="Required by the next change.")
 
     @classmethod
     def of(cls, view: contracts.ShopView, context: Context) -> Shop:
-        """From what the catalog says."""
+        """From a row of the catalog service."""
         shop = view.shop
         return cls(
             source=shop,
@@ -98,18 +98,18 @@ class Shop:
             version=view.version,
         )
 
-    @field("Whose it is.")
+    @field("The owner.")
     async def owner(self) -> Person | None:
         return await person_of(self.context, self.source.owner)
 
-    @field("What is sold in it; for its owner, also what is not any more.", optional_user(_READING))
+    @field("The products of the shop; for its owner also archived ones.", optional_user(_READING))
     async def products(
         self, first: First = None, after: After = None, archived: bool = False
     ) -> Connection[Product] | None:
         return await products(self.context, first, after, shop=self.id, archived=archived)
 
 
-@strawberry.type(description="What somebody sells.")
+@strawberry.type(description="A product.")
 class Product:
     source: strawberry.Private[contracts.Product]
     context: strawberry.Private[Context]
@@ -121,11 +121,11 @@ class Product:
     archived: bool
     created_at: Time
     edited_at: Time | None
-    version: int = strawberry.field(description="For the next change.")
+    version: int = strawberry.field(description="Required by the next change.")
 
     @classmethod
     def of(cls, view: contracts.ProductView, context: Context) -> Product:
-        """From what the catalog says."""
+        """From a row of the catalog service."""
         product, left = view.product, view.available or {}
         return cls(
             source=product,
@@ -149,25 +149,25 @@ class Product:
             version=view.version,
         )
 
-    @field("Its pictures.")
+    @field("The pictures.")
     def pictures(self) -> list[Picture]:
         return [Picture.of(one, self.context.gateway.urls) for one in self.source.pictures]
 
-    @field("Who sells it.")
+    @field("The seller.")
     async def seller(self) -> Person | None:
         return await person_of(self.context, self.source.seller)
 
-    @field("Where it is sold.")
+    @field("The shop of the product.")
     async def shop(self) -> Shop | None:
         return await shop_of(self.context, self.source.shop)
 
-    @field("How much there is of each variant, for its seller.", require_user(_READING))
+    @field("The stock of each variant, for its seller.", require_user(_READING))
     async def stock(self) -> list[Stock] | None:
         stocks = await self.context.reads.catalog.stock(self.id, self.context.me)
         return [Stock.of(stock) for stock in stocks]
 
 
-# ── how they are found ──────────────────────────────────────────────────────────────────────────
+# ── lookups ─────────────────────────────────────────────────────────────────────────────────────
 
 
 async def shop_of(context: Context, id: str) -> Shop | None:

@@ -1,4 +1,4 @@
-"""What sellers change. Who changes something says with `version` what they have seen of it."""
+"""Mutations of shops, products and stock. `version` is the version that the caller has read."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from services.gateway.graphql.schema.scalars import Minor
 _SELLING = "write:shop"
 
 
-@strawberry.input(description="A shop to be; its currency is for good.")
+@strawberry.input(description="A new shop. Its currency cannot be changed.")
 class NewShop:
     name: str
     currency: str
     description: str = ""
 
 
-@strawberry.input(description="What a shop is to be. What is left out stays as it is.")
+@strawberry.input(description="Changes of a shop. Omitted fields stay as they are.")
 class EditedShop:
     name: str | None = None
     description: str | None = None
     archived: bool | None = None
 
 
-@strawberry.input(description="A variant to be, and how many pieces of it there are.")
+@strawberry.input(description="A new variant with its stock.")
 class NewVariant:
     price: Minor
     name: str = ""
     stock: int = 0
 
 
-@strawberry.input(description="A product to be. Pictures are uploaded by `POST /api/v2/media`.")
+@strawberry.input(description="A new product. Upload pictures by `POST /api/v2/media`.")
 class NewProduct:
     shop_id: strawberry.ID
     title: str
@@ -47,14 +47,14 @@ class NewProduct:
     picture_ids: list[strawberry.ID] = strawberry.field(default_factory=list)
 
 
-@strawberry.input(description="A variant of an edited product: with its id one that is there.")
+@strawberry.input(description="A variant of an edited product; with an id an existing one.")
 class EditedVariant:
     price: Minor
     id: strawberry.ID | None = None
     name: str = ""
 
 
-@strawberry.input(description="What a product is to be. What is left out stays as it is.")
+@strawberry.input(description="Changes of a product. Omitted fields stay as they are.")
 class EditedProduct:
     title: str | None = None
     description: str | None = None
@@ -66,7 +66,7 @@ class EditedProduct:
 @strawberry.type
 class CatalogMutations:
     @mutation(
-        "Open a shop. The same `idempotencyKey` gives the same shop for an hour.",
+        "Create a shop. The same `idempotencyKey` returns the same shop for an hour.",
         require_user(_SELLING),
     )
     async def create_shop(
@@ -81,7 +81,7 @@ class CatalogMutations:
         context, wanted = info.context, contracts.NewShop.model_construct(None, **new)
         return Shop.of(await context.changes.catalog.create_shop(wanted, context.me), context)
 
-    @mutation("Change one's own shop, close it or open it again.", require_user(_SELLING))
+    @mutation("Edit, archive or restore the caller's shop.", require_user(_SELLING))
     async def edit_shop(
         self, info: Info, id: strawberry.ID, version: int, changes: EditedShop
     ) -> Shop | None:
@@ -93,7 +93,7 @@ class CatalogMutations:
         return Shop.of(view, context)
 
     @mutation(
-        "Sell something. The same `idempotencyKey` gives the same product for an hour.",
+        "Create a product. The same `idempotencyKey` returns the same product for an hour.",
         require_user(_SELLING),
     )
     async def create_product(
@@ -113,7 +113,7 @@ class CatalogMutations:
         context, wanted = info.context, contracts.NewProduct.model_construct(None, **new)
         return Product.of(await context.changes.catalog.create_product(wanted, context.me), context)
 
-    @mutation("Change one's own product, archive it or bring it back.", require_user(_SELLING))
+    @mutation("Edit, archive or restore the caller's product.", require_user(_SELLING))
     async def edit_product(
         self, info: Info, id: strawberry.ID, version: int, changes: EditedProduct
     ) -> Product | None:
@@ -130,8 +130,7 @@ class CatalogMutations:
         return Product.of(view, context)
 
     @mutation(
-        "Say how many pieces there are (`onHand`, with the `revision` that one has seen), or how "
-        "many more or fewer (`delta`).",
+        "Set the stock (`onHand`, with the current `revision`), or adjust it (`delta`).",
         require_user(_SELLING),
     )
     async def set_stock(

@@ -6,11 +6,7 @@ import strawberry
 
 from services.chassis.errors import NotFound
 from services.clients.paths import numeric_id
-from services.gateway.graphql.connections import (
-    After,
-    Connection,
-    First,
-)
+from services.gateway.graphql.connections import After, Connection, First
 from services.gateway.graphql.context import Info
 from services.gateway.graphql.permissions import field, optional_user
 from services.gateway.graphql.schema.catalog import Product, Shop, products, shop_of, shops
@@ -25,7 +21,7 @@ class CatalogQueries:
             raise NotFound("There is no such shop.")
         return found
 
-    @field("Everybody's shops.", optional_user("read:shop"))
+    @field("All shops.", optional_user("read:shop"))
     async def shops(
         self, info: Info, first: First = None, after: After = None
     ) -> Connection[Shop] | None:
@@ -39,7 +35,7 @@ class CatalogQueries:
             raise NotFound("There is no such product.")
         return Product.of(found[wanted], info.context)
 
-    @field("What is sold: everything, or what some words are about.", optional_user("read:shop"))
+    @field("Products, optionally with some words.", optional_user("read:shop"))
     async def products(
         self,
         info: Info,

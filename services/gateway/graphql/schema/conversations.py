@@ -12,20 +12,18 @@ from services.gateway.graphql.schema.posts import Post
 from services.gateway.presentation.renderer import Row
 
 
-@strawberry.type(
-    description="What the same people wrote to one another, and to nobody else, in one thread."
-)
+@strawberry.type(description="The direct posts of the same people in one thread.")
 class Conversation:
     id: strawberry.ID
     unread: bool
     people: list[Person] = strawberry.field(
-        description="The others, or the caller where nobody else is there."
+        description="The other people, or the caller if there is nobody else."
     )
-    last_post: Post = strawberry.field(description="The newest that the caller may see.")
+    last_post: Post = strawberry.field(description="The newest post that the caller may see.")
 
 
 def conversation(view: Row, accounts: Row, context: Context) -> Conversation:
-    """A `contracts.conversations.ConversationView`."""
+    """A conversation from a `ConversationView`."""
     context.loaders.prime(dict(accounts))
     return Conversation(
         id=strawberry.ID(view["id"]),
@@ -36,7 +34,7 @@ def conversation(view: Row, accounts: Row, context: Context) -> Conversation:
 
 
 async def conversations(context: Context, wanted: Window) -> Connection[Conversation]:
-    """A page of the caller's."""
+    """A page of the caller's conversations."""
     found = await context.reads.feed.conversations(context.me, probe(wanted))
     rows = [
         (view["place"], conversation(view, found["accounts"], context))
@@ -46,6 +44,6 @@ async def conversations(context: Context, wanted: Window) -> Connection[Conversa
 
 
 async def mark_conversation(context: Context, id: str, *, read: bool) -> Conversation:
-    """Say that one has been read, or not."""
+    """Mark a conversation as read or unread."""
     found = await context.changes.feed.mark_conversation(id, context.me, read=read)
     return conversation(found["conversations"][0], found["accounts"], context)

@@ -1,4 +1,4 @@
-"""What can be changed. Several fields of one mutation are done one after the other."""
+"""The mutation type. The fields of one mutation are executed in sequence."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Mutation(CatalogMutations, OrderMutations, AccountMutations, PostMutations
 
     # ── conversations ───────────────────────────────────────────────────────────────────────
 
-    @mutation("Say that a conversation has been read, or not.", require_user("write:conversations"))
+    @mutation("Mark a conversation as read or unread.", require_user("write:conversations"))
     async def read_conversation(
         self, info: Info, id: strawberry.ID, read: bool = True
     ) -> Conversation | None:
         return await mark_conversation(info.context, id, read=read)
 
     @mutation(
-        "Put a conversation away for oneself alone, until something more is written in it.",
+        "Remove a conversation for the caller, until another post is written in it.",
         require_user("write:conversations"),
     )
     async def remove_conversation(self, info: Info, id: strawberry.ID) -> strawberry.ID | None:
@@ -39,17 +39,17 @@ class Mutation(CatalogMutations, OrderMutations, AccountMutations, PostMutations
 
     # ── notifications ───────────────────────────────────────────────────────────────────────
 
-    @mutation("Put a notification away.", require_user("write:notifications"))
+    @mutation("Dismiss a notification.", require_user("write:notifications"))
     async def dismiss_notification(self, info: Info, id: strawberry.ID) -> strawberry.ID | None:
         await info.context.changes.notifications.dismiss(id, info.context.me)
         return id
 
-    @mutation("Put all notifications away.", require_user("write:notifications"))
+    @mutation("Dismiss all notifications.", require_user("write:notifications"))
     async def clear_notifications(self, info: Info) -> bool | None:
         await info.context.changes.notifications.clear(info.context.me)
         return True
 
-    @mutation("Say which notification is the newest that one has read.", require_user(_POSTING))
+    @mutation("Set the newest notification that the caller has read.", require_user(_POSTING))
     async def read_notifications(
         self, info: Info, last_read_id: strawberry.ID
     ) -> strawberry.ID | None:

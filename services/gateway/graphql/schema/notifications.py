@@ -1,4 +1,4 @@
-"""What people are told of."""
+"""Notifications."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.gateway.graphql.schema.scalars import Time
 from services.gateway.presentation.renderer import Row
 
 
-@strawberry.enum(description="Why somebody is told.")
+@strawberry.enum(description="The type of a notification.")
 class NotificationType(Enum):
     FOLLOW = "follow"
     FOLLOW_REQUEST = "follow_request"
@@ -31,21 +31,21 @@ class NotificationType(Enum):
     PAYMENT = "payment"
 
 
-@strawberry.type(description="Somebody is told of something.")
+@strawberry.type(description="A notification.")
 class Notification:
     id: strawberry.ID
-    type: str = strawberry.field(description="A NotificationType in lower case, or a newer one.")
+    type: str = strawberry.field(description="A NotificationType in lower case, or a newer type.")
     created_at: Time
-    person: Person = strawberry.field(description="Who did it.")
-    post: Post | None = strawberry.field(description="What it is about.")
+    person: Person = strawberry.field(description="The person who caused it.")
+    post: Post | None = strawberry.field(description="The post that it is about.")
     order_id: strawberry.ID | None = strawberry.field(
-        description="The order it is about. Lists have such ones only where they are asked for."
+        description="The order that it is about. Lists have such notifications on request only."
     )
-    what: str | None = strawberry.field(description="What became of the order or its payment.")
+    what: str | None = strawberry.field(description="The event of the order or its payment.")
 
 
 async def visible_notifications(context: Context, rows: Sequence[Row]) -> list[Notification]:
-    """Notifications; without those whose post or person the caller cannot see."""
+    """Notifications, without those whose post or person the caller cannot see."""
     people, views = await people_and_posts(
         context.reads.posts,
         context.loaders.people,

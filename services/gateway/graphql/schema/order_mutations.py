@@ -16,14 +16,15 @@ from services.gateway.graphql.schema.orders import Cart, Order
 from services.gateway.graphql.schema.scalars import Minor
 
 _BUYING = "write:shop"
-
-
 Revision = Annotated[
-    int | None, strawberry.argument(description="What one has seen of the cart, if it matters.")
+    int | None,
+    strawberry.argument(
+        description="The revision of the cart that the caller has read, as a precondition."
+    ),
 ]
 
 
-@strawberry.input(description="So many pieces of something.")
+@strawberry.input(description="An item of a cart.")
 class CartItem:
     product_id: strawberry.ID
     variant_id: strawberry.ID
@@ -32,7 +33,7 @@ class CartItem:
 
 @strawberry.type
 class OrderMutations:
-    @mutation("Have the cart hold these things, and no others.", require_user(_BUYING))
+    @mutation("Replace the items of the cart.", require_user(_BUYING))
     async def set_cart(
         self, info: Info, items: list[CartItem], revision: Revision = None
     ) -> Cart | None:
@@ -42,7 +43,7 @@ class OrderMutations:
         return Cart.of(cart, context)
 
     @mutation(
-        "Some more of something. All that is in a cart is of one shop.", require_user(_BUYING)
+        "Add an item to the cart. All items of a cart are of one shop.", require_user(_BUYING)
     )
     async def add_to_cart(
         self, info: Info, item: CartItem, revision: Revision = None
@@ -51,7 +52,7 @@ class OrderMutations:
         cart = await context.changes.orders.add_to_cart(wanted, context.me, if_match(revision))
         return Cart.of(cart, context)
 
-    @mutation("So many of something that is in the cart; none take it out.", require_user(_BUYING))
+    @mutation("Set the quantity of an item in the cart; 0 removes it.", require_user(_BUYING))
     async def set_cart_quantity(
         self, info: Info, variant_id: strawberry.ID, quantity: int, revision: Revision = None
     ) -> Cart | None:
@@ -63,9 +64,9 @@ class OrderMutations:
         return Cart.of(await orders.set_quantity(variant_id, wanted, me, seen), context)
 
     @mutation(
-        "Order what is in the cart. `expectedTotal` is what one was shown: if it costs something "
-        "else by now, nothing is ordered (CONFLICT, `price_changed`). The same `idempotencyKey` "
-        "gives the same order, and a cart becomes one order. `card` is the provider's token.",
+        "Order the items of the cart. If the total is not `expectedTotal`, nothing is ordered "
+        "(CONFLICT, `price_changed`). The same `idempotencyKey` "
+        "returns the same order, and a cart becomes one order. `card` is the provider's token.",
         require_user(_BUYING),
     )
     async def checkout(
@@ -80,11 +81,11 @@ class OrderMutations:
         context, wanted = info.context, contracts.NewCheckout.model_construct(None, **new)
         return Order.of(await context.changes.orders.checkout(wanted, context.me), context)
 
-    @mutation("End an order that is not paid yet, as its buyer.", require_user(_BUYING))
+    @mutation("Cancel an order that is not paid, as its buyer.", require_user(_BUYING))
     async def cancel_order(self, info: Info, id: strawberry.ID) -> Order | None:
         return await _end_order(info.context, id, "cancel")
 
-    @mutation("Give all that was paid back, as the seller.", require_user(_BUYING))
+    @mutation("Refund an order completely, as its seller.", require_user(_BUYING))
     async def refund_order(self, info: Info, id: strawberry.ID) -> Order | None:
         return await _end_order(info.context, id, "refund")
 

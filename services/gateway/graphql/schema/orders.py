@@ -1,4 +1,4 @@
-"""What people buy: carts and orders, as the orders service shows them to buyer and seller."""
+"""Carts and orders."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from services.gateway.graphql.schema.scalars import Picture, Time
 _READING = "read:shop"
 
 
-@strawberry.enum(description="As what the caller takes part in an order.")
+@strawberry.enum(description="The caller's role in an order.")
 class OrderRole(Enum):
     BUYER = "buyer"
     SELLER = "seller"
 
 
-@strawberry.type(description="Pieces of something, with what one of them costs or did.")
+@strawberry.type(description="An item of a cart or an order, with its price per piece.")
 class Line:
     context: strawberry.Private[Context]
     shown: strawberry.Private[sold.QuoteLine | contracts.OrderLine]
@@ -45,7 +45,7 @@ class Line:
     name: str
     quantity: int
     price: Money
-    available: int | None = strawberry.field(description="In a cart: pieces that are left.")
+    available: int | None = strawberry.field(description="In a cart: the available quantity.")
 
     @classmethod
     def of(
@@ -54,7 +54,7 @@ class Line:
         currency: sold.Currency,
         context: Context,
     ) -> Line:
-        """From what orders says."""
+        """From a contract model of the orders service."""
         return cls(
             context=context,
             shown=source,
@@ -67,25 +67,25 @@ class Line:
             available=source.available if isinstance(source, sold.QuoteLine) else None,
         )
 
-    @field("A picture of it.")
+    @field("The picture.")
     def picture(self) -> Picture | None:
         shown = self.shown.picture
         return Picture.of(shown, self.context.gateway.urls) if shown else None
 
-    @field("The product as it is now, if the caller may see it.")
+    @field("The current product, if the caller may see it.")
     async def product(self) -> Product | None:
         found = await self.context.loaders.products([self.product_id])
         return Product.of(found[self.product_id], self.context) if found else None
 
 
-@strawberry.type(description="What is in a cart, and is not sold any more.")
+@strawberry.type(description="An item of a cart that is no longer sold.")
 class GoneItem:
     product_id: strawberry.ID
     variant_id: strawberry.ID
     quantity: int
 
 
-@strawberry.type(description="What the caller is about to buy, all of one shop, at today's prices.")
+@strawberry.type(description="The caller's cart with current prices. All items are of one shop.")
 class Cart:
     source: strawberry.Private[contracts.Cart]
     context: strawberry.Private[Context]
@@ -96,7 +96,7 @@ class Cart:
 
     @classmethod
     def of(cls, cart: contracts.Cart, context: Context) -> Cart:
-        """From what orders says."""
+        """From a contract model of the orders service."""
         return cls(
             source=cart,
             context=context,
@@ -113,17 +113,17 @@ class Cart:
             revision=cart.revision,
         )
 
-    @field("The shop that all of it is of.")
+    @field("The shop of all items.")
     async def shop(self) -> Shop | None:
         return await shop_of(self.context, self.source.shop) if self.source.shop else None
 
-    @field("Who sells it.")
+    @field("The seller.")
     async def seller(self) -> Person | None:
         seller = self.source.seller
         return await person_of(self.context, seller) if seller else None
 
 
-@strawberry.type(description="One thing that happened to an order.")
+@strawberry.type(description="An event of an order's history.")
 class OrderEvent:
     what: str
     at: Time
@@ -138,7 +138,7 @@ class Order:
     lines: list[Line]
     total: Money
     state: str = strawberry.field(
-        description="placed, waiting, paying, ending or refunding; and at rest: completed, "
+        description="In progress: placed, waiting, paying, ending or refunding. Final: completed, "
         "cancelled, declined, failed or refunded."
     )
     reason: str
@@ -148,7 +148,7 @@ class Order:
 
     @classmethod
     def of(cls, order: contracts.Order, context: Context) -> Order:
-        """From what orders says."""
+        """From a contract model of the orders service."""
         return cls(
             source=order,
             context=context,
@@ -165,32 +165,32 @@ class Order:
             created_at=Time(order.created_at),
         )
 
-    @field("Who bought.")
+    @field("The buyer.")
     async def buyer(self) -> Person | None:
         return await person_of(self.context, self.source.buyer)
 
-    @field("Who sold.")
+    @field("The seller.")
     async def seller(self) -> Person | None:
         return await person_of(self.context, self.source.seller)
 
-    @field("Where it was bought.")
+    @field("The shop of the order.")
     async def shop(self) -> Shop | None:
         return await shop_of(self.context, self.source.shop)
 
 
 @strawberry.type
 class OrderQueries:
-    @field("What the caller is about to buy.", require_user(_READING))
+    @field("The caller's cart.", require_user(_READING))
     async def cart(self, info: Info) -> Cart | None:
         context = info.context
         return Cart.of(await context.reads.orders.cart(context.me), context)
 
-    @field("An order of the caller's, bought or sold.", require_user(_READING))
+    @field("An order of which the caller is the buyer or the seller.", require_user(_READING))
     async def order(self, info: Info, id: strawberry.ID) -> Order | None:
         context = info.context
         return Order.of(await context.reads.orders.order(id, context.me), context)
 
-    @field("What the caller bought or sold, perhaps in one shop.", require_user(_READING))
+    @field("The caller's purchases or sales, optionally of one shop.", require_user(_READING))
     async def orders(
         self,
         info: Info,

@@ -24,10 +24,7 @@ from services.gateway.graphql.connections import (
 )
 from services.gateway.graphql.context import Context
 from services.gateway.graphql.permissions import field, optional_user, require_user
-from services.gateway.graphql.schema.scalars import (
-    ProfileField,
-    Time,
-)
+from services.gateway.graphql.schema.scalars import ProfileField, Time
 from services.gateway.presentation.entities import people
 from services.gateway.presentation.renderer import Row
 from services.shared.hashtags import normal_tag
@@ -39,7 +36,7 @@ if TYPE_CHECKING:
 _READING_POSTS = "read:statuses"
 
 
-@strawberry.type(description="How the caller stands to somebody.")
+@strawberry.type(description="The caller's relationship to a person.")
 class Relationship:
     context: strawberry.Private[Context]
     id: strawberry.ID
@@ -56,13 +53,13 @@ class Relationship:
     muting_expires_at: Time | None
     note: str
 
-    @field("Whom this is about.", optional_user("read:accounts"))
+    @field("The other person.", optional_user("read:accounts"))
     async def person(self) -> Person | None:
         return await person_of(self.context, self.id)
 
     @classmethod
     def of(cls, row: Row, context: Context) -> Relationship:
-        """From what users says."""
+        """From a row of the users service."""
         source = accounts.Relationship.model_validate(row)
         return cls(
             context=context,
@@ -82,7 +79,7 @@ class Relationship:
         )
 
 
-@strawberry.type(description="Somebody. Of who is suspended only the name is shown.")
+@strawberry.type(description="A person. A suspended one shows only the username.")
 class Person:
     shown: strawberry.Private[accounts.Profile]
     context: strawberry.Private[Context]
@@ -104,7 +101,7 @@ class Person:
 
     @classmethod
     def of(cls, row: Row, context: Context) -> Person:
-        """From what users or the feed says."""
+        """From a row of the users service or the feed."""
         source, at = accounts.Account.model_validate(row), context.gateway.urls
         profile, counts = people.public_profile(source.profile), source.counts
         return cls(
@@ -127,13 +124,13 @@ class Person:
             last_post_on=counts.last_status_at,
         )
 
-    @field("What they say of themselves, as HTML.")
+    @field("The note of the profile as HTML.")
     def note_html(self) -> str:
         return self.context.gateway.html.paragraphs(
             self.shown.note, people.mention_names(self.shown)
         )
 
-    @field("The table under their profile; values are HTML.")
+    @field("The fields of the profile; values are HTML.")
     def fields(self) -> list[ProfileField]:
         names = people.mention_names(self.shown)
         return [
@@ -145,12 +142,12 @@ class Person:
             for line in self.shown.fields
         ]
 
-    @field("How the caller stands to them.", require_user("read:follows"))
+    @field("The caller's relationship to them.", require_user("read:follows"))
     async def relationship(self) -> Relationship | None:
         found = await self.context.loaders.relationships([self.id])
         return Relationship.of(found[self.id], self.context) if self.id in found else None
 
-    @field("Their posts, as far as the caller may see them.", optional_user(_READING_POSTS))
+    @field("The posts that the caller may see.", optional_user(_READING_POSTS))
     async def posts(
         self,
         first: First = None,
@@ -176,13 +173,13 @@ class Person:
         rows = window(first, after, last, before, MAX_POSTS)
         return await self.context.resolvers.timeline(timeline, rows)
 
-    @field("What they pinned, the newest pin first.", optional_user(_READING_POSTS))
+    @field("The pinned posts, the newest pin first.", optional_user(_READING_POSTS))
     async def pinned_posts(
         self,
     ) -> list[Annotated[Post, strawberry.lazy("services.gateway.graphql.schema.posts")]] | None:
         return await self.context.resolvers.pinned_posts(self.id)
 
-    @field("Where they sell.", optional_user("read:shop"))
+    @field("The shops.", optional_user("read:shop"))
     async def shops(
         self, first: First = None, after: After = None
     ) -> (
@@ -191,7 +188,7 @@ class Person:
     ):
         return await self.context.resolvers.shops_of(self.id, first, after)
 
-    @field("Who follows them.", optional_user("read:accounts"))
+    @field("The followers.", optional_user("read:accounts"))
     async def followers(
         self,
         first: First = None,
@@ -204,7 +201,7 @@ class Person:
         found = await context.reads.users.followers(self.id, context.caller, probe(rows))
         return people_of(found, rows, context)
 
-    @field("Whom they follow.", optional_user("read:accounts"))
+    @field("The people that they follow.", optional_user("read:accounts"))
     async def following(
         self,
         first: First = None,
@@ -219,12 +216,12 @@ class Person:
 
 
 async def person_of(context: Context, id: str) -> Person | None:
-    """Somebody by an id that another service gave."""
+    """A person by the id of another row."""
     found = await context.loaders.people([id])
     return Person.of(found[id], context) if id in found else None
 
 
 def people_of(found: AccountListJson, wanted: Window, context: Context) -> Connection[Person]:
-    """A page of people whom users lists."""
+    """A page of people that the users service lists."""
     nodes = [Person.of(row, context) for row in found["accounts"]]
     return page(list(zip(found["ids"], nodes, strict=True)), wanted, found["more"])

@@ -36,14 +36,14 @@ class TimelineQueries:
             raise NotFound("There is no such post.")
         return Post.of(found[wanted], info.context)
 
-    @field("Those of some posts that the caller may see.", optional_user("read:statuses"))
+    @field("The posts that the caller may see, of some ids.", optional_user("read:statuses"))
     async def posts(self, info: Info, ids: Ids) -> list[Post] | None:
         wanted = checked_ids(ids)
         found = await info.context.loaders.posts(wanted)
         return [Post.of(found[id], info.context) for id in wanted if id in found]
 
     @field(
-        "The posts of all whom the caller follows, and their own.", require_user("read:statuses")
+        "The posts of the caller and of the people that they follow.", require_user("read:statuses")
     )
     async def home(
         self,
@@ -56,7 +56,7 @@ class TimelineQueries:
         rows = window(first, after, last, before, MAX_POSTS)
         return await timeline(info.context, HOME, rows)
 
-    @field("Everybody's public posts.", optional_user("read:statuses"))
+    @field("All public posts.", optional_user("read:statuses"))
     async def public_posts(
         self,
         info: Info,
@@ -86,7 +86,7 @@ class TimelineQueries:
             return page([], rows, "")
         return await timeline(info.context, tag_timeline(name, only_media=only_media), rows)
 
-    @field("What the caller likes, the newest like first.", require_user("read:favourites"))
+    @field("The caller's favourites, the newest first.", require_user("read:favourites"))
     async def favourites(
         self, info: Info, first: First = None, after: After = None
     ) -> Connection[Post] | None:
@@ -94,7 +94,7 @@ class TimelineQueries:
         found = await context.reads.posts.favourites(context.me, probe(rows))
         return posts_of(found, rows, context)
 
-    @field("What the caller keeps, the newest first.", require_user("read:bookmarks"))
+    @field("The caller's bookmarks, the newest first.", require_user("read:bookmarks"))
     async def bookmarks(
         self, info: Info, first: First = None, after: After = None
     ) -> Connection[Post] | None:

@@ -28,13 +28,7 @@ from services.gateway.graphql.connections import (
 from services.gateway.graphql.context import Context
 from services.gateway.graphql.permissions import field, optional_user, require_user
 from services.gateway.graphql.schema.people import Person, person_of
-from services.gateway.graphql.schema.scalars import (
-    Picture,
-    Tag,
-    Time,
-    Version,
-    Visibility,
-)
+from services.gateway.graphql.schema.scalars import Picture, Tag, Time, Version, Visibility
 from services.gateway.presentation.entities import posts
 from services.gateway.presentation.renderer import Row
 
@@ -43,10 +37,8 @@ if TYPE_CHECKING:
 
 
 _READING_POSTS = "read:statuses"
-
-
 _MAX_THREAD = 1_024
-"""As many comments of a thread as there are to be had."""
+"""The largest number of comments of a thread."""
 
 
 @strawberry.type(description="A post, a comment (a post that answers another), or a boost.")
@@ -65,14 +57,14 @@ class Post:
     favourites_count: int
     reblogs_count: int
     comments_count: int
-    favourited: bool = strawberry.field(description="By the caller, as the next three.")
+    favourited: bool = strawberry.field(description="By the caller, like the next three.")
     bookmarked: bool
     reblogged: bool
     pinned: bool
 
     @classmethod
     def of(cls, row: Row, context: Context) -> Post:
-        """From what posts or the feed says."""
+        """From a row of the posts service or the feed."""
         view = contracts.PostView.model_validate(row)
         post, counts = view.post, view.counts
         return cls(
@@ -98,43 +90,43 @@ class Post:
 
     @property
     def shown_id(self) -> str:
-        """The id of the post that is talked about: of a boost, what it shows."""
+        """The id of the post, or of the boosted post."""
         return (self.view.reblog or self.view).post.id
 
-    @field("Who made it; null while somebody who has left is being forgotten.")
+    @field("The author; null while a deleted account is being removed.")
     async def author(self) -> Person | None:
         return await person_of(self.context, self.view.post.author)
 
-    @field("What it says, as HTML.")
+    @field("The text as HTML.")
     def html(self) -> str:
         post = self.view.post
         return posts.content_html(post, post.text, self.context.gateway.html)
 
-    @field("What it says, as it was typed.", require_user(_READING_POSTS))
+    @field("The plain text.", require_user(_READING_POSTS))
     def text(self) -> str | None:
         return self.view.post.text
 
-    @field("Where it can be seen in a browser.")
+    @field("The URL of its page.")
     async def url(self) -> str | None:
         author = await person_of(self.context, self.view.post.author)
         return self.context.gateway.urls.post(author.username, self.id) if author else None
 
-    @field("Its pictures.")
+    @field("The pictures.")
     def pictures(self) -> list[Picture]:
         return [Picture.of(one, self.context.gateway.urls) for one in self.view.post.attachments]
 
-    @field("Its hashtags.")
+    @field("The hashtags.")
     def tags(self) -> list[Tag]:
         at = self.context.gateway.urls
         return [Tag(name=name, url=at.tag(name)) for name in self.view.post.tags]
 
-    @field("Who is named in it.")
+    @field("The mentioned people.")
     async def mentions(self) -> list[Person] | None:
         ids = [mention.id for mention in self.view.post.mentions]
         found = await self.context.loaders.people(ids)
         return [Person.of(found[id], self.context) for id in ids if id in found]
 
-    @field("What of the shop it shows, as far as that is sold.", optional_user("read:shop"))
+    @field("The products that it shows, while they are sold.", optional_user("read:shop"))
     async def products(
         self,
     ) -> (
@@ -143,12 +135,12 @@ class Post:
         ids = (self.view.reblog or self.view).post.product_ids
         return await self.context.resolvers.products(ids)
 
-    @field("Of a boost, the post that it shows.")
+    @field("The boosted post, of a boost.")
     def reblog_of(self) -> Post | None:
         shown = self.view.reblog
         return Post.of(shown.model_dump(), self.context) if shown else None
 
-    @field("Of a comment, what it answers; null where the caller may not see it.")
+    @field("The answered post, of a comment; null if the caller may not see it.")
     async def in_reply_to(self) -> Post | None:
         above = self.view.post.in_reply_to_id
         if not above:
@@ -156,14 +148,14 @@ class Post:
         found = await self.context.loaders.posts([above])
         return Post.of(found[above], self.context) if above in found else None
 
-    @field("What is above it, topmost first.", optional_user(_READING_POSTS))
+    @field("The posts above it in the thread, topmost first.", optional_user(_READING_POSTS))
     async def ancestors(self) -> list[Post] | None:
         thread = await _thread(self.context, self.shown_id, 0)
         return await _thread_posts(self.context, self.shown_id, thread["ancestors"])
 
     @field(
-        "All comments below it in reading order: each is followed by its own answers, the oldest "
-        "first. Without people whom the caller blocks or mutes.",
+        "All comments in reading order: each is followed by its own answers, the oldest "
+        "first. Without comments of people that the caller blocks or mutes.",
         optional_user(_READING_POSTS),
     )
     async def comments(self, first: First = None, after: After = None) -> Connection[Post] | None:
@@ -172,7 +164,7 @@ class Post:
         thread = await _thread(self.context, self.shown_id, _MAX_THREAD if start else size + 1)
         below = thread["descendants"]
         if start and start not in below:
-            raise Invalid("There is no comment of this cursor any more.")
+            raise Invalid("The comment of this cursor no longer exists.")
         rest = below[below.index(start) + 1 :] if start else below
         wanted = rest[:size]
         shown = await _thread_posts(self.context, self.shown_id, wanted)
@@ -186,7 +178,7 @@ class Post:
             ),
         )
 
-    @field("Who likes it.", optional_user(_READING_POSTS))
+    @field("The people that favourited it.", optional_user(_READING_POSTS))
     async def favourited_by(
         self, first: First = None, after: After = None
     ) -> Connection[Person] | None:
@@ -195,7 +187,7 @@ class Post:
         found = await context.reads.posts.favourited_by(self.id, context.caller, probe(rows))
         return await _interacting_people(context, found, rows)
 
-    @field("Who boosts it.", optional_user(_READING_POSTS))
+    @field("The people that boosted it.", optional_user(_READING_POSTS))
     async def reblogged_by(
         self, first: First = None, after: After = None
     ) -> Connection[Person] | None:
@@ -204,7 +196,7 @@ class Post:
         found = await context.reads.posts.reblogged_by(self.id, context.caller, probe(rows))
         return await _interacting_people(context, found, rows)
 
-    @field("All it was, the oldest first.", optional_user(_READING_POSTS))
+    @field("All versions, the oldest first.", optional_user(_READING_POSTS))
     async def history(self) -> list[Version] | None:
         context = self.context
         rows = await context.reads.posts.history(self.id, context.caller)
@@ -222,7 +214,7 @@ class Post:
 
 
 async def timeline(context: Context, which: Timeline, wanted: Window) -> Connection[Post]:
-    """A page of the feed, with the people on it."""
+    """A page of a timeline, with its people."""
     found = await context.reads.feed.timeline(which, context.caller, probe(wanted))
     context.loaders.prime(found["accounts"])
     rows = [(view["post"]["id"], Post.of(view, context)) for view in found["views"]]
@@ -236,7 +228,7 @@ async def pinned_posts(context: Context, account_id: str) -> list[Post]:
 
 
 def posts_of(found: PostListJson, wanted: Window, context: Context) -> Connection[Post]:
-    """A page of what the caller marked."""
+    """A page of the caller's favourites or bookmarks."""
     nodes = [Post.of(view, context) for view in found["views"]]
     return page(list(zip(found["ids"], nodes, strict=True)), wanted, found["more"])
 
@@ -258,7 +250,7 @@ async def _thread(context: Context, id: str, descendants: int) -> ThreadJson:
 
 
 async def _thread_posts(context: Context, id: str, ids: Sequence[str]) -> list[Post]:
-    """Those of some posts of a thread that the caller is shown."""
+    """The posts of a thread that the caller may see."""
     if not ids:
         return []
     views = await context.reads.posts.views(ids, context.caller, around=id)

@@ -1,4 +1,4 @@
-"""What can be asked for."""
+"""The query type."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from services.gateway.graphql.schema.post_queries import TimelineQueries
 _MAX_COUNT = 100
 
 
-@strawberry.type(description="Every list is newest first.")
+@strawberry.type(description="All lists are newest first.")
 class Query(OrderQueries, AccountQueries, TimelineQueries, CatalogQueries):
-    @field("What the caller was told of.", require_user("read:notifications"))
+    @field("The caller's notifications.", require_user("read:notifications"))
     async def notifications(
         self,
         info: Info,
@@ -48,7 +48,7 @@ class Query(OrderQueries, AccountQueries, TimelineQueries, CatalogQueries):
         return await notifications(info.context, rows, _type_filter(types, exclude_types))
 
     @field(
-        "What the caller and others wrote to one another, by the newest post of each.",
+        "The caller's conversations, by their newest posts.",
         require_user("read:statuses"),
     )
     async def conversations(
@@ -62,7 +62,7 @@ class Query(OrderQueries, AccountQueries, TimelineQueries, CatalogQueries):
         return await conversations(info.context, window(first, after, last, before, MAX_POSTS))
 
     @field(
-        "How many notifications the caller has not read, 100 at most.",
+        "The number of unread notifications, at most 100.",
         require_user("read:notifications"),
     )
     async def unread_notifications(

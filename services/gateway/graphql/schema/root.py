@@ -1,4 +1,4 @@
-"""All of it together."""
+"""The GraphQL schema."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ def build_schema() -> strawberry.Schema:
 
 
 def sdl() -> str:
-    """The schema as it is written down in docs/contracts/schema.graphql."""
+    """The schema as in docs/contracts/schema.graphql."""
     return build_schema().as_str() + "\n"

@@ -1,4 +1,4 @@
-"""Small types that others are made of."""
+"""Scalars, enums and small types."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Time = NewType("Time", str)
 
 def _parse_minor(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**53:
-        raise TypeError("Minor must be a whole number of at most 53 bits.")
+        raise TypeError("Minor must be an integer of at most 53 bits.")
     return value
 
 
@@ -25,20 +25,20 @@ Minor = NewType("Minor", int)
 SCALARS: dict[object, ScalarDefinition] = {
     Time: strawberry.scalar(
         name="DateTime",
-        description="A moment in UTC as RFC 3339, with milliseconds and `Z`.",
+        description="A time in UTC as RFC 3339, with milliseconds and `Z`.",
         serialize=str,
         parse_value=str,
     ),
     Minor: strawberry.scalar(
         name="Minor",
-        description="A whole number of a currency's minor units; it may need 53 bits.",
+        description="An integer amount in a currency's minor units, of up to 53 bits.",
         serialize=int,
         parse_value=_parse_minor,
     ),
 }
 
 
-@strawberry.enum(description="Whom a post is for.")
+@strawberry.enum(description="The audience of a post.")
 class Visibility(Enum):
     PUBLIC = "public"
     UNLISTED = "unlisted"
@@ -46,14 +46,14 @@ class Visibility(Enum):
     DIRECT = "direct"
 
 
-@strawberry.type(description="A line of the table under a profile.")
+@strawberry.type(description="A field of a profile.")
 class ProfileField:
     name: str
     value: str
     verified_at: str | None
 
 
-@strawberry.type(description="A picture, in the size it was posted in and a small one.")
+@strawberry.type(description="A picture in its original and in a small size.")
 class Picture:
     id: strawberry.ID
     url: str
@@ -67,7 +67,7 @@ class Picture:
 
     @classmethod
     def of(cls, source: contracts.Attachment, at: PublicUrls) -> Picture:
-        """From what the media service keeps."""
+        """From an attachment of a post."""
         return cls(
             id=strawberry.ID(source.id),
             url=at.media(source.original),
@@ -87,7 +87,7 @@ class Tag:
     url: str
 
 
-@strawberry.type(description="A post as it was once, or is.")
+@strawberry.type(description="A version of a post.")
 class Version:
     html: str
     spoiler_text: str

@@ -1,7 +1,7 @@
-"""What can be listened to: the same channels as the client API's streams.
+"""The subscription type: the same channels as the client API's streams.
 
-Who hears what is the newsroom's to say. What is below a post is asked for as ever, for each event
-anew; the post itself and its author come with the news.
+The dispatcher decides about audiences. An event brings the post and its authors; other fields are
+requested for each event.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from services.gateway.streaming.events import StreamEvent
 _READING = "read:statuses"
 
 
-@strawberry.enum(description="What became of a post.")
+@strawberry.enum(description="The event of a post.")
 class PostEvent(Enum):
     NEW = "update"
     EDITED = "status.update"
@@ -32,61 +32,63 @@ class PostEvent(Enum):
 _EVENTS = {event.value: event for event in PostEvent}
 
 
-@strawberry.type(description="News of a post, as it looks to the caller.")
+@strawberry.type(description="An event of a post, as the caller sees it.")
 class PostNews:
     event: PostEvent
     id: strawberry.ID
-    post: Post | None = strawberry.field(description="Null when it is deleted.")
+    post: Post | None = strawberry.field(description="Null if it is deleted.")
 
 
 @strawberry.type
 class Subscription:
-    @subscription("Posts of all whom the caller follows, and their own.", require_user(_READING))
+    @subscription("Posts of the caller and of the people that they follow.", require_user(_READING))
     async def home(self, info: Info) -> AsyncGenerator[PostNews, None]:
-        async for news in _posts(info.context, USER):
-            yield news
+        async for item in _posts(info.context, USER):
+            yield item
 
-    @subscription("Everybody's public posts.", require_user(_READING))
+    @subscription("All public posts.", require_user(_READING))
     async def public_posts(
         self, info: Info, only_media: bool = False
     ) -> AsyncGenerator[PostNews, None]:
-        async for news in _posts(info.context, "public:media" if only_media else "public"):
-            yield news
+        async for item in _posts(info.context, "public:media" if only_media else "public"):
+            yield item
 
     @subscription("Public posts with a hashtag.", require_user(_READING))
     async def tagged_posts(self, info: Info, tag: str) -> AsyncGenerator[PostNews, None]:
-        async for news in _posts(info.context, "hashtag", tag[:200]):
-            yield news
+        async for item in _posts(info.context, "hashtag", tag[:200]):
+            yield item
 
-    @subscription("Conversations in which something was written just now.", require_user(_READING))
+    @subscription("Conversations with a new post.", require_user(_READING))
     async def conversations(self, info: Info) -> AsyncGenerator[Conversation, None]:
-        async for news in _news(info.context, DIRECT):
-            view, authors = news.source
+        async for item in _events(info.context, DIRECT):
+            view, authors = item.source
             yield conversation(view, authors, info.context)
 
-    @subscription("What the caller is told of.", require_user("read:notifications"))
+    @subscription("The caller's notifications.", require_user("read:notifications"))
     async def notifications(self, info: Info) -> AsyncGenerator[Notification, None]:
         context = info.context
-        async for news in _news(context, NOTIFICATIONS):
-            if news.event == "notification":
-                for notification in await visible_notifications(context, [news.source]):
+        async for item in _events(context, NOTIFICATIONS):
+            if item.event == "notification":
+                for notification in await visible_notifications(context, [item.source]):
                     yield notification
 
 
 async def _posts(context: Context, stream: str, tag: str = "") -> AsyncGenerator[PostNews, None]:
-    async for news in _news(context, stream, tag):
-        event = _EVENTS.get(news.event)
+    async for item in _events(context, stream, tag):
+        event = _EVENTS.get(item.event)
         if event is PostEvent.DELETED:
-            yield PostNews(event=event, id=strawberry.ID(news.payload.decode()), post=None)
+            yield PostNews(event=event, id=strawberry.ID(item.payload.decode()), post=None)
         elif event is not None:
-            view, authors = news.source
+            view, authors = item.source
             context.loaders.prime(authors)
             post = Post.of(view, context)
             yield PostNews(event=event, id=post.id, post=post)
 
 
-async def _news(context: Context, stream: str, tag: str = "") -> AsyncGenerator[StreamEvent, None]:
-    """What is told on a channel from now on; what was read for the last news is forgotten."""
-    async for news in context.listen(channel_of(stream, tag, context.me.user_id)):
+async def _events(
+    context: Context, stream: str, tag: str = ""
+) -> AsyncGenerator[StreamEvent, None]:
+    """The events of a channel from now on. The data loaders are cleared for each event."""
+    async for item in context.listen(channel_of(stream, tag, context.me.user_id)):
         context.loaders.clear()
-        yield news
+        yield item

@@ -17,8 +17,6 @@ ROLE: Entity = {
     "permissions": "0",
     "highlighted": False,
 }
-
-
 ADMIN: Entity = {
     "id": "3",
     "name": "Admin",

@@ -1,1 +1,1 @@
-"""The shop's own API, `/api/shop/v1`: not part of the client API, and shaped as APIs are today."""
+"""The shop API, `/api/shop/v1`: our own API, with problem details, ETags and cursors."""

@@ -1,7 +1,7 @@
 """Shops, products and their stock under `/api/shop/v1`.
 
-What is read has its version as `ETag`, and who changes it sends that back as `If-Match`. Lists are
-paged by a `cursor`, which is handed on as it came. Each route costs one call of `catalog`.
+Responses have the version as `ETag`, and changes require it in `If-Match`. Lists are paged by a
+`cursor`. Each route costs one call of `catalog`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field
 
 from services.chassis.http.responses import OrjsonResponse
@@ -28,6 +28,7 @@ from services.contracts.catalog import (
     StockChange,
 )
 from services.gateway.container import Gateway
+from services.gateway.http.openapi import problem_responses
 from services.gateway.presentation.entities import shop as entities
 from services.gateway.rest.shop import examples
 from services.gateway.rest.shop.responses import (
@@ -43,26 +44,25 @@ from services.gateway.rest.shop.responses import (
     ShopWriter,
     entity_response,
     page_response,
-    problem_responses,
 )
 
 OptionalReader = Annotated[Caller | None, Depends(optional_user("read:shop"))]
 
 
 class StockCount(Model):
-    """How many pieces there are."""
+    """The number of pieces in stock."""
 
     on_hand: int = Field(ge=0, le=limits.STOCK, strict=True, examples=[12])
 
 
 class StockDelta(Model):
-    """How many pieces there are more, or fewer."""
+    """The change of the number of pieces in stock."""
 
     delta: int = Field(ge=-limits.STOCK, le=limits.STOCK, strict=True, examples=[5])
 
 
 def create_router(gateway: Gateway) -> APIRouter:
-    """All routes."""
+    """Routes about shops, products and stock."""
     router = APIRouter()
     for part in (_shop_routes, _product_routes, _stock_routes):
         router.routes.extend(part(gateway).routes)
@@ -84,7 +84,7 @@ def _shop_routes(gateway: Gateway) -> APIRouter:
         limit: Limit = 20,
         cursor: Cursor = "",
     ) -> Response:
-        """Everybody's shops, or one person's."""
+        """All shops, or those of one owner."""
         found = await gateway.services.catalog.shops(
             caller, limit=limit, max_id=cursor, owner=owner
         )
@@ -93,11 +93,11 @@ def _shop_routes(gateway: Gateway) -> APIRouter:
 
     @router.post("", status_code=201, responses=problem_responses(examples.SHOP, "The shop.", 201))
     async def create(
-        new: Annotated[NewShop, Body(openapi_examples=examples.NEW_SHOPS)],
+        new: NewShop,
         caller: ShopWriter,
         key: IdempotencyKey = "",
     ) -> Response:
-        """Open a shop. The same `Idempotency-Key` gives the same shop for an hour."""
+        """Create a shop. The same `Idempotency-Key` returns the same shop for an hour."""
         wanted = new.model_copy(update={"idempotency_key": key}) if key else new
         return shown(await gateway.services.catalog.create_shop(wanted, caller), 201)
 
@@ -109,11 +109,11 @@ def _shop_routes(gateway: Gateway) -> APIRouter:
     @router.patch("/{id}", responses=one_shop)
     async def edit(
         id: Id,
-        wanted: Annotated[EditedShop, Body(openapi_examples=examples.EDITED_SHOPS)],
+        wanted: EditedShop,
         caller: ShopWriter,
         conditions: Conditions,
     ) -> Response:
-        """Edit one's own shop, close it or open it again."""
+        """Edit, archive or restore the caller's shop."""
         view = await gateway.services.catalog.edit_shop(id, wanted, caller, conditions)
         return shown(view)
 
@@ -133,15 +133,19 @@ def _product_routes(gateway: Gateway) -> APIRouter:
     async def some(
         request: Request,
         caller: OptionalReader,
-        q: Annotated[str, Query(max_length=200, description="Words that are all in it.")] = "",
+        q: Annotated[
+            str, Query(max_length=200, description="Words that the product must contain.")
+        ] = "",
         shop: IdFilter = "",
-        archived: Annotated[bool, Query(description="What the owner of `shop` archived.")] = False,
+        archived: Annotated[
+            bool, Query(description="Archived products, for the owner of `shop`.")
+        ] = False,
         limit: Limit = 20,
         cursor: Cursor = "",
     ) -> Response:
-        """What is sold: everywhere or in a shop, all of it or what has some words.
+        """Products: all, of a shop, or with some words.
 
-        A page of a search may have fewer products than were asked for, before the end too.
+        A page of a search may have fewer products than `limit` before the end too.
         """
         found = await gateway.services.catalog.products(
             caller, limit=limit, max_id=cursor, q=q, shop=shop, archived=archived
@@ -153,13 +157,13 @@ def _product_routes(gateway: Gateway) -> APIRouter:
         "/products", status_code=201, responses=problem_responses(examples.PRODUCT, "It.", 201)
     )
     async def create(
-        new: Annotated[NewProduct, Body(openapi_examples=examples.NEW_PRODUCTS)],
+        new: NewProduct,
         caller: ShopWriter,
         key: IdempotencyKey = "",
     ) -> Response:
-        """Sell something; its pictures are uploaded before, at `/api/v2/media`.
+        """Create a product. Upload its pictures first, at `/api/v2/media`.
 
-        The same `Idempotency-Key` gives the same product for an hour.
+        The same `Idempotency-Key` returns the same product for an hour.
         """
         wanted = new.model_copy(update={"idempotency_key": key}) if key else new
         return shown(await gateway.services.catalog.create_product(wanted, caller), 201)
@@ -172,29 +176,29 @@ def _product_routes(gateway: Gateway) -> APIRouter:
     @router.patch("/products/{id}", responses=one_product)
     async def edit(
         id: Id,
-        wanted: Annotated[EditedProduct, Body(openapi_examples=examples.EDITED_PRODUCTS)],
+        wanted: EditedProduct,
         caller: ShopWriter,
         conditions: Conditions,
     ) -> Response:
-        """Edit, archive or bring back one's own product."""
+        """Edit, archive or restore the caller's product."""
         view = await gateway.services.catalog.edit_product(id, wanted, caller, conditions)
         return shown(view)
 
     @router.delete("/products/{id}", responses=one_product)
     async def archive(id: Id, caller: ShopWriter, conditions: Conditions) -> Response:
-        """Archive one's own product: it can be brought back, and orders keep what they say."""
+        """Archive the caller's product. It can be restored, and orders keep their lines."""
         edit = EditedProduct(archived=True)
         view = await gateway.services.catalog.edit_product(id, edit, caller, conditions)
         return shown(view)
 
     @router.post(
-        "/quotes", responses=problem_responses(examples.QUOTE, "What each of it costs now.")
+        "/quotes", responses=problem_responses(examples.QUOTE, "The current price of each line.")
     )
     async def quote(
-        wanted: Annotated[QuoteRequest, Body(openapi_examples=examples.QUOTES)],
+        wanted: QuoteRequest,
         caller: OptionalReader,
     ) -> Response:
-        """What some pieces cost now, and how many are left; nothing is held by it."""
+        """Current prices and availability. Nothing is reserved."""
         lines = (await gateway.services.catalog.quote(wanted, caller)).lines
         return OrjsonResponse(
             {"items": [entities.quote_line(line, gateway.urls) for line in lines]}
@@ -205,9 +209,7 @@ def _product_routes(gateway: Gateway) -> APIRouter:
 
 def _stock_routes(gateway: Gateway) -> APIRouter:
     router = APIRouter(prefix=f"{PREFIX}/products/{{id}}", tags=["stock"], route_class=ShopRoute)
-    as_it_is = problem_responses(
-        examples.STOCK, "The stock as it is then; its revision is the `ETag`."
-    )
+    as_it_is = problem_responses(examples.STOCK, "The new stock; its revision is the `ETag`.")
 
     async def count(
         id: str,
@@ -222,10 +224,11 @@ def _stock_routes(gateway: Gateway) -> APIRouter:
         return entity_response(entities.stock(stock), stock.revision)
 
     @router.get(
-        "/stock", responses=problem_responses({"items": [examples.STOCK]}, "Of each variant.")
+        "/stock",
+        responses=problem_responses({"items": [examples.STOCK]}, "The stock of each variant."),
     )
     async def stocks(id: Id, caller: ShopReader) -> Response:
-        """How much there is of one's own product, and how much of it is held for orders."""
+        """The stock of the caller's product, and how much of it is reserved for orders."""
         rows = await gateway.services.catalog.stock(id, caller)
         return OrjsonResponse({"items": [entities.stock(row) for row in rows]})
 
@@ -233,14 +236,14 @@ def _stock_routes(gateway: Gateway) -> APIRouter:
     async def set_stock(
         id: Id, variant: Id, wanted: StockCount, caller: ShopWriter, conditions: Conditions
     ) -> Response:
-        """Say how many pieces there are. `If-Match` is the revision that one has seen, quoted."""
+        """Set the stock. `If-Match` is its current revision, quoted."""
         return await count(id, variant, caller, StockChange(on_hand=wanted.on_hand), conditions)
 
     @router.post("/variants/{variant}/stock/adjustments", responses=as_it_is)
     async def adjust(
         id: Id, variant: Id, wanted: StockDelta, caller: ShopWriter, key: IdempotencyKey = ""
     ) -> Response:
-        """Say how many pieces there are more, or fewer; with an `Idempotency-Key` once."""
+        """Adjust the stock; with an `Idempotency-Key` only once."""
         change = StockChange(delta=wanted.delta, idempotency_key=key)
         return await count(id, variant, caller, change)
 

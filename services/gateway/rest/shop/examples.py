@@ -1,10 +1,8 @@
-"""Examples of the shop's API, for its OpenAPI document."""
+"""Examples of the entities of the shop API. Those of requests are on the contract models."""
 
 from __future__ import annotations
 
 from typing import Any
-
-from fastapi.openapi.models import Example
 
 PRICE = {"amount": 2400, "currency": "EUR", "decimal": "24.00"}
 SHOP: dict[str, Any] = {
@@ -61,38 +59,49 @@ QUOTE = {
     ]
 }
 
-NEW_SHOPS: dict[str, Example] = {
-    "a shop": {"value": {"name": "Anna's pottery", "currency": "EUR"}},
+ITEM = {"product": PRODUCT["id"], "variant": PRODUCT["variants"][0]["id"], "quantity": 2}
+TOTAL = {"amount": 4800, "currency": "EUR", "decimal": "48.00"}
+
+LINE: dict[str, Any] = {
+    "product_id": ITEM["product"],
+    "variant_id": ITEM["variant"],
+    "title": "Mug",
+    "name": "blue",
+    "picture": None,
+    "quantity": 2,
+    "price": PRICE,
+    "total": TOTAL,
 }
-EDITED_SHOPS: dict[str, Example] = {
-    "another name": {"value": {"name": "Anna & Ben"}},
-    "closed": {"value": {"archived": True}},
+
+CART: dict[str, Any] = {
+    "items": [
+        LINE | {"shop_id": PRODUCT["shop_id"], "seller_id": PRODUCT["seller_id"], "available": 10}
+    ],
+    "gone": [],
+    "shop_id": PRODUCT["shop_id"],
+    "seller_id": PRODUCT["seller_id"],
+    "total": TOTAL,
 }
-NEW_PRODUCTS: dict[str, Example] = {
-    "in two colours": {
-        "value": {
-            "shop": "116548273934401537",
-            "title": "Mug",
-            "media_ids": ["116548273000001537"],
-            "variants": [
-                {"name": "blue", "price": 2400, "stock": 10},
-                {"name": "white", "price": 2200},
-            ],
-        }
-    }
+
+ORDER: dict[str, Any] = {
+    "id": "116548290000001537",
+    "buyer_id": "116548270000002561",
+    "seller_id": PRODUCT["seller_id"],
+    "shop_id": PRODUCT["shop_id"],
+    "items": [LINE],
+    "total": TOTAL,
+    "state": "completed",
+    "reason": "",
+    "paid": True,
+    "history": [
+        {"what": "placed", "at": "2026-05-10T06:40:02.118Z", "why": ""},
+        {"what": "reserved", "at": "2026-05-10T06:40:02.151Z", "why": ""},
+        {"what": "authorized", "at": "2026-05-10T06:40:02.188Z", "why": ""},
+        {"what": "confirmed", "at": "2026-05-10T06:40:02.214Z", "why": ""},
+        {"what": "capturing", "at": "2026-05-10T06:40:02.214Z", "why": ""},
+        {"what": "completed", "at": "2026-05-10T06:40:02.262Z", "why": ""},
+    ],
+    "created_at": "2026-05-10T06:40:02.118Z",
 }
-EDITED_PRODUCTS: dict[str, Example] = {
-    "another title": {"value": {"title": "Large mug"}},
-    "another price": {
-        "value": {"variants": [{"id": "116548274934401538", "name": "blue", "price": 2600}]}
-    },
-}
-QUOTES: dict[str, Example] = {
-    "two mugs": {
-        "value": {
-            "items": [
-                {"product": "116548274934401537", "variant": "116548274934401538", "quantity": 2}
-            ]
-        }
-    }
-}
+
+ORDERS = {"items": [ORDER], "next_cursor": None}

@@ -1,4 +1,4 @@
-"""What the shop's routes ask for and answer alike: ids, ETags, pages by cursor, refusals."""
+"""Parameters and responses that the shop routes share: ids, ETags, cursors, problems."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from services.chassis.security.guards import require_user
 from services.gateway.container import Gateway
 from services.gateway.http.body import BoundedRoute
 from services.gateway.http.conditional import conditional_response
-from services.gateway.http.errors import PROBLEM_JSON
 from services.gateway.presentation.entities.posts import Entity
 
 PREFIX = "/api/shop/v1"
@@ -27,24 +26,17 @@ Limit = Annotated[int, Query(ge=1, le=80)]
 Cursor = Annotated[str, Query(max_length=20, pattern=r"^\d*$", description="From `next_cursor`.")]
 IdFilter = Annotated[str, Query(max_length=20, pattern=r"^\d*$")]
 IdempotencyKey = Annotated[
-    str, Header(alias="idempotency-key", max_length=200, description="Makes a repeat harmless.")
+    str, Header(alias="idempotency-key", max_length=200, description="Makes retries safe.")
 ]
-
-_PROBLEM = {
-    "type": "urn:microgram:problem:changed",
-    "title": "Precondition Failed",
-    "status": 412,
-    "detail": "It was changed since you read it. Read it again.",
-    "instance": "/api/shop/v1/products/114000000000000000",
-    "code": "changed",
-}
 
 
 async def _conditions(
     request: Request,
     if_match: Annotated[
         str | None,
-        Header(max_length=MAX_CONDITION_LENGTH, description="The ETag of what is changed, or `*`."),
+        Header(
+            max_length=MAX_CONDITION_LENGTH, description="The ETag of the current version, or `*`."
+        ),
     ] = None,
     if_none_match: Annotated[str | None, Header(max_length=MAX_CONDITION_LENGTH)] = None,
 ) -> dict[str, str]:
@@ -60,11 +52,11 @@ async def _conditions(
 
 
 Conditions = Annotated[dict[str, str], Depends(_conditions)]
-"""What a request says of the version that it changes, as headers for the service."""
+"""The preconditions of a change, as headers for the service."""
 
 
 class ShopRoute(BoundedRoute):
-    """A route whose answers to reads are as `If-Match` and `If-None-Match` ask for."""
+    """A route whose reads honour `If-Match` and `If-None-Match`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -81,20 +73,10 @@ def entity_response(entity: Entity, version: int, status: int = 200) -> Response
 
 
 def page_response(gateway: Gateway, request: Request, rows: list[Entity], last: str) -> Response:
-    """A page, with the cursor of the next one; `null` and no `Link` at the end."""
+    """A page with the cursor of the next one; `null` and no `Link` at the end."""
     headers = {}
     if last:
         kept = [(n, value) for n, value in request.query_params.multi_items() if n != "cursor"]
         query = urlencode([*kept, ("cursor", last)])
         headers["link"] = f'<{gateway.urls.public_url}{request.url.path}?{query}>; rel="next"'
     return OrjsonResponse({"items": rows, "next_cursor": last or None}, headers=headers)
-
-
-def problem_responses(
-    example: Any, description: str, status: int = 200
-) -> dict[int | str, dict[str, Any]]:
-    """The good answer, and the shape of every bad one, for OpenAPI."""
-    return {
-        status: {"description": description, "content": {"application/json": {"example": example}}},
-        "4XX": {"description": "Refused.", "content": {PROBLEM_JSON: {"example": _PROBLEM}}},
-    }

@@ -1,4 +1,4 @@
-"""Accounts by id and by username."""
+"""Searches for accounts."""
 
 from __future__ import annotations
 
@@ -10,28 +10,12 @@ from services.clients.json_types.accounts import AccountJson
 from services.clients.users import UsersClient
 
 
-class AccountLookup:
-    """Reads accounts from the users service, without the caller's token."""
+class AccountSearch:
+    """Searches accounts by name."""
 
     def __init__(self, users: UsersClient, host: str) -> None:
         self._users = users
         self._host = host
-
-    async def by_ids(self, ids: Sequence[str]) -> dict[str, AccountJson]:
-        """Accounts by id, without those that do not exist."""
-        return await self._users.accounts(ids)
-
-    async def by_id(self, id: str) -> AccountJson:
-        """One account. Raises `NotFound`."""
-        return await self._users.account(id)
-
-    async def by_usernames(self, usernames: Sequence[str]) -> dict[str, AccountJson]:
-        """Accounts by username, without those that do not exist."""
-        return await self._users.accounts_named(usernames) if usernames else {}
-
-    async def by_username(self, username: str) -> AccountJson:
-        """One account by its username in any case. Raises `NotFound`."""
-        return await self._users.account_named(username)
 
     async def search(
         self, typed: str, caller: Caller | None, limit: int, offset: int = 0
@@ -43,7 +27,7 @@ class AccountLookup:
         typed = typed.strip()
         name = local_username(typed, self._host)
         if caller is None or not caller.user_id:
-            exact = await self.by_usernames([name]) if name and not offset else {}
+            exact = await self._users.accounts_named([name]) if name and not offset else {}
             return [row for row in exact.values() if not row["profile"]["suspended"]]
         if not typed:
             return []
