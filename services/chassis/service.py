@@ -24,7 +24,7 @@ from starlette.exceptions import HTTPException
 from services.chassis import telemetry
 from services.chassis.consuming import routes as consuming_routes
 from services.chassis.consuming.dead_letters import DeadLetters
-from services.chassis.consuming.events import EventHandler, Handlers, RawHandler
+from services.chassis.consuming.events import EventHandler, Handlers
 from services.chassis.consuming.inbox import POLL_INTERVAL, Inbox
 from services.chassis.dapr.client import DaprClient
 from services.chassis.errors import ServiceError
@@ -88,7 +88,6 @@ class Service:
         *,
         publishes: EventType[Any] | None = None,
         to_event: EventMapper | None = None,
-        outbox: Outbox | None = None,
         upgrades: Mapping[int, Upgrade] | None = None,
         ttl: int | None = None,
     ) -> Collection[T]:
@@ -97,7 +96,7 @@ class Service:
         Each change of one is published as an event of the type `publishes`; `to_event` makes the
         event's data of the document, or None for no event. `ttl` is in seconds.
         """
-        outbox = self._publisher(kind, publishes, to_event) or outbox
+        outbox = self._publisher(kind, publishes, to_event)
         return Collection(self.sidecar, kind, model, outbox=outbox, upgrades=upgrades, ttl=ttl)
 
     def lists(
@@ -145,14 +144,6 @@ class Service:
         They come by the component `broadcast`, at most once: nothing is kept or fetched later.
         """
         self._broadcasts.setdefault(event_type.topic, Handlers()).add(event_type, handler)
-
-    def on_topic(self, topic: str, producer: str, handler: RawHandler) -> None:
-        """Call a handler for every event of a topic, whatever its type; its data is not checked."""
-        self.inbox.subscription(topic, producer).handlers.add_raw(handler)
-
-    def on_broadcast_topic(self, topic: str, handler: RawHandler) -> None:
-        """As `on_broadcast`, for every event of a topic."""
-        self._broadcasts.setdefault(topic, Handlers()).add_raw(handler)
 
     # ── lifetime ────────────────────────────────────────────────────────────────────────────
 

@@ -75,13 +75,11 @@ class Repository:
 
     def __init__(self, service: Service) -> None:
         self.state = service.sidecar
-        outbox = service.outbox(events.NOTIFICATION_CHANGED.topic)
         self.notifications = service.collection(
             "notification",
             rules.NotificationRecord,
-            outbox=outbox.publishes(
-                "notification", events.NOTIFICATION_CHANGED.name, _notification_event
-            ),
+            publishes=events.NOTIFICATION_CHANGED,
+            to_event=_notification_event,
         )
         self.lists = service.lists("notifications", max_rows=MAX_KEPT)
         self.cleared = service.collection("cleared", ClearedUpTo)

@@ -15,15 +15,17 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import Response
 
 from services.chassis import telemetry
-from services.chassis.consuming.events import CloudEvent, PoisonMessage
+from services.chassis.consuming.events import Event, PoisonMessage
 from services.chassis.errors import RateLimited, ServiceError, Unavailable
 from services.chassis.http.responses import OrjsonResponse
 from services.chassis.security.guards import require_service as from_service
 from services.chassis.service import Service
 from services.chassis.settings import Settings
+from services.contracts.events import EventType
 from tests.contract.workflows import workflow_routes
 
 TOPIC = "contract"
+CHANGED: EventType[dict[str, Any]] = EventType("contract.changed", TOPIC, "alpha", dict)
 WORKER = "orders"
 """The app that runs workflows, with the name that topology and components require."""
 
@@ -35,17 +37,18 @@ def create_echo_app(settings: Settings) -> FastAPI:
     if service.name == "alpha":
         service.outbox(TOPIC)
 
-    async def hear(event: CloudEvent) -> None:
-        tries[event.id] += 1
+    async def on_changed(event: Event[dict[str, Any]]) -> None:
+        id = event.envelope.id
+        tries[id] += 1
         do, _, times = str(event.data.get("do", "keep")).partition(":")
         if do == "drop":
             raise PoisonMessage("I was told to.")
-        if do == "retry" and tries[event.id] <= int(times):
+        if do == "retry" and tries[id] <= int(times):
             raise Unavailable("I was told to.")
         trace = telemetry.current().traceparent
-        received.append({**event.model_dump(), "traced": trace, "tries": tries[event.id]})
+        received.append({**event.envelope.model_dump(), "traced": trace, "tries": tries[id]})
 
-    service.on_topic(TOPIC, "alpha", hear)
+    service.on(CHANGED, on_changed)
     if service.name == WORKER:
         return service.create_app(_routes(received), workflow_routes(service))
     return service.create_app(_routes(received))

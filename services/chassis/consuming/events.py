@@ -44,29 +44,44 @@ class CloudEvent(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Event(Generic[M]):
-    """An event as a handler gets it, with its data validated.
+    """An event as a handler gets it: the envelope as it came, and its data validated."""
 
-    `subject` is the document's id, `version` its version, `time` when it was committed (ISO 8601).
-    `payload` is the data as JSON, with fields that the model does not know.
-    """
-
-    type: str
-    subject: str
-    version: int
-    time: str
+    envelope: CloudEvent
     data: M
-    payload: dict[str, Any]
+
+    @property
+    def type(self) -> str:
+        """The name of its type."""
+        return self.envelope.type
+
+    @property
+    def subject(self) -> str:
+        """The document's id."""
+        return self.envelope.subject
 
     @property
     def subject_id(self) -> str:
         """The subject, if it is a Snowflake id. Raises `PoisonMessage`."""
         return require_id(self.subject)
 
+    @property
+    def version(self) -> int:
+        """The document's version."""
+        return self.envelope.entityversion
+
+    @property
+    def time(self) -> str:
+        """When the version was committed (ISO 8601)."""
+        return self.envelope.time
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The data as JSON, with fields that the model does not know."""
+        return self.envelope.data
+
 
 EventHandler = Callable[[Event[M]], Awaitable[None]]
 """Called at least once for each event, possibly late, repeatedly, and out of order."""
-
-RawHandler = Callable[[CloudEvent], Awaitable[None]]
 
 
 def require_id(value: Any) -> str:
@@ -92,23 +107,16 @@ class Handlers:
 
     def __init__(self) -> None:
         self._by_type: dict[str, tuple[EventType[Any], list[EventHandler[Any]]]] = {}
-        self._raw: list[RawHandler] = []
 
     def add(self, event_type: EventType[M], handler: EventHandler[M]) -> None:
         """Add a handler. Several may handle one type: they run in the order of registration."""
         self._by_type.setdefault(event_type.name, (event_type, []))[1].append(handler)
-
-    def add_raw(self, handler: RawHandler) -> None:
-        """Add a handler for every event of the topic."""
-        self._raw.append(handler)
 
     async def handle(self, event: CloudEvent) -> None:
         """Run every handler of the event's type. An unknown type, perhaps a newer one, is ignored.
 
         Raises `PoisonMessage` if the data is invalid, or what the first failing handler raises.
         """
-        for raw in self._raw:
-            await raw(event)
         event_type, handlers = self._by_type.get(event.type, (None, ()))
         if event_type is None:
             return
@@ -129,4 +137,4 @@ def _typed(event: CloudEvent, event_type: EventType[M]) -> Event[M]:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise PoisonMessage(f"{event.type} {event.subject}: {where}: {first['msg']}.") from error
-    return Event(event.type, event.subject, event.entityversion, event.time, data, event.data)
+    return Event(event, data)

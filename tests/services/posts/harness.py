@@ -14,6 +14,7 @@ from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.chassis.storage.collection import Collection
 from services.contracts.accounts import Profile
+from services.contracts.events import ACCOUNT_CHANGED
 from services.posts.app import create_app
 from tests.fakes import Response, Running, World
 
@@ -37,8 +38,7 @@ class FakeNeighbours:
 
     def users_app(self, settings: Settings) -> FastAPI:
         service, router = Service(settings), APIRouter()
-        accounts = service.outbox("accounts").publishes("user", "account.changed", lambda _, p: p)
-        self.profiles = service.collection("user", dict[str, Any], outbox=accounts)
+        self.profiles = service.collection("user", dict[str, Any], publishes=ACCOUNT_CHANGED)
 
         @router.post("/lookups")
         async def lookups(usernames: Annotated[list[str], Body(embed=True)]) -> OrjsonResponse:

@@ -11,12 +11,13 @@ import pytest
 from fastapi import APIRouter, FastAPI
 
 from services.chassis import telemetry
-from services.chassis.consuming.events import CloudEvent, PoisonMessage, parse_cloud_event
+from services.chassis.consuming.events import Event, PoisonMessage, parse_cloud_event
 from services.chassis.consuming.sequence_set import SequenceSet
 from services.chassis.consuming.subscription import Subscription
 from services.chassis.errors import Unavailable
 from services.chassis.service import Service
 from services.chassis.settings import Settings
+from services.contracts.events import EventType
 from tests.fakes import Running, World
 
 
@@ -25,18 +26,22 @@ class Thing:
     n: int = 0
 
 
+THING_CHANGED = EventType("thing.changed", "things", "producer", Thing)
+OTHER_CHANGED = EventType("other.changed", "others", "producer", Thing)
+
+
 def producer_app(settings: Settings) -> FastAPI:
     """Publishes things and others; `POST /things/1` makes the next version of one."""
     service = Service(settings)
     router = APIRouter()
-    for kind in ("thing", "other"):
-        outbox = service.outbox(f"{kind}s").publishes(kind, f"{kind}.changed")
-        _route(router, service, kind, outbox)
+    for event_type in (THING_CHANGED, OTHER_CHANGED):
+        _route(router, service, event_type)
     return service.create_app(router)
 
 
-def _route(router: APIRouter, service: Service, kind: str, outbox: Any) -> None:
-    things = service.collection(kind, Thing, outbox=outbox)
+def _route(router: APIRouter, service: Service, event_type: EventType[Thing]) -> None:
+    kind = event_type.name.removesuffix(".changed")
+    things = service.collection(kind, Thing, publishes=event_type)
 
     @router.post(f"/{kind}s/{{id}}")
     async def make(id: str) -> Thing | None:
@@ -47,7 +52,7 @@ class RecordingConsumer:
     """A service that keeps the newest version that it has received of each thing."""
 
     def __init__(self) -> None:
-        self.received: list[CloudEvent] = []
+        self.received: list[Event[Thing]] = []
         self.traces: list[str] = []
         self.poison: set[str] = set()
         self.broken: set[str] = set()
@@ -57,7 +62,7 @@ class RecordingConsumer:
         service = Service(settings)
         kept = service.collection("kept", dict)
 
-        async def keep(event: CloudEvent) -> None:
+        async def keep(event: Event[Thing]) -> None:
             if event.subject in self.poison:
                 raise PoisonMessage("cannot be")
             if event.subject in self.broken:
@@ -70,14 +75,14 @@ class RecordingConsumer:
             await kept.update(
                 f"{event.type}/{event.subject}",
                 lambda known: (
-                    {"version": event.entityversion, **event.data}
-                    if not known or known["version"] < event.entityversion
+                    {"version": event.version, **event.payload}
+                    if not known or known["version"] < event.version
                     else None
                 ),
             )
 
-        for topic in ("things", "others"):
-            service.on_topic(topic, "producer", keep)
+        for event_type in (THING_CHANGED, OTHER_CHANGED):
+            service.on(event_type, keep)
         return service.create_app()
 
 
@@ -134,7 +139,7 @@ async def test_delivered_events_are_handled_with_their_trace(pair: Pair) -> None
     await pair.make("a")
     await pair.world.settle(rounds=0)
     assert pair.known() == pair.truth() == {"a": 1}
-    assert pair.consumer.traces == [pair.consumer.received[0].traceparent]
+    assert pair.consumer.traces == [pair.consumer.received[0].envelope.traceparent]
     assert (
         pair.world.state("producer").peek("thing:a")["change"]["traceparent"]
         in pair.consumer.traces

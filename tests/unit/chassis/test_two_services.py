@@ -8,11 +8,12 @@ from typing import Annotated
 import pytest
 from fastapi import APIRouter, Depends
 
-from services.chassis.consuming.events import CloudEvent
+from services.chassis.consuming.events import Event
 from services.chassis.security.caller import Caller
 from services.chassis.security.guards import require_user
 from services.chassis.service import Service
 from services.chassis.settings import Settings
+from services.contracts.events import EventType
 from tests.fakes import World
 
 
@@ -22,10 +23,12 @@ class Thing:
     likes: int = 0
 
 
+THING_CHANGED = EventType("thing.changed", "things", "producer", Thing)
+
+
 def producer(settings: Settings) -> Service:
     service = Service(settings)
-    things = service.collection("thing", Thing, outbox=service.outbox("things"))
-    service.outbox("things").publishes("thing", "thing.changed")
+    things = service.collection("thing", Thing, publishes=THING_CHANGED)
     router = APIRouter()
 
     @router.post("/things/{id}")
@@ -49,13 +52,13 @@ def consumer(settings: Settings) -> Service:
     service = Service(settings)
     copies = service.collection("copy", Thing)
 
-    async def keep(event: CloudEvent) -> None:
-        thing = Thing(**event.data)
+    async def keep(event: Event[Thing]) -> None:
+        thing = event.data
         await copies.update(
             event.subject, lambda kept: thing if not kept or kept.likes < thing.likes else None
         )
 
-    service.on_topic("things", "producer", keep)
+    service.on(THING_CHANGED, keep)
     return service
 
 
