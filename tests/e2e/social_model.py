@@ -150,7 +150,7 @@ class SocialModel:
 
     def react(self, kind: str, who: int, post: int, *, on: bool) -> bool:
         """Favourite or bookmark a post, or no more."""
-        if not self.sees(who, post):
+        if not self.sees(who, post) or (on and kind == "favourite" and self._blocks(who, post)):
             return False
         made = self.favourites if kind == "favourite" else self.bookmarks
         (made.add if on else made.discard)((who, post))
@@ -158,7 +158,7 @@ class SocialModel:
 
     def boost(self, who: int, post: int, *, on: bool) -> bool:
         """What all may see anybody may pass on, and their own for followers its author."""
-        if not self.sees(who, post):
+        if not self.sees(who, post) or (on and self._blocks(who, post)):
             return False
         it = self.posts[post]
         own = it.visibility == "private" and it.author == who
@@ -166,6 +166,10 @@ class SocialModel:
             return False
         (self.boosts.add if on else self.boosts.discard)((who, post))
         return True
+
+    def _blocks(self, who: int, post: int) -> bool:
+        """Whether somebody blocks the author of a post, who then gets no reaction of theirs."""
+        return (who, self.posts[post].author) in self.blocks
 
     # ── what should be seen ─────────────────────────────────────────────────────────────────
 
