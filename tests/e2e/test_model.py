@@ -27,7 +27,7 @@ some_post = st.integers(0, 99)
 
 @pytest.mark.timeout(1200)
 def test_at_rest_all_is_as_the_model_says(system: System) -> None:
-    class LifeHere(SystemAndModel):
+    class LifeHere(Life):
         def __init__(self) -> None:
             super().__init__([system.register("life") for _ in range(_PEOPLE)])
 
@@ -44,7 +44,8 @@ def test_at_rest_all_is_as_the_model_says(system: System) -> None:
     )
 
 
-class SystemAndModel(RuleBasedStateMachine):
+# Hypothesis draws the actions from the source of `LifeHere` below: a change of it draws others.
+class Life(RuleBasedStateMachine):
     """Performs every action on the system and on its model."""
 
     def __init__(self, persons: list[LoggedInUser]) -> None:
