@@ -106,7 +106,7 @@ def test_people_who_want_it_get_what_is_new_by_mail(office: DigestSystem) -> Non
     wait_until(lambda: _told(anna) == 1)
     ben.client.account_follow(anna.id)
     wait_until(lambda: _told(anna) == 2)
-    wait_until(lambda: "has to wait" in _log(office.system))  # nobody listens
+    wait_until(lambda: "cannot send a digest yet" in _log(office.system))  # nobody listens
     assert office.mailbox.got == []
 
     office.server.start()
