@@ -35,7 +35,6 @@ from services.catalog.domain.stock import StockRecord
 from services.chassis.dapr.state import StateEntry
 from services.chassis.service import Service
 from services.chassis.storage.collection import Collection
-from services.chassis.storage.segmented_list import SegmentedLists
 from services.contracts.events import PRODUCT_CHANGED, SHOP_CHANGED
 
 IDEMPOTENCY_KEY_TTL = 3600
@@ -120,12 +119,12 @@ class Repository:
         self.intents = service.collection("idempotency", CreationIntent, ttl=IDEMPOTENCY_KEY_TTL)
         self.indexed_terms = service.collection("indexed", IndexedTerms)
         self.index_version = service.collection("reindexed", IndexVersion)
-        self.shops_by_owner = SegmentedLists(self.state, "owned")
-        self.open_shops = SegmentedLists(self.state, "shops")
-        self.products_by_shop = SegmentedLists(self.state, "made")
-        self.offered_by_shop = SegmentedLists(self.state, "offered")
-        self.offered_products = SegmentedLists(self.state, "market", max_rows=MAX_LISTED_PRODUCTS)
-        self.products_by_term = SegmentedLists(self.state, "word", max_rows=MAX_LISTED_PRODUCTS)
+        self.shops_by_owner = service.lists("owned")
+        self.open_shops = service.lists("shops")
+        self.products_by_shop = service.lists("made")
+        self.offered_by_shop = service.lists("offered")
+        self.offered_products = service.lists("market", max_rows=MAX_LISTED_PRODUCTS)
+        self.products_by_term = service.lists("word", max_rows=MAX_LISTED_PRODUCTS)
 
     async def delete_shop(self, id: str) -> None:
         """Replace a shop by its tombstone. Two state calls."""

@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 
 from services.chassis.errors import Invalid
 from services.chassis.service import Service
-from services.chassis.storage.segmented_list import SegmentedLists
 from services.media.domain.attachments import AttachmentRecord
 from services.media.domain.profile_images import ProfileImages
 
@@ -65,4 +64,4 @@ class Repository:
         self.uploads = service.collection("uploads", UploadBatch)
         self.profile_images = service.collection("portraits", ProfileImages)
         self.sweep_progress = service.collection("swept", SweepProgress)
-        self.by_owner = SegmentedLists(service.sidecar, "owned")
+        self.by_owner = service.lists("owned")

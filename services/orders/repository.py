@@ -29,7 +29,6 @@ from services.chassis.ids import id_time
 from services.chassis.service import Service
 from services.chassis.storage.bulk_insert import ListRef
 from services.chassis.storage.documents import Document
-from services.chassis.storage.segmented_list import SegmentedLists
 from services.contracts.accounts import Model
 from services.contracts.events import ORDER_CHANGED, EventType
 from services.orders.domain import orders as rules
@@ -101,11 +100,11 @@ class Repository:
             to_event=lambda _, data: order_view(self.orders.decode_value(data)),
         )
         self.read_models = service.collection("page", OrderReadModel)
-        self.by_buyer = SegmentedLists(self.state, "buyer")
-        self.by_seller = SegmentedLists(self.state, "seller")
-        self.by_shop = SegmentedLists(self.state, "shop")
-        self.open_orders = SegmentedLists(self.state, "open", segment_size=_OPEN_SEGMENT_SIZE)
-        self.register = SegmentedLists(self.state, "register")
+        self.by_buyer = service.lists("buyer")
+        self.by_seller = service.lists("seller")
+        self.by_shop = service.lists("shop")
+        self.open_orders = service.lists("open", segment_size=_OPEN_SEGMENT_SIZE)
+        self.register = service.lists("register")
 
     async def intent_and_cart(
         self, key: str, user: str

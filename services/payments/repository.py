@@ -21,7 +21,6 @@ from services.chassis.converge import converge
 from services.chassis.dapr.state import ABSENT, StateEntry
 from services.chassis.service import Service
 from services.chassis.storage.list_head import ListHead
-from services.chassis.storage.segmented_list import SegmentedLists
 from services.contracts.catalog import Currency
 from services.contracts.events import PAYMENT_CHANGED
 from services.payments.domain.payments import PaymentRecord, to_public
@@ -44,9 +43,9 @@ class Repository:
             publishes=PAYMENT_CHANGED,
             to_event=lambda _, data: to_public(self.payments.decode_value(data)),
         )
-        self.statements = SegmentedLists(self.state, "statement", sum_column=AMOUNT_COLUMN)
-        self.ledger = SegmentedLists(self.state, "ledger")
-        self.unsettled = SegmentedLists(self.state, "unsettled")
+        self.statements = service.lists("statement", sum_column=AMOUNT_COLUMN)
+        self.ledger = service.lists("ledger")
+        self.unsettled = service.lists("unsettled")
         self.charges = service.collection("charge", Charge)
 
     async def balances(self, accounts: Iterable[str]) -> dict[str, int]:

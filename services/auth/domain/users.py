@@ -12,7 +12,6 @@ from services.shared.languages import language_code
 from services.shared.usernames import MAX_USERNAME_CHARACTERS, is_username
 
 ADMIN = "admin"
-ROLES = ("", ADMIN)
 
 _RESERVED = """
     about abuse account accounts admin administrator all anonymous api app apps auth billing bot

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cachetools import FIFOCache
+
 from services.catalog.application.views import ProductOffer, shop_view
 from services.catalog.domain.products import NO_SUCH_PRODUCT, ProductRecord, product_not_found
 from services.catalog.domain.shops import NO_SUCH_SHOP, ShopRecord, shop_not_found
@@ -34,7 +36,7 @@ class CatalogReader:
     def __init__(self, repository: Repository, *, now: Callable[[], float]) -> None:
         self._repository = repository
         self._now = now
-        self._related: dict[str, RelatedKeys] = {}
+        self._related: FIFOCache[str, RelatedKeys] = FIFOCache(_MAX_CACHED_PRODUCTS)
 
     # ── shops ───────────────────────────────────────────────────────────────────────────────
 
@@ -109,8 +111,6 @@ class CatalogReader:
             tuple(repository.stocks.key(variant.id) for variant in product.variants),
         )
         self._related[product.id] = related
-        if len(self._related) > _MAX_CACHED_PRODUCTS:
-            del self._related[next(iter(self._related))]
         return related
 
     def _available(self, product: ProductRecord, rows: Mapping[str, StateEntry]) -> dict[str, int]:

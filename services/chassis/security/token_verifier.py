@@ -14,11 +14,11 @@ import hashlib
 import logging
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
 import jwt
+from cachetools import FIFOCache
 
 from services.chassis.dapr.client import DaprClient
 from services.chassis.errors import Unauthenticated
@@ -54,7 +54,9 @@ class TokenVerifier:
         self._revocations_read_at = -math.inf
         self._keys_read_at = -math.inf
         self._key_fetch: asyncio.Task[None] | None = None
-        self._verified: OrderedDict[bytes, tuple[Caller, float, float]] = OrderedDict()
+        self._verified: FIFOCache[bytes, tuple[Caller, float, float]] = FIFOCache(
+            _MAX_CACHED_TOKENS
+        )
 
     async def verify(self, token: str) -> Caller:
         """The caller with this token. Raises `Unauthenticated`, or `Unavailable` without auth."""
@@ -65,8 +67,6 @@ class TokenVerifier:
         if known is None:
             known = await self._verify(token)
             self._verified[digest] = known
-            if len(self._verified) > _MAX_CACHED_TOKENS:
-                self._verified.popitem(last=False)
         caller, issued, expires = known
         if (
             caller.token_id in self._revoked

@@ -13,6 +13,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import TypeVar
 
+from cachetools import FIFOCache
+
 from services.chassis import telemetry
 from services.chassis.dapr.state import StateStore
 from services.chassis.publishing.outbox import Outbox
@@ -47,7 +49,7 @@ class Collection(DocumentStore[T]):
         super().__init__(state, kind, model, upgrades=upgrades, ttl=ttl, codec=codec)
         self._outbox = outbox
         self._queues: dict[str, list[PendingUpdate[T]]] = {}
-        self._committed: dict[str, int] = {}
+        self._committed: FIFOCache[str, int] = FIFOCache(_MAX_REMEMBERED_COMMITS)
         self._drains: set[asyncio.Task[None]] = set()
 
     def has_newer_local_commit(self, id: str, version: int) -> bool:
@@ -102,7 +104,4 @@ class Collection(DocumentStore[T]):
         del self._queues[id]
 
     def _remember_commit(self, id: str, version: int) -> None:
-        self._committed.pop(id, None)
         self._committed[id] = version
-        if len(self._committed) > _MAX_REMEMBERED_COMMITS:
-            del self._committed[next(iter(self._committed))]

@@ -26,11 +26,6 @@ def query_flag(request: Request, name: str) -> bool:
     return parse_flag(request.query_params.get(name))
 
 
-def query_flags(request: Request, *names: str) -> dict[str, str]:
-    """The flags that the query string sets, as query parameters for another service."""
-    return {name: "true" for name in names if query_flag(request, name)}
-
-
 MAX_IDS = 80
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.chassis.service import Service
-from services.chassis.storage.segmented_list import SegmentedLists
 from services.media.exports.domain import ExportRecord, upgrade_from_1
 from services.media.exports.zip_writer import ZipEntry
 
@@ -32,8 +31,8 @@ class ExportRepository:
         self.state = service.sidecar
         self.exports = service.collection("export", ExportRecord, upgrades={1: upgrade_from_1})
         self.contents = service.collection("export-piece", PartContents)
-        self.pending = SegmentedLists(service.sidecar, "exporting")
-        self.finished = SegmentedLists(service.sidecar, "exported")
+        self.pending = service.lists("exporting")
+        self.finished = service.lists("exported")
 
 
 def part_key(user: str, number: int) -> str:

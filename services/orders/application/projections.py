@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cachetools import FIFOCache
+
 from services.chassis.storage.bulk_insert import ListRef, insert_read
 from services.chassis.storage.window import Row
 from services.orders.domain.orders import REFUND_REQUESTED
@@ -16,7 +18,7 @@ class OrderProjector:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
-        self._listed: dict[str, None] = {}
+        self._listed: FIFOCache[str, None] = FIFOCache(_MAX_REMEMBERED_ORDERS)
 
     async def project(self, id: str, model: OrderReadModel) -> None:
         """Update all lists to match an order. Its read model exists from its first final state on.
@@ -46,5 +48,3 @@ class OrderProjector:
         heads = [lists.heads.key(key) for lists, key in wanted]
         await insert_read(repository.state, wanted, await repository.state.get_many(heads))
         self._listed[id] = None
-        if len(self._listed) > _MAX_REMEMBERED_ORDERS:
-            del self._listed[next(iter(self._listed))]
