@@ -1,16 +1,13 @@
-"""Scopes, and which scope covers which. The list is that of the Mastodon client API.
+"""Which scopes an app and a user get. The list is that of the Mastodon client API.
 
 <https://docs.joinmastodon.org/api/oauth-scopes/>, and `shop` for selling and buying.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from services.auth.domain.errors import InvalidScope
 from services.contracts.scopes import SCOPES
-
-_FOLLOW_SCOPE_NOUNS = ("blocks", "follows", "mutes")
+from services.shared.scopes import covers
 
 KNOWN_SCOPES = frozenset(SCOPES) | {"push", "write:filters", "write:lists"}
 """The scopes with an effect, and scopes without one that clients usually request."""
@@ -58,12 +55,6 @@ def restrict_scopes(granted: str, *, to_admin: bool) -> str:
     if not given:
         raise InvalidScope("These scopes are for admins only.")
     return " ".join(given)
-
-
-def covers(held: Iterable[str], scope: str) -> bool:
-    """Return whether some scopes contain a scope, itself or within a coarser one."""
-    outer, _, noun = scope.rpartition(":")
-    return any(h in (scope, outer) or (h == "follow" and noun in _FOLLOW_SCOPE_NOUNS) for h in held)
 
 
 def _is_admin_scope(scope: str) -> bool:

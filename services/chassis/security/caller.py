@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.shared.scopes import covers
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -17,16 +19,5 @@ class Caller:
     username: str = ""
 
     def may(self, scope: str) -> bool:
-        """Whether the token covers a scope.
-
-        `read` covers `read:statuses`; the old scope `follow` covers follows, blocks and mutes.
-        """
-        return bool(self.scopes & _covering(scope))
-
-
-def _covering(scope: str) -> frozenset[str]:
-    outer, _, noun = scope.rpartition(":")
-    names = {scope, outer}
-    if noun in ("follows", "blocks", "mutes"):
-        names.add("follow")
-    return frozenset(names)
+        """Whether the token covers a scope."""
+        return covers(self.scopes, scope)

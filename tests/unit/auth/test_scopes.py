@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from services.auth.domain.errors import InvalidScope
 from services.auth.domain.scopes import (
     KNOWN_SCOPES,
-    covers,
     grant_scopes,
     parse_scopes,
     restrict_scopes,
 )
+from services.shared.scopes import covers
 
 scope_texts = st.lists(st.sampled_from(sorted(KNOWN_SCOPES)), max_size=6).map(" ".join)
 

@@ -1,0 +1,18 @@
+"""Which OAuth scopes cover which others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+_FOLLOW_NOUNS = ("follows", "blocks", "mutes")
+"""What the old scope `follow` covers, see <https://docs.joinmastodon.org/api/oauth-scopes/>."""
+
+
+def covers(held: Iterable[str], scope: str) -> bool:
+    """Return whether one of some scopes covers a scope: the scope itself, or a coarser one.
+
+    `read` covers `read:statuses`; `follow` covers follows, blocks and mutes.
+    """
+    outer, _, noun = scope.rpartition(":")
+    covering = {scope, outer, *(["follow"] if noun in _FOLLOW_NOUNS else ())}
+    return not covering.isdisjoint(held)
