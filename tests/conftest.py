@@ -48,20 +48,21 @@ SETS = ("embedded", "rabbitmq-redis")
 """The component sets on which one suite runs unchanged."""
 
 
-class BySet(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Runs tests of one component set in one worker, with one system.
+class BySystem(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Runs tests of one package and component set in one worker: they share one system.
 
     Not `loadgroup`: xdist 3.8 cannot name a test's group to pytest 9.2.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        parameters = nodeid.partition("[")[2]
-        return next((name for name in SETS if name in parameters), nodeid)
+        path, _, parameters = nodeid.partition("[")
+        package = path.partition("::")[0].rpartition("/")[0]
+        return next((f"{package}:{name}" for name in SETS if name in parameters), nodeid)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> BySet | None:
-    """Distribute tests by component set with `--dist loadscope`."""
-    return BySet(config, log) if config.getvalue("dist") == "loadscope" else None
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> BySystem | None:
+    """Distribute tests by running system with `--dist loadscope`."""
+    return BySystem(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.chaos.fault_points import EVENT_DELAY, FAULT_INJECTION_ENV
 from tests.e2e import pictures
-from tests.system import SETS, LoggedInUser, System, start_system, wait_until
+from tests.system import SETS, LoggedInUser, System, start_system
 from tests.system.checked_session import CheckedSession
 
 RUNNING = "MICROGRAM_SYSTEM"
@@ -92,7 +92,7 @@ def victim(system: System) -> LoggedInUser:
     """A user that no bad input changes; all these tests share it."""
     person = system.register("victim")
     person.client.status_post("before")
-    wait_until(lambda: person.client.me().statuses_count == 1)
+    person.wait_for_posts(1)
     return person
 
 

@@ -36,7 +36,7 @@ def test_somebody_downloads_all_that_they_have(
     comment = anna.client.status_post("nice", in_reply_to_id=theirs)
     wait_until(lambda: ben.client.status(theirs.id).replies_count == 1)
     wait_until(lambda: ben.client.me().followers_count == 1)
-    wait_until(lambda: anna.client.me().statuses_count == 2)
+    anna.wait_for_posts(2)
     wait_until(anna.client.favourites)
 
     asked = anna.call("POST", "/api/v1/export")
@@ -109,7 +109,7 @@ def test_a_seller_and_a_buyer_download_what_was_traded(
 
 def test_somebody_gets_their_archive_in_a_browser(system: System, anna: LoggedInUser) -> None:
     anna.client.status_post("to be taken along")
-    wait_until(lambda: anna.client.me().statuses_count == 1)
+    anna.wait_for_posts(1)
     with WebBrowser(system.base) as browser:
         wrong = _log_in(browser, anna.name, "a wrong password")
         assert (wrong.status, "do not match" in wrong.text) == (422, True)
@@ -169,7 +169,7 @@ def _is_booked(system: System, person: LoggedInUser, role: str) -> bool:
 def test_an_archive_is_made_although_media_is_killed(system: System, anna: LoggedInUser) -> None:
     for n in range(30):
         anna.client.status_post(f"number {n}")
-    wait_until(lambda: anna.client.me().statuses_count == 30)
+    anna.wait_for_posts(30)
     assert anna.call("POST", "/api/v1/export").ok
     system.kill("media")
     export = wait_until(lambda: _ready(anna), 240)

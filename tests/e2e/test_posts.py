@@ -96,7 +96,7 @@ def test_the_same_idempotency_key_at_the_same_time_makes_one_post(
     status, id = answers.pop()
     assert status == 200
     await_page(lambda: ben.client.timeline_home(), [id])
-    wait_until(lambda: anna.client.me().statuses_count == 1)
+    anna.wait_for_posts(1)
     assert ids(anna.client.account_statuses(anna.id)) == [id]
 
 

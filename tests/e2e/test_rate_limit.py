@@ -148,8 +148,7 @@ def test_a_post_beyond_the_limit_is_not_made(strict: str, anna: LoggedInUser) ->
         anna.http.post(url, json={"status": f"post {n}"}, timeout=60).status_code for n in range(12)
     ]
     assert made.count(200) == 10
-    wait_until(lambda: anna.client.me().statuses_count == 10)
-    assert len(anna.client.account_statuses(anna.id)) == 10
+    anna.wait_for_posts(10)
 
 
 def test_uploads_have_a_limit_of_their_own(strict: str, anna: LoggedInUser, picture: Path) -> None:

@@ -15,6 +15,7 @@ from mastodon import Mastodon
 from tests.system.browser import WebBrowser
 from tests.system.checked_session import CheckedSession
 from tests.system.toot import Toot
+from tests.system.waiting import wait_until
 
 OOB = "urn:ietf:wg:oauth:2.0:oob"
 SCOPES = ["read", "write", "follow", "push"]
@@ -123,6 +124,14 @@ class LoggedInUser:
         return self.http.request(
             method, f"{self.base}{path}", allow_redirects=False, timeout=60, **given
         )
+
+    def wait_for_posts(self, count: int) -> None:
+        """Wait until the account page and the account's own count have `count` posts.
+
+        They are derived from the same events, and neither waits for the other.
+        """
+        wait_until(lambda: len(self.client.account_statuses(self.id, limit=40)) == count)
+        wait_until(lambda: self.client.me().statuses_count == count)
 
     def upload(self, picture: Path, **more: Any) -> Any:
         """Upload a picture with Mastodon.py, which does not close files that it opens."""

@@ -24,8 +24,8 @@ _PYTEST = [str(_BIN / "python"), "-m", "pytest", "--durations=20"]
 _WITHOUT_SIDECARS = ["tests/unit", "tests/services"]
 _ON_ALL_CORES = ["-n", "auto", "--dist", "worksteal"]
 _WITH_SIDECARS = ["tests/contract", "tests/e2e", "tests/chaos"]
-_ONE_SET_PER_WORKER = ["-n", "2", "--dist", "loadscope"]
-"""Two workers, each with a running system of one component set."""
+_ONE_SYSTEM_PER_WORKER = ["-n", "3", "--dist", "loadscope"]
+"""Three workers, each with a running system: their tests wait for nearly half of their time."""
 
 _NO_TESTS_COLLECTED = 5
 """The exit code of pytest where no test matches the arguments."""
@@ -69,7 +69,7 @@ def _parts(fast: bool, arguments: list[str]) -> list[tuple[str, list[str]]]:
     paths = _WITHOUT_SIDECARS[:1] if fast else _WITHOUT_SIDECARS
     parts = [("tests without sidecars", [*paths, *_ON_ALL_CORES])]
     if not fast:
-        parts.append(("tests of a running system", [*_WITH_SIDECARS, *_ONE_SET_PER_WORKER]))
+        parts.append(("tests of a running system", [*_WITH_SIDECARS, *_ONE_SYSTEM_PER_WORKER]))
     return parts
 
 
